@@ -1,0 +1,1 @@
+"""Rule sets, warnings, their life, and the map."""

@@ -1,0 +1,1 @@
+"""From observations and weather to a forecast, its daily products and its verification."""

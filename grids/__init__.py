@@ -1,0 +1,1 @@
+"""The map of the world: cities, the data contract, readers and sampling."""

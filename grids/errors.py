@@ -1,0 +1,23 @@
+"""The one error that all rooms raise for input they cannot use."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Input that cannot be used.
+
+    Parameters
+    ----------
+    where : str
+        The file, field or argument at fault.
+    found : object
+        The value found there.
+    expected : str
+        What was expected in its place.
+    """
+
+    def __init__(self, where: str, found: object, expected: str) -> None:
+        self.where = where
+        self.found = found
+        self.expected = expected
+        super().__init__(f"{where}: found {found!s}; expected {expected}")

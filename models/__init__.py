@@ -1,0 +1,1 @@
+"""Forecast models behind one interface: baselines, the network, training and checkpoints."""

@@ -1,0 +1,1 @@
+"""Settings, store, cycle, jobs, API and the hazecast command: all input and output."""
