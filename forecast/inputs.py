@@ -1,0 +1,130 @@
+"""Model inputs: observations and weather as known at init time, on the hours a model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from grids.cities import City, Registry
+from grids.contract import HISTORY_HOURS, LEAD_HOURS, check
+from grids.errors import InputError
+from grids.monitors import MonitorData
+from models.interface import OBSERVED, WEATHER_NAMES, Float, Series, Windows
+
+HOUR = np.timedelta64(1, "h")
+
+
+def utc_offset(city: City, time: np.datetime64) -> float:
+    """Return the hours that the city's local time is ahead of UTC at `time` (UTC)."""
+    offset = pd.Timestamp(time, tz="UTC").tz_convert(city.time_zone).utcoffset()
+    assert offset is not None
+    return offset.total_seconds() / 3600
+
+
+def _stack(dataset: xr.Dataset | None, names: Sequence[str], dim: str, places: Sequence[str], times: np.ndarray) -> Float:
+    """Put variables on exact `times` and `places` as (place, time, name), NaN where absent."""
+    result = np.full((len(places), len(times), len(names)), np.nan, np.float32)
+    if dataset is None:
+        return result
+    on_axis = dataset.reindex({"time": times, dim: list(places)})
+    for column, name in enumerate(names):
+        if name in on_axis:
+            result[..., column] = on_axis[name].transpose(dim, "time").values
+    return result
+
+
+def windows_at(
+    observations: xr.Dataset,
+    weather: xr.Dataset | None,
+    cities: Sequence[City],
+    init_time: np.datetime64,
+    *,
+    future_weather: xr.Dataset | None = None,
+) -> Windows:
+    """Assemble the inputs of one forecast, one window a city.
+
+    Parameters
+    ----------
+    observations : xarray.Dataset
+        Contract "observations" on ``city``; hours after `init_time` are not read.
+    weather : xarray.Dataset or None
+        Contract "city_weather"; hours after `init_time` are not read.
+    cities : sequence of City
+    init_time : datetime64
+        UTC, a whole hour.
+    future_weather : xarray.Dataset or None
+        Contract "city_weather" for the hours after `init_time`: a forecast issued before
+        it, or observed weather standing in for one.
+
+    Raises
+    ------
+    InputError
+        If a Dataset breaks the contract, or `init_time` isn't a whole hour.
+    """
+    check(observations, "observations", name="observations")
+    for name, dataset in (("weather", weather), ("future weather", future_weather)):
+        if dataset is not None:
+            check(dataset, "city_weather", name=name)
+    now = init_time.astype("datetime64[ns]")
+    if now != now.astype("datetime64[h]"):
+        raise InputError("init_time", init_time, "a whole hour")
+    past = now + np.arange(1 - HISTORY_HOURS, 1) * HOUR
+    ahead = now + np.arange(1, LEAD_HOURS + 1) * HOUR
+    ids = [city.id for city in cities]
+    return Windows(
+        history_obs=_stack(observations, OBSERVED, "city", ids, past),
+        history_weather=_stack(weather, WEATHER_NAMES, "city", ids, past),
+        future_weather=_stack(future_weather, WEATHER_NAMES, "city", ids, ahead),
+        init_time=np.full(len(ids), now),
+        utc_offset=np.array([utc_offset(city, now) for city in cities], np.float32),
+        place=np.array(ids),
+    )
+
+
+def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, cities: bool = True) -> Series:
+    """Turn what a collection holds into hourly series for training and backtests.
+
+    Parameters
+    ----------
+    data : MonitorData
+    registry : Registry
+        Gives each place's time zone.
+    stations, cities : bool
+        Whether to take single stations with weather of their own, and city means.
+
+    Raises
+    ------
+    InputError
+        If nothing is left to take.
+    """
+    times = data.observations["time"].values
+    parts: list[tuple[list[str], Float, Float, list[str]]] = []
+    if stations and data.stations is not None and data.station_weather is not None:
+        names = [str(s) for s in data.stations["station"].values]
+        parts.append((
+            names,
+            _stack(data.stations, OBSERVED, "station", names, times),
+            _stack(data.station_weather, WEATHER_NAMES, "city", names, times),
+            [str(c) for c in data.stations["city"].values],
+        ))  # fmt: skip
+    if cities or not parts:
+        names = [str(c) for c in data.observations["city"].values]
+        parts.append((
+            names,
+            _stack(data.observations, OBSERVED, "city", names, times),
+            _stack(data.weather, WEATHER_NAMES, "city", names, times),
+            names,
+        ))  # fmt: skip
+    owners = [city for part in parts for city in part[3]]
+    if not owners:
+        raise InputError(data.source, "no places", "stations or cities with observations")
+    return Series(
+        observations=np.concatenate([part[1] for part in parts]),
+        weather=np.concatenate([part[2] for part in parts]),
+        times=times,
+        utc_offset=np.array([utc_offset(registry.city(city), times[0]) for city in owners], np.float32),
+        places=np.array([name for part in parts for name in part[0]]),
+    )

@@ -1,0 +1,114 @@
+"""Producing a forecast: a model's prediction as a Dataset of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, QUANTILES, check, describe
+from grids.derived import relative_humidity
+from models.interface import WEATHER_NAMES, Float, Model, Windows
+
+_T2M, _D2M = WEATHER_NAMES.index("t2m"), WEATHER_NAMES.index("d2m")
+
+
+def humidity_ahead(windows: Windows) -> tuple[Float, str]:
+    """Return relative humidity at the lead times and where it is from.
+
+    Without forecast weather it is the mean of the same hour of day over the observed 72 h
+    (diurnal persistence): a forecast by rule, labelled as such.
+
+    Returns
+    -------
+    humidity : float32 (n, 72)
+        Per cent; NaN where neither weather nor its past is known.
+    source : str
+        ``"forecast weather"``, ``"diurnal persistence"`` or ``"mixed"``.
+    """
+    given = relative_humidity(windows.future_weather[..., _T2M], windows.future_weather[..., _D2M])
+    past = relative_humidity(windows.history_weather[..., _T2M], windows.history_weather[..., _D2M])
+    days = past.reshape(len(past), -1, 24)
+    count = np.isfinite(days).sum(axis=1)
+    total = np.where(np.isfinite(days), days, 0.0).sum(axis=1)
+    by_hour = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    persisted = np.tile(by_hour, (1, LEAD_HOURS // 24))
+    known = np.isfinite(given)
+    source = "forecast weather" if known.all() else "mixed" if known.any() else "diurnal persistence"
+    return np.where(known, given, persisted).astype(np.float32), source
+
+
+def make_forecast(
+    model: Model,
+    model_id: str,
+    windows: Windows,
+    city_ids: Sequence[str],
+    init_time: np.datetime64,
+    *,
+    weather_source: str,
+    observations_until: np.datetime64,
+    simulated: bool,
+    degraded: bool,
+) -> xr.Dataset:
+    """Run the model and label what it gives.
+
+    Parameters
+    ----------
+    model : Model
+    model_id : str
+    windows : Windows
+        One a city, in the order of `city_ids`.
+    city_ids : sequence of str
+    init_time : datetime64
+        UTC.
+    weather_source : str
+        Which weather the forecast rests on, in words.
+    observations_until : datetime64
+        Newest hour observed at any city, UTC.
+    simulated, degraded : bool
+        Whether the input was simulated; whether input was missing that the forecast needs.
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "forecast": ``pm25`` and ``o3`` (lead_time, city, quantile) with
+        ``<name>_mean`` (lead_time, city) in ug m-3, ``relative_humidity`` (lead_time, city)
+        in per cent.
+    """
+    prediction = model.predict(windows)
+    humidity, humidity_source = humidity_ahead(windows)
+    dataset = xr.Dataset(
+        coords={
+            "lead_time": np.arange(1, LEAD_HOURS + 1).astype("timedelta64[h]").astype("timedelta64[ns]"),
+            "city": list(city_ids),
+            "quantile": list(QUANTILES),
+            "init_time": init_time.astype("datetime64[ns]"),
+        },
+        attrs={
+            "Conventions": "CF-1.11",
+            "title": "Hazecast forecast" + (" from SIMULATED input" if simulated else ""),
+            "model_id": model_id,
+            "weather_source": weather_source,
+            "humidity_source": humidity_source,
+            "observations_until": np.datetime_as_string(observations_until, unit="s") + "Z",
+            "degraded": int(degraded),
+            "simulated": int(simulated),
+        },
+    )
+    for number, name in enumerate(FORECAST_POLLUTANTS):
+        dataset[name] = (
+            ("lead_time", "city", "quantile"),
+            np.moveaxis(prediction.quantiles[:, :, number], 0, 1),
+        )
+        dataset[f"{name}_mean"] = (("lead_time", "city"), prediction.mean[:, :, number].T)
+        dataset[f"{name}_mean"].attrs = {
+            "standard_name": POLLUTANTS[name].standard_name,
+            "units": POLLUTANTS[name].units,
+            "long_name": "expected value",
+        }
+    dataset["relative_humidity"] = (("lead_time", "city"), humidity.T)
+    dataset["relative_humidity"].attrs = {"standard_name": "relative_humidity", "units": "%"}
+    dataset["lead_time"].attrs["standard_name"] = "forecast_period"
+    dataset["init_time"].attrs["standard_name"] = "forecast_reference_time"
+    return check(describe(dataset, "forecast"), "forecast", name="forecast")

@@ -1,0 +1,44 @@
+"""The models that Hazecast knows by name, and the trained one that ships with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from grids.errors import InputError
+from models.baselines import Climatology, Persistence
+from models.checkpoint import load
+from models.interface import Model
+from models.training import NetworkModel
+
+SHIPPED = Path(__file__).parent / "weights"
+
+_FACTORIES: dict[str, Callable[[], Model]] = {
+    Persistence.name: Persistence,
+    Climatology.name: Climatology,
+    NetworkModel.name: NetworkModel,
+}
+
+
+def model_names() -> list[str]:
+    """Return the names that `create` knows."""
+    return sorted(_FACTORIES)
+
+
+def create(name: str) -> Model:
+    """Return a new, untrained model.
+
+    Raises
+    ------
+    InputError
+        If no model has this name.
+    """
+    if name not in _FACTORIES:
+        raise InputError("model", name, f"one of {model_names()}")
+    return _FACTORIES[name]()
+
+
+def load_trained(folder: Path = SHIPPED) -> tuple[NetworkModel, str]:
+    """Return a trained network and its model id; by default the one shipped with Hazecast."""
+    network, card = load(folder)
+    return NetworkModel(network=network), str(card["model_id"])

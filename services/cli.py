@@ -1,0 +1,195 @@
+"""The ``hazecast`` command. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
+
+app = typer.Typer(
+    name="hazecast",
+    help="Air-quality forecasts and haze warnings for the partner cities.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")]
+Observations = Annotated[
+    Path | None, typer.Option("--observations", help="Folder of a monitoring collection; without it, a simulated sample.")
+]
+Weather = Annotated[
+    str | None,
+    typer.Option("--weather", help="none, observed (perfect prog) or a path of GRIB2/NetCDF files. Default: none."),
+]
+InitTime = Annotated[
+    str | None, typer.Option("--init-time", help="ISO 8601, for example 2013-01-11T22:00Z; UTC where no offset is given.")
+]
+
+
+def _time(text: str | None, name: str) -> datetime | None:
+    from grids.errors import InputError
+
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(name, text, "an ISO 8601 time such as 2013-01-11T22:00Z") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _settings(data_dir: Path | None, observations: Path | None = None, weather: str | None = None):  # type: ignore[no-untyped-def]
+    from services.settings import Settings
+
+    given = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@app.command()
+def run(
+    observations: Observations = None,
+    init_time: InitTime = None,
+    weather: Weather = None,
+    city: Annotated[list[str] | None, typer.Option("--city", help="Only this city; may be repeated.")] = None,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Run one forecast cycle: observations and weather in, forecast, warnings and map out."""
+    from rich.console import Console
+
+    from services.cycle import run_cycle
+    from services.report import as_dict, print_report
+
+    settings = _settings(data_dir, observations, weather)
+    report = run_cycle(settings, init_time=_time(init_time, "--init-time"), cities=tuple(city or ()))
+    if as_json:
+        print(json.dumps(as_dict(report), ensure_ascii=False, indent=2))
+    else:
+        width = None if sys.stdout.isatty() else 110
+        print_report(report, Console(width=width, highlight=False))
+    if report.status == "degraded":
+        raise typer.Exit(EXIT_DEGRADED)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: DataDir = None,
+    scheduler: Annotated[bool, typer.Option(help="Run the scheduled cycles too.")] = True,
+) -> None:
+    """Serve the API and run the scheduled cycles."""
+    from services.server import serve as serve_forever
+
+    serve_forever(_settings(data_dir), host=host, port=port, with_scheduler=scheduler)
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")], init_time: InitTime = None
+) -> None:
+    """Write the simulated sample: a week of observations and weather, plainly labelled."""
+    from grids.cities import load_registry
+    from services.sample import write_sample
+
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    print(write_sample(folder, load_registry(), _time(init_time, "--init-time") or now))
+
+
+@app.command()
+def train(
+    observations: Annotated[list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for weights and model card.")],
+    train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
+    windows: Annotated[int | None, typer.Option("--windows", help="How many training windows to draw.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the training.")] = None,
+) -> None:
+    """Train the network and write its weights and model card."""
+    from services.experiments import train_and_save
+
+    print(train_and_save(observations, _time(train_until, "--train-until"), out, windows=windows, seed=seed))
+
+
+@app.command()
+def backtest(
+    observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection.")],
+    start: Annotated[str, typer.Option("--from", help="First hour of the test period.")],
+    end: Annotated[str, typer.Option("--to", help="Last hour of the test period.")],
+    train_until: Annotated[str, typer.Option("--train-until", help="Baselines learn from no later hour.")],
+    models: Annotated[str, typer.Option("--models", help="Comma-separated names.")] = "network,persistence,climatology",
+    weather: Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")] = "none",
+    every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train the network anew, not the shipped weights.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
+) -> None:
+    """Score models on a past period that none of them was trained on."""
+    from services.experiments import run_backtest
+
+    period = (_time(start, "--from"), _time(end, "--to"), _time(train_until, "--train-until"))
+    result, text = run_backtest(observations, *period, models.split(","), weather, every, retrain)
+    print(text)
+    if out is not None:
+        part = out.with_suffix(out.suffix + ".part")
+        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        part.replace(out)
+
+
+@app.command()
+def warnings(
+    at: Annotated[str | None, typer.Option("--at", help="In force at this time; default now.")] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Those of simulated runs.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print the warnings in force as GeoJSON."""
+    from alerts.geojson import feature_collection
+    from grids.cities import load_registry
+    from services.store import Store
+
+    store = Store(_settings(data_dir).database_url)
+    store.migrate()
+    in_force = store.warnings_in_force(_time(at, "--at") or datetime.now(UTC), simulated)
+    print(json.dumps(feature_collection(in_force, load_registry()), ensure_ascii=False, indent=2))
+
+
+@app.command(name="map")
+def draw_map(
+    out: Annotated[Path, typer.Argument(help="The PNG to write.")],
+    language: Annotated[str, typer.Option("--language", help="zh, ja or en.")] = "zh",
+    data_dir: DataDir = None,
+) -> None:
+    """Draw the haze map of the latest forecast."""
+    from services.cycle import map_of_latest
+
+    out.write_bytes(map_of_latest(_settings(data_dir), language))
+    print(out)
+
+
+def main() -> None:
+    """Run the command; bad input ends with code 2 and one clear line."""
+    import logging
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except Exception as error:
+        # Imported here: grids pulls in xarray, which --help must not wait for.
+        from pydantic import ValidationError
+
+        from grids.errors import InputError
+
+        if isinstance(error, InputError | ValidationError):
+            print(f"hazecast: {error}", file=sys.stderr)
+            sys.exit(EXIT_INPUT)
+        logging.getLogger("hazecast").exception("failed")
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""What a forecast cycle reads: observations, past weather and the weather of the coming hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from grids.cities import City, Registry
+from grids.contract import HISTORY_HOURS, describe
+from grids.errors import InputError
+from grids.monitors import MonitorData, read_observations
+from grids.sampling import at_cities
+from grids.weather_files import read_weather, to_hourly
+from services.sample import WEATHER_FILE, write_sample
+
+NO_WEATHER = "none"
+OBSERVED_WEATHER = "observed"
+
+
+@dataclass(frozen=True)
+class CycleInputs:
+    """Observations and weather of one cycle; `future` is None where no weather forecast is given."""
+
+    monitors: MonitorData
+    past: xr.Dataset | None
+    future: xr.Dataset | None
+    weather_source: str
+    simulated: bool
+
+
+def load_inputs(
+    registry: Registry,
+    observations_dir: Path | None,
+    weather: str,
+    init_time: datetime | None,
+    sample_dir: Path,
+) -> tuple[CycleInputs, datetime]:
+    """Read everything one cycle needs, before anything is stored.
+
+    Parameters
+    ----------
+    registry : Registry
+    observations_dir : Path or None
+        A collection that `grids.monitors` reads; None for the simulated sample.
+    weather : str
+        ``"none"``, ``"observed"`` (the collection's own weather stands in for a forecast) or
+        the path of weather files.
+    init_time : datetime or None
+        Aware; None for the newest observed hour, or this hour with the sample.
+    sample_dir : Path
+        Where the sample is written.
+
+    Returns
+    -------
+    inputs : CycleInputs
+    init_time : datetime
+        Aware, UTC, a whole hour.
+
+    Raises
+    ------
+    InputError
+        If a file can't be read, or the init time is in the future, between hours or outside
+        the observations.
+    """
+    if init_time is not None:
+        init_time = _checked(init_time)
+    if observations_dir is None:
+        init_time = init_time or _this_hour()
+        write_sample(sample_dir, registry, init_time)
+        weather, observations_dir = str(sample_dir / WEATHER_FILE), sample_dir
+    monitors = read_observations(observations_dir, registry)
+    init_time = init_time or _newest_hour(monitors)
+    _check_covered(monitors, init_time)
+    past, future, source = _weather(monitors, weather, registry, init_time)
+    simulated = bool(monitors.observations.attrs.get("simulated", 0))
+    return CycleInputs(monitors, past, future, source, simulated), init_time
+
+
+def _this_hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _checked(init_time: datetime) -> datetime:
+    init_time = init_time.astimezone(UTC)
+    if init_time > datetime.now(UTC):
+        raise InputError("init_time", init_time.isoformat(), "a time that is not in the future")
+    if init_time != init_time.replace(minute=0, second=0, microsecond=0):
+        raise InputError("init_time", init_time.isoformat(), "a whole hour")
+    return init_time
+
+
+def as_datetime64(time: datetime) -> np.datetime64:
+    """Return an aware time as the naive UTC of the contract."""
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "ns")
+
+
+def as_datetime(time: np.datetime64) -> datetime:
+    """Return the contract's naive UTC as an aware time."""
+    seconds: datetime = time.astype("datetime64[s]").item()
+    return seconds.replace(tzinfo=UTC)
+
+
+def _newest_hour(monitors: MonitorData) -> datetime:
+    pm25 = monitors.observations["pm25"]
+    observed = np.isfinite(pm25).any("city").values
+    if not observed.any():
+        raise InputError(monitors.source, "no valid PM2.5", "at least one observed hour")
+    return as_datetime(pm25["time"].values[observed][-1])
+
+
+def _check_covered(monitors: MonitorData, init_time: datetime) -> None:
+    times = monitors.observations["time"].values
+    now = as_datetime64(init_time)
+    first, last = as_datetime(times[0]), as_datetime(times[-1])
+    recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
+    if not np.isfinite(recent).any():
+        raise InputError(
+            "init_time",
+            init_time.isoformat(),
+            f"a time with PM2.5 observed in the {HISTORY_HOURS} h before it; {monitors.source} covers "
+            f"{first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}",
+        )
+
+
+def _weather(
+    monitors: MonitorData, weather: str, registry: Registry, init_time: datetime
+) -> tuple[xr.Dataset | None, xr.Dataset | None, str]:
+    if weather == NO_WEATHER:
+        return monitors.weather, None, "none: no weather forecast was given"
+    if weather == OBSERVED_WEATHER:
+        if monitors.weather is None:
+            raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
+        return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
+    grid = to_hourly(read_weather(Path(weather)))
+    issued = grid.attrs.get("init_time")
+    if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
+        raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
+    cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
+    sampled = at_cities(grid, cities)
+    kind = f"forecast of {issued}" if issued else "analysis standing in for a forecast (perfect prog)"
+    past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
+    return past, sampled, f"{grid.attrs['source']}, {kind}"
+
+
+def _joined(observed: xr.Dataset, sampled: xr.Dataset) -> xr.Dataset:
+    return describe(observed.combine_first(sampled).assign_attrs(source=observed.attrs["source"]), "city_weather")
+
+
+def forecast_cities(
+    monitors: MonitorData, registry: Registry, init_time: datetime, wanted: tuple[str, ...] = ()
+) -> tuple[list[City], dict[str, str]]:
+    """Choose the cities that can be forecast.
+
+    Parameters
+    ----------
+    monitors : MonitorData
+    registry : Registry
+    init_time : datetime
+    wanted : tuple of str
+        City ids asked for; empty for all.
+
+    Returns
+    -------
+    cities : list of City
+        Those with PM2.5 observed in the 72 h before `init_time`.
+    skipped : dict of str to str
+        The others, each with the reason.
+
+    Raises
+    ------
+    InputError
+        If a wanted city is unknown, or none is left.
+    """
+    chosen = [registry.city(name) for name in wanted] or list(registry.cities.values())
+    now = as_datetime64(init_time)
+    recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
+    observed = {str(c) for c in recent["city"].values[np.isfinite(recent).any("time").values]}
+    cities = [city for city in chosen if city.id in observed]
+    skipped = {city.id: "no PM2.5 observed in the last 72 h" for city in chosen if city.id not in observed}
+    if not cities:
+        raise InputError("cities", [c.id for c in chosen], f"a city observed in {monitors.source}")
+    return cities, skipped
+
+
+def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
+    """Say what the forecast lacks, in words; an empty list is a forecast in full order."""
+    reasons = []
+    now = as_datetime64(init_time)
+    pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
+    for city in cities:
+        valid = np.flatnonzero(np.isfinite(pm25.sel(city=city.id).values))
+        age = init_time - as_datetime(pm25["time"].values[valid[-1]])
+        if age > timedelta(hours=late_hours):
+            reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
+    if inputs.future is not None:
+        last = as_datetime(inputs.future["time"].values[-1])
+        if last < init_time + timedelta(hours=HISTORY_HOURS):
+            reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
+    return reasons
