@@ -36,10 +36,8 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Test(_Model):
+class Threshold(_Model):
     """One comparison of a variable with a threshold."""
-
-    __test__ = False  # not a test case, whatever its name says to a test runner
 
     variable: Literal["visibility", "relative_humidity", "pm25"]
     comparator: Literal["lt", "le", "gt", "ge"]
@@ -47,7 +45,7 @@ class Test(_Model):
     units: str
 
     @model_validator(mode="after")
-    def _units_known(self) -> Test:
+    def _units_known(self) -> Threshold:
         if self.units != _UNITS[self.variable]:
             raise ValueError(f"{self.variable} is in {_UNITS[self.variable]}, not {self.units}")
         return self
@@ -58,7 +56,7 @@ class Condition(_Model):
 
     number: int = Field(ge=1, le=9)
     source: str = Field(min_length=1)
-    tests: tuple[Test, ...] = Field(min_length=1)
+    tests: tuple[Threshold, ...] = Field(min_length=1)
 
     def met(self, values: Values) -> npt.NDArray[np.bool_]:
         """Return where all tests are met; `values` holds arrays of one shape by variable."""

@@ -99,7 +99,9 @@ def median_series(dataset: xr.Dataset, name: str) -> xr.DataArray:
     )
 
 
-def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, minimum_hours: int = 20) -> xr.Dataset:
+def daily_mean(
+    dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, minimum_hours: int = 20
+) -> xr.Dataset:
     """Return the mean of each day of each city's own time zone.
 
     Parameters
@@ -120,7 +122,7 @@ def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, m
         local calendar day as datetime64 at 00:00.
     """
     series = median_series(dataset, name)
-    dates, hours = _local(series, registry)
+    dates, _ = _local(series, registry)
     days = np.unique(dates)
     means = np.full((days.size, series.sizes["city"]), np.nan)
     counts = np.zeros(means.shape, dtype=np.int16)
@@ -131,7 +133,9 @@ def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, m
             counts[d, c] = valid.size
             if valid.size >= minimum_hours:
                 means[d, c] = valid.mean()
-    return _by_date(series, days, name, means, {"hours": counts}, f"mean of local day, {minimum_hours} hours or more")
+    return _by_date(
+        series, days, name, means, {"hours": counts}, f"mean of local day, {minimum_hours} hours or more"
+    )
 
 
 def mda8(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -91,3 +91,17 @@ def print_report(report: CycleReport, console: Console) -> None:
         console.print(f"[yellow]degraded:[/] {reason}")
     for label, value in (("forecast", report.netcdf_path), ("map", report.map_path), ("store", report.database)):
         console.print(f"{label}: {value}", soft_wrap=True)
+
+
+def as_dict(report: CycleReport) -> dict[str, object]:
+    """Return the report as JSON values; times with offset, paths as text."""
+    result: dict[str, object] = {}
+    for name, value in asdict(report).items():
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        elif isinstance(value, Path):
+            value = str(value)
+        elif name == "window":
+            value = [time.isoformat() for time in value]
+        result[name] = value
+    return result

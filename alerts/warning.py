@@ -1,0 +1,94 @@
+"""The messages of a warning's life, and the values that stand behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+Kind = Literal["issue", "continue", "upgrade", "downgrade", "lift"]
+LevelId = Literal["yellow", "orange", "red"]
+Basis = Literal["forecast", "observed"]
+
+
+def _to_utc(time: datetime) -> datetime:
+    return time.astimezone(UTC)
+
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+
+
+class Evidence(BaseModel):
+    """One hour that met a level.
+
+    `time` is the end of the hour (UTC); `pm25` ug m-3, `relative_humidity` %, `visibility` m; `level` is
+    the rank the hour itself reached, and `condition` the number of the condition it met.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: UtcDatetime
+    pm25: float = Field(allow_inf_nan=False)
+    relative_humidity: float = Field(allow_inf_nan=False)
+    visibility: float = Field(allow_inf_nan=False)
+    level: int = Field(ge=1)
+    basis: Basis
+    condition: int = Field(ge=1)
+
+
+class HazeWarning(BaseModel):
+    """One message about one city under one rule set. Never edited: a later message refers to it.
+
+    A "lift" carries the level that it ends and no evidence; every other kind has evidence.
+    `references` are the ids of all earlier messages of the same event, oldest first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    rule_set: str
+    level: LevelId
+    kind: Kind
+    city: str
+    area_zh: str
+    area_ja: str
+    area_en: str
+    issued: UtcDatetime
+    onset: UtcDatetime
+    expires: UtcDatetime
+    evidence: tuple[Evidence, ...]
+    run_init_time: UtcDatetime
+    references: tuple[str, ...] = ()
+    simulated: bool
+    weather_source: str
+
+    @model_validator(mode="after")
+    def _sound(self) -> HazeWarning:
+        if self.kind != "lift" and not self.evidence:
+            raise ValueError(f"{self.id}: a warning of level {self.level} without evidence")
+        if self.onset > self.expires:
+            raise ValueError(f"{self.id}: onset after expires")
+        if self.kind == "issue" and self.references:
+            raise ValueError(f"{self.id}: a first message refers to no other")
+        if self.kind != "issue" and not self.references:
+            raise ValueError(f"{self.id}: kind {self.kind} must refer to the message before it")
+        return self
+
+
+def warning_id(rule_set: str, city: str, init_time: datetime) -> str:
+    """Return the id of the one message a run may give for a city: no clock, no chance."""
+    return f"{rule_set}.{city}.{init_time.astimezone(UTC):%Y%m%dT%H%MZ}"
+
+
+def in_force_at(messages: Iterable[HazeWarning], time: datetime) -> list[HazeWarning]:
+    """Return the messages in force at `time`, by rule set and city.
+
+    Left out: lifts, messages that a later one refers to, those expired (at `expires` itself too) and
+    those not yet issued.
+    """
+    issued = [m for m in messages if m.issued <= time]
+    superseded = {reference for m in issued for reference in m.references}
+    kept = {m.id: m for m in issued if m.kind != "lift" and m.expires > time and m.id not in superseded}
+    return sorted(kept.values(), key=lambda m: (m.rule_set, m.city, m.id))

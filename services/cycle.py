@@ -1,0 +1,272 @@
+"""One forecast cycle: read, forecast, warn, draw, and store it all in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from alerts.areas import haze_areas
+from alerts.engine import Assessment, advance, assess, signal_window
+from alerts.maps import draw_haze_map
+from alerts.ruleset import RuleSet, load_ruleset
+from alerts.warning import HazeWarning
+from forecast.inputs import windows_at
+from forecast.produce import make_forecast
+from forecast.products import next_24h
+from grids.cities import City, Registry, load_registry
+from models.registry import load_trained
+from services.inputs import (
+    CycleInputs,
+    as_datetime,
+    as_datetime64,
+    forecast_cities,
+    load_inputs,
+    shortcomings,
+)
+from services.report import CityLine, CycleReport, as_dict
+from services.settings import Settings
+from services.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def run_cycle(
+    settings: Settings, *, init_time: datetime | None = None, cities: tuple[str, ...] = ()
+) -> CycleReport:
+    """Run one cycle and store what it gives.
+
+    Run again for the same init time it replaces its own results; killed at any moment it
+    leaves the results of earlier cycles whole.
+
+    Parameters
+    ----------
+    settings : Settings
+    init_time : datetime, optional
+        Aware; by default the newest observed hour.
+    cities : tuple of str
+        City ids; by default all that are observed.
+
+    Returns
+    -------
+    CycleReport
+
+    Raises
+    ------
+    InputError
+        If input is unusable. Nothing but the failed cycle is then in the store.
+    """
+    registry = load_registry()
+    for city in cities:
+        registry.city(city)
+    store = Store(settings.database_url)
+    try:
+        store.migrate()
+        cycle_id = store.begin_cycle(init_time, settings.observations_dir is None)
+        try:
+            report = _run(settings, store, cycle_id, registry, init_time, cities)
+        except BaseException as error:
+            store.finish_cycle(cycle_id, "failed", error=f"{type(error).__name__}: {error}")
+            raise
+        store.finish_cycle(cycle_id, report.status, report=as_dict(report))
+        return report
+    finally:
+        store.close()
+
+
+def _run(
+    settings: Settings,
+    store: Store,
+    cycle_id: int,
+    registry: Registry,
+    init_time: datetime | None,
+    wanted: tuple[str, ...],
+) -> CycleReport:
+    inputs, now = load_inputs(
+        registry, settings.observations_dir, settings.weather, init_time, settings.data_dir / "sample"
+    )
+    cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
+    reasons = shortcomings(inputs, cities, now)
+    forecast = _forecast(inputs, cities, now, degraded=bool(reasons))
+    ruleset = load_ruleset()
+    observations = _known(inputs, cities, now)
+    assessments = assess(forecast, observations, registry, ruleset)
+    earlier = store.warnings_before(now, inputs.simulated)
+    messages = advance(earlier, assessments, now, ruleset=ruleset)
+    window = signal_window(now, ruleset)
+    netcdf_path = _write_netcdf(forecast, settings.data_dir / "forecasts", now, cycle_id)
+    map_path = settings.data_dir / "maps" / f"{netcdf_path.stem}.png"
+    _write_bytes(map_path, _draw(forecast, registry, ruleset, assessments, "zh"))
+    try:
+        store.save_run(
+            forecast,
+            observations,
+            messages,
+            netcdf_path=netcdf_path,
+            map_path=map_path,
+            cycle_id=cycle_id,
+        )
+    except BaseException:
+        netcdf_path.unlink(missing_ok=True)
+        map_path.unlink(missing_ok=True)
+        raise
+    return CycleReport(
+        init_time=now,
+        status="degraded" if reasons else "done",
+        simulated=inputs.simulated,
+        model_id=str(forecast.attrs["model_id"]),
+        weather_source=inputs.weather_source,
+        humidity_source=str(forecast.attrs["humidity_source"]),
+        observations_source=inputs.monitors.source,
+        window=window,
+        lines=_lines(forecast, observations, registry, ruleset, assessments),
+        skipped=skipped,
+        warnings=tuple(_sentence(message, registry, ruleset) for message in messages),
+        counts=inputs.monitors.counts,
+        reasons=tuple(reasons),
+        netcdf_path=netcdf_path,
+        map_path=map_path,
+        database=settings.database_url,
+    )
+
+
+def _forecast(inputs: CycleInputs, cities: list[City], now: datetime, *, degraded: bool) -> xr.Dataset:
+    init = as_datetime64(now)
+    observations = inputs.monitors.observations
+    windows = windows_at(observations, inputs.past, cities, init, future_weather=inputs.future)
+    model, model_id = load_trained()
+    ids = [city.id for city in cities]
+    pm25 = observations["pm25"].sel(city=ids, time=slice(None, init))
+    newest = pm25["time"].values[np.isfinite(pm25).any("city").values][-1]
+    return make_forecast(
+        model,
+        model_id,
+        windows,
+        ids,
+        init,
+        weather_source=inputs.weather_source,
+        observations_until=newest,
+        simulated=inputs.simulated,
+        degraded=degraded,
+    )
+
+
+def _known(inputs: CycleInputs, cities: list[City], now: datetime) -> xr.Dataset:
+    """Return what was observed in the 72 h up to the init time at the cities of the run."""
+    init = as_datetime64(now)
+    times = slice(init - np.timedelta64(71, "h"), init)
+    return inputs.monitors.observations.sel(city=[city.id for city in cities], time=times)
+
+
+def _write_netcdf(forecast: xr.Dataset, folder: Path, now: datetime, cycle_id: int) -> Path:
+    # A name of its own for each cycle: what an earlier run stored stays whole until this
+    # one's transaction has replaced it.
+    folder.mkdir(parents=True, exist_ok=True)
+    label = "simulated-" if forecast.attrs["simulated"] else ""
+    path = folder / f"{label}{now:%Y%m%dT%H%MZ}-cycle{cycle_id}.nc"
+    part = path.with_suffix(".part")
+    encoding = {name: {"zlib": True, "complevel": 4} for name in forecast.data_vars}
+    encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
+    encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
+    forecast.to_netcdf(part, engine="netcdf4", encoding=encoding)
+    part.replace(path)
+    return path
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _draw(
+    forecast: xr.Dataset,
+    registry: Registry,
+    ruleset: RuleSet,
+    assessments: list[Assessment],
+    language: str,
+) -> bytes:
+    issued = as_datetime(forecast["init_time"].values)
+    window = signal_window(issued, ruleset)
+    ranks = {a.city: a.rank for a in assessments}
+    highest = next_24h(forecast)["pm25_max"]
+    cities = [
+        (registry.city(str(city)), ranks.get(str(city), 0), float(highest.sel(city=city)))
+        for city in forecast["city"].values
+    ]
+    return draw_haze_map(
+        haze_areas(forecast, registry, ruleset, window),
+        cities,
+        window,
+        ruleset,
+        lang=language,
+        simulated=bool(forecast.attrs["simulated"]),
+        weather_source=str(forecast.attrs["weather_source"]),
+        issued=issued,
+    )
+
+
+def map_of_latest(settings: Settings, language: str) -> bytes:
+    """Draw the map of the newest stored forecast anew, in another language if wanted.
+
+    Raises
+    ------
+    InputError
+        If nothing is stored.
+    """
+    from grids.errors import InputError
+
+    store = Store(settings.database_url)
+    try:
+        store.migrate()
+        run = store.latest_run()
+        if run is None:
+            raise InputError("store", settings.database_url, "at least one forecast; run hazecast run")
+        with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as dataset:
+            forecast = dataset.load()
+    finally:
+        store.close()
+    registry, ruleset = load_registry(), load_ruleset()
+    return _draw(forecast, registry, ruleset, assess(forecast, None, registry, ruleset), language)
+
+
+def _lines(
+    forecast: xr.Dataset,
+    observations: xr.Dataset,
+    registry: Registry,
+    ruleset: RuleSet,
+    assessments: list[Assessment],
+) -> tuple[CityLine, ...]:
+    coming = next_24h(forecast)
+    by_city = {a.city: a for a in assessments}
+    lines = []
+    for city_id in map(str, forecast["city"].values):
+        now = float(observations["pm25"].sel(city=city_id).values[-1])
+        assessment = by_city.get(city_id)
+        level = assessment.level if assessment else None
+        here = coming.sel(city=city_id)
+        lines.append(
+            CityLine(
+                city=city_id,
+                name=f"{registry.city(city_id).name_en} {registry.city(city_id).name_zh}",
+                pm25_now=now if np.isfinite(now) else None,
+                pm25_mean_24h=float(here["pm25_mean"]),
+                pm25_max_24h=float(here["pm25_max"]),
+                o3_max_24h=float(here["o3_max"]),
+                haze=ruleset.level_of(level).haze_en if level else "-",
+                level=level or "",
+            )
+        )
+    return tuple(sorted(lines, key=lambda line: -line.pm25_max_24h))
+
+
+def _sentence(message: HazeWarning, registry: Registry, ruleset: RuleSet) -> str:
+    level = ruleset.level_of(message.level)
+    onset, expires = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") for t in (message.onset, message.expires))
+    peak = max((e.pm25 for e in message.evidence), default=None)
+    reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"
+    return f"{message.kind}: {level.name_en}, {registry.city(message.city).name_en}, {onset} to {expires}{reason}"

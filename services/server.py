@@ -1,0 +1,32 @@
+"""The server process: the API, and beside it the scheduler in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+from services.api import create_app
+from services.cycle import run_cycle
+from services.jobs import build_scheduler
+from services.settings import Settings
+from services.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> None:
+    """Serve until stopped; cycles that an earlier process left running are marked failed first."""
+    logging.getLogger().setLevel(logging.INFO)
+    store = Store(settings.database_url)
+    store.migrate()
+    store.recover()
+    store.close()
+    scheduler = build_scheduler(settings, lambda: run_cycle(settings)) if with_scheduler else None
+    if scheduler is not None:
+        scheduler.start()
+    try:
+        uvicorn.run(create_app(settings), host=host or settings.host, port=port or settings.port)
+    finally:
+        if scheduler is not None:
+            scheduler.shutdown(wait=True)

@@ -1,0 +1,262 @@
+"""The store: forecasts, observations, warnings and the outcome of every cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, delete, event, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from alerts.warning import HazeWarning, in_force_at
+from grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check
+from services.tables import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
+
+_QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90")
+# No warning outlives its window, which ends at most 36 h after the run that issued it.
+_LONGEST_WARNING = timedelta(hours=72)
+
+
+class Store:
+    """A database behind SQLAlchemy; SQLite is put into WAL mode.
+
+    Parameters
+    ----------
+    database_url : str
+        SQLAlchemy URL.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self.url = database_url
+        self.engine = create_engine(database_url)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _sqlite_pragmas)
+        self._session = sessionmaker(self.engine, expire_on_commit=False)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to `revision`; ``base`` takes all tables away."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+        with self.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+
+    def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
+        """Note the start of a cycle and return its id."""
+        with self._session.begin() as session:
+            row = CycleRun(
+                init_time=init_time, simulated=simulated, status="running", started_at=datetime.now(UTC)
+            )
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def finish_cycle(
+        self, cycle_id: int, status: str, *, error: str | None = None, report: dict[str, object] | None = None
+    ) -> None:
+        """Note how a cycle ended: ``done``, ``degraded`` or ``failed``."""
+        values: dict[str, Any] = {"status": status, "error": error, "finished_at": datetime.now(UTC)}
+        if report is not None:
+            values["report"] = report
+        with self._session.begin() as session:
+            session.execute(update(CycleRun).where(CycleRun.id == cycle_id).values(**values))
+
+    def recover(self) -> int:
+        """Mark cycles that a dead process left running as failed; return how many."""
+        with self._session.begin() as session:
+            stale = session.scalars(select(CycleRun).where(CycleRun.status == "running")).all()
+            for row in stale:
+                row.status, row.error, row.finished_at = "failed", "interrupted", datetime.now(UTC)
+            return len(stale)
+
+    def cycles(self, limit: int = 20) -> Sequence[CycleRun]:
+        """Return the newest cycles, newest first."""
+        with self._session() as session:
+            return session.scalars(select(CycleRun).order_by(CycleRun.id.desc()).limit(limit)).all()
+
+    def save_run(
+        self,
+        forecast: xr.Dataset,
+        observations: xr.Dataset,
+        warnings: Sequence[HazeWarning],
+        *,
+        netcdf_path: Path,
+        map_path: Path,
+        cycle_id: int,
+    ) -> None:
+        """Store a run whole, in one transaction, in place of an earlier one of its init time.
+
+        Raises
+        ------
+        InputError
+            If a Dataset breaks the contract; nothing is then stored.
+        """
+        check(forecast, "forecast", name="forecast")
+        check(observations, "observations", name="observations")
+        run = _run_row(forecast, netcdf_path, map_path, cycle_id)
+        with self._session.begin() as session:
+            old = session.scalar(_same_run(run))
+            if old is not None:
+                session.execute(delete(ForecastValue).where(ForecastValue.run_id == old.id))
+                session.delete(old)
+            session.execute(
+                delete(Warning_).where(
+                    Warning_.simulated == run.simulated, Warning_.run_init_time == run.init_time
+                )
+            )
+            session.flush()
+            session.add(run)
+            session.flush()
+            session.execute(ForecastValue.__table__.insert(), _value_rows(forecast, run.id))
+            for row in _observation_rows(observations, run.simulated):
+                session.merge(Observation(**row))
+            session.add_all(_warning_row(warning) for warning in warnings)
+        if old is not None:
+            for path in {old.netcdf_path, old.map_path} - {run.netcdf_path, run.map_path}:
+                Path(path).unlink(missing_ok=True)
+
+    def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
+        """Return the newest run; by default a real one before any simulated one."""
+        query = select(ForecastRun).order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
+        if simulated is not None:
+            query = query.where(ForecastRun.simulated == simulated)
+        with self._session() as session:
+            return session.scalar(query)
+
+    def forecast_of(self, run: ForecastRun, city: str) -> Sequence[ForecastValue]:
+        """Return a city's values of a run by lead time; empty if the run has none."""
+        query = select(ForecastValue).where(ForecastValue.run_id == run.id, ForecastValue.city == city)
+        with self._session() as session:
+            return session.scalars(query.order_by(ForecastValue.lead_time)).all()
+
+    def observations_of(self, city: str, simulated: bool, until: datetime, hours: int) -> Sequence[Observation]:
+        """Return a city's observed hours in the `hours` up to `until`, oldest first."""
+        query = select(Observation).where(
+            Observation.city == city,
+            Observation.simulated == simulated,
+            Observation.time > until - timedelta(hours=hours),
+            Observation.time <= until,
+        )
+        with self._session() as session:
+            return session.scalars(query.order_by(Observation.time)).all()
+
+    def warnings_before(self, init_time: datetime, simulated: bool) -> list[HazeWarning]:
+        """Return what stood at `init_time` by the messages of earlier runs alone."""
+        earlier = self._warnings(
+            Warning_.simulated == simulated,
+            Warning_.run_init_time < init_time,
+            Warning_.run_init_time > init_time - _LONGEST_WARNING,
+        )
+        return in_force_at(earlier, init_time)
+
+    def warnings_in_force(self, at: datetime, simulated: bool) -> list[HazeWarning]:
+        """Return the warnings in force at `at`."""
+        recent = self._warnings(
+            Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - _LONGEST_WARNING
+        )
+        return in_force_at(recent, at)
+
+    def warning_history(self, simulated: bool, limit: int = 500) -> list[HazeWarning]:
+        """Return the newest messages, newest first."""
+        return self._warnings(Warning_.simulated == simulated)[::-1][:limit]
+
+    def warning(self, warning_id: str) -> HazeWarning | None:
+        """Return one message, a real one before a simulated one of the same id."""
+        found = self._warnings(Warning_.id == warning_id)
+        return min(found, key=lambda w: w.simulated, default=None)
+
+    def _warnings(self, *conditions: Any) -> list[HazeWarning]:
+        query = select(Warning_.payload).where(*conditions).order_by(Warning_.issued, Warning_.id)
+        with self._session() as session:
+            return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
+
+
+def _sqlite_pragmas(connection: Any, _: Any) -> None:
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _same_run(run: ForecastRun) -> Any:
+    return select(ForecastRun).where(
+        ForecastRun.init_time == run.init_time, ForecastRun.simulated == run.simulated
+    )
+
+
+def _aware(time: np.datetime64) -> datetime:
+    seconds: datetime = time.astype("datetime64[s]").item()
+    return seconds.replace(tzinfo=UTC)
+
+
+def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int) -> ForecastRun:
+    return ForecastRun(
+        cycle_id=cycle_id,
+        init_time=_aware(forecast["init_time"].values),
+        simulated=bool(forecast.attrs["simulated"]),
+        degraded=bool(forecast.attrs["degraded"]),
+        model_id=str(forecast.attrs["model_id"]),
+        weather_source=str(forecast.attrs["weather_source"]),
+        humidity_source=str(forecast.attrs.get("humidity_source", "")),
+        observations_until=datetime.fromisoformat(str(forecast.attrs["observations_until"])),
+        netcdf_path=str(netcdf_path),
+        map_path=str(map_path),
+        created_at=datetime.now(UTC),
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
+    hours = (forecast["lead_time"].values / np.timedelta64(1, "h")).astype(int)
+    columns: dict[str, Any] = {"relative_humidity": forecast["relative_humidity"].values}
+    for name in FORECAST_POLLUTANTS:
+        columns[f"{name}_mean"] = forecast[f"{name}_mean"].values
+        for number, column in enumerate(_QUANTILE_COLUMNS):
+            columns[f"{name}_{column}"] = forecast[name].values[:, :, number]
+    return [
+        {"run_id": run_id, "city": str(city), "lead_time": int(hour)}
+        | {name: _number(values[i, j]) for name, values in columns.items()}
+        for i, hour in enumerate(hours)
+        for j, city in enumerate(forecast["city"].values)
+    ]
+
+
+def _observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[str, Any]]:
+    names = [name for name in POLLUTANTS if name in observations]
+    extra = [n for n in ("pm25_flag", "o3_flag", "pm25_stations") if n in observations]
+    values = {name: observations[name].transpose("time", "city").values for name in names}
+    codes = {name: observations[name].transpose("time", "city").values for name in extra}
+    return [
+        {"city": str(city), "time": _aware(time), "simulated": simulated, "source": str(observations.attrs["source"])}
+        | {name: _number(array[i, j]) for name, array in values.items()}
+        | {name: int(array[i, j]) for name, array in codes.items()}
+        for i, time in enumerate(observations["time"].values)
+        for j, city in enumerate(observations["city"].values)
+    ]
+
+
+def _warning_row(warning: HazeWarning) -> Warning_:
+    return Warning_(
+        id=warning.id,
+        simulated=warning.simulated,
+        rule_set=warning.rule_set,
+        city=warning.city,
+        level=warning.level,
+        kind=warning.kind,
+        issued=warning.issued,
+        onset=warning.onset,
+        expires=warning.expires,
+        run_init_time=warning.run_init_time,
+        payload=warning.model_dump_json(),
+    )

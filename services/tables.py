@@ -1,0 +1,130 @@
+"""The tables of the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite itself keeps no zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as naive UTC; a naive time is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone can't be stored: {value}")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give an aware UTC time back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 (SQLAlchemy's own form)
+
+
+class CycleRun(Base):
+    """One start of a forecast cycle, with its outcome."""
+
+    __tablename__ = "cycle_run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    init_time: Mapped[datetime | None]
+    simulated: Mapped[bool]
+    status: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    report: Mapped[dict[str, object] | None] = mapped_column(JSON)
+
+
+class ForecastRun(Base):
+    """One stored forecast."""
+
+    __tablename__ = "forecast_run"
+    __table_args__ = (UniqueConstraint("init_time", "simulated", name="uq_forecast_run"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cycle_id: Mapped[int] = mapped_column(ForeignKey("cycle_run.id"))
+    init_time: Mapped[datetime]
+    simulated: Mapped[bool]
+    degraded: Mapped[bool]
+    model_id: Mapped[str] = mapped_column(String(128))
+    weather_source: Mapped[str] = mapped_column(Text)
+    humidity_source: Mapped[str] = mapped_column(Text)
+    observations_until: Mapped[datetime]
+    netcdf_path: Mapped[str] = mapped_column(Text)
+    map_path: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+class ForecastValue(Base):
+    """One city and lead time of a forecast; concentrations in ug m-3, humidity in %."""
+
+    __tablename__ = "forecast_value"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("forecast_run.id", ondelete="CASCADE"), primary_key=True)
+    city: Mapped[str] = mapped_column(String(64), primary_key=True)
+    lead_time: Mapped[int] = mapped_column(primary_key=True)
+    pm25_q10: Mapped[float | None]
+    pm25_q25: Mapped[float | None]
+    pm25_q50: Mapped[float | None]
+    pm25_q75: Mapped[float | None]
+    pm25_q90: Mapped[float | None]
+    pm25_mean: Mapped[float | None]
+    o3_q10: Mapped[float | None]
+    o3_q25: Mapped[float | None]
+    o3_q50: Mapped[float | None]
+    o3_q75: Mapped[float | None]
+    o3_q90: Mapped[float | None]
+    o3_mean: Mapped[float | None]
+    relative_humidity: Mapped[float | None]
+
+
+class Observation(Base):
+    """One observed hour of a city, ug m-3; the time is the end of the hour."""
+
+    __tablename__ = "observation"
+
+    city: Mapped[str] = mapped_column(String(64), primary_key=True)
+    time: Mapped[datetime] = mapped_column(primary_key=True)
+    simulated: Mapped[bool] = mapped_column(primary_key=True)
+    pm25: Mapped[float | None]
+    o3: Mapped[float | None]
+    pm10: Mapped[float | None]
+    no2: Mapped[float | None]
+    so2: Mapped[float | None]
+    co: Mapped[float | None]
+    pm25_flag: Mapped[int | None]
+    o3_flag: Mapped[int | None]
+    pm25_stations: Mapped[int | None]
+    source: Mapped[str] = mapped_column(Text)
+
+
+class Warning_(Base):  # noqa: N801 (Warning is Python's own)
+    """One warning message; `payload` is the whole of it."""
+
+    __tablename__ = "warning"
+    __table_args__ = (Index("ix_warning_run", "simulated", "run_init_time"),)
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    simulated: Mapped[bool] = mapped_column(primary_key=True)
+    rule_set: Mapped[str] = mapped_column(String(64))
+    city: Mapped[str] = mapped_column(String(64))
+    level: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(16))
+    issued: Mapped[datetime]
+    onset: Mapped[datetime]
+    expires: Mapped[datetime]
+    run_init_time: Mapped[datetime]
+    payload: Mapped[str] = mapped_column(Text)
