@@ -55,7 +55,7 @@ def print_report(report: CycleReport, console: Console) -> None:
         console.print("[bold red]SIMULATED DATA[/]: this forecast rests on a simulated sample, not on measurements.")
     console.print(f"Hazecast forecast from {report.init_time:%Y-%m-%d %H:%M} UTC  (status: {report.status})")
     console.print(f"observations: {report.observations_source}")
-    console.print(f"weather: {report.weather_source}; humidity: {report.humidity_source}; model: {report.model_id}")
+    console.print(f"weather: {report.weather_source}; humidity: {report.humidity_source}; model: {report.model_id}", soft_wrap=True)
     start, end = (t.astimezone(BEIJING) for t in report.window)
     console.print(f"warning window: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} Beijing time")
     table = Table()
@@ -79,7 +79,7 @@ def print_report(report: CycleReport, console: Console) -> None:
     if report.warnings:
         console.print(f"Warnings ({len(report.warnings)} messages):")
         for text in report.warnings:
-            console.print(f"  {text}")
+            console.print(f"  {text}", soft_wrap=True)
     else:
         console.print("No warning issued.")
     if report.skipped:

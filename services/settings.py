@@ -1,48 +1,61 @@
-"""Settings, from the environment (``HAZECAST_*``) or given on the command line."""
+"""Settings, read from the environment (``HAZECAST_*``) or given by the caller."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _absolute(path: Path) -> Path:
+    # The store keeps paths of files: they must hold from any working folder.
+    return path.expanduser().absolute()
+
+
+def _hours(value: Any) -> Any:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _default_database(known: dict[str, Any]) -> str:
+    return f"sqlite:///{known['data_dir'].as_posix()}/hazecast.db"
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
 
 
 class Settings(BaseSettings):
-    """Where things are and when cycles run.
+    """All settings of the service; each is also the environment variable ``HAZECAST_<NAME>``."""
 
-    Attributes
-    ----------
-    data_dir : Path
-        Store and files.
-    database_url : str
-        SQLAlchemy URL; by default SQLite in `data_dir`.
-    observations_dir : Path or None
-        The monitoring collection; None for the simulated sample.
-    weather : str
-        ``none``, ``observed`` or the path of weather files.
-    schedule_hours, schedule_minute : str, int
-        When cycles start, Beijing time: by default 05:40 and 17:40, before the CMA signal's
-        issue times of 06 and 18.
-    stale_after_hours : int
-        Age of the newest forecast at which the service stops calling itself ready.
-    """
+    model_config = SettingsConfigDict(env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True)
 
-    model_config = SettingsConfigDict(env_prefix="HAZECAST_", extra="forbid")
-
-    data_dir: Path = Path("data")
-    database_url: str = ""
-    observations_dir: Path | None = None
-    weather: str = "none"
+    data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
+    database_url: str = Field(
+        default_factory=_default_database,
+        min_length=1,
+        description="SQLAlchemy URL; by default SQLite in data_dir.",
+    )
+    observations_dir: Folder | None = Field(
+        default=None, description="Folder of observations; without it cycles run on the simulated sample."
+    )
+    weather: str = Field(
+        default="none",
+        min_length=1,
+        description="'none', 'observed' (the observations' own weather) or the path of weather files.",
+    )
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=1, le=65_535)
-    schedule_hours: str = "5,17"
-    schedule_minute: int = Field(40, ge=0, le=59)
-    stale_after_hours: int = Field(18, ge=1)
-
-    @model_validator(mode="after")
-    def _default_database(self) -> Settings:
-        if not self.database_url:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            self.database_url = f"sqlite:///{self.data_dir.resolve() / 'hazecast.db'}"
-        return self
+    port: int = Field(default=8000, ge=1, le=65_535)
+    schedule_hours: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_hours), Field(min_length=1)
+    ] = Field(default=(5, 17), description="Hours of the cycles, Beijing time, comma-separated.")
+    schedule_minute: int = Field(
+        default=40, ge=0, le=59, description="Minute; 05:40 and 17:40 precede the signals of 06:00 and 18:00."
+    )
+    misfire_grace_seconds: int = Field(
+        default=3_600, ge=1, description="How late a cycle may still start, for example after sleep."
+    )
+    stale_after_hours: float = Field(
+        default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
+    )
+    cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")

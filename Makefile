@@ -1,0 +1,59 @@
+# `make run` and `make test` need nothing but Python 3.11 or later and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: run serve test lint bench train backtest lock clean
+
+run: $(VENV)/.run-ready
+	$(BIN)/hazecast run $(ARGS)
+
+serve: $(VENV)/.run-ready
+	$(BIN)/hazecast serve $(ARGS)
+
+test: $(VENV)/.test-ready
+	$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(VENV)/.test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+
+bench: $(VENV)/.test-ready
+	$(BIN)/python -m pytest -q tests/benchmarks --benchmark-only $(ARGS)
+
+# DATA holds the collections beijing-multisite and five-cities.
+DATA ?= ../shared/data
+train: $(VENV)/.run-ready
+	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out models/weights $(ARGS)
+
+backtest: $(VENV)/.run-ready
+	$(BIN)/hazecast backtest --observations $(DATA)/beijing-multisite --train-until 2015-02-28T16:00Z \
+		--from 2015-03-01T00:00+08:00 --to 2016-02-29T23:00+08:00 $(ARGS)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Hazecast needs Python 3.11 or later; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.test-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ $(VENV)/.run-ready
+
+# Pins what a fresh environment resolves to. PyTorch's build (CPU or CUDA) is not part of the pin.
+lock:
+	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
+	.lock-venv/bin/python -m pip install --quiet -e '.[dev]'
+	{ echo "# Exact versions for every environment; made by 'make lock'."; \
+	  .lock-venv/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//; s/ @ .*//'; } > constraints.txt
+	rm -rf .lock-venv
+
+clean:
+	rm -rf $(VENV) build *.egg-info
