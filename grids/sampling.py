@@ -65,7 +65,7 @@ def spread(
     grid_latitude: Array,
     grid_longitude: Array,
     *,
-    length_km: float = 150.0,
+    length_km: float = 300.0,
     noise: float = 0.02,
 ) -> tuple[Array, Array]:
     """Spread values at places over a grid by optimal interpolation (Gaussian-process regression).

@@ -1,0 +1,143 @@
+"""Weather files into the contract: NetCDF with ERA5's names and GRIB2 with GFS's.
+
+The result has latitude ascending and longitude -180 to 180 ascending; times are valid times.
+A variable that a source lacks is absent.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from grids.contract import WEATHER, check, describe
+from grids.errors import InputError
+from grids.gfs import read_grib2
+
+_ERA5_UNITS: dict[str, tuple[set[str], float]] = {
+    # Accepted units in the file, and the factor to the contract's. ERA5 accumulates
+    # precipitation (m) and radiation (J m-2) over the hour before the time stamp.
+    "t2m": ({"K"}, 1.0),
+    "d2m": ({"K"}, 1.0),
+    "u10": ({"m s**-1", "m s-1"}, 1.0),
+    "v10": ({"m s**-1", "m s-1"}, 1.0),
+    "sp": ({"Pa"}, 1.0),
+    "blh": ({"m"}, 1.0),
+    "tcc": ({"(0 - 1)", "1"}, 1.0),
+    "tp": ({"m"}, 1000.0),
+    "ssrd": ({"J m**-2", "J m-2"}, 1.0 / 3600.0),
+}
+_CONTRACT_ONLY = {"tp": "mm h-1", "ssrd": "W m-2"}
+_GRIB_SUFFIXES = (".grib2", ".grb2", ".grib", ".grb")
+_LONGEST_GAP = np.timedelta64(3, "h")
+
+
+def read_weather(path: Path) -> xr.Dataset:
+    """Read a weather file, or all weather files of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        NetCDF (``.nc``), GRIB2 (``.grib2``, ``.grb2``) or a folder of files of one source.
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "weather_grid"; attribute ``init_time`` where the source is a forecast.
+
+    Raises
+    ------
+    InputError
+        If a file is absent, broken, in other units or holds no weather of the contract.
+    """
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix in (".nc", *_GRIB_SUFFIXES))
+        if not files:
+            raise InputError(str(path), "no .nc or .grib2 file", "weather files")
+        parts = [read_weather(file) for file in files]
+        if len({part.attrs.get("init_time") for part in parts}) > 1:
+            raise InputError(f"{path}: init_time", "several", "files of one forecast or analysis")
+        try:
+            merged = xr.combine_by_coords(parts, combine_attrs="override", join="outer")
+        except ValueError as error:
+            raise InputError(str(path), error, "files that fit together") from error
+        assert isinstance(merged, xr.Dataset)
+        return check(describe(merged.sortby("time"), "weather_grid"), "weather_grid", name=str(path))
+    if not path.exists():
+        raise InputError("weather", path, "a file or folder that exists")
+    grid = read_grib2(path) if path.suffix in _GRIB_SUFFIXES else _read_netcdf(path)
+    return check(describe(_oriented(grid), "weather_grid"), "weather_grid", name=str(path))
+
+
+def to_hourly(grid: xr.Dataset) -> xr.Dataset:
+    """Return `grid` on every hour, 3-hourly steps filled in and labelled so.
+
+    Instantaneous variables are interpolated linearly; rates hold for the whole step that
+    their time ends. Gaps longer than 3 h stay NaN.
+    """
+    times = grid["time"].values
+    if (np.diff(times) == np.timedelta64(1, "h")).all():
+        return grid
+    hourly = np.arange(times[0], times[-1] + np.timedelta64(1, "h"), np.timedelta64(1, "h"))
+    rates = [name for name in ("tp", "ssrd") if name in grid]
+    filled = grid.drop_vars(rates).interp(time=hourly, method="linear")
+    for name in rates:
+        filled[name] = grid[name].reindex(time=hourly, method="bfill", tolerance=_LONGEST_GAP)
+    following = np.searchsorted(times, hourly)
+    step = times[following] - times[np.maximum(following - 1, 0)]
+    inside_gap = (times[following] != hourly) & (step > _LONGEST_GAP)
+    known = xr.DataArray(~inside_gap, dims="time", coords={"time": hourly})
+    filled = filled.where(known).astype(np.float32).assign_attrs(grid.attrs | {"time_interpolated": 1})
+    return describe(filled, "weather_grid")
+
+
+def _oriented(grid: xr.Dataset) -> xr.Dataset:
+    longitude = (grid["longitude"] + 180.0) % 360.0 - 180.0
+    return grid.assign_coords(longitude=longitude).sortby("longitude").sortby("latitude")
+
+
+def _read_netcdf(path: Path) -> xr.Dataset:
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as opened:
+            raw = opened.load()
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise InputError(str(path), error, "a whole NetCDF file") from error
+    if "valid_time" in raw.dims:
+        raw = raw.rename(valid_time="time")
+    extra = [name for name in ("expver", "number") if name in raw.coords and name not in raw.dims]
+    raw = raw.drop_vars(extra)
+    if "expver" in raw.dims:
+        # ERA5 with its newest months from ERA5T: each hour is valid in one of the two.
+        raw = raw.max("expver", keep_attrs=True)
+    names = [name for name in WEATHER if name in raw.data_vars]
+    if not names:
+        raise InputError(f"{path}: variables", sorted(map(str, raw.data_vars)), f"any of {sorted(WEATHER)}")
+    for dim in ("time", "latitude", "longitude"):
+        if dim not in raw.dims:
+            raise InputError(f"{path}: dimensions", tuple(raw.dims), "time, latitude, longitude")
+    result = xr.Dataset(coords={dim: raw[dim] for dim in ("time", "latitude", "longitude")})
+    for name in names:
+        result[name] = _converted(raw[name], name, path)
+    kept = {key: raw.attrs[key] for key in ("init_time", "simulated") if key in raw.attrs}
+    return result.assign_attrs(kept, source=str(raw.attrs.get("source", "ERA5")))
+
+
+def _converted(array: xr.DataArray, name: str, path: Path) -> xr.DataArray:
+    units = array.attrs.get("units")
+    accepted, factor = _ERA5_UNITS[name]
+    if units == _CONTRACT_ONLY.get(name):
+        factor = 1.0
+    elif units not in accepted:
+        raise InputError(f"{path}: {name} units", units, f"one of {sorted(accepted)}")
+    values = array.transpose("time", "latitude", "longitude") * factor
+    if name in ("tp", "ssrd", "tcc"):
+        # Packing to 16 bits leaves values a hair below zero.
+        values = values.clip(min=0.0)
+    variable = WEATHER[name]
+    outside = int(((values < variable.low) | (values > variable.high)).sum())
+    if outside:
+        raise InputError(
+            f"{path}: {name}", f"{outside} values outside", f"{variable.low:g} to {variable.high:g} {variable.units}"
+        )
+    return values.astype(np.float32)
