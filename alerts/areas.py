@@ -79,14 +79,10 @@ def haze_areas(
     times = valid_times(forecast)
     within = np.flatnonzero((times > start) & (times <= end))
     pm25 = np.asarray(median_series(forecast, "pm25").values, dtype=np.float64)[within]
-    humidity = np.asarray(
-        forecast["relative_humidity"].transpose("lead_time", "city").values, dtype=np.float64
-    )[within]
+    humidity = np.asarray(forecast["relative_humidity"].transpose("lead_time", "city").values, dtype=np.float64)[within]
     whole = np.isfinite(pm25).all(axis=0) & np.isfinite(humidity).all(axis=0)
     if within.size == 0 or not whole.any():
-        raise InputError(
-            "haze areas", f"{within.size} hours, {int(whole.sum())} whole cities", "at least one of each"
-        )
+        raise InputError("haze areas", f"{within.size} hours, {int(whole.sum())} whole cities", "at least one of each")
     left_out = int((~whole).sum())
     if left_out:
         _LOG.warning("haze areas: %d cities with missing hours are left out", left_out)

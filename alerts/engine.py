@@ -146,13 +146,9 @@ def assess(
             f"{int(within.sum())} hours of {start} to {end}",
             f"all {ruleset.window.hours}",
         )
-    soon = (times > _naive(init_time)) & (
-        times <= _naive(init_time + timedelta(hours=ruleset.observed.persist_hours))
-    )
+    soon = (times > _naive(init_time)) & (times <= _naive(init_time + timedelta(hours=ruleset.observed.persist_hours)))
     pm25 = np.asarray(median_series(forecast, "pm25").values, dtype=np.float64)
-    humidity = np.asarray(
-        forecast["relative_humidity"].transpose("lead_time", "city").values, dtype=np.float64
-    )
+    humidity = np.asarray(forecast["relative_humidity"].transpose("lead_time", "city").values, dtype=np.float64)
     result = []
     missing = 0
     for c, city_id in enumerate(map(str, forecast["city"].values)):
@@ -178,12 +174,8 @@ def assess(
             )
         )
     if missing:
-        _LOG.warning(
-            "%s: %d city hours of the window have no value and count as no warning", ruleset.id, missing
-        )
-    absent = sorted(
-        {i for i, x in registry.cities.items() if x.country == ruleset.country} - {a.city for a in result}
-    )
+        _LOG.warning("%s: %d city hours of the window have no value and count as no warning", ruleset.id, missing)
+    absent = sorted({i for i, x in registry.cities.items() if x.country == ruleset.country} - {a.city for a in result})
     if absent:
         _LOG.info("%s: %d cities are not in the forecast and are not assessed", ruleset.id, len(absent))
     return sorted(result, key=lambda a: a.city)
@@ -308,15 +300,11 @@ def advance(
     standing: dict[str, HazeWarning] = {}
     for message in in_force_at(own, init_time):
         if message.city in standing:
-            raise InputError(
-                "in force", f"{standing[message.city].id} and {message.id}", "one warning for a city"
-            )
+            raise InputError("in force", f"{standing[message.city].id} and {message.id}", "one warning for a city")
         standing[message.city] = message
     unknown = sorted(set(standing) - {a.city for a in assessments})
     if unknown:
-        _LOG.warning(
-            "%s: %d cities with a warning in force are not assessed: %s", rules.id, len(unknown), unknown
-        )
+        _LOG.warning("%s: %d cities with a warning in force are not assessed: %s", rules.id, len(unknown), unknown)
     messages: list[HazeWarning] = []
     for assessment in sorted(assessments, key=lambda a: a.city):
         if assessment.city in spoken:

@@ -40,9 +40,7 @@ def feature_collection(
     InputError
         If a city, rule set or level is unknown.
     """
-    features: list[dict[str, Any]] = [
-        _feature(w, registry, ruleset or load_ruleset(w.rule_set)) for w in warnings
-    ]
+    features: list[dict[str, Any]] = [_feature(w, registry, ruleset or load_ruleset(w.rule_set)) for w in warnings]
     features.extend(dict(area) for area in areas or ())
     return {"type": "FeatureCollection", "features": features}
 

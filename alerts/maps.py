@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import cartopy.crs as ccrs
 import numpy as np
+import shapely
 import xarray as xr
 from cartopy.mpl.geoaxes import GeoAxes
 from matplotlib import font_manager
@@ -22,7 +23,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from alerts.ruleset import RuleSet
-from alerts.shapes import layer
+from alerts.shapes import Layer, layer
 from grids.cities import City
 from grids.errors import InputError
 
@@ -75,8 +76,8 @@ def _font() -> font_manager.FontProperties:
 
 
 @lru_cache
-def _projected(name: str) -> tuple[object, ...]:
-    return tuple(_PROJECTION.project_geometry(shape, _PLATE) for shape in layer(name))  # type: ignore[arg-type]
+def _projected(name: Layer) -> tuple[shapely.Geometry, ...]:
+    return tuple(_PROJECTION.project_geometry(shape, _PLATE) for shape in layer(name))
 
 
 def draw_haze_map(
@@ -122,7 +123,7 @@ def draw_haze_map(
     """
     if lang not in _WORDS:
         raise InputError("language", lang, f"one of {sorted(_WORDS)}")
-    words, font = _WORDS[lang], _font()
+    words = _WORDS[lang]
     figure = Figure(figsize=(12, 10), dpi=100, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     axes: GeoAxes = figure.add_axes((0.02, 0.075, 0.96, 0.80), projection=_PROJECTION)
@@ -130,12 +131,16 @@ def draw_haze_map(
     axes.set_facecolor(_SEA)
     axes.add_geometries(_projected("land"), _PROJECTION, facecolor=_LAND, edgecolor="none", zorder=1)
     _draw_levels(axes, areas, ruleset)
-    axes.add_geometries(_projected("province"), _PROJECTION, facecolor="none", edgecolor="#8a8a8a", linewidth=0.5, zorder=4)
-    axes.add_geometries(_projected("country"), _PROJECTION, facecolor="none", edgecolor="#444444", linewidth=0.9, zorder=5)
+    axes.add_geometries(
+        _projected("province"), _PROJECTION, facecolor="none", edgecolor="#8a8a8a", linewidth=0.5, zorder=4
+    )
+    axes.add_geometries(
+        _projected("country"), _PROJECTION, facecolor="none", edgecolor="#444444", linewidth=0.9, zorder=5
+    )
     _draw_cities(axes, cities, ruleset, words)
     _draw_texts(figure, axes, cities, window, ruleset, words, lang, simulated, weather_source, issued)
     buffer = io.BytesIO()
-    canvas.print_png(buffer)
+    canvas.print_png(buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 
@@ -160,9 +165,7 @@ def _draw_levels(axes: GeoAxes, areas: xr.Dataset, ruleset: RuleSet) -> None:
 
 
 @lru_cache
-def _ocean() -> object:
-    import shapely
-
+def _ocean() -> shapely.Geometry:
     west, south, east, north = shapely.GeometryCollection(list(_projected("land"))).bounds
     return shapely.box(west, south, east, north).difference(shapely.union_all(list(_projected("land"))))
 
@@ -208,7 +211,10 @@ def _draw_texts(
     start, end = (time.astimezone(BEIJING) for time in window)
     figure.text(0.5, 0.945, title, ha="center", fontproperties=font, fontsize=30)
     figure.text(0.5, 0.897, words.window.format(a=start, b=end), ha="center", fontproperties=font, fontsize=19)
-    handles = [Patch(facecolor=rule.colour, edgecolor="#555555", label=getattr(rule, f"haze_{lang}")) for rule in ruleset.levels]
+    handles = [
+        Patch(facecolor=rule.colour, edgecolor="#555555", label=getattr(rule, f"haze_{lang}"))
+        for rule in ruleset.levels
+    ]
     handles.append(Patch(facecolor=_CLEAR, edgecolor="#555555", label=words.clear))
     handles.append(Patch(facecolor=_NO_INFORMATION, edgecolor="#555555", label=words.none))
     legend_font = font.copy()

@@ -189,9 +189,7 @@ class RuleSet(_Model):
     def _evaluate(
         self, pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, visibility: npt.ArrayLike
     ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-        arrays = np.broadcast_arrays(
-            *(np.asarray(a, dtype=np.float64) for a in (pm25, relative_humidity, visibility))
-        )
+        arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (pm25, relative_humidity, visibility)))
         values: Values = dict(zip(("pm25", "relative_humidity", "visibility"), arrays, strict=True))
         known = ~(np.isnan(arrays[0]) | np.isnan(arrays[1]) | np.isnan(arrays[2]))
         ranks = np.zeros(arrays[0].shape, dtype=np.int8)

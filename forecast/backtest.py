@@ -62,7 +62,11 @@ class Scores:
         bands = {f"{first}-{last}": slice(first - 1, last) for first, last in BANDS}
         return {
             score: {str(lead): float(values[lead - 1]) for lead in LEADS_SHOWN}
-            | {band: float(np.nanmean(values[where])) for band, where in bands.items() if np.isfinite(values[where]).any()}
+            | {
+                band: float(np.nanmean(values[where]))
+                for band, where in bands.items()
+                if np.isfinite(values[where]).any()
+            }
             for score, values in by_lead.items()
         }
 

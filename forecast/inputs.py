@@ -24,7 +24,9 @@ def utc_offset(city: City, time: np.datetime64) -> float:
     return offset.total_seconds() / 3600
 
 
-def _stack(dataset: xr.Dataset | None, names: Sequence[str], dim: str, places: Sequence[str], times: np.ndarray) -> Float:
+def _stack(
+    dataset: xr.Dataset | None, names: Sequence[str], dim: str, places: Sequence[str], times: np.ndarray
+) -> Float:
     """Put variables on exact `times` and `places` as (place, time, name), NaN where absent."""
     result = np.full((len(places), len(times), len(names)), np.nan, np.float32)
     if dataset is None:

@@ -99,9 +99,7 @@ def median_series(dataset: xr.Dataset, name: str) -> xr.DataArray:
     )
 
 
-def daily_mean(
-    dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, minimum_hours: int = 20
-) -> xr.Dataset:
+def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, minimum_hours: int = 20) -> xr.Dataset:
     """Return the mean of each day of each city's own time zone.
 
     Parameters
@@ -133,9 +131,7 @@ def daily_mean(
             counts[d, c] = valid.size
             if valid.size >= minimum_hours:
                 means[d, c] = valid.mean()
-    return _by_date(
-        series, days, name, means, {"hours": counts}, f"mean of local day, {minimum_hours} hours or more"
-    )
+    return _by_date(series, days, name, means, {"hours": counts}, f"mean of local day, {minimum_hours} hours or more")
 
 
 def mda8(
@@ -219,9 +215,7 @@ def next_24h(forecast: xr.Dataset) -> xr.Dataset:
     return result
 
 
-def _local(
-    series: xr.DataArray, registry: Registry
-) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
+def _local(series: xr.DataArray, registry: Registry) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
     """Return the local date (time, city) and hour of day 1 to 24 of each end-of-hour stamp."""
     utc = pd.DatetimeIndex(series["time"].values).tz_localize(UTC)
     dates, hours = [], []

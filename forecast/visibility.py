@@ -75,9 +75,7 @@ class VisibilityModel:
 BEIJING_WINTER = VisibilityModel()
 
 
-def growth(
-    relative_humidity: npt.ArrayLike, model: VisibilityModel = BEIJING_WINTER
-) -> npt.NDArray[np.float64]:
+def growth(relative_humidity: npt.ArrayLike, model: VisibilityModel = BEIJING_WINTER) -> npt.NDArray[np.float64]:
     """Return the hygroscopic growth factor f(RH) of extinction.
 
     Parameters
@@ -129,9 +127,7 @@ def visibility(
     """
     mass = np.asarray(pm25, dtype=np.float64)
     if np.any((mass < 0.0) | np.isinf(mass)):
-        raise InputError(
-            "pm25", f"{np.nanmin(mass)} to {np.nanmax(mass)} ug m-3", "finite values of 0 or more"
-        )
+        raise InputError("pm25", f"{np.nanmin(mass)} to {np.nanmax(mass)} ug m-3", "finite values of 0 or more")
     # 1 m2 g-1 * 1 ug m-3 = 1e-6 m-1 = 1e-3 km-1
     extinction = 1e-3 * model.mass_extinction * mass * growth(relative_humidity, model) + model.rayleigh
     return np.asarray(1000.0 * model.contrast_constant / extinction, dtype=np.float64)
@@ -160,9 +156,7 @@ def recalibrate(
     InputError
         If the shapes differ or fewer than 30 hours can be used.
     """
-    mass, humidity, seen = (
-        np.asarray(a, dtype=np.float64) for a in (pm25, relative_humidity, observed_visibility)
-    )
+    mass, humidity, seen = (np.asarray(a, dtype=np.float64) for a in (pm25, relative_humidity, observed_visibility))
     if not mass.shape == humidity.shape == seen.shape:
         raise InputError("recalibrate", (mass.shape, humidity.shape, seen.shape), "three arrays of one shape")
     use = (mass > 0.0) & (humidity >= 0.0) & (humidity <= model.humidity_cap) & (seen > 0.0)

@@ -15,7 +15,7 @@ from grids.errors import InputError
 _ZERO_CELSIUS = 273.15
 _BEIJING = pd.Timedelta(hours=8)
 _TIME = ["year", "month", "day", "hour"]
-_COMPASS = "N NNE NE ENE E ESE SE SSE S SSW SW WSW W WNW NW NNW".split()
+_COMPASS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
 _DEGREES = {name: number * 22.5 for number, name in enumerate(_COMPASS)}
 _MULTISITE = {"PM2.5": "pm25", "O3": "o3", "PM10": "pm10", "NO2": "no2", "SO2": "so2", "CO": "co"}
 _MULTISITE_WEATHER = ["TEMP", "PRES", "DEWP", "RAIN", "WSPM"]
@@ -129,9 +129,7 @@ def _on_utc(table: pd.DataFrame, path: Path, counts: Counter[str]) -> pd.DataFra
     return table[~repeated].sort_index()
 
 
-def _weather(
-    raw: dict[str, pd.Series], rain: pd.Series, u10: np.ndarray, v10: np.ndarray
-) -> pd.DataFrame:
+def _weather(raw: dict[str, pd.Series], rain: pd.Series, u10: np.ndarray, v10: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "t2m": raw["TEMP"] + _ZERO_CELSIUS,
@@ -145,7 +143,9 @@ def _weather(
     )
 
 
-def _wind(direction: pd.Series, cumulated: pd.Series, path: Path, counts: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
+def _wind(
+    direction: pd.Series, cumulated: pd.Series, path: Path, counts: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Turn the cumulated wind speed into hourly components.
 
     The published speed adds up while the direction stays the same, so within such a run the

@@ -93,9 +93,7 @@ def step_means(messages: list[_Message]) -> dict[int, Field]:
     """
     shortest: dict[int, _Message] = {}
     for message in messages:
-        if message.end > message.start and (
-            message.end not in shortest or message.start > shortest[message.end].start
-        ):
+        if message.end > message.start and (message.end not in shortest or message.start > shortest[message.end].start):
             shortest[message.end] = message
     by_bucket = {(m.start, m.end): m for m in messages}
     result: dict[int, Field] = {}

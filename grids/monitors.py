@@ -121,9 +121,7 @@ def _assemble(places: list[Place], registry: Registry, counts: Counter[str], dir
     return MonitorData(_city_means(stations, source), stations, weather, station_weather, dict(counts), source)
 
 
-def _station_dataset(
-    places: list[Place], times: pd.DatetimeIndex, counts: Counter[str], source: str
-) -> xr.Dataset:
+def _station_dataset(places: list[Place], times: pd.DatetimeIndex, counts: Counter[str], source: str) -> xr.Dataset:
     names = [name for name in POLLUTANTS if any(name in p.table for p in places)]
     dataset = xr.Dataset(
         coords={
@@ -179,7 +177,9 @@ def _weather_dataset(groups: list[tuple[str, list[Place]]], times: pd.DatetimeIn
     names = [name for name in groups[0][1][0].weather.columns]
     arrays = {name: np.full((len(times), len(groups)), np.nan, np.float32) for name in names}
     for column, (_, members) in enumerate(groups):
-        total = members[0].weather if len(members) == 1 else pd.concat([m.weather for m in members]).groupby(level=0).mean()
+        total = (
+            members[0].weather if len(members) == 1 else pd.concat([m.weather for m in members]).groupby(level=0).mean()
+        )
         total = total.reindex(times)
         for name in names:
             arrays[name][:, column] = total[name]

@@ -83,7 +83,7 @@ def to_hourly(grid: xr.Dataset) -> xr.Dataset:
     rates = [name for name in ("tp", "ssrd") if name in grid]
     filled = grid.drop_vars(rates).interp(time=hourly, method="linear")
     for name in rates:
-        filled[name] = grid[name].reindex(time=hourly, method="bfill", tolerance=_LONGEST_GAP)
+        filled[name] = grid[name].reindex(time=hourly, method="bfill", tolerance=_LONGEST_GAP)  # type: ignore[arg-type]
     following = np.searchsorted(times, hourly)
     step = times[following] - times[np.maximum(following - 1, 0)]
     inside_gap = (times[following] != hourly) & (step > _LONGEST_GAP)

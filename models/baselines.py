@@ -104,7 +104,7 @@ def _month_and_hour(times: NDArray[np.datetime64], offset: Float | np.float32) -
     local = times + (np.asarray(offset) * 3600).astype("timedelta64[s]")
     month = local.astype("datetime64[M]").astype(np.int64) % 12
     hour = local.astype("datetime64[h]").astype(np.int64) % 24
-    return month * 24 + hour
+    return np.asarray(month * 24 + hour)
 
 
 def _table(key: NDArray[np.int64], values: Float) -> Float:

@@ -99,10 +99,7 @@ class WindowSet:
 
     def batch(self, rows: NDArray[np.int64], *, future_weather: bool) -> Windows:
         """Cut the windows of `rows`; without `future_weather` it is all NaN."""
-        parts = [
-            (np.flatnonzero(self.index[rows, 0] == number), number)
-            for number in np.unique(self.index[rows, 0])
-        ]
+        parts = [(np.flatnonzero(self.index[rows, 0] == number), number) for number in np.unique(self.index[rows, 0])]
         order = np.argsort(np.concatenate([where for where, _ in parts]))
         cut = [self._cut(self.series[number], self.index[rows[where]], future_weather) for where, number in parts]
 

@@ -87,6 +87,9 @@ class Network(nn.Module):
         Width of both recurrent layers.
     """
 
+    seen_weather: Tensor
+    seen_observed: Tensor
+
     def __init__(self, hidden: int = 96) -> None:
         super().__init__()
         self.hidden = hidden
@@ -142,7 +145,7 @@ class Network(nn.Module):
         )
         decoded, _ = self.decoder(coming, torch.tanh(self.bridge(state)))
         out: Tensor = self.head(torch.cat([decoded, coming], dim=-1))
-        out = out.unflatten(-1, (len(TARGETS), len(QUANTILES) + 1))
+        out = out.reshape(*out.shape[:-1], len(TARGETS), len(QUANTILES) + 1)
         lowest, steps = out[..., :1], nn.functional.softplus(out[..., 1 : len(QUANTILES)])
         quantiles = torch.cat([lowest, lowest + torch.cumsum(steps, dim=-1)], dim=-1)
         # The mean lies where the skew puts it: the median plus what the last output learns.
@@ -159,8 +162,8 @@ def _anchors(z: Tensor) -> Tensor:
     last = torch.gather(filled, 1, newest)
     count = valid.sum(dim=1, keepdim=True).clamp(min=1)
     mean = filled.sum(dim=1, keepdim=True) / count
-    days_filled = filled.unflatten(1, (-1, 24))
-    days_valid = valid.unflatten(1, (-1, 24))
+    days_filled = filled.reshape(len(z), -1, 24, z.shape[-1])
+    days_valid = valid.reshape(len(z), -1, 24, z.shape[-1])
     by_hour = days_filled.sum(dim=1) / days_valid.sum(dim=1).clamp(min=1)
     by_hour = by_hour.repeat(1, LEAD_HOURS // 24, 1)
     return torch.cat([last.expand_as(by_hour), mean.expand_as(by_hour), by_hour], dim=-1)

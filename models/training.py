@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,8 +73,9 @@ class NetworkModel:
 
 
 def _rows(windows: Windows, rows: slice) -> Windows:
-    parts = {name: getattr(windows, name) for name in Windows.__dataclass_fields__}
-    return Windows(**{name: None if value is None else value[rows] for name, value in parts.items()})
+    parts: dict[str, Any] = {name: getattr(windows, name) for name in Windows.__dataclass_fields__}
+    cut: dict[str, Any] = {name: None if value is None else value[rows] for name, value in parts.items()}
+    return Windows(**cut)
 
 
 def train_network(train: WindowSet, settings: TrainingSettings, *, progress: bool = False) -> Network:
@@ -96,9 +98,7 @@ def train_network(train: WindowSet, settings: TrainingSettings, *, progress: boo
     network = Network(settings.hidden)
     _mark_seen(network, train)
     average = copy.deepcopy(network).requires_grad_(False)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     steps = max(settings.windows // settings.batch, 10)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
     bar = tqdm(range(steps), desc="training", unit="batch", disable=not progress)
@@ -107,7 +107,7 @@ def train_network(train: WindowSet, settings: TrainingSettings, *, progress: boo
         windows = with_gaps(train.batch(rows, future_weather=True), random)
         loss = _loss(network, windows)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -139,7 +139,8 @@ def _loss(network: Network, windows: Windows) -> Tensor:
     levels = torch.tensor(QUANTILES)
     pinball = torch.maximum(levels * error, (levels - 1) * error).mean(dim=-1)
     squared = ((mean - torch.nan_to_num(target, nan=0.0)) / _MEAN_SCALE).clamp(-8, 8) ** 2
-    return ((2.0 * pinball + 0.5 * squared) * valid).sum() / valid.sum().clamp(min=1)
+    loss: Tensor = ((2.0 * pinball + 0.5 * squared) * valid).sum() / valid.sum().clamp(min=1)
+    return loss
 
 
 def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
@@ -167,5 +168,3 @@ def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
 def count_parameters(network: Network) -> int:
     """Return the number of trained parameters."""
     return sum(int(p.numel()) for p in network.parameters())
-
-

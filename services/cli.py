@@ -6,7 +6,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,16 +20,20 @@ app = typer.Typer(
     add_completion=False,
 )
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
+]
 Observations = Annotated[
-    Path | None, typer.Option("--observations", help="Folder of a monitoring collection; without it, a simulated sample.")
+    Path | None,
+    typer.Option("--observations", help="Folder of a monitoring collection; without it, a simulated sample."),
 ]
 Weather = Annotated[
     str | None,
     typer.Option("--weather", help="none, observed (perfect prog) or a path of GRIB2/NetCDF files. Default: none."),
 ]
 InitTime = Annotated[
-    str | None, typer.Option("--init-time", help="ISO 8601, for example 2013-01-11T22:00Z; UTC where no offset is given.")
+    str | None,
+    typer.Option("--init-time", help="ISO 8601, for example 2013-01-11T22:00Z; UTC where no offset is given."),
 ]
 
 
@@ -48,7 +52,7 @@ def _time(text: str | None, name: str) -> datetime | None:
 def _settings(data_dir: Path | None, observations: Path | None = None, weather: str | None = None):  # type: ignore[no-untyped-def]
     from services.settings import Settings
 
-    given = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}
+    given: dict[str, Any] = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
@@ -92,9 +96,7 @@ def serve(
 
 
 @app.command()
-def sample(
-    folder: Annotated[Path, typer.Argument(help="Where to write it.")], init_time: InitTime = None
-) -> None:
+def sample(folder: Annotated[Path, typer.Argument(help="Where to write it.")], init_time: InitTime = None) -> None:
     """Write the simulated sample: a week of observations and weather, plainly labelled."""
     from grids.cities import load_registry
     from services.sample import write_sample
@@ -105,7 +107,9 @@ def sample(
 
 @app.command()
 def train(
-    observations: Annotated[list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")],
+    observations: Annotated[
+        list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for weights and model card.")],
     train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
     windows: Annotated[int | None, typer.Option("--windows", help="How many training windows to draw.")] = None,
@@ -126,7 +130,9 @@ def backtest(
     models: Annotated[str, typer.Option("--models", help="Comma-separated names.")] = "network,persistence,climatology",
     weather: Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")] = "none",
     every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
-    retrain: Annotated[bool, typer.Option("--retrain", help="Train the network anew, not the shipped weights.")] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train the network anew, not the shipped weights.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
 ) -> None:
     """Score models on a past period that none of them was trained on."""

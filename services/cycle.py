@@ -18,6 +18,7 @@ from forecast.inputs import windows_at
 from forecast.produce import make_forecast
 from forecast.products import next_24h
 from grids.cities import City, Registry, load_registry
+from grids.errors import InputError
 from models.registry import load_trained
 from services.inputs import (
     CycleInputs,
@@ -34,9 +35,7 @@ from services.store import Store
 log = logging.getLogger(__name__)
 
 
-def run_cycle(
-    settings: Settings, *, init_time: datetime | None = None, cities: tuple[str, ...] = ()
-) -> CycleReport:
+def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: tuple[str, ...] = ()) -> CycleReport:
     """Run one cycle and store what it gives.
 
     Run again for the same init time it replaces its own results; killed at any moment it
@@ -140,7 +139,7 @@ def _forecast(inputs: CycleInputs, cities: list[City], now: datetime, *, degrade
     model, model_id = load_trained()
     ids = [city.id for city in cities]
     pm25 = observations["pm25"].sel(city=ids, time=slice(None, init))
-    newest = pm25["time"].values[np.isfinite(pm25).any("city").values][-1]
+    newest = pm25["time"].values[pm25.notnull().any("city").values][-1]
     return make_forecast(
         model,
         model_id,
@@ -168,7 +167,7 @@ def _write_netcdf(forecast: xr.Dataset, folder: Path, now: datetime, cycle_id: i
     label = "simulated-" if forecast.attrs["simulated"] else ""
     path = folder / f"{label}{now:%Y%m%dT%H%MZ}-cycle{cycle_id}.nc"
     part = path.with_suffix(".part")
-    encoding = {name: {"zlib": True, "complevel": 4} for name in forecast.data_vars}
+    encoding: dict[str, dict[str, object]] = {str(name): {"zlib": True, "complevel": 4} for name in forecast.data_vars}
     encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
     encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
     forecast.to_netcdf(part, engine="netcdf4", encoding=encoding)
@@ -190,7 +189,7 @@ def _draw(
     assessments: list[Assessment],
     language: str,
 ) -> bytes:
-    issued = as_datetime(forecast["init_time"].values)
+    issued = as_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
     window = signal_window(issued, ruleset)
     ranks = {a.city: a.rank for a in assessments}
     highest = next_24h(forecast)["pm25_max"]
@@ -218,8 +217,6 @@ def map_of_latest(settings: Settings, language: str) -> bytes:
     InputError
         If nothing is stored.
     """
-    from grids.errors import InputError
-
     store = Store(settings.database_url)
     try:
         store.migrate()

@@ -106,7 +106,7 @@ def as_datetime(time: np.datetime64) -> datetime:
 
 def _newest_hour(monitors: MonitorData) -> datetime:
     pm25 = monitors.observations["pm25"]
-    observed = np.isfinite(pm25).any("city").values
+    observed = pm25.notnull().any("city").values
     if not observed.any():
         raise InputError(monitors.source, "no valid PM2.5", "at least one observed hour")
     return as_datetime(pm25["time"].values[observed][-1])
@@ -178,7 +178,7 @@ def forecast_cities(
     chosen = [registry.city(name) for name in wanted] or list(registry.cities.values())
     now = as_datetime64(init_time)
     recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
-    observed = {str(c) for c in recent["city"].values[np.isfinite(recent).any("time").values]}
+    observed = {str(c) for c in recent["city"].values[recent.notnull().any("time").values]}
     cities = [city for city in chosen if city.id in observed]
     skipped = {city.id: "no PM2.5 observed in the last 72 h" for city in chosen if city.id not in observed}
     if not cities:

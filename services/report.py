@@ -55,7 +55,10 @@ def print_report(report: CycleReport, console: Console) -> None:
         console.print("[bold red]SIMULATED DATA[/]: this forecast rests on a simulated sample, not on measurements.")
     console.print(f"Hazecast forecast from {report.init_time:%Y-%m-%d %H:%M} UTC  (status: {report.status})")
     console.print(f"observations: {report.observations_source}")
-    console.print(f"weather: {report.weather_source}; humidity: {report.humidity_source}; model: {report.model_id}", soft_wrap=True)
+    console.print(
+        f"weather: {report.weather_source}; humidity: {report.humidity_source}; model: {report.model_id}",
+        soft_wrap=True,
+    )
     start, end = (t.astimezone(BEIJING) for t in report.window)
     console.print(f"warning window: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} Beijing time")
     table = Table()

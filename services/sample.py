@@ -125,9 +125,9 @@ def _observations(now: np.datetime64, registry: Registry) -> xr.Dataset:
         "pm25": pm25,
         "o3": o3,
         "pm10": pm25 * 1.35 + 12.0,
-        "no2": 22.0 + 45.0 * episode - 6.0 * sun,
-        "so2": 8.0 + 30.0 * episode,
-        "co": 500.0 + 2500.0 * episode,
+        "no2": (22.0 + 45.0 * episode - 6.0 * sun) * np.exp(0.1 * noise),
+        "so2": (8.0 + 30.0 * episode) * np.exp(0.1 * noise),
+        "co": (500.0 + 2500.0 * episode) * np.exp(0.1 * noise),
     }
     dataset = xr.Dataset(coords={"time": now + hours.astype("timedelta64[h]"), "city": [c.id for c in cities]})
     dims = ("time", "city")

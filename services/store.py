@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, delete, event, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import create_engine, delete, event, insert, make_url, select, update
+from sqlalchemy.orm import sessionmaker
 
 from alerts.warning import HazeWarning, in_force_at
 from grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check
@@ -34,7 +34,10 @@ class Store:
 
     def __init__(self, database_url: str) -> None:
         self.url = database_url
-        self.engine = create_engine(database_url)
+        url = make_url(database_url)
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = create_engine(url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _sqlite_pragmas)
         self._session = sessionmaker(self.engine, expire_on_commit=False)
@@ -54,9 +57,7 @@ class Store:
     def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
         """Note the start of a cycle and return its id."""
         with self._session.begin() as session:
-            row = CycleRun(
-                init_time=init_time, simulated=simulated, status="running", started_at=datetime.now(UTC)
-            )
+            row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=datetime.now(UTC))
             session.add(row)
             session.flush()
             return row.id
@@ -110,14 +111,12 @@ class Store:
                 session.execute(delete(ForecastValue).where(ForecastValue.run_id == old.id))
                 session.delete(old)
             session.execute(
-                delete(Warning_).where(
-                    Warning_.simulated == run.simulated, Warning_.run_init_time == run.init_time
-                )
+                delete(Warning_).where(Warning_.simulated == run.simulated, Warning_.run_init_time == run.init_time)
             )
             session.flush()
             session.add(run)
             session.flush()
-            session.execute(ForecastValue.__table__.insert(), _value_rows(forecast, run.id))
+            session.execute(insert(ForecastValue), _value_rows(forecast, run.id))
             for row in _observation_rows(observations, run.simulated):
                 session.merge(Observation(**row))
             session.add_all(_warning_row(warning) for warning in warnings)
@@ -187,9 +186,7 @@ def _sqlite_pragmas(connection: Any, _: Any) -> None:
 
 
 def _same_run(run: ForecastRun) -> Any:
-    return select(ForecastRun).where(
-        ForecastRun.init_time == run.init_time, ForecastRun.simulated == run.simulated
-    )
+    return select(ForecastRun).where(ForecastRun.init_time == run.init_time, ForecastRun.simulated == run.simulated)
 
 
 def _aware(time: np.datetime64) -> datetime:
@@ -200,7 +197,7 @@ def _aware(time: np.datetime64) -> datetime:
 def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int) -> ForecastRun:
     return ForecastRun(
         cycle_id=cycle_id,
-        init_time=_aware(forecast["init_time"].values),
+        init_time=_aware(np.datetime64(forecast["init_time"].item(), "ns")),
         simulated=bool(forecast.attrs["simulated"]),
         degraded=bool(forecast.attrs["degraded"]),
         model_id=str(forecast.attrs["model_id"]),

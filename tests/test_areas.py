@@ -57,9 +57,7 @@ def test_levels_near_and_far(field: xr.Dataset) -> None:
     assert at(shanghai.latitude, shanghai.longitude) == 0
     assert at(34.0, 131.0) == -1  # the rule set is not Japan's
     assert at(20.0, 96.0) == -1  # no city near
-    assert (
-        field.attrs["hours"] == 24 and field.attrs["simulated"] == 1 and field.attrs["cities_left_out"] == 0
-    )
+    assert field.attrs["hours"] == 24 and field.attrs["simulated"] == 1 and field.attrs["cities_left_out"] == 0
 
 
 def test_polygons_hold_the_city(field: xr.Dataset) -> None:
@@ -69,9 +67,7 @@ def test_polygons_hold_the_city(field: xr.Dataset) -> None:
     shapes = [shapely.geometry.shape(f["geometry"]) for f in features]
     assert shapes and all(s.is_valid for s in shapes)
     assert min(s.distance(shapely.Point(beijing.longitude, beijing.latitude)) for s in shapes) < 0.5
-    assert (
-        features[-1]["properties"]["kind"] == "haze_area" and features[-1]["properties"]["simulated"] is True
-    )
+    assert features[-1]["properties"]["kind"] == "haze_area" and features[-1]["properties"]["simulated"] is True
 
 
 def test_cities_without_values_are_counted_or_refused() -> None:

@@ -195,7 +195,8 @@ def test_a_forecast_never_reads_later_observations(shared_data, tmp_path) -> Non
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     shutil.copy(whole, tmp_path / "whole")
-    lines = gzip.open(whole, "rt").read().splitlines(keepends=True)
+    with gzip.open(whole, "rt") as file:
+        lines = file.read().splitlines(keepends=True)
     hours = int((now + timedelta(hours=8) - utc(2013, 1, 1)) / timedelta(hours=1))
     with gzip.open(tmp_path / "cut" / "beijing.csv.gz", "wt") as file:
         file.writelines(lines[: hours + 2])

@@ -50,9 +50,7 @@ def run(pm25: dict[str, float | np.ndarray], observations: xr.Dataset | None = N
 
 
 def observed(value: float, hours_before: int) -> xr.Dataset:
-    times = np.datetime64(INIT.replace(tzinfo=None), "ns") + np.array([-hours_before, 1]) * np.timedelta64(
-        1, "h"
-    )
+    times = np.datetime64(INIT.replace(tzinfo=None), "ns") + np.array([-hours_before, 1]) * np.timedelta64(1, "h")
     return xr.Dataset(
         {"pm25": (("time", "city"), np.array([[value], [900.0]]))},
         coords={"time": times, "city": ["beijing"]},
@@ -202,16 +200,12 @@ def test_simulated_and_real_never_mix() -> None:
     ),
     st.randoms(use_true_random=False),
 )
-def test_never_two_in_force_and_always_the_same(
-    runs: list[tuple[int, list[int]]], shuffler: random.Random
-) -> None:
+def test_never_two_in_force_and_always_the_same(runs: list[tuple[int, list[int]]], shuffler: random.Random) -> None:
     history: list[HazeWarning] = []
     init = INIT
     for gap, ranks in runs:
         init += timedelta(hours=gap)
-        assessments = [
-            plain(c, r, init) for c, r in zip(["beijing", "shanghai", "shenyang"], ranks, strict=True)
-        ]
+        assessments = [plain(c, r, init) for c, r in zip(["beijing", "shanghai", "shenyang"], ranks, strict=True)]
         messages = advance(history, assessments, init)
         shuffled, past = assessments[:], history[:]
         shuffler.shuffle(shuffled)
@@ -232,9 +226,7 @@ def test_never_two_in_force_and_always_the_same(
 
 def test_geojson_is_complete() -> None:
     registry = load_registry()
-    warnings = advance(
-        [], assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES), INIT
-    )
+    warnings = advance([], assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES), INIT)
     result = json.loads(json.dumps(feature_collection(warnings, registry, areas=[{"type": "Feature"}])))
     assert result["type"] == "FeatureCollection" and len(result["features"]) == 2
     feature = result["features"][0]
@@ -242,9 +234,5 @@ def test_geojson_is_complete() -> None:
     assert feature["geometry"] == {"type": "Point", "coordinates": [beijing.longitude, beijing.latitude]}
     properties = feature["properties"]
     assert properties["simulated"] is True and properties["weather_source"] == "test"
-    assert (
-        properties["level"] == "red"
-        and properties["colour"] == "#F30019"
-        and len(properties["evidence"]) == 24
-    )
+    assert properties["level"] == "red" and properties["colour"] == "#F30019" and len(properties["evidence"]) == 24
     assert properties["haze"]["zh"] == "严重霾" and properties["kind"] == "issue"

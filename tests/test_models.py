@@ -139,7 +139,9 @@ def test_persistence_learns_wider_errors_for_longer_leads() -> None:
     series = dataclasses.replace(made_series(2000, 1), observations=walk.astype(np.float32))
     model = Persistence()
     model.fit(made_windows(series, every=1))
-    spread = np.ptp(model.predict(made_windows(series).batch(np.arange(1), future_weather=False)).quantiles[0, :, 0], -1)
+    spread = np.ptp(
+        model.predict(made_windows(series).batch(np.arange(1), future_weather=False)).quantiles[0, :, 0], -1
+    )
     assert spread[47] > 2 * spread[0]
 
 

@@ -57,9 +57,7 @@ def test_daily_mean_is_over_the_citys_own_day() -> None:
     # 16:00 UTC is 00:00 in Beijing and 01:00 in Kitakyushu: lead 1 to 24 is one Beijing day exactly.
     hours = np.arange(1.0, 73.0)
     both = np.stack([hours, hours], axis=1)
-    result = daily_mean(
-        make_forecast(both, both, "2013-01-12T16:00", ["beijing", "kitakyushu"]), load_registry()
-    )
+    result = daily_mean(make_forecast(both, both, "2013-01-12T16:00", ["beijing", "kitakyushu"]), load_registry())
     assert result["date"].values[0] == np.datetime64("2013-01-13")
     assert result["pm25"].sel(city="beijing").values[:3] == pytest.approx([12.5, 36.5, 60.5])
     assert result["hours"].sel(city="kitakyushu").values.tolist() == [23, 24, 24, 1]

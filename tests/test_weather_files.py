@@ -24,7 +24,15 @@ PLANE = 270.0 + LAT[:, None] * 0.5 + LON[None] * 0.1
 def write_era5(path: Path, *, new_layout: bool = False, hours: int = 4, units: dict[str, str] | None = None) -> Path:
     """ERA5 as the Climate Data Store writes it: packed 16-bit integers, latitude descending."""
     names = {"t2m": "K", "d2m": "K", "sp": "Pa", "tp": "m", "ssrd": "J m**-2", "blh": "m", "tcc": "(0 - 1)"}
-    values = {"t2m": PLANE, "d2m": PLANE - 5, "sp": PLANE * 300, "tp": PLANE * 1e-5, "ssrd": PLANE * 3600, "blh": PLANE, "tcc": PLANE / 600}
+    values = {
+        "t2m": PLANE,
+        "d2m": PLANE - 5,
+        "sp": PLANE * 300,
+        "tp": PLANE * 1e-5,
+        "ssrd": PLANE * 3600,
+        "blh": PLANE,
+        "tcc": PLANE / 600,
+    }
     with netCDF4.Dataset(path, "w") as file:
         time = "valid_time" if new_layout else "time"
         for dim, size in ((time, hours), ("latitude", LAT.size), ("longitude", LON.size)):
@@ -32,7 +40,10 @@ def write_era5(path: Path, *, new_layout: bool = False, hours: int = 4, units: d
         clock = file.createVariable(time, "i8" if new_layout else "i4", (time,))
         clock.units = "seconds since 1970-01-01" if new_layout else "hours since 1900-01-01 00:00:00.0"
         clock.calendar = "proleptic_gregorian" if new_layout else "gregorian"
-        clock[:] = [netCDF4.date2num(np.datetime64("2014-02-20T00").item(), clock.units) + h * (3600 if new_layout else 1) for h in range(hours)]
+        clock[:] = [
+            netCDF4.date2num(np.datetime64("2014-02-20T00").item(), clock.units) + h * (3600 if new_layout else 1)
+            for h in range(hours)
+        ]
         for dim, axis in (("latitude", LAT), ("longitude", LON)):
             file.createVariable(dim, "f4", (dim,))[:] = axis
         if new_layout:
@@ -121,7 +132,11 @@ def test_rates_come_back_from_six_hour_buckets(rates: list[float], average: bool
         kind = "average" if average else "accumulation"
         value = total / (hour - start) if average else total
         messages.append(_Message("tp", np.datetime64(0, "ns"), start, hour, LAT, LON, value, kind))
-        messages.append(_Message("tp", np.datetime64(0, "ns"), 0, hour, LAT, LON, np.full((1, 1), sum(rates[:hour])), "accumulation"))
+        messages.append(
+            _Message(
+                "tp", np.datetime64(0, "ns"), 0, hour, LAT, LON, np.full((1, 1), sum(rates[:hour])), "accumulation"
+            )
+        )
     if average:
         messages = messages[::2]
     means = step_means(messages)

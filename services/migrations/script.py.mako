@@ -1,22 +1,21 @@
-"""${message}."""
-
-from __future__ import annotations
+"""${message}"""
 
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}
+from services.tables import UtcDateTime
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
-branch_labels = ${repr(branch_labels)}
-depends_on = ${repr(depends_on)}
+branch_labels = None
+depends_on = None
 
 
 def upgrade() -> None:
-    """Change the tables."""
+    """Apply."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Undo the change."""
+    """Take back."""
     ${downgrades if downgrades else "pass"}

@@ -1,0 +1,30 @@
+# Build for CPU (default) or CUDA:
+#   docker build -t hazecast .
+#   docker build -t hazecast --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
+ARG PYTHON=3.12
+
+FROM python:${PYTHON}-slim-bookworm AS build
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+WORKDIR /src
+RUN python -m venv /opt/hazecast
+COPY constraints.txt pyproject.toml README.md ./
+RUN torch="$(grep '^torch==' constraints.txt)" \
+    && /opt/hazecast/bin/pip install --no-cache-dir --index-url "${TORCH_INDEX}" "${torch}"
+COPY grids grids
+COPY models models
+COPY forecast forecast
+COPY alerts alerts
+COPY services services
+RUN /opt/hazecast/bin/pip install --no-cache-dir -c constraints.txt .
+
+FROM python:${PYTHON}-slim-bookworm
+RUN useradd --system --uid 10001 --create-home hazecast \
+    && install -d -o hazecast -g hazecast /data
+COPY --from=build /opt/hazecast /opt/hazecast
+ENV PATH=/opt/hazecast/bin:$PATH HAZECAST_DATA_DIR=/data HAZECAST_HOST=0.0.0.0 PYTHONUNBUFFERED=1
+USER 10001
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/v1/healthz', timeout=4)"]
+CMD ["hazecast", "serve"]
