@@ -27,8 +27,9 @@ bench: $(VENV)/.test-ready
 
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data
+OUT ?= data/training
 train: $(VENV)/.run-ready
-	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out models/weights $(ARGS)
+	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out $(OUT) $(ARGS)
 
 backtest: $(VENV)/.run-ready
 	$(BIN)/hazecast backtest --observations $(DATA)/beijing-multisite --train-until 2015-02-28T16:00Z \

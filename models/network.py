@@ -47,13 +47,13 @@ def encode_concentration(value: Tensor, which: tuple[int, ...] | None = None) ->
     """Take concentrations (..., k) in ug m-3 to the scaled logarithm the network works on."""
     pick = list(which) if which is not None else list(range(len(OBSERVED)))
     logs = torch.log(value.clamp(min=0.0) + _LOG_OFFSET)
-    return (logs - _OBS_CENTRE[pick]) / _OBS_SPREAD[pick]
+    return (logs - _OBS_CENTRE[pick].to(value.device)) / _OBS_SPREAD[pick].to(value.device)
 
 
 def decode_concentration(z: Tensor) -> Tensor:
     """Invert `encode_concentration` for the forecast pollutants; (..., 2, k) to ug m-3."""
     pick = list(TARGETS)
-    logs = z * _OBS_SPREAD[pick, None] + _OBS_CENTRE[pick, None]
+    logs = z * _OBS_SPREAD[pick, None].to(z.device) + _OBS_CENTRE[pick, None].to(z.device)
     return torch.exp(logs.clamp(max=8.0)) - _LOG_OFFSET
 
 
@@ -61,7 +61,7 @@ def _weather_inputs(weather: Tensor) -> Tensor:
     """Scale weather (n, h, 9) and add wind speed and dew-point depression, with masks."""
     t2m, d2m, u10, v10 = weather[..., 0], weather[..., 1], weather[..., 2], weather[..., 3]
     derived = torch.stack([torch.hypot(u10, v10) / 2.0 - 1.0, (t2m - d2m) / 8.0 - 1.0], dim=-1)
-    scaled = (weather - _WEATHER_CENTRE) / _WEATHER_SPREAD
+    scaled = (weather - _WEATHER_CENTRE.to(weather.device)) / _WEATHER_SPREAD.to(weather.device)
     mask = torch.isfinite(weather)
     values = torch.cat([scaled, derived], dim=-1)
     return torch.cat([torch.nan_to_num(values, nan=0.0).clamp(-6, 6), mask.float()], dim=-1)
@@ -92,7 +92,8 @@ class Network(nn.Module):
 
     def __init__(self, hidden: int = 96) -> None:
         super().__init__()
-        self.hidden = hidden
+        # What a checkpoint rebuilds the network from.
+        self.options = {"hidden": hidden}
         past = 2 * len(OBSERVED) + _WEATHER_INPUTS + _CALENDAR
         anchors = 3 * len(TARGETS)
         coming = _WEATHER_INPUTS + _CALENDAR + 1 + anchors
@@ -116,10 +117,11 @@ class Network(nn.Module):
         mean : Tensor (n, 72, 2)
             ug m-3.
         """
-        observed = torch.from_numpy(windows.history_obs)
+        device = self.seen_observed.device
+        observed = torch.from_numpy(windows.history_obs).to(device)
         observed = torch.where(self.seen_observed, observed, torch.nan)
         weather, coming_weather = (
-            torch.where(self.seen_weather, torch.from_numpy(array), torch.nan)
+            torch.where(self.seen_weather, torch.from_numpy(array).to(device), torch.nan)
             for array in (windows.history_weather, windows.future_weather)
         )
         z = encode_concentration(observed)
@@ -128,16 +130,16 @@ class Network(nn.Module):
                 torch.nan_to_num(z, nan=0.0),
                 torch.isfinite(z).float(),
                 _weather_inputs(weather),
-                _calendar(windows, np.arange(1 - HISTORY_HOURS, 1)),
+                _calendar(windows, np.arange(1 - HISTORY_HOURS, 1)).to(device),
             ],
             dim=-1,
         )
         _, state = self.encoder(past)
-        lead = torch.arange(1, LEAD_HOURS + 1) / LEAD_HOURS
+        lead = torch.arange(1, LEAD_HOURS + 1, device=device) / LEAD_HOURS
         coming = torch.cat(
             [
                 _weather_inputs(coming_weather),
-                _calendar(windows, np.arange(1, LEAD_HOURS + 1)),
+                _calendar(windows, np.arange(1, LEAD_HOURS + 1)).to(device),
                 lead.expand(len(windows), LEAD_HOURS)[..., None],
                 _anchors(z[..., list(TARGETS)]),
             ],
@@ -157,7 +159,7 @@ def _anchors(z: Tensor) -> Tensor:
     """Past values a forecaster looks at first: newest, same hour of day, mean of the 72 h."""
     filled = torch.nan_to_num(z, nan=0.0)
     valid = torch.isfinite(z)
-    age = torch.arange(z.shape[1], dtype=torch.float32)[None, :, None]
+    age = torch.arange(z.shape[1], dtype=torch.float32, device=z.device)[None, :, None]
     newest = torch.where(valid, age, -1.0).argmax(dim=1, keepdim=True)
     last = torch.gather(filled, 1, newest)
     count = valid.sum(dim=1, keepdim=True).clamp(min=1)

@@ -1,23 +1,37 @@
-"""The models that Hazecast knows by name, and the trained one that ships with it."""
+"""The models that Hazecast knows: by name, as trained and kept, and the one in service."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import logging
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
 
 from grids.errors import InputError
+from models import checkpoint
 from models.baselines import Climatology, Persistence
-from models.checkpoint import load
 from models.interface import Model
 from models.training import NetworkModel
 
+log = logging.getLogger(__name__)
+
 SHIPPED = Path(__file__).parent / "weights"
+HISTORY_FILE = "in_service.json"
 
 _FACTORIES: dict[str, Callable[[], Model]] = {
     Persistence.name: Persistence,
     Climatology.name: Climatology,
     NetworkModel.name: NetworkModel,
 }
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def model_names() -> list[str]:
@@ -38,7 +52,248 @@ def create(name: str) -> Model:
     return _FACTORIES[name]()
 
 
-def load_trained(folder: Path = SHIPPED) -> tuple[NetworkModel, str]:
-    """Return a trained network and its model id; by default the one shipped with Hazecast."""
-    network, card = load(folder)
-    return NetworkModel(network=network), str(card["model_id"])
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model on disk: its id, folder and card; `shipped` if it came with Hazecast."""
+
+    model_id: str
+    folder: Path
+    card: dict[str, Any]
+    shipped: bool
+
+    @property
+    def trained_until(self) -> np.datetime64:
+        """The newest hour that the training read, UTC."""
+        return np.datetime64(self.card["period"][1], "ns")
+
+    def load(self) -> NetworkModel:
+        """Return the model, ready to predict; raises InputError if its weights are broken."""
+        network, _ = checkpoint.load(self.folder)
+        return NetworkModel(network=network)
+
+
+def models_in(folder: Path, *, shipped: bool = False) -> list[TrainedModel]:
+    """Return the trained models in the folders of `folder`, the newest training period first.
+
+    A folder whose model card is broken is left out with a warning in the log: one bad model keeps no other
+    from serving.
+    """
+    found = []
+    for path in sorted(folder.glob(f"*/{checkpoint.CARD_FILE}")):
+        if path.parent.name.startswith("."):
+            continue
+        try:
+            found.append(_model_in(path.parent, shipped))
+        except InputError as error:
+            log.warning("model left out: %s", error)
+    return sorted(found, key=lambda model: (model.trained_until, model.model_id), reverse=True)
+
+
+def _model_in(folder: Path, shipped: bool) -> TrainedModel:
+    card = checkpoint.read_card(folder)
+    if card["model_id"] != folder.name:
+        raise InputError(f"{folder}: model_id", card["model_id"], f"{folder.name}, the name of its folder")
+    return TrainedModel(str(card["model_id"]), folder, card, shipped)
+
+
+def shipped_models() -> list[TrainedModel]:
+    """Return the models that came with Hazecast, the newest training period first."""
+    return models_in(SHIPPED, shipped=True)
+
+
+def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> TrainedModel:
+    """Return the model with the newest training period that ended by `time` (UTC).
+
+    Raises
+    ------
+    InputError
+        If every model has read later hours.
+    """
+    for model in sorted(models, key=lambda model: model.trained_until, reverse=True):
+        if model.trained_until <= time:
+            return model
+    known = {model.model_id: str(model.trained_until) for model in models}
+    raise InputError("model", f"trained until {known}", f"one that was trained on nothing after {time}")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One entry of the history: which model came into service, in place of which, when, by whom and why."""
+
+    action: str
+    model_id: str
+    previous: str
+    at: str
+    by: str
+    why: str
+
+
+class ModelRegistry:
+    """The shipped models, those of one installation, and which of them is in service.
+
+    Models are folders named by their id. The model in service follows from the history in
+    ``in_service.json``, which is replaced whole at each change; without a history it is the shipped model
+    with the newest training period.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the installation's own models and the history live; need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def models(self) -> list[TrainedModel]:
+        """Return all models, the newest training period first."""
+        found = models_in(self.folder) + shipped_models()
+        return sorted(found, key=lambda model: (model.trained_until, model.model_id), reverse=True)
+
+    def get(self, model_id: str) -> TrainedModel:
+        """Return a model.
+
+        Raises
+        ------
+        InputError
+            If there is none with this id, or its card is broken.
+        """
+        found = {model.model_id: model for model in self.models()}
+        if model_id in found:
+            return found[model_id]
+        if _ID.fullmatch(model_id) and (self.folder / model_id).is_dir():
+            return _model_in(self.folder / model_id, shipped=False)
+        raise InputError("model", model_id, f"one of {sorted(found)}")
+
+    def register(self, source: Path, scores: dict[str, Any] | None = None) -> TrainedModel:
+        """Copy the checkpoint in `source` into the registry; a second time changes nothing.
+
+        Parameters
+        ----------
+        source : Path
+            Folder with weights and model card, as training writes it.
+        scores : dict, optional
+            Put into the card as ``scores``.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is broken, or another model has its id.
+        """
+        _, card = checkpoint.load(source)
+        model_id = str(card["model_id"])
+        if not _ID.fullmatch(model_id):
+            raise InputError(f"{source}: model_id", model_id, "letters, digits, '.', '_' and '-', at most 128")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            known = {model.model_id: model for model in self.models()}
+            if model_id in known:
+                if known[model_id].card["weights_sha256"] != card["weights_sha256"]:
+                    raise InputError("model", f"{model_id} with other weights", "an id that is not taken")
+                if scores is not None and not known[model_id].shipped:
+                    checkpoint.write_card(known[model_id].card | {"scores": scores}, known[model_id].folder)
+                return self.get(model_id)
+            part = self.folder / f".{model_id}.part"
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            shutil.copyfile(source / checkpoint.WEIGHTS_FILE, part / checkpoint.WEIGHTS_FILE)
+            checkpoint.write_card(card if scores is None else card | {"scores": scores}, part)
+            part.rename(self.folder / model_id)
+        return self.get(model_id)
+
+    def history(self) -> list[Change]:
+        """Return the changes of the model in service, oldest first.
+
+        Raises
+        ------
+        InputError
+            If the file is broken.
+        """
+        path = self.folder / HISTORY_FILE
+        if not path.exists():
+            return []
+        try:
+            return [Change(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))["history"]]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                str(path), repr(error), "a JSON object with the history of the model in service"
+            ) from error
+
+    def in_service(self) -> TrainedModel:
+        """Return the model that the service forecasts with.
+
+        Raises
+        ------
+        InputError
+            If it is gone, or its card is broken.
+        """
+        before = self._stack()
+        return self.get(before[-1]) if before else shipped_models()[0]
+
+    def promote(self, model_id: str, *, by: str, why: str, at: datetime) -> Change:
+        """Put a model into service, after its weights were loaded once.
+
+        Parameters
+        ----------
+        model_id : str
+        by, why : str
+            Who decides and for what reason; kept in the history.
+        at : datetime
+            Aware.
+
+        Raises
+        ------
+        InputError
+            If the model is unknown, broken or in service already, or `by` or `why` is empty.
+        """
+        self.get(model_id).load()
+        with self._lock():
+            present = self.in_service().model_id
+            if model_id == present:
+                raise InputError("model", model_id, "one that is not in service already")
+            return self._append("promote", model_id, present, by, why, at)
+
+    def rollback(self, *, by: str, why: str, at: datetime) -> Change:
+        """Put the model back into service that the present one replaced.
+
+        Raises
+        ------
+        InputError
+            If there is none, it is gone or broken, or `by` or `why` is empty.
+        """
+        with self._lock():
+            before = self._stack()
+            if len(before) < 2:
+                raise InputError("rollback", "no earlier model", "a model that was in service before")
+            self.get(before[-2]).load()
+            return self._append("rollback", before[-2], before[-1], by, why, at)
+
+    def _stack(self) -> list[str]:
+        """Return the models that a chain of rollbacks would bring back, the present one last."""
+        stack: list[str] = []
+        for change in self.history():
+            if change.action == "rollback":
+                stack.pop()
+            else:
+                stack = [*(stack or [change.previous]), change.model_id]
+        return stack
+
+    def _append(self, action: str, model_id: str, previous: str, by: str, why: str, at: datetime) -> Change:
+        for name, text in (("by", by), ("why", why)):
+            if not text.strip():
+                raise InputError(name, repr(text), "who decides and why: both are kept in the history")
+        change = Change(action, model_id, previous, at.astimezone(UTC).isoformat(timespec="seconds"), by, why)
+        content = {"history": [asdict(entry) for entry in (*self.history(), change)]}
+        part = self.folder / (HISTORY_FILE + ".part")
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(self.folder / HISTORY_FILE)
+        return change
+
+    def _lock(self) -> FileLock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder / ".lock")
+
+
+def load_trained(registry: ModelRegistry | None = None) -> tuple[NetworkModel, str]:
+    """Return the model in service and its id; without a registry, the newest that is shipped."""
+    model = registry.in_service() if registry is not None else shipped_models()[0]
+    return model.load(), model.model_id

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from tqdm import tqdm
+from torch import Tensor, nn
 
 from grids.contract import QUANTILES
 from models.interface import OBSERVED, TARGETS, Prediction, Windows, WindowSet
+from models.loop import LoopSettings, Run, train_loop
 from models.network import Network, decode_concentration, encode_concentration
 
 # ug m-3: brings the squared error of the mean, PM2.5 and O3, to the size of the pinball loss.
@@ -21,15 +20,10 @@ _PREDICT_BATCH = 512
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(LoopSettings):
     """How the network is trained; the seed fixes the result on one machine."""
 
-    windows: int = 330_000
-    batch: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
     hidden: int = 96
-    seed: int = 20130112
 
 
 class NetworkModel:
@@ -40,17 +34,22 @@ class NetworkModel:
     settings : TrainingSettings, optional
     network : Network, optional
         A trained network, as a checkpoint gives it.
+    run : Run, optional
+        Device, precision and state file of the training.
     """
 
     name = "network"
 
-    def __init__(self, settings: TrainingSettings | None = None, network: Network | None = None) -> None:
+    def __init__(
+        self, settings: TrainingSettings | None = None, network: Network | None = None, run: Run | None = None
+    ) -> None:
         self.settings = settings or TrainingSettings()
         self.network = network
+        self.run = run or Run()
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
         """Train on `train` with random gaps; the weights kept are a moving average."""
-        self.network = train_network(train, self.settings, progress=progress)
+        self.network = train_network(train, self.settings, self.run, progress=progress)
 
     def predict(self, windows: Windows) -> Prediction:
         """Forecast every window.
@@ -78,46 +77,22 @@ def _rows(windows: Windows, rows: slice) -> Windows:
     return Windows(**cut)
 
 
-def train_network(train: WindowSet, settings: TrainingSettings, *, progress: bool = False) -> Network:
-    """Train a new network.
-
-    Parameters
-    ----------
-    train : WindowSet
-    settings : TrainingSettings
-    progress : bool
-        Show a bar with the running loss.
+def train_network(
+    train: WindowSet, settings: TrainingSettings, run: Run | None = None, *, progress: bool = False
+) -> Network:
+    """Train a new network; see `models.loop.train_loop`.
 
     Returns
     -------
     Network
-        The exponential moving average of the weights (decay 0.998).
+        The moving average of the weights, on the CPU.
     """
     torch.manual_seed(settings.seed)
-    random = np.random.default_rng(settings.seed)
     network = Network(settings.hidden)
     _mark_seen(network, train)
-    average = copy.deepcopy(network).requires_grad_(False)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    steps = max(settings.windows // settings.batch, 10)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
-    bar = tqdm(range(steps), desc="training", unit="batch", disable=not progress)
-    for step in bar:
-        rows = random.integers(0, len(train), settings.batch)
-        windows = with_gaps(train.batch(rows, future_weather=True), random)
-        loss = _loss(network, windows)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        decay = min(0.998, step / (step + 10))
-        with torch.no_grad():
-            for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-                kept.lerp_(new, 1 - decay)
-        if step % 20 == 0:
-            bar.set_postfix(loss=f"{loss.item():.4f}")
-    return average
+    trained = train_loop(network, _loss, train, settings, run or Run(), augment=with_gaps, progress=progress)
+    assert isinstance(trained, Network)
+    return trained
 
 
 def _mark_seen(network: Network, train: WindowSet) -> None:
@@ -129,16 +104,16 @@ def _mark_seen(network: Network, train: WindowSet) -> None:
     )
 
 
-def _loss(network: Network, windows: Windows) -> Tensor:
+def _loss(network: nn.Module, windows: Windows) -> Tensor:
     assert windows.target is not None
     quantiles, mean = network(windows)
-    target = torch.from_numpy(windows.target)
+    target = torch.from_numpy(windows.target).to(mean.device)
     valid = torch.isfinite(target)
     z = encode_concentration(torch.nan_to_num(target, nan=0.0), TARGETS)
     error = z[..., None] - quantiles
-    levels = torch.tensor(QUANTILES)
+    levels = torch.tensor(QUANTILES, device=mean.device)
     pinball = torch.maximum(levels * error, (levels - 1) * error).mean(dim=-1)
-    squared = ((mean - torch.nan_to_num(target, nan=0.0)) / _MEAN_SCALE).clamp(-8, 8) ** 2
+    squared = ((mean - torch.nan_to_num(target, nan=0.0)) / _MEAN_SCALE.to(mean.device)).clamp(-8, 8) ** 2
     loss: Tensor = ((2.0 * pinball + 0.5 * squared) * valid).sum() / valid.sum().clamp(min=1)
     return loss
 

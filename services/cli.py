@@ -110,15 +110,26 @@ def train(
     observations: Annotated[
         list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for weights and model card.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for weights, model card and the state of the training.")],
     train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
-    windows: Annotated[int | None, typer.Option("--windows", help="How many training windows to draw.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the training.")] = None,
+    windows: Annotated[int | None, typer.Option("--windows", min=1, help="How many training windows to draw.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the training.")] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="auto (mixed on a GPU), fp32, bf16 or fp16.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished training in --out.")] = False,
+    state_every: Annotated[int, typer.Option("--state-every", min=1, help="Steps between two written states.")] = 200,
 ) -> None:
-    """Train the network and write its weights and model card."""
-    from services.experiments import train_and_save
+    """Train the network and write its weights and model card; under torchrun, on several GPUs."""
+    from models.loop import Run
+    from models.training import TrainingSettings
+    from services.training import STATE_FILE, train_and_save
 
-    print(train_and_save(observations, _time(train_until, "--train-until"), out, windows=windows, seed=seed))
+    given = {"windows": windows, "seed": seed}
+    settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
+    run = Run(device, precision, out / STATE_FILE, state_every, resume)  # type: ignore[arg-type]
+    until = _time(train_until, "--train-until")
+    assert until is not None
+    print(train_and_save(observations, until, out, settings, run))
 
 
 @app.command()

@@ -19,7 +19,8 @@ from forecast.produce import make_forecast
 from forecast.products import next_24h
 from grids.cities import City, Registry, load_registry
 from grids.errors import InputError
-from models.registry import load_trained
+from models.interface import Model
+from models.registry import ModelRegistry, load_trained
 from services.inputs import (
     CycleInputs,
     as_datetime,
@@ -88,8 +89,9 @@ def _run(
         registry, settings.observations_dir, settings.weather, init_time, settings.data_dir / "sample"
     )
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
-    reasons = shortcomings(inputs, cities, now)
-    forecast = _forecast(inputs, cities, now, degraded=bool(reasons))
+    model, model_id, fault = _model(settings)
+    reasons = [*shortcomings(inputs, cities, now), *fault]
+    forecast = _forecast(inputs, cities, now, model, model_id, degraded=bool(reasons))
     ruleset = load_ruleset()
     observations = _known(inputs, cities, now)
     assessments = assess(forecast, observations, registry, ruleset)
@@ -132,11 +134,21 @@ def _run(
     )
 
 
-def _forecast(inputs: CycleInputs, cities: list[City], now: datetime, *, degraded: bool) -> xr.Dataset:
+def _model(settings: Settings) -> tuple[Model, str, list[str]]:
+    """Return the model in service and its id; where it can't be loaded the shipped one, with the reason."""
+    try:
+        return *load_trained(ModelRegistry(settings.models_dir)), []
+    except InputError as error:
+        log.error("the model in service can't be loaded, the shipped one stands in: %s", error)
+        return *load_trained(), [f"the model in service can't be loaded, the shipped one stands in: {error}"]
+
+
+def _forecast(
+    inputs: CycleInputs, cities: list[City], now: datetime, model: Model, model_id: str, *, degraded: bool
+) -> xr.Dataset:
     init = as_datetime64(now)
     observations = inputs.monitors.observations
     windows = windows_at(observations, inputs.past, cities, init, future_weather=inputs.future)
-    model, model_id = load_trained()
     ids = [city.id for city in cities]
     pm25 = observations["pm25"].sel(city=ids, time=slice(None, init))
     newest = pm25["time"].values[pm25.notnull().any("city").values][-1]

@@ -59,3 +59,8 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder of this installation's own trained models and of the history of the one in service."""
+        return self.data_dir / "models"

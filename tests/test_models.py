@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -191,9 +190,10 @@ def test_concentration_scale_round_trips(pm25: float, o3: float) -> None:
 
 def test_checkpoint_round_trip(tmp_path) -> None:
     network = Network(16)
-    checkpoint.save(network, {"model_id": "m"}, tmp_path)
+    saved = checkpoint.save(network, {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
     loaded, card = checkpoint.load(tmp_path)
-    assert card["model_id"] == "m" and card["hidden"] == 16
+    assert card == saved and card["model_id"].startswith("m-") and card["network"] == {"hidden": 16}
+    assert card["model_id"] == checkpoint.save(network, {"name": "m"}, tmp_path / "again")["model_id"]
     batch = made_windows().batch(np.arange(3), future_weather=True)
     np.testing.assert_array_equal(
         NetworkModel(network=network).predict(batch).mean, NetworkModel(network=loaded).predict(batch).mean
@@ -203,18 +203,23 @@ def test_checkpoint_round_trip(tmp_path) -> None:
 def test_broken_checkpoints_are_named(tmp_path) -> None:
     with pytest.raises(InputError, match="model_card"):
         checkpoint.load(tmp_path)
-    checkpoint.save(Network(16), {"model_id": "m"}, tmp_path)
+    card = {"name": "m", "period": ["2013-01-01", "2013-02-01"]}
+    checkpoint.save(Network(16), card, tmp_path / "other")
+    checkpoint.save(Network(16), card, tmp_path)
     weights = tmp_path / checkpoint.WEIGHTS_FILE
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(InputError, match="safetensors"):
+        checkpoint.load(tmp_path)
+    weights.write_bytes((tmp_path / "other" / checkpoint.WEIGHTS_FILE).read_bytes())
+    with pytest.raises(InputError, match="SHA-256"):
         checkpoint.load(tmp_path)
 
 
 def test_shipped_network_loads_and_its_card_is_whole() -> None:
     model, model_id = load_trained()
-    card = json.loads((SHIPPED / checkpoint.CARD_FILE).read_text(encoding="utf-8"))
+    card = checkpoint.read_card(SHIPPED / model_id)
     assert card["model_id"] == model_id
-    assert {"trained_on", "period", "held_out", "seed", "weather", "limits"} <= set(card)
+    assert {"trained_on", "period", "held_out", "seed", "features", "code_version", "weather", "limits"} <= set(card)
     assert model.predict(made_windows().batch(np.arange(2), future_weather=False)).mean.shape == (2, 72, 2)
 
 

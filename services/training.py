@@ -1,0 +1,124 @@
+"""Training from the command line: collections in, weights and model card out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import distributed
+
+from forecast.inputs import series_of
+from grids.cities import load_registry
+from grids.contract import LEAD_HOURS
+from grids.errors import InputError
+from grids.monitors import read_observations
+from models import checkpoint
+from models.interface import OBSERVED, WEATHER_NAMES, Series, WindowSet, window_set
+from models.loop import Run, chosen_device
+from models.training import NetworkModel, TrainingSettings, count_parameters
+from services.inputs import as_datetime64
+
+# The two Beijing episodes that the end-to-end tests replay: no training window touches them.
+HELD_OUT = (
+    (np.datetime64("2013-01-07T16", "ns"), np.datetime64("2013-01-20T16", "ns")),
+    (np.datetime64("2014-02-10T16", "ns"), np.datetime64("2014-03-01T16", "ns")),
+)
+STATE_FILE = "training_state.pt"
+
+
+def read_series(folder: Path) -> Series:
+    """Read a collection as the hourly series that windows are cut from."""
+    registry = load_registry()
+    return series_of(read_observations(folder, registry), registry)
+
+
+def training_windows(series: Sequence[Series], until: np.datetime64) -> WindowSet:
+    """Return every window up to `until` that touches no held-out episode.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    start = min(one.times[0] for one in series)
+    found = window_set(tuple(series), start, until, without=HELD_OUT)
+    if not len(found):
+        raise InputError("train-until", until, f"a time at least 144 h after {start}")
+    return found
+
+
+@contextmanager
+def process_group(device: str) -> Iterator[int]:
+    """Join the processes that ``torchrun`` started, and give this one's rank; 0 where it is alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield 0
+        return
+    on_gpu = chosen_device(device).type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield distributed.get_rank()
+    finally:
+        distributed.destroy_process_group()
+
+
+def train_and_save(
+    folders: Sequence[Path], until: datetime, out: Path, settings: TrainingSettings, run: Run | None = None
+) -> str:
+    """Train the network on collections and write weights and model card; return a summary.
+
+    The state of the training is kept in `out` until the weights are written, so that a killed training can
+    be resumed. Under ``torchrun`` all processes train and the first one writes.
+
+    Raises
+    ------
+    InputError
+        If a collection can't be read or holds no training window, or `out` holds the state of another
+        training.
+    """
+    run = run or Run(state=out / STATE_FILE)
+    series = [read_series(folder) for folder in folders]
+    train = training_windows(series, as_datetime64(until))
+    with process_group(run.device) as rank:
+        model = NetworkModel(settings, run=run)
+        model.fit(train, progress=True)
+    if rank > 0:
+        return f"process {rank}: done"
+    assert model.network is not None
+    card = checkpoint.save(model.network, _card(model, train, folders, as_datetime64(until)), out)
+    if run.state is not None:
+        run.state.unlink(missing_ok=True)
+    return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"
+
+
+def _card(model: NetworkModel, train: WindowSet, folders: Sequence[Path], until: np.datetime64) -> dict[str, object]:
+    assert model.network is not None
+    seen = {
+        "observations": [name for name, known in zip(OBSERVED, model.network.seen_observed.tolist(), strict=True) if known],
+        "weather": [name for name, known in zip(WEATHER_NAMES, model.network.seen_weather.tolist(), strict=True) if known],
+        "calendar": ["local hour", "day of the year"],
+    }  # fmt: skip
+    return {
+        "name": f"network-{until.astype('datetime64[D]')}-{model.settings.seed}",
+        "architecture": "GRU encoder and decoder, quantiles and mean; models/network.py",
+        "parameters": count_parameters(model.network),
+        "trained_on": [folder.name for folder in folders],
+        "places": sorted({str(place) for one in train.series for place in one.places}),
+        "period": [str(min(one.times[0] for one in train.series)), str(until)],
+        "held_out": [[str(first), str(last)] for first, last in HELD_OUT],
+        "windows_available": len(train),
+        "windows_drawn": model.settings.windows,
+        "seed": model.settings.seed,
+        "features": seen,
+        "targets": f"PM2.5 and O3, ug m-3, 1 to {LEAD_HOURS} h, quantiles 0.1 0.25 0.5 0.75 0.9 and mean",
+        "weather": "observed weather; half of the windows without any future weather",
+        "limits": "Variables that are not among the features were never seen and are ignored. "
+        "The places are those listed; elsewhere the network is extrapolating.",
+        "scores": None,
+    }
