@@ -13,10 +13,11 @@ import numpy as np
 from forecast.backtest import backtest, format_table
 from forecast.inputs import series_of
 from grids.cities import load_registry
+from grids.contract import HISTORY_HOURS, LEAD_HOURS
 from grids.errors import InputError
 from grids.monitors import read_observations
 from models import checkpoint
-from models.interface import Model, Series, WindowSet, window_set
+from models.interface import Model, Series, WindowSet, scoring_windows, window_set
 from models.registry import SHIPPED, create
 from models.training import NetworkModel, TrainingSettings, count_parameters
 from services.inputs import OBSERVED_WEATHER, as_datetime64
@@ -29,15 +30,17 @@ HELD_OUT = (
 
 
 def _series(folder: Path) -> Series:
-    registry = load_registry()
-    return series_of(read_observations(folder, registry), registry)
+    # Any city may teach or test a model, whether it is forecast or not.
+    return series_of(read_observations(folder, None), load_registry())
 
 
 def _training_windows(series: Sequence[Series], until: datetime) -> WindowSet:
     start = min(one.times[0] for one in series)
     found = window_set(tuple(series), start, as_datetime64(until), without=HELD_OUT)
     if not len(found):
-        raise InputError("train-until", until.isoformat(), f"a time at least 144 h after {start}")
+        raise InputError(
+            "train-until", until.isoformat(), f"a time at least {HISTORY_HOURS + LEAD_HOURS} h after {start}"
+        )
     return found
 
 
@@ -111,7 +114,7 @@ def run_backtest(
         raise InputError("from", start.isoformat(), f"a time not before train-until {until.isoformat()}")
     series = _series(folder)
     train = _training_windows([series], until)
-    test = window_set((series,), as_datetime64(start), as_datetime64(end), every=every)
+    test = scoring_windows((series,), as_datetime64(start), as_datetime64(end), every=every)
     if not len(test):
         raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
     models: dict[str, Model] = {}
