@@ -10,7 +10,7 @@ from typing import Any
 
 from forecast.backtest import backtest, format_table
 from grids.errors import InputError
-from models.interface import Model, window_set
+from models.interface import Model, scoring_windows
 from models.registry import create, newest_until, shipped_models
 from models.training import NetworkModel
 from services.inputs import OBSERVED_WEATHER, as_datetime64
@@ -48,7 +48,7 @@ def run_backtest(
         raise InputError("from", start.isoformat(), f"a time not before train-until {until.isoformat()}")
     series = read_series(folder)
     train = training_windows([series], as_datetime64(until))
-    test = window_set((series,), as_datetime64(start), as_datetime64(end), every=every)
+    test = scoring_windows((series,), as_datetime64(start), as_datetime64(end), every=every)
     if not len(test):
         raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
     models: dict[str, Model] = {}

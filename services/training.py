@@ -14,7 +14,7 @@ from torch import distributed
 
 from forecast.inputs import series_of
 from grids.cities import load_registry
-from grids.contract import LEAD_HOURS
+from grids.contract import HISTORY_HOURS, LEAD_HOURS
 from grids.errors import InputError
 from grids.monitors import read_observations
 from models import checkpoint
@@ -33,8 +33,8 @@ STATE_FILE = "training_state.pt"
 
 def read_series(folder: Path) -> Series:
     """Read a collection as the hourly series that windows are cut from."""
-    registry = load_registry()
-    return series_of(read_observations(folder, registry), registry)
+    # Any city may teach or test a model, whether it is forecast or not.
+    return series_of(read_observations(folder, None), load_registry())
 
 
 def training_windows(series: Sequence[Series], until: np.datetime64) -> WindowSet:
@@ -48,7 +48,7 @@ def training_windows(series: Sequence[Series], until: np.datetime64) -> WindowSe
     start = min(one.times[0] for one in series)
     found = window_set(tuple(series), start, until, without=HELD_OUT)
     if not len(found):
-        raise InputError("train-until", until, f"a time at least 144 h after {start}")
+        raise InputError("train-until", until, f"a time at least {HISTORY_HOURS + LEAD_HOURS} h after {start}")
     return found
 
 

@@ -35,6 +35,11 @@ def made_series(hours: int = 600, places: int = 2) -> Series:
         START + clock.astype("timedelta64[h]"),
         np.full(places, 8, np.float32),
         np.array([f"place{n}" for n in range(places)]),
+        np.linspace(39.8, 40.2, places).astype(np.float32),
+        np.linspace(116.2, 116.6, places).astype(np.float32),
+        np.zeros(places, np.int64),
+        observations.mean(axis=0, keepdims=True).astype(np.float32),
+        weather.mean(axis=0, keepdims=True).astype(np.float32),
     )
 
 
@@ -60,8 +65,8 @@ def test_windows_hold_the_right_hours() -> None:
     for row in (0, len(windows) // 2, len(windows) - 1):
         _, place, now = windows.index[row]
         np.testing.assert_array_equal(batch.history_obs[row], series.observations[place, now - 71 : now + 1])
-        np.testing.assert_array_equal(batch.future_weather[row], series.weather[place, now + 1 : now + 73])
-        np.testing.assert_array_equal(batch.target[row], series.observations[place, now + 1 : now + 73, :2])
+        np.testing.assert_array_equal(batch.future_weather[row], series.weather[place, now + 1 : now + 1 + LEAD_HOURS])
+        np.testing.assert_array_equal(batch.target[row], series.observations[place, now + 1 : now + 1 + LEAD_HOURS, :2])
         assert batch.init_time[row] == series.times[now]
     assert np.isnan(windows.batch(np.arange(3), future_weather=False).future_weather).all()
 
@@ -72,8 +77,8 @@ def test_windows_never_leave_their_period_nor_touch_what_is_held_out() -> None:
     held = (series.times[300], series.times[310])
     windows = window_set((series,), first, last, without=(held,))
     now = windows.index[:, 2]
-    assert (series.times[now - 71] >= first).all() and (series.times[now + 72] <= last).all()
-    touched = (now + 72 >= 300) & (now - 71 <= 310)
+    assert (series.times[now - 71] >= first).all() and (series.times[now + LEAD_HOURS] <= last).all()
+    touched = (now + LEAD_HOURS >= 300) & (now - 71 <= 310)
     assert len(windows) and not touched.any()
 
 
@@ -220,7 +225,7 @@ def test_shipped_network_loads_and_its_card_is_whole() -> None:
     card = checkpoint.read_card(SHIPPED / model_id)
     assert card["model_id"] == model_id
     assert {"trained_on", "period", "held_out", "seed", "features", "code_version", "weather", "limits"} <= set(card)
-    assert model.predict(made_windows().batch(np.arange(2), future_weather=False)).mean.shape == (2, 72, 2)
+    assert model.predict(made_windows().batch(np.arange(2), future_weather=False)).mean.shape == (2, LEAD_HOURS, 2)
 
 
 def test_unknown_model_is_named() -> None:
