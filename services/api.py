@@ -29,6 +29,7 @@ from services.api_models import (
     ProblemOut,
     ReadyOut,
 )
+from services.api_verification import verification_routes
 from services.settings import Settings
 from services.store import Store
 from services.tables import ForecastRun, ForecastValue
@@ -52,7 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
         "What rests on simulated input says `simulated: true`.",
     )
-    app.include_router(_routes(store, settings, load_registry()), prefix="/v1")
+    registry = load_registry()
+    app.include_router(_routes(store, settings, registry), prefix="/v1")
+    app.include_router(verification_routes(store, settings, registry), prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     _add_problems(app)
     _add_caching(app, settings.cache_seconds)

@@ -32,6 +32,7 @@ from services.inputs import (
 from services.report import CityLine, CycleReport, as_dict
 from services.settings import Settings
 from services.store import Store
+from services.verification import verify
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ def _run(
         warnings=tuple(_sentence(message, registry, ruleset) for message in messages),
         counts=inputs.monitors.counts,
         reasons=tuple(reasons),
+        verification=_verified(settings, store, now, inputs.simulated),
         netcdf_path=netcdf_path,
         map_path=map_path,
         database=settings.database_url,
@@ -141,6 +143,17 @@ def _model(settings: Settings) -> tuple[Model, str, list[str]]:
     except InputError as error:
         log.error("the model in service can't be loaded, the shipped one stands in: %s", error)
         return *load_trained(), [f"the model in service can't be loaded, the shipped one stands in: {error}"]
+
+
+def _verified(settings: Settings, store: Store, now: datetime, simulated: bool) -> tuple[str, ...]:
+    """Score what has come due and say how the model stands; a fault here costs no forecast."""
+    if simulated:
+        return ()
+    try:
+        return verify(settings, store, now).standing.sentences
+    except Exception as error:
+        log.exception("verification failed")
+        return (f"failed: {type(error).__name__}: {error}",)
 
 
 def _forecast(

@@ -44,6 +44,7 @@ class CycleReport:
     warnings: tuple[str, ...]
     counts: dict[str, int] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    verification: tuple[str, ...] = ()
     netcdf_path: Path | None = None
     map_path: Path | None = None
     database: str = ""
@@ -92,6 +93,8 @@ def print_report(report: CycleReport, console: Console) -> None:
         console.print("Faults found in the observations: " + ", ".join(f"{k} {v}" for k, v in faults.items()))
     for reason in report.reasons:
         console.print(f"[yellow]degraded:[/] {reason}")
+    for sentence in report.verification:
+        console.print(f"verification: {sentence}", soft_wrap=True)
     for label, value in (("forecast", report.netcdf_path), ("map", report.map_path), ("store", report.database)):
         console.print(f"{label}: {value}", soft_wrap=True)
 

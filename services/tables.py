@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -128,3 +128,39 @@ class Warning_(Base):  # noqa: N801 (Warning is Python's own)
     expires: Mapped[datetime]
     run_init_time: Mapped[datetime]
     payload: Mapped[str] = mapped_column(Text)
+
+
+class ForecastScore(Base):
+    """Sums over the pairs of a day's runs at one city and lead time; see `forecast.verification`."""
+
+    __tablename__ = "forecast_score"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    city: Mapped[str] = mapped_column(String(64), primary_key=True)
+    pollutant: Mapped[str] = mapped_column(String(16), primary_key=True)
+    lead_time: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    n: Mapped[int]
+    se: Mapped[float]
+    ae: Mapped[float]
+    e: Mapped[float]
+    inside: Mapped[int]
+    persistence_n: Mapped[int]
+    persistence_se: Mapped[float]
+    persistence_ae: Mapped[float]
+    persistence_e: Mapped[float]
+    persistence_model_se: Mapped[float]
+    climatology_n: Mapped[int]
+    climatology_se: Mapped[float]
+    climatology_ae: Mapped[float]
+    climatology_e: Mapped[float]
+    climatology_model_se: Mapped[float]
+
+
+class ScoredDay(Base):
+    """A day (UTC) of init times, and the time that its forecasts were last scored up to."""
+
+    __tablename__ = "scored_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    scored_until: Mapped[datetime]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -77,3 +80,9 @@ def test_every_breach_of_the_contract_is_named(change, message) -> None:
     check(observations(), "observations")
     with pytest.raises(InputError, match=message):
         check(change(observations()), "observations", name="test")
+
+
+def test_the_wheels_that_hold_the_same_library_live_in_one_process() -> None:
+    code = "import grids.gfs, cartopy.crs"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,150 @@
+"""Scoring every forecast when its time has come, and saying when the model falls behind a baseline."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+import pandas as pd
+
+from forecast.verification import (
+    BASELINE_SUMS,
+    KEYS,
+    MIN_DAYS,
+    MIN_PAIRS,
+    SUMS,
+    Verdict,
+    score_forecast,
+    verdicts,
+)
+from grids.contract import LEAD_HOURS
+from models.registry import ModelRegistry
+from services.inputs import as_datetime64
+from services.scores import (
+    StoredRun,
+    daily_sums,
+    newest_scored,
+    runs_before,
+    save_scores,
+    scored_until,
+    stored_forecast,
+    stored_observations,
+)
+from services.settings import Settings
+from services.store import Store
+
+log = logging.getLogger(__name__)
+
+WINDOW_DAYS = 30
+# Late and revised observations still count for this long after the last lead time.
+GRACE = timedelta(days=2)
+_DAYS_AT_ONCE = 10
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the model in service stands: its verdicts over the newest days, and the same in words."""
+
+    model_id: str
+    first_day: date | None
+    last_day: date | None
+    verdicts: tuple[Verdict, ...] = ()
+    sentences: tuple[str, ...] = ()
+
+    @property
+    def behind(self) -> bool:
+        """Whether it falls behind a baseline."""
+        return any(verdict.behind for verdict in self.verdicts)
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """What a verification did: days looked at, pairs in them, rows changed; and how the model stands."""
+
+    until: datetime
+    days: int
+    pairs: int
+    changed: int
+    standing: Standing
+
+
+def verify(settings: Settings, store: Store, until: datetime, *, again: bool = False) -> VerificationReport:
+    """Score the stored forecasts that have come due by `until`; run again it changes nothing.
+
+    A day of runs is scored anew until two days after its last lead time, since observations come late and
+    are revised. Simulated runs are never scored: each sample invents its observations anew.
+
+    Parameters
+    ----------
+    settings : Settings
+    store : Store
+    until : datetime
+        Aware; no later observation is read.
+    again : bool
+        Score all stored runs, also those that are done.
+    """
+    done = {} if again else scored_until(store)
+    open_runs = [run for run in runs_before(store, until) if not _closed(run.init_time.date(), done)]
+    pairs = changed = 0
+    days: set[date] = set()
+    for _, some in groupby(open_runs, key=lambda run: run.init_time.date().toordinal() // _DAYS_AT_ONCE):
+        runs = list(some)
+        scores = _score(store, runs, until)
+        pairs += int(scores["n"].sum())
+        changed += save_scores(store, scores, sorted({run.init_time.date() for run in runs}), until)
+        days |= {run.init_time.date() for run in runs}
+    standing = standing_of(settings, store)
+    for verdict in standing.verdicts:
+        if verdict.behind:
+            log.warning("%s", verdict.sentence())
+    return VerificationReport(until, len(days), pairs, changed, standing)
+
+
+def standing_of(settings: Settings, store: Store) -> Standing:
+    """Judge the model in service by the newest scored `WINDOW_DAYS` days of init times."""
+    model_id = ModelRegistry(settings.models_dir).in_service().model_id
+    newest = newest_scored(store)
+    if newest is None:
+        return Standing(model_id, None, None, (), ("No forecast has been scored yet.",))
+    last = newest[0]
+    first = last - timedelta(days=WINDOW_DAYS - 1)
+    found = tuple(verdicts(daily_sums(store, first, model_id=model_id), model_id))
+    return Standing(model_id, first, last, found, _sentences(model_id, found))
+
+
+def _sentences(model_id: str, found: tuple[Verdict, ...]) -> tuple[str, ...]:
+    behind = tuple(verdict.sentence() + "." for verdict in found if verdict.behind)
+    if behind:
+        return behind
+    judged = [verdict for verdict in found if verdict.enough]
+    if not judged:
+        return (
+            f"Too little to judge {model_id} by: a verdict needs {MIN_PAIRS} pairs from {MIN_DAYS} days of the last "
+            f"{WINDOW_DAYS}.",
+        )
+    return (f"{model_id} falls behind no baseline ({len(judged)} comparisons over the last {WINDOW_DAYS} days).",)
+
+
+def _closed(day: date, done: dict[date, datetime]) -> bool:
+    if day not in done:
+        return False
+    end_of_day = datetime.combine(day + timedelta(days=1), datetime.min.time(), done[day].tzinfo)
+    return done[day] >= end_of_day + timedelta(hours=LEAD_HOURS) + GRACE
+
+
+def _score(store: Store, runs: list[StoredRun], until: datetime) -> pd.DataFrame:
+    observations = stored_observations(store, runs[0].init_time, runs[-1].init_time)
+    tables = [pd.DataFrame(columns=["day", "model_id", *KEYS, *SUMS, *BASELINE_SUMS])]
+    if observations is not None:
+        observations = observations.sel(time=slice(None, as_datetime64(until)))
+        for run in runs:
+            forecast = stored_forecast(store, run)
+            if forecast is None:
+                log.warning("%s: the values of the forecast are gone, it is not scored", run.init_time.isoformat())
+                continue
+            table = score_forecast(forecast, observations)
+            tables.append(table.assign(day=run.init_time.date(), model_id=run.model_id))
+    found = [table for table in tables if len(table)] or tables[:1]
+    return pd.concat(found, ignore_index=True).groupby(["day", "model_id", *KEYS], as_index=False).sum()
