@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grids.errors import InputError
-from models.baselines import Climatology, Persistence
+from models.baselines import Climatology, DiurnalPersistence, Persistence
 from models.checkpoint import load
 from models.interface import Model
 from models.training import NetworkModel
@@ -15,6 +15,7 @@ SHIPPED = Path(__file__).parent / "weights"
 
 _FACTORIES: dict[str, Callable[[], Model]] = {
     Persistence.name: Persistence,
+    DiurnalPersistence.name: DiurnalPersistence,
     Climatology.name: Climatology,
     NetworkModel.name: NetworkModel,
 }
