@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from forecast.comparison import resampled_days
 from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, check
 
 BASELINES = ("persistence", "climatology")
@@ -30,8 +32,8 @@ BANDS = tuple((first, first + 23) for first in range(1, LEAD_HOURS, 24))
 
 # A verdict needs this much, lest a few bad days condemn a model. Chosen, not taken from a source.
 MIN_PAIRS, MIN_DAYS = 500, 10
-# Days of init times drawn together: forecasts of 120 h overlap, so days are not independent.
-_BLOCK_DAYS, _DRAWS, _LEVEL = 5, 1000, 0.90
+# Days of init times drawn together, as many as a forecast reaches: overlapping days are not independent.
+_BLOCK_DAYS, _LEVEL = 5, (0.025, 0.975)
 
 _HOUR = np.timedelta64(1, "h")
 _Values = NDArray[np.float64]
@@ -168,7 +170,7 @@ class Verdict:
     rmse, baseline_rmse : float
         ug m-3.
     low, high : float
-        90 % interval of ``rmse - baseline_rmse``, ug m-3, by block bootstrap; NaN where `enough` is False.
+        95 % interval of ``rmse - baseline_rmse``, ug m-3, by moving-block bootstrap over days; NaN where `enough` is False.
     enough : bool
         Whether there are enough pairs to judge.
     """
@@ -197,7 +199,7 @@ class Verdict:
         return (
             f"{self.model_id} falls behind {self.baseline} for {label}, {self.first_lead} to {self.last_lead} h: RMSE "
             f"{self.rmse:.1f} against {self.baseline_rmse:.1f} ug/m3 (difference {self.low:+.1f} to {self.high:+.1f}, "
-            f"90 % interval; {self.n} pairs from {self.days} days)"
+            f"95 % interval; {self.n} pairs from {self.days} days)"
         )
 
 
@@ -237,15 +239,12 @@ def _verdict(by_day: _Values, model_id: str, pollutant: str, baseline: str, firs
 
 
 def _interval(by_day: _Values) -> tuple[float, float]:
-    """Return the interval of the RMSE difference: a circular block bootstrap over days, seed fixed.
-
-    Politis and Romano 1992, "A circular block-resampling procedure for stationary data".
-    """
-    days = len(by_day)
-    blocks = -(-days // _BLOCK_DAYS)
-    starts = np.random.default_rng(0).integers(0, days, (_DRAWS, blocks))
-    drawn = (starts[..., None] + np.arange(_BLOCK_DAYS)).reshape(_DRAWS, -1)[:, :days] % days
-    n, model_se, baseline_se = by_day[drawn].sum(axis=1).T
-    difference = np.sqrt(model_se / n) - np.sqrt(baseline_se / n)
-    low, high = np.quantile(difference, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    """Return the interval of the RMSE difference over resampled days."""
+    n, model_se, baseline_se = (_draws(len(by_day)) @ by_day).T
+    low, high = np.quantile(np.sqrt(model_se / n) - np.sqrt(baseline_se / n), _LEVEL)
     return float(low), float(high)
+
+
+@lru_cache(maxsize=64)
+def _draws(days: int) -> _Values:
+    return np.asarray(resampled_days(days, block=_BLOCK_DAYS), float)

@@ -290,13 +290,13 @@ class Adaptive(Protocol):
     """A model that goes on learning while it forecasts, from forecasts that have come true."""
 
     def learn(self, past: Windows, forecast: Prediction) -> None:
-        """Learn from what the model itself forecast.
+        """Learn from what the model itself forecast earlier.
 
         Parameters
         ----------
         past : Windows
-            Earlier windows; targets that were not yet observed are NaN. A window may come again
-            when more of its targets are known.
+            Earlier windows. Of their targets only those are shown that were observed since the call
+            before; all others are NaN, so that every target is seen exactly once.
         forecast : Prediction
-            What `predict` gave for them.
+            What `predict` gave for `past`.
         """

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from grids.errors import InputError
 from models import checkpoint
-from models.baselines import Climatology, Persistence
+from models.baselines import Climatology, DiurnalPersistence, Persistence
 from models.interface import Model
 from models.training import NetworkModel
 
@@ -28,6 +28,7 @@ HISTORY_FILE = "in_service.json"
 
 _FACTORIES: dict[str, Callable[[], Model]] = {
     Persistence.name: Persistence,
+    DiurnalPersistence.name: DiurnalPersistence,
     Climatology.name: Climatology,
     NetworkModel.name: NetworkModel,
 }
@@ -101,19 +102,10 @@ def shipped_models() -> list[TrainedModel]:
     return models_in(SHIPPED, shipped=True)
 
 
-def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> TrainedModel:
-    """Return the model with the newest training period that ended by `time` (UTC).
-
-    Raises
-    ------
-    InputError
-        If every model has read later hours.
-    """
-    for model in sorted(models, key=lambda model: model.trained_until, reverse=True):
-        if model.trained_until <= time:
-            return model
-    known = {model.model_id: str(model.trained_until) for model in models}
-    raise InputError("model", f"trained until {known}", f"one that was trained on nothing after {time}")
+def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> TrainedModel | None:
+    """Return the model with the newest training period that ended by `time` (UTC); None if there is none."""
+    found = [model for model in models if model.trained_until <= time]
+    return max(found, key=lambda model: model.trained_until, default=None)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class VerdictOut(BaseModel):
     n: int
     rmse: float
     baseline_rmse: float
-    difference_low: float | None = Field(description="90 % interval of the RMSE difference, ug/m3")
+    difference_low: float | None = Field(description="95 % interval of the RMSE difference, ug/m3")
     difference_high: float | None
     enough: bool = Field(description="Whether there are enough pairs to judge.")
     behind: bool = Field(description="True if the model is worse by more than chance explains.")

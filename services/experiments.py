@@ -1,77 +1,126 @@
-"""Backtests from the command line: files in, scores out."""
+"""Training from the command line: collections in, weights and model card out."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from forecast.backtest import backtest, format_table
+import numpy as np
+import torch
+from torch import distributed
+
+from forecast.inputs import series_of
+from grids.cities import load_registry
+from grids.contract import HISTORY_HOURS, LEAD_HOURS
 from grids.errors import InputError
-from models.interface import Model, scoring_windows
-from models.registry import create, newest_until, shipped_models
-from models.training import NetworkModel
-from services.inputs import OBSERVED_WEATHER, as_datetime64
-from services.training import read_series, training_windows
+from grids.monitors import read_observations
+from models import checkpoint
+from models.interface import OBSERVED, WEATHER_NAMES, Series, WindowSet, window_set
+from models.loop import Run, chosen_device
+from models.training import NetworkModel, TrainingSettings, count_parameters
+from services.inputs import as_datetime64
+
+# The two Beijing episodes that the end-to-end tests replay: no training window touches them.
+HELD_OUT = (
+    (np.datetime64("2013-01-07T16", "ns"), np.datetime64("2013-01-20T16", "ns")),
+    (np.datetime64("2014-02-10T16", "ns"), np.datetime64("2014-03-01T16", "ns")),
+)
+STATE_FILE = "training_state.pt"
 
 
-def run_backtest(
-    folder: Path,
-    start: datetime | None,
-    end: datetime | None,
-    until: datetime | None,
-    names: Sequence[str],
-    weather: str,
-    every: int,
-    retrain: bool,
-) -> tuple[dict[str, Any], str]:
-    """Score models on ``[start, end]``; baselines, and the network if asked, learn up to `until`.
+def read_series(folder: Path) -> Series:
+    """Read a collection as the hourly series that windows are cut from."""
+    # Any city may teach or test a model, whether it is forecast or not.
+    return series_of(read_observations(folder, None), load_registry())
 
-    Returns
-    -------
-    result : dict
-        ``{"models": {name: {pollutant: {score: {lead: value}}}}, "meta": {...}}``.
-    text : str
-        The table of RMSE and MAE by lead time.
+
+def training_windows(series: Sequence[Series], until: datetime) -> WindowSet:
+    """Return every window up to `until` that touches no held-out episode.
 
     Raises
     ------
     InputError
-        If the test period begins before `until`, a name is unknown, or no window is left.
+        If there is none.
     """
-    assert start is not None and end is not None and until is not None
-    if weather not in ("none", OBSERVED_WEATHER):
-        raise InputError("weather", weather, f"none or {OBSERVED_WEATHER}")
-    if start < until:
-        raise InputError("from", start.isoformat(), f"a time not before train-until {until.isoformat()}")
-    series = read_series(folder)
-    train = training_windows([series], as_datetime64(until))
-    test = scoring_windows((series,), as_datetime64(start), as_datetime64(end), every=every)
-    if not len(test):
-        raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
-    models: dict[str, Model] = {}
-    for name in names:
-        model = create(name)
-        if isinstance(model, NetworkModel) and not retrain:
-            models[name] = newest_until(shipped_models(), as_datetime64(start)).load()
-            continue
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-            model.fit(train, progress=True)
-        models[name] = model
-    scores = backtest(models, test, future_weather=weather == OBSERVED_WEATHER, progress=True)
-    label = "no future weather" if weather == "none" else "observed weather standing in for a forecast (perfect prog)"
-    meta = {
-        "observations": folder.name,
-        "from": start.isoformat(),
-        "to": end.isoformat(),
-        "train_until": until.isoformat(),
-        "weather": label,
-        "windows": len(test),
-        "places": [str(place) for place in series.places],
-        "hours_between_init_times": every,
+    start = min(one.times[0] for one in series)
+    found = window_set(tuple(series), start, as_datetime64(until), without=HELD_OUT)
+    if not len(found):
+        raise InputError(
+            "train-until", until.isoformat(), f"a time at least {HISTORY_HOURS + LEAD_HOURS} h after {start}"
+        )
+    return found
+
+
+@contextmanager
+def process_group(device: str) -> Iterator[int]:
+    """Join the processes that ``torchrun`` started, and give this one's rank; 0 where it is alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield 0
+        return
+    on_gpu = chosen_device(device).type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield distributed.get_rank()
+    finally:
+        distributed.destroy_process_group()
+
+
+def train_and_save(
+    folders: Sequence[Path], until: datetime, out: Path, settings: TrainingSettings, run: Run | None = None
+) -> str:
+    """Train the network on collections and write weights and model card; return a summary.
+
+    The state of the training is kept in `out` until the weights are written, so that a killed training can
+    be resumed. Under ``torchrun`` all processes train and the first one writes.
+
+    Raises
+    ------
+    InputError
+        If a collection can't be read or holds no training window, or `out` holds the state of another
+        training.
+    """
+    run = run or Run(state=out / STATE_FILE)
+    series = [read_series(folder) for folder in folders]
+    train = training_windows(series, until)
+    with process_group(run.device) as rank:
+        model = NetworkModel(settings, run=run)
+        model.fit(train, progress=True)
+    if rank > 0:
+        return f"process {rank}: done"
+    assert model.network is not None
+    card = checkpoint.save(model.network, _card(model, train, folders, as_datetime64(until)), out)
+    if run.state is not None:
+        run.state.unlink(missing_ok=True)
+    return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"
+
+
+def _card(model: NetworkModel, train: WindowSet, folders: Sequence[Path], until: np.datetime64) -> dict[str, object]:
+    assert model.network is not None
+    seen = {
+        "observations": [name for name, known in zip(OBSERVED, model.network.seen_observed.tolist(), strict=True) if known],
+        "weather": [name for name, known in zip(WEATHER_NAMES, model.network.seen_weather.tolist(), strict=True) if known],
+        "calendar": ["local hour", "day of the year"],
+    }  # fmt: skip
+    return {
+        "name": f"network-{until.astype('datetime64[D]')}-{model.settings.seed}",
+        "architecture": "GRU encoder and decoder, quantiles and mean; models/network.py",
+        "parameters": count_parameters(model.network),
+        "trained_on": [folder.name for folder in folders],
+        "places": sorted({str(place) for one in train.series for place in one.places}),
+        "period": [str(min(one.times[0] for one in train.series)), str(until)],
+        "held_out": [[str(first), str(last)] for first, last in HELD_OUT],
+        "windows_available": len(train),
+        "windows_drawn": model.settings.windows,
+        "seed": model.settings.seed,
+        "features": seen,
+        "targets": f"PM2.5 and O3, ug m-3, 1 to {LEAD_HOURS} h, quantiles 0.1 0.25 0.5 0.75 0.9 and mean",
+        "weather": "observed weather; half of the windows without any future weather",
+        "limits": "Variables that are not among the features were never seen and are ignored. "
+        "The places are those listed; elsewhere the network is extrapolating.",
+        "scores": None,
     }
-    text = f"{folder.name}, {start:%Y-%m-%d} to {end:%Y-%m-%d}, {len(test)} windows, weather: {label}\n"
-    return {"models": scores, "meta": meta}, text + format_table(scores, list(models))

@@ -133,7 +133,7 @@ def test_two_processes_train_one_network(tmp_path) -> None:
         "import sys, torch\n"
         "from models.loop import rank_and_world\n"
         "from models.training import train_network\n"
-        "from services.training import process_group\n"
+        "from services.experiments import process_group\n"
         "from tests.test_models import made_windows\n"
         "from tests.test_training import SMALL\n"
         "with process_group('cpu') as rank:\n"
