@@ -11,12 +11,14 @@ import pandas as pd
 
 from forecast.verification import (
     BASELINE_SUMS,
+    BASELINES,
     KEYS,
     MIN_DAYS,
     MIN_PAIRS,
     SUMS,
     Verdict,
     score_forecast,
+    scoreboard,
     verdicts,
 )
 from grids.contract import LEAD_HOURS
@@ -112,6 +114,21 @@ def standing_of(settings: Settings, store: Store) -> Standing:
     first = last - timedelta(days=WINDOW_DAYS - 1)
     found = tuple(verdicts(daily_sums(store, first, model_id=model_id), model_id))
     return Standing(model_id, first, last, found, _sentences(model_id, found))
+
+
+def banded_scores(store: Store, days: int = WINDOW_DAYS, city: str | None = None) -> pd.DataFrame:
+    """Return the scoreboard of the newest `days` by model, pollutant and day of lead time; empty if there is none."""
+    newest = newest_scored(store)
+    if newest is None:
+        return pd.DataFrame()
+    sums = daily_sums(store, newest[0] - timedelta(days=days - 1), city=city)
+    if sums.empty:
+        return pd.DataFrame()
+    first = (sums["lead_time"].astype(int) - 1) // 24 * 24
+    sums = sums.assign(lead=(first + 1).map("{:d}".format) + "-" + (first + 24).map("{:d}".format), first=first)
+    board = scoreboard(sums, ["model_id", "pollutant", "first", "lead"])
+    columns = ["model_id", "pollutant", "lead", "n", "rmse", "mae", "bias", "coverage80"]
+    return board[[*columns, *(f"{name}_{part}" for name in BASELINES for part in ("rmse", "rmse_ratio"))]]
 
 
 def _sentences(model_id: str, found: tuple[Verdict, ...]) -> tuple[str, ...]:
