@@ -12,7 +12,7 @@ its score asks for (Gneiting 2011, J. Am. Stat. Assoc. 106:746). The baselines k
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from forecast.comparison import resampled_days
 from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, check
+from models.interface import Model, WindowSet
 
 BASELINES = ("persistence", "climatology")
 CLIMATOLOGY_DAYS = 30
@@ -248,3 +249,35 @@ def _interval(by_day: _Values) -> tuple[float, float]:
 @lru_cache(maxsize=64)
 def _draws(days: int) -> _Values:
     return np.asarray(resampled_days(days, block=_BLOCK_DAYS), float)
+
+
+def quantile_shares(model: Model, windows: WindowSet, *, future_weather: bool, at_once: int = 2048) -> pd.DataFrame:
+    """Return how often observations fell below each forecast quantile, over all lead times.
+
+    Parameters
+    ----------
+    model : Model
+        Trained on nothing that `windows` holds.
+    windows : WindowSet
+    future_weather : bool
+        Whether the model sees the observed weather of the lead times.
+    at_once : int
+        Windows forecast at once.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``quantile``, a column for each pollutant; NaN without observations. A calibrated forecast has
+        the quantile itself as its share.
+    """
+    below = np.zeros((len(FORECAST_POLLUTANTS), len(QUANTILES)))
+    count = np.zeros((len(FORECAST_POLLUTANTS), 1))
+    for start in range(0, len(windows), at_once):
+        batch = windows.batch(np.arange(start, min(start + at_once, len(windows))), future_weather=future_weather)
+        assert batch.target is not None
+        valid = np.isfinite(batch.target)[..., None]
+        quantiles = model.predict(replace(batch, target=None)).quantiles
+        below += ((batch.target[..., None] <= quantiles) & valid).sum(axis=(0, 1))
+        count += valid.sum(axis=(0, 1))
+    shares = below / np.where(count > 0, count, np.nan)
+    return pd.DataFrame(shares.T, index=pd.Index(QUANTILES, name="quantile"), columns=list(FORECAST_POLLUTANTS))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,15 +38,15 @@ def read_series(folder: Path) -> Series:
     return series_of(read_observations(folder, None), load_registry())
 
 
-def training_windows(series: Sequence[Series], until: datetime) -> WindowSet:
-    """Return every window up to `until` that touches no held-out episode.
+def training_windows(series: Sequence[Series], until: datetime, *, since: datetime | None = None) -> WindowSet:
+    """Return every window from `since` up to `until` that touches no held-out episode.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    start = min(one.times[0] for one in series)
+    start = min(one.times[0] for one in series) if since is None else as_datetime64(since)
     found = window_set(tuple(series), start, as_datetime64(until), without=HELD_OUT)
     if not len(found):
         raise InputError(
@@ -92,14 +93,21 @@ def train_and_save(
         model.fit(train, progress=True)
     if rank > 0:
         return f"process {rank}: done"
-    assert model.network is not None
-    card = checkpoint.save(model.network, _card(model, train, folders, as_datetime64(until)), out)
+    card = save_trained(model, train, [folder.name for folder in folders], until, out)
     if run.state is not None:
         run.state.unlink(missing_ok=True)
     return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"
 
 
-def _card(model: NetworkModel, train: WindowSet, folders: Sequence[Path], until: np.datetime64) -> dict[str, object]:
+def save_trained(
+    model: NetworkModel, train: WindowSet, collections: Sequence[str], until: datetime, out: Path
+) -> dict[str, Any]:
+    """Write a trained network's weights and model card into `out` and return the card."""
+    assert model.network is not None
+    return checkpoint.save(model.network, _card(model, train, collections, as_datetime64(until)), out)
+
+
+def _card(model: NetworkModel, train: WindowSet, collections: Sequence[str], until: np.datetime64) -> dict[str, object]:
     assert model.network is not None
     seen = {
         "observations": [name for name, known in zip(OBSERVED, model.network.seen_observed.tolist(), strict=True) if known],
@@ -110,7 +118,7 @@ def _card(model: NetworkModel, train: WindowSet, folders: Sequence[Path], until:
         "name": f"network-{until.astype('datetime64[D]')}-{model.settings.seed}",
         "architecture": "GRU encoder and decoder, quantiles and mean; models/network.py",
         "parameters": count_parameters(model.network),
-        "trained_on": [folder.name for folder in folders],
+        "trained_on": list(collections),
         "places": sorted({str(place) for one in train.series for place in one.places}),
         "period": [str(min(one.times[0] for one in train.series)), str(until)],
         "held_out": [[str(first), str(last)] for first, last in HELD_OUT],
