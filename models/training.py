@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from grids.contract import QUANTILES
-from models.interface import OBSERVED, TARGETS, Prediction, Windows, WindowSet
+from grids.contract import LEAD_HOURS, QUANTILES
+from grids.errors import InputError
+from models.calibration import RollingCalibration, calibrated_over
+from models.events import EventDecision, exceedance
+from models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Prediction, Windows, WindowSet
 from models.loop import LoopSettings, Run, train_loop
 from models.network import Network, decode_concentration, encode_concentration
+from models.tuning import init_times, sample_times, split
+
+log = logging.getLogger(__name__)
+
+BLIND, INFORMED = 0, 1
 
 # ug m-3: brings the squared error of the mean, PM2.5 and O3, to the size of the pinball loss.
 _MEAN_SCALE = torch.tensor([80.0, 50.0])
 _PREDICT_BATCH = 512
+_TUNING_TIMES = 700
+# Days by which the season a window seems to be in is moved at random (standard deviation): with few
+# years to learn from, the exact date would only name the episode to remember.
+_SEASON_JITTER = 17.0
+# Standard deviation of the error added to all hours of a window's future weather, in its units.
+_WEATHER_JITTER = np.array(
+    [{"t2m": 1.2, "d2m": 1.4, "u10": 0.25, "v10": 0.25, "sp": 100.0}.get(name, 0.0) for name in WEATHER_NAMES],
+    np.float32,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings(LoopSettings):
-    """How the network is trained; the seed fixes the result on one machine."""
+    """How the network is trained; the seed fixes the result on one machine.
 
+    Attributes
+    ----------
+    hidden, blind_hidden, members, context, dropout
+        As of `models.network.Network`.
+    """
+
+    windows: int = 70_000
+    batch: int = 128
+    weight_decay: float = 1e-2
     hidden: int = 96
+    blind_hidden: int = 64
+    members: int = 2
+    context: int = 48
+    dropout: float = 0.3
 
 
 class NetworkModel:
-    """The network behind the model interface.
+    """The network behind the model interface, with its rolling calibration.
 
     Parameters
     ----------
@@ -43,15 +76,42 @@ class NetworkModel:
         self, settings: TrainingSettings | None = None, network: Network | None = None, run: Run | None = None
     ) -> None:
         self.settings = settings or TrainingSettings()
-        self.network = network
         self.run = run or Run()
+        self.network: Network | None = None
+        self._rolling: list[RollingCalibration] = []
+        if network is not None:
+            self._take(network)
+
+    def _take(self, network: Network) -> None:
+        self.network = network.eval()
+        self._rolling = [
+            RollingCalibration(network.offsets[mode].numpy(), network.shifts[mode].numpy())
+            for mode in (BLIND, INFORMED)
+        ]
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
-        """Train on `train` with random gaps; the weights kept are a moving average."""
-        self.network = train_network(train, self.settings, self.run, progress=progress)
+        """Train on all of `train`, after a first training that shows how to calibrate.
+
+        The first leaves the newest windows out; on them its intervals are calibrated and the
+        probabilities chosen from which an event is called. The second learns from all.
+        """
+        calibration = self._calibration(train, progress)
+        network = train_network(train, self.settings, self.run, progress=progress)
+        if calibration is not None:
+            network.offsets, network.shifts, network.event_limits = calibration
+        self._take(network)
+
+    def _calibration(self, train: WindowSet, progress: bool) -> tuple[Tensor, Tensor, Tensor] | None:
+        try:
+            early, late = split(train)
+        except InputError as error:
+            log.warning("no windows held back for calibration: %s", error)
+            return None
+        first = train_network(early, self.settings, _stage(self.run, "first"), progress=progress)
+        return calibrate(first, sample_times(late, _TUNING_TIMES, self.settings.seed))
 
     def predict(self, windows: Windows) -> Prediction:
-        """Forecast every window.
+        """Forecast every window: with any future weather by the informed ensemble, else by the blind one.
 
         Raises
         ------
@@ -60,14 +120,76 @@ class NetworkModel:
         """
         if self.network is None:
             raise RuntimeError("the network has no weights: fit it or load a checkpoint")
-        self.network.eval()
-        quantiles, means = [], []
-        with torch.inference_mode():
-            for start in range(0, len(windows), _PREDICT_BATCH):
-                z, mean = self.network(windows.rows(slice(start, start + _PREDICT_BATCH)))
-                quantiles.append(decode_concentration(z).clamp(min=0.0).numpy())
-                means.append(mean.numpy())
-        return Prediction(np.concatenate(quantiles), np.concatenate(means))
+        shape = (len(windows), LEAD_HOURS)
+        quantiles = np.empty((*shape, len(TARGETS), len(QUANTILES)), np.float32)
+        mean = np.empty((*shape, len(TARGETS)), np.float32)
+        events = np.empty((*shape, len(EVENTS)), bool)
+        for mode, rows in _by_mode(windows):
+            for start in range(0, len(rows), _PREDICT_BATCH):
+                some = rows[start : start + _PREDICT_BATCH]
+                z, expected = _forecast(self.network, windows.rows(some), mode)
+                quantiles[some], mean[some] = self._rolling[mode].apply(z, expected)
+            events[rows] = exceedance(quantiles[rows]) >= self.network.event_limits[mode].numpy()
+        return Prediction(quantiles, mean, events)
+
+    def learn(self, past: Windows, forecast: Prediction) -> None:
+        """Follow the errors of forecasts that have come true; see `models.interface.Adaptive`."""
+        assert past.target is not None
+        for mode, rows in _by_mode(past):
+            self._rolling[mode].learn(past.target[rows], forecast.quantiles[rows], forecast.mean[rows])
+
+
+def _by_mode(windows: Windows) -> list[tuple[int, NDArray[np.int64]]]:
+    given = np.isfinite(windows.future_weather).any(axis=(1, 2)) | np.isfinite(windows.area_future_weather).any(
+        axis=(1, 2)
+    )
+    found = [(BLIND, np.flatnonzero(~given)), (INFORMED, np.flatnonzero(given))]
+    return [(mode, rows) for mode, rows in found if len(rows)]
+
+
+def _forecast(network: Network, windows: Windows, mode: int) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode():
+        return network.forecast(windows, informed=mode == INFORMED)
+
+
+def _stage(run: Run, name: str) -> Run:
+    if run.state is None:
+        return run
+    return dataclasses.replace(run, state=run.state.with_name(f"{run.state.stem}.{name}{run.state.suffix}"))
+
+
+def state_files(run: Run) -> list[Path]:
+    """Return the files that `NetworkModel.fit` keeps its state in."""
+    return [stage.state for stage in (run, _stage(run, "first")) if stage.state is not None]
+
+
+def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor, Tensor]:
+    """Learn intervals and event decisions on windows that the network was not trained on.
+
+    Returns
+    -------
+    offsets : Tensor (2, lead, 2, 5)
+    shifts : Tensor (2, lead, 2)
+    event_limits : Tensor (2, lead, 6)
+        Blind first, informed second.
+    """
+    times = init_times(windows)
+    order = np.argsort(times, kind="stable")
+    days = times[order].astype("datetime64[D]").astype(np.int64)
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    for mode in (BLIND, INFORMED):
+        parts = []
+        for start in range(0, len(order), _PREDICT_BATCH):
+            batch = windows.batch(order[start : start + _PREDICT_BATCH], future_weather=mode == INFORMED)
+            assert batch.target is not None
+            z, expected = _forecast(network, batch, mode)
+            parts.append((batch.target, decode_concentration(z).clamp(min=0.0).numpy(), expected.numpy()))
+        target, quantiles, mean = (np.concatenate([part[k] for part in parts]) for k in range(3))
+        rolling, calibrated = calibrated_over(target, quantiles, mean, days)
+        decision = EventDecision()
+        decision.fit(calibrated, target)
+        found.append(tuple(torch.from_numpy(a) for a in (rolling.offsets, rolling.shifts, decision.limits)))  # type: ignore[arg-type]
+    return torch.stack([f[0] for f in found]), torch.stack([f[1] for f in found]), torch.stack([f[2] for f in found])
 
 
 def train_network(
@@ -81,7 +203,7 @@ def train_network(
         The moving average of the weights, on the CPU.
     """
     torch.manual_seed(settings.seed)
-    network = Network(settings.hidden)
+    network = Network(settings.hidden, settings.blind_hidden, settings.members, settings.context, settings.dropout)
     _mark_seen(network, train)
     trained = train_loop(network, _loss, train, settings, run or Run(), augment=with_gaps, progress=progress)
     assert isinstance(trained, Network)
@@ -107,30 +229,42 @@ def _loss(network: nn.Module, windows: Windows) -> Tensor:
     levels = torch.tensor(QUANTILES, device=mean.device)
     pinball = torch.maximum(levels * error, (levels - 1) * error).mean(dim=-1)
     squared = ((mean - torch.nan_to_num(target, nan=0.0)) / _MEAN_SCALE.to(mean.device)).clamp(-8, 8) ** 2
-    loss: Tensor = ((2.0 * pinball + 0.5 * squared) * valid).sum() / valid.sum().clamp(min=1)
+    loss: Tensor = ((pinball + squared) * valid).sum() / (len(mean) * valid.sum().clamp(min=1))
     return loss
 
 
 def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
-    """Return `windows` with inputs taken away at random, as stations and weather fail in service.
-
-    Half of the windows lose all future weather, so that one network serves both cases.
-    """
+    """Return `windows` with inputs taken away and blurred at random, as stations and weather fail in service."""
     n = len(windows)
-    observed = windows.history_obs.copy()
-    past, coming = windows.history_weather.copy(), windows.future_weather.copy()
-    coming[random.random(n) < 0.5] = np.nan
-    no_weather = random.random(n) < 0.05
-    past[no_weather] = coming[no_weather] = np.nan
-    for variable in range(past.shape[-1]):
-        gone = random.random(n) < 0.05
-        past[gone, :, variable] = coming[gone, :, variable] = np.nan
+    own, area = windows.history_obs.copy(), windows.area_obs.copy()
     for pollutant in range(len(OBSERVED)):
-        gone = random.random(n) < (0.05 if pollutant in TARGETS else 0.3)
-        observed[gone, :, pollutant] = np.nan
-    for row in np.flatnonzero(random.random(n) < 0.1):
-        observed[row, -int(random.integers(1, 25)) :] = np.nan
-    return dataclasses.replace(windows, history_obs=observed, history_weather=past, future_weather=coming)
+        share = 0.05 if pollutant in TARGETS else 0.2
+        own[random.random(n) < share, :, pollutant] = np.nan
+        area[random.random(n) < share, :, pollutant] = np.nan
+    for row in np.flatnonzero(random.random(n) < 0.05):
+        own[row, -int(random.integers(1, 25)) :] = np.nan
+    past, coming = windows.history_weather.copy(), windows.future_weather.copy()
+    area_past, area_coming = windows.area_weather.copy(), windows.area_future_weather.copy()
+    coming += (random.normal(size=(n, 1, len(WEATHER_NAMES))) * _WEATHER_JITTER).astype(np.float32)
+    for variable in range(len(WEATHER_NAMES)):
+        gone = random.random(n) < 0.03
+        for weather in (past, coming, area_past, area_coming):
+            weather[gone, :, variable] = np.nan
+    for row in np.flatnonzero(random.random(n) < 0.05):
+        # A weather forecast that ends before the last lead time.
+        end = int(random.integers(24, LEAD_HOURS))
+        coming[row, end:] = area_coming[row, end:] = np.nan
+    days = np.round(random.normal(0.0, _SEASON_JITTER, n)).astype("timedelta64[D]")
+    return dataclasses.replace(
+        windows,
+        history_obs=own,
+        area_obs=area,
+        history_weather=past,
+        future_weather=coming,
+        area_weather=area_past,
+        area_future_weather=area_coming,
+        init_time=windows.init_time + days,
+    )
 
 
 def count_parameters(network: Network) -> int:

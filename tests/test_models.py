@@ -14,10 +14,13 @@ from grids.contract import LEAD_HOURS, QUANTILES
 from grids.errors import InputError
 from models import checkpoint
 from models.baselines import Climatology, Persistence, last_observed
-from models.interface import Series, WindowSet, window_set
+from models.interface import WEATHER_NAMES, Series, WindowSet, window_set
 from models.network import Network, decode_concentration, encode_concentration
 from models.registry import SHIPPED, create, load_trained, model_names
 from models.training import NetworkModel, TrainingSettings, with_gaps
+
+# The smallest network that has every part.
+TINY = {"hidden": 8, "blind_hidden": 8, "members": 1, "context": 4}
 
 START = np.datetime64("2013-01-01T00", "ns")
 
@@ -52,7 +55,7 @@ def made_windows(series: Series | None = None, every: int = 7) -> WindowSet:
 def trained() -> dict[str, object]:
     windows = made_windows()
     models = {name: create(name) for name in model_names()}
-    models["network"] = NetworkModel(TrainingSettings(windows=320, batch=32, hidden=16))
+    models["network"] = NetworkModel(TrainingSettings(windows=320, batch=32, **(TINY | {"hidden": 16})))
     for model in models.values():
         model.fit(windows)
     return models
@@ -151,13 +154,13 @@ def test_persistence_learns_wider_errors_for_longer_leads() -> None:
 
 def test_same_seed_same_network_and_training_lowers_the_loss() -> None:
     windows = made_windows()
-    short = TrainingSettings(windows=640, batch=32, hidden=16)
+    short = TrainingSettings(windows=640, batch=32, **(TINY | {"hidden": 16}))
     first, second = NetworkModel(short), NetworkModel(short)
     first.fit(windows)
     second.fit(windows)
     batch = windows.batch(np.arange(20), future_weather=True)
     np.testing.assert_array_equal(first.predict(batch).quantiles, second.predict(batch).quantiles)
-    untrained = NetworkModel(network=Network(16)).predict(batch).mean
+    untrained = NetworkModel(network=Network(**TINY)).predict(batch).mean
     error = np.abs(first.predict(batch).mean - batch.target).mean()
     assert error < 0.7 * np.abs(untrained - batch.target).mean()
 
@@ -166,7 +169,7 @@ def test_variables_never_trained_on_are_ignored() -> None:
     series = made_series()
     unseen = series.weather.copy()
     unseen[..., 5] = np.nan
-    model = NetworkModel(TrainingSettings(windows=64, batch=32, hidden=8))
+    model = NetworkModel(TrainingSettings(windows=64, batch=32, **TINY))
     model.fit(made_windows(dataclasses.replace(series, weather=unseen)))
     batch = made_windows(series).batch(np.arange(5), future_weather=True)
     other = batch.future_weather.copy()
@@ -176,13 +179,20 @@ def test_variables_never_trained_on_are_ignored() -> None:
     )
 
 
-def test_gaps_only_take_away() -> None:
+def test_gaps_take_away_and_blur_the_coming_weather_only() -> None:
     batch = made_windows().batch(np.arange(60), future_weather=True)
     gappy = with_gaps(batch, np.random.default_rng(3))
-    for name in ("history_obs", "history_weather", "future_weather"):
+    for name in ("history_obs", "area_obs", "history_weather", "area_weather", "area_future_weather"):
         kept = np.isfinite(getattr(gappy, name))
-        assert 0.1 < kept.mean() < 1
+        assert 0.1 < kept.mean() < np.isfinite(getattr(batch, name)).mean()
         np.testing.assert_array_equal(getattr(gappy, name)[kept], getattr(batch, name)[kept])
+    error = gappy.future_weather - batch.future_weather
+    same = np.nanmax(error, axis=1) - np.nanmin(error, axis=1)
+    assert np.nanmax(same / np.nanmax(np.abs(batch.future_weather), axis=1)) < 1e-4
+    assert 0.8 < np.nanstd(error[:, 0, WEATHER_NAMES.index("t2m")]) < 1.8
+    np.testing.assert_array_equal(gappy.target, batch.target)
+    shift = gappy.init_time - batch.init_time
+    assert (shift % np.timedelta64(24, "h") == np.timedelta64(0, "h")).all() and shift.any()
 
 
 @settings(max_examples=50, deadline=None)
@@ -194,10 +204,10 @@ def test_concentration_scale_round_trips(pm25: float, o3: float) -> None:
 
 
 def test_checkpoint_round_trip(tmp_path) -> None:
-    network = Network(16)
+    network = Network(**TINY)
     saved = checkpoint.save(network, {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
     loaded, card = checkpoint.load(tmp_path)
-    assert card == saved and card["model_id"].startswith("m-") and card["network"] == {"hidden": 16}
+    assert card == saved and card["model_id"].startswith("m-") and card["network"] == network.options
     assert card["model_id"] == checkpoint.save(network, {"name": "m"}, tmp_path / "again")["model_id"]
     batch = made_windows().batch(np.arange(3), future_weather=True)
     np.testing.assert_array_equal(
@@ -209,8 +219,8 @@ def test_broken_checkpoints_are_named(tmp_path) -> None:
     with pytest.raises(InputError, match="model_card"):
         checkpoint.load(tmp_path)
     card = {"name": "m", "period": ["2013-01-01", "2013-02-01"]}
-    checkpoint.save(Network(16), card, tmp_path / "other")
-    checkpoint.save(Network(16), card, tmp_path)
+    checkpoint.save(Network(**TINY), card, tmp_path / "other")
+    checkpoint.save(Network(**TINY), card, tmp_path)
     weights = tmp_path / checkpoint.WEIGHTS_FILE
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(InputError, match="safetensors"):

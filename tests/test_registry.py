@@ -20,7 +20,7 @@ AT = datetime(2026, 1, 15, 22, tzinfo=UTC)
 
 def checkpoint_in(folder: Path, until: str = "2015-01-01T00", hidden: int = 4) -> str:
     card = {"name": "mine", "period": ["2013-01-01T00", until], "seed": 1}
-    return checkpoint.save(Network(hidden), card, folder)["model_id"]
+    return checkpoint.save(Network(hidden, 4, 1, 4), card, folder)["model_id"]
 
 
 @pytest.fixture

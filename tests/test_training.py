@@ -20,9 +20,9 @@ from models.loop import Run, chosen_device, chosen_dtype, rows_of_step
 from models.network import Network, decode_concentration, encode_concentration
 from models.training import NetworkModel, TrainingSettings, _loss, train_network
 from models.training_state import fingerprint
-from tests.test_models import made_series, made_windows
+from tests.test_models import TINY, made_series, made_windows
 
-SMALL = TrainingSettings(windows=480, batch=16, hidden=8, seed=3)  # 30 steps
+SMALL = TrainingSettings(windows=480, batch=16, seed=3, **TINY)  # 30 steps
 
 
 def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
@@ -73,7 +73,7 @@ def test_training_killed_in_mid_step_resumes_to_the_very_same_weights(tmp_path) 
 def test_state_of_another_training_is_refused(tmp_path) -> None:
     state = tmp_path / "state.pt"
     train_network(made_windows(), SMALL, Run(state=state))
-    other = TrainingSettings(windows=480, batch=16, hidden=8, seed=4)
+    other = TrainingSettings(windows=480, batch=16, **TINY, seed=4)
     with pytest.raises(InputError, match="seed"):
         train_network(made_windows(), other, Run(state=state, resume=True))
     with pytest.raises(InputError, match="data"):
@@ -97,7 +97,7 @@ def test_mixed_precision_learns_and_gives_full_precision_weights(precision) -> N
     mixed = train_network(windows, SMALL, Run(precision=precision))
     batch = windows.batch(np.arange(20), future_weather=True)
     assert all(parameter.dtype == torch.float32 for parameter in mixed.parameters())
-    before = NetworkModel(network=Network(8)).predict(batch).mean
+    before = NetworkModel(network=Network(**TINY)).predict(batch).mean
     after = NetworkModel(network=mixed).predict(batch).mean
     full = NetworkModel(network=train_network(windows, SMALL)).predict(batch).mean
     assert np.abs(after - batch.target).mean() < 0.8 * np.abs(before - batch.target).mean()
@@ -107,7 +107,7 @@ def test_mixed_precision_learns_and_gives_full_precision_weights(precision) -> N
 def test_network_and_loss_leave_nothing_on_the_cpu() -> None:
     """The device "meta" stands for a GPU: an operation across devices fails on it too."""
     batch = made_windows().batch(np.arange(4), future_weather=True)
-    network = Network(8).to("meta")
+    network = Network(**TINY).to("meta")
     quantiles, mean = network(batch)
     loss = _loss(network, batch)
     z = encode_concentration(mean, TARGETS)
