@@ -9,6 +9,8 @@ from grids.errors import InputError
 from models.baselines import Climatology, DiurnalPersistence, Persistence
 from models.checkpoint import load
 from models.interface import Model
+from models.recurrent import GraphModel, GRUModel
+from models.tabular import RidgeModel, TreesModel
 from models.training import NetworkModel
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -17,6 +19,10 @@ _FACTORIES: dict[str, Callable[[], Model]] = {
     Persistence.name: Persistence,
     DiurnalPersistence.name: DiurnalPersistence,
     Climatology.name: Climatology,
+    RidgeModel.name: RidgeModel,
+    TreesModel.name: TreesModel,
+    GRUModel.name: GRUModel,
+    GraphModel.name: GraphModel,
     NetworkModel.name: NetworkModel,
 }
 
