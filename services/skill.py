@@ -53,7 +53,7 @@ def make_table(results: dict[str, dict[str, Any]]) -> str:
         if key in results:
             result = results[key]
             meta = result["meta"]
-            parts.append(f"## {title}\n")
+            parts.append(f"### {title}\n")
             parts.append(
                 f"{meta['observations']}, {meta['from'][:10]} to {meta['to'][:10]}, {meta['windows']} windows "
                 f"(every {meta['hours_between_init_times']} h, {len(meta['places'])} places), weather: "
