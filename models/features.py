@@ -43,7 +43,7 @@ def features(windows: Windows) -> tuple[Float, Float]:
         | _weather_ahead(area_past, area_ahead, _AREA_DRIVERS, (), _AREA_DRIVERS, (), "area_")
         | _same_hour(windows.history_obs)
         | _same_hour(windows.area_obs, "area_")
-        | _calendar(windows)
+        | _time(windows)
     )
     shape = (len(windows), LEAD_HOURS)
     return (
@@ -64,7 +64,8 @@ def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
         *_weather_ahead(past, ahead, _AREA_DRIVERS, (), _AREA_DRIVERS, (), "area_"),
         *_same_hour(empty),
         *_same_hour(empty, "area_"),
-        *_CALENDAR_NAMES,
+        "lead",
+        *CALENDAR,
     ]
     return tuple(fixed), tuple(coming)
 
@@ -163,38 +164,36 @@ def _same_hour(history: Float, prefix: str = "") -> dict[str, Float]:
     return result
 
 
-_CALENDAR_NAMES = (
-    "lead",
-    "hour",
-    "hour_sin",
-    "hour_cos",
-    "half_day_sin",
-    "half_day_cos",
-    "year_sin",
-    "year_cos",
-    "weekday",
-)
+CALENDAR = ("hour", "hour_sin", "hour_cos", "half_day_sin", "half_day_cos", "year_sin", "year_cos", "weekday")
 
 
-def _calendar(windows: Windows) -> dict[str, NDArray[np.floating]]:
-    """Return the lead time, and hour, season and weekday (local) of the hour it is for."""
-    lead = np.arange(1, LEAD_HOURS + 1)
-    local = windows.init_time[:, None] + lead.astype("timedelta64[h]")
+def calendar(windows: Windows, hours: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return hour, season and weekday (local) of some hours after the init time.
+
+    Parameters
+    ----------
+    windows : Windows
+    hours : int64 (h,)
+        Negative before the init time.
+
+    Returns
+    -------
+    float32 (n, h, 8)
+        In the order of `CALENDAR`; angles as sine and cosine, Monday is 0.
+    """
+    local = windows.init_time[:, None] + hours.astype("timedelta64[h]")
     local = local + (windows.utc_offset[:, None] * 60).astype("timedelta64[m]")
     hour = local.astype("datetime64[h]").astype(np.int64) % 24
     day = local.astype("datetime64[D]")
     year = 2 * np.pi * (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) / 365.25
     angle = 2 * np.pi * hour / 24
-    values = (
-        lead[None],
-        hour,
-        np.sin(angle),
-        np.cos(angle),
-        np.sin(2 * angle),
-        np.cos(2 * angle),
-        np.sin(year),
-        np.cos(year),
-        # 1970-01-01 was a Thursday; 0 is Monday.
-        (day.astype(np.int64) + 3) % 7,
-    )
-    return {name: np.asarray(value, float) for name, value in zip(_CALENDAR_NAMES, values, strict=True)}
+    # 1970-01-01 was a Thursday.
+    weekday = (day.astype(np.int64) + 3) % 7
+    waves = [wave(turn) for turn in (angle, 2 * angle, year) for wave in (np.sin, np.cos)]
+    return np.stack([hour, *waves, weekday], axis=-1).astype(np.float32)
+
+
+def _time(windows: Windows) -> dict[str, Float]:
+    lead = np.arange(1, LEAD_HOURS + 1)
+    found = calendar(windows, lead)
+    return {"lead": lead[None].astype(np.float32)} | {name: found[..., k] for k, name in enumerate(CALENDAR)}

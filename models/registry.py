@@ -19,6 +19,8 @@ from grids.errors import InputError
 from models import checkpoint
 from models.baselines import Climatology, DiurnalPersistence, Persistence
 from models.interface import Model
+from models.recurrent import GraphModel, GRUModel
+from models.tabular import RidgeModel, TreesModel
 from models.training import NetworkModel
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,10 @@ _FACTORIES: dict[str, Callable[[], Model]] = {
     Persistence.name: Persistence,
     DiurnalPersistence.name: DiurnalPersistence,
     Climatology.name: Climatology,
+    RidgeModel.name: RidgeModel,
+    TreesModel.name: TreesModel,
+    GRUModel.name: GRUModel,
+    GraphModel.name: GraphModel,
     NetworkModel.name: NetworkModel,
 }
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -98,7 +98,7 @@ class TreesPoint:
     OPTIONS: dict[str, Any] = {  # noqa: RUF012
         "objective": "regression",
         "learning_rate": 0.05,
-        "num_leaves": 63,
+        "num_leaves": 31,
         "min_data_in_leaf": 200,
         "feature_fraction": 0.4,
         "bagging_fraction": 0.5,
@@ -111,7 +111,7 @@ class TreesPoint:
     }
 
     def __init__(
-        self, windows: int = 60_000, leads: int = 6, rounds: int = 600, options: dict[str, Any] | None = None
+        self, windows: int = 40_000, leads: int = 6, rounds: int = 600, options: dict[str, Any] | None = None
     ) -> None:
         self._windows, self._leads, self._rounds = windows, leads, rounds
         self._options = self.OPTIONS | (options or {})

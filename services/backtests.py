@@ -114,12 +114,15 @@ def run_backtest(plan: Plan, trained: dict[str, Model] | None = None) -> tuple[d
     known = trained if trained is not None else {}
     train = training_windows([series], plan.until)
     train = WindowSet(train.series, train.index, weather_known=plan.weather != NO_WEATHER)
-    seconds = {}
+    seconds: dict[str, dict[str, float]] = {}
     for name in plan.models:
         if name not in known:
-            started = time.monotonic()
+            wall, processor = time.monotonic(), time.process_time()
             known[name] = _ready(untrained[name], train, plan)
-            seconds[name] = round(time.monotonic() - started, 1)
+            seconds[name] = {
+                "wall": round(time.monotonic() - wall, 1),
+                "processor": round(time.process_time() - processor, 1),
+            }
     models = {name: known[name] for name in plan.models}
     result = backtest(models, windows, future_weather=plan.weather != NO_WEATHER, change=change, progress=True)
     result["meta"] = {

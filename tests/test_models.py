@@ -16,7 +16,9 @@ from models import checkpoint
 from models.baselines import Climatology, Persistence, last_observed
 from models.interface import Series, WindowSet, window_set
 from models.network import Network, decode_concentration, encode_concentration
+from models.recurrent import GraphModel, GRUModel
 from models.registry import SHIPPED, create, load_trained, model_names
+from models.tabular import RidgeModel, TreesModel
 from models.training import NetworkModel, TrainingSettings, with_gaps
 
 START = np.datetime64("2013-01-01T00", "ns")
@@ -50,9 +52,11 @@ def made_windows(series: Series | None = None, every: int = 7) -> WindowSet:
 
 @pytest.fixture(scope="module")
 def trained() -> dict[str, object]:
-    windows = made_windows()
+    windows = made_windows(made_series(1_000))
     models = {name: create(name) for name in model_names()}
     models["network"] = NetworkModel(TrainingSettings(windows=320, batch=32, hidden=16))
+    models |= {"ridge": RidgeModel(windows=40), "lightgbm": TreesModel(windows=60, rounds=5)}
+    models |= {"gru": GRUModel(hidden=4, windows=20, batch=4), "graph": GraphModel(hidden=4, windows=20, batch=4)}
     for model in models.values():
         model.fit(windows)
     return models
@@ -82,7 +86,7 @@ def test_windows_never_leave_their_period_nor_touch_what_is_held_out() -> None:
     assert len(windows) and not touched.any()
 
 
-@pytest.mark.parametrize("name", ["network", "persistence", "climatology"])
+@pytest.mark.parametrize("name", model_names())
 def test_no_model_sees_the_future(trained, name) -> None:
     windows = made_windows().batch(np.arange(10), future_weather=False)
     before = trained[name].predict(windows)
@@ -92,7 +96,7 @@ def test_no_model_sees_the_future(trained, name) -> None:
     np.testing.assert_array_equal(before.mean, after.mean)
 
 
-@pytest.mark.parametrize("name", ["network", "persistence", "climatology"])
+@pytest.mark.parametrize("name", model_names())
 @pytest.mark.parametrize("gap", ["none", "observations", "weather", "everything"])
 def test_predictions_are_finite_ordered_and_not_negative(trained, name, gap) -> None:
     windows = made_windows().batch(np.arange(12), future_weather=True)
