@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from forecast.verification import Verdict, scoreboard
 from grids.cities import Registry
 from grids.errors import InputError
+from services.api_models import ProblemOut
 from services.scores import daily_sums, newest_scored
 from services.settings import Settings
 from services.store import Store
@@ -105,7 +106,11 @@ class VerificationOut(BaseModel):
 def verification_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
     """Return the route of the scoreboard."""
     router = APIRouter()
-    responses: dict[int | str, dict[str, Any]] = {304: {"description": "Unchanged since If-None-Match"}}
+    responses: dict[int | str, dict[str, Any]] = {
+        304: {"description": "Unchanged since If-None-Match"},
+        404: {"model": ProblemOut, "description": "Not found"},
+        422: {"model": ProblemOut, "description": "Invalid argument"},
+    }
 
     @router.get("/verification", tags=["forecasts"], responses=responses)
     def verification(
