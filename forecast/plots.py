@@ -47,7 +47,7 @@ def fan(forecast: xr.Dataset, observations: xr.Dataset | None, city: str, pollut
     times = _draw_fan(axes, forecast, city, pollutant)
     init = np.datetime64(forecast["init_time"].item(), "ns")
     _draw_observed(axes, observations, city, pollutant, init + np.timedelta64(-72, "h"), times[-1])
-    axes.axvline(float(date2num(init)), color=_GREY, linestyle=":", linewidth=1)
+    _mark(axes, init)
     _finish(
         axes, city, pollutant, f"forecast of {np.datetime_as_string(init, unit='m')}Z by {forecast.attrs['model_id']}"
     )
@@ -80,7 +80,7 @@ def episode(forecasts: Sequence[xr.Dataset], observations: xr.Dataset, city: str
     for axes, one, init in zip(panels, forecasts, inits, strict=True):
         _draw_fan(axes, one, city, pollutant)
         _draw_observed(axes, observations, city, pollutant, inits[0] + np.timedelta64(-24, "h"), last)
-        axes.axvline(float(date2num(init)), color=_GREY, linestyle=":", linewidth=1)
+        _mark(axes, init)
         _finish(axes, city, pollutant, f"from {np.datetime_as_string(init, unit='m')}Z", legend=axes is panels[0])
     return figure
 
@@ -172,12 +172,17 @@ def _draw_observed(
     axes.plot(seen["time"].values, seen.values, color=_BLACK, linewidth=1, label="observed")
 
 
+def _mark(axes: Axes, init: np.datetime64) -> None:
+    position = float(date2num(init))  # type: ignore[no-untyped-call]
+    axes.axvline(position, color=_GREY, linestyle=":", linewidth=1)
+
+
 def _finish(axes: Axes, city: str, pollutant: str, title: str, *, legend: bool = True) -> None:
     for limit in _HAZE.get(pollutant, ()):
         axes.axhline(limit, color=_GREY, linewidth=0.5)
-    locator = AutoDateLocator()
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_ylim(bottom=0)
     axes.set_ylabel(f"{_LABELS[pollutant]}, {_UNITS}")
     axes.set_title(f"{city}, {title}", loc="left", fontsize=9)

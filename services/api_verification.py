@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -12,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from forecast.verification import Verdict, scoreboard
 from grids.cities import Registry
 from grids.errors import InputError
+from services.api_models import ProblemOut
 from services.scores import daily_sums, newest_scored
 from services.settings import Settings
 from services.store import Store
-from services.verification import standing_of
+from services.verification import serving_id, standing_of
 
 
 class BaselineScoreOut(BaseModel):
@@ -104,7 +106,11 @@ class VerificationOut(BaseModel):
 def verification_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
     """Return the route of the scoreboard."""
     router = APIRouter()
-    responses: dict[int | str, dict[str, Any]] = {304: {"description": "Unchanged since If-None-Match"}}
+    responses: dict[int | str, dict[str, Any]] = {
+        304: {"description": "Unchanged since If-None-Match"},
+        404: {"model": ProblemOut, "description": "Not found"},
+        422: {"model": ProblemOut, "description": "Invalid argument"},
+    }
 
     @router.get("/verification", tags=["forecasts"], responses=responses)
     def verification(
@@ -121,8 +127,14 @@ def verification_routes(store: Store, settings: Settings, registry: Registry) ->
                 registry.city(city)
             except InputError as error:
                 raise HTTPException(404, str(error)) from error
-        standing = standing_of(settings, store)
-        newest = newest_scored(store)
+        return answer(newest_scored(store), serving_id(settings), city, pollutant, days)
+
+    # The sums of a month and many cities take seconds to add: once for each new scoring or promotion is enough.
+    @lru_cache(maxsize=256)
+    def answer(
+        newest: tuple[date, datetime] | None, serving: str, city: str | None, pollutant: str | None, days: int
+    ) -> VerificationOut:
+        standing = standing_of(store, serving)
         first = None if newest is None else newest[0] - timedelta(days=days - 1)
         sums = None if first is None else daily_sums(store, first, city=city, pollutant=pollutant)
         return VerificationOut(

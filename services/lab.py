@@ -7,6 +7,7 @@ rolls back. Plots are in `forecast.plots`.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,7 +117,10 @@ def fit(
     end = _time(until, "until")
     start = None if since is None else _time(since, "since")
     train = training_windows([one.series for one in collections], end, since=start)
-    fresh.fit(train, progress=progress)
+    with warnings.catch_warnings():
+        # A collection may lack a pollutant altogether.
+        warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty slice", RuntimeWarning)
+        fresh.fit(train, progress=progress)
     return Fitted(fresh, train, tuple(one.name for one in collections), end)
 
 

@@ -22,7 +22,8 @@ from forecast.verification import (
     verdicts,
 )
 from grids.contract import LEAD_HOURS
-from models.registry import ModelRegistry
+from grids.errors import InputError
+from models.registry import ModelRegistry, shipped_models
 from services.inputs import as_datetime64
 from services.scores import (
     StoredRun,
@@ -97,16 +98,24 @@ def verify(settings: Settings, store: Store, until: datetime, *, again: bool = F
         pairs += int(scores["n"].sum())
         changed += save_scores(store, scores, sorted({run.init_time.date() for run in runs}), until)
         days |= {run.init_time.date() for run in runs}
-    standing = standing_of(settings, store)
+    standing = standing_of(store, serving_id(settings))
     for verdict in standing.verdicts:
         if verdict.behind:
             log.warning("%s", verdict.sentence())
     return VerificationReport(until, len(days), pairs, changed, standing)
 
 
-def standing_of(settings: Settings, store: Store) -> Standing:
-    """Judge the model in service by the newest scored `WINDOW_DAYS` days of init times."""
-    model_id = ModelRegistry(settings.models_dir).in_service().model_id
+def serving_id(settings: Settings) -> str:
+    """Return the id of the model that cycles run: the one in service, or the shipped one that stands in for it."""
+    try:
+        return ModelRegistry(settings.models_dir).in_service().model_id
+    except InputError as error:
+        log.warning("the model in service is gone, the shipped one stands in: %s", error)
+        return shipped_models()[0].model_id
+
+
+def standing_of(store: Store, model_id: str) -> Standing:
+    """Judge a model by the newest scored `WINDOW_DAYS` days of init times."""
     newest = newest_scored(store)
     if newest is None:
         return Standing(model_id, None, None, (), ("No forecast has been scored yet.",))

@@ -138,7 +138,15 @@ def test_openapi_describes_and_exemplifies_every_operation(client) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert operation["description"], path
-    for name in ("CityOut", "ForecastOut", "FeatureCollectionOut", "CycleOut", "ReadyOut", "ProblemOut"):
+    for name in (
+        "CityOut",
+        "ForecastOut",
+        "FeatureCollectionOut",
+        "CycleOut",
+        "ReadyOut",
+        "ProblemOut",
+        "VerificationOut",
+    ):
         assert "example" in schemas[name], name
 
 

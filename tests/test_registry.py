@@ -14,6 +14,8 @@ from grids.errors import InputError
 from models import checkpoint
 from models.network import Network
 from models.registry import HISTORY_FILE, ModelRegistry, load_trained, newest_until, shipped_models
+from services.cycle import run_cycle
+from services.settings import Settings
 
 AT = datetime(2026, 1, 15, 22, tzinfo=UTC)
 
@@ -85,6 +87,20 @@ def test_a_broken_model_is_never_promoted_and_keeps_no_other_from_serving(regist
     with pytest.raises(InputError, match="model_card"):
         registry.get(model_id)
     assert registry.in_service().shipped
+
+
+def test_a_cycle_uses_the_model_in_service_and_says_so_when_the_shipped_one_stands_in(tmp_path, shared_data) -> None:
+    settings = Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
+    registry = ModelRegistry(settings.models_dir)
+    model_id = checkpoint_in(tmp_path / "a")
+    registry.register(tmp_path / "a")
+    registry.promote(model_id, by="li", why="trial", at=AT)
+    report = run_cycle(settings, init_time=datetime(2013, 1, 11, 22, tzinfo=UTC), cities=("beijing",))
+    assert report.model_id == model_id and report.status == "done"
+    (registry.folder / model_id / checkpoint.WEIGHTS_FILE).unlink()
+    report = run_cycle(settings, init_time=datetime(2013, 1, 11, 23, tzinfo=UTC), cities=("beijing",))
+    assert report.model_id == shipped_models()[0].model_id and report.status == "degraded"
+    assert any("model in service can't be loaded" in reason for reason in report.reasons)
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "trial"), ("li", " ")])

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grids.contract import HISTORY_HOURS, LEAD_HOURS
 from grids.errors import InputError
 from models.interface import TARGETS
 from models.loop import Run, chosen_device, chosen_dtype, rows_of_step
 from models.network import Network, decode_concentration, encode_concentration
 from models.training import NetworkModel, TrainingSettings, _loss, train_network
 from models.training_state import fingerprint
+from services.experiments import HELD_OUT, training_windows
 from tests.test_models import TINY, made_series, made_windows
 
 SMALL = TrainingSettings(windows=480, batch=16, seed=3, **TINY)  # 30 steps
@@ -145,7 +148,7 @@ def test_two_processes_train_one_network(tmp_path) -> None:
     root = Path(__file__).parents[1]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(code)]
-    subprocess.run([*launch, str(tmp_path)], env=environment, cwd=root, check=True, timeout=120)
+    subprocess.run([*launch, str(tmp_path)], env=environment, cwd=root, check=True, timeout=300)
     found = [
         {key: value.numpy() for key, value in torch.load(tmp_path / f"{name}.{rank}", weights_only=True).items()}
         for name in ("first", "second")
@@ -156,3 +159,16 @@ def test_two_processes_train_one_network(tmp_path) -> None:
     alone = weights(train_network(made_windows(), SMALL))
     apart = max(np.abs(found[0][name] - alone[name]).max() for name in alone if alone[name].dtype == np.float32)
     assert 0 < apart < 0.1  # other gaps in the second share, else the same steps on the same windows
+
+
+def test_no_training_window_touches_a_held_out_episode() -> None:
+    series = made_series(hours=45 * 24)
+    until = datetime(2013, 2, 14, tzinfo=UTC)
+    windows = training_windows([series], until)
+    now = windows.index[:, 2]
+    first, last = series.times[now - HISTORY_HOURS + 1], series.times[now + LEAD_HOURS]
+    assert len(windows) and not any(((last >= held[0]) & (first <= held[1])).any() for held in HELD_OUT)
+    since = training_windows([series], until, since=datetime(2013, 1, 21, tzinfo=UTC))
+    assert 0 < len(since) < len(windows)
+    with pytest.raises(InputError, match="train-until"):
+        training_windows([series], datetime(2013, 1, 8, tzinfo=UTC))

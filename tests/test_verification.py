@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,10 @@ from forecast.verification import BASELINE_SUMS, SUMS, score_forecast, scoreboar
 from grids.contract import LEAD_HOURS, QUANTILES, describe
 from services.api import create_app
 from services.cycle import run_cycle
+from services.scores import save_scores
 from services.settings import Settings
 from services.store import Store
-from services.verification import verify
+from services.verification import serving_id, verify
 
 INIT = np.datetime64("2013-01-31T22", "ns")
 HOUR = np.timedelta64(1, "h")
@@ -209,6 +210,24 @@ def test_the_api_shows_the_scoreboard(episode) -> None:
     assert client.get("/v1/verification?pollutant=o3").json()["scores"] == []
     assert client.get("/v1/verification?city=bejing").status_code == 404
     assert client.get("/v1/verification?days=0").status_code == 422
+
+
+def test_the_api_says_when_the_model_in_service_falls_behind(tmp_path) -> None:
+    given = Settings(data_dir=tmp_path)
+    store = Store(given.database_url)
+    store.migrate()
+    model_id = serving_id(given)
+    client = TestClient(create_app(given))
+    for error, behind in ((30.0, False), (70.0, True)):
+        rows = daily(error, 40.0, days=12).assign(model_id=model_id, city="beijing")
+        rows["day"] = [date(2026, 1, 1) + timedelta(days=int(day)) for day in rows["day"]]
+        rows["n"] = rows["persistence_n"]
+        until = datetime(2026, 1, 13, int(behind), tzinfo=UTC)
+        assert save_scores(store, rows, sorted(set(rows["day"])), until) == 12
+        body = client.get("/v1/verification").json()
+        assert body["behind"] is behind and body["model_id"] == model_id
+        assert ("falls behind persistence for PM2.5" in body["statements"][0]) is behind
+    store.close()
 
 
 def test_simulated_runs_are_not_scored(tmp_path) -> None:
