@@ -15,7 +15,7 @@ from grids.contract import LEAD_HOURS, QUANTILES
 from grids.errors import InputError
 from models.calibration import RollingCalibration, calibrated_over
 from models.events import EventDecision, exceedance
-from models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Prediction, Windows, WindowSet
+from models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
 from models.loop import LoopSettings, Run, train_loop
 from models.network import Network, decode_concentration, encode_concentration
 from models.tuning import init_times, sample_times, split
@@ -124,7 +124,7 @@ class NetworkModel:
         quantiles = np.empty((*shape, len(TARGETS), len(QUANTILES)), np.float32)
         mean = np.empty((*shape, len(TARGETS)), np.float32)
         events = np.empty((*shape, len(EVENTS)), bool)
-        for mode, rows in _by_mode(windows):
+        for mode, rows in _by_mode(informed(windows)):
             for start in range(0, len(rows), _PREDICT_BATCH):
                 some = rows[start : start + _PREDICT_BATCH]
                 z, expected = _forecast(self.network, windows.rows(some), mode)
@@ -135,14 +135,39 @@ class NetworkModel:
     def learn(self, past: Windows, forecast: Prediction) -> None:
         """Follow the errors of forecasts that have come true; see `models.interface.Adaptive`."""
         assert past.target is not None
-        for mode, rows in _by_mode(past):
-            self._rolling[mode].learn(past.target[rows], forecast.quantiles[rows], forecast.mean[rows])
+        self.follow(informed(past), past.target, forecast.quantiles, forecast.mean)
+
+    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float) -> None:
+        """Follow the errors of forecasts as they were issued.
+
+        Parameters
+        ----------
+        given : bool (n,)
+            Whether each was informed of the coming weather.
+        target, mean : float32 (n, lead, 2)
+            ug m-3; a target that isn't known, or was shown before, is NaN.
+        quantiles : float32 (n, lead, 2, 5)
+        """
+        for mode, rows in _by_mode(given):
+            self._rolling[mode].learn(target[rows], quantiles[rows], mean[rows])
+
+    @property
+    def calibration(self) -> tuple[Float, Float]:
+        """Offsets (2, lead, 2, 5) and shifts (2, lead, 2) as they stand; blind first, informed second."""
+        return np.stack([r.offsets for r in self._rolling]), np.stack([r.shifts for r in self._rolling])
+
+    @calibration.setter
+    def calibration(self, state: tuple[Float, Float]) -> None:
+        self._rolling = [RollingCalibration(state[0][mode], state[1][mode]) for mode in (BLIND, INFORMED)]
 
 
-def _by_mode(windows: Windows) -> list[tuple[int, NDArray[np.int64]]]:
-    given = np.isfinite(windows.future_weather).any(axis=(1, 2)) | np.isfinite(windows.area_future_weather).any(
-        axis=(1, 2)
-    )
+def informed(windows: Windows) -> NDArray[np.bool_]:
+    """Return bool (n,): whether a window holds any weather of its lead times."""
+    given = [np.isfinite(w).any(axis=(1, 2)) for w in (windows.future_weather, windows.area_future_weather)]
+    return np.asarray(given[0] | given[1])
+
+
+def _by_mode(given: NDArray[np.bool_]) -> list[tuple[int, NDArray[np.int64]]]:
     found = [(BLIND, np.flatnonzero(~given)), (INFORMED, np.flatnonzero(given))]
     return [(mode, rows) for mode, rows in found if len(rows)]
 

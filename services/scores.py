@@ -31,12 +31,14 @@ class StoredRun:
     init_time: datetime
     model_id: str
     observations_until: datetime
+    netcdf_path: str
 
 
 def runs_before(store: Store, time: datetime) -> list[StoredRun]:
     """Return the stored runs whose first lead time has come by `time`, oldest first."""
+    columns = (ForecastRun.id, ForecastRun.init_time, ForecastRun.model_id, ForecastRun.observations_until)
     query = (
-        select(ForecastRun.id, ForecastRun.init_time, ForecastRun.model_id, ForecastRun.observations_until)
+        select(*columns, ForecastRun.netcdf_path)
         .where(ForecastRun.simulated.is_(False), ForecastRun.init_time < time)
         .order_by(ForecastRun.init_time)
     )
