@@ -59,3 +59,6 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+    archive_days: int | None = Field(
+        default=None, ge=1, description="Days that the weather archive keeps; by default everything."
+    )
