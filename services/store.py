@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, delete, event, insert, make_url, select, update
+from sqlalchemy import DateTime, create_engine, delete, event, insert, make_url, select, type_coerce, update
 from sqlalchemy.orm import sessionmaker
 
 from alerts.warning import HazeWarning, in_force_at
@@ -156,12 +156,12 @@ class Store:
             If no hour is stored.
         """
         names = list(POLLUTANTS)
-        columns = [getattr(Observation, name) for name in ("time", "city", "source", *names)]
+        # Read as stored, without a zone: a year's hours one by one would cost more than the query.
+        columns = [type_coerce(Observation.time, DateTime()), *(getattr(Observation, n) for n in ("source", *names))]
         query = select(*columns).where(
             Observation.time >= first, Observation.time <= last, Observation.simulated == simulated
         )
-        if city is not None:
-            query = query.where(Observation.city == city)
+        query = query.add_columns(Observation.city) if city is None else query.where(Observation.city == city)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         if not rows:
@@ -169,7 +169,7 @@ class Store:
             raise InputError(
                 "store", "no observation", f"hours of {where} from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
             )
-        return _observation_dataset(rows, names)
+        return _observation_dataset(rows, names, city)
 
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
         """Return the newest run; by default a real one before any simulated one."""
@@ -294,14 +294,15 @@ def _observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[st
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _observation_dataset(rows: Sequence[Any], names: list[str]) -> xr.Dataset:
-    stamps, cities, sources, *values = zip(*rows, strict=True)
-    times, at_time = np.unique(
-        np.array([stamp.replace(tzinfo=None) for stamp in stamps], "datetime64[ns]"), return_inverse=True
-    )
-    places, at_place = np.unique(np.array(cities), return_inverse=True)
+def _observation_dataset(rows: Sequence[Any], names: list[str], city: str | None) -> xr.Dataset:
+    stamps, sources, *values = zip(*rows, strict=True)
+    times, at_time = np.unique(np.array(stamps, "datetime64[us]"), return_inverse=True)
+    places, at_place = np.array([city]), np.zeros(len(rows), int)
+    if city is None:
+        places, at_place = np.unique(np.array(values.pop()), return_inverse=True)
     dataset = xr.Dataset(
-        coords={"time": times, "city": places.astype(object)}, attrs={"source": "; ".join(sorted(set(sources)))}
+        coords={"time": times.astype("datetime64[ns]"), "city": places.astype(object)},
+        attrs={"source": "; ".join(sorted(set(sources)))},
     )
     for name, column in zip(names, values, strict=True):
         array = np.full((times.size, places.size), np.nan, np.float32)
