@@ -23,7 +23,7 @@ from grids.errors import InputError
 from tests.fuzz.mutations import mutate
 from tests.fuzz.readers import READERS
 
-MEMORY, SECONDS = 6 << 30, 20.0
+MEMORY, SECONDS = 6 << 30, 5.0
 
 
 def damaged(number: int, seed: int, wholes: dict[str, bytes]) -> tuple[str, bytes]:
