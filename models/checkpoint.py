@@ -18,6 +18,8 @@ from models.network import Network
 
 WEIGHTS_FILE = "network.safetensors"
 CARD_FILE = "model_card.json"
+# More would be a damaged card, and exhaust the memory.
+_WIDEST = 4_096
 
 
 def save(network: Network, card: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -89,12 +91,19 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
         digest = hashlib.sha256(content).hexdigest()
         if digest != card.get("weights_sha256"):
             raise InputError(str(path), f"SHA-256 {digest}", f"{card.get('weights_sha256')}, as the card says")
-        network = Network(**card["network"])
+        network = Network(**_sound(card["network"], folder / CARD_FILE))
         network.load_state_dict(tensors.load(content))
     except (OSError, SafetensorError, RuntimeError, TypeError) as error:
         raise InputError(str(path), error, "the weights of this network") from error
     network.eval()
     return network, card
+
+
+def _sound(options: dict[str, Any], where: Path) -> dict[str, Any]:
+    for name, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _WIDEST:
+            raise InputError(f"{where}: network.{name}", value, f"a number from 0 to {_WIDEST}")
+    return options
 
 
 def code_version() -> dict[str, str]:

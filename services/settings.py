@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+    archive_days: int | None = Field(
+        default=None, ge=1, description="Days that the weather archive keeps; by default everything."
+    )
 
     @property
     def models_dir(self) -> Path:
