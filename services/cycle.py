@@ -264,6 +264,6 @@ def _lines(
 def _sentence(message: HazeWarning, registry: Registry, ruleset: RuleSet) -> str:
     level = ruleset.level_of(message.level)
     onset, expires = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") for t in (message.onset, message.expires))
-    peak = max((e.pm25 for e in message.evidence), default=None)
+    peak = max((e.pm25 for e in message.evidence if e.pm25 is not None), default=None)
     reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"
     return f"{message.kind}: {level.name_en}, {registry.city(message.city).name_en}, {onset} to {expires}{reason}"
