@@ -17,7 +17,7 @@ import xarray as xr
 
 from alerts.criteria import Aggregator, Threshold
 from alerts.ruleset import RuleSet
-from forecast.indices import china_standard, china_sub_index, ozone_ppm, us_sub_index
+from forecast.indices import china_standard, china_standards, china_sub_index, ozone_ppm, us_sub_index
 from forecast.products import valid_times
 from forecast.scenarios import COUNT, trailing_mean, trajectories
 from forecast.visibility import VisibilityModel, visibility
@@ -109,9 +109,10 @@ class CityHours:
         result = np.full(means.shape, np.nan)
         # A 24 h mean belongs to the standard in force when its first hour begins.
         standards = [china_standard(aware(t - 24 * _HOUR)) for t in self.times]
-        for standard in set(standards):
+        for standard in china_standards():
             own = np.array([s is standard for s in standards])
-            result[:, own] = china_sub_index("pm25", means[:, own], standard)
+            if own.any():
+                result[:, own] = china_sub_index("pm25", means[:, own], standard)
         return result
 
     def local_hours(self) -> npt.NDArray[np.int64]:

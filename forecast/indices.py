@@ -265,10 +265,10 @@ def ozone_ppm(
     mass : array_like
         ug m-3.
     temperature, pressure : float
-        Of the reference state, K and Pa; 298.15 K and 1013.25 hPa give 1 ppb = 1.963 ug m-3.
+        Of the reference state, K and Pa; 298.15 K and 1013.25 hPa give 1 ppb = 1.962 ug m-3.
     """
     molar_volume = 8.314462618 * temperature / pressure  # m3 mol-1
-    return np.asarray(np.asarray(mass, dtype=np.float64) * molar_volume / 47.998, dtype=np.float64)
+    return np.asarray(np.round(np.asarray(mass, dtype=np.float64) * molar_volume / 47.998, 9), dtype=np.float64)
 
 
 def us_sub_index(item: str, concentration: npt.ArrayLike) -> Values:

@@ -74,7 +74,8 @@ def trajectories(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
         If the last axis isn't that of the quantiles.
     """
     logs = _sorted_log(values)
-    return np.asarray(np.clip(np.expm1(_WEIGHTS @ logs.T), 0.0, highest), dtype=np.float64)
+    # Rounded, so that the logarithm's own errors don't decide a comparison with a threshold.
+    return np.asarray(np.clip(np.round(np.expm1(_WEIGHTS @ logs.T), 9), 0.0, highest), dtype=np.float64)
 
 
 def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
