@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from alerts.criteria import LifeRule
 from alerts.lifecycle import advance
 from alerts.ruleset import load_ruleset
 from alerts.scoring import (
@@ -21,7 +22,7 @@ from alerts.scoring import (
 )
 from tests.warning_cases import assessed
 
-RULES = load_ruleset()
+RULES = load_ruleset().model_copy(update={"life": LifeRule(hold_hours=6)})
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -53,7 +54,7 @@ def _history(*steps: tuple[int, tuple[float, float, float]]) -> list:
     history: list = []
     for hours, probabilities in steps:
         init = INIT + hours * HOUR
-        history += advance(history, [assessed(RULES, "beijing", init, probabilities)], init)
+        history += advance(history, [assessed(RULES, "beijing", init, probabilities)], init, ruleset=RULES)
     return history
 
 
