@@ -37,7 +37,7 @@ from forecast.inputs import windows_at
 from forecast.produce import humidity_ahead, make_forecast
 from forecast.scenarios import COUNT
 from grids.cities import City, Registry, load_registry
-from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES
+from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, QUANTILES
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
 from models.baselines import last_observed
@@ -177,7 +177,9 @@ def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
     source = "none" if plan.weather == "none" else "observed weather standing in for a forecast (perfect prog)"
     result = ReplayResult(plan, rules, model_id, source, [c.id for c in cities])
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
+    data = _lean(data)
     observations = with_humidity(data.observations, data.weather)
+    observations = observations[[n for n in (*FORECAST_POLLUTANTS, "relative_humidity") if n in observations]]
     result.episodes = {c.id: Episode.begin(c, rules, observations, times[0], times[-1]) for c in cities}
     for init_time in tqdm(times, desc="replay", unit="cycle", disable=not progress):
         _cycle(result, data, observations, registry, cities, model, init_time)
@@ -200,6 +202,14 @@ def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: Plan) -
     if not chosen:
         raise InputError("city", list(plan.cities), f"a city of {data.source} that {rules.id} applies to")
     return chosen
+
+
+def _lean(data: MonitorData) -> MonitorData:
+    """Return the collection without flags and counts, which no cycle reads but each would cut anew."""
+    stations = None if data.stations is None else data.stations[["pm25"]]
+    return replace(
+        data, observations=data.observations[[n for n in POLLUTANTS if n in data.observations]], stations=stations
+    )
 
 
 def _cycle(
