@@ -40,9 +40,11 @@ from grids.cities import City, Registry, load_registry
 from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, QUANTILES
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
+from models import checkpoint
 from models.baselines import last_observed
 from models.interface import TARGETS, Model, Windows
 from models.registry import load_trained
+from models.training import NetworkModel
 from services.inputs import OBSERVED_WEATHER, as_datetime64, with_humidity
 
 _HOUR = np.timedelta64(1, "h")
@@ -173,7 +175,7 @@ def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
     times = plan.init_times()
     data = read_observations(plan.observations, registry)
     cities = _cities(data, registry, rules, plan)
-    model, model_id = load_trained(plan.weights) if plan.weights else load_trained()
+    model, model_id = _model(plan)
     source = "none" if plan.weather == "none" else "observed weather standing in for a forecast (perfect prog)"
     result = ReplayResult(plan, rules, model_id, source, [c.id for c in cities])
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
@@ -190,6 +192,13 @@ def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
         result.episodes[city.id].met = result.met[city.id]
         result.episodes[city.id].label = f"{model_id}, weather: {source}"
     return result
+
+
+def _model(plan: Plan) -> tuple[Model, str]:
+    if plan.weights is None:
+        return load_trained()
+    network, card = checkpoint.load(plan.weights)
+    return NetworkModel(network=network), str(card["model_id"])
 
 
 def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: Plan) -> list[City]:
