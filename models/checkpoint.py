@@ -86,12 +86,13 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
         network.
     """
     card, path = read_card(folder), folder / WEIGHTS_FILE
+    options = _sound(card["network"], folder / CARD_FILE)
     try:
         content = path.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         if digest != card.get("weights_sha256"):
             raise InputError(str(path), f"SHA-256 {digest}", f"{card.get('weights_sha256')}, as the card says")
-        network = Network(**_sound(card["network"], folder / CARD_FILE))
+        network = Network(**options)
         network.load_state_dict(tensors.load(content))
     except (OSError, SafetensorError, RuntimeError, TypeError) as error:
         raise InputError(str(path), error, "the weights of this network") from error

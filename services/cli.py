@@ -14,6 +14,7 @@ from services.cli_models import models_app, verify
 from services.cli_options import DataDir, InitTime, Observations, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
+from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
 
@@ -135,23 +136,6 @@ def backtest(
         write_scores(result, out)
 
 
-@app.command()
-def warnings(
-    at: Annotated[str | None, typer.Option("--at", help="In force at this time; default now.")] = None,
-    simulated: Annotated[bool, typer.Option("--simulated", help="Those of simulated runs.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Print the warnings in force as GeoJSON."""
-    from alerts.geojson import feature_collection
-    from grids.cities import load_registry
-    from services.store import Store
-
-    store = Store(_settings(data_dir).database_url)
-    store.migrate()
-    in_force = store.warnings_in_force(_time(at, "--at") or datetime.now(UTC), simulated)
-    print(json.dumps(feature_collection(in_force, load_registry()), ensure_ascii=False, indent=2))
-
-
 @app.command(name="map")
 def draw_map(
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
@@ -167,6 +151,7 @@ def draw_map(
 
 app.command()(verify)
 app.add_typer(models_app, name="models")
+register_warnings(app)
 
 
 def main() -> None:

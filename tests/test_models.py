@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -234,10 +235,12 @@ def test_broken_checkpoints_are_named(tmp_path) -> None:
         checkpoint.load(tmp_path)
 
 
-@pytest.mark.parametrize("card", [[1], {"hidden": None}, {"hidden": 10**9}, {"hidden": -1}, {"hidden": float("inf")}])
-def test_a_damaged_model_card_is_named(tmp_path, card) -> None:
+@pytest.mark.parametrize("network", [[1], None, *({"hidden": wrong} for wrong in (None, 10**9, -1, float("inf")))])
+def test_a_damaged_model_card_is_named(tmp_path, network) -> None:
+    card = {"model_id": "m", "period": ["2013-01-01", "2013-02-01"], "network": network}
     (tmp_path / checkpoint.CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
-    with pytest.raises(InputError, match="model_card.*hidden"):
+    (tmp_path / checkpoint.WEIGHTS_FILE).write_bytes(b"")
+    with pytest.raises(InputError, match="model_card.*network"):
         checkpoint.load(tmp_path)
 
 

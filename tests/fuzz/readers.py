@@ -135,7 +135,7 @@ def _held() -> xr.Dataset:
 
 def _model(path: Path) -> None:
     network, card = load(path.parent)
-    assert isinstance(card, dict) and network.hidden > 0
+    assert isinstance(card, dict) and network.options["hidden"] > 0
 
 
 READERS: dict[str, Reader] = {
