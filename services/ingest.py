@@ -42,11 +42,6 @@ class IngestReport:
         return "degraded" if self.reasons else "done"
 
 
-def weather_store(settings: Settings) -> WeatherStore:
-    """Return the store of ingested cycles."""
-    return WeatherStore(settings.data_dir / "weather")
-
-
 def weather_sources(settings: Settings) -> list[WeatherSource]:
     """Return the sources that the settings name, in their order.
 
@@ -93,7 +88,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
     InputError
         If the settings lack what a source needs.
     """
-    sources, store = weather_sources(settings), weather_store(settings)
+    sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
     wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.weather_step_hours)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:

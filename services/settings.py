@@ -86,3 +86,8 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+
+    @property
+    def weather_dir(self) -> Path:
+        """Folder of the ingested weather."""
+        return self.data_dir / "weather"

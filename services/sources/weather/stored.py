@@ -100,7 +100,7 @@ class WeatherStore:
         ]
         return sorted(found, reverse=True, key=lambda cycle: cycle[0])
 
-    def known(self, at: datetime, cities: Sequence[City], preference: Sequence[str]) -> KnownWeather:
+    def known(self, at: datetime, cities: Sequence[City], preference: Sequence[str]) -> KnownWeather | None:
         """Return the weather that a forecast made at `at` may see.
 
         The coming hours are those of the newest cycle, of several equally new ones that of the
@@ -115,19 +115,22 @@ class WeatherStore:
         preference : sequence of str
             Names of sources.
 
+        Returns
+        -------
+        KnownWeather or None
+            None if no such cycle is there.
+
         Raises
         ------
         InputError
-            If no cycle is there.
+            If a stored file is damaged.
         """
         rank = {name: number for number, name in enumerate(preference)}
         cycles = sorted(self.cycles(at), key=lambda c: (-c[0].timestamp(), rank.get(c[1], len(rank)), c[1]))
         now = np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "ns")
         first = now - (HISTORY_HOURS - 1) * _HOUR
         if not cycles:
-            raise InputError(
-                "live weather", f"no cycle in {self.folder}", f"one by {at:%Y-%m-%dT%HZ}; run hazecast ingest --live"
-            )
+            return None
         newest_time, newest_source, newest_path = cycles[0]
         newest = _at_cities(newest_path, cities)
         past = newest.sel(time=slice(first, now))
