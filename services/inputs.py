@@ -14,8 +14,7 @@ from grids.cities import City, Registry
 from grids.contract import HISTORY_HOURS, describe
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
-from grids.sampling import at_cities
-from grids.weather_files import read_weather, to_hourly
+from grids.weather_files import read_weather_at_cities, to_hourly
 from services.sample import WEATHER_FILE, write_sample
 from services.sources.weather.stored import KnownWeather
 
@@ -160,15 +159,14 @@ def _weather(
         if monitors.weather is None:
             raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
         return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
-    grid = to_hourly(read_weather(Path(weather)))
-    issued = grid.attrs.get("init_time")
+    cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
+    sampled = to_hourly(read_weather_at_cities(Path(weather), cities))
+    issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
-    cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
-    sampled = at_cities(grid, cities)
     kind = f"forecast of {issued}" if issued else "analysis standing in for a forecast (perfect prog)"
     past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
-    return past, sampled, f"{grid.attrs['source']}, {kind}"
+    return past, sampled, f"{sampled.attrs['source']}, {kind}"
 
 
 def _joined(observed: xr.Dataset, sampled: xr.Dataset) -> xr.Dataset:
