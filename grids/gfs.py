@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import eccodes
@@ -24,10 +24,12 @@ from grids.contract import WEATHER, check, describe
 from grids.errors import InputError
 from grids.regular_grid import Box, Corners, Crop, Field, Pick, RegularGrid
 
-# eccodes' short name -> contract name, kind, and the factor to the contract for each unit. GFS
-# counts rain in kg m-2, ECMWF in m; cloud cover comes as a share or in per cent. Divided by its
-# hours, a total of J m-2 becomes J m-2 h-1, hence the seconds of an hour.
-_FIELDS: dict[str, tuple[str, str, dict[str, float]]] = {
+# Contract name, factor, and what the values are over their step.
+_Known = tuple[str, float, str]
+# By eccodes' short name: contract name, what the values are over their step, and the factor to the
+# contract for each unit. GFS counts rain in kg m-2 and ECMWF in m; cloud cover comes as a share or
+# in per cent. A total of J m-2 divided by its hours is J m-2 h-1, hence the seconds of an hour.
+_NAMES: dict[str, tuple[str, str, dict[str, float]]] = {
     "2t": ("t2m", "instant", {"K": 1.0}),
     "2d": ("d2m", "instant", {"K": 1.0}),
     "10u": ("u10", "instant", {"m s**-1": 1.0}),
@@ -40,11 +42,24 @@ _FIELDS: dict[str, tuple[str, str, dict[str, float]]] = {
     "sdswrf": ("ssrd", "average", {"W m**-2": 1.0}),
     "avg_sdswrf": ("ssrd", "average", {"W m**-2": 1.0}),
 }
-# Codes of NCEP's own that eccodes has no name for: discipline, category, number -> short name, unit.
+# Codes of NCEP's own that eccodes has no name for: discipline, category, number -> name, unit.
 _NCEP = {(0, 3, 196): ("blh", "m")}
 _MODELS = {"kwbc": "GFS", "ecmf": "IFS"}
 _LEVELS = {"sp": "surface", "blh": "surface"}
+# What a short name follows from.
+_CODES = (
+    "centre",
+    "discipline",
+    "parameterCategory",
+    "parameterNumber",
+    "typeOfFirstFixedSurface",
+    "scaledValueOfFirstFixedSurface",
+    "typeOfSecondFixedSurface",
+    "productDefinitionTemplateNumber",
+    "stepType",
+)
 _MISSING = 1e20
+_LONGEST_STEP = 24 * 400
 _THREADS = min(4, os.cpu_count() or 1)
 # A grid of 0.05 degree; a larger count is a damaged header, and would exhaust the memory.
 _MOST_VALUES = 3_601 * 7_200
@@ -112,6 +127,31 @@ def read_grib2_at_cities(files: Path | Sequence[Path], cities: Sequence[City]) -
     return check(describe(dataset, "city_weather"), "city_weather", name=str(files))
 
 
+def run_of_grib2(path: Path) -> tuple[np.datetime64, np.datetime64, np.datetime64]:
+    """Return init time, first and last valid time of a GRIB2 file; no field is unpacked.
+
+    Raises
+    ------
+    InputError
+        If the file is broken or holds nothing of the contract.
+    """
+    inits, ends = set(), []
+    seen: dict[tuple[int | str, ...], _Known | None] = {}
+    for handle in _handles(path):
+        try:
+            if _known(handle, path, seen) is not None:
+                with _clear_errors(path):
+                    init, _, end = _steps(handle)
+                inits.add(init)
+                ends.append(end)
+        finally:
+            eccodes.codes_release(handle)
+    if len(inits) != 1:
+        raise InputError(str(path), f"runs {sorted(map(str, inits))}", "messages of one run")
+    run = inits.pop()
+    return run, run + np.timedelta64(min(ends), "h"), run + np.timedelta64(max(ends), "h")
+
+
 def step_means(messages: list[_Message]) -> dict[int, Field]:
     """Turn accumulations or averages over growing buckets into means of single steps.
 
@@ -176,11 +216,12 @@ def _messages(
     _keep_blocks()
     found: list[_Message] = []
     grid, pick = None, None
+    seen: dict[tuple[int | str, ...], _Known | None] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         for path in [files] if isinstance(files, Path) else files:
             under_way: deque[Future[_Message]] = deque()
             for handle in _handles(path):
-                known = _known(handle, path)
+                known = _known(handle, path, seen)
                 if known is None:
                     eccodes.codes_release(handle)
                     continue
@@ -193,7 +234,7 @@ def _messages(
                 if len(under_way) > 2 * _THREADS:
                     found.append(under_way.popleft().result())
             if not under_way:
-                raise InputError(str(path), "no message of the contract", f"any of {sorted(_FIELDS)}")
+                raise InputError(str(path), "no message of the contract", f"any of {sorted(_NAMES)}")
             found += [message.result() for message in under_way]
     if grid is None or not any(m.kind == "instant" or m.end > m.start for m in found):
         raise InputError(str(files), "no field at or over a time", "weather fields")
@@ -233,18 +274,30 @@ def _handles(path: Path) -> Iterator[int]:
             yield handle
 
 
-def _known(handle: int, path: Path) -> tuple[str, float, str] | None:
-    """Return contract name, factor and kind; None for a message that isn't needed."""
+def _known(handle: int, path: Path, seen: dict[tuple[int | str, ...], _Known | None]) -> _Known | None:
+    """Return contract name, factor and kind; None for a message that isn't needed.
+
+    eccodes takes long to find a short name: `seen` keeps what it said of the same codes.
+    """
     with _clear_errors(path):
-        short, units = eccodes.codes_get(handle, "shortName"), eccodes.codes_get(handle, "units")
-        if short == "unknown" and eccodes.codes_get(handle, "centre") == "kwbc":
-            codes = [eccodes.codes_get(handle, k) for k in ("discipline", "parameterCategory", "parameterNumber")]
-            short, units = _NCEP.get(tuple(codes), (short, units))
-        if short not in _FIELDS:
-            return None
-        if short in _LEVELS and eccodes.codes_get(handle, "typeOfLevel") != _LEVELS[short]:
-            return None
-    name, kind, factors = _FIELDS[short]
+        edition = eccodes.codes_get(handle, "edition")
+        if edition != 2:
+            raise InputError(f"{path}: GRIB edition", edition, "2")
+        codes = tuple(eccodes.codes_get(handle, key) for key in _CODES)
+        if codes not in seen:
+            seen[codes] = _named(handle, path)
+        return seen[codes]
+
+
+def _named(handle: int, path: Path) -> _Known | None:
+    short, units = eccodes.codes_get(handle, "shortName"), eccodes.codes_get(handle, "units")
+    if short == "unknown" and eccodes.codes_get(handle, "centre") == "kwbc":
+        own = tuple(eccodes.codes_get(handle, k) for k in ("discipline", "parameterCategory", "parameterNumber"))
+        short, units = _NCEP.get(own, (short, units))
+    level = eccodes.codes_get(handle, "typeOfLevel")
+    if short not in _NAMES or _LEVELS.get(short, level) != level:
+        return None
+    name, kind, factors = _NAMES[short]
     if units not in factors:
         raise InputError(f"{path}: {short} units", units, f"one of {sorted(factors)}")
     return name, factors[units], kind
@@ -259,20 +312,22 @@ def _decoded(handle: int, name: str, factor: float, kind: str, pick: Pick, path:
                 eccodes.codes_set(handle, "missingValue", _MISSING)
                 missing = _MISSING
             values = pick(eccodes.codes_get_values(handle), missing) * factor
-            date, clock = eccodes.codes_get(handle, "dataDate"), eccodes.codes_get(handle, "dataTime")
-            init = datetime.strptime(f"{date:08d}{clock:04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
-            eccodes.codes_set(handle, "stepUnits", 1)
-            return _Message(
-                name=name,
-                init=np.datetime64(init.replace(tzinfo=None), "ns"),
-                start=int(eccodes.codes_get(handle, "startStep")),
-                end=int(eccodes.codes_get(handle, "endStep")),
-                values=values,
-                kind=kind,
-                centre=str(eccodes.codes_get(handle, "centre")),
-            )
+            init, start, end = _steps(handle)
+            centre = str(eccodes.codes_get(handle, "centre"))
+            return _Message(name, init, start, end, values, kind, centre)
     finally:
         eccodes.codes_release(handle)
+
+
+def _steps(handle: int) -> tuple[np.datetime64, int, int]:
+    """Return the run of a message, and the start and end of its step in hours."""
+    date, clock = eccodes.codes_get(handle, "dataDate"), eccodes.codes_get(handle, "dataTime")
+    init = datetime.strptime(f"{date:08d}{clock:04d}", "%Y%m%d%H%M")
+    eccodes.codes_set(handle, "stepUnits", 1)
+    start, end = int(eccodes.codes_get(handle, "startStep")), int(eccodes.codes_get(handle, "endStep"))
+    if not 0 <= start <= end <= _LONGEST_STEP:
+        raise ValueError(f"step {start}-{end} h, expected 0 to {_LONGEST_STEP}")
+    return np.datetime64(init, "ns"), start, end
 
 
 def _grid(handle: int, path: Path) -> RegularGrid:

@@ -6,7 +6,8 @@ A variable that a source lacks is absent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import xarray as xr
 from grids.cities import City
 from grids.contract import WEATHER, check, describe
 from grids.errors import InputError
-from grids.gfs import read_grib2, read_grib2_at_cities
+from grids.gfs import read_grib2, read_grib2_at_cities, run_of_grib2
 from grids.regular_grid import Box
 from grids.sampling import at_cities
 
@@ -37,15 +38,20 @@ _GRIB_SUFFIXES = (".grib2", ".grb2", ".grib", ".grb")
 _LONGEST_GAP = np.timedelta64(3, "h")
 
 
-def read_weather(path: Path, box: Box | None = None) -> xr.Dataset:
-    """Read a weather file, or all weather files of a folder.
+def read_weather(
+    path: Path | Sequence[Path], *, box: Box | None = None, period: tuple[np.datetime64, np.datetime64] | None = None
+) -> xr.Dataset:
+    """Read weather files, or all weather files of a folder.
 
     Parameters
     ----------
-    path : Path
-        NetCDF (``.nc``), GRIB2 (``.grib2``, ``.grb2``) or a folder of files of one source.
+    path : Path or sequence of Path
+        NetCDF (``.nc``) and GRIB2 (``.grib2``, ``.grb2``) files, or a folder of files, of one
+        source and one run.
     box : Box, optional
-        Keep only this part; by default all.
+        Keep only this part of the grid.
+    period : two datetime64, optional
+        Keep only times from the first to the second, both included.
 
     Returns
     -------
@@ -55,20 +61,21 @@ def read_weather(path: Path, box: Box | None = None) -> xr.Dataset:
     Raises
     ------
     InputError
-        If a file is absent, broken, in other units or holds no weather of the contract.
+        If a file is absent, broken, in other units or holds no weather of the contract, or
+        none in the box or the period.
     """
     gribs, others = weather_files(path)
-    parts = [_oriented(_read_netcdf(file)) for file in others]
+    parts = [_oriented(_read_netcdf(file, box, period)) for file in others]
     if gribs:
         parts.append(_oriented(read_grib2(gribs, box)))
-    if box is not None:
-        inside = {"latitude": slice(box.south, box.north), "longitude": slice(box.west, box.east)}
-        parts = [part.sel(inside) for part in parts]
-    return check(describe(_joined(parts, path), "weather_grid"), "weather_grid", name=str(path))
+    grid = describe(joined(parts, path), "weather_grid")
+    if period is not None:
+        grid = grid.sel(time=slice(*period))
+    return check(grid, "weather_grid", name=str(path))
 
 
 def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
-    """Read a weather file, or all of a folder, bilinearly at cities.
+    """Read weather files, or all of a folder, bilinearly at cities.
 
     As `read_weather` and `grids.sampling.at_cities`, but of GRIB2 no grid is kept.
 
@@ -86,27 +93,61 @@ def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
     parts = [at_cities(describe(_oriented(_read_netcdf(file)), "weather_grid"), cities) for file in others]
     if gribs:
         parts.append(read_grib2_at_cities(gribs, cities))
-    return check(describe(_joined(parts, path), "city_weather"), "city_weather", name=str(path))
+    return check(describe(joined(parts, path), "city_weather"), "city_weather", name=str(path))
 
 
-def weather_files(path: Path) -> tuple[list[Path], list[Path]]:
-    """Return the GRIB2 and the other weather files that `path`, a file or a folder, holds, by name.
+def weather_files(path: Path | Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the GRIB2 and the other weather files among `path`, files or a folder, by name.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    if not path.exists():
+    if not isinstance(path, Path):
+        files = sorted(path)
+    elif not path.exists():
         raise InputError("weather", path, "a file or folder that exists")
-    files = sorted(p for p in path.iterdir() if p.suffix in (".nc", *_GRIB_SUFFIXES)) if path.is_dir() else [path]
+    elif path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix in (".nc", *_GRIB_SUFFIXES))
+    else:
+        files = [path]
     if not files:
         raise InputError(str(path), "no .nc or .grib2 file", "weather files")
     gribs = [file for file in files if file.suffix in _GRIB_SUFFIXES]
     return gribs, [file for file in files if file not in gribs]
 
 
-def _joined(parts: list[xr.Dataset], path: Path) -> xr.Dataset:
+def span_of(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetime64]:
+    """Return what one file covers, by its headers: init time, None for analyses, first and last time.
+
+    Raises
+    ------
+    InputError
+        If the file can't be read.
+    """
+    if path.suffix in _GRIB_SUFFIXES:
+        run, first, last = run_of_grib2(path)
+        return (run if last > run else None), first, last
+    with _opened(path) as raw:
+        times = raw["time"].values
+        issued = raw.attrs.get("init_time")
+    if not times.size or not np.issubdtype(times.dtype, np.datetime64):
+        raise InputError(f"{path}: time", f"{times.size} values of {times.dtype}", "dates")
+    init = np.datetime64(str(issued).removesuffix("Z"), "ns") if issued else None
+    return init, times.min(), times.max()
+
+
+def joined(parts: list[xr.Dataset], path: Path | Sequence[Path]) -> xr.Dataset:
+    """Return parts that hold other times or variables as one Dataset, named `path` in an error.
+
+    Raises
+    ------
+    InputError
+        If they come from several forecasts or don't fit together.
+    """
+    if not parts:
+        raise InputError(str(path), "no file for these hours", "weather files")
     if len(parts) == 1:
         return parts[0]
     if len({part.attrs.get("init_time") for part in parts}) > 1:
@@ -146,14 +187,28 @@ def _oriented(grid: xr.Dataset) -> xr.Dataset:
     return grid.assign_coords(longitude=longitude).sortby("longitude").sortby("latitude")
 
 
-def _read_netcdf(path: Path) -> xr.Dataset:
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file with the axis ``time``, whatever it calls it."""
     try:
-        with xr.open_dataset(path, engine="netcdf4") as opened:
-            raw = opened.load()
+        with xr.open_dataset(path, engine="netcdf4") as raw:
+            if "valid_time" in raw.dims:
+                raw = raw.rename(valid_time="time")
+            for dim in ("time", "latitude", "longitude"):
+                if dim not in raw.dims or dim not in raw.coords:
+                    raise InputError(f"{path}: dimensions", tuple(raw.dims), "time, latitude, longitude")
+            yield raw
+    except InputError:
+        raise
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise InputError(str(path), error, "a whole NetCDF file") from error
-    if "valid_time" in raw.dims:
-        raw = raw.rename(valid_time="time")
+
+
+def _read_netcdf(
+    path: Path, box: Box | None = None, period: tuple[np.datetime64, np.datetime64] | None = None
+) -> xr.Dataset:
+    with _opened(path) as opened:
+        raw = opened.isel(_wanted(opened, box, period)).load()
     extra = [name for name in ("expver", "number") if name in raw.coords and name not in raw.dims]
     raw = raw.drop_vars(extra)
     if "expver" in raw.dims:
@@ -162,14 +217,29 @@ def _read_netcdf(path: Path) -> xr.Dataset:
     names = [name for name in WEATHER if name in raw.data_vars]
     if not names:
         raise InputError(f"{path}: variables", sorted(map(str, raw.data_vars)), f"any of {sorted(WEATHER)}")
-    for dim in ("time", "latitude", "longitude"):
-        if dim not in raw.dims:
-            raise InputError(f"{path}: dimensions", tuple(raw.dims), "time, latitude, longitude")
     result = xr.Dataset(coords={dim: raw[dim] for dim in ("time", "latitude", "longitude")})
     for name in names:
         result[name] = _converted(raw[name], name, path)
     kept = {key: raw.attrs[key] for key in ("init_time", "simulated") if key in raw.attrs}
     return result.assign_attrs(kept, source=str(raw.attrs.get("source", "ERA5")))
+
+
+def _wanted(raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.datetime64] | None) -> dict[str, slice]:
+    """Return the part of a file that box and period need, as slices, which are read fastest."""
+    result: dict[str, slice] = {}
+    masks = {}
+    if box is not None:
+        east = (raw["longitude"].values - box.west) % 360.0
+        masks = {
+            "latitude": (raw["latitude"].values >= box.south) & (raw["latitude"].values <= box.north),
+            "longitude": east <= box.east - box.west,
+        }
+    if period is not None:
+        masks["time"] = (raw["time"].values >= period[0]) & (raw["time"].values <= period[1])
+    for dim, mask in masks.items():
+        inside = np.flatnonzero(mask)
+        result[dim] = slice(inside[0], inside[-1] + 1) if inside.size else slice(0)
+    return result
 
 
 def _converted(array: xr.DataArray, name: str, path: Path) -> xr.DataArray:

@@ -91,3 +91,7 @@ class Settings(BaseSettings):
     def weather_dir(self) -> Path:
         """Folder of the ingested weather."""
         return self.data_dir / "weather"
+
+    archive_days: int | None = Field(
+        default=None, ge=1, description="Days that the weather archive keeps; by default everything."
+    )

@@ -11,12 +11,14 @@ import numpy as np
 import xarray as xr
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, delete, event, insert, make_url, select, update
+from sqlalchemy import DateTime, create_engine, delete, event, insert, make_url, select, type_coerce, update
 from sqlalchemy.orm import sessionmaker
 
 from alerts.warning import HazeWarning, in_force_at
-from grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check
+from grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check, describe
+from grids.errors import InputError
 from services.tables import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
+from services.upsert import upsert
 
 _QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90")
 # No warning outlives its window, which ends at most 36 h after the run that issued it.
@@ -117,12 +119,57 @@ class Store:
             session.add(run)
             session.flush()
             session.execute(insert(ForecastValue), _value_rows(forecast, run.id))
-            for row in _observation_rows(observations, run.simulated):
-                session.merge(Observation(**row))
+            upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
             session.add_all(_warning_row(warning) for warning in warnings)
         if old is not None:
             for path in {old.netcdf_path, old.map_path} - {run.netcdf_path, run.map_path}:
                 Path(path).unlink(missing_ok=True)
+
+    def save_observations(self, observations: xr.Dataset, simulated: bool) -> int:
+        """Store observed hours, in place of those that are there; return how many rows.
+
+        Raises
+        ------
+        InputError
+            If they break the contract; nothing is then stored.
+        """
+        check(observations, "observations", name="observations")
+        rows = _observation_rows(observations, simulated)
+        with self.engine.begin() as connection:
+            upsert(connection, Observation, rows)
+        return len(rows)
+
+    def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
+        """Return what was observed from `first` to `last`, both included, in one city or in all.
+
+        Made for a city's year and for an hour's map; see docs/archive.md for what they take.
+
+        Returns
+        -------
+        xarray.Dataset (time, city)
+            Contract "observations" over the hours and cities that are stored, NaN where one
+            is not; float32.
+
+        Raises
+        ------
+        InputError
+            If no hour is stored.
+        """
+        names = list(POLLUTANTS)
+        # Read as stored, without a zone: a year's hours one by one would cost more than the query.
+        columns = [type_coerce(Observation.time, DateTime()), *(getattr(Observation, n) for n in ("source", *names))]
+        query = select(*columns).where(
+            Observation.time >= first, Observation.time <= last, Observation.simulated == simulated
+        )
+        query = query.add_columns(Observation.city) if city is None else query.where(Observation.city == city)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            where = city or "any city"
+            raise InputError(
+                "store", "no observation", f"hours of {where} from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
+            )
+        return _observation_dataset(rows, names, city)
 
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
         """Return the newest run; by default a real one before any simulated one."""
@@ -230,17 +277,41 @@ def _value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
 
 
 def _observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[str, Any]]:
-    names = [name for name in POLLUTANTS if name in observations]
-    extra = [n for n in ("pm25_flag", "o3_flag", "pm25_stations") if n in observations]
-    values = {name: observations[name].transpose("time", "city").values for name in names}
-    codes = {name: observations[name].transpose("time", "city").values for name in extra}
-    return [
-        {"city": str(city), "time": _aware(time), "simulated": simulated, "source": str(observations.attrs["source"])}
-        | {name: _number(array[i, j]) for name, array in values.items()}
-        | {name: int(array[i, j]) for name, array in codes.items()}
-        for i, time in enumerate(observations["time"].values)
-        for j, city in enumerate(observations["city"].values)
-    ]
+    times = [_aware(time) for time in observations["time"].values]
+    cities = [str(city) for city in observations["city"].values]
+    columns: dict[str, list[Any]] = {
+        "time": [time for time in times for _ in cities],
+        "city": cities * len(times),
+        "simulated": [simulated] * (len(times) * len(cities)),
+        "source": [str(observations.attrs["source"])] * (len(times) * len(cities)),
+    }
+    for name in (*POLLUTANTS, "pm25_flag", "o3_flag", "pm25_stations"):
+        if name in observations:
+            values = observations[name].transpose("time", "city").values.ravel()
+            cells = values.astype(object)
+            cells[~np.isfinite(values)] = None
+            columns[name] = cells.tolist()
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _observation_dataset(rows: Sequence[Any], names: list[str], city: str | None) -> xr.Dataset:
+    stamps, sources, *values = zip(*rows, strict=True)
+    times, at_time = np.unique(np.array(stamps, "datetime64[us]"), return_inverse=True)
+    places, at_place = np.array([city]), np.zeros(len(rows), int)
+    if city is None:
+        places, at_place = np.unique(np.array(values.pop()), return_inverse=True)
+    dataset = xr.Dataset(
+        coords={"time": times.astype("datetime64[ns]"), "city": places.astype(object)},
+        attrs={"source": "; ".join(sorted(set(sources)))},
+    )
+    for name, column in zip(names, values, strict=True):
+        array = np.full((times.size, places.size), np.nan, np.float32)
+        array[at_time, at_place] = np.array(column, np.float32)
+        if np.isfinite(array).any():
+            dataset[name] = (("time", "city"), array)
+    if not dataset.data_vars:
+        dataset["pm25"] = (("time", "city"), np.full((times.size, places.size), np.nan, np.float32))
+    return check(describe(dataset, "observations"), "observations", name="stored observations")
 
 
 def _warning_row(warning: HazeWarning) -> Warning_:

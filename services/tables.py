@@ -95,6 +95,8 @@ class Observation(Base):
     """One observed hour of a city, ug m-3; the time is the end of the hour."""
 
     __tablename__ = "observation"
+    # The key serves a city's year, the index an hour's map.
+    __table_args__ = (Index("ix_observation_time", "time"),)
 
     city: Mapped[str] = mapped_column(String(64), primary_key=True)
     time: Mapped[datetime] = mapped_column(primary_key=True)

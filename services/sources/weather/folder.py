@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import xarray as xr
-from grids.regular_grid import Box
 
 from grids.errors import InputError
+from grids.regular_grid import Box
 from grids.weather_files import read_weather
 from services.sources.http import Traffic
 from services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
