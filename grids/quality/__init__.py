@@ -7,6 +7,7 @@ inconsistent in time and space, low variance, periodic. Where a threshold is Haz
 docstring says on what it was checked.
 """
 
+from grids.quality.clock import TimeOffset, solar_hours, time_offset
 from grids.quality.flags import (
     DUPLICATE,
     FLAG_ATTRS,
@@ -43,7 +44,10 @@ __all__ = [
     "TIME_SHIFT",
     "UNIT_SLIP",
     "Reporting",
+    "TimeOffset",
     "count_flags",
     "flag_series",
     "screen",
+    "solar_hours",
+    "time_offset",
 ]
