@@ -23,7 +23,7 @@ lint: $(VENV)/.test-ready
 	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/.test-ready
-	$(BIN)/python -m pytest -q tests/benchmarks --benchmark-only $(ARGS)
+	$(BIN)/python -m pytest -q tests/benchmarks -s $(ARGS)
 
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data

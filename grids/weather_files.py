@@ -6,14 +6,17 @@ A variable that a source lacks is absent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from grids.cities import City
 from grids.contract import WEATHER, check, describe
 from grids.errors import InputError
-from grids.gfs import read_grib2
+from grids.gfs import read_grib2, read_grib2_at_cities
+from grids.sampling import at_cities
 
 _ERA5_UNITS: dict[str, tuple[set[str], float]] = {
     # Accepted units in the file, and the factor to the contract's. ERA5 accumulates
@@ -51,23 +54,63 @@ def read_weather(path: Path) -> xr.Dataset:
     InputError
         If a file is absent, broken, in other units or holds no weather of the contract.
     """
-    if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix in (".nc", *_GRIB_SUFFIXES))
-        if not files:
-            raise InputError(str(path), "no .nc or .grib2 file", "weather files")
-        parts = [read_weather(file) for file in files]
-        if len({part.attrs.get("init_time") for part in parts}) > 1:
-            raise InputError(f"{path}: init_time", "several", "files of one forecast or analysis")
-        try:
-            merged = xr.combine_by_coords(parts, combine_attrs="override", join="outer")
-        except ValueError as error:
-            raise InputError(str(path), error, "files that fit together") from error
-        assert isinstance(merged, xr.Dataset)
-        return check(describe(merged.sortby("time"), "weather_grid"), "weather_grid", name=str(path))
+    gribs, others = weather_files(path)
+    parts = [_oriented(_read_netcdf(file)) for file in others]
+    if gribs:
+        parts.append(_oriented(read_grib2(gribs)))
+    return check(describe(_joined(parts, path), "weather_grid"), "weather_grid", name=str(path))
+
+
+def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
+    """Read a weather file, or all of a folder, bilinearly at cities.
+
+    As `read_weather` and `grids.sampling.at_cities`, but of GRIB2 no grid is kept.
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "city_weather".
+
+    Raises
+    ------
+    InputError
+        As `read_weather`, and if a city lies outside the grid.
+    """
+    gribs, others = weather_files(path)
+    parts = [at_cities(describe(_oriented(_read_netcdf(file)), "weather_grid"), cities) for file in others]
+    if gribs:
+        parts.append(read_grib2_at_cities(gribs, cities))
+    return check(describe(_joined(parts, path), "city_weather"), "city_weather", name=str(path))
+
+
+def weather_files(path: Path) -> tuple[list[Path], list[Path]]:
+    """Return the GRIB2 and the other weather files that `path`, a file or a folder, holds, by name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
     if not path.exists():
         raise InputError("weather", path, "a file or folder that exists")
-    grid = read_grib2(path) if path.suffix in _GRIB_SUFFIXES else _read_netcdf(path)
-    return check(describe(_oriented(grid), "weather_grid"), "weather_grid", name=str(path))
+    files = sorted(p for p in path.iterdir() if p.suffix in (".nc", *_GRIB_SUFFIXES)) if path.is_dir() else [path]
+    if not files:
+        raise InputError(str(path), "no .nc or .grib2 file", "weather files")
+    gribs = [file for file in files if file.suffix in _GRIB_SUFFIXES]
+    return gribs, [file for file in files if file not in gribs]
+
+
+def _joined(parts: list[xr.Dataset], path: Path) -> xr.Dataset:
+    if len(parts) == 1:
+        return parts[0]
+    if len({part.attrs.get("init_time") for part in parts}) > 1:
+        raise InputError(f"{path}: init_time", "several", "files of one forecast or analysis")
+    try:
+        merged = xr.combine_by_coords(parts, combine_attrs="override", join="outer")
+    except ValueError as error:
+        raise InputError(str(path), error, "files that fit together") from error
+    assert isinstance(merged, xr.Dataset)
+    return merged.sortby("time")
 
 
 def to_hourly(grid: xr.Dataset) -> xr.Dataset:

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli_ingest import ingest
+
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
 
 app = typer.Typer(
@@ -29,7 +31,9 @@ Observations = Annotated[
 ]
 Weather = Annotated[
     str | None,
-    typer.Option("--weather", help="none, observed (perfect prog) or a path of GRIB2/NetCDF files. Default: none."),
+    typer.Option(
+        "--weather", help="none, live (ingested), observed (perfect prog) or a path of weather files. Default: none."
+    ),
 ]
 InitTime = Annotated[
     str | None,
@@ -80,6 +84,9 @@ def run(
         print_report(report, Console(width=width, highlight=False))
     if report.status == "degraded":
         raise typer.Exit(EXIT_DEGRADED)
+
+
+app.command()(ingest)
 
 
 @app.command()

@@ -30,6 +30,7 @@ from services.inputs import (
 )
 from services.report import CityLine, CycleReport, as_dict
 from services.settings import Settings
+from services.sources.weather.stored import WeatherStore
 from services.store import Store
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,12 @@ def _run(
     wanted: tuple[str, ...],
 ) -> CycleReport:
     inputs, now = load_inputs(
-        registry, settings.observations_dir, settings.weather, init_time, settings.data_dir / "sample"
+        registry,
+        settings.observations_dir,
+        settings.weather,
+        init_time,
+        settings.data_dir / "sample",
+        lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.weather_sources),
     )
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
     reasons = shortcomings(inputs, cities, now)

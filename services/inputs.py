@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,23 +14,30 @@ from grids.cities import City, Registry
 from grids.contract import HISTORY_HOURS, describe
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
-from grids.sampling import at_cities
-from grids.weather_files import read_weather, to_hourly
+from grids.weather_files import read_weather_at_cities, to_hourly
 from services.sample import WEATHER_FILE, write_sample
+from services.sources.weather.stored import KnownWeather
 
 NO_WEATHER = "none"
+LIVE_WEATHER = "live"
 OBSERVED_WEATHER = "observed"
+# Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
+LiveWeather = Callable[[datetime, Sequence[City]], KnownWeather | None]
 
 
 @dataclass(frozen=True)
 class CycleInputs:
-    """Observations and weather of one cycle; `future` is None where no weather forecast is given."""
+    """Observations and weather of one cycle; `future` is None where no weather forecast is given.
+
+    `weather_reasons` says what is amiss with the weather.
+    """
 
     monitors: MonitorData
     past: xr.Dataset | None
     future: xr.Dataset | None
     weather_source: str
     simulated: bool
+    weather_reasons: tuple[str, ...] = ()
 
 
 def load_inputs(
@@ -38,6 +46,7 @@ def load_inputs(
     weather: str,
     init_time: datetime | None,
     sample_dir: Path,
+    live_weather: LiveWeather,
 ) -> tuple[CycleInputs, datetime]:
     """Read everything one cycle needs, before anything is stored.
 
@@ -47,12 +56,13 @@ def load_inputs(
     observations_dir : Path or None
         A collection that `grids.monitors` reads; None for the simulated sample.
     weather : str
-        ``"none"``, ``"observed"`` (the collection's own weather stands in for a forecast) or
-        the path of weather files.
+        ``"none"``, ``"live"`` (the newest ingested), ``"observed"`` (the collection's own weather
+        stands in for a forecast) or the path of weather files.
     init_time : datetime or None
         Aware; None for the newest observed hour, or this hour with the sample.
     sample_dir : Path
         Where the sample is written.
+    live_weather : callable
 
     Returns
     -------
@@ -75,9 +85,23 @@ def load_inputs(
     monitors = read_observations(observations_dir, registry)
     init_time = init_time or _newest_hour(monitors)
     _check_covered(monitors, init_time)
-    past, future, source = _weather(monitors, weather, registry, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
+    if weather == LIVE_WEATHER:
+        return _with_live_weather(monitors, registry, init_time, simulated, live_weather), init_time
+    past, future, source = _weather(monitors, weather, registry, init_time)
     return CycleInputs(monitors, past, future, source, simulated), init_time
+
+
+def _with_live_weather(
+    monitors: MonitorData, registry: Registry, init_time: datetime, simulated: bool, live_weather: LiveWeather
+) -> CycleInputs:
+    known = live_weather(init_time, [registry.city(str(c)) for c in monitors.observations["city"].values])
+    if known is None:
+        # A forecast without weather is worth more than none, as long as it says so.
+        reason = f"weather: no cycle issued by {init_time:%Y-%m-%dT%HZ} has been ingested"
+        return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, (reason,))
+    past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)
+    return CycleInputs(monitors, past, known.future, known.source, simulated, known.reasons)
 
 
 def _this_hour() -> datetime:
@@ -135,15 +159,14 @@ def _weather(
         if monitors.weather is None:
             raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
         return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
-    grid = to_hourly(read_weather(Path(weather)))
-    issued = grid.attrs.get("init_time")
+    cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
+    sampled = to_hourly(read_weather_at_cities(Path(weather), cities))
+    issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
-    cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
-    sampled = at_cities(grid, cities)
     kind = f"forecast of {issued}" if issued else "analysis standing in for a forecast (perfect prog)"
     past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
-    return past, sampled, f"{grid.attrs['source']}, {kind}"
+    return past, sampled, f"{sampled.attrs['source']}, {kind}"
 
 
 def _joined(observed: xr.Dataset, sampled: xr.Dataset) -> xr.Dataset:
@@ -188,7 +211,7 @@ def forecast_cities(
 
 def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
     """Say what the forecast lacks, in words; an empty list is a forecast in full order."""
-    reasons = []
+    reasons = list(inputs.weather_reasons)
     now = as_datetime64(init_time)
     pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
     for city in cities:

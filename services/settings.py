@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -14,7 +14,7 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-def _hours(value: Any) -> Any:
+def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
@@ -23,6 +23,8 @@ def _default_database(known: dict[str, Any]) -> str:
 
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
+Url = Annotated[str, Field(pattern=r"^https?://")]
+WeatherSourceName = Literal["gfs", "ecmwf", "open_meteo", "folder"]
 
 
 class Settings(BaseSettings):
@@ -42,12 +44,37 @@ class Settings(BaseSettings):
     weather: str = Field(
         default="none",
         min_length=1,
-        description="'none', 'observed' (the observations' own weather) or the path of weather files.",
+        description="'none', 'live' (the newest ingested cycle), 'observed' (the observations' own weather) or the "
+        "path of weather files.",
     )
+    weather_sources: Annotated[
+        tuple[WeatherSourceName, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
+    ] = Field(default=("gfs", "open_meteo"), description="Sources of live weather, the preferred one first.")
+    weather_step_hours: Literal[1, 3] = Field(default=3, description="Hours between the steps fetched of a grid.")
+    weather_keep_days: float = Field(default=10.0, ge=7.0, description="Age at which ingested cycles are removed.")
+    weather_folder: Folder | None = Field(default=None, description="Where the source 'folder' finds its cycles.")
+    gfs_url: Url = Field(
+        default="https://noaa-gfs-bdp-pds.s3.amazonaws.com", description="Bucket of GFS, or a mirror with its paths."
+    )
+    ecmwf_url: Url = Field(
+        default="https://data.ecmwf.int/forecasts", description="ECMWF's open data, or a mirror with its paths."
+    )
+    open_meteo_url: Url = Field(default="https://api.open-meteo.com", description="Base of Open-Meteo's forecasts.")
+    open_meteo_archive_url: Url = Field(
+        default="https://archive-api.open-meteo.com", description="Base of Open-Meteo's archive."
+    )
+    open_meteo_model: str = Field(
+        default="ecmwf_ifs", pattern="^[a-z0-9_]+$", description="Model, by its name in requests and metadata."
+    )
+    open_meteo_key: SecretStr = Field(default=SecretStr(""), description="Key of a customer of Open-Meteo.")
+    era5_url: Url = Field(default="https://cds.climate.copernicus.eu/api", description="The Climate Data Store.")
+    era5_key: SecretStr = Field(default=SecretStr(""), description="Access token of the Climate Data Store.")
+    http_attempts: int = Field(default=5, ge=1, le=20, description="How often a failing request is made.")
+    http_timeout_seconds: float = Field(default=60.0, gt=0.0, description="Longest silence of a server.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
     schedule_hours: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_hours), Field(min_length=1)
+        tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = Field(default=(5, 17), description="Hours of the cycles, Beijing time, comma-separated.")
     schedule_minute: int = Field(
         default=40, ge=0, le=59, description="Minute; 05:40 and 17:40 precede the signals of 06:00 and 18:00."
@@ -59,3 +86,8 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+
+    @property
+    def weather_dir(self) -> Path:
+        """Folder of the ingested weather."""
+        return self.data_dir / "weather"

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from services.sources.http import Patience
 
-QUICK = Patience(attempts=4, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0, connect_seconds=2.0, read_seconds=0.3)
+QUICK = Patience(attempts=3, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0, connect_seconds=2.0, read_seconds=0.5)
 
 
 @dataclass(frozen=True)

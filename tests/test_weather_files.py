@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import eccodes
-import netCDF4
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,79 +9,11 @@ from hypothesis import strategies as st
 
 from grids.cities import load_registry
 from grids.errors import InputError
-from grids.gfs import _Message, step_means
+from grids.gfs import _Message, read_grib2, read_grib2_at_cities, step_means
+from grids.regular_grid import Box, Corners, Crop, RegularGrid
 from grids.sampling import at_cities
-from grids.weather_files import read_weather, to_hourly
-
-LAT, LON = np.arange(42.0, 37.9, -0.5), np.arange(114.0, 119.1, 0.5)
-PLANE = 270.0 + LAT[:, None] * 0.5 + LON[None] * 0.1
-
-
-def write_era5(path: Path, *, new_layout: bool = False, hours: int = 4, units: dict[str, str] | None = None) -> Path:
-    """ERA5 as the Climate Data Store writes it: packed 16-bit integers, latitude descending."""
-    names = {"t2m": "K", "d2m": "K", "sp": "Pa", "tp": "m", "ssrd": "J m**-2", "blh": "m", "tcc": "(0 - 1)"}
-    values = {
-        "t2m": PLANE,
-        "d2m": PLANE - 5,
-        "sp": PLANE * 300,
-        "tp": PLANE * 1e-5,
-        "ssrd": PLANE * 3600,
-        "blh": PLANE,
-        "tcc": PLANE / 600,
-    }
-    with netCDF4.Dataset(path, "w") as file:
-        time = "valid_time" if new_layout else "time"
-        for dim, size in ((time, hours), ("latitude", LAT.size), ("longitude", LON.size)):
-            file.createDimension(dim, size)
-        clock = file.createVariable(time, "i8" if new_layout else "i4", (time,))
-        clock.units = "seconds since 1970-01-01" if new_layout else "hours since 1900-01-01 00:00:00.0"
-        clock.calendar = "proleptic_gregorian" if new_layout else "gregorian"
-        clock[:] = [
-            netCDF4.date2num(np.datetime64("2014-02-20T00").item(), clock.units) + h * (3600 if new_layout else 1)
-            for h in range(hours)
-        ]
-        for dim, axis in (("latitude", LAT), ("longitude", LON)):
-            file.createVariable(dim, "f4", (dim,))[:] = axis
-        if new_layout:
-            file.createVariable("number", "i8", ())[...] = 0
-            file.createVariable("expver", str, (time,))[:] = np.array(["0001"] * hours, object)
-        for name, unit in names.items():
-            field = np.stack([values[name]] * hours)
-            variable = file.createVariable(name, "i2", (time, "latitude", "longitude"), fill_value=-32767)
-            variable.scale_factor = float(np.ptp(field) / 65_000)
-            variable.add_offset = float(field.mean())
-            variable.units = (units or {}).get(name, unit)
-            variable[:] = field
-    return path
-
-
-def write_grib(path: Path, messages: list[dict[str, object]], fields: list[np.ndarray]) -> Path:
-    """GFS as NOAA writes it: GRIB2 edition, regular grid from north to south, longitudes from 0."""
-    with path.open("wb") as file:
-        for keys, field in zip(messages, fields, strict=True):
-            handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
-            grid = {
-                "centre": "kwbc", "Ni": LON.size, "Nj": LAT.size, "dataDate": 20140220, "dataTime": 0,
-                "latitudeOfFirstGridPointInDegrees": LAT[0], "latitudeOfLastGridPointInDegrees": LAT[-1],
-                "longitudeOfFirstGridPointInDegrees": LON[0], "longitudeOfLastGridPointInDegrees": LON[-1],
-                "iDirectionIncrementInDegrees": 0.5, "jDirectionIncrementInDegrees": 0.5, "bitsPerValue": 20,
-            }  # fmt: skip
-            for key, value in (grid | keys).items():
-                eccodes.codes_set(handle, key, value.item() if isinstance(value, np.generic) else value)
-            eccodes.codes_set_values(handle, field.ravel().astype(float))
-            eccodes.codes_write(handle, file)
-            eccodes.codes_release(handle)
-    return path
-
-
-def bucket(start: int, end: int, name: str = "tp") -> dict[str, object]:
-    statistics = {"tp": 1, "sdswrf": 0}[name]
-    codes = {"tp": (0, 1, 8), "sdswrf": (0, 4, 192)}[name]
-    return {
-        "productDefinitionTemplateNumber": 8, "typeOfStatisticalProcessing": statistics,
-        "discipline": codes[0], "parameterCategory": codes[1], "parameterNumber": codes[2],
-        "typeOfFirstFixedSurface": 1, "stepType": "accum" if name == "tp" else "avg", "stepRange": f"{start}-{end}",
-    }  # fmt: skip
+from grids.weather_files import read_weather, read_weather_at_cities, to_hourly
+from tests.weather_samples import LAT, LON, PLANE, bucket, write_era5, write_grib
 
 
 @pytest.mark.parametrize("new_layout", [False, True])
@@ -131,12 +59,9 @@ def test_rates_come_back_from_six_hour_buckets(rates: list[float], average: bool
         total = np.full((1, 1), sum(rates[start:hour]))
         kind = "average" if average else "accumulation"
         value = total / (hour - start) if average else total
-        messages.append(_Message("tp", np.datetime64(0, "ns"), start, hour, LAT, LON, value, kind))
-        messages.append(
-            _Message(
-                "tp", np.datetime64(0, "ns"), 0, hour, LAT, LON, np.full((1, 1), sum(rates[:hour])), "accumulation"
-            )
-        )
+        messages.append(_Message("tp", np.datetime64(0, "ns"), start, hour, value, kind))
+        since_start = np.full((1, 1), sum(rates[:hour]))
+        messages.append(_Message("tp", np.datetime64(0, "ns"), 0, hour, since_start, "accumulation"))
     if average:
         messages = messages[::2]
     means = step_means(messages)
@@ -176,3 +101,64 @@ def test_a_folder_of_files_becomes_one_grid(tmp_path) -> None:
         write_grib(tmp_path / f"gfs.f{hour:03d}.grib2", [{"shortName": "2t", "step": hour}], [PLANE + hour])
     grid = read_weather(tmp_path)
     assert grid.sizes["time"] == 2 and grid.attrs["init_time"] == "2014-02-20T00:00:00Z"
+
+
+def test_buckets_reach_over_the_files_of_a_run(tmp_path) -> None:
+    # NOAA publishes a file for each step; the bucket of f002 starts at 0 h like that of f001.
+    for hour in (1, 2):
+        field = 1.5**hour * np.ones(PLANE.shape)
+        write_grib(tmp_path / f"gfs.f{hour:03d}.grib2", [bucket(0, hour)], [field])
+    np.testing.assert_allclose(read_weather(tmp_path)["tp"][:, 0, 0], [1.5, 0.75], atol=1e-3)
+    cities = [load_registry().city("beijing")]
+    np.testing.assert_allclose(read_weather_at_cities(tmp_path, cities)["tp"][:, 0], [1.5, 0.75], atol=1e-3)
+
+
+def test_a_file_at_cities_is_the_grid_sampled_at_cities(tmp_path) -> None:
+    messages = [{"shortName": "2t", "step": 1}, {"shortName": "2t", "step": 2}, {"shortName": "2r", "step": 2}]
+    rain = [bucket(0, 1), bucket(0, 2), bucket(0, 2, "sdswrf")]
+    fields = [PLANE, PLANE + 1, PLANE, PLANE - 250, 2.5 * (PLANE - 250), PLANE]
+    path = write_grib(tmp_path / "gfs.grib2", messages + rain, fields)
+    cities = [load_registry().city(name) for name in ("beijing", "tianjin")]
+    direct, sampled = read_grib2_at_cities(path, cities), at_cities(read_weather(path), cities)
+    assert list(direct.data_vars) == list(sampled.data_vars) and direct.attrs == sampled.attrs
+    for name in sampled:
+        np.testing.assert_allclose(direct[name], sampled[name], rtol=1e-5)
+    with pytest.raises(InputError, match="gfs.grib2: city tokyo"):
+        read_grib2_at_cities(path, [load_registry().city("tokyo")])
+
+
+def test_a_missing_corner_is_missing_at_the_city(tmp_path) -> None:
+    holed = PLANE.copy()
+    holed[LAT.tolist().index(40.0), LON.tolist().index(116.5)] = 9999.0
+    path = write_grib(tmp_path / "gfs.grib2", [{"shortName": "2t", "step": 1, "bitmapPresent": 1}], [holed])
+    cities = [load_registry().city(name) for name in ("beijing", "shijiazhuang")]
+    np.testing.assert_array_equal(np.isnan(read_grib2_at_cities(path, cities)["t2m"][0]), [True, False])
+    assert int(read_grib2(path)["t2m"].isnull().sum()) == 1
+
+
+def test_a_box_is_the_same_part_of_the_grid(tmp_path) -> None:
+    path = write_grib(tmp_path / "gfs.grib2", [{"shortName": "2t", "step": 1}], [PLANE])
+    part = read_grib2(path, Box(39.0, 41.0, 115.0, 117.5))
+    whole = read_grib2(path).sel(latitude=slice(41, 39), longitude=slice(115, 117.5))
+    np.testing.assert_array_equal(part["t2m"], whole["t2m"])
+    assert part["longitude"].values[0] == 115.0 and part["latitude"].values[0] == 41.0
+    with pytest.raises(InputError, match="gfs.grib2: grid"):
+        read_grib2(path, Box(10.0, 20.0, 115.0, 117.0))
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180), st.sampled_from([0.0, -180.0, 0.5]))
+def test_the_whole_globe_has_no_seam(latitude: float, longitude: float, first: float) -> None:
+    globe = RegularGrid(90.0, -2.5, 73, first, 2.5, 144)
+    rows, columns = np.meshgrid(globe.latitude, globe.longitude, indexing="ij")
+    field = rows + 10 * np.cos(np.radians(columns))
+    city = load_registry().city("beijing").model_copy(update={"latitude": latitude, "longitude": longitude})
+    value = Corners(globe, [city], "test")(field.ravel(), None)[0]
+    assert value == pytest.approx(latitude + 10 * np.cos(np.radians(longitude)), abs=0.01)
+
+
+def test_a_box_may_cross_the_seam() -> None:
+    globe = RegularGrid(90.0, -2.5, 73, 0.0, 2.5, 144)
+    crop = Crop(globe, Box(-10.0, 10.0, -20.0, 20.0), "test")
+    _, columns = np.meshgrid(globe.latitude, globe.longitude, indexing="ij")
+    np.testing.assert_array_equal(crop.longitude, np.arange(-20, 20.1, 2.5))
+    np.testing.assert_array_equal(crop(columns.ravel(), None)[0] % 360, crop.longitude % 360)

@@ -1,0 +1,114 @@
+"""Ingesting: the newest weather and the newest observations, whatever fails upstream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from filelock import FileLock, Timeout
+
+from grids.cities import load_registry
+from grids.errors import InputError
+from services.settings import Settings
+from services.sources.http import Patience
+from services.sources.weather.chain import WeatherReport, ingest_newest
+from services.sources.weather.interface import Wanted, WeatherSource
+from services.sources.weather.stored import WeatherStore
+
+LOCK_FILE = "ingest.lock"
+
+
+class IngestBusyError(RuntimeError):
+    """Another process is ingesting."""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest did, and why it isn't all it should be."""
+
+    at: datetime
+    weather: WeatherReport
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Everything that is amiss, in words; empty if nothing is."""
+        return self.weather.reasons
+
+    @property
+    def status(self) -> str:
+        """``"done"``, ``"degraded"``, or ``"failed"`` if nothing came in."""
+        if self.weather.path is None:
+            return "failed"
+        return "degraded" if self.reasons else "done"
+
+
+def weather_sources(settings: Settings) -> list[WeatherSource]:
+    """Return the sources that the settings name, in their order.
+
+    Raises
+    ------
+    InputError
+        If the settings lack what a source needs.
+    """
+    patience = replace(Patience(), attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
+    return [_source(name, settings, patience) for name in settings.weather_sources]
+
+
+def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
+    # Each source brings libraries of its own, which the others shouldn't wait for.
+    if name == "gfs":
+        from services.sources.weather.gfs import Gfs
+
+        return Gfs(settings.gfs_url, patience)
+    if name == "ecmwf":
+        from services.sources.weather.ecmwf import EcmwfOpenData
+
+        return EcmwfOpenData(settings.ecmwf_url, patience)
+    if name == "open_meteo":
+        from services.sources.weather.open_meteo import OpenMeteo
+
+        key = settings.open_meteo_key.get_secret_value()
+        return OpenMeteo(
+            settings.open_meteo_url, settings.open_meteo_archive_url, key, settings.open_meteo_model, patience
+        )
+    from services.sources.weather.folder import Folder
+
+    if settings.weather_folder is None:
+        raise InputError("HAZECAST_WEATHER_FOLDER", "not set", "a folder, since weather_sources names 'folder'")
+    return Folder(settings.weather_folder)
+
+
+def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
+    """Fetch and store the newest cycle, remove old ones, and leave a note of what was amiss.
+
+    Raises
+    ------
+    IngestBusyError
+        If another process is at it.
+    InputError
+        If the settings lack what a source needs.
+    """
+    sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
+    wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.weather_step_hours)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(settings.data_dir / LOCK_FILE, timeout=0):
+            report = ingest_newest(sources, wanted, store, now)
+            store.prune(now - timedelta(days=settings.weather_keep_days))
+            store.note(now, report.reasons)
+    except Timeout as error:
+        raise IngestBusyError("another process is ingesting") from error
+    finally:
+        for source in sources:
+            source.close()
+    return report
+
+
+def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport:
+    """Bring in the newest weather and the newest observations.
+
+    What is in already isn't fetched again; what fails is in the report and keeps the rest from
+    nothing.
+    """
+    now = now or datetime.now(UTC)
+    return IngestReport(now, ingest_weather(settings, now))
