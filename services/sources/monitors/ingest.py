@@ -55,14 +55,15 @@ class SourceOutcome:
     counts: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """One line for a person; the problems aside."""
         newest = f", up to {self.newest:%Y-%m-%dT%H:%MZ}" if self.newest else ""
         found = "".join(f", {name} {number}" for name, number in sorted(self.counts.items()) if number)
-        text = (
+        return (
             f"{self.source}: {self.status}{newest}; values: {self.new} new, {self.revised} revised, "
             f"{self.unchanged} unchanged{found}"
         )
-        return "\n".join([text, *(f"  {problem}" for problem in self.problems)])
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,18 @@ class MonitorReport:
     outcomes: tuple[SourceOutcome, ...]
 
     @property
-    def status(self) -> str:
-        """Done if all sources are, failed if all failed, degraded in between."""
-        found = {outcome.status for outcome in self.outcomes}
-        if found <= {"done"}:
-            return "done"
-        return "failed" if found == {"failed"} else "degraded"
+    def failed(self) -> bool:
+        """Whether every source failed."""
+        return all(outcome.status == "failed" for outcome in self.outcomes)
 
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.outcomes))
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Everything that is amiss, in words; empty if nothing is."""
+        return tuple(
+            f"observations, {outcome.source}: {problem}"
+            for outcome in self.outcomes
+            for problem in outcome.problems or (("nothing came",) if outcome.status != "done" else ())
+        )
 
 
 def ingest_live(
@@ -119,9 +123,7 @@ def ingest_live(
         store.close()
 
 
-def build_sources(
-    settings: Settings, registry: Registry, patience: Patience | None = None
-) -> list[MonitorSource]:
+def build_sources(settings: Settings, registry: Registry, patience: Patience | None = None) -> list[MonitorSource]:
     """Return the clients of the sources in the settings, in their order.
 
     Raises
@@ -137,18 +139,18 @@ _Builder = Callable[[Settings, Registry, StationCities, Patience | None], Monito
 
 
 def _openaq(settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None) -> MonitorSource:
-    key = settings.openaq_key.get_secret_value() if settings.openaq_key else ""
+    key = settings.openaq_key.get_secret_value()
     return OpenAQ(registry, rules, key, settings.openaq_url, settings.openaq_stations_per_city, patience)
 
 
 def _open_meteo(settings: Settings, registry: Registry, _: StationCities, patience: Patience | None) -> MonitorSource:
-    key = settings.open_meteo_key.get_secret_value() if settings.open_meteo_key else ""
+    key = settings.open_meteo_key.get_secret_value()
     return OpenMeteoAir(list(registry.cities.values()), settings.open_meteo_air_url, key, patience)
 
 
 def _csv(settings: Settings, registry: Registry, rules: StationCities, _: Patience | None) -> MonitorSource:
     if settings.monitor_dir is None:
-        raise InputError("monitor_dir", "none", "a folder of CSV files in HAZECAST_MONITOR_DIR")
+        raise InputError("HAZECAST_MONITOR_DIR", "not set", "a folder, since monitor_sources names 'csv'")
     return CsvFolder(settings.monitor_dir, registry, rules)
 
 
@@ -187,7 +189,7 @@ def _ingest(
         dict(batch.counts),
         tuple(batch.problems),
     )
-    log.info("%s", outcome)
+    log.info("%s", outcome.summary)
     return outcome
 
 

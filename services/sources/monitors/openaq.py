@@ -66,7 +66,7 @@ class OpenAQ:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if not key:
-            raise InputError("openaq_key", "none", "an API key in HAZECAST_OPENAQ_KEY")
+            raise InputError("HAZECAST_OPENAQ_KEY", "not set", "an API key, since monitor_sources names 'openaq'")
         self._registry, self._rules, self._url, self._most = registry, rules, url.rstrip("/"), stations_per_city
         self._http = HttpClient(patience, headers={"X-API-Key": key}, secrets=(key,))
         self._sleep = sleep

@@ -127,10 +127,10 @@ def stored_monitors(
         rows = _window(connection, first, init_time)
         stations = {s.id: s for s in connection.execute(select(MonitorStation.__table__))}
     known = [row for row in rows if stations[row.station_id].city in registry.cities]
-    if not known:
+    if not any(row.pollutant == "pm25" for row in known):
         raise InputError(
             "stored observations",
-            f"none from {first:%Y-%m-%dT%H:%MZ} to {init_time:%Y-%m-%dT%H:%MZ}",
+            f"no PM2.5 from {first:%Y-%m-%dT%H:%MZ} to {init_time:%Y-%m-%dT%H:%MZ}",
             "hours that hazecast ingest --live has stored",
         )
     counts: Counter[str] = Counter()
