@@ -1,4 +1,4 @@
-"""GRIB2 with the names of NOAA's GFS, decoded with eccodes.
+"""GRIB2 of NOAA's GFS and ECMWF's IFS, decoded with eccodes.
 
 A file is read message by message: what the contract doesn't need is passed over before it is
 unpacked, and of each unpacked field only a box or the cities' corners are kept.
@@ -24,20 +24,26 @@ from grids.contract import WEATHER, check, describe
 from grids.errors import InputError
 from grids.regular_grid import Box, Corners, Crop, Field, Pick, RegularGrid
 
-# eccodes' short name -> contract name and factor.
-_INSTANT: dict[str, tuple[str, float]] = {
-    "2t": ("t2m", 1.0),
-    "2d": ("d2m", 1.0),
-    "10u": ("u10", 1.0),
-    "10v": ("v10", 1.0),
-    "sp": ("sp", 1.0),
-    "blh": ("blh", 1.0),
-    "hpbl": ("blh", 1.0),
-    "tcc": ("tcc", 0.01),
+# eccodes' short name -> contract name, kind, and the factor to the contract for each unit. GFS
+# counts rain in kg m-2, ECMWF in m; cloud cover comes as a share or in per cent. Divided by its
+# hours, a total of J m-2 becomes J m-2 h-1, hence the seconds of an hour.
+_FIELDS: dict[str, tuple[str, str, dict[str, float]]] = {
+    "2t": ("t2m", "instant", {"K": 1.0}),
+    "2d": ("d2m", "instant", {"K": 1.0}),
+    "10u": ("u10", "instant", {"m s**-1": 1.0}),
+    "10v": ("v10", "instant", {"m s**-1": 1.0}),
+    "sp": ("sp", "instant", {"Pa": 1.0}),
+    "blh": ("blh", "instant", {"m": 1.0}),
+    "tcc": ("tcc", "instant", {"%": 0.01, "(0 - 1)": 1.0}),
+    "tp": ("tp", "accumulation", {"kg m**-2": 1.0, "m": 1000.0}),
+    "ssrd": ("ssrd", "accumulation", {"J m**-2": 1.0 / 3600.0}),
+    "sdswrf": ("ssrd", "average", {"W m**-2": 1.0}),
+    "avg_sdswrf": ("ssrd", "average", {"W m**-2": 1.0}),
 }
-_ACCUMULATED = {"tp": "tp"}
-_AVERAGED = {"sdswrf": "ssrd", "avg_sdswrf": "ssrd", "dswrf": "ssrd"}
-_LEVELS = {"sp": "surface", "blh": "surface", "hpbl": "surface"}
+# Codes of NCEP's own that eccodes has no name for: discipline, category, number -> short name, unit.
+_NCEP = {(0, 3, 196): ("blh", "m")}
+_MODELS = {"kwbc": "GFS", "ecmf": "IFS"}
+_LEVELS = {"sp": "surface", "blh": "surface"}
 _MISSING = 1e20
 _THREADS = min(4, os.cpu_count() or 1)
 # A grid of 0.05 degree; a larger count is a damaged header, and would exhaust the memory.
@@ -54,6 +60,7 @@ class _Message:
     end: int
     values: Field
     kind: str
+    centre: str = "kwbc"
 
 
 def read_grib2(files: Path | Sequence[Path], box: Box | None = None) -> xr.Dataset:
@@ -151,7 +158,7 @@ def _assembled(
             for name, field in fields.items()
         },
         coords={"time": time.astype("datetime64[ns]"), **axes},
-        attrs={"source": "GFS"},
+        attrs={"source": _MODELS.get(first.centre, first.centre)},
     )
     if any(m.end > 0 for m in messages):
         dataset.attrs["init_time"] = np.datetime_as_string(first.init, unit="s") + "Z"
@@ -186,7 +193,7 @@ def _messages(
                 if len(under_way) > 2 * _THREADS:
                     found.append(under_way.popleft().result())
             if not under_way:
-                raise InputError(str(path), "no message of the contract", f"any of {sorted(_INSTANT)}, tp, sdswrf")
+                raise InputError(str(path), "no message of the contract", f"any of {sorted(_FIELDS)}")
             found += [message.result() for message in under_way]
     if grid is None or not any(m.kind == "instant" or m.end > m.start for m in found):
         raise InputError(str(files), "no field at or over a time", "weather fields")
@@ -229,16 +236,18 @@ def _handles(path: Path) -> Iterator[int]:
 def _known(handle: int, path: Path) -> tuple[str, float, str] | None:
     """Return contract name, factor and kind; None for a message that isn't needed."""
     with _clear_errors(path):
-        short = eccodes.codes_get(handle, "shortName")
+        short, units = eccodes.codes_get(handle, "shortName"), eccodes.codes_get(handle, "units")
+        if short == "unknown" and eccodes.codes_get(handle, "centre") == "kwbc":
+            codes = [eccodes.codes_get(handle, k) for k in ("discipline", "parameterCategory", "parameterNumber")]
+            short, units = _NCEP.get(tuple(codes), (short, units))
+        if short not in _FIELDS:
+            return None
         if short in _LEVELS and eccodes.codes_get(handle, "typeOfLevel") != _LEVELS[short]:
             return None
-    if short in _INSTANT:
-        return (*_INSTANT[short], "instant")
-    if short in _ACCUMULATED:
-        return _ACCUMULATED[short], 1.0, "accumulation"
-    if short in _AVERAGED:
-        return _AVERAGED[short], 1.0, "average"
-    return None
+    name, kind, factors = _FIELDS[short]
+    if units not in factors:
+        raise InputError(f"{path}: {short} units", units, f"one of {sorted(factors)}")
+    return name, factors[units], kind
 
 
 def _decoded(handle: int, name: str, factor: float, kind: str, pick: Pick, path: Path) -> _Message:
@@ -260,6 +269,7 @@ def _decoded(handle: int, name: str, factor: float, kind: str, pick: Pick, path:
                 end=int(eccodes.codes_get(handle, "endStep")),
                 values=values,
                 kind=kind,
+                centre=str(eccodes.codes_get(handle, "centre")),
             )
     finally:
         eccodes.codes_release(handle)

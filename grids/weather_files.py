@@ -16,6 +16,7 @@ from grids.cities import City
 from grids.contract import WEATHER, check, describe
 from grids.errors import InputError
 from grids.gfs import read_grib2, read_grib2_at_cities
+from grids.regular_grid import Box
 from grids.sampling import at_cities
 
 _ERA5_UNITS: dict[str, tuple[set[str], float]] = {
@@ -36,13 +37,15 @@ _GRIB_SUFFIXES = (".grib2", ".grb2", ".grib", ".grb")
 _LONGEST_GAP = np.timedelta64(3, "h")
 
 
-def read_weather(path: Path) -> xr.Dataset:
+def read_weather(path: Path, box: Box | None = None) -> xr.Dataset:
     """Read a weather file, or all weather files of a folder.
 
     Parameters
     ----------
     path : Path
         NetCDF (``.nc``), GRIB2 (``.grib2``, ``.grb2``) or a folder of files of one source.
+    box : Box, optional
+        Keep only this part; by default all.
 
     Returns
     -------
@@ -57,7 +60,10 @@ def read_weather(path: Path) -> xr.Dataset:
     gribs, others = weather_files(path)
     parts = [_oriented(_read_netcdf(file)) for file in others]
     if gribs:
-        parts.append(_oriented(read_grib2(gribs)))
+        parts.append(_oriented(read_grib2(gribs, box)))
+    if box is not None:
+        inside = {"latitude": slice(box.south, box.north), "longitude": slice(box.west, box.east)}
+        parts = [part.sel(inside) for part in parts]
     return check(describe(_joined(parts, path), "weather_grid"), "weather_grid", name=str(path))
 
 
