@@ -98,8 +98,7 @@ class Observation(Base):
 
     city: Mapped[str] = mapped_column(String(64), primary_key=True)
     time: Mapped[datetime] = mapped_column(primary_key=True)
-    # False, or SQLAlchemy takes the one number among the keys for a counter.
-    simulated: Mapped[bool] = mapped_column(primary_key=True, autoincrement=False)
+    simulated: Mapped[bool] = mapped_column(primary_key=True)
     pm25: Mapped[float | None]
     o3: Mapped[float | None]
     pm10: Mapped[float | None]

@@ -142,9 +142,9 @@ def read_file(
 
 
 def _unit(text: str | None, where: str) -> str:
-    # The micro sign is damaged in many copies of the files.
-    plain = (text or "").strip().upper()
-    if not plain.endswith(("G/M3", "G/M³")) or plain.startswith("MG"):
+    # Micro sign and cube come in several encodings, some of them damaged (Â) in the files themselves.
+    plain = (text or "").strip().replace("Â", "").replace("³", "3").upper()
+    if not plain.endswith("G/M3") or plain.startswith("MG"):
         raise InputError(where, text, "UG/M3")
     return "ug/m3"
 

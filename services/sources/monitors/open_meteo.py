@@ -107,9 +107,7 @@ def read_answer(answer: Any, cities: Sequence[City], period: tuple[datetime, dat
             values = _series(hourly, variable, where)
             if len(values) != len(times):
                 raise InputError(f"{where}: {variable}", f"{len(values)} values", f"{len(times)}, one an hour")
-            unit = str(units.get(variable))
-            to_ug_m3(name, unit)
-            columns[name] = (values, unit, variable)
+            columns[name] = (values, _unit(units, name, variable, where), variable)
         for row, stamp in enumerate(times):
             time = _time(stamp, where)
             if not period[0] <= time <= period[1]:
@@ -160,6 +158,15 @@ def _series(hourly: Mapping[str, Any], name: str, where: str) -> list[Any]:
     if not isinstance(values, list):
         raise InputError(f"{where}: hourly.{name}", type(values).__name__, "a list")
     return values
+
+
+def _unit(units: Mapping[str, Any], name: str, variable: str, where: str) -> str:
+    unit = str(_field(units, variable, f"{where}: hourly_units"))
+    try:
+        to_ug_m3(name, unit)
+    except InputError as error:
+        raise InputError(f"{where}: hourly_units.{variable}", unit, error.expected) from error
+    return unit
 
 
 def _time(stamp: Any, where: str) -> datetime:

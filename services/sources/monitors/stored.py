@@ -200,7 +200,7 @@ def _rescreen(
     """Screen a source's hours and store what became of those from `first` to `last`; return which changed."""
     start, end = first - _EDGE_HOURS * HOUR, last + _EDGE_HOURS * HOUR
     rows = _window(connection, start, end, source)
-    cities = dict(connection.execute(select(MonitorStation.id, MonitorStation.city)).tuples().all())
+    cities = {name: city for name, city in connection.execute(select(MonitorStation.id, MonitorStation.city))}
     names = sorted({row.station_id for row in rows})
     hours = int((max(row.time for row in rows) - start) / HOUR) + 1
     raw, at = _arrays(rows, names, start, hours, reporting.sentinels)
