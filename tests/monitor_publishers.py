@@ -22,8 +22,8 @@ from services.sources.monitors.soramame import HEADER, hour_path
 from tests.source_server import Reply, Seen, SourceServer, json_reply
 
 HOUR = timedelta(hours=1)
-NOW = datetime(2026, 11, 24, 9, 20, tzinfo=UTC)
-LAST = datetime(2026, 11, 24, 9, tzinfo=UTC)
+NOW = datetime(2026, 1, 14, 9, 20, tzinfo=UTC)
+LAST = datetime(2026, 1, 14, 9, tzinfo=UTC)
 KEY = "a-secret-key"
 BEIJING, JAPAN = timezone(timedelta(hours=8)), timezone(timedelta(hours=9))
 
@@ -235,13 +235,13 @@ def airnow_csv(post: str, old_layout: bool, hours: int = 80) -> bytes:
     for n in reversed(range(hours)):
         end = LAST - n * HOUR
         local = (end - HOUR).astimezone(BEIJING)
-        value = -999 if n == 30 else truth(post, end, "pm25")
+        value = -999 if n == 20 else truth(post, end, "pm25")
         stamp = f"{local:%Y-%m-%d %I:%M %p},{local.year},{local.month},{local.day},{local.hour}"
         if old_layout:
-            lines.append(f"{post},PM2.5,{stamp},{value:g},Âµg/mÂ³,1 Hr,{'Missing' if n == 30 else 'Valid'}")
+            lines.append(f"{post},PM2.5,{stamp},{value:g},Âµg/mÂ³,1 Hr,{'Missing' if n == 20 else 'Valid'}")
         else:
             lines.append(
-                f"{post},PM2.5 - Principal,{stamp},30,90,Moderate,{value:g},UG/M3,1 Hr,{'Missing' if n == 30 else 'Valid'}"
+                f"{post},PM2.5 - Principal,{stamp},30,90,Moderate,{value:g},UG/M3,1 Hr,{'Missing' if n == 20 else 'Valid'}"
             )
     return ("\r\n".join(lines) + "\r\n").encode()
 
