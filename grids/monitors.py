@@ -19,12 +19,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from grids.cities import Registry
+from grids.cities import Registry, load_registry
 from grids.contract import POLLUTANTS, check, describe
 from grids.csv_collections import Place, beijing_multisite, five_cities
 from grids.errors import InputError
 from grids.quality import FLAG_ATTRS, count_flags, screen, solar_hours
-from grids.stations import city_means
+from grids.station_cities import city_means
+from grids.stations import load_stations
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class MonitorData:
     source: str
 
 
-def read_observations(directory: Path, registry: Registry) -> MonitorData:
+def read_observations(directory: Path, registry: Registry | None) -> MonitorData:
     """Read the collection in a folder.
 
     Parameters
@@ -67,8 +68,8 @@ def read_observations(directory: Path, registry: Registry) -> MonitorData:
     directory : Path
         Folder of ``*.csv`` or ``*.csv.gz`` files of one collection, or of
         ``observations.nc``.
-    registry : Registry
-        The cities that a collection may name.
+    registry : Registry or None
+        The cities that a collection may name; None for any.
 
     Raises
     ------
@@ -102,9 +103,10 @@ def _read_file(path: Path, counts: Counter[str]) -> list[Place]:
     raise InputError(f"{path}: columns", list(table.columns), "those of beijing-multisite or five-cities")
 
 
-def _assemble(places: list[Place], registry: Registry, counts: Counter[str], directory: Path) -> MonitorData:
-    for place in places:
-        registry.city(place.city)
+def _assemble(places: list[Place], registry: Registry | None, counts: Counter[str], directory: Path) -> MonitorData:
+    if registry is not None:
+        for place in places:
+            registry.city(place.city)
     first = min(place.table.index[0] for place in places)
     last = max(place.table.index[-1] for place in places)
     times = pd.date_range(first, last, freq="h")
@@ -112,7 +114,7 @@ def _assemble(places: list[Place], registry: Registry, counts: Counter[str], dir
         own = next(p for p in places if p.city == city).table.index
         counts["missing_hours"] += len(times) - len(own)
     source = f"{directory.name} ({len(places)} stations)"
-    stations = _station_dataset(places, times, counts, source, registry)
+    stations = _station_dataset(places, times, counts, source, registry or load_registry())
     station_weather = _weather_dataset([(p.station, [p]) for p in places], times, source)
     cities = sorted({place.city for place in places})
     weather = _weather_dataset([(c, [p for p in places if p.city == c]) for c in cities], times, source)
@@ -142,7 +144,8 @@ def _station_dataset(
                 raw[name][:, column] = place.table[name].reindex(times)
     dims = ("time", "station")
     cities = [p.city for p in places]
-    sun = solar_hours(dataset["time"].values, [registry.city(city).longitude for city in cities])
+    longitudes = [load_stations().position(p.station, p.city, registry)[1] for p in places]
+    sun = solar_hours(dataset["time"].values, longitudes)
     for name, (values, flags) in screen(raw, cities, solar_hour=sun).items():
         count_flags(counts, flags)
         dataset[name] = (dims, values)
@@ -169,11 +172,12 @@ def _weather_dataset(groups: list[tuple[str, list[Place]]], times: pd.DatetimeIn
     return check(describe(dataset, "city_weather"), "city_weather", name=source)
 
 
-def _read_contract(directory: Path, registry: Registry) -> MonitorData:
+def _read_contract(directory: Path, registry: Registry | None) -> MonitorData:
     observations = _open(directory / OBSERVATIONS_FILE)
     check(observations, "observations", name=str(directory / OBSERVATIONS_FILE))
-    for city in observations["city"].values:
-        registry.city(str(city))
+    if registry is not None:
+        for city in observations["city"].values:
+            registry.city(str(city))
     weather = None
     if (directory / CITY_WEATHER_FILE).exists():
         weather = _open(directory / CITY_WEATHER_FILE)

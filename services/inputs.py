@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from grids.cities import City, Registry
-from grids.contract import HISTORY_HOURS, describe
+from grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
 from grids.quality import MODELLED
@@ -236,7 +236,7 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
         reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
     if inputs.future is not None:
         last = as_datetime(inputs.future["time"].values[-1])
-        if last < init_time + timedelta(hours=HISTORY_HOURS):
+        if last < init_time + timedelta(hours=LEAD_HOURS):
             reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
     return reasons
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from grids.cities import load_registry
 from grids.errors import InputError
 from grids.quality import MODELLED, SENTINEL
-from grids.stations import load_station_cities
+from grids.station_cities import load_station_cities
 from services.settings import Settings
 from services.sources.http import FetchError
 from services.sources.monitors import ingest_live, stored_monitors

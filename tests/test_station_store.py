@@ -1,4 +1,4 @@
-"""Station observations in the store, and forecasts made from what was ingested."""
+"""NetworkStation observations in the store, and forecasts made from what was ingested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grids.cities import load_registry
 from grids.contract import HISTORY_HOURS, check
 from grids.errors import InputError
 from grids.quality import MEASURED_ZERO, SPIKE, STUCK
-from grids.stations import Station
+from grids.station_cities import NetworkStation
 from services.cycle import run_cycle
 from services.sources.monitors import ingest_live, stored_monitors
 from services.sources.monitors.interface import Batch
@@ -45,7 +45,7 @@ def store(tmp_path):
 def batch_of(values: dict[int, float | None], code: str = "a", city: str = "beijing") -> Batch:
     """Return PM2.5 of a station by hours before LAST."""
     batch = Batch()
-    station = Station("net", code, code, city)
+    station = NetworkStation("net", code, code, city)
     for back, value in values.items():
         batch.add(station, LAST - back * HOUR, [("pm25", value, "ug/m3")])
     return batch

@@ -162,7 +162,7 @@ def solar_hours(times: npt.NDArray[np.datetime64], longitudes: Sequence[float]) 
     ----------
     times : datetime64 (time,)
     longitudes : sequence of float
-        Degrees east, one a station.
+        Degrees east, one a station; NaN where it isn't known.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def ozone_time_shifts(values: Values, solar_hour: Values) -> npt.NDArray[np.bool
     for window in windows(len(values)):
         for station in range(values.shape[1]):
             series, hour = values[window, station], solar_hour[window, station]
-            valid = np.isfinite(series)
+            valid = np.isfinite(series) & np.isfinite(hour)
             number = np.bincount(hour[valid].astype(int), minlength=24)
             if valid.sum() < _MIN_HOURS or (number == 0).any():
                 continue

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from grids.cities import Registry
 from grids.errors import InputError
 from grids.quality import SENTINELS, Reporting
-from grids.stations import Station, StationCities
+from grids.station_cities import NetworkStation, StationCities
 from services.sources.http import FetchError, HttpClient, Patience
 from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
 
@@ -160,13 +160,13 @@ def _time(row: Mapping[str, str | None], where: str) -> datetime:
     return start.astimezone(UTC) + HOUR
 
 
-def _station(row: Mapping[str, str | None], rules: StationCities, registry: Registry, where: str) -> Station:
+def _station(row: Mapping[str, str | None], rules: StationCities, registry: Registry, where: str) -> NetworkStation:
     site = (row["Site"] or "").strip()
     city = rules.places.get("airnow", {}).get(site)
     if city is None:
         raise InputError(f"{where}, Site", site, f"one of {sorted(rules.places.get('airnow', {}))}")
     place = registry.city(city)
-    return Station(
+    return NetworkStation(
         source="airnow",
         code=site,
         name=f"US post {site}",

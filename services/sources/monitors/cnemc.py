@@ -15,7 +15,7 @@ from typing import Any
 
 from grids.errors import InputError
 from grids.quality import Reporting
-from grids.stations import Station, StationCities
+from grids.station_cities import NetworkStation, StationCities
 from services.sources.http import FetchError, HttpClient, Patience
 from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
 
@@ -152,8 +152,8 @@ def _values(row: Mapping[str, Any], code: str) -> list[tuple[str, float | None, 
     ]
 
 
-def _station(row: Mapping[str, Any], code: str, city: str) -> Station:
-    return Station(
+def _station(row: Mapping[str, Any], code: str, city: str) -> NetworkStation:
+    return NetworkStation(
         source="cnemc",
         code=code,
         name=f"{row['Area']} {row.get('PositionName') or ''}".strip(),

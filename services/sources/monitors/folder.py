@@ -16,7 +16,7 @@ from grids.cities import Registry
 from grids.contract import POLLUTANTS
 from grids.errors import InputError
 from grids.quality import MEASURED_ZERO
-from grids.stations import ROADSIDE, Station, StationCities
+from grids.station_cities import ROADSIDE, NetworkStation, StationCities
 from services.sources.monitors.interface import Batch, SourceKind, each, number
 
 STATIONS_FILE = "stations.csv"
@@ -61,9 +61,9 @@ class CsvFolder:
         each(files, lambda path: batch.join(read_file(path, stations, (hours[0], hours[-1]))), batch, "files")
         return batch
 
-    def _stations(self, batch: Batch) -> dict[str, Station | None]:
+    def _stations(self, batch: Batch) -> dict[str, NetworkStation | None]:
         path = self._folder / STATIONS_FILE
-        stations: dict[str, Station | None] = {}
+        stations: dict[str, NetworkStation | None] = {}
         for line, row in enumerate(_rows(path, _REQUIRED), start=2):
             where = f"{path}: line {line}"
             code = (row["code"] or "").strip()
@@ -74,7 +74,7 @@ class CsvFolder:
             stations[code] = station
         return stations
 
-    def _station(self, row: Mapping[str, str | None], code: str, where: str) -> Station | None:
+    def _station(self, row: Mapping[str, str | None], code: str, where: str) -> NetworkStation | None:
         place = [number(row[axis], f"{where}, {axis}") for axis in ("latitude", "longitude")]
         city = (row.get("city") or "").strip() or None
         siting = (row.get("siting") or "").strip()
@@ -88,7 +88,7 @@ class CsvFolder:
             city = self._rules.by_distance(self._registry, place[0], place[1])
         if city is None:
             return None
-        return Station(
+        return NetworkStation(
             source="csv",
             code=code,
             name=(row["name"] or code).strip(),
@@ -101,7 +101,7 @@ class CsvFolder:
         )
 
 
-def read_file(path: Path, stations: Mapping[str, Station | None], period: tuple[datetime, datetime]) -> Batch:
+def read_file(path: Path, stations: Mapping[str, NetworkStation | None], period: tuple[datetime, datetime]) -> Batch:
     """Read one file of hours.
 
     Raises

@@ -10,7 +10,7 @@ from datetime import datetime
 from grids.cities import Registry, load_registry
 from grids.contract import HISTORY_HOURS
 from grids.errors import InputError
-from grids.stations import StationCities, load_station_cities
+from grids.station_cities import StationCities, load_station_cities
 from services.settings import Settings
 from services.sources.http import FetchError, Patience
 from services.sources.monitors.airnow import AirNowPosts

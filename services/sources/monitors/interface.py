@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from grids.errors import InputError
 from grids.quality import Reporting
-from grids.stations import Station
+from grids.station_cities import NetworkStation
 from grids.units import to_ug_m3
 from services.sources.http import FetchError
 
@@ -29,7 +29,7 @@ class Reading(NamedTuple):
     Attributes
     ----------
     station : str
-        `Station.id`.
+        `NetworkStation.id`.
     time : datetime
         Aware, UTC: the end of the hour that the value is averaged over.
     pollutant : str
@@ -59,8 +59,8 @@ class Batch:
 
     Attributes
     ----------
-    stations : dict of str to Station
-        By `Station.id`; only such as belong to a city.
+    stations : dict of str to NetworkStation
+        By `NetworkStation.id`; only such as belong to a city.
     readings : list of Reading
     counts : Counter of str
         What was found and left out, by kind.
@@ -69,12 +69,12 @@ class Batch:
         expected.
     """
 
-    stations: dict[str, Station] = field(default_factory=dict)
+    stations: dict[str, NetworkStation] = field(default_factory=dict)
     readings: list[Reading] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, station: Station, time: datetime, values: Iterable[tuple[str, float | None, str]]) -> None:
+    def add(self, station: NetworkStation, time: datetime, values: Iterable[tuple[str, float | None, str]]) -> None:
         """Add the readings (pollutant, raw, units) of a station and hour."""
         self.stations[station.id] = station
         self.readings += [Reading(station.id, time, name, raw, units) for name, raw, units in values]

@@ -12,7 +12,7 @@ from typing import Any
 from grids.cities import City
 from grids.errors import InputError
 from grids.quality import Reporting
-from grids.stations import Station
+from grids.station_cities import NetworkStation
 from grids.units import to_ug_m3
 from services.sources.http import HttpClient, Patience
 from services.sources.monitors.interface import Batch, SourceKind, number
@@ -121,14 +121,14 @@ def read_answer(answer: Any, cities: Sequence[City], period: tuple[datetime, dat
     return batch
 
 
-def _station(place: Any, city: City, where: str) -> Station:
+def _station(place: Any, city: City, where: str) -> NetworkStation:
     position = []
     for axis, wanted in (("latitude", city.latitude), ("longitude", city.longitude)):
         value = number(_field(place, axis, where), f"{where}: {axis}")
         if value is None or abs(value - wanted) > _FARTHEST_DEGREES:
             raise InputError(f"{where}: {axis}", value, f"within {_FARTHEST_DEGREES} degrees of {wanted}")
         position.append(value)
-    return Station(
+    return NetworkStation(
         source="open_meteo",
         code=city.id,
         name=f"CAMS global at {city.name_en}",

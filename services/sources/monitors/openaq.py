@@ -16,7 +16,7 @@ from grids.cities import Registry
 from grids.contract import FORECAST_POLLUTANTS
 from grids.errors import InputError
 from grids.quality import Reporting
-from grids.stations import Station, StationCities, distances_km
+from grids.station_cities import NetworkStation, StationCities, distances_km
 from grids.units import to_ug_m3
 from services.sources.http import HttpClient, Patience
 from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
@@ -85,13 +85,13 @@ class OpenAQ:
         """
         batch = Batch()
         period = (hours[0], hours[-1])
-        wanted: list[tuple[Station, int, str, str]] = []
+        wanted: list[tuple[NetworkStation, int, str, str]] = []
 
         def choose(entry: tuple[Mapping[str, Any], str]) -> None:
             station = read_station(*entry)
             wanted.extend((station, *sensor) for sensor in read_sensors(entry[0], FORECAST_POLLUTANTS))
 
-        def take(entry: tuple[Station, int, str, str]) -> None:
+        def take(entry: tuple[NetworkStation, int, str, str]) -> None:
             station, sensor, name, units = entry
             rows = list(self._pages(f"/v3/sensors/{sensor}/hours", _query(period)))
             read_hours(rows, station, name, units, period, batch)
@@ -158,7 +158,7 @@ class OpenAQ:
             raise InputError(url, repr(response.text[:60]), "JSON") from error
 
 
-def read_station(location: Mapping[str, Any], city: str) -> Station:
+def read_station(location: Mapping[str, Any], city: str) -> NetworkStation:
     """Read a location with the licences under which its values may be passed on.
 
     Raises
@@ -174,7 +174,7 @@ def read_station(location: Mapping[str, Any], city: str) -> Station:
         raise InputError(f"{where}: licenses", licences, "a list of licences, or null")
     owners = [(entry.get("attribution") or {}).get("name") for entry in licences]
     provider = (location.get("provider") or {}).get("name")
-    return Station(
+    return NetworkStation(
         source="openaq",
         code=code,
         name=str(location.get("name") or code),
@@ -210,7 +210,7 @@ def read_sensors(location: Mapping[str, Any], names: tuple[str, ...]) -> list[tu
 
 def read_hours(
     rows: list[Mapping[str, Any]],
-    station: Station,
+    station: NetworkStation,
     name: str,
     units: str,
     period: tuple[datetime, datetime],

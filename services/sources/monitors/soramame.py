@@ -15,7 +15,7 @@ from typing import Any
 
 from grids.errors import InputError
 from grids.quality import MEASURED_ZERO
-from grids.stations import ROADSIDE, Station, StationCities
+from grids.station_cities import ROADSIDE, NetworkStation, StationCities
 from services.sources.http import HttpClient, Patience
 from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
 
@@ -163,8 +163,8 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
     return batch
 
 
-def _station(row: dict[str, str], code: str, city: str) -> Station:
-    return Station(
+def _station(row: dict[str, str], code: str, city: str) -> NetworkStation:
+    return NetworkStation(
         source="soramame",
         code=code,
         name=row["測定局名称"],

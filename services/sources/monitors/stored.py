@@ -1,4 +1,4 @@
-"""Station observations in the store: written without repeating or losing anything, and read for a forecast."""
+"""NetworkStation observations in the store: written without repeating or losing anything, and read for a forecast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grids.contract import HISTORY_HOURS, POLLUTANTS, check, describe
 from grids.errors import InputError
 from grids.monitors import MonitorData
 from grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, count_flags, screen, solar_hours
-from grids.stations import Station, city_means
+from grids.station_cities import NetworkStation, city_means
 from grids.units import REFERENCE_STATE
 from services.sources.monitors.interface import HOUR, Batch, MonitorSource, Reading, SourceKind
 from services.store import Store
@@ -102,7 +102,7 @@ def stored_monitors(
     """Read what has been ingested up to `init_time`, as a collection that a forecast is made from.
 
     A city's value is the mean of its valid stations of the first source that has any, in the
-    order of `preference`; see `grids.stations.city_means`. Values are those of the newest
+    order of `preference`; see `grids.station_cities.city_means`. Values are those of the newest
     revision.
 
     Parameters
@@ -148,7 +148,7 @@ def stored_monitors(
     return MonitorData(cities, dataset, None, None, dict(counts), source)
 
 
-def _station_row(station: Station, kind: SourceKind) -> dict[str, Any]:
+def _station_row(station: NetworkStation, kind: SourceKind) -> dict[str, Any]:
     return {"id": station.id, "source_kind": kind, **asdict(station)}
 
 

@@ -10,7 +10,7 @@ from grids.cities import load_registry
 from grids.contract import describe
 from grids.errors import InputError
 from grids.quality import FLAG_ATTRS, GOOD, MISSING, MODELLED, STUCK
-from grids.stations import city_means, distances_km, load_station_cities
+from grids.station_cities import city_means, distances_km, load_station_cities
 
 REGISTRY = load_registry()
 RULES = load_station_cities(REGISTRY)
