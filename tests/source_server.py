@@ -8,10 +8,12 @@ what the client will meet.
 from __future__ import annotations
 
 import json
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,11 +47,11 @@ class Reply:
 
 @dataclass
 class Fault:
-    """What goes wrong with the next `times` requests whose path holds `path`.
+    """What goes wrong with the next `times` requests whose path matches `path`.
 
     With `status` the server refuses, with `hang` it waits that many seconds before it answers,
-    with `keep` it closes the connection after that share of the body, with `flip` it damages a
-    byte in the middle, and with `body` it sends something else under status 200.
+    with `keep` it closes the connection after that share of the body, with `flip` it damages the
+    byte at that share of the body, and with `body` it sends something else under status 200.
     """
 
     path: str = ""
@@ -58,7 +60,7 @@ class Fault:
     retry_after: str | None = None
     hang: float = 0.0
     keep: float | None = None
-    flip: bool = False
+    flip: float | None = None
     body: bytes | None = None
     content_type: str = "text/html; charset=utf-8"
 
@@ -74,6 +76,7 @@ class SourceServer:
     def __init__(self) -> None:
         self.requests: list[Seen] = []
         self.faults: list[Fault] = []
+        self.connections: list[socket.socket] = []
         self._files: dict[str, tuple[bytes, str]] = {}
         self._handlers: list[tuple[str, Callable[[Seen], Reply]]] = []
         self._lock = threading.Lock()
@@ -101,19 +104,22 @@ class SourceServer:
         self.faults.append(Fault(**fault))  # type: ignore[arg-type]
 
     def asked(self, part: str = "") -> list[Seen]:
-        """Return the requests whose path holds `part`."""
-        return [seen for seen in self.requests if part in seen.path]
+        """Return the requests whose path matches `part`."""
+        return [seen for seen in self.requests if re.search(part, seen.path)]
 
     def stop(self) -> None:
-        """Stop listening: from now on connections are refused."""
+        """Stop listening and drop the connections: from now on they are refused."""
         self._server.shutdown()
         self._server.server_close()
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def fault_for(self, path: str) -> Fault | None:
         """Use up and return the first fault that is due for `path`."""
         with self._lock:
             for fault in self.faults:
-                if fault.times > 0 and fault.path in path:
+                if fault.times > 0 and re.search(fault.path, path):
                     fault.times -= 1
                     return fault
         return None
@@ -148,8 +154,14 @@ def _ranged(seen: Seen, content: bytes, content_type: str) -> Reply:
 class _Handler(BaseHTTPRequestHandler):
     source: SourceServer
     protocol_version = "HTTP/1.1"
-    # Else every answer waits 40 ms for the client's delayed ACK of its header.
+    # One packet an answer: otherwise each waits 40 ms for the acknowledgement of its header.
+    wbufsize = -1
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Note the connection, so that it can be dropped."""
+        super().setup()
+        self.source.connections.append(self.connection)
 
     def do_GET(self) -> None:
         split = urlsplit(self.path)
@@ -179,9 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, fault: Fault | None) -> None:
         body = reply.body
-        if fault is not None and fault.flip and body:
-            middle = len(body) // 2
-            body = body[:middle] + bytes([body[middle] ^ 0xFF]) + body[middle + 1 :]
+        if fault is not None and fault.flip is not None and body:
+            at = int((len(body) - 1) * fault.flip)
+            body = body[:at] + bytes([body[at] ^ 0xFF]) + body[at + 1 :]
         self.send_response(reply.status)
         for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():
             self.send_header(name, value)
@@ -193,6 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: int(len(body) * fault.keep)]
             self.close_connection = True
         self.wfile.write(body)
+        self.wfile.flush()
 
     def log_message(self, *args: object) -> None:
         """Keep the tests' output free of access logs."""

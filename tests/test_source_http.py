@@ -138,9 +138,9 @@ def test_a_damaged_file_is_thrown_away_and_fetched_again(source_server, client, 
         if path.read_bytes() != CONTENT:
             raise InputError(path.name, "damaged", "the content")
 
-    source_server.fail(flip=True)
+    source_server.fail(flip=0.5)
     assert client.download(url, tmp_path / "f", verify=verify).read_bytes() == CONTENT
-    source_server.fail(flip=True, times=9)
+    source_server.fail(flip=0.5, times=9)
     with pytest.raises(ContentError, match="damaged"):
         client.download(url, tmp_path / "g", verify=verify)
     assert [p.name for p in tmp_path.iterdir()] == ["f"]

@@ -106,7 +106,7 @@ def _gfs_keys(name: str, step: int, span: tuple[int, int] | None, statistic: int
 
 
 @cache
-def _gfs_file(init_time: datetime, step: int) -> tuple[bytes, str]:
+def gfs_file(init_time: datetime, step: int) -> tuple[bytes, str]:
     """A step's file in the order of NOAA's, with records that aren't wanted, and its index."""
     now = "anl" if step == 0 else f"{step} hour fcst"
     records: list[tuple[str, str, bytes]] = []
@@ -142,7 +142,7 @@ def _gfs_file(init_time: datetime, step: int) -> tuple[bytes, str]:
 def publish_gfs(server: SourceServer, init_time: datetime, until: int) -> None:
     """Put a cycle into a bucket with NOAA's paths, up to a step (h)."""
     for step in range(0, until + 1, STEP):
-        body, index = _gfs_file(init_time, step)
+        body, index = gfs_file(init_time, step)
         path = gfs_path(init_time, step)
         server.file(path, body)
         server.file(path + ".idx", index.encode())

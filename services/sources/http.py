@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -127,6 +129,7 @@ class HttpClient:
             headers={"User-Agent": _USER_AGENT, **(headers or {})},
             timeout=httpx.Timeout(self.patience.read_seconds, connect=self.patience.connect_seconds),
             follow_redirects=True,
+            verify=_tls(),
         )
 
     def __enter__(self) -> HttpClient:
@@ -467,6 +470,12 @@ class _Part:
         self.file.replace(self.path)
         self._note.unlink(missing_ok=True)
         return self.path
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Reading the certificates takes longer than many a request.
+    return httpx.create_ssl_context()
 
 
 def _range_headers(wanted: ByteRange) -> dict[str, str]:
