@@ -15,6 +15,7 @@ from grids.errors import InputError
 from grids.quality import MEASURED_ZERO, SPIKE, STUCK
 from grids.station_cities import NetworkStation
 from services.cycle import run_cycle
+from services.sample import WEATHER_FILE, write_sample
 from services.sources.monitors import ingest_live, stored_monitors
 from services.sources.monitors.interface import Batch
 from services.sources.monitors.stored import save_readings, stored_hours
@@ -146,11 +147,17 @@ def test_a_failure_while_saving_stores_nothing(store, monkeypatch) -> None:
     np.testing.assert_allclose(data.observations["pm25"][-2:, 0], [40, np.nan])
 
 
-def test_forecast_from_ingested_observations(tmp_path) -> None:
+@pytest.fixture(scope="module")
+def weather(tmp_path_factory) -> str:
+    """A grid of weather around LAST: what the ingested observations don't bring."""
+    return str(write_sample(tmp_path_factory.mktemp("weather"), REGISTRY, LAST) / WEATHER_FILE)
+
+
+def test_forecast_from_ingested_observations(weather, tmp_path) -> None:
     """From the publishers' protocols to a stored forecast, with and without measurements."""
     with serving() as china, serving() as model:
         settings = settings_for(
-            tmp_path, publishers.cnemc(china), publishers.open_meteo(model), observations_dir="live"
+            tmp_path, publishers.cnemc(china), publishers.open_meteo(model), observations_dir="live", weather=weather
         )
         ingest_live(settings, NOW, patience=QUICK)
     report = run_cycle(settings, init_time=LAST, cities=("beijing", "tokyo"))
@@ -162,11 +169,13 @@ def test_forecast_from_ingested_observations(tmp_path) -> None:
     assert beijing.pm25_now == pytest.approx(expected, rel=1e-5)
 
 
-def test_monitors_silent_for_a_day_make_a_degraded_forecast(source_server, tmp_path) -> None:
+def test_monitors_silent_for_a_day_make_a_degraded_forecast(weather, source_server, tmp_path) -> None:
     publisher = publishers.cnemc(source_server)
     publisher.newest[0] = LAST - 30 * HOUR
-    settings = settings_for(tmp_path, publisher, observations_dir="live")
+    settings = settings_for(tmp_path, publisher, observations_dir="live", weather=weather)
     ingest_live(settings, NOW - 30 * HOUR, patience=QUICK)
+    with pytest.raises(InputError, match=r"weather: found none.*no humidity"):
+        run_cycle(settings.model_copy(update={"weather": "none"}), init_time=LAST)
     report = run_cycle(settings, init_time=LAST, cities=("beijing",))
     assert report.status == "degraded" and report.reasons == ("beijing: newest PM2.5 is 30 h old",)
     assert report.init_time == LAST.astimezone(UTC)
