@@ -117,7 +117,10 @@ def _with_live_weather(
 ) -> CycleInputs:
     known = live_weather(init_time, [registry.city(str(c)) for c in monitors.observations["city"].values])
     if known is None:
-        # A forecast without weather is worth more than none, as long as it says so.
+        if monitors.weather is None:
+            # Without any humidity there is no visibility, and so no haze to warn of.
+            raise InputError("live weather", "no ingested cycle", f"one issued by {init_time:%Y-%m-%dT%HZ}")
+        # A forecast from observed weather alone is worth more than none, as long as it says so.
         reason = f"weather: no cycle issued by {init_time:%Y-%m-%dT%HZ} has been ingested"
         return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, (reason,))
     past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)

@@ -14,14 +14,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from services.sources.http import Patience
 
-QUICK = Patience(attempts=3, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0, connect_seconds=2.0, read_seconds=0.5)
+QUICK = Patience(attempts=3, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0, connect_seconds=5.0, read_seconds=10.0)
+# For the tests of time-outs alone; more attempts, since a busy machine may add a time-out of its own.
+IMPATIENT = replace(QUICK, attempts=5, read_seconds=0.3)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from grids.errors import InputError
 from services.sources.http import ContentError, FetchError, HttpClient
-from tests.source_server import QUICK, Reply, SourceServer, json_reply
+from tests.source_server import IMPATIENT, QUICK, Reply, SourceServer, json_reply
 
 CONTENT = bytes(range(256)) * 40
 
 
 @pytest.fixture
-def client():
-    with HttpClient(QUICK) as made:
+def client(request):
+    with HttpClient(IMPATIENT if "hang" in request.node.name else QUICK) as made:
         yield made
 
 
@@ -31,7 +31,7 @@ def client():
         {"status": 429, "retry_after": "0"},
         {"status": 429},
         {"status": 429, "retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"},
-        {"hang": 0.8},
+        {"hang": 0.6},
         {"keep": 0.5},
         {"keep": 0.0},
     ],
@@ -52,7 +52,7 @@ def test_passing_faults_are_tried_again(client, source_server, tmp_path, fault) 
         ({"status": 404}, "HTTP 404", 1),
         ({"status": 401}, "HTTP 401: refused", 1),
         ({"status": 429, "retry_after": "86400"}, "HTTP 429, to be asked again in 86400 s", 1),
-        ({"hang": 0.8}, "ReadTimeout", 3),
+        ({"hang": 0.6}, "ReadTimeout", 5),
         ({"keep": 0.0}, "RemoteProtocolError", 3),
     ],
     ids=str,

@@ -15,13 +15,14 @@ import pytest
 import xarray as xr
 
 from grids.cities import load_registry
+from services.sources.http import Patience
 from services.sources.weather.chain import ingest_newest
 from services.sources.weather.ecmwf import EcmwfOpenData
 from services.sources.weather.gfs import Gfs
 from services.sources.weather.interface import Wanted, WeatherSource
 from services.sources.weather.open_meteo import OpenMeteo
 from services.sources.weather.stored import WeatherStore
-from tests.source_server import QUICK, SourceServer, serving
+from tests.source_server import IMPATIENT, QUICK, SourceServer, serving
 from tests.weather_publishers import OpenMeteoServer, ecmwf_path, gfs_path, publish_ecmwf, publish_gfs
 
 NEWEST = datetime(2026, 11, 24, 0, tzinfo=UTC)
@@ -42,7 +43,7 @@ class Scene:
     change: Callable[[], str]
 
 
-def gfs_scene(server: SourceServer) -> Scene:
+def gfs_scene(server: SourceServer, patience: Patience = QUICK) -> Scene:
     for cycle in (EARLIER, NEWEST):
         publish_gfs(server, cycle, 12)
 
@@ -56,10 +57,10 @@ def gfs_scene(server: SourceServer) -> Scene:
         server.file(path, server._files[path][0].replace(b"d=2026112400", b"date=2026-11-24T00"))
         return "f006.idx: line 1"
 
-    return Scene(server, Gfs(server.url, QUICK), "f006$", "f006.idx$", withdraw, change)
+    return Scene(server, Gfs(server.url, patience), "f006$", "f006.idx$", withdraw, change)
 
 
-def ecmwf_scene(server: SourceServer) -> Scene:
+def ecmwf_scene(server: SourceServer, patience: Patience = QUICK) -> Scene:
     for cycle in (EARLIER, NEWEST):
         publish_ecmwf(server, cycle, 12)
 
@@ -73,10 +74,12 @@ def ecmwf_scene(server: SourceServer) -> Scene:
         server.file(path, server._files[path][0].replace(b"_offset", b"offset"))
         return "'_offset'"
 
-    return Scene(server, EcmwfOpenData(server.url, QUICK), "-6h-oper-fc.grib2$", "-6h-oper-fc.index$", withdraw, change)
+    return Scene(
+        server, EcmwfOpenData(server.url, patience), "-6h-oper-fc.grib2$", "-6h-oper-fc.index$", withdraw, change
+    )
 
 
-def open_meteo_scene(server: SourceServer) -> Scene:
+def open_meteo_scene(server: SourceServer, patience: Patience = QUICK) -> Scene:
     publisher = OpenMeteoServer(server, NEWEST)
 
     def withdraw(what: str) -> None:
@@ -86,7 +89,7 @@ def open_meteo_scene(server: SourceServer) -> Scene:
         publisher.change = lambda place: place["hourly_units"].update(surface_pressure="inHg")
         return "hourly_units.surface_pressure: found inHg; expected hPa"
 
-    source = OpenMeteo(server.url, server.url, patience=QUICK)
+    source = OpenMeteo(server.url, server.url, patience=patience)
     return Scene(server, source, "/v1/forecast", "meta.json", withdraw, change)
 
 
@@ -95,7 +98,7 @@ SCENES = {"gfs": gfs_scene, "ecmwf": ecmwf_scene, "open_meteo": open_meteo_scene
 
 @pytest.fixture(params=SCENES)
 def scene(request, source_server):
-    made = SCENES[request.param](source_server)
+    made = SCENES[request.param](source_server, IMPATIENT if "time-out" in request.node.name else QUICK)
     yield made
     made.source.close()
 
@@ -121,7 +124,7 @@ def stored(store: WeatherStore) -> list[tuple[str, datetime]]:
 
 
 PASSING = {
-    "time-out": {"hang": 0.9},
+    "time-out": {"hang": 0.6},
     "429 with Retry-After": {"status": 429, "retry_after": "0"},
     "429": {"status": 429},
     "503 twice": {"status": 503, "times": 2},
@@ -144,7 +147,7 @@ def test_a_passing_fault_is_waited_out(scene, second, store, fault, where) -> No
 
 
 LASTING = {
-    "time-out": ({"hang": 0.9}, "ReadTimeout"),
+    "time-out": ({"hang": 0.6}, "ReadTimeout"),
     "429 for an hour": ({"status": 429, "retry_after": "3600"}, "HTTP 429, to be asked again in 3600 s"),
     "503": ({"status": 503}, "HTTP 503"),
     "partial": ({"keep": 0.0}, "RemoteProtocolError"),
