@@ -26,8 +26,10 @@ DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
 ]
 Observations = Annotated[
-    Path | None,
-    typer.Option("--observations", help="Folder of a monitoring collection; without it, a simulated sample."),
+    str | None,
+    typer.Option(
+        "--observations", help="Folder of a monitoring collection, or live (ingested); without it, a simulated sample."
+    ),
 ]
 Weather = Annotated[
     str | None,
@@ -53,7 +55,7 @@ def _time(text: str | None, name: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _settings(data_dir: Path | None, observations: Path | None = None, weather: str | None = None):  # type: ignore[no-untyped-def]
+def _settings(data_dir: Path | None, observations: str | None = None, weather: str | None = None):  # type: ignore[no-untyped-def]
     from services.settings import Settings
 
     given: dict[str, Any] = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}

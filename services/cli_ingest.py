@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,6 +60,10 @@ def as_dict(report: IngestReport) -> dict[str, Any]:
                 for attempt in report.weather.attempts
             ],
         },
+        "observations": [
+            asdict(outcome) | {"newest": outcome.newest and outcome.newest.isoformat()}
+            for outcome in report.observations.outcomes
+        ],
         "reasons": list(report.reasons),
     }
 
@@ -75,5 +80,6 @@ def as_text(report: IngestReport) -> str:
         )
     if report.weather.path is not None:
         lines.append(f"stored: {report.weather.path}")
+    lines.extend(f"observations {outcome.summary}" for outcome in report.observations.outcomes)
     lines.extend(f"degraded: {reason}" for reason in report.reasons)
     return "\n".join(lines)

@@ -30,6 +30,7 @@ from services.inputs import (
 )
 from services.report import CityLine, CycleReport, as_dict
 from services.settings import Settings
+from services.sources.monitors.stored import stored_monitors
 from services.sources.weather.stored import WeatherStore
 from services.store import Store
 
@@ -91,6 +92,7 @@ def _run(
         settings.weather,
         init_time,
         settings.data_dir / "sample",
+        lambda at: stored_monitors(store, registry, at, preference=settings.monitor_sources),
         lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.weather_sources),
     )
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)

@@ -11,6 +11,8 @@ from grids.cities import load_registry
 from grids.errors import InputError
 from services.settings import Settings
 from services.sources.http import Patience
+from services.sources.monitors.ingest import MonitorReport
+from services.sources.monitors.ingest import ingest_live as ingest_observations
 from services.sources.weather.chain import WeatherReport, ingest_newest
 from services.sources.weather.interface import Wanted, WeatherSource
 from services.sources.weather.stored import WeatherStore
@@ -28,16 +30,17 @@ class IngestReport:
 
     at: datetime
     weather: WeatherReport
+    observations: MonitorReport
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Everything that is amiss, in words; empty if nothing is."""
-        return self.weather.reasons
+        return self.weather.reasons + self.observations.reasons
 
     @property
     def status(self) -> str:
         """``"done"``, ``"degraded"``, or ``"failed"`` if nothing came in."""
-        if self.weather.path is None:
+        if self.weather.path is None and self.observations.failed:
             return "failed"
         return "degraded" if self.reasons else "done"
 
@@ -50,8 +53,11 @@ def weather_sources(settings: Settings) -> list[WeatherSource]:
     InputError
         If the settings lack what a source needs.
     """
-    patience = replace(Patience(), attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
-    return [_source(name, settings, patience) for name in settings.weather_sources]
+    return [_source(name, settings, _patience(settings)) for name in settings.weather_sources]
+
+
+def _patience(settings: Settings) -> Patience:
+    return replace(Patience(), attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
 
 
 def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
@@ -111,4 +117,6 @@ def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport
     nothing.
     """
     now = now or datetime.now(UTC)
-    return IngestReport(now, ingest_weather(settings, now))
+    # Observations first: they are quick, and a forecast needs them more.
+    observations = ingest_observations(settings, now, patience=_patience(settings))
+    return IngestReport(now, ingest_weather(settings, now), observations)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -14,13 +15,17 @@ from grids.cities import City, Registry
 from grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
+from grids.quality import MODELLED
 from grids.weather_files import read_weather_at_cities, to_hourly
 from services.sample import WEATHER_FILE, write_sample
 from services.sources.weather.stored import KnownWeather
 
+LIVE_OBSERVATIONS: Literal["live"] = "live"
 NO_WEATHER = "none"
 LIVE_WEATHER = "live"
 OBSERVED_WEATHER = "observed"
+# Gives what has been ingested of observations up to an init time.
+LiveObservations = Callable[[datetime], MonitorData]
 # Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
 LiveWeather = Callable[[datetime, Sequence[City]], KnownWeather | None]
 
@@ -42,10 +47,11 @@ class CycleInputs:
 
 def load_inputs(
     registry: Registry,
-    observations_dir: Path | None,
+    observations_dir: Path | Literal["live"] | None,
     weather: str,
     init_time: datetime | None,
     sample_dir: Path,
+    live_observations: LiveObservations,
     live_weather: LiveWeather,
 ) -> tuple[CycleInputs, datetime]:
     """Read everything one cycle needs, before anything is stored.
@@ -53,16 +59,17 @@ def load_inputs(
     Parameters
     ----------
     registry : Registry
-    observations_dir : Path or None
-        A collection that `grids.monitors` reads; None for the simulated sample.
+    observations_dir : Path, "live" or None
+        A collection that `grids.monitors` reads, what has been ingested, or None for the
+        simulated sample.
     weather : str
         ``"none"``, ``"live"`` (the newest ingested), ``"observed"`` (the collection's own weather
         stands in for a forecast) or the path of weather files.
     init_time : datetime or None
-        Aware; None for the newest observed hour, or this hour with the sample.
+        Aware; None for the newest observed hour, or this hour with the sample or live.
     sample_dir : Path
         Where the sample is written.
-    live_weather : callable
+    live_observations, live_weather : callable
 
     Returns
     -------
@@ -82,14 +89,27 @@ def load_inputs(
         init_time = init_time or _this_hour()
         write_sample(sample_dir, registry, init_time)
         weather, observations_dir = str(sample_dir / WEATHER_FILE), sample_dir
-    monitors = read_observations(observations_dir, registry)
-    init_time = init_time or _newest_hour(monitors)
+    if observations_dir == LIVE_OBSERVATIONS:
+        # This hour, not the newest that came in: monitors that fall silent must show.
+        init_time = init_time or _this_hour()
+        monitors = live_observations(init_time)
+    else:
+        monitors = read_observations(Path(observations_dir), registry)
+        init_time = init_time or _newest_hour(monitors)
     _check_covered(monitors, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
     if weather == LIVE_WEATHER:
-        return _with_live_weather(monitors, registry, init_time, simulated, live_weather), init_time
-    past, future, source = _weather(monitors, weather, registry, init_time)
-    return CycleInputs(monitors, past, future, source, simulated), init_time
+        inputs = _with_live_weather(monitors, registry, init_time, simulated, live_weather)
+    else:
+        inputs = CycleInputs(monitors, *_weather(monitors, weather, registry, init_time), simulated)
+    if inputs.past is None and inputs.future is None:
+        # Observations as ingested bring no weather of their own, and haze can't be told without humidity.
+        raise InputError(
+            "weather",
+            inputs.weather_source,
+            f"live weather or weather files, since {monitors.source} holds no humidity",
+        )
+    return inputs, init_time
 
 
 def _with_live_weather(
@@ -222,8 +242,16 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
         age = init_time - as_datetime(pm25["time"].values[valid[-1]])
         if age > timedelta(hours=late_hours):
             reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
+    modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
+    if modelled:
+        reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
     if inputs.future is not None:
         last = as_datetime(inputs.future["time"].values[-1])
         if last < init_time + timedelta(hours=LEAD_HOURS):
             reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
     return reasons
+
+
+def _modelled(monitors: MonitorData, city: str) -> bool:
+    flags = monitors.observations.get("pm25_flag")
+    return flags is not None and bool((flags.sel(city=city) == MODELLED).any())

@@ -18,12 +18,19 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _once(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("each name once")
+    return names
+
+
 def _default_database(known: dict[str, Any]) -> str:
     return f"sqlite:///{known['data_dir'].as_posix()}/hazecast.db"
 
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Url = Annotated[str, Field(pattern=r"^https?://")]
+MonitorSourceName = Literal["cnemc", "soramame", "openaq", "airnow", "csv", "open_meteo"]
 WeatherSourceName = Literal["gfs", "ecmwf", "open_meteo", "folder"]
 
 
@@ -38,8 +45,28 @@ class Settings(BaseSettings):
         min_length=1,
         description="SQLAlchemy URL; by default SQLite in data_dir.",
     )
-    observations_dir: Folder | None = Field(
-        default=None, description="Folder of observations; without it cycles run on the simulated sample."
+    observations_dir: Literal["live"] | Folder | None = Field(
+        default=None,
+        description="Folder of observations, or 'live' for the ingested ones; without it cycles run on the simulated "
+        "sample.",
+    )
+    monitor_sources: Annotated[
+        tuple[MonitorSourceName, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_once), Field(min_length=1)
+    ] = Field(default=("open_meteo",), description="Sources of live observations, the preferred one first.")
+    monitor_reread_hours: int = Field(
+        default=6, ge=1, le=72, description="How many of the newest hours are asked for again, for revised values."
+    )
+    monitor_dir: Folder | None = Field(default=None, description="Where the source 'csv' finds its files.")
+    cnemc_url: Url = Field(default="https://air.cnemc.cn:18007", description="China's hourly publication.")
+    soramame_url: Url = Field(default="https://soramame.env.go.jp", description="Japan's Soramame-kun.")
+    openaq_url: Url = Field(default="https://api.openaq.org", description="OpenAQ, version 3.")
+    openaq_key: SecretStr = Field(default=SecretStr(""), description="Key of OpenAQ.")
+    openaq_stations_per_city: int = Field(
+        default=3, ge=1, le=50, description="How many stations of a city are asked, the nearest first."
+    )
+    airnow_url: Url = Field(default="https://dosairnowdata.org", description="Files of the US posts.")
+    open_meteo_air_url: Url = Field(
+        default="https://air-quality-api.open-meteo.com", description="Base of Open-Meteo's air quality."
     )
     weather: str = Field(
         default="none",
