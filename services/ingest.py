@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from grids.cities import load_registry
 from grids.errors import InputError
+from grids.regular_grid import EAST_ASIA
 from services.settings import Settings
 from services.sources.http import Patience
 from services.sources.monitors.ingest import MonitorReport
@@ -16,6 +19,10 @@ from services.sources.monitors.ingest import ingest_live as ingest_observations
 from services.sources.weather.chain import WeatherReport, ingest_newest
 from services.sources.weather.interface import Wanted, WeatherSource
 from services.sources.weather.stored import WeatherStore
+from services.weather_archive import prune_weather_archive
+
+if TYPE_CHECKING:
+    from services.archive import BuildReport, Progress
 
 LOCK_FILE = "ingest.lock"
 
@@ -57,7 +64,7 @@ def weather_sources(settings: Settings) -> list[WeatherSource]:
 
 
 def _patience(settings: Settings) -> Patience:
-    return replace(Patience(), attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
+    return Patience(attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
 
 
 def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
@@ -101,6 +108,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
         with FileLock(settings.data_dir / LOCK_FILE, timeout=0):
             report = ingest_newest(sources, wanted, store, now)
             store.prune(now - timedelta(days=settings.weather_keep_days))
+            prune_weather_archive(settings.archive_dir, settings.archive_days, now)
             store.note(now, report.reasons)
     except Timeout as error:
         raise IngestBusyError("another process is ingesting") from error
@@ -115,8 +123,74 @@ def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport
 
     What is in already isn't fetched again; what fails is in the report and keeps the rest from
     nothing.
+
+    Raises
+    ------
+    IngestBusyError
+        If another process is at it.
+    InputError
+        If the settings lack what a source needs.
     """
     now = now or datetime.now(UTC)
     # Observations first: they are quick, and a forecast needs them more.
     observations = ingest_observations(settings, now, patience=_patience(settings))
     return IngestReport(now, ingest_weather(settings, now), observations)
+
+
+def ingest_archive(
+    settings: Settings,
+    first: datetime,
+    last: datetime,
+    files: Path | None,
+    *,
+    scheduler_address: str | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build the weather archive of a period, or go on with it.
+
+    Parameters
+    ----------
+    settings : Settings
+    first, last : datetime
+        Aware, both included.
+    files : Path, optional
+        Weather files or a folder of them. Without, the months of ERA5 that the period touches are
+        fetched from the Climate Data Store first; those already there aren't asked for again.
+    scheduler_address : str, optional
+        Of a Dask scheduler.
+    progress : callable, optional
+        Called with the number of parts done and in all.
+
+    Raises
+    ------
+    FetchError
+        If the Climate Data Store can't be reached, or refuses.
+    InputError
+        If a file or setting can't be used.
+    """
+    from services.archive import build_weather_archive
+
+    if files is None:
+        files = settings.data_dir / "era5"
+        _fetch_era5(settings, first, last, files)
+    return build_weather_archive(
+        files, first, last, settings.archive_dir, scheduler_address=scheduler_address, progress=progress
+    )
+
+
+def _fetch_era5(settings: Settings, first: datetime, last: datetime, folder: Path) -> None:
+    from services.sources.weather.era5 import Era5
+
+    key = settings.era5_key.get_secret_value()
+    if not key:
+        raise InputError(
+            "HAZECAST_ERA5_KEY", "not set", "an access token of the Climate Data Store, or --weather-files"
+        )
+    source = Era5(key, settings.era5_url, _patience(settings))
+    try:
+        month = (first.year, first.month)
+        while month <= (last.year, last.month):
+            source.fetch_month(*month, EAST_ASIA, folder)
+            month = (month[0] + month[1] // 12, month[1] % 12 + 1)
+    finally:
+        source.close()

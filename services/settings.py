@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     ] = Field(default=("gfs", "open_meteo"), description="Sources of live weather, the preferred one first.")
     weather_step_hours: Literal[1, 3] = Field(default=3, description="Hours between the steps fetched of a grid.")
     weather_keep_days: float = Field(default=10.0, ge=7.0, description="Age at which ingested cycles are removed.")
+    archive_days: int | None = Field(
+        default=None, ge=1, description="Days that the weather archive keeps; by default everything."
+    )
     weather_folder: Folder | None = Field(default=None, description="Where the source 'folder' finds its cycles.")
     gfs_url: Url = Field(
         default="https://noaa-gfs-bdp-pds.s3.amazonaws.com", description="Bucket of GFS, or a mirror with its paths."
@@ -119,6 +122,7 @@ class Settings(BaseSettings):
         """Folder of the ingested weather."""
         return self.data_dir / "weather"
 
-    archive_days: int | None = Field(
-        default=None, ge=1, description="Days that the weather archive keeps; by default everything."
-    )
+    @property
+    def archive_dir(self) -> Path:
+        """Folder of the weather archive."""
+        return self.data_dir / "archive"

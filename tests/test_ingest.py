@@ -21,7 +21,9 @@ from services.server import scheduled_cycle
 from services.settings import Settings
 from services.sources.weather.interface import HORIZON_HOURS, Cycle
 from services.sources.weather.stored import WeatherStore
-from tests.weather_publishers import OpenMeteoServer, publish_gfs, truth
+from tests.monitor_publishers import open_meteo as air_quality
+from tests.weather_publishers import ClimateStore, OpenMeteoServer, era5_month, publish_gfs, truth
+from tests.weather_samples import write_era5
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 CYCLE = NOW.replace(hour=0)
@@ -110,6 +112,7 @@ def live(source_server, tmp_path, monkeypatch):
     newest = now.replace(hour=now.hour - now.hour % 6) - timedelta(hours=6)
     publish_gfs(source_server, newest, HORIZON_HOURS)
     publisher = OpenMeteoServer(source_server, newest)
+    air_quality(source_server)
     write_sample(tmp_path / "observations", load_registry(), now)
     for name, value in {
         "DATA_DIR": str(tmp_path / "data"),
@@ -117,6 +120,7 @@ def live(source_server, tmp_path, monkeypatch):
         "WEATHER": "live",
         "GFS_URL": source_server.url,
         "OPEN_METEO_URL": source_server.url,
+        "OPEN_METEO_AIR_URL": source_server.url,
         "HTTP_ATTEMPTS": "1",
     }.items():
         monkeypatch.setenv(f"HAZECAST_{name}", value)
@@ -195,3 +199,34 @@ def test_settings_are_checked(monkeypatch, tmp_path) -> None:
     with pytest.raises(InputError, match="HAZECAST_WEATHER_FOLDER"):
         ingest_live(Settings(weather_sources=("folder",), data_dir=tmp_path))
     assert "s3cret" not in repr(Settings(weather_sources=("gfs",), open_meteo_key="s3cret"))
+
+
+def test_the_command_builds_an_archive_from_files_and_goes_on_with_it(tmp_path) -> None:
+    (tmp_path / "era5").mkdir()
+    write_era5(tmp_path / "era5" / "20140220.nc", new_layout=True)
+    asked = ["ingest", "--from", "2014-02-20T00:00:00", "--to", "2014-02-20T03:00:00"]
+    given = ["--weather-files", str(tmp_path / "era5"), "--data-dir", str(tmp_path / "data")]
+    first = CliRunner().invoke(app, asked + given)
+    assert first.exit_code == 0 and "hours 4 new, 0 known" in first.stdout, first.stdout
+    again = CliRunner().invoke(app, asked + given)
+    assert again.exit_code == 0 and "hours 0 new, 4 known" in again.stdout
+    longer = CliRunner().invoke(app, [*asked[:-1], "2014-02-20T05:00:00", *given])
+    assert longer.exit_code == 3 and "degraded: 2 hours of the period are missing" in longer.stdout
+
+
+def test_without_files_the_months_of_era5_are_fetched(source_server, tmp_path, monkeypatch) -> None:
+    store = ClimateStore(source_server, "token", era5_month)
+    asked = ["ingest", "--from", "2014-02-20T00:00:00", "--to", "2014-02-20T03:00:00", "--data-dir", str(tmp_path)]
+    without_key = CliRunner().invoke(app, asked)
+    assert isinstance(without_key.exception, InputError) and "HAZECAST_ERA5_KEY" in str(without_key.exception)
+    monkeypatch.setenv("HAZECAST_ERA5_URL", source_server.url + "/api")
+    monkeypatch.setenv("HAZECAST_ERA5_KEY", "token")
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0 and "hours 4 new" in result.stdout, result.stdout
+    assert [request["month"] for request in store.requests] == [["02"], ["02"]]
+
+
+@pytest.mark.parametrize("given", [[], ["--live", "--from", "2014-02-20"], ["--to", "2014-02-20"]])
+def test_what_to_ingest_must_be_said(given, tmp_path) -> None:
+    result = CliRunner().invoke(app, ["ingest", *given, "--data-dir", str(tmp_path)])
+    assert isinstance(result.exception, InputError)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -24,8 +22,15 @@ from services.sources.weather.gfs import Gfs, choose, grouped, parse_index
 from services.sources.weather.interface import HORIZON_HOURS, NoCycleError, Wanted
 from services.sources.weather.open_meteo import OpenMeteo
 from tests.source_server import QUICK
-from tests.weather_publishers import ClimateStore, OpenMeteoServer, gfs_file, publish_ecmwf, publish_gfs, truth
-from tests.weather_samples import write_era5
+from tests.weather_publishers import (
+    ClimateStore,
+    OpenMeteoServer,
+    era5_month,
+    gfs_file,
+    publish_ecmwf,
+    publish_gfs,
+    truth,
+)
 
 CYCLE = datetime(2026, 11, 24, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 24, 9, 20, tzinfo=UTC)
@@ -197,13 +202,6 @@ def test_era5_by_a_job_of_the_climate_store(source_server, tmp_path) -> None:
     grid = read_weather(tmp_path)
     assert set(grid.data_vars) == set(WEATHER) - {"u10", "v10"}
     assert source.fetch_month(2014, 2, EAST_ASIA, tmp_path) == paths and len(store.requests) == 2
-
-
-def era5_month(request) -> bytes:
-    names = {"2m_temperature": {"t2m", "d2m", "sp", "blh", "tcc"}, "total_precipitation": {"tp", "ssrd"}}
-    chosen = names[request["variable"][0]]
-    with TemporaryDirectory() as folder:
-        return write_era5(Path(folder) / "month.nc", new_layout=True, only=chosen).read_bytes()
 
 
 def test_faults_of_the_climate_store_are_named(source_server, tmp_path) -> None:

@@ -10,12 +10,15 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import eccodes
 import numpy as np
 
 from tests.source_server import Reply, Seen, SourceServer, json_reply
+from tests.weather_samples import write_era5
 
 LAT, LON = np.arange(90.0, -90.1, -5.0), np.arange(0.0, 360.0, 5.0)
 STEP = 3
@@ -322,3 +325,11 @@ class ClimateStore:
             self.polls_until_done -= 1
             return json_reply(self._status("running"))
         return json_reply(self._status(self.outcome))
+
+
+def era5_month(request: dict) -> bytes:
+    """What the store answers to a request: only 4 hours of it, of the variables asked for."""
+    names = {"2m_temperature": {"t2m", "d2m", "sp", "blh", "tcc"}, "total_precipitation": {"tp", "ssrd"}}
+    chosen = names[request["variable"][0]]
+    with TemporaryDirectory() as folder:
+        return write_era5(Path(folder) / "month.nc", new_layout=True, only=chosen).read_bytes()
