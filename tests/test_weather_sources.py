@@ -243,3 +243,22 @@ def test_a_folder_of_cycles(tmp_path) -> None:
     (folder / "20261124T00.grib2").write_bytes(whole[: len(whole) // 2])
     late = source.newest_cycle(NOW, WANTED)
     assert late.init_time == CYCLE - timedelta(hours=6) and late.late
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_cycle_of_the_folder_may_be_netcdf_or_zarr(tmp_path, suffix) -> None:
+    (tmp_path / "cycle.grib2").write_bytes(b"".join(gfs_file(CYCLE, step)[0] for step in (0, 3)))
+    grid = read_weather(tmp_path / "cycle.grib2", box=EAST_ASIA)
+    entry = tmp_path / "in" / f"20261124T00{suffix}"
+    entry.parent.mkdir()
+    grid.to_zarr(entry) if suffix == ".zarr" else grid.to_netcdf(entry)
+    source = Folder(tmp_path / "in")
+    read = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    check_against_truth(at_cities(check(read, "weather_grid"), CITIES), [3])
+    assert read.attrs["source"] == f"GFS from 20261124T00{suffix}"
+
+
+def test_an_analysis_in_the_folder_is_refused(tmp_path) -> None:
+    write_era5(tmp_path / "era5.nc")
+    with pytest.raises(NoCycleError, match="init_time: found absent; expected a forecast"):
+        Folder(tmp_path).newest_cycle(NOW, WANTED)
