@@ -31,6 +31,7 @@ from tests.weather_publishers import (
     publish_gfs,
     truth,
 )
+from tests.weather_samples import write_era5
 
 CYCLE = datetime(2026, 11, 24, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 24, 9, 20, tzinfo=UTC)

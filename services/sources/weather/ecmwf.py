@@ -20,17 +20,9 @@ from grids.regular_grid import Box
 
 from grids.contract import WEATHER
 from grids.errors import InputError
-from services.sources.http import ByteRange, FetchError, HttpClient, Patience
+from services.sources.http import ByteRange, HttpClient, Patience
 from services.sources.weather.grib import decode_steps, verify_messages
-from services.sources.weather.interface import (
-    Cycle,
-    NoCycleError,
-    Wanted,
-    cycles_before,
-    is_late,
-    labelled,
-    steps_of,
-)
+from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
 
 URL = "https://data.ecmwf.int/forecasts"
 DELAY = timedelta(hours=9)
@@ -74,12 +66,11 @@ class EcmwfOpenData:
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
         """Return the newest cycle that reaches the last wanted step; 06 and 18 UTC end earlier."""
         last = _published_steps(wanted)[-1]
-        tried = []
-        for init_time in cycles_before(before):
-            if self._http.exists(self._files(init_time, last, use_index=False)[0]):
-                return Cycle(self.name, init_time, is_late(init_time, before, DELAY))
-            tried.append(f"{init_time:%Y-%m-%dT%HZ}")
-        raise NoCycleError(self._url, f"no complete cycle of {', '.join(tried)}", f"the step {last} h of one of them")
+
+        def is_there(init_time: datetime) -> bool:
+            return self._http.exists(self._files(init_time, last, use_index=False)[0])
+
+        return newest_complete(self.name, self._url, before, last, DELAY, is_there)
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Return the cycle over the box; each step's messages are one file in `scratch`."""
@@ -95,17 +86,13 @@ class EcmwfOpenData:
         return labelled(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
 
     def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> Path:
-        try:
+        with whole_cycle():
             url, parts = self._files(cycle.init_time, step, use_index=True)[0]
             ranges: list[ByteRange] = [(start, start + length - 1) for start, length in parts]
             path = scratch / f"{step:03d}h.grib2"
             return self._http.download(
                 url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), box)
             )
-        except FetchError as error:
-            if error.status in (403, 404):
-                raise NoCycleError(error.url, error.found, "every step of a complete cycle", status=404) from error
-            raise
 
     def _files(self, init_time: datetime, step: int, *, use_index: bool) -> list[Any]:
         """Return the client's addresses, with `use_index` each with its (first byte, length) parts."""

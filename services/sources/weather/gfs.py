@@ -19,17 +19,9 @@ import xarray as xr
 from grids.regular_grid import Box
 
 from grids.errors import InputError
-from services.sources.http import ByteRange, FetchError, HttpClient, Patience
+from services.sources.http import ByteRange, HttpClient, Patience
 from services.sources.weather.grib import decode_steps, verify_messages
-from services.sources.weather.interface import (
-    Cycle,
-    NoCycleError,
-    Wanted,
-    cycles_before,
-    is_late,
-    labelled,
-    steps_of,
-)
+from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
 
 URL = "https://noaa-gfs-bdp-pds.s3.amazonaws.com"
 # Hours from the init time until the last step of a few days is there; from experience, not a promise.
@@ -86,15 +78,11 @@ class Gfs:
         return f"{self._url}/gfs.{init_time:%Y%m%d/%H}/atmos/gfs.t{init_time:%H}z.pgrb2.0p25.f{step:03d}"
 
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
-        """Return the newest cycle whose last step is there; files come in the order of their steps."""
+        """Return the newest cycle whose last step has an index."""
         last = _published_steps(wanted)[-1]
-        tried = []
-        for init_time in cycles_before(before):
-            index = self.address(init_time, last) + ".idx"
-            if self._http.exists(index):
-                return Cycle(self.name, init_time, is_late(init_time, before, DELAY))
-            tried.append(f"{init_time:%Y-%m-%dT%HZ}")
-        raise NoCycleError(self._url, f"no complete cycle of {', '.join(tried)}", f"the step {last} h of one of them")
+        return newest_complete(
+            self.name, self._url, before, last, DELAY, lambda init: self._http.exists(self.address(init, last) + ".idx")
+        )
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Return the cycle over the box; each step's messages are one file in `scratch`."""
@@ -110,7 +98,7 @@ class Gfs:
 
     def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> tuple[Path, list[str]]:
         url = self.address(cycle.init_time, step)
-        try:
+        with whole_cycle():
             text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="ascii")
             records = parse_index(text, cycle.init_time, url + ".idx")
             chosen = choose(records, step)
@@ -120,10 +108,6 @@ class Gfs:
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, box))
-        except FetchError as error:
-            if error.status in (403, 404):
-                raise NoCycleError(error.url, error.found, "every step of a complete cycle", status=404) from error
-            raise
         return path, [name for name in _RECORDS if name not in chosen and not (step == 0 and _is_span(name))]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,6 +128,48 @@ def cycles_before(before: datetime, count: int = 5) -> Iterator[datetime]:
     newest -= timedelta(hours=newest.hour % 6)
     for number in range(count):
         yield newest - number * _PERIOD
+
+
+def newest_complete(
+    source: str, url: str, before: datetime, last: int, delay: timedelta, is_there: Callable[[datetime], bool]
+) -> Cycle:
+    """Return the newest 6-hourly cycle whose last step is there; files come in the order of their steps.
+
+    Parameters
+    ----------
+    source, url : str
+        For the cycle and an error.
+    before : datetime
+        Aware; no later cycle is looked for.
+    last : int
+        The last step that is wanted, h.
+    delay : timedelta
+        How long after its init time a cycle is usually whole.
+    is_there : callable
+        Says whether the last step of the cycle of an init time is.
+
+    Raises
+    ------
+    NoCycleError
+        If none of the last few is complete.
+    """
+    tried = []
+    for init_time in cycles_before(before):
+        if is_there(init_time):
+            return Cycle(source, init_time, is_late(init_time, before, delay))
+        tried.append(f"{init_time:%Y-%m-%dT%HZ}")
+    raise NoCycleError(url, f"no complete cycle of {', '.join(tried)}", f"the step {last} h of one of them")
+
+
+@contextmanager
+def whole_cycle() -> Iterator[None]:
+    """Turn "no such file" within into a `NoCycleError`: the cycle was taken for complete and isn't."""
+    try:
+        yield
+    except FetchError as error:
+        if error.status in (403, 404):
+            raise NoCycleError(error.url, error.found, "every step of a complete cycle", status=error.status) from error
+        raise
 
 
 def is_late(init_time: datetime, now: datetime, delay: timedelta) -> bool:
