@@ -9,7 +9,7 @@ import uvicorn
 from services.api import create_app
 from services.cycle import run_cycle
 from services.ingest import ingest_live
-from services.inputs import LIVE_WEATHER
+from services.inputs import LIVE_OBSERVATIONS, LIVE_WEATHER
 from services.jobs import build_scheduler
 from services.report import CycleReport
 from services.settings import Settings
@@ -19,12 +19,12 @@ log = logging.getLogger(__name__)
 
 
 def scheduled_cycle(settings: Settings) -> CycleReport:
-    """Run a cycle; with live weather, bring in the newest first.
+    """Run a cycle; with live weather or live observations, bring in the newest first.
 
     Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
     without.
     """
-    if settings.weather == LIVE_WEATHER:
+    if settings.weather == LIVE_WEATHER or settings.observations_dir == LIVE_OBSERVATIONS:
         try:
             ingest_live(settings)
         except Exception:
