@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import xarray as xr
-from grids.regular_grid import Box
 
 from grids.errors import InputError
 from grids.weather_files import read_weather
@@ -37,7 +36,7 @@ class Folder:
         faults = []
         for entry in self._entries():
             try:
-                init_time = _init_time(read_weather(entry), entry)
+                init_time = _init_time(read_weather(entry, box=wanted.box), entry)
             except InputError as error:
                 faults.append(str(error))
                 continue
@@ -50,13 +49,13 @@ class Folder:
         """Return the entry of a cycle over the box."""
         for entry in self._entries():
             try:
-                grid = read_weather(entry)
+                grid = read_weather(entry, box=wanted.box)
                 if _init_time(grid, entry) != cycle.init_time:
                     continue
             except InputError:
                 continue
             title = f"{grid.attrs['source']} from {entry.name}"
-            return labelled(_inside(grid, wanted.box), cycle, self.attribution, title)
+            return labelled(grid, cycle, self.attribution, title)
         raise NoCycleError(str(self._path), "gone", f"the entry of {cycle.label}")
 
     def _entries(self) -> list[Path]:
@@ -71,7 +70,3 @@ def _init_time(grid: xr.Dataset, entry: Path) -> datetime:
     if not issued:
         raise InputError(f"{entry}: init_time", "absent", "a forecast; an analysis goes into an archive")
     return datetime.fromisoformat(str(issued)).astimezone(UTC)
-
-
-def _inside(grid: xr.Dataset, box: Box) -> xr.Dataset:
-    return grid.sel(latitude=slice(box.south, box.north), longitude=slice(box.west, box.east))

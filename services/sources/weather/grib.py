@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import xarray as xr
-from grids.regular_grid import Box
 
 from grids.errors import InputError
 from grids.gfs import read_grib2
+from grids.regular_grid import Box
 from grids.weather_files import read_weather
 from services.sources.weather.interface import check_plausible
 
@@ -48,4 +48,4 @@ def decode_steps(folder: Path, box: Box) -> xr.Dataset:
     InputError
         If they aren't of one run on one grid.
     """
-    return read_weather(folder, box)
+    return read_weather(folder, box=box)
