@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from grids.regular_grid import EAST_ASIA
 from services.settings import Settings
 from services.sources.http import Patience
 from services.sources.monitors.ingest import MonitorReport
-from services.sources.monitors.ingest import ingest_live as ingest_observations
+from services.sources.monitors.ingest import ingest_live as ingest_monitors
 from services.sources.weather.chain import WeatherReport, ingest_newest
 from services.sources.weather.interface import Wanted, WeatherSource
 from services.sources.weather.stored import WeatherStore
@@ -24,7 +26,7 @@ from services.weather_archive import prune_weather_archive
 if TYPE_CHECKING:
     from services.archive import BuildReport, Progress
 
-LOCK_FILE = "ingest.lock"
+WEATHER_LOCK_FILE, OBSERVATIONS_LOCK_FILE = "ingest.lock", "ingest-observations.lock"
 
 
 class IngestBusyError(RuntimeError):
@@ -91,6 +93,17 @@ def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
     return Folder(settings.weather_folder)
 
 
+@contextmanager
+def _only_one(settings: Settings, lock_file: str) -> Iterator[None]:
+    """Hold a lock while ingesting; IngestBusyError at once if another process holds it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(settings.data_dir / lock_file, timeout=0):
+            yield
+    except Timeout as error:
+        raise IngestBusyError("another process is ingesting") from error
+
+
 def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
     """Fetch and store the newest cycle, remove old ones, and leave a note of what was amiss.
 
@@ -103,19 +116,30 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
     """
     sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
     wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.weather_step_hours)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(settings.data_dir / LOCK_FILE, timeout=0):
+        with _only_one(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)
             store.prune(now - timedelta(days=settings.weather_keep_days))
             prune_weather_archive(settings.archive_dir, settings.archive_days, now)
             store.note(now, report.reasons)
-    except Timeout as error:
-        raise IngestBusyError("another process is ingesting") from error
     finally:
         for source in sources:
             source.close()
     return report
+
+
+def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:
+    """Fetch and store the newest observations of all sources that the settings name.
+
+    Raises
+    ------
+    IngestBusyError
+        If another process is at it.
+    InputError
+        If the settings lack what a source needs.
+    """
+    with _only_one(settings, OBSERVATIONS_LOCK_FILE):
+        return ingest_monitors(settings, now, patience=_patience(settings))
 
 
 def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport:
@@ -133,7 +157,7 @@ def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport
     """
     now = now or datetime.now(UTC)
     # Observations first: they are quick, and a forecast needs them more.
-    observations = ingest_observations(settings, now, patience=_patience(settings))
+    observations = ingest_observations(settings, now)
     return IngestReport(now, ingest_weather(settings, now), observations)
 
 

@@ -99,17 +99,9 @@ def load_inputs(
     _check_covered(monitors, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
     if weather == LIVE_WEATHER:
-        inputs = _with_live_weather(monitors, registry, init_time, simulated, live_weather)
-    else:
-        inputs = CycleInputs(monitors, *_weather(monitors, weather, registry, init_time), simulated)
-    if inputs.past is None and inputs.future is None:
-        # Observations as ingested bring no weather of their own, and haze can't be told without humidity.
-        raise InputError(
-            "weather",
-            inputs.weather_source,
-            f"live weather or weather files, since {monitors.source} holds no humidity",
-        )
-    return inputs, init_time
+        return _with_live_weather(monitors, registry, init_time, simulated, live_weather), init_time
+    past, future, source = _weather(monitors, weather, registry, init_time)
+    return CycleInputs(monitors, past, future, source, simulated), init_time
 
 
 def _with_live_weather(
@@ -177,6 +169,9 @@ def _weather(
     monitors: MonitorData, weather: str, registry: Registry, init_time: datetime
 ) -> tuple[xr.Dataset | None, xr.Dataset | None, str]:
     if weather == NO_WEATHER:
+        if monitors.weather is None:
+            # Without any humidity there is no visibility, and so no haze to warn of.
+            raise InputError("weather", weather, f"live, or weather files, since {monitors.source} holds no weather")
         return monitors.weather, None, "none: no weather forecast was given"
     if weather == OBSERVED_WEATHER:
         if monitors.weather is None:

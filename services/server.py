@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def scheduled_cycle(settings: Settings) -> CycleReport:
-    """Run a cycle; with live weather or observations, bring in the newest first.
+    """Run a cycle; with live weather or live observations, bring in the newest first.
 
     Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
     without.

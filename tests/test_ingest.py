@@ -21,7 +21,7 @@ from services.server import scheduled_cycle
 from services.settings import Settings
 from services.sources.weather.interface import HORIZON_HOURS, Cycle
 from services.sources.weather.stored import WeatherStore
-from tests.monitor_publishers import open_meteo as air_quality
+from tests.monitor_publishers import open_meteo as open_meteo_air
 from tests.weather_publishers import ClimateStore, OpenMeteoServer, era5_month, publish_gfs, truth
 from tests.weather_samples import write_era5
 
@@ -107,12 +107,12 @@ def test_old_cycles_are_removed_and_damaged_ones_named(store) -> None:
 
 @pytest.fixture
 def live(source_server, tmp_path, monkeypatch):
-    """Settings of a machine whose two default sources are local servers, with observations of its own."""
+    """Settings of a machine whose default sources are local servers, with observations of its own."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     newest = now.replace(hour=now.hour - now.hour % 6) - timedelta(hours=6)
     publish_gfs(source_server, newest, HORIZON_HOURS)
     publisher = OpenMeteoServer(source_server, newest)
-    air_quality(source_server)
+    open_meteo_air(source_server)
     write_sample(tmp_path / "observations", load_registry(), now)
     for name, value in {
         "DATA_DIR": str(tmp_path / "data"),
@@ -132,6 +132,8 @@ def test_the_command_ingests_and_the_cycle_runs_on_it(live, source_server) -> No
     result = CliRunner().invoke(app, ["ingest", "--live", "--json"])
     report = json.loads(result.stdout)
     assert result.exit_code == 0 and report["status"] == "done", result.stdout
+    (observed,) = report["observations"]
+    assert observed["source"] == "open_meteo" and observed["new"] > 0 and observed["newest"]
     (attempt,) = report["weather"]["attempts"]
     assert attempt["source"] == "gfs" and attempt["bytes"] > 0
     with xr.open_dataset(report["weather"]["path"]) as grid:
@@ -144,6 +146,7 @@ def test_the_command_ingests_and_the_cycle_runs_on_it(live, source_server) -> No
     before = len(source_server.asked(r"\.f\d\d\d$"))
     again = CliRunner().invoke(app, ["ingest", "--live"])
     assert again.exit_code == 0 and "gfs: already stored" in again.stdout
+    assert "observations open_meteo: done" in again.stdout and "values: 0 new" in again.stdout
     assert len(source_server.asked(r"\.f\d\d\d$")) == before
 
 

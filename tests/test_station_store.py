@@ -174,7 +174,7 @@ def test_monitors_silent_for_a_day_make_a_degraded_forecast(weather, source_serv
     publisher.newest[0] = LAST - 30 * HOUR
     settings = settings_for(tmp_path, publisher, observations_dir="live", weather=weather)
     ingest_live(settings, NOW - 30 * HOUR, patience=QUICK)
-    with pytest.raises(InputError, match=r"weather: found none.*no humidity"):
+    with pytest.raises(InputError, match=r"weather: found none.*holds no weather"):
         run_cycle(settings.model_copy(update={"weather": "none"}), init_time=LAST)
     report = run_cycle(settings, init_time=LAST, cities=("beijing",))
     assert report.status == "degraded" and report.reasons == ("beijing: newest PM2.5 is 30 h old",)

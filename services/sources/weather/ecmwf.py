@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 import xarray as xr
 from ecmwf.opendata import Client
-from grids.regular_grid import Box
 
 from grids.contract import WEATHER
 from grids.errors import InputError
+from grids.regular_grid import Box
 from services.sources.http import ByteRange, HttpClient, Patience
 from services.sources.weather.grib import decode_steps, verify_messages
 from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle

@@ -16,9 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import xarray as xr
-from grids.regular_grid import Box
 
 from grids.errors import InputError
+from grids.regular_grid import Box
 from services.sources.http import ByteRange, HttpClient, Patience
 from services.sources.weather.grib import decode_steps, verify_messages
 from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle

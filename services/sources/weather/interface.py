@@ -11,11 +11,11 @@ from typing import Protocol
 
 import numpy as np
 import xarray as xr
-from grids.regular_grid import EAST_ASIA, Box
 
 from grids.cities import City
 from grids.contract import LEAD_HOURS, WEATHER
 from grids.errors import InputError
+from grids.regular_grid import EAST_ASIA, Box
 from services.sources.http import FetchError, Traffic
 
 # A cycle is published some hours after its init time and serves until the next one is out, so it
