@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint bench train backtest lock clean
+.PHONY: run serve test lint bench fuzz train backtest lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -24,6 +24,10 @@ lint: $(VENV)/.test-ready
 
 bench: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -q tests/benchmarks -s $(ARGS)
+
+# Damaged files through all readers; the files of findings go to fuzz-findings.
+fuzz: $(VENV)/.test-ready
+	$(BIN)/python -m tests.fuzz.run --count 10000 $(ARGS)
 
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data

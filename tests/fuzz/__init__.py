@@ -1,0 +1,1 @@
+"""Damaged files through all readers: a clear error or a sound result, never anything else."""

@@ -1,0 +1,71 @@
+"""A bounded run of the fuzzing; `make fuzz` runs 10,000 inputs."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from grids.errors import InputError
+from tests.fuzz import batch
+from tests.fuzz.mutations import mutate
+from tests.fuzz.readers import READERS, Reader
+from tests.fuzz.run import fuzz
+
+
+def test_damaged_files_are_read_soundly_or_refused_by_name() -> None:
+    result = fuzz(40 * len(READERS), seed=20_130_112)
+    assert result.findings == []
+    refused = {reader: number for (reader, kind), number in result.counts.items() if kind == "refused"}
+    assert set(refused) == set(READERS) and min(refused.values()) >= 10
+
+
+def test_the_same_seed_damages_alike_and_damages_at_all() -> None:
+    data = bytes(range(256)) * 8
+    some = [mutate(data, random.Random(number), text=False) for number in range(200)]
+    assert some == [mutate(data, random.Random(number), text=False) for number in range(200)]
+    assert sum(one != data for one in some) > 190
+    text = b"a,b,c\n1,2,3\n"
+    assert {mutate(text, random.Random(number), text=True) for number in range(50)} - {text}
+
+
+def test_a_reader_that_fails_otherwise_is_found(monkeypatch) -> None:
+    def reader(message: str, kind: type[Exception]) -> Reader:
+        def read(path: Path) -> None:
+            raise kind(*([message, "found", "expected"] if kind is InputError else [message]))
+
+        return Reader("file.csv", lambda path: path.write_text("x"), read)
+
+    for message, kind, what in [
+        ("file.csv: column", InputError, "refused"),
+        ("column", InputError, "error without the file"),
+        ("oops", KeyError, "KeyError: 'oops'"),
+    ]:
+        monkeypatch.setitem(READERS, "test", reader(message, kind))
+        assert what in batch.outcome("test", b"x")
+
+
+@pytest.mark.parametrize("deadly", ["os.abort()", "os.kill(os.getpid(), 9)"])
+def test_a_process_that_dies_is_a_finding_and_the_run_goes_on(monkeypatch, tmp_path, deadly) -> None:
+    # Stands in for the batch: input 1 kills it.
+    stub = tmp_path / "stub.py"
+    stub.write_text(
+        "import json, os, sys\n"
+        "for n in range(int(sys.argv[4]), int(sys.argv[5])):\n"
+        "    print(json.dumps({'at': n}), flush=True)\n"
+        f"    n == 1 and {deadly}\n"
+        "    print(json.dumps({'done': n, 'reader': 'weights', 'outcome': 'read'}), flush=True)\n"
+    )
+    import tests.fuzz.run as run
+
+    real = run.subprocess.run
+    monkeypatch.setattr(run, "seeds", lambda: {name: b"whole file" for name in READERS})
+    monkeypatch.setattr(run.subprocess, "run", lambda command, **options: real(
+        [command[0], str(stub), *command[1:]], **options
+    ))  # fmt: skip
+    result = fuzz(4, 1, tmp_path / "keep")
+    assert [(at, what.split("\n")[0]) for at, _, what in result.findings] == [
+        (1, "the process died of SIGABRT" if "abort" in deadly else "the process died of SIGKILL")
+    ]
+    assert result.counts["weights", "read"] == 3 and len(list((tmp_path / "keep").glob("*.bin"))) == 1
