@@ -18,7 +18,8 @@ from services.sources.http import FetchError
 from services.sources.weather.ecmwf import EcmwfOpenData
 from services.sources.weather.era5 import Era5
 from services.sources.weather.folder import Folder
-from services.sources.weather.gfs import Gfs, choose, grouped, parse_index
+from services.sources.weather.gfs import Gfs, choose, parse_index
+from services.sources.weather.grib import neighbours_joined
 from services.sources.weather.interface import HORIZON_HOURS, NoCycleError, Wanted
 from services.sources.weather.open_meteo import OpenMeteo
 from tests.source_server import QUICK
@@ -126,7 +127,8 @@ def test_of_spans_that_end_alike_the_shortest_is_taken() -> None:
     ]
     chosen = choose(parse_index("\n".join(lines), CYCLE, "here"), 24)
     assert {name: record.start for name, record in chosen.items()} == {"u10": 100, "v10": 100, "tp": 200, "tcc": 500}
-    assert grouped(list(chosen.values())) == [(100, 299), (500, None)]
+    spans = [(record.start, record.end) for record in chosen.values()]
+    assert neighbours_joined(spans) == [(100, 299), (500, None)]
 
 
 @pytest.mark.parametrize(

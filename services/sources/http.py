@@ -19,6 +19,7 @@ import httpx
 import stamina
 
 from grids.errors import InputError
+from services.sources.partial import ByteRange, Part, range_headers
 
 # httpx logs every address at INFO, and some publishers take their key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -27,7 +28,6 @@ _T = TypeVar("_T")
 _USER_AGENT = "hazecast (air-quality forecasts; python-httpx)"
 _SHOWN = 200
 _TOO_MANY_REQUESTS = 429
-ByteRange = tuple[int, int | None]
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class HttpClient:
         """
 
         def fetched() -> bytes:
-            response = self._whole("GET", url, {"headers": _range_headers((start, end))}, accept=(206,))
+            response = self._whole("GET", url, {"headers": range_headers((start, end))}, accept=(206,))
             self._check_range(response, start)
             if end is not None and len(response.content) != end - start + 1:
                 raise ContentError(
@@ -267,7 +267,7 @@ class HttpClient:
         """
         if path.exists():
             return path
-        part = _Part(path, list(ranges) if ranges is not None else [(0, None)], whole=ranges is None)
+        part = Part(path, list(ranges) if ranges is not None else [(0, None)], whole=ranges is None)
 
         def fetched() -> Path:
             self._continue(url, part)
@@ -367,13 +367,13 @@ class HttpClient:
         if not said.startswith(f"bytes {start}-"):
             raise ContentError(self.shown(response.url), f"Content-Range {said!r}", f"bytes from {start}", status=206)
 
-    def _continue(self, url: str, part: _Part) -> None:
+    def _continue(self, url: str, part: Part) -> None:
         if part.validator is None:
             # Nobody can tell whether the rest would be of the same file.
             part.discard()
         while (wanted := part.next()) is not None:
             plain = part.whole and wanted == (0, None)
-            headers = {"Accept-Encoding": "identity"} if plain else _range_headers(wanted)
+            headers = {"Accept-Encoding": "identity"} if plain else range_headers(wanted)
             if part.validator and not plain:
                 headers["If-Range"] = part.validator
             with self._exchange("GET", url, {"headers": headers}, (200, 206, 416)) as response:
@@ -396,91 +396,10 @@ class HttpClient:
                 )
 
 
-class _Part:
-    """A download on its way: the bytes so far, and what tells the server's file from a later one."""
-
-    def __init__(self, path: Path, ranges: list[ByteRange], *, whole: bool) -> None:
-        self.path, self.ranges, self.whole = path, ranges, whole
-        self.file = path.with_name(path.name + ".part")
-        self._note = path.with_name(path.name + ".part.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.validator: str | None = None
-        self._last: int | None = None
-        self._load()
-
-    @property
-    def size(self) -> int:
-        return self.file.stat().st_size if self.file.exists() else 0
-
-    def _load(self) -> None:
-        try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            note = {}
-        same = note.get("ranges") == [list(r) for r in self.ranges] and bool(note.get("validator"))
-        if not same:
-            self.discard()
-            return
-        self.validator, self._last = note["validator"], note.get("last")
-
-    def next(self) -> ByteRange | None:
-        """Return what is still to fetch of the first range that isn't whole; None if all are."""
-        have = self.size
-        for start, end in self.ranges:
-            end = self._last if end is None else end
-            if end is None:
-                return start + have, None
-            length = end - start + 1
-            if have < length:
-                return start + have, end
-            have -= length
-        return None
-
-    def begin(self, response: httpx.Response) -> None:
-        """Note the validator and, for an open range, the last byte of the file."""
-        etag = response.headers.get("etag", "")
-        # A weak ETag may not be sent with If-Range (RFC 9110, section 13.1.5).
-        self.validator = etag if etag.startswith('"') else response.headers.get("last-modified")
-        if response.status_code == 206:
-            total = response.headers["content-range"].rpartition("/")[2]
-            self._last = int(total) - 1 if total.isdigit() else None
-        elif "content-length" in response.headers and "content-encoding" not in response.headers:
-            self._last = int(response.headers["content-length"]) - 1
-        note = {"ranges": self.ranges, "validator": self.validator, "last": self._last}
-        self._note.write_text(json.dumps(note), encoding="utf-8")
-
-    def append(self, chunks: Iterator[bytes]) -> int:
-        before = self.size
-        with self.file.open("ab") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        if self._last is None:
-            # No length was announced: the end of the answer is the end of the file.
-            self._last = (
-                self.ranges[-1][0] + self.size - 1 - sum(e - s + 1 for s, e in self.ranges[:-1] if e is not None)
-            )
-        return self.size - before
-
-    def discard(self) -> None:
-        self.file.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-        self.validator = self._last = None
-
-    def finish(self) -> Path:
-        self.file.replace(self.path)
-        self._note.unlink(missing_ok=True)
-        return self.path
-
-
 @cache
 def _tls() -> ssl.SSLContext:
     # Reading the certificates takes longer than many a request.
     return httpx.create_ssl_context()
-
-
-def _range_headers(wanted: ByteRange) -> dict[str, str]:
-    start, end = wanted
-    return {"Range": f"bytes={start}-{'' if end is None else end}", "Accept-Encoding": "identity"}
 
 
 def _backoff(error: Exception) -> bool | float:

@@ -20,8 +20,9 @@ from ecmwf.opendata import Client
 from grids.contract import WEATHER
 from grids.errors import InputError
 from grids.regular_grid import Box
-from services.sources.http import ByteRange, HttpClient, Patience
-from services.sources.weather.grib import decode_steps, verify_messages
+from grids.weather_files import read_weather
+from services.sources.http import HttpClient, Patience
+from services.sources.weather.grib import neighbours_joined, verify_messages
 from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
 
 URL = "https://data.ecmwf.int/forecasts"
@@ -77,7 +78,7 @@ class EcmwfOpenData:
         steps = _published_steps(wanted)
         with ThreadPoolExecutor(self._workers) as pool:
             list(pool.map(lambda step: self._step(cycle, step, wanted.box, scratch), steps))
-        dataset = decode_steps(scratch, wanted.box)
+        dataset = read_weather(scratch, box=wanted.box)
         missing = {
             name: f"no param {_PARAMETERS[name]} in the index"
             for name in WEATHER
@@ -88,7 +89,7 @@ class EcmwfOpenData:
     def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> Path:
         with whole_cycle():
             url, parts = self._files(cycle.init_time, step, use_index=True)[0]
-            ranges: list[ByteRange] = [(start, start + length - 1) for start, length in parts]
+            ranges = neighbours_joined((start, start + length - 1) for start, length in parts)
             path = scratch / f"{step:03d}h.grib2"
             return self._http.download(
                 url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), box)

@@ -19,8 +19,9 @@ import xarray as xr
 
 from grids.errors import InputError
 from grids.regular_grid import Box
-from services.sources.http import ByteRange, HttpClient, Patience
-from services.sources.weather.grib import decode_steps, verify_messages
+from grids.weather_files import read_weather
+from services.sources.http import HttpClient, Patience
+from services.sources.weather.grib import neighbours_joined, verify_messages
 from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
 
 URL = "https://noaa-gfs-bdp-pds.s3.amazonaws.com"
@@ -89,7 +90,7 @@ class Gfs:
         steps = _published_steps(wanted)
         with ThreadPoolExecutor(self._workers) as pool:
             fetched = list(pool.map(lambda step: self._step(cycle, step, wanted.box, scratch), steps))
-        dataset = decode_steps(scratch, wanted.box)
+        dataset = read_weather(scratch, box=wanted.box)
         missing: dict[str, str] = {}
         for step, (_, absent) in zip(steps, fetched, strict=True):
             for name in absent:
@@ -104,7 +105,7 @@ class Gfs:
             chosen = choose(records, step)
             if not chosen:
                 raise InputError(f"{url}.idx", "no field of the contract", f"any of {sorted(_RECORDS)}")
-            ranges = grouped(list(chosen.values()))
+            ranges = neighbours_joined((record.start, record.end) for record in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, box))
@@ -189,15 +190,3 @@ def _start_of(record: Record, kind: str, step: int) -> int | None:
 
 def _is_span(name: str) -> bool:
     return _RECORDS[name][2] != _INSTANT
-
-
-def grouped(records: list[Record]) -> list[ByteRange]:
-    """Return the byte ranges of messages, neighbours joined, in ascending order."""
-    spans = sorted({(r.start, r.end) for r in records}, key=lambda span: span[0])
-    ranges: list[ByteRange] = []
-    for start, end in spans:
-        if ranges and ranges[-1][1] == start - 1:
-            ranges[-1] = (ranges[-1][0], end)
-        else:
-            ranges.append((start, end))
-    return ranges

@@ -1,15 +1,14 @@
-"""What the GRIB2 sources share: checking what was downloaded, and decoding the steps of a cycle."""
+"""What the GRIB2 sources share: which bytes to ask for, and checking what has come."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-
-import xarray as xr
 
 from grids.errors import InputError
 from grids.gfs import read_grib2
 from grids.regular_grid import Box
-from grids.weather_files import read_weather
+from services.sources.partial import ByteRange
 from services.sources.weather.interface import check_plausible
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
@@ -40,12 +39,12 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
     check_plausible(read_grib2([path], box), path.name)
 
 
-def decode_steps(folder: Path, box: Box) -> xr.Dataset:
-    """Decode the files of a cycle's steps into the contract, only inside a box.
-
-    Raises
-    ------
-    InputError
-        If they aren't of one run on one grid.
-    """
-    return read_weather(folder, box=box)
+def neighbours_joined(ranges: Iterable[ByteRange]) -> list[ByteRange]:
+    """Return byte ranges in ascending order, once each, those that meet as one."""
+    joined: list[ByteRange] = []
+    for start, end in sorted(set(ranges), key=lambda span: span[0]):
+        if joined and joined[-1][1] == start - 1:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
