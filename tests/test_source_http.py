@@ -113,7 +113,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_anew(source_server, tmp_path) 
 RANGES = st.lists(st.tuples(st.integers(0, 9_000), st.integers(1, 1_200)), min_size=1, max_size=5)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(RANGES, st.lists(st.floats(0.0, 1.0), max_size=2), st.booleans())
 def test_ranges_come_joined_however_often_the_line_breaks(
     source_server: SourceServer, tmp_path: Path, ranges, breaks, is_open
