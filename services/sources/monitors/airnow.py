@@ -6,8 +6,6 @@ and both headers as seen in public clients; the server was not reached from here
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,7 +15,7 @@ from grids.errors import InputError
 from grids.quality import SENTINELS, Reporting
 from grids.station_cities import NetworkStation, StationCities
 from services.sources.http import FetchError, HttpClient, Patience
-from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+from services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
 
 URL = "https://dosairnowdata.org"
 # All of China keeps one time, without summer time.
@@ -108,24 +106,29 @@ def read_file(
         If there is no header, or a row holds another post, pollutant, unit or duration, or
         something that isn't a time or a number.
     """
-    lines = text.splitlines()
-    start = next((n for n, line in enumerate(lines) if line.lstrip('"').startswith("Site")), None)
+    lines = csv_rows(text, where)
+    start = next((n for n, fields in enumerate(lines) if fields and fields[0].strip() == "Site"), None)
     if start is None:
-        raise InputError(f"{where}: header", lines[0][:80] if lines else "nothing", "a line that starts with Site")
-    reader = csv.DictReader(io.StringIO("\n".join(lines[start:])))
-    columns = [name.strip() for name in reader.fieldnames or []]
-    reader.fieldnames = columns
+        raise InputError(
+            f"{where}: header", ",".join(lines[0])[:80] if lines else "nothing", "a line that starts with Site"
+        )
+    columns = [name.strip() for name in lines[start]]
     value_column, unit_column = next((pair for pair in _VALUE_COLUMNS if set(pair) <= set(columns)), ("", ""))
     absent = [name for name in ("Parameter", *_TIME, "Duration", "QC Name") if name not in columns]
     if absent or not value_column:
         raise InputError(f"{where}: header", ",".join(columns), f"also {', '.join(absent) or 'Value or Raw Conc.'}")
     batch = Batch()
     seen: set[datetime] = set()
-    for line, row in enumerate(reader, start=start + 2):
+    for line, fields in enumerate(lines[start + 1 :], start=start + 2):
         here = f"{where}: line {line}"
+        if not any(fields):
+            continue
+        if len(fields) != len(columns):
+            raise InputError(here, f"{len(fields)} fields", f"{len(columns)}")
+        row = dict(zip(columns, fields, strict=True))
         station, time = _station(row, rules, registry, here), _time(row, here)
-        name = _POLLUTANTS.get((row["Parameter"] or "").strip())
-        if name is None or (row["Duration"] or "").strip().lower() not in ("1 hr", "1 hour"):
+        name = _POLLUTANTS.get(row["Parameter"].strip())
+        if name is None or row["Duration"].strip().lower() not in ("1 hr", "1 hour"):
             raise InputError(f"{here}, Parameter", f"{row['Parameter']}, {row['Duration']}", "PM2.5, 1 Hr")
         value = number(row[value_column], f"{here}, {value_column}")
         if time in seen:
@@ -134,34 +137,33 @@ def read_file(
         seen.add(time)
         if period is not None and not period[0] <= time <= period[1]:
             continue
-        if (row["QC Name"] or "").strip().lower() == "invalid":
+        if row["QC Name"].strip().lower() == "invalid":
             batch.counts["invalid_by_publisher"] += 1
             value = None
         batch.add(station, time, [(name, value, _unit(row[unit_column], f"{here}, {unit_column}"))])
     return batch
 
 
-def _unit(text: str | None, where: str) -> str:
+def _unit(text: str, where: str) -> str:
     # Micro sign and cube come in several encodings, some of them damaged (Â) in the files themselves.
-    plain = (text or "").strip().replace("Â", "").replace("³", "3").upper()
+    plain = text.strip().replace("Â", "").replace("³", "3").upper()
     if not plain.endswith("G/M3") or plain.startswith("MG"):
         raise InputError(where, text, "UG/M3")
     return "ug/m3"
 
 
-def _time(row: Mapping[str, str | None], where: str) -> datetime:
+def _time(row: Mapping[str, str], where: str) -> datetime:
     try:
-        year, month, day, hour = (int(row[name] or "") for name in _TIME)
-        start = datetime(year, month, day, hour, tzinfo=_POST_ZONE)
-    except ValueError as error:
+        year, month, day, hour = (int(row[name]) for name in _TIME)
+        return datetime(year, month, day, hour, tzinfo=_POST_ZONE).astimezone(UTC) + HOUR
+    except (ValueError, OverflowError) as error:
         raise InputError(
             f"{where}, Year to Hour", [row[name] for name in _TIME], "a date and an hour 0 to 23"
         ) from error
-    return start.astimezone(UTC) + HOUR
 
 
-def _station(row: Mapping[str, str | None], rules: StationCities, registry: Registry, where: str) -> NetworkStation:
-    site = (row["Site"] or "").strip()
+def _station(row: Mapping[str, str], rules: StationCities, registry: Registry, where: str) -> NetworkStation:
+    site = row["Site"].strip()
     city = rules.places.get("airnow", {}).get(site)
     if city is None:
         raise InputError(f"{where}, Site", site, f"one of {sorted(rules.places.get('airnow', {}))}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -145,6 +147,20 @@ def number(text: object, where: str) -> float | None:
     if isinstance(text, bool) or math.isinf(value):
         raise InputError(where, text, "a finite number, or a mark for no value")
     return None if math.isnan(value) else value
+
+
+def csv_rows(text: str, where: str) -> list[list[str]]:
+    """Return the lines of a CSV text, each split into its fields.
+
+    Raises
+    ------
+    InputError
+        If it isn't CSV.
+    """
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InputError(where, error, "CSV") from error
 
 
 def each(items: Sequence[_T], action: Callable[[_T], None], batch: Batch, kind: str, *, tolerated: float = 1.0) -> None:

@@ -123,7 +123,7 @@ class OpenAQ:
                 batch.counts["stations_silent"] += 1
             else:
                 distance = float(distances_km([self._registry.city(city)], latitude, longitude)[0])
-                near.setdefault(city, []).append((distance, int(location["id"]), location))
+                near.setdefault(city, []).append((distance, _whole(location, "location"), location))
 
         each(list(self._pages("/v3/locations", query)), consider, batch, "locations")
         chosen = []
@@ -172,8 +172,8 @@ def read_station(location: Mapping[str, Any], city: str) -> NetworkStation:
     licences = location.get("licenses") or []
     if not isinstance(licences, list) or not all(isinstance(entry, dict) for entry in licences):
         raise InputError(f"{where}: licenses", licences, "a list of licences, or null")
-    owners = [(entry.get("attribution") or {}).get("name") for entry in licences]
-    provider = (location.get("provider") or {}).get("name")
+    owners = [_inside(entry.get("attribution"), "name") for entry in licences]
+    provider = _inside(location.get("provider"), "name")
     return NetworkStation(
         source="openaq",
         code=code,
@@ -194,7 +194,7 @@ def read_sensors(location: Mapping[str, Any], names: tuple[str, ...]) -> list[tu
     InputError
         If a field is absent or of another kind, or the units of a pollutant aren't known.
     """
-    where = f"location {location.get('id')}"
+    where = f"location {_key(location, 'id', 'location')}"
     sensors = _key(location, "sensors", where)
     if not isinstance(sensors, list):
         raise InputError(f"{where}: sensors", sensors, "a list")
@@ -202,9 +202,9 @@ def read_sensors(location: Mapping[str, Any], names: tuple[str, ...]) -> list[tu
     for sensor in sensors:
         parameter = _key(sensor, "parameter", f"{where}: sensors")
         name, units = _key(parameter, "name", f"{where}: parameter"), _key(parameter, "units", f"{where}: parameter")
-        if name in names:
+        if isinstance(name, str) and name in names:
             to_ug_m3(str(name), str(units))
-            found.append((int(_key(sensor, "id", f"{where}: sensors")), str(name), str(units)))
+            found.append((_whole(sensor, f"{where}: sensors"), str(name), str(units)))
     return found
 
 
@@ -235,7 +235,7 @@ def read_hours(
             batch.counts["not_a_whole_hour"] += 1
         elif not period[0] <= end <= period[1]:
             batch.counts["outside_the_period"] += 1
-        elif (row.get("flagInfo") or {}).get("hasFlags"):
+        elif row.get("flagInfo") is True or _inside(row.get("flagInfo"), "hasFlags"):
             batch.counts["flagged_by_publisher"] += 1
             batch.add(station, end, [(name, None, units)])
         else:
@@ -260,6 +260,17 @@ def _key(value: Any, name: str, where: str) -> Any:
     if not isinstance(value, Mapping) or name not in value:
         raise InputError(f"{where}: {name}", "absent", f"a field {name}")
     return value[name]
+
+
+def _inside(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _whole(value: Any, where: str) -> int:
+    found = _key(value, "id", where)
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise InputError(f"{where}: id", found, "a whole number")
+    return found
 
 
 def _utc(stamp: Any, where: str, *, optional: bool = False) -> Any:

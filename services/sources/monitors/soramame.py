@@ -6,8 +6,6 @@ from here. A wrong address is answered with an HTML page under status 200.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,7 +15,7 @@ from grids.errors import InputError
 from grids.quality import MEASURED_ZERO
 from grids.station_cities import ROADSIDE, NetworkStation, StationCities
 from services.sources.http import HttpClient, Patience
-from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+from services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
 
 URL = "https://soramame.env.go.jp"
 _LATEST = "/data/sokutei/noudoAll/metadata.json"
@@ -129,7 +127,7 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
         If the header is another, or half of the rows have another number of fields or a value
         that isn't a number. Fewer are told among the problems.
     """
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = csv_rows(text, where)
     header = [name.strip() for name in rows[0]] if rows else []
     if header != _NAMES:
         wrong = next((f"{a!r} for {b!r}" for a, b in zip(header, _NAMES, strict=False) if a != b), "a cut line")
