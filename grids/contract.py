@@ -125,12 +125,31 @@ def check(dataset: xr.Dataset, kind: Kind, *, name: str = "dataset") -> xr.Datas
     return dataset
 
 
+def within_limits(array: xr.DataArray, name: str, where: str) -> xr.DataArray:
+    """Return a weather variable, what packing put a hair outside the contract's range put back on its edge.
+
+    Raises
+    ------
+    InputError
+        If a value lies outside by more than 1 % of the range.
+    """
+    variable = WEATHER[name]
+    hair = 0.01 * (variable.high - variable.low)
+    outside = int(((array < variable.low - hair) | (array > variable.high + hair)).sum())
+    if outside:
+        raise InputError(
+            f"{where}: {name}", f"{outside} values outside", f"{variable.low:g} to {variable.high:g} {variable.units}"
+        )
+    return array.clip(variable.low, variable.high, keep_attrs=True)
+
+
 def _check_variable(array: xr.DataArray, variable: Variable, dims: tuple[str, ...], where: str) -> None:
     if array.dims != dims:
         raise InputError(f"{where} dimensions", array.dims, str(dims))
-    if array.attrs.get("units") != variable.units:
+    # As text: in a damaged file an attribute may be an array.
+    if str(array.attrs.get("units")) != variable.units:
         raise InputError(f"{where} units", array.attrs.get("units"), variable.units)
-    if array.attrs.get("standard_name") != variable.standard_name:
+    if str(array.attrs.get("standard_name")) != variable.standard_name:
         raise InputError(f"{where} standard_name", array.attrs.get("standard_name"), variable.standard_name)
     if array.dtype.kind != "f":
         raise InputError(f"{where} type", array.dtype, "floating point")

@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 from grids.cities import City
-from grids.contract import WEATHER, check, describe
+from grids.contract import WEATHER, check, describe, within_limits
 from grids.errors import InputError
 from grids.regular_grid import Box, Corners, Crop, Field, Pick, RegularGrid
 
@@ -103,7 +103,9 @@ def read_grib2(files: Path | Sequence[Path], box: Box | None = None) -> xr.Datas
     """
     messages, grid = _messages(files, lambda grid, path: Crop(grid, box, str(path)))
     crop = Crop(grid, box, str(files))
-    return _assembled(messages, ("latitude", "longitude"), {"latitude": crop.latitude, "longitude": crop.longitude})
+    return _assembled(
+        messages, ("latitude", "longitude"), {"latitude": crop.latitude, "longitude": crop.longitude}, str(files)
+    )
 
 
 def read_grib2_at_cities(files: Path | Sequence[Path], cities: Sequence[City]) -> xr.Dataset:
@@ -123,7 +125,7 @@ def read_grib2_at_cities(files: Path | Sequence[Path], cities: Sequence[City]) -
         As `read_grib2`, and if a city lies outside the grid.
     """
     messages, _ = _messages(files, lambda grid, path: Corners(grid, cities, str(path)))
-    dataset = _assembled(messages, ("city",), {"city": [city.id for city in cities]})
+    dataset = _assembled(messages, ("city",), {"city": [city.id for city in cities]}, str(files))
     return check(describe(dataset, "city_weather"), "city_weather", name=str(files))
 
 
@@ -180,7 +182,7 @@ def _total(message: _Message) -> Field:
 
 
 def _assembled(
-    messages: list[_Message], dims: tuple[str, ...], axes: dict[str, Field] | dict[str, list[str]]
+    messages: list[_Message], dims: tuple[str, ...], axes: dict[str, Field] | dict[str, list[str]], where: str
 ) -> xr.Dataset:
     first = messages[0]
     fields: dict[str, dict[int, Field]] = {}
@@ -200,6 +202,8 @@ def _assembled(
         coords={"time": time.astype("datetime64[ns]"), **axes},
         attrs={"source": _MODELS.get(first.centre, first.centre)},
     )
+    for name in fields:
+        dataset[name] = within_limits(dataset[name], name, where)
     if any(m.end > 0 for m in messages):
         dataset.attrs["init_time"] = np.datetime_as_string(first.init, unit="s") + "Z"
     return dataset
@@ -221,16 +225,21 @@ def _messages(
         for path in [files] if isinstance(files, Path) else files:
             under_way: deque[Future[_Message]] = deque()
             for handle in _handles(path):
-                known = _known(handle, path, seen)
-                if known is None:
-                    eccodes.codes_release(handle)
-                    continue
-                own = _grid(handle, path)
-                if grid is None or pick is None:
-                    grid, pick = own, pick_on(own, path)
-                elif own != grid:
-                    raise InputError(f"{path}: {known[0]}", own, f"one grid, {grid}")
-                under_way.append(pool.submit(_decoded, handle, *known, pick, path))
+                job = None
+                try:
+                    known = _known(handle, path, seen)
+                    # GFS publishes cloud cover averaged over the bucket besides.
+                    if known is not None and (known[2] != "instant" or _is_instant(handle, path)):
+                        own = _grid(handle, path)
+                        if grid is None or pick is None:
+                            grid, pick = own, pick_on(own, path)
+                        elif own != grid:
+                            raise InputError(f"{path}: {known[0]}", own, f"one grid, {grid}")
+                        job = pool.submit(_decoded, handle, *known, pick, path)
+                        under_way.append(job)
+                finally:
+                    if job is None:
+                        eccodes.codes_release(handle)
                 if len(under_way) > 2 * _THREADS:
                     found.append(under_way.popleft().result())
             if not under_way:
@@ -257,9 +266,10 @@ def _keep_blocks() -> None:
 def _clear_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (eccodes.CodesInternalError, ValueError, OverflowError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (eccodes.CodesInternalError, ValueError, OverflowError, TypeError, IndexError, MemoryError) as error:
+        # A damaged header may give a length, a type or a count that can't be.
         raise InputError(str(path), error, "GRIB2 messages that decode") from error
 
 
@@ -301,6 +311,11 @@ def _named(handle: int, path: Path) -> _Known | None:
     if units not in factors:
         raise InputError(f"{path}: {short} units", units, f"one of {sorted(factors)}")
     return name, factors[units], kind
+
+
+def _is_instant(handle: int, path: Path) -> bool:
+    with _clear_errors(path):
+        return bool(eccodes.codes_get(handle, "stepType") == "instant")
 
 
 def _decoded(handle: int, name: str, factor: float, kind: str, pick: Pick, path: Path) -> _Message:
@@ -349,7 +364,7 @@ def _grid(handle: int, path: Path) -> RegularGrid:
                 f"{path}: grid", f"{rows} rows, {columns} columns, {count} values", "rows times columns values"
             )
         step = eccodes.codes_get(handle, "jDirectionIncrementInDegrees")
-        return RegularGrid(
+        grid = RegularGrid(
             first_latitude=eccodes.codes_get(handle, "latitudeOfFirstGridPointInDegrees"),
             latitude_step=step if eccodes.codes_get(handle, "jScansPositively") else -step,
             rows=rows,
@@ -357,3 +372,7 @@ def _grid(handle: int, path: Path) -> RegularGrid:
             longitude_step=eccodes.codes_get(handle, "iDirectionIncrementInDegrees"),
             columns=columns,
         )
+        ends = np.abs([grid.first_latitude, grid.first_latitude + grid.latitude_step * (rows - 1)])
+        if not (ends.max() < 90.01 and step > 0 and 0 < grid.longitude_step * columns < 360.01):
+            raise InputError(f"{path}: grid", grid, "latitudes and longitudes on a globe")
+        return grid

@@ -195,5 +195,6 @@ def _open(path: Path) -> xr.Dataset:
     try:
         with xr.open_dataset(path, engine="netcdf4") as dataset:
             return dataset.load()
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:
+        # A damaged file makes the libraries below raise nearly anything.
         raise InputError(str(path), error, "a whole NetCDF file") from error

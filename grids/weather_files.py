@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from grids.cities import City
-from grids.contract import WEATHER, check, describe
+from grids.contract import WEATHER, check, describe, within_limits
 from grids.errors import InputError
 from grids.gfs import read_grib2, read_grib2_at_cities, run_of_grib2
 from grids.regular_grid import Box
@@ -197,10 +197,14 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
             for dim in ("time", "latitude", "longitude"):
                 if dim not in raw.dims or dim not in raw.coords:
                     raise InputError(f"{path}: dimensions", tuple(raw.dims), "time, latitude, longitude")
+            for dim in ("latitude", "longitude"):
+                if raw[dim].dtype.kind not in "fiu" or not (np.abs(raw[dim].values) <= 361.0).all():
+                    raise InputError(f"{path}: {dim}", raw[dim].values, "degrees")
             yield raw
     except InputError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:
+        # A damaged file makes the libraries below raise nearly anything.
         raise InputError(str(path), error, "a whole NetCDF file") from error
 
 
@@ -243,20 +247,13 @@ def _wanted(raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.da
 
 
 def _converted(array: xr.DataArray, name: str, path: Path) -> xr.DataArray:
-    units = array.attrs.get("units")
+    units = str(array.attrs.get("units"))
     accepted, factor = _ERA5_UNITS[name]
     if units == _CONTRACT_ONLY.get(name):
         factor = 1.0
     elif units not in accepted:
         raise InputError(f"{path}: {name} units", units, f"one of {sorted(accepted)}")
+    if set(array.dims) != {"time", "latitude", "longitude"} or array.dtype.kind not in "fiu":
+        raise InputError(f"{path}: {name}", f"{array.dtype} on {array.dims}", "numbers on time, latitude, longitude")
     values = array.transpose("time", "latitude", "longitude") * factor
-    if name in ("tp", "ssrd", "tcc"):
-        # Packing to 16 bits leaves values a hair below zero.
-        values = values.clip(min=0.0)
-    variable = WEATHER[name]
-    outside = int(((values < variable.low) | (values > variable.high)).sum())
-    if outside:
-        raise InputError(
-            f"{path}: {name}", f"{outside} values outside", f"{variable.low:g} to {variable.high:g} {variable.units}"
-        )
-    return values.astype(np.float32)
+    return within_limits(values, name, str(path)).astype(np.float32)

@@ -14,6 +14,8 @@ from models.network import Network
 
 WEIGHTS_FILE = "network.safetensors"
 CARD_FILE = "model_card.json"
+# More would be a damaged card, and exhaust the memory.
+_WIDEST = 4_096
 
 
 def save(network: Network, card: dict[str, Any], folder: Path) -> None:
@@ -48,9 +50,12 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
     card_path, weights_path = folder / CARD_FILE, folder / WEIGHTS_FILE
     try:
         card: dict[str, Any] = json.loads(card_path.read_text(encoding="utf-8"))
-        network = Network(int(card["hidden"]))
-    except (OSError, ValueError, KeyError) as error:
+        hidden = int(card["hidden"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(str(card_path), error, "a model card with the field hidden") from error
+    if not 1 <= hidden <= _WIDEST:
+        raise InputError(f"{card_path}: hidden", hidden, f"1 to {_WIDEST} units")
+    network = Network(hidden)
     try:
         network.load_state_dict(load_file(weights_path))
     except (OSError, SafetensorError, RuntimeError) as error:

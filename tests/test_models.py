@@ -219,6 +219,13 @@ def test_broken_checkpoints_are_named(tmp_path) -> None:
         checkpoint.load(tmp_path)
 
 
+@pytest.mark.parametrize("card", [[1], {"hidden": None}, {"hidden": 10**9}, {"hidden": -1}, {"hidden": float("inf")}])
+def test_a_damaged_model_card_is_named(tmp_path, card) -> None:
+    (tmp_path / checkpoint.CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(InputError, match="model_card.*hidden"):
+        checkpoint.load(tmp_path)
+
+
 def test_shipped_network_loads_and_its_card_is_whole() -> None:
     model, model_id = load_trained()
     card = json.loads((SHIPPED / checkpoint.CARD_FILE).read_text(encoding="utf-8"))

@@ -162,3 +162,33 @@ def test_a_box_may_cross_the_seam() -> None:
     _, columns = np.meshgrid(globe.latitude, globe.longitude, indexing="ij")
     np.testing.assert_array_equal(crop.longitude, np.arange(-20, 20.1, 2.5))
     np.testing.assert_array_equal(crop(columns.ravel(), None)[0] % 360, crop.longitude % 360)
+
+
+def test_cloud_cover_averaged_over_a_bucket_is_not_taken_for_an_instant(tmp_path) -> None:
+    cloud = {"discipline": 0, "parameterCategory": 6, "parameterNumber": 1, "typeOfFirstFixedSurface": 10}
+    mean = bucket(0, 3, "sdswrf") | cloud
+    path = write_grib(
+        tmp_path / "gfs.grib2", [cloud | {"step": 3}, mean], [np.full(PLANE.shape, 40.0), np.full(PLANE.shape, 90.0)]
+    )
+    np.testing.assert_allclose(read_grib2(path)["tcc"], 0.4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "field", "message"),
+    [
+        ({}, PLANE * 2, "gfs.grib2: t2m: found 99 values outside; expected 180 to 340 K"),
+        ({"latitudeOfFirstGridPointInDegrees": 95.0}, PLANE, "gfs.grib2: grid: .*on a globe"),
+        ({"forecastTime": 99_999}, PLANE, "gfs.grib2: found step 99999"),
+    ],
+)
+def test_damaged_values_and_headers_are_named(tmp_path, keys, field, message) -> None:
+    path = write_grib(tmp_path / "gfs.grib2", [{"shortName": "2t", "step": 1} | keys], [field])
+    with pytest.raises(InputError, match=message):
+        read_grib2(path)
+
+
+def test_a_hair_outside_the_limits_is_packing(tmp_path) -> None:
+    cloud = {"discipline": 0, "parameterCategory": 6, "parameterNumber": 1, "typeOfFirstFixedSurface": 10, "step": 1}
+    path = write_grib(tmp_path / "gfs.grib2", [cloud], [np.linspace(-0.3, 100.4, PLANE.size).reshape(PLANE.shape)])
+    cover = read_grib2(path)["tcc"]
+    assert float(cover.min()) == 0 and float(cover.max()) == 1

@@ -1,14 +1,17 @@
 """The readers that are fuzzed: for each a whole file, and what reads it.
 
-To add one, write a function that takes a path and a seed writer, and register it here.
+To add one, write a function that reads a path and one that writes a whole file, and register them
+in READERS.
 """
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +38,20 @@ class Reader:
     file : str
         Name of the damaged file.
     seed : callable
-        Writes a whole file to a path, and what must lie beside it.
+        Writes a whole file to a path.
     read : callable
         Reads the file; raises InputError or checks what it got.
     text : bool
         Whether the file is text, with fields to exchange.
+    beside : callable
+        Puts what must lie beside the file there; called before `seed` and `read`.
     """
 
     file: str
     seed: Callable[[Path], object]
     read: Callable[[Path], object]
     text: bool = False
+    beside: Callable[[Path], object] = lambda path: None
 
 
 def _grib(path: Path, **keys: object) -> Path:
@@ -68,10 +74,7 @@ def _city_weather(path: Path) -> None:
 
 def _archived(path: Path) -> None:
     """Append to an archive that holds an hour; whatever comes, that hour stays and all is readable."""
-    folder = path.parent / "archive"
-    shutil.rmtree(folder, ignore_errors=True)
-    archive = WeatherArchive(folder)
-    held = read_weather(write_era5(path.parent / "held.nc", hours=1))
+    archive, held = WeatherArchive(path.parent / "archive"), _held()
     archive.append(held)
     long_ago, far_off = (datetime(year, 1, 1, tzinfo=UTC) for year in (1700, 2200))
     try:
@@ -116,14 +119,18 @@ def _observations_nc(path: Path) -> None:
     describe(dataset, "observations").to_netcdf(path, engine="netcdf4")
 
 
-def _beside(name: str) -> Callable[[Path], object]:
-    """The shipped model's file under `path`, its other one beside it."""
+def _card(path: Path) -> None:
+    shutil.copy(WEIGHTS / CARD_FILE, path.with_name(CARD_FILE))
 
-    def seed(path: Path) -> None:
-        for file in (CARD_FILE, WEIGHTS_FILE):
-            shutil.copy(WEIGHTS / file, path.parent / file)
 
-    return seed
+def _weights(path: Path) -> None:
+    shutil.copy(WEIGHTS / WEIGHTS_FILE, path.with_name(WEIGHTS_FILE))
+
+
+@cache
+def _held() -> xr.Dataset:
+    with tempfile.TemporaryDirectory() as folder:
+        return read_weather(write_era5(Path(folder) / "held.nc", hours=1))
 
 
 def _model(path: Path) -> None:
@@ -139,6 +146,6 @@ READERS: dict[str, Reader] = {
     "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations),
     "beijing-multisite CSV": Reader("dongsi.csv", _multisite, _observations, text=True),
     "five-cities CSV": Reader("beijing.csv", _five_cities, _observations, text=True),
-    "model card JSON": Reader(CARD_FILE, _beside(CARD_FILE), _model, text=True),
-    "weights": Reader(WEIGHTS_FILE, _beside(WEIGHTS_FILE), _model),
+    "model card JSON": Reader(CARD_FILE, _card, _model, text=True, beside=_weights),
+    "weights": Reader(WEIGHTS_FILE, _weights, _model, beside=_card),
 }

@@ -15,6 +15,7 @@ from tests.fuzz.batch import damaged, seeds
 
 ROOT = Path(__file__).parents[2]
 BATCH = 1_000
+DEATH = "the process died of"
 
 
 @dataclass
@@ -49,7 +50,7 @@ def fuzz(count: int, seed: int, keep: Path | None = None) -> Result:
             reader, _ = damaged(at, seed, wholes)
             death = signal.Signals(-run.returncode).name if run.returncode < 0 else f"exit {run.returncode}"
             result.counts[reader, "finding"] += 1
-            result.findings.append((at, reader, f"the process died of {death}\n{run.stderr[-2_000:]}"))
+            result.findings.append((at, reader, f"{DEATH} {death}\n{run.stderr[-2_000:]}"))
             number = at + 1
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ from grids.errors import InputError
 from grids.gfs import read_grib2
 from grids.regular_grid import Box
 from services.sources.partial import ByteRange
-from services.sources.weather.interface import check_plausible
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
 # message's length in octets 9 to 16; section 8 is "7777".
@@ -36,7 +35,7 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
         at, found = at + length, found + 1
     if found != count:
         raise InputError(f"{path.name}: messages", found, str(count))
-    check_plausible(read_grib2([path], box), path.name)
+    read_grib2(path, box)
 
 
 def neighbours_joined(ranges: Iterable[ByteRange]) -> list[ByteRange]:

@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import xarray as xr
 
 from grids.cities import City
-from grids.contract import LEAD_HOURS, WEATHER
+from grids.contract import LEAD_HOURS, WEATHER, within_limits
 from grids.errors import InputError
 from grids.regular_grid import EAST_ASIA, Box
 from services.sources.http import FetchError, Traffic
@@ -182,27 +181,6 @@ def steps_of(wanted: Wanted) -> list[int]:
     return list(range(0, wanted.hours + 1, wanted.step_hours))
 
 
-def check_plausible(dataset: xr.Dataset, where: str) -> None:
-    """Check values against the ranges of the contract: what is outside is damage or another unit.
-
-    Raises
-    ------
-    InputError
-        If a value is outside.
-    """
-    for name in WEATHER:
-        if name not in dataset:
-            continue
-        variable, values = WEATHER[name], dataset[name].values
-        outside = int(((values < variable.low) | (values > variable.high)).sum())
-        if outside:
-            raise InputError(
-                f"{where}: {name}",
-                f"{outside} values outside, {np.nanmin(values):g} to {np.nanmax(values):g}",
-                f"{variable.low:g} to {variable.high:g} {variable.units}",
-            )
-
-
 def labelled(
     dataset: xr.Dataset, cycle: Cycle, attribution: str, title: str, absent: dict[str, str] | None = None
 ) -> xr.Dataset:
@@ -225,7 +203,7 @@ def labelled(
         If a value is outside the range of the contract, or the run isn't that of `cycle`.
     """
     where, issued = f"{cycle.source} {cycle.label}", f"{cycle.init_time:%Y-%m-%dT%H:%M:%SZ}"
-    check_plausible(dataset, where)
+    dataset = dataset.assign({n: within_limits(dataset[n], n, where) for n in WEATHER if n in dataset})
     if dataset.attrs.get("init_time", issued) != issued:
         raise InputError(f"{where}: init_time", dataset.attrs["init_time"], issued)
     return dataset.assign_attrs(
