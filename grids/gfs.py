@@ -1,4 +1,4 @@
-"""GRIB2 with the names of NOAA's GFS, decoded with eccodes.
+"""GRIB2 of NOAA's GFS and ECMWF's IFS, decoded with eccodes.
 
 A file is read message by message: what the contract doesn't need is passed over before it is
 unpacked, and of each unpacked field only a box or the cities' corners are kept.
@@ -26,22 +26,26 @@ from grids.regular_grid import Box, Corners, Crop, Field, Pick, RegularGrid
 
 # Contract name, factor, and what the values are over their step.
 _Known = tuple[str, float, str]
-# By eccodes' short name.
-_NAMES: dict[str, _Known] = {
-    "2t": ("t2m", 1.0, "instant"),
-    "2d": ("d2m", 1.0, "instant"),
-    "10u": ("u10", 1.0, "instant"),
-    "10v": ("v10", 1.0, "instant"),
-    "sp": ("sp", 1.0, "instant"),
-    "blh": ("blh", 1.0, "instant"),
-    "hpbl": ("blh", 1.0, "instant"),
-    "tcc": ("tcc", 0.01, "instant"),
-    "tp": ("tp", 1.0, "accumulation"),
-    "sdswrf": ("ssrd", 1.0, "average"),
-    "avg_sdswrf": ("ssrd", 1.0, "average"),
-    "dswrf": ("ssrd", 1.0, "average"),
+# By eccodes' short name: contract name, what the values are over their step, and the factor to the
+# contract for each unit. GFS counts rain in kg m-2 and ECMWF in m; cloud cover comes as a share or
+# in per cent. A total of J m-2 divided by its hours is J m-2 h-1, hence the seconds of an hour.
+_NAMES: dict[str, tuple[str, str, dict[str, float]]] = {
+    "2t": ("t2m", "instant", {"K": 1.0}),
+    "2d": ("d2m", "instant", {"K": 1.0}),
+    "10u": ("u10", "instant", {"m s**-1": 1.0}),
+    "10v": ("v10", "instant", {"m s**-1": 1.0}),
+    "sp": ("sp", "instant", {"Pa": 1.0}),
+    "blh": ("blh", "instant", {"m": 1.0}),
+    "tcc": ("tcc", "instant", {"%": 0.01, "(0 - 1)": 1.0}),
+    "tp": ("tp", "accumulation", {"kg m**-2": 1.0, "m": 1000.0}),
+    "ssrd": ("ssrd", "accumulation", {"J m**-2": 1.0 / 3600.0}),
+    "sdswrf": ("ssrd", "average", {"W m**-2": 1.0}),
+    "avg_sdswrf": ("ssrd", "average", {"W m**-2": 1.0}),
 }
-_LEVELS = {"sp": "surface", "blh": "surface", "hpbl": "surface"}
+# Codes of NCEP's own that eccodes has no name for: discipline, category, number -> name, unit.
+_NCEP = {(0, 3, 196): ("blh", "m")}
+_MODELS = {"kwbc": "GFS", "ecmf": "IFS"}
+_LEVELS = {"sp": "surface", "blh": "surface"}
 # What a short name follows from.
 _CODES = (
     "centre",
@@ -71,6 +75,7 @@ class _Message:
     end: int
     values: Field
     kind: str
+    centre: str = "kwbc"
 
 
 def read_grib2(files: Path | Sequence[Path], box: Box | None = None) -> xr.Dataset:
@@ -195,7 +200,7 @@ def _assembled(
             for name, field in fields.items()
         },
         coords={"time": time.astype("datetime64[ns]"), **axes},
-        attrs={"source": "GFS"},
+        attrs={"source": _MODELS.get(first.centre, first.centre)},
     )
     for name in fields:
         dataset[name] = within_limits(dataset[name], name, where)
@@ -290,10 +295,22 @@ def _known(handle: int, path: Path, seen: dict[tuple[int | str, ...], _Known | N
             raise InputError(f"{path}: GRIB edition", edition, "2")
         codes = tuple(eccodes.codes_get(handle, key) for key in _CODES)
         if codes not in seen:
-            short = eccodes.codes_get(handle, "shortName")
-            level = eccodes.codes_get(handle, "typeOfLevel")
-            seen[codes] = None if _LEVELS.get(short, level) != level else _NAMES.get(short)
+            seen[codes] = _named(handle, path)
         return seen[codes]
+
+
+def _named(handle: int, path: Path) -> _Known | None:
+    short, units = eccodes.codes_get(handle, "shortName"), eccodes.codes_get(handle, "units")
+    if short == "unknown" and eccodes.codes_get(handle, "centre") == "kwbc":
+        own = tuple(eccodes.codes_get(handle, k) for k in ("discipline", "parameterCategory", "parameterNumber"))
+        short, units = _NCEP.get(own, (short, units))
+    level = eccodes.codes_get(handle, "typeOfLevel")
+    if short not in _NAMES or _LEVELS.get(short, level) != level:
+        return None
+    name, kind, factors = _NAMES[short]
+    if units not in factors:
+        raise InputError(f"{path}: {short} units", units, f"one of {sorted(factors)}")
+    return name, factors[units], kind
 
 
 def _is_instant(handle: int, path: Path) -> bool:
@@ -311,7 +328,8 @@ def _decoded(handle: int, name: str, factor: float, kind: str, pick: Pick, path:
                 missing = _MISSING
             values = pick(eccodes.codes_get_values(handle), missing) * factor
             init, start, end = _steps(handle)
-            return _Message(name=name, init=init, start=start, end=end, values=values, kind=kind)
+            centre = str(eccodes.codes_get(handle, "centre"))
+            return _Message(name, init, start, end, values, kind, centre)
     finally:
         eccodes.codes_release(handle)
 

@@ -19,11 +19,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from grids.cities import Registry
+from grids.cities import Registry, load_registry
 from grids.contract import POLLUTANTS, check, describe
 from grids.csv_collections import Place, beijing_multisite, five_cities
 from grids.errors import InputError
-from grids.quality import FLAG_ATTRS, flag_series
+from grids.quality import FLAG_ATTRS, count_flags, screen, solar_hours
+from grids.station_cities import city_means
+from grids.stations import load_stations
 
 log = logging.getLogger(__name__)
 
@@ -112,17 +114,19 @@ def _assemble(places: list[Place], registry: Registry | None, counts: Counter[st
         own = next(p for p in places if p.city == city).table.index
         counts["missing_hours"] += len(times) - len(own)
     source = f"{directory.name} ({len(places)} stations)"
-    stations = _station_dataset(places, times, counts, source)
+    stations = _station_dataset(places, times, counts, source, registry or load_registry())
     station_weather = _weather_dataset([(p.station, [p]) for p in places], times, source)
     cities = sorted({place.city for place in places})
     weather = _weather_dataset([(c, [p for p in places if p.city == c]) for c in cities], times, source)
     for name, number in sorted(counts.items()):
         if number:
             log.info("%s: %s: %d", directory.name, name, number)
-    return MonitorData(_city_means(stations, source), stations, weather, station_weather, dict(counts), source)
+    return MonitorData(city_means(stations, source), stations, weather, station_weather, dict(counts), source)
 
 
-def _station_dataset(places: list[Place], times: pd.DatetimeIndex, counts: Counter[str], source: str) -> xr.Dataset:
+def _station_dataset(
+    places: list[Place], times: pd.DatetimeIndex, counts: Counter[str], source: str, registry: Registry
+) -> xr.Dataset:
     names = [name for name in POLLUTANTS if any(name in p.table for p in places)]
     dataset = xr.Dataset(
         coords={
@@ -132,46 +136,22 @@ def _station_dataset(places: list[Place], times: pd.DatetimeIndex, counts: Count
         },
         attrs={"source": source},
     )
+    raw: dict[str, np.ndarray] = {}
     for name in names:
-        raw = np.full((len(times), len(places)), np.nan, np.float32)
+        raw[name] = np.full((len(times), len(places)), np.nan, np.float32)
         for column, place in enumerate(places):
             if name in place.table:
-                raw[:, column] = place.table[name].reindex(times)
-        flags = np.stack([flag_series(raw[:, column], name) for column in range(len(places))], axis=1)
-        for code, meaning in enumerate(FLAG_ATTRS["flag_meanings"].split()):
-            if code:
-                counts["missing_values" if meaning == "missing" else meaning] += int((flags == code).sum())
-        dims = ("time", "station")
-        dataset[name] = (dims, np.where(flags == 0, raw, np.nan).astype(np.float32))
-        dataset[f"{name}_raw"] = (dims, raw, {"units": POLLUTANTS[name].units})
+                raw[name][:, column] = place.table[name].reindex(times)
+    dims = ("time", "station")
+    cities = [p.city for p in places]
+    longitudes = [load_stations().position(p.station, p.city, registry)[1] for p in places]
+    sun = solar_hours(dataset["time"].values, longitudes)
+    for name, (values, flags) in screen(raw, cities, solar_hour=sun).items():
+        count_flags(counts, flags)
+        dataset[name] = (dims, values)
+        dataset[f"{name}_raw"] = (dims, raw[name], {"units": POLLUTANTS[name].units})
         dataset[f"{name}_flag"] = (dims, flags, FLAG_ATTRS)
     return check(describe(dataset, "observations"), "observations", name=source)
-
-
-def _city_means(stations: xr.Dataset, source: str) -> xr.Dataset:
-    owner = stations["city"].values
-    cities = sorted(set(owner))
-    result = xr.Dataset(coords={"time": stations["time"], "city": cities}, attrs={"source": source})
-    for name in POLLUTANTS:
-        if name not in stations:
-            continue
-        values, flags = stations[name].values, stations[f"{name}_flag"].values
-        mean = np.full((len(values), len(cities)), np.nan, np.float32)
-        number = np.zeros(mean.shape, np.int16)
-        flag = np.ones(mean.shape, np.int8)
-        for column, city in enumerate(cities):
-            own = values[:, owner == city]
-            number[:, column] = np.isfinite(own).sum(axis=1)
-            total = np.where(np.isfinite(own), own, 0).sum(axis=1)
-            some = number[:, column] > 0
-            mean[some, column] = total[some] / number[some, column]
-            # Without a valid station the city's flag is the worst of its stations'.
-            flag[:, column] = np.where(some, 0, flags[:, owner == city].max(axis=1))
-        dims = ("time", "city")
-        result[name] = (dims, mean)
-        result[f"{name}_flag"] = (dims, flag, FLAG_ATTRS)
-        result[f"{name}_stations"] = (dims, number, {"long_name": "number of valid stations", "units": "1"})
-    return check(describe(result, "observations"), "observations", name=source)
 
 
 def _weather_dataset(groups: list[tuple[str, list[Place]]], times: pd.DatetimeIndex, source: str) -> xr.Dataset:
@@ -202,21 +182,13 @@ def _read_contract(directory: Path, registry: Registry | None) -> MonitorData:
     if (directory / CITY_WEATHER_FILE).exists():
         weather = _open(directory / CITY_WEATHER_FILE)
         check(weather, "city_weather", name=str(directory / CITY_WEATHER_FILE))
-    counts = Counter()  # type: Counter[str]
-    for name in POLLUTANTS:
-        if name in observations:
-            flags = flag_series_of(observations[name].values, name)
-            observations[name] = observations[name].where(flags == 0)
-            for code, meaning in enumerate(FLAG_ATTRS["flag_meanings"].split()):
-                if code:
-                    counts["missing_values" if meaning == "missing" else meaning] += int((flags == code).sum())
-            observations[f"{name}_flag"] = (observations[name].dims, flags, FLAG_ATTRS)
+    counts: Counter[str] = Counter()
+    raw = {name: observations[name].values for name in POLLUTANTS if name in observations}
+    for name, (values, flags) in screen(raw, [str(city) for city in observations["city"].values]).items():
+        count_flags(counts, flags)
+        observations[name] = (observations[name].dims, values, observations[name].attrs)
+        observations[f"{name}_flag"] = (observations[name].dims, flags, FLAG_ATTRS)
     return MonitorData(observations, None, weather, None, dict(counts), str(observations.attrs["source"]))
-
-
-def flag_series_of(values: np.ndarray, name: str) -> np.ndarray:
-    """Flag every column of (time, place) values; see `grids.quality.flag_series`."""
-    return np.stack([flag_series(values[:, column], name) for column in range(values.shape[1])], axis=1)
 
 
 def _open(path: Path) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""Weather files into the contract: NetCDF with ERA5's names and GRIB2 with GFS's.
+"""Weather files into the contract: NetCDF and Zarr with ERA5's names, and GRIB2.
 
 The result has latitude ascending and longitude -180 to 180 ascending; times are valid times.
 A variable that a source lacks is absent.
@@ -46,8 +46,8 @@ def read_weather(
     Parameters
     ----------
     path : Path or sequence of Path
-        NetCDF (``.nc``) and GRIB2 (``.grib2``, ``.grb2``) files, or a folder of files, of one
-        source and one run.
+        NetCDF (``.nc``) and GRIB2 (``.grib2``, ``.grb2``) files and Zarr stores (``.zarr``), or a
+        folder of them, of one source and one run.
     box : Box, optional
         Keep only this part of the grid.
     period : two datetime64, optional
@@ -108,12 +108,12 @@ def weather_files(path: Path | Sequence[Path]) -> tuple[list[Path], list[Path]]:
         files = sorted(path)
     elif not path.exists():
         raise InputError("weather", path, "a file or folder that exists")
-    elif path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix in (".nc", *_GRIB_SUFFIXES))
+    elif path.is_dir() and path.suffix != ".zarr":
+        files = sorted(p for p in path.iterdir() if p.suffix in (".nc", ".zarr", *_GRIB_SUFFIXES))
     else:
         files = [path]
     if not files:
-        raise InputError(str(path), "no .nc or .grib2 file", "weather files")
+        raise InputError(str(path), "no .nc, .zarr or .grib2 file", "weather files")
     gribs = [file for file in files if file.suffix in _GRIB_SUFFIXES]
     return gribs, [file for file in files if file not in gribs]
 
@@ -191,7 +191,7 @@ def _oriented(grid: xr.Dataset) -> xr.Dataset:
 def _opened(path: Path) -> Iterator[xr.Dataset]:
     """Open a NetCDF file with the axis ``time``, whatever it calls it."""
     try:
-        with xr.open_dataset(path, engine="netcdf4") as raw:
+        with xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else "netcdf4") as raw:
             if "valid_time" in raw.dims:
                 raw = raw.rename(valid_time="time")
             for dim in ("time", "latitude", "longitude"):

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli_ingest import ingest
 from services.cli_models import models_app, verify
 from services.cli_options import DataDir, InitTime, Observations, Weather
 from services.cli_options import settings_of as _settings
@@ -51,6 +52,9 @@ def run(
         print_report(report, Console(width=width, highlight=False))
     if report.status == "degraded":
         raise typer.Exit(EXIT_DEGRADED)
+
+
+app.command()(ingest)
 
 
 @app.command()

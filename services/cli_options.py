@@ -15,12 +15,16 @@ DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
 ]
 Observations = Annotated[
-    Path | None,
-    typer.Option("--observations", help="Folder of a monitoring collection; without it, a simulated sample."),
+    str | None,
+    typer.Option(
+        "--observations", help="Folder of a monitoring collection, or live (ingested); without it, a simulated sample."
+    ),
 ]
 Weather = Annotated[
     str | None,
-    typer.Option("--weather", help="none, observed (perfect prog) or a path of GRIB2/NetCDF files. Default: none."),
+    typer.Option(
+        "--weather", help="none, live (ingested), observed (perfect prog) or a path of weather files. Default: none."
+    ),
 ]
 InitTime = Annotated[
     str | None,
@@ -41,7 +45,7 @@ def time_of(text: str | None, name: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def settings_of(data_dir: Path | None, observations: Path | None = None, weather: str | None = None) -> Settings:
+def settings_of(data_dir: Path | None, observations: str | None = None, weather: str | None = None) -> Settings:
     """Return the settings with what the command line gives."""
     from services.settings import Settings
 

@@ -37,6 +37,8 @@ from services.inputs import (
 from services.report import CityLine, CycleReport, as_dict
 from services.rules import prepare_rules
 from services.settings import Settings
+from services.sources.monitors.stored import stored_monitors
+from services.sources.weather.stored import WeatherStore
 from services.store import Store
 from services.verification import verify
 
@@ -94,7 +96,13 @@ def _run(
     wanted: tuple[str, ...],
 ) -> CycleReport:
     inputs, now = load_inputs(
-        registry, settings.observations_dir, settings.weather, init_time, settings.data_dir / "sample"
+        registry,
+        settings.observations_dir,
+        settings.weather,
+        init_time,
+        settings.data_dir / "sample",
+        lambda at: stored_monitors(store, registry, at, preference=settings.monitor_sources),
+        lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.weather_sources),
     )
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
     model, model_id, fault = _model(settings)

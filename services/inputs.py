@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -14,45 +16,61 @@ from grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
 from grids.derived import relative_humidity
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
+from grids.quality import MODELLED
 from grids.weather_files import read_weather_at_cities, to_hourly
 from services.sample import WEATHER_FILE, write_sample
+from services.sources.weather.stored import KnownWeather
 
+LIVE_OBSERVATIONS: Literal["live"] = "live"
 NO_WEATHER = "none"
+LIVE_WEATHER = "live"
 OBSERVED_WEATHER = "observed"
+# Gives what has been ingested of observations up to an init time.
+LiveObservations = Callable[[datetime], MonitorData]
+# Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
+LiveWeather = Callable[[datetime, Sequence[City]], KnownWeather | None]
 
 
 @dataclass(frozen=True)
 class CycleInputs:
-    """Observations and weather of one cycle; `future` is None where no weather forecast is given."""
+    """Observations and weather of one cycle; `future` is None where no weather forecast is given.
+
+    `weather_reasons` says what is amiss with the weather.
+    """
 
     monitors: MonitorData
     past: xr.Dataset | None
     future: xr.Dataset | None
     weather_source: str
     simulated: bool
+    weather_reasons: tuple[str, ...] = ()
 
 
 def load_inputs(
     registry: Registry,
-    observations_dir: Path | None,
+    observations_dir: Path | Literal["live"] | None,
     weather: str,
     init_time: datetime | None,
     sample_dir: Path,
+    live_observations: LiveObservations,
+    live_weather: LiveWeather,
 ) -> tuple[CycleInputs, datetime]:
     """Read everything one cycle needs, before anything is stored.
 
     Parameters
     ----------
     registry : Registry
-    observations_dir : Path or None
-        A collection that `grids.monitors` reads; None for the simulated sample.
+    observations_dir : Path, "live" or None
+        A collection that `grids.monitors` reads, what has been ingested, or None for the
+        simulated sample.
     weather : str
-        ``"none"``, ``"observed"`` (the collection's own weather stands in for a forecast) or
-        the path of weather files.
+        ``"none"``, ``"live"`` (the newest ingested), ``"observed"`` (the collection's own weather
+        stands in for a forecast) or the path of weather files.
     init_time : datetime or None
-        Aware; None for the newest observed hour, or this hour with the sample.
+        Aware; None for the newest observed hour, or this hour with the sample or live.
     sample_dir : Path
         Where the sample is written.
+    live_observations, live_weather : callable
 
     Returns
     -------
@@ -72,12 +90,34 @@ def load_inputs(
         init_time = init_time or _this_hour()
         write_sample(sample_dir, registry, init_time)
         weather, observations_dir = str(sample_dir / WEATHER_FILE), sample_dir
-    monitors = read_observations(observations_dir, registry)
-    init_time = init_time or _newest_hour(monitors)
+    if observations_dir == LIVE_OBSERVATIONS:
+        # This hour, not the newest that came in: monitors that fall silent must show.
+        init_time = init_time or _this_hour()
+        monitors = live_observations(init_time)
+    else:
+        monitors = read_observations(Path(observations_dir), registry)
+        init_time = init_time or _newest_hour(monitors)
     _check_covered(monitors, init_time)
-    past, future, source = _weather(monitors, weather, registry, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
+    if weather == LIVE_WEATHER:
+        return _with_live_weather(monitors, registry, init_time, simulated, live_weather), init_time
+    past, future, source = _weather(monitors, weather, registry, init_time)
     return CycleInputs(monitors, past, future, source, simulated), init_time
+
+
+def _with_live_weather(
+    monitors: MonitorData, registry: Registry, init_time: datetime, simulated: bool, live_weather: LiveWeather
+) -> CycleInputs:
+    known = live_weather(init_time, [registry.city(str(c)) for c in monitors.observations["city"].values])
+    if known is None:
+        if monitors.weather is None:
+            # Without any humidity there is no visibility, and so no haze to warn of.
+            raise InputError("live weather", "no ingested cycle", f"one issued by {init_time:%Y-%m-%dT%HZ}")
+        # A forecast from observed weather alone is worth more than none, as long as it says so.
+        reason = f"weather: no cycle issued by {init_time:%Y-%m-%dT%HZ} has been ingested"
+        return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, (reason,))
+    past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)
+    return CycleInputs(monitors, past, known.future, known.source, simulated, known.reasons)
 
 
 def _this_hour() -> datetime:
@@ -130,6 +170,9 @@ def _weather(
     monitors: MonitorData, weather: str, registry: Registry, init_time: datetime
 ) -> tuple[xr.Dataset | None, xr.Dataset | None, str]:
     if weather == NO_WEATHER:
+        if monitors.weather is None:
+            # Without any humidity there is no visibility, and so no haze to warn of.
+            raise InputError("weather", weather, f"live, or weather files, since {monitors.source} holds no weather")
         return monitors.weather, None, "none: no weather forecast was given"
     if weather == OBSERVED_WEATHER:
         if monitors.weather is None:
@@ -187,7 +230,7 @@ def forecast_cities(
 
 def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
     """Say what the forecast lacks, in words; an empty list is a forecast in full order."""
-    reasons = []
+    reasons = list(inputs.weather_reasons)
     now = as_datetime64(init_time)
     pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
     for city in cities:
@@ -195,6 +238,9 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
         age = init_time - as_datetime(pm25["time"].values[valid[-1]])
         if age > timedelta(hours=late_hours):
             reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
+    modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
+    if modelled:
+        reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
     if inputs.future is not None:
         last = as_datetime(inputs.future["time"].values[-1])
         if last < init_time + timedelta(hours=LEAD_HOURS):
@@ -210,3 +256,8 @@ def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Da
     humidity = relative_humidity(here["t2m"].values, here["d2m"].values)
     attrs = {"standard_name": "relative_humidity", "units": "%"}
     return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))
+
+
+def _modelled(monitors: MonitorData, city: str) -> bool:
+    flags = monitors.observations.get("pm25_flag")
+    return flags is not None and bool((flags.sel(city=city) == MODELLED).any())

@@ -8,11 +8,28 @@ import uvicorn
 
 from services.api import create_app
 from services.cycle import run_cycle
+from services.ingest import ingest_live
+from services.inputs import LIVE_OBSERVATIONS, LIVE_WEATHER
 from services.jobs import build_scheduler
+from services.report import CycleReport
 from services.settings import Settings
 from services.store import Store
 
 log = logging.getLogger(__name__)
+
+
+def scheduled_cycle(settings: Settings) -> CycleReport:
+    """Run a cycle; with live weather or live observations, bring in the newest first.
+
+    Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
+    without.
+    """
+    if settings.weather == LIVE_WEATHER or settings.observations_dir == LIVE_OBSERVATIONS:
+        try:
+            ingest_live(settings)
+        except Exception:
+            log.exception("ingest failed; the cycle runs with what is there")
+    return run_cycle(settings)
 
 
 def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> None:
@@ -22,7 +39,7 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
     store.migrate()
     store.recover()
     store.close()
-    scheduler = build_scheduler(settings, lambda: run_cycle(settings)) if with_scheduler else None
+    scheduler = build_scheduler(settings, lambda: scheduled_cycle(settings)) if with_scheduler else None
     if scheduler is not None:
         scheduler.start()
     try:

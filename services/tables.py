@@ -132,6 +132,62 @@ class Warning_(Base):  # noqa: N801 (Warning is Python's own)
     payload: Mapped[str] = mapped_column(Text)
 
 
+class MonitorStation(Base):
+    """A monitoring station; `id` is "source:code"."""
+
+    __tablename__ = "station"
+    __table_args__ = (Index("ix_station_city", "city"),)
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    source: Mapped[str] = mapped_column(String(32))
+    source_kind: Mapped[str] = mapped_column(String(16))
+    code: Mapped[str] = mapped_column(String(96))
+    name: Mapped[str] = mapped_column(Text)
+    city: Mapped[str] = mapped_column(String(64))
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    siting: Mapped[str] = mapped_column(String(16))
+    licence: Mapped[str] = mapped_column(Text)
+    attribution: Mapped[str] = mapped_column(Text)
+
+
+class StationObservation(Base):
+    """One hour of one pollutant at a station; the time is the end of the hour.
+
+    `raw` is as published, in `units`; `value` in ug m-3, null where quality control (`flag`)
+    doesn't let it be used. `revision` counts how often the publisher has changed `raw`.
+    """
+
+    __tablename__ = "station_observation"
+    __table_args__ = (Index("ix_station_observation_time", "time"),)
+
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    time: Mapped[datetime] = mapped_column(primary_key=True)
+    pollutant: Mapped[str] = mapped_column(String(8), primary_key=True)
+    raw: Mapped[float | None]
+    units: Mapped[str] = mapped_column(String(8))
+    value: Mapped[float | None]
+    flag: Mapped[int]
+    revision: Mapped[int]
+    retrieved_at: Mapped[datetime]
+
+
+class EarlierValue(Base):
+    """What a station observation was before its publisher changed it."""
+
+    __tablename__ = "station_observation_earlier"
+
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    time: Mapped[datetime] = mapped_column(primary_key=True)
+    pollutant: Mapped[str] = mapped_column(String(8), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    raw: Mapped[float | None]
+    units: Mapped[str] = mapped_column(String(8))
+    value: Mapped[float | None]
+    flag: Mapped[int]
+    retrieved_at: Mapped[datetime]
+
+
 class ForecastScore(Base):
     """Sums over the pairs of a day's runs at one city and lead time; see `forecast.verification`."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.source_server import SourceServer, serving
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -18,3 +21,10 @@ def shared_data() -> Path:
     if os.environ.get("CI"):
         pytest.fail(f"the real data must be present in CI: {SHARED_DATA}")
     pytest.skip(f"no real data at {SHARED_DATA}")
+
+
+@pytest.fixture
+def source_server() -> Iterator[SourceServer]:
+    """A local server that speaks a publisher's protocol and fails on demand."""
+    with serving() as server:
+        yield server

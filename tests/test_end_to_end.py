@@ -172,8 +172,9 @@ def test_bad_input_is_named_and_leaves_the_store_as_it_was(simulated, tmp_path, 
 def test_failure_while_saving_leaves_the_store_as_it_was(simulated, monkeypatch) -> None:
     folder, _ = simulated
     before, files_before = stored(folder), files(folder)
-    monkeypatch.setattr("services.store._observation_rows", lambda *_: [{"city": None}])
-    with pytest.raises(Exception, match="city"):
+    broken = {"city": "beijing", "time": utc(2026, 1, 15, 23), "simulated": True, "source": None}
+    monkeypatch.setattr("services.store._observation_rows", lambda *_: [broken])
+    with pytest.raises(Exception, match="source"):
         run_cycle(settings_for(folder), init_time=utc(2026, 1, 15, 23))
     assert stored(folder) == before and files(folder) == files_before
     monkeypatch.undo()

@@ -12,7 +12,14 @@ LAT, LON = np.arange(42.0, 37.9, -0.5), np.arange(114.0, 119.1, 0.5)
 PLANE = 270.0 + LAT[:, None] * 0.5 + LON[None] * 0.1
 
 
-def write_era5(path: Path, *, new_layout: bool = False, hours: int = 4, units: dict[str, str] | None = None) -> Path:
+def write_era5(
+    path: Path,
+    *,
+    new_layout: bool = False,
+    hours: int = 4,
+    units: dict[str, str] | None = None,
+    only: set[str] | None = None,
+) -> Path:
     """ERA5 as the Climate Data Store writes it: packed 16-bit integers, latitude descending."""
     names = {"t2m": "K", "d2m": "K", "sp": "Pa", "tp": "m", "ssrd": "J m**-2", "blh": "m", "tcc": "(0 - 1)"}
     values = {
@@ -41,6 +48,8 @@ def write_era5(path: Path, *, new_layout: bool = False, hours: int = 4, units: d
             file.createVariable("number", "i8", ())[...] = 0
             file.createVariable("expver", str, (time,))[:] = np.array(["0001"] * hours, object)
         for name, unit in names.items():
+            if only is not None and name not in only:
+                continue
             field = np.stack([values[name]] * hours)
             variable = file.createVariable(name, "i2", (time, "latitude", "longitude"), fill_value=-32767)
             variable.scale_factor = float(np.ptp(field) / 65_000)

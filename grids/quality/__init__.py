@@ -1,0 +1,53 @@
+"""Quality control of hourly monitoring data: every value keeps its raw form and gets a flag.
+
+The structure follows QARTOD (US IOOS, Manual for the Use of Real-Time Oceanographic Data
+Quality Control Flags; gross range, flat line, spike) and the classes of outliers that Wu et al.
+(2018, Adv. Atmos. Sci. 35, 1522, doi:10.1007/s00376-018-8067-9) found in China's network:
+inconsistent in time and space, low variance, periodic. Where a threshold is Hazecast's own, its
+docstring says on what it was checked.
+"""
+
+from grids.quality.clock import TimeOffset, solar_hours, time_offset
+from grids.quality.flags import (
+    DUPLICATE,
+    FLAG_ATTRS,
+    FLAG_MEANINGS,
+    GOOD,
+    IMPOSSIBLE,
+    MISSING,
+    MODELLED,
+    NEGATIVE,
+    SENTINEL,
+    SPIKE,
+    STUCK,
+    TIME_SHIFT,
+    UNIT_SLIP,
+    count_flags,
+)
+from grids.quality.screening import screen
+from grids.quality.series import MEASURED_ZERO, SENTINELS, Reporting, flag_series
+
+__all__ = [
+    "DUPLICATE",
+    "FLAG_ATTRS",
+    "FLAG_MEANINGS",
+    "GOOD",
+    "IMPOSSIBLE",
+    "MEASURED_ZERO",
+    "MISSING",
+    "MODELLED",
+    "NEGATIVE",
+    "SENTINEL",
+    "SENTINELS",
+    "SPIKE",
+    "STUCK",
+    "TIME_SHIFT",
+    "UNIT_SLIP",
+    "Reporting",
+    "TimeOffset",
+    "count_flags",
+    "flag_series",
+    "screen",
+    "solar_hours",
+    "time_offset",
+]

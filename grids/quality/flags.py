@@ -1,0 +1,41 @@
+"""The flags, by the CF conventions (section 3.5, flag_values and flag_meanings)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+GOOD, MISSING, IMPOSSIBLE, STUCK, SENTINEL, NEGATIVE, SPIKE, DUPLICATE, TIME_SHIFT, UNIT_SLIP, MODELLED = range(11)
+FLAG_MEANINGS: tuple[str, ...] = (
+    "good",
+    "missing",
+    "impossible",
+    "stuck",
+    "sentinel",
+    "negative",
+    "spike",
+    "duplicate",
+    "time_shift",
+    "unit_slip",
+    "modelled",
+)
+FLAG_ATTRS: dict[str, Any] = {
+    "flag_values": np.arange(len(FLAG_MEANINGS), dtype=np.int8),
+    "flag_meanings": " ".join(FLAG_MEANINGS),
+}
+
+
+def count_flags(counts: Counter[str], flags: npt.NDArray[np.integer[Any]]) -> None:
+    """Add the number of values under each flag but "good" to `counts`, by its meaning.
+
+    "missing" is counted as ``missing_values``; a fault that did not occur counts 0 only where
+    it always has been counted (missing, impossible, stuck).
+    """
+    found = np.bincount(flags.ravel(), minlength=len(FLAG_MEANINGS))
+    for code, meaning in enumerate(FLAG_MEANINGS):
+        if code == GOOD or (code > STUCK and not found[code]):
+            continue
+        counts["missing_values" if code == MISSING else meaning] += int(found[code])

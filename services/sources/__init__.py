@@ -1,0 +1,1 @@
+"""Clients of the providers of weather and monitoring data, one module a publisher."""

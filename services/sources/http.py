@@ -1,0 +1,419 @@
+"""The one HTTP client of all sources: patient with a failing server, exact about what it stores."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import stamina
+
+from grids.errors import InputError
+from services.sources.partial import ByteRange, Part, range_headers
+
+# httpx logs every address at INFO, and some publishers take their key in the address.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+_T = TypeVar("_T")
+_USER_AGENT = "hazecast (air-quality forecasts; python-httpx)"
+_SHOWN = 200
+_TOO_MANY_REQUESTS = 429
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a server and how often to ask again; all times in seconds.
+
+    `wait_initial` doubles with each attempt up to `wait_max`, plus a random part up to
+    `wait_jitter`. A server's own Retry-After is honoured up to `retry_after_max`; a longer one
+    is an error at once. `body_seconds` bounds one whole answer, however slowly it trickles in.
+    """
+
+    attempts: int = 5
+    wait_initial: float = 1.0
+    wait_max: float = 60.0
+    wait_jitter: float = 1.0
+    retry_after_max: float = 120.0
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0
+    body_seconds: float = 600.0
+
+
+class FetchError(Exception):
+    """A source that can't be reached, or refuses.
+
+    Parameters
+    ----------
+    url : str
+        The address, without keys.
+    found : object
+        The status or fault.
+    expected : str
+        What was expected in its place.
+    status : int, optional
+        HTTP status, where there was an answer.
+    transient : bool
+        Whether asking again may help.
+    retry_after : float, optional
+        Seconds that the server asked to wait.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        found: object,
+        expected: str,
+        *,
+        status: int | None = None,
+        transient: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        self.url = url
+        self.found = found
+        self.expected = expected
+        self.status = status
+        self.transient = transient
+        self.retry_after = retry_after
+        super().__init__(f"{url}: found {found!s}; expected {expected}")
+
+
+class ContentError(FetchError):
+    """An answer that came, but isn't what the publisher documents."""
+
+
+@dataclass
+class Traffic:
+    """What a client has done so far; retries are the requests beyond the first of each fetch."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes_read: int = 0
+
+
+class HttpClient:
+    """Fetch from one publisher, with time-outs, retries and resumed downloads.
+
+    Time-outs, lost connections, 429 and 5xx are tried again; every other refusal is an error at
+    once.
+
+    Parameters
+    ----------
+    patience : Patience
+    headers : mapping, optional
+        Sent with every request.
+    secrets : sequence of str
+        Keys that must never show in an error or a log.
+    """
+
+    def __init__(
+        self,
+        patience: Patience | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self.patience = patience or Patience()
+        self.traffic = Traffic()
+        self._secrets = [secret for secret in secrets if secret]
+        self._client = httpx.Client(
+            headers={"User-Agent": _USER_AGENT, **(headers or {})},
+            timeout=httpx.Timeout(self.patience.read_seconds, connect=self.patience.connect_seconds),
+            follow_redirects=True,
+            verify=_tls(),
+        )
+
+    def __enter__(self) -> HttpClient:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Return the whole answer to a request; `options` are those of ``httpx.Client.request``.
+
+        Raises
+        ------
+        FetchError
+            If the server can't be reached or refuses.
+        """
+        return self._patiently(lambda: self._whole(method, url, options))
+
+    def exists(self, url: str) -> bool:
+        """Return whether a file is there, by its header alone (HEAD); 403 and 404 mean no."""
+        try:
+            self.request("HEAD", url)
+        except FetchError as error:
+            # Buckets that can't be listed answer 403 for a file they don't have.
+            if error.status in (403, 404):
+                return False
+            raise
+        return True
+
+    def json(self, url: str, *, method: str = "GET", expected: str = "JSON", **options: Any) -> Any:
+        """Return the decoded JSON of an answer.
+
+        Raises
+        ------
+        ContentError
+            If an HTML page or anything else that isn't JSON came in its place.
+        FetchError
+            If the server can't be reached or refuses.
+        """
+
+        def decoded() -> Any:
+            response = self._whole(method, url, options)
+            self._refuse_html(response, expected)
+            try:
+                return json.loads(response.content)
+            except ValueError as error:
+                start = response.content[:_SHOWN].decode("utf-8", "replace")
+                raise ContentError(self.shown(response.url), repr(start), expected, status=response.status_code,
+                                   transient=True) from error  # fmt: skip
+
+        return self._patiently(decoded)
+
+    def text(self, url: str, *, expected: str = "CSV", encoding: str = "utf-8", **options: Any) -> str:
+        """Return an answer as text, for example CSV; `expected` says what in an error.
+
+        Raises
+        ------
+        ContentError
+            If an HTML page came in its place, or the bytes aren't in `encoding`.
+        FetchError
+            If the server can't be reached or refuses.
+        """
+
+        def decoded() -> str:
+            response = self._whole("GET", url, options)
+            self._refuse_html(response, expected)
+            try:
+                return response.content.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise ContentError(
+                    self.shown(response.url), error, f"{expected} in {encoding}", status=response.status_code
+                ) from error
+
+        return self._patiently(decoded)
+
+    def byte_range(self, url: str, start: int, end: int | None) -> bytes:
+        """Return the bytes `start` to `end`, both included; None for the end of the file.
+
+        Raises
+        ------
+        FetchError
+            If the server can't be reached, refuses, or doesn't serve that range.
+        """
+
+        def fetched() -> bytes:
+            response = self._whole("GET", url, {"headers": range_headers((start, end))}, accept=(206,))
+            self._check_range(response, start)
+            if end is not None and len(response.content) != end - start + 1:
+                raise ContentError(
+                    self.shown(url), f"{len(response.content)} bytes", f"{end - start + 1} bytes", transient=True
+                )
+            return response.content
+
+        return self._patiently(fetched)
+
+    def download(
+        self,
+        url: str,
+        path: Path,
+        *,
+        ranges: Sequence[ByteRange] | None = None,
+        verify: Callable[[Path], object] | None = None,
+    ) -> Path:
+        """Store a file, or some of its byte ranges joined, under `path`; whole or not at all.
+
+        What has come is kept beside it as ``.part`` and gone on with, in this run or a later
+        one, as long as the file on the server is the same (If-Range). A file that is already
+        there is not fetched again.
+
+        Parameters
+        ----------
+        url : str
+        path : Path
+        ranges : sequence of (int, int or None), optional
+            First and last byte of each; only the last may be open. The whole file without.
+        verify : callable, optional
+            Called with the part before it takes its name. Its InputError throws the part away,
+            and the download is tried again.
+
+        Returns
+        -------
+        Path
+            `path`.
+
+        Raises
+        ------
+        ContentError
+            If what came is still not what `verify` accepts, or not a byte range.
+        FetchError
+            If the server can't be reached or refuses.
+        """
+        if path.exists():
+            return path
+        part = Part(path, list(ranges) if ranges is not None else [(0, None)], whole=ranges is None)
+
+        def fetched() -> Path:
+            self._continue(url, part)
+            try:
+                if verify is not None:
+                    verify(part.file)
+            except InputError as error:
+                part.discard()
+                raise ContentError(self.shown(url), error, "an undamaged file", transient=True) from error
+            return part.finish()
+
+        return self._patiently(fetched)
+
+    def shown(self, text: object) -> str:
+        """Return text for an error or a log, without the keys."""
+        result = str(text)
+        for secret in self._secrets:
+            result = result.replace(secret, "***")
+        return result
+
+    def _patiently(self, action: Callable[[], _T]) -> _T:
+        waits = self.patience
+        for attempt in stamina.retry_context(
+            on=_backoff,
+            attempts=waits.attempts,
+            timeout=None,
+            wait_initial=waits.wait_initial,
+            wait_max=waits.wait_max,
+            wait_jitter=waits.wait_jitter,
+        ):
+            with attempt:
+                self.traffic.retries += attempt.num > 1
+                return action()
+        raise AssertionError("unreachable")  # the last attempt returns or raises
+
+    @contextmanager
+    def _exchange(
+        self, method: str, url: str, options: Mapping[str, Any], accept: Sequence[int]
+    ) -> Iterator[httpx.Response]:
+        self.traffic.requests += 1
+        try:
+            with self._client.stream(method, url, **options) as response:
+                if response.status_code not in accept:
+                    raise self._refusal(response, accept)
+                yield response
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise FetchError(self.shown(url), error, "an http or https address") from error
+        except httpx.HTTPError as error:
+            found = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise FetchError(self.shown(url), found, "an answer", transient=True) from error
+
+    def _whole(
+        self, method: str, url: str, options: Mapping[str, Any], accept: Sequence[int] = (200,)
+    ) -> httpx.Response:
+        with self._exchange(method, url, options, accept) as response:
+            content = b"".join(self._chunks(response))
+            return httpx.Response(
+                response.status_code,
+                headers={k: v for k, v in response.headers.items() if k not in ("content-encoding", "content-length")},
+                content=content,
+                request=response.request,
+            )
+
+    def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
+        until = time.monotonic() + self.patience.body_seconds
+        for chunk in response.iter_bytes():
+            self.traffic.bytes_read += len(chunk)
+            yield chunk
+            if time.monotonic() > until:
+                raise httpx.ReadTimeout(f"more than {self.patience.body_seconds:g} s", request=response.request)
+
+    def _refusal(self, response: httpx.Response, accept: Sequence[int]) -> FetchError:
+        status = response.status_code
+        transient, after = status == _TOO_MANY_REQUESTS or status >= 500, _retry_after(response)
+        found = f"HTTP {status}"
+        if after is not None and after > self.patience.retry_after_max:
+            transient, found = False, f"{found}, to be asked again in {after:.0f} s"
+        if not transient:
+            reason = self.shown(response.read()[:_SHOWN].decode("utf-8", "replace").strip())
+            found = f"{found}: {reason}" if reason and not reason.startswith("<") else found
+        return FetchError(
+            self.shown(response.url),
+            found,
+            "HTTP " + " or ".join(map(str, accept)),
+            status=status,
+            transient=transient,
+            retry_after=after if transient else None,
+        )
+
+    def _refuse_html(self, response: httpx.Response, expected: str) -> None:
+        start = response.content[:_SHOWN].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+        if start.startswith((b"<!doctype html", b"<html")) or "html" in response.headers.get("content-type", ""):
+            raise ContentError(self.shown(response.url), "an HTML page", f"{expected}", status=response.status_code)
+
+    def _check_range(self, response: httpx.Response, start: int) -> None:
+        said = response.headers.get("content-range", "")
+        if not said.startswith(f"bytes {start}-"):
+            raise ContentError(self.shown(response.url), f"Content-Range {said!r}", f"bytes from {start}", status=206)
+
+    def _continue(self, url: str, part: Part) -> None:
+        if part.validator is None:
+            # Nobody can tell whether the rest would be of the same file.
+            part.discard()
+        while (wanted := part.next()) is not None:
+            plain = part.whole and wanted == (0, None)
+            headers = {"Accept-Encoding": "identity"} if plain else range_headers(wanted)
+            if part.validator and not plain:
+                headers["If-Range"] = part.validator
+            with self._exchange("GET", url, {"headers": headers}, (200, 206, 416)) as response:
+                if response.status_code == 416 or (response.status_code == 200 and part.size and not part.whole):
+                    part.discard()
+                    found = f"HTTP {response.status_code}: the file has changed since its first part came"
+                    raise FetchError(self.shown(url), found, "the same file", transient=True)
+                if response.status_code == 200 and not part.whole:
+                    raise ContentError(self.shown(url), "the whole file", "HTTP 206 and a byte range", status=200)
+                if response.status_code == 206:
+                    self._check_range(response, wanted[0])
+                else:
+                    part.discard()
+                part.begin(response)
+                came = part.append(self._chunks(response))
+            if wanted[1] is not None and came != wanted[1] - wanted[0] + 1:
+                part.discard()
+                raise ContentError(
+                    self.shown(url), f"{came} bytes", f"bytes {wanted[0]} to {wanted[1]}", transient=True
+                )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Reading the certificates takes longer than many a request.
+    return httpx.create_ssl_context()
+
+
+def _backoff(error: Exception) -> bool | float:
+    if not isinstance(error, FetchError) or not error.transient:
+        return False
+    return True if error.retry_after is None else error.retry_after
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds of a Retry-After header, whether seconds or a date; None without."""
+    said = response.headers.get("retry-after", "").strip()
+    if said.isdigit():
+        return float(said)
+    try:
+        return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError):
+        return None

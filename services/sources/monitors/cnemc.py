@@ -1,0 +1,192 @@
+"""China's hourly publication (China National Environmental Monitoring Centre), as JSON.
+
+Undocumented, without key, licence or promise: an adapter to be switched on by those who may use
+it. Fields, endpoints and the window of about a day of past hours as seen in public clients up to
+2026-10; the server was not reached from here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from grids.errors import InputError
+from grids.quality import Reporting
+from grids.station_cities import NetworkStation, StationCities
+from services.sources.http import FetchError, HttpClient, Patience
+from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+
+URL = "https://air.cnemc.cn:18007"
+_LIVE, _PAST = "/HourChangesPublish/GetAllAQIPublishLive", "/HourChangesPublish/GetAQIHistoryByConditionHis"
+_BEIJING = timezone(timedelta(hours=8))
+# Contract name -> field and its unit.
+_FIELDS = {
+    "pm25": ("PM2_5", "ug/m3"),
+    "pm10": ("PM10", "ug/m3"),
+    "o3": ("O3", "ug/m3"),
+    "no2": ("NO2", "ug/m3"),
+    "so2": ("SO2", "ug/m3"),
+    "co": ("CO", "mg/m3"),
+}
+_EPOCH = re.compile(r"/Date\((-?\d+)\)/")
+_TEXT_TIME = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日\s*(\d{1,2})时")
+# Past hours that the publisher still gives.
+_PAST_HOURS = 24
+
+
+class Cnemc:
+    """All national stations of an hour in one call.
+
+    Parameters
+    ----------
+    rules : StationCities
+    url : str
+    patience : Patience, optional
+    """
+
+    name = "cnemc"
+    kind: SourceKind = "measurement"
+    reporting = Reporting()
+
+    def __init__(self, rules: StationCities, url: str = URL, patience: Patience | None = None) -> None:
+        self._rules, self._url = rules, url.rstrip("/")
+        self._http = HttpClient(patience, headers={"X-Requested-With": "XMLHttpRequest"})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def fetch(self, hours: Sequence[datetime]) -> Batch:
+        """Return the newest hour, and those before it that are wanted and still published.
+
+        The newest hour comes from the live list, the others one call each. A list whose rows
+        are not all of one hour is split: the hour of most rows is kept, the rest quarantined.
+
+        Raises
+        ------
+        FetchError, InputError
+            As `MonitorSource.fetch`.
+        """
+        live = read_hour(self._http.json(self._url + _LIVE, method="POST", expected="a JSON list"), self._rules)
+        newest = max((reading.time for reading in live.readings), default=None)
+        batch = Batch(counts=live.counts, problems=live.problems)
+        if newest is None:
+            return batch
+        if newest > hours[-1] + HOUR:
+            raise InputError("TimePoint", newest.isoformat(), f"an hour up to {hours[-1].isoformat()}")
+        if newest in hours:
+            batch.join(Batch(live.stations, live.readings))
+        past = [hour for hour in hours if newest - _PAST_HOURS * HOUR <= hour < newest]
+        try:
+            each(past, lambda hour: batch.join(self._past_hour(hour)), batch, "hours")
+        except (FetchError, InputError) as error:
+            # The newest hour has come: that none of the older ones did is told, not fatal.
+            batch.problems.append(f"{len(past)} earlier hours: {error}")
+            batch.counts["hours_failed"] += len(past)
+        return batch
+
+    def _past_hour(self, hour: datetime) -> Batch:
+        asked = {"date": f"{hour.astimezone(_BEIJING):%Y-%m-%d %H:00:00}"}
+        rows = self._http.json(self._url + _PAST, method="POST", expected="a JSON list", data=asked)
+        if rows == []:
+            return Batch(counts=Counter(hours_not_published=1))
+        batch = read_hour(rows, self._rules)
+        wrong = {reading.time for reading in batch.readings} - {hour}
+        if wrong:
+            raise InputError("TimePoint", min(wrong).isoformat(), hour.isoformat())
+        return batch
+
+
+def read_hour(rows: Any, rules: StationCities) -> Batch:
+    """Read the list of all stations of one hour.
+
+    Parameters
+    ----------
+    rows : object
+        Decoded JSON: a list of objects whose values are text, an em dash where missing; CO in
+        mg m-3, all else in ug m-3; stamped with the end of the hour, Beijing time.
+    rules : StationCities
+        Gives stations to cities by their field ``Area``.
+
+    Raises
+    ------
+    InputError
+        If no hour holds more than half of the rows, or half of the stations have a field that
+        is absent or isn't a number, or two time stamps that disagree. Fewer are told among the
+        problems.
+    """
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InputError("answer", f"{type(rows).__name__} {str(rows)[:60]}", "a list of stations")
+    batch = Batch()
+    stamped: list[tuple[datetime, Mapping[str, Any]]] = []
+    each(rows, lambda row: stamped.append((_time(row), row)), batch, "stations", tolerated=0.5)
+    hours = Counter(time for time, _ in stamped)
+    hour, share = hours.most_common(1)[0]
+    if share * 2 <= len(rows):
+        raise InputError("TimePoint", f"{len(hours)} different hours", "one hour for most stations")
+    if len(hours) > 1:
+        batch.problems.append(f"TimePoint: {len(hours)} hours in one list; kept {hour:%Y-%m-%dT%H:%MZ}")
+
+    def take(entry: tuple[datetime, Mapping[str, Any]]) -> None:
+        time, row = entry
+        code = str(_field(row, "StationCode"))
+        city = rules.by_place("cnemc", str(_field(row, "Area")))
+        if city is None:
+            batch.counts["stations_elsewhere"] += 1
+        elif time != hour:
+            batch.counts["quarantined"] += 1
+        else:
+            batch.add(_station(row, code, city), hour, _values(row, code))
+
+    each(stamped, take, batch, "stations", tolerated=0.5)
+    return batch
+
+
+def _values(row: Mapping[str, Any], code: str) -> list[tuple[str, float | None, str]]:
+    return [
+        (name, number(_field(row, field), f"station {code}: {field}"), units)
+        for name, (field, units) in _FIELDS.items()
+    ]
+
+
+def _station(row: Mapping[str, Any], code: str, city: str) -> NetworkStation:
+    return NetworkStation(
+        source="cnemc",
+        code=code,
+        name=f"{row['Area']} {row.get('PositionName') or ''}".strip(),
+        city=city,
+        latitude=number(row.get("Latitude"), f"station {code}: Latitude"),
+        longitude=number(row.get("Longitude"), f"station {code}: Longitude"),
+        siting="background",
+        licence="no open licence; real-time values are unverified",
+        attribution="China National Environmental Monitoring Centre",
+    )
+
+
+def _field(row: Mapping[str, Any], name: str) -> Any:
+    if name not in row:
+        raise InputError(f"station {row.get('StationCode', '?')}: {name}", "absent", f"a field {name}")
+    return row[name]
+
+
+def _time(row: Mapping[str, Any]) -> datetime:
+    """Return the stamp, given twice: as milliseconds since 1970 and as text of Beijing time."""
+    code = row.get("StationCode", "?")
+    published, text = _field(row, "TimePoint"), _field(row, "TimePointStr")
+    epoch, parts = _EPOCH.fullmatch(str(published)), _TEXT_TIME.fullmatch(str(text).strip())
+    if epoch is None:
+        raise InputError(f"station {code}: TimePoint", published, "/Date(milliseconds)/")
+    if parts is None:
+        raise InputError(f"station {code}: TimePointStr", text, "YYYY年MM月DD日 HH时")
+    try:
+        time = datetime.fromtimestamp(int(epoch[1]) / 1000, UTC)
+        year, month, day, hour = map(int, parts.groups())
+        said = datetime(year, month, day, hour, tzinfo=_BEIJING)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(f"station {code}: TimePoint", f"{published}, {text}", "a time") from error
+    if time != said:
+        raise InputError(f"station {code}: TimePoint", f"{time.isoformat()}", f"{said.isoformat()} as in TimePointStr")
+    return time

@@ -1,0 +1,178 @@
+"""Open-Meteo air quality: the CAMS global model at the cities. A model's analysis, not a measurement.
+
+Interface from the publisher's own description; the server was not reached from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from grids.cities import City
+from grids.errors import InputError
+from grids.quality import Reporting
+from grids.station_cities import NetworkStation
+from grids.units import to_ug_m3
+from services.sources.http import HttpClient, Patience
+from services.sources.monitors.interface import Batch, SourceKind, number
+
+URL = "https://air-quality-api.open-meteo.com"
+_VARIABLES = {
+    "pm25": "pm2_5",
+    "pm10": "pm10",
+    "o3": "ozone",
+    "no2": "nitrogen_dioxide",
+    "so2": "sulphur_dioxide",
+    "co": "carbon_monoxide",
+}
+_CITIES_A_CALL = 50
+# CAMS global has cells of 0.4 degree.
+_FARTHEST_DEGREES = 0.4
+
+
+class OpenMeteoAir:
+    """The model's hours at all cities, in one call for fifty.
+
+    Parameters
+    ----------
+    cities : sequence of City
+    url : str
+    key : str
+        For customers, with their own base; empty for free, non-commercial use.
+    patience : Patience, optional
+    """
+
+    name = "open_meteo"
+    kind: SourceKind = "model_analysis"
+    reporting = Reporting(zero_is_valid=True, modelled=True)
+
+    def __init__(self, cities: Sequence[City], url: str = URL, key: str = "", patience: Patience | None = None) -> None:
+        self._cities, self._url, self._key = list(cities), url.rstrip("/"), key
+        self._http = HttpClient(patience, secrets=(key,))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def fetch(self, hours: Sequence[datetime]) -> Batch:
+        """Return the hours wanted at all cities.
+
+        Raises
+        ------
+        FetchError, InputError
+            As `MonitorSource.fetch`.
+        """
+        batch = Batch()
+        for start in range(0, len(self._cities), _CITIES_A_CALL):
+            cities = self._cities[start : start + _CITIES_A_CALL]
+            params = {
+                "latitude": ",".join(f"{city.latitude:.4f}" for city in cities),
+                "longitude": ",".join(f"{city.longitude:.4f}" for city in cities),
+                "hourly": ",".join(_VARIABLES.values()),
+                "domains": "cams_global",
+                "timezone": "GMT",
+                "timeformat": "unixtime",
+                "start_hour": f"{hours[0].astimezone(UTC):%Y-%m-%dT%H:%M}",
+                "end_hour": f"{hours[-1].astimezone(UTC):%Y-%m-%dT%H:%M}",
+            } | ({"apikey": self._key} if self._key else {})
+            answer = self._http.json(f"{self._url}/v1/air-quality", params=params)
+            batch.join(read_answer(answer, cities, (hours[0], hours[-1])))
+        return batch
+
+
+def read_answer(answer: Any, cities: Sequence[City], period: tuple[datetime, datetime]) -> Batch:
+    """Read the hours at cities, an object for one city and a list for several.
+
+    The model's instants are taken for the hour that ends with them. Hours outside `period` are
+    counted and left out: what lies ahead is a forecast.
+
+    Raises
+    ------
+    InputError
+        If a field is absent, of another length, unit or place, or holds something that isn't a
+        number.
+    """
+    places = answer if isinstance(answer, list) else [answer]
+    if len(places) != len(cities):
+        raise InputError("answer", f"{len(places)} places", f"{len(cities)}, one a city")
+    batch = Batch()
+    for place, city in zip(places, cities, strict=True):
+        where = f"open_meteo: {city.id}"
+        station = _station(place, city, where)
+        hourly, units = _object(place, "hourly", where), _object(place, "hourly_units", where)
+        times = _series(hourly, "time", where)
+        columns = {}
+        for name, variable in _VARIABLES.items():
+            values = _series(hourly, variable, where)
+            if len(values) != len(times):
+                raise InputError(f"{where}: {variable}", f"{len(values)} values", f"{len(times)}, one an hour")
+            columns[name] = (values, _unit(units, name, variable, where), variable)
+        for row, stamp in enumerate(times):
+            time = _time(stamp, where)
+            if not period[0] <= time <= period[1]:
+                batch.counts["outside_the_period"] += 1
+                continue
+            values_now = [
+                (name, number(values[row], f"{where}: {variable}, {time:%Y-%m-%dT%H:%MZ}"), unit)
+                for name, (values, unit, variable) in columns.items()
+            ]
+            batch.add(station, time, values_now)
+    return batch
+
+
+def _station(place: Any, city: City, where: str) -> NetworkStation:
+    position = []
+    for axis, wanted in (("latitude", city.latitude), ("longitude", city.longitude)):
+        value = number(_field(place, axis, where), f"{where}: {axis}")
+        if value is None or abs(value - wanted) > _FARTHEST_DEGREES:
+            raise InputError(f"{where}: {axis}", value, f"within {_FARTHEST_DEGREES} degrees of {wanted}")
+        position.append(value)
+    return NetworkStation(
+        source="open_meteo",
+        code=city.id,
+        name=f"CAMS global at {city.name_en}",
+        city=city.id,
+        latitude=position[0],
+        longitude=position[1],
+        licence="CC BY 4.0; the free service is for non-commercial use",
+        attribution="Open-Meteo.com; contains modified Copernicus Atmosphere Monitoring Service information",
+    )
+
+
+def _field(value: Any, name: str, where: str) -> Any:
+    if not isinstance(value, Mapping) or name not in value:
+        raise InputError(f"{where}: {name}", "absent", f"a field {name}")
+    return value[name]
+
+
+def _object(value: Any, name: str, where: str) -> Mapping[str, Any]:
+    found = _field(value, name, where)
+    if not isinstance(found, Mapping):
+        raise InputError(f"{where}: {name}", type(found).__name__, "an object")
+    return found
+
+
+def _series(hourly: Mapping[str, Any], name: str, where: str) -> list[Any]:
+    values = _field(hourly, name, f"{where}: hourly")
+    if not isinstance(values, list):
+        raise InputError(f"{where}: hourly.{name}", type(values).__name__, "a list")
+    return values
+
+
+def _unit(units: Mapping[str, Any], name: str, variable: str, where: str) -> str:
+    unit = str(_field(units, variable, f"{where}: hourly_units"))
+    try:
+        to_ug_m3(name, unit)
+    except InputError as error:
+        raise InputError(f"{where}: hourly_units.{variable}", unit, error.expected) from error
+    return unit
+
+
+def _time(stamp: Any, where: str) -> datetime:
+    if isinstance(stamp, bool) or not isinstance(stamp, int) or stamp % 3600:
+        raise InputError(f"{where}: hourly.time", stamp, "seconds since 1970 at a whole hour")
+    try:
+        return datetime.fromtimestamp(stamp, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(f"{where}: hourly.time", stamp, "seconds since 1970") from error

@@ -1,0 +1,286 @@
+"""OpenAQ v3: stations of many networks with the licence of each, by key.
+
+Endpoints and fields from the published API reference and the source of the API; the server was
+not reached from here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from grids.cities import Registry
+from grids.contract import FORECAST_POLLUTANTS
+from grids.errors import InputError
+from grids.quality import Reporting
+from grids.station_cities import NetworkStation, StationCities, distances_km
+from grids.units import to_ug_m3
+from services.sources.http import HttpClient, Patience
+from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+
+log = logging.getLogger(__name__)
+
+URL = "https://api.openaq.org"
+_PAGE = 1_000
+_MAX_PAGES = 50
+# Sensors of a location that is silent for longer aren't asked.
+_SILENT = 24 * HOUR
+
+
+class OpenAQ:
+    """Reference monitors around each city, the nearest first.
+
+    Sensors are asked one by one, so the number of stations a city is bounded: the limit of the
+    free key is 60 requests a minute and 2,000 an hour.
+
+    Parameters
+    ----------
+    registry : Registry
+    rules : StationCities
+        Its radius gives locations to the nearest city.
+    key : str
+        API key.
+    url : str
+    stations_per_city : int
+    patience : Patience, optional
+    sleep : callable, optional
+        Waits for a number of seconds, when the rate limit is used up.
+    """
+
+    name = "openaq"
+    kind: SourceKind = "measurement"
+    # Networks write gaps as -1, -999, -9999 and 0, and OpenAQ passes them on.
+    reporting = Reporting()
+
+    def __init__(
+        self,
+        registry: Registry,
+        rules: StationCities,
+        key: str,
+        url: str = URL,
+        stations_per_city: int = 3,
+        patience: Patience | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not key:
+            raise InputError("HAZECAST_OPENAQ_KEY", "not set", "an API key, since monitor_sources names 'openaq'")
+        self._registry, self._rules, self._url, self._most = registry, rules, url.rstrip("/"), stations_per_city
+        self._http = HttpClient(patience, headers={"X-API-Key": key}, secrets=(key,))
+        self._sleep = sleep
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def fetch(self, hours: Sequence[datetime]) -> Batch:
+        """Return the hours of the chosen sensors; one that fails is told, and the next goes on.
+
+        Raises
+        ------
+        FetchError, InputError
+            As `MonitorSource.fetch`; also if no sensor could be read.
+        """
+        batch = Batch()
+        period = (hours[0], hours[-1])
+        wanted: list[tuple[NetworkStation, int, str, str]] = []
+
+        def choose(entry: tuple[Mapping[str, Any], str]) -> None:
+            station = read_station(*entry)
+            wanted.extend((station, *sensor) for sensor in read_sensors(entry[0], FORECAST_POLLUTANTS))
+
+        def take(entry: tuple[NetworkStation, int, str, str]) -> None:
+            station, sensor, name, units = entry
+            rows = list(self._pages(f"/v3/sensors/{sensor}/hours", _query(period)))
+            read_hours(rows, station, name, units, period, batch)
+
+        each(self._chosen(hours[0], batch), choose, batch, "stations")
+        each(wanted, take, batch, "sensors")
+        return batch
+
+    def _chosen(self, first: datetime, batch: Batch) -> list[tuple[Mapping[str, Any], str]]:
+        cities = list(self._registry.cities.values())
+        box = (
+            min(c.longitude for c in cities) - 0.5, min(c.latitude for c in cities) - 0.5,
+            max(c.longitude for c in cities) + 0.5, max(c.latitude for c in cities) + 0.5,
+        )  # fmt: skip
+        query = {"bbox": ",".join(f"{edge:.3f}" for edge in box), "mobile": "false", "monitor": "true"}
+        near: dict[str, list[tuple[float, int, Mapping[str, Any]]]] = {}
+
+        def consider(location: Mapping[str, Any]) -> None:
+            where = f"location {_key(location, 'id', 'location')}"
+            if location.get("isMobile") or not location.get("isMonitor"):
+                batch.counts["not_a_reference_monitor"] += 1
+                return
+            latitude, longitude = _position(location, where)
+            city = self._rules.by_distance(self._registry, latitude, longitude)
+            newest = _utc(location.get("datetimeLast"), where, optional=True)
+            if city is None:
+                batch.counts["stations_elsewhere"] += 1
+            elif newest is None or newest < first - _SILENT:
+                batch.counts["stations_silent"] += 1
+            else:
+                distance = float(distances_km([self._registry.city(city)], latitude, longitude)[0])
+                near.setdefault(city, []).append((distance, _whole(location, "location"), location))
+
+        each(list(self._pages("/v3/locations", query)), consider, batch, "locations")
+        chosen = []
+        for city, found in sorted(near.items()):
+            found.sort(key=lambda entry: entry[:2])
+            batch.counts["stations_beyond_the_nearest"] += len(found[self._most :])
+            chosen += [(location, city) for _, _, location in found[: self._most]]
+        return chosen
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        for page in range(1, _MAX_PAGES + 1):
+            params = {**query, "limit": str(_PAGE), "page": str(page)}
+            answer = self._page(self._url + path, params)
+            results = answer.get("results") if isinstance(answer, dict) else None
+            if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
+                raise InputError(f"{path}: results", type(results).__name__, "a list of objects")
+            yield from results
+            if len(results) < _PAGE:
+                return
+        raise InputError(f"{path}: pages", f"more than {_MAX_PAGES}", f"at most {_MAX_PAGES} of {_PAGE} rows")
+
+    def _page(self, url: str, params: Mapping[str, str]) -> Any:
+        response = self._http.request("GET", url, params=params)
+        # The limit is told with every answer; waiting before it is used up keeps clear of 429.
+        left, reset = response.headers.get("x-ratelimit-remaining"), response.headers.get("x-ratelimit-reset")
+        if left is not None and left.isdigit() and int(left) == 0 and reset is not None and reset.isdigit():
+            log.info("OpenAQ: rate limit used up, waiting %s s", reset)
+            self._sleep(min(float(reset), self._http.patience.retry_after_max))
+        try:
+            return response.json()
+        except ValueError as error:
+            raise InputError(url, repr(response.text[:60]), "JSON") from error
+
+
+def read_station(location: Mapping[str, Any], city: str) -> NetworkStation:
+    """Read a location with the licences under which its values may be passed on.
+
+    Raises
+    ------
+    InputError
+        If a field is absent or of another kind.
+    """
+    code = str(_key(location, "id", "location"))
+    where = f"location {code}"
+    latitude, longitude = _position(location, where)
+    licences = location.get("licenses") or []
+    if not isinstance(licences, list) or not all(isinstance(entry, dict) for entry in licences):
+        raise InputError(f"{where}: licenses", licences, "a list of licences, or null")
+    owners = [_inside(entry.get("attribution"), "name") for entry in licences]
+    provider = _inside(location.get("provider"), "name")
+    return NetworkStation(
+        source="openaq",
+        code=code,
+        name=str(location.get("name") or code),
+        city=city,
+        latitude=latitude,
+        longitude=longitude,
+        licence="; ".join(str(entry.get("name")) for entry in licences) or "none stated",
+        attribution="; ".join(dict.fromkeys(str(name) for name in [*owners, provider, "OpenAQ"] if name)),
+    )
+
+
+def read_sensors(location: Mapping[str, Any], names: tuple[str, ...]) -> list[tuple[int, str, str]]:
+    """Return id, pollutant and units of the sensors that measure one of `names` in known units.
+
+    Raises
+    ------
+    InputError
+        If a field is absent or of another kind, or the units of a pollutant aren't known.
+    """
+    where = f"location {_key(location, 'id', 'location')}"
+    sensors = _key(location, "sensors", where)
+    if not isinstance(sensors, list):
+        raise InputError(f"{where}: sensors", sensors, "a list")
+    found = []
+    for sensor in sensors:
+        parameter = _key(sensor, "parameter", f"{where}: sensors")
+        name, units = _key(parameter, "name", f"{where}: parameter"), _key(parameter, "units", f"{where}: parameter")
+        if isinstance(name, str) and name in names:
+            to_ug_m3(str(name), str(units))
+            found.append((_whole(sensor, f"{where}: sensors"), str(name), str(units)))
+    return found
+
+
+def read_hours(
+    rows: list[Mapping[str, Any]],
+    station: NetworkStation,
+    name: str,
+    units: str,
+    period: tuple[datetime, datetime],
+    batch: Batch,
+) -> None:
+    """Add the hourly values of one sensor to `batch`.
+
+    An hour that the publisher has flagged itself is taken as missing, one that isn't a whole
+    hour is left out; both are counted.
+
+    Raises
+    ------
+    InputError
+        If a field is absent or of another kind.
+    """
+    for row in rows:
+        where = f"{station.id}: {name}"
+        stamps = _key(row, "period", where)
+        start, end = (_utc(_key(stamps, edge, where), where) for edge in ("datetimeFrom", "datetimeTo"))
+        value = number(_key(row, "value", where), f"{where}: value, {end:%Y-%m-%dT%H:%MZ}")
+        if end - start != HOUR or end.minute:
+            batch.counts["not_a_whole_hour"] += 1
+        elif not period[0] <= end <= period[1]:
+            batch.counts["outside_the_period"] += 1
+        elif row.get("flagInfo") is True or _inside(row.get("flagInfo"), "hasFlags"):
+            batch.counts["flagged_by_publisher"] += 1
+            batch.add(station, end, [(name, None, units)])
+        else:
+            batch.add(station, end, [(name, value, units)])
+
+
+def _query(period: tuple[datetime, datetime]) -> dict[str, str]:
+    # By the start of the hours.
+    edges = {"datetime_from": period[0] - HOUR, "datetime_to": period[1]}
+    return {name: f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for name, time in edges.items()}
+
+
+def _position(location: Mapping[str, Any], where: str) -> tuple[float, float]:
+    place = _key(location, "coordinates", where)
+    latitude, longitude = (number(_key(place, axis, where), f"{where}: {axis}") for axis in ("latitude", "longitude"))
+    if latitude is None or longitude is None or not (-90 <= latitude <= 90 and -180 <= longitude <= 360):
+        raise InputError(f"{where}: coordinates", f"{latitude}, {longitude}", "degrees")
+    return latitude, longitude
+
+
+def _key(value: Any, name: str, where: str) -> Any:
+    if not isinstance(value, Mapping) or name not in value:
+        raise InputError(f"{where}: {name}", "absent", f"a field {name}")
+    return value[name]
+
+
+def _inside(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _whole(value: Any, where: str) -> int:
+    found = _key(value, "id", where)
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise InputError(f"{where}: id", found, "a whole number")
+    return found
+
+
+def _utc(stamp: Any, where: str, *, optional: bool = False) -> Any:
+    if stamp is None and optional:
+        return None
+    text = _key(stamp, "utc", where)
+    try:
+        time = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise InputError(f"{where}: utc", text, "an ISO 8601 time") from error
+    if time.tzinfo is None:
+        raise InputError(f"{where}: utc", text, "a time with its zone")
+    return time.astimezone(UTC)

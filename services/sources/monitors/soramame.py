@@ -1,0 +1,173 @@
+"""Japan's Soramame-kun (Ministry of the Environment): one CSV file an hour with all stations.
+
+Addresses, header and marks as measured by public clients in 2026; the server was not reached
+from here. A wrong address is answered with an HTML page under status 200.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from grids.errors import InputError
+from grids.quality import MEASURED_ZERO
+from grids.station_cities import ROADSIDE, NetworkStation, StationCities
+from services.sources.http import HttpClient, Patience
+from services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
+
+URL = "https://soramame.env.go.jp"
+_LATEST = "/data/sokutei/noudoAll/metadata.json"
+_LATEST_TIME = re.compile(r"(\d{4})/(\d{2})/(\d{2}) (\d{2}):00:00")
+_JAPAN = timezone(timedelta(hours=9))
+HEADER = (
+    "測定局コード,SO2,NO,NO2,NOX,CO,OX,NMHC,CH4,THC,SPM,PM2.5,SP,WD,WS,TEMP,HUM,"
+    "測定局名称,住所,問い合わせ先,局種別,地域コード,都道府県コード,市区町村名"
+)
+_NAMES = HEADER.split(",")
+# Contract name -> column and unit. Ox, photochemical oxidant, is nearly all ozone and taken for it.
+# SPM isn't PM10 (its cut is sharper) and is not read.
+_COLUMNS = {
+    "pm25": ("PM2.5", "ug/m3"),
+    "o3": ("OX", "ppm"),
+    "no2": ("NO2", "ppm"),
+    "so2": ("SO2", "ppm"),
+    "co": ("CO", "ppm"),
+}
+_SITING = {"一般局": "background", "自排局": ROADSIDE}
+
+
+class Soramame:
+    """All stations of Japan, hour by hour.
+
+    Parameters
+    ----------
+    rules : StationCities
+    url : str
+    patience : Patience, optional
+    """
+
+    name = "soramame"
+    kind: SourceKind = "measurement"
+    reporting = MEASURED_ZERO
+
+    def __init__(self, rules: StationCities, url: str = URL, patience: Patience | None = None) -> None:
+        self._rules, self._url = rules, url.rstrip("/")
+        self._http = HttpClient(patience)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def fetch(self, hours: Sequence[datetime]) -> Batch:
+        """Return the hours wanted, one file each; one that isn't published yet is counted.
+
+        Raises
+        ------
+        FetchError, InputError
+            As `MonitorSource.fetch`.
+        """
+        newest = read_latest(self._http.json(self._url + _LATEST), self._url + _LATEST)
+        published = [hour for hour in hours if hour <= newest]
+        batch = Batch()
+        batch.counts["hours_not_published"] += len(hours) - len(published)
+        each(published, lambda hour: batch.join(self._hour(hour)), batch, "hours")
+        return batch
+
+    def _hour(self, hour: datetime) -> Batch:
+        address = self._url + hour_path(hour)
+        text = self._http.text(address, expected="CSV", encoding="utf-8-sig")
+        return read_hour(text, hour, self._rules, address)
+
+
+def read_latest(answer: Any, where: str) -> datetime:
+    """Return the newest hour that is published, by its end.
+
+    Raises
+    ------
+    InputError
+        If the field ``latest`` is absent or isn't a time.
+    """
+    text = answer.get("latest") if isinstance(answer, dict) else None
+    parts = _LATEST_TIME.fullmatch(str(text))
+    if parts is None:
+        raise InputError(f"{where}: latest", text, "a time such as 2026/09/26 01:00:00")
+    # Midnight may be written as the 24th hour.
+    try:
+        day = datetime(int(parts[1]), int(parts[2]), int(parts[3]), tzinfo=_JAPAN)
+    except ValueError as error:
+        raise InputError(f"{where}: latest", text, "a date and an hour") from error
+    return day.astimezone(UTC) + int(parts[4]) * HOUR
+
+
+def hour_path(hour: datetime) -> str:
+    """Return the path of an hour's file: hours of Japan, 01 to 24, named by their end."""
+    start = (hour - HOUR).astimezone(_JAPAN)
+    return f"/data/sokutei/noudoAll/{start:%Y/%m/%d}/{start.hour + 1:02d}.csv"
+
+
+def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Batch:
+    """Read one hour's file.
+
+    Parameters
+    ----------
+    text : str
+        CSV under `HEADER`. PM2.5 in ug m-3, gases in ppm, "-" where missing.
+    hour : datetime
+        The end of its hour: the file itself doesn't say.
+    rules : StationCities
+        Gives stations to cities by prefecture code and municipality.
+    where : str
+        Its address, for errors.
+
+    Raises
+    ------
+    InputError
+        If the header is another, or half of the rows have another number of fields or a value
+        that isn't a number. Fewer are told among the problems.
+    """
+    rows = csv_rows(text, where)
+    header = [name.strip() for name in rows[0]] if rows else []
+    if header != _NAMES:
+        wrong = next((f"{a!r} for {b!r}" for a, b in zip(header, _NAMES, strict=False) if a != b), "a cut line")
+        raise InputError(f"{where}: header", f"{wrong}, {len(header)} columns", HEADER)
+    batch = Batch()
+    seen: set[str] = set()
+
+    def take(entry: tuple[int, list[str]]) -> None:
+        line, fields = entry
+        if len(fields) != len(_NAMES):
+            raise InputError(f"{where}: line {line}", f"{len(fields)} fields", f"{len(_NAMES)}")
+        row = {name: field.strip() for name, field in zip(_NAMES, fields, strict=True)}
+        code = row["測定局コード"].zfill(8)
+        city = rules.by_place("soramame", row["都道府県コード"].zfill(2) + row["市区町村名"])
+        if city is None:
+            batch.counts["stations_elsewhere"] += 1
+        elif code in seen:
+            batch.counts["duplicate_rows"] += 1
+        else:
+            values = [
+                (name, number(row[column], f"{where}: line {line}, {column}"), units)
+                for name, (column, units) in _COLUMNS.items()
+            ]
+            batch.add(_station(row, code, city), hour, values)
+            seen.add(code)
+
+    entries = [(line, fields) for line, fields in enumerate(rows[1:], start=2) if any(fields)]
+    each(entries, take, batch, "rows", tolerated=0.5)
+    if not batch.readings:
+        raise InputError(f"{where}: rows", len(entries), "stations of the cities in the registry")
+    return batch
+
+
+def _station(row: dict[str, str], code: str, city: str) -> NetworkStation:
+    return NetworkStation(
+        source="soramame",
+        code=code,
+        name=row["測定局名称"],
+        city=city,
+        siting=_SITING.get(row["局種別"], ""),
+        licence="terms of Soramame-kun: use with the source named; preliminary values (速報値)",
+        attribution="環境省大気汚染物質広域監視システム（そらまめくん）",
+    )

@@ -1,0 +1,111 @@
+"""A download on its way: what has come of a file, and how to go on with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+# First and last byte, both included; None for the end of the file.
+ByteRange = tuple[int, int | None]
+
+
+class Part:
+    """The bytes so far, and what tells the server's file from a later one.
+
+    Parameters
+    ----------
+    path : Path
+        Where the whole file belongs; the part lies beside it.
+    ranges : list of (int, int or None)
+        The byte ranges that are wanted, joined in this order; only the last may be open.
+    whole : bool
+        Whether they are the whole file.
+    """
+
+    def __init__(self, path: Path, ranges: list[ByteRange], *, whole: bool) -> None:
+        self.path, self.ranges, self.whole = path, ranges, whole
+        self.file = path.with_name(path.name + ".part")
+        self._note = path.with_name(path.name + ".part.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.validator: str | None = None
+        self._last: int | None = None
+        self._load()
+
+    @property
+    def size(self) -> int:
+        """Bytes that have come."""
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def _load(self) -> None:
+        try:
+            note = json.loads(self._note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            note = {}
+        same = note.get("ranges") == [list(r) for r in self.ranges] and bool(note.get("validator"))
+        if not same:
+            self.discard()
+            return
+        self.validator, self._last = note["validator"], note.get("last")
+
+    def next(self) -> ByteRange | None:
+        """Return what is still to fetch of the first range that isn't whole; None if all are."""
+        have = self.size
+        for start, end in self.ranges:
+            end = self._last if end is None else end
+            if end is None:
+                return start + have, None
+            length = end - start + 1
+            if have < length:
+                return start + have, end
+            have -= length
+        return None
+
+    def begin(self, response: httpx.Response) -> None:
+        """Note the validator and, for an open range, the last byte of the file."""
+        etag = response.headers.get("etag", "")
+        # A weak ETag may not be sent with If-Range (RFC 9110, section 13.1.5).
+        self.validator = etag if etag.startswith('"') else response.headers.get("last-modified")
+        if response.status_code == 206:
+            total = response.headers["content-range"].rpartition("/")[2]
+            self._last = int(total) - 1 if total.isdigit() else None
+        elif "content-length" in response.headers and "content-encoding" not in response.headers:
+            self._last = int(response.headers["content-length"]) - 1
+        note = {"ranges": self.ranges, "validator": self.validator, "last": self._last}
+        self._note.write_text(json.dumps(note), encoding="utf-8")
+
+    def append(self, chunks: Iterator[bytes]) -> int:
+        """Write what comes, and return how many bytes it was; what was written stays if it breaks off."""
+        before = self.size
+        with self.file.open("ab") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        if self._last is None:
+            # No length was announced: the end of the answer is the end of the file.
+            self._last = (
+                self.ranges[-1][0] + self.size - 1 - sum(e - s + 1 for s, e in self.ranges[:-1] if e is not None)
+            )
+        return self.size - before
+
+    def discard(self) -> None:
+        """Start anew."""
+        self.file.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+        self.validator = self._last = None
+
+    def finish(self) -> Path:
+        """Give the whole file its name; its content reaches the disk before its name does."""
+        with self.file.open("rb") as file:
+            os.fsync(file.fileno())
+        self.file.replace(self.path)
+        self._note.unlink(missing_ok=True)
+        return self.path
+
+
+def range_headers(wanted: ByteRange) -> dict[str, str]:
+    """Return the headers that ask for a range, of the bytes as they are stored."""
+    start, end = wanted
+    return {"Range": f"bytes={start}-{'' if end is None else end}", "Accept-Encoding": "identity"}

@@ -1,0 +1,1 @@
+"""Weather sources: GFS, ECMWF open data, ERA5, Open-Meteo and a folder, behind one interface."""

@@ -1,0 +1,128 @@
+"""ECMWF's open data (IFS, 0.25 degree), through its own client.
+
+The client knows where a run's files are, which streams they are in and how to find messages by
+the ``.index`` beside each file. Its requests and the download itself go through our HTTP client:
+its own set no time-out, don't resume a download of several parts, and end with an AssertionError
+when a line breaks.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import xarray as xr
+from ecmwf.opendata import Client
+
+from grids.contract import WEATHER
+from grids.errors import InputError
+from grids.regular_grid import Box
+from grids.weather_files import read_weather
+from services.sources.http import HttpClient, Patience
+from services.sources.weather.grib import neighbours_joined, verify_messages
+from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
+
+URL = "https://data.ecmwf.int/forecasts"
+DELAY = timedelta(hours=9)
+# ECMWF's short names of the contract's variables. The boundary layer's height isn't among the
+# documented fields of the open data; should it be published one day, it is taken.
+_PARAMETERS = {
+    "t2m": "2t",
+    "d2m": "2d",
+    "u10": "10u",
+    "v10": "10v",
+    "sp": "sp",
+    "blh": "blh",
+    "tcc": "tcc",
+    "tp": "tp",
+    "ssrd": "ssrd",
+}
+_STEP = 3
+
+
+class EcmwfOpenData:
+    """ECMWF's open data from its own server or a mirror that keeps its paths."""
+
+    name = "ecmwf"
+    attribution = (
+        "Copyright (c) ECMWF, www.ecmwf.int, CC BY 4.0, ECMWF does not accept any liability; "
+        "modified: cut to East Asia, accumulations turned to rates"
+    )
+    lacks: frozenset[str] = frozenset({"blh"})
+
+    def __init__(self, url: str = URL, patience: Patience | None = None, workers: int = 4) -> None:
+        self._url, self._workers = url.rstrip("/"), workers
+        self._http = HttpClient(patience)
+        self.traffic = self._http.traffic
+        self._client = Client(source=self._url, model="ifs", resol="0p25", maximum_retries=1)
+        self._client.session = _Session(self._http)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
+        """Return the newest cycle that reaches the last wanted step; 06 and 18 UTC end earlier."""
+        last = _published_steps(wanted)[-1]
+
+        def is_there(init_time: datetime) -> bool:
+            return self._http.exists(self._files(init_time, last, use_index=False)[0])
+
+        return newest_complete(self.name, self._url, before, last, DELAY, is_there)
+
+    def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Return the cycle over the box; each step's messages are one file in `scratch`."""
+        steps = _published_steps(wanted)
+        with ThreadPoolExecutor(self._workers) as pool:
+            list(pool.map(lambda step: self._step(cycle, step, wanted.box, scratch), steps))
+        dataset = read_weather(scratch, box=wanted.box)
+        missing = {
+            name: f"no param {_PARAMETERS[name]} in the index"
+            for name in WEATHER
+            if name not in dataset and name not in self.lacks
+        }
+        return labelled(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
+
+    def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> Path:
+        with whole_cycle():
+            url, parts = self._files(cycle.init_time, step, use_index=True)[0]
+            ranges = neighbours_joined((start, start + length - 1) for start, length in parts)
+            path = scratch / f"{step:03d}h.grib2"
+            return self._http.download(
+                url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), box)
+            )
+
+    def _files(self, init_time: datetime, step: int, *, use_index: bool) -> list[Any]:
+        """Return the client's addresses, with `use_index` each with its (first byte, length) parts."""
+        request = {
+            "date": f"{init_time:%Y%m%d}",
+            "time": init_time.hour,
+            "stream": "oper",
+            "type": "fc",
+            "step": step,
+            "param": list(_PARAMETERS.values()),
+        }
+        try:
+            return list(self._client._get_urls(request, use_index=use_index).urls)
+        except (KeyError, TypeError, ValueError) as error:
+            where = f"{self._url}: index of {init_time:%Y-%m-%dT%HZ}, step {step} h"
+            found = f"{type(error).__name__}: {error}"
+            raise InputError(where, found, "JSON lines with param, type, step, _offset and _length") from error
+
+
+def _published_steps(wanted: Wanted) -> list[int]:
+    return [step for step in steps_of(wanted) if step % _STEP == 0]
+
+
+class _Session:
+    """The part of a requests session that the client uses, over our HTTP client."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def get(self, url: str, **_: object) -> httpx.Response:
+        text = self._http.text(url, expected="an index of JSON lines")
+        return httpx.Response(200, text=text, request=httpx.Request("GET", url))

@@ -1,0 +1,120 @@
+"""ERA5 from the Climate Data Store, for training archives: through its client, month by month."""
+
+from __future__ import annotations
+
+import calendar
+import logging
+from pathlib import Path
+
+import cdsapi
+import requests
+
+from grids.errors import InputError
+from grids.regular_grid import Box
+from grids.weather_files import read_weather
+from services.sources.http import FetchError, HttpClient, Patience
+
+log = logging.getLogger(__name__)
+
+URL = "https://cds.climate.copernicus.eu/api"
+DATASET = "reanalysis-era5-single-levels"
+ATTRIBUTION = "Contains modified Copernicus Climate Change Service information (ERA5)"
+# The store answers with a zip as soon as instants and accumulations are asked for together, so
+# they are asked for apart.
+_VARIABLES = {
+    "instant": [
+        "2m_temperature",
+        "2m_dewpoint_temperature",
+        "10m_u_component_of_wind",
+        "10m_v_component_of_wind",
+        "surface_pressure",
+        "boundary_layer_height",
+        "total_cloud_cover",
+    ],
+    "accum": ["total_precipitation", "surface_solar_radiation_downwards"],
+}
+
+
+class Era5:
+    """ERA5 as NetCDF files that `grids.weather_files.read_weather` reads.
+
+    Parameters
+    ----------
+    key : str
+        Personal access token of a registered user who has accepted the licence.
+    url : str
+    patience : Patience, optional
+        Its longest wait is also that between two looks at a queued job.
+    """
+
+    def __init__(self, key: str, url: str = URL, patience: Patience | None = None) -> None:
+        self._key, self._url = key, url.rstrip("/")
+        self._http = HttpClient(patience, secrets=(key,))
+        self.traffic = self._http.traffic
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def fetch_month(self, year: int, month: int, box: Box, folder: Path) -> list[Path]:
+        """Store a month's hours over a box, and return its files; those already there stay.
+
+        The job is queued at the store, often for hours; the download then resumes like any other.
+
+        Raises
+        ------
+        FetchError
+            If the store can't be reached, or refuses or fails the job.
+        """
+        days = [f"{day:02d}" for day in range(1, calendar.monthrange(year, month)[1] + 1)]
+        paths = []
+        for kind, variables in _VARIABLES.items():
+            path = folder / f"era5-{year}-{month:02d}-{kind}.nc"
+            paths.append(path)
+            if path.exists():
+                continue
+            request = {
+                "product_type": ["reanalysis"],
+                "variable": variables,
+                "year": [str(year)],
+                "month": [f"{month:02d}"],
+                "day": days,
+                "time": [f"{hour:02d}:00" for hour in range(24)],
+                "area": [box.north, box.west, box.south, box.east],
+                "data_format": "netcdf",
+                "download_format": "unarchived",
+            }
+            self._http.download(self._job(request), path, verify=_verify)
+        return paths
+
+    def _job(self, request: dict[str, object]) -> str:
+        """Run a job at the store and return the address of its result."""
+        waits = self._http.patience
+        try:
+            client = cdsapi.Client(
+                url=self._url,
+                key=self._key,
+                verify=True,
+                quiet=True,
+                progress=False,
+                delete=False,
+                timeout=waits.read_seconds,
+                retry_max=waits.attempts,
+                sleep_max=waits.wait_max,
+            )
+            return str(client.retrieve(DATASET, request).location)
+        except requests.HTTPError as error:
+            status = None if error.response is None else error.response.status_code
+            raise FetchError(self._url, self._http.shown(error), "a job that is accepted", status=status) from error
+        except (requests.RequestException, RuntimeError, KeyError, ValueError) as error:
+            found = f"{type(error).__name__}: {self._http.shown(error)}"
+            raise FetchError(self._url, found, "a job that ends with a file") from error
+
+
+def _verify(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(8)
+    # NetCDF 3, or HDF5 as in NetCDF 4.
+    if not head.startswith((b"CDF", b"\x89HDF")):
+        raise InputError(path.name, repr(head), "a NetCDF file")
+    read_weather(path)

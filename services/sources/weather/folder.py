@@ -1,0 +1,72 @@
+"""A folder into which somebody else puts forecasts: GRIB2, NetCDF or Zarr."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import xarray as xr
+
+from grids.errors import InputError
+from grids.weather_files import read_weather
+from services.sources.http import Traffic
+from services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
+
+_SUFFIXES = (".nc", ".grib2", ".grb2", ".grib", ".grb", ".zarr")
+_NEWEST_TRIED = 5
+DELAY = timedelta(hours=9)
+
+
+class Folder:
+    """One entry a cycle, a file or a folder of files, named so that names sort by init time."""
+
+    name = "folder"
+    attribution = "see the files' provider"
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.traffic = Traffic()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
+        """Return the newest of the last entries that are whole; what is wrong with the others is said."""
+        faults = []
+        for entry in self._entries():
+            try:
+                init_time = _init_time(read_weather(entry, box=wanted.box), entry)
+            except InputError as error:
+                faults.append(str(error))
+                continue
+            if init_time <= before:
+                return Cycle(self.name, init_time, is_late(init_time, before, DELAY))
+            faults.append(f"{entry.name} is of {init_time:%Y-%m-%dT%HZ}")
+        raise NoCycleError(str(self._path), "; ".join(faults) or "nothing", f"a forecast by {before:%Y-%m-%dT%H:%MZ}")
+
+    def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Return the entry of a cycle over the box."""
+        for entry in self._entries():
+            try:
+                grid = read_weather(entry, box=wanted.box)
+                if _init_time(grid, entry) != cycle.init_time:
+                    continue
+            except InputError:
+                continue
+            title = f"{grid.attrs['source']} from {entry.name}"
+            return labelled(grid, cycle, self.attribution, title)
+        raise NoCycleError(str(self._path), "gone", f"the entry of {cycle.label}")
+
+    def _entries(self) -> list[Path]:
+        if not self._path.is_dir():
+            raise InputError("weather folder", self._path, "a folder that exists")
+        entries = [p for p in self._path.iterdir() if p.suffix in _SUFFIXES or p.is_dir()]
+        return sorted(entries, reverse=True)[:_NEWEST_TRIED]
+
+
+def _init_time(grid: xr.Dataset, entry: Path) -> datetime:
+    issued = grid.attrs.get("init_time")
+    if not issued:
+        raise InputError(f"{entry}: init_time", "absent", "a forecast; an analysis goes into an archive")
+    return datetime.fromisoformat(str(issued)).astimezone(UTC)

@@ -1,0 +1,49 @@
+"""What the GRIB2 sources share: which bytes to ask for, and checking what has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from grids.errors import InputError
+from grids.gfs import read_grib2
+from grids.regular_grid import Box
+from services.sources.partial import ByteRange
+
+# WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
+# message's length in octets 9 to 16; section 8 is "7777".
+_HEAD, _END = 16, b"7777"
+
+
+def verify_messages(path: Path, count: int, box: Box) -> None:
+    """Check that a file is exactly `count` whole GRIB2 messages that decode to plausible values.
+
+    Raises
+    ------
+    InputError
+        If it isn't.
+    """
+    data = path.read_bytes()
+    at, found = 0, 0
+    while at < len(data):
+        head = data[at : at + _HEAD]
+        if len(head) < _HEAD or head[:4] != b"GRIB" or head[7] != 2:
+            raise InputError(f"{path.name}: byte {at}", repr(head[:8]), "the head of a GRIB2 message")
+        length = int.from_bytes(head[8:16])
+        if length < _HEAD + len(_END) or data[at + length - 4 : at + length] != _END:
+            raise InputError(f"{path.name}: message {found + 1}", f"length {length}, no end there", "a whole message")
+        at, found = at + length, found + 1
+    if found != count:
+        raise InputError(f"{path.name}: messages", found, str(count))
+    read_grib2(path, box)
+
+
+def neighbours_joined(ranges: Iterable[ByteRange]) -> list[ByteRange]:
+    """Return byte ranges in ascending order, once each, those that meet as one."""
+    joined: list[ByteRange] = []
+    for start, end in sorted(set(ranges), key=lambda span: span[0]):
+        if joined and joined[-1][1] == start - 1:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,271 @@
+"""Open-Meteo: weather at points as JSON, forecast and archive, without a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from grids.cities import City
+from grids.contract import HISTORY_HOURS, WEATHER, check, describe
+from grids.derived import dew_point, wind_components
+from grids.errors import InputError
+from services.sources.http import HttpClient, Patience
+from services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
+
+URL = "https://api.open-meteo.com"
+ARCHIVE_URL = "https://archive-api.open-meteo.com"
+# Both the name of the model in a request and that of its metadata: IFS at 9 km, hourly, with the
+# boundary layer's height.
+MODEL = "ecmwf_ifs"
+ARCHIVE_MODEL = "era5"
+DELAY = timedelta(hours=9)
+_CITIES_A_CALL = 50
+_FARTHEST_DEGREES = 0.5
+_UNITS = {
+    "temperature_2m": "°C",
+    "dew_point_2m": "°C",
+    "relative_humidity_2m": "%",
+    "wind_speed_10m": "m/s",
+    "wind_direction_10m": "°",
+    "surface_pressure": "hPa",
+    "boundary_layer_height": "m",
+    "precipitation": "mm",
+    "cloud_cover": "%",
+    "shortwave_radiation": "W/m²",
+}
+# What a model that lacks a variable answers in place of its unit, beside values that are all null.
+_LACKING = "undefined"
+# Contract name -> name here, factor and offset. Precipitation is the sum and radiation the mean
+# of the hour before the stamp, which is what the contract holds.
+_PLAIN = {
+    "t2m": ("temperature_2m", 1.0, 273.15),
+    "d2m": ("dew_point_2m", 1.0, 273.15),
+    "sp": ("surface_pressure", 100.0, 0.0),
+    "blh": ("boundary_layer_height", 1.0, 0.0),
+    "tp": ("precipitation", 1.0, 0.0),
+    "tcc": ("cloud_cover", 0.01, 0.0),
+    "ssrd": ("shortwave_radiation", 1.0, 0.0),
+}
+
+
+class OpenMeteo:
+    """Open-Meteo's forecast and archive at cities.
+
+    Parameters
+    ----------
+    url, archive_url : str
+        Bases of the two interfaces.
+    key : str
+        For customers, with their own base; empty for free, non-commercial use.
+    model : str
+        A model that the publisher offers under the same name in requests and metadata.
+    patience : Patience, optional
+    """
+
+    name = "open_meteo"
+    attribution = "Weather data by Open-Meteo.com, CC BY 4.0 (https://open-meteo.com/)"
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        url: str = URL,
+        archive_url: str = ARCHIVE_URL,
+        key: str = "",
+        model: str = MODEL,
+        patience: Patience | None = None,
+    ) -> None:
+        self._url, self._archive_url = url.rstrip("/"), archive_url.rstrip("/")
+        self._key, self._model = key, model
+        self._http = HttpClient(patience, secrets=(key,))
+        self.traffic = self._http.traffic
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
+        """Return the run that the publisher says it serves; an older one can't be asked for."""
+        init_time = self._run()
+        if init_time > before:
+            raise NoCycleError(self._url, f"the run of {init_time:%Y-%m-%dT%HZ}", f"one by {before:%Y-%m-%dT%H:%MZ}")
+        return Cycle(self.name, init_time, is_late(init_time, before, DELAY))
+
+    def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Return the run at the cities, and the past days that belong to a forecast's input.
+
+        The answer doesn't name its run. Should a newer one come in meanwhile, the Dataset is
+        labelled with that: weather must never be taken for older than it is.
+        """
+        period = {
+            "start_hour": f"{cycle.init_time - timedelta(hours=HISTORY_HOURS):%Y-%m-%dT%H:%M}",
+            "end_hour": f"{cycle.init_time + timedelta(hours=wanted.hours):%Y-%m-%dT%H:%M}",
+        }
+        dataset, missing = self._points(f"{self._url}/v1/forecast", wanted.cities, {"models": self._model, **period})
+        newest = replace(cycle, init_time=max(cycle.init_time, self._run()))
+        return labelled(dataset, newest, self.attribution, f"Open-Meteo, {self._model}", missing)
+
+    def archive(self, cities: Sequence[City], first: date, last: date) -> xr.Dataset:
+        """Return reanalysis (ERA5) at cities for whole days, both included; it ends about 5 days ago.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "city_weather", an analysis without ``init_time``.
+        """
+        period = {"models": ARCHIVE_MODEL, "start_date": f"{first:%Y-%m-%d}", "end_date": f"{last:%Y-%m-%d}"}
+        dataset, _ = self._points(f"{self._archive_url}/v1/archive", cities, period)
+        absent = " ".join(name for name in WEATHER if name not in dataset)
+        return dataset.assign_attrs(
+            source="ERA5 at points by Open-Meteo", attribution=self.attribution, absent_variables=absent
+        )
+
+    def _run(self) -> datetime:
+        url = f"{self._url}/data/{self._model}/static/meta.json"
+        meta = self._http.json(url, params=self._keyed({}))
+        seconds = meta.get("last_run_initialisation_time") if isinstance(meta, dict) else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int):
+            raise InputError(f"{url}: last_run_initialisation_time", seconds, "seconds since 1970")
+        return datetime.fromtimestamp(seconds, UTC)
+
+    def _keyed(self, options: Mapping[str, str]) -> dict[str, str]:
+        return {**options, "apikey": self._key} if self._key else dict(options)
+
+    def _points(
+        self, url: str, cities: Sequence[City], options: Mapping[str, str]
+    ) -> tuple[xr.Dataset, dict[str, str]]:
+        parts, missing = [], {}
+        for start in range(0, len(cities), _CITIES_A_CALL):
+            batch = cities[start : start + _CITIES_A_CALL]
+            places = {
+                "latitude": ",".join(f"{city.latitude:.4f}" for city in batch),
+                "longitude": ",".join(f"{city.longitude:.4f}" for city in batch),
+            }
+            fixed = {
+                "hourly": ",".join(_UNITS),
+                "timezone": "GMT",
+                "timeformat": "unixtime",
+                "wind_speed_unit": "ms",
+            }
+            answer = self._http.json(url, params=self._keyed({**places, **fixed, **options}))
+            part, absent = read_points(answer, batch, url)
+            parts.append(part)
+            missing.update(absent)
+        try:
+            joined = xr.concat(parts, dim="city", join="exact", combine_attrs="override")
+        except ValueError as error:
+            raise InputError(f"{url}: hourly.time", error, "the same hours for all cities") from error
+        return check(describe(joined, "city_weather"), "city_weather", name=url), missing
+
+
+def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dataset, dict[str, str]]:
+    """Turn an answer into weather at cities.
+
+    Parameters
+    ----------
+    answer : object
+        Decoded JSON: an object for one city, a list of them for several, in the order asked.
+    cities : sequence of City
+    where : str
+        Its address, for errors.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+        Contract "city_weather". Where the dew point is lacking it is derived from temperature
+        and relative humidity; attribute ``derived_variables`` says so.
+    missing : dict of str to str
+        Contract variables that it lacks, each with what was found.
+
+    Raises
+    ------
+    InputError
+        If a field is absent, or has another unit, length or place.
+    """
+    places = answer if isinstance(answer, list) else [answer]
+    if len(places) != len(cities):
+        raise InputError(f"{where}: locations", len(places), f"{len(cities)}, one a city")
+    times = None
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in _UNITS}
+    for place, city in zip(places, cities, strict=True):
+        here = f"{where}: {city.id}"
+        hourly, units = _hourly(place, city, here)
+        own = _times(hourly, here)
+        if times is None:
+            times = own
+        elif not np.array_equal(times, own):
+            raise InputError(f"{here} hourly.time", "other hours", "those of the first city")
+        for name, unit in _UNITS.items():
+            columns[name].append(_column(hourly, units, name, unit, len(own), here))
+    assert times is not None
+    values = {name: np.stack(column, axis=1) for name, column in columns.items()}
+    return _contract(values, times, cities)
+
+
+def _hourly(place: Any, city: City, here: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not isinstance(place, dict):
+        raise InputError(here, type(place).__name__, "an object with hourly values")
+    for field in ("latitude", "longitude", "hourly", "hourly_units"):
+        if field not in place:
+            raise InputError(f"{here} {field}", f"absent among {sorted(place)}", "a field of every location")
+    for axis in ("latitude", "longitude"):
+        asked = getattr(city, axis)
+        if not isinstance(place[axis], int | float) or abs(place[axis] - asked) > _FARTHEST_DEGREES:
+            raise InputError(f"{here} {axis}", place[axis], f"within {_FARTHEST_DEGREES} degrees of {asked}")
+    hourly, units = place["hourly"], place["hourly_units"]
+    if not isinstance(hourly, dict) or not isinstance(units, dict):
+        raise InputError(f"{here} hourly", type(hourly).__name__, "objects of values and units by name")
+    return hourly, units
+
+
+def _times(hourly: Mapping[str, Any], here: str) -> np.ndarray:
+    seconds = hourly.get("time")
+    if not isinstance(seconds, list) or not seconds or not all(type(s) is int for s in seconds):
+        raise InputError(f"{here} hourly.time", repr(seconds)[:60], "seconds since 1970")
+    times = np.array(seconds, "datetime64[s]").astype("datetime64[ns]")
+    if (np.diff(times) != np.timedelta64(1, "h")).any():
+        raise InputError(f"{here} hourly.time", "gaps", "every hour")
+    return times
+
+
+def _column(
+    hourly: Mapping[str, Any], units: Mapping[str, Any], name: str, unit: str, length: int, here: str
+) -> np.ndarray:
+    values, found = hourly.get(name), units.get(name)
+    if values is None or found == _LACKING:
+        return np.full(length, np.nan)
+    if found != unit:
+        raise InputError(f"{here} hourly_units.{name}", found, unit)
+    if not isinstance(values, list) or len(values) != length:
+        raise InputError(f"{here} hourly.{name}", repr(values)[:60], f"{length} values")
+    try:
+        return np.array([np.nan if value is None else float(value) for value in values])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{here} hourly.{name}", error, "numbers or null") from error
+
+
+def _contract(
+    values: Mapping[str, np.ndarray], times: np.ndarray, cities: Sequence[City]
+) -> tuple[xr.Dataset, dict[str, str]]:
+    result: dict[str, np.ndarray] = {
+        name: values[own] * factor + offset for name, (own, factor, offset) in _PLAIN.items()
+    }
+    result["u10"], result["v10"] = wind_components(values["wind_speed_10m"], values["wind_direction_10m"])
+    derived = np.where(np.isnan(result["d2m"]), dew_point(result["t2m"], values["relative_humidity_2m"]), result["d2m"])
+    from_humidity = bool((np.isnan(result["d2m"]) & ~np.isnan(derived)).any())
+    result["d2m"] = derived
+    known = {name: array for name in WEATHER if not np.isnan(array := result[name]).all()}
+    missing = {name: "no values" for name in WEATHER if name not in known}
+    if not known:
+        raise InputError("Open-Meteo: hourly", "no values at all", f"any of {sorted(_UNITS)}")
+    dataset = xr.Dataset(
+        {name: (("time", "city"), array.astype(np.float32)) for name, array in known.items()},
+        coords={"time": times, "city": [city.id for city in cities]},
+        attrs={"source": "Open-Meteo", "derived_variables": "d2m" if from_humidity else ""},
+    )
+    return check(describe(dataset, "city_weather"), "city_weather", name="Open-Meteo"), missing
