@@ -215,14 +215,14 @@ def bulletin(
     span = words.span(*window, ruleset.window.time_zone)
     said: list[str] = []
     for level in ruleset.levels:
-        # A province with severe haze alone has, around it, moderate haze too: the first clause names them all.
-        ranks = [t for t in touched if (t[1] >= level.rank if not said else t[1] == level.rank)]
+        if not any(rank == level.rank for _, rank, _ in touched):
+            continue
+        # The first clause names every province that this grade or a higher one touches.
+        ranks = [t for t in touched if t[1] == level.rank or (t[1] > level.rank and not said)]
         shares: dict[str, float] = {}
         for province, _, share in ranks:
             name = str(getattr(province, f"name_{language}"))
             shares[name] = shares.get(name, 0.0) + share
-        if not shares:
-            continue
         names = sorted(shares, key=lambda n: (-shares[n], n))[:most]
         said.append(
             words.say(
