@@ -16,10 +16,9 @@ import numpy.typing as npt
 import shapely
 import xarray as xr
 from scipy import ndimage
-from shapely.geometry import mapping
 
 from alerts.ruleset import RuleSet
-from alerts.shapes import Province, country_shape, equal_area, provinces
+from alerts.shapes import Province, as_geojson, country_shape, equal_area, provinces
 from forecast.products import HAZE_GRADES, haze_grade, median_series, valid_times
 from forecast.visibility import BEIJING_WINTER, VisibilityModel, visibility
 from grids.cities import Country, Registry
@@ -239,9 +238,7 @@ def polygons(field: xr.Dataset, ruleset: RuleSet) -> list[dict[str, Any]]:
             "simulated": bool(field.attrs["simulated"]),
             "weather_source": field.attrs["weather_source"],
         }
-        features.append(
-            {"type": "Feature", "geometry": mapping(shapely.orient_polygons(shape)), "properties": properties}
-        )
+        features.append({"type": "Feature", "geometry": as_geojson(shape), "properties": properties})
     return features
 
 
@@ -258,21 +255,21 @@ def provinces_touched(field: xr.Dataset) -> list[tuple[Province, int, float]]:
     ]
 
 
-def level_shapes(field: xr.Dataset) -> tuple[list[int], list[shapely.Geometry]]:
-    """Return the ranks present and the cleaned area of each, in degrees; see `polygons`."""
-    step = float(field.attrs["step"])
+def level_shapes(field: xr.Dataset, *, lowest: int = 1) -> tuple[list[int], list[shapely.Geometry]]:
+    """Return the ranks present from `lowest` up and the cleaned area of each, in degrees; see `polygons`."""
     level = _cleaned(field["level"].transpose("latitude", "longitude").values)
     lats, lons = field["latitude"].values, field["longitude"].values
-    ranks = [int(r) for r in np.unique(level) if r > 0]
+    step = float(lats[1] - lats[0])
+    ranks = [int(r) for r in np.unique(level) if r >= lowest]
     areas = []
     for rank in ranks:
         rows, columns = np.nonzero(level == rank)
         south, west = lats[rows] - step / 2.0, lons[columns] - step / 2.0
-        areas.append(shapely.union_all(shapely.box(west, south, west + step, south + step)))
+        areas.append(shapely.coverage_union_all(shapely.box(west, south, west + step, south + step)))
     if not areas:
         return [], []
-    # A stair of one cell cuts triangles of half a cell; the tolerance is the square root of what may be cut.
-    smooth = shapely.coverage_simplify(np.array(areas), 0.8 * step)
+    # The tolerance is the square root of the area that may be cut at a corner: stairs of one and two cells go.
+    smooth = shapely.coverage_simplify(np.array(areas), 1.1 * step)
     return ranks, [_without_slivers(shape, 0.5 * step**2) for shape in smooth]
 
 

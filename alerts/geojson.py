@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shapely.geometry import mapping
-
 from alerts.cap import cap_time, geocodes, parameters, terms
 from alerts.ruleset import RuleSet, load_ruleset
-from alerts.shapes import city_area
+from alerts.shapes import as_geojson, city_area
 from alerts.texts import LANGUAGES, compose
 from alerts.warning import HazeWarning
 from grids.cities import Registry
@@ -86,6 +84,6 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet) -> dict[s
     return {
         "type": "Feature",
         "id": warning.id,
-        "geometry": mapping(city_area(city)),
+        "geometry": as_geojson(city_area(city)),
         "properties": properties,
     }

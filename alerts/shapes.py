@@ -74,6 +74,12 @@ def country_shape(country: Country) -> shapely.Geometry:
     return shapely.union_all([p.geometry for p in provinces() if p.country == country])
 
 
+def as_geojson(geometry: shapely.Geometry) -> dict[str, Any]:
+    """Return a geometry as GeoJSON, outer rings counterclockwise (RFC 7946)."""
+    found: dict[str, Any] = json.loads(shapely.to_geojson(shapely.orient_polygons(geometry)))
+    return found
+
+
 def equal_area(geometry: shapely.Geometry) -> shapely.Geometry:
     """Project degrees to Lambert's cylindrical equal-area plane, in km, for areas and shares."""
 
