@@ -32,6 +32,8 @@ PLATE = ccrs.PlateCarree()
 PROJECTION = ccrs.LambertConformal(central_longitude=118.0, central_latitude=35.0, standard_parallels=(25.0, 47.0))
 EXTENT = (98.0, 144.0, 19.0, 50.0)
 SEA, LAND, INK = "#d6e6f2", "#e9e7e1", "#222222"
+# Noto Sans CJK (SIL Open Font Licence), from the package notojp-matplotlib.
+FONT_FILE = str(files("notojp_matplotlib") / "fonts" / "NotoSansCJKjp-Regular.otf")
 # Twice as fine as the picture, so that edges come out smooth.
 _FINE = 2
 
@@ -76,8 +78,8 @@ def bounds() -> Box:
 
 @lru_cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return Noto Sans CJK (SIL Open Font Licence), from the package notojp-matplotlib."""
-    return ImageFont.truetype(str(files("notojp_matplotlib") / "fonts" / "NotoSansCJKjp-Regular.otf"), size)
+    """Return the font of all maps at a height in pixels."""
+    return ImageFont.truetype(FONT_FILE, size)
 
 
 @lru_cache

@@ -187,7 +187,9 @@ def draw_value_map(
     face[known] = palette[scale.classes(shown[known])]
     legend = [*reversed(list(zip(scale.colours, scale.labels(), strict=True))), (LAND, words.say("map.none"))]
     marks = [
-        Mark(city, scale.colour(value), value, True, f" {words.number(round(value))}")
+        Mark(
+            city, scale.colour(value), value + 1e4 * (city.id in _ALWAYS_NAMED), True, f" {words.number(round(value))}"
+        )
         for city, value in values
         if np.isfinite(value)
     ]

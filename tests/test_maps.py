@@ -32,7 +32,7 @@ def drawn(lang: str = "zh", *, simulated: bool = False, rank: int = 3, size: str
     areas = xr.Dataset(
         {"level": (("latitude", "longitude"), level)}, coords={"latitude": latitude, "longitude": longitude}
     )
-    cities = [(city, rank if city.id == "beijing" else 0, 100.0) for city in REGISTRY.cities.values()]
+    cities = [(city, max(rank, 0) if city.id == "beijing" else 0, 100.0) for city in REGISTRY.cities.values()]
     png = draw_haze_map(
         areas, cities, WINDOW, load_ruleset(), lang=lang, simulated=simulated, weather_source="none", issued=WINDOW[0],
         size=size,
