@@ -25,6 +25,7 @@ from signxml import (  # type: ignore[attr-defined]
 from signxml.exceptions import InvalidInput, InvalidSignature
 
 from alerts.causes import Causes
+from alerts.criteria import HOURLY
 from alerts.ruleset import RuleSet
 from alerts.severity import Severity, severity
 from alerts.shapes import city_area
@@ -35,7 +36,8 @@ from grids.errors import InputError
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE = "application/cap+xml"
-# The name of the hazard in the WMO's list (Eighteenth Congress), as tools that publish to the WMO's hub write it.
+# The name of the hazard in the WMO's list (Eighteenth Congress), as tools that publish to the WMO's hub write it;
+# for China's warnings, which are of haze. The CMA's own code of the signal could not be verified and is left out.
 _EVENT_CODE = ("WMO", "Haze/Smoke")
 _MESSAGE_TYPES = {"issue": "Alert", "continue": "Update", "upgrade": "Update", "downgrade": "Update", "lift": "Cancel"}
 _IDENTIFIER = re.compile(r"[^\s,<&]+")
@@ -86,8 +88,7 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
     if any(e.basis == "observed" for e in warning.evidence):
         return Terms(status, message_type, "Immediate", grave, "Observed", response)
     soon = warning.onset - warning.issued <= timedelta(hours=1)
-    probability = getattr(warning, "probability", None)
-    likely = probability is None or probability > 0.5
+    likely = warning.probability is None or warning.probability > 0.5
     return Terms(
         status, message_type, "Expected" if soon else "Future", grave, "Likely" if likely else "Possible", response
     )
@@ -184,7 +185,8 @@ def _add_info(
     _add(info, "urgency", what.urgency)
     _add(info, "severity", what.severity)
     _add(info, "certainty", what.certainty)
-    _add_pair(info, "eventCode", *_EVENT_CODE)
+    if ruleset.country == "CN":
+        _add_pair(info, "eventCode", *_EVENT_CODE)
     for name in ("effective", "onset", "expires"):
         time = warning.issued if name == "effective" else getattr(warning, name)
         _add(info, name, cap_time(time, city.time_zone))
@@ -212,18 +214,23 @@ def parameters(warning: HazeWarning, ruleset: RuleSet) -> dict[str, str]:
     found = {
         "kind": warning.kind,
         "level": warning.level,
-        "rule_set": f"{ruleset.id} {ruleset.version}",
+        "rule_set": f"{ruleset.id} {warning.rule_version or ruleset.version}",
         "weather_source": warning.weather_source,
         "simulated": str(warning.simulated).lower(),
     }
-    for name in ("probability", "threshold"):
-        value = getattr(warning, name, None)
+    if warning.reason:
+        found["reason"] = warning.reason
+    for name, value in (("probability", warning.probability), ("threshold", warning.threshold)):
         if value is not None:
             found[name] = f"{value:.2f}"
-    if warning.evidence:
-        found["pm25_max_ug_m3"] = f"{max(e.pm25 for e in warning.evidence):.0f}"
-        found["visibility_min_m"] = f"{min(e.visibility for e in warning.evidence):.0f}"
-        found["hours"] = str(len(warning.evidence))
+    mass = [e.pm25 for e in warning.evidence if e.pm25 is not None]
+    seen = [e.visibility for e in warning.evidence if e.visibility is not None]
+    if mass:
+        found["pm25_max_ug_m3"] = f"{max(mass):.0f}"
+    if seen:
+        found["visibility_min_m"] = f"{min(seen):.0f}"
+    for name in sorted({name for e in warning.evidence for name in e.values} - set(HOURLY)):
+        found[f"{name}_max"] = f"{max(e.values[name] for e in warning.evidence if name in e.values):g}"
     return found
 
 

@@ -56,10 +56,11 @@ def causes(
     forecast : xarray.Dataset, optional
         Contract "forecast". ``u10``, ``v10`` (m s-1) and ``blh`` (m), (lead_time, city), are used where present.
     """
+    moist = [e.relative_humidity for e in warning.evidence if e.relative_humidity is not None]
+    mean_humidity = float(np.mean(moist)) if moist else 0.0
+    humidity = mean_humidity if mean_humidity >= HUMID else None
     if not warning.evidence:
         return Causes()
-    mean_humidity = float(np.mean([e.relative_humidity for e in warning.evidence]))
-    humidity = mean_humidity if mean_humidity >= HUMID else None
     if forecast is None or city.id not in forecast["city"].values:
         return Causes(humidity=humidity)
     hours = [np.datetime64(e.time.replace(tzinfo=None), "ns") for e in warning.evidence]

@@ -17,7 +17,7 @@ from alerts.areas import UNCERTAIN, level_shapes
 from alerts.canvas import LAND, at_pixels, background, checked_size, paint_shapes
 from alerts.ruleset import RuleSet
 from alerts.sheet import Mark, Provenance, as_png, compose_sheet
-from alerts.texts import catalog
+from alerts.texts import BEIJING, catalog
 from grids.cities import City
 from grids.errors import InputError
 
@@ -134,8 +134,8 @@ def draw_haze_map(
         Mark(city, colours[rank] if rank else "#ffffff", 1e4 * rank + mass, bool(rank) or city.id in _ALWAYS_NAMED)
         for city, rank, mass in cities
     ]
-    zone = words.zone(ruleset.window.time_zone, window[0])
-    start, end = (words.moment(t, ruleset.window.time_zone) for t in window)
+    zone = words.zone(BEIJING, window[0])
+    start, end = (words.moment(t, BEIJING) for t in window)
     subtitle = words.say("map.span", start=start, end=end, zone=zone)
     provenance = Provenance(weather_source, issued, simulated)
     return as_png(compose_sheet(face, title, subtitle, legend, marks, words, provenance, sheet_size))

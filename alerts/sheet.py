@@ -11,11 +11,8 @@ from zoneinfo import ZoneInfo
 from PIL import Image, ImageDraw
 
 from alerts.canvas import INK, LAYOUTS, Layout, Size, fitted, overlay, text_width, to_pixels, write
-from alerts.texts import Catalog
+from alerts.texts import BEIJING, Catalog
 from grids.cities import City
-
-BEIJING = "Asia/Shanghai"
-
 
 @dataclass(frozen=True)
 class Provenance:

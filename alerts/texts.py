@@ -21,6 +21,7 @@ from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
 from alerts.causes import Causes
+from alerts.criteria import HOURLY
 from alerts.ruleset import RuleSet
 from alerts.severity import Severity, severity
 from alerts.shapes import CITY_RADIUS_KM, Province, provinces
@@ -31,6 +32,8 @@ from grids.errors import InputError
 Language = Literal["zh", "ja", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 AUDIENCES = ("public", "schools", "outdoor_workers", "industry")
+# The clock of bulletins and maps, which cover more than one zone.
+BEIJING = "Asia/Shanghai"
 _FOLDER = Path(__file__).parent / "messages"
 
 
@@ -149,6 +152,9 @@ def compose(warning: HazeWarning, ruleset: RuleSet, city: City, language: str, *
     level = ruleset.level_of(warning.level)
     name = str(getattr(city, f"name_{language}"))
     level_name = str(getattr(level, f"name_{language}"))
+    if ruleset.country is None:
+        # An index or a guideline is no warning of its own: its level alone would not say of what.
+        level_name = f"{getattr(ruleset, f'name_{language}')} ({level_name})"
     headline = words.say(f"headline.{warning.kind}", area=name, level=level_name)
     if warning.simulated:
         headline = words.say("headline.simulated", headline=headline)
@@ -184,10 +190,10 @@ def guidance(ruleset: RuleSet, warning: HazeWarning, language: str) -> dict[str,
 
 
 def guidance_family(ruleset: RuleSet) -> str:
-    """Return which guidance fits a rule set: the CMA's for haze signals, else by its pollutant."""
-    if ruleset.id.startswith("cma_haze"):
+    """Return which guidance fits a rule set: China's for haze and heavy pollution, else by its pollutant."""
+    if ruleset.country == "CN":
         return "haze"
-    return "ozone" if any(word in ruleset.id for word in ("oxidant", "ozone", "o3")) else "particles"
+    return "ozone" if {test.variable for test in ruleset.tests} <= {"ox", "o3_mda8_day"} else "particles"
 
 
 def bulletin(
@@ -212,7 +218,7 @@ def bulletin(
         How many provinces a grade may name: those with the largest shares.
     """
     words = catalog(language)
-    span = words.span(*window, ruleset.window.time_zone)
+    span = words.span(*window, BEIJING)
     said: list[str] = []
     for level in ruleset.levels:
         if not any(rank == level.rank for _, rank, _ in touched):
@@ -268,24 +274,39 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
 def _extent(warning: HazeWarning, city: City, words: Catalog) -> list[str]:
     """Say how long, how bad and how likely."""
     said = []
+    tested = {name for e in warning.evidence for name in e.values}
     hours = [e for e in warning.evidence if e.basis == "forecast"]
-    if hours:
+    if hours and tested <= set(HOURLY):
         said.append(words.count("expect.hours", len(hours)))
-    if warning.evidence:
-        worst = max(warning.evidence, key=lambda e: (e.level, e.pm25))
+    mass = [e for e in warning.evidence if e.pm25 is not None]
+    seen = [e.visibility for e in warning.evidence if e.visibility is not None]
+    if mass and seen and tested <= set(HOURLY):
+        worst = max(mass, key=lambda e: (e.level, e.pm25))
         said.append(
             words.say(
                 "expect.worst",
-                pm25=words.number(round(max(e.pm25 for e in warning.evidence))),
-                visibility=words.metres(min(e.visibility for e in warning.evidence)),
-                # The stamp ends its hour; the hour itself is named by its middle, rounded to its start.
+                pm25=words.number(round(max(e.pm25 or 0.0 for e in mass))),
+                visibility=words.metres(min(seen)),
+                # The stamp ends its hour; the hour is named by its start.
                 moment=words.moment(worst.time - timedelta(hours=1), city.time_zone),
             )
         )
-    probability = getattr(warning, "probability", None)
-    if probability is not None:
-        said.append(words.say("expect.probability", percent=words.percent(round(float(probability), 2))))
+    else:
+        said += [_peak(warning, name, words) for name in sorted(tested - {"relative_humidity", "visibility"})]
+    # For a lift it is the probability of staying, which would confuse more than it tells.
+    if warning.probability is not None and warning.kind != "lift":
+        said.append(words.say("expect.probability", percent=words.percent(round(warning.probability, 2))))
     return said
+
+
+def _peak(warning: HazeWarning, name: str, words: Catalog) -> str:
+    """Say the highest of a value that was tested; `name` as in `Evidence.values`."""
+    highest = max(e.values[name] for e in warning.evidence if name in e.values)
+    known = name if name in words.messages["expect"]["value"] else "pm25_mean" if name.startswith("pm25_") else None
+    if known is None:
+        return words.say("expect.value.other", name=name, value=words.number(highest))
+    value = format_decimal(highest, format="0.00", locale=words.locale) if name == "ox" else words.number(round(highest))
+    return words.say(f"expect.value.{known}", value=value)
 
 
 def _reasons(why: Causes, words: Catalog) -> list[str]:

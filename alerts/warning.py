@@ -9,8 +9,20 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["issue", "continue", "upgrade", "downgrade", "lift"]
-LevelId = Literal["yellow", "orange", "red"]
+LevelId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 Basis = Literal["forecast", "observed"]
+# Why a message was written: see the table in docs/warnings.md.
+Reason = Literal[
+    "",
+    "criterion_forecast",
+    "criterion_observed",
+    "still_likely",
+    "higher_level_forecast",
+    "higher_level_observed",
+    "level_no_longer_likely",
+    "criterion_no_longer_likely",
+    "improvement_observed",
+]
 
 
 def _to_utc(time: datetime) -> datetime:
@@ -18,31 +30,50 @@ def _to_utc(time: datetime) -> datetime:
 
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Evidence(BaseModel):
-    """One hour that met a level.
+    """One stamp that met a level.
 
-    `time` is the end of the hour (UTC); `pm25` ug m-3, `relative_humidity` %, `visibility` m; `level` is
-    the rank the hour itself reached, and `condition` the number of the condition it met.
+    `time` is the end of the hour (UTC); `pm25` ug m-3, `relative_humidity` %, `visibility` m are those of
+    this hour, None where unknown; `level` is the rank that was met, and `condition` the number of the
+    condition. `values` are what the condition tests, by name and in its units (``aqi_24h``,
+    ``pm25_05_07``); `quantile` says which quantile of the forecast they are of, None if observed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     time: UtcDatetime
-    pm25: float = Field(allow_inf_nan=False)
-    relative_humidity: float = Field(allow_inf_nan=False)
-    visibility: float = Field(allow_inf_nan=False)
+    pm25: Finite | None
+    relative_humidity: Finite | None
+    visibility: Finite | None
     level: int = Field(ge=1)
     basis: Basis
     condition: int = Field(ge=1)
+    values: dict[str, Finite] = Field(default_factory=dict)
+    quantile: Probability | None = None
+
+
+class Approval(BaseModel):
+    """Who let a message go out, when, why, and whether it was changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: str = Field(min_length=1)
+    at: UtcDatetime
+    reason: str = Field(min_length=1)
+    amended: bool = False
 
 
 class HazeWarning(BaseModel):
     """One message about one city under one rule set. Never edited: a later message refers to it.
 
     A "lift" carries the level that it ends and no evidence; every other kind has evidence.
-    `references` are the ids of all earlier messages of the same event, oldest first.
+    `references` are the ids of all earlier messages of the same event, oldest first. `probability` is that
+    of the level in the run (of the lowest level, for a lift), `threshold` what it was compared with;
+    both are None in messages older than these fields. `level_since` is when the level came into force.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +94,12 @@ class HazeWarning(BaseModel):
     references: tuple[str, ...] = ()
     simulated: bool
     weather_source: str
+    probability: Probability | None = None
+    threshold: Probability | None = None
+    reason: Reason = ""
+    level_since: UtcDatetime | None = None
+    rule_version: str = ""
+    approval: Approval | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> HazeWarning:

@@ -29,6 +29,7 @@ from services.api_models import (
     ProblemOut,
     ReadyOut,
 )
+from services.rules import level_ids, prepare_rules
 from services.settings import Settings
 from services.store import Store
 from services.tables import ForecastRun, ForecastValue
@@ -44,6 +45,7 @@ _NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ProblemOut, "descr
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API on the store that `settings` names; the schema is brought up to date first."""
+    prepare_rules(settings)
     store = Store(settings.database_url)
     store.migrate()
     app = FastAPI(
@@ -87,13 +89,16 @@ def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
         state: Annotated[
             Literal["in_force", "all"], Query(description="In force now, or the newest messages.")
         ] = "in_force",
-        level: Annotated[Literal["yellow", "orange", "red"] | None, Query(description="Only this level.")] = None,
+        level: Annotated[str | None, Query(description="Only this level, by its id.", examples=["orange"])] = None,
         city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
         at: Annotated[datetime | None, Query(description="In force at this time instead of now (with offset).")] = None,
     ) -> Response:
         """Warnings as GeoJSON; of simulated runs only where there is no real forecast."""
         if city is not None:
             _known(registry, city)
+        known = level_ids()
+        if level is not None and level not in known:
+            raise HTTPException(422, f"level: found {level}; expected one of {', '.join(known)}")
         if at is not None and at.tzinfo is None:
             raise HTTPException(422, f"at: found {at.isoformat()}; expected a time with offset")
         run = store.latest_run()

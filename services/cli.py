@@ -6,9 +6,14 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from services.cli_options import DataDir, InitTime, Observations, Weather
+from services.cli_options import settings_of as _settings
+from services.cli_options import time_of as _time
+from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
 
@@ -19,41 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
-]
-Observations = Annotated[
-    Path | None,
-    typer.Option("--observations", help="Folder of a monitoring collection; without it, a simulated sample."),
-]
-Weather = Annotated[
-    str | None,
-    typer.Option("--weather", help="none, observed (perfect prog) or a path of GRIB2/NetCDF files. Default: none."),
-]
-InitTime = Annotated[
-    str | None,
-    typer.Option("--init-time", help="ISO 8601, for example 2013-01-11T22:00Z; UTC where no offset is given."),
-]
-
-
-def _time(text: str | None, name: str) -> datetime | None:
-    from grids.errors import InputError
-
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(name, text, "an ISO 8601 time such as 2013-01-11T22:00Z") from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _settings(data_dir: Path | None, observations: Path | None = None, weather: str | None = None):  # type: ignore[no-untyped-def]
-    from services.settings import Settings
-
-    given: dict[str, Any] = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 @app.command()
@@ -147,23 +117,6 @@ def backtest(
         part.replace(out)
 
 
-@app.command()
-def warnings(
-    at: Annotated[str | None, typer.Option("--at", help="In force at this time; default now.")] = None,
-    simulated: Annotated[bool, typer.Option("--simulated", help="Those of simulated runs.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Print the warnings in force as GeoJSON."""
-    from alerts.geojson import feature_collection
-    from grids.cities import load_registry
-    from services.store import Store
-
-    store = Store(_settings(data_dir).database_url)
-    store.migrate()
-    in_force = store.warnings_in_force(_time(at, "--at") or datetime.now(UTC), simulated)
-    print(json.dumps(feature_collection(in_force, load_registry()), ensure_ascii=False, indent=2))
-
-
 @app.command(name="map")
 def draw_map(
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
@@ -175,6 +128,9 @@ def draw_map(
 
     out.write_bytes(map_of_latest(_settings(data_dir), language))
     print(out)
+
+
+register_warnings(app)
 
 
 def main() -> None:

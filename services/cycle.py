@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import xarray as xr
 
 from alerts.areas import haze_areas
 from alerts.engine import Assessment, advance, assess, signal_window
+from alerts.jurisdiction import by_rule_set
 from alerts.maps import draw_haze_map
 from alerts.ruleset import RuleSet, load_ruleset
 from alerts.warning import HazeWarning
@@ -27,8 +29,10 @@ from services.inputs import (
     forecast_cities,
     load_inputs,
     shortcomings,
+    with_humidity,
 )
 from services.report import CityLine, CycleReport, as_dict
+from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
 
@@ -59,6 +63,7 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
         If input is unusable. Nothing but the failed cycle is then in the store.
     """
     registry = load_registry()
+    prepare_rules(settings)
     for city in cities:
         registry.city(city)
     store = Store(settings.database_url)
@@ -90,11 +95,9 @@ def _run(
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
     reasons = shortcomings(inputs, cities, now)
     forecast = _forecast(inputs, cities, now, degraded=bool(reasons))
-    ruleset = load_ruleset()
     observations = _known(inputs, cities, now)
-    assessments = assess(forecast, observations, registry, ruleset)
-    earlier = store.warnings_before(now, inputs.simulated)
-    messages = advance(earlier, assessments, now, ruleset=ruleset)
+    warned = _warn(settings, store, inputs, forecast, cities, registry, now)
+    ruleset, assessments = load_ruleset(), warned.haze
     window = signal_window(now, ruleset)
     netcdf_path = _write_netcdf(forecast, settings.data_dir / "forecasts", now, cycle_id)
     map_path = settings.data_dir / "maps" / f"{netcdf_path.stem}.png"
@@ -103,10 +106,12 @@ def _run(
         store.save_run(
             forecast,
             observations,
-            messages,
+            warned.messages,
             netcdf_path=netcdf_path,
             map_path=map_path,
             cycle_id=cycle_id,
+            proposals=warned.proposals,
+            drafted=warned.drafted,
         )
     except BaseException:
         netcdf_path.unlink(missing_ok=True)
@@ -123,7 +128,8 @@ def _run(
         window=window,
         lines=_lines(forecast, observations, registry, ruleset, assessments),
         skipped=skipped,
-        warnings=tuple(_sentence(message, registry, ruleset) for message in messages),
+        warnings=tuple(_sentence(message, registry) for message in warned.messages),
+        drafts=tuple(_sentence(message, registry) for message in warned.proposals),
         counts=inputs.monitors.counts,
         reasons=tuple(reasons),
         netcdf_path=netcdf_path,
@@ -158,6 +164,42 @@ def _known(inputs: CycleInputs, cities: list[City], now: datetime) -> xr.Dataset
     init = as_datetime64(now)
     times = slice(init - np.timedelta64(71, "h"), init)
     return inputs.monitors.observations.sel(city=[city.id for city in cities], time=times)
+
+
+@dataclass(frozen=True)
+class _Warned:
+    """What a run says: messages that go out, messages that wait for a person, and for whom that is asked."""
+
+    messages: list[HazeWarning]
+    proposals: list[HazeWarning]
+    drafted: set[tuple[str, str]]
+    haze: list[Assessment]
+
+
+def _warn(
+    settings: Settings,
+    store: Store,
+    inputs: CycleInputs,
+    forecast: xr.Dataset,
+    cities: list[City],
+    registry: Registry,
+    now: datetime,
+) -> _Warned:
+    """Apply to every city the rule sets of its jurisdiction, and those asked for."""
+    earlier = store.warnings_before(now, inputs.simulated)
+    observations = with_humidity(inputs.monitors.observations, inputs.past)
+    result = _Warned([], [], set(), [])
+    for rules, ids in by_rule_set(cities, now, settings.rule_sets):
+        assessments = assess(forecast, observations, registry, rules, stations=inputs.monitors.stations, cities=ids)
+        messages = advance(earlier, assessments, now, ruleset=rules)
+        if rules.id in settings.approval:
+            result.proposals.extend(messages)
+            result.drafted.update((rules.id, city) for city in ids)
+        else:
+            result.messages.extend(messages)
+        if rules.id == load_ruleset().id:
+            result.haze.extend(assessments)
+    return result
 
 
 def _write_netcdf(forecast: xr.Dataset, folder: Path, now: datetime, cycle_id: int) -> Path:
@@ -261,9 +303,11 @@ def _lines(
     return tuple(sorted(lines, key=lambda line: -line.pm25_max_24h))
 
 
-def _sentence(message: HazeWarning, registry: Registry, ruleset: RuleSet) -> str:
-    level = ruleset.level_of(message.level)
+def _sentence(message: HazeWarning, registry: Registry) -> str:
+    level = load_ruleset(message.rule_set).level_of(message.level)
     onset, expires = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") for t in (message.onset, message.expires))
-    peak = max((e.pm25 for e in message.evidence), default=None)
+    peak = max((e.pm25 for e in message.evidence if e.pm25 is not None), default=None)
     reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"
-    return f"{message.kind}: {level.name_en}, {registry.city(message.city).name_en}, {onset} to {expires}{reason}"
+    chance = "" if message.probability is None else f", probability {message.probability:.2f}"
+    place = registry.city(message.city).name_en
+    return f"{message.kind}: {level.name_en}, {place}, {onset} to {expires}{reason}{chance} ({message.reason})"

@@ -11,6 +11,7 @@ import xarray as xr
 
 from grids.cities import City, Registry
 from grids.contract import HISTORY_HOURS, describe
+from grids.derived import relative_humidity
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
 from grids.sampling import at_cities
@@ -201,3 +202,13 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
         if last < init_time + timedelta(hours=HISTORY_HOURS):
             reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
     return reasons
+
+
+def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Dataset:
+    """Return observations with ``relative_humidity`` (time, city), %, where observed weather tells it."""
+    if weather is None or "t2m" not in weather or "d2m" not in weather:
+        return observations
+    here = weather[["t2m", "d2m"]].reindex(time=observations["time"], city=observations["city"])
+    humidity = relative_humidity(here["t2m"].values, here["d2m"].values)
+    attrs = {"standard_name": "relative_humidity", "units": "%"}
+    return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))

@@ -42,6 +42,7 @@ class CycleReport:
     lines: tuple[CityLine, ...]
     skipped: dict[str, str]
     warnings: tuple[str, ...]
+    drafts: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     netcdf_path: Path | None = None
@@ -85,6 +86,10 @@ def print_report(report: CycleReport, console: Console) -> None:
             console.print(f"  {text}", soft_wrap=True)
     else:
         console.print("No warning issued.")
+    if report.drafts:
+        console.print(f"Drafts that wait for approval ({len(report.drafts)}; hazecast warnings drafts):")
+        for text in report.drafts:
+            console.print(f"  {text}", soft_wrap=True)
     if report.skipped:
         console.print(f"No forecast for {len(report.skipped)} cities without observations in the last 72 h.")
     faults = {name: n for name, n in report.counts.items() if n}

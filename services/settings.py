@@ -14,7 +14,7 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-def _hours(value: Any) -> Any:
+def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
@@ -44,10 +44,19 @@ class Settings(BaseSettings):
         min_length=1,
         description="'none', 'observed' (the observations' own weather) or the path of weather files.",
     )
+    rules_dir: Folder | None = Field(
+        default=None, description="Folder of the bureau's own rule sets; one of a shipped name takes its place."
+    )
+    rule_sets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Rule sets wanted besides those of each city's jurisdiction, comma-separated."
+    )
+    approval: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Rule sets whose messages a person must approve first, comma-separated."
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
     schedule_hours: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_hours), Field(min_length=1)
+        tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = Field(default=(5, 17), description="Hours of the cycles, Beijing time, comma-separated.")
     schedule_minute: int = Field(
         default=40, ge=0, le=59, description="Minute; 05:40 and 17:40 precede the signals of 06:00 and 18:00."

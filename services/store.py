@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from sqlalchemy import create_engine, delete, event, insert, make_url, select, u
 from sqlalchemy.orm import sessionmaker
 
 from alerts.warning import HazeWarning, in_force_at
-from grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check
+from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check
+from services.drafts import let_out, save_drafts, warning_row
 from services.tables import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 
 _QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90")
-# No warning outlives its window, which ends at most 36 h after the run that issued it.
-_LONGEST_WARNING = timedelta(hours=72)
+# No warning outlives its window, which ends with the forecast or the next two days at the latest.
+_LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
 
 
 class Store:
@@ -40,7 +41,7 @@ class Store:
         self.engine = create_engine(url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _sqlite_pragmas)
-        self._session = sessionmaker(self.engine, expire_on_commit=False)
+        self.sessions = self._session = sessionmaker(self.engine, expire_on_commit=False)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -94,8 +95,13 @@ class Store:
         netcdf_path: Path,
         map_path: Path,
         cycle_id: int,
+        proposals: Sequence[HazeWarning] = (),
+        drafted: Collection[tuple[str, str]] = (),
     ) -> None:
         """Store a run whole, in one transaction, in place of an earlier one of its init time.
+
+        `proposals` are messages that a person must approve; `drafted` are all rule sets and cities for which
+        that is asked, so that older proposals give way. Messages that a person let out stay.
 
         Raises
         ------
@@ -111,7 +117,11 @@ class Store:
                 session.execute(delete(ForecastValue).where(ForecastValue.run_id == old.id))
                 session.delete(old)
             session.execute(
-                delete(Warning_).where(Warning_.simulated == run.simulated, Warning_.run_init_time == run.init_time)
+                delete(Warning_).where(
+                    Warning_.simulated == run.simulated,
+                    Warning_.run_init_time == run.init_time,
+                    Warning_.id.not_in(let_out(run.init_time, run.simulated)),
+                )
             )
             session.flush()
             session.add(run)
@@ -119,7 +129,8 @@ class Store:
             session.execute(insert(ForecastValue), _value_rows(forecast, run.id))
             for row in _observation_rows(observations, run.simulated):
                 session.merge(Observation(**row))
-            session.add_all(_warning_row(warning) for warning in warnings)
+            session.add_all(warning_row(warning) for warning in warnings)
+            save_drafts(session, proposals, drafted, run.init_time, run.simulated)
         if old is not None:
             for path in {old.netcdf_path, old.map_path} - {run.netcdf_path, run.map_path}:
                 Path(path).unlink(missing_ok=True)
@@ -241,19 +252,3 @@ def _observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[st
         for i, time in enumerate(observations["time"].values)
         for j, city in enumerate(observations["city"].values)
     ]
-
-
-def _warning_row(warning: HazeWarning) -> Warning_:
-    return Warning_(
-        id=warning.id,
-        simulated=warning.simulated,
-        rule_set=warning.rule_set,
-        city=warning.city,
-        level=warning.level,
-        kind=warning.kind,
-        issued=warning.issued,
-        onset=warning.onset,
-        expires=warning.expires,
-        run_init_time=warning.run_init_time,
-        payload=warning.model_dump_json(),
-    )

@@ -128,3 +128,34 @@ class Warning_(Base):  # noqa: N801 (Warning is Python's own)
     expires: Mapped[datetime]
     run_init_time: Mapped[datetime]
     payload: Mapped[str] = mapped_column(Text)
+
+
+class WarningDraft(Base):
+    """One message that waits, or waited, for a person; `payload` is the whole draft."""
+
+    __tablename__ = "warning_draft"
+    __table_args__ = (Index("ix_warning_draft_status", "simulated", "status"),)
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    simulated: Mapped[bool] = mapped_column(primary_key=True)
+    rule_set: Mapped[str] = mapped_column(String(64))
+    city: Mapped[str] = mapped_column(String(64))
+    run_init_time: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(16))
+    payload: Mapped[str] = mapped_column(Text)
+
+
+class WarningAudit(Base):
+    """What was done with a draft, by whom and why; rows are only added."""
+
+    __tablename__ = "warning_audit"
+    __table_args__ = (Index("ix_warning_audit_draft", "draft_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    draft_id: Mapped[str] = mapped_column(String(128))
+    simulated: Mapped[bool]
+    action: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str | None] = mapped_column(String(128))
+    reason: Mapped[str | None] = mapped_column(Text)
+    payload: Mapped[str] = mapped_column(Text)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from alerts.engine import Assessment, advance, assess, in_force_at, signal_window
+from alerts.engine import Assessment, advance, assess, signal_window
 from alerts.geojson import feature_collection
 from alerts.ruleset import load_ruleset
-from alerts.warning import Evidence, HazeWarning
+from forecast.scenarios import exceedance_probability
 from grids.cities import load_registry
-from grids.contract import QUANTILES
+from grids.contract import LEAD_HOURS, QUANTILES
 from grids.errors import InputError
 
 RULES = load_ruleset()
@@ -26,17 +24,21 @@ CITIES = ["beijing", "kitakyushu", "shanghai"]
 
 
 def make_forecast(
-    pm25: dict[str, float | np.ndarray], humidity: float = 60.0, init: datetime = INIT, simulated: int = 0
+    pm25: dict[str, float | np.ndarray],
+    humidity: float = 60.0,
+    init: datetime = INIT,
+    simulated: int = 0,
+    factors: Sequence[float] = (1.0,) * len(QUANTILES),
 ) -> xr.Dataset:
-    median = np.stack([np.broadcast_to(pm25.get(c, 20.0), 72) for c in CITIES], axis=1).astype(float)
-    factors = np.array([0.1, 0.5, 1.0, 2.0, 5.0])  # other quantiles must not count
+    """A forecast whose quantiles are the median times `factors`: by default one that is certain."""
+    median = np.stack([np.broadcast_to(pm25.get(c, 20.0), LEAD_HOURS) for c in CITIES], axis=1).astype(float)
     return xr.Dataset(
         {
-            "pm25": (("lead_time", "city", "quantile"), median[:, :, None] * factors),
+            "pm25": (("lead_time", "city", "quantile"), median[:, :, None] * np.array(factors)),
             "relative_humidity": (("lead_time", "city"), np.full(median.shape, humidity)),
         },
         coords={
-            "lead_time": np.arange(1, 73) * np.timedelta64(3600 * 10**9, "ns"),
+            "lead_time": np.arange(1, LEAD_HOURS + 1) * np.timedelta64(3600 * 10**9, "ns"),
             "city": CITIES,
             "quantile": list(QUANTILES),
             "init_time": np.datetime64(init.replace(tzinfo=None), "ns"),
@@ -73,41 +75,43 @@ def test_window_needs_a_time_zone() -> None:
 
 
 def test_forecast_level_onset_and_evidence() -> None:
-    pm25 = np.full(72, 20.0)
+    pm25 = np.full(LEAD_HOURS, 20.0)
     pm25[1] = 900.0  # ends with the window's start: outside it
     pm25[5:8] = 200.0  # stamps init + 6, 7, 8 h
     pm25[7] = 300.0
     pm25[26] = 900.0  # ends an hour after the window
     result = run({"beijing": pm25, "kitakyushu": 900.0})
     assert sorted(result) == ["beijing", "shanghai"]  # the rule set is China's
-    assert result["shanghai"].rank == 0 and result["shanghai"].evidence == ()
+    assert result["shanghai"].rank == 0 and result["shanghai"].level is None
     beijing = result["beijing"]
     assert beijing.rank == 2 and beijing.level == "orange"
-    assert [e.time for e in beijing.evidence] == [INIT + timedelta(hours=8)]
-    assert beijing.evidence[0].pm25 == 300.0 and beijing.evidence[0].basis == "forecast"
-    assert beijing.onset == INIT + timedelta(hours=7)
+    orange = beijing.of(2)
+    assert [e.time for e in orange.evidence] == [INIT + timedelta(hours=8)]
+    assert orange.evidence[0].pm25 == pytest.approx(300.0) and orange.evidence[0].basis == "forecast"
+    assert orange.onset == INIT + timedelta(hours=7) and orange.probability == 1.0
     assert (beijing.start, beijing.end) == signal_window(INIT)
 
 
 def test_minimum_hours_is_data() -> None:
-    pm25 = np.full(72, 20.0)
+    pm25 = np.full(LEAD_HOURS, 20.0)
     pm25[5:8] = 200.0
     pm25[7] = 300.0
     rules = RULES.model_copy(update={"window": RULES.window.model_copy(update={"minimum_hours": 2})})
     beijing = assess(make_forecast({"beijing": pm25}), None, load_registry(), rules)[0]
-    assert beijing.rank == 1 and len(beijing.evidence) == 3 and beijing.onset == INIT + timedelta(hours=5)
+    assert beijing.rank == 1 and len(beijing.of(1).evidence) == 3 and beijing.of(1).onset == INIT + timedelta(hours=5)
 
 
 def test_observed_counts_only_when_fresh_and_lasting() -> None:
-    lasting = np.full(72, 20.0)
+    lasting = np.full(LEAD_HOURS, 20.0)
     lasting[:3] = 220.0  # three of the next six hours, one of them in the window
     fading = lasting.copy()
     fading[2] = 20.0
     high = run({"beijing": lasting}, observed(420.0, 3))["beijing"]
     assert high.rank == 1  # orange is observed, yellow is what lasts
-    assert high.onset == INIT - timedelta(hours=3)
-    assert [e.basis for e in high.evidence] == ["observed", "forecast"] and high.evidence[0].pm25 == 420.0
-    assert run({"beijing": lasting}, observed(420.0, 4))["beijing"].onset == INIT + timedelta(hours=2)
+    assert high.of(1).onset == INIT - timedelta(hours=3) and high.of(1).observed
+    evidence = high.of(1).evidence
+    assert [e.basis for e in evidence] == ["observed", "forecast"] and evidence[0].pm25 == pytest.approx(420.0)
+    assert run({"beijing": lasting}, observed(420.0, 4))["beijing"].of(1).onset == INIT + timedelta(hours=2)
     assert run({"beijing": fading}, observed(420.0, 1))["beijing"].rank == 0
 
 
@@ -119,114 +123,43 @@ def test_missing_values_warn_of_nothing_and_a_short_forecast_is_refused() -> Non
         assess(make_forecast({}).drop_vars("relative_humidity"), None, load_registry(), RULES)
 
 
-def plain(city: str, rank: int, init: datetime, simulated: bool = False) -> Assessment:
-    start, end = signal_window(init)
-    hour = Evidence(
-        time=start + timedelta(hours=1),
-        pm25=600,
-        relative_humidity=50,
-        visibility=900,
-        level=max(rank, 1),
-        basis="forecast",
-        condition=1,
+SPREAD = (0.4, 0.7, 1.0, 1.4, 2.2)
+
+
+def test_probability_is_the_share_of_scenarios_and_thresholds_decide() -> None:
+    pm25 = np.full(LEAD_HOURS, 20.0)
+    pm25[5] = 120.0  # the median stays below yellow's 150, its 0.75 quantile is 168
+    found = {a.city: a for a in assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), RULES)}
+    yellow, orange, red = found["beijing"].outlooks
+    assert red.probability < orange.probability < yellow.probability
+    assert 0.25 < yellow.probability < 0.5 and not yellow.raised and found["beijing"].rank == 0
+    expected = float(exceedance_probability(120.0 * np.array(SPREAD), 150.0))
+    # Visibility is below 5 km at 150 ug m-3, so the level hangs on PM2.5 alone here.
+    assert abs(yellow.probability - expected) < 0.05
+    eager = RULES.levels[0].model_copy(update={"raise_probability": 0.3, "lower_probability": 0.2})
+    rules = RULES.model_copy(update={"levels": (eager, *RULES.levels[1:])})
+    raised = assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), rules)[0]
+    assert raised.rank == 1 and raised.outlooks[0].raised
+    # The evidence is of the scenario nearest to the median that meets the level, and says so.
+    assert [e.time for e in raised.outlooks[0].evidence] == [INIT + timedelta(hours=6)]
+    assert raised.outlooks[0].evidence[0].quantile > 0.5 and raised.outlooks[0].evidence[0].pm25 > 150.0
+    message = advance([], [raised], INIT, ruleset=rules)[0]
+    assert message.probability == round(yellow.probability, 4) and message.threshold == 0.3
+
+
+def test_later_observations_are_not_read() -> None:
+    late = observed(20.0, 1)
+    late["pm25"][1] = 900.0  # stamped an hour after the init time
+    assert (
+        run({"beijing": 20.0}, late)["beijing"].outlooks
+        == run({"beijing": 20.0}, observed(20.0, 1))["beijing"].outlooks
     )
-    return Assessment(
-        "cma_haze",
-        city,
-        city,
-        city,
-        city,
-        rank,
-        RULES.level_of(rank).id if rank else None,
-        start,
-        end,
-        start,
-        (hour,) if rank else (),
-        init,
-        simulated,
-        "test",
-    )
-
-
-def test_life_of_a_warning() -> None:
-    history: list[HazeWarning] = []
-    kinds = []
-    for step, rank in enumerate([0, 1, 1, 3, 2, 0, 0]):
-        init = INIT + timedelta(hours=12 * step)
-        messages = advance(history, [plain("beijing", rank, init)], init)
-        kinds.append([(m.kind, m.level) for m in messages])
-        history += messages
-    assert kinds == [
-        [],
-        [("issue", "yellow")],
-        [("continue", "yellow")],
-        [("upgrade", "red")],
-        [("downgrade", "orange")],
-        [("lift", "orange")],
-        [],
-    ]
-    assert history[0].id == "cma_haze.beijing.20130113T1000Z"
-    assert history[-1].references == tuple(m.id for m in history[:-1])
-    assert history[-1].evidence == ()
-
-
-def test_same_level_in_same_window_is_not_repeated_and_expiry_is_silent() -> None:
-    first = advance([], [plain("beijing", 1, INIT)], INIT)
-    later = INIT + timedelta(hours=1)
-    assert advance(first, [plain("beijing", 1, later)], later) == []
-    after = first[0].expires
-    assert in_force_at(first, after) == []
-    assert advance(first, [plain("beijing", 0, after)], after) == []
-    assert [m.kind for m in advance(first, [plain("beijing", 1, after)], after)] == ["issue"]
-
-
-def test_simulated_and_real_never_mix() -> None:
-    real = advance([], [plain("beijing", 1, INIT)], INIT)
-    later = INIT + timedelta(hours=12)
-    with pytest.raises(InputError, match="simulated"):
-        advance(real, [plain("beijing", 1, later, simulated=True)], later)
-    with pytest.raises(InputError, match="simulated"):
-        advance([], [plain("beijing", 1, INIT), plain("shanghai", 1, INIT, simulated=True)], INIT)
-    with pytest.raises(InputError):  # a run older than what is in force
-        advance(real, [plain("beijing", 1, INIT - timedelta(hours=1))], INIT - timedelta(hours=1))
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 40), st.lists(st.integers(0, 3), min_size=3, max_size=3)),
-        min_size=1,
-        max_size=8,
-    ),
-    st.randoms(use_true_random=False),
-)
-def test_never_two_in_force_and_always_the_same(runs: list[tuple[int, list[int]]], shuffler: random.Random) -> None:
-    history: list[HazeWarning] = []
-    init = INIT
-    for gap, ranks in runs:
-        init += timedelta(hours=gap)
-        assessments = [plain(c, r, init) for c, r in zip(["beijing", "shanghai", "shenyang"], ranks, strict=True)]
-        messages = advance(history, assessments, init)
-        shuffled, past = assessments[:], history[:]
-        shuffler.shuffle(shuffled)
-        shuffler.shuffle(past)
-        assert advance(past, shuffled, init) == messages
-        assert advance(in_force_at(history, init), assessments, init) == messages
-        history += messages
-        assert advance(history, assessments, init) == []
-        assert advance(in_force_at(history, init), assessments, init) == []
-        standing = in_force_at(history, init)
-        assert {m.city: RULES.level_of(m.level).rank for m in standing} == {
-            a.city: a.rank for a in assessments if a.rank
-        }
-        assert len({m.city for m in standing}) == len(standing)
-        assert all(m.evidence for m in history if m.kind != "lift")
-    assert len({m.id for m in history}) == len(history)
 
 
 def test_geojson_is_complete() -> None:
     registry = load_registry()
     warnings = advance([], assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES), INIT)
+    assert warnings[0].probability == 1.0 and warnings[0].reason == "criterion_forecast"
     result = json.loads(json.dumps(feature_collection(warnings, registry, areas=[{"type": "Feature"}])))
     assert result["type"] == "FeatureCollection" and len(result["features"]) == 2
     feature = result["features"][0]

@@ -1,0 +1,223 @@
+"""The parts of a rule set: tests of values, clauses, conditions, windows, stations, and how a warning lives."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
+Variable = Literal[
+    "visibility", "relative_humidity", "pm25", "ox", "aqi_24h", "pm25_day", "o3_mda8_day", "us_aqi_day"
+]  # fmt: skip
+# What each variable is in, and how many hours it looks back on.
+_UNITS = {
+    "visibility": ("m", 1),
+    "relative_humidity": ("%", 1),
+    "pm25": ("ug m-3", 1),
+    "ox": ("ppm", 1),
+    "aqi_24h": ("1", 24),
+    "pm25_day": ("ug m-3", 24),
+    "o3_mda8_day": ("ug m-3", 24),
+    "us_aqi_day": ("1", 24),
+}
+HOURLY = ("pm25", "relative_humidity", "visibility")
+
+
+class Form(BaseModel):
+    """A frozen part of a rule set; a name it doesn't know is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Threshold(Form):
+    """One comparison of a variable with a threshold.
+
+    ``mean_hours = [5, 7]`` compares the mean of the hours stamped 05 to 07 of the city's day, once a day, at
+    the stamp of the last; ``aggregator`` then names how stations become one value.
+    """
+
+    variable: Variable
+    comparator: Literal["lt", "le", "gt", "ge"]
+    value: float = Field(ge=0.0, allow_inf_nan=False)
+    units: str
+    mean_hours: tuple[int, int] | None = None
+    aggregator: str | None = None
+
+    @model_validator(mode="after")
+    def _units_known(self) -> Threshold:
+        if self.units != _UNITS[self.variable][0]:
+            raise ValueError(f"{self.variable} is in {_UNITS[self.variable][0]}, not {self.units}")
+        if self.mean_hours is not None:
+            first, last = self.mean_hours
+            if not 1 <= first < last <= 24 or self.variable != "pm25":
+                raise ValueError("mean_hours must rise within 1 to 24, and are of pm25")
+        elif self.aggregator is not None:
+            raise ValueError("an aggregator needs mean_hours")
+        return self
+
+    @property
+    def key(self) -> str:
+        """What the test is of, in words for evidence: ``pm25``, ``pm25_05_07``, ``aqi_24h``."""
+        return self.variable if self.mean_hours is None else "{}_{:02d}_{:02d}".format(self.variable, *self.mean_hours)
+
+    @property
+    def hours(self) -> int:
+        """How many hours the value rests on."""
+        return _UNITS[self.variable][1] if self.mean_hours is None else self.mean_hours[1] - self.mean_hours[0] + 1
+
+    def met(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return where the test is met; missing values never meet it."""
+        return np.asarray(_COMPARE[self.comparator](values, self.value) & ~np.isnan(values))
+
+
+class Clause(Form):
+    """Tests that must all be met at a stamp, and at the `consecutive` - 1 stamps before it, `spacing_hours` apart."""
+
+    tests: tuple[Threshold, ...] = Field(min_length=1)
+    consecutive: int = Field(default=1, ge=1, le=24)
+    spacing_hours: int = Field(default=1, ge=1, le=24)
+
+    @property
+    def span_hours(self) -> int:
+        """How many hours the clause reaches back from the end of its last stamp."""
+        return max(t.hours for t in self.tests) + (self.consecutive - 1) * self.spacing_hours
+
+
+class Condition(Clause):
+    """One way to meet a level, with the text it comes from.
+
+    ``also`` are further clauses that must be met somewhere in the window. ``basis`` limits the condition to
+    forecast or to observed values ("observed": a level that is declared on measurement).
+    """
+
+    number: int = Field(ge=1, le=9)
+    source: str = Field(min_length=1)
+    basis: Literal["any", "forecast", "observed"] = "any"
+    also: tuple[Clause, ...] = ()
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """The condition itself and the clauses that must be met besides."""
+        return (self, *self.also)
+
+
+class WindowRule(Form):
+    """The hours a warning is for, and when it is issued (local hours of `time_zone`, or "city").
+
+    `anchor`: "next" begins at the next of `starts`, "current" at the last of them (the day that is running),
+    "now" at the run itself, as far as the forecast reaches.
+    """
+
+    hours: int = Field(ge=1, le=168)
+    time_zone: str
+    anchor: Literal["next", "current", "now"] = "next"
+    starts: tuple[int, ...] = ()
+    issue_times: tuple[int, ...] = ()
+    minimum_hours: int = Field(default=1, ge=1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_known(cls, name: str) -> str:
+        try:
+            if name != "city":
+                ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {name}") from error
+        return name
+
+    @model_validator(mode="after")
+    def _hours_sound(self) -> WindowRule:
+        for hours in (self.starts, self.issue_times):
+            if list(hours) != sorted(set(hours)) or not all(0 <= h < 24 for h in hours):
+                raise ValueError(f"hours of the day must rise from 0 to 23: {hours}")
+        if self.minimum_hours > self.hours:
+            raise ValueError("minimum_hours exceeds the window")
+        if (self.anchor == "now") == bool(self.starts):
+            raise ValueError("starts are needed for the anchors next and current, and only there")
+        return self
+
+
+class ObservedRule(Form):
+    """When a level that is observed counts: how old it may be, and what "likely to persist" means.
+
+    It persists if `persist_share` of the next `persist_hours` hours reach it with at least
+    `persist_probability`.
+    """
+
+    maximum_age_hours: int = Field(ge=0, le=24)
+    persist_hours: int = Field(ge=1, le=72)
+    persist_share: float = Field(gt=0.0, le=1.0)
+    persist_probability: float = Field(default=0.5, gt=0.0, le=1.0)
+
+
+class Aggregator(Form):
+    """How the values of stations become one: the median, the highest, or the k-th highest (k of n stations).
+
+    With fewer than `small_below` stations `small_k` stands for `k`.
+    """
+
+    kind: Literal["median", "max", "k_of_n"]
+    k: int = Field(default=1, ge=1)
+    small_below: int = Field(default=0, ge=0)
+    small_k: int = Field(default=1, ge=1)
+    source: str = ""
+
+    def apply(self, values: npt.NDArray[np.float64]) -> float:
+        """Return the value of the valid ones; NaN with fewer of them than `k` (or none)."""
+        valid = np.sort(values[np.isfinite(values)])[::-1]
+        if self.kind == "median":
+            return float(np.median(valid)) if valid.size else float("nan")
+        k = 1 if self.kind == "max" else self.small_k if valid.size < self.small_below else self.k
+        return float(valid[k - 1]) if valid.size >= k else float("nan")
+
+
+class ReferenceState(Form):
+    """The state at which ug m-3 of ozone are turned into ppm: K, Pa."""
+
+    temperature: float = Field(gt=200.0, lt=350.0)
+    pressure: float = Field(gt=50_000.0, lt=120_000.0)
+    source: str
+
+
+class LifeRule(Form):
+    """How a warning lives.
+
+    Attributes
+    ----------
+    hold_hours : int
+        A level is neither lowered nor lifted sooner than this after it was raised.
+    renew_hours : int or None
+        A level that stays is continued for a later window only this long before it expires; None: always.
+    keep_hours : int or None
+        A standing level is judged on so many hours ahead; None: on the whole window.
+    lift : {"forecast", "observed", "never"}
+        "observed" lifts only once `lift_tests` were met by the last `lift_hours` observed hours (of every
+        station, where there are stations); "never" leaves the warning to expire.
+    """
+
+    hold_hours: int = Field(default=0, ge=0, le=72)
+    renew_hours: int | None = Field(default=None, ge=0)
+    keep_hours: int | None = Field(default=None, ge=1)
+    lift: Literal["forecast", "observed", "never"] = "forecast"
+    lift_tests: tuple[Threshold, ...] = ()
+    lift_hours: int = Field(default=0, ge=0, le=24)
+    lift_source: str = ""
+
+    @model_validator(mode="after")
+    def _lift_sound(self) -> LifeRule:
+        if (self.lift == "observed") != bool(self.lift_tests and self.lift_hours):
+            raise ValueError("lift_tests and lift_hours belong to lift = observed, and are needed there")
+        if any(t.variable not in ("pm25", "ox") or t.mean_hours for t in self.lift_tests):
+            raise ValueError("lift_tests are of pm25 or ox by the hour")
+        return self

@@ -1,0 +1,132 @@
+"""From the quantiles of a forecast to probabilities, through scenarios.
+
+A forecast gives quantiles for each hour and says nothing of how the hours hang together. Haze hours hang
+together strongly, so comonotone dependence is assumed: the trajectory that stays at the p-quantile in
+every hour, and of every pollutant, is one scenario, and `LEVELS` gives equally likely ones. Whatever a
+criterion is made of (an hour, a mean, days in a row), its probability is the share of scenarios that
+meet it. For "any hour of a window" this is the highest hourly probability, the lowest value that any
+dependence allows; for means it is the widest spread. What the assumption leaves wrong is taken up by the
+probability thresholds, which are chosen on a backtest of these same probabilities.
+
+Between quantiles, log(1 + concentration) is linear in the standard normal deviate; beyond the outermost
+ones the outermost segment is carried on (a log-normal tail).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from grids.contract import QUANTILES
+from grids.errors import InputError
+
+Float = npt.NDArray[np.float64]
+
+# Odd, so that the median is one of them.
+COUNT = 51
+LEVELS: Float = (np.arange(COUNT) + 0.5) / COUNT
+MEDIAN = COUNT // 2
+
+
+def _weights() -> Float:
+    """Return the matrix (scenario, quantile) that interpolates, and extrapolates at both ends."""
+    z, target = ndtri(np.array(QUANTILES)), ndtri(LEVELS)
+    segment = np.clip(np.searchsorted(z, target) - 1, 0, len(z) - 2)
+    share = (target - z[segment]) / (z[segment + 1] - z[segment])
+    weights = np.zeros((COUNT, len(z)))
+    rows = np.arange(COUNT)
+    weights[rows, segment] = 1.0 - share
+    weights[rows, segment + 1] = share
+    return weights
+
+
+_WEIGHTS = _weights()
+
+
+def _sorted_log(values: npt.ArrayLike) -> Float:
+    quantiles = np.asarray(values, dtype=np.float64)
+    if quantiles.ndim == 0 or quantiles.shape[-1] != len(QUANTILES):
+        raise InputError("scenarios: quantiles", quantiles.shape, f"{len(QUANTILES)} in the last axis")
+    # Crossed quantiles are put in order; a missing one makes the whole hour missing.
+    missing = np.isnan(quantiles).any(axis=-1, keepdims=True)
+    return np.where(missing, np.nan, np.sort(np.log1p(np.maximum(quantiles, 0.0)), axis=-1))
+
+
+def trajectories(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
+    """Return the scenarios of one place.
+
+    Parameters
+    ----------
+    values : array_like, (time, quantile)
+        ug m-3, at `grids.contract.QUANTILES`.
+    highest : float
+        What no scenario exceeds: the range that physics allows.
+
+    Returns
+    -------
+    numpy.ndarray, (scenario, time)
+        ug m-3, rising with the scenario; NaN in hours with a missing quantile.
+
+    Raises
+    ------
+    InputError
+        If the last axis isn't that of the quantiles.
+    """
+    logs = _sorted_log(values)
+    # Rounded, so that the logarithm's own errors don't decide a comparison with a threshold.
+    return np.asarray(np.clip(np.round(np.expm1(_WEIGHTS @ logs.T), 9), 0.0, highest), dtype=np.float64)
+
+
+def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
+    """Return the probability that a concentration exceeds a threshold, hour by hour.
+
+    Parameters
+    ----------
+    values : array_like, (..., quantile)
+        ug m-3, at `grids.contract.QUANTILES`.
+    threshold : float
+        ug m-3.
+
+    Returns
+    -------
+    numpy.ndarray, (...)
+        0 to 1; NaN where a quantile is missing.
+
+    Raises
+    ------
+    InputError
+        If the threshold is negative or the last axis isn't that of the quantiles.
+    """
+    if not threshold >= 0.0:
+        raise InputError("exceedance: threshold", threshold, "0 or more")
+    logs, bound = _sorted_log(values), np.log1p(threshold)
+    z = ndtri(np.array(QUANTILES))
+    deviate = np.full(logs.shape[:-1], np.nan)
+    for low in range(len(z) - 1):
+        first, second = logs[..., low], logs[..., low + 1]
+        rise = second - first
+        share = np.where(rise > 1e-9, (bound - first) / np.maximum(rise, 1e-9), np.sign(bound - first) * 1e3)
+        here = z[low] + share * (z[low + 1] - z[low])
+        inside = (bound > first) if low else np.ones(first.shape, bool)
+        deviate = np.where(inside, here, deviate)
+    return np.asarray(np.where(np.isnan(logs).any(axis=-1), np.nan, 1.0 - ndtr(deviate)), dtype=np.float64)
+
+
+def trailing_mean(values: Float, hours: int, minimum: int) -> Float:
+    """Return running means over the hours up to each stamp, (..., time).
+
+    Fewer than `minimum` valid hours give NaN; hours before the axis count as missing.
+    """
+    valid = np.isfinite(values)
+
+    def sums(array: Float) -> Float:
+        total = np.cumsum(array, axis=-1)
+        shifted = np.zeros_like(total)
+        shifted[..., hours:] = total[..., :-hours]
+        return total - shifted
+
+    count = sums(valid.astype(np.float64))
+    mean = sums(np.where(valid, values, 0.0)) / np.maximum(count, 1.0)
+    # Rounded, so that the sums' own errors don't decide a comparison with a threshold.
+    return np.asarray(np.where(count >= minimum, np.round(mean, 9), np.nan), dtype=np.float64)

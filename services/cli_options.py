@@ -1,0 +1,49 @@
+"""Options and small helpers that several commands share; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from services.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
+]
+Observations = Annotated[
+    Path | None,
+    typer.Option("--observations", help="Folder of a monitoring collection; without it, a simulated sample."),
+]
+Weather = Annotated[
+    str | None,
+    typer.Option("--weather", help="none, observed (perfect prog) or a path of GRIB2/NetCDF files. Default: none."),
+]
+InitTime = Annotated[
+    str | None,
+    typer.Option("--init-time", help="ISO 8601, for example 2013-01-11T22:00Z; UTC where no offset is given."),
+]
+
+
+def time_of(text: str | None, name: str) -> datetime | None:
+    """Return the time that an option gives, aware; UTC where no offset is given."""
+    from grids.errors import InputError
+
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(name, text, "an ISO 8601 time such as 2013-01-11T22:00Z") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def settings_of(data_dir: Path | None, observations: Path | None = None, weather: str | None = None) -> Settings:
+    """Return the settings with what the command line gives."""
+    from services.settings import Settings
+
+    given: dict[str, Any] = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
