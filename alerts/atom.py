@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from lxml import etree
 
 from alerts.cap import MEDIA_TYPE, Sender, identifier, terms
+from alerts.causes import Causes
 from alerts.ruleset import load_ruleset
 from alerts.texts import catalog, compose
 from alerts.warning import HazeWarning
@@ -17,7 +18,13 @@ NAMESPACE = "http://www.w3.org/2005/Atom"
 
 
 def atom_feed(
-    warnings: Sequence[HazeWarning], registry: Registry, sender: Sender, language: str, base_url: str
+    warnings: Sequence[HazeWarning],
+    registry: Registry,
+    sender: Sender,
+    language: str,
+    base_url: str,
+    *,
+    why: Callable[[HazeWarning], Causes] | None = None,
 ) -> bytes:
     """Return messages as an Atom feed, newest first.
 
@@ -31,6 +38,8 @@ def atom_feed(
         Of titles and summaries.
     base_url : str
         Address of the service, without ``/v1``.
+    why : callable, optional
+        Gives the causes that the summaries name.
 
     Returns
     -------
@@ -56,13 +65,15 @@ def atom_feed(
     _add(author, "name", sender.name)
     _link(feed, "self", address, "application/atom+xml")
     for warning in newest_first:
-        _add_entry(feed, warning, registry, language, base)
+        _add_entry(feed, warning, registry, language, base, why(warning) if why else None)
     return etree.tostring(feed, xml_declaration=True, encoding="UTF-8")
 
 
-def _add_entry(feed: etree._Element, warning: HazeWarning, registry: Registry, language: str, base: str) -> None:
+def _add_entry(
+    feed: etree._Element, warning: HazeWarning, registry: Registry, language: str, base: str, why: Causes | None
+) -> None:
     rules = load_ruleset(warning.rule_set)
-    text = compose(warning, rules, registry.city(warning.city), language)
+    text = compose(warning, rules, registry.city(warning.city), language, why=why)
     entry = etree.SubElement(feed, f"{{{NAMESPACE}}}entry")
     _add(entry, "id", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}")
     _add(entry, "title", text.headline)

@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from alerts.canvas import FONT_FILE, checked_size
-from alerts.maps import SCALES
 from alerts.sheet import Provenance
 from alerts.texts import Catalog, catalog
 from forecast.products import valid_times
@@ -75,7 +74,6 @@ def draw_fan(
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.075, 0.17, 0.905, 0.70) if wide else (0.13, 0.20, 0.845, 0.66))
     letters = 13.0 if wide else 15.0
-    _draw_levels(axes, forecast, city, pollutant)
     _draw_series(axes, forecast, observations, city, pollutant, words)
     zone = words.zone(
         city.time_zone, datetime.fromtimestamp(float(valid_times(forecast)[0].astype("int64")) / 1e9, UTC)
@@ -109,18 +107,12 @@ def _draw_series(
     axes.plot(times, quantiles[2], color=_FAN, lw=2.2, label=words.say("map.median"))
     if observations is not None and pollutant in observations and city.id in observations["city"].values:
         seen = observations[pollutant].sel(city=city.id, time=slice(None, forecast["init_time"].values))
-        axes.plot(_local(seen["time"].values, city), seen.values, color=_SEEN, lw=1.8, label=words.say("map.observed"))
+        if seen.notnull().any():
+            times = _local(seen["time"].values, city)
+            axes.plot(times, seen.values, color=_SEEN, lw=1.8, label=words.say("map.observed"))
     init = _local(np.array([forecast["init_time"].values]), city)[0]
     axes.axvline(init, color="#777777", lw=1.0, ls="--")
     axes.set_ylim(bottom=0.0)
-
-
-def _draw_levels(axes: Axes, forecast: xr.Dataset, city: City, pollutant: str) -> None:
-    """Mark the classes of the map's scale that the chart reaches, so that chart and map can be read together."""
-    top = float(np.nanmax(forecast[pollutant].sel(city=city.id).values))
-    for bound in SCALES[pollutant].bounds[1:]:
-        if bound < top * 1.1:
-            axes.axhline(bound, color="#bbbbbb", lw=0.8, zorder=0)
 
 
 def _dress(axes: Axes, zone: str, words: Catalog, letters: float) -> None:
@@ -128,7 +120,7 @@ def _dress(axes: Axes, zone: str, words: Catalog, letters: float) -> None:
     axes.xaxis.set_minor_locator(mdates.HourLocator(byhour=(6, 12, 18)))  # type: ignore[no-untyped-call]
     day = {"zh": "%-m月%-d日", "ja": "%-m月%-d日", "en": "%-d %b"}[words.language]
     axes.xaxis.set_major_formatter(mdates.DateFormatter(day))  # type: ignore[no-untyped-call]
-    axes.grid(axis="x", color="#dddddd", lw=0.8)
+    axes.grid(axis="both", color="#dddddd", lw=0.8)
     axes.margins(x=0.01)
     axes.set_xlabel(zone, fontproperties=_font(letters))
     axes.set_ylabel(words.say("map.unit"), fontproperties=_font(letters))

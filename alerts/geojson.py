@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alerts.cap import cap_time, geocodes, parameters, terms
+from alerts.causes import Causes
 from alerts.ruleset import RuleSet, load_ruleset
 from alerts.shapes import as_geojson, city_area
 from alerts.texts import LANGUAGES, compose
@@ -19,6 +20,7 @@ def feature_collection(
     *,
     areas: Sequence[Mapping[str, Any]] | None = None,
     ruleset: RuleSet | None = None,
+    why: Callable[[HazeWarning], Causes] | None = None,
 ) -> dict[str, Any]:
     """Return warnings as a FeatureCollection of their areas, with haze areas after them if given.
 
@@ -31,6 +33,8 @@ def feature_collection(
         As from `alerts.areas.polygons`.
     ruleset : RuleSet, optional
         Where colours and names come from; each warning's own rule set if None.
+    why : callable, optional
+        Gives the causes that the descriptions name.
 
     Returns
     -------
@@ -46,16 +50,18 @@ def feature_collection(
     InputError
         If a city, rule set or level is unknown.
     """
-    features: list[dict[str, Any]] = [_feature(w, registry, ruleset or load_ruleset(w.rule_set)) for w in warnings]
+    features: list[dict[str, Any]] = [
+        _feature(w, registry, ruleset or load_ruleset(w.rule_set), why(w) if why else None) for w in warnings
+    ]
     features.extend(dict(area) for area in areas or ())
     return {"type": "FeatureCollection", "features": features}
 
 
-def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet) -> dict[str, Any]:
+def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Causes | None) -> dict[str, Any]:
     city = registry.city(warning.city)
     level = rules.level_of(warning.level)
     what = terms(warning, rules)
-    texts = {language: compose(warning, rules, city, language) for language in LANGUAGES}
+    texts = {language: compose(warning, rules, city, language, why=why) for language in LANGUAGES}
     properties = warning.model_dump(mode="json")
     properties.update(
         feature="warning",

@@ -14,6 +14,7 @@ from alerts.canvas import INK, LAYOUTS, Layout, Size, fitted, overlay, text_widt
 from alerts.texts import BEIJING, Catalog
 from grids.cities import City
 
+
 @dataclass(frozen=True)
 class Provenance:
     """What stands at the foot of a map: where it comes from, when, and whether from simulated data.

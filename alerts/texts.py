@@ -305,7 +305,9 @@ def _peak(warning: HazeWarning, name: str, words: Catalog) -> str:
     known = name if name in words.messages["expect"]["value"] else "pm25_mean" if name.startswith("pm25_") else None
     if known is None:
         return words.say("expect.value.other", name=name, value=words.number(highest))
-    value = format_decimal(highest, format="0.00", locale=words.locale) if name == "ox" else words.number(round(highest))
+    value = (
+        format_decimal(highest, format="0.00", locale=words.locale) if name == "ox" else words.number(round(highest))
+    )
     return words.say(f"expect.value.{known}", value=value)
 
 
