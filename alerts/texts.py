@@ -105,10 +105,15 @@ class Catalog:
         return self._time(time, zone, "moment")
 
     def span(self, start: datetime, end: datetime, zone: str) -> str:
-        """Return a window in a zone; the month is said once where it is the same."""
+        """Return a window in a zone; the month, and the day, are said once where they are the same."""
         first, last = (t.astimezone(ZoneInfo(zone)) for t in (start, end))
-        pattern = "same_month" if (first.year, first.month) == (last.year, last.month) else "moment"
-        return self.say("time.span", start=self.moment(start, zone), end=self._time(end, zone, pattern))
+        if first.date() == last.date():
+            # In English the date comes last: it is the start that goes without.
+            patterns = ("same_day", "moment") if self.language == "en" else ("moment", "same_day")
+        else:
+            patterns = ("moment", "same_month" if (first.year, first.month) == (last.year, last.month) else "moment")
+        said = [self._time(t, zone, pattern) for t, pattern in zip((start, end), patterns, strict=True)]
+        return self.say("time.span", start=said[0], end=said[1])
 
     def _time(self, time: datetime, zone: str, pattern: str) -> str:
         return format_datetime(time.astimezone(ZoneInfo(zone)), self.messages["time"][pattern], locale=self.locale)

@@ -189,8 +189,10 @@ def _sender(settings: Settings, request: Request) -> Sender:
 
 def _signer(settings: Settings) -> Callable[[bytes], bytes]:
     """Return what signs a message; the key is read once, and tried, when the service starts."""
-    if settings.cap_key_file is None or settings.cap_certificate_file is None:
+    if settings.cap_key_file is None and settings.cap_certificate_file is None:
         return lambda message: message
+    if settings.cap_key_file is None or settings.cap_certificate_file is None:
+        raise InputError("CAP signature", "a key or a certificate alone", "both cap_key_file and cap_certificate_file")
     try:
         key, certificate = settings.cap_key_file.read_bytes(), settings.cap_certificate_file.read_bytes()
     except OSError as error:

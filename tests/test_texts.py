@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from alerts.cap import cap_message, parse
 from alerts.causes import Causes, causes
-from alerts.ruleset import load_ruleset
+from alerts.ruleset import load_ruleset, ruleset_names
 from alerts.shapes import provinces
 from alerts.texts import AUDIENCES, LANGUAGES, bulletin, catalog, compose
 from grids.cities import load_registry
 from grids.contract import QUANTILES
 from grids.errors import InputError
-from tests.test_cap import START, make
+from tests.test_cap import SENDER, START, make, schema
 
 RULES, REGISTRY = load_ruleset(), load_registry()
 BEIJING = REGISTRY.city("beijing")
@@ -45,7 +46,7 @@ def test_every_language_is_complete() -> None:
 
 
 def test_each_language_is_its_own() -> None:
-    patterns = {"language", "locale", "time.moment", "time.same_month"}
+    patterns = {"language", "locale", "time.moment", "time.same_month", "time.same_day"}
     for language in LANGUAGES:
         for key, text in flat(catalog(language).messages).items():
             if key in patterns:
@@ -56,6 +57,37 @@ def test_each_language_is_its_own() -> None:
                 assert not KANA.search(text), key
             if key.startswith("guidance."):
                 assert bool(KANA.search(text)) == (language == "ja") and bool(HAN.search(text)) == (language != "en")
+
+
+_VALUES = {
+    "ox": 0.131, "aqi_24h": 312.0, "us_aqi_day": 260.0, "pm25_day": 82.0, "o3_mda8_day": 210.0, "pm25_05_07": 91.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ruleset_names())
+def test_every_level_of_every_rule_set_has_words_and_valid_cap(name) -> None:
+    rules = load_ruleset(name)
+    for level in rules.levels:
+        for language in LANGUAGES:
+            assert getattr(level, f"name_{language}")
+        before = make(rule_set=name, level=level.id)
+        evidence = [
+            {
+                "time": START + timedelta(hours=9), "pm25": None, "relative_humidity": None, "visibility": None,
+                "level": level.rank, "basis": "forecast", "condition": 1, "values": values,
+            }
+            for values in (_VALUES, {"pm25": 88.0})
+        ]  # fmt: skip
+        warning = make(
+            "continue", run=1, before=before, rule_set=name, level=level.id, evidence=evidence, probability=0.6
+        )
+        for language in LANGUAGES:
+            text = compose(warning, rules, BEIJING, language)
+            whole = " ".join((text.headline, text.description, text.instruction, text.event))
+            assert not re.search(r"[{}]|None|nan", whole) and all(text.advice.values())
+            assert "0.13" in text.description and "312" in text.description and "60%" in text.description
+        message = cap_message(warning, {before.id: before}, rules, BEIJING, SENDER)
+        schema().assertValid(parse(message))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -79,6 +111,9 @@ def test_time_is_the_citys_own_and_the_month_is_said_once() -> None:
     assert "1月11日21時から12日21時まで（日本時間）" in japan.description
     start = datetime(2013, 1, 31, 12, tzinfo=UTC)
     assert catalog("zh").span(start, start + timedelta(days=1), "Asia/Shanghai") == "1月31日20时至2月1日20时"
+    soon = start + timedelta(hours=2)
+    assert catalog("ja").span(start, soon, "Asia/Tokyo") == "1月31日21時から23時"
+    assert catalog("en").span(start, soon, "Asia/Tokyo") == "21:00 to 23:00 on 31 January"
     assert catalog("en").zone("Europe/London", start) == "UTC+00:00"
 
 
