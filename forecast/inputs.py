@@ -12,14 +12,15 @@ from grids.cities import City, Registry
 from grids.contract import HISTORY_HOURS, LEAD_HOURS, check
 from grids.errors import InputError
 from grids.monitors import MonitorData
+from grids.stations import load_stations
 from models.interface import OBSERVED, WEATHER_NAMES, Float, Series, Windows
 
 HOUR = np.timedelta64(1, "h")
 
 
-def utc_offset(city: City, time: np.datetime64) -> float:
-    """Return the hours that the city's local time is ahead of UTC at `time` (UTC)."""
-    offset = pd.Timestamp(time, tz="UTC").tz_convert(city.time_zone).utcoffset()
+def utc_offset(time_zone: str, time: np.datetime64) -> float:
+    """Return the hours that the local time of an IANA zone is ahead of UTC at `time` (UTC)."""
+    offset = pd.Timestamp(time, tz="UTC").tz_convert(time_zone).utcoffset()
     assert offset is not None
     return offset.total_seconds() / 3600
 
@@ -76,13 +77,21 @@ def windows_at(
     past = now + np.arange(1 - HISTORY_HOURS, 1) * HOUR
     ahead = now + np.arange(1, LEAD_HOURS + 1) * HOUR
     ids = [city.id for city in cities]
+    history = _stack(observations, OBSERVED, "city", ids, past)
+    past_weather = _stack(weather, WEATHER_NAMES, "city", ids, past)
+    coming_weather = _stack(future_weather, WEATHER_NAMES, "city", ids, ahead)
     return Windows(
-        history_obs=_stack(observations, OBSERVED, "city", ids, past),
-        history_weather=_stack(weather, WEATHER_NAMES, "city", ids, past),
-        future_weather=_stack(future_weather, WEATHER_NAMES, "city", ids, ahead),
+        history_obs=history,
+        history_weather=past_weather,
+        future_weather=coming_weather,
         init_time=np.full(len(ids), now),
-        utc_offset=np.array([utc_offset(city, now) for city in cities], np.float32),
+        utc_offset=np.array([utc_offset(city.time_zone, now) for city in cities], np.float32),
         place=np.array(ids),
+        latitude=np.array([city.latitude for city in cities], np.float32),
+        longitude=np.array([city.longitude for city in cities], np.float32),
+        area_obs=history,
+        area_weather=past_weather,
+        area_future_weather=coming_weather,
     )
 
 
@@ -93,7 +102,7 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
     ----------
     data : MonitorData
     registry : Registry
-        Gives each place's time zone.
+        Gives each place's time zone and position; for what isn't in it, `grids.stations` does.
     stations, cities : bool
         Whether to take single stations with weather of their own, and city means.
 
@@ -112,21 +121,27 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
             _stack(data.station_weather, WEATHER_NAMES, "city", names, times),
             [str(c) for c in data.stations["city"].values],
         ))  # fmt: skip
+    names = [str(c) for c in data.observations["city"].values]
+    means = _stack(data.observations, OBSERVED, "city", names, times)
+    mean_weather = _stack(data.weather, WEATHER_NAMES, "city", names, times)
     if cities or not parts:
-        names = [str(c) for c in data.observations["city"].values]
-        parts.append((
-            names,
-            _stack(data.observations, OBSERVED, "city", names, times),
-            _stack(data.weather, WEATHER_NAMES, "city", names, times),
-            names,
-        ))  # fmt: skip
+        parts.append((names, means, mean_weather, names))
     owners = [city for part in parts for city in part[3]]
     if not owners:
         raise InputError(data.source, "no places", "stations or cities with observations")
+    places = [name for part in parts for name in part[0]]
+    known = load_stations()
+    position = [known.position(place, city, registry) for place, city in zip(places, owners, strict=True)]
+    zones = [known.time_zone(city, registry) for city in owners]
     return Series(
         observations=np.concatenate([part[1] for part in parts]),
         weather=np.concatenate([part[2] for part in parts]),
         times=times,
-        utc_offset=np.array([utc_offset(registry.city(city), times[0]) for city in owners], np.float32),
-        places=np.array([name for part in parts for name in part[0]]),
+        utc_offset=np.array([utc_offset(zone, times[0]) for zone in zones], np.float32),
+        places=np.array(places),
+        latitude=np.array([latitude for latitude, _ in position], np.float32),
+        longitude=np.array([longitude for _, longitude in position], np.float32),
+        area=np.array([names.index(city) for city in owners], np.int64),
+        area_observations=means,
+        area_weather=mean_weather,
     )

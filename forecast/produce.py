@@ -22,7 +22,7 @@ def humidity_ahead(windows: Windows) -> tuple[Float, str]:
 
     Returns
     -------
-    humidity : float32 (n, 72)
+    humidity : float32 (n, lead)
         Per cent; NaN where neither weather nor its past is known.
     source : str
         ``"forecast weather"``, ``"diurnal persistence"`` or ``"mixed"``.

@@ -50,7 +50,7 @@ POLLUTANTS: dict[str, Variable] = {
 FORECAST_POLLUTANTS: tuple[str, ...] = ("pm25", "o3")
 QUANTILES: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
 HISTORY_HOURS = 72
-LEAD_HOURS = 72
+LEAD_HOURS = 120
 
 Kind = Literal["weather_grid", "city_weather", "observations", "forecast"]
 _DIMS: dict[Kind, tuple[str, ...]] = {

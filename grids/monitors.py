@@ -58,7 +58,7 @@ class MonitorData:
     source: str
 
 
-def read_observations(directory: Path, registry: Registry) -> MonitorData:
+def read_observations(directory: Path, registry: Registry | None) -> MonitorData:
     """Read the collection in a folder.
 
     Parameters
@@ -66,8 +66,8 @@ def read_observations(directory: Path, registry: Registry) -> MonitorData:
     directory : Path
         Folder of ``*.csv`` or ``*.csv.gz`` files of one collection, or of
         ``observations.nc``.
-    registry : Registry
-        The cities that a collection may name.
+    registry : Registry or None
+        The cities that a collection may name; None for any.
 
     Raises
     ------
@@ -101,9 +101,10 @@ def _read_file(path: Path, counts: Counter[str]) -> list[Place]:
     raise InputError(f"{path}: columns", list(table.columns), "those of beijing-multisite or five-cities")
 
 
-def _assemble(places: list[Place], registry: Registry, counts: Counter[str], directory: Path) -> MonitorData:
-    for place in places:
-        registry.city(place.city)
+def _assemble(places: list[Place], registry: Registry | None, counts: Counter[str], directory: Path) -> MonitorData:
+    if registry is not None:
+        for place in places:
+            registry.city(place.city)
     first = min(place.table.index[0] for place in places)
     last = max(place.table.index[-1] for place in places)
     times = pd.date_range(first, last, freq="h")
@@ -191,11 +192,12 @@ def _weather_dataset(groups: list[tuple[str, list[Place]]], times: pd.DatetimeIn
     return check(describe(dataset, "city_weather"), "city_weather", name=source)
 
 
-def _read_contract(directory: Path, registry: Registry) -> MonitorData:
+def _read_contract(directory: Path, registry: Registry | None) -> MonitorData:
     observations = _open(directory / OBSERVATIONS_FILE)
     check(observations, "observations", name=str(directory / OBSERVATIONS_FILE))
-    for city in observations["city"].values:
-        registry.city(str(city))
+    if registry is not None:
+        for city in observations["city"].values:
+            registry.city(str(city))
     weather = None
     if (directory / CITY_WEATHER_FILE).exists():
         weather = _open(directory / CITY_WEATHER_FILE)

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grids.contract import LEAD_HOURS, QUANTILES
+from models.events import EventDecision
 from models.interface import TARGETS, Float, Prediction, Windows, WindowSet
 
-_SAMPLE = 40_000
+_SAMPLE = 20_000
 
 
 def _sample(train: WindowSet) -> NDArray[np.int64]:
@@ -41,23 +42,59 @@ class Persistence:
     def __init__(self) -> None:
         self._errors: Float = np.zeros((LEAD_HOURS, 2, len(QUANTILES)), np.float32)
         self._default: Float = np.zeros(2, np.float32)
+        self._decision = EventDecision()
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
-        """Learn the quantiles of the errors by lead time."""
+        """Learn the quantiles of the errors by lead time, and when to call an event."""
         windows = train.batch(_sample(train), future_weather=False)
         assert windows.target is not None
-        last = last_observed(windows.history_obs[..., list(TARGETS)])
-        self._default = np.nanmean(last, axis=0)
-        errors = windows.target - last[:, None]
+        self._default = np.nanmean(windows.target, axis=(0, 1)).astype(np.float32)
+        errors = windows.target - self._point(windows)
         self._errors = np.moveaxis(np.nanquantile(errors, QUANTILES, axis=0), 0, -1).astype(np.float32)
+        self._errors = np.nan_to_num(self._errors)
+        self._decision.fit(self.predict(windows).quantiles, windows.target)
 
     def predict(self, windows: Windows) -> Prediction:
-        """Repeat the newest observation; where there is none, the training mean."""
+        """Repeat what was observed; where nothing was, the training mean."""
+        mean = self._point(windows)
+        quantiles = np.maximum(mean[..., None] + self._errors, 0.0).astype(np.float32)
+        return Prediction(quantiles, mean, self._decision.events(quantiles))
+
+    def _point(self, windows: Windows) -> Float:
         last = last_observed(windows.history_obs[..., list(TARGETS)])
         last = np.where(np.isfinite(last), last, self._default)
-        mean = np.repeat(last[:, None], LEAD_HOURS, axis=1)
-        quantiles = np.maximum(mean[..., None] + self._errors, 0.0)
-        return Prediction(quantiles.astype(np.float32), mean.astype(np.float32))
+        return np.repeat(last[:, None], LEAD_HOURS, axis=1).astype(np.float32)
+
+
+class DiurnalPersistence(Persistence):
+    """The newest observation at the same hour of the day; quantiles from its errors in training."""
+
+    name = "diurnal_persistence"
+
+    def _point(self, windows: Windows) -> Float:
+        return np.where(
+            np.isfinite(same_hour := newest_same_hour(windows.history_obs[..., list(TARGETS)])),
+            same_hour,
+            super()._point(windows),
+        ).astype(np.float32)
+
+
+def newest_same_hour(history: Float) -> Float:
+    """Return for each lead time the newest valid value at its hour of the day.
+
+    Parameters
+    ----------
+    history : float32 (n, hours, k)
+        Whole days; the last row is the init time.
+
+    Returns
+    -------
+    float32 (n, lead, k)
+        NaN where no day has that hour.
+    """
+    days = history.reshape(len(history), -1, 24, history.shape[-1])
+    by_hour = last_observed(days.reshape(len(days), days.shape[1], -1)).reshape(len(days), 24, -1)
+    return np.tile(by_hour, (1, -(-LEAD_HOURS // 24), 1))[:, :LEAD_HOURS]
 
 
 class Climatology:
@@ -67,9 +104,10 @@ class Climatology:
 
     def __init__(self) -> None:
         self._tables: dict[str, Float] = {}
+        self._decision = EventDecision()
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
-        """Learn the mean and quantiles of each month and local hour."""
+        """Learn the mean and quantiles of each month and local hour, and when to call an event."""
         used: dict[str, list[tuple[NDArray[np.int64], Float]]] = {"": []}
         for number, series in enumerate(train.series):
             index = train.index[train.index[:, 0] == number]
@@ -87,9 +125,17 @@ class Climatology:
         pooled = self._tables[""]
         for name, table in self._tables.items():
             self._tables[name] = np.where(np.isfinite(table), table, pooled)
+        windows = train.batch(_sample(train), future_weather=False)
+        assert windows.target is not None
+        self._decision.fit(self._look_up(windows)[..., 1:], windows.target)
 
     def predict(self, windows: Windows) -> Prediction:
         """Look each lead time's month and local hour up."""
+        found = self._look_up(windows)
+        quantiles = found[..., 1:]
+        return Prediction(quantiles, found[..., 0], self._decision.events(quantiles))
+
+    def _look_up(self, windows: Windows) -> Float:
         leads = np.arange(1, LEAD_HOURS + 1).astype("timedelta64[h]")
         times = windows.init_time[:, None] + leads
         key = _month_and_hour(times, windows.utc_offset[:, None])
@@ -97,7 +143,7 @@ class Climatology:
         for place in np.unique(windows.place):
             here = windows.place == place
             result[here] = self._tables.get(str(place), self._tables[""])[key[here]]
-        return Prediction(result[..., 1:], result[..., 0])
+        return result
 
 
 def _month_and_hour(times: NDArray[np.datetime64], offset: Float | np.float32) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,30 @@ TARGETS: tuple[int, ...] = tuple(OBSERVED.index(name) for name in FORECAST_POLLU
 class Windows:
     """What a model may know at each of `n` init times, NaN where something is missing.
 
+    "Area" is the mean over all stations of the place's city; for a city it is its own value.
+    `lead` is `grids.contract.LEAD_HOURS`.
+
     Attributes
     ----------
     history_obs : float32 (n, 72, 6)
         Concentrations in ug m-3, in the order of `OBSERVED`; the last row is the init time.
     history_weather : float32 (n, 72, 9)
         Weather in the units and order of `grids.contract.WEATHER`, on the same hours.
-    future_weather : float32 (n, 72, 9)
-        Weather at the lead times 1 to 72 h; all NaN where no forecast is given.
+    future_weather : float32 (n, lead, 9)
+        Weather at the lead times 1 to `lead` h; all NaN where no forecast is given.
     init_time : datetime64[ns] (n,)
         UTC.
     utc_offset : float32 (n,)
         Hours that local time is ahead of UTC.
     place : str (n,)
         City or station id.
-    target : float32 (n, 72, 2), optional
+    latitude, longitude : float32 (n,)
+        Degrees; NaN where the place's position isn't known.
+    area_obs : float32 (n, 72, 6)
+    area_weather : float32 (n, 72, 9)
+    area_future_weather : float32 (n, lead, 9)
+        As `history_obs`, `history_weather` and `future_weather`, of the area.
+    target : float32 (n, lead, 2), optional
         PM2.5 and O3 in ug m-3 at the lead times; only in training and scoring.
     """
 
@@ -45,18 +54,54 @@ class Windows:
     init_time: NDArray[np.datetime64]
     utc_offset: Float
     place: NDArray[np.str_]
+    latitude: Float
+    longitude: Float
+    area_obs: Float
+    area_weather: Float
+    area_future_weather: Float
     target: Float | None = None
 
     def __len__(self) -> int:
         return len(self.init_time)
 
+    def rows(self, rows: slice | NDArray[np.int64]) -> Windows:
+        """Return some of the windows."""
+        parts: dict[str, Any] = {name: getattr(self, name) for name in Windows.__dataclass_fields__}
+        cut: dict[str, Any] = {name: None if value is None else value[rows] for name, value in parts.items()}
+        return Windows(**cut)
+
+
+# Hourly concentrations, ug m-3, at which forecasts are scored as events. PM2.5: the upper limits of
+# "good" and of light and medium pollution (75, 115, 150) and of heavy pollution (250) in China's
+# 24-hour index; O3: the hourly limits of classes 1 and 2. Both: HJ 633-2012 and GB 3095-2012.
+EVENTS: tuple[tuple[str, float], ...] = (
+    ("pm25", 75.0),
+    ("pm25", 115.0),
+    ("pm25", 150.0),
+    ("pm25", 250.0),
+    ("o3", 160.0),
+    ("o3", 200.0),
+)
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """A forecast: quantiles (n, 72, 2, 5) and mean (n, 72, 2) of PM2.5 and O3, ug m-3."""
+    """A forecast of PM2.5 and O3.
+
+    Attributes
+    ----------
+    quantiles : float32 (n, lead, 2, 5)
+        ug m-3, in the order of `grids.contract.QUANTILES`.
+    mean : float32 (n, lead, 2)
+        ug m-3.
+    events : bool (n, lead, 6), optional
+        The model's own decision for each of `EVENTS`: whether it calls it. Without it, an event is
+        called where the mean meets the threshold.
+    """
 
     quantiles: Float
     mean: Float
+    events: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +116,13 @@ class Series:
         Hourly without gaps, UTC.
     utc_offset : float32 (p,)
     places : str (p,)
+    latitude, longitude : float32 (p,)
+        Degrees; NaN where unknown.
+    area : int64 (p,)
+        Which row of the area means is the place's.
+    area_observations : float32 (a, t, 6)
+    area_weather : float32 (a, t, 9)
+        Means over all stations of each city.
     """
 
     observations: Float
@@ -78,6 +130,11 @@ class Series:
     times: NDArray[np.datetime64]
     utc_offset: Float
     places: NDArray[np.str_]
+    latitude: Float
+    longitude: Float
+    area: NDArray[np.int64]
+    area_observations: Float
+    area_weather: Float
 
 
 @dataclass(frozen=True)
@@ -89,10 +146,16 @@ class WindowSet:
     series : tuple of Series
     index : int64 (n, 3)
         For each window its series, its place and the position of its init time.
+    until : datetime64[ns], optional
+        Lead times after it are NaN, both weather and target.
+    weather_known : bool
+        Whether a model may be given the weather of the lead times; if not, `batch` never shows it.
     """
 
     series: tuple[Series, ...]
     index: NDArray[np.int64]
+    until: np.datetime64 | None = None
+    weather_known: bool = True
 
     def __len__(self) -> int:
         return len(self.index)
@@ -108,20 +171,37 @@ class WindowSet:
 
         return Windows(**{name: joined(name) for name in Windows.__dataclass_fields__})  # type: ignore[arg-type]
 
-    @staticmethod
-    def _cut(series: Series, index: NDArray[np.int64], future_weather: bool) -> Windows:
+    def _cut(self, series: Series, index: NDArray[np.int64], future_weather: bool) -> Windows:
         place, now = index[:, 1:2], index[:, 2:3]
+        area = series.area[place]
         past = now + np.arange(1 - HISTORY_HOURS, 1)
         ahead = now + np.arange(1, LEAD_HOURS + 1)
-        coming = series.weather[place, ahead]
+        last = len(series.times) - 1
+        if self.until is not None:
+            last = min(last, int(np.searchsorted(series.times, self.until, side="right")) - 1)
+
+        def coming(values: Float, row: NDArray[np.int64]) -> Float:
+            found = values[row, np.minimum(ahead, last)]
+            return np.where((ahead <= last)[..., None], found, np.float32(np.nan))
+
+        def weather_ahead(values: Float, row: NDArray[np.int64]) -> Float:
+            if future_weather and self.weather_known:
+                return coming(values, row)
+            return np.full((*ahead.shape, values.shape[-1]), np.nan, np.float32)
+
         return Windows(
             history_obs=series.observations[place, past],
             history_weather=series.weather[place, past],
-            future_weather=coming if future_weather else np.full_like(coming, np.nan),
+            future_weather=weather_ahead(series.weather, place),
             init_time=series.times[now[:, 0]],
             utc_offset=series.utc_offset[place[:, 0]],
             place=series.places[place[:, 0]],
-            target=series.observations[place, ahead][..., list(TARGETS)],
+            latitude=series.latitude[place[:, 0]],
+            longitude=series.longitude[place[:, 0]],
+            area_obs=series.area_observations[area, past],
+            area_weather=series.area_weather[area, past],
+            area_future_weather=weather_ahead(series.area_weather, area),
+            target=coming(series.observations, place)[..., list(TARGETS)],
         )
 
 
@@ -133,7 +213,7 @@ def window_set(
     every: int = 1,
     without: tuple[tuple[np.datetime64, np.datetime64], ...] = (),
 ) -> WindowSet:
-    """Index every window whose history and targets all lie in ``[start, end]``.
+    """Index the windows to train on: history and targets all lie in ``[start, end]``.
 
     Parameters
     ----------
@@ -152,13 +232,45 @@ def window_set(
         keep = (first >= start) & (last <= end)
         for held_from, held_to in without:
             keep &= (last < held_from) | (first > held_to)
-        now = now[keep]
-        for place in range(len(one.places)):
-            observed = np.isfinite(one.observations[place][:, list(TARGETS)]).any(axis=1)
-            seen = np.concatenate([[0], np.cumsum(observed)])
-            useful = now[(seen[now + LEAD_HOURS + 1] - seen[now + 1]) > 0]
-            rows.append(np.stack([np.full_like(useful, number), np.full_like(useful, place), useful], axis=1))
+        rows += _useful(one, number, now[keep], len(one.times) - 1)
     return WindowSet(series, np.concatenate(rows) if rows else np.empty((0, 3), np.int64))
+
+
+def scoring_windows(
+    series: tuple[Series, ...], start: np.datetime64, end: np.datetime64, *, every: int = 1
+) -> WindowSet:
+    """Index the windows to score: init times in ``[start, end)``, targets up to `end`.
+
+    The history reaches back before `start`, as it does in service. The last windows lack their
+    longest lead times (NaN) rather than being left out.
+
+    Parameters
+    ----------
+    series : tuple of Series
+    start, end : datetime64
+        UTC; no hour after `end` is read.
+    every : int
+        Hours between init times, counted from `start`.
+    """
+    rows: list[NDArray[np.int64]] = []
+    for number, one in enumerate(series):
+        now = np.arange(HISTORY_HOURS - 1, len(one.times) - 1)
+        time = one.times[now]
+        on_step = (time - start) % np.timedelta64(every, "h") == np.timedelta64(0, "h")
+        last = int(np.searchsorted(one.times, end, side="right")) - 1
+        rows += _useful(one, number, now[(time >= start) & (time < end) & on_step], last)
+    return WindowSet(series, np.concatenate(rows) if rows else np.empty((0, 3), np.int64), end)
+
+
+def _useful(series: Series, number: int, now: NDArray[np.int64], last: int) -> list[NDArray[np.int64]]:
+    """Return the index rows, a block a place, of the init times with any target up to `last`."""
+    rows = []
+    for place in range(len(series.places)):
+        observed = np.isfinite(series.observations[place][:, list(TARGETS)]).any(axis=1)
+        seen = np.concatenate([[0], np.cumsum(observed)])
+        found = now[(seen[np.minimum(now + LEAD_HOURS, last) + 1] - seen[now + 1]) > 0]
+        rows.append(np.stack([np.full_like(found, number), np.full_like(found, place), found], axis=1))
+    return rows
 
 
 class Model(Protocol):
@@ -171,3 +283,20 @@ class Model(Protocol):
 
     def predict(self, windows: Windows) -> Prediction:
         """Forecast every window; the target in `windows` is never read."""
+
+
+@runtime_checkable
+class Adaptive(Protocol):
+    """A model that goes on learning while it forecasts, from forecasts that have come true."""
+
+    def learn(self, past: Windows, forecast: Prediction) -> None:
+        """Learn from what the model itself forecast earlier.
+
+        Parameters
+        ----------
+        past : Windows
+            Earlier windows. Of their targets only those are shown that were observed since the call
+            before; all others are NaN, so that every target is seen exactly once.
+        forecast : Prediction
+            What `predict` gave for `past`.
+        """

@@ -40,6 +40,7 @@ _OBS_SPREAD = torch.tensor([_LOG_CENTRE[name][1] for name in OBSERVED])
 _WEATHER_CENTRE = torch.tensor([_WEATHER_SCALE[name][0] for name in WEATHER_NAMES])
 _WEATHER_SPREAD = torch.tensor([_WEATHER_SCALE[name][1] for name in WEATHER_NAMES])
 _CALENDAR = 6
+_LEAD_SCALE = 72.0
 _WEATHER_INPUTS = 2 * len(WEATHER_NAMES) + 2
 
 
@@ -111,9 +112,9 @@ class Network(nn.Module):
 
         Returns
         -------
-        quantiles : Tensor (n, 72, 2, 5)
+        quantiles : Tensor (n, lead, 2, 5)
             On the network's scale, ascending along the last axis.
-        mean : Tensor (n, 72, 2)
+        mean : Tensor (n, lead, 2)
             ug m-3.
         """
         observed = torch.from_numpy(windows.history_obs)
@@ -133,7 +134,7 @@ class Network(nn.Module):
             dim=-1,
         )
         _, state = self.encoder(past)
-        lead = torch.arange(1, LEAD_HOURS + 1) / LEAD_HOURS
+        lead = torch.arange(1, LEAD_HOURS + 1) / _LEAD_SCALE
         coming = torch.cat(
             [
                 _weather_inputs(coming_weather),

@@ -6,16 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grids.errors import InputError
-from models.baselines import Climatology, Persistence
+from models.baselines import Climatology, DiurnalPersistence, Persistence
 from models.checkpoint import load
 from models.interface import Model
+from models.recurrent import GraphModel, GRUModel
+from models.tabular import RidgeModel, TreesModel
 from models.training import NetworkModel
 
 SHIPPED = Path(__file__).parent / "weights"
 
 _FACTORIES: dict[str, Callable[[], Model]] = {
     Persistence.name: Persistence,
+    DiurnalPersistence.name: DiurnalPersistence,
     Climatology.name: Climatology,
+    RidgeModel.name: RidgeModel,
+    TreesModel.name: TreesModel,
+    GRUModel.name: GRUModel,
+    GraphModel.name: GraphModel,
     NetworkModel.name: NetworkModel,
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import Any
 
 import numpy as np
 import torch
@@ -66,16 +65,10 @@ class NetworkModel:
         quantiles, means = [], []
         with torch.inference_mode():
             for start in range(0, len(windows), _PREDICT_BATCH):
-                z, mean = self.network(_rows(windows, slice(start, start + _PREDICT_BATCH)))
+                z, mean = self.network(windows.rows(slice(start, start + _PREDICT_BATCH)))
                 quantiles.append(decode_concentration(z).clamp(min=0.0).numpy())
                 means.append(mean.numpy())
         return Prediction(np.concatenate(quantiles), np.concatenate(means))
-
-
-def _rows(windows: Windows, rows: slice) -> Windows:
-    parts: dict[str, Any] = {name: getattr(windows, name) for name in Windows.__dataclass_fields__}
-    cut: dict[str, Any] = {name: None if value is None else value[rows] for name, value in parts.items()}
-    return Windows(**cut)
 
 
 def train_network(train: WindowSet, settings: TrainingSettings, *, progress: bool = False) -> Network:

@@ -76,7 +76,7 @@ def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
 
     @router.get("/cities/{city_id}/forecast", tags=["forecasts"], responses=NOT_FOUND | UNCHANGED)
     def forecast(city_id: str) -> ForecastOut:
-        """The latest forecast of a city: 72 hours of PM2.5 and ozone with their uncertainty."""
+        """The latest forecast of a city: five days of PM2.5 and ozone with their uncertainty."""
         place = known_city(registry, city_id)
         run = latest_run(store)
         values = store.forecast_of(run, city_id)

@@ -97,25 +97,32 @@ def backtest(
     observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection.")],
     start: Annotated[str, typer.Option("--from", help="First hour of the test period.")],
     end: Annotated[str, typer.Option("--to", help="Last hour of the test period.")],
-    train_until: Annotated[str, typer.Option("--train-until", help="Baselines learn from no later hour.")],
-    models: Annotated[str, typer.Option("--models", help="Comma-separated names.")] = "network,persistence,climatology",
-    weather: Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")] = "none",
-    every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
-    retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train the network anew, not the shipped weights.")
+    train_until: Annotated[str, typer.Option("--train-until", help="Models learn from no later hour.")],
+    models: Annotated[
+        str, typer.Option("--models", help="Comma-separated names, or all.")
+    ] = "network,persistence,diurnal_persistence,climatology",
+    weather: Annotated[
+        str, typer.Option("--weather", help="none, observed (perfect prog) or a path of weather files.")
+    ] = "none",
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="Disturb observed weather as a forecast of it would be.")
     ] = False,
+    every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train the network anew, not load a shipped one.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
 ) -> None:
     """Score models on a past period that none of them was trained on."""
-    from services.experiments import run_backtest
+    from models.registry import model_names
+    from services.backtests import Plan, run_backtest, write_scores
 
-    period = (_time(start, "--from"), _time(end, "--to"), _time(train_until, "--train-until"))
-    result, text = run_backtest(observations, *period, models.split(","), weather, every, retrain)
+    first, last, until = _time(start, "--from"), _time(end, "--to"), _time(train_until, "--train-until")
+    assert first is not None and last is not None and until is not None
+    names = tuple(model_names()) if models == "all" else tuple(models.split(","))
+    plan = Plan(observations, until, first, last, names, weather, perturb, every, retrain)
+    result, text = run_backtest(plan)
     print(text)
     if out is not None:
-        part = out.with_suffix(out.suffix + ".part")
-        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        part.replace(out)
+        write_scores(result, out)
 
 
 register_maps(app)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from grids.cities import City, Registry
-from grids.contract import HISTORY_HOURS, describe
+from grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
 from grids.derived import relative_humidity
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
@@ -199,7 +199,7 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
             reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
     if inputs.future is not None:
         last = as_datetime(inputs.future["time"].values[-1])
-        if last < init_time + timedelta(hours=HISTORY_HOURS):
+        if last < init_time + timedelta(hours=LEAD_HOURS):
             reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
     return reasons
 

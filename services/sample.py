@@ -36,7 +36,7 @@ def write_sample(folder: Path, registry: Registry, init_time: datetime) -> Path:
         Made if absent; files of an earlier sample are replaced whole.
     registry : Registry
     init_time : datetime
-        Aware; the last observed hour. Weather goes on for 72 h.
+        Aware; the last observed hour. Weather goes on to the last lead time.
 
     Returns
     -------

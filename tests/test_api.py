@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from shapely import Point
 from shapely.geometry import shape
 
+from grids.contract import LEAD_HOURS
 from services.api import create_app
 from services.cycle import run_cycle
 from services.settings import Settings
@@ -35,10 +36,10 @@ def test_cities_have_names_in_three_languages(client) -> None:
     assert client.get("/v1/cities/shanghai").json() == cities["shanghai"]
 
 
-def test_forecast_has_72_hours_with_ordered_quantiles_and_local_time(client) -> None:
+def test_forecast_has_all_lead_times_with_ordered_quantiles_and_local_time(client) -> None:
     forecast = client.get("/v1/cities/kitakyushu/forecast").json()
     assert forecast["simulated"] is True and forecast["units"] == "ug m-3"
-    assert [hour["lead_time"] for hour in forecast["hours"]] == list(range(1, 73))
+    assert [hour["lead_time"] for hour in forecast["hours"]] == list(range(1, LEAD_HOURS + 1))
     for hour in forecast["hours"]:
         for pollutant in ("pm25", "o3"):
             values = [hour[pollutant][q] for q in ("q10", "q25", "q50", "q75", "q90")]

@@ -17,7 +17,9 @@ from models import checkpoint
 from models.baselines import Climatology, Persistence, last_observed
 from models.interface import Series, WindowSet, window_set
 from models.network import Network, decode_concentration, encode_concentration
+from models.recurrent import GraphModel, GRUModel
 from models.registry import SHIPPED, create, load_trained, model_names
+from models.tabular import RidgeModel, TreesModel
 from models.training import NetworkModel, TrainingSettings, with_gaps
 
 START = np.datetime64("2013-01-01T00", "ns")
@@ -36,6 +38,11 @@ def made_series(hours: int = 600, places: int = 2) -> Series:
         START + clock.astype("timedelta64[h]"),
         np.full(places, 8, np.float32),
         np.array([f"place{n}" for n in range(places)]),
+        np.linspace(39.8, 40.2, places).astype(np.float32),
+        np.linspace(116.2, 116.6, places).astype(np.float32),
+        np.zeros(places, np.int64),
+        observations.mean(axis=0, keepdims=True).astype(np.float32),
+        weather.mean(axis=0, keepdims=True).astype(np.float32),
     )
 
 
@@ -46,9 +53,11 @@ def made_windows(series: Series | None = None, every: int = 7) -> WindowSet:
 
 @pytest.fixture(scope="module")
 def trained() -> dict[str, object]:
-    windows = made_windows()
+    windows = made_windows(made_series(1_000))
     models = {name: create(name) for name in model_names()}
     models["network"] = NetworkModel(TrainingSettings(windows=320, batch=32, hidden=16))
+    models |= {"ridge": RidgeModel(windows=40), "lightgbm": TreesModel(windows=60, rounds=5)}
+    models |= {"gru": GRUModel(hidden=4, windows=20, batch=4), "graph": GraphModel(hidden=4, windows=20, batch=4)}
     for model in models.values():
         model.fit(windows)
     return models
@@ -61,8 +70,8 @@ def test_windows_hold_the_right_hours() -> None:
     for row in (0, len(windows) // 2, len(windows) - 1):
         _, place, now = windows.index[row]
         np.testing.assert_array_equal(batch.history_obs[row], series.observations[place, now - 71 : now + 1])
-        np.testing.assert_array_equal(batch.future_weather[row], series.weather[place, now + 1 : now + 73])
-        np.testing.assert_array_equal(batch.target[row], series.observations[place, now + 1 : now + 73, :2])
+        np.testing.assert_array_equal(batch.future_weather[row], series.weather[place, now + 1 : now + 1 + LEAD_HOURS])
+        np.testing.assert_array_equal(batch.target[row], series.observations[place, now + 1 : now + 1 + LEAD_HOURS, :2])
         assert batch.init_time[row] == series.times[now]
     assert np.isnan(windows.batch(np.arange(3), future_weather=False).future_weather).all()
 
@@ -73,12 +82,12 @@ def test_windows_never_leave_their_period_nor_touch_what_is_held_out() -> None:
     held = (series.times[300], series.times[310])
     windows = window_set((series,), first, last, without=(held,))
     now = windows.index[:, 2]
-    assert (series.times[now - 71] >= first).all() and (series.times[now + 72] <= last).all()
-    touched = (now + 72 >= 300) & (now - 71 <= 310)
+    assert (series.times[now - 71] >= first).all() and (series.times[now + LEAD_HOURS] <= last).all()
+    touched = (now + LEAD_HOURS >= 300) & (now - 71 <= 310)
     assert len(windows) and not touched.any()
 
 
-@pytest.mark.parametrize("name", ["network", "persistence", "climatology"])
+@pytest.mark.parametrize("name", model_names())
 def test_no_model_sees_the_future(trained, name) -> None:
     windows = made_windows().batch(np.arange(10), future_weather=False)
     before = trained[name].predict(windows)
@@ -88,7 +97,7 @@ def test_no_model_sees_the_future(trained, name) -> None:
     np.testing.assert_array_equal(before.mean, after.mean)
 
 
-@pytest.mark.parametrize("name", ["network", "persistence", "climatology"])
+@pytest.mark.parametrize("name", model_names())
 @pytest.mark.parametrize("gap", ["none", "observations", "weather", "everything"])
 def test_predictions_are_finite_ordered_and_not_negative(trained, name, gap) -> None:
     windows = made_windows().batch(np.arange(12), future_weather=True)
@@ -215,7 +224,7 @@ def test_shipped_network_loads_and_its_card_is_whole() -> None:
     card = json.loads((SHIPPED / checkpoint.CARD_FILE).read_text(encoding="utf-8"))
     assert card["model_id"] == model_id
     assert {"trained_on", "period", "held_out", "seed", "weather", "limits"} <= set(card)
-    assert model.predict(made_windows().batch(np.arange(2), future_weather=False)).mean.shape == (2, 72, 2)
+    assert model.predict(made_windows().batch(np.arange(2), future_weather=False)).mean.shape == (2, LEAD_HOURS, 2)
 
 
 def test_unknown_model_is_named() -> None:
