@@ -44,7 +44,8 @@ class Outlook:
 class Assessment:
     """What one run says of one city: the window [start, end) and the outlook of each level, lowest first.
 
-    `lift_ready` tells whether observations allow a lift where the rule set asks them.
+    `lift_ready` tells whether observations allow a lift where the rule set asks them; `missing_hours` is how
+    many forecast hours of the window have no value, which meet nothing.
     """
 
     rule_set: str
@@ -59,6 +60,7 @@ class Assessment:
     init_time: datetime
     simulated: bool
     weather_source: str
+    missing_hours: int = 0
 
     @property
     def rank(self) -> int:

@@ -131,14 +131,10 @@ def assess(
         raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")
     known = [registry.city(str(c)) for c in forecast["city"].values]
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
-    missing, result = 0, []
-    for city in sorted(chosen, key=lambda c: c.id):
-        hours = city_hours(city, forecast, observations, stations, visibility_model)
-        assessment, lacking = _assess_city(hours, forecast, ruleset)
-        missing += lacking
-        result.append(assessment)
-    if missing:
-        _LOG.warning("%s: %d city hours of the window have no value and count as no warning", ruleset.id, missing)
+    result = [
+        _assess_city(city_hours(city, forecast, observations, stations, visibility_model), forecast, ruleset)
+        for city in sorted(chosen, key=lambda c: c.id)
+    ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}
     if absent:
@@ -157,7 +153,7 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
     return start, end
 
 
-def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> tuple[Assessment, int]:
+def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
     init_time = aware(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
     # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
@@ -200,12 +196,17 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> tupl
             )
         )
     city = hours.city
-    assessment = Assessment(
+    return Assessment(
         rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
         start=start, end=end, outlooks=tuple(outlooks), lift_ready=lift_ready, init_time=init_time,
         simulated=bool(int(forecast.attrs["simulated"])), weather_source=str(forecast.attrs["weather_source"]),
+        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, within & after]).sum()),
     )  # fmt: skip
-    return assessment, int(np.isnan(hours.pm25[MEDIAN, within & after]).sum())
+
+
+def _needed(hours: CityHours, rules: RuleSet) -> npt.NDArray[np.float64]:
+    names = {t.variable for t in rules.tests}
+    return hours.visibility if "visibility" in names else hours.o3 if "ox" in names else hours.pm25
 
 
 def _clause(hours: CityHours, rules: RuleSet, clause: Clause) -> Bool:

@@ -106,9 +106,9 @@ def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
     for low in range(len(z) - 1):
         first, second = logs[..., low], logs[..., low + 1]
         rise = second - first
-        share = np.where(rise > 1e-9, (bound - first) / np.maximum(rise, 1e-9), np.sign(bound - first) * 1e3)
+        share = np.where(rise > 1e-9, (bound - first) / np.maximum(rise, 1e-9), np.where(bound >= first, 1e3, -1e3))
         here = z[low] + share * (z[low + 1] - z[low])
-        inside = (bound > first) if low else np.ones(first.shape, bool)
+        inside = (bound >= first) if low else np.ones(first.shape, bool)
         deviate = np.where(inside, here, deviate)
     return np.asarray(np.where(np.isnan(logs).any(axis=-1), np.nan, 1.0 - ndtr(deviate)), dtype=np.float64)
 

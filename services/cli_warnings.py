@@ -133,6 +133,9 @@ To = Annotated[str, typer.Option("--to", help="Last init time, ISO 8601.")]
 City = Annotated[list[str] | None, typer.Option("--city", help="Only this city; may be repeated.")]
 ReplayWeather = Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")]
 Every = Annotated[int, typer.Option("--every", min=1, help="Hours between cycles, from --from on.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="Folder of a trained network; by default the shipped one.")
+]
 RuleSetName = Annotated[str, typer.Option("--rule-set", help="Which rule set.")]
 
 
@@ -145,22 +148,23 @@ def replay(
     rule_set: RuleSetName = "cma_haze",
     weather: ReplayWeather = "none",
     every: Every = 12,
+    weights: Weights = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw a timeline (PNG) of the only or first city.")
     ] = None,
 ) -> None:
     """Replay a past period cycle by cycle: the history of warnings, their scores, and a timeline."""
+    from alerts.timeline import draw_timeline
     from services.replay import Plan, format_scores, run_replay, write_json
-    from services.timeline import write_timeline
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
-    plan = Plan(observations, first, last, tuple(city or ()), rule_set, weather, every)
+    plan = Plan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
     result = run_replay(plan, progress=True)
     write_json(result.as_dict(), out)
     print(format_scores(result))
     if plot is not None:
-        write_timeline(result, plot)
+        plot.write_bytes(draw_timeline(result.episodes[result.cities[0]]))
         print(plot)
 
 
@@ -172,6 +176,7 @@ def thresholds(
     rule_set: RuleSetName = "cma_haze",
     weather: ReplayWeather = "none",
     every: Every = 12,
+    weights: Weights = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
 ) -> None:
     """Choose each level's probability threshold by its cost-loss ratio, on a tuning period."""
@@ -180,7 +185,7 @@ def thresholds(
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
     table, text = choose_thresholds(
-        Plan(observations, first, last, tuple(city or ()), rule_set, weather, every), progress=True
+        Plan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights), progress=True
     )
     print(text)
     if out is not None:

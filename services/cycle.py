@@ -191,6 +191,9 @@ def _warn(
     for rules, ids in by_rule_set(cities, now, settings.rule_sets):
         assessments = assess(forecast, observations, registry, rules, stations=inputs.monitors.stations, cities=ids)
         messages = advance(earlier, assessments, now, ruleset=rules)
+        missing = sum(a.missing_hours for a in assessments)
+        if missing:
+            log.warning("%s: %d city hours of the window have no value and count as no warning", rules.id, missing)
         if rules.id in settings.approval:
             result.proposals.extend(messages)
             result.drafted.update((rules.id, city) for city in ids)

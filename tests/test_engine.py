@@ -129,7 +129,9 @@ SPREAD = (0.4, 0.7, 1.0, 1.4, 2.2)
 def test_probability_is_the_share_of_scenarios_and_thresholds_decide() -> None:
     pm25 = np.full(LEAD_HOURS, 20.0)
     pm25[5] = 120.0  # the median stays below yellow's 150, its 0.75 quantile is 168
-    found = {a.city: a for a in assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), RULES)}
+    even = [x.model_copy(update={"raise_probability": 0.5, "lower_probability": 0.35}) for x in RULES.levels]
+    rules = RULES.model_copy(update={"levels": tuple(even)})
+    found = {a.city: a for a in assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), rules)}
     yellow, orange, red = found["beijing"].outlooks
     assert red.probability < orange.probability < yellow.probability
     assert 0.25 < yellow.probability < 0.5 and not yellow.raised and found["beijing"].rank == 0
