@@ -201,8 +201,8 @@ def polygons(field: xr.Dataset, ruleset: RuleSet) -> list[dict[str, Any]]:
     """Return the areas of each level as GeoJSON features, lowest level first.
 
     Areas are valid and do not overlap: where two levels meet, their common border is smoothed as one (by at
-    most about a cell). Specks of a single cell count as what surrounds them, the higher level first; gaps of
-    a single cell in which something is known are filled.
+    most about a cell). Specks and strips a single cell wide count as the next lower level; gaps and slits
+    as narrow are filled where something is known of them.
 
     Parameters
     ----------
@@ -285,20 +285,15 @@ def _without_slivers(shape: shapely.Geometry, smallest: float) -> shapely.Geomet
 
 
 def _cleaned(level: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Return levels without specks of one cell or gaps of one known cell."""
+    """Return levels without specks and strips, or known gaps and slits, that are a single cell wide."""
     level = level.copy()
+    two_by_two = np.ones((2, 2), dtype=bool)
     for rank in sorted({int(r) for r in np.unique(level) if r > 0}, reverse=True):
-        alone = _single_cells(level >= rank)
-        level[alone] = rank - 1
-        gaps = _single_cells(level < rank) & (level >= 0)
-        level[gaps] = rank
+        met = level >= rank
+        level[met & ~ndimage.binary_opening(met, two_by_two)] = rank - 1
+        closed = ndimage.binary_closing(level >= rank, two_by_two)
+        level[closed & (level < rank) & (level >= 0)] = rank
     return level
-
-
-def _single_cells(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    labels, count = ndimage.label(mask)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    return np.asarray(mask & (sizes[labels] == 1))
 
 
 def _touched(shape: shapely.Geometry) -> list[tuple[Province, float]]:
