@@ -22,7 +22,7 @@ from forecast.products import valid_times
 from forecast.scenarios import COUNT, trailing_mean, trajectories
 from forecast.visibility import VisibilityModel, visibility
 from grids.cities import City
-from grids.contract import POLLUTANTS
+from grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -152,64 +152,93 @@ class CityHours:
         return result
 
 
-def city_hours(
-    city: City,
-    forecast: xr.Dataset,
-    observations: xr.Dataset | None,
-    stations: xr.Dataset | None,
-    model: VisibilityModel,
-) -> CityHours:
-    """Lay out the hours of one city.
+@dataclass(frozen=True)
+class Inputs:
+    """A forecast and what was observed before it, laid on one axis of hours once for all cities.
 
-    Parameters
-    ----------
-    city : City
-        One of the forecast's.
-    forecast : xarray.Dataset
-        Contract "forecast", with ``relative_humidity`` (lead_time, city), %.
-    observations : xarray.Dataset or None
-        Contract "observations", by city; ``relative_humidity`` (time, city), %, is used where it is present.
-        Hours after the init time are not read.
-    stations : xarray.Dataset or None
-        The same by station, with the coordinate ``city`` on ``station``.
-    model : VisibilityModel
+    `past` and `ahead` hold arrays (time, city) and (lead_time, city[, quantile]) by name; `stations` is
+    observed PM2.5, (station, time), and `owner` the city of each station.
     """
-    ahead = valid_times(forecast)
-    init = forecast["init_time"].values.astype("datetime64[ns]")
-    past = init + (np.arange(PAST_HOURS) - PAST_HOURS + 1) * _HOUR
-    times = np.concatenate([past, ahead])
 
-    def scenarios(name: str) -> Float:
-        before = np.full(PAST_HOURS, np.nan)
-        if observations is not None and name in observations and city.id in observations["city"].values:
-            before = np.asarray(observations[name].sel(city=city.id).reindex(time=past).values, dtype=np.float64)
-        after = np.full((COUNT, len(ahead)), np.nan)
-        if name in forecast.data_vars:
-            quantiles = forecast[name].sel(city=city.id).transpose("lead_time", "quantile").values
-            after = trajectories(quantiles, highest=POLLUTANTS[name].high)
-        return np.concatenate([np.broadcast_to(before, (COUNT, PAST_HOURS)), after], axis=1)
+    times: npt.NDArray[np.datetime64]
+    observed: tuple[str, ...]
+    past: dict[str, Float]
+    forecast: tuple[str, ...]
+    ahead: dict[str, Float]
+    stations: Float | None
+    owner: npt.NDArray[np.str_] | None
 
-    humidity = np.asarray(forecast["relative_humidity"].sel(city=city.id).values, dtype=np.float64)
-    # Where no humidity was observed, the forecast's first hour stands for the hours just before it.
-    humid_past = np.full(PAST_HOURS, humidity[0])
-    if observations is not None and "relative_humidity" in observations and city.id in observations["city"].values:
-        seen = np.asarray(observations["relative_humidity"].sel(city=city.id).reindex(time=past).values, dtype=float)
-        humid_past = np.where(np.isnan(seen), humid_past, seen)
-    humid = np.concatenate([humid_past, humidity])
-    pm25 = scenarios("pm25")
-    own = None
-    if stations is not None and "pm25" in stations:
-        chosen = np.flatnonzero(stations["city"].values == city.id)
-        if chosen.size:
-            raw = stations["pm25"].isel(station=chosen).transpose("station", "time").reindex(time=times).values
-            own = np.where(times <= init, np.asarray(raw, dtype=np.float64), np.nan)
-    return CityHours(
-        city=city,
-        times=times,
-        now=PAST_HOURS - 1,
-        pm25=pm25,
-        o3=scenarios("o3"),
-        visibility=visibility(pm25, humid, model),
-        humidity=humid,
-        stations=own,
-    )
+    @classmethod
+    def of(cls, forecast: xr.Dataset, observations: xr.Dataset | None, stations: xr.Dataset | None) -> Inputs:
+        """Lay out the hours from `PAST_HOURS` before the init time; observations after it are not read.
+
+        Parameters
+        ----------
+        forecast : xarray.Dataset
+            Contract "forecast", with ``relative_humidity`` (lead_time, city), %.
+        observations : xarray.Dataset or None
+            Contract "observations", by city; ``relative_humidity`` (time, city), %, is used where present.
+        stations : xarray.Dataset or None
+            The same by station, with the coordinate ``city`` on ``station``.
+        """
+        init = forecast["init_time"].values.astype("datetime64[ns]")
+        past = init + (np.arange(PAST_HOURS) - PAST_HOURS + 1) * _HOUR
+        ahead = {"relative_humidity": forecast["relative_humidity"].transpose("lead_time", "city")}
+        for name in FORECAST_POLLUTANTS:
+            if name in forecast.data_vars:
+                ahead[name] = forecast[name].transpose("lead_time", "city", "quantile")
+        before: dict[str, Float] = {}
+        observed: tuple[str, ...] = ()
+        if observations is not None:
+            names = [n for n in (*FORECAST_POLLUTANTS, "relative_humidity") if n in observations]
+            on_axis = observations[names].reindex(time=past)
+            before = {n: np.asarray(on_axis[n].transpose("time", "city").values, dtype=np.float64) for n in names}
+            observed = tuple(map(str, observations["city"].values))
+        own = owner = None
+        if stations is not None and "pm25" in stations:
+            heard = stations["pm25"].transpose("station", "time").reindex(time=past).values
+            gap = np.full((len(heard), forecast.sizes["lead_time"]), np.nan)
+            own, owner = np.concatenate([np.asarray(heard, dtype=np.float64), gap], axis=1), stations["city"].values
+        return cls(
+            times=np.concatenate([past, valid_times(forecast)]),
+            observed=observed,
+            past=before,
+            forecast=tuple(map(str, forecast["city"].values)),
+            ahead={n: np.asarray(a.values, dtype=np.float64) for n, a in ahead.items()},
+            stations=own,
+            owner=owner,
+        )
+
+    def hours_of(self, city: City, model: VisibilityModel) -> CityHours:
+        """Return the hours of one city of the forecast; visibility follows from `model`."""
+        column = self.forecast.index(city.id)
+        humidity = self.ahead["relative_humidity"][:, column]
+        # Where no humidity was observed, the forecast's first hour stands for the hours just before it.
+        seen = self._past("relative_humidity", city)
+        humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
+        pm25 = self._scenarios("pm25", city, column)
+        own = None
+        if self.stations is not None and self.owner is not None and (self.owner == city.id).any():
+            own = self.stations[self.owner == city.id]
+        return CityHours(
+            city=city,
+            times=self.times,
+            now=PAST_HOURS - 1,
+            pm25=pm25,
+            o3=self._scenarios("o3", city, column),
+            visibility=visibility(pm25, humid, model),
+            humidity=humid,
+            stations=own,
+        )
+
+    def _past(self, name: str, city: City) -> Float:
+        if name in self.past and city.id in self.observed:
+            return self.past[name][:, self.observed.index(city.id)]
+        return np.full(PAST_HOURS, np.nan)
+
+    def _scenarios(self, name: str, city: City, column: int) -> Float:
+        if name in self.ahead:
+            after = trajectories(self.ahead[name][:, column], highest=POLLUTANTS[name].high)
+        else:
+            after = np.full((COUNT, len(self.times) - PAST_HOURS), np.nan)
+        return np.concatenate([np.broadcast_to(self._past(name, city), (COUNT, PAST_HOURS)), after], axis=1)

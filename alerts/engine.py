@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from alerts.assessment import Assessment, Outlook
-from alerts.cityhours import CityHours, aware, city_hours, naive
+from alerts.cityhours import CityHours, Inputs, aware, naive
 from alerts.criteria import Clause, Condition, ObservedRule
 from alerts.lifecycle import advance
 from alerts.ruleset import RuleSet, load_ruleset
@@ -131,8 +131,9 @@ def assess(
         raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")
     known = [registry.city(str(c)) for c in forecast["city"].values]
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
+    inputs = Inputs.of(forecast, observations, stations)
     result = [
-        _assess_city(city_hours(city, forecast, observations, stations, visibility_model), forecast, ruleset)
+        _assess_city(inputs.hours_of(city, visibility_model), forecast, ruleset)
         for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)

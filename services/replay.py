@@ -37,12 +37,14 @@ from forecast.inputs import windows_at
 from forecast.produce import humidity_ahead, make_forecast
 from forecast.scenarios import COUNT
 from grids.cities import City, Registry, load_registry
-from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES
+from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, QUANTILES
 from grids.errors import InputError
 from grids.monitors import MonitorData, read_observations
+from models import checkpoint
 from models.baselines import last_observed
 from models.interface import TARGETS, Model, Windows
 from models.registry import load_trained
+from models.training import NetworkModel
 from services.inputs import OBSERVED_WEATHER, as_datetime64, with_humidity
 
 _HOUR = np.timedelta64(1, "h")
@@ -173,11 +175,13 @@ def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
     times = plan.init_times()
     data = read_observations(plan.observations, registry)
     cities = _cities(data, registry, rules, plan)
-    model, model_id = load_trained(plan.weights) if plan.weights else load_trained()
+    model, model_id = _model(plan)
     source = "none" if plan.weather == "none" else "observed weather standing in for a forecast (perfect prog)"
     result = ReplayResult(plan, rules, model_id, source, [c.id for c in cities])
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
+    data = _lean(data)
     observations = with_humidity(data.observations, data.weather)
+    observations = observations[[n for n in (*FORECAST_POLLUTANTS, "relative_humidity") if n in observations]]
     result.episodes = {c.id: Episode.begin(c, rules, observations, times[0], times[-1]) for c in cities}
     for init_time in tqdm(times, desc="replay", unit="cycle", disable=not progress):
         _cycle(result, data, observations, registry, cities, model, init_time)
@@ -190,6 +194,13 @@ def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
     return result
 
 
+def _model(plan: Plan) -> tuple[Model, str]:
+    if plan.weights is None:
+        return load_trained()
+    network, card = checkpoint.load(plan.weights)
+    return NetworkModel(network=network), str(card["model_id"])
+
+
 def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: Plan) -> list[City]:
     for name in plan.cities:
         registry.city(name)
@@ -200,6 +211,14 @@ def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: Plan) -
     if not chosen:
         raise InputError("city", list(plan.cities), f"a city of {data.source} that {rules.id} applies to")
     return chosen
+
+
+def _lean(data: MonitorData) -> MonitorData:
+    """Return the collection without flags and counts, which no cycle reads but each would cut anew."""
+    stations = None if data.stations is None else data.stations[["pm25"]]
+    return replace(
+        data, observations=data.observations[[n for n in POLLUTANTS if n in data.observations]], stations=stations
+    )
 
 
 def _cycle(

@@ -296,7 +296,7 @@ def _shipped(name: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("lower_probability = 0.35", "lower_probability = 0.9", "lower_probability"),
+        ("lower_probability = 0.18", "lower_probability = 0.9", "lower_probability"),
         ('aggregator = "morning"', 'aggregator = "evening"', "evening"),
         ("mean_hours = [5, 7]", "mean_hours = [7, 5]", "mean_hours"),
         ("starts = [0]", "", "starts"),
