@@ -1,4 +1,4 @@
-"""The haze map in the manner of the CMA's: areas by grade, provinces, cities, a title with the window."""
+"""Maps: haze in the manner of the CMA's, PM2.5, ozone and AQI by hour, a day in motion, haze days of a year."""
 
 from __future__ import annotations
 
@@ -6,78 +6,72 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from importlib.resources import files
-from zoneinfo import ZoneInfo
+from typing import Literal
 
-import cartopy.crs as ccrs
 import numpy as np
-import shapely
+import numpy.typing as npt
 import xarray as xr
-from cartopy.mpl.geoaxes import GeoAxes
-from matplotlib import font_manager
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
+from PIL import Image
 
+from alerts.areas import UNCERTAIN, level_shapes
+from alerts.canvas import LAND, at_pixels, background, checked_size, paint_shapes
 from alerts.ruleset import RuleSet
-from alerts.shapes import Layer, layer
+from alerts.sheet import Mark, Provenance, as_png, compose_sheet
+from alerts.texts import BEIJING, catalog
 from grids.cities import City
 from grids.errors import InputError
 
-BEIJING = ZoneInfo("Asia/Shanghai")
-_PLATE = ccrs.PlateCarree()
-_PROJECTION = ccrs.LambertConformal(central_longitude=118.0, central_latitude=35.0, standard_parallels=(25.0, 47.0))
-_EXTENT = (98.0, 144.0, 19.0, 50.0)
-_SEA, _LAND, _NO_INFORMATION, _CLEAR = "#d6e6f2", "#f7f5ef", "#f7f5ef", "#dcead6"
+CLEAR = "#cfe6c8"
 # Named on the map even without a warning, few enough not to overlap.
 _ALWAYS_NAMED = {"beijing", "shanghai", "chongqing", "guangzhou", "shenyang", "xian", "wuhan", "tokyo", "fukuoka"}
+Format = Literal["gif", "png", "webp"]
 
 
 @dataclass(frozen=True)
-class _Words:
-    warning: str
-    no_warning: str
-    window: str
-    clear: str
-    none: str
-    simulated: str
-    weather: str
-    issued: str
-    borders: str
-    name: str
+class Scale:
+    """Classes of a value map: ``colours[i]`` is for values from ``bounds[i]`` up to ``bounds[i + 1]``, the last open.
+
+    `closed` says that a value on a bound belongs to the class below it, as in an air-quality index.
+    """
+
+    bounds: tuple[float, ...]
+    colours: tuple[str, ...]
+    closed: bool = False
+
+    def classes(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
+        """Return the number of each value's class."""
+        return np.asarray(np.clip(np.digitize(values, self.bounds[1:], right=self.closed), 0, len(self.colours) - 1))
+
+    def colour(self, value: float) -> str:
+        """Return the colour of one value."""
+        return self.colours[int(self.classes(np.array(value)))]
+
+    def labels(self) -> list[str]:
+        """Return the classes in figures, lowest first."""
+        pairs = list(zip(self.bounds, [*self.bounds[1:], None], strict=False))[: len(self.colours)]
+        shift = 1 if self.closed else 0
+        return [f"> {low:g}" if high is None else f"{low + (shift if low else 0):g}–{high:g}" for low, high in pairs]
 
 
-_WORDS = {
-    "zh": _Words(
-        "霾{level}预警", "霾预报", "{a.month}月{a.day}日{a.hour:02d}时 ~ {b.month}月{b.day}日{b.hour:02d}时(北京时间)",
-        "无预警级霾", "无资料", "模拟数据", "气象资料", "起报", "边界:Natural Earth,非权威", "name_zh",
-    ),
-    "ja": _Words(
-        "煙霧(ヘイズ){level}警報", "ヘイズ予報", "{a.month}月{a.day}日{a.hour:02d}時 ~ {b.month}月{b.day}日{b.hour:02d}時(北京時間)",
-        "警報級のヘイズなし", "資料なし", "模擬データ", "気象資料", "初期時刻", "境界:Natural Earth(公式のものではない)", "name_ja",
-    ),
-    "en": _Words(
-        "{level} haze warning", "Haze forecast", "{a:%d %b %H}:00 to {b:%d %b %H}:00 (Beijing time)",
-        "no haze of warning grade", "no information", "SIMULATED DATA", "Weather", "Forecast from",
-        "Boundaries: Natural Earth, not authoritative", "name_en",
-    ),
-}  # fmt: skip
-
-
-@lru_cache
-def _font() -> font_manager.FontProperties:
-    """Noto Sans CJK (SIL Open Font Licence), from the package notojp-matplotlib."""
-    path = files("notojp_matplotlib") / "fonts" / "NotoSansCJKjp-Regular.otf"
-    font_manager.fontManager.addfont(str(path))
-    return font_manager.FontProperties(fname=str(path))
-
-
-@lru_cache
-def _projected(name: Layer) -> tuple[shapely.Geometry, ...]:
-    return tuple(_PROJECTION.project_geometry(shape, _PLATE) for shape in layer(name))
+# The sequential schemes YlOrBr, PuBuGn and YlGnBu of ColorBrewer (Brewer and Harrower), which are made to be told apart
+# by colour-blind readers: their lightness falls from class to class. Bounds of PM2.5: the corners of China's AQI.
+PM25 = Scale(
+    (0, 35, 75, 115, 150, 250, 350, 500),
+    ("#fff7bc", "#fee391", "#fec44f", "#fe9929", "#ec7014", "#cc4c02", "#8c2d04", "#4a1502"),
+)
+O3 = Scale(
+    (0, 60, 100, 160, 200, 240, 300, 400),
+    ("#ece7f2", "#d0d1e6", "#a6bddb", "#67a9cf", "#3690c0", "#02818a", "#016450", "#012b22"),
+)
+HAZE_DAYS = Scale(
+    (0, 10, 25, 50, 75, 100, 150, 200),
+    ("#ffffd9", "#edf8b1", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84"),
+)
+# Colours of the six categories of HJ 633.
+AQI = Scale(
+    (0, 50, 100, 150, 200, 300), ("#00e400", "#ffff00", "#ff7e00", "#ff0000", "#99004c", "#7e0023"), closed=True
+)
+SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "haze_days": HAZE_DAYS}
 
 
 def draw_haze_map(
@@ -90,13 +84,14 @@ def draw_haze_map(
     simulated: bool,
     weather_source: str,
     issued: datetime,
+    size: str = "desktop",
 ) -> bytes:
     """Draw the map of one warning window.
 
     Parameters
     ----------
     areas : xarray.Dataset
-        ``level`` (latitude, longitude): -1 no information, 0 none, else the rank of a level.
+        ``level`` (latitude, longitude) on an even grid: -1 no information, 0 none, else the rank of a level.
     cities : sequence of (City, int, float)
         Each with the rank of its level and its highest PM2.5 in ug m-3.
     window : tuple of datetime
@@ -110,124 +105,127 @@ def draw_haze_map(
         Printed at the foot.
     issued : datetime
         Aware; the init time.
+    size : {"desktop", "phone"}
+        1200 x 1000, or 720 x 960 pixels with larger letters and the legend below the map.
 
     Returns
     -------
     bytes
-        PNG, 1200 x 1000 pixels.
+        PNG.
 
     Raises
     ------
     InputError
-        If the language is not known.
+        If the language or size is not known.
     """
-    if lang not in _WORDS:
-        raise InputError("language", lang, f"one of {sorted(_WORDS)}")
-    words = _WORDS[lang]
-    figure = Figure(figsize=(12, 10), dpi=100, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
-    axes: GeoAxes = figure.add_axes((0.02, 0.075, 0.96, 0.80), projection=_PROJECTION)
-    axes.set_extent(_EXTENT, _PLATE)
-    axes.set_facecolor(_SEA)
-    axes.add_geometries(_projected("land"), _PROJECTION, facecolor=_LAND, edgecolor="none", zorder=1)
-    _draw_levels(axes, areas, ruleset)
-    axes.add_geometries(
-        _projected("province"), _PROJECTION, facecolor="none", edgecolor="#8a8a8a", linewidth=0.5, zorder=4
-    )
-    axes.add_geometries(
-        _projected("country"), _PROJECTION, facecolor="none", edgecolor="#444444", linewidth=0.9, zorder=5
-    )
-    _draw_cities(axes, cities, ruleset, words)
-    _draw_texts(figure, axes, cities, window, ruleset, words, lang, simulated, weather_source, issued)
-    buffer = io.BytesIO()
-    canvas.print_png(buffer)  # type: ignore[no-untyped-call]
-    return buffer.getvalue()
-
-
-def _draw_levels(axes: GeoAxes, areas: xr.Dataset, ruleset: RuleSet) -> None:
-    level = areas["level"].transpose("latitude", "longitude")
-    colours = [_CLEAR, *(rule.colour for rule in ruleset.levels)]
-    mesh = axes.pcolormesh(
-        level["longitude"].values,
-        level["latitude"].values,
-        np.ma.masked_less(level.values, 0),
-        transform=_PLATE,
-        cmap=ListedColormap(colours),
-        vmin=-0.5,
-        vmax=len(colours) - 0.5,
-        shading="nearest",
-        zorder=2,
-    )
-    mesh.set_rasterized(True)
-    # The sea is painted over again, for haze is shown on land alone.
-    ocean = _ocean()
-    axes.add_geometries([ocean], _PROJECTION, facecolor=_SEA, edgecolor="#6f93ad", linewidth=0.6, zorder=3)
-
-
-@lru_cache
-def _ocean() -> shapely.Geometry:
-    west, south, east, north = shapely.GeometryCollection(list(_projected("land"))).bounds
-    return shapely.box(west, south, east, north).difference(shapely.union_all(list(_projected("land"))))
-
-
-def _draw_cities(axes: GeoAxes, cities: Sequence[tuple[City, int, float]], ruleset: RuleSet, words: _Words) -> None:
-    halo = [withStroke(linewidth=2.5, foreground="white")]
-    named: list[tuple[float, float]] = []
-    for city, rank, _ in sorted(cities, key=lambda entry: (-entry[1], -entry[2])):
-        colour = ruleset.level_of(rank).colour if rank else "#ffffff"
-        axes.plot(
-            city.longitude, city.latitude, "o", transform=_PLATE, markersize=7 if rank else 5,
-            markerfacecolor=colour, markeredgecolor="#222222", markeredgewidth=0.9, zorder=7,
-        )  # fmt: skip
-        crowded = any(abs(city.latitude - y) < 0.8 and abs(city.longitude - x) < 2.6 for x, y in named)
-        if (rank or city.id in _ALWAYS_NAMED) and not crowded:
-            named.append((city.longitude, city.latitude))
-            axes.annotate(
-                getattr(city, words.name), (city.longitude, city.latitude), xytext=(6, 3), textcoords="offset points",
-                xycoords=_PLATE._as_mpl_transform(axes), fontproperties=_font(), fontsize=12, path_effects=halo,
-                zorder=8, annotation_clip=True,
-            )  # fmt: skip
-
-
-def _draw_texts(
-    figure: Figure,
-    axes: GeoAxes,
-    cities: Sequence[tuple[City, int, float]],
-    window: tuple[datetime, datetime],
-    ruleset: RuleSet,
-    words: _Words,
-    lang: str,
-    simulated: bool,
-    weather_source: str,
-    issued: datetime,
-) -> None:
-    font = _font()
+    words = catalog(lang)
+    sheet_size = checked_size(size)
+    colours = {0: CLEAR} | {rule.rank: rule.colour for rule in ruleset.levels}
+    ranks, shapes = level_shapes(areas, lowest=0)
+    face = background(sheet_size).copy()
+    paint_shapes(face, [(shape, colours[rank]) for rank, shape in zip(ranks, shapes, strict=True)], sheet_size)
     highest = max((rank for _, rank, _ in cities), default=0)
-    title = words.no_warning
+    title = words.say("map.no_warning")
     if highest:
-        title = words.warning.format(level=getattr(ruleset.level_of(highest), f"colour_{lang}"))
-    if simulated:
-        title = f"[{words.simulated}] {title}"
-    start, end = (time.astimezone(BEIJING) for time in window)
-    figure.text(0.5, 0.945, title, ha="center", fontproperties=font, fontsize=30)
-    figure.text(0.5, 0.897, words.window.format(a=start, b=end), ha="center", fontproperties=font, fontsize=19)
-    handles = [
-        Patch(facecolor=rule.colour, edgecolor="#555555", label=getattr(rule, f"haze_{lang}"))
-        for rule in ruleset.levels
+        title = words.say("map.warning", level=getattr(ruleset.level_of(highest), f"colour_{lang}"))
+    legend = [(rule.colour, str(getattr(rule, f"haze_{lang}"))) for rule in ruleset.levels]
+    legend += [(CLEAR, words.say("map.clear")), (LAND, words.say("map.none"))]
+    marks = [
+        Mark(city, colours[rank] if rank else "#ffffff", 1e4 * rank + mass, bool(rank) or city.id in _ALWAYS_NAMED)
+        for city, rank, mass in cities
     ]
-    handles.append(Patch(facecolor=_CLEAR, edgecolor="#555555", label=words.clear))
-    handles.append(Patch(facecolor=_NO_INFORMATION, edgecolor="#555555", label=words.none))
-    legend_font = font.copy()
-    legend_font.set_size(14)
-    legend = axes.legend(handles=handles, loc="lower right", prop=legend_font, framealpha=0.95)
-    legend.set_zorder(10)
-    figure.text(
-        0.02, 0.045, f"{words.issued}: {issued.astimezone(BEIJING):%Y-%m-%d %H:%M} (UTC+8)   {words.weather}: {weather_source}",
-        fontproperties=font, fontsize=11,
-    )  # fmt: skip
-    figure.text(0.02, 0.018, f"Hazecast   {words.borders}", fontproperties=font, fontsize=11, color="#555555")
-    if simulated:
-        figure.text(
-            0.5, 0.47, f"{words.simulated}\nSIMULATED" if lang != "en" else "SIMULATED", ha="center", va="center",
-            rotation=25, fontproperties=font, fontsize=72, color="#c00000", alpha=0.28, zorder=20,
-        )  # fmt: skip
+    zone = words.zone(BEIJING, window[0])
+    start, end = (words.moment(t, BEIJING) for t in window)
+    subtitle = words.say("map.span", start=start, end=end, zone=zone)
+    provenance = Provenance(weather_source, issued, simulated)
+    return as_png(compose_sheet(face, title, subtitle, legend, marks, words, provenance, sheet_size))
+
+
+def draw_value_map(
+    field: xr.DataArray,
+    relative_std: xr.DataArray,
+    values: Sequence[tuple[City, float]],
+    kind: Literal["pm25", "o3", "aqi", "haze_days"],
+    subtitle: str,
+    provenance: Provenance,
+    *,
+    lang: str = "zh",
+    size: str = "desktop",
+) -> Image.Image:
+    """Draw values on a map: no colour where the field is not known, figures at the cities.
+
+    Parameters
+    ----------
+    field, relative_std : xarray.DataArray
+        (latitude, longitude) on one even grid, latitude rising; cells above a relative spread of 0.8 stay blank.
+    values : sequence of (City, float)
+        Printed behind the names; NaN is left out.
+    kind : {"pm25", "o3", "aqi", "haze_days"}
+        Which scale and title.
+    subtitle : str
+        Usually the hour.
+    provenance : Provenance
+    lang, size : str
+        As for `draw_haze_map`.
+
+    Raises
+    ------
+    InputError
+        If the language, size or kind is not known.
+    """
+    words = catalog(lang)
+    sheet_size = checked_size(size)
+    if kind not in SCALES:
+        raise InputError("map kind", kind, f"one of {sorted(SCALES)}")
+    scale = SCALES[kind]
+    lats, lons = field["latitude"].values, field["longitude"].values
+    spread = at_pixels(relative_std.transpose("latitude", "longitude").values, lats, lons, sheet_size)
+    shown = at_pixels(field.transpose("latitude", "longitude").values, lats, lons, sheet_size)
+    known = (spread <= UNCERTAIN) & np.isfinite(shown)
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in scale.colours], dtype=np.uint8)
+    face = np.asarray(background(sheet_size)).copy()
+    face[known] = palette[scale.classes(shown[known])]
+    legend = [*reversed(list(zip(scale.colours, scale.labels(), strict=True))), (LAND, words.say("map.none"))]
+    marks = [
+        Mark(
+            city, scale.colour(value), value + 1e4 * (city.id in _ALWAYS_NAMED), True, f" {words.number(round(value))}"
+        )
+        for city, value in values
+        if np.isfinite(value)
+    ]
+    unit = {"aqi": "", "haze_days": words.say("map.haze_days_unit")}.get(kind, words.say("map.unit"))
+    heading = words.say(f"map.{kind}")
+    return compose_sheet(
+        Image.fromarray(face), heading, subtitle, legend, marks, words, provenance, sheet_size, legend_title=unit
+    )
+
+
+def animate(frames: Sequence[Image.Image], form: Format = "webp", *, milliseconds: int = 400) -> bytes:
+    """Return pictures as one that moves, without end.
+
+    Parameters
+    ----------
+    frames : sequence of Image
+        Of one size.
+    form : {"gif", "png", "webp"}
+        Animated GIF, PNG (APNG) or WebP.
+    milliseconds : int
+        How long each stands; the last one stands three times as long.
+
+    Raises
+    ------
+    InputError
+        If there is no frame or the form is not known.
+    """
+    if not frames or form not in ("gif", "png", "webp"):
+        raise InputError("animation", f"{len(frames)} frames, {form}", "at least one frame, as gif, png or webp")
+    durations = [milliseconds] * (len(frames) - 1) + [3 * milliseconds]
+    buffer = io.BytesIO()
+    options: dict[str, object] = {"save_all": True, "duration": durations, "loop": 0}
+    if form == "webp":
+        options |= {"quality": 70, "method": 2}
+        pictures = list(frames)
+    else:
+        pictures = [f.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for f in frames]
+    pictures[0].save(buffer, form.upper(), append_images=pictures[1:], **options)
+    return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from difflib import get_close_matches
 from functools import lru_cache
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from grids.errors import InputError
 
@@ -30,14 +31,30 @@ class _Place(BaseModel):
     country: Country
 
 
+# China's administrative division code (GB/T 2260, six digits); Japan's municipality code (JIS X 0402 with the
+# two digits of the prefecture, JIS X 0401, before it; without the check digit).
+_CODES = {"CN": re.compile(r"[1-8]\d{5}"), "JP": re.compile(r"(0[1-9]|[1-3]\d|4[0-7])\d{3}")}
+
+
 class City(_Place):
-    """A city that is forecast: position in degrees (WGS 84), elevation in m, IANA time zone."""
+    """A city that is forecast: position in degrees (WGS 84), elevation in m, IANA time zone.
+
+    `code` is the official code of its area (GB/T 2260 or JIS X 0402), None where a registry gives none.
+    """
 
     region: str
     latitude: float = Field(ge=15.0, le=55.0)
     longitude: float = Field(ge=95.0, le=150.0)
     elevation: float = Field(ge=-10.0, le=5_000.0)
     time_zone: str
+    code: str | None = None
+
+    @property
+    def province_code(self) -> str | None:
+        """The code of the city's province (six digits) or prefecture (two); None without a code."""
+        if self.code is None:
+            return None
+        return self.code[:2] + ("0000" if self.country == "CN" else "")
 
     @field_validator("time_zone")
     @classmethod
@@ -47,6 +64,14 @@ class City(_Place):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError("an IANA time zone") from error
         return name
+
+    @field_validator("code")
+    @classmethod
+    def _code_sound(cls, code: str | None, info: ValidationInfo) -> str | None:
+        country = info.data.get("country")
+        if code is not None and country in _CODES and not _CODES[country].fullmatch(code):
+            raise ValueError(f"an area code of {country}")
+        return code
 
 
 class Region(_Place):

@@ -1,4 +1,4 @@
-"""The REST API under ``/v1``: cities, forecasts, warnings, the map, and the health of the service."""
+"""The REST API under ``/v1``: cities, forecasts, and the health of the service; warnings and maps beside it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 import logging
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
@@ -15,22 +14,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from alerts.geojson import feature_collection
 from grids.cities import City, Registry, load_registry
-from grids.errors import InputError
+from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city, latest_run
+from services.api_maps import map_routes
 from services.api_models import (
     CityOut,
     CycleOut,
-    FeatureCollectionOut,
     ForecastOut,
     HealthOut,
     HourOut,
     PollutantOut,
-    ProblemOut,
     ReadyOut,
 )
 from services.api_verification import verification_routes
-from services.rules import level_ids, prepare_rules
+from services.api_warnings import warning_routes
+from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
 from services.tables import ForecastRun, ForecastValue
@@ -38,10 +36,6 @@ from services.tables import ForecastRun, ForecastValue
 log = logging.getLogger(__name__)
 
 _PROBLEM = "application/problem+json"
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "Not found"}}
-_INVALID: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid argument"}}
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Unchanged since If-None-Match"}}
-_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ProblemOut, "description": "No fresh forecast"}}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -56,8 +50,13 @@ def create_app(settings: Settings) -> FastAPI:
         "What rests on simulated input says `simulated: true`.",
     )
     registry = load_registry()
-    app.include_router(_routes(store, settings, registry), prefix="/v1")
-    app.include_router(verification_routes(store, settings, registry), prefix="/v1")
+    for routes in (
+        _routes(store, settings, registry),
+        warning_routes(store, settings, registry),
+        map_routes(store, registry),
+        verification_routes(store, settings, registry),
+    ):
+        app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     _add_problems(app)
     _add_caching(app, settings.cache_seconds)
@@ -67,77 +66,27 @@ def create_app(settings: Settings) -> FastAPI:
 def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/cities", tags=["places"], responses=_UNCHANGED)
+    @router.get("/cities", tags=["places"], responses=UNCHANGED)
     def cities() -> list[CityOut]:
         """All cities that are forecast."""
         return [_city(city, registry) for city in registry.cities.values()]
 
-    @router.get("/cities/{city_id}", tags=["places"], responses=_NOT_FOUND | _UNCHANGED)
+    @router.get("/cities/{city_id}", tags=["places"], responses=NOT_FOUND | UNCHANGED)
     def city(city_id: str) -> CityOut:
         """One city."""
-        return _city(_known(registry, city_id), registry)
+        return _city(known_city(registry, city_id), registry)
 
-    @router.get("/cities/{city_id}/forecast", tags=["forecasts"], responses=_NOT_FOUND | _UNCHANGED)
+    @router.get("/cities/{city_id}/forecast", tags=["forecasts"], responses=NOT_FOUND | UNCHANGED)
     def forecast(city_id: str) -> ForecastOut:
         """The latest forecast of a city: five days of PM2.5 and ozone with their uncertainty."""
-        place = _known(registry, city_id)
-        run = _latest(store)
+        place = known_city(registry, city_id)
+        run = latest_run(store)
         values = store.forecast_of(run, city_id)
         if not values:
             raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
         return _forecast(place, run, values)
 
-    @router.get("/warnings", tags=["warnings"], response_model=FeatureCollectionOut, responses=_INVALID | _UNCHANGED)
-    def warnings(
-        state: Annotated[
-            Literal["in_force", "all"], Query(description="In force now, or the newest messages.")
-        ] = "in_force",
-        level: Annotated[str | None, Query(description="Only this level, by its id.", examples=["orange"])] = None,
-        city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
-        at: Annotated[datetime | None, Query(description="In force at this time instead of now (with offset).")] = None,
-    ) -> Response:
-        """Warnings as GeoJSON; of simulated runs only where there is no real forecast."""
-        if city is not None:
-            _known(registry, city)
-        known = level_ids()
-        if level is not None and level not in known:
-            raise HTTPException(422, f"level: found {level}; expected one of {', '.join(known)}")
-        if at is not None and at.tzinfo is None:
-            raise HTTPException(422, f"at: found {at.isoformat()}; expected a time with offset")
-        run = store.latest_run()
-        simulated = bool(run and run.simulated)
-        found = (
-            store.warning_history(simulated)
-            if state == "all"
-            else store.warnings_in_force(at or datetime.now(UTC), simulated)
-        )
-        chosen = [w for w in found if level in (None, w.level) and city in (None, w.city)]
-        content = feature_collection(chosen, registry) | {"simulated": simulated}
-        return JSONResponse(content, media_type="application/geo+json")
-
-    @router.get("/warnings/{warning_id}", tags=["warnings"], responses=_NOT_FOUND | _UNCHANGED)
-    def warning(warning_id: str) -> dict[str, Any]:
-        """One warning message with its evidence, as a GeoJSON feature."""
-        found = store.warning(warning_id)
-        if found is None:
-            raise HTTPException(404, f"warning: found {warning_id}; expected the id of a stored warning")
-        feature: dict[str, Any] = feature_collection([found], registry)["features"][0]
-        return feature
-
-    @router.get(
-        "/maps/haze.png",
-        tags=["maps"],
-        response_class=Response,
-        responses=_NOT_FOUND | _UNCHANGED | {200: {"content": {"image/png": {}}, "description": "PNG, 1200 x 1000"}},
-    )
-    def haze_map() -> Response:
-        """The haze map of the latest forecast, 08 to 08 or 20 to 20 Beijing time."""
-        path = Path(_latest(store).map_path)
-        if not path.is_file():
-            raise HTTPException(404, "the map of the latest forecast is gone")
-        return Response(path.read_bytes(), media_type="image/png")
-
-    @router.get("/cycles", tags=["service"], responses=_INVALID)
+    @router.get("/cycles", tags=["service"], responses=INVALID)
     def cycles(limit: Annotated[int, Query(ge=1, le=500)] = 20) -> list[CycleOut]:
         """The newest forecast cycles with their outcome."""
         return [
@@ -153,7 +102,7 @@ def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
         """Whether the process is alive."""
         return HealthOut(status="alive")
 
-    @router.get("/readyz", tags=["service"], responses=_NOT_READY)
+    @router.get("/readyz", tags=["service"], responses=NOT_READY)
     def readyz() -> ReadyOut:
         """Whether there is a forecast and it is fresh."""
         run = store.latest_run()
@@ -167,20 +116,6 @@ def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
         return ReadyOut(status="ready", init_time=run.init_time, age_hours=round(age, 2), simulated=run.simulated)
 
     return router
-
-
-def _known(registry: Registry, city_id: str) -> City:
-    try:
-        return registry.city(city_id)
-    except InputError as error:
-        raise HTTPException(404, str(error)) from error
-
-
-def _latest(store: Store) -> ForecastRun:
-    run = store.latest_run()
-    if run is None:
-        raise HTTPException(404, "no forecast is stored yet")
-    return run
 
 
 def _city(city: City, registry: Registry) -> CityOut:
@@ -257,6 +192,8 @@ def _add_caching(app: FastAPI, seconds: int) -> None:
         body = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": tag, "Cache-Control": f"public, max-age={seconds}"}
+        if "vary" in response.headers:
+            headers["Vary"] = response.headers["vary"]
         offered = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
         if tag in offered or "*" in offered:
             return Response(status_code=304, headers=headers)

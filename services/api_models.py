@@ -15,7 +15,7 @@ class CityOut(BaseModel):
             "example": {
                 "id": "beijing", "name_zh": "北京", "name_ja": "北京", "name_en": "Beijing", "country": "CN",
                 "region": "beijing", "latitude": 39.904, "longitude": 116.407, "elevation": 44.0,
-                "time_zone": "Asia/Shanghai", "partners": [],
+                "time_zone": "Asia/Shanghai", "code": "110000", "partners": [],
             }
         }
     )  # fmt: skip
@@ -30,6 +30,7 @@ class CityOut(BaseModel):
     longitude: float = Field(description="degrees east, WGS 84")
     elevation: float = Field(description="m")
     time_zone: str = Field(description="IANA name")
+    code: str | None = Field(description="GB/T 2260 (China) or JIS X 0402 (Japan) code of the area")
     partners: list[str] = Field(description="Regions that the city's region works with.")
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from services.cli_ingest import ingest
+from services.cli_maps import register as register_maps
 from services.cli_models import models_app, verify
 from services.cli_options import DataDir, InitTime, Observations, Weather
 from services.cli_options import settings_of as _settings
@@ -140,19 +141,7 @@ def backtest(
         write_scores(result, out)
 
 
-@app.command(name="map")
-def draw_map(
-    out: Annotated[Path, typer.Argument(help="The PNG to write.")],
-    language: Annotated[str, typer.Option("--language", help="zh, ja or en.")] = "zh",
-    data_dir: DataDir = None,
-) -> None:
-    """Draw the haze map of the latest forecast."""
-    from services.cycle import map_of_latest
-
-    out.write_bytes(map_of_latest(_settings(data_dir), language))
-    print(out)
-
-
+register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
 register_warnings(app)

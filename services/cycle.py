@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from alerts.areas import haze_areas
 from alerts.engine import Assessment, advance, assess, signal_window
 from alerts.jurisdiction import by_rule_set
-from alerts.maps import draw_haze_map
 from alerts.ruleset import RuleSet, load_ruleset
-from alerts.warning import HazeWarning
+from alerts.warning import HazeWarning, in_force_at
 from forecast.inputs import windows_at
 from forecast.produce import make_forecast
-from forecast.products import next_24h
+from forecast.products import next_24h, valid_times
 from grids.cities import City, Registry, load_registry
 from grids.errors import InputError
 from models.interface import Model
@@ -27,13 +25,13 @@ from models.training import NetworkModel, informed
 from services.adaptation import adapt, with_calibration
 from services.inputs import (
     CycleInputs,
-    as_datetime,
     as_datetime64,
     forecast_cities,
     load_inputs,
     shortcomings,
     with_humidity,
 )
+from services.maps import Look, draw_haze
 from services.report import CityLine, CycleReport, as_dict
 from services.rules import prepare_rules
 from services.settings import Settings
@@ -116,7 +114,8 @@ def _run(
     window = signal_window(now, ruleset)
     netcdf_path = _write_netcdf(forecast, settings.data_dir / "forecasts", now, cycle_id)
     map_path = settings.data_dir / "maps" / f"{netcdf_path.stem}.png"
-    _write_bytes(map_path, _draw(forecast, registry, ruleset, assessments, "zh"))
+    standing = in_force_at([*store.warnings_before(now, inputs.simulated), *warned.messages], now)
+    _write_bytes(map_path, draw_haze(forecast, registry, standing, Look(), ruleset=ruleset))
     try:
         store.save_run(
             forecast,
@@ -194,6 +193,7 @@ def _forecast(
         simulated=inputs.simulated,
         degraded=degraded,
     )
+    forecast = _with_weather(forecast, inputs.future)
     return with_calibration(forecast, model, informed(windows)) if isinstance(model, NetworkModel) else forecast
 
 
@@ -265,53 +265,13 @@ def _write_bytes(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def _draw(
-    forecast: xr.Dataset,
-    registry: Registry,
-    ruleset: RuleSet,
-    assessments: list[Assessment],
-    language: str,
-) -> bytes:
-    issued = as_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
-    window = signal_window(issued, ruleset)
-    ranks = {a.city: a.rank for a in assessments}
-    highest = next_24h(forecast)["pm25_max"]
-    cities = [
-        (registry.city(str(city)), ranks.get(str(city), 0), float(highest.sel(city=city)))
-        for city in forecast["city"].values
-    ]
-    return draw_haze_map(
-        haze_areas(forecast, registry, ruleset, window),
-        cities,
-        window,
-        ruleset,
-        lang=language,
-        simulated=bool(forecast.attrs["simulated"]),
-        weather_source=str(forecast.attrs["weather_source"]),
-        issued=issued,
-    )
-
-
-def map_of_latest(settings: Settings, language: str) -> bytes:
-    """Draw the map of the newest stored forecast anew, in another language if wanted.
-
-    Raises
-    ------
-    InputError
-        If nothing is stored.
-    """
-    store = Store(settings.database_url)
-    try:
-        store.migrate()
-        run = store.latest_run()
-        if run is None:
-            raise InputError("store", settings.database_url, "at least one forecast; run hazecast run")
-        with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as dataset:
-            forecast = dataset.load()
-    finally:
-        store.close()
-    registry, ruleset = load_registry(), load_ruleset()
-    return _draw(forecast, registry, ruleset, assess(forecast, None, registry, ruleset), language)
+def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
+    """Keep the wind and mixing layer that the forecast rests on: they say why a warning was given."""
+    names = [name for name in ("u10", "v10", "blh") if future is not None and name in future]
+    if future is None or not names:
+        return forecast
+    air = future[names].sel(city=forecast["city"].values).reindex(time=valid_times(forecast))
+    return forecast.assign({name: (("lead_time", "city"), air[name].values, air[name].attrs) for name in names})
 
 
 def _lines(

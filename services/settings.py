@@ -110,6 +110,18 @@ class Settings(BaseSettings):
     approval: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="Rule sets whose messages a person must approve first, comma-separated."
     )
+    public_url: str | None = Field(
+        default=None, description="Address of the service as readers reach it; by default that of the request."
+    )
+    sender: str = Field(
+        default="hazecast.invalid",
+        pattern=r"^[^\s,<&]+$",
+        description="CAP sender: a globally unique name of the bureau, such as an address in its own domain.",
+    )
+    sender_name: str = Field(default="Hazecast", min_length=1, description="The bureau's name, in CAP and feed.")
+    sender_contact: str | None = Field(default=None, description="How to reach the bureau, in CAP.")
+    cap_key_file: Path | None = Field(default=None, description="RSA private key, PEM: CAP messages are then signed.")
+    cap_certificate_file: Path | None = Field(default=None, description="The certificate of that key, PEM.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
     schedule_hours: Annotated[

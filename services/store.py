@@ -190,6 +190,12 @@ class Store:
         with self._session() as session:
             return session.scalar(query)
 
+    def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
+        """Return the run of an init time."""
+        query = select(ForecastRun).where(ForecastRun.init_time == init_time, ForecastRun.simulated == simulated)
+        with self._session() as session:
+            return session.scalar(query)
+
     def forecast_of(self, run: ForecastRun, city: str) -> Sequence[ForecastValue]:
         """Return a city's values of a run by lead time; empty if the run has none."""
         query = select(ForecastValue).where(ForecastValue.run_id == run.id, ForecastValue.city == city)
@@ -227,9 +233,9 @@ class Store:
         """Return the newest messages, newest first."""
         return self._warnings(Warning_.simulated == simulated)[::-1][:limit]
 
-    def warning(self, warning_id: str) -> HazeWarning | None:
-        """Return one message, a real one before a simulated one of the same id."""
-        found = self._warnings(Warning_.id == warning_id)
+    def warning(self, warning_id: str, simulated: bool | None = None) -> HazeWarning | None:
+        """Return one message; by default a real one before a simulated one of the same id."""
+        found = [w for w in self._warnings(Warning_.id == warning_id) if simulated in (None, w.simulated)]
         return min(found, key=lambda w: w.simulated, default=None)
 
     def _warnings(self, *conditions: Any) -> list[HazeWarning]:

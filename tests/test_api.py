@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from shapely import Point
+from shapely.geometry import shape
 
 from grids.contract import LEAD_HOURS
 from services.api import create_app
@@ -53,8 +55,9 @@ def test_warnings_are_geojson_and_can_be_chosen(client) -> None:
     assert collection["type"] == "FeatureCollection" and collection["simulated"] is True
     assert collection["features"]
     for feature in collection["features"]:
-        longitude, latitude = feature["geometry"]["coordinates"]
+        longitude, latitude = feature["properties"]["position"]
         assert 95 < longitude < 150 and 15 < latitude < 55
+        assert shape(feature["geometry"]).contains(Point(longitude, latitude))
         assert feature["properties"]["simulated"] is True and feature["properties"]["evidence"]
     levels = {f["properties"]["level"] for f in client.get("/v1/warnings?level=red").json()["features"]}
     assert levels <= {"red"}

@@ -52,6 +52,13 @@ def test_working_pairs_hold_both_ways() -> None:
     assert regions["shenyang"].partners == ("kawasaki",) and regions["fukuoka"].partners == ("jiangsu",)
 
 
+def test_every_shipped_city_has_a_code_of_its_own() -> None:
+    cities = load_registry().cities.values()
+    assert len({city.code for city in cities} - {None}) == len(cities)
+    assert load_registry().city("tangshan").province_code == "130000"
+    assert load_registry().city("kawasaki").province_code == "14"
+
+
 def test_unknown_city_names_close_matches() -> None:
     with pytest.raises(InputError, match="bejing.*beijing"):
         load_registry().city("bejing")
@@ -69,6 +76,8 @@ def test_unknown_city_names_close_matches() -> None:
         ('id = "wuhan"', 'id = "handan"', "used once"),
         ("elevation = 44", "elevation = 44\nheight = 3", "beijing, height"),
         ("[[region]]", "[[region", "TOML"),
+        ('code = "110000"', 'code = "11"', "beijing, code.*an area code of CN"),
+        ('code = "14130"', 'code = "99130"', "kawasaki, code.*an area code of JP"),
     ],
 )
 def test_mistakes_are_named(tmp_path, old, new, message) -> None:

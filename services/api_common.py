@@ -1,0 +1,35 @@
+"""What the routes of the API share: answers to what is not found or not valid, and the cities and runs they ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import HTTPException
+
+from grids.cities import City, Registry
+from grids.errors import InputError
+from services.api_models import ProblemOut
+from services.store import Store
+from services.tables import ForecastRun
+
+Responses = dict[int | str, dict[str, Any]]
+NOT_FOUND: Responses = {404: {"model": ProblemOut, "description": "Not found"}}
+INVALID: Responses = {422: {"model": ProblemOut, "description": "Invalid argument"}}
+UNCHANGED: Responses = {304: {"description": "Unchanged since If-None-Match"}}
+NOT_READY: Responses = {503: {"model": ProblemOut, "description": "No fresh forecast"}}
+
+
+def known_city(registry: Registry, city_id: str) -> City:
+    """Return a city, or answer 404 with close matches."""
+    try:
+        return registry.city(city_id)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+def latest_run(store: Store) -> ForecastRun:
+    """Return the newest run, or answer 404."""
+    run = store.latest_run()
+    if run is None:
+        raise HTTPException(404, "no forecast is stored yet")
+    return run
