@@ -146,6 +146,7 @@ def test_a_box_is_the_same_part_of_the_grid(tmp_path) -> None:
         read_grib2(path, Box(10.0, 20.0, 115.0, 117.0))
 
 
+@settings(deadline=None)
 @given(st.floats(-90, 90), st.floats(-180, 180), st.sampled_from([0.0, -180.0, 0.5]))
 def test_the_whole_globe_has_no_seam(latitude: float, longitude: float, first: float) -> None:
     globe = RegularGrid(90.0, -2.5, 73, first, 2.5, 144)
