@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint bench train backtest lock clean
+.PHONY: run serve test lint bench train backtest skill lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -33,6 +33,10 @@ train: $(VENV)/.run-ready
 backtest: $(VENV)/.run-ready
 	$(BIN)/hazecast backtest --observations $(DATA)/beijing-multisite --train-until 2015-02-28T16:00Z \
 		--from 2015-03-01T00:00+08:00 --to 2016-02-29T23:00+08:00 $(ARGS)
+
+# All models and weathers on the last year of the collection, into docs/skill.md. Takes long.
+skill: $(VENV)/.run-ready
+	$(BIN)/python -m services.skill --data $(DATA) $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

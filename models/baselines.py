@@ -9,7 +9,7 @@ from grids.contract import LEAD_HOURS, QUANTILES
 from models.events import EventDecision
 from models.interface import TARGETS, Float, Prediction, Windows, WindowSet
 
-_SAMPLE = 20_000
+_SAMPLE = 10_000
 
 
 def _sample(train: WindowSet) -> NDArray[np.int64]:

@@ -80,14 +80,17 @@ class RidgePoint:
 
 
 class TreesPoint:
-    """Gradient-boosted trees, one ensemble a pollutant with the lead time as a feature.
+    """Gradient-boosted trees: an ensemble for each pollutant and group of lead times.
+
+    The lead time is a feature, so each still forecasts its lead times one by one. Groups, because
+    what the newest observation tells fades within a day, and with it how many trees are of use.
 
     Parameters
     ----------
     windows : int
         How many training windows to draw.
     leads : int
-        How many lead times to draw of each window.
+        How many lead times to draw of each window and group.
     rounds : int
         At most how many trees; stopped earlier where the tuning windows say so.
     options : dict, optional
@@ -109,62 +112,73 @@ class TreesPoint:
         "force_row_wise": True,
         "verbosity": -1,
     }
+    GROUPS = ((1, 6), (7, 24), (25, 72), (73, LEAD_HOURS))
 
     def __init__(
-        self, windows: int = 40_000, leads: int = 6, rounds: int = 600, options: dict[str, Any] | None = None
+        self, windows: int = 40_000, leads: int = 2, rounds: int = 500, options: dict[str, Any] | None = None
     ) -> None:
         self._windows, self._leads, self._rounds = windows, leads, rounds
         self._options = self.OPTIONS | (options or {})
-        self._best = [rounds] * len(FORECAST_POLLUTANTS)
-        self.boosters: list[lightgbm.Booster | None] = []
+        self.best: dict[tuple[int, int], int] = {}
+        self.boosters: dict[tuple[int, int], lightgbm.Booster] = {}
 
     def learn_point(self, train: WindowSet, tune: WindowSet | None, *, progress: bool = False) -> None:
         """Fit; with `tune`, stop when the squared error on it no longer falls."""
-        table, target = self._rows(train, self._windows, progress)
-        check = self._rows(tune, self._windows // 4, progress) if tune is not None else None
-        self.boosters = []
-        for pollutant in range(len(FORECAST_POLLUTANTS)):
-            valid = np.isfinite(target[:, pollutant])
-            if not valid.any():
-                self.boosters.append(None)
-                continue
-            data = lightgbm.Dataset(
-                table[valid], target[valid, pollutant], feature_name=[*names()[0], *names()[1]], free_raw_data=True
-            )
-            more: dict[str, Any] = {}
-            if check is not None and np.isfinite(check[1][:, pollutant]).any():
-                known = np.isfinite(check[1][:, pollutant])
-                more["valid_sets"] = [data.create_valid(check[0][known], check[1][known, pollutant])]
-                more["callbacks"] = [lightgbm.early_stopping(40, verbose=False)]
-            booster = lightgbm.train(self._options, data, num_boost_round=self._best[pollutant], **more)
-            if more:
-                self._best[pollutant] = max(1, booster.best_iteration)
-            self.boosters.append(booster)
+        tables = self._rows(train, self._windows, progress)
+        checks = self._rows(tune, self._windows // 4, progress) if tune is not None else {}
+        self.boosters = {}
+        for group, (table, target) in tables.items():
+            for pollutant in range(len(FORECAST_POLLUTANTS)):
+                valid = np.isfinite(target[:, pollutant])
+                if not valid.any():
+                    continue
+                key = (group, pollutant)
+                data = lightgbm.Dataset(
+                    table[valid], target[valid, pollutant], feature_name=[*names()[0], *names()[1]], free_raw_data=True
+                )
+                more: dict[str, Any] = {}
+                if group in checks and (known := np.isfinite(checks[group][1][:, pollutant])).any():
+                    more["valid_sets"] = [
+                        data.create_valid(checks[group][0][known], checks[group][1][known, pollutant])
+                    ]
+                    more["callbacks"] = [lightgbm.early_stopping(40, verbose=False)]
+                rounds = self._rounds if tune is not None else self.best.get(key, self._rounds)
+                self.boosters[key] = lightgbm.train(self._options, data, num_boost_round=rounds, **more)
+                if more:
+                    self.best[key] = max(1, self.boosters[key].best_iteration)
 
-    def _rows(self, windows: WindowSet, count: int, progress: bool) -> tuple[Float, Float]:
-        """Return a table (rows, features) and its targets (rows, 2) of windows and lead times drawn at random."""
+    def _rows(self, windows: WindowSet, count: int, progress: bool) -> dict[int, tuple[Float, Float]]:
+        """Return for each group a table (rows, features) and targets (rows, 2), windows and lead times at random."""
         random = np.random.default_rng(_SEED)
         rows = _drawn(windows, count)
-        tables, targets = [], []
+        tables: dict[int, list[Float]] = {group: [] for group in range(len(self.GROUPS))}
+        targets: dict[int, list[Float]] = {group: [] for group in tables}
         for start in tqdm(range(0, len(rows), _BATCH), desc="features", unit="batch", disable=not progress):
             batch = windows.batch(rows[start : start + _BATCH], future_weather=True)
             assert batch.target is not None
             fixed, coming = features(batch)
-            lead = random.integers(0, LEAD_HOURS, (len(batch), self._leads))
-            window = np.broadcast_to(np.arange(len(batch))[:, None], lead.shape)
-            tables.append(np.concatenate([fixed[window.ravel()], coming[window.ravel(), lead.ravel()]], axis=1))
-            targets.append(batch.target[window.ravel(), lead.ravel()])
-        return np.concatenate(tables), np.concatenate(targets)
+            window = np.repeat(np.arange(len(batch)), self._leads)
+            for group, (first, last) in enumerate(self.GROUPS):
+                lead = random.integers(first - 1, last, len(window))
+                tables[group].append(np.concatenate([fixed[window], coming[window, lead]], axis=1))
+                targets[group].append(batch.target[window, lead])
+        return {group: (np.concatenate(tables[group]), np.concatenate(targets[group])) for group in tables}
 
     def point(self, windows: Windows) -> Float:
         """Return the mean; NaN for a pollutant that training never held."""
         fixed, coming = features(windows)
-        table = np.concatenate([np.repeat(fixed, LEAD_HOURS, axis=0), coming.reshape(-1, coming.shape[-1])], axis=1)
-        result = np.full((len(table), len(FORECAST_POLLUTANTS)), np.nan, np.float32)
-        for pollutant, booster in enumerate(self.boosters):
-            if booster is not None:
-                result[:, pollutant] = booster.predict(table)
-        return result.reshape(len(windows), LEAD_HOURS, -1)
+        result = np.full((len(windows), LEAD_HOURS, len(FORECAST_POLLUTANTS)), np.nan, np.float32)
+        for group, (first, last) in enumerate(self.GROUPS):
+            leads = slice(first - 1, last)
+            inside = coming[:, leads]
+            table = np.concatenate(
+                [np.repeat(fixed, inside.shape[1], axis=0), inside.reshape(-1, inside.shape[-1])], axis=1
+            )
+            for pollutant in range(len(FORECAST_POLLUTANTS)):
+                if (group, pollutant) in self.boosters:
+                    found = np.asarray(self.boosters[group, pollutant].predict(table))
+                    result[:, leads, pollutant] = found.reshape(len(windows), -1)
+        return result
 
 
 def _drawn(windows: WindowSet, count: int) -> NDArray[np.int64]:

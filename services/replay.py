@@ -327,7 +327,7 @@ def format_scores(result: ReplayResult) -> str:
     """Write the scores and the history in words."""
     plan = result.plan
     lines = [
-        f"{plan.observations.name}, {', '.join(result.cities)}, {plan.start:%Y-%m-%dT%H:%MZ} to {plan.end:%Y-%m-%dT%H:%MZ} "
+        f"{plan.observations.name}, {', '.join(result.cities)}, {plan.start.isoformat()} to {plan.end.isoformat()} "
         f"every {plan.every} h, {len(result.windows)} windows, rule set {result.rules.id} {result.rules.version}",
         f"model {result.model_id}, weather: {result.weather_source}",
         "",

@@ -24,9 +24,8 @@ def test_area_is_the_mean_of_the_citys_stations(shared_data: Path) -> None:
     stations = series.places != "beijing"
     assert stations.sum() == 12 and (series.area == 0).all()
     hours = slice(5_000, 5_500)
-    np.testing.assert_allclose(
-        series.area_observations[0, hours], np.nanmean(series.observations[stations, hours], axis=0), rtol=1e-4
-    )
+    own = np.ma.masked_invalid(series.observations[stations, hours]).mean(axis=0).filled(np.nan)
+    np.testing.assert_allclose(series.area_observations[0, hours], own, rtol=1e-4)
     windows = window_set((series,), series.times[5_000], series.times[5_400], every=24)
     batch = windows.batch(np.arange(len(windows)), future_weather=True)
     city = batch.place == "beijing"

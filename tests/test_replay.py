@@ -72,7 +72,7 @@ def test_heavy_pollution_of_january_2013(shared_data) -> None:
 
 def test_thresholds_are_chosen_on_real_data(shared_data) -> None:
     start = datetime(2014, 11, 1, 22, tzinfo=UTC)
-    plan = Plan(shared_data / "beijing-multisite", start, start + timedelta(days=20), every=24)
+    plan = Plan(shared_data / "beijing-multisite", start, start + timedelta(days=12), every=24)
     table, text = choose_thresholds(plan)
     yellow = table["levels"]["yellow"]
     assert yellow["events"] > 0 and yellow["chosen"] in [r["threshold"] for r in yellow["rows"]]

@@ -6,15 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from alerts.assessment import Assessment
+from alerts.cityhours import Inputs
 from alerts.engine import assess
 from alerts.jurisdiction import by_rule_set, rule_sets_of
 from alerts.ruleset import add_folder, load_ruleset, parse_ruleset, ruleset_names
 from forecast.indices import ozone_ppm
+from forecast.products import daily_mean, mda8
+from forecast.visibility import BEIJING_WINTER
 from grids.cities import load_registry
+from grids.contract import LEAD_HOURS
 from grids.errors import InputError
-from tests.warning_cases import case, series, station_data
+from tests.warning_cases import PAST, case, series, station_data
 
 REGISTRY = load_registry()
 CN_INIT = datetime(2025, 1, 10, 16, tzinfo=UTC)  # midnight in Beijing
@@ -249,6 +254,29 @@ def test_each_city_gets_the_rule_sets_of_its_jurisdiction() -> None:
     assert set(table["jp_pm25"]) | set(table["jp_pm25_fukuoka"]) == set(table["jp_ox"])
     with pytest.raises(InputError, match="who_rules"):
         names("tokyo", now, ("who_rules",))
+
+
+def test_days_agree_with_the_daily_products() -> None:
+    random = np.random.default_rng(1)
+    pm25, ozone = random.uniform(0, 200, (2, PAST + LEAD_HOURS))
+    pm25[PAST - 30 : PAST - 20] = np.nan  # too many for the day before
+    forecast, observations = case(JP_MIDNIGHT + timedelta(hours=7), "tokyo", pm25, ozone)
+    city = REGISTRY.city("tokyo")
+    hours = Inputs.of(forecast, observations, None).hours_of(city, BEIJING_WINTER)
+    whole = xr.Dataset(
+        {"pm25": (("time", "city"), pm25[:, None]), "o3": (("time", "city"), ozone[:, None])},
+        coords={"time": hours.times, "city": ["tokyo"]},
+    )
+    rules = load_ruleset("who_guideline")
+    tests = {t.variable: t for t in rules.tests}
+    products = {"pm25_day": daily_mean(whole, REGISTRY)["pm25"], "o3_mda8_day": mda8(whole, REGISTRY)["o3"]}
+    at_midnight = hours.local_hours() == 24
+    for variable, product in products.items():
+        own = hours.values(tests[variable], rules)[0]
+        assert np.isnan(own[~at_midnight]).all()
+        days = product.values[: at_midnight.sum(), 0]
+        np.testing.assert_allclose(own[at_midnight], days, rtol=1e-8)
+        assert np.isfinite(days).sum() >= 5
 
 
 def test_every_threshold_of_every_rule_set_has_its_source() -> None:
