@@ -225,7 +225,9 @@ def _first_step(run: Run, parts: dict[str, Any], identity: dict[str, Any], devic
         return 0
     if not run.resume:
         raise InputError(
-            str(run.state), "the state of an unfinished training", "no such file: go on with --resume, or delete it to begin anew"
+            str(run.state),
+            "the state of an unfinished training",
+            "no such file: go on with --resume, or delete it to begin anew",
         )
     return read_state(run.state, parts, identity, device)
 
