@@ -8,9 +8,9 @@ from pathlib import Path
 
 import cdsapi
 import requests
-from grids.regular_grid import Box
 
 from grids.errors import InputError
+from grids.regular_grid import Box
 from grids.weather_files import read_weather
 from services.sources.http import FetchError, HttpClient, Patience
 
