@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+import shapely
 import xarray as xr
 
 from alerts.engine import Assessment, advance, assess, signal_window
@@ -166,8 +167,9 @@ def test_geojson_is_complete() -> None:
     assert result["type"] == "FeatureCollection" and len(result["features"]) == 2
     feature = result["features"][0]
     beijing = registry.city("beijing")
-    assert feature["geometry"] == {"type": "Point", "coordinates": [beijing.longitude, beijing.latitude]}
     properties = feature["properties"]
+    assert properties["position"] == [beijing.longitude, beijing.latitude]
+    assert shapely.geometry.shape(feature["geometry"]).contains(shapely.Point(properties["position"]))
     assert properties["simulated"] is True and properties["weather_source"] == "test"
     assert properties["level"] == "red" and properties["colour"] == "#F30019" and len(properties["evidence"]) == 24
     assert properties["haze"]["zh"] == "严重霾" and properties["kind"] == "issue"
