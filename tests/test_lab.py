@@ -78,7 +78,19 @@ def test_the_lab_on_real_data(shared_data, tmp_path) -> None:
     data = lab.load(shared_data / "five-cities")
     span = {"since": "2013-06-01T00:00Z"}
     persistence = lab.fit("persistence", data, "2013-07-01T00:00Z", **span)
-    network = lab.fit("network", data, "2013-07-01T00:00Z", **span, windows=160, batch=16, hidden=4, seed=5)
+    network = lab.fit(
+        "network",
+        data,
+        "2013-07-01T00:00Z",
+        **span,
+        windows=160,
+        batch=16,
+        hidden=4,
+        blind_hidden=4,
+        members=1,
+        context=4,
+        seed=5,
+    )
     result = lab.backtest({"p": persistence, "n": network}, data, "2013-07-01T00:00Z", "2013-07-05T00:00Z", every=24)
     assert lab.table(result).loc["p", "1"] < lab.table(result).loc["n", "1"]
     made = lab.forecast(network, data, "2013-07-03T05:00Z", ["beijing"])
@@ -89,7 +101,7 @@ def test_the_lab_on_real_data(shared_data, tmp_path) -> None:
         and model.card["scores"] == {"rmse": 1.0}
         and model.card["trained_on"] == ["five-cities"]
     )
-    assert lab.registry(tmp_path).get(model.model_id).card["network"] == {"hidden": 4}
+    assert lab.registry(tmp_path).get(model.model_id).card["network"]["hidden"] == 4
     with pytest.raises(InputError, match="persistence"):
         lab.register(persistence, tmp_path)
     with pytest.raises(InputError, match="fitted until"):
@@ -108,7 +120,7 @@ def test_comparing_models_never_uses_a_period_that_one_was_trained_on(shared_dat
     data = lab.load(shared_data / "five-cities")
     first, second = (
         lab.register(
-            lab.fit("network", data, "2013-07-01T00:00Z", since="2013-06-01T00:00Z", windows=160, batch=16, hidden=width),
+            lab.fit("network", data, "2013-07-01T00:00Z", since="2013-06-01T00:00Z", windows=160, batch=16, hidden=width, blind_hidden=4, members=1, context=4),
             tmp_path,
         )
         for width in (4, 5)

@@ -141,10 +141,10 @@ def test_changes_made_at_once_are_all_kept(registry, tmp_path) -> None:
 
 
 def test_a_backtest_gets_the_newest_model_that_has_not_seen_its_period(registry, tmp_path) -> None:
-    for name, until in (("a", "2014-01-01T00"), ("b", "2016-01-01T00")):
+    for name, until in (("a", "2014-01-01T00"), ("b", "2017-01-01T00")):
         checkpoint_in(tmp_path / name, until)
         registry.register(tmp_path / name)
     models = registry.models()
-    assert newest_until(models, np.datetime64("2016-06-01", "ns")).trained_until == np.datetime64("2016-01-01")
+    assert newest_until(models, np.datetime64("2017-06-01", "ns")).trained_until == np.datetime64("2017-01-01")
     assert newest_until(models, np.datetime64("2014-06-01", "ns")).trained_until == np.datetime64("2014-01-01")
     assert newest_until(models, np.datetime64("2013-06-01")) is None
