@@ -76,7 +76,7 @@ def test_killed_cycle_is_marked_and_stores_nothing(tmp_path) -> None:
     code = (
         "import os, signal, services.cycle as c\n"
         "from services.settings import Settings\n"
-        "c._write_bytes = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "c.draw_haze = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"c.run_cycle(Settings(data_dir={str(tmp_path)!r}))\n"
     )
     killed = subprocess.run([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
