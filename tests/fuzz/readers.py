@@ -6,7 +6,6 @@ in READERS.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +20,13 @@ from grids.cities import load_registry
 from grids.contract import check, describe
 from grids.monitors import OBSERVATIONS_FILE, read_observations
 from grids.weather_files import read_weather, read_weather_at_cities
-from models.checkpoint import CARD_FILE, WEIGHTS_FILE, load
+from models.checkpoint import CARD_FILE, WEIGHTS_FILE, load, save
+from models.network import Network
 from services.weather_archive import WeatherArchive
+from tests.test_models import TINY
 from tests.weather_samples import PLANE, bucket, write_era5, write_grib
 
 BEIJING = load_registry().city("beijing")
-WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,20 @@ def _observations_nc(path: Path) -> None:
     describe(dataset, "observations").to_netcdf(path, engine="netcdf4")
 
 
+@cache
+def _checkpoint() -> dict[str, bytes]:
+    """A small network's files by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        save(Network(**TINY), {"name": "fuzz", "period": ["2013-01-01", "2013-02-01"]}, Path(folder))
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
 def _card(path: Path) -> None:
-    shutil.copy(WEIGHTS / CARD_FILE, path.with_name(CARD_FILE))
+    path.with_name(CARD_FILE).write_bytes(_checkpoint()[CARD_FILE])
 
 
 def _weights(path: Path) -> None:
-    shutil.copy(WEIGHTS / WEIGHTS_FILE, path.with_name(WEIGHTS_FILE))
+    path.with_name(WEIGHTS_FILE).write_bytes(_checkpoint()[WEIGHTS_FILE])
 
 
 @cache
