@@ -1,0 +1,70 @@
+"""A forecast of 400 cities against the network's bare forward pass in the same run."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from forecast.produce import make_forecast
+from grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
+from models.interface import OBSERVED, WEATHER_NAMES, Windows
+from models.registry import load_trained
+
+CITIES, ROUNDS, LIMIT = 400, 7, 1.5
+NOW = np.datetime64("2026-01-15T22", "ns")
+
+
+def made_windows() -> Windows:
+    random = np.random.default_rng(0)
+
+    def weather(hours: int) -> np.ndarray:
+        centre = np.array([280, 272, 1, -1, 101_000, 500, 0, 0.5, 150.0])
+        return (centre + random.normal(0, 1, (CITIES, hours, len(WEATHER_NAMES)))).astype(np.float32)
+
+    def observed() -> np.ndarray:
+        return random.gamma(3.0, 25.0, (CITIES, HISTORY_HOURS, len(OBSERVED))).astype(np.float32)
+
+    past, coming = weather(HISTORY_HOURS), weather(LEAD_HOURS)
+    return Windows(
+        history_obs=observed(), history_weather=past, future_weather=coming, init_time=np.full(CITIES, NOW),
+        utc_offset=np.full(CITIES, 8, np.float32), place=np.array([f"city{n}" for n in range(CITIES)]),
+        latitude=np.full(CITIES, 35, np.float32), longitude=np.full(CITIES, 115, np.float32),
+        area_obs=observed(), area_weather=past, area_future_weather=coming,
+    )  # fmt: skip
+
+
+def test_a_forecast_costs_little_more_than_the_network() -> None:
+    model, model_id = load_trained()
+    network = model.network
+    assert network is not None
+    windows = made_windows()
+    ids = [str(place) for place in windows.place]
+
+    def whole() -> object:
+        return make_forecast(
+            model, model_id, windows, ids, NOW, weather_source="benchmark", observations_until=NOW,
+            simulated=True, degraded=False,
+        )  # fmt: skip
+
+    def bare() -> object:
+        return network.forecast(windows, informed=True)
+
+    forecast = whole()
+    assert forecast["pm25"].shape == (LEAD_HOURS, CITIES, len(QUANTILES))  # type: ignore[index]
+    ratios, seconds = [], []
+    with torch.inference_mode():
+        for _ in range(ROUNDS):
+            times = []
+            for run in (whole, bare):
+                start = time.perf_counter()
+                run()
+                times.append(time.perf_counter() - start)
+            ratios.append(times[0] / times[1])
+            seconds.append(times)
+    ratio = statistics.median(ratios)
+    print(f"\n{CITIES} cities x {LEAD_HOURS} h: forecast {np.median(seconds, axis=0)[0]:.2f} s, "
+          f"bare forward pass {np.median(seconds, axis=0)[1]:.2f} s, ratio {ratio:.2f}")  # fmt: skip
+    assert ratio <= LIMIT
