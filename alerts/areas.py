@@ -19,7 +19,8 @@ from scipy import ndimage
 
 from alerts.ruleset import RuleSet
 from alerts.shapes import Province, as_geojson, country_shape, equal_area, provinces
-from forecast.products import HAZE_GRADES, haze_grade, median_series, valid_times
+from forecast.products import HAZE_GRADES, haze_grade, valid_times
+from forecast.scenarios import MEDIAN, needed_scenario, trajectories
 from forecast.visibility import BEIJING_WINTER, VisibilityModel, visibility
 from grids.cities import Country, Registry
 from grids.derived import relative_humidity
@@ -49,10 +50,12 @@ def haze_areas(
 ) -> xr.Dataset:
     """Return the highest level of each grid cell over a window, with the visibility and haze grade behind it.
 
-    The median PM2.5 (its logarithm, for concentrations spread by ratios) of all cities of the forecast is
-    spread over the grid hour by hour by optimal interpolation, and so is their humidity where no weather
-    grid says it; visibility, grade and level are reckoned there. A cell counts where the land of the rule
-    set's country reaches into it.
+    The PM2.5 of all cities of the forecast (its logarithm, for concentrations spread by ratios) is spread
+    over the grid hour by hour by optimal interpolation, and so is their humidity where no weather grid says
+    it; visibility, grade and level are reckoned there. A level is met as a warning of it is raised: by the
+    scenario that its ``raise_probability`` asks for, so that a city's warning and the area around it agree.
+    Visibility and grade are those of the median. A cell counts where the land of the rule set's country
+    reaches into it.
 
     Parameters
     ----------
@@ -90,9 +93,10 @@ def haze_areas(
     start, end = (np.datetime64(int(t.timestamp()), "s") for t in window)
     times = valid_times(forecast)
     within = np.flatnonzero((times > start) & (times <= end))
-    pm25 = np.asarray(median_series(forecast, "pm25").values, dtype=np.float64)[within]
+    quantiles = forecast["pm25"].transpose("lead_time", "city", "quantile").values[within]
+    scenarios = np.stack([trajectories(quantiles[:, c]) for c in range(quantiles.shape[1])], axis=-1)
     humidity = np.asarray(forecast["relative_humidity"].transpose("lead_time", "city").values, dtype=np.float64)[within]
-    whole = np.isfinite(pm25).all(axis=0) & np.isfinite(humidity).all(axis=0)
+    whole = np.isfinite(quantiles).all(axis=(0, 2)) & np.isfinite(humidity).all(axis=0)
     if within.size == 0 or not whole.any():
         raise InputError("haze areas", f"{within.size} hours, {int(whole.sum())} whole cities", "at least one of each")
     left_out = int((~whole).sum())
@@ -100,7 +104,10 @@ def haze_areas(
         _LOG.warning("haze areas: %d cities with missing hours are left out", left_out)
     ids = [str(c) for c in forecast["city"].values[whole]]
     grid_lats, grid_lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
-    field_mass, uncertainty = spread_cities(pm25[:, whole], ids, registry, grid_lats, grid_lons)
+    fields, uncertainty = {}, np.ones(0)
+    for scenario in sorted({MEDIAN, *(needed_scenario(x.raise_probability) for x in ruleset.levels)}):
+        mass = scenarios[scenario][:, whole]
+        fields[scenario], uncertainty = spread_cities(mass, ids, registry, grid_lats, grid_lons)
     field_humidity, _ = spread_cities(humidity[:, whole], ids, registry, grid_lats, grid_lons, logarithm=False)
     field_humidity = np.clip(field_humidity, 0.0, 100.0)
     if weather is not None:
@@ -109,10 +116,14 @@ def haze_areas(
     level = np.zeros(uncertainty.shape, dtype=np.int8)
     grade = np.zeros(uncertainty.shape, dtype=np.int8)
     least = np.full(uncertainty.shape, np.inf)
-    for mass, moist in zip(field_mass, field_humidity, strict=True):
-        seen = visibility(mass, moist, visibility_model)
-        level = np.maximum(level, ruleset.level(mass, moist, seen))
-        grade = np.maximum(grade, haze_grade(seen, moist, mass))
+    for hour, moist in enumerate(field_humidity):
+        for rule in ruleset.levels:
+            mass = fields[needed_scenario(rule.raise_probability)][hour]
+            met = ruleset.level(mass, moist, visibility(mass, moist, visibility_model)) >= rule.rank
+            level = np.where(met, np.maximum(level, rule.rank), level).astype(np.int8)
+        median = fields[MEDIAN][hour]
+        seen = visibility(median, moist, visibility_model)
+        grade = np.maximum(grade, haze_grade(seen, moist, median))
         least = np.minimum(least, seen)
     unknown = ~(uncertainty <= UNCERTAIN) | ~country_cells(ruleset.country, tuple(grid_lats), tuple(grid_lons))
     level[unknown], grade[unknown], least[unknown] = -1, -1, np.nan

@@ -29,6 +29,11 @@ LEVELS: Float = (np.arange(COUNT) + 0.5) / COUNT
 MEDIAN = COUNT // 2
 
 
+def needed_scenario(probability: float) -> int:
+    """Return the lowest scenario that must meet a level for the level's probability to reach `probability`."""
+    return COUNT - int(np.ceil(COUNT * probability - 1e-9))
+
+
 def _weights() -> Float:
     """Return the matrix (scenario, quantile) that interpolates, and extrapolates at both ends."""
     z, target = ndtri(np.array(QUANTILES)), ndtri(LEVELS)

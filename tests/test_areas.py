@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from alerts.areas import UNCERTAIN, _cleaned, haze_areas, level_shapes, polygons
-from alerts.engine import signal_window
+from alerts.engine import assess, signal_window
 from alerts.ruleset import load_ruleset
 from grids.cities import load_registry
 from grids.contract import QUANTILES
@@ -161,3 +161,18 @@ def test_cities_without_values_are_counted_or_refused() -> None:
     forecast["pm25"][5] = np.nan
     with pytest.raises(InputError):
         haze_areas(forecast, load_registry(), RULES, signal_window(INIT), step=2.0)
+
+
+@pytest.mark.parametrize("shape", [(0.3, 0.6, 1.0, 3.0, 8.0), (0.9, 0.95, 1.0, 1.05, 1.1), (0.2, 0.5, 1.0, 5.5, 12.0)])
+def test_the_area_around_a_city_has_the_level_that_the_city_is_warned_of(shape: tuple[float, ...]) -> None:
+    forecast = make_forecast()
+    # A median below every level: what differs is how far the upper quantiles reach.
+    forecast["pm25"][:] = 60.0 * np.array(shape)
+    window = signal_window(INIT)
+    assessed = {a.city: a for a in assess(forecast, None, load_registry(), RULES)}
+    level = haze_areas(forecast, load_registry(), RULES, window, step=1.0)["level"]
+    for name in ("beijing", "shanghai"):
+        city = load_registry().city(name)
+        here = level.sel(latitude=city.latitude, longitude=city.longitude, method="nearest")
+        assert int(here) == assessed[name].rank
+    assert assessed["beijing"].rank == {3.0: 1, 1.05: 0, 5.5: 2}[shape[3]]
