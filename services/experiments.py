@@ -132,7 +132,11 @@ def _card(model: NetworkModel, train: WindowSet, collections: Sequence[str], unt
         "parameters": count_parameters(model.network),
         "trained_on": list(collections),
         "places": sorted({str(place) for one in train.series for place in one.places}),
-        "period": [str(min(one.times[0] for one in train.series)), str(until)],
+        "period": [
+            str(min(one.times[0] for one in train.series)),
+            # Data that end earlier leave later hours to test on.
+            str(min(until, max(one.times[-1] for one in train.series))),
+        ],
         "held_out": [[str(first), str(last)] for first, last in HELD_OUT],
         "windows_available": len(train),
         "windows_drawn": model.settings.windows,
