@@ -21,3 +21,7 @@ class InputError(ValueError):
         self.found = found
         self.expected = expected
         super().__init__(f"{where}: found {found!s}; expected {expected}")
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        # An exception is pickled by its message alone; this one goes from process to process whole.
+        return InputError, (self.where, str(self.found), self.expected)

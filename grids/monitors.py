@@ -29,6 +29,9 @@ from grids.stations import load_stations
 
 log = logging.getLogger(__name__)
 
+# A wrong year would ask for an axis of millions of hours.
+_LONGEST = pd.Timedelta(days=40 * 365)
+
 OBSERVATIONS_FILE, CITY_WEATHER_FILE = "observations.nc", "city_weather.nc"
 
 
@@ -109,6 +112,10 @@ def _assemble(places: list[Place], registry: Registry | None, counts: Counter[st
             registry.city(place.city)
     first = min(place.table.index[0] for place in places)
     last = max(place.table.index[-1] for place in places)
+    if last - first > _LONGEST:
+        raise InputError(
+            f"{directory}: hours", f"{first} to {last} UTC", f"a collection within {_LONGEST.days // 365} years"
+        )
     times = pd.date_range(first, last, freq="h")
     for city in sorted({place.city for place in places}):
         own = next(p for p in places if p.city == city).table.index

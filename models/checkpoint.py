@@ -94,7 +94,9 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
             raise InputError(str(path), f"SHA-256 {digest}", f"{card.get('weights_sha256')}, as the card says")
         network = Network(**options)
         network.load_state_dict(tensors.load(content))
-    except (OSError, SafetensorError, RuntimeError, TypeError) as error:
+    except InputError:
+        raise
+    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(str(path), error, "the weights of this network") from error
     network.eval()
     return network, card

@@ -15,9 +15,10 @@ from grids.cities import City, Registry
 from grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
 from grids.derived import relative_humidity
 from grids.errors import InputError
-from grids.monitors import MonitorData, read_observations
+from grids.monitors import OBSERVATIONS_FILE, MonitorData, read_observations
 from grids.quality import MODELLED
 from grids.weather_files import read_weather_at_cities, to_hourly
+from services.isolation import apart
 from services.sample import WEATHER_FILE, write_sample
 from services.sources.weather.stored import KnownWeather
 
@@ -95,7 +96,7 @@ def load_inputs(
         init_time = init_time or _this_hour()
         monitors = live_observations(init_time)
     else:
-        monitors = read_observations(Path(observations_dir), registry)
+        monitors = _observed(Path(observations_dir), registry)
         init_time = init_time or _newest_hour(monitors)
     _check_covered(monitors, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
@@ -118,6 +119,12 @@ def _with_live_weather(
         return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, (reason,))
     past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)
     return CycleInputs(monitors, past, known.future, known.source, simulated, known.reasons)
+
+
+def _observed(folder: Path, registry: Registry) -> MonitorData:
+    if (folder / OBSERVATIONS_FILE).exists():
+        return apart(read_observations, folder, registry, where=str(folder / OBSERVATIONS_FILE))
+    return read_observations(folder, registry)
 
 
 def _this_hour() -> datetime:
@@ -179,7 +186,7 @@ def _weather(
             raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
         return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
     cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
-    sampled = to_hourly(read_weather_at_cities(Path(weather), cities))
+    sampled = to_hourly(apart(read_weather_at_cities, Path(weather), cities, where=weather))
     issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")

@@ -255,3 +255,14 @@ def test_shipped_network_loads_and_its_card_is_whole() -> None:
 def test_unknown_model_is_named() -> None:
     with pytest.raises(InputError, match="nosuch"):
         create("nosuch")
+
+
+@pytest.mark.parametrize("options", [{"dropout": 3.0}, {"hidden": 0}, {"hidden": 1.5}, {"unheard_of": 1}])
+def test_a_network_that_can_t_be_built_is_named(tmp_path, options) -> None:
+    checkpoint.save(Network(**TINY), {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
+    path = tmp_path / checkpoint.CARD_FILE
+    card = json.loads(path.read_text())
+    card["network"] |= options
+    path.write_text(json.dumps(card))
+    with pytest.raises(InputError, match="safetensors"):
+        checkpoint.load(tmp_path)

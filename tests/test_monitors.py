@@ -91,6 +91,14 @@ def test_bad_files_are_named(tmp_path, name, text, message) -> None:
         read_observations(tmp_path, load_registry())
 
 
+def test_a_wrong_year_asks_for_no_axis_of_millions_of_hours(tmp_path) -> None:
+    rows = [five_row(0), five_row(1).replace("2013", "2213"), five_row(2)]
+    with pytest.raises(
+        InputError, match="hours: found 2012-12-31 16:00:00 to 2212-12-31 17:00:00 UTC; expected .*40 years"
+    ):
+        read_observations(write(tmp_path, "shanghai.csv", FIVE, rows), load_registry())
+
+
 def test_empty_folder_is_named(tmp_path) -> None:
     with pytest.raises(InputError, match="no CSV"):
         read_observations(tmp_path, load_registry())

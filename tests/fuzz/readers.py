@@ -22,10 +22,13 @@ from grids.monitors import OBSERVATIONS_FILE, read_observations
 from grids.weather_files import read_weather, read_weather_at_cities
 from models.checkpoint import CARD_FILE, WEIGHTS_FILE, load, save
 from models.network import Network
+from services.isolation import apart
 from services.weather_archive import WeatherArchive
 from tests.test_models import TINY
 from tests.weather_samples import PLANE, bucket, write_era5, write_grib
 
+# How long a reader apart may take.
+SECONDS = 20.0
 BEIJING = load_registry().city("beijing")
 
 
@@ -69,7 +72,8 @@ def _weather(path: Path) -> None:
 
 
 def _city_weather(path: Path) -> None:
-    check(read_weather_at_cities(path, [BEIJING]), "city_weather")
+    # As a cycle reads it.
+    check(apart(read_weather_at_cities, path, [BEIJING], where=str(path), seconds=SECONDS), "city_weather")
 
 
 def _archived(path: Path) -> None:
@@ -86,6 +90,11 @@ def _archived(path: Path) -> None:
 
 def _observations(path: Path) -> None:
     check(read_observations(path.parent, load_registry()).observations, "observations")
+
+
+def _observations_apart(path: Path) -> None:
+    data = apart(read_observations, path.parent, load_registry(), where=str(path), seconds=SECONDS)
+    check(data.observations, "observations")
 
 
 def _multisite(path: Path) -> None:
@@ -151,7 +160,7 @@ READERS: dict[str, Reader] = {
     "GRIB2 at cities, complex packing": Reader("weather.grib2", _packed_grib, _city_weather),
     "ERA5 NetCDF": Reader("weather.nc", write_era5, _weather),
     "NetCDF into the archive": Reader("weather.nc", lambda p: write_era5(p, new_layout=True, hours=3), _archived),
-    "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations),
+    "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_apart),
     "beijing-multisite CSV": Reader("dongsi.csv", _multisite, _observations, text=True),
     "five-cities CSV": Reader("beijing.csv", _five_cities, _observations, text=True),
     "model card JSON": Reader(CARD_FILE, _card, _model, text=True, beside=_weights),

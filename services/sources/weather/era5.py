@@ -12,6 +12,7 @@ import requests
 from grids.errors import InputError
 from grids.regular_grid import Box
 from grids.weather_files import read_weather
+from services.isolation import apart
 from services.sources.http import FetchError, HttpClient, Patience
 
 log = logging.getLogger(__name__)
@@ -117,4 +118,8 @@ def _verify(path: Path) -> None:
     # NetCDF 3, or HDF5 as in NetCDF 4.
     if not head.startswith((b"CDF", b"\x89HDF")):
         raise InputError(path.name, repr(head), "a NetCDF file")
+    apart(_read, path, where=path.name)
+
+
+def _read(path: Path) -> None:
     read_weather(path)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from threading import Lock
 
 from grids.errors import InputError
 from grids.gfs import read_grib2
 from grids.regular_grid import Box
+from services.isolation import apart
 from services.sources.partial import ByteRange
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
 # message's length in octets 9 to 16; section 8 is "7777".
 _HEAD, _END = 16, b"7777"
-# Steps are fetched in several threads, and the reader has threads of its own: one reader at a time.
-_READING = Lock()
 
 
 def verify_messages(path: Path, count: int, box: Box) -> None:
@@ -38,8 +36,11 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
         at, found = at + length, found + 1
     if found != count:
         raise InputError(f"{path.name}: messages", found, str(count))
-    with _READING:
-        read_grib2(path, box)
+    apart(_decoded, path, box, where=path.name)
+
+
+def _decoded(path: Path, box: Box) -> None:
+    read_grib2(path, box)
 
 
 def neighbours_joined(ranges: Iterable[ByteRange]) -> list[ByteRange]:
