@@ -175,4 +175,4 @@ def test_the_area_around_a_city_has_the_level_that_the_city_is_warned_of(shape: 
         city = load_registry().city(name)
         here = level.sel(latitude=city.latitude, longitude=city.longitude, method="nearest")
         assert int(here) == assessed[name].rank
-    assert assessed["beijing"].rank == {3.0: 1, 1.05: 0, 5.5: 2}[shape[3]]
+    assert (assessed["beijing"].rank > 0) == (shape[3] > 2)
