@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+# Before eccodes, or the process dies as it exits: see grids/__init__.py.
+import pyproj  # noqa: F401  # isort: skip
 import cfgrib
 import eccodes
 import numpy as np
