@@ -104,10 +104,12 @@ def haze_areas(
         _LOG.warning("haze areas: %d cities with missing hours are left out", left_out)
     ids = [str(c) for c in forecast["city"].values[whole]]
     grid_lats, grid_lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
-    fields, uncertainty = {}, np.ones(0)
-    for scenario in sorted({MEDIAN, *(needed_scenario(x.raise_probability) for x in ruleset.levels)}):
-        mass = scenarios[scenario][:, whole]
-        fields[scenario], uncertainty = spread_cities(mass, ids, registry, grid_lats, grid_lons)
+    deciding = [needed_scenario(rule.raise_probability) for rule in ruleset.levels]
+    needed = sorted({MEDIAN, *deciding})
+    # In one go: the interpolation's weights and its uncertainty are the same for all.
+    mass = np.concatenate([scenarios[scenario][:, whole] for scenario in needed])
+    spread_mass, uncertainty = spread_cities(mass, ids, registry, grid_lats, grid_lons)
+    fields = dict(zip(needed, np.split(spread_mass, len(needed)), strict=True))
     field_humidity, _ = spread_cities(humidity[:, whole], ids, registry, grid_lats, grid_lons, logarithm=False)
     field_humidity = np.clip(field_humidity, 0.0, 100.0)
     if weather is not None:
@@ -117,8 +119,8 @@ def haze_areas(
     grade = np.zeros(uncertainty.shape, dtype=np.int8)
     least = np.full(uncertainty.shape, np.inf)
     for hour, moist in enumerate(field_humidity):
-        for rule in ruleset.levels:
-            mass = fields[needed_scenario(rule.raise_probability)][hour]
+        for rule, scenario in zip(ruleset.levels, deciding, strict=True):
+            mass = fields[scenario][hour]
             met = ruleset.level(mass, moist, visibility(mass, moist, visibility_model)) >= rule.rank
             level = np.where(met, np.maximum(level, rule.rank), level).astype(np.int8)
         median = fields[MEDIAN][hour]

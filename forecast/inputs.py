@@ -25,10 +25,25 @@ def utc_offset(time_zone: str, time: np.datetime64) -> float:
     return offset.total_seconds() / 3600
 
 
-def _stack(
+def stacked(
     dataset: xr.Dataset | None, names: Sequence[str], dim: str, places: Sequence[str], times: np.ndarray
 ) -> Float:
-    """Put variables on exact `times` and `places` as (place, time, name), NaN where absent."""
+    """Put variables on exact `times` and `places`.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset (time, `dim`) or None
+    names : sequence of str
+    dim : str
+        ``city`` or ``station``.
+    places : sequence of str
+    times : datetime64[ns] (t,)
+
+    Returns
+    -------
+    float32 (place, time, name)
+        NaN where a variable, place or hour is absent.
+    """
     result = np.full((len(places), len(times), len(names)), np.nan, np.float32)
     if dataset is None:
         return result
@@ -77,9 +92,9 @@ def windows_at(
     past = now + np.arange(1 - HISTORY_HOURS, 1) * HOUR
     ahead = now + np.arange(1, LEAD_HOURS + 1) * HOUR
     ids = [city.id for city in cities]
-    history = _stack(observations, OBSERVED, "city", ids, past)
-    past_weather = _stack(weather, WEATHER_NAMES, "city", ids, past)
-    coming_weather = _stack(future_weather, WEATHER_NAMES, "city", ids, ahead)
+    history = stacked(observations, OBSERVED, "city", ids, past)
+    past_weather = stacked(weather, WEATHER_NAMES, "city", ids, past)
+    coming_weather = stacked(future_weather, WEATHER_NAMES, "city", ids, ahead)
     return Windows(
         history_obs=history,
         history_weather=past_weather,
@@ -117,13 +132,13 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
         names = [str(s) for s in data.stations["station"].values]
         parts.append((
             names,
-            _stack(data.stations, OBSERVED, "station", names, times),
-            _stack(data.station_weather, WEATHER_NAMES, "city", names, times),
+            stacked(data.stations, OBSERVED, "station", names, times),
+            stacked(data.station_weather, WEATHER_NAMES, "city", names, times),
             [str(c) for c in data.stations["city"].values],
         ))  # fmt: skip
     names = [str(c) for c in data.observations["city"].values]
-    means = _stack(data.observations, OBSERVED, "city", names, times)
-    mean_weather = _stack(data.weather, WEATHER_NAMES, "city", names, times)
+    means = stacked(data.observations, OBSERVED, "city", names, times)
+    mean_weather = stacked(data.weather, WEATHER_NAMES, "city", names, times)
     if cities or not parts:
         parts.append((names, means, mean_weather, names))
     owners = [city for part in parts for city in part[3]]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from forecast.inputs import stacked
 from forecast.products import valid_times
 from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
 from models.training import NetworkModel
@@ -56,7 +57,7 @@ def adapt(model: NetworkModel, model_id: str, store: Store, observations: xr.Dat
     pairs = 0
     for _, forecast in opened:
         times = valid_times(forecast)
-        target = _observed(observations, times, forecast["city"].values)
+        target = stacked(observations, FORECAST_POLLUTANTS, "city", [str(c) for c in forecast["city"].values], times)
         target[:, (times <= since) | (times > until)] = np.nan
         quantiles = np.stack([_by_city(forecast[name]) for name in FORECAST_POLLUTANTS], axis=2)
         mean = np.stack([_by_city(forecast[f"{name}_mean"]) for name in FORECAST_POLLUTANTS], axis=2)
@@ -93,14 +94,6 @@ def _opened(run: StoredRun) -> xr.Dataset | None:
         log.info("%s: a forecast without calibration is not learned from", run.netcdf_path)
         return None
     return forecast
-
-
-def _observed(observations: xr.Dataset, times: np.ndarray, cities: np.ndarray) -> np.ndarray:
-    """Return PM2.5 and O3 as (city, time, 2), NaN where not observed."""
-    here = observations.reindex(time=times, city=cities)
-    blank = np.full((len(cities), len(times)), np.nan, np.float32)
-    found = [here[n].transpose("city", "time").values if n in here else blank for n in FORECAST_POLLUTANTS]
-    return np.stack(found, axis=-1).astype(np.float32)
 
 
 def _by_city(array: xr.DataArray) -> np.ndarray:

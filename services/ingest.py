@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from grids.cities import load_registry
 from grids.errors import InputError
 from grids.regular_grid import EAST_ASIA
+from services.locks import only_one
 from services.settings import Settings
 from services.sources.http import Patience
 from services.sources.monitors.ingest import MonitorReport
@@ -93,15 +91,8 @@ def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
     return Folder(settings.weather_folder)
 
 
-@contextmanager
-def _only_one(settings: Settings, lock_file: str) -> Iterator[None]:
-    """Hold a lock while ingesting; IngestBusyError at once if another process holds it."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.data_dir / lock_file, timeout=0):
-            yield
-    except Timeout as error:
-        raise IngestBusyError("another process is ingesting") from error
+def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
+    return only_one(settings.data_dir / lock_file, IngestBusyError("another process is ingesting"))
 
 
 def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
@@ -117,7 +108,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
     sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
     wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.weather_step_hours)
     try:
-        with _only_one(settings, WEATHER_LOCK_FILE):
+        with _lock(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)
             store.prune(now - timedelta(days=settings.weather_keep_days))
             prune_weather_archive(settings.archive_dir, settings.archive_days, now)
@@ -138,7 +129,7 @@ def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:
     InputError
         If the settings lack what a source needs.
     """
-    with _only_one(settings, OBSERVATIONS_LOCK_FILE):
+    with _lock(settings, OBSERVATIONS_LOCK_FILE):
         return ingest_monitors(settings, now, patience=_patience(settings))
 
 

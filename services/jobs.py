@@ -16,8 +16,8 @@ from apscheduler.events import (
 )
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
-from filelock import FileLock, Timeout
 
+from services.locks import only_one
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,12 +41,8 @@ def cycle_lock(settings: Settings) -> Iterator[None]:
     CycleBusy
         At once, if another cycle holds it.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.data_dir / LOCK_FILE, timeout=0):
-            yield
-    except Timeout as error:
-        raise CycleBusy("another process is running a cycle") from error
+    with only_one(settings.data_dir / LOCK_FILE, CycleBusy("another process is running a cycle")):
+        yield
 
 
 def run_locked(settings: Settings, run_cycle: Callable[[], object]) -> object:
