@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import resource
@@ -24,7 +25,7 @@ from grids.errors import InputError
 from grids.sampling import at_cities
 from grids.weather_files import read_weather, to_hourly
 from models.disturbance import disturb
-from models.interface import EVENTS, Model, Series, Windows, WindowSet, scoring_windows
+from models.interface import EVENTS, Adaptive, Model, Series, Windows, WindowSet, scoring_windows
 from models.registry import create, newest_until, shipped_models
 from models.training import NetworkModel
 from services.experiments import read_series, training_windows
@@ -123,7 +124,10 @@ def run_backtest(plan: Plan, trained: dict[str, Model] | None = None) -> tuple[d
                 "wall": round(time.monotonic() - wall, 1),
                 "processor": round(time.process_time() - processor, 1),
             }
-    models = {name: known[name] for name in plan.models}
+    # What a model learns while it is scored stays with this backtest: the next begins as trained.
+    models = {
+        name: copy.deepcopy(known[name]) if isinstance(known[name], Adaptive) else known[name] for name in plan.models
+    }
     result = backtest(models, windows, future_weather=plan.weather != NO_WEATHER, change=change, progress=True)
     result["meta"] = {
         "observations": plan.observations.name,

@@ -14,9 +14,11 @@ from forecast.issued_weather import IssuedWeather
 from grids.contract import LEAD_HOURS, describe
 from grids.errors import InputError
 from models.interface import WEATHER_NAMES
+from models.network import Network
+from models.training import NetworkModel
 from services.backtests import Plan, run_backtest, write_scores
 from services.skill import BEGIN, END, make_table, put_into
-from tests.test_models import made_series, made_windows
+from tests.test_models import TINY, made_series, made_windows
 
 HOUR = np.timedelta64(1, "h")
 
@@ -77,6 +79,16 @@ def test_real_data_give_scores_of_every_kind(result, tmp_path: Path) -> None:
 def test_plans_that_do_not_fit_are_named(one_station: Path, changes: dict[str, object], named: str) -> None:
     with pytest.raises(InputError, match=named):
         run_backtest(plan_for(one_station, **changes))
+
+
+def test_a_model_that_learns_while_it_is_scored_begins_each_backtest_as_trained(one_station: Path) -> None:
+    model = NetworkModel(network=Network(**TINY))
+    before = model.calibration
+    plan = plan_for(one_station, models=("network",))
+    first, second = (run_backtest(plan, {"network": model})[0]["models"] for _ in range(2))
+    assert first == second
+    for one, other in zip(before, model.calibration, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_weather_files_are_sampled_and_given_as_issued(one_station: Path, tmp_path: Path) -> None:
