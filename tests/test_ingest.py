@@ -19,6 +19,7 @@ from services.ingest import ingest_live
 from services.sample import write_sample
 from services.server import scheduled_cycle
 from services.settings import Settings
+from services.sources.weather.gfs import DELAY
 from services.sources.weather.interface import HORIZON_HOURS, Cycle
 from services.sources.weather.stored import WeatherStore
 from tests.monitor_publishers import open_meteo as open_meteo_air
@@ -109,7 +110,9 @@ def test_old_cycles_are_removed_and_damaged_ones_named(store) -> None:
 def live(source_server, tmp_path, monkeypatch):
     """Settings of a machine whose default sources are local servers, with observations of its own."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    newest = now.replace(hour=now.hour - now.hour % 6) - timedelta(hours=6)
+    # The newest cycle that is due at this hour, whatever hour the test runs at.
+    due = now - DELAY
+    newest = due.replace(hour=due.hour - due.hour % 6)
     publish_gfs(source_server, newest, HORIZON_HOURS)
     publisher = OpenMeteoServer(source_server, newest)
     open_meteo_air(source_server)
