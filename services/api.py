@@ -184,11 +184,7 @@ def _add_problems(app: FastAPI) -> None:
 def _add_caching(app: FastAPI, seconds: int) -> None:
     @app.middleware("http")
     async def cache(request: Request, call_next: Any) -> Response:
-        request.state.private = False
         response: Response = await call_next(request)
-        if request.state.private:
-            response.headers["Cache-Control"] = "no-store"
-            return response
         if request.method != "GET" or response.status_code != 200 or not request.url.path.startswith("/v1/"):
             return response
         if request.url.path.rsplit("/", 1)[-1] in ("healthz", "readyz", "cycles"):

@@ -163,7 +163,12 @@ def main() -> None:
         from grids.errors import InputError
 
         if isinstance(error, InputError | ValidationError):
-            print(f"hazecast: {error}", file=sys.stderr)
+            from services.settings import explained
+
+            if isinstance(error, ValidationError) and error.title == "Settings":
+                print(f"hazecast: {explained(error)}", file=sys.stderr)
+            else:
+                print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT)
         logging.getLogger("hazecast").exception("failed")
         sys.exit(EXIT_FAILED)

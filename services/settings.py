@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -14,6 +14,8 @@ from pydantic_settings import (
     SecretsSettingsSource,
     SettingsConfigDict,
 )
+
+from grids.errors import InputError
 
 
 def _absolute(path: Path) -> Path:
@@ -49,7 +51,10 @@ class Settings(BaseSettings):
     secrets.
     """
 
-    model_config = SettingsConfigDict(env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True)
+    # An error shows no input by itself: it might be a secret. `explained` shows what isn't.
+    model_config = SettingsConfigDict(
+        env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -61,8 +66,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read what is given, then the environment, then the files of HAZECAST_SECRETS_DIR."""
-        secrets = SecretsSettingsSource(settings_cls, secrets_dir=os.environ.get("HAZECAST_SECRETS_DIR") or None)
-        return init_settings, env_settings, secrets
+        folder = os.environ.get("HAZECAST_SECRETS_DIR") or None
+        if folder is not None and not Path(folder).is_dir():
+            raise InputError("HAZECAST_SECRETS_DIR", folder, "a folder with a file for each secret")
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
     data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
     database_url: str = Field(
@@ -199,3 +206,15 @@ class Settings(BaseSettings):
     def archive_dir(self) -> Path:
         """Folder of the weather archive."""
         return self.data_dir / "archive"
+
+
+def explained(error: ValidationError) -> str:
+    """Return what is wrong with the settings: each by its variable, with what was found unless that may be a secret."""
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        field = Settings.model_fields.get(name)
+        open_ = field is not None and field.repr and "SecretStr" not in str(field.annotation)
+        found = f"found {fault['input']!r}; " if open_ else ""
+        lines.append(f"HAZECAST_{name.upper()}: {found}{fault['msg']}" if name else fault["msg"])
+    return "\n".join(lines)

@@ -34,7 +34,8 @@ class Guard:
     Parameters
     ----------
     app : ASGI application
-        Finds the `Identity`, or None, as ``request.state.identity``.
+        Finds the `Identity`, or None, as ``request.state.identity``. Where it sets ``request.state.private``, no cache may
+        keep the answer.
     check : callable
         Return the `Identity` of a key, or raise `RefusedError`.
     anonymous, keyed, failures : Windows
@@ -77,33 +78,29 @@ class Guard:
         if token is not None:
             identity = await self._identify(token, address)
             if isinstance(identity, str):
-                await self._refuse(identity, address)(scope, receive, send)
+                await self._refuse(identity)(scope, receive, send)
                 return
             state["identity"] = identity
             windows, caller, name = self._keyed, identity.key_id, "key"
-        if not windows.limit:
-            await self.app(scope, receive, send)
-            return
-        count = windows.hit(caller, _COST_OF_DRAWING if path.startswith(_DRAWN) else 1)
-        if not count.allowed:
-            answer = problem(
-                429,
-                f"more than {windows.limit} requests in {windows.seconds} s; try again in {count.reset} s",
-                headers={"Retry-After": str(count.reset), **_rate_headers(name, windows, count)},
-            )
-            await answer(scope, receive, send)
-            return
+        rate: dict[str, str] = {}
+        if windows.limit:
+            count = windows.hit(caller, _COST_OF_DRAWING if path.startswith(_DRAWN) else 1)
+            rate = _rate_headers(name, windows, count)
+            if not count.allowed:
+                detail = f"more than {windows.limit} requests in {windows.seconds} s; try again in {count.reset} s"
+                await problem(429, detail, headers={"Retry-After": str(count.reset), **rate})(scope, receive, send)
+                return
 
-        async def counted(message: Message) -> None:
+        async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = _rate_headers(name, windows, count).items()
-                message["headers"] = [
-                    *message["headers"],
-                    *((key.lower().encode(), value.encode()) for key, value in added),
-                ]
+                headers = [*message["headers"], *((key.encode(), value.encode()) for key, value in rate.items())]
+                if state.get("private"):
+                    headers = [(key, value) for key, value in headers if key != b"cache-control"]
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
-        await self.app(scope, receive, counted)
+        await self.app(scope, receive, marked)
 
     async def _identify(self, token: str, address: str) -> Identity | str:
         digest = digest_of(token)
@@ -121,7 +118,7 @@ class Guard:
         self._known.add(digest)
         return identity
 
-    def _refuse(self, reason: str, address: str) -> ASGIApp:
+    def _refuse(self, reason: str) -> ASGIApp:
         if reason:
             return invalid_key(reason)
         seconds = str(self._failures.seconds)
@@ -145,6 +142,6 @@ def network_of(host: str) -> str:
 def _rate_headers(name: str, windows: Windows, count: Count) -> dict[str, str]:
     """Return where a caller stands, by draft-ietf-httpapi-ratelimit-headers-11."""
     return {
-        "RateLimit-Policy": f'"{name}";q={windows.limit};w={windows.seconds}',
-        "RateLimit": f'"{name}";r={count.remaining};t={count.reset}',
+        "ratelimit-policy": f'"{name}";q={windows.limit};w={windows.seconds}',
+        "ratelimit": f'"{name}";r={count.remaining};t={count.reset}',
     }
