@@ -30,7 +30,7 @@ from services.api_models import (
 )
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
-from services.edge.protect import protect
+from services.edge.protect import limit_requests, protect
 from services.problems import problem
 from services.rules import prepare_rules
 from services.settings import Settings
@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     _add_problems(app)
+    limit_requests(app, settings)
     _add_caching(app, settings.cache_seconds)
     protect(app, settings, store.sessions)
     return app

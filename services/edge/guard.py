@@ -22,6 +22,7 @@ _FREE = ("/v1/healthz", "/v1/readyz")
 # A map is drawn: it takes what some tens of other answers take.
 _DRAWN, _COST_OF_DRAWING = "/v1/maps/", 5
 _MOST_KNOWN = 10_000
+_BEARERS = (b"authorization", b"x-api-key")
 
 
 class Guard:
@@ -73,7 +74,10 @@ class Guard:
         if path in _FREE:
             await self.app(scope, receive, send)
             return
-        address, token = network_of(scope["client"][0] if scope.get("client") else ""), token_of(Headers(scope=scope))
+        address = network_of(scope["client"][0] if scope.get("client") else "")
+        # Most requests bear no key, and are to cost next to nothing.
+        bears = any(name in _BEARERS for name, _ in scope["headers"])
+        token = token_of(Headers(scope=scope)) if bears else None
         windows, caller, name = self._anonymous, address, "anonymous"
         if token is not None:
             identity = await self._identify(token, address)
@@ -82,18 +86,19 @@ class Guard:
                 return
             state["identity"] = identity
             windows, caller, name = self._keyed, identity.key_id, "key"
-        rate: dict[str, str] = {}
+        rate: list[tuple[bytes, bytes]] = []
         if windows.limit:
             count = windows.hit(caller, _COST_OF_DRAWING if path.startswith(_DRAWN) else 1)
             rate = _rate_headers(name, windows, count)
             if not count.allowed:
+                waits = {"Retry-After": str(count.reset)} | {key.decode(): value.decode() for key, value in rate}
                 detail = f"more than {windows.limit} requests in {windows.seconds} s; try again in {count.reset} s"
-                await problem(429, detail, headers={"Retry-After": str(count.reset), **rate})(scope, receive, send)
+                await problem(429, detail, headers=waits)(scope, receive, send)
                 return
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message["headers"], *((key.encode(), value.encode()) for key, value in rate.items())]
+                headers = [*message["headers"], *rate]
                 if state.get("private"):
                     headers = [(key, value) for key, value in headers if key != b"cache-control"]
                     headers.append((b"cache-control", b"no-store"))
@@ -139,9 +144,9 @@ def network_of(host: str) -> str:
     return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
 
 
-def _rate_headers(name: str, windows: Windows, count: Count) -> dict[str, str]:
+def _rate_headers(name: str, windows: Windows, count: Count) -> list[tuple[bytes, bytes]]:
     """Return where a caller stands, by draft-ietf-httpapi-ratelimit-headers-11."""
-    return {
-        "ratelimit-policy": f'"{name}";q={windows.limit};w={windows.seconds}',
-        "ratelimit": f'"{name}";r={count.remaining};t={count.reset}',
-    }
+    return [
+        (b"ratelimit-policy", f'"{name}";q={windows.limit};w={windows.seconds}'.encode()),
+        (b"ratelimit", f'"{name}";r={count.remaining};t={count.reset}'.encode()),
+    ]
