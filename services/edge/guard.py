@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,6 +17,8 @@ from services.accounts.keys import Identity, RefusedError
 from services.accounts.tokens import digest_of
 from services.edge.windows import Count, Windows
 from services.problems import problem
+
+log = logging.getLogger(__name__)
 
 # What asks whether the service is alive must hear so, also behind a proxy that others keep busy.
 _FREE = ("/v1/healthz", "/v1/readyz")
@@ -114,6 +117,7 @@ class Guard:
         try:
             identity = await run_in_threadpool(self._check, token, datetime.now(UTC))
         except RefusedError as error:
+            log.warning("a key from %s was refused: %s", address, error)
             self._known.discard(digest)
             if self._failures.limit:
                 self._failures.hit(address)
