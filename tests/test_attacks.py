@@ -230,7 +230,7 @@ def test_an_ipv6_caller_counts_as_its_network(host, counted) -> None:
         ("/v1/maps/day/pm25.webp%00.png", (400,)),
         ("/v1/warnings/..%2f..%2fetc%2fpasswd.cap", (404,)),
         ("/v1/warnings/1;DROP%20TABLE%20warning", (404,)),
-        ("/v1/warnings?city=beijing'--", (404,)),
+        ("/v1/warnings?city=beijing'--", (404, 422)),
         ("/v1/warnings?level=%3Cscript%3E", (422,)),
         ("/v1/drafts/..%2f..%2fetc", (404,)),
         ("/v1/drafts/a'%20OR%201=1", (422,)),
