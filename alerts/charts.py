@@ -42,7 +42,7 @@ class _Shape:
 _SHAPES = {
     "desktop": _Shape((12.0, 6.0), (0.075, 0.17, 0.905, 0.70), 13.0),
     "phone": _Shape((7.2, 7.2), (0.13, 0.20, 0.845, 0.66), 15.0),
-    "print": _Shape((10.0, 5.0), (0.085, 0.22, 0.895, 0.64), 14.0),
+    "print": _Shape((10.0, 4.6), (0.095, 0.26, 0.885, 0.51), 16.0),
 }
 
 
@@ -69,7 +69,7 @@ def draw_fan(
     pollutant : {"pm25", "o3"}
     lang : {"zh", "ja", "en"}
     size : {"desktop", "phone", "print"}
-        1200 x 600, 720 x 720 or, with letters for the width of a printed page, 1000 x 500 pixels.
+        1200 x 600, 720 x 720 or, with letters for the width of a printed page, 1000 x 460 pixels.
 
     Returns
     -------
@@ -100,7 +100,11 @@ def draw_fan(
     if provenance.simulated:
         title = f"[{words.say('map.simulated')}] {title}"
     figure.text(0.5, 0.93, title, ha="center", fontproperties=_font(letters * 1.6))
-    legend = axes.legend(loc="upper left", prop=_font(letters), framealpha=0.9)
+    # A printed chart has room above the axes, where the legend covers nothing.
+    place = (
+        {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 4} if size == "print" else {"loc": "upper left"}
+    )
+    legend = axes.legend(**place, prop=_font(letters), framealpha=0.9)
     legend.set_zorder(10)
     lines = [f"{words.say('map.weather')}: {words.weather(provenance.source)}"]
     if provenance.issued is not None:

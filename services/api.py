@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from grids.cities import City, Registry, load_registry
+from services.api_bulletins import bulletin_routes
 from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city, latest_run
 from services.api_maps import map_routes
 from services.api_models import (
@@ -36,6 +37,8 @@ from services.tables import ForecastRun, ForecastValue
 log = logging.getLogger(__name__)
 
 _PROBLEM = "application/problem+json"
+# What a route says of its answer, besides its type.
+_KEPT_HEADERS = ("vary", "content-disposition", "content-language", "content-security-policy")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -55,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         warning_routes(store, settings, registry),
         map_routes(store, registry),
         verification_routes(store, settings, registry),
+        bulletin_routes(store, settings, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
@@ -192,8 +196,7 @@ def _add_caching(app: FastAPI, seconds: int) -> None:
         body = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": tag, "Cache-Control": f"public, max-age={seconds}"}
-        if "vary" in response.headers:
-            headers["Vary"] = response.headers["vary"]
+        headers |= {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         offered = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
         if tag in offered or "*" in offered:
             return Response(status_code=304, headers=headers)

@@ -20,7 +20,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import xarray as xr
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from alerts.areas import provinces_touched
 from alerts.bulletin.forms import View
@@ -186,7 +186,7 @@ class Bulletins:
         now : datetime
             Aware: what "today", "yesterday" and "in force" refer to.
         run : ForecastRun, optional
-            The latest by default.
+            The latest issued by then, by default; a real one before any simulated one.
 
         Raises
         ------
@@ -196,9 +196,9 @@ class Bulletins:
         if language not in LANGUAGES:
             raise InputError("language", language, f"one of {sorted(LANGUAGES)}")
         chosen = [self._registry.city(name) for name in dict.fromkeys(cities)]
-        run = run or self._store.latest_run()
+        run = run or self._newest(now)
         if run is None:
-            raise InputError("store", "no forecast", "at least one; run hazecast run")
+            raise InputError("store", "no forecast", f"one issued by {now:%Y-%m-%dT%H:%MZ}; run hazecast run")
         if not chosen:
             held = set(map(str, load_forecast(run.netcdf_path)["city"].values))
             chosen = [city for city in self._registry.cities.values() if city.id in held]
@@ -312,7 +312,9 @@ class Bulletins:
             begins = datetime.combine(
                 date.astype("datetime64[D]").item(), datetime.min.time(), ZoneInfo(city.time_zone)
             )
-            earlier = self._run_before(begins.astimezone(UTC), run.simulated)
+            # It must reach to the end of the day.
+            first = begins + timedelta(days=1) - timedelta(hours=LEAD_HOURS)
+            earlier = self._newest(begins, ForecastRun.simulated == run.simulated, ForecastRun.init_time >= first)
             if earlier is None:
                 continue
             try:
@@ -323,19 +325,10 @@ class Bulletins:
                 found.append(day_check(forecast, observations, city, date, self._registry))
         return found, "" if found else "no_forecast"
 
-    def _run_before(self, begins: datetime, simulated: bool) -> ForecastRun | None:
-        query = (
-            select(ForecastRun)
-            .where(
-                ForecastRun.simulated == simulated,
-                ForecastRun.init_time <= begins,
-                ForecastRun.init_time >= begins + timedelta(days=1) - timedelta(hours=LEAD_HOURS),
-            )
-            .order_by(ForecastRun.init_time.desc())
-            .limit(1)
-        )
+    def _newest(self, until: datetime, *conditions: ColumnElement[bool]) -> ForecastRun | None:
+        query = select(ForecastRun).where(ForecastRun.init_time <= until, *conditions)
         with self._store.sessions() as session:
-            return session.scalar(query)
+            return session.scalar(query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1))
 
 
 def as_reason(text: str) -> Reason:

@@ -75,6 +75,7 @@ class View:
 
     language: str
     title: str
+    date: str
     subtitle: str
     issued: str
     banners: tuple[Banner, ...]

@@ -14,6 +14,7 @@ from typing import Any
 
 import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from alerts.bulletin.forms import Figure, View
@@ -69,8 +70,9 @@ def as_html(view: View, pictures: Mapping[str, bytes], source: Callable[[str], s
         v=view,
         source=source or (lambda name: as_data_uri(pictures[name])),
         width=width,
-        fonts=_FAMILIES[view.language],
-        short=" · ".join(banner.short for banner in view.banners),
+        # Inside <style> nothing is escaped as HTML; both are texts of ours.
+        fonts=Markup(_FAMILIES[view.language]),
+        short=Markup(json.dumps(" · ".join(banner.short for banner in view.banners), ensure_ascii=False)),
     )
     return text.encode("utf-8")
 

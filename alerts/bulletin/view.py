@@ -52,12 +52,14 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
     }
     map_text = haze_text(*bulletin.haze, load_ruleset(), language) if bulletin.haze is not None else ""
     check_text = _check_text(bulletin, words, zone)
+    date = words.date(bulletin.at.astimezone(ZoneInfo(zone)).date(), full=True)
     return View(
         language=words.tag,
         title=words.say("daily.title"),
+        date=date,
         subtitle=words.say(
             "daily.subtitle",
-            date=words.date(bulletin.at.astimezone(ZoneInfo(zone)).date(), full=True),
+            date=date,
             places=_some(cities, words),
         ),
         issued=words.say(
@@ -68,7 +70,7 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
         ),
         banners=_banners(bulletin.state, by_id, words),
         headings={key: words.say(f"daily.heading.{key}") for key in words.messages["daily"]["heading"]},
-        summary=(*_summary(bulletin, words, said, by_id), check_text[0]),
+        summary=(*_summary(bulletin, words, said, by_id), *(check_text[:1] if bulletin.checks else ())),
         warnings=_warnings(bulletin, words, said, by_id),
         guides=_guides(bulletin, words, said),
         overview=_overview(bulletin, words, said),
@@ -101,7 +103,7 @@ def _some(cities: Sequence[City], words: Catalog) -> str:
     names = [_name(city, words) for city in cities]
     if len(names) <= _MOST_NAMED:
         return words.places(names)
-    return words.say("daily.others", first=words.places(names[: _MOST_NAMED - 1]), n=len(names))
+    return words.say("daily.others", first=words.say("daily.comma").join(names[: _MOST_NAMED - 1]), n=len(names))
 
 
 def _banners(state: State, by_id: dict[str, City], words: Catalog) -> tuple[Banner, ...]:
