@@ -44,7 +44,7 @@ def as_csv(bulletin: Bulletin, language: str) -> bytes:
         "stale": int(bulletin.state.stale),
     }
     for row in _rows(bulletin, words.language):
-        writer.writerow(row | run)
+        writer.writerow(run | row)
     return b"\xef\xbb\xbf" + buffer.getvalue().encode("utf-8")
 
 
@@ -95,6 +95,8 @@ def _check_row(check: DayCheck) -> dict[str, object]:
         "pm25_mean_error_ug_m3": _number(check.pm25[1] - check.pm25_observed),
         "pm25_standard_ug_m3": _number(check.limit),
         "outcome": check.outcome,
+        # That of the forecast which is verified, not of the newest.
+        "init_time_utc": f"{aware(check.init_time):%Y-%m-%dT%H:%MZ}",
     }
 
 
@@ -121,8 +123,9 @@ def as_dataset(bulletin: Bulletin, forecast: xr.Dataset) -> xr.Dataset:
     xarray.Dataset
         CF-1.11. The forecast's own variables (lead_time, city[, quantile]); those of
         `forecast.daily.daily_outlook` with the prefix ``daily_``, (date, city) and ``daily_pm25_mean`` and
-        ``daily_o3_mda8`` (date, city, bound); ``daily_aqi`` (date, city), NaN where a country has none; ``latitude``, ``longitude``, names and time zone of each city. Warnings, verification and
-        state are global attributes, the first two as JSON.
+        ``daily_o3_mda8`` (date, city, bound); ``daily_aqi`` (date, city), NaN where a country has none;
+        ``latitude``, ``longitude``, names and time zone of each city. Warnings, verification and state are global
+        attributes, the first two as JSON.
     """
     cities = list(bulletin.days)
     ids = [city.id for city in cities]
@@ -178,10 +181,5 @@ def _attributes(bulletin: Bulletin) -> dict[str, object]:
         "warnings_in_force": json.dumps(
             [n.warning.model_dump(mode="json", exclude={"evidence"}) for n in bulletin.notices], ensure_ascii=False
         ),
-        "verification": json.dumps([_check_json(check) for check in bulletin.checks]),
+        "verification": json.dumps([{"city": check.city} | _check_row(check) for check in bulletin.checks]),
     }
-
-
-def _check_json(check: DayCheck) -> dict[str, object]:
-    row = {"city": check.city} | _check_row(check)
-    return row | {"init_time_utc": f"{aware(check.init_time):%Y-%m-%dT%H:%MZ}"}
