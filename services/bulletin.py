@@ -18,7 +18,7 @@ import re
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -236,17 +236,18 @@ class Bulletins:
             *sorted(warning.model_dump_json() for warning in warnings if warning.city in ids),
             *sorted({str(today(city, now)) for city in cities}),
             str(self._stale(run, now) and int((now - run.init_time) / timedelta(hours=1))),
-            str(self._observed_state(run, now)),
+            str(self._observed_state(run, ids, now)),
         ]
         return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
-    def _observed_state(self, run: ForecastRun, now: datetime) -> tuple[object, ...]:
+    def _observed_state(self, run: ForecastRun, ids: Collection[str], now: datetime) -> tuple[object, ...]:
         query = select(
             func.count(Observation.pm25),
             func.sum(Observation.pm25),
             func.count(Observation.o3),
             func.sum(Observation.o3),
         ).where(
+            Observation.city.in_(ids),
             Observation.simulated == run.simulated,
             Observation.time > now - timedelta(days=3),
             Observation.time <= now,
