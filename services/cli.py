@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from services.cli_accounts import accounts_app
+from services.cli_bulletin import bulletin
 from services.cli_ingest import ingest
 from services.cli_maps import register as register_maps
 from services.cli_models import models_app, verify
@@ -142,6 +143,7 @@ def backtest(
         write_scores(result, out)
 
 
+app.command()(bulletin)
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
