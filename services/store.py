@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import DateTime, create_engine, delete, event, insert, make_url, select, type_coerce, update
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy import Connection, DateTime, delete, insert, select, type_coerce, update
 
 from alerts.warning import HazeWarning, in_force_at
 from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
 from grids.errors import InputError
+from services.database import Sessions, make_engine, migrate, one_at_a_time, writing
 from services.drafts import let_out, save_drafts, warning_row
 from services.tables import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from services.upsert import upsert
@@ -27,7 +26,7 @@ _LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
 
 
 class Store:
-    """A database behind SQLAlchemy; SQLite is put into WAL mode.
+    """A database, SQLite or PostgreSQL, with the files that it names; see `services.database`.
 
     Parameters
     ----------
@@ -37,13 +36,8 @@ class Store:
 
     def __init__(self, database_url: str) -> None:
         self.url = database_url
-        url = make_url(database_url)
-        if url.get_backend_name() == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = create_engine(url)
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _sqlite_pragmas)
-        self.sessions = self._session = sessionmaker(self.engine, expire_on_commit=False)
+        self.engine = make_engine(database_url)
+        self.sessions = self._session = Sessions(self.engine)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -51,11 +45,11 @@ class Store:
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema to `revision`; ``base`` takes all tables away."""
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-        with self.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+        migrate(self.engine, revision)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; committed at the end, undone by an error."""
+        return writing(self.engine)
 
     def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
         """Note the start of a cycle and return its id."""
@@ -114,6 +108,7 @@ class Store:
         check(observations, "observations", name="observations")
         run = _run_row(forecast, netcdf_path, map_path, cycle_id)
         with self._session.begin() as session:
+            one_at_a_time(session, "run")
             old = session.scalar(_same_run(run))
             if old is not None:
                 session.execute(delete(ForecastValue).where(ForecastValue.run_id == old.id))
@@ -146,7 +141,7 @@ class Store:
         """
         check(observations, "observations", name="observations")
         rows = _observation_rows(observations, simulated)
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             upsert(connection, Observation, rows)
         return len(rows)
 
@@ -242,11 +237,6 @@ class Store:
         query = select(Warning_.payload).where(*conditions).order_by(Warning_.issued, Warning_.id)
         with self._session() as session:
             return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
-
-
-def _sqlite_pragmas(connection: Any, _: Any) -> None:
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _same_run(run: ForecastRun) -> Any:
