@@ -28,6 +28,7 @@ from services.api_models import (
 )
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.database import StoreError
 from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
@@ -173,6 +174,13 @@ def _add_problems(app: FastAPI) -> None:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"][1:]))
         return _problem(422, f"{field}: found {first.get('input')!r}; {first['msg']}", field)
+
+    @app.exception_handler(StoreError)
+    def store_problem(request: Request, error: StoreError) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        answer = _problem(503, "the store can't be reached now; try again later")
+        answer.headers["Retry-After"] = "30"
+        return answer
 
     @app.exception_handler(Exception)
     def unexpected_problem(request: Request, error: Exception) -> Response:

@@ -22,6 +22,11 @@ from services.database_url import with_driver
 
 # How long a statement waits for what another process holds.
 LOCK_SECONDS = 30
+# Keepalives, so that the locks of a machine that has lost its power are freed within a minute.
+_POSTGRES = (
+    f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s "
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
 # The first key of Hazecast's advisory locks in PostgreSQL, of no other meaning.
 _LOCKS = 0x4A5E
 
@@ -64,7 +69,7 @@ def make_engine(database: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        options = url.query.get("options") or f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s"
+        options = url.query.get("options") or _POSTGRES
         engine = create_engine(
             url,
             pool_pre_ping=True,
@@ -111,6 +116,14 @@ def head_revision() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def known_revision(revision: str) -> bool:
+    """Return whether this version of Hazecast knows a schema."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
 def current_revision(engine: Engine) -> str | None:
     """Return the schema that the database has, None if it has none."""
     with engine.connect() as connection:
@@ -133,11 +146,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         return
     with _migration(engine) as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-        try:
-            known = current is None or script.get_revision(current) is not None
-        except CommandError:
-            known = False
-        if not known:
+        if current is not None and not known_revision(current):
             expected = f"a schema up to {script.get_current_head()}: a newer Hazecast made this one"
             raise InputError(f"{shown(engine.url)}: schema", current, expected)
         config = _config()

@@ -139,6 +139,13 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+    # Scores need 10 days of forecasts until they are closed, the verdict on a model 60 days of observations.
+    keep_forecast_days: int | None = Field(
+        default=None, ge=15, description="Days that forecasts, their files and cycles are kept; by default for ever."
+    )
+    keep_observation_days: int | None = Field(
+        default=None, ge=60, description="Days that observed hours are kept; by default for ever."
+    )
 
     @property
     def models_dir(self) -> Path:
