@@ -90,7 +90,7 @@ class Sessions(sessionmaker[Session]):
         self._writing = engine.execution_options(writing=True)
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:  # type: ignore[override]
+    def begin(self) -> Iterator[Session]:
         """Open a transaction that writes; committed at the end, undone by an error."""
         with self(bind=self._writing) as session, session.begin():
             yield session
