@@ -137,7 +137,7 @@ def _snapshot(store: Store) -> AbstractContextManager[Connection]:
     if store.engine.dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         return store.engine.execution_options(**options).begin()
-    return store.engine.begin()
+    return store.engine.connect()
 
 
 def _still_named(store: Store, path: str) -> bool:
