@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from grids.errors import InputError
 from services.api import create_app
-from services.cli import app
+from services.cli import app, main
 from services.database import StoreError, _config, current_revision, head_revision, make_engine, migrate
 from services.database_url import with_driver
 from services.settings import Settings
@@ -323,6 +323,16 @@ def test_a_server_that_is_away_is_named_without_its_password() -> None:
     # Still SQLAlchemy's error for whoever expects one, and whole in another process.
     assert isinstance(away.value, OperationalError) and away.value.orig is not None
     assert str(pickle.loads(pickle.dumps(away.value))) == str(away.value)
+
+
+def test_a_command_without_its_database_ends_with_one_line_and_code_1(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("HAZECAST_DATABASE_URL", "postgresql://u:secret@127.0.0.1:1/x")
+    monkeypatch.setattr(sys, "argv", ["hazecast", "db", "current"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    lines = capsys.readouterr().err.splitlines()
+    assert left.value.code == 1 and len(lines) == 1 and "secret" not in lines[0]
+    assert lines[0].startswith("hazecast: postgresql+psycopg://u:***@127.0.0.1:1/x: connection failed")
 
 
 def test_a_server_that_comes_back_costs_no_request(postgres, tmp_path) -> None:
