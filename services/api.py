@@ -31,6 +31,7 @@ from services.api_models import (
 )
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.database import StoreError
 from services.edge.protect import limit_requests, protect
 from services.problems import problem
 from services.rules import prepare_rules
@@ -40,7 +41,6 @@ from services.tables import ForecastRun, ForecastValue
 
 log = logging.getLogger(__name__)
 
-_PROBLEM = "application/problem+json"
 # What a route says of its answer, besides its type.
 _KEPT_HEADERS = ("vary", "content-disposition", "content-language", "content-security-policy")
 
@@ -181,6 +181,13 @@ def _add_problems(app: FastAPI) -> None:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"][1:]))
         return problem(422, f"{field}: found {reprlib.repr(first.get('input'))}; {first['msg']}", field)
+
+    @app.exception_handler(StoreError)
+    def store_problem(request: Request, error: StoreError) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        answer = problem(503, "the store can't be reached now; try again later")
+        answer.headers["Retry-After"] = "30"
+        return answer
 
     @app.exception_handler(Exception)
     def unexpected_problem(request: Request, error: Exception) -> Response:

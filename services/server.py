@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import uvicorn
 
@@ -13,6 +14,7 @@ from services.ingest import ingest_live
 from services.inputs import LIVE_OBSERVATIONS, LIVE_WEATHER
 from services.jobs import build_scheduler
 from services.report import CycleReport
+from services.retention import prune
 from services.settings import Settings
 from services.store import Store
 
@@ -20,9 +22,9 @@ log = logging.getLogger(__name__)
 
 
 def scheduled_cycle(settings: Settings) -> CycleReport:
-    """Run a cycle; with live weather or live observations, bring in the newest first.
+    """Run a cycle; with live weather or live observations, bring in the newest first. Then remove what is too old.
 
-    Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
+    Nothing that goes wrong with these keeps the cycle from running: it says what it had to do
     without.
     """
     if settings.weather == LIVE_WEATHER or settings.observations_dir == LIVE_OBSERVATIONS:
@@ -30,7 +32,12 @@ def scheduled_cycle(settings: Settings) -> CycleReport:
             ingest_live(settings)
         except Exception:
             log.exception("ingest failed; the cycle runs with what is there")
-    return run_cycle(settings)
+    report = run_cycle(settings)
+    try:
+        prune(settings, datetime.now(UTC))
+    except Exception:
+        log.exception("old forecasts and observations could not be removed")
+    return report
 
 
 def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> None:

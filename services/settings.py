@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from grids.errors import InputError
+from services.database_url import with_driver
 
 
 def _absolute(path: Path) -> Path:
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
     data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(with_driver)] = Field(
         default_factory=_default_database,
         min_length=1,
         repr=False,  # it may hold a password
@@ -190,6 +191,13 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
+    )
+    # Scores need 10 days of forecasts until they are closed, the verdict on a model 60 days of observations.
+    keep_forecast_days: int | None = Field(
+        default=None, ge=15, description="Days that forecasts, their files and cycles are kept; by default for ever."
+    )
+    keep_observation_days: int | None = Field(
+        default=None, ge=60, description="Days that observed hours are kept; by default for ever."
     )
 
     @property
