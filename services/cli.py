@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from services.cli_ingest import ingest
+from services.cli_jobs import jobs_app, scheduler
 from services.cli_maps import register as register_maps
 from services.cli_models import models_app, verify
 from services.cli_options import DataDir, InitTime, Observations, Weather
@@ -63,12 +64,18 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     data_dir: DataDir = None,
-    scheduler: Annotated[bool, typer.Option(help="Run the scheduled cycles too.")] = True,
+    with_scheduler: Annotated[
+        bool, typer.Option("--scheduler/--no-scheduler", help="Run the scheduled jobs too, or stand by for them.")
+    ] = True,
 ) -> None:
-    """Serve the API and run the scheduled cycles."""
+    """Serve the API and run the scheduled jobs."""
     from services.server import serve as serve_forever
 
-    serve_forever(_settings(data_dir), host=host, port=port, with_scheduler=scheduler)
+    if serve_forever(_settings(data_dir), host=host, port=port, with_scheduler=with_scheduler):
+        raise typer.Exit(EXIT_DEGRADED)
+
+
+app.command()(scheduler)
 
 
 @app.command()
@@ -144,6 +151,7 @@ def backtest(
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
+app.add_typer(jobs_app, name="jobs")
 register_warnings(app)
 
 

@@ -133,10 +133,28 @@ class Settings(BaseSettings):
     misfire_grace_seconds: int = Field(
         default=3_600, ge=1, description="How late a cycle may still start, for example after sleep."
     )
+    cycle_limit_seconds: float = Field(
+        default=1_800.0, gt=0.0, description="After this time a scheduled cycle is stopped, and recorded so."
+    )
+    ingest_minute: int = Field(default=25, ge=0, le=59, description="Minute of the hourly ingest of live sources.")
+    scheduler_beat_seconds: float = Field(
+        default=2.0, ge=0.1, le=5.0, description="How often a scheduler asks whether it leads, or may lead."
+    )
+    stop_seconds: float = Field(
+        default=60.0, ge=0.0, description="How long running jobs and open requests may go on when the service stops."
+    )
+    job_history_days: float = Field(default=90.0, ge=1.0, description="Age at which runs of jobs are forgotten.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people, or JSON lines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     stale_after_hours: float = Field(
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+
+    @property
+    def live(self) -> bool:
+        """Whether weather or observations are those that an ingest brings in."""
+        return "live" in (self.weather, self.observations_dir)
 
     @property
     def models_dir(self) -> Path:
