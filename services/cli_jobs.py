@@ -45,7 +45,7 @@ def list_jobs(data_dir: DataDir = None, as_json: AsJson = False) -> None:
             state.name,
             state.schedule,
             _time(state.next_run),
-            _time(last and last.due),
+            _time(last.due if last else None),
             last.status if last else "",
             took,
             (last.error or "") if last else "",
@@ -79,9 +79,7 @@ def history(
 
 
 @jobs_app.command()
-def run(
-    name: Annotated[str, typer.Argument(help="Job.")], data_dir: DataDir = None, as_json: AsJson = False
-) -> None:
+def run(name: Annotated[str, typer.Argument(help="Job.")], data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Run a job now, within its time limit, and wait for its end."""
     from services.logs import configure_logging
     from services.scheduling.board import run_state

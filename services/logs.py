@@ -20,6 +20,11 @@ def add_log_context(**values: Any) -> None:
     _CONTEXT.set(_CONTEXT.get() | values)
 
 
+def current_log_context() -> dict[str, Any]:
+    """Return what log lines name here."""
+    return dict(_CONTEXT.get())
+
+
 @contextmanager
 def log_context(**values: Any) -> Iterator[None]:
     """Name something in every log line within."""
@@ -63,7 +68,11 @@ def configure_logging(settings: Settings) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"]}},
             "root": {"level": settings.log_level, "handlers": ["stderr"]},
             # They say of every run and request what the service says itself, with its context.
-            "loggers": {"apscheduler": {"level": "ERROR"}, "alembic": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+            "loggers": {
+                "apscheduler": {"level": "ERROR"},
+                "alembic": {"level": "WARNING"},
+                "httpx": {"level": "WARNING"},
+            },
         }
     )
 
@@ -84,9 +93,7 @@ def json_formatter() -> logging.Formatter:
     from pythonjsonlogger.json import JsonFormatter
 
     class Lines(JsonFormatter):
-        def add_fields(
-            self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
-        ) -> None:
+        def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
             super().add_fields(log_data, record, message_dict)
             log_data["time"] = _time(record)
             log_data.pop("asctime", None)

@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.scheduling.tables import JobRun, ScheduledJob, SchedulerBeat
@@ -18,7 +18,7 @@ from services.upsert import upsert
 OPEN = ("due", "running")
 ENDED_WELL = ("done", "degraded")
 OUTCOMES = (*ENDED_WELL, "failed", "timeout", "interrupted", "missed")
-_RUN = JobRun.__table__
+_RUN = cast(Table, JobRun.__table__)
 _LONGEST = 4_000
 
 
@@ -111,7 +111,8 @@ class JobHistory:
     def counts(self, since: datetime) -> dict[tuple[str, str], int]:
         """Count the runs claimed since a time, by job and status."""
         query = select(_RUN.c.name, _RUN.c.status, func.count()).where(_RUN.c.claimed_at >= since)
-        return {(name, status): n for name, status, n in self._rows(query.group_by(_RUN.c.name, _RUN.c.status))}
+        rows = self._rows(query.group_by(_RUN.c.name, _RUN.c.status))
+        return {(row[0], row[1]): row[2] for row in rows}
 
     def prune(self, before: datetime) -> int:
         """Remove the ended runs claimed before a time, but the newest of each job; return how many."""
@@ -129,7 +130,7 @@ class JobHistory:
     def next_runs(self) -> dict[str, datetime]:
         """Return when each scheduled job is due next."""
         rows = self._rows(select(ScheduledJob.id, ScheduledJob.next_run_time))
-        return {name: datetime.fromtimestamp(due, UTC) for name, due in rows if due is not None}
+        return {row[0]: datetime.fromtimestamp(row[1], UTC) for row in rows if row[1] is not None}
 
     def last_beat(self) -> Row[Any] | None:
         """Return the leader's last sign of life."""

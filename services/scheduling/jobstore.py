@@ -17,7 +17,7 @@ from services.scheduling.tables import ScheduledJob
 _PLAIN = ("version", "id", "func", "executor", "kwargs", "name", "misfire_grace_time", "coalesce", "max_instances")
 
 
-class JsonJobStore(SQLAlchemyJobStore):
+class JsonJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
     """Jobs in the table ``scheduled_job``, which the migrations make.
 
     Parameters
@@ -28,7 +28,7 @@ class JsonJobStore(SQLAlchemyJobStore):
 
     def __init__(self, engine: Any) -> None:
         super().__init__(engine=engine)
-        self.jobs_t = ScheduledJob.__table__
+        self.jobs_t: Any = ScheduledJob.__table__
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Start; the table is there already."""
