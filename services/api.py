@@ -26,6 +26,7 @@ from services.api_models import (
 from services.api_operation import add_operation, operation_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.database import StoreError
 from services.observability.requests import id_headers
 from services.problems import problem
 from services.rules import prepare_rules
@@ -151,6 +152,11 @@ def _add_problems(app: FastAPI) -> None:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"][1:]))
         return problem(422, f"{field}: found {first.get('input')!r}; {first['msg']}", field)
+
+    @app.exception_handler(StoreError)
+    def store_problem(request: Request, error: StoreError) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return problem(503, "the store can't be reached now; try again later", headers={"Retry-After": "30"})
 
     @app.exception_handler(Exception)
     def unexpected_problem(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from services.cli_models import models_app, verify
 from services.cli_options import DataDir, InitTime, Observations, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
+from services.cli_store import register as register_store
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -153,6 +154,7 @@ app.command()(verify)
 app.add_typer(models_app, name="models")
 app.add_typer(jobs_app, name="jobs")
 register_warnings(app)
+register_store(app)
 
 
 def main() -> None:
@@ -171,6 +173,11 @@ def main() -> None:
         if isinstance(error, InputError | ValidationError):
             print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT)
+        from services.database import StoreError
+
+        if isinstance(error, StoreError):
+            print(f"hazecast: {error}", file=sys.stderr)
+            sys.exit(EXIT_FAILED)
         logging.getLogger("hazecast").exception("failed")
         sys.exit(EXIT_FAILED)
 

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from services.database import make_engine, migrate
 from services.logs import configure_logging
 from services.scheduling.service import Scheduler
 from services.settings import Settings
-from services.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,9 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
 def schedule(settings: Settings) -> list[str]:
     """Run a scheduler alone until stopped by a signal; return the names of the jobs that had to be stopped."""
     configure_logging(settings)
-    store = Store(settings.database_url)
-    store.migrate()
-    store.close()
+    engine = make_engine(settings.database_url)
+    migrate(engine)
+    engine.dispose()
     with _stopping() as stop, _scheduler(settings, True) as stopped:
         stop.wait()
     return stopped

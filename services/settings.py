@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from services.database_url import with_driver
+
 
 def _absolute(path: Path) -> Path:
     # The store keeps paths of files: they must hold from any working folder.
@@ -40,7 +42,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True)
 
     data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(with_driver)] = Field(
         default_factory=_default_database,
         min_length=1,
         description="SQLAlchemy URL; by default SQLite in data_dir.",
@@ -150,6 +152,13 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+    # Scores need 10 days of forecasts until they are closed, the verdict on a model 60 days of observations.
+    keep_forecast_days: int | None = Field(
+        default=None, ge=15, description="Days that forecasts, their files and cycles are kept; by default for ever."
+    )
+    keep_observation_days: int | None = Field(
+        default=None, ge=60, description="Days that observed hours are kept; by default for ever."
+    )
 
     @property
     def live(self) -> bool:

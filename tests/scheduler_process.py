@@ -22,7 +22,7 @@ FAST = Job(
     Every(2.0),
     "Leaves a line at its start and one at its end.",
     limit_seconds=20.0,
-    grace_seconds=60.0,
+    grace_seconds=600.0,
     catch_up="each",
     rerun=True,
     keep_process=True,

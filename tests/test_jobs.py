@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from grids.errors import InputError
 from services.locks import LockLost, store_lock
 from services.scheduling.executor import Apart, RunExecutor, run_now
+from services.scheduling.fence import Fence
 from services.scheduling.history import JobHistory
 from services.scheduling.jobs import all_jobs, cycle_job, job_named
 from services.scheduling.jobstore import JsonJobStore
-from services.scheduling.service import Fence, Leadership, Scheduler
-from services.scheduling.spec import Cron, Every, Job, JobResult, schedule_from, schedule_of
+from services.scheduling.service import Leadership, Scheduler
+from services.scheduling.spec import Cron, Every, Job, schedule_from, schedule_of
 from services.scheduling.tasks import CycleBusy, cycle_lock
 from services.scheduling.worker import job_lock, resolve
 from services.settings import Settings
@@ -32,26 +33,9 @@ from services.store import Store
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
-def fine(settings: Settings, due: datetime) -> JobResult:
-    return JobResult("degraded", f"due {due.isoformat()}")
-
-
-def failing(settings: Settings, due: datetime) -> None:
-    raise RuntimeError("source is down")
-
-
-def endless(settings: Settings, due: datetime) -> None:
-    while True:
-        time.sleep(0.1)
-
-
-def dying(settings: Settings, due: datetime) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def job(function: str = "fine", **given) -> Job:
     values = {"limit_seconds": 60.0, "grace_seconds": 60.0} | given
-    return Job("job", f"tests.test_jobs:{function}", Every(3_600.0), "A test.", **values)
+    return Job("job", f"tests.job_functions:{function}", Every(3_600.0), "A test.", **values)
 
 
 @pytest.fixture
@@ -152,9 +136,9 @@ def test_the_history_is_cut_but_for_open_and_newest_runs(history) -> None:
         ("dying", 60.0, "interrupted", "its process died"),
     ],
 )
-def test_how_a_run_ends_is_recorded(settings, history, function, limit, status, error) -> None:
+def test_how_a_run_ends_is_recorded(settings, store, history, function, limit, status, error) -> None:
     one = job(function, limit_seconds=limit)
-    executor = RunExecutor(settings, {"job": one}, history, history)
+    executor = RunExecutor(settings, {"job": one}, Fence(None, store.engine), history)
     executor.start(BackgroundScheduler(timezone=UTC), "default")
     now = datetime.now(UTC).replace(microsecond=0)
     due = [now - timedelta(seconds=s) for s in (120, 30, 0)]
@@ -171,8 +155,8 @@ def test_how_a_run_ends_is_recorded(settings, history, function, limit, status, 
         assert run.detail == f"due {now.isoformat()}"
 
 
-def test_a_run_in_progress_is_stopped_with_its_scheduler(settings, history) -> None:
-    executor = RunExecutor(settings, {"job": job("endless")}, history, history)
+def test_a_run_in_progress_is_stopped_with_its_scheduler(settings, store, history) -> None:
+    executor = RunExecutor(settings, {"job": job("endless")}, Fence(None, store.engine), history)
     executor.start(BackgroundScheduler(timezone=UTC), "default")
     executor._do_submit_job(type("Due", (), {"id": "job"}), [datetime.now(UTC)])
     wait_for(lambda: history.runs("job")[0].status == "running")
@@ -218,7 +202,7 @@ def test_what_came_due_while_no_scheduler_ran_is_caught_up_or_missed(
 
 
 def test_a_changed_schedule_starts_anew_and_a_removed_job_goes(settings, store, history) -> None:
-    first, second = job(), Job("other", "tests.test_jobs:fine", Every(60.0), "Another.", 60.0, 60.0)
+    first, second = job(), Job("other", "tests.job_functions:fine", Every(60.0), "Another.", 60.0, 60.0)
     with led(settings, store, first, second):
         assert set(history.next_runs()) == {"job", "other"}
     hourly = history.next_runs()["job"]
@@ -254,11 +238,11 @@ def test_a_run_whose_process_lives_is_left_alone(settings, store, history) -> No
 
 
 def test_a_claim_that_fails_leaves_the_job_due(settings, store, history, monkeypatch) -> None:
-    one = Job("job", "tests.test_jobs:fine", Every(1.0), "A test.", 60.0, 60.0)
+    one = Job("job", "tests.job_functions:fine", Every(1.0), "A test.", 60.0, 60.0)
     monkeypatch.setattr(JobHistory, "claim", lambda *_, **__: 1 / 0)
     lock = store_lock(settings.database_url, "scheduler")
     assert lock.acquire()
-    leader = Leadership(settings, [one], lock, store)
+    leader = Leadership(settings, [one], lock, store.engine)
     leader.start()
     before = history.next_runs()["job"]
     wait_for(lambda: not leader.sound)
@@ -310,20 +294,14 @@ def test_only_one_cycle_at_a_time(settings) -> None:
     assert len(refused) == 1
 
 
-def test_store_migrates_both_ways_and_keeps_utc(tmp_path) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'store.db'}")
-    store.migrate()
+def test_store_keeps_utc(databases, tmp_path) -> None:
+    store = databases.store(tmp_path)
     cycle = store.begin_cycle(datetime.fromisoformat("2013-01-12T06:00+08:00"), simulated=False)
     store.finish_cycle(cycle, "done")
     row = store.cycles()[0]
     assert row.init_time == datetime(2013, 1, 11, 22, tzinfo=UTC) and row.init_time.tzinfo is UTC
     with pytest.raises(Exception, match="without zone"):
         store.begin_cycle(datetime(2013, 1, 12), simulated=False)
-    with store.engine.connect() as connection:
-        assert connection.exec_driver_sql("pragma journal_mode").scalar() == "wal"
-    store.migrate("base")
-    store.migrate()
-    assert store.cycles() == []
     store.close()
 
 
@@ -347,7 +325,7 @@ class led:  # noqa: N801 (reads as a phrase)
 
     def __init__(self, settings: Settings, store: Store, *jobs: Job) -> None:
         self._lock = store_lock(settings.database_url, "scheduler")
-        self._leader = Leadership(settings, jobs, self._lock, store)
+        self._leader = Leadership(settings, jobs, self._lock, store.engine)
 
     def __enter__(self) -> Leadership:
         assert self._lock.acquire()

@@ -7,14 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from services.database import current_revision, head_revision
 from services.scheduling.history import JobHistory
 from services.settings import Settings
 from services.store import Store
@@ -95,19 +92,15 @@ def _database(store: Store) -> Check:
 
 
 def _schema(store: Store) -> Check:
-    with store.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    wanted = _newest_schema()
+    current, wanted = current_revision(store.engine), _newest_schema()
     if current != wanted:
         return Check("schema", "failed", f"{current}, not {wanted}: migrate the store")
     return Check("schema", "ok", str(current))
 
 
 @cache
-def _newest_schema() -> str | None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
-    return ScriptDirectory.from_config(config).get_current_head()
+def _newest_schema() -> str:
+    return head_revision()
 
 
 def _scheduler(store: Store, now: datetime) -> Check:

@@ -14,13 +14,14 @@ from apscheduler.executors.base import BaseExecutor
 from pebble import ProcessExpired, ProcessPool
 from sqlalchemy import Row
 
+from services.database import make_engine
 from services.logs import log_context
+from services.scheduling.fence import Fence
 from services.scheduling.history import JobHistory
 from services.scheduling.jobs import job_named
 from services.scheduling.spec import Job
 from services.scheduling.worker import prepare, work
 from services.settings import Settings
-from services.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ def run_now(name: str, settings: Settings | None = None) -> Row[Any]:
     """
     settings = settings or Settings()
     job, due = job_named(name, settings), datetime.now(UTC)
-    store = Store(settings.database_url)
-    history, apart = JobHistory(store.engine.begin), Apart(settings, job)
+    engine = make_engine(settings.database_url)
+    history, apart = JobHistory(engine.begin), Apart(settings, job)
     run_id = history.claim(name, due, manual=True)
     assert run_id is not None, "no run was due this very microsecond"
     status: str = "interrupted"
@@ -47,8 +48,9 @@ def run_now(name: str, settings: Settings | None = None) -> Row[Any]:
         apart.stop()
         if error is not None:
             history.finish(run_id, status, error=error)
-        store.close()
-    return history.run(run_id)
+    made = history.run(run_id)
+    engine.dispose()
+    return made
 
 
 class RunExecutor(BaseExecutor):  # type: ignore[misc]
@@ -58,15 +60,16 @@ class RunExecutor(BaseExecutor):  # type: ignore[misc]
     ----------
     settings : Settings
     jobs : dict of str to Job
-    claims : JobHistory
-        Over the leader's own connection: who doesn't lead can't claim.
+    fence : Fence
+        Through it runs are claimed: who doesn't lead can't.
     history : JobHistory
         Over any connection: what a run came to is recorded all the same.
     """
 
-    def __init__(self, settings: Settings, jobs: dict[str, Job], claims: JobHistory, history: JobHistory) -> None:
+    def __init__(self, settings: Settings, jobs: dict[str, Job], fence: Fence, history: JobHistory) -> None:
         super().__init__()
-        self._settings, self._jobs, self._claims, self._history = settings, jobs, claims, history
+        self._settings, self._jobs, self._fence, self._history = settings, jobs, fence, history
+        self._claims = JobHistory(fence.begin)
         # One thread for each: runs of a job follow one another.
         self._threads = {name: ThreadPoolExecutor(1, f"job-{name}") for name in jobs}
         self._apart = {name: Apart(settings, job) for name, job in jobs.items()}
@@ -75,8 +78,14 @@ class RunExecutor(BaseExecutor):  # type: ignore[misc]
 
     def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
         # Claimed here, in the scheduler's own thread: only then does APScheduler move the job's due time on. Killed
-        # in between, the next leader finds the claim; failed, the due time stays (see Fence).
-        spec = self._jobs[job.id]
+        # in between, the next leader finds the claim; failed, the due time stays.
+        try:
+            self._claim_and_submit(self._jobs[job.id], run_times)
+        except BaseException:
+            self._fence.broken = True
+            raise
+
+    def _claim_and_submit(self, spec: Job, run_times: Sequence[datetime]) -> None:
         now = datetime.now(UTC)
         to_run, missed = spec.plan([time.astimezone(UTC) for time in run_times], now)
         if missed:

@@ -67,7 +67,7 @@ JANITOR = Job(
     "janitor",
     "services.scheduling.tasks:janitor",
     Cron("20", "3", BEIJING),
-    "Removes what the settings no longer keep: runs of jobs, weather cycles, the old of the weather archive.",
+    "Removes what the settings no longer keep: forecasts, observations, weather, runs of jobs.",
     limit_seconds=_HOUR,
     grace_seconds=_DAY,
 )

@@ -4,63 +4,30 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import Connection, Engine, Row
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Row
 
-from services.locks import AdvisoryLock, LockLost, StoreLock, store_lock
+from services.database import make_engine
+from services.locks import LockLost, StoreLock, store_lock
 from services.scheduling.executor import RunExecutor, run_now
+from services.scheduling.fence import Fence
 from services.scheduling.history import JobHistory
 from services.scheduling.jobs import all_jobs
 from services.scheduling.jobstore import JsonJobStore
 from services.scheduling.spec import ATTEMPTS, Job, schedule_of
 from services.scheduling.worker import job_lock
 from services.settings import Settings
-from services.store import Store
 
 log = logging.getLogger(__name__)
 
 LEADER_LOCK = "scheduler"
 # A run by hand is claimed before its process holds the job's lock.
 _BY_HAND_STARTS_WITHIN = timedelta(minutes=1)
-
-
-class Fence:
-    """Transactions that only the leader can make; after one that failed, none.
-
-    What APScheduler does when a due job can't be claimed is to move its due time on all the same.
-    That must not be stored: the job is due still.
-    """
-
-    def __init__(self, lock: StoreLock, engine: Engine) -> None:
-        self._begin = lock.begin if isinstance(lock, AdvisoryLock) else engine.begin
-        self.broken = False
-
-    @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """Open a transaction.
-
-        Raises
-        ------
-        LockLost
-            If the leader is one no more.
-        """
-        if self.broken:
-            raise LockLost("an earlier transaction failed")
-        try:
-            with self._begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except Exception:
-            self.broken = True
-            raise
 
 
 class _Apscheduler(BackgroundScheduler):  # type: ignore[misc]
@@ -83,15 +50,15 @@ class Leadership:
     jobs : sequence of Job
     lock : StoreLock
         Held.
-    store : Store
+    engine : Engine
     """
 
-    def __init__(self, settings: Settings, jobs: Sequence[Job], lock: StoreLock, store: Store) -> None:
+    def __init__(self, settings: Settings, jobs: Sequence[Job], lock: StoreLock, engine: Engine) -> None:
         self._settings, self._jobs = settings, {job.name: job for job in jobs}
         self.since = datetime.now(UTC)
-        self._fence = Fence(lock, store.engine)
+        self._fence = Fence(lock, engine)
         self._history = JobHistory(self._fence.begin)
-        self._executor = RunExecutor(settings, self._jobs, self._history, JobHistory(store.engine.begin))
+        self._executor = RunExecutor(settings, self._jobs, self._fence, JobHistory(engine.begin))
         self._scheduler = _Apscheduler(
             timezone=UTC,
             jobstores={"default": JsonJobStore(self._fence)},
@@ -199,7 +166,7 @@ class Scheduler:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = store_lock(settings.database_url, LEADER_LOCK, hold_while_idle=False)
-        self._store = Store(settings.database_url)
+        self._engine = make_engine(settings.database_url)
         self._leadership: Leadership | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
@@ -213,7 +180,7 @@ class Scheduler:
         self._stop.set()
         self._thread.join()
         stopped = self._step_down(self._settings.stop_seconds)
-        self._store.close()
+        self._engine.dispose()
         return stopped
 
     def _run(self) -> None:
@@ -232,7 +199,7 @@ class Scheduler:
         if self._leadership is None:
             if self._lock.acquire():
                 log.info("this process leads the schedule")
-                self._leadership = Leadership(self._settings, all_jobs(self._settings), self._lock, self._store)
+                self._leadership = Leadership(self._settings, all_jobs(self._settings), self._lock, self._engine)
                 self._leadership.start()
         elif self._lock.still_held() and self._leadership.sound:
             self._leadership.beat()

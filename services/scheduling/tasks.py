@@ -38,15 +38,8 @@ def cycle_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 def cycle(settings: Settings, due: datetime) -> JobResult:
-    """Run a forecast cycle; what a killed one left is marked first."""
+    """Run a forecast cycle."""
     with cycle_lock(settings, wait_seconds=60.0):
-        store = Store(settings.database_url)
-        try:
-            # Under the lock no cycle runs: those that say so were killed.
-            if found := store.recover():
-                log.warning("%d cycles were interrupted", found)
-        finally:
-            store.close()
         report = scheduled_cycle(settings)
     told = f"init time {report.init_time.isoformat()}, {len(report.lines)} cities, {len(report.warnings)} messages"
     if report.status == "degraded":
@@ -101,6 +94,7 @@ def verification(settings: Settings, due: datetime) -> JobResult:
 
 def janitor(settings: Settings, due: datetime) -> JobResult:
     """Remove what is no longer kept."""
+    from services.retention import prune
     from services.scheduling.history import JobHistory
     from services.sources.weather.stored import WeatherStore
     from services.weather_archive import prune_weather_archive
@@ -112,5 +106,7 @@ def janitor(settings: Settings, due: datetime) -> JobResult:
     finally:
         store.close()
     cycles = WeatherStore(settings.weather_dir).prune(now - timedelta(days=settings.weather_keep_days))
+    pruned = prune(settings, now)
     archived = prune_weather_archive(settings.archive_dir, settings.archive_days, now)
-    return JobResult("done", f"removed: {runs} runs of jobs, {cycles} weather cycles, {archived} parts of the archive")
+    told = f"{pruned.total} rows and {pruned.files} files of old forecasts and observations, {runs} runs of jobs"
+    return JobResult("done", f"removed: {told}, {cycles} weather cycles, {archived} parts of the weather archive")

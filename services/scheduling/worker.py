@@ -11,12 +11,12 @@ import threading
 from datetime import datetime
 from multiprocessing.connection import wait
 
+from services.database import make_engine
 from services.locks import store_locked
 from services.logs import configure_logging, log_context
 from services.scheduling.history import JobHistory
 from services.scheduling.spec import Job, JobResult
 from services.settings import Settings
-from services.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ def work(job: Job, settings: Settings, due: datetime, run_id: int) -> str:
     The lock and the record are the process's own: a run whose scheduler has died, or no longer leads,
     is neither doubled nor taken for done.
     """
-    store = Store(settings.database_url)
-    history = JobHistory(store.engine.begin)
+    engine = make_engine(settings.database_url)
+    history = JobHistory(engine.begin)
     with log_context(job=job.name, job_run=run_id):
         try:
             busy = JobBusy(f"another process is at the job {job.name}")
@@ -49,7 +49,7 @@ def work(job: Job, settings: Settings, due: datetime, run_id: int) -> str:
             log.warning("%s", busy)
             history.finish(run_id, status, error=str(busy))
         finally:
-            store.close()
+            engine.dispose()
     return status
 
 
