@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import reprlib
 from datetime import timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,9 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from grids.cities import City, Registry, load_registry
+from services.accounts.routes import account_routes, administration_routes
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
+from services.api_drafts import draft_routes
 from services.api_maps import map_routes
 from services.api_models import (
     CityOut,
@@ -27,6 +30,7 @@ from services.api_operation import add_operation, operation_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.database import StoreError
+from services.edge.protect import limit_requests, protect
 from services.observability.requests import id_headers
 from services.problems import problem
 from services.rules import prepare_rules
@@ -48,19 +52,23 @@ def create_app(settings: Settings) -> FastAPI:
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
         "What rests on simulated input says `simulated: true`.",
     )
-    app.state.sessions = store.sessions
     registry = load_registry()
     for routes in (
         _routes(store, settings, registry),
         warning_routes(store, settings, registry),
         map_routes(store, registry),
         verification_routes(store, settings, registry),
+        draft_routes(store),
+        account_routes(store, settings),
+        administration_routes(store, settings),
         operation_routes(store, settings),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     _add_problems(app)
+    limit_requests(app, settings)
     _add_caching(app, settings.cache_seconds)
+    protect(app, settings, store.sessions)
     add_operation(app, store, settings)
     return app
 
@@ -151,7 +159,7 @@ def _add_problems(app: FastAPI) -> None:
     def validation_problem(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"][1:]))
-        return problem(422, f"{field}: found {first.get('input')!r}; {first['msg']}", field)
+        return problem(422, f"{field}: found {reprlib.repr(first.get('input'))}; {first['msg']}", field)
 
     @app.exception_handler(StoreError)
     def store_problem(request: Request, error: StoreError) -> Response:

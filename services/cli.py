@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli_accounts import accounts_app
 from services.cli_ingest import ingest
 from services.cli_jobs import jobs_app, scheduler
 from services.cli_maps import register as register_maps
@@ -153,6 +154,7 @@ register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(accounts_app, name="accounts")
 register_warnings(app)
 register_store(app)
 
@@ -171,7 +173,12 @@ def main() -> None:
         from grids.errors import InputError
 
         if isinstance(error, InputError | ValidationError):
-            print(f"hazecast: {error}", file=sys.stderr)
+            from services.settings import explained
+
+            if isinstance(error, ValidationError) and error.title == "Settings":
+                print(f"hazecast: {explained(error)}", file=sys.stderr)
+            else:
+                print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT)
         from services.database import StoreError
 

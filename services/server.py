@@ -21,6 +21,7 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
     import uvicorn
 
     from services.api import create_app
+    from services.edge.server import server_options
 
     configure_logging(settings)
     app = create_app(settings)
@@ -32,6 +33,7 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+            **server_options(settings),
         )
     return stopped
 

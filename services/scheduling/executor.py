@@ -132,7 +132,7 @@ class RunExecutor(BaseExecutor):  # type: ignore[misc]
     def _run(self, spec: Job, due: datetime, run_id: int) -> None:
         status, error = self._apart[spec.name].run(due, run_id)
         if error is not None and self._history.finish(run_id, status, error=error):
-            log.error("job %s: %s: %s", spec.name, status, error)
+            log.log(logging.WARNING if status == "interrupted" else logging.ERROR, "%s: %s", status, error)
 
     def stop(self, seconds: float) -> list[str]:
         """Let what runs go on for some seconds, then stop it; return the names of the jobs stopped."""
