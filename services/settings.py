@@ -192,11 +192,6 @@ class Settings(BaseSettings):
         default=None, ge=60, description="Days that observed hours are kept; by default for ever."
     )
 
-    @property
-    def live(self) -> bool:
-        """Whether weather or observations are those that an ingest brings in."""
-        return "live" in (self.weather, self.observations_dir)
-
     key_days: int = Field(default=365, ge=1, le=3_650, description="Longest life of an API key, and the default.")
     rate_anonymous: int = Field(
         default=600, ge=0, description="Requests a minute from an address without a key, in each process; 0: no limit."
@@ -218,6 +213,11 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
     )
+
+    @property
+    def live(self) -> bool:
+        """Whether weather or observations are those that an ingest brings in."""
+        return "live" in (self.weather, self.observations_dir)
 
     @property
     def models_dir(self) -> Path:
