@@ -259,7 +259,7 @@ def _by_week(daily: pd.Series, leave_out: Collection[date]) -> pd.DataFrame:
     if not isinstance(daily.index, pd.DatetimeIndex):
         raise InputError("daily series: index", type(daily.index).__name__, "days")
     days = daily.index
-    values = daily.where(~np.isin(days.date, list(leave_out)))
+    values = daily.where(~np.isin(days.date, np.array(list(leave_out), dtype=object)))
     monday = (days - pd.to_timedelta(days.dayofweek, unit="D")).normalize()
     table = pd.DataFrame({"week": monday, "day": days.dayofweek, "value": values.to_numpy()})
     wide = table.pivot_table(index="week", columns="day", values="value", aggfunc="mean", dropna=False)
