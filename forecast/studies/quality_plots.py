@@ -90,7 +90,7 @@ def station_ratios(hourly: pd.DataFrame, table: pd.DataFrame, stations: Sequence
         title, day = str(station), pd.DatetimeIndex(table["shift"])[table.index.get_loc(station)]
         if not pd.isna(day):
             axes.axvline(day, color=_RED, linewidth=1)
-            title += f": {table.loc[station, 'shift_size']:+.0f} % from {day:%Y-%m-%d}"
+            title += f": {table.loc[station, 'shift_size']:+.0f} % from {day.date()}"
         axes.set_title(title, loc="left", fontsize=9)
     figure.supylabel("over the median of the others", fontsize=9)
     return figure
