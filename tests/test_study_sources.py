@@ -87,7 +87,8 @@ def test_the_solver_ends_where_no_small_step_helps(seed) -> None:
     u = 0.1 * (g @ f) + 0.05
     x = g @ f + u * random.standard_t(3, size=u.shape)
     found = solve(x, u, random.uniform(0.5, 1.5, g.shape), random.uniform(0.5, 1.5, f.shape), sweeps=20)
-    assert (found.g >= 0).all() and (found.f >= 0).all() and np.allclose(found.g.mean(axis=0), 1)
+    assert (found.g >= 0).all() and (found.f >= 0).all() and found.converged
+    assert np.allclose(found.g.mean(axis=0), 1)
     assert found.q == pytest.approx(robust_q((x - found.g @ found.f) / u))
 
     def q(flat: np.ndarray) -> float:
@@ -188,8 +189,13 @@ def test_mass_balance_recovers_the_sources_within_its_errors(mixture) -> None:
     assert (found.contributions >= 0).all().all()
     with pytest.raises(InputError, match="profile of dust, Si"):
         mass_balance(x, u, shares.where(shares != 0.24, -1), 0.05 * shares)
-    with pytest.raises(InputError, match="at least 4, one a source"):
-        mass_balance(x.where(x.index != x.index[3]), u, shares, 0.05 * shares)
+    species = list(shares.columns)
+    with pytest.raises(InputError, match="one for each of 4 sources"):
+        mass_balance(x.drop(columns=species[3:]), u, shares, 0.05 * shares)
+    gap = x.copy()
+    gap.loc[gap.index[3], species[3:]] = np.nan
+    with pytest.raises(InputError, match=r"sample 2014-01-04.*at least 4, one a source"):
+        mass_balance(gap, u, shares, 0.05 * shares)
 
 
 @pytest.fixture
@@ -215,7 +221,7 @@ def test_command_sources(files) -> None:
     both = ("--limits", files / "limits.csv", "--uncertainties", files / "unc.csv")
     printed = json.loads(run(*given, *both, "--factors", 4, "--zero", f"{number}:SO4", "--json"))
     assert printed["factors"] == 4
-    assert any(row["species"] == "SO4" and row[f"factor {number}"] == 0 for row in printed["profiles"])
+    assert any(row["index"] == "SO4" and row[f"factor {number}"] == 0 for row in printed["profiles"])
 
 
 def test_command_mass_balance(files) -> None:
