@@ -16,6 +16,7 @@ from services.cli_models import models_app, verify
 from services.cli_options import DataDir, InitTime, Observations, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
+from services.cli_study import study_app
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -144,6 +145,7 @@ def backtest(
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
+app.add_typer(study_app, name="study")
 register_warnings(app)
 
 

@@ -1,0 +1,13 @@
+"""``hazecast study``: the cooperation's own studies. Each module of `services.studies` adds its commands."""
+
+from __future__ import annotations
+
+import typer
+
+from services.studies import ozone, quality, sources
+
+study_app = typer.Typer(
+    help="Studies: sources of particles, ozone formation, quality of measurements.", no_args_is_help=True
+)
+for _study in (sources, ozone, quality):
+    _study.register(study_app)
