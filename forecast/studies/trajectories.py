@@ -182,7 +182,8 @@ def cluster(paths: xr.Dataset, *, groups: int | None = None, most: int = 6, seed
         raise InputError("groups", wanted, f"1 to {len(whole)}, the number of trajectories that stay on the grid")
     points = _displacements(paths, whole)
     spread = float(((points - points.mean(axis=0)) ** 2).sum())
-    tried = [groups] if groups else list(range(1, most + 1))
+    distinct = len(np.unique(points.round(3), axis=0))
+    tried = [groups] if groups else list(range(1, min(most, distinct) + 1))
     fits = [KMeans(number, n_init=10, random_state=seed).fit(points) for number in tried]
     chosen = fits[-1]
     if groups is None:
