@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from grids.contract import LEAD_HOURS, QUANTILES
 from grids.errors import InputError
 from models.calibration import RollingCalibration, calibrated_over
+from models.disturbance import disturb_by
 from models.events import EventDecision, exceedance
 from models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
 from models.loop import LoopSettings, Run, train_loop
@@ -36,6 +37,9 @@ _WEATHER_JITTER = np.array(
     [{"t2m": 1.2, "d2m": 1.4, "u10": 0.25, "v10": 0.25, "sp": 100.0}.get(name, 0.0) for name in WEATHER_NAMES],
     np.float32,
 )
+# Share of the training windows whose weather errs as a forecast's, and the range of the errors' size.
+_ERRING = 0.5
+_ERROR_SIZES = (0.3, 1.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +141,9 @@ class NetworkModel:
         assert past.target is not None
         self.follow(informed(past), past.target, forecast.quantiles, forecast.mean)
 
-    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float) -> None:
+    def follow(
+        self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float, days: float = 1.0
+    ) -> None:
         """Follow the errors of forecasts as they were issued.
 
         Parameters
@@ -147,9 +153,11 @@ class NetworkModel:
         target, mean : float32 (n, lead, 2)
             ug m-3; a target that isn't known, or was shown before, is NaN.
         quantiles : float32 (n, lead, 2, 5)
+        days : float
+            Time in which the targets became known, in days.
         """
         for mode, rows in _by_mode(given):
-            self._rolling[mode].learn(target[rows], quantiles[rows], mean[rows])
+            self._rolling[mode].learn(target[rows], quantiles[rows], mean[rows], days)
 
     @property
     def calibration(self) -> tuple[Float, Float]:
@@ -261,6 +269,8 @@ def _loss(network: nn.Module, windows: Windows) -> Tensor:
 def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
     """Return `windows` with inputs taken away and blurred at random, as stations and weather fail in service."""
     n = len(windows)
+    size = np.where(random.random(n) < _ERRING, random.uniform(*_ERROR_SIZES, n), 0.0).astype(np.float32)
+    windows = disturb_by(windows, size, random)
     own, area = windows.history_obs.copy(), windows.area_obs.copy()
     for pollutant in range(len(OBSERVED)):
         share = 0.05 if pollutant in TARGETS else 0.2

@@ -178,7 +178,10 @@ def _forecast(
 ) -> xr.Dataset:
     init = as_datetime64(now)
     observations = inputs.monitors.observations
-    windows = windows_at(observations, inputs.past, cities, init, future_weather=inputs.future)
+    windows = windows_at(
+        observations, inputs.past, cities, init,
+        future_weather=inputs.future, weather_observed=inputs.weather_observed,
+    )  # fmt: skip
     ids = [city.id for city in cities]
     pm25 = observations["pm25"].sel(city=ids, time=slice(None, init))
     newest = pm25["time"].values[pm25.notnull().any("city").values][-1]
