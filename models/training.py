@@ -141,9 +141,7 @@ class NetworkModel:
         assert past.target is not None
         self.follow(informed(past), past.target, forecast.quantiles, forecast.mean)
 
-    def follow(
-        self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float, days: float = 1.0
-    ) -> None:
+    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float, days: float = 1.0) -> None:
         """Follow the errors of forecasts as they were issued.
 
         Parameters

@@ -240,9 +240,7 @@ def _cycle(
     past, nearby = observations.sel(time=near), data.observations.sel(time=near)
     weather = None if data.weather is None else data.weather.sel(time=near)
     known = result.plan.weather == OBSERVED_WEATHER
-    windows = windows_at(
-        nearby, weather, seen, init, future_weather=weather if known else None, weather_observed=known
-    )
+    windows = windows_at(nearby, weather, seen, init, future_weather=weather if known else None, weather_observed=known)
     forecast = make_forecast(
         model, result.model_id, windows, [c.id for c in seen], init, weather_source=result.weather_source,
         observations_until=init, simulated=False, degraded=False,
