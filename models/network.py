@@ -221,7 +221,7 @@ class Network(nn.Module):
     event_limits: Tensor
 
     def __init__(
-        self, hidden: int = 96, blind_hidden: int = 64, members: int = 2, context: int = 48, dropout: float = 0.3
+        self, hidden: int = 96, blind_hidden: int = 64, members: int = 3, context: int = 48, dropout: float = 0.3
     ) -> None:
         super().__init__()
         self.options = {

@@ -38,7 +38,7 @@ _WEATHER_JITTER = np.array(
     np.float32,
 )
 # Share of the training windows whose weather errs as a forecast's, and the range of the errors' size.
-_ERRING = 0.5
+_ERRING = 0.4
 _ERROR_SIZES = (0.3, 1.5)
 
 
@@ -52,12 +52,12 @@ class TrainingSettings(LoopSettings):
         As of `models.network.Network`.
     """
 
-    windows: int = 70_000
+    windows: int = 80_000
     batch: int = 128
     weight_decay: float = 1e-2
     hidden: int = 96
     blind_hidden: int = 64
-    members: int = 2
+    members: int = 3
     context: int = 48
     dropout: float = 0.3
 
@@ -96,8 +96,8 @@ class NetworkModel:
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
         """Train on all of `train`, after a first training that shows how to calibrate.
 
-        The first leaves the newest windows out; on them its intervals are calibrated and the
-        probabilities chosen from which an event is called. The second learns from all.
+        The first, half as long, leaves the newest windows out; on them its intervals are calibrated and
+        the probabilities chosen from which an event is called. The second learns from all.
         """
         calibration = self._calibration(train, progress)
         network = train_network(train, self.settings, self.run, progress=progress)
@@ -111,7 +111,8 @@ class NetworkModel:
         except InputError as error:
             log.warning("no windows held back for calibration: %s", error)
             return None
-        first = train_network(early, self.settings, _stage(self.run, "first"), progress=progress)
+        short = dataclasses.replace(self.settings, windows=self.settings.windows // 2)
+        first = train_network(early, short, _stage(self.run, "first"), progress=progress)
         return calibrate(first, sample_times(late, _TUNING_TIMES, self.settings.seed))
 
     def predict(self, windows: Windows) -> Prediction:
