@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from grids.contract import LEAD_HOURS, QUANTILES
 from grids.errors import InputError
+from models.attribution import from_elsewhere
 from models.calibration import RollingCalibration, calibrated_over
 from models.disturbance import disturb_by
 from models.events import EventDecision, exceedance
@@ -136,6 +137,24 @@ class NetworkModel:
                 quantiles[some], mean[some] = self._rolling[mode].apply(z, expected)
             events[rows] = exceedance(quantiles[rows]) >= self.network.event_limits[mode].numpy()
         return Prediction(quantiles, mean, events)
+
+    def from_elsewhere(self, windows: Windows) -> Float:
+        """Return the PM2.5 laid to the direction of the wind, (member, n, lead); see `models.attribution`.
+
+        Raises
+        ------
+        RuntimeError
+            If the network was neither trained nor loaded.
+        """
+        if self.network is None:
+            raise RuntimeError("the network has no weights: fit it or load a checkpoint")
+        network = self.network
+
+        def expected(some: Windows) -> Float:
+            with torch.inference_mode():
+                return np.asarray(network.members_mean(some, informed=True)[..., 0].numpy(), np.float32)
+
+        return from_elsewhere(expected, windows)
 
     def learn(self, past: Windows, forecast: Prediction) -> None:
         """Follow the errors of forecasts that have come true; see `models.interface.Adaptive`."""
