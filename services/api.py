@@ -26,6 +26,7 @@ from services.api_models import (
     PollutantOut,
     ReadyOut,
 )
+from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.rules import prepare_rules
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         warning_routes(store, settings, registry),
         map_routes(store, registry),
         verification_routes(store, settings, registry),
+        study_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)

@@ -2,7 +2,7 @@
 
 The Guide to the Demonstration of Equivalence of Ambient Air Monitoring Methods (EC working group, January
 2010, sections 9.5 to 9.8), for particles at side-by-side samplers. Formulas from memory, checked against
-SciPy's orthogonal distance regression and simulations in the tests. `grids.comparison` holds the plainer
+the principal axis of the data and simulations in the tests. `grids.comparison` holds the plainer
 comparison of two hourly series.
 """
 

@@ -14,6 +14,7 @@ _MIN_HOURS = 18
 # Standard deviations (robust, among stations) beyond which a station is unlike the others. Chosen.
 _UNLIKE = 3.0
 _MIN_SHIFT_WEEKS, _BLOCK, _DRAWS, _CERTAIN = 104, 8, 999, 0.99
+_MIN_STEP = 5.0
 
 
 def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
@@ -29,7 +30,7 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame (station)
         ``hours`` valid in both, ``mean``, ``ratio`` (median of daily means over the others'), ``bias``, ``rmse``,
         ``correlation``, ``slope`` (Deming) with ``slope_low`` and ``slope_high``, ``drift`` (% a year of the ratio, by
-        Theil and Sen), ``shift`` (day of a lasting step of the ratio, NaT if there is none; two years are needed to
+        Theil and Sen), ``shift`` (day of a lasting step of 5 % or more, NaT if there is none; two years are needed to
         tell it from the season), ``shift_size`` (%) and ``unlike``: what sets it apart, empty if nothing does.
 
     Raises
@@ -107,7 +108,9 @@ def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, float]:
     at = int(sums[:-1].argmax()) + 1
     if sums.max() <= np.quantile(by_chance, _CERTAIN):
         return none
-    return weekly.index[at], float(np.expm1(np.median(values[at:]) - np.median(values[:at]))) * 100
+    size = float(np.expm1(np.median(values[at:]) - np.median(values[:at]))) * 100
+    # One station's step moves the median of the others a little, too.
+    return (weekly.index[at], size) if abs(size) >= _MIN_STEP else none
 
 
 def _unlike(table: pd.DataFrame) -> list[str]:

@@ -241,7 +241,7 @@ def regimes(measured: pd.DataFrame) -> pd.DataFrame:
         if (table[name] < 0).any():
             label = table.index[table[name] < 0][0]
             raise InputError(f"{name}, sample {label}", table.loc[label, name], "0 or more")
-    found: dict[str, NDArray[np.float64] | NDArray[np.object_]] = {}
+    found: dict[str, pd.Series] = {}
     for one in INDICATORS:
         top, bottom = one.name.split("/")
         if top not in table or bottom not in table:
@@ -249,7 +249,8 @@ def regimes(measured: pd.DataFrame) -> pd.DataFrame:
         ratio = (table[top] / table[bottom].where(table[bottom] > 0)).to_numpy(dtype=float)
         regime = np.where(ratio < one.low, "VOC", np.where(ratio > one.high, "NOx", "transition")).astype(object)
         regime[np.isnan(ratio)] = None
-        found[one.name], found[f"{one.name} regime"] = ratio, regime
+        found[one.name] = pd.Series(ratio, index=measured.index)
+        found[f"{one.name} regime"] = pd.Series(regime, index=measured.index, dtype=object)
     if not found:
         raise InputError("columns", list(measured.columns), f"both of one of {[one.name for one in INDICATORS]}")
     return pd.DataFrame(found, index=measured.index)
@@ -260,8 +261,8 @@ def _by_week(daily: pd.Series, leave_out: Collection[date]) -> pd.DataFrame:
         raise InputError("daily series: index", type(daily.index).__name__, "days")
     days = daily.index
     values = daily.where(~np.isin(days.date, np.array(list(leave_out), dtype=object)))
-    monday = (days - pd.to_timedelta(days.dayofweek, unit="D")).normalize()
-    table = pd.DataFrame({"week": monday, "day": days.dayofweek, "value": values.to_numpy()})
+    monday = (days - pd.to_timedelta(days.day_of_week, unit="D")).normalize()
+    table = pd.DataFrame({"week": monday, "day": days.day_of_week, "value": values.to_numpy()})
     wide = table.pivot_table(index="week", columns="day", values="value", aggfunc="mean", dropna=False)
     return wide.reindex(columns=range(7)).dropna(how="all")
 

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 # Beyond so many uncertainties a residual counts linearly: "outlier threshold distance" of EPA PMF.
 OUTLIER = 4.0
 _SWEEPS = 30
-_STEPS = 150
+_STEPS = 300
 # A solution stands when three steps in a row gain less than this share of Q.
 _TOLERANCE = 3e-6
 
@@ -122,7 +122,9 @@ class _Problem:
         if self.zeros is not None:
             f = np.where(self.zeros, 0.0, f)
         weight = self.root**2
-        for _ in range(sweeps):
+        for number in range(sweeps):
+            if number == sweeps // 2:
+                self._revive(g, f)
             for k in range(len(f)):
                 rest = self.x - g @ f + np.outer(g[:, k], f[k])
                 g[:, k] = np.maximum(0, (weight * rest) @ f[k] / np.maximum(weight @ f[k] ** 2, 1e-12))
@@ -131,6 +133,14 @@ class _Problem:
                 row = np.maximum(0, g[:, k] @ (weight * rest) / np.maximum(g[:, k] ** 2 @ weight, 1e-12))
                 f[k] = row if self.zeros is None else np.where(self.zeros[k], 0.0, row)
         return g, f
+
+    def _revive(self, g: Array, f: Array) -> None:
+        """Give a factor that has fallen to nothing, and would stay there, the sample that is explained worst."""
+        for k in np.flatnonzero((g.max(axis=0) <= 0) | (f.max(axis=1) <= 0)):
+            rest = np.maximum(self.x - g @ f, 0.0)
+            worst = int(((rest * self.root) ** 2).sum(axis=1).argmax())
+            f[k] = rest[worst] if self.zeros is None else np.where(self.zeros[k], 0.0, rest[worst])
+            g[:, k] = 0.1
 
     def value(self, g: Array, f: Array) -> tuple[Array, float]:
         residual = g @ f - self.x

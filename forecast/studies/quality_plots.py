@@ -87,10 +87,10 @@ def station_ratios(hourly: pd.DataFrame, table: pd.DataFrame, stations: Sequence
         weekly = np.exp(ratio.resample("7D").median())
         axes.plot(weekly.index, weekly, color=_BLUE, linewidth=0.8)
         axes.axhline(1, color=_GREY, linewidth=1)
-        title, day = str(station), pd.DatetimeIndex(table["shift"])[table.index.get_loc(station)]
+        title, day = str(station), table["shift"].to_dict()[station]
         if not pd.isna(day):
             axes.axvline(day, color=_RED, linewidth=1)
-            title += f": {table.loc[station, 'shift_size']:+.0f} % from {day:%Y-%m-%d}"
+            title += f": {table['shift_size'].to_dict()[station]:+.0f} % from {pd.Timestamp(day).date()}"
         axes.set_title(title, loc="left", fontsize=9)
     figure.supylabel("over the median of the others", fontsize=9)
     return figure

@@ -93,6 +93,7 @@ class Reactivity:
                 "oh_reactivity": self.oh_reactivity.mean().reindex(self.ofp.columns),
             }
         )
+        table.index.name = "species"
         table["ofp_share"] = table["ofp"] / table["ofp"].sum()
         table["oh_share"] = table["oh_reactivity"] / table["oh_reactivity"].sum()
         return table.sort_values("ofp", ascending=False)
