@@ -28,6 +28,7 @@ from services.api_models import (
     PollutantOut,
 )
 from services.api_operation import add_operation, operation_routes
+from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.database import StoreError
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         administration_routes(store, settings),
         operation_routes(store, settings),
         bulletin_routes(store, settings, registry),
+        study_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
