@@ -57,6 +57,11 @@ class Result:
     unhurt: int = 0
     findings: list[str] = field(default_factory=list)
 
+    def find(self, what: str) -> None:
+        """Keep a finding, and show it at once."""
+        self.findings.append(what)
+        print(f"\n{what}", flush=True)
+
 
 @dataclass
 class Stage:
@@ -298,14 +303,14 @@ def trial(stage: Stage, start: str, states: dict[str, Any], seconds: float, mome
             break
         result.kills[where] += 1
         if bad := half_written(stage, {"before": states[start], "after": states["after"]}):
-            result.findings.append(f"{start}, {where} {die_at or f'{delay:.3f} s'}: {bad}")
+            result.find(f"{start}, {where} {die_at or f'{delay:.3f} s'}: {bad}")
         if random.random() < 0.5:
             break
     stage.run(KILLED)
     result.restarts += 1
     expected = {**states[f"{start} run"], **states[f"{start} files"]}
     if bad := difference({**tables(stage.url), **files(stage.data)}, expected):
-        result.findings.append(f"{start}, {where} {die_at or f'{delay:.3f} s'}, started again: {bad}")
+        result.find(f"{start}, {where} {die_at or f'{delay:.3f} s'}, started again: {bad}")
 
 
 def kills(databases: Databases, folder: Path, collection: Path, count: int) -> Result:
@@ -369,8 +374,6 @@ def main() -> int:
         warm(given.collection, Path(folder) / "warm")
         for databases in all_:
             findings += kills(databases, Path(folder) / databases.kind, given.collection, given.count).findings
-    for finding in findings:
-        print(finding)
     return 1 if findings else 0
 
 

@@ -54,7 +54,10 @@ def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(data
     assert (row.status, row.error, row.report) == ("failed", INTERRUPTED, None) and row.finished_at
     assert not any(p.exists() for p in written) and (tmp_path / "of somebody else.nc").exists()
     assert f"1 interrupted cycles ({cycle}), 2 of their files removed" in caplog.text.replace("1 of", "2 of")
-    assert store.recover() == 0 and not list(tmp_path.glob("*.lock"))
+    # One that was killed after it had finished leaves no lock file either.
+    (tmp_path / "hazecast.db.cycle77.lock").write_text("")
+    assert store.recover() == 0
+    assert store.engine.dialect.name != "sqlite" or not list(tmp_path.glob("*.lock"))
 
 
 def test_a_cycle_that_was_given_up_can_store_nothing_any_more(databases, store, tmp_path) -> None:
