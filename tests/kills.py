@@ -368,6 +368,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     random.seed(given.seed)
+    # So that the server is stopped and the folders are gone when this is stopped from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     findings: list[str] = []
     with (
         tempfile.TemporaryDirectory(prefix="hazecast-kills-") as folder,
