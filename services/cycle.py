@@ -33,6 +33,7 @@ from services.inputs import (
     shortcomings,
     with_humidity,
 )
+from services.logs import log_context
 from services.maps import Look, draw_haze
 from services.report import CityLine, CycleReport, as_dict
 from services.rules import prepare_rules
@@ -80,7 +81,8 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
         store.recover()
         cycle_id = store.begin_cycle(init_time, settings.observations_dir is None)
         try:
-            report = _run(settings, store, cycle_id, registry, init_time, cities)
+            with log_context(cycle=cycle_id):
+                report = _run(settings, store, cycle_id, registry, init_time, cities)
         except BaseException as error:
             try:
                 store.finish_cycle(cycle_id, "failed", error=f"{type(error).__name__}: {error}")
