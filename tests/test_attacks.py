@@ -279,12 +279,12 @@ def server(folder) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def impatient(folder) -> Iterator[int]:
     """A server whose limits on time are so short that only what ought to exceed them is sent to it."""
-    settings = Settings(data_dir=folder, body_seconds=1.0, answer_seconds=0.1, failed_keys=0)
+    settings = Settings(data_dir=folder, body_seconds=1.0, answer_seconds=0.5, failed_keys=0)
     app = create_app(settings)
 
     @app.get("/v1/slow")
     def slow() -> str:
-        time.sleep(2.0)
+        time.sleep(3.0)
         return "late"
 
     class Hastier(HastyProtocol):
