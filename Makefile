@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint audit bench fuzz train backtest skill lock clean
+.PHONY: run serve test lint audit bench fuzz kills train backtest skill lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -40,6 +40,11 @@ fuzz: $(VENV)/.test-ready
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data
 OUT ?= data/training
+
+# Cycles killed at any moment and started again, on both databases: no warning lost or doubled, nothing half-written.
+kills: $(VENV)/.test-ready
+	$(BIN)/python -m tests.kills --count 200 --collection $(DATA)/five-cities $(ARGS)
+
 train: $(VENV)/.run-ready
 	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out $(OUT) $(ARGS)
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from grids.cities import City, Registry, load_registry
 from services.accounts.routes import account_routes, administration_routes
+from services.api_bulletins import bulletin_routes
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from services.api_drafts import draft_routes
 from services.api_maps import map_routes
@@ -27,6 +28,7 @@ from services.api_models import (
     PollutantOut,
 )
 from services.api_operation import add_operation, operation_routes
+from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.database import StoreError
@@ -39,6 +41,9 @@ from services.store import Store
 from services.tables import ForecastRun, ForecastValue
 
 log = logging.getLogger(__name__)
+
+# What a route says of its answer, besides its type.
+_KEPT_HEADERS = ("vary", "content-disposition", "content-language", "content-security-policy")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,6 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
         account_routes(store, settings),
         administration_routes(store, settings),
         operation_routes(store, settings),
+        bulletin_routes(store, settings, registry),
+        study_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
@@ -184,8 +191,7 @@ def _add_caching(app: FastAPI, seconds: int) -> None:
         body = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": tag, "Cache-Control": f"public, max-age={seconds}"}
-        if "vary" in response.headers:
-            headers["Vary"] = response.headers["vary"]
+        headers |= {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         offered = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
         if tag in offered or "*" in offered:
             return Response(status_code=304, headers=headers)

@@ -137,7 +137,7 @@ def _snapshot(store: Store) -> AbstractContextManager[Connection]:
     if store.engine.dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         return store.engine.execution_options(**options).begin()
-    return store.engine.begin()
+    return store.engine.connect()
 
 
 def _still_named(store: Store, path: str) -> bool:
@@ -173,7 +173,7 @@ def _add(tar: tarfile.TarFile, manifest: Manifest, name: str, file: IO[bytes]) -
     info = tarfile.TarInfo(name)
     info.size, info.mtime = size, int(datetime.now(UTC).timestamp())
     summed = _Summed(file)
-    tar.addfile(info, summed)  # type: ignore[arg-type]
+    tar.addfile(info, summed)
     manifest.members[name] = {"sha256": summed.sum.hexdigest(), "size": size}
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from services.cli_accounts import accounts_app
+from services.cli_bulletin import bulletin
 from services.cli_ingest import ingest
 from services.cli_jobs import jobs_app, scheduler
 from services.cli_maps import register as register_maps
@@ -19,6 +20,7 @@ from services.cli_options import DataDir, InitTime, Observations, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
 from services.cli_store import register as register_store
+from services.cli_study import study_app
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -150,11 +152,13 @@ def backtest(
         write_scores(result, out)
 
 
+app.command()(bulletin)
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(accounts_app, name="accounts")
+app.add_typer(study_app, name="study")
 register_warnings(app)
 register_store(app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from grids.errors import InputError
@@ -33,6 +35,21 @@ _LOCKS = 0x4A5E
 
 class StoreError(RuntimeError):
     """The store can't be read or written: the database is away, locked or full, or a folder is."""
+
+
+class DatabaseFault(StoreError, OperationalError):  # noqa: N818 still SQLAlchemy's error, in clear words
+    """A `StoreError` of the database itself."""
+
+    def __init__(self, words: str, error: BaseException, invalidated: bool = False) -> None:
+        OperationalError.__init__(self, None, None, error, connection_invalidated=invalidated)
+        self._words = words
+
+    def __str__(self) -> str:
+        return self._words
+
+    def __reduce__(self) -> tuple[type[StoreError], tuple[str]]:
+        # To another process go the words alone: a driver's error may not be picklable.
+        return StoreError, (self._words,)
 
 
 def shown(url: str | URL) -> str:
@@ -68,6 +85,8 @@ def make_engine(database: str) -> Engine:
         engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        # As `Sessions.begin`: who begins a transaction is going to write, who only connects reads.
+        engine.begin = partial(writing, engine)  # type: ignore[method-assign]
     else:
         options = url.query.get("options") or _POSTGRES
         engine = create_engine(
@@ -90,7 +109,7 @@ class Sessions(sessionmaker[Session]):
         self._writing = engine.execution_options(writing=True)
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:  # type: ignore[override]
+    def begin(self) -> Iterator[Session]:
         """Open a transaction that writes; committed at the end, undone by an error."""
         with self(bind=self._writing) as session, session.begin():
             yield session
@@ -217,7 +236,7 @@ def _explain(context: ExceptionContext) -> None:
         if sign in words.lower():
             words += f" ({advice})"
             break
-    raise StoreError(f"{where}: {words}") from error
+    raise DatabaseFault(f"{where}: {words}", error, context.is_disconnect) from error
 
 
 def _is_operational(error: BaseException) -> bool:

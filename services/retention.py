@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, exists, func, select
+from sqlalchemy import Connection, delete, exists, func, not_, or_, select
 
 from services.files import remove_file
 from services.settings import Settings
@@ -70,9 +70,9 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
 
 def _prune_forecasts(store: Store, limit: datetime, rows: dict[str, int], dry_run: bool) -> int:
     newest = select(func.max(ForecastRun.init_time)).group_by(ForecastRun.simulated)
-    old = select(ForecastRun).where(ForecastRun.init_time < limit, ForecastRun.init_time.not_in(newest))
+    kept = or_(ForecastRun.init_time >= limit, ForecastRun.init_time.in_(newest))
     with store.sessions() as session:
-        runs = session.scalars(old).all()
+        runs = session.scalars(select(ForecastRun).where(not_(kept))).all()
     # Files first: of a run without files the next pruning takes the rest, but nothing would find files without a run.
     paths = [Path(name) for run in runs for name in (run.netcdf_path, run.map_path)]
     files = sum(path.exists() if dry_run else remove_file(path) for path in paths)
@@ -81,7 +81,7 @@ def _prune_forecasts(store: Store, limit: datetime, rows: dict[str, int], dry_ru
         for some in _split(ids):
             _count(rows, "forecast_value", _remove(connection, ForecastValue, ForecastValue.run_id.in_(some), dry_run))
             _count(rows, "forecast_run", _remove(connection, ForecastRun, ForecastRun.id.in_(some), dry_run))
-        of_run = exists().where(ForecastRun.cycle_id == CycleRun.id)
+        of_run = exists().where(ForecastRun.cycle_id == CycleRun.id, kept)
         gone = CycleRun.started_at < limit, CycleRun.status != "running", ~of_run
         _count(rows, "cycle_run", _remove(connection, CycleRun, gone, dry_run))
     return files

@@ -24,7 +24,9 @@ _TEMPLATE = "hazecast_template"
 
 
 def postgres_programs() -> Path:
-    """Return the folder of ``initdb`` and ``pg_ctl``: the system's newest, else those of a wheel."""
+    """Return the folder of ``initdb`` and ``pg_ctl``: of POSTGRES_PROGRAMS, else the system's, else a wheel's."""
+    if "POSTGRES_PROGRAMS" in os.environ:
+        return Path(os.environ["POSTGRES_PROGRAMS"])
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     on_path = shutil.which("pg_ctl")
     for folder in (*([Path(on_path).resolve().parent] if on_path else []), *debian):

@@ -299,7 +299,7 @@ def trial(stage: Stage, start: str, states: dict[str, Any], seconds: float, mome
         result.kills[where] += 1
         if bad := half_written(stage, {"before": states[start], "after": states["after"]}):
             result.findings.append(f"{start}, {where} {die_at or f'{delay:.3f} s'}: {bad}")
-        if random.random() < 0.75:
+        if random.random() < 0.5:
             break
     stage.run(KILLED)
     result.restarts += 1

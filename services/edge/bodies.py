@@ -25,9 +25,9 @@ class RequestLimits:
     max_bytes : int
         Of a body, as declared and as it comes.
     body_seconds : float
-        From the request's head to the end of its body.
+        From when a route wants the body to its end.
     answer_seconds : float
-        From there to the beginning of the answer.
+        To the beginning of the answer, besides the time that the body may take.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, body_seconds: float, answer_seconds: float) -> None:
@@ -82,7 +82,7 @@ class _Exchange:
 
     def __init__(self, limits: RequestLimits, scope: Scope, receive: Receive, send: Send) -> None:
         self._limits, self._scope, self._receive, self._send = limits, scope, receive, send
-        self._until = asyncio.get_running_loop().time() + limits.body_seconds
+        self._until: float | None = None
         self._taken = 0
         self._whole = False
         self.answered = False
@@ -91,6 +91,9 @@ class _Exchange:
     async def receive(self) -> Message:
         if self._whole:
             return await self._receive()
+        if self._until is None:
+            # From when the body is wanted: that the service is busy is not the sender's fault.
+            self._until = asyncio.get_running_loop().time() + self._limits.body_seconds
         try:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()

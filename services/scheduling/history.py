@@ -110,9 +110,9 @@ class JobHistory:
 
     def counts(self, since: datetime) -> dict[tuple[str, str], int]:
         """Count the runs claimed since a time, by job and status."""
-        query = select(_RUN.c.name, _RUN.c.status, func.count()).where(_RUN.c.claimed_at >= since)
+        query = select(_RUN.c.name, _RUN.c.status, func.count().label("runs")).where(_RUN.c.claimed_at >= since)
         rows = self._rows(query.group_by(_RUN.c.name, _RUN.c.status))
-        return {(row[0], row[1]): row[2] for row in rows}
+        return {(row.name, row.status): row.runs for row in rows}
 
     def prune(self, before: datetime) -> int:
         """Remove the ended runs claimed before a time, but the newest of each job; return how many."""
@@ -130,7 +130,7 @@ class JobHistory:
     def next_runs(self) -> dict[str, datetime]:
         """Return when each scheduled job is due next."""
         rows = self._rows(select(ScheduledJob.id, ScheduledJob.next_run_time))
-        return {row[0]: datetime.fromtimestamp(row[1], UTC) for row in rows if row[1] is not None}
+        return {row.id: datetime.fromtimestamp(row.next_run_time, UTC) for row in rows if row.next_run_time is not None}
 
     def last_beat(self) -> Row[Any] | None:
         """Return the leader's last sign of life."""
