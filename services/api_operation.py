@@ -44,7 +44,7 @@ def operation_routes(store: Store, settings: Settings) -> APIRouter:
         checks = [asdict(check) for check in health.checks]
         if health.status == "unready" or health.run is None:
             content = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": health.faults}
-            return JSONResponse(content | {"checks": checks}, 503, media_type=PROBLEM)
+            return JSONResponse(content | {"checks": checks}, 503, {"Cache-Control": "no-store"}, PROBLEM)
         age = (now - health.run.init_time) / timedelta(hours=1)
         return ReadyOut(
             status=health.status,
