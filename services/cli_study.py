@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from services.studies import ozone, quality, sources
+from services.studies import ozone, quality, sources, wind
 
 study_app = typer.Typer(
-    help="Studies: sources of particles, ozone formation, quality of measurements.", no_args_is_help=True
+    help="Studies: sources of particles, ozone formation, wind and transport, quality of measurements.",
+    no_args_is_help=True,
 )
-for _study in (sources, ozone, quality):
+for _study in (sources, ozone, wind, quality):
     _study.register(study_app)
