@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from fastapi.responses import RedirectResponse
 
 from grids.cities import City, Registry, load_registry
 from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city, latest_run
@@ -26,16 +22,14 @@ from services.api_models import (
     PollutantOut,
     ReadyOut,
 )
+from services.api_products import product_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
 from services.tables import ForecastRun, ForecastValue
-
-log = logging.getLogger(__name__)
-
-_PROBLEM = "application/problem+json"
+from services.web.problems import add_problems
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -54,11 +48,12 @@ def create_app(settings: Settings) -> FastAPI:
         _routes(store, settings, registry),
         warning_routes(store, settings, registry),
         map_routes(store, registry),
+        product_routes(store, registry),
         verification_routes(store, settings, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
-    _add_problems(app)
+    add_problems(app, settings.public_url)
     _add_caching(app, settings.cache_seconds)
     return app
 
@@ -156,28 +151,6 @@ def _pollutant(row: ForecastValue, name: str) -> PollutantOut:
         value = getattr(row, f"{name}_{column}")
         rounded[column] = None if value is None else round(value, 1)
     return PollutantOut(**rounded)
-
-
-def _problem(status: int, detail: str, field: str | None = None) -> JSONResponse:
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content | ({"field": field} if field else {}), status, media_type=_PROBLEM)
-
-
-def _add_problems(app: FastAPI) -> None:
-    @app.exception_handler(StarletteHTTPException)
-    def http_problem(_: Request, error: StarletteHTTPException) -> Response:
-        return _problem(error.status_code, str(error.detail))
-
-    @app.exception_handler(RequestValidationError)
-    def validation_problem(_: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"][1:]))
-        return _problem(422, f"{field}: found {first.get('input')!r}; {first['msg']}", field)
-
-    @app.exception_handler(Exception)
-    def unexpected_problem(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return _problem(500, "the service failed; the log says why")
 
 
 def _add_caching(app: FastAPI, seconds: int) -> None:

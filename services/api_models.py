@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -135,23 +135,34 @@ class ReadyOut(BaseModel):
     simulated: bool
 
 
+class InvalidOut(BaseModel):
+    """One argument that is wrong, and why."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    field: str
+    where: str = Field(alias="in", description="query, path, header or body")
+    reason: str
+
+
 class ProblemOut(BaseModel):
     """A problem, RFC 9457."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "type": "about:blank", "title": "Not Found", "status": 404,
-                "detail": "city: found bejing; expected a known city id, such as beijing", "field": "city_id",
+                "type": "/v1/problems/invalid-argument", "title": "Unprocessable Entity", "status": 422,
+                "detail": "level: found blue; expected one of orange, red, yellow",
+                "errors": [{"field": "level", "in": "query", "reason": "found blue; expected one of orange, red, yellow"}],
             }
         }
     )  # fmt: skip
 
-    type: str = "about:blank"
+    type: str = Field(description="What kind it is: an address that explains it.")
     title: str
     status: int
-    detail: str
-    field: str | None = None
+    detail: str = Field(description="This very case, in words.")
+    errors: list[InvalidOut] | None = Field(default=None, description="Every argument that is wrong.")
 
 
 class FeatureCollectionOut(BaseModel):
@@ -175,3 +186,67 @@ class FeatureCollectionOut(BaseModel):
     type: str
     simulated: bool
     features: list[dict[str, object]]
+
+
+class LayerOut(BaseModel):
+    """What a layer of the map is in, and the classes that the service's own maps draw."""
+
+    units: str
+    bounds: list[float] | None = Field(description="Lower bounds of the classes; the last is open.")
+    colours: list[str] | None = Field(description="A colour for each class.")
+
+
+class CityLayersOut(BaseModel):
+    """A city on the map, and its values by layer in the order of the map's times."""
+
+    id: str
+    name_zh: str
+    name_ja: str
+    name_en: str
+    country: str
+    region: str
+    latitude: float
+    longitude: float
+    time_zone: str
+    values: dict[str, list[int | float | None]]
+
+
+class MapOut(BaseModel):
+    """All cities and hours of a forecast."""
+
+    init_time: datetime
+    simulated: bool
+    degraded: bool
+    model_id: str
+    weather_source: str
+    observations_until: datetime
+    times: list[datetime] = Field(description="Ends of the hours, UTC.")
+    layers: dict[str, LayerOut]
+    cities: list[CityLayersOut]
+
+
+class DayOut(BaseModel):
+    """A day of a city by its own clock."""
+
+    date: date
+    hours: int = Field(description="Hours of the day that are forecast.")
+    pm25_mean: float | None = Field(description="ug/m3, of 20 hours or more")
+    pm25_max: float | None = Field(description="ug/m3, highest hour")
+    o3_max: float | None = Field(description="ug/m3, highest hour")
+    o3_mda8: float | None = Field(description="ug/m3, highest mean of 8 hours")
+    aqi: int | None = Field(description="China's, of the daily report, from PM2.5 and ozone")
+    aqi_category: str | None
+    aqi_standard: str
+    visibility_min: int | None = Field(description="m")
+    haze_grade: int | None = Field(description="The highest of QX/T 113-2010: 0 none to 4 severe.")
+
+
+class DailyOut(BaseModel):
+    """A city's days in a forecast."""
+
+    city: str
+    init_time: datetime
+    simulated: bool
+    degraded: bool
+    time_zone: str = Field(description="IANA name; the days are its own.")
+    days: list[DayOut]
