@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 
 
 class CityOut(BaseModel):
@@ -34,6 +34,10 @@ class CityOut(BaseModel):
     partners: list[str] = Field(description="Regions that the city's region works with.")
 
 
+class CitiesOut(RootModel[list[CityOut]]):
+    """All cities asked for."""
+
+
 class PollutantOut(BaseModel):
     """A forecast concentration, ug/m3."""
 
@@ -59,8 +63,33 @@ class HourOut(BaseModel):
     relative_humidity: float | None = Field(description="%")
 
 
-class ForecastOut(BaseModel):
-    """The latest forecast of a city."""
+class RunHeadOut(BaseModel):
+    """Which run it is, and what it rests on."""
+
+    init_time: datetime
+    simulated: bool = Field(description="True if made from simulated input: not a real forecast.")
+    degraded: bool = Field(description="True if input that the forecast needs was missing.")
+    model_id: str
+    weather_source: str
+    humidity_source: str
+    observations_until: datetime
+
+
+class RunOut(RunHeadOut):
+    """A stored run."""
+
+    created_at: datetime
+
+
+class RunsOut(BaseModel):
+    """A page of the stored runs."""
+
+    runs: list[RunOut]
+    next: str | None = Field(description="The cursor of the next page; null on the last.")
+
+
+class ForecastOut(RunHeadOut):
+    """The forecast of a city."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -80,15 +109,68 @@ class ForecastOut(BaseModel):
     )  # fmt: skip
 
     city: str
-    init_time: datetime
-    simulated: bool = Field(description="True if made from simulated input: not a real forecast.")
-    degraded: bool = Field(description="True if input that the forecast needs was missing.")
-    model_id: str
-    weather_source: str
-    humidity_source: str
-    observations_until: datetime
     units: str = "ug m-3"
     hours: list[HourOut]
+
+
+class CityHoursOut(BaseModel):
+    """A city's hours."""
+
+    city: str
+    hours: list[HourOut]
+
+
+class RunForecastOut(RunHeadOut):
+    """A run, or some of its cities and hours."""
+
+    units: str
+    cities: list[CityHoursOut]
+
+
+class ObservedValuesOut(BaseModel):
+    """What was observed in an hour, ug/m3; null where there is no value that can be used."""
+
+    pm25: float | None
+    o3: float | None
+    pm10: float | None
+    no2: float | None
+    so2: float | None
+    co: float | None
+    pm25_flag: int | None = Field(description="0 where quality control lets the value be used.")
+    o3_flag: int | None
+    pm25_stations: int | None = Field(description="Stations behind the mean.")
+    source: str
+
+
+class ObservationOut(ObservedValuesOut):
+    """An observed hour."""
+
+    time: datetime = Field(description="End of the hour, UTC.")
+
+
+class ObservationsOut(BaseModel):
+    """A page of a city's observed hours."""
+
+    city: str
+    simulated: bool
+    units: str
+    hours: list[ObservationOut]
+    next: str | None = Field(description="The cursor of the next page; null on the last.")
+
+
+class CityObservationOut(ObservedValuesOut):
+    """A city's hour."""
+
+    city: str
+
+
+class ObservedHourOut(BaseModel):
+    """One observed hour of the cities."""
+
+    time: datetime = Field(description="End of the hour, UTC.")
+    simulated: bool
+    units: str
+    cities: list[CityObservationOut]
 
 
 class CycleOut(BaseModel):
@@ -165,6 +247,15 @@ class ProblemOut(BaseModel):
     errors: list[InvalidOut] | None = Field(default=None, description="Every argument that is wrong.")
 
 
+class ProblemTypeOut(BaseModel):
+    """A type of problem."""
+
+    name: str
+    status: int
+    title: str
+    advice: str
+
+
 class FeatureCollectionOut(BaseModel):
     """Warnings as GeoJSON, RFC 7946."""
 
@@ -211,15 +302,9 @@ class CityLayersOut(BaseModel):
     values: dict[str, list[int | float | None]]
 
 
-class MapOut(BaseModel):
+class MapOut(RunHeadOut):
     """All cities and hours of a forecast."""
 
-    init_time: datetime
-    simulated: bool
-    degraded: bool
-    model_id: str
-    weather_source: str
-    observations_until: datetime
     times: list[datetime] = Field(description="Ends of the hours, UTC.")
     layers: dict[str, LayerOut]
     cities: list[CityLayersOut]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 
 from alerts.maps import SCALES
 from forecast.indices import category_of
@@ -22,6 +22,7 @@ from services.inputs import as_datetime
 from services.maps import load_forecast
 from services.store import Store
 from services.tables import ForecastRun
+from services.web.answers import keep
 from services.web.places import Chosen
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
@@ -44,6 +45,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
 
     @router.get("/map", responses=NOT_FOUND | INVALID | UNCHANGED)
     def layers(
+        request: Request,
         places: Chosen,
         layer: Annotated[
             list[Layer] | None, Query(description="Only these layers; may be repeated.", examples=[["pm25"]])
@@ -55,6 +57,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
         hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010.
         """
         run = latest_run(store)
+        keep(request, modified=run.created_at)
         hours = _of_run(run, by_hour)
         known = set(hours["city"].values)
         wanted = [name for name in LAYERS if layer is None or name in layer]
@@ -64,6 +67,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
             degraded=run.degraded,
             model_id=run.model_id,
             weather_source=run.weather_source,
+            humidity_source=run.humidity_source,
             observations_until=run.observations_until,
             times=[as_datetime(time) for time in hours["time"].values],
             layers={name: _layer(name, hours[name]) for name in wanted},
@@ -78,7 +82,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
         )
 
     @router.get("/cities/{city_id}/daily", responses=NOT_FOUND | UNCHANGED)
-    def daily(city_id: str) -> DailyOut:
+    def daily(request: Request, city_id: str) -> DailyOut:
         """A city's days in the latest forecast, by its own clock: means, maxima, AQI, visibility and haze.
 
         Means and indices are null where too few hours of a day are forecast, as on the first and last.
@@ -87,6 +91,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
         days = _of_run(run, by_day)
         if city_id not in days["city"].values:
             raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
+        keep(request, modified=run.created_at)
         here = days.sel(city=city_id)
         return DailyOut(
             city=city_id,
