@@ -23,7 +23,7 @@ from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
 from services.web.answers import Answers, keep, not_stored
-from services.web.documents import TAGS, operation_id
+from services.web.documents import TAGS, describe, operation_id
 from services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, choose, point, representations
 from services.web.places import Chosen
 from services.web.problems import KINDS, add_problems
@@ -64,6 +64,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     add_problems(app, settings.public_url)
+    describe(app)
     app.add_middleware(
         Answers,
         find_version=lambda: public_version(store),

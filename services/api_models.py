@@ -277,6 +277,7 @@ class FeatureCollectionOut(BaseModel):
     type: str
     simulated: bool
     features: list[dict[str, object]]
+    next: str | None = Field(default=None, description="The cursor of the next page of a long list.")
 
 
 class LayerOut(BaseModel):

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 from fastapi import APIRouter, HTTPException, Query, Request
 
@@ -130,13 +129,13 @@ def rounded(values: npt.NDArray[np.floating[Any]], decimals: int) -> list[float 
 
 
 def _day(day: xr.Dataset) -> DayOut:
-    values: dict[str, float | None] = {
+    values: dict[str, Any] = {
         name: rounded(day[name].values[None], 1 if "m-3" in day[name].attrs.get("units", "ug m-3") else 0)[0]
         for name in ("pm25_mean", "pm25_max", "o3_max", "o3_mda8", "aqi", "visibility_min", "haze_grade")
     }
     aqi = values["aqi"]
     return DayOut(
-        date=pd.Timestamp(day["date"].values).date(),
+        date=as_datetime(day["date"].values).date(),
         hours=int(day["hours"]),
         aqi_category=None if aqi is None else category_of("china", aqi).id,
         aqi_standard=str(day["standard"].values),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from services.cycle import run_cycle
+from services.settings import Settings
 from tests.source_server import SourceServer, serving
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -28,3 +30,11 @@ def source_server() -> Iterator[SourceServer]:
     """A local server that speaks a publisher's protocol and fails on demand."""
     with serving() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def simulated_run(tmp_path_factory) -> Settings:
+    """Settings whose store holds one simulated run; only to be read."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("simulated"))
+    run_cycle(settings)
+    return settings
