@@ -72,8 +72,7 @@ def forecast_routes(store: Store, registry: Registry) -> APIRouter:
             raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city_id}")
         if chosen == "csv":
             return answer(as_csv(_table(run, rows, registry), _CSV_COLUMNS), "csv", name=name)
-        hours = _hours(run, rows, ZoneInfo(city.time_zone))
-        return _json(_head(run) | {"city": city_id, "units": "ug m-3", "hours": hours})
+        return _json(_city_content(run, city, rows))
 
     @router.get("/forecasts", responses=INVALID | UNCHANGED)
     def runs(
@@ -157,6 +156,17 @@ def forecast_routes(store: Store, registry: Registry) -> APIRouter:
         return _json(content)
 
     return router
+
+
+def forecast_of_city(store: Store, run: ForecastRun, city: City) -> ForecastOut | None:
+    """Return a city's part of a run as the API answers it; None if the run has none."""
+    rows = values_of(store, run, [city.id], 1, LEAD_HOURS)
+    return ForecastOut.model_validate(_city_content(run, city, rows)) if rows else None
+
+
+def _city_content(run: ForecastRun, city: City, rows: Sequence[Any]) -> dict[str, Any]:
+    hours = _hours(run, rows, ZoneInfo(city.time_zone))
+    return _head(run) | {"city": city.id, "units": "ug m-3", "hours": hours}
 
 
 def _run_at(store: Store, init_time: datetime, simulated: bool | None) -> ForecastRun:

@@ -32,6 +32,23 @@ class ScoreOut(BaseModel):
     climatology: BaselineScoreOut
 
 
+class BandOut(BaseModel):
+    """Scores of one model and pollutant over a day of lead times, beside the baselines' over their own pairs."""
+
+    model_id: str
+    pollutant: str
+    lead: str = Field(description="first and last hour after the init time, such as 1-24")
+    n: int
+    rmse: float | None = Field(description="ug/m3")
+    mae: float | None = Field(description="ug/m3")
+    bias: float | None = Field(description="ug/m3")
+    coverage80: float | None
+    persistence_rmse: float | None
+    persistence_rmse_ratio: float | None
+    climatology_rmse: float | None
+    climatology_rmse_ratio: float | None
+
+
 class VerdictOut(BaseModel):
     """The model in service against a baseline, over all cities."""
 
@@ -68,6 +85,13 @@ class VerificationOut(BaseModel):
                         "difference_high": -5.4, "enough": True, "behind": False,
                     }
                 ],
+                "bands": [
+                    {
+                        "model_id": "network-2015-02-28-20130112", "pollutant": "pm25", "lead": "1-24", "n": 35400,
+                        "rmse": 31.0, "mae": 19.2, "bias": 0.4, "coverage80": 0.8, "persistence_rmse": 38.2,
+                        "persistence_rmse_ratio": 0.81, "climatology_rmse": 70.1, "climatology_rmse_ratio": 0.44,
+                    }
+                ],
                 "scores": [
                     {
                         "model_id": "network-2015-02-28-20130112", "pollutant": "pm25", "lead_time": 24, "n": 1180,
@@ -87,4 +111,5 @@ class VerificationOut(BaseModel):
     first_day: date | None = Field(description="first day of the init times in `scores`, UTC")
     last_day: date | None
     scored_until: datetime | None
+    bands: list[BandOut] = Field(description="By day of lead time: one row for the first 24 hours, and so on.")
     scores: list[ScoreOut]

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Query
 from forecast.verification import Verdict, scoreboard
 from grids.cities import Registry
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city
-from services.api_score_models import BaselineScoreOut, ScoreOut, VerdictOut, VerificationOut
+from services.api_score_models import BandOut, BaselineScoreOut, ScoreOut, VerdictOut, VerificationOut
 from services.scores import daily_sums, newest_scored
 from services.settings import Settings
 from services.store import Store
-from services.verification import serving_id, standing_of
+from services.verification import banded_scores, serving_id, standing_of
 
 
 def verification_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
@@ -54,6 +54,7 @@ def verification_routes(store: Store, settings: Settings, registry: Registry) ->
             first_day=first,
             last_day=newest[0] if newest else None,
             scored_until=newest[1] if newest else None,
+            bands=_bands(banded_scores(store, days, city), pollutant),
             scores=[] if sums is None or sums.empty else _scores(sums),
         )
 
@@ -76,6 +77,15 @@ def _scores(sums: pd.DataFrame) -> list[ScoreOut]:
             climatology=_baseline(row, "climatology"),
         )
         for row in board.to_dict("records")
+    ]
+
+
+def _bands(board: pd.DataFrame, pollutant: str | None) -> list[BandOut]:
+    rows = board.to_dict("records")
+    return [
+        BandOut(**{str(k): _rounded(v) if isinstance(v, float) else v for k, v in row.items()})
+        for row in rows
+        if pollutant in (None, row["pollutant"])
     ]
 
 

@@ -70,6 +70,9 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
         ] = None,
         rule_set: Annotated[list[str] | None, Query(description="Only these rule sets; may be repeated.")] = None,
         at: Annotated[Time | None, Query(description="In force at this time instead of now.")] = None,
+        simulated: Annotated[
+            bool | None, Query(description="Of simulated runs or of real ones; by default real where there are any.")
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=500, description="Messages in a page of `all`.")] = 100,
         cursor: Cursor = None,
         form: AsFormat = None,
@@ -86,7 +89,8 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
             start=within.start,
             end=within.end,
         )
-        shape, simulated = choose(request, form, _FORMATS), shows_simulated(store)
+        shape = choose(request, form, _FORMATS)
+        simulated = shows_simulated(store) if simulated is None else simulated
         following = None
         if state == "all":
             keys = from_cursor(cursor, datetime, str)

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
+from services.cli_forecast import forecast
 from services.cli_ingest import ingest
 from services.cli_maps import register as register_maps
 from services.cli_models import models_app, verify
-from services.cli_options import DataDir, InitTime, Observations, Weather
+from services.cli_options import DataDir, InitTime, Observations, Server, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
 from services.cli_warnings import register as register_warnings
@@ -27,6 +28,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def common(context: typer.Context, server: Server = None) -> None:
+    """Air-quality forecasts and haze warnings for the partner cities."""
+    context.obj = server
 
 
 @app.command()
@@ -141,6 +148,7 @@ def backtest(
         write_scores(result, out)
 
 
+app.command()(forecast)
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
@@ -163,6 +171,11 @@ def main() -> None:
         if isinstance(error, InputError | ValidationError):
             print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT)
+        from services.client import ServerError
+
+        if isinstance(error, ServerError):
+            print(f"hazecast: {error}", file=sys.stderr)
+            sys.exit(EXIT_INPUT if error.refused else EXIT_FAILED)
         logging.getLogger("hazecast").exception("failed")
         sys.exit(EXIT_FAILED)
 
