@@ -10,17 +10,14 @@ from forecast.layers import daily_layers, hourly_layers
 from grids.cities import load_registry
 from grids.contract import LEAD_HOURS
 from services.api import create_app
-from services.cycle import run_cycle
 from services.maps import load_forecast
 from services.settings import Settings
 from services.store import Store
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("products"))
-    run_cycle(settings)
-    return settings
+def settings(simulated_run) -> Settings:
+    return simulated_run
 
 
 @pytest.fixture(scope="module")
