@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint bench fuzz schema examples train backtest skill lock clean
+.PHONY: run serve test lint audit bench fuzz schema examples train backtest skill lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -21,6 +21,13 @@ lint: $(VENV)/.test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+
+# Known vulnerabilities of the pinned versions; fails too where the database of them can't be asked.
+PIP_AUDIT ?= pip-audit==2.10.1
+audit:
+	test -x .audit-venv/bin/pip-audit || \
+		{ $(PYTHON) -m venv .audit-venv && .audit-venv/bin/python -m pip install --quiet '$(PIP_AUDIT)'; }
+	.audit-venv/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r constraints.txt
 
 bench: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -q tests/benchmarks -s $(ARGS)
@@ -73,4 +80,4 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .audit-venv build *.egg-info

@@ -10,7 +10,10 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, 
 from fastapi.responses import RedirectResponse
 
 from grids.cities import City, Registry, load_registry
+from services.accounts.routes import account_routes, administration_routes
+from services.api_bulletins import bulletin_routes
 from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city
+from services.api_drafts import draft_routes
 from services.api_forecasts import forecast_routes
 from services.api_maps import map_routes
 from services.api_models import CitiesOut, CityOut, CycleOut, HealthOut, ProblemTypeOut, ReadyOut
@@ -18,6 +21,8 @@ from services.api_observations import observation_routes
 from services.api_products import product_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.edge.protect import limit_requests, protect
+from services.problems import KINDS, add_problems
 from services.reads import count_commits, public_version
 from services.rules import prepare_rules
 from services.settings import Settings
@@ -26,7 +31,6 @@ from services.web.answers import Answers, keep, not_stored
 from services.web.documents import TAGS, describe, operation_id
 from services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, choose, point, representations
 from services.web.places import Chosen
-from services.web.problems import KINDS, add_problems
 
 _PLACES: tuple[Format, ...] = ("json", "geojson", "csv")
 
@@ -60,11 +64,16 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         map_routes(store, registry),
         product_routes(store, registry),
         verification_routes(store, settings, registry),
+        draft_routes(store),
+        account_routes(store, settings),
+        administration_routes(store, settings),
+        bulletin_routes(store, settings, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
-    add_problems(app, settings.public_url)
+    add_problems(app)
     describe(app)
+    limit_requests(app, settings)
     app.add_middleware(
         Answers,
         find_version=lambda: public_version(store),
@@ -73,6 +82,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         check_seconds=settings.answers_check_seconds,
         memory=settings.answers_memory_mb * 2**20,
     )
+    protect(app, settings, store.sessions)
     return app
 
 

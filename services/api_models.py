@@ -311,20 +311,39 @@ class MapOut(RunHeadOut):
     cities: list[CityLayersOut]
 
 
+class DayRangeOut(BaseModel):
+    """A day's value, ug/m3: its median and the range of 80 %."""
+
+    q10: float | None
+    q50: float | None
+    q90: float | None
+
+
+class IndexOut(BaseModel):
+    """How the city's own country rates a day."""
+
+    standard: str
+    value: int | None = Field(description="China's AQI; Japan has standards and no index.")
+    id: str
+    name_zh: str
+    name_ja: str
+    name_en: str
+    colour: str
+    primary: list[str] = Field(description="What decides it: pm25 or o3.")
+
+
 class DayOut(BaseModel):
     """A day of a city by its own clock."""
 
     date: date
-    hours: int = Field(description="Hours of the day that are forecast.")
-    pm25_mean: float | None = Field(description="ug/m3, of 20 hours or more")
-    pm25_max: float | None = Field(description="ug/m3, highest hour")
-    o3_max: float | None = Field(description="ug/m3, highest hour")
-    o3_mda8: float | None = Field(description="ug/m3, highest mean of 8 hours")
-    aqi: int | None = Field(description="China's, of the daily report, from PM2.5 and ozone")
-    aqi_category: str | None
-    aqi_standard: str
+    observed_hours: int = Field(description="Hours of the day that were observed before the init time.")
+    pm25_mean: DayRangeOut
+    pm25_max: float | None = Field(description="ug/m3, highest hour of the median")
+    o3_max: float | None = Field(description="ug/m3, highest hour of the median")
+    o3_mda8: DayRangeOut = Field(description="The highest mean of 8 hours.")
+    index: IndexOut | None
     visibility_min: int | None = Field(description="m")
-    haze_grade: int | None = Field(description="The highest of QX/T 113-2010: 0 none to 4 severe.")
+    haze_grade: int | None = Field(description="The highest of QX/T 113-2010 that lasts: 0 none to 4 severe.")
 
 
 class DailyOut(BaseModel):

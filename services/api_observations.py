@@ -13,12 +13,12 @@ from grids.contract import HISTORY_HOURS
 from grids.errors import InputError
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
 from services.api_models import ObservationsOut, ObservedHourOut
+from services.problems import InvalidArgument
 from services.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from services.store import Store
 from services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, as_netcdf, choose, point, representations
 from services.web.pages import Cursor, from_cursor, link_next, to_cursor
 from services.web.places import Chosen
-from services.web.problems import InvalidArgument
 from services.web.times import Time, Within, stamp
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")

@@ -23,6 +23,7 @@ from services.api_common import INVALID, NOT_FOUND, UNCHANGED, latest_run, shows
 from services.api_models import FeatureCollectionOut
 from services.explain import explain
 from services.maps import haze_field
+from services.problems import InvalidArgument
 from services.reads import WarningFilter, next_change, warnings_page
 from services.rules import level_ids
 from services.settings import Settings
@@ -31,7 +32,6 @@ from services.web.answers import keep
 from services.web.negotiate import AsFormat, Format, GeoJSON, answer, as_csv, as_json, choose, representations
 from services.web.pages import Cursor, from_cursor, link_next, to_cursor
 from services.web.places import Chosen
-from services.web.problems import InvalidArgument
 from services.web.times import Time, Within
 
 ATOM = "application/atom+xml"

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli_accounts import accounts_app
+from services.cli_bulletin import bulletin
 from services.cli_forecast import forecast
 from services.cli_ingest import ingest
 from services.cli_maps import register as register_maps
@@ -148,10 +150,12 @@ def backtest(
         write_scores(result, out)
 
 
+app.command()(bulletin)
 app.command()(forecast)
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
+app.add_typer(accounts_app, name="accounts")
 register_warnings(app)
 
 
@@ -169,7 +173,12 @@ def main() -> None:
         from grids.errors import InputError
 
         if isinstance(error, InputError | ValidationError):
-            print(f"hazecast: {error}", file=sys.stderr)
+            from services.settings import explained
+
+            if isinstance(error, ValidationError) and error.title == "Settings":
+                print(f"hazecast: {explained(error)}", file=sys.stderr)
+            else:
+                print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT)
         from services.client import ServerError
 

@@ -8,6 +8,7 @@ import uvicorn
 
 from services.api import create_app
 from services.cycle import run_cycle
+from services.edge.server import server_options
 from services.ingest import ingest_live
 from services.inputs import LIVE_OBSERVATIONS, LIVE_WEATHER
 from services.jobs import build_scheduler
@@ -43,7 +44,9 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
     if scheduler is not None:
         scheduler.start()
     try:
-        uvicorn.run(create_app(settings), host=host or settings.host, port=port or settings.port)
+        uvicorn.run(
+            create_app(settings), host=host or settings.host, port=port or settings.port, **server_options(settings)
+        )
     finally:
         if scheduler is not None:
             scheduler.shutdown(wait=True)

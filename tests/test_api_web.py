@@ -15,12 +15,12 @@ from sqlalchemy import delete, event
 
 from grids.contract import LEAD_HOURS, check
 from services.api import create_app
+from services.problems import InvalidArgument
 from services.settings import Settings
 from services.store import Store
 from services.tables import ForecastRun
 from services.web.documents import examples, operations
 from services.web.pages import from_cursor, to_cursor
-from services.web.problems import InvalidArgument
 from tests.api_examples import BINARY, make
 
 FORECAST = "/v1/cities/beijing/forecast"
@@ -170,7 +170,7 @@ def test_validators(client) -> None:
 
 
 def test_who_may_store_an_answer(client) -> None:
-    with_key = {"Authorization": "Bearer something"}
+    with_key = {"Cookie": "session=1"}
     assert client.get("/v1/healthz").headers["cache-control"] == "no-store"
     assert client.get("/v1/nothing").headers["cache-control"] == "no-store"
     assert client.get("/v1/observations").headers["cache-control"].startswith("public")

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from services.web.problems import MEDIA_TYPE, problem
+from services.problems import PROBLEM, problem
 
 TAGS = [
     {"name": "places", "description": "The cities that are forecast."},
@@ -85,7 +85,7 @@ def _tell_problems(operation: dict[str, Any]) -> None:
         example = json.loads(
             bytes(problem(int(status), _DETAILS.get(int(status), HTTPStatus(int(status)).phrase)).body)
         )
-        response["content"] = {MEDIA_TYPE: {**_PROBLEM, "example": example}}
+        response["content"] = {PROBLEM: {**_PROBLEM, "example": example}}
 
 
 def _tell_headers(operation: dict[str, Any]) -> None:

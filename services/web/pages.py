@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Query, Request, Response
 from pydantic import TypeAdapter
 
-from services.web.problems import InvalidArgument
+from services.problems import InvalidArgument
 from services.web.times import Time
 
 Cursor = Annotated[
