@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from grids.errors import ConflictError, InputError, UnknownError
 
 log = logging.getLogger(__name__)
-_SHORT = reprlib.Repr(maxstring=80, maxother=80)
 
 PROBLEM = "application/problem+json"
 # By status: the name in the type, and what the reader can do. Those not named here are "about:blank" (RFC 9457, 4.2.1).
@@ -121,7 +120,7 @@ def _invalid(error: Mapping[str, Any]) -> dict[str, str]:
 
 def _short(value: object) -> str:
     # What was sent comes back, but not a megabyte of it.
-    return _SHORT.repr(value)
+    return reprlib.repr(value)
 
 
 def _encodable(text: str) -> str:
