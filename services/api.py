@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,12 +11,13 @@ from fastapi.responses import RedirectResponse
 from grids.cities import City, Registry, load_registry
 from services.accounts.routes import account_routes, administration_routes
 from services.api_bulletins import bulletin_routes
-from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city
+from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city
 from services.api_drafts import draft_routes
 from services.api_forecasts import forecast_routes
 from services.api_maps import map_routes
-from services.api_models import CitiesOut, CityOut, CycleOut, HealthOut, ProblemTypeOut, ReadyOut
+from services.api_models import CitiesOut, CityOut, CycleOut, ProblemTypeOut
 from services.api_observations import observation_routes
+from services.api_operation import add_operation, operation_routes
 from services.api_products import product_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
@@ -67,6 +67,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         draft_routes(store),
         account_routes(store, settings),
         administration_routes(store, settings),
+        operation_routes(store, settings),
         bulletin_routes(store, settings, registry),
     ):
         app.include_router(routes, prefix="/v1")
@@ -83,6 +84,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         memory=settings.answers_memory_mb * 2**20,
     )
     protect(app, settings, store.sessions)
+    add_operation(app, store, settings)
     return app
 
 
@@ -129,24 +131,6 @@ def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
             )
             for row in store.cycles(limit)
         ]  # fmt: skip
-
-    @router.get("/healthz", tags=["service"], dependencies=[Depends(not_stored)])
-    def healthz() -> HealthOut:
-        """Whether the process is alive."""
-        return HealthOut(status="alive")
-
-    @router.get("/readyz", tags=["service"], responses=NOT_READY, dependencies=[Depends(not_stored)])
-    def readyz() -> ReadyOut:
-        """Whether there is a forecast and it is fresh."""
-        run = store.latest_run()
-        if run is None:
-            raise HTTPException(503, "no forecast is stored")
-        age = (datetime.now(UTC) - run.init_time) / timedelta(hours=1)
-        if age > settings.stale_after_hours:
-            raise HTTPException(
-                503, f"the newest forecast is {age:.1f} h old, more than {settings.stale_after_hours:g} h"
-            )
-        return ReadyOut(status="ready", init_time=run.init_time, age_hours=round(age, 2), simulated=run.simulated)
 
     return router
 

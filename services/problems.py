@@ -14,6 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from grids.errors import ConflictError, InputError, UnknownError
+from services.database import StoreError
+from services.observability.requests import id_headers
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def problem(
     *,
     errors: list[dict[str, str]] | None = None,
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Return a problem as a response.
 
@@ -82,6 +85,8 @@ def problem(
     errors : list of dict, optional
         Every wrong argument: ``field``, ``in`` and ``reason``.
     headers : mapping, optional
+    more : mapping, optional
+        Further members (RFC 9457, 3.2).
     """
     # An address relative to the answer's own (RFC 9457, 3.1.1): the service may be known by several names.
     kind = f"/v1/problems/{KINDS[status][0]}" if status in KINDS else "about:blank"
@@ -89,7 +94,7 @@ def problem(
     content["detail"] = _encodable(detail)
     if errors:
         content["errors"] = [{name: _encodable(text) for name, text in error.items()} for error in errors]
-    return JSONResponse(content, status, headers, media_type=PROBLEM)
+    return JSONResponse(content | dict(more or {}), status, headers, media_type=PROBLEM)
 
 
 def add_problems(app: FastAPI) -> None:
@@ -106,10 +111,15 @@ def add_problems(app: FastAPI) -> None:
         detail = "; ".join(f"{one['field']}: {one['reason']}" if one["field"] else one["reason"] for one in errors)
         return problem(422, detail, errors=errors)
 
+    @app.exception_handler(StoreError)
+    async def store_problem(request: Request, error: StoreError) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return problem(503, "the store can't be reached now; try again later", headers={"Retry-After": "30"})
+
     @app.exception_handler(Exception)
     async def unexpected_problem(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(500, "the service failed; the log says why")
+        log.error("%s %r failed", request.method, request.url.path, exc_info=error)
+        return problem(500, "the service failed; the log says why", headers=id_headers())
 
 
 def _invalid(error: Mapping[str, Any]) -> dict[str, str]:

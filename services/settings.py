@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from grids.errors import InputError
+from services.database_url import with_driver
 
 
 def _absolute(path: Path) -> Path:
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
     data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(with_driver)] = Field(
         default_factory=_default_database,
         min_length=1,
         repr=False,  # it may hold a password
@@ -166,6 +167,19 @@ class Settings(BaseSettings):
     misfire_grace_seconds: int = Field(
         default=3_600, ge=1, description="How late a cycle may still start, for example after sleep."
     )
+    cycle_limit_seconds: float = Field(
+        default=1_800.0, gt=0.0, description="After this time a scheduled cycle is stopped, and recorded so."
+    )
+    ingest_minute: int = Field(default=25, ge=0, le=59, description="Minute of the hourly ingest of live sources.")
+    scheduler_beat_seconds: float = Field(
+        default=2.0, ge=0.1, le=5.0, description="How often a scheduler asks whether it leads, or may lead."
+    )
+    stop_seconds: float = Field(
+        default=60.0, ge=0.0, description="How long running jobs and open requests may go on when the service stops."
+    )
+    job_history_days: float = Field(default=90.0, ge=1.0, description="Age at which runs of jobs are forgotten.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people, or JSON lines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     stale_after_hours: float = Field(
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
@@ -174,6 +188,14 @@ class Settings(BaseSettings):
         default=1.0, ge=0.0, le=60.0, description="How long what another process stored may stay unseen by readers."
     )
     answers_memory_mb: int = Field(default=64, ge=0, description="Memory for answers kept ready, of each process, MB.")
+    # Scores need 10 days of forecasts until they are closed, the verdict on a model 60 days of observations.
+    keep_forecast_days: int | None = Field(
+        default=None, ge=15, description="Days that forecasts, their files and cycles are kept; by default for ever."
+    )
+    keep_observation_days: int | None = Field(
+        default=None, ge=60, description="Days that observed hours are kept; by default for ever."
+    )
+
     key_days: int = Field(default=365, ge=1, le=3_650, description="Longest life of an API key, and the default.")
     rate_anonymous: int = Field(
         default=600, ge=0, description="Requests a minute from an address without a key, in each process; 0: no limit."
@@ -195,6 +217,11 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
     )
+
+    @property
+    def live(self) -> bool:
+        """Whether weather or observations are those that an ingest brings in."""
+        return "live" in (self.weather, self.observations_dir)
 
     @property
     def models_dir(self) -> Path:

@@ -17,8 +17,10 @@ from services.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def settings(simulated_run) -> Settings:
-    return simulated_run
+def settings(databases, tmp_path_factory) -> Settings:
+    settings = databases.settings(tmp_path_factory.mktemp("api"))
+    run_cycle(settings)
+    return settings
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typst
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from PIL import Image
 
@@ -36,7 +36,7 @@ _WIDEST = 780
 def _templates() -> Environment:
     return Environment(
         loader=FileSystemLoader(_FOLDER),
-        autoescape=lambda name: name is not None and ".html" in name,
+        autoescape=select_autoescape(("html.j2",)),
         undefined=StrictUndefined,
         trim_blocks=False,
         keep_trailing_newline=True,
@@ -71,8 +71,8 @@ def as_html(view: View, pictures: Mapping[str, bytes], source: Callable[[str], s
         source=source or (lambda name: as_data_uri(pictures[name])),
         width=width,
         # Inside <style> nothing is escaped as HTML; both are texts of ours.
-        fonts=Markup(_FAMILIES[view.language]),
-        short=Markup(json.dumps(" · ".join(banner.short for banner in view.banners), ensure_ascii=False)),
+        fonts=Markup(_FAMILIES[view.language]),  # noqa: S704
+        short=Markup(json.dumps(" · ".join(banner.short for banner in view.banners), ensure_ascii=False)),  # noqa: S704
     )
     return text.encode("utf-8")
 

@@ -2,7 +2,9 @@
 
 from alembic import context
 
-import services.accounts.tables  # noqa: F401 (its tables are part of the metadata)
+# Their tables are part of the metadata.
+import services.accounts.tables
+import services.scheduling.tables  # noqa: F401
 from services.tables import Base
 
 context.configure(
