@@ -19,6 +19,7 @@ from services.api_models import CitiesOut, CityOut, CycleOut, ProblemTypeOut
 from services.api_observations import observation_routes
 from services.api_operation import add_operation, operation_routes
 from services.api_products import product_routes
+from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.edge.protect import limit_requests, protect
@@ -69,6 +70,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         administration_routes(store, settings),
         operation_routes(store, settings),
         bulletin_routes(store, settings, registry),
+        study_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)

@@ -21,6 +21,7 @@ from services.cli_options import DataDir, InitTime, Observations, Server, Weathe
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
 from services.cli_store import register as register_store
+from services.cli_study import study_app
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -165,6 +166,7 @@ app.command()(verify)
 app.add_typer(models_app, name="models")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(accounts_app, name="accounts")
+app.add_typer(study_app, name="study")
 register_warnings(app)
 register_store(app)
 

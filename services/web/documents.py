@@ -79,6 +79,15 @@ def describe(app: FastAPI) -> None:
 
 
 def _tell_problems(operation: dict[str, Any]) -> None:
+    anywhere = {
+        "400": "Unreadable request",
+        "401": "A key that opens nothing",
+        "429": "Too many requests",
+        "503": "Not now",
+    }
+    with_body = {"408": "A body that comes too slowly", "413": "Too large a body"} if "requestBody" in operation else {}
+    for status, words in (anywhere | with_body).items():
+        operation["responses"].setdefault(status, {"description": words})
     for status, response in operation["responses"].items():
         if not status.isdigit() or int(status) < 400:
             continue
