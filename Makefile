@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint audit bench fuzz kills train backtest skill lock clean
+.PHONY: run serve test lint audit bench fuzz kills schema examples train backtest skill lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -36,6 +36,14 @@ bench: $(VENV)/.test-ready
 # Damaged files through all readers; the files of findings go to fuzz-findings.
 fuzz: $(VENV)/.test-ready
 	$(BIN)/python -m tests.fuzz.run --count 10000 $(ARGS)
+
+# Every operation of the API with hundreds of made-up arguments.
+schema: $(VENV)/.test-ready
+	HAZECAST_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest -q tests/test_api_schema.py $(ARGS)
+
+# The examples in the API's description, from answers about January 2013.
+examples: $(VENV)/.test-ready
+	$(BIN)/python -m tests.api_examples $(DATA)
 
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data

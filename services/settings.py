@@ -184,6 +184,10 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+    answers_check_seconds: float = Field(
+        default=1.0, ge=0.0, le=60.0, description="How long what another process stored may stay unseen by readers."
+    )
+    answers_memory_mb: int = Field(default=64, ge=0, description="Memory for answers kept ready, of each process, MB.")
     # Scores need 10 days of forecasts until they are closed, the verdict on a model 60 days of observations.
     keep_forecast_days: int | None = Field(
         default=None, ge=15, description="Days that forecasts, their files and cycles are kept; by default for ever."
