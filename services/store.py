@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.orm import sessionmaker
 from alerts.warning import HazeWarning, in_force_at
 from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
 from grids.errors import InputError
+from services.delivery.outbox import record_run
 from services.drafts import let_out, save_drafts, warning_row
 from services.tables import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from services.upsert import upsert
@@ -132,6 +134,8 @@ class Store:
             upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
             session.add_all(warning_row(warning) for warning in warnings)
             save_drafts(session, proposals, drafted, run.init_time, run.simulated)
+            session.flush()
+            record_run(session, run, _digest(forecast), warnings)
         if old is not None:
             for path in {old.netcdf_path, old.map_path} - {run.netcdf_path, run.map_path}:
                 Path(path).unlink(missing_ok=True)
@@ -251,6 +255,11 @@ def _sqlite_pragmas(connection: Any, _: Any) -> None:
 
 def _same_run(run: ForecastRun) -> Any:
     return select(ForecastRun).where(ForecastRun.init_time == run.init_time, ForecastRun.simulated == run.simulated)
+
+
+def _digest(forecast: xr.Dataset) -> str:
+    values = b"".join(np.ascontiguousarray(forecast[name].values).tobytes() for name in FORECAST_POLLUTANTS)
+    return hashlib.sha256(values).hexdigest()[:16]
 
 
 def _aware(time: np.datetime64) -> datetime:
