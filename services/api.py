@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from grids.cities import City, Registry, load_registry
@@ -28,14 +27,13 @@ from services.api_models import (
 )
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.problems import problem
 from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
 from services.tables import ForecastRun, ForecastValue
 
 log = logging.getLogger(__name__)
-
-_PROBLEM = "application/problem+json"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -49,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
         "What rests on simulated input says `simulated: true`.",
     )
+    app.state.sessions = store.sessions
     registry = load_registry()
     for routes in (
         _routes(store, settings, registry),
@@ -158,26 +157,21 @@ def _pollutant(row: ForecastValue, name: str) -> PollutantOut:
     return PollutantOut(**rounded)
 
 
-def _problem(status: int, detail: str, field: str | None = None) -> JSONResponse:
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content | ({"field": field} if field else {}), status, media_type=_PROBLEM)
-
-
 def _add_problems(app: FastAPI) -> None:
     @app.exception_handler(StarletteHTTPException)
     def http_problem(_: Request, error: StarletteHTTPException) -> Response:
-        return _problem(error.status_code, str(error.detail))
+        return problem(error.status_code, str(error.detail), getattr(error, "field", None), error.headers)
 
     @app.exception_handler(RequestValidationError)
     def validation_problem(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"][1:]))
-        return _problem(422, f"{field}: found {first.get('input')!r}; {first['msg']}", field)
+        return problem(422, f"{field}: found {first.get('input')!r}; {first['msg']}", field)
 
     @app.exception_handler(Exception)
     def unexpected_problem(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return _problem(500, "the service failed; the log says why")
+        return problem(500, "the service failed; the log says why")
 
 
 def _add_caching(app: FastAPI, seconds: int) -> None:

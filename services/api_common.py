@@ -16,6 +16,11 @@ Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {"model": ProblemOut, "description": "Not found"}}
 INVALID: Responses = {422: {"model": ProblemOut, "description": "Invalid argument"}}
 UNCHANGED: Responses = {304: {"description": "Unchanged since If-None-Match"}}
+DENIED: Responses = {
+    401: {"model": ProblemOut, "description": "No API key, or one that opens nothing"},
+    403: {"model": ProblemOut, "description": "The key lacks the scope"},
+}
+CONFLICT: Responses = {409: {"model": ProblemOut, "description": "Not as things stand"}}
 NOT_READY: Responses = {503: {"model": ProblemOut, "description": "No fresh forecast"}}
 
 

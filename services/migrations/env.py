@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import services.accounts.tables  # noqa: F401 (its tables are part of the metadata)
 from services.tables import Base
 
 context.configure(
