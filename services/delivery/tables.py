@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+import services.accounts.tables  # noqa: F401 (the table of accounts, that subscriptions refer to)
 from services.tables import Base
 
 
@@ -56,7 +57,7 @@ class Subscription(Base):
     __table_args__ = (Index("ix_subscription_account", "account_id"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    account_id: Mapped[str] = mapped_column(String(64))
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
     name: Mapped[str] = mapped_column(String(128))
     channel: Mapped[str] = mapped_column(String(16))
     target: Mapped[str] = mapped_column(Text)

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import services.accounts.tables  # noqa: F401 (its tables are part of the metadata)
+import services.accounts.tables
+import services.delivery.tables  # noqa: F401 (their tables are part of the metadata)
 from services.tables import Base
 
 context.configure(

@@ -6,7 +6,7 @@ from alembic import op
 from services.tables import UtcDateTime
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("next_attempt_at", UtcDateTime(), nullable=False),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_subscription_account", "subscription", ["account_id"])
