@@ -27,6 +27,7 @@ from services.api_models import (
 )
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.delivery.api import subscription_routes
 from services.problems import problem
 from services.rules import prepare_rules
 from services.settings import Settings
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         warning_routes(store, settings, registry),
         map_routes(store, registry),
         verification_routes(store, settings, registry),
+        subscription_routes(store, settings, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
@@ -179,6 +181,9 @@ def _add_caching(app: FastAPI, seconds: int) -> None:
     async def cache(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
         if request.method != "GET" or response.status_code != 200 or not request.url.path.startswith("/v1/"):
+            return response
+        if "cache-control" in response.headers:
+            # The route knows better: what is one account's alone, and streams, which have no end.
             return response
         if request.url.path.rsplit("/", 1)[-1] in ("healthz", "readyz", "cycles"):
             response.headers["Cache-Control"] = "no-store"

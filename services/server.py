@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 
 import uvicorn
 
 from services.api import create_app
 from services.cycle import run_cycle
+from services.delivery.service import delivering
 from services.ingest import ingest_live
 from services.inputs import LIVE_OBSERVATIONS, LIVE_WEATHER
 from services.jobs import build_scheduler
@@ -16,6 +18,9 @@ from services.settings import Settings
 from services.store import Store
 
 log = logging.getLogger(__name__)
+
+# Event streams have no end: when the service stops, they are cut off after this time.
+_CLOSING_SECONDS = 5
 
 
 def scheduled_cycle(settings: Settings) -> CycleReport:
@@ -43,7 +48,11 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
     if scheduler is not None:
         scheduler.start()
     try:
-        uvicorn.run(create_app(settings), host=host or settings.host, port=port or settings.port)
+        with delivering(settings) if with_scheduler else nullcontext():
+            uvicorn.run(
+                create_app(settings), host=host or settings.host, port=port or settings.port,
+                timeout_graceful_shutdown=_CLOSING_SECONDS,
+            )  # fmt: skip
     finally:
         if scheduler is not None:
             scheduler.shutdown(wait=True)

@@ -129,7 +129,13 @@ class Settings(BaseSettings):
     )
     smtp_user: str | None = Field(default=None, description="User of the mail server.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Password of the mail server.")
-    mail_from: str = Field(default="hazecast@hazecast.invalid", description="Sender of e-mails.")
+    smtp_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) that the mail server is checked against; by default the public ones.",
+    )
+    mail_from: str = Field(
+        default="hazecast@hazecast.invalid", pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", description="Sender of e-mails."
+    )
     webhook_ports: Annotated[
         tuple[Annotated[int, Field(ge=1, le=65_535)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = Field(default=(443, 8443), description="Ports that webhooks may name, comma-separated.")

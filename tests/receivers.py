@@ -33,7 +33,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+def receiving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[Receiver]:
     """Serve a receiver on a free port."""
     receiver = Receiver()
 
@@ -64,7 +64,7 @@ def receiving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
         def handle_error(self, *_: object) -> None:
             pass
 
-    server = Server((host, 0), Handler)
+    server = Server((host, port), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     receiver.port = server.server_address[1]

@@ -252,13 +252,13 @@ class Dispatcher:
             return dead
         # What has waited behind this attempt for as long is given up with it.
         lost = session.scalars(
-            update(Delivery)
-            .where(Delivery.subscription_id == subscription.id, Delivery.state == "pending", Delivery.give_up_at <= now)
-            .values(state="dead", error=func.coalesce(Delivery.error, f"given up: {outcome.error}"))
-            .returning(Delivery.id)
-        ).all()
-        for name in lost:
-            log.error("delivery %s to %s given up: %s", name, subscription.id, outcome.error)
+            select(Delivery).where(
+                Delivery.subscription_id == subscription.id, Delivery.state == "pending", Delivery.give_up_at <= now
+            )
+        )
+        for row in lost:
+            row.state, row.error = "dead", row.error or f"given up: {outcome.error}"
+            log.error("delivery %s to %s given up: %s", row.id, subscription.id, outcome.error)
         return False
 
     def _give_up_unserved(self, now: datetime) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from grids.cities import Registry
@@ -53,10 +53,11 @@ def route(sessions: sessionmaker[Session], registry: Registry, settings: Setting
             return 0
     with sessions.begin() as session:
         in_turn(session)
-        claimed = session.scalars(
-            update(OutboxEvent).where(OutboxEvent.routed_at.is_(None)).values(routed_at=now).returning(OutboxEvent)
-        )
-        events = sorted(claimed, key=lambda event: event.seq)
+        events = session.scalars(
+            select(OutboxEvent).where(OutboxEvent.routed_at.is_(None)).order_by(OutboxEvent.seq)
+        ).all()
+        for event in events:
+            event.routed_at = now
         subscriptions = session.scalars(select(Subscription).where(IN_USE).order_by(Subscription.id)).all()
         rows = [
             _delivery(subscription, event, settings, now)

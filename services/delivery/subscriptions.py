@@ -157,7 +157,7 @@ class Subscriptions:
             If there is none, or not of `account_id` where that is given.
         """
         with self._sessions() as session:
-            return _own(session, subscription_id, account_id)
+            return find(session, subscription_id, account_id)
 
     def change(self, row: Subscription, change: Change, now: datetime) -> Subscription:
         """Change a subscription and return it as it then is.
@@ -317,7 +317,14 @@ def delivery_id(subscription_id: str, event_id: str) -> str:
     return "msg_" + hashlib.sha256(f"{subscription_id}/{event_id}".encode()).hexdigest()[:32]
 
 
-def _own(session: Session, subscription_id: str, account_id: str | None) -> Subscription:
+def find(session: Session, subscription_id: str, account_id: str | None) -> Subscription:
+    """Return a subscription, of `account_id` where that is given.
+
+    Raises
+    ------
+    UnknownError
+        If there is none.
+    """
     row = session.get(Subscription, subscription_id)
     if row is None or account_id not in (None, row.account_id):
         raise UnknownError("subscription", repr(subscription_id[:64]), "the id of a subscription")
