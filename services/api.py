@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import reprlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,9 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from grids.cities import City, Registry, load_registry
+from services.accounts.routes import account_routes, administration_routes
 from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city, latest_run
+from services.api_drafts import draft_routes
 from services.api_maps import map_routes
 from services.api_models import (
     CityOut,
@@ -28,6 +31,7 @@ from services.api_models import (
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.delivery.api import subscription_routes
+from services.edge.protect import protect
 from services.problems import problem
 from services.rules import prepare_rules
 from services.settings import Settings
@@ -48,7 +52,6 @@ def create_app(settings: Settings) -> FastAPI:
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
         "What rests on simulated input says `simulated: true`.",
     )
-    app.state.sessions = store.sessions
     registry = load_registry()
     for routes in (
         _routes(store, settings, registry),
@@ -56,11 +59,15 @@ def create_app(settings: Settings) -> FastAPI:
         map_routes(store, registry),
         verification_routes(store, settings, registry),
         subscription_routes(store, settings, registry),
+        draft_routes(store),
+        account_routes(store, settings),
+        administration_routes(store, settings),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     _add_problems(app)
     _add_caching(app, settings.cache_seconds)
+    protect(app, settings, store.sessions)
     return app
 
 
@@ -168,7 +175,7 @@ def _add_problems(app: FastAPI) -> None:
     def validation_problem(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"][1:]))
-        return problem(422, f"{field}: found {first.get('input')!r}; {first['msg']}", field)
+        return problem(422, f"{field}: found {reprlib.repr(first.get('input'))}; {first['msg']}", field)
 
     @app.exception_handler(Exception)
     def unexpected_problem(request: Request, error: Exception) -> Response:
@@ -179,7 +186,11 @@ def _add_problems(app: FastAPI) -> None:
 def _add_caching(app: FastAPI, seconds: int) -> None:
     @app.middleware("http")
     async def cache(request: Request, call_next: Any) -> Response:
+        request.state.private = False
         response: Response = await call_next(request)
+        if request.state.private:
+            response.headers["Cache-Control"] = "no-store"
+            return response
         if request.method != "GET" or response.status_code != 200 or not request.url.path.startswith("/v1/"):
             return response
         if "cache-control" in response.headers:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli_accounts import accounts_app
 from services.cli_ingest import ingest
 from services.cli_maps import register as register_maps
 from services.cli_models import models_app, verify
@@ -144,6 +145,7 @@ def backtest(
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
+app.add_typer(accounts_app, name="accounts")
 register_warnings(app)
 
 

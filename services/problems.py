@@ -17,8 +17,18 @@ def problem(
     status: int, detail: str, field: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """Return an answer that says what went wrong, and with which field."""
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content | ({"field": field} if field else {}), status, headers, media_type=PROBLEM)
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": _encodable(detail),
+    }
+    return JSONResponse(content | ({"field": _encodable(field)} if field else {}), status, headers, media_type=PROBLEM)
+
+
+def _encodable(text: str) -> str:
+    # JSON input may hold half of a surrogate pair, which no answer can.
+    return text.encode(errors="replace").decode()
 
 
 class Refusal(HTTPException):

@@ -10,6 +10,7 @@ import uvicorn
 from services.api import create_app
 from services.cycle import run_cycle
 from services.delivery.service import delivering
+from services.edge.server import server_options
 from services.ingest import ingest_live
 from services.inputs import LIVE_OBSERVATIONS, LIVE_WEATHER
 from services.jobs import build_scheduler
@@ -51,7 +52,7 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
         with delivering(settings) if with_scheduler else nullcontext():
             uvicorn.run(
                 create_app(settings), host=host or settings.host, port=port or settings.port,
-                timeout_graceful_shutdown=_CLOSING_SECONDS,
+                timeout_graceful_shutdown=_CLOSING_SECONDS, **server_options(settings),
             )  # fmt: skip
     finally:
         if scheduler is not None:

@@ -1,12 +1,19 @@
-"""Settings, read from the environment (``HAZECAST_*``) or given by the caller."""
+"""Settings, read from the environment (``HAZECAST_*``), from files of secrets, or given by the caller."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 
 def _absolute(path: Path) -> Path:
@@ -30,19 +37,38 @@ def _default_database(known: dict[str, Any]) -> str:
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Url = Annotated[str, Field(pattern=r"^https?://")]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 MonitorSourceName = Literal["cnemc", "soramame", "openaq", "airnow", "csv", "open_meteo"]
 WeatherSourceName = Literal["gfs", "ecmwf", "open_meteo", "folder"]
 
 
 class Settings(BaseSettings):
-    """All settings of the service; each is also the environment variable ``HAZECAST_<NAME>``."""
+    """All settings of the service; each is also the environment variable ``HAZECAST_<NAME>``.
+
+    With ``HAZECAST_SECRETS_DIR`` it may also be a file ``hazecast_<name>`` in that folder, as Docker and Kubernetes mount
+    secrets.
+    """
 
     model_config = SettingsConfigDict(env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what is given, then the environment, then the files of HAZECAST_SECRETS_DIR."""
+        secrets = SecretsSettingsSource(settings_cls, secrets_dir=os.environ.get("HAZECAST_SECRETS_DIR") or None)
+        return init_settings, env_settings, secrets
 
     data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
     database_url: str = Field(
         default_factory=_default_database,
         min_length=1,
+        repr=False,  # it may hold a password
         description="SQLAlchemy URL; by default SQLite in data_dir.",
     )
     observations_dir: Literal["live"] | Folder | None = Field(
@@ -184,6 +210,27 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+    key_days: int = Field(default=365, ge=1, le=3_650, description="Longest life of an API key, and the default.")
+    rate_anonymous: int = Field(
+        default=600, ge=0, description="Requests a minute from an address without a key, in each process; 0: no limit."
+    )
+    rate_key: int = Field(default=1_200, ge=0, description="Requests a minute of a key, in each process; 0: no limit.")
+    failed_keys: int = Field(
+        default=30, ge=0, description="Keys that open nothing from an address in ten minutes; 0: no limit."
+    )
+    max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest body of a request.")
+    body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
+    answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Origins whose pages may read the API, comma-separated; '*' for any."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = Field(
+        default=("*",),
+        description="Names by which the service may be asked for, comma-separated; '*.name' for all below.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
+    )
 
     @property
     def models_dir(self) -> Path:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 
-from services.accounts.keys import Identity, RefusedError, check_key
+from services.accounts.keys import Identity
 from services.accounts.scopes import Scope
+from services.problems import problem
 
 _CHALLENGE = 'Bearer realm="hazecast"'
 _BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key: `Authorization: Bearer hz_...`")
@@ -25,15 +26,15 @@ def token_of(headers: Headers) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
 
 
+def invalid_key(reason: str) -> JSONResponse:
+    """Return the answer to a key that opens nothing."""
+    return problem(401, reason, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'})
+
+
 def identify(request: Request) -> Identity | None:
-    """Return who sent a request; None where it bears no key, 401 where the key opens nothing."""
-    token = token_of(request.headers)
-    if token is None:
-        return None
-    try:
-        return check_key(request.app.state.sessions, token, datetime.now(UTC))
-    except RefusedError as error:
-        raise HTTPException(401, str(error), {"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'}) from error
+    """Return who sent a request, as the guard before all routes found; None where it bears no key."""
+    identity: Identity | None = getattr(request.state, "identity", None)
+    return identity
 
 
 @cache
@@ -41,14 +42,16 @@ def require(scope: Scope) -> Callable[..., Identity]:
     """Return the dependency that lets only keys of `scope` in, and says whose they are.
 
     ``Annotated[Identity, Depends(require("drafts:read"))]``; without a key it answers 401, without the scope 403
-    (RFC 9110, 15.5.2 and 15.5.4; challenges by RFC 6750, 3).
+    (RFC 9110, 15.5.2 and 15.5.4; challenges by RFC 6750, 3). The answer is marked private: no cache may keep it.
     """
 
     def allowed(
+        request: Request,
         identity: Annotated[Identity | None, Depends(identify)],
         _bearer: Annotated[object, Depends(_BEARER)],
         _header: Annotated[object, Depends(_HEADER)],
     ) -> Identity:
+        request.state.private = True
         if identity is None:
             raise HTTPException(
                 401, "an API key is needed: Authorization: Bearer hz_...", {"WWW-Authenticate": _CHALLENGE}
