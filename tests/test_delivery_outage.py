@@ -7,7 +7,6 @@ itself: ``make outage``.
 from __future__ import annotations
 
 import random
-import socket
 from datetime import timedelta
 
 import pytest
@@ -16,16 +15,10 @@ from services.delivery.content import Renderer
 from services.delivery.dispatcher import Dispatcher
 from services.delivery.webhook import WebhookChannel
 from tests.delivery_world import REGISTRY, World
-from tests.receivers import receiving
+from tests.receivers import free_port, receiving
 
 CITIES = ("beijing", "tianjin", "shanghai", "tokyo", "kitakyushu")
 OUTAGE = timedelta(hours=1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("fault", ["down", "slow", "answers 500", "each in turn"])

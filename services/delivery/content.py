@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, get_args
 from urllib.parse import urlencode
 
 from alerts.cap import identifier
@@ -15,26 +14,51 @@ from alerts.texts import LANGUAGES, Language
 from alerts.warning import HazeWarning
 from grids.cities import Registry
 from services.delivery.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
+from services.delivery.subscriptions import BulletinFormat
 from services.delivery.tables import OutboxEvent, Subscription
 from services.explain import explain
 from services.settings import Settings
 from services.store import Store
 
-# As an address names a format's documents.
-_SUFFIXES = {"html": "html", "pdf": "pdf", "csv": "csv", "netcdf": "nc"}
+FORMATS: tuple[BulletinFormat, ...] = get_args(BulletinFormat)
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Protocol):
     """A file of the daily bulletin."""
 
-    name: str
-    media_type: str
-    content: bytes
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def media_type(self) -> str:
+        """Its media type."""
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
 
 
-# Cities, language, formats and the time, to the documents of the newest forecast.
-Bulletins = Callable[[Sequence[str], Language, Sequence[str], datetime], Sequence[Document]]
+class Edition(Protocol):
+    """The daily bulletin of some cities in one language."""
+
+    @property
+    def title(self) -> str:
+        """The subject of a mail."""
+
+    @property
+    def text(self) -> str:
+        """The whole as plain text."""
+
+    def mail(self) -> tuple[bytes, dict[str, bytes]]:
+        """Return the HTML of a mail, and its PNGs by Content-ID."""
+
+    def document(self, form: BulletinFormat, /) -> Document:
+        """Return the bulletin as a file."""
+
+
+# Cities (none for all that are forecast), language and time, to the bulletin of the newest forecast.
+Bulletins = Callable[[Sequence[str], Language, datetime], Edition]
 
 
 class Renderer:
@@ -86,13 +110,9 @@ class Renderer:
             return dict(content) | {
                 "cities": places,
                 "documents": [
-                    {
-                        "language": language,
-                        "format": name,
-                        "url": bulletin_url(self._base, subscription, language, name),
-                    }
+                    {"language": language, "format": name, "url": bulletin_url(self._base, places, language, name)}
                     for language in subscription.languages
-                    for name in _SUFFIXES
+                    for name in FORMATS
                 ],
             }
         return dict(content)
@@ -125,20 +145,18 @@ def confirmation_url(base: str, subscription: Subscription) -> str:
     return f"{base}/v1/subscriptions/{subscription.id}/confirm?{urlencode({'code': subscription.code})}"
 
 
-def bulletin_url(base: str, subscription: Subscription, language: str, name: str) -> str:
-    """Return the address of a bulletin of a subscription's places."""
-    asked = [("language", language)]
-    asked += [("city", city) for city in subscription.cities] + [("region", region) for region in subscription.regions]
-    return f"{base}/v1/bulletins/latest.{_SUFFIXES[name]}?{urlencode(asked)}"
+def bulletin_url(base: str, cities: Sequence[str], language: str, form: str) -> str:
+    """Return the address of the newest bulletin of some cities; of all that are forecast without any."""
+    asked = {"language": language} | ({"cities": ",".join(cities)} if cities else {})
+    return f"{base}/v1/bulletins/latest.{form}?{urlencode(asked, safe=',')}"
 
 
 def cities_of(subscription: Subscription, registry: Registry) -> list[str]:
-    """Return the cities of a subscription, its regions' with them, in the registry's order."""
-    every = not subscription.cities and not subscription.regions
+    """Return the cities of a subscription, its regions' with them, in the registry's order; none if it is of all."""
     return [
         city.id
         for city in registry.cities.values()
-        if every or city.id in subscription.cities or city.region in subscription.regions
+        if city.id in subscription.cities or city.region in subscription.regions
     ]
 
 

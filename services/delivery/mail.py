@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import re
 import smtplib
 import ssl
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
@@ -25,7 +23,8 @@ from alerts.warning import HazeWarning
 from grids.cities import Registry
 from grids.errors import InputError
 from services.delivery.channel import Message, Outcome
-from services.delivery.content import Bulletins, Document, cities_of, confirmation_url, languages_of, warning_links
+from services.delivery.content import FORMATS as BULLETIN_FORMATS
+from services.delivery.content import Bulletins, Edition, cities_of, confirmation_url, languages_of, warning_links
 from services.delivery.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
 from services.delivery.tables import Subscription
 from services.explain import explain
@@ -36,7 +35,6 @@ from services.store import Store
 _FOLDER = Path(__file__).parent
 # A server may take its time over a large message (RFC 5321, 4.5.3.2, asks for minutes; a lease is shorter).
 _SMTP_SECONDS = 30.0
-_PICTURE = re.compile(r"""src=(["'])data:image/(png|gif|webp);base64,([A-Za-z0-9+/=\s]+)\1""")
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class _Content:
 
     subject: str = ""
     sections: list[dict[str, Any]] = field(default_factory=list)
-    documents: list[Document] = field(default_factory=list)
+    editions: list[Edition] = field(default_factory=list)
     picture: bytes | None = None
 
 
@@ -123,23 +121,36 @@ class MailChannel:
             unsubscribe = f"{self._base}/v1/subscriptions/{subscription.id}/unsubscribe?code={subscription.code}"
             mail["List-Unsubscribe"] = f"<{unsubscribe}>"
             mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        picture = f"map.{first.id}@hazecast.invalid" if content.picture else None
+        picture = f"map.{first.id}@hazecast" if content.picture else None
         values = {
             "subject": content.subject, "sections": content.sections, "unsubscribe": unsubscribe, "picture": picture,
         }  # fmt: skip
+        if content.editions:
+            self._add_bulletin(mail, subscription, content.editions, values)
+            return mail
         mail.set_content(_templates().get_template("mail.txt").render(values))
-        html = next((d for d in content.documents if d.media_type.startswith("text/html")), None)
-        if html is None:
-            _add_html(mail, _templates().get_template("mail.html").render(values))
-        else:
-            _add_html(mail, html.content.decode())
-        if content.picture and html is None:
-            _attach_inside(mail, content.picture, "png", str(picture))
-        for document in content.documents:
-            if document is not html and document.name:
-                main, sub = document.media_type.split(";")[0].split("/")
-                mail.add_attachment(document.content, maintype=main, subtype=sub, filename=document.name)
+        mail.add_alternative(_templates().get_template("mail.html").render(values), subtype="html")
+        if content.picture and picture:
+            _add_pictures(mail, {picture: content.picture})
         return mail
+
+    def _add_bulletin(
+        self, mail: EmailMessage, subscription: Subscription, editions: Sequence[Edition], values: dict[str, Any]
+    ) -> None:
+        """Make a mail of the bulletin: the page of the first language, the text of all, and the files asked for."""
+        del mail["Subject"]
+        mail["Subject"] = editions[0].title
+        foot = _templates().get_template("foot.txt").render(values)
+        mail.set_content("\n\n".join([*(edition.text for edition in editions), foot]))
+        html, pictures = editions[0].mail()
+        mail.add_alternative(html.decode(), subtype="html")
+        _add_pictures(mail, pictures)
+        for edition in editions:
+            for name in BULLETIN_FORMATS:
+                if name in subscription.formats:
+                    document = edition.document(name)
+                    main, sub = document.media_type.split(";")[0].split("/")
+                    mail.add_attachment(document.content, maintype=main, subtype=sub, filename=document.name)
 
     def _content(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> _Content:
         content = _Content()
@@ -167,7 +178,7 @@ class MailChannel:
             None,
         )
         if any(message.type == BULLETIN for message in messages):
-            content.documents = self._documents(subscription, now)
+            content.editions = self._editions(subscription, now)
         return content
 
     def _item(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Item:
@@ -185,7 +196,7 @@ class MailChannel:
             mark = words["simulated"] if message.simulated else ""
             return _Item(mark + words["forecast"].format(time=time), notes)
         if message.type == BULLETIN:
-            return _Item(words["bulletin"].format(date=message.content["date"]), [words["bulletin_note"]])
+            return _Item(words["bulletin"].format(date=message.content["date"]), [])
         warning = HazeWarning.model_validate(message.content)
         rules = load_ruleset(warning.rule_set)
         why = explain(self._store, self._registry, warning)
@@ -213,16 +224,11 @@ class MailChannel:
         assert run is not None
         return haze_of_run(self._store, run, self._registry, Look(language, "phone"))
 
-    def _documents(self, subscription: Subscription, now: datetime) -> list[Document]:
+    def _editions(self, subscription: Subscription, now: datetime) -> list[Edition]:
         if self._bulletins is None:
             raise InputError("bulletin", "none", "a service that makes bulletins")
         cities = cities_of(subscription, self._registry)
-        found: list[Document] = []
-        for number, language in enumerate(languages_of(subscription)):
-            # The first language's page is the mail itself.
-            formats = [name for name in subscription.formats if name != "html"] + ["html"] * (number == 0)
-            found.extend(self._bulletins(cities, language, formats, now))
-        return found
+        return [self._bulletins(cities, language, now) for language in languages_of(subscription)]
 
     def _server(self) -> smtplib.SMTP:
         given = self._settings
@@ -273,24 +279,11 @@ def page(language: str, title: str, *, button: str | None = None, action: str = 
     )  # fmt: skip
 
 
-def _add_html(mail: EmailMessage, html: str) -> None:
-    """Add the HTML; pictures written into it become parts of the mail, since mail programs show no others."""
-    pictures: list[tuple[str, str, bytes]] = []
-
-    def outside(match: re.Match[str]) -> str:
-        name = f"picture{len(pictures)}.{mail['Message-ID'].strip('<>')}"
-        pictures.append((name, match[2], base64.b64decode(match[3])))
-        return f'src="cid:{name}"'
-
-    mail.add_alternative(_PICTURE.sub(outside, html), subtype="html")
-    for name, subtype, content in pictures:
-        _attach_inside(mail, content, subtype, name)
-
-
-def _attach_inside(mail: EmailMessage, content: bytes, subtype: str, name: str) -> None:
+def _add_pictures(mail: EmailMessage, pictures: Mapping[str, bytes]) -> None:
     html = mail.get_body(("html",))
     assert isinstance(html, EmailMessage)
-    html.add_related(content, maintype="image", subtype=subtype, cid=f"<{name}>", disposition="inline")
+    for name, content in pictures.items():
+        html.add_related(content, maintype="image", subtype="png", cid=f"<{name}>", disposition="inline")
 
 
 def _refusal(code: int, text: object) -> Outcome:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 ChannelName = Literal["webhook", "email", "stream"]
 Kind = Literal["warning", "bulletin", "forecast"]
-BulletinFormat = Literal["html", "pdf", "csv", "netcdf"]
+BulletinFormat = Literal["html", "pdf", "csv", "nc"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Hour = Annotated[int, Field(ge=0, le=23)]
 _Few = Annotated[list[str], Field(max_length=200)]
@@ -54,7 +54,7 @@ class Wanted(BaseModel):
         default=[], description="Levels of warnings; leaving one of them is told too.", examples=[["orange", "red"]]
     )
     languages: list[Language] = Field(default=["zh"], min_length=1, description="Of texts, in this order.")
-    formats: list[BulletinFormat] = Field(default=["pdf"], description="Bulletins attached to an e-mail.")
+    formats: list[BulletinFormat] = Field(default=["pdf"], description="Files of the bulletin attached to its e-mail.")
     simulated: bool = Field(default=False, description="Messages of simulated runs too.")
     bulletin_hour: _Hour = Field(default=7, description="Local hour of the daily bulletin.")
     time_zone: str | None = Field(
