@@ -17,6 +17,7 @@ from services.cli_models import models_app, verify
 from services.cli_options import DataDir, InitTime, Observations, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
+from services.cli_subscribers import register as register_subscribers
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -147,6 +148,7 @@ app.command()(verify)
 app.add_typer(models_app, name="models")
 app.add_typer(accounts_app, name="accounts")
 register_warnings(app)
+register_subscribers(app)
 
 
 def main() -> None:

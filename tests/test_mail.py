@@ -186,13 +186,16 @@ def test_no_address_breaks_a_header(tmp_path, postbox, target) -> None:
     subscriptions = Subscriptions(world.store.sessions, settings, REGISTRY)
     with pytest.raises(InputError, match="target"):
         subscriptions.create("tianjin", NewSubscription(name="x", channel="email", target=target), INIT)
-    row = world.subscribe()
+    row = world.subscribe(name="duty\u2028desk")
     row.target = target
     item = Message("msg_1", "event", "subscription.test", INIT, False, "batch", {}, "{}")
-    # Even if one were in the store.
-    with pytest.raises(Exception, match=r"."):
-        MailChannel(world.store, settings, REGISTRY).compose(row, [item], INIT)
-    assert postbox.mails == []
+    # Even if one were in the store, it would add no line to the head of a mail.
+    try:
+        mail = MailChannel(world.store, settings, REGISTRY).compose(row, [item], INIT)
+    except ValueError:
+        pass
+    else:
+        assert not set("\r\n") & set(target) and "Bcc" not in mail and len(mail["To"].addresses) == 1
     world.close()
 
 
@@ -239,7 +242,7 @@ def test_tls_and_password_or_nothing(tmp_path) -> None:
 
     def check(server, session, envelope, mechanism, data):
         asked.append((data.login, data.password))
-        return AuthResult(success=data.password == b"right")
+        return AuthResult(success=data.password == b"right", handled=False)
 
     controller = Controller(
         box, hostname="127.0.0.1", port=box.port, ready_timeout=30.0, tls_context=context, require_starttls=True,
@@ -261,8 +264,9 @@ def test_tls_and_password_or_nothing(tmp_path) -> None:
         wrong = send(smtp_password="wrong", smtp_ca_file=chain)
         assert wrong.kind == "failed" and "wrong" not in str(wrong.error)
         # A server that can't show who it is gets neither the password nor the mail.
+        before = len(asked)
         strange = send(smtp_password="right")
-        assert strange.kind == "failed" and "certificate" in str(strange.error).lower() and len(asked) == 2
+        assert strange.kind == "failed" and "certificate" in str(strange.error).lower() and len(asked) == before
         assert len(box.mails) == 1
     finally:
         controller.stop()

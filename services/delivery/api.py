@@ -25,6 +25,7 @@ from services.delivery.api_models import (
     SubscriptionOut,
     SubscriptionsOut,
     TestOut,
+    delivery_out,
 )
 from services.delivery.content import Renderer
 from services.delivery.guard import Resolver
@@ -156,7 +157,7 @@ def _delivery_routes(queue: Queue, clock: Callable[[], datetime]) -> APIRouter:
     @router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
     def delivery(delivery_id: str, identity: History) -> DeliveryOut:
         """One delivery."""
-        return _delivery(_try(lambda: queue.get(delivery_id, identity.account_id)))
+        return delivery_out(_try(lambda: queue.get(delivery_id, identity.account_id)))
 
     @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
     def replay(delivery_id: str, identity: Replayer) -> ReplayedOut:
@@ -227,16 +228,6 @@ def _out(row: Subscription) -> SubscriptionOut:
     return SubscriptionOut.model_validate(row, from_attributes=True)
 
 
-def _delivery(row: Row) -> DeliveryOut:
-    delivery, event = row
-    kept = {
-        name: getattr(delivery, name)
-        for name in DeliveryOut.model_fields
-        if name not in ("subscription", "event", "type")
-    }
-    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **kept)
-
-
 def _page(rows: list[Row], limit: int) -> DeliveriesOut:
     following = rows[-1][0].position if len(rows) == limit else None
-    return DeliveriesOut(deliveries=[_delivery(row) for row in rows], next_before=following)
+    return DeliveriesOut(deliveries=[delivery_out(row) for row in rows], next_before=following)

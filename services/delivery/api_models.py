@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.delivery.queue import State
+from services.delivery.queue import Row, State
 from services.delivery.subscriptions import ChannelName, Wanted
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -84,6 +84,17 @@ class DeliveryOut(BaseModel):
     give_up_at: datetime
     status: int | None = Field(description="Last answer: HTTP status or SMTP code.")
     error: str | None
+
+
+def delivery_out(row: Row) -> DeliveryOut:
+    """Return a delivery as the API shows it."""
+    delivery, event = row
+    kept = {
+        name: getattr(delivery, name)
+        for name in DeliveryOut.model_fields
+        if name not in ("subscription", "event", "type")
+    }
+    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **kept)
 
 
 class DeliveriesOut(BaseModel):

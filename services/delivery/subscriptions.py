@@ -20,6 +20,7 @@ from alerts.ruleset import load_ruleset
 from alerts.texts import BEIJING, Language
 from grids.cities import Registry
 from grids.errors import ConflictError, InputError, UnknownError
+from services.accounts.accounts import existing
 from services.delivery.guard import Resolver, check_target
 from services.delivery.outbox import CONFIRMATION, TEST, record_addressed
 from services.delivery.tables import Delivery, Subscription
@@ -114,7 +115,11 @@ class Subscriptions:
         Raises
         ------
         InputError
-            If something asked for is unknown, the target is not to be used, or the account has too many.
+            If something asked for is unknown, or the target is not to be used.
+        UnknownError
+            If there is no such account.
+        ConflictError
+            If it has too many.
         """
         target = self._target(new)
         wanted = self._checked(Wanted(**new.model_dump(exclude={"channel", "target"})))
@@ -128,6 +133,7 @@ class Subscriptions:
         )  # fmt: skip
         row.next_bulletin_at = next_bulletin(row, now)
         with self._sessions.begin() as session:
+            existing(session, account_id)
             count = session.scalar(
                 select(func.count()).select_from(Subscription).where(Subscription.account_id == account_id)
             )
