@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -92,6 +93,8 @@ class Listener:
         return self.events
 
     def close(self) -> None:
+        # The thread is reading: closing alone would wait for what comes next.
+        self.answer.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._stream.__exit__(None, None, None)
         self._thread.join(2.0)
 

@@ -1,11 +1,10 @@
 """Server-sent events: what happens, to all who listen, and each subscriber's own."""
 
-from __future__ import annotations
-
+# Annotations are evaluated here, for dependencies that a function makes: no `from __future__ import annotations`.
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -42,18 +41,7 @@ def _from(
     return int(last_event_id)
 
 
-def _own(
-    subscription_id: str, request: Request, identity: Annotated[Identity, Depends(require("subscriptions:read"))]
-) -> Subscription:
-    try:
-        with request.app.state.sessions() as session:
-            return find(session, subscription_id, identity.account_id)
-    except InputError as error:
-        raise Refusal(error) from error
-
-
 Position = Annotated[int | None, Depends(_from)]
-Own = Annotated[Subscription, Depends(_own)]
 
 
 def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRouter:
@@ -65,6 +53,15 @@ def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRoute
     def room() -> None:
         if seats.free <= 0:
             raise HTTPException(503, "too many listeners: try again later", {"Retry-After": "30"})
+
+    def own(
+        subscription_id: str, identity: Annotated[Identity, Depends(require("subscriptions:read"))]
+    ) -> Subscription:
+        try:
+            with store.sessions() as session:
+                return find(session, subscription_id, identity.account_id)
+        except InputError as error:
+            raise Refusal(error) from error
 
     @router.get(
         "/events",
@@ -98,7 +95,9 @@ def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRoute
         dependencies=[Depends(room)],
         responses=DENIED | NOT_FOUND | INVALID | FULL,
     )
-    async def own_events(row: Own, position: Position) -> AsyncIterator[ServerSentEvent]:
+    async def own_events(
+        row: Annotated[Subscription, Depends(own)], position: Position
+    ) -> AsyncIterator[ServerSentEvent]:
         """The messages of a subscription as server-sent events, from the beginning or after the given number.
 
         `data` is what a webhook would receive; `event` its type.
