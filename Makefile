@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint bench fuzz train backtest skill lock clean
+.PHONY: run serve test lint audit bench fuzz kills train backtest skill lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -21,6 +21,14 @@ lint: $(VENV)/.test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+
+# Known vulnerabilities of the pinned versions; fails too where the database of them can't be asked.
+PIP_AUDIT ?= pip-audit==2.10.1
+audit:
+	test -x .audit-venv/bin/pip-audit || \
+		{ $(PYTHON) -m venv .audit-venv && .audit-venv/bin/python -m pip install --quiet '$(PIP_AUDIT)'; }
+	.audit-venv/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r constraints.txt
 
 bench: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -q tests/benchmarks -s $(ARGS)
@@ -32,6 +40,11 @@ fuzz: $(VENV)/.test-ready
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data
 OUT ?= data/training
+
+# Cycles killed at any moment and started again, on both databases: no warning lost or doubled, nothing half-written.
+kills: $(VENV)/.test-ready
+	$(BIN)/python -m tests.kills --count 200 --collection $(DATA)/five-cities $(ARGS)
+
 train: $(VENV)/.run-ready
 	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out $(OUT) $(ARGS)
 
@@ -65,4 +78,4 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .audit-venv build *.egg-info

@@ -120,7 +120,7 @@ def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, m
         local calendar day as datetime64 at 00:00.
     """
     series = median_series(dataset, name)
-    dates, _ = _local(series, registry)
+    dates, _ = local_hours(series, registry)
     days = np.unique(dates)
     means = np.full((days.size, series.sizes["city"]), np.nan)
     counts = np.zeros(means.shape, dtype=np.int16)
@@ -167,7 +167,7 @@ def mda8(
     # Hours that are absent from the axis must count as missing, not shorten the window.
     whole = frame.reindex(pd.date_range(times[0], times[-1], freq="h")) if len(times) else frame
     running = whole.rolling(8, min_periods=minimum_hours).mean().reindex(times).to_numpy()
-    dates, hours = _local(series, registry)
+    dates, hours = local_hours(series, registry)
     days = np.unique(dates)
     peaks = np.full((days.size, series.sizes["city"]), np.nan)
     counts = np.zeros(peaks.shape, dtype=np.int16)
@@ -215,7 +215,9 @@ def next_24h(forecast: xr.Dataset) -> xr.Dataset:
     return result
 
 
-def _local(series: xr.DataArray, registry: Registry) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
+def local_hours(
+    series: xr.DataArray | xr.Dataset, registry: Registry
+) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
     """Return the local date (time, city) and hour of day 1 to 24 of each end-of-hour stamp."""
     utc = pd.DatetimeIndex(series["time"].values).tz_localize(UTC)
     dates, hours = [], []

@@ -1,11 +1,11 @@
-"""The REST API under ``/v1``: cities, forecasts, and the health of the service; warnings and maps beside it."""
+"""The REST API under ``/v1``: cities and forecasts; warnings, maps and the service's own state beside it."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import reprlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -16,22 +16,25 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from grids.cities import City, Registry, load_registry
 from services.accounts.routes import account_routes, administration_routes
-from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city, latest_run
+from services.api_bulletins import bulletin_routes
+from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from services.api_drafts import draft_routes
 from services.api_maps import map_routes
 from services.api_models import (
     CityOut,
     CycleOut,
     ForecastOut,
-    HealthOut,
     HourOut,
     PollutantOut,
-    ReadyOut,
 )
+from services.api_operation import add_operation, operation_routes
+from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.database import StoreError
 from services.delivery.api import subscription_routes
-from services.edge.protect import protect
+from services.edge.protect import limit_requests, protect
+from services.observability.requests import id_headers
 from services.problems import problem
 from services.rules import prepare_rules
 from services.settings import Settings
@@ -39,6 +42,9 @@ from services.store import Store
 from services.tables import ForecastRun, ForecastValue
 
 log = logging.getLogger(__name__)
+
+# What a route says of its answer, besides its type.
+_KEPT_HEADERS = ("vary", "content-disposition", "content-language", "content-security-policy")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,12 +68,17 @@ def create_app(settings: Settings) -> FastAPI:
         draft_routes(store),
         account_routes(store, settings),
         administration_routes(store, settings),
+        operation_routes(store, settings),
+        bulletin_routes(store, settings, registry),
+        study_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     _add_problems(app)
+    limit_requests(app, settings)
     _add_caching(app, settings.cache_seconds)
     protect(app, settings, store.sessions)
+    add_operation(app, store, settings)
     return app
 
 
@@ -104,24 +115,6 @@ def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
             )
             for row in store.cycles(limit)
         ]  # fmt: skip
-
-    @router.get("/healthz", tags=["service"])
-    def healthz() -> HealthOut:
-        """Whether the process is alive."""
-        return HealthOut(status="alive")
-
-    @router.get("/readyz", tags=["service"], responses=NOT_READY)
-    def readyz() -> ReadyOut:
-        """Whether there is a forecast and it is fresh."""
-        run = store.latest_run()
-        if run is None:
-            raise HTTPException(503, "no forecast is stored")
-        age = (datetime.now(UTC) - run.init_time) / timedelta(hours=1)
-        if age > settings.stale_after_hours:
-            raise HTTPException(
-                503, f"the newest forecast is {age:.1f} h old, more than {settings.stale_after_hours:g} h"
-            )
-        return ReadyOut(status="ready", init_time=run.init_time, age_hours=round(age, 2), simulated=run.simulated)
 
     return router
 
@@ -177,33 +170,33 @@ def _add_problems(app: FastAPI) -> None:
         field = ".".join(map(str, first["loc"][1:]))
         return problem(422, f"{field}: found {reprlib.repr(first.get('input'))}; {first['msg']}", field)
 
+    @app.exception_handler(StoreError)
+    def store_problem(request: Request, error: StoreError) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return problem(503, "the store can't be reached now; try again later", headers={"Retry-After": "30"})
+
     @app.exception_handler(Exception)
     def unexpected_problem(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(500, "the service failed; the log says why")
+        log.error("%s %r failed", request.method, request.url.path, exc_info=error)
+        return problem(500, "the service failed; the log says why", headers=id_headers())
 
 
 def _add_caching(app: FastAPI, seconds: int) -> None:
     @app.middleware("http")
     async def cache(request: Request, call_next: Any) -> Response:
-        request.state.private = False
         response: Response = await call_next(request)
-        if request.state.private:
-            response.headers["Cache-Control"] = "no-store"
-            return response
         if request.method != "GET" or response.status_code != 200 or not request.url.path.startswith("/v1/"):
             return response
         if "cache-control" in response.headers:
             # The route knows better: what is one account's alone, and streams, which have no end.
             return response
-        if request.url.path.rsplit("/", 1)[-1] in ("healthz", "readyz", "cycles"):
+        if request.url.path.rsplit("/", 1)[-1] in ("healthz", "readyz", "cycles", "jobs", "runs"):
             response.headers["Cache-Control"] = "no-store"
             return response
         body = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": tag, "Cache-Control": f"public, max-age={seconds}"}
-        if "vary" in response.headers:
-            headers["Vary"] = response.headers["vary"]
+        headers |= {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         offered = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
         if tag in offered or "*" in offered:
             return Response(status_code=304, headers=headers)

@@ -8,7 +8,7 @@ from fastapi import HTTPException
 
 from grids.cities import City, Registry
 from grids.errors import InputError
-from services.api_models import ProblemOut
+from services.api_models import ProblemOut, UnreadyOut
 from services.store import Store
 from services.tables import ForecastRun
 
@@ -21,7 +21,7 @@ DENIED: Responses = {
     403: {"model": ProblemOut, "description": "The key lacks the scope"},
 }
 CONFLICT: Responses = {409: {"model": ProblemOut, "description": "Not as things stand"}}
-NOT_READY: Responses = {503: {"model": ProblemOut, "description": "No fresh forecast"}}
+NOT_READY: Responses = {503: {"model": UnreadyOut, "description": "Not to be relied on"}}
 
 
 def known_city(registry: Registry, city_id: str) -> City:

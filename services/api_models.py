@@ -120,19 +120,39 @@ class HealthOut(BaseModel):
     status: str
 
 
+class CheckOut(BaseModel):
+    """One check of the service."""
+
+    name: str = Field(description="database, schema, scheduler or forecast")
+    status: str = Field(description="ok, degraded (calls for a look) or failed (unready)")
+    detail: str
+
+
+_CHECKS: list[JsonValue] = [
+    {"name": "database", "status": "ok", "detail": "answers"},
+    {"name": "schema", "status": "ok", "detail": "0008"},
+    {"name": "scheduler", "status": "ok", "detail": "last sign of life 1 s ago"},
+    {"name": "forecast", "status": "ok", "detail": "1.5 h old"},
+]
+
+
 class ReadyOut(BaseModel):
-    """Whether the newest forecast is fresh enough to serve."""
+    """Whether the service can be relied on, with each check."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"status": "ready", "init_time": "2013-01-11T22:00:00Z", "age_hours": 1.5, "simulated": False}
+            "example": {
+                "status": "ready", "init_time": "2013-01-11T22:00:00Z", "age_hours": 1.5, "simulated": False,
+                "checks": _CHECKS,
+            }
         }
-    )
+    )  # fmt: skip
 
-    status: str
+    status: str = Field(description="ready, or degraded: it serves, but something calls for a look")
     init_time: datetime
     age_hours: float
     simulated: bool
+    checks: list[CheckOut]
 
 
 class ProblemOut(BaseModel):
@@ -152,6 +172,22 @@ class ProblemOut(BaseModel):
     status: int
     detail: str
     field: str | None = None
+
+
+class UnreadyOut(ProblemOut):
+    """Why the service can't be relied on: a problem, with each check."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank", "title": "Service Unavailable", "status": 503,
+                "detail": "forecast: the newest forecast is 20.1 h old, more than 18 h",
+                "checks": [*_CHECKS[:3], {"name": "forecast", "status": "failed", "detail": "20.1 h old"}],
+            }
+        }
+    )  # fmt: skip
+
+    checks: list[CheckOut]
 
 
 class FeatureCollectionOut(BaseModel):

@@ -60,7 +60,9 @@ def save_drafts(
     known = {
         row.id: row
         for row in session.scalars(
-            select(WarningDraft).where(WarningDraft.simulated == simulated, WarningDraft.status == "pending")
+            select(WarningDraft)
+            .where(WarningDraft.simulated == simulated, WarningDraft.status == "pending")
+            .with_for_update()
         )
     }
     for row in known.values():

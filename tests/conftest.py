@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import KINDS, Databases, PostgresServer, postgres_server
 from tests.source_server import SourceServer, serving
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -28,3 +29,16 @@ def source_server() -> Iterator[SourceServer]:
     """A local server that speaks a publisher's protocol and fails on demand."""
     with serving() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own, one for the session; see `tests.databases`."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """SQLite and PostgreSQL: what asks for this runs on both."""
+    return Databases(request.getfixturevalue("postgres") if request.param == "postgresql" else None)

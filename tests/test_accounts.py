@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import inspect
 
 from grids.errors import ConflictError, InputError, UnknownError
 from services.accounts.accounts import account_of, accounts_of, add_account, change_account
@@ -23,6 +24,7 @@ from services.accounts.keys import (
     rotate_key,
 )
 from services.accounts.scopes import ROLE_SCOPES, ROLES, SCOPES
+from services.accounts.tables import Account, ApiKey
 from services.accounts.tokens import digest_of, key_id_of, matches, new_token
 from services.settings import Settings
 from services.store import Store
@@ -206,3 +208,12 @@ def test_there_is_always_an_administrator_left(store) -> None:
         change_account(store.sessions, "third", at=NOW, disabled=True)
     with pytest.raises(ConflictError, match="disabled"):
         add_key(store.sessions, "first", **ASKED)
+
+
+def test_the_migration_makes_the_tables_that_the_code_has_and_takes_them_back(store) -> None:
+    for table in (Account.__table__, ApiKey.__table__):
+        made = {column["name"]: column["nullable"] for column in inspect(store.engine).get_columns(table.name)}
+        assert made == {column.name: column.nullable for column in table.columns}
+    assert inspect(store.engine).get_foreign_keys("api_key")[0]["referred_table"] == "account"
+    store.migrate("base")
+    assert not {"account", "api_key"} & set(inspect(store.engine).get_table_names())

@@ -17,8 +17,8 @@ from services.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("api"))
+def settings(databases, tmp_path_factory) -> Settings:
+    settings = databases.settings(tmp_path_factory.mktemp("api"))
     run_cycle(settings)
     return settings
 

@@ -230,7 +230,7 @@ def test_an_ipv6_caller_counts_as_its_network(host, counted) -> None:
         ("/v1/maps/day/pm25.webp%00.png", (400,)),
         ("/v1/warnings/..%2f..%2fetc%2fpasswd.cap", (404,)),
         ("/v1/warnings/1;DROP%20TABLE%20warning", (404,)),
-        ("/v1/warnings?city=beijing'--", (404,)),
+        ("/v1/warnings?city=beijing'--", (404, 422)),
         ("/v1/warnings?level=%3Cscript%3E", (422,)),
         ("/v1/drafts/..%2f..%2fetc", (404,)),
         ("/v1/drafts/a'%20OR%201=1", (422,)),
@@ -324,12 +324,12 @@ def listening(app: FastAPI, settings: Settings, **more: object) -> Iterator[int]
 
 @pytest.fixture(scope="module")
 def server(folder) -> Iterator[int]:
-    settings = Settings(data_dir=folder, max_body_bytes=2_000, body_seconds=0.5, answer_seconds=0.3, failed_keys=0)
+    settings = Settings(data_dir=folder, max_body_bytes=2_000, body_seconds=1.5, answer_seconds=0.3, failed_keys=0)
     app = create_app(settings)
 
     @app.get("/v1/slow")
     def slow() -> str:
-        time.sleep(1.5)
+        time.sleep(2.5)
         return "late"
 
     class Hastier(HastyProtocol):
@@ -390,7 +390,7 @@ def test_a_body_of_the_right_size_passes(server) -> None:
 
 def test_a_slow_body_is_given_up(server) -> None:
     start = time.monotonic()
-    answer = said(server, head("POST", "/v1/account/keys", "Content-Length: 100"), *[b" "] * 6, pause=0.2)
+    answer = said(server, head("POST", "/v1/account/keys", "Content-Length: 100"), *[b" "] * 6, pause=0.4)
     assert status_of(answer) == 408 and time.monotonic() - start < 15
 
 

@@ -253,19 +253,20 @@ def test_tls_and_password_or_nothing(tmp_path) -> None:
     row.target = "duty@bureau.example"
     item = Message("msg_1", "event", "subscription.test", INIT, False, "batch", {}, "{}")
 
-    def send(**given):
+    def send(word: str, **given):
         settings = settings_for(
-            tmp_path, box, **{"smtp_host": "localhost", "smtp_tls": "starttls", "smtp_user": "haze"} | given
+            tmp_path, box, **{"smtp_host": "localhost", "smtp_tls": "starttls", "smtp_user": "haze",
+                              "smtp_password": word} | given
         )  # fmt: skip
         return MailChannel(world.store, settings, REGISTRY).send(row, [item], INIT)
 
     try:
-        assert send(smtp_password="right", smtp_ca_file=chain).kind == "delivered" and asked == [(b"haze", b"right")]
-        wrong = send(smtp_password="wrong", smtp_ca_file=chain)
+        assert send("right", smtp_ca_file=chain).kind == "delivered" and asked == [(b"haze", b"right")]
+        wrong = send("wrong", smtp_ca_file=chain)
         assert wrong.kind == "failed" and "wrong" not in str(wrong.error)
         # A server that can't show who it is gets neither the password nor the mail.
         before = len(asked)
-        strange = send(smtp_password="right")
+        strange = send("right")
         assert strange.kind == "failed" and "certificate" in str(strange.error).lower() and len(asked) == before
         assert len(box.mails) == 1
     finally:

@@ -64,7 +64,7 @@ HOSTS = {
     "loopback in hexadecimal": "0x7f000001",
     "loopback in hexadecimal parts": "0x7f.0.0.1",
     "loopback, short": "127.1",
-    "this host": "0.0.0.0",
+    "this host": "0.0.0.0",  # noqa: S104
     "this host as one number": "0",
     "IPv6 loopback": "[::1]",
     "IPv6 loopback, in full": "[0:0:0:0:0:0:0:1]",
@@ -102,7 +102,7 @@ HOSTS = {
 
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
 def test_no_address_inside_is_reached(host) -> None:
-    with receiving("0.0.0.0") as outside:
+    with receiving("0.0.0.0") as outside:  # noqa: S104
         url = f"http://{host}:{outside.port}/latest/meta-data"
         policy = Policy((outside.port,), True)
         with pytest.raises(InputError, match="target"):

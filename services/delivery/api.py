@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from alerts.texts import LANGUAGES
@@ -47,11 +47,6 @@ Code = Annotated[str, Query(max_length=128, description="The code that the recei
 _PAGE: Responses = {200: {"content": {"text/html": {}}, "description": "A page with one button"}}
 
 
-def private(response: Response) -> None:
-    """Keep an answer out of every cache: it is one account's alone."""
-    response.headers["Cache-Control"] = "no-store"
-
-
 def subscription_routes(
     store: Store,
     settings: Settings,
@@ -66,8 +61,8 @@ def subscription_routes(
     queue = Queue(store.sessions, settings)
     # Before the routes by id: "events" of a subscription are theirs.
     router.include_router(event_routes(store, settings, Renderer(store, settings, registry)))
-    for routes in (_own_routes(subscriptions, queue, clock), _delivery_routes(queue, clock)):
-        router.include_router(routes, dependencies=[Depends(private)])
+    router.include_router(_own_routes(subscriptions, queue, clock))
+    router.include_router(_delivery_routes(queue, clock))
     router.include_router(_receiver_routes(subscriptions, clock))
     return router
 

@@ -68,7 +68,7 @@ class Dispatcher:
         self.owner = secrets.token_hex(8)
         self._sessions, self._registry, self._settings = sessions, registry, settings
         self._channels, self._render = channels, render
-        self._clock, self._chance = clock, chance or random.Random()
+        self._clock, self._chance = clock, chance or random.SystemRandom()
         self._lease = _LEASE_MARGIN + timedelta(seconds=2 * settings.webhook_timeout_seconds)
         self._busy: dict[str, Future[int]] = {}
         self._pruned_at: datetime | None = None

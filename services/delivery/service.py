@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from grids.cities import load_registry
+from services.bulletin import Bulletins
 from services.delivery.channel import Channel
-from services.delivery.content import Bulletins, Renderer
+from services.delivery.content import Renderer
 from services.delivery.dispatcher import Dispatcher
 from services.delivery.mail import MailChannel
 from services.delivery.webhook import WebhookChannel
@@ -24,13 +25,8 @@ def make_dispatcher(store: Store, settings: Settings) -> Dispatcher:
     registry = load_registry()
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
     if settings.smtp_host is not None:
-        channels["email"] = MailChannel(store, settings, registry, bulletins(store, settings))
+        channels["email"] = MailChannel(store, settings, registry, Bulletins(store, settings, registry).edition)
     return Dispatcher(store.sessions, registry, settings, channels, Renderer(store, settings, registry))
-
-
-def bulletins(store: Store, settings: Settings) -> Bulletins | None:
-    """Return what makes the documents of the daily bulletin; None as long as nothing does."""
-    return None
 
 
 @contextmanager

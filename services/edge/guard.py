@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,11 +18,14 @@ from services.accounts.tokens import digest_of
 from services.edge.windows import Count, Windows
 from services.problems import problem
 
+log = logging.getLogger(__name__)
+
 # What asks whether the service is alive must hear so, also behind a proxy that others keep busy.
 _FREE = ("/v1/healthz", "/v1/readyz")
 # A map is drawn: it takes what some tens of other answers take.
 _DRAWN, _COST_OF_DRAWING = "/v1/maps/", 5
 _MOST_KNOWN = 10_000
+_BEARERS = (b"authorization", b"x-api-key")
 
 
 class Guard:
@@ -34,7 +38,8 @@ class Guard:
     Parameters
     ----------
     app : ASGI application
-        Finds the `Identity`, or None, as ``request.state.identity``.
+        Finds the `Identity`, or None, as ``request.state.identity``. Where it sets ``request.state.private``, no cache may
+        keep the answer.
     check : callable
         Return the `Identity` of a key, or raise `RefusedError`.
     anonymous, keyed, failures : Windows
@@ -72,38 +77,38 @@ class Guard:
         if path in _FREE:
             await self.app(scope, receive, send)
             return
-        address, token = network_of(scope["client"][0] if scope.get("client") else ""), token_of(Headers(scope=scope))
+        address = network_of(scope["client"][0] if scope.get("client") else "")
+        # Most requests bear no key, and are to cost next to nothing.
+        bears = any(name in _BEARERS for name, _ in scope["headers"])
+        token = token_of(Headers(scope=scope)) if bears else None
         windows, caller, name = self._anonymous, address, "anonymous"
         if token is not None:
             identity = await self._identify(token, address)
             if isinstance(identity, str):
-                await self._refuse(identity, address)(scope, receive, send)
+                await self._refuse(identity)(scope, receive, send)
                 return
             state["identity"] = identity
             windows, caller, name = self._keyed, identity.key_id, "key"
-        if not windows.limit:
-            await self.app(scope, receive, send)
-            return
-        count = windows.hit(caller, _COST_OF_DRAWING if path.startswith(_DRAWN) else 1)
-        if not count.allowed:
-            answer = problem(
-                429,
-                f"more than {windows.limit} requests in {windows.seconds} s; try again in {count.reset} s",
-                headers={"Retry-After": str(count.reset), **_rate_headers(name, windows, count)},
-            )
-            await answer(scope, receive, send)
-            return
+        rate: list[tuple[bytes, bytes]] = []
+        if windows.limit:
+            count = windows.hit(caller, _COST_OF_DRAWING if path.startswith(_DRAWN) else 1)
+            rate = _rate_headers(name, windows, count)
+            if not count.allowed:
+                waits = {"Retry-After": str(count.reset)} | {key.decode(): value.decode() for key, value in rate}
+                detail = f"more than {windows.limit} requests in {windows.seconds} s; try again in {count.reset} s"
+                await problem(429, detail, headers=waits)(scope, receive, send)
+                return
 
-        async def counted(message: Message) -> None:
+        async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = _rate_headers(name, windows, count).items()
-                message["headers"] = [
-                    *message["headers"],
-                    *((key.lower().encode(), value.encode()) for key, value in added),
-                ]
+                headers = [*message["headers"], *rate]
+                if state.get("private"):
+                    headers = [(key, value) for key, value in headers if key != b"cache-control"]
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
-        await self.app(scope, receive, counted)
+        await self.app(scope, receive, marked)
 
     async def _identify(self, token: str, address: str) -> Identity | str:
         digest = digest_of(token)
@@ -112,6 +117,7 @@ class Guard:
         try:
             identity = await run_in_threadpool(self._check, token, datetime.now(UTC))
         except RefusedError as error:
+            log.warning("a key from %s was refused: %s", address, error)
             self._known.discard(digest)
             if self._failures.limit:
                 self._failures.hit(address)
@@ -121,7 +127,7 @@ class Guard:
         self._known.add(digest)
         return identity
 
-    def _refuse(self, reason: str, address: str) -> ASGIApp:
+    def _refuse(self, reason: str) -> ASGIApp:
         if reason:
             return invalid_key(reason)
         seconds = str(self._failures.seconds)
@@ -142,9 +148,9 @@ def network_of(host: str) -> str:
     return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
 
 
-def _rate_headers(name: str, windows: Windows, count: Count) -> dict[str, str]:
+def _rate_headers(name: str, windows: Windows, count: Count) -> list[tuple[bytes, bytes]]:
     """Return where a caller stands, by draft-ietf-httpapi-ratelimit-headers-11."""
-    return {
-        "RateLimit-Policy": f'"{name}";q={windows.limit};w={windows.seconds}',
-        "RateLimit": f'"{name}";r={count.remaining};t={count.reset}',
-    }
+    return [
+        (b"ratelimit-policy", f'"{name}";q={windows.limit};w={windows.seconds}'.encode()),
+        (b"ratelimit", f'"{name}";r={count.remaining};t={count.reset}'.encode()),
+    ]

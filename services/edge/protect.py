@@ -20,8 +20,18 @@ from services.settings import Settings
 _OWN_HOSTS = ("localhost", "127.0.0.1")
 
 
+def limit_requests(app: FastAPI, settings: Settings) -> None:
+    """Limit the size and the time of requests; to be added before what answers from memory, which needs no such care."""
+    app.add_middleware(
+        RequestLimits,
+        max_bytes=settings.max_body_bytes,
+        body_seconds=settings.body_seconds,
+        answer_seconds=settings.answer_seconds,
+    )
+
+
 def protect(app: FastAPI, settings: Settings, sessions: Sessions) -> None:
-    """Add the edge as the last and so outermost layers: headers, hosts, origins, keys and rates, bodies.
+    """Add the edge as the last and so outermost layers: headers, hosts, origins, keys and rates.
 
     Parameters
     ----------
@@ -31,12 +41,6 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions) -> None:
     sessions : sessionmaker
         Of the store that holds the accounts.
     """
-    app.add_middleware(
-        RequestLimits,
-        max_bytes=settings.max_body_bytes,
-        body_seconds=settings.body_seconds,
-        answer_seconds=settings.answer_seconds,
-    )
     app.add_middleware(
         Guard,
         check=partial(check_key, sessions),

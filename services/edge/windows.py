@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A hundred thousand callers a window are counted apart (some 20 MB); all beyond them share one count.
 _MOST_CALLERS = 100_000
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(NamedTuple):
     """Where a caller stands: requests left, and seconds until the window is over."""
 
     remaining: int

@@ -2,8 +2,10 @@
 
 from alembic import context
 
+# Their tables are part of the metadata.
 import services.accounts.tables
-import services.delivery.tables  # noqa: F401 (their tables are part of the metadata)
+import services.delivery.tables
+import services.scheduling.tables  # noqa: F401
 from services.tables import Base
 
 context.configure(
