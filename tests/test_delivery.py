@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,8 +23,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path)
+def world(tmp_path, databases):
+    world = World(tmp_path, databases.url(tmp_path))
     yield world
     world.close()
 
@@ -312,10 +314,41 @@ def test_history_is_removed_after_its_time_but_never_what_waits(world) -> None:
     assert world.events()[-1].seq == 5
 
 
-def test_counts_for_the_metrics(world) -> None:
-    world.subscribe()
-    assert world.queue.counts() == {} and world.queue.oldest_waiting() is None
-    world.warn()
-    world.dispatcher().prepare()
-    assert world.queue.counts() == {("webhook", "pending"): 1} and world.queue.oldest_waiting() == START
-    assert datetime.now(UTC) > START
+def test_dispatchers_side_by_side_send_each_message_once_and_in_order(world) -> None:
+    rows = [
+        world.subscribe(account=name, name=f"{name} {number}")
+        for name in ("tianjin", "kitakyushu")
+        for number in range(2)
+    ]
+    heard: dict[str, list[str]] = {row.id: [] for row in rows}
+    sent: list[str] = []
+    stop = threading.Event()
+
+    class Slow:
+        together = 1
+
+        def send(self, subscription, messages, now):
+            time.sleep(0.002)
+            heard[subscription.id].append(messages[0].event_id)
+            return Outcome("delivered", 200)
+
+    # Real time: it is leases that keep them apart.
+    world.clock = lambda: datetime.now(UTC)
+    settings = world.settings.model_copy(update={"delivery_poll_seconds": 0.01, "delivery_workers": 3})
+    world.settings = settings
+    threads = [
+        threading.Thread(target=world.dispatcher(number, webhook=Slow()).run, args=(stop,)) for number in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(30):
+            sent.append(world.warn(number=f"n{number}").id)
+        until = time.monotonic() + 60.0
+        while any(len(names) < len(sent) for names in heard.values()) and time.monotonic() < until:
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert heard == dict.fromkeys(heard, sent)

@@ -11,11 +11,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alerts.cap import identifier
 from alerts.warning import HazeWarning
+from services.database import one_at_a_time
 from services.delivery.tables import OutboxEvent
 from services.tables import ForecastRun, Warning_
 
@@ -28,8 +29,6 @@ WARNING_TYPES = (
     "warning.issue", "warning.continue", "warning.upgrade", "warning.downgrade", "warning.lift", WITHDRAWN,
 )  # fmt: skip
 PUBLIC_TYPES = (FORECAST, *WARNING_TYPES)
-# Any number that no other use of PostgreSQL's advisory locks in this database takes.
-_LOCK = 706_001
 
 
 def in_turn(session: Session) -> None:
@@ -38,11 +37,7 @@ def in_turn(session: Session) -> None:
     Numbers are then given in the order in which they become visible: a reader that has seen one has missed
     none before it.
     """
-    if session.connection().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    else:
-        # A write that changes nothing takes SQLite's one write lock.
-        session.execute(update(OutboxEvent).where(OutboxEvent.seq < 0).values(revision=0))
+    one_at_a_time(session, "outbox")
 
 
 def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequence[HazeWarning]) -> None:

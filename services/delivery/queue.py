@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from grids.errors import ConflictError, UnknownError
@@ -122,21 +122,6 @@ class Queue:
         with self._sessions() as session:
             ids = session.scalars(query).all()
         return self.replay(ids, now)
-
-    def counts(self) -> dict[tuple[str, str], int]:
-        """Return how many deliveries there are, by channel and state."""
-        query = (
-            select(Subscription.channel, Delivery.state, func.count())
-            .join(Subscription, Subscription.id == Delivery.subscription_id)
-            .group_by(Subscription.channel, Delivery.state)
-        )
-        with self._sessions() as session:
-            return {(row[0], row[1]): row[2] for row in session.execute(query)}
-
-    def oldest_waiting(self) -> datetime | None:
-        """Return since when the oldest message that has not been delivered has waited."""
-        with self._sessions() as session:
-            return session.scalar(select(func.min(Delivery.created_at)).where(Delivery.state == "pending"))
 
 
 def _of(account_id: str):  # type: ignore[no-untyped-def]
