@@ -22,6 +22,7 @@ from services.api_products import product_routes
 from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.delivery.api import subscription_routes
 from services.edge.protect import limit_requests, protect
 from services.problems import KINDS, add_problems
 from services.reads import count_commits, public_version
@@ -65,6 +66,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         map_routes(store, registry),
         product_routes(store, registry),
         verification_routes(store, settings, registry),
+        subscription_routes(store, settings, registry),
         draft_routes(store),
         account_routes(store, settings),
         administration_routes(store, settings),
