@@ -18,18 +18,19 @@ from services.api_models import CheckOut, HealthOut, ReadyOut
 from services.observability.health import examine
 from services.observability.metrics import new_registry
 from services.observability.requests import Requests
-from services.problems import PROBLEM
+from services.problems import problem
 from services.scheduling.board import JobState, RunState, job_runs, job_states
 from services.scheduling.jobs import job_named
 from services.settings import Settings
 from services.store import Store
+from services.web.answers import not_stored
 
 METRICS_PATH = "/metrics"
 
 
 def operation_routes(store: Store, settings: Settings) -> APIRouter:
     """Return the routes of the service's own state."""
-    router = APIRouter(tags=["service"])
+    router = APIRouter(tags=["service"], dependencies=[Depends(not_stored)])
 
     @router.get("/healthz")
     async def healthz() -> HealthOut:
@@ -43,8 +44,7 @@ def operation_routes(store: Store, settings: Settings) -> APIRouter:
         health = examine(store, settings, now)
         checks = [asdict(check) for check in health.checks]
         if health.status == "unready" or health.run is None:
-            content = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": health.faults}
-            return JSONResponse(content | {"checks": checks}, 503, {"Cache-Control": "no-store"}, PROBLEM)
+            return problem(503, health.faults, more={"checks": checks})
         age = (now - health.run.init_time) / timedelta(hours=1)
         return ReadyOut(
             status=health.status,
