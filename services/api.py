@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from grids.cities import City, Registry, load_registry
@@ -28,6 +28,8 @@ from services.api_models import (
 )
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.page.routes import page_routes
+from services.page.snapshot import Clock, utc_now
 from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
@@ -38,8 +40,11 @@ log = logging.getLogger(__name__)
 _PROBLEM = "application/problem+json"
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the API on the store that `settings` names; the schema is brought up to date first."""
+def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
+    """Build the API on the store that `settings` names; the schema is brought up to date first.
+
+    `clock` gives the time that the page, the warnings in force and the readiness go by.
+    """
     prepare_rules(settings)
     store = Store(settings.database_url)
     store.migrate()
@@ -51,19 +56,19 @@ def create_app(settings: Settings) -> FastAPI:
     )
     registry = load_registry()
     for routes in (
-        _routes(store, settings, registry),
-        warning_routes(store, settings, registry),
+        _routes(store, settings, registry, clock),
+        warning_routes(store, settings, registry, clock),
         map_routes(store, registry),
         verification_routes(store, settings, registry),
     ):
         app.include_router(routes, prefix="/v1")
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    app.router.routes.extend(page_routes(store, settings, registry, clock))
     _add_problems(app)
     _add_caching(app, settings.cache_seconds)
     return app
 
 
-def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
+def _routes(store: Store, settings: Settings, registry: Registry, clock: Clock) -> APIRouter:
     router = APIRouter()
 
     @router.get("/cities", tags=["places"], responses=UNCHANGED)
@@ -108,7 +113,7 @@ def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
         run = store.latest_run()
         if run is None:
             raise HTTPException(503, "no forecast is stored")
-        age = (datetime.now(UTC) - run.init_time) / timedelta(hours=1)
+        age = (clock() - run.init_time) / timedelta(hours=1)
         if age > settings.stale_after_hours:
             raise HTTPException(
                 503, f"the newest forecast is {age:.1f} h old, more than {settings.stale_after_hours:g} h"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
@@ -35,7 +35,7 @@ _FEED_HOURS = 48
 _CAP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "description": "CAP 1.2"}}
 
 
-def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
+def warning_routes(store: Store, settings: Settings, registry: Registry, clock: Callable[[], datetime]) -> APIRouter:
     """Return the routes under ``/warnings`` and ``/areas``."""
     router = APIRouter(tags=["warnings"])
     signed = _signer(settings)
@@ -58,7 +58,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
         known = level_ids()
         if level is not None and level not in known:
             raise HTTPException(422, f"level: found {level}; expected one of {', '.join(known)}")
-        when = _with_offset(at)
+        when = _with_offset(at) or clock()
         simulated = _simulated(store)
         found = store.warning_history(simulated) if state == "all" else store.warnings_in_force(when, simulated)
         chosen = [w for w in found if level in (None, w.level) and city in (None, w.city)]
@@ -76,7 +76,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
         at: Annotated[datetime | None, Query(description="The feed of this time instead of now (with offset).")] = None,
     ) -> Response:
         """Messages of the last 48 hours and those in force, each pointing at its CAP message."""
-        when, simulated = _with_offset(at), _simulated(store)
+        when, simulated = _with_offset(at) or clock(), _simulated(store)
         recent = [
             w
             for w in store.warning_history(simulated)
@@ -173,10 +173,10 @@ def _simulated(store: Store) -> bool:
     return bool(run and run.simulated)
 
 
-def _with_offset(at: datetime | None) -> datetime:
+def _with_offset(at: datetime | None) -> datetime | None:
     if at is not None and at.tzinfo is None:
         raise HTTPException(422, f"at: found {at.isoformat()}; expected a time with offset")
-    return at or datetime.now(UTC)
+    return at
 
 
 def _base(settings: Settings, request: Request) -> str:

@@ -1,0 +1,204 @@
+"""What is true now: the newest run, its state, the warnings in force and what was observed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+from sqlalchemy import select
+
+from alerts.engine import signal_window
+from alerts.ruleset import load_ruleset
+from alerts.severity import Severity, severity
+from alerts.warning import HazeWarning
+from forecast.products import valid_times
+from grids.cities import Registry
+from grids.contract import HISTORY_HOURS
+from grids.errors import InputError
+from services.inputs import as_datetime
+from services.maps import load_forecast
+from services.page.outlook import Outlook, Values, hourly_layers
+from services.settings import Settings
+from services.store import Store
+from services.tables import CycleRun, ForecastRun
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+# How old an answer may be: a page asked for again within this time costs no query.
+_FRESH_SECONDS = 1.0
+# Older than this, an observed value is not called "now".
+CURRENT_HOURS = 3
+OBSERVED_HOURS = 24
+
+
+_GRAVITY: dict[Severity, int] = {"Minor": 1, "Moderate": 1, "Severe": 2, "Extreme": 3}
+
+
+def gravity(warning: HazeWarning) -> int:
+    """Return how grave a warning is, 1 to 3: the number of its marks on the map, whatever its rule set."""
+    return _GRAVITY[severity(load_ruleset(warning.rule_set), warning.level)]
+
+
+def utc_now() -> datetime:
+    """Return the time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of the service at one moment. Not to be changed: many readers share it.
+
+    Attributes
+    ----------
+    now : datetime
+    run : ForecastRun or None
+        The newest, a real one before any simulated one.
+    stale : bool
+        Older than the service's limit.
+    reasons : tuple of str
+        What a degraded run lacked, as its cycle reported it.
+    warnings : tuple of HazeWarning
+        In force now, the gravest first.
+    forecast : xarray.Dataset or None
+        None too where the run's file is gone.
+    observed : xarray.Dataset or None
+        Contract "observations", from three days before the init time until now.
+    """
+
+    now: datetime
+    run: ForecastRun | None
+    stale: bool
+    reasons: tuple[str, ...]
+    warnings: tuple[HazeWarning, ...]
+    forecast: xr.Dataset | None
+    observed: xr.Dataset | None
+    registry: Registry
+
+    @property
+    def age_hours(self) -> float:
+        """Hours since the init time; 0 without a run."""
+        return 0.0 if self.run is None else (self.now - self.run.init_time) / timedelta(hours=1)
+
+    @cached_property
+    def cities(self) -> list[str]:
+        """Ids of the cities that are forecast."""
+        return [] if self.forecast is None else [str(c) for c in self.forecast["city"].values]
+
+    @cached_property
+    def times(self) -> list[datetime]:
+        """The hours of the forecast, aware."""
+        return [] if self.forecast is None else [as_datetime(t) for t in valid_times(self.forecast)]
+
+    @cached_property
+    def layers(self) -> dict[str, Values]:
+        """Values of the map's layers, (hour, city); empty without a forecast."""
+        return {} if self.forecast is None else hourly_layers(self.forecast)
+
+    @cached_property
+    def outlook(self) -> Outlook | None:
+        """The days ahead."""
+        return None if self.forecast is None else Outlook(self.forecast, self.observed, self.registry)
+
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """The window that the areas of haze on the map are for."""
+        return None if self.run is None else signal_window(self.run.init_time, load_ruleset())
+
+    def newest_observed(self, city: str) -> tuple[datetime, dict[str, float]] | None:
+        """Return a city's last hour with a value within a day, and its PM2.5 and ozone (NaN where unknown)."""
+        if self.observed is None or city not in self.observed["city"].values:
+            return None
+        here = self.observed.sel(city=city)
+        names = [name for name in ("pm25", "o3") if name in here]
+        known = np.flatnonzero(np.isfinite(np.stack([here[name].values for name in names])).any(axis=0))
+        if known.size == 0:
+            return None
+        at = as_datetime(here["time"].values[known[-1]])
+        if self.now - at > timedelta(hours=OBSERVED_HOURS):
+            return None
+        values = {"pm25": float("nan"), "o3": float("nan")}
+        return at, values | {name: float(here[name].values[known[-1]]) for name in names}
+
+
+class Snapshots:
+    """Gives the newest snapshot; what rests on a run alone is reckoned once for it."""
+
+    def __init__(self, store: Store, registry: Registry, settings: Settings, clock: Clock = utc_now) -> None:
+        self._store, self._registry, self._settings, self._clock = store, registry, settings, clock
+        self._lock = threading.Lock()
+        self._taken = float("-inf")
+        self._last: Snapshot | None = None
+
+    def current(self) -> Snapshot:
+        """Return what is true now, or was a second ago."""
+        with self._lock:
+            if self._last is None or time.monotonic() - self._taken > _FRESH_SECONDS:
+                self._last, self._taken = self._take(), time.monotonic()
+            return self._last
+
+    def _take(self) -> Snapshot:
+        now = self._clock()
+        run = self._store.latest_run()
+        simulated = bool(run and run.simulated)
+        warnings = tuple(sorted(self._store.warnings_in_force(now, simulated), key=_gravest_first))
+        stale = run is not None and now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
+        last = self._last
+        # Hourly observations change by the hour, everything else by the run.
+        same = (
+            last is not None
+            and (last.run is None) == (run is None)
+            and (last.run is None or run is None or (last.run.id, last.run.created_at) == (run.id, run.created_at))
+            and (last.now.replace(minute=0, second=0, microsecond=0))
+            == (now.replace(minute=0, second=0, microsecond=0))
+        )
+        if last is not None and same and (last.warnings, last.stale) == (warnings, stale):
+            return last
+        return Snapshot(
+            now=now,
+            run=run,
+            stale=stale,
+            reasons=self._reasons(run),
+            warnings=warnings,
+            forecast=_forecast(run),
+            observed=self._observed(run, now),
+            registry=self._registry,
+        )
+
+    def _reasons(self, run: ForecastRun | None) -> tuple[str, ...]:
+        if run is None or not run.degraded:
+            return ()
+        with self._store.sessions() as session:
+            report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
+        found = report.get("reasons")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    def _observed(self, run: ForecastRun | None, now: datetime) -> xr.Dataset | None:
+        if run is None:
+            return None
+        first = run.init_time - timedelta(hours=HISTORY_HOURS - 1)
+        try:
+            return self._store.observed(first, max(now, run.init_time), run.simulated)
+        except InputError:
+            return None
+
+
+def _forecast(run: ForecastRun | None) -> xr.Dataset | None:
+    if run is None:
+        return None
+    try:
+        return load_forecast(run.netcdf_path)
+    except InputError as error:
+        log.error("the page has no forecast to show: %s", error)
+        return None
+
+
+def _gravest_first(warning: HazeWarning) -> tuple[int, str, str]:
+    return -gravity(warning), warning.rule_set, warning.city
