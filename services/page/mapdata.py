@@ -19,7 +19,7 @@ from services.page.outlook import LAYERS
 from services.page.snapshot import Snapshot, gravity
 
 # West, south, east, north: what the map may be moved to.
-BOX = (95.0, 15.0, 150.0, 55.0)
+BOX = (82.0, 6.0, 160.0, 62.0)
 # A twentieth of a degree is a pixel or two at the nearest zoom that is allowed.
 _TOLERANCE = 0.05
 _SMALLEST = 0.02  # square degrees

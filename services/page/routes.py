@@ -6,7 +6,6 @@ whole page, which is useful without scripts; the scripts ask for the same addres
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from alerts.ruleset import load_ruleset
 from alerts.texts import BEIJING, LANGUAGES
 from forecast.indices import categories
 from grids.cities import City, Registry
@@ -26,7 +24,7 @@ from services.page.answers import COMPRESSED, answer, static_files, static_prefi
 from services.page.card import card_png, ink
 from services.page.mapdata import legend, map_json, shapes_json
 from services.page.outlook import LAYERS
-from services.page.snapshot import Clock, Snapshot, Snapshots, gravity, utc_now
+from services.page.snapshot import Clock, Snapshot, Snapshots, utc_now
 from services.page.view import Asked
 from services.page.words import Words, preferred, words
 from services.settings import Settings
@@ -35,16 +33,6 @@ from services.verification import WINDOW_DAYS
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many warnings of a level are in force."""
-
-    name: str
-    colour: str
-    marks: int
-    n: int
 
 
 def page_routes(store: Store, settings: Settings, registry: Registry, clock: Clock = utc_now) -> list[BaseRoute]:
@@ -173,8 +161,7 @@ class _Page:
             "there": there,
             "partners": partners,
             "choice": _choice(registry),
-            "counts": _counts(snapshot, said),
-            "warnings": view.warning_views(snapshot.warnings, self.store, registry, said),
+            "groups": view.warning_groups(view.warning_views(snapshot.warnings, self.store, registry, said), said),
             "lines": view.city_lines(snapshot, registry, said),
             "scores": view.skill(snapshot, self.store, asked.city, said) if asked.city else None,
             "skill_days": WINDOW_DAYS,
@@ -248,17 +235,6 @@ def _choice(registry: Registry) -> list[tuple[str, list[City]]]:
     """Return the cities by country, in the order of their names in Latin letters."""
     cities = sorted(registry.cities.values(), key=lambda city: city.name_en)
     return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]
-
-
-def _counts(snapshot: Snapshot, said: Words) -> list[Count]:
-    """Return how many warnings of each level are in force, the gravest first."""
-    found: dict[tuple[str, str], Count] = {}
-    for warning in snapshot.warnings:
-        level = load_ruleset(warning.rule_set).level_of(warning.level)
-        key = (warning.rule_set, warning.level)
-        before = found[key].n if key in found else 0
-        found[key] = Count(said.of(level), level.colour, gravity(warning), before + 1)
-    return list(found.values())
 
 
 def _hour(snapshot: Snapshot, asked: Asked) -> int:

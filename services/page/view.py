@@ -65,7 +65,19 @@ class WarningView:
     text: Text
     authority: str
     span: str
-    others: tuple[str, ...]
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WarningGroup:
+    """The warnings of one level of one rule set: what to do is the same for all of them."""
+
+    name: str
+    colour: str
+    marks: int
+    advice: tuple[str, ...]
+    authority: str
+    warnings: tuple[WarningView, ...]
 
 
 @dataclass(frozen=True)
@@ -122,11 +134,28 @@ def warning_views(
     return tuple(_warning_view(w, store, registry, words) for w in warnings)
 
 
+def warning_groups(views: Sequence[WarningView], words: Words) -> list[WarningGroup]:
+    """Return warnings by rule set and level, in the order of their first."""
+    groups: dict[tuple[str, str], list[WarningView]] = {}
+    for one in views:
+        groups.setdefault((one.warning.rule_set, one.warning.level), []).append(one)
+    return [
+        WarningGroup(
+            name=words.of(load_ruleset(rules).level_of(level)),
+            colour=members[0].colour,
+            marks=members[0].marks,
+            advice=members[0].advice,
+            authority=members[0].authority,
+            warnings=tuple(members),
+        )
+        for (rules, level), members in groups.items()
+    ]
+
+
 def _warning_view(warning: HazeWarning, store: Store, registry: Registry, words: Words) -> WarningView:
     rules, city = load_ruleset(warning.rule_set), registry.city(warning.city)
     text = _text(warning, store, registry, words.language)
     span = words.catalog.span(warning.onset, warning.expires, city.time_zone)
-    lines = text.instruction.split("\n")
     return WarningView(
         warning=warning,
         city=words.of(city),
@@ -135,7 +164,7 @@ def _warning_view(warning: HazeWarning, store: Store, registry: Registry, words:
         text=text,
         authority=words.of(rules, "authority"),
         span=words.say("warning.until", span=span, zone=words.catalog.zone(city.time_zone, warning.onset)),
-        others=tuple(lines[1:]),
+        advice=tuple(text.instruction.split("\n")),
     )
 
 

@@ -55,6 +55,10 @@ class Words:
         """Return month and day in figures."""
         return format_date(day, "M/d", locale=self.catalog.locale)
 
+    def long_day(self, day: date) -> str:
+        """Return a date in words."""
+        return format_date(day, "long", locale=self.catalog.locale)
+
     @property
     def script(self) -> dict[str, str]:
         """The messages that the page's scripts need."""

@@ -44,8 +44,8 @@ export function watch(words, language, events, load) {
   /** @returns {Map<string, string>} */
   function headlines() {
     const found = new Map();
-    for (const card of document.querySelectorAll('[data-slot="warnings"] article')) {
-      found.set(card.id, card.querySelector(".headline span")?.textContent?.trim() ?? "");
+    for (const line of document.querySelectorAll("[data-headline]")) {
+      found.set(line.id, /** @type {HTMLElement} */ (line).dataset.headline ?? "");
     }
     return found;
   }

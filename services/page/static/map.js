@@ -35,7 +35,7 @@ export class CityMap {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.map = L.map(this.holder, {
       attributionControl: false, zoomControl: false, minZoom: 3, maxZoom: 8, zoomSnap: 0.25, zoomDelta: 1,
-      maxBounds: [[8, 85], [60, 160]], maxBoundsViscosity: 0.8,
+      maxBounds: [[6, 82], [62, 160]], maxBoundsViscosity: 1,
       zoomAnimation: !still, fadeAnimation: !still, markerZoomAnimation: !still, inertia: !still,
     });
     L.control.zoom({ zoomInTitle: words.zoom_in, zoomOutTitle: words.zoom_out }).addTo(this.map);

@@ -39,6 +39,9 @@ export class Slider {
       timeZone: this.zone, weekday: "short", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit",
       hourCycle: "h23",
     });
+    this.day = new Intl.DateTimeFormat(tag, { timeZone: this.zone, weekday: "short", day: "numeric" });
+    this.clock = new Intl.DateTimeFormat("en-GB", { timeZone: this.zone, hour: "numeric", hourCycle: "h23" });
+    this.drawTicks();
   }
 
   /** Take the hours of a run; the hour that was shown stays. @param {import("./map.js").MapData} data */
@@ -51,7 +54,24 @@ export class Slider {
     if (shown !== null) {
       this.range.value = String(Math.min(Math.max(1, (shown - this.first) / HOUR + 1), data.hours));
     }
+    this.drawTicks();
     this.show();
+  }
+
+  /** Name the days below the range, each at its noon. */
+  drawTicks() {
+    const holder = document.getElementById("ticks");
+    if (!holder || this.first === null) return;
+    const hours = Number(this.range.max);
+    holder.replaceChildren();
+    for (let hour = 1; hour <= hours; hour += 1) {
+      const time = new Date(this.first + (hour - 1) * HOUR);
+      if (Number(this.clock?.format(time)) !== 12) continue;
+      const label = document.createElement("span");
+      label.textContent = this.day?.format(time) ?? "";
+      label.style.left = `${(100 * (hour - 1)) / (hours - 1)}%`;
+      holder.append(label);
+    }
   }
 
   show() {
