@@ -134,6 +134,33 @@ def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, m
     return _by_date(series, days, name, means, {"hours": counts}, f"mean of local day, {minimum_hours} hours or more")
 
 
+def daily_maximum(dataset: xr.Dataset, registry: Registry, name: str) -> xr.DataArray:
+    """Return the highest value of each day of each city's own time zone, of the hours that there are.
+
+    Parameters
+    ----------
+    dataset, registry, name
+        As in `daily_mean`.
+
+    Returns
+    -------
+    xarray.DataArray (date, city)
+        In the units of `name`; NaN where the day has no valid hour.
+    """
+    series = median_series(dataset, name)
+    dates, _ = _local(series, registry)
+    days = np.unique(dates)
+    inside = dates == days[:, None, None]
+    values = np.where(inside & ~np.isnan(series.values), series.values, -np.inf).max(axis=1)
+    return xr.DataArray(
+        np.where(np.isinf(values), np.nan, values),
+        dims=("date", "city"),
+        coords={"date": days, "city": series["city"].values},
+        attrs={"units": series.attrs.get("units", "ug m-3"), "method": "maximum of local day"},
+        name=name,
+    )
+
+
 def mda8(
     dataset: xr.Dataset,
     registry: Registry,

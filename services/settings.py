@@ -137,6 +137,10 @@ class Settings(BaseSettings):
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
     cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
+    answers_check_seconds: float = Field(
+        default=1.0, ge=0.0, le=60.0, description="How long what another process stored may stay unseen by readers."
+    )
+    answers_memory_mb: int = Field(default=64, ge=0, description="Memory for answers kept ready, of each process, MB.")
 
     @property
     def models_dir(self) -> Path:

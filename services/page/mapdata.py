@@ -13,9 +13,9 @@ import shapely
 from alerts.maps import AQI, O3, PM25, Scale
 from alerts.ruleset import load_ruleset
 from alerts.shapes import city_area, layer
+from forecast.layers import LAYERS
 from forecast.products import HAZE_GRADES
 from grids.cities import City, Registry
-from services.page.outlook import LAYERS
 from services.page.snapshot import Snapshot, gravity
 
 # West, south, east, north: what the map may be moved to.
@@ -28,13 +28,13 @@ VISIBILITY = Scale(
     (0, 1, 2, 3, 5, 10), ("#3f007d", "#6a51a3", "#807dba", "#9e9ac8", "#bcbddc", "#efedf5")
 )  # ColorBrewer's Purples
 HAZE = Scale((0, 1, 2, 3, 4), ("#cfe6c8", "#fee391", "#fe9929", "#cc4c02", "#662506"))
-SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "visibility": VISIBILITY, "haze": HAZE}
+SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "visibility": VISIBILITY, "haze_grade": HAZE}
 
 
 def legend(kind: str, language: str) -> list[tuple[str, str]]:
     """Return colour and label of each class of a layer, lowest first."""
     scale = SCALES[kind]
-    labels = [HAZE_GRADES[n][language] for n in range(5)] if kind == "haze" else scale.labels()
+    labels = [HAZE_GRADES[n][language] for n in range(5)] if kind == "haze_grade" else scale.labels()
     return list(zip(scale.colours, labels, strict=True))
 
 
@@ -82,7 +82,7 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
     """Return all cities and hours of the newest run, and the areas of the warnings in force.
 
     ``cities`` hold a list of values by layer, one for each hour from ``first`` on, null where unknown: ``pm25`` and
-    ``o3`` in whole ug m-3, ``aqi``, ``visibility`` in km, ``haze`` grades. ``marks`` is how grave a city's warnings
+    ``o3`` in whole ug m-3, ``aqi``, ``visibility`` in km, ``haze_grade``. ``marks`` is how grave a city's warnings
     are, 0 to 3. Rings are as in `shapes_json`.
     """
     run = snapshot.run

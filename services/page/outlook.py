@@ -1,58 +1,28 @@
-"""What the page shows of a forecast beside its concentrations: indices by the hour, and the days ahead."""
+"""The days ahead of a city, and the index of an observed hour."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from forecast.indices import Category, category_of, china_daily_report, china_standard, china_sub_index
-from forecast.products import daily_mean, haze_grade, mda8, median_series, valid_times
-from forecast.visibility import visibility
+from forecast.indices import Category, category_of, china_aqi, china_daily_report
+from forecast.layers import hourly_layers
+from forecast.products import daily_mean, mda8, median_series, valid_times
 from grids.cities import City, Registry
 from grids.contract import describe
 from services.inputs import as_datetime
 
 Values = npt.NDArray[np.float64]
-LAYERS = ("pm25", "o3", "aqi", "visibility", "haze")
-
-
-def hourly_layers(forecast: xr.Dataset) -> dict[str, Values]:
-    """Return the values of each map layer by hour and city, from the medians of a forecast.
-
-    Returns
-    -------
-    dict of float (lead_time, city)
-        ``pm25`` and ``o3`` in ug m-3; ``aqi``, China's of the hourly report, from the two; ``visibility`` in m;
-        ``haze``, the grade of QX/T 113 (0 to 4). NaN where unknown.
-    """
-    pm25, o3 = (np.asarray(median_series(forecast, name).values, dtype=np.float64) for name in ("pm25", "o3"))
-    humidity = np.asarray(forecast["relative_humidity"].transpose("lead_time", "city").values, dtype=np.float64)
-    aqi = np.stack([_hourly_aqi(pm25[i], o3[i], time) for i, time in enumerate(_times(valid_times(forecast)))])
-    seen = visibility(pm25, humidity)
-    grade = haze_grade(seen, humidity, pm25).astype(np.float64)
-    return {"pm25": pm25, "o3": o3, "aqi": aqi, "visibility": seen, "haze": np.where(grade < 0, np.nan, grade)}
 
 
 def hour_aqi(pm25: float, o3: float, end: datetime) -> int | None:
-    """Return China's AQI of one hour from the two concentrations, ug m-3; None where neither is known."""
-    found = float(_hourly_aqi(np.array([pm25]), np.array([o3]), end)[0])
-    return None if np.isnan(found) else int(found)
-
-
-def _hourly_aqi(pm25: Values, o3: Values, end: datetime) -> Values:
-    # The version in force when the hour begins.
-    standard = china_standard(as_datetime(np.datetime64(end.replace(tzinfo=None), "ns") - np.timedelta64(1, "h")))
-    parts = [china_sub_index(name, values, standard, "hourly") for name, values in (("pm25", pm25), ("o3", o3))]
-    return np.asarray(np.fmax.reduce(parts), dtype=np.float64)
-
-
-def _times(stamps: npt.NDArray[np.datetime64]) -> list[datetime]:
-    return [as_datetime(stamp) for stamp in stamps]
+    """Return China's AQI of the hour up to `end` from two concentrations, ug m-3; None where neither is known."""
+    return china_aqi({"pm25": pm25, "o3": o3}, end - timedelta(hours=1), "hourly").value
 
 
 @dataclass(frozen=True)
@@ -87,8 +57,8 @@ class Outlook:
         self._pm25 = daily_mean(joined, registry)["pm25"]
         self._o3 = mda8(joined, registry)["o3"]
         layers = hourly_layers(forecast)
-        self._seen = layers["visibility"]
-        self._grade = layers["haze"]
+        self._seen = layers["visibility"].values
+        self._grade = layers["haze_grade"].values
         self._times = valid_times(forecast)
         self._cities = [str(c) for c in forecast["city"].values]
 

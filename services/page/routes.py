@@ -17,14 +17,15 @@ from starlette.routing import BaseRoute, Route
 
 from alerts.texts import BEIJING, LANGUAGES
 from forecast.indices import categories
+from forecast.layers import LAYERS
 from grids.cities import City, Registry
 from grids.contract import LEAD_HOURS
+from services.clock import Clock, utc_now
 from services.page import chart, view
 from services.page.answers import COMPRESSED, answer, static_files, static_prefix
 from services.page.card import card_png, ink
 from services.page.mapdata import legend, map_json, shapes_json
-from services.page.outlook import LAYERS
-from services.page.snapshot import Clock, Snapshot, Snapshots, utc_now
+from services.page.snapshot import Snapshot, Snapshots
 from services.page.view import Asked
 from services.page.words import Words, preferred, words
 from services.settings import Settings

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -18,20 +17,21 @@ from alerts.engine import signal_window
 from alerts.ruleset import load_ruleset
 from alerts.severity import Severity, severity
 from alerts.warning import HazeWarning
+from forecast.layers import LAYERS, hourly_layers
 from forecast.products import valid_times
 from grids.cities import Registry
 from grids.contract import HISTORY_HOURS
 from grids.errors import InputError
+from services.clock import Clock, utc_now
 from services.inputs import as_datetime
 from services.maps import load_forecast
-from services.page.outlook import Outlook, Values, hourly_layers
+from services.page.outlook import Outlook, Values
 from services.settings import Settings
 from services.store import Store
 from services.tables import CycleRun, ForecastRun
 
 log = logging.getLogger(__name__)
 
-Clock = Callable[[], datetime]
 # How old an answer may be: a page asked for again within this time costs no query.
 _FRESH_SECONDS = 1.0
 # Older than this, an observed value is not called "now".
@@ -45,11 +45,6 @@ _GRAVITY: dict[Severity, int] = {"Minor": 1, "Moderate": 1, "Severe": 2, "Extrem
 def gravity(warning: HazeWarning) -> int:
     """Return how grave a warning is, 1 to 3: the number of its marks on the map, whatever its rule set."""
     return _GRAVITY[severity(load_ruleset(warning.rule_set), warning.level)]
-
-
-def utc_now() -> datetime:
-    """Return the time, aware."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,10 @@ class Snapshot:
     @cached_property
     def layers(self) -> dict[str, Values]:
         """Values of the map's layers, (hour, city); empty without a forecast."""
-        return {} if self.forecast is None else hourly_layers(self.forecast)
+        if self.forecast is None:
+            return {}
+        found = hourly_layers(self.forecast)
+        return {name: found[name].values for name in LAYERS}
 
     @cached_property
     def outlook(self) -> Outlook | None:

@@ -15,11 +15,12 @@ from alerts.ruleset import load_ruleset
 from alerts.texts import BEIJING, Language, Text, compose
 from alerts.warning import HazeWarning
 from forecast.indices import category_of, china_standard
+from forecast.layers import LAYERS
 from forecast.products import HAZE_GRADES
 from grids.cities import City, Registry
 from services.explain import explain
 from services.page.chart import Chart, Series, common_top, draw, series
-from services.page.outlook import LAYERS, Day, hour_aqi
+from services.page.outlook import Day, hour_aqi
 from services.page.snapshot import CURRENT_HOURS, Snapshot, gravity
 from services.page.words import Words
 from services.page.words import words as words_of

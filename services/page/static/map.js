@@ -4,7 +4,7 @@
  * @typedef {{bounds: number[], colours: string[], closed: boolean}} Scale
  * @typedef {{id: string, name: Record<string, string>, at: [number, number], zone: string, marks: number,
  *   pm25: (number|null)[], o3: (number|null)[], aqi: (number|null)[], visibility: (number|null)[],
- *   haze: (number|null)[]}} City
+ *   haze_grade: (number|null)[]}} City
  * @typedef {{id: string, city: string, colour: string, marks: number, rings: number[][]}} Warning
  * @typedef {{init_time: string|null, now: string, stale: boolean, first: string|null, hours: number, cities: City[],
  *   warnings: Warning[], scales: Record<string, Scale>}} MapData
