@@ -7,7 +7,7 @@ whole page, which is useful without scripts; the scripts ask for the same addres
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -61,6 +61,9 @@ class _Page:
         self.store, self.settings, self.registry = store, settings, registry
         self.snapshots = Snapshots(store, registry, settings, clock)
         self.templates = _templates()
+        # The same state and address give the same page: asked for again, it costs nothing.
+        self._whole = lru_cache(maxsize=128)(self._make_page)
+        self._map = lru_cache(maxsize=2)(partial(map_json, registry=registry))
 
     def home(self, request: Request) -> Response:
         """The page, whole."""
@@ -68,16 +71,16 @@ class _Page:
         unknown = request.query_params.get("city", "")
         if unknown and asked.city is None:
             said = words(asked.language)
-            content = self._render("error.html", request, asked, message=said.say("error.city", city=unknown))
+            content = self._render(
+                "error.html", asked, self._base(request), message=said.say("error.city", city=unknown)
+            )
             return answer(request, content, HTML, seconds=0, status=404)
-        snapshot = self.snapshots.current()
-        content = self._render("page.html", request, asked, **self._page(request, asked, snapshot))
+        content = self._whole(self.snapshots.current(), asked, self._base(request), _events(request))
         return answer(request, content, HTML, seconds=self.settings.cache_seconds)
 
     def map_values(self, request: Request) -> Response:
         """All cities and hours of the newest run."""
-        content = map_json(self.snapshots.current(), self.registry)
-        return answer(request, content, JSON, seconds=self.settings.cache_seconds)
+        return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.cache_seconds)
 
     def shapes(self, request: Request) -> Response:
         """Coasts and borders."""
@@ -89,13 +92,13 @@ class _Page:
         said = words(asked.language)
         if asked.city is None:
             message = said.say("error.city", city=request.path_params["city"])
-            content = self._render("error.html", request, asked, message=message)
+            content = self._render("error.html", asked, self._base(request), message=message)
             return answer(request, content, HTML, seconds=0, status=404)
         snapshot = self.snapshots.current()
         content = self._render(
             "embed.html",
-            request,
             asked,
+            self._base(request),
             snapshot=snapshot,
             here=view.city_view(snapshot, asked.city, self.store, self.registry, said),
             high=_high(snapshot, asked.city, said),
@@ -144,7 +147,10 @@ class _Page:
             return None
         return None
 
-    def _page(self, request: Request, asked: Asked, snapshot: Snapshot) -> dict[str, Any]:
+    def _make_page(self, snapshot: Snapshot, asked: Asked, base: str, events: str) -> str:
+        return self._render("page.html", asked, base, events=events, **self._page(asked, snapshot))
+
+    def _page(self, asked: Asked, snapshot: Snapshot) -> dict[str, Any]:
         said, registry = words(asked.language), self.registry
         partners = view.partners_of(asked.city, registry) if asked.city else []
         beside = asked.partner or (partners[0] if partners else None)
@@ -177,7 +183,6 @@ class _Page:
             "hour": hour,
             "hour_said": f"{said.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
             "picture": _picture(asked, hour),
-            "events": _events(request),
         }
 
     @staticmethod
@@ -188,26 +193,22 @@ class _Page:
         named = [words(asked.language).of(category) for category in categories("china")]
         return [(colour, f"{label} {name}") for (colour, label), name in zip(found, named, strict=True)]
 
-    def _render(self, template: str, request: Request, asked: Asked, **values: Any) -> str:
+    def _base(self, request: Request) -> str:
+        return (self.settings.public_url or str(request.base_url)).rstrip("/")
+
+    def _render(self, template: str, asked: Asked, base: str, **values: Any) -> str:
         said = words(asked.language)
-        base = self.settings.public_url or str(request.base_url)
         return self.templates.get_template(template).render(
             t=said.say,
             words=said,
             asked=asked,
             languages=[words(language) for language in LANGUAGES],
-            in_language=lambda language: _in_language(request, asked, language),
+            in_language=lambda language: asked.address(lang=language),
             home=asked.address(city=None, partner=None, layer=None, time=None),
-            base=base.rstrip("/"),
+            base=base,
             haze_name=lambda grade: view.haze_name(grade, asked.language),
             **values,
         )
-
-
-def _in_language(request: Request, asked: Asked, language: str) -> str:
-    """Return the same view in another language, on a card too."""
-    path = request.url.path
-    return asked.address(lang=language) if path == "/" else f"{path}?lang={language}"
 
 
 @lru_cache

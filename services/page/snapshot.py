@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -26,6 +27,7 @@ from services.clock import Clock, utc_now
 from services.inputs import as_datetime
 from services.maps import load_forecast
 from services.page.outlook import Outlook, Values
+from services.reads import public_version
 from services.settings import Settings
 from services.store import Store
 from services.tables import CycleRun, ForecastRun
@@ -47,7 +49,7 @@ def gravity(warning: HazeWarning) -> int:
     return _GRAVITY[severity(load_ruleset(warning.rule_set), warning.level)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """The state of the service at one moment. Not to be changed: many readers share it.
 
@@ -112,18 +114,26 @@ class Snapshot:
 
     def newest_observed(self, city: str) -> tuple[datetime, dict[str, float]] | None:
         """Return a city's last hour with a value within a day, and its PM2.5 and ozone (NaN where unknown)."""
-        if self.observed is None or city not in self.observed["city"].values:
-            return None
-        here = self.observed.sel(city=city)
-        names = [name for name in ("pm25", "o3") if name in here]
-        known = np.flatnonzero(np.isfinite(np.stack([here[name].values for name in names])).any(axis=0))
-        if known.size == 0:
-            return None
-        at = as_datetime(here["time"].values[known[-1]])
-        if self.now - at > timedelta(hours=OBSERVED_HOURS):
-            return None
-        values = {"pm25": float("nan"), "o3": float("nan")}
-        return at, values | {name: float(here[name].values[known[-1]]) for name in names}
+        return self._newest.get(city)
+
+    @cached_property
+    def _newest(self) -> dict[str, tuple[datetime, dict[str, float]]]:
+        if self.observed is None:
+            return {}
+        names = [name for name in ("pm25", "o3") if name in self.observed]
+        values = {name: self.observed[name].transpose("time", "city").values for name in names}
+        known = np.isfinite(np.stack(list(values.values()))).any(axis=0)
+        times = self.observed["time"].values
+        found = {}
+        for n, city in enumerate(map(str, self.observed["city"].values)):
+            hours = np.flatnonzero(known[:, n])
+            if hours.size == 0:
+                continue
+            at = as_datetime(times[hours[-1]])
+            if self.now - at <= timedelta(hours=OBSERVED_HOURS):
+                here = {name: float(values[name][hours[-1], n]) for name in names}
+                found[city] = (at, {"pm25": float("nan"), "o3": float("nan")} | here)
+        return found
 
 
 class Snapshots:
@@ -134,6 +144,8 @@ class Snapshots:
         self._lock = threading.Lock()
         self._taken = float("-inf")
         self._last: Snapshot | None = None
+        self._key: Hashable = None
+        self._state: Hashable = None
 
     def current(self) -> Snapshot:
         """Return what is true now, or was a second ago."""
@@ -144,21 +156,20 @@ class Snapshots:
 
     def _take(self) -> Snapshot:
         now = self._clock()
+        # Warnings end on the minute, everything else changes with what is stored.
+        key = (public_version(self._store), now.replace(second=0, microsecond=0))
+        if self._last is not None and key == self._key:
+            return self._last
+        self._key = key
         run = self._store.latest_run()
         simulated = bool(run and run.simulated)
         warnings = tuple(sorted(self._store.warnings_in_force(now, simulated), key=_gravest_first))
         stale = run is not None and now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
-        last = self._last
-        # Hourly observations change by the hour, everything else by the run.
-        same = (
-            last is not None
-            and (last.run is None) == (run is None)
-            and (last.run is None or run is None or (last.run.id, last.run.created_at) == (run.id, run.created_at))
-            and (last.now.replace(minute=0, second=0, microsecond=0))
-            == (now.replace(minute=0, second=0, microsecond=0))
-        )
-        if last is not None and same and (last.warnings, last.stale) == (warnings, stale):
-            return last
+        # What is made of a snapshot is kept with it: the same state is the same snapshot. Observations come hourly.
+        state = (key[0], now.replace(minute=0, second=0, microsecond=0), warnings, stale)
+        if self._last is not None and state == self._state:
+            return self._last
+        self._state = state
         return Snapshot(
             now=now,
             run=run,

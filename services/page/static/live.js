@@ -79,7 +79,7 @@ export function watch(words, language, events, load) {
   }, ASK_MS);
   if (events && "EventSource" in window) {
     const source = new EventSource(events);
-    for (const kind of ["message", "warning", "forecast"]) source.addEventListener(kind, soon);
+    for (const kind of ["forecast", "warning", "reset"]) source.addEventListener(kind, soon);
   }
   // The page was whole when it came: only the map's data is missing.
   load().catch(lost);

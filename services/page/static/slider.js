@@ -69,7 +69,7 @@ export class Slider {
       if (Number(this.clock?.format(time)) !== 12) continue;
       const label = document.createElement("span");
       label.textContent = this.day?.format(time) ?? "";
-      label.style.left = `${(100 * (hour - 1)) / (hours - 1)}%`;
+      label.style.left = `clamp(1.3rem, ${(100 * (hour - 1)) / (hours - 1)}%, 100% - 1.3rem)`;
       holder.append(label);
     }
   }
