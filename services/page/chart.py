@@ -75,7 +75,7 @@ def series(forecast: xr.Dataset, observed: xr.Dataset | None, city: str, polluta
 def draw(data: Series, top: float, zone: str) -> Chart:
     """Return the chart of a series up to the value `top`, with the days of a time zone."""
     step = _step(top)
-    highest = step * max(1.0, np.ceil(top / step))
+    highest = step * max(2.0, float(np.ceil(top / step)))
 
     def x(hour: float) -> float:
         return LEFT + (hour + HISTORY_HOURS) / (HISTORY_HOURS + LEAD_HOURS) * (WIDTH - LEFT - RIGHT)
@@ -111,7 +111,7 @@ def draw(data: Series, top: float, zone: str) -> Chart:
         median=line(leads, data.quantiles[:, 2]),
         observed=line(past, data.observed),
         now=round(x(0.0), 1),
-        ticks=tuple((round(y(v), 1), float(v)) for v in np.arange(0.0, highest + step / 2, step)),
+        ticks=tuple((round(y(v), 1), v) for v in np.arange(0.0, highest + step / 2, step).tolist()),
         days=_days(data.init_time, zone, x),
         hour_width=round((x(1.0) - x(0.0)), 4),
     )
@@ -136,7 +136,7 @@ def _days(init_time: datetime, zone: str, x: Callable[[float], float]) -> tuple[
 
 
 def _step(top: float) -> float:
-    """Return a step of 1, 2 or 5 times a power of ten that makes three to six ticks."""
+    """Return a step of 1, 2 or 5 times a power of ten that makes three to five ticks."""
     rough = max(top, 10.0) / 4.0
     power = 10.0 ** np.floor(np.log10(rough))
     return float(next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= rough))
