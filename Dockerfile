@@ -21,7 +21,9 @@ FROM python:${PYTHON}-slim-bookworm
 RUN useradd --system --uid 10001 --create-home hazecast \
     && install -d -o hazecast -g hazecast /data
 COPY --from=build /opt/hazecast /opt/hazecast
-ENV PATH=/opt/hazecast/bin:$PATH HAZECAST_DATA_DIR=/data HAZECAST_HOST=0.0.0.0 PYTHONUNBUFFERED=1
+ENV PATH=/opt/hazecast/bin:$PATH HAZECAST_DATA_DIR=/data HAZECAST_HOST=0.0.0.0 PYTHONUNBUFFERED=1 \
+    # The root may be read-only: caches go where a tmpfs can be.
+    MPLCONFIGDIR=/tmp/matplotlib XDG_CACHE_HOME=/tmp/cache
 USER 10001
 VOLUME /data
 EXPOSE 8000

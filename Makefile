@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint bench fuzz train backtest skill page page-check page-speed page-pictures lock clean
+.PHONY: run serve test lint audit bench fuzz kills schema examples train backtest skill page page-check page-speed page-pictures lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -21,6 +21,14 @@ lint: $(VENV)/.test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+
+# Known vulnerabilities of the pinned versions; fails too where the database of them can't be asked.
+PIP_AUDIT ?= pip-audit==2.10.1
+audit:
+	test -x .audit-venv/bin/pip-audit || \
+		{ $(PYTHON) -m venv .audit-venv && .audit-venv/bin/python -m pip install --quiet '$(PIP_AUDIT)'; }
+	.audit-venv/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r constraints.txt
 
 bench: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -q tests/benchmarks -s $(ARGS)
@@ -29,9 +37,22 @@ bench: $(VENV)/.test-ready
 fuzz: $(VENV)/.test-ready
 	$(BIN)/python -m tests.fuzz.run --count 10000 $(ARGS)
 
+# Every operation of the API with hundreds of made-up arguments.
+schema: $(VENV)/.test-ready
+	HAZECAST_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest -q tests/test_api_schema.py $(ARGS)
+
+# The examples in the API's description, from answers about January 2013.
+examples: $(VENV)/.test-ready
+	$(BIN)/python -m tests.api_examples $(DATA)
+
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data
 OUT ?= data/training
+
+# Cycles killed at any moment and started again, on both databases: no warning lost or doubled, nothing half-written.
+kills: $(VENV)/.test-ready
+	$(BIN)/python -m tests.kills --count 200 --collection $(DATA)/five-cities $(ARGS)
+
 train: $(VENV)/.run-ready
 	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out $(OUT) $(ARGS)
 
@@ -52,10 +73,10 @@ page-check:
 
 # On a slow phone, in headless Chromium; the pictures of docs/page.md.
 page-speed: $(VENV)/.test-ready
-	$(BIN)/python -m tests.page_speed
+	$(BIN)/python -m tests.page_speed $(ARGS)
 
 page-pictures: $(VENV)/.test-ready
-	$(BIN)/python -m tests.page_pictures docs/images --data $(DATA)
+	$(BIN)/python -m tests.page_pictures docs/images --data $(DATA) $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -79,4 +100,4 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .audit-venv build *.egg-info

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from alerts.ruleset import RuleSet
 from alerts.warning import Approval, HazeWarning, UtcDatetime, in_force_at
-from grids.errors import InputError
+from grids.errors import ConflictError, InputError
 
 Status = Literal["pending", "approved", "amended", "rejected", "superseded"]
 
@@ -53,8 +53,10 @@ def reject(draft: Draft, *, by: str, reason: str, at: datetime) -> Draft:
 
     Raises
     ------
+    ConflictError
+        If it isn't pending.
     InputError
-        If it isn't pending, or name or reason is empty.
+        If name or reason is empty.
     """
     _must_be_pending(draft)
     _must_be_said(by, reason)
@@ -77,9 +79,11 @@ def approve(
 
     Raises
     ------
+    ConflictError
+        If the draft isn't pending, it has expired, or what stands is not what it follows on: then a newer
+        run must be waited for.
     InputError
-        If the draft isn't pending, name or reason is empty, it has expired, or what stands is not what it
-        follows on: then a newer run must be waited for.
+        If name or reason is empty.
     """
     return _let_out(draft, in_force, {}, by=by, reason=reason, at=at)
 
@@ -141,7 +145,7 @@ def _let_out(
     )
     follows = proposed.references[-1] if proposed.references else None
     if (standing.id if standing else None) != follows:
-        raise InputError(
+        raise ConflictError(
             f"draft {draft.id}", f"in force is {standing.id if standing else 'nothing'}", f"{follows or 'nothing'}"
         )
     fields = {name: getattr(proposed, name) for name in HazeWarning.model_fields} | changes
@@ -155,14 +159,16 @@ def _let_out(
     except ValueError as error:
         raise InputError(f"draft {draft.id}: amendment", changes, str(error)) from error
     if message.expires <= at:
-        raise InputError(f"draft {draft.id}: expires", message.expires, f"a time after {at}")
+        raise (InputError if "expires" in changes else ConflictError)(
+            f"draft {draft.id}: expires", message.expires, f"a time after {at}"
+        )
     status: Status = "amended" if changes else "approved"
     return draft.model_copy(update={"status": status, "decided_at": at, "by": by, "reason": reason}), message
 
 
 def _must_be_pending(draft: Draft) -> None:
     if draft.status != "pending":
-        raise InputError(f"draft {draft.id}: status", draft.status, "pending")
+        raise ConflictError(f"draft {draft.id}: status", draft.status, "pending")
 
 
 def _must_be_said(by: str, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,22 @@ _NAMES = {"pm25": "PM2.5", "o3": "O3"}
 _FAN, _SEEN = "#1f6fb4", "#111111"
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """How large a chart is, where its axes lie in it, and how large its letters are."""
+
+    inches: tuple[float, float]
+    axes: tuple[float, float, float, float]
+    letters: float
+
+
+_SHAPES = {
+    "desktop": _Shape((12.0, 6.0), (0.075, 0.17, 0.905, 0.70), 13.0),
+    "phone": _Shape((7.2, 7.2), (0.13, 0.20, 0.845, 0.66), 15.0),
+    "print": _Shape((10.0, 4.6), (0.095, 0.26, 0.885, 0.51), 16.0),
+}
+
+
 def draw_fan(
     forecast: xr.Dataset,
     observations: xr.Dataset | None,
@@ -51,8 +68,8 @@ def draw_fan(
     provenance : Provenance
     pollutant : {"pm25", "o3"}
     lang : {"zh", "ja", "en"}
-    size : {"desktop", "phone"}
-        1200 x 600 or 720 x 720 pixels.
+    size : {"desktop", "phone", "print"}
+        1200 x 600, 720 x 720 or, with letters for the width of a printed page, 1000 x 460 pixels.
 
     Returns
     -------
@@ -65,15 +82,15 @@ def draw_fan(
         If the city is not in the forecast, or pollutant, language or size is not known.
     """
     words = catalog(lang)
-    wide = checked_size(size) == "desktop"
+    shape = _SHAPES["print" if size == "print" else checked_size(size)]
     if pollutant not in FORECAST_POLLUTANTS:
         raise InputError("pollutant", pollutant, f"one of {list(FORECAST_POLLUTANTS)}")
     if city.id not in forecast["city"].values:
         raise InputError("city", city.id, f"one of the forecast's: {', '.join(map(str, forecast['city'].values))}")
-    figure = Figure(figsize=(12, 6) if wide else (7.2, 7.2), dpi=100, facecolor="white")
+    figure = Figure(figsize=shape.inches, dpi=100, facecolor="white")
     canvas = FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.075, 0.17, 0.905, 0.70) if wide else (0.13, 0.20, 0.845, 0.66))
-    letters = 13.0 if wide else 15.0
+    axes = figure.add_axes(shape.axes)
+    letters = shape.letters
     _draw_series(axes, forecast, observations, city, pollutant, words)
     zone = words.zone(
         city.time_zone, datetime.fromtimestamp(float(valid_times(forecast)[0].astype("int64")) / 1e9, UTC)
@@ -83,14 +100,22 @@ def draw_fan(
     if provenance.simulated:
         title = f"[{words.say('map.simulated')}] {title}"
     figure.text(0.5, 0.93, title, ha="center", fontproperties=_font(letters * 1.6))
-    legend = axes.legend(loc="upper left", prop=_font(letters), framealpha=0.9)
+    # A printed chart has room above the axes, where the legend covers nothing.
+    place = (
+        {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 4} if size == "print" else {"loc": "upper left"}
+    )
+    legend = axes.legend(**place, prop=_font(letters), framealpha=0.9)
     legend.set_zorder(10)
-    lines = [f"{words.say('map.weather')}: {provenance.source}"]
+    lines = [f"{words.say('map.weather')}: {words.weather(provenance.source)}"]
     if provenance.issued is not None:
         issued = provenance.issued.astimezone(ZoneInfo(city.time_zone))
         lines.insert(0, f"{words.say('map.issued')}: {issued:%Y-%m-%d %H:%M} ({zone})")
     figure.text(
-        0.02, 0.015, ("   " if wide else "\n").join(lines), fontproperties=_font(letters * 0.8), color="#444444"
+        0.02,
+        0.015,
+        ("\n" if size == "phone" else "   ").join(lines),
+        fontproperties=_font(letters * 0.8),
+        color="#444444",
     )
     buffer = io.BytesIO()
     canvas.print_png(buffer)  # type: ignore[no-untyped-call]

@@ -175,7 +175,7 @@ def _draw_foot(draw: ImageDraw.ImageDraw, provenance: Provenance, words: Catalog
     else:
         issued = provenance.issued.astimezone(ZoneInfo(BEIJING))
         first = [f"{words.say('map.issued')}: {issued:%Y-%m-%d %H:%M} ({words.zone(BEIJING, issued)})"]
-        first.append(f"{words.say('map.weather')}: {provenance.source}")
+        first.append(f"{words.say('map.weather')}: {words.weather(provenance.source)}")
     lines = ["   ".join(first)] if layout.width > 1000 else first
     lines.append(f"Hazecast   {words.say('map.borders')}")
     left = max(layout.left, 12)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
@@ -35,6 +35,8 @@ AUDIENCES = ("public", "schools", "outdoor_workers", "industry")
 # The clock of bulletins and maps, which cover more than one zone.
 BEIJING = "Asia/Shanghai"
 _FOLDER = Path(__file__).parent / "messages"
+# How the weather sources that are no provider's name begin.
+_WEATHER_SOURCES = {"none": "none", "observed weather": "observed", "SIMULATED": "simulated"}
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,21 @@ class Catalog:
             patterns = ("moment", "same_month" if (first.year, first.month) == (last.year, last.month) else "moment")
         said = [self._time(t, zone, pattern) for t, pattern in zip((start, end), patterns, strict=True)]
         return self.say("time.span", start=said[0], end=said[1])
+
+    def stamp(self, time: datetime, zone: str) -> str:
+        """Return a time in a zone with its year."""
+        return format_datetime(time.astimezone(ZoneInfo(zone)), self.messages["daily"]["stamp"], locale=self.locale)
+
+    def date(self, day: date, *, full: bool = False) -> str:
+        """Return a calendar day with its day of the week; `full` with the year."""
+        return format_date(day, self.messages["daily"]["date" if full else "day"], locale=self.locale)
+
+    def weather(self, source: str) -> str:
+        """Return the weather source of a forecast in words; what is no word of ours, a provider's name, as it is."""
+        for start, key in _WEATHER_SOURCES.items():
+            if source.startswith(start):
+                return self.say(f"daily.weather.{key}")
+        return source
 
     def _time(self, time: datetime, zone: str, pattern: str) -> str:
         return format_datetime(time.astimezone(ZoneInfo(zone)), self.messages["time"][pattern], locale=self.locale)

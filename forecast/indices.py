@@ -61,6 +61,18 @@ class ChinaStandard:
 
 
 @dataclass(frozen=True)
+class DayClass:
+    """A class that Japan's standards and alerts make of a day: the bands in it, by item; names and colour."""
+
+    id: str
+    name_zh: str
+    name_ja: str
+    name_en: str
+    colour: str
+    bands: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class IndexResult:
     """An index with what it rests on.
 
@@ -137,6 +149,15 @@ def category_of(index: Literal["china", "us"], value: float) -> Category:
     """Return the class that an index belongs to; above 500 the highest."""
     found = categories(index)
     return next((c for c in found if value <= c.upto), found[-1])
+
+
+@lru_cache
+def japan_day_classes() -> tuple[DayClass, ...]:
+    """Return the classes of a day in Japan, lowest first."""
+    return tuple(
+        DayClass(**(table | {"bands": {item: tuple(ids) for item, ids in table["bands"].items()}}))
+        for table in _tables()["japan_day_classes"]
+    )
 
 
 def _checked(item: str, concentration: npt.ArrayLike) -> Values:
@@ -366,11 +387,18 @@ def band_of(table: str, value: float) -> str | None:
     InputError
         If there is no such table, or the value is negative or infinite.
     """
-    bands = _tables()["bands"]
-    if table not in bands:
-        raise InputError("index: table", table, f"one of {sorted(bands)}")
+    steps = band_steps(table)
     number = float(_checked(table, value))
     if np.isnan(number):
         return None
-    reached = [s for s in bands[table]["steps"] if number > s["above"] or (s.get("at") and number == s["above"])]
+    reached = [s for s in steps if number > s["above"] or (s.get("at") and number == s["above"])]
     return str(reached[-1]["id"])
+
+
+def band_steps(table: str) -> list[dict[str, Any]]:
+    """Return the steps of a table that `band_of` reads, lowest first: ``id``, ``above``, ``at``."""
+    bands = _tables()["bands"]
+    if table not in bands:
+        raise InputError("index: table", table, f"one of {sorted(bands)}")
+    steps: list[dict[str, Any]] = bands[table]["steps"]
+    return steps

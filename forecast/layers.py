@@ -1,4 +1,4 @@
-"""Products of a forecast that a map or a table shows: by hour, and by day of the city's own time zone."""
+"""What each hour of a forecast is like, as a map shows it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from forecast.indices import china_daily_report, china_standard, china_sub_index
-from forecast.products import daily_maximum, daily_mean, haze_grade, mda8, median_series, valid_times
+from forecast.indices import china_standard, china_sub_index
+from forecast.products import haze_grade, median_series, valid_times
 from forecast.visibility import visibility
-from grids.cities import Registry
 
 LAYERS: tuple[str, ...] = ("pm25", "o3", "aqi", "visibility", "haze_grade")
 
@@ -44,38 +43,6 @@ def hourly_layers(forecast: xr.Dataset) -> xr.Dataset:
         {name: (("time", "city"), np.asarray(array, np.float64), {"units": u}) for name, (array, u) in values.items()},
         coords={"time": valid_times(forecast), "city": forecast["city"].values},
     )
-
-
-def daily_layers(forecast: xr.Dataset, registry: Registry) -> xr.Dataset:
-    """Return what each day of a forecast is like in each city's own time zone, by its median.
-
-    Returns
-    -------
-    xarray.Dataset (date, city)
-        ``pm25_mean``, ``pm25_max``, ``o3_max`` and ``o3_mda8``, ug m-3; ``aqi`` of China's daily report from
-        PM2.5 and ozone alone, and ``standard`` (date); ``visibility_min``, m; ``haze_grade``, the day's
-        highest; ``hours``, of PM2.5. NaN where too few of the day's hours are forecast (as in
-        `forecast.products.daily_mean`), as on the first and last day, which a forecast holds in part; maxima and
-        minima are of the hours that there are.
-    """
-    hourly = hourly_layers(forecast)
-    mean, report = daily_mean(forecast, registry), china_daily_report(forecast, registry)
-    # A day's worst visibility is the maximum of its negative.
-    worst = -daily_maximum(hourly.assign(visibility=-hourly["visibility"]), registry, "visibility")
-    days = xr.Dataset(
-        {
-            "pm25_mean": mean["pm25"],
-            "pm25_max": daily_maximum(forecast, registry, "pm25"),
-            "o3_max": daily_maximum(forecast, registry, "o3"),
-            "o3_mda8": mda8(forecast, registry)["o3"],
-            "aqi": report["aqi"],
-            "standard": report["standard"],
-            "visibility_min": worst,
-            "haze_grade": daily_maximum(hourly, registry, "haze_grade"),
-            "hours": mean["hours"],
-        }
-    )
-    return days
 
 
 def _hourly_aqi(pm25: xr.DataArray, o3: xr.DataArray) -> np.ndarray:

@@ -120,7 +120,7 @@ def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, m
         local calendar day as datetime64 at 00:00.
     """
     series = median_series(dataset, name)
-    dates, _ = _local(series, registry)
+    dates, _ = local_hours(series, registry)
     days = np.unique(dates)
     means = np.full((days.size, series.sizes["city"]), np.nan)
     counts = np.zeros(means.shape, dtype=np.int16)
@@ -132,33 +132,6 @@ def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, m
             if valid.size >= minimum_hours:
                 means[d, c] = valid.mean()
     return _by_date(series, days, name, means, {"hours": counts}, f"mean of local day, {minimum_hours} hours or more")
-
-
-def daily_maximum(dataset: xr.Dataset, registry: Registry, name: str) -> xr.DataArray:
-    """Return the highest value of each day of each city's own time zone, of the hours that there are.
-
-    Parameters
-    ----------
-    dataset, registry, name
-        As in `daily_mean`.
-
-    Returns
-    -------
-    xarray.DataArray (date, city)
-        In the units of `name`; NaN where the day has no valid hour.
-    """
-    series = median_series(dataset, name)
-    dates, _ = _local(series, registry)
-    days = np.unique(dates)
-    inside = dates == days[:, None, None]
-    values = np.where(inside & ~np.isnan(series.values), series.values, -np.inf).max(axis=1)
-    return xr.DataArray(
-        np.where(np.isinf(values), np.nan, values),
-        dims=("date", "city"),
-        coords={"date": days, "city": series["city"].values},
-        attrs={"units": series.attrs.get("units", "ug m-3"), "method": "maximum of local day"},
-        name=name,
-    )
 
 
 def mda8(
@@ -194,7 +167,7 @@ def mda8(
     # Hours that are absent from the axis must count as missing, not shorten the window.
     whole = frame.reindex(pd.date_range(times[0], times[-1], freq="h")) if len(times) else frame
     running = whole.rolling(8, min_periods=minimum_hours).mean().reindex(times).to_numpy()
-    dates, hours = _local(series, registry)
+    dates, hours = local_hours(series, registry)
     days = np.unique(dates)
     peaks = np.full((days.size, series.sizes["city"]), np.nan)
     counts = np.zeros(peaks.shape, dtype=np.int16)
@@ -242,7 +215,9 @@ def next_24h(forecast: xr.Dataset) -> xr.Dataset:
     return result
 
 
-def _local(series: xr.DataArray, registry: Registry) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
+def local_hours(
+    series: xr.DataArray | xr.Dataset, registry: Registry
+) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
     """Return the local date (time, city) and hour of day 1 to 24 of each end-of-hour stamp."""
     utc = pd.DatetimeIndex(series["time"].values).tz_localize(UTC)
     dates, hours = [], []

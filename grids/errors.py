@@ -1,4 +1,4 @@
-"""The one error that all rooms raise for input they cannot use."""
+"""The error that all rooms raise for input they cannot use, and two kinds of it that callers tell apart."""
 
 from __future__ import annotations
 
@@ -24,4 +24,12 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
         # An exception is pickled by its message alone; this one goes from process to process whole.
-        return InputError, (self.where, str(self.found), self.expected)
+        return type(self), (self.where, str(self.found), self.expected)
+
+
+class UnknownError(InputError):
+    """Input that names something that doesn't exist."""
+
+
+class ConflictError(InputError):
+    """Input that would do elsewhere, but not as things stand: what it asks for is decided, taken or over."""

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 
 from grids.cities import City, Registry, load_registry
-from services.api_common import INVALID, NOT_FOUND, NOT_READY, UNCHANGED, known_city
+from services.accounts.routes import account_routes, administration_routes
+from services.api_bulletins import bulletin_routes
+from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city
+from services.api_drafts import draft_routes
 from services.api_forecasts import forecast_routes
 from services.api_maps import map_routes
-from services.api_models import CitiesOut, CityOut, CycleOut, HealthOut, ProblemTypeOut, ReadyOut
+from services.api_models import CitiesOut, CityOut, CycleOut, ProblemTypeOut
 from services.api_observations import observation_routes
+from services.api_operation import add_operation, operation_routes
 from services.api_products import product_routes
+from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.clock import Clock, utc_now
+from services.edge.protect import limit_requests, protect
 from services.page.routes import page_routes
+from services.problems import KINDS, add_problems
 from services.reads import count_commits, public_version
 from services.rules import prepare_rules
 from services.settings import Settings
 from services.store import Store
 from services.web.answers import Answers, keep, not_stored
-from services.web.documents import TAGS, operation_id
+from services.web.documents import TAGS, describe, operation_id
 from services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, choose, point, representations
 from services.web.places import Chosen
-from services.web.problems import KINDS, add_problems
 
 _PLACES: tuple[Format, ...] = ("json", "geojson", "csv")
 
@@ -56,17 +61,25 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     )
     registry = registry or load_registry()
     for routes in (
-        _routes(store, settings, registry, clock),
+        _routes(store, settings, registry),
         forecast_routes(store, registry),
         observation_routes(store, registry),
         warning_routes(store, settings, registry, clock),
         map_routes(store, registry),
         product_routes(store, registry),
         verification_routes(store, settings, registry),
+        draft_routes(store),
+        account_routes(store, settings),
+        administration_routes(store, settings),
+        operation_routes(store, settings, clock),
+        bulletin_routes(store, settings, registry),
+        study_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.router.routes.extend(page_routes(store, settings, registry, clock))
-    add_problems(app, settings.public_url)
+    add_problems(app)
+    describe(app)
+    limit_requests(app, settings)
     app.add_middleware(
         Answers,
         find_version=lambda: public_version(store),
@@ -75,10 +88,12 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         check_seconds=settings.answers_check_seconds,
         memory=settings.answers_memory_mb * 2**20,
     )
+    protect(app, settings, store.sessions)
+    add_operation(app, store, settings)
     return app
 
 
-def _routes(store: Store, settings: Settings, registry: Registry, clock: Clock) -> APIRouter:
+def _routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
     router = APIRouter()
 
     @router.get("/cities", tags=["places"], responses=INVALID | UNCHANGED | representations(*_PLACES, like=CitiesOut))
@@ -121,24 +136,6 @@ def _routes(store: Store, settings: Settings, registry: Registry, clock: Clock) 
             )
             for row in store.cycles(limit)
         ]  # fmt: skip
-
-    @router.get("/healthz", tags=["service"], dependencies=[Depends(not_stored)])
-    def healthz() -> HealthOut:
-        """Whether the process is alive."""
-        return HealthOut(status="alive")
-
-    @router.get("/readyz", tags=["service"], responses=NOT_READY, dependencies=[Depends(not_stored)])
-    def readyz() -> ReadyOut:
-        """Whether there is a forecast and it is fresh."""
-        run = store.latest_run()
-        if run is None:
-            raise HTTPException(503, "no forecast is stored")
-        age = (clock() - run.init_time) / timedelta(hours=1)
-        if age > settings.stale_after_hours:
-            raise HTTPException(
-                503, f"the newest forecast is {age:.1f} h old, more than {settings.stale_after_hours:g} h"
-            )
-        return ReadyOut(status="ready", init_time=run.init_time, age_hours=round(age, 2), simulated=run.simulated)
 
     return router
 

@@ -8,7 +8,7 @@ from fastapi import HTTPException
 
 from grids.cities import City, Registry
 from grids.errors import InputError
-from services.api_models import ProblemOut
+from services.api_models import ProblemOut, UnreadyOut
 from services.store import Store
 from services.tables import ForecastRun
 
@@ -16,7 +16,12 @@ Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {"model": ProblemOut, "description": "Not found"}}
 INVALID: Responses = {422: {"model": ProblemOut, "description": "Invalid argument"}}
 UNCHANGED: Responses = {304: {"description": "Unchanged since If-None-Match"}}
-NOT_READY: Responses = {503: {"model": ProblemOut, "description": "No fresh forecast"}}
+DENIED: Responses = {
+    401: {"model": ProblemOut, "description": "No API key, or one that opens nothing"},
+    403: {"model": ProblemOut, "description": "The key lacks the scope"},
+}
+CONFLICT: Responses = {409: {"model": ProblemOut, "description": "Not as things stand"}}
+NOT_READY: Responses = {503: {"model": UnreadyOut, "description": "Not to be relied on"}}
 
 
 def known_city(registry: Registry, city_id: str) -> City:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ from services.web.answers import keep
 from services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, as_netcdf, choose, point, representations
 from services.web.pages import Cursor, from_cursor, link_next, to_cursor
 from services.web.places import Chosen, Places
-from services.web.times import InitTime, Period, Within, stamp
+from services.web.times import InitTime, Period, Time, Within, stamp
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
 _RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "netcdf")
@@ -52,7 +52,7 @@ def forecast_routes(store: Store, registry: Registry) -> APIRouter:
         city_id: str,
         within: Within,
         init_time: Annotated[
-            datetime | None, Query(description="Of this run; by default the newest.", examples=["2013-01-11T22:00:00Z"])
+            Time | None, Query(description="Of this run; by default the newest.", examples=["2013-01-11T22:00:00Z"])
         ] = None,
         form: AsFormat = None,
     ) -> Response:
@@ -72,8 +72,7 @@ def forecast_routes(store: Store, registry: Registry) -> APIRouter:
             raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city_id}")
         if chosen == "csv":
             return answer(as_csv(_table(run, rows, registry), _CSV_COLUMNS), "csv", name=name)
-        hours = _hours(run, rows, ZoneInfo(city.time_zone))
-        return _json(_head(run) | {"city": city_id, "units": "ug m-3", "hours": hours})
+        return _json(_city_content(run, city, rows))
 
     @router.get("/forecasts", responses=INVALID | UNCHANGED)
     def runs(
@@ -85,11 +84,11 @@ def forecast_routes(store: Store, registry: Registry) -> APIRouter:
         cursor: Cursor = None,
     ) -> RunsOut:
         """The stored runs, newest first; `from` and `to` are about their init times."""
-        keys = from_cursor(cursor, str, bool)
-        after = None if keys is None else (_time(keys[0]), keys[1])
+        keys = from_cursor(cursor, datetime, bool)
+        after = None if keys is None else (keys[0], keys[1])
         found = runs_page(store, simulated=simulated, start=within.start, end=within.end, after=after, limit=limit)
         page, more = found[:limit], len(found) > limit
-        following = to_cursor(page[-1].init_time.isoformat(), page[-1].simulated) if more else None
+        following = to_cursor(page[-1].init_time, page[-1].simulated) if more else None
         link_next(response, request, following)
         keep(request)
         return RunsOut(runs=[RunOut(**_head(run), created_at=run.created_at) for run in page], next=following)
@@ -159,17 +158,25 @@ def forecast_routes(store: Store, registry: Registry) -> APIRouter:
     return router
 
 
+def forecast_of_city(store: Store, run: ForecastRun, city: City) -> ForecastOut | None:
+    """Return a city's part of a run as the API answers it; None if the run has none."""
+    rows = values_of(store, run, [city.id], 1, LEAD_HOURS)
+    return ForecastOut.model_validate(_city_content(run, city, rows)) if rows else None
+
+
+def _city_content(run: ForecastRun, city: City, rows: Sequence[Any]) -> dict[str, Any]:
+    hours = _hours(run, rows, ZoneInfo(city.time_zone))
+    return _head(run) | {"city": city.id, "units": "ug m-3", "hours": hours}
+
+
 def _run_at(store: Store, init_time: datetime, simulated: bool | None) -> ForecastRun:
     kinds = (False, True) if simulated is None else (simulated,)
-    time = init_time if init_time.tzinfo else init_time.replace(tzinfo=UTC)
-    found = next((run for kind in kinds if (run := store.run_at(time, kind))), None)
+    found = next((run for kind in kinds if (run := store.run_at(init_time, kind))), None)
     if found is None:
-        raise HTTPException(404, f"no forecast of {time.isoformat()} is stored; /v1/forecasts lists those that are")
+        raise HTTPException(
+            404, f"no forecast of {init_time.isoformat()} is stored; /v1/forecasts lists those that are"
+        )
     return found
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def _leads(run: ForecastRun, within: Period) -> tuple[int, int]:
@@ -215,7 +222,7 @@ def _hours(run: ForecastRun, rows: Sequence[Any], zone: ZoneInfo) -> list[dict[s
 
 
 def _table(run: ForecastRun, rows: Sequence[Any], registry: Registry) -> list[dict[str, Any]]:
-    fixed = {"init_time": stamp(run.init_time), "simulated": str(run.simulated).lower()}
+    fixed = {"init_time": stamp(run.init_time), "simulated": run.simulated}
     table = []
     for row in rows:
         city, lead, *values = row

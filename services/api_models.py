@@ -202,19 +202,39 @@ class HealthOut(BaseModel):
     status: str
 
 
+class CheckOut(BaseModel):
+    """One check of the service."""
+
+    name: str = Field(description="database, schema, scheduler or forecast")
+    status: str = Field(description="ok, degraded (calls for a look) or failed (unready)")
+    detail: str
+
+
+_CHECKS: list[JsonValue] = [
+    {"name": "database", "status": "ok", "detail": "answers"},
+    {"name": "schema", "status": "ok", "detail": "0008"},
+    {"name": "scheduler", "status": "ok", "detail": "last sign of life 1 s ago"},
+    {"name": "forecast", "status": "ok", "detail": "1.5 h old"},
+]
+
+
 class ReadyOut(BaseModel):
-    """Whether the newest forecast is fresh enough to serve."""
+    """Whether the service can be relied on, with each check."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"status": "ready", "init_time": "2013-01-11T22:00:00Z", "age_hours": 1.5, "simulated": False}
+            "example": {
+                "status": "ready", "init_time": "2013-01-11T22:00:00Z", "age_hours": 1.5, "simulated": False,
+                "checks": _CHECKS,
+            }
         }
-    )
+    )  # fmt: skip
 
-    status: str
+    status: str = Field(description="ready, or degraded: it serves, but something calls for a look")
     init_time: datetime
     age_hours: float
     simulated: bool
+    checks: list[CheckOut]
 
 
 class InvalidOut(BaseModel):
@@ -256,6 +276,22 @@ class ProblemTypeOut(BaseModel):
     advice: str
 
 
+class UnreadyOut(ProblemOut):
+    """Why the service can't be relied on: a problem, with each check."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank", "title": "Service Unavailable", "status": 503,
+                "detail": "forecast: the newest forecast is 20.1 h old, more than 18 h",
+                "checks": [*_CHECKS[:3], {"name": "forecast", "status": "failed", "detail": "20.1 h old"}],
+            }
+        }
+    )  # fmt: skip
+
+    checks: list[CheckOut]
+
+
 class FeatureCollectionOut(BaseModel):
     """Warnings as GeoJSON, RFC 7946."""
 
@@ -277,6 +313,7 @@ class FeatureCollectionOut(BaseModel):
     type: str
     simulated: bool
     features: list[dict[str, object]]
+    next: str | None = Field(default=None, description="The cursor of the next page of a long list.")
 
 
 class LayerOut(BaseModel):
@@ -310,20 +347,39 @@ class MapOut(RunHeadOut):
     cities: list[CityLayersOut]
 
 
+class DayRangeOut(BaseModel):
+    """A day's value, ug/m3: its median and the range of 80 %."""
+
+    q10: float | None
+    q50: float | None
+    q90: float | None
+
+
+class IndexOut(BaseModel):
+    """How the city's own country rates a day."""
+
+    standard: str
+    value: int | None = Field(description="China's AQI; Japan has standards and no index.")
+    id: str
+    name_zh: str
+    name_ja: str
+    name_en: str
+    colour: str
+    primary: list[str] = Field(description="What decides it: pm25 or o3.")
+
+
 class DayOut(BaseModel):
     """A day of a city by its own clock."""
 
     date: date
-    hours: int = Field(description="Hours of the day that are forecast.")
-    pm25_mean: float | None = Field(description="ug/m3, of 20 hours or more")
-    pm25_max: float | None = Field(description="ug/m3, highest hour")
-    o3_max: float | None = Field(description="ug/m3, highest hour")
-    o3_mda8: float | None = Field(description="ug/m3, highest mean of 8 hours")
-    aqi: int | None = Field(description="China's, of the daily report, from PM2.5 and ozone")
-    aqi_category: str | None
-    aqi_standard: str
+    observed_hours: int = Field(description="Hours of the day that were observed before the init time.")
+    pm25_mean: DayRangeOut
+    pm25_max: float | None = Field(description="ug/m3, highest hour of the median")
+    o3_max: float | None = Field(description="ug/m3, highest hour of the median")
+    o3_mda8: DayRangeOut = Field(description="The highest mean of 8 hours.")
+    index: IndexOut | None
     visibility_min: int | None = Field(description="m")
-    haze_grade: int | None = Field(description="The highest of QX/T 113-2010: 0 none to 4 severe.")
+    haze_grade: int | None = Field(description="The highest of QX/T 113-2010 that lasts: 0 none to 4 severe.")
 
 
 class DailyOut(BaseModel):

@@ -7,20 +7,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime
 
 from grids.cities import Registry
 from grids.contract import HISTORY_HOURS
 from grids.errors import InputError
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
 from services.api_models import ObservationsOut, ObservedHourOut
+from services.problems import InvalidArgument
 from services.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from services.store import Store
 from services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, as_netcdf, choose, point, representations
 from services.web.pages import Cursor, from_cursor, link_next, to_cursor
 from services.web.places import Chosen
-from services.web.problems import InvalidArgument
-from services.web.times import Within, stamp
+from services.web.times import Time, Within, stamp
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
 _HOUR_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv")
@@ -59,11 +58,11 @@ def observation_routes(store: Store, registry: Registry) -> APIRouter:
         start = within.start or end - timedelta(hours=HISTORY_HOURS - 1)
         if chosen == "netcdf":
             return answer(_netcdf(store, city_id, simulated, start, end), "netcdf", name=f"{city_id}-observations")
-        keys = from_cursor(cursor, str)
-        after = None if keys is None else datetime.fromisoformat(keys[0])
+        keys = from_cursor(cursor, datetime)
+        after = None if keys is None else keys[0]
         found = observations_page(store, city_id, simulated, start=start, end=end, after=after, limit=limit)
         page, more = found[:limit], len(found) > limit
-        following = to_cursor(page[-1].time.isoformat()) if more else None
+        following = to_cursor(page[-1].time) if more else None
         hours = [_hour(row, simulated) for row in page]
         if chosen == "csv":
             made = answer(as_csv(hours, _COLUMNS), "csv", name=f"{city_id}-observations")
@@ -83,7 +82,7 @@ def observation_routes(store: Store, registry: Registry) -> APIRouter:
     def observations(
         request: Request,
         places: Chosen,
-        time: Annotated[AwareDatetime | None, Query(description="End of the hour; by default the newest.")] = None,
+        time: Annotated[Time | None, Query(description="End of the hour; by default the newest.")] = None,
         form: AsFormat = None,
     ) -> Response:
         """What was observed in one hour, in all cities or some."""

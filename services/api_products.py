@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 from fastapi import APIRouter, HTTPException, Query, Request
 
 from alerts.maps import SCALES
-from forecast.indices import category_of
-from forecast.layers import LAYERS, daily_layers, hourly_layers
-from grids.cities import Registry
+from forecast.daily import BOUNDS, daily_outlook, day_index
+from forecast.layers import LAYERS, hourly_layers
+from grids.cities import City, Registry
 from grids.errors import InputError
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
-from services.api_models import CityLayersOut, DailyOut, DayOut, LayerOut, MapOut
+from services.api_models import CityLayersOut, DailyOut, DayOut, DayRangeOut, IndexOut, LayerOut, MapOut
 from services.inputs import as_datetime
 from services.maps import load_forecast
 from services.store import Store
@@ -40,8 +41,12 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
         return hourly_layers(load_forecast(path))
 
     @lru_cache(maxsize=4)
-    def by_day(path: str) -> xr.Dataset:
-        return daily_layers(load_forecast(path), registry)
+    def by_day(path: str, init_time: datetime, simulated: bool) -> xr.Dataset:
+        try:
+            observed = store.observed(init_time - timedelta(hours=23), init_time, simulated)
+        except InputError:
+            observed = None
+        return daily_outlook(load_forecast(path), observed, registry)
 
     @router.get("/map", responses=NOT_FOUND | INVALID | UNCHANGED)
     def layers(
@@ -83,12 +88,13 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
 
     @router.get("/cities/{city_id}/daily", responses=NOT_FOUND | UNCHANGED)
     def daily(request: Request, city_id: str) -> DailyOut:
-        """A city's days in the latest forecast, by its own clock: means, maxima, AQI, visibility and haze.
+        """A city's days in the latest forecast, by its own clock: means, maxima, index, visibility and haze.
 
-        Means and indices are null where too few hours of a day are forecast, as on the first and last.
+        The first day begins with what was observed of it. Means are null where too few hours of a day are known,
+        as mostly on the last. The index is that of the city's own country: China's AQI, or Japan's standards.
         """
         city, run = known_city(registry, city_id), latest_run(store)
-        days = _of_run(run, by_day)
+        days = _of_run(run, lambda path: by_day(path, run.init_time, run.simulated))
         if city_id not in days["city"].values:
             raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
         keep(request, modified=run.created_at)
@@ -99,7 +105,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
             simulated=run.simulated,
             degraded=run.degraded,
             time_zone=city.time_zone,
-            days=[_day(here.isel(date=at)) for at in range(here.sizes["date"]) if int(here["hours"][at]) > 0],
+            days=[_day(city, here.isel(date=at)) for at in range(here.sizes["date"])],
         )
 
     return router
@@ -129,16 +135,22 @@ def rounded(values: npt.NDArray[np.floating[Any]], decimals: int) -> list[float 
     return [None if value != value else int(value) if whole else value for value in kept]
 
 
-def _day(day: xr.Dataset) -> DayOut:
-    values: dict[str, float | None] = {
-        name: rounded(day[name].values[None], 1 if "m-3" in day[name].attrs.get("units", "ug m-3") else 0)[0]
-        for name in ("pm25_mean", "pm25_max", "o3_max", "o3_mda8", "aqi", "visibility_min", "haze_grade")
-    }
-    aqi = values["aqi"]
+def _day(city: City, day: xr.Dataset) -> DayOut:
+    means = {}
+    for name in ("pm25_mean", "o3_mda8"):
+        bounds = [rounded(day[name].sel(quantile=bound).values[None], 1)[0] for bound in BOUNDS]
+        means[name] = DayRangeOut(q10=bounds[0], q50=bounds[1], q90=bounds[2])
+    middle = (float(day[name].sel(quantile=0.5)) for name in ("pm25_mean", "o3_mda8"))
+    index = day_index(city, day["date"].values, *middle, float(day["o3_max"]))
+    grade = int(day["haze_grade"])
     return DayOut(
-        date=pd.Timestamp(day["date"].values).date(),
-        hours=int(day["hours"]),
-        aqi_category=None if aqi is None else category_of("china", aqi).id,
-        aqi_standard=str(day["standard"].values),
-        **values,
+        date=as_datetime(day["date"].values).date(),
+        observed_hours=int(day["observed_hours"]),
+        pm25_mean=means["pm25_mean"],
+        pm25_max=rounded(day["pm25_max"].values[None], 1)[0],
+        o3_max=rounded(day["o3_max"].values[None], 1)[0],
+        o3_mda8=means["o3_mda8"],
+        index=None if index is None else IndexOut(**asdict(index)),
+        visibility_min=rounded(day["visibility_min"].values[None], -1)[0],
+        haze_grade=None if grade < 0 else grade,
     )

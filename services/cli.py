@@ -10,12 +10,18 @@ from typing import Annotated
 
 import typer
 
+from services.cli_accounts import accounts_app
+from services.cli_bulletin import bulletin
+from services.cli_forecast import forecast
 from services.cli_ingest import ingest
+from services.cli_jobs import jobs_app, scheduler
 from services.cli_maps import register as register_maps
 from services.cli_models import models_app, verify
-from services.cli_options import DataDir, InitTime, Observations, Weather
+from services.cli_options import DataDir, InitTime, Observations, Server, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
+from services.cli_store import register as register_store
+from services.cli_study import study_app
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -27,6 +33,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def common(context: typer.Context, server: Server = None) -> None:
+    """Air-quality forecasts and haze warnings for the partner cities."""
+    context.obj = server
 
 
 @app.command()
@@ -63,12 +75,18 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     data_dir: DataDir = None,
-    scheduler: Annotated[bool, typer.Option(help="Run the scheduled cycles too.")] = True,
+    with_scheduler: Annotated[
+        bool, typer.Option("--scheduler/--no-scheduler", help="Run the scheduled jobs too, or stand by for them.")
+    ] = True,
 ) -> None:
-    """Serve the API and run the scheduled cycles."""
+    """Serve the API and run the scheduled jobs."""
     from services.server import serve as serve_forever
 
-    serve_forever(_settings(data_dir), host=host, port=port, with_scheduler=scheduler)
+    if serve_forever(_settings(data_dir), host=host, port=port, with_scheduler=with_scheduler):
+        raise typer.Exit(EXIT_DEGRADED)
+
+
+app.command()(scheduler)
 
 
 @app.command()
@@ -141,10 +159,16 @@ def backtest(
         write_scores(result, out)
 
 
+app.command()(bulletin)
+app.command()(forecast)
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(accounts_app, name="accounts")
+app.add_typer(study_app, name="study")
 register_warnings(app)
+register_store(app)
 
 
 def main() -> None:
@@ -161,8 +185,23 @@ def main() -> None:
         from grids.errors import InputError
 
         if isinstance(error, InputError | ValidationError):
-            print(f"hazecast: {error}", file=sys.stderr)
+            from services.settings import explained
+
+            if isinstance(error, ValidationError) and error.title == "Settings":
+                print(f"hazecast: {explained(error)}", file=sys.stderr)
+            else:
+                print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT)
+        from services.client import ServerError
+
+        if isinstance(error, ServerError):
+            print(f"hazecast: {error}", file=sys.stderr)
+            sys.exit(EXIT_INPUT if error.refused else EXIT_FAILED)
+        from services.database import StoreError
+
+        if isinstance(error, StoreError):
+            print(f"hazecast: {error}", file=sys.stderr)
+            sys.exit(EXIT_FAILED)
         logging.getLogger("hazecast").exception("failed")
         sys.exit(EXIT_FAILED)
 

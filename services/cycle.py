@@ -23,6 +23,8 @@ from models.interface import Model
 from models.registry import ModelRegistry, load_trained
 from models.training import NetworkModel, informed
 from services.adaptation import adapt, with_calibration
+from services.database import StoreError, shown
+from services.files import whole_file
 from services.inputs import (
     CycleInputs,
     as_datetime64,
@@ -31,6 +33,7 @@ from services.inputs import (
     shortcomings,
     with_humidity,
 )
+from services.logs import log_context
 from services.maps import Look, draw_haze
 from services.report import CityLine, CycleReport, as_dict
 from services.rules import prepare_rules
@@ -65,6 +68,8 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
     ------
     InputError
         If input is unusable. Nothing but the failed cycle is then in the store.
+    StoreError
+        If the database or a file can't be written. Nothing of the cycle is then in the store.
     """
     registry = load_registry()
     prepare_rules(settings)
@@ -73,11 +78,17 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
     store = Store(settings.database_url)
     try:
         store.migrate()
+        store.recover()
         cycle_id = store.begin_cycle(init_time, settings.observations_dir is None)
         try:
-            report = _run(settings, store, cycle_id, registry, init_time, cities)
+            with log_context(cycle=cycle_id):
+                report = _run(settings, store, cycle_id, registry, init_time, cities)
         except BaseException as error:
-            store.finish_cycle(cycle_id, "failed", error=f"{type(error).__name__}: {error}")
+            try:
+                store.finish_cycle(cycle_id, "failed", error=f"{type(error).__name__}: {error}")
+            except StoreError as fault:
+                # The next cycle will find this one dead.
+                log.error("cycle %d failed, and that can't be noted: %s", cycle_id, fault)
             raise
         store.finish_cycle(cycle_id, report.status, report=as_dict(report))
         return report
@@ -112,25 +123,22 @@ def _run(
     warned = _warn(settings, store, inputs, forecast, cities, registry, now)
     ruleset, assessments = load_ruleset(), warned.haze
     window = signal_window(now, ruleset)
-    netcdf_path = _write_netcdf(forecast, settings.data_dir / "forecasts", now, cycle_id)
-    map_path = settings.data_dir / "maps" / f"{netcdf_path.stem}.png"
+    netcdf_path, map_path = _paths(settings, now, cycle_id, inputs.simulated)
+    store.note_files(cycle_id, now, inputs.simulated, (netcdf_path, map_path))
+    _write_netcdf(forecast, netcdf_path)
     standing = in_force_at([*store.warnings_before(now, inputs.simulated), *warned.messages], now)
-    _write_bytes(map_path, draw_haze(forecast, registry, standing, Look(), ruleset=ruleset))
-    try:
-        store.save_run(
-            forecast,
-            observations,
-            warned.messages,
-            netcdf_path=netcdf_path,
-            map_path=map_path,
-            cycle_id=cycle_id,
-            proposals=warned.proposals,
-            drafted=warned.drafted,
-        )
-    except BaseException:
-        netcdf_path.unlink(missing_ok=True)
-        map_path.unlink(missing_ok=True)
-        raise
+    with whole_file(map_path) as part:
+        part.write_bytes(draw_haze(forecast, registry, standing, Look(), ruleset=ruleset))
+    store.save_run(
+        forecast,
+        observations,
+        warned.messages,
+        netcdf_path=netcdf_path,
+        map_path=map_path,
+        cycle_id=cycle_id,
+        proposals=warned.proposals,
+        drafted=warned.drafted,
+    )
     return CycleReport(
         init_time=now,
         status="degraded" if reasons else "done",
@@ -149,7 +157,7 @@ def _run(
         verification=_verified(settings, store, now, inputs.simulated),
         netcdf_path=netcdf_path,
         map_path=map_path,
-        database=settings.database_url,
+        database=shown(settings.database_url),
     )
 
 
@@ -243,26 +251,19 @@ def _warn(
     return result
 
 
-def _write_netcdf(forecast: xr.Dataset, folder: Path, now: datetime, cycle_id: int) -> Path:
+def _paths(settings: Settings, now: datetime, cycle_id: int, simulated: bool) -> tuple[Path, Path]:
     # A name of its own for each cycle: what an earlier run stored stays whole until this
     # one's transaction has replaced it.
-    folder.mkdir(parents=True, exist_ok=True)
-    label = "simulated-" if forecast.attrs["simulated"] else ""
-    path = folder / f"{label}{now:%Y%m%dT%H%MZ}-cycle{cycle_id}.nc"
-    part = path.with_suffix(".part")
+    name = f"{'simulated-' if simulated else ''}{now:%Y%m%dT%H%MZ}-cycle{cycle_id}"
+    return settings.data_dir / "forecasts" / f"{name}.nc", settings.data_dir / "maps" / f"{name}.png"
+
+
+def _write_netcdf(forecast: xr.Dataset, path: Path) -> None:
     encoding: dict[str, dict[str, object]] = {str(name): {"zlib": True, "complevel": 4} for name in forecast.data_vars}
     encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
     encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
-    forecast.to_netcdf(part, engine="netcdf4", encoding=encoding)
-    part.replace(path)
-    return path
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(path)
+    with whole_file(path) as part:
+        forecast.to_netcdf(part, engine="netcdf4", encoding=encoding)
 
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:

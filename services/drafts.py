@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from alerts.approval import Draft, Status, amend, approve, reject, supersede
 from alerts.ruleset import load_ruleset
 from alerts.warning import HazeWarning
-from grids.errors import InputError
+from grids.errors import UnknownError
 from services.tables import Warning_, WarningAudit, WarningDraft
 
 Action = Literal["approve", "amend", "reject"]
@@ -59,7 +59,9 @@ def save_drafts(
     known = {
         row.id: row
         for row in session.scalars(
-            select(WarningDraft).where(WarningDraft.simulated == simulated, WarningDraft.status == "pending")
+            select(WarningDraft)
+            .where(WarningDraft.simulated == simulated, WarningDraft.status == "pending")
+            .with_for_update()
         )
     }
     for row in known.values():
@@ -103,14 +105,31 @@ def _record(session: Session, row: WarningDraft, draft: Draft, action: str) -> N
     )  # fmt: skip
 
 
-def list_drafts(sessions: sessionmaker[Session], simulated: bool, status: Status | None = "pending") -> list[Draft]:
-    """Return the drafts of a status (all if None), newest run first."""
+def list_drafts(
+    sessions: sessionmaker[Session], simulated: bool, status: Status | None = "pending", limit: int | None = None
+) -> list[Draft]:
+    """Return the drafts of a status (all if None), newest run first; the first `limit` of them, if given."""
     query = select(WarningDraft.payload).where(WarningDraft.simulated == simulated)
     if status is not None:
         query = query.where(WarningDraft.status == status)
     with sessions() as session:
-        found = session.scalars(query.order_by(WarningDraft.run_init_time.desc(), WarningDraft.id))
+        found = session.scalars(query.order_by(WarningDraft.run_init_time.desc(), WarningDraft.id).limit(limit))
         return [Draft.model_validate_json(payload) for payload in found]
+
+
+def draft_of(sessions: sessionmaker[Session], draft_id: str, simulated: bool) -> Draft:
+    """Return one draft.
+
+    Raises
+    ------
+    UnknownError
+        If there is none of that id.
+    """
+    with sessions() as session:
+        row = session.get(WarningDraft, (draft_id, simulated))
+    if row is None:
+        raise UnknownError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
+    return Draft.model_validate_json(row.payload)
 
 
 def audit_trail(sessions: sessionmaker[Session], simulated: bool, draft_id: str | None = None) -> list[dict[str, Any]]:
@@ -144,13 +163,19 @@ def decide_draft(
 
     Raises
     ------
+    UnknownError
+        If there is no such draft.
     InputError
-        If there is no such draft, or `alerts.approval` refuses; nothing is then changed.
+        If `alerts.approval` refuses; a `ConflictError` where that is because of how things stand. Nothing is then
+        changed.
     """
     with sessions.begin() as session:
-        row = session.get(WarningDraft, (draft_id, simulated), with_for_update=True)
+        # A change of nothing: from here on nobody else decides, on any database, until this is over.
+        own_row = (WarningDraft.id == draft_id, WarningDraft.simulated == simulated)
+        session.execute(update(WarningDraft).where(*own_row).values(status=WarningDraft.status))
+        row = session.get(WarningDraft, (draft_id, simulated))
         if row is None:
-            raise InputError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
+            raise UnknownError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
         draft = Draft.model_validate_json(row.payload)
         if action == "reject":
             _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected")

@@ -146,7 +146,7 @@ class WarningFilter:
 
     def conditions(self) -> list[Any]:
         """Return the same as SQL conditions."""
-        found = []
+        found: list[Any] = []
         if self.levels:
             found.append(Warning_.level.in_(self.levels))
         if self.cities is not None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from forecast.verification import BASELINE_SUMS, CLIMATOLOGY_DAYS, SUMS
 from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES, describe
+from services.database import one_at_a_time
 from services.inputs import as_datetime64
 from services.store import Store
 from services.tables import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
@@ -105,7 +106,8 @@ def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until:
     A row gives way only to one that rests on as many pairs or more: pruned forecasts or observations take
     nothing away that was scored.
     """
-    with store.engine.begin() as connection:
+    with store.writing() as connection:
+        one_at_a_time(connection, "scores")
         known = _stored(connection, days)
         changed = _changed(scores, known)
         keys: list[dict[Any, Any]] = changed[_KEY].to_dict("records")

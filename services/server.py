@@ -1,49 +1,75 @@
-"""The server process: the API, and beside it the scheduler in a thread of its own."""
+"""The server process: the API, and beside it a scheduler in a thread of its own; or a scheduler alone."""
 
 from __future__ import annotations
 
 import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import uvicorn
-
-from services.api import create_app
-from services.cycle import run_cycle
-from services.ingest import ingest_live
-from services.inputs import LIVE_OBSERVATIONS, LIVE_WEATHER
-from services.jobs import build_scheduler
-from services.report import CycleReport
+from services.database import make_engine, migrate
+from services.logs import configure_logging
+from services.scheduling.service import Scheduler
 from services.settings import Settings
-from services.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def scheduled_cycle(settings: Settings) -> CycleReport:
-    """Run a cycle; with live weather or live observations, bring in the newest first.
+def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> list[str]:
+    """Serve until stopped by a signal; return the names of the jobs that had to be stopped."""
+    import uvicorn
 
-    Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
-    without.
-    """
-    if settings.weather == LIVE_WEATHER or settings.observations_dir == LIVE_OBSERVATIONS:
-        try:
-            ingest_live(settings)
-        except Exception:
-            log.exception("ingest failed; the cycle runs with what is there")
-    return run_cycle(settings)
+    from services.api import create_app
+    from services.edge.server import server_options
+
+    configure_logging(settings)
+    app = create_app(settings)
+    with _stopping(), _scheduler(settings, with_scheduler) as stopped:
+        uvicorn.run(
+            app,
+            host=host or settings.host,
+            port=port or settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+            **server_options(settings),
+        )
+    return stopped
 
 
-def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> None:
-    """Serve until stopped; cycles that an earlier process left running are marked failed first."""
-    logging.getLogger().setLevel(logging.INFO)
-    store = Store(settings.database_url)
-    store.migrate()
-    store.recover()
-    store.close()
-    scheduler = build_scheduler(settings, lambda: scheduled_cycle(settings)) if with_scheduler else None
+def schedule(settings: Settings) -> list[str]:
+    """Run a scheduler alone until stopped by a signal; return the names of the jobs that had to be stopped."""
+    configure_logging(settings)
+    engine = make_engine(settings.database_url)
+    migrate(engine)
+    engine.dispose()
+    with _stopping() as stop, _scheduler(settings, True) as stopped:
+        stop.wait()
+    return stopped
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    # uvicorn takes the signals while it serves, and raises them again at its end: by then they must not kill.
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _scheduler(settings: Settings, wanted: bool) -> Iterator[list[str]]:
+    stopped: list[str] = []
+    scheduler = Scheduler(settings) if wanted else None
     if scheduler is not None:
         scheduler.start()
     try:
-        uvicorn.run(create_app(settings), host=host or settings.host, port=port or settings.port)
+        yield stopped
     finally:
         if scheduler is not None:
-            scheduler.shutdown(wait=True)
+            log.info("stopping: running jobs may go on for %g s", settings.stop_seconds)
+            stopped.extend(scheduler.stop())

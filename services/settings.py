@@ -1,12 +1,22 @@
-"""Settings, read from the environment (``HAZECAST_*``) or given by the caller."""
+"""Settings, read from the environment (``HAZECAST_*``), from files of secrets, or given by the caller."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+from grids.errors import InputError
+from services.database_url import with_driver
 
 
 def _absolute(path: Path) -> Path:
@@ -30,19 +40,43 @@ def _default_database(known: dict[str, Any]) -> str:
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Url = Annotated[str, Field(pattern=r"^https?://")]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 MonitorSourceName = Literal["cnemc", "soramame", "openaq", "airnow", "csv", "open_meteo"]
 WeatherSourceName = Literal["gfs", "ecmwf", "open_meteo", "folder"]
 
 
 class Settings(BaseSettings):
-    """All settings of the service; each is also the environment variable ``HAZECAST_<NAME>``."""
+    """All settings of the service; each is also the environment variable ``HAZECAST_<NAME>``.
 
-    model_config = SettingsConfigDict(env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True)
+    With ``HAZECAST_SECRETS_DIR`` it may also be a file ``hazecast_<name>`` in that folder, as Docker and Kubernetes mount
+    secrets.
+    """
+
+    # An error shows no input by itself: it might be a secret. `explained` shows what isn't.
+    model_config = SettingsConfigDict(
+        env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what is given, then the environment, then the files of HAZECAST_SECRETS_DIR."""
+        folder = os.environ.get("HAZECAST_SECRETS_DIR") or None
+        if folder is not None and not Path(folder).is_dir():
+            raise InputError("HAZECAST_SECRETS_DIR", folder, "a folder with a file for each secret")
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
     data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(with_driver)] = Field(
         default_factory=_default_database,
         min_length=1,
+        repr=False,  # it may hold a password
         description="SQLAlchemy URL; by default SQLite in data_dir.",
     )
     observations_dir: Literal["live"] | Folder | None = Field(
@@ -133,6 +167,19 @@ class Settings(BaseSettings):
     misfire_grace_seconds: int = Field(
         default=3_600, ge=1, description="How late a cycle may still start, for example after sleep."
     )
+    cycle_limit_seconds: float = Field(
+        default=1_800.0, gt=0.0, description="After this time a scheduled cycle is stopped, and recorded so."
+    )
+    ingest_minute: int = Field(default=25, ge=0, le=59, description="Minute of the hourly ingest of live sources.")
+    scheduler_beat_seconds: float = Field(
+        default=2.0, ge=0.1, le=5.0, description="How often a scheduler asks whether it leads, or may lead."
+    )
+    stop_seconds: float = Field(
+        default=60.0, ge=0.0, description="How long running jobs and open requests may go on when the service stops."
+    )
+    job_history_days: float = Field(default=90.0, ge=1.0, description="Age at which runs of jobs are forgotten.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people, or JSON lines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     stale_after_hours: float = Field(
         default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
     )
@@ -141,6 +188,40 @@ class Settings(BaseSettings):
         default=1.0, ge=0.0, le=60.0, description="How long what another process stored may stay unseen by readers."
     )
     answers_memory_mb: int = Field(default=64, ge=0, description="Memory for answers kept ready, of each process, MB.")
+    # Scores need 10 days of forecasts until they are closed, the verdict on a model 60 days of observations.
+    keep_forecast_days: int | None = Field(
+        default=None, ge=15, description="Days that forecasts, their files and cycles are kept; by default for ever."
+    )
+    keep_observation_days: int | None = Field(
+        default=None, ge=60, description="Days that observed hours are kept; by default for ever."
+    )
+
+    key_days: int = Field(default=365, ge=1, le=3_650, description="Longest life of an API key, and the default.")
+    rate_anonymous: int = Field(
+        default=600, ge=0, description="Requests a minute from an address without a key, in each process; 0: no limit."
+    )
+    rate_key: int = Field(default=1_200, ge=0, description="Requests a minute of a key, in each process; 0: no limit.")
+    failed_keys: int = Field(
+        default=30, ge=0, description="Keys that open nothing from an address in ten minutes; 0: no limit."
+    )
+    max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest body of a request.")
+    body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
+    answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Origins whose pages may read the API, comma-separated; '*' for any."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = Field(
+        default=("*",),
+        description="Names by which the service may be asked for, comma-separated; '*.name' for all below.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
+    )
+
+    @property
+    def live(self) -> bool:
+        """Whether weather or observations are those that an ingest brings in."""
+        return "live" in (self.weather, self.observations_dir)
 
     @property
     def models_dir(self) -> Path:
@@ -156,3 +237,15 @@ class Settings(BaseSettings):
     def archive_dir(self) -> Path:
         """Folder of the weather archive."""
         return self.data_dir / "archive"
+
+
+def explained(error: ValidationError) -> str:
+    """Return what is wrong with the settings: each by its variable, with what was found unless that may be a secret."""
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        field = Settings.model_fields.get(name)
+        open_ = field is not None and field.repr and "SecretStr" not in str(field.annotation)
+        found = f"found {fault['input']!r}; " if open_ else ""
+        lines.append(f"HAZECAST_{name.upper()}: {found}{fault['msg']}" if name else fault["msg"])
+    return "\n".join(lines)

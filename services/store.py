@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import DateTime, create_engine, delete, event, insert, make_url, select, type_coerce, update
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy import Connection, DateTime, delete, insert, select, type_coerce, update
 
 from alerts.warning import HazeWarning, in_force_at
 from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
 from grids.errors import InputError
+from services.database import Sessions, StoreError, make_engine, migrate, one_at_a_time, shown, writing
 from services.drafts import let_out, save_drafts, warning_row
+from services.files import remove_file
+from services.recovery import Mark, clear_files, mark_of, note_files, recover
 from services.tables import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from services.upsert import upsert
 
@@ -27,7 +29,7 @@ _LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
 
 
 class Store:
-    """A database behind SQLAlchemy; SQLite is put into WAL mode.
+    """A database, SQLite or PostgreSQL, with the files that it names; see `services.database`.
 
     Parameters
     ----------
@@ -37,33 +39,47 @@ class Store:
 
     def __init__(self, database_url: str) -> None:
         self.url = database_url
-        url = make_url(database_url)
-        if url.get_backend_name() == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = create_engine(url)
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _sqlite_pragmas)
-        self.sessions = self._session = sessionmaker(self.engine, expire_on_commit=False)
+        self.engine = make_engine(database_url)
+        self.sessions = self._session = Sessions(self.engine)
+        self._marks: dict[int, Mark] = {}
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections and locks back."""
+        while self._marks:
+            self._marks.popitem()[1].free()
         self.engine.dispose()
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema to `revision`; ``base`` takes all tables away."""
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-        with self.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+        migrate(self.engine, revision)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; committed at the end, undone by an error."""
+        return writing(self.engine)
 
     def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
-        """Note the start of a cycle and return its id."""
+        """Note the start of a cycle and return its id; others see it running until it is finished or killed."""
         with self._session.begin() as session:
             row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=datetime.now(UTC))
             session.add(row)
             session.flush()
+            # Before anyone can see the row: a cycle without its lock is taken for dead.
+            mark = mark_of(self.engine, row.id)
+            if not mark.take():
+                raise StoreError(f"{shown(self.url)}: another process holds the lock of cycle {row.id}")
+            self._marks[row.id] = mark
             return row.id
+
+    def note_files(self, cycle_id: int, init_time: datetime, simulated: bool, files: Sequence[Path]) -> None:
+        """Note what a cycle is about to write: if it is killed, the next one removes it.
+
+        Raises
+        ------
+        StoreError
+            If another process has given the cycle up.
+        """
+        with self._session.begin() as session:
+            note_files(session, cycle_id, map(str, files), init_time=init_time, simulated=simulated)
 
     def finish_cycle(
         self, cycle_id: int, status: str, *, error: str | None = None, report: dict[str, object] | None = None
@@ -71,17 +87,18 @@ class Store:
         """Note how a cycle ended: ``done``, ``degraded`` or ``failed``."""
         values: dict[str, Any] = {"status": status, "error": error, "finished_at": datetime.now(UTC)}
         if report is not None:
-            values["report"] = report
+            # JSON has no NaN: PostgreSQL refuses it.
+            values["report"] = json.loads(json.dumps(report), parse_constant=lambda _: None)
         with self._session.begin() as session:
             session.execute(update(CycleRun).where(CycleRun.id == cycle_id).values(**values))
+        if status == "failed":
+            clear_files(self.sessions, cycle_id)
+        if cycle_id in self._marks:
+            self._marks.pop(cycle_id).free()
 
     def recover(self) -> int:
-        """Mark cycles that a dead process left running as failed; return how many."""
-        with self._session.begin() as session:
-            stale = session.scalars(select(CycleRun).where(CycleRun.status == "running")).all()
-            for row in stale:
-                row.status, row.error, row.finished_at = "failed", "interrupted", datetime.now(UTC)
-            return len(stale)
+        """Mark cycles that a dead process left running as failed and remove their files; return how many cycles."""
+        return recover(self.engine, self.sessions).cycles
 
     def cycles(self, limit: int = 20) -> Sequence[CycleRun]:
         """Return the newest cycles, newest first."""
@@ -109,12 +126,17 @@ class Store:
         ------
         InputError
             If a Dataset breaks the contract; nothing is then stored.
+        StoreError
+            If the database can't be written, or another process has given the cycle up; nothing is then stored.
         """
         check(forecast, "forecast", name="forecast")
         check(observations, "observations", name="observations")
         run = _run_row(forecast, netcdf_path, map_path, cycle_id)
         with self._session.begin() as session:
+            one_at_a_time(session, "run")
             old = session.scalar(_same_run(run))
+            replaced = {old.netcdf_path, old.map_path} if old is not None else set()
+            note_files(session, cycle_id, {run.netcdf_path, run.map_path, *replaced})
             if old is not None:
                 session.execute(delete(ForecastValue).where(ForecastValue.run_id == old.id))
                 session.delete(old)
@@ -132,9 +154,8 @@ class Store:
             upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
             session.add_all(warning_row(warning) for warning in warnings)
             save_drafts(session, proposals, drafted, run.init_time, run.simulated)
-        if old is not None:
-            for path in {old.netcdf_path, old.map_path} - {run.netcdf_path, run.map_path}:
-                Path(path).unlink(missing_ok=True)
+        for path in replaced - {run.netcdf_path, run.map_path}:
+            remove_file(Path(path))
 
     def save_observations(self, observations: xr.Dataset, simulated: bool) -> int:
         """Store observed hours, in place of those that are there; return how many rows.
@@ -146,7 +167,7 @@ class Store:
         """
         check(observations, "observations", name="observations")
         rows = _observation_rows(observations, simulated)
-        with self.engine.begin() as connection:
+        with self.writing() as connection:
             upsert(connection, Observation, rows)
         return len(rows)
 
@@ -242,11 +263,6 @@ class Store:
         query = select(Warning_.payload).where(*conditions).order_by(Warning_.issued, Warning_.id)
         with self._session() as session:
             return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
-
-
-def _sqlite_pragmas(connection: Any, _: Any) -> None:
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _same_run(run: ForecastRun) -> Any:

@@ -32,8 +32,11 @@ def upsert(connection: Connection, table: type[Base], rows: Sequence[Mapping[str
         If the database is neither SQLite nor PostgreSQL.
     """
     if rows:
+        keys = [column.name for column in table.__table__.primary_key]
+        # In the order of their keys: two writers that take the same rows in different orders wait for each other.
+        ordered = sorted(rows, key=lambda row: tuple(row[name] for name in keys))
         statement = upsert_statement(table, connection.dialect.name, list(rows[0]))
-        connection.execute(statement, [dict(row) for row in rows])
+        connection.execute(statement, [dict(row) for row in ordered])
 
 
 def upsert_statement(table: type[Base], dialect: str, columns: Sequence[str]) -> Insert:

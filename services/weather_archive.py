@@ -157,7 +157,7 @@ class WeatherArchive:
         old = [path for path in self._months() if hours_of(np.datetime64(path.stem, "M"))[-1] < limit]
         old += [path for path in (self.folder / _FORECASTS).glob("*.zarr") if _run_time(path) < before]
         for path in old:
-            with _only_writer(path):
+            with only_writer(path):
                 _remove(path)
         return len(old)
 
@@ -171,7 +171,7 @@ class WeatherArchive:
 
     def _append_month(self, grid: xr.Dataset, month: np.datetime64, replace: bool, name: str) -> Written:
         path = self.folder / _ANALYSES / f"{month}.zarr"
-        with _only_writer(path):
+        with only_writer(path):
             for earlier in self._months():
                 # One source on one grid through all months.
                 check_fits(grid, _open(earlier), name)
@@ -192,7 +192,7 @@ class WeatherArchive:
 
     def _append_forecast(self, grid: xr.Dataset, replace: bool) -> Written:
         path = self._run_path(datetime.fromisoformat(str(grid.attrs["init_time"])))
-        with _only_writer(path):
+        with only_writer(path):
             if path.exists():
                 if not replace:
                     return Written(known=1)
@@ -260,7 +260,8 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _only_writer(path: Path) -> Iterator[None]:
+def only_writer(path: Path) -> Iterator[None]:
+    """Hold the lock of a month or a run: nobody else writes to it, or removes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         yield

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.databases import KINDS, Databases, PostgresServer, postgres_server
 from tests.source_server import SourceServer, serving
+
+if TYPE_CHECKING:
+    from services.settings import Settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -28,3 +33,27 @@ def source_server() -> Iterator[SourceServer]:
     """A local server that speaks a publisher's protocol and fails on demand."""
     with serving() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def simulated_run(tmp_path_factory) -> Settings:
+    """Settings whose store holds one simulated run; only to be read."""
+    from services.cycle import run_cycle
+    from services.settings import Settings
+
+    settings = Settings(data_dir=tmp_path_factory.mktemp("simulated"))
+    run_cycle(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own, one for the session; see `tests.databases`."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """SQLite and PostgreSQL: what asks for this runs on both."""
+    return Databases(request.getfixturevalue("postgres") if request.param == "postgresql" else None)

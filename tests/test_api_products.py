@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from forecast.layers import daily_layers, hourly_layers
+from forecast.daily import daily_outlook
+from forecast.layers import hourly_layers
 from grids.cities import load_registry
 from grids.contract import LEAD_HOURS
 from services.api import create_app
-from services.cycle import run_cycle
 from services.maps import load_forecast
 from services.settings import Settings
 from services.store import Store
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("products"))
-    run_cycle(settings)
-    return settings
+def settings(simulated_run) -> Settings:
+    return simulated_run
 
 
 @pytest.fixture(scope="module")
@@ -73,38 +73,22 @@ def test_every_wrong_argument_is_listed(client) -> None:
         assert problem["status"] == 422 and problem["errors"][0]["field"] == field
 
 
-def test_days_are_the_citys_own(client, forecast) -> None:
-    registry = load_registry()
-    days = daily_layers(forecast, registry)
+def test_days_are_the_citys_own_and_those_of_the_bulletin(client, settings, forecast) -> None:
+    registry, store = load_registry(), Store(settings.database_url)
+    run = store.latest_run()
+    observed = store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated)
+    store.close()
+    days = daily_outlook(forecast, observed, registry)
     for city in ("beijing", "tokyo"):
         answer = client.get(f"/v1/cities/{city}/daily").json()
         assert answer["time_zone"] == registry.cities[city].time_zone
-        assert sum(day["hours"] for day in answer["days"]) == LEAD_HOURS
+        assert len(answer["days"]) == days.sizes["date"]
+        assert sum(day["index"] is not None for day in answer["days"]) >= 4
         for day in answer["days"]:
             here = days.sel(city=city, date=day["date"])
-            whole = day["hours"] >= 20
-            assert (day["pm25_mean"] is not None) == whole
-            if whole:
-                assert day["pm25_mean"] == pytest.approx(float(here["pm25_mean"]), abs=0.06)
-                assert day["aqi"] == int(here["aqi"]) and day["aqi_category"]
-            assert day["pm25_max"] == pytest.approx(float(here["pm25_max"]), abs=0.06)
-            assert day["visibility_min"] == pytest.approx(float(here["visibility_min"]), abs=0.6)
+            means = [np.nan if v is None else v for v in day["pm25_mean"].values()]
+            assert means == pytest.approx(here["pm25_mean"].values, abs=0.06, nan_ok=True)
+            assert day["visibility_min"] == pytest.approx(float(here["visibility_min"]), abs=5.1)
+            if day["index"]:
+                assert (day["index"]["value"] is not None) == (city == "beijing")
     assert client.get("/v1/cities/bejing/daily").status_code == 404
-
-
-def test_daily_maxima_are_of_the_local_day(forecast) -> None:
-    registry = load_registry()
-    hours, days = hourly_layers(forecast), daily_layers(forecast, registry)
-    for city in ("beijing", "tokyo"):
-        offset = {"beijing": 8, "tokyo": 9}[city]
-        # A stamp is the end of its hour: midnight belongs to the day before.
-        local = (hours["time"].values + np.timedelta64(offset * 60 - 1, "m")).astype("datetime64[D]")
-        for date in days["date"].values:
-            inside = local == date.astype("datetime64[D]")
-            if inside.any():
-                here = hours.sel(city=city).isel(time=inside)
-                assert float(days["pm25_max"].sel(city=city, date=date)) == pytest.approx(float(here["pm25"].max()))
-                assert float(days["haze_grade"].sel(city=city, date=date)) == float(here["haze_grade"].max())
-                assert float(days["visibility_min"].sel(city=city, date=date)) == pytest.approx(
-                    float(here["visibility"].min())
-                )

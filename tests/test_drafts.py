@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -21,28 +20,28 @@ CITIES = ("beijing", "tianjin", "shijiazhuang", "baoding")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("drafts")
-    cycle(path, INIT)
-    return path
+def settings(databases, tmp_path_factory) -> Settings:
+    given = databases.settings(tmp_path_factory.mktemp("drafts"), approval=("cma_haze",))
+    cycle(given, INIT)
+    return given
 
 
-def cycle(folder: Path, init: datetime) -> object:
-    return run_cycle(Settings(data_dir=folder, approval=("cma_haze",)), init_time=init, cities=CITIES)
+def cycle(settings: Settings, init: datetime) -> object:
+    return run_cycle(settings, init_time=init, cities=CITIES)
 
 
 def in_force(store: Store, at: datetime) -> list[str]:
     return [w.id for w in store.warnings_in_force(at, True) if w.rule_set == "cma_haze"]
 
 
-def test_a_draft_s_way_through_the_store(folder) -> None:
-    store = Store(Settings(data_dir=folder).database_url)
+def test_a_draft_s_way_through_the_store(settings) -> None:
+    store = Store(settings.database_url)
     drafts = list_drafts(store.sessions, True)
     assert len(drafts) >= 3 and in_force(store, INIT) == []
     # The same cycle again proposes nothing new and audits nothing new.
     trail = audit_trail(store.sessions, True)
     assert [row["action"] for row in trail] == ["drafted"] * len(drafts)
-    cycle(folder, INIT)
+    cycle(settings, INIT)
     assert list_drafts(store.sessions, True) == drafts and audit_trail(store.sessions, True) == trail
 
     first, second, third = (d.id for d in drafts[:3])
@@ -56,11 +55,11 @@ def test_a_draft_s_way_through_the_store(folder) -> None:
     with pytest.raises(InputError, match="the id of a draft"):
         decide_draft(store.sessions, "cma_haze.nowhere", True, "approve", **given)
     # Run again, the cycle leaves alone what a person has decided.
-    cycle(folder, INIT)
+    cycle(settings, INIT)
     assert in_force(store, at) == [first]
     assert {d.id: d.status for d in list_drafts(store.sessions, True, None)}[second] == "rejected"
     # The next run's proposals take the place of those that nobody has decided.
-    cycle(folder, INIT + timedelta(hours=12))
+    cycle(settings, INIT + timedelta(hours=12))
     after = {d.id: d for d in list_drafts(store.sessions, True, None)}
     assert after[third].status == "superseded" and after[first].status == "approved"
     pending = list_drafts(store.sessions, True)
@@ -73,9 +72,10 @@ def test_a_draft_s_way_through_the_store(folder) -> None:
     store.close()
 
 
-def test_the_commands(folder) -> None:
+def test_the_commands(settings) -> None:
     def hazecast(*arguments: str):
-        return CliRunner().invoke(app, ["warnings", *arguments, "--simulated", "--data-dir", str(folder)])
+        runner = CliRunner(env={"HAZECAST_DATABASE_URL": settings.database_url})
+        return runner.invoke(app, ["warnings", *arguments, "--simulated", "--data-dir", str(settings.data_dir)])
 
     listed = json.loads(hazecast("drafts").output)
     target = next(d for d in listed if d["status"] == "pending")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from sqlalchemy import select
 
 from grids.contract import check
 from grids.errors import InputError
@@ -20,6 +20,7 @@ from services.cycle import run_cycle
 from services.sample import OBSERVATIONS_FILE, WEATHER_FILE, write_sample
 from services.settings import Settings
 from services.store import Store
+from services.tables import Base
 
 FORECAST_TABLES = ("forecast_run", "forecast_value", "observation", "warning")
 
@@ -32,31 +33,38 @@ def settings_for(folder: Path, **given: object) -> Settings:
     return Settings(data_dir=folder, **given)
 
 
-def stored(folder: Path) -> dict[str, list[tuple]]:
-    with sqlite3.connect(folder / "hazecast.db") as connection:
-        return {name: connection.execute(f"select * from {name}").fetchall() for name in FORECAST_TABLES}
+def stored(settings: Settings) -> dict[str, list[tuple]]:
+    store = Store(settings.database_url)
+    with store.engine.connect() as connection:
+        tables = {name: Base.metadata.tables[name] for name in FORECAST_TABLES}
+        found = {
+            name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for name, table in tables.items()
+        }
+    store.close()
+    return found
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    made = [p for kind in ("forecasts", "maps") for p in (folder / kind).glob("*")]
+def files(settings: Settings) -> dict[str, bytes]:
+    made = [p for kind in ("forecasts", "maps") for p in (settings.data_dir / kind).glob("*")]
     return {str(path): path.read_bytes() for path in made}
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory) -> tuple[Path, object]:
-    folder = tmp_path_factory.mktemp("simulated")
-    return folder, run_cycle(settings_for(folder), init_time=utc(2026, 1, 15, 22))
+def simulated(databases, tmp_path_factory) -> tuple[Settings, object]:
+    settings = databases.settings(tmp_path_factory.mktemp("simulated"))
+    return settings, run_cycle(settings, init_time=utc(2026, 1, 15, 22))
 
 
 def test_simulated_run_says_so_everywhere(simulated) -> None:
-    folder, report = simulated
+    settings, report = simulated
     assert report.simulated and report.status == "done" and len(report.lines) >= 28
     assert "SIMULATED" in report.observations_source and "SIMULATED" in report.weather_source
     with xr.open_dataset(report.netcdf_path, decode_timedelta=True) as forecast:
         check(forecast, "forecast")
         assert forecast.attrs["simulated"] == 1 and "SIMULATED" in forecast.attrs["title"]
         assert forecast["pm25"].attrs["units"] == "ug m-3"
-    store = Store(settings_for(folder).database_url)
+    store = Store(settings.database_url)
     in_force = store.warnings_in_force(utc(2026, 1, 16), True)
     assert in_force and all(warning.simulated for warning in in_force)
     assert store.warnings_in_force(utc(2026, 1, 16), False) == []
@@ -65,15 +73,15 @@ def test_simulated_run_says_so_everywhere(simulated) -> None:
 
 
 def test_same_cycle_again_changes_nothing(simulated) -> None:
-    folder, _ = simulated
-    before = stored(folder)
-    run_cycle(settings_for(folder), init_time=utc(2026, 1, 15, 22))
-    after = stored(folder)
+    settings, _ = simulated
+    before = stored(settings)
+    run_cycle(settings, init_time=utc(2026, 1, 15, 22))
+    after = stored(settings)
     for name in ("observation", "warning"):
         assert sorted(before[name]) == sorted(after[name])
     assert [row[1:] for row in before["forecast_value"]] == [row[1:] for row in after["forecast_value"]]
     assert len(before["forecast_run"]) == len(after["forecast_run"]) == 1
-    assert len(files(folder)) == 2
+    assert len(files(settings)) == 2
 
 
 @pytest.mark.parametrize("weather", ["none", "observed"])
@@ -160,25 +168,25 @@ def _registry():
     ids=["truncated observations", "truncated weather", "missing column", "unknown city", "future", "no folder"],
 )
 def test_bad_input_is_named_and_leaves_the_store_as_it_was(simulated, tmp_path, break_input, run, message) -> None:
-    folder, _ = simulated
+    settings, _ = simulated
     broken = tmp_path / "broken"
     broken.mkdir()
-    before, files_before = stored(folder), files(folder)
+    before, files_before = stored(settings), files(settings)
     with pytest.raises(InputError, match=message):
-        run_cycle(settings_for(folder, **break_input(broken)), **run)
-    assert stored(folder) == before and files(folder) == files_before
+        run_cycle(settings.model_copy(update=break_input(broken)), **run)
+    assert stored(settings) == before and files(settings) == files_before
 
 
 def test_failure_while_saving_leaves_the_store_as_it_was(simulated, monkeypatch) -> None:
-    folder, _ = simulated
-    before, files_before = stored(folder), files(folder)
+    settings, _ = simulated
+    before, files_before = stored(settings), files(settings)
     broken = {"city": "beijing", "time": utc(2026, 1, 15, 23), "simulated": True, "source": None}
     monkeypatch.setattr("services.store._observation_rows", lambda *_: [broken])
     with pytest.raises(Exception, match="source"):
-        run_cycle(settings_for(folder), init_time=utc(2026, 1, 15, 23))
-    assert stored(folder) == before and files(folder) == files_before
+        run_cycle(settings, init_time=utc(2026, 1, 15, 23))
+    assert stored(settings) == before and files(settings) == files_before
     monkeypatch.undo()
-    store = Store(settings_for(folder).database_url)
+    store = Store(settings.database_url)
     assert store.cycles(1)[0].status == "failed" and store.cycles(1)[0].error
     store.close()
 

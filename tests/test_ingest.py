@@ -17,7 +17,7 @@ from services.cli import app
 from services.cycle import run_cycle
 from services.ingest import ingest_live
 from services.sample import write_sample
-from services.server import scheduled_cycle
+from services.scheduling.tasks import scheduled_cycle
 from services.settings import Settings
 from services.sources.weather.gfs import DELAY
 from services.sources.weather.interface import HORIZON_HOURS, Cycle

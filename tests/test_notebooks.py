@@ -13,7 +13,15 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 def test_there_are_notebooks_and_they_are_kept_without_outputs() -> None:
-    assert {path.stem for path in NOTEBOOKS} >= {"retrain", "episode", "new_model", "add_city"}
+    assert {path.stem for path in NOTEBOOKS} >= {
+        "retrain",
+        "episode",
+        "new_model",
+        "add_city",
+        "study_sources",
+        "study_ozone",
+        "study_quality",
+    }
     for path in NOTEBOOKS:
         for cell in nbformat.read(path, as_version=4).cells:
             assert not cell.get("outputs") and cell.get("execution_count") is None, path.name

@@ -36,9 +36,8 @@ class Network:
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(f"sqlite:///{tmp_path}/h.db")
-    store.migrate()
+def store(databases, tmp_path):
+    store = databases.store(tmp_path)
     yield store
     store.close()
 
@@ -82,7 +81,7 @@ def test_upsert_is_one_statement_for_either_database(dialect) -> None:
 
 def test_upsert_updates_in_place(store) -> None:
     row = {c.name: "" for c in MonitorStation.__table__.columns} | {"id": "x:1", "latitude": 1.0, "longitude": None}
-    with store.engine.begin() as connection:
+    with store.writing() as connection:
         upsert(connection, MonitorStation, [])
         upsert(connection, MonitorStation, [row])
         upsert(connection, MonitorStation, [{**row, "name": "new"}])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -13,6 +11,7 @@ import xarray as xr
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete, func, select
 
 from forecast.verification import BASELINE_SUMS, SUMS, score_forecast, scoreboard, verdicts
 from grids.contract import LEAD_HOURS, QUANTILES, describe
@@ -21,6 +20,7 @@ from services.cycle import run_cycle
 from services.scores import save_scores
 from services.settings import Settings
 from services.store import Store
+from services.tables import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
 from services.verification import serving_id, verify
 
 INIT = np.datetime64("2013-01-31T22", "ns")
@@ -138,16 +138,16 @@ def test_too_few_pairs_or_days_give_no_verdict() -> None:
         assert not verdict.enough and not verdict.behind and np.isnan(verdict.low)
 
 
-def stored(folder) -> list[tuple]:
-    with sqlite3.connect(folder / "hazecast.db") as connection:
-        scores = connection.execute("select * from forecast_score order by day, model_id, city, pollutant, lead_time")
-        return [*scores, *connection.execute("select * from scored_day order by day")]
+def stored(store: Store) -> list[tuple]:
+    with store.engine.connect() as connection:
+        tables = [table.__table__ for table in (ForecastScore, ScoredDay)]
+        return [tuple(row) for t in tables for row in connection.execute(select(t).order_by(*t.primary_key))]
 
 
 @pytest.fixture(scope="module")
-def episode(tmp_path_factory, shared_data) -> Settings:
+def episode(databases, tmp_path_factory, shared_data) -> Settings:
     """Real runs over the January 2013 episode, a day apart, each verifying what has come due."""
-    given = Settings(data_dir=tmp_path_factory.mktemp("episode"), observations_dir=shared_data / "five-cities")
+    given = databases.settings(tmp_path_factory.mktemp("episode"), observations_dir=shared_data / "five-cities")
     for day in range(8, 12):
         report = run_cycle(given, init_time=datetime(2013, 1, day, 22, tzinfo=UTC), cities=("beijing",))
         expected = "No forecast has been scored" if day == 8 else "Too little to judge"
@@ -158,37 +158,41 @@ def episode(tmp_path_factory, shared_data) -> Settings:
 def test_cycles_score_what_has_come_due_on_real_data(episode) -> None:
     store = Store(episode.database_url)
     until = datetime(2013, 1, 11, 22, tzinfo=UTC)
-    before = stored(episode.data_dir)
+    before = stored(store)
     report = verify(episode, store, until)
     assert report.days == 3 and report.pairs and report.changed == 0  # the last cycle has done it
-    assert stored(episode.data_dir) == before
-    with sqlite3.connect(episode.data_dir / "hazecast.db") as connection:
-        longest = connection.execute("select max(lead_time), min(lead_time) from forecast_score").fetchone()
-        by_hand = connection.execute(
-            "select sum((v.pm25_mean - o.pm25) * (v.pm25_mean - o.pm25)), count(*) from forecast_value v "
-            "join forecast_run r on r.id = v.run_id join observation o on o.city = v.city and "
-            "o.time = datetime(r.init_time, '+' || v.lead_time || ' hours') || '.000000' "
-            "where v.city = 'beijing' and o.pm25 is not null and o.time <= '2013-01-11 22:00:00.000000'"
-        ).fetchone()
-        kept = connection.execute(
-            "select sum(se), sum(n) from forecast_score where city = 'beijing' and pollutant = 'pm25'"
-        ).fetchone()
-    assert longest == (72, 1) and kept[1] == by_hand[1] > 100
-    assert kept[0] == pytest.approx(by_hand[0])
+    assert stored(store) == before
+    with store.sessions() as session:
+        longest = session.execute(select(func.max(ForecastScore.lead_time), func.min(ForecastScore.lead_time))).one()
+        observed = dict(
+            session.execute(select(Observation.time, Observation.pm25).where(Observation.time <= until)).all()
+        )
+        forecasts = session.execute(
+            select(ForecastRun.init_time, ForecastValue.lead_time, ForecastValue.pm25_mean).join(ForecastValue)
+        ).all()
+        squares = [
+            (mean - observed[time]) ** 2
+            for init_time, hours, mean in forecasts
+            if observed.get(time := init_time + timedelta(hours=hours)) is not None
+        ]
+        kept = session.execute(
+            select(func.sum(ForecastScore.se), func.sum(ForecastScore.n)).where(ForecastScore.pollutant == "pm25")
+        ).one()
+    assert tuple(longest) == (72, 1) and kept[1] == len(squares) > 100
+    assert kept[0] == pytest.approx(sum(squares))
     store.close()
 
 
-def test_an_earlier_time_or_pruned_forecasts_take_no_score_away(episode, tmp_path) -> None:
-    shutil.copytree(episode.data_dir, tmp_path / "copy")
-    copy = Settings(data_dir=tmp_path / "copy", observations_dir=episode.observations_dir)
-    before = stored(copy.data_dir)
+def test_an_earlier_time_or_pruned_forecasts_take_no_score_away(databases, episode, tmp_path) -> None:
+    copy = databases.copy(episode, tmp_path / "copy")
     store = Store(copy.database_url)
+    before = stored(store)
     verify(copy, store, datetime(2013, 1, 10, 22, tzinfo=UTC), again=True)
-    assert stored(copy.data_dir) == before
-    with sqlite3.connect(copy.data_dir / "hazecast.db") as connection:
-        connection.execute("delete from forecast_value")
+    assert stored(store) == before
+    with store.writing() as connection:
+        connection.execute(delete(ForecastValue))
     assert verify(copy, store, datetime(2013, 2, 10, tzinfo=UTC)).changed == 0
-    assert [row for row in stored(copy.data_dir) if len(row) > 2] == [row for row in before if len(row) > 2]
+    assert [row for row in stored(store) if len(row) > 2] == [row for row in before if len(row) > 2]
     assert verify(copy, store, datetime(2013, 2, 11, tzinfo=UTC)).days == 0  # every day is closed
     store.close()
 
@@ -212,8 +216,8 @@ def test_the_api_shows_the_scoreboard(episode) -> None:
     assert client.get("/v1/verification?days=0").status_code == 422
 
 
-def test_the_api_says_when_the_model_in_service_falls_behind(tmp_path) -> None:
-    given = Settings(data_dir=tmp_path)
+def test_the_api_says_when_the_model_in_service_falls_behind(databases, tmp_path) -> None:
+    given = databases.settings(tmp_path)
     store = Store(given.database_url)
     store.migrate()
     model_id = serving_id(given)

@@ -2,6 +2,9 @@
 
 from alembic import context
 
+# Their tables are part of the metadata.
+import services.accounts.tables
+import services.scheduling.tables  # noqa: F401
 from services.tables import Base
 
 context.configure(

@@ -284,7 +284,8 @@ async def _send_answer(send: Send, answer: _Kept, asked: _Asked, *, head: bool) 
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
         return
-    await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
+    # A list of its own for each: layers further out add to it.
+    await send({"type": "http.response.start", "status": 200, "headers": [*answer.headers]})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})
 
 

@@ -13,12 +13,21 @@ from typing import Annotated, Any, Literal
 import mimeparse
 import xarray as xr
 from fastapi import HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 Format = Literal["json", "geojson", "csv", "netcdf", "cap"]
 JSON, GEOJSON, CSV, NETCDF = "application/json", "application/geo+json", "text/csv", "application/x-netcdf"
 MEDIA_TYPES: dict[Format, str] = {
     "json": JSON, "geojson": GEOJSON, "csv": CSV, "netcdf": NETCDF, "cap": "application/cap+xml",
 }  # fmt: skip
+
+
+class GeoJSON(JSONResponse):
+    """A response whose media type is GeoJSON's."""
+
+    media_type = GEOJSON
+
+
 AsFormat = Annotated[Format | None, Query(alias="format", description="Representation, before the header Accept.")]
 
 
@@ -107,5 +116,5 @@ def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: str(v).lower() if isinstance(v, bool) else v for name, v in row.items()} for row in rows)
     return text.getvalue()

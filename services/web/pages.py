@@ -5,21 +5,29 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Query, Request, Response
+from pydantic import TypeAdapter
 
-from services.web.problems import InvalidArgument
+from services.problems import InvalidArgument
+from services.web.times import Time
 
 Cursor = Annotated[
     str | None, Query(max_length=512, description="Where the page before ended: its `next`, as it is given.")
 ]
 
 
-def to_cursor(*keys: str | int) -> str:
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
+Key = str | int | datetime
+
+
+def to_cursor(*keys: Key) -> str:
     """Return the cursor of a place in a list, by the keys of the last row before it."""
-    return base64.urlsafe_b64encode(json.dumps(keys).encode()).rstrip(b"=").decode()
+    plain = [key.isoformat() if isinstance(key, datetime) else key for key in keys]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).rstrip(b"=").decode()
 
 
 def from_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
@@ -34,11 +42,17 @@ def from_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         return None
     try:
         keys = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-    except (binascii.Error, ValueError, RecursionError):
-        keys = None
-    if not isinstance(keys, list) or [type(key) for key in keys] != list(kinds):
-        raise InvalidArgument("cursor", cursor, "the `next` of an earlier page")
-    return tuple(keys)
+        if isinstance(keys, list) and len(keys) == len(kinds):
+            found = [_time(key) if kind is datetime else key for key, kind in zip(keys, kinds, strict=True)]
+            if [type(key) for key in found] == list(kinds):
+                return tuple(found)
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        pass
+    raise InvalidArgument("cursor", cursor, "the `next` of an earlier page")
+
+
+def _time(text: str) -> datetime:
+    return _TIME.validate_python(text)
 
 
 def link_next(response: Response, request: Request, cursor: str | None) -> Response:

@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 
 from grids.cities import City, Country, Registry
 from grids.errors import InputError
-from services.web.problems import InvalidArgument
+from services.problems import InvalidArgument
 
 _BOX = r"^-?\d{1,3}(\.\d{1,9})?(,-?\d{1,3}(\.\d{1,9})?){3}$"
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from services.web.problems import InvalidArgument
+from services.problems import InvalidArgument
 
+# Wide enough for any archive, and far enough from the ends of the calendar to reckon with.
+Time = Annotated[AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
 InitTime = Annotated[
-    AwareDatetime, Path(description="Init time of the run, ISO 8601 with offset.", examples=["2013-01-11T22:00:00Z"])
+    Time, Path(description="Init time of the run, ISO 8601 with offset.", examples=["2013-01-11T22:00:00Z"])
 ]
 
 
@@ -21,9 +23,9 @@ class Period:
     def __init__(
         self,
         start: Annotated[
-            AwareDatetime | None, Query(alias="from", description="Not before this time, ISO 8601 with offset.")
+            Time | None, Query(alias="from", description="Not before this time, ISO 8601 with offset.")
         ] = None,
-        end: Annotated[AwareDatetime | None, Query(alias="to", description="Not after this time.")] = None,
+        end: Annotated[Time | None, Query(alias="to", description="Not after this time.")] = None,
     ) -> None:
         if start is not None and end is not None and start > end:
             raise InvalidArgument("from", start.isoformat(), f"a time not after `to`, {end.isoformat()}")

@@ -19,6 +19,7 @@ from grids.monitors import MonitorData
 from grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, count_flags, screen, solar_hours
 from grids.station_cities import NetworkStation, city_means
 from grids.units import REFERENCE_STATE
+from services.database import one_at_a_time
 from services.sources.monitors.interface import HOUR, Batch, MonitorSource, Reading, SourceKind
 from services.store import Store
 from services.tables import EarlierValue, MonitorStation, StationObservation
@@ -65,7 +66,8 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
     readings = {(r.station, r.time.astimezone(UTC), r.pollutant): r for r in batch.readings}
     if not readings:
         return Saved(0, 0, 0, 0)
-    with store.engine.begin() as connection:
+    with store.writing() as connection:
+        one_at_a_time(connection, "station observations")
         upsert(connection, MonitorStation, [_station_row(s, source.kind) for s in batch.stations.values()])
         times = [time for _, time, _ in readings]
         present = _present(connection, list(batch.stations), min(times), max(times))

@@ -1,0 +1,146 @@
+"""A bulletin's words laid out: HTML, plain text and PDF."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import typst
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from PIL import Image
+
+from alerts.bulletin.forms import Figure, View
+from alerts.canvas import FONT_FILE
+
+_FOLDER = Path(__file__).parent / "templates"
+_FONT = "Noto Sans CJK JP"
+# The reader's own fonts, of the right script for each language.
+_FAMILIES = {
+    "zh-CN": "'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif",
+    "ja-JP": "'Hiragino Sans', 'Yu Gothic', Meiryo, 'Noto Sans CJK JP', sans-serif",
+    "en-US": "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif",
+}
+# Pictures are drawn for twice the resolution or for print; no wider than the page.
+_WIDEST = 780
+
+
+@lru_cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=select_autoescape(("html.j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        keep_trailing_newline=True,
+    )
+
+
+def as_data_uri(picture: bytes) -> str:
+    """Return a PNG as the address that holds it whole."""
+    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+
+
+def as_html(view: View, pictures: Mapping[str, bytes], source: Callable[[str], str] | None = None) -> bytes:
+    """Lay a bulletin out as one HTML page without scripts or anything to fetch.
+
+    Parameters
+    ----------
+    view : View
+    pictures : mapping of str to bytes
+        PNG by name.
+    source : callable, optional
+        Gives the address of a picture by its name, for mail ("cid:..."): many mail readers don't show
+        pictures that the page itself holds, which is the default.
+    """
+
+    def width(name: str) -> int:
+        with Image.open(io.BytesIO(pictures[name])) as picture:
+            return min(_WIDEST, picture.width)
+
+    page = _templates().get_template("bulletin.html.j2")
+    text = page.render(
+        v=view,
+        source=source or (lambda name: as_data_uri(pictures[name])),
+        width=width,
+        # Inside <style> nothing is escaped as HTML; both are texts of ours.
+        fonts=Markup(_FAMILIES[view.language]),  # noqa: S704
+        short=Markup(json.dumps(" · ".join(banner.short for banner in view.banners), ensure_ascii=False)),  # noqa: S704
+    )
+    return text.encode("utf-8")
+
+
+def as_text(view: View) -> str:
+    """Lay a bulletin out as plain text, for the text part of a mail."""
+    return _templates().get_template("bulletin.txt.j2").render(v=view)
+
+
+def as_pdf(view: View, pictures: Mapping[str, bytes], made: datetime) -> bytes:
+    """Lay a bulletin out on A4 as tagged PDF (PDF/UA-1), its font embedded.
+
+    The same input gives the same bytes.
+
+    Parameters
+    ----------
+    view : View
+    pictures : mapping of str to bytes
+        PNG by name.
+    made : datetime
+        Aware; the date that the document carries.
+    """
+    files: dict[str, bytes] = {
+        "main.typ": (_FOLDER / "bulletin.typ").read_bytes(),
+        "data.json": json.dumps(_data(view), ensure_ascii=False).encode("utf-8"),
+    }
+    # Files held in memory must be text: a picture goes as the list of its bytes.
+    files |= {_file(name): json.dumps(list(picture)).encode("ascii") for name, picture in pictures.items()}
+    # The library's types don't name what its documentation does: files held in memory, by name.
+    document = typst.compile(  # type: ignore[call-overload]
+        files,
+        format="pdf",
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        pdf_standards=["ua-1"],
+        timestamp=int(made.timestamp()),
+    )
+    return bytes(document)
+
+
+def _data(view: View) -> dict[str, Any]:
+    data = asdict(view)
+    language, region = view.language.split("-")
+    marks = "".join(f"[{banner.short}] " for banner in view.banners)
+    data |= {
+        "lang": language,
+        "region": region,
+        "font": _FONT,
+        "author": "Hazecast",
+        "document_title": f"{marks}{view.title}, {view.subtitle}",
+    }
+    if view.map is not None:
+        data["map"] = _figure(view.map)
+    for section, given in zip(data["sections"], view.sections, strict=True):
+        section["figures"] = [_figure(figure) for figure in given.figures]
+    return data
+
+
+def _figure(figure: Figure) -> dict[str, str]:
+    return {"file": _file(figure.name), "alt": figure.alt}
+
+
+def _file(name: str) -> str:
+    return f"{name}.json"
+
+
+@lru_cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(Path(FONT_FILE).parent)]
+    )

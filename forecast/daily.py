@@ -1,0 +1,329 @@
+"""The days of a forecast as a bulletin tells them: daily values with their range, haze, and what came of yesterday.
+
+A day is the city's own. The hours of today that have passed are taken from the observations, so that a
+24-hour mean of today is one of the whole day.
+
+Ranges. The low and the high value of a day are the products of the 0.1 and the 0.9 quantile of every
+hour: hours are taken to hang together wholly, as in `forecast.scenarios`, which is the widest range that any
+dependence allows for a mean. They agree with what warnings are reckoned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from forecast.indices import band_of, band_steps, china_aqi, china_standard, japan_day_classes, ozone_ppm
+from forecast.products import daily_mean, haze_grade, local_hours, mda8, valid_times
+from forecast.visibility import visibility
+from grids.cities import City, Country, Registry
+from grids.contract import FORECAST_POLLUTANTS, QUANTILES
+from grids.errors import InputError
+
+BOUNDS = (0.1, 0.5, 0.9)
+# Shi et al. (2017), Plateau Meteorol. 36(6):1693, ask six hours in a row of a haze day; here of a day's grade.
+HAZE_HOURS = 6
+Outcome = Literal["hit", "miss", "false_alarm", "quiet", "unknown"]
+_HOUR = np.timedelta64(1, "h")
+# Of each pollutant: the name of its daily value, and what reckons it.
+_REDUCTIONS: dict[str, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Dataset]]] = {
+    "pm25": ("pm25_mean", daily_mean),
+    "o3": ("o3_mda8", mda8),
+}
+
+
+@dataclass(frozen=True)
+class DayIndex:
+    """How a city's own country rates a day.
+
+    Attributes
+    ----------
+    standard : str
+    value : int or None
+        China's AQI; None for Japan, which has standards and no index.
+    id, name_zh, name_ja, name_en, colour : str
+        The class.
+    primary : tuple of str
+        The items that decide it, "pm25" or "o3"; empty where the day is in the lowest class.
+    """
+
+    standard: str
+    value: int | None
+    id: str
+    name_zh: str
+    name_ja: str
+    name_en: str
+    colour: str
+    primary: tuple[str, ...] = ()
+
+
+def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registry: Registry) -> xr.Dataset:
+    """Return the days of a forecast, each of the city's own time.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast", with ``relative_humidity`` (lead_time, city), %.
+    observations : xarray.Dataset or None
+        Contract "observations"; hours after the init time are not read.
+    registry : Registry
+
+    Returns
+    -------
+    xarray.Dataset
+        ``pm25_mean`` and ``o3_mda8`` (date, city, quantile), ug m-3, at `BOUNDS`; ``pm25_max`` and
+        ``o3_max`` (date, city), ug m-3, the highest hour of the median; ``visibility_min`` (date, city), m, and
+        ``haze_grade`` (date, city), the highest of `forecast.products.HAZE_GRADES` that lasts for `HAZE_HOURS`
+        hours in a row (-1 where fewer hours are known), both of the forecast hours of the day alone;
+        ``observed_hours`` (date, city), how many hours of PM2.5 were observed. NaN where a day has too few
+        hours. The days are those that any city has forecast hours of.
+    """
+    hours = {bound: _whole(forecast, observations, bound) for bound in BOUNDS}
+    median = hours[0.5]
+    days = _forecast_days(forecast, registry)
+    dates, _ = local_hours(median, registry)
+    result = xr.Dataset(coords={"date": days, "city": forecast["city"].values, "quantile": list(BOUNDS)})
+    for name, (target, reckon) in _REDUCTIONS.items():
+        if name not in median:
+            continue
+        parts = [reckon(hours[bound], registry, name)[name].reindex(date=days) for bound in BOUNDS]
+        joined = xr.concat(parts, dim=pd.Index(BOUNDS, name="quantile")).transpose("date", "city", "quantile")
+        result[target] = joined
+        highest = _by_day(np.asarray(median[name].values), dates, days, np.max)
+        # The rule of how many hours a day needs is that of its mean.
+        known = np.isfinite(joined.sel(quantile=0.5).values)
+        result[f"{name}_max"] = (("date", "city"), np.where(known, highest, np.nan), {"units": "ug m-3"})
+    if "pm25" in median:
+        past = (median["time"] <= median["init_time"]).values[:, None]
+        counts = _by_day((median["pm25"].notnull().values & past).astype(float), dates, days, np.sum)
+        result["observed_hours"] = (("date", "city"), np.nan_to_num(counts).astype(np.int16), {"units": "1"})
+    return result.merge(_sight(forecast, registry, days))
+
+
+def _forecast_days(forecast: xr.Dataset, registry: Registry) -> npt.NDArray[np.datetime64]:
+    times = xr.Dataset(coords={"time": valid_times(forecast), "city": forecast["city"].values})
+    return np.unique(local_hours(times, registry)[0])
+
+
+def _whole(forecast: xr.Dataset, observations: xr.Dataset | None, quantile: float) -> xr.Dataset:
+    """Return PM2.5 and ozone (time, city): observed for a day up to the init time, then a quantile of the forecast."""
+    at = QUANTILES.index(quantile)
+    init = forecast["init_time"].values.astype("datetime64[ns]")
+    past = init + (np.arange(24) - 23) * _HOUR
+    result = xr.Dataset(
+        coords={"time": np.concatenate([past, valid_times(forecast)]), "city": forecast["city"].values}
+    ).assign_coords(init_time=init)
+    for name in FORECAST_POLLUTANTS:
+        if name not in forecast.data_vars:
+            continue
+        after = forecast[name].transpose("lead_time", "city", "quantile").values[..., at]
+        before = np.full((past.size, after.shape[1]), np.nan)
+        if observations is not None and name in observations:
+            before = (
+                observations[name]
+                .transpose("time", "city")
+                .reindex(time=past, city=forecast["city"].values)
+                .values.astype(float)
+            )
+        result[name] = (("time", "city"), np.concatenate([before, after]), {"units": "ug m-3"})
+    if not result.data_vars:
+        raise InputError("forecast: variables", sorted(map(str, forecast.data_vars)), "pm25 or o3")
+    return result
+
+
+def _by_day(
+    values: npt.NDArray[np.float64],
+    dates: npt.NDArray[np.datetime64],
+    days: npt.NDArray[np.datetime64],
+    reckon: Callable[[npt.NDArray[np.float64]], np.floating],
+) -> npt.NDArray[np.float64]:
+    result = np.full((days.size, values.shape[1]), np.nan)
+    for d, day in enumerate(days):
+        for c in range(values.shape[1]):
+            here = values[dates[:, c] == day, c]
+            here = here[np.isfinite(here)]
+            if here.size:
+                result[d, c] = reckon(here)
+    return result
+
+
+def _sight(forecast: xr.Dataset, registry: Registry, days: npt.NDArray[np.datetime64]) -> xr.Dataset:
+    """Return visibility and haze grade by day, from the forecast hours."""
+    shape = (forecast.sizes["lead_time"], forecast.sizes["city"])
+    mass = np.full(shape, np.nan)
+    if "pm25" in forecast.data_vars:
+        at = QUANTILES.index(0.5)
+        mass = forecast["pm25"].transpose("lead_time", "city", "quantile").values[..., at].astype(float)
+    humidity = forecast["relative_humidity"].transpose("lead_time", "city").values.astype(float)
+    seen = visibility(mass, humidity)
+    hourly = haze_grade(seen, humidity, mass)
+    times = xr.Dataset(coords={"time": valid_times(forecast), "city": forecast["city"].values})
+    dates, _ = local_hours(times, registry)
+    grades = np.full((days.size, shape[1]), -1, dtype=np.int8)
+    for d, day in enumerate(days):
+        for c in range(shape[1]):
+            grades[d, c] = lasting_grade(hourly[dates[:, c] == day, c])
+    return xr.Dataset(
+        {
+            "visibility_min": (("date", "city"), _by_day(seen, dates, days, np.min), {"units": "m"}),
+            "haze_grade": (("date", "city"), grades, {"units": "1"}),
+        },
+        coords={"date": days, "city": forecast["city"].values},
+    )
+
+
+def lasting_grade(grades: npt.NDArray[np.int8], hours: int = HAZE_HOURS) -> int:
+    """Return the highest haze grade that is reached or exceeded for `hours` in a row; -1 where fewer are known."""
+    if int((grades >= 0).sum()) < hours:
+        return -1
+    for grade in range(int(grades.max()), 0, -1):
+        runs = np.convolve(grades >= grade, np.ones(hours, dtype=int), mode="valid")
+        if (runs == hours).any():
+            return grade
+    return 0
+
+
+def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h: float) -> DayIndex | None:
+    """Return how the city's own country rates a day.
+
+    China: the AQI of HJ 633 from PM2.5 and ozone, in force on the day. Japan: the environmental standards and
+    the levels of its alerts; the names and colours of its classes are this service's choice.
+
+    Parameters
+    ----------
+    city : City
+    date : datetime64
+        The city's own calendar day.
+    pm25, o3_8h, o3_1h : float
+        Daily mean, daily maximum 8-hour and 1-hour mean, ug m-3; NaN where unknown.
+
+    Returns
+    -------
+    DayIndex or None
+        None where nothing is known.
+    """
+    if city.country == "CN":
+        found = china_aqi({"pm25": pm25, "o3_8h": o3_8h}, _begins(city, date))
+        if found.category is None:
+            return None
+        own = found.category
+        primary = tuple(item.removesuffix("_8h") for item in found.primary)
+        return DayIndex(found.standard, found.value, own.id, own.name_zh, own.name_ja, own.name_en, own.colour, primary)
+    bands = {
+        "pm25": band_of("japan_pm25_day", pm25),
+        "o3": band_of("japan_ox_hour", float(ozone_ppm(o3_1h))),
+    }
+    classes = japan_day_classes()
+    ranks = {
+        item: next(n for n, c in enumerate(classes) if band in c.bands[item])
+        for item, band in bands.items()
+        if band is not None
+    }
+    if not ranks:
+        return None
+    highest = max(ranks.values())
+    chosen = classes[highest]
+    primary = tuple(sorted(i for i, rank in ranks.items() if rank == highest)) if highest else ()
+    return DayIndex(
+        "JP-standards", None, chosen.id, chosen.name_zh, chosen.name_ja, chosen.name_en, chosen.colour, primary
+    )
+
+
+@lru_cache(maxsize=64)
+def pm25_limit(country: Country, begins: datetime) -> float:
+    """Return the country's standard for a day's mean of PM2.5, ug m-3, in force when the day begins.
+
+    China: class 2 of GB 3095, the breakpoint of AQI 100. Japan: the standard of 2009-09-09.
+    """
+    if country == "CN":
+        standard = china_standard(begins)
+        return standard.tables["daily"]["pm25"][standard.index.index(100.0)]
+    return float(next(step["above"] for step in band_steps("japan_pm25_day") if step["id"] == "above_standard"))
+
+
+def _begins(city: City, date: np.datetime64) -> datetime:
+    day: datetime = pd.Timestamp(date).to_pydatetime()
+    return day.replace(tzinfo=ZoneInfo(city.time_zone))
+
+
+@dataclass(frozen=True)
+class DayCheck:
+    """What was forecast for a city's day, at `BOUNDS`, beside what was observed: ug m-3, NaN where unknown.
+
+    `limit` is the country's standard for the mean of PM2.5.
+    """
+
+    city: str
+    date: np.datetime64
+    init_time: np.datetime64
+    pm25: tuple[float, float, float]
+    pm25_observed: float
+    o3: tuple[float, float, float]
+    o3_observed: float
+    limit: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether an exceedance of the standard was forecast and came; "unknown" where a value is missing."""
+        if not np.isfinite([self.pm25[1], self.pm25_observed]).all():
+            return "unknown"
+        if self.pm25[1] > self.limit:
+            return "hit" if self.pm25_observed > self.limit else "false_alarm"
+        return "miss" if self.pm25_observed > self.limit else "quiet"
+
+
+def day_check(
+    forecast: xr.Dataset, observations: xr.Dataset, city: City, date: np.datetime64, registry: Registry
+) -> DayCheck:
+    """Hold what was forecast for a city's day against what was observed.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast", issued before the day began: nothing of the day was known to it.
+    observations : xarray.Dataset
+        Contract "observations".
+    city : City
+    date : datetime64
+        The city's own calendar day.
+    registry : Registry
+
+    Raises
+    ------
+    InputError
+        If the forecast is not from before the day.
+    """
+    begins = _begins(city, date)
+    init = forecast["init_time"].values.astype("datetime64[ns]")
+    if init > np.datetime64(begins.astimezone(UTC).replace(tzinfo=None), "ns"):
+        raise InputError("day check: init_time", str(init), f"a forecast from before {begins.isoformat()}")
+
+    def value(dataset: xr.Dataset, name: str) -> float:
+        if name not in dataset.data_vars or city.id not in dataset["city"].values:
+            return float("nan")
+        found = _REDUCTIONS[name][1](dataset.sel(city=[city.id]), registry, name)[name]
+        return float(found.reindex(date=[date]).values[0, 0])
+
+    def expected(name: str) -> tuple[float, float, float]:
+        low, middle, high = (value(_whole(forecast, None, bound), name) for bound in BOUNDS)
+        return low, middle, high
+
+    return DayCheck(
+        city.id,
+        date,
+        np.datetime64(init.item(), "ns"),
+        expected("pm25"),
+        value(observations, "pm25"),
+        expected("o3"),
+        value(observations, "o3"),
+        pm25_limit(city.country, begins),
+    )

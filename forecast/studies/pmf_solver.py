@@ -1,0 +1,251 @@
+"""The least-squares problem under positive matrix factorization, in plain arrays.
+
+X (sample, species) is taken apart into G (sample, factor) and F (factor, species), neither negative,
+by the smallest sum of squared residuals over their uncertainties. Alternating schemes crawl here, as
+do quasi-Newton ones (thousands of steps): G and F can be traded for each other at nearly no cost. The
+steps below are Gauss-Newton's, damped (Levenberg and Marquardt), for G and F together; G is eliminated
+sample by sample (a Schur complement), so a step costs one system of factors x species. Elements at zero
+that want to fall are held there (Bertsekas 1982, SIAM J. Control Optim. 20:221).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+# Beyond so many uncertainties a residual counts linearly: "outlier threshold distance" of EPA PMF.
+OUTLIER = 4.0
+_SWEEPS = 30
+_STEPS = 300
+# A solution stands when three steps in a row gain less than this share of Q.
+_TOLERANCE = 3e-6
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A wish that the mean contribution of a factor to a species be `target`; `strength` is 1 / its variance."""
+
+    factor: int
+    species: int
+    target: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """G (sample, factor) with a mean of one for each factor, F (factor, species), and the robust Q without pulls."""
+
+    g: Array
+    f: Array
+    q: float
+    steps: int
+    converged: bool
+
+
+def robust_q(residual: Array, threshold: float = OUTLIER) -> float:
+    """Return Q with residuals (in uncertainties) beyond the threshold counted linearly (Huber's function)."""
+    size = np.abs(residual)
+    return float(np.where(size > threshold, threshold * (2 * size - threshold), size**2).sum())
+
+
+def solve(
+    x: Array,
+    u: Array,
+    g: Array,
+    f: Array,
+    *,
+    zeros: NDArray[np.bool_] | None = None,
+    pulls: Sequence[Pull] = (),
+    sweeps: int = 0,
+    threshold: float = OUTLIER,
+) -> Solution:
+    """Return the nearest minimum of robust Q, from a start.
+
+    Parameters
+    ----------
+    x, u : float (sample, species)
+        Data and uncertainties, > 0.
+    g : float (sample, factor)
+        Start, not negative.
+    f : float (factor, species)
+    zeros : bool (factor, species), optional
+        Elements of F that stay at zero.
+    pulls : sequence of Pull
+    sweeps : int
+        So many rounds of alternating least squares first, from a start that is far off.
+    threshold : float
+    """
+    scale = np.median(u, axis=0)
+    problem = _Problem(x / scale, scale / u, zeros, tuple(pulls), threshold, scale)
+    g, f = problem.swept(g.copy(), f / scale, sweeps)
+    residual, value = problem.value(g, f)
+    damping, idle, step = 1e-2, 0, 0
+    for step in range(1, _STEPS + 1):  # noqa: B007
+        norm = np.sqrt(np.maximum((g**2).mean(axis=0), 1e-300))
+        g, f = g / norm, f * norm[:, None]
+        taken = problem.step(g, f, residual, value, damping)
+        if taken is None:
+            idle = 3
+            break
+        g, f, residual, better, damping = taken
+        idle = idle + 1 if value - better < _TOLERANCE * max(value, 1.0) else 0
+        value = better
+        if idle >= 3:
+            break
+    mean = np.where(g.mean(axis=0) > 0, g.mean(axis=0), 1.0)
+    return Solution(g / mean, f * mean[:, None] * scale, robust_q(residual * problem.root, threshold), step, idle >= 3)
+
+
+class _Problem:
+    """Data in units in which the uncertainties of each species are about one."""
+
+    def __init__(
+        self,
+        x: Array,
+        root: Array,
+        zeros: NDArray[np.bool_] | None,
+        pulls: tuple[Pull, ...],
+        threshold: float,
+        scale: Array,
+    ) -> None:
+        self.x, self.root, self.zeros, self.threshold = x, root, zeros, threshold
+        self.pulls = [
+            Pull(p.factor, p.species, p.target / scale[p.species], p.strength * scale[p.species] ** 2) for p in pulls
+        ]
+
+    def swept(self, g: Array, f: Array, sweeps: int) -> tuple[Array, Array]:
+        """Improve a start by hierarchical alternating least squares (Cichocki and Phan 2009), weighted."""
+        if self.zeros is not None:
+            f = np.where(self.zeros, 0.0, f)
+        weight = self.root**2
+        for number in range(sweeps):
+            if number == sweeps // 2:
+                self._revive(g, f)
+            for k in range(len(f)):
+                rest = self.x - g @ f + np.outer(g[:, k], f[k])
+                g[:, k] = np.maximum(0, (weight * rest) @ f[k] / np.maximum(weight @ f[k] ** 2, 1e-12))
+            for k in range(len(f)):
+                rest = self.x - g @ f + np.outer(g[:, k], f[k])
+                row = np.maximum(0, g[:, k] @ (weight * rest) / np.maximum(g[:, k] ** 2 @ weight, 1e-12))
+                f[k] = row if self.zeros is None else np.where(self.zeros[k], 0.0, row)
+        return g, f
+
+    def _revive(self, g: Array, f: Array) -> None:
+        """Give a factor that has fallen to nothing, and would stay there, the sample that is explained worst."""
+        for k in np.flatnonzero((g.max(axis=0) <= 0) | (f.max(axis=1) <= 0)):
+            rest = np.maximum(self.x - g @ f, 0.0)
+            worst = int(((rest * self.root) ** 2).sum(axis=1).argmax())
+            f[k] = rest[worst] if self.zeros is None else np.where(self.zeros[k], 0.0, rest[worst])
+            g[:, k] = 0.1
+
+    def value(self, g: Array, f: Array) -> tuple[Array, float]:
+        residual = g @ f - self.x
+        wishes = sum(p.strength * (g[:, p.factor].mean() * f[p.factor, p.species] - p.target) ** 2 for p in self.pulls)
+        return residual, robust_q(residual * self.root, self.threshold) + float(wishes)
+
+    def step(
+        self, g: Array, f: Array, residual: Array, value: float, damping: float
+    ) -> tuple[Array, Array, Array, float, float] | None:
+        """Return G, F, residual, value and damping after one step, or None if no step helps."""
+        system = _System(self, g, f, residual)
+        while damping < 1e9:
+            dg, df = system.direction(damping)
+            for length in (1.0, 0.5):
+                new_g, new_f = np.maximum(0, g + length * dg), np.maximum(0, f + length * df)
+                new_residual, new_value = self.value(new_g, new_f)
+                if new_value < value:
+                    return new_g, new_f, new_residual, new_value, max(damping / 10, 1e-9)
+            damping = max(damping * 10, 1e-6)
+        return None
+
+
+class _System:
+    """The normal equations at one point, with the elements that are held at zero taken out."""
+
+    def __init__(self, problem: _Problem, g: Array, f: Array, residual: Array) -> None:
+        size = np.abs(residual) * problem.root
+        limit = problem.threshold
+        w = problem.root**2 * np.where(size > limit, limit / np.maximum(size, limit), 1.0)
+        self.g, self.f, self.w = g, f, w
+        (samples, factors), species = g.shape, f.shape[1]
+        self.shape = samples, factors, species
+        grad_g, grad_f = (w * residual) @ f.T, g.T @ (w * residual)
+        self.rows: list[tuple[Array, Array, float]] = []
+        for pull in problem.pulls:
+            k, j = pull.factor, pull.species
+            row_g, row_f = np.zeros((samples, factors)), np.zeros((factors, species))
+            row_g[:, k], row_f[k, j] = f[k, j] / samples, g[:, k].mean()
+            off = g[:, k].mean() * f[k, j] - pull.target
+            grad_g, grad_f = grad_g + pull.strength * off * row_g, grad_f + pull.strength * off * row_f
+            self.rows.append((row_g, row_f, pull.strength))
+        self.held_g = (g <= 0) & (grad_g > 0)
+        self.held_f = (f <= 0) & (grad_f > 0)
+        if problem.zeros is not None:
+            self.held_f |= problem.zeros
+        self.grad_g, self.grad_f = np.where(self.held_g, 0, grad_g), np.where(self.held_f, 0, grad_f)
+        squares_f = np.einsum("kj,lj->jkl", f, f).reshape(species, -1)
+        squares_g = np.einsum("ik,il->ikl", g, g).reshape(samples, -1)
+        self.a = (w @ squares_f).reshape(samples, factors, factors)
+        self.c = (w.T @ squares_g).reshape(species, factors, factors)
+        cross = (w[:, None, :, None] * f[None, :, :, None]) * g[:, None, None, :]
+        cross *= ~self.held_g[:, :, None, None] * ~self.held_f.T[None, None]
+        self.cross = cross.reshape(samples, factors, species * factors)
+
+    def direction(self, damping: float) -> tuple[Array, Array]:
+        """Return the step in G and F; pulls enter by Woodbury's formula, since they couple all samples."""
+        samples, factors, species = self.shape
+        inverse = np.linalg.inv(np.linalg.cholesky(_damped(self.a, damping, self.held_g)))
+        y = inverse @ self.cross
+        flat = y.reshape(samples * factors, species * factors)
+        schur = -(flat.T @ flat)
+        blocks = _damped(self.c, damping, self.held_f.T)
+        for j in range(species):
+            part = slice(j * factors, (j + 1) * factors)
+            schur[part, part] += blocks[j]
+        right = [(self.grad_g, self.grad_f)]
+        right += [(np.where(self.held_g, 0, rg), np.where(self.held_f, 0, rf)) for rg, rf, _ in self.rows]
+        solved = _eliminate(inverse, y, schur, right, self.shape)
+        base, extra = solved[0], solved[1:]
+        if not extra:
+            return -base[0], -base[1]
+
+        def product(row: tuple[Array, Array], vector: tuple[Array, Array]) -> float:
+            return float((row[0] * vector[0]).sum() + (row[1] * vector[1]).sum())
+
+        rows = right[1:]
+        inner = np.array([[product(row, vector) for vector in extra] for row in rows])
+        inner += np.diag([1.0 / strength for _, _, strength in self.rows])
+        share = np.linalg.solve(inner, np.array([product(row, base) for row in rows]))
+        dg = base[0] - sum(s * vector[0] for s, vector in zip(share, extra, strict=True))
+        df = base[1] - sum(s * vector[1] for s, vector in zip(share, extra, strict=True))
+        return -dg, -df
+
+
+def _damped(blocks: Array, damping: float, held: NDArray[np.bool_]) -> Array:
+    """Add damping to the diagonals (block, k, k); a held element keeps nothing but a one there."""
+    unit = np.eye(blocks.shape[1])
+    diagonal = np.maximum(np.einsum("bkk->bk", blocks), 1e-10)
+    free = ~held
+    open_part = (blocks + damping * diagonal[:, :, None] * unit) * free[:, :, None] * free[:, None, :]
+    return np.asarray(open_part + unit * held[:, :, None] + 1e-12 * unit)
+
+
+def _eliminate(
+    inverse: Array, y: Array, schur: Array, right: list[tuple[Array, Array]], shape: tuple[int, int, int]
+) -> list[tuple[Array, Array]]:
+    """Solve the system for several right sides (G, F)."""
+    samples, factors, species = shape
+    flat = y.reshape(samples * factors, species * factors)
+    tops = [np.einsum("ikl,il->ik", inverse, g) for g, _ in right]
+    sides = np.stack([f.T.ravel() - flat.T @ top.ravel() for (_, f), top in zip(right, tops, strict=True)], axis=1)
+    found = np.linalg.solve(schur + 1e-12 * np.trace(np.abs(schur)) / len(schur) * np.eye(len(schur)), sides)
+    solved = []
+    for number, top in enumerate(tops):
+        df = found[:, number]
+        dg = np.einsum("ilk,il->ik", inverse, top - (flat @ df).reshape(samples, factors))
+        solved.append((dg, df.reshape(species, factors).T))
+    return solved

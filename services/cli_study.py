@@ -1,0 +1,14 @@
+"""``hazecast study``: the cooperation's own studies. Each module of `services.studies` adds its commands."""
+
+from __future__ import annotations
+
+import typer
+
+from services.studies import ozone, quality, sources, wind
+
+study_app = typer.Typer(
+    help="Studies: sources of particles, ozone formation, wind and transport, quality of measurements.",
+    no_args_is_help=True,
+)
+for _study in (sources, ozone, wind, quality):
+    _study.register(study_app)

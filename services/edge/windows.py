@@ -1,0 +1,65 @@
+"""Counting requests within a sliding window."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+# A hundred thousand callers a window are counted apart (some 20 MB); all beyond them share one count.
+_MOST_CALLERS = 100_000
+
+
+class Count(NamedTuple):
+    """Where a caller stands: requests left, and seconds until the window is over."""
+
+    remaining: int
+    reset: int
+    allowed: bool
+
+
+class Windows:
+    """At most `limit` requests of a caller in any `seconds`, near enough.
+
+    The last window counts by the share of it that still lies within `seconds`, as if its requests had come evenly: two
+    numbers a caller, and no work that grows with the number of callers. (A library that walks over all callers to
+    forget the old ones takes a third of a second a request at 100 000 addresses.) Counts live in this process.
+
+    Parameters
+    ----------
+    limit : int
+    seconds : int
+    clock : callable, optional
+        Seconds, monotonic.
+    """
+
+    def __init__(self, limit: int, seconds: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = limit
+        self.seconds = seconds
+        self._clock = clock
+        self._window = 0
+        self._now: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+
+    def hit(self, caller: str, cost: int = 1) -> Count:
+        """Count a request, unless it is one too many; say where its caller then stands."""
+        caller, used, left = self._look(caller)
+        allowed = used + cost <= self.limit
+        if allowed:
+            self._now[caller] = self._now.get(caller, 0) + cost
+            used += cost
+        return Count(max(int(self.limit - used), 0), int(left) + 1, allowed)
+
+    def full(self, caller: str) -> bool:
+        """Return whether the caller's next request would be one too many."""
+        return self._look(caller)[1] + 1 > self.limit
+
+    def _look(self, caller: str) -> tuple[str, float, float]:
+        window, past = divmod(self._clock(), self.seconds)
+        if window != self._window:
+            self._before = self._now if window == self._window + 1 else {}
+            self._now, self._window = {}, int(window)
+        if caller not in self._now and len(self._now) >= _MOST_CALLERS:
+            caller = ""
+        left = self.seconds - past
+        return caller, self._now.get(caller, 0) + self._before.get(caller, 0) * left / self.seconds, left

@@ -1,0 +1,125 @@
+"""Whether the service can be relied on: what is checked, and what each check found."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Literal
+
+from sqlalchemy import text
+
+from services.database import current_revision, head_revision
+from services.scheduling.history import JobHistory
+from services.settings import Settings
+from services.store import Store
+from services.tables import ForecastRun
+
+log = logging.getLogger(__name__)
+
+# Of beats every few seconds, and of what a take-over takes.
+SILENT_AFTER = timedelta(seconds=60)
+Status = Literal["ok", "degraded", "failed"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: ``degraded`` calls for a look, ``failed`` means that no reader should be sent here."""
+
+    name: str
+    status: Status
+    detail: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """All checks, and the newest forecast if the store could be asked for it."""
+
+    checks: tuple[Check, ...]
+    run: ForecastRun | None = None
+
+    @property
+    def status(self) -> Literal["ready", "degraded", "unready"]:
+        """The worst of all checks."""
+        found = {check.status for check in self.checks}
+        return "unready" if "failed" in found else "degraded" if "degraded" in found else "ready"
+
+    @property
+    def faults(self) -> str:
+        """What is amiss, in words."""
+        return "; ".join(f"{check.name}: {check.detail}" for check in self.checks if check.status != "ok")
+
+
+def examine(store: Store, settings: Settings, now: datetime) -> Health:
+    """Check the database, its schema, the scheduler and the forecast.
+
+    Without the database, or on another schema, nothing further is asked.
+    """
+    checks: list[Check] = []
+    for name, check in (("database", _database), ("schema", _schema)):
+        checks.append(_made(name, lambda check=check: check(store)))  # type: ignore[misc]
+        if checks[-1].status == "failed":
+            return Health(tuple(checks))
+    checks.append(_made("scheduler", lambda: _scheduler(store, now)))
+    run = None
+    try:
+        run = store.latest_run()
+        checks.append(_forecast(run, settings, now))
+    except Exception as error:
+        checks.append(_fault("forecast", error))
+    return Health(tuple(checks), run)
+
+
+def _made(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except Exception as error:
+        return _fault(name, error)
+
+
+def _fault(name: str, error: Exception) -> Check:
+    # Anyone may ask, and an error may name hosts and files: those are for the log.
+    log.error("check %s failed: %s", name, error)
+    return Check(name, "failed", f"{type(error).__name__}; the log says more")
+
+
+def _database(store: Store) -> Check:
+    with store.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    return Check("database", "ok", "answers")
+
+
+def _schema(store: Store) -> Check:
+    current, wanted = current_revision(store.engine), _newest_schema()
+    if current != wanted:
+        return Check("schema", "failed", f"{current}, not {wanted}: migrate the store")
+    return Check("schema", "ok", str(current))
+
+
+@cache
+def _newest_schema() -> str:
+    return head_revision()
+
+
+def _scheduler(store: Store, now: datetime) -> Check:
+    beat = JobHistory(store.engine.begin).last_beat()
+    if beat is None:
+        return Check("scheduler", "degraded", "none has run on this store")
+    age = now - beat.beat_at
+    if age > SILENT_AFTER:
+        return Check("scheduler", "degraded", f"silent for {age.total_seconds():.0f} s: no job is fired")
+    return Check("scheduler", "ok", f"last sign of life {age.total_seconds():.0f} s ago")
+
+
+def _forecast(run: ForecastRun | None, settings: Settings, now: datetime) -> Check:
+    if run is None:
+        return Check("forecast", "failed", "no forecast is stored")
+    age = (now - run.init_time) / timedelta(hours=1)
+    if age > settings.stale_after_hours:
+        limit = f"more than {settings.stale_after_hours:g} h"
+        return Check("forecast", "failed", f"the newest forecast is {age:.1f} h old, {limit}")
+    if run.degraded:
+        return Check("forecast", "degraded", f"{age:.1f} h old; something it needs was missing")
+    return Check("forecast", "ok", f"{age:.1f} h old")

@@ -1,0 +1,1 @@
+"""Jobs by schedule: what is due, who may start it, and what became of it."""

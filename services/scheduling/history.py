@@ -1,0 +1,142 @@
+"""What became of every run: claimed, running, ended, missed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from services.scheduling.tables import JobRun, ScheduledJob, SchedulerBeat
+from services.upsert import upsert
+
+OPEN = ("due", "running")
+ENDED_WELL = ("done", "degraded")
+OUTCOMES = (*ENDED_WELL, "failed", "timeout", "interrupted", "missed")
+_RUN = cast(Table, JobRun.__table__)
+_LONGEST = 4_000
+
+
+def runner_name() -> str:
+    """Return what names this process among those on one store."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}"
+
+
+class JobHistory:
+    """The runs of all jobs.
+
+    Parameters
+    ----------
+    begin : callable
+        Gives a transaction: an engine's own, or the one that only the leader has.
+    """
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._begin = begin
+
+    def claim(
+        self, name: str, due: datetime, *, attempt: int = 1, skipped: int = 0, manual: bool = False
+    ) -> int | None:
+        """Claim a run and return its id, or None if it was claimed before."""
+        return self._add(name, due, "due", attempt=attempt, skipped=skipped, manual=manual)
+
+    def missed(self, name: str, due: Sequence[datetime], reason: str) -> None:
+        """Record due times, in order, that are not run: one row for all, at the last of them."""
+        now = datetime.now(UTC)
+        self._add(name, due[-1], "missed", skipped=len(due) - 1, error=reason, finished_at=now)
+
+    def _add(self, name: str, due: datetime, status: str, **given: Any) -> int | None:
+        values = {"attempt": 1, "skipped": 0, "manual": False} | given
+        values |= {"name": name, "due": due, "status": status, "runner": runner_name(), "claimed_at": datetime.now(UTC)}
+        try:
+            with self._begin() as connection:
+                return int(connection.execute(insert(_RUN).values(**values).returning(_RUN.c.id)).scalar_one())
+        except IntegrityError:
+            return None
+
+    def skip(self, name: str, count: int) -> None:
+        """Count due times that a run still going on stands for."""
+        change = update(_RUN).where(_RUN.c.name == name, _RUN.c.status.in_(OPEN))
+        with self._begin() as connection:
+            connection.execute(change.values(skipped=_RUN.c.skipped + count))
+
+    def start(self, run_id: int) -> bool:
+        """Note that a claimed run starts; False if it isn't to be started any more."""
+        return self._change(run_id, ("due",), status="running", started_at=datetime.now(UTC), runner=runner_name())
+
+    def finish(self, run_id: int, status: str, *, detail: str | None = None, error: str | None = None) -> bool:
+        """Note how a run ended; False if that is known already."""
+        texts = {"detail": detail and detail[:_LONGEST], "error": error and error[:_LONGEST]}
+        return self._change(run_id, OPEN, status=status, finished_at=datetime.now(UTC), **texts)
+
+    def _change(self, run_id: int, of: Sequence[str], **values: Any) -> bool:
+        change = update(_RUN).where(_RUN.c.id == run_id, _RUN.c.status.in_(of)).values(**values)
+        with self._begin() as connection:
+            return connection.execute(change).rowcount == 1
+
+    def unfinished(self) -> Sequence[Row[Any]]:
+        """Return the runs that were claimed and have not ended."""
+        return self._rows(select(_RUN).where(_RUN.c.status.in_(OPEN)).order_by(_RUN.c.id))
+
+    def interrupted(self, name: str, since: datetime) -> Sequence[Row[Any]]:
+        """Return the scheduled runs of a job due since a time whose last attempt was interrupted."""
+        later = _RUN.alias()
+        again = select(later.c.id).where(
+            later.c.name == _RUN.c.name, later.c.due == _RUN.c.due, later.c.attempt > _RUN.c.attempt
+        )
+        query = select(_RUN).where(_RUN.c.name == name, _RUN.c.status == "interrupted", _RUN.c.due >= since)
+        return self._rows(query.where(~_RUN.c.manual, ~again.exists()).order_by(_RUN.c.due))
+
+    def run(self, run_id: int) -> Row[Any]:
+        """Return a run."""
+        return self._rows(select(_RUN).where(_RUN.c.id == run_id))[0]
+
+    def runs(self, name: str, limit: int = 20, before: int | None = None) -> Sequence[Row[Any]]:
+        """Return the newest runs of a job, newest first; of those with an id below `before`."""
+        query = select(_RUN).where(_RUN.c.name == name).order_by(_RUN.c.id.desc()).limit(limit)
+        return self._rows(query if before is None else query.where(_RUN.c.id < before))
+
+    def latest(self, *statuses: str) -> dict[str, Row[Any]]:
+        """Return the newest run of each job, of all or of those with one of the statuses."""
+        newest = select(func.max(_RUN.c.id)).group_by(_RUN.c.name)
+        if statuses:
+            newest = newest.where(_RUN.c.status.in_(statuses))
+        return {row.name: row for row in self._rows(select(_RUN).where(_RUN.c.id.in_(newest)))}
+
+    def counts(self, since: datetime) -> dict[tuple[str, str], int]:
+        """Count the runs claimed since a time, by job and status."""
+        query = select(_RUN.c.name, _RUN.c.status, func.count().label("runs")).where(_RUN.c.claimed_at >= since)
+        rows = self._rows(query.group_by(_RUN.c.name, _RUN.c.status))
+        return {(row.name, row.status): row.runs for row in rows}
+
+    def prune(self, before: datetime) -> int:
+        """Remove the ended runs claimed before a time, but the newest of each job; return how many."""
+        kept = select(func.max(_RUN.c.id)).group_by(_RUN.c.name)
+        old = delete(_RUN).where(_RUN.c.claimed_at < before, _RUN.c.status.not_in(OPEN), _RUN.c.id.not_in(kept))
+        with self._begin() as connection:
+            return connection.execute(old).rowcount
+
+    def beat(self, leading_since: datetime) -> None:
+        """Leave the leader's sign of life."""
+        row = {"id": 1, "runner": runner_name(), "leading_since": leading_since, "beat_at": datetime.now(UTC)}
+        with self._begin() as connection:
+            upsert(connection, SchedulerBeat, [row])
+
+    def next_runs(self) -> dict[str, datetime]:
+        """Return when each scheduled job is due next."""
+        rows = self._rows(select(ScheduledJob.id, ScheduledJob.next_run_time))
+        return {row.id: datetime.fromtimestamp(row.next_run_time, UTC) for row in rows if row.next_run_time is not None}
+
+    def last_beat(self) -> Row[Any] | None:
+        """Return the leader's last sign of life."""
+        rows = self._rows(select(SchedulerBeat.__table__))
+        return rows[0] if rows else None
+
+    def _rows(self, query: Any) -> Sequence[Row[Any]]:
+        with self._begin() as connection:
+            return connection.execute(query).all()

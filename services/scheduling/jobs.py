@@ -1,0 +1,73 @@
+"""All jobs of the service. A new one is a line here."""
+
+from __future__ import annotations
+
+from grids.errors import InputError
+from services.scheduling.spec import BEIJING, Cron, Job
+from services.settings import Settings
+
+_HOUR, _DAY = 3_600.0, 86_400.0
+
+
+def all_jobs(settings: Settings) -> tuple[Job, ...]:
+    """Return the jobs that the settings ask for."""
+    return (cycle_job(settings), *((ingest_job(settings),) if settings.live else ()), VERIFICATION, JANITOR)
+
+
+def job_named(name: str, settings: Settings) -> Job:
+    """Return a job.
+
+    Raises
+    ------
+    InputError
+        If the settings ask for none of this name.
+    """
+    jobs = {job.name: job for job in all_jobs(settings)}
+    if name not in jobs:
+        raise InputError("job", name, f"one of {', '.join(jobs)}")
+    return jobs[name]
+
+
+def cycle_job(settings: Settings) -> Job:
+    """Return the forecast cycle, at the set hours of Beijing."""
+    hours = ",".join(map(str, settings.schedule_hours))
+    return Job(
+        "cycle",
+        "services.scheduling.tasks:cycle",
+        Cron(str(settings.schedule_minute), hours, BEIJING),
+        "One forecast cycle: forecast, warnings, map; with live sources, the newest input first.",
+        limit_seconds=settings.cycle_limit_seconds,
+        grace_seconds=settings.misfire_grace_seconds,
+        rerun=True,
+    )
+
+
+def ingest_job(settings: Settings) -> Job:
+    """Return the hourly ingest; a missed hour is made up by the next, which reads several back."""
+    return Job(
+        "ingest",
+        "services.scheduling.tasks:ingest",
+        Cron(str(settings.ingest_minute)),
+        "The newest weather cycle and the newest observations of all sources.",
+        limit_seconds=0.75 * _HOUR,
+        grace_seconds=0.5 * _HOUR,
+    )
+
+
+VERIFICATION = Job(
+    "verification",
+    "services.scheduling.tasks:verification",
+    Cron("10", "*/6"),
+    "Scores the forecasts that have come due, with observations that came late.",
+    limit_seconds=_HOUR,
+    grace_seconds=6 * _HOUR,
+)
+
+JANITOR = Job(
+    "janitor",
+    "services.scheduling.tasks:janitor",
+    Cron("20", "3", BEIJING),
+    "Removes what the settings no longer keep: forecasts, observations, weather, runs of jobs.",
+    limit_seconds=_HOUR,
+    grace_seconds=_DAY,
+)

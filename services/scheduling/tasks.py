@@ -1,0 +1,112 @@
+"""What the jobs do; each is called with the settings and the time it was due. Heavy imports wait until then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from services.locks import store_locked
+from services.scheduling.spec import JobResult
+from services.settings import Settings
+from services.store import Store
+
+if TYPE_CHECKING:
+    from services.report import CycleReport
+
+log = logging.getLogger(__name__)
+
+
+class CycleBusy(RuntimeError):  # noqa: N818 a state, not a fault
+    """Another process is running a cycle."""
+
+
+@contextmanager
+def cycle_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the one lock under which a cycle runs.
+
+    Raises
+    ------
+    CycleBusy
+        If another process still runs one after `wait_seconds`.
+    """
+    busy = CycleBusy("another process is running a cycle")
+    with store_locked(settings.database_url, "cycle", busy, wait_seconds):
+        yield
+
+
+def cycle(settings: Settings, due: datetime) -> JobResult:
+    """Run a forecast cycle."""
+    with cycle_lock(settings, wait_seconds=60.0):
+        report = scheduled_cycle(settings)
+    told = f"init time {report.init_time.isoformat()}, {len(report.lines)} cities, {len(report.warnings)} messages"
+    if report.status == "degraded":
+        return JobResult("degraded", f"{told}; {'; '.join(report.reasons)}")
+    return JobResult("done", told)
+
+
+def scheduled_cycle(settings: Settings) -> CycleReport:
+    """Run a cycle; with live weather or live observations, bring in the newest first.
+
+    Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
+    without.
+    """
+    from services.cycle import run_cycle
+    from services.ingest import ingest_live
+
+    if settings.live:
+        try:
+            ingest_live(settings)
+        except Exception:
+            log.exception("ingest failed; the cycle runs with what is there")
+    return run_cycle(settings)
+
+
+def ingest(settings: Settings, due: datetime) -> JobResult:
+    """Bring in the newest weather and observations.
+
+    Raises
+    ------
+    RuntimeError
+        If nothing came in.
+    """
+    from services.ingest import ingest_live
+
+    report = ingest_live(settings)
+    if report.status == "failed":
+        raise RuntimeError("; ".join(report.reasons))
+    return JobResult("degraded" if report.reasons else "done", "; ".join(report.reasons) or None)
+
+
+def verification(settings: Settings, due: datetime) -> JobResult:
+    """Score what has come due."""
+    from services.verification import verify
+
+    store = Store(settings.database_url)
+    try:
+        report = verify(settings, store, datetime.now(UTC))
+    finally:
+        store.close()
+    return JobResult("done", f"{report.pairs} pairs of {report.days} days; {' '.join(report.standing.sentences)}")
+
+
+def janitor(settings: Settings, due: datetime) -> JobResult:
+    """Remove what is no longer kept."""
+    from services.retention import prune
+    from services.scheduling.history import JobHistory
+    from services.sources.weather.stored import WeatherStore
+    from services.weather_archive import prune_weather_archive
+
+    now = datetime.now(UTC)
+    store = Store(settings.database_url)
+    try:
+        runs = JobHistory(store.engine.begin).prune(now - timedelta(days=settings.job_history_days))
+    finally:
+        store.close()
+    cycles = WeatherStore(settings.weather_dir).prune(now - timedelta(days=settings.weather_keep_days))
+    pruned = prune(settings, now)
+    archived = prune_weather_archive(settings.archive_dir, settings.archive_days, now)
+    told = f"{pruned.total} rows and {pruned.files} files of old forecasts and observations, {runs} runs of jobs"
+    return JobResult("done", f"removed: {told}, {cycles} weather cycles, {archived} parts of the weather archive")

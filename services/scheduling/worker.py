@@ -1,0 +1,94 @@
+"""A run of a job, in a process of its own."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from datetime import datetime
+from multiprocessing.connection import wait
+
+from services.database import make_engine
+from services.locks import store_locked
+from services.logs import configure_logging, log_context
+from services.scheduling.history import JobHistory
+from services.scheduling.spec import Job, JobResult
+from services.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOCK_WAIT_SECONDS = 10.0
+
+
+class JobBusy(RuntimeError):  # noqa: N818 a state, not a fault
+    """Another process is at the same job."""
+
+
+def work(job: Job, settings: Settings, due: datetime, run_id: int) -> str:
+    """Make a claimed run under the job's lock, record how it ended, and return that status.
+
+    The lock and the record are the process's own: a run whose scheduler has died, or no longer leads,
+    is neither doubled nor taken for done.
+    """
+    engine = make_engine(settings.database_url)
+    history = JobHistory(engine.begin)
+    with log_context(job=job.name, job_run=run_id):
+        try:
+            busy = JobBusy(f"another process is at the job {job.name}")
+            with store_locked(settings.database_url, job_lock(job.name), busy, _LOCK_WAIT_SECONDS):
+                if not history.start(run_id):
+                    log.warning("not started: the run was given up by another scheduler")
+                    return "interrupted"
+                status, detail, error = _call(job.function, settings, due)
+                history.finish(run_id, status, detail=detail, error=error)
+        except JobBusy as busy:
+            status = "missed"
+            log.warning("%s", busy)
+            history.finish(run_id, status, error=str(busy))
+        finally:
+            engine.dispose()
+    return status
+
+
+def job_lock(name: str) -> str:
+    """Return the name of the lock that a run of a job holds."""
+    return f"job-{name}"
+
+
+def _call(function: str, settings: Settings, due: datetime) -> tuple[str, str | None, str | None]:
+    log.info("started")
+    try:
+        result = resolve(function)(settings, due) or JobResult()
+    except Exception as error:
+        log.exception("failed")
+        return "failed", None, f"{type(error).__name__}: {error}"
+    log.info("%s%s", result.status, f": {result.detail}" if result.detail else "")
+    return result.status, result.detail, None
+
+
+def resolve(function: str):  # type: ignore[no-untyped-def]
+    """Return the function that ``module:function`` names."""
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def prepare(settings: Settings) -> None:
+    """Make a new process ready for runs: it ends with its scheduler, and takes along what it started itself."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: _end())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    configure_logging(settings)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        _end()
+
+
+def _end() -> None:
+    os.killpg(os.getpgid(0), signal.SIGKILL)
