@@ -18,6 +18,7 @@ from alerts.engine import signal_window
 from alerts.ruleset import load_ruleset
 from alerts.severity import Severity, severity
 from alerts.warning import HazeWarning
+from forecast.daily import daily_outlook
 from forecast.layers import LAYERS, hourly_layers
 from forecast.products import valid_times
 from grids.cities import Registry
@@ -26,7 +27,7 @@ from grids.errors import InputError
 from services.clock import Clock, utc_now
 from services.inputs import as_datetime
 from services.maps import load_forecast
-from services.page.outlook import Outlook, Values
+from services.page.outlook import Values
 from services.reads import public_version
 from services.settings import Settings
 from services.store import Store
@@ -103,9 +104,9 @@ class Snapshot:
         return {name: found[name].values for name in LAYERS}
 
     @cached_property
-    def outlook(self) -> Outlook | None:
-        """The days ahead."""
-        return None if self.forecast is None else Outlook(self.forecast, self.observed, self.registry)
+    def outlook(self) -> xr.Dataset | None:
+        """The days ahead, as `forecast.daily.daily_outlook` gives them."""
+        return None if self.forecast is None else daily_outlook(self.forecast, self.observed, self.registry)
 
     @property
     def window(self) -> tuple[datetime, datetime] | None:

@@ -20,7 +20,7 @@ from forecast.products import HAZE_GRADES
 from grids.cities import City, Registry
 from services.explain import explain
 from services.page.chart import Chart, Series, common_top, draw, series
-from services.page.outlook import Day, hour_aqi
+from services.page.outlook import Day, days_of, hour_aqi
 from services.page.snapshot import CURRENT_HOURS, Snapshot, gravity
 from services.page.words import Words
 from services.page.words import words as words_of
@@ -189,7 +189,7 @@ def city_view(
     """Return a city, its charts on the scale that they share with those of the city `beside` it."""
     here = city.id in snapshot.cities and snapshot.forecast is not None
     warned = tuple(w for w in snapshot.warnings if w.city == city.id)
-    days = snapshot.outlook.days(city) if here and snapshot.outlook else []
+    days = days_of(snapshot.outlook, city) if here and snapshot.outlook is not None else []
     return CityView(
         city=city,
         name=words.of(city),
@@ -368,9 +368,9 @@ def standard_at(snapshot: Snapshot) -> str:
     return china_standard(snapshot.times[0] if snapshot.times else snapshot.now).id
 
 
-def haze_name(grade: int | None, language: Language) -> str:
+def haze_name(grade: int, language: Language) -> str:
     """Return the name of a haze grade."""
-    return HAZE_GRADES[-1 if grade is None else grade][language]
+    return HAZE_GRADES[grade][language]
 
 
 def page_zone(asked: Asked) -> str:
