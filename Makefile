@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint audit bench fuzz kills schema examples train backtest skill page page-check page-speed page-pictures lock clean
+.PHONY: run serve test lint audit bench fuzz kills outage schema examples train backtest skill page page-check page-speed page-pictures lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -52,6 +52,10 @@ OUT ?= data/training
 # Cycles killed at any moment and started again, on both databases: no warning lost or doubled, nothing half-written.
 kills: $(VENV)/.test-ready
 	$(BIN)/python -m tests.kills --count 200 --collection $(DATA)/five-cities $(ARGS)
+
+# A receiver of webhooks down, slow or failing for an hour of simulated time: every message, in order, once by its id.
+outage: $(VENV)/.test-ready
+	$(BIN)/python -m pytest -q tests/test_delivery_outage.py tests/test_delivery_interleavings.py $(ARGS)
 
 train: $(VENV)/.run-ready
 	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out $(OUT) $(ARGS)

@@ -22,6 +22,7 @@ from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
 from services.clock import Clock, utc_now
+from services.delivery.api import subscription_routes
 from services.edge.protect import limit_requests, protect
 from services.page.routes import page_routes
 from services.problems import KINDS, add_problems
@@ -68,6 +69,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         map_routes(store, registry),
         product_routes(store, registry),
         verification_routes(store, settings, registry),
+        subscription_routes(store, settings, registry),
         draft_routes(store),
         account_routes(store, settings),
         administration_routes(store, settings),

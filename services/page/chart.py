@@ -83,7 +83,7 @@ def draw(data: Series, top: float, zone: str) -> Chart:
     def y(value: float) -> float:
         return TOP + (1.0 - value / highest) * (HEIGHT - TOP - BOTTOM)
 
-    leads = np.arange(1, len(data.quantiles) + 1)
+    leads = np.arange(1.0, len(data.quantiles) + 1)
     past = np.array([(t - data.init_time) / timedelta(hours=1) for t in data.observed_times])
 
     def line(hours: Values, values: Values) -> str:
@@ -122,7 +122,7 @@ def _days(init_time: datetime, zone: str, x: Callable[[float], float]) -> tuple[
     first, last = (init_time + timedelta(hours=h) for h in (-HISTORY_HOURS, LEAD_HOURS))
     local = ZoneInfo(zone)
     day = first.astimezone(local).date()
-    found = []
+    found: list[tuple[float, float | None, date]] = []
     while True:
         begins = datetime.combine(day, datetime.min.time(), local)
         ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), local)

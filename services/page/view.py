@@ -320,7 +320,7 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
 
 def partners_of(city: City, registry: Registry) -> list[City]:
     """Return the cities of the partners of a city's region: those named like the partner first."""
-    found = []
+    found: list[City] = []
     for partner in registry.regions[city.region].partners:
         found.extend(registry.city(name) for name in registry.regions[partner].cities)
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from babel.dates import format_date
 from babel.numbers import format_decimal
@@ -52,8 +52,8 @@ class Words:
         return format_date(day, "EEE", locale=self.catalog.locale)
 
     def day(self, day: date) -> str:
-        """Return month and day in figures."""
-        return format_date(day, "M/d", locale=self.catalog.locale)
+        """Return month and day, short; in English by name, for figures are read both ways."""
+        return format_date(day, "MMM d" if self.language == "en" else "M/d", locale=self.catalog.locale)
 
     def long_day(self, day: date) -> str:
         """Return a date in words."""
@@ -77,7 +77,7 @@ def preferred(accept_language: str, asked: str | None = None) -> Language:
     `accept_language` is the header of RFC 9110, 12.5.4; a range matches by its primary subtag.
     """
     if asked in LANGUAGES:
-        return cast(Language, asked)
+        return asked
     wishes: list[tuple[float, int, str]] = []
     for number, part in enumerate(accept_language.split(",")):
         tag, *parameters = (piece.strip() for piece in part.split(";"))
@@ -89,5 +89,5 @@ def preferred(accept_language: str, asked: str | None = None) -> Language:
         wishes.append((-weight, number, tag.split("-")[0].lower()))
     for weight, _, tag in sorted(wishes):
         if weight < 0.0 and tag in LANGUAGES:
-            return cast(Language, tag)
+            return tag
     return FALLBACK

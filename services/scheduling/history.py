@@ -137,6 +137,6 @@ class JobHistory:
         rows = self._rows(select(SchedulerBeat.__table__))
         return rows[0] if rows else None
 
-    def _rows(self, query: Any) -> Sequence[Row[Any]]:
+    def _rows(self, query: Any) -> Sequence[Any]:
         with self._begin() as connection:
             return connection.execute(query).all()

@@ -34,9 +34,9 @@ export class Slider {
     const legends = document.getElementById("legends");
     this.zone = legends?.dataset.zone ?? "UTC";
     this.zoneName = legends?.dataset.zoneName ?? "UTC";
-    const tag = { zh: "zh-CN", ja: "ja-JP" }[this.language] ?? "en-GB";
+    const tag = { zh: "zh-CN", ja: "ja-JP" }[this.language] ?? "en-US";
     this.format = new Intl.DateTimeFormat(tag, {
-      timeZone: this.zone, weekday: "short", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit",
+      timeZone: this.zone, weekday: "short", month: tag === "en-US" ? "short" : "numeric", day: "numeric", hour: "2-digit", minute: "2-digit",
       hourCycle: "h23",
     });
     this.day = new Intl.DateTimeFormat(tag, { timeZone: this.zone, weekday: "short", day: "numeric" });
