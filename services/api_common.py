@@ -38,3 +38,9 @@ def latest_run(store: Store) -> ForecastRun:
     if run is None:
         raise HTTPException(404, "no forecast is stored yet")
     return run
+
+
+def shows_simulated(store: Store) -> bool:
+    """Return whether answers are about simulated input: only where there is no real forecast."""
+    run = store.latest_run()
+    return bool(run and run.simulated)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from alerts.canvas import Size
 from alerts.maps import Format
@@ -20,6 +20,7 @@ from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, lates
 from services.maps import Look, ValueKind
 from services.store import Store
 from services.tables import ForecastRun
+from services.web.answers import keep
 
 InLanguage = Annotated[Language, Query(description="Of the words on it.")]
 InSize = Annotated[Size, Query(description="For a desk, or narrow and with larger letters for a phone.")]
@@ -46,9 +47,10 @@ def map_routes(store: Store, registry: Registry) -> APIRouter:
         return maps.draw_day(maps.load_forecast(path), registry, kind, hour, look, form)
 
     @router.get("/haze.png", response_class=Response, responses=_ANSWERS | _PNG)
-    def haze(language: InLanguage = "zh", size: InSize = "desktop") -> Response:
+    def haze(request: Request, language: InLanguage = "zh", size: InSize = "desktop") -> Response:
         """The haze map of the latest forecast, 08 to 08 or 20 to 20 Beijing time."""
         run, look = latest_run(store), Look(language, size)
+        keep(request, modified=run.created_at)
         if look == Look():
             path = Path(run.map_path)
             if not path.is_file():
@@ -57,17 +59,26 @@ def map_routes(store: Store, registry: Registry) -> APIRouter:
         return _png(run, lambda: maps.haze_of_run(store, run, registry, look))
 
     @router.get("/{kind}.png", response_class=Response, responses=_ANSWERS | _PNG)
-    def hour_map(kind: ValueKind, hour: Hour = 1, language: InLanguage = "zh", size: InSize = "desktop") -> Response:
+    def hour_map(
+        request: Request, kind: ValueKind, hour: Hour = 1, language: InLanguage = "zh", size: InSize = "desktop"
+    ) -> Response:
         """PM2.5, ozone or China's AQI (from both) of one hour of the latest forecast."""
         run = latest_run(store)
+        keep(request, modified=run.created_at)
         return _png(run, lambda: of_hour(run.netcdf_path, kind, hour, Look(language, size)))
 
     @router.get("/day/{kind}.{form}", response_class=Response, responses=_ANSWERS | _MOVING)
     def day(
-        kind: ValueKind, form: Format, hour: FirstHour = 1, language: InLanguage = "zh", size: InSize = "phone"
+        request: Request,
+        kind: ValueKind,
+        form: Format,
+        hour: FirstHour = 1,
+        language: InLanguage = "zh",
+        size: InSize = "phone",
     ) -> Response:
         """24 hours of the latest forecast as a picture that moves."""
         run = latest_run(store)
+        keep(request, modified=run.created_at)
         answer = _png(run, lambda: of_day(run.netcdf_path, kind, hour, Look(language, size), form))
         answer.headers["Content-Type"] = maps.MEDIA_TYPES[form]
         return answer

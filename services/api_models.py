@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 
 
 class CityOut(BaseModel):
@@ -34,6 +34,10 @@ class CityOut(BaseModel):
     partners: list[str] = Field(description="Regions that the city's region works with.")
 
 
+class CitiesOut(RootModel[list[CityOut]]):
+    """All cities asked for."""
+
+
 class PollutantOut(BaseModel):
     """A forecast concentration, ug/m3."""
 
@@ -59,8 +63,33 @@ class HourOut(BaseModel):
     relative_humidity: float | None = Field(description="%")
 
 
-class ForecastOut(BaseModel):
-    """The latest forecast of a city."""
+class RunHeadOut(BaseModel):
+    """Which run it is, and what it rests on."""
+
+    init_time: datetime
+    simulated: bool = Field(description="True if made from simulated input: not a real forecast.")
+    degraded: bool = Field(description="True if input that the forecast needs was missing.")
+    model_id: str
+    weather_source: str
+    humidity_source: str
+    observations_until: datetime
+
+
+class RunOut(RunHeadOut):
+    """A stored run."""
+
+    created_at: datetime
+
+
+class RunsOut(BaseModel):
+    """A page of the stored runs."""
+
+    runs: list[RunOut]
+    next: str | None = Field(description="The cursor of the next page; null on the last.")
+
+
+class ForecastOut(RunHeadOut):
+    """The forecast of a city."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -80,15 +109,68 @@ class ForecastOut(BaseModel):
     )  # fmt: skip
 
     city: str
-    init_time: datetime
-    simulated: bool = Field(description="True if made from simulated input: not a real forecast.")
-    degraded: bool = Field(description="True if input that the forecast needs was missing.")
-    model_id: str
-    weather_source: str
-    humidity_source: str
-    observations_until: datetime
     units: str = "ug m-3"
     hours: list[HourOut]
+
+
+class CityHoursOut(BaseModel):
+    """A city's hours."""
+
+    city: str
+    hours: list[HourOut]
+
+
+class RunForecastOut(RunHeadOut):
+    """A run, or some of its cities and hours."""
+
+    units: str
+    cities: list[CityHoursOut]
+
+
+class ObservedValuesOut(BaseModel):
+    """What was observed in an hour, ug/m3; null where there is no value that can be used."""
+
+    pm25: float | None
+    o3: float | None
+    pm10: float | None
+    no2: float | None
+    so2: float | None
+    co: float | None
+    pm25_flag: int | None = Field(description="0 where quality control lets the value be used.")
+    o3_flag: int | None
+    pm25_stations: int | None = Field(description="Stations behind the mean.")
+    source: str
+
+
+class ObservationOut(ObservedValuesOut):
+    """An observed hour."""
+
+    time: datetime = Field(description="End of the hour, UTC.")
+
+
+class ObservationsOut(BaseModel):
+    """A page of a city's observed hours."""
+
+    city: str
+    simulated: bool
+    units: str
+    hours: list[ObservationOut]
+    next: str | None = Field(description="The cursor of the next page; null on the last.")
+
+
+class CityObservationOut(ObservedValuesOut):
+    """A city's hour."""
+
+    city: str
+
+
+class ObservedHourOut(BaseModel):
+    """One observed hour of the cities."""
+
+    time: datetime = Field(description="End of the hour, UTC.")
+    simulated: bool
+    units: str
+    cities: list[CityObservationOut]
 
 
 class CycleOut(BaseModel):
@@ -155,23 +237,43 @@ class ReadyOut(BaseModel):
     checks: list[CheckOut]
 
 
+class InvalidOut(BaseModel):
+    """One argument that is wrong, and why."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    field: str
+    where: str = Field(alias="in", description="query, path, header or body")
+    reason: str
+
+
 class ProblemOut(BaseModel):
     """A problem, RFC 9457."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "type": "about:blank", "title": "Not Found", "status": 404,
-                "detail": "city: found bejing; expected a known city id, such as beijing", "field": "city_id",
+                "type": "/v1/problems/invalid-argument", "title": "Unprocessable Entity", "status": 422,
+                "detail": "level: found blue; expected one of orange, red, yellow",
+                "errors": [{"field": "level", "in": "query", "reason": "found blue; expected one of orange, red, yellow"}],
             }
         }
     )  # fmt: skip
 
-    type: str = "about:blank"
+    type: str = Field(description="What kind it is: an address that explains it.")
     title: str
     status: int
-    detail: str
-    field: str | None = None
+    detail: str = Field(description="This very case, in words.")
+    errors: list[InvalidOut] | None = Field(default=None, description="Every argument that is wrong.")
+
+
+class ProblemTypeOut(BaseModel):
+    """A type of problem."""
+
+    name: str
+    status: int
+    title: str
+    advice: str
 
 
 class UnreadyOut(ProblemOut):
@@ -211,3 +313,81 @@ class FeatureCollectionOut(BaseModel):
     type: str
     simulated: bool
     features: list[dict[str, object]]
+    next: str | None = Field(default=None, description="The cursor of the next page of a long list.")
+
+
+class LayerOut(BaseModel):
+    """What a layer of the map is in, and the classes that the service's own maps draw."""
+
+    units: str
+    bounds: list[float] | None = Field(description="Lower bounds of the classes; the last is open.")
+    colours: list[str] | None = Field(description="A colour for each class.")
+
+
+class CityLayersOut(BaseModel):
+    """A city on the map, and its values by layer in the order of the map's times."""
+
+    id: str
+    name_zh: str
+    name_ja: str
+    name_en: str
+    country: str
+    region: str
+    latitude: float
+    longitude: float
+    time_zone: str
+    values: dict[str, list[int | float | None]]
+
+
+class MapOut(RunHeadOut):
+    """All cities and hours of a forecast."""
+
+    times: list[datetime] = Field(description="Ends of the hours, UTC.")
+    layers: dict[str, LayerOut]
+    cities: list[CityLayersOut]
+
+
+class DayRangeOut(BaseModel):
+    """A day's value, ug/m3: its median and the range of 80 %."""
+
+    q10: float | None
+    q50: float | None
+    q90: float | None
+
+
+class IndexOut(BaseModel):
+    """How the city's own country rates a day."""
+
+    standard: str
+    value: int | None = Field(description="China's AQI; Japan has standards and no index.")
+    id: str
+    name_zh: str
+    name_ja: str
+    name_en: str
+    colour: str
+    primary: list[str] = Field(description="What decides it: pm25 or o3.")
+
+
+class DayOut(BaseModel):
+    """A day of a city by its own clock."""
+
+    date: date
+    observed_hours: int = Field(description="Hours of the day that were observed before the init time.")
+    pm25_mean: DayRangeOut
+    pm25_max: float | None = Field(description="ug/m3, highest hour of the median")
+    o3_max: float | None = Field(description="ug/m3, highest hour of the median")
+    o3_mda8: DayRangeOut = Field(description="The highest mean of 8 hours.")
+    index: IndexOut | None
+    visibility_min: int | None = Field(description="m")
+    haze_grade: int | None = Field(description="The highest of QX/T 113-2010 that lasts: 0 none to 4 severe.")
+
+
+class DailyOut(BaseModel):
+    """A city's days in a forecast."""
+
+    city: str
+    init_time: datetime
+    simulated: bool
+    degraded: bool
+    time_zone: str = Field(description="IANA name; the days are its own.")
+    days: list[DayOut]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
@@ -15,21 +15,23 @@ from grids.errors import InputError
 from services.accounts.access import require
 from services.api_common import DENIED, INVALID, NOT_FOUND, NOT_READY
 from services.api_models import CheckOut, HealthOut, ReadyOut
+from services.clock import Clock
 from services.observability.health import examine
 from services.observability.metrics import new_registry
 from services.observability.requests import Requests
-from services.problems import PROBLEM
+from services.problems import problem
 from services.scheduling.board import JobState, RunState, job_runs, job_states
 from services.scheduling.jobs import job_named
 from services.settings import Settings
 from services.store import Store
+from services.web.answers import not_stored
 
 METRICS_PATH = "/metrics"
 
 
-def operation_routes(store: Store, settings: Settings) -> APIRouter:
+def operation_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
     """Return the routes of the service's own state."""
-    router = APIRouter(tags=["service"])
+    router = APIRouter(tags=["service"], dependencies=[Depends(not_stored)])
 
     @router.get("/healthz")
     async def healthz() -> HealthOut:
@@ -39,12 +41,11 @@ def operation_routes(store: Store, settings: Settings) -> APIRouter:
     @router.get("/readyz", response_model=ReadyOut, responses=NOT_READY)
     def readyz() -> ReadyOut | JSONResponse:
         """Whether the service can be relied on: database, schema, scheduler, and a fresh forecast."""
-        now = datetime.now(UTC)
+        now = clock()
         health = examine(store, settings, now)
         checks = [asdict(check) for check in health.checks]
         if health.status == "unready" or health.run is None:
-            content = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": health.faults}
-            return JSONResponse(content | {"checks": checks}, 503, media_type=PROBLEM)
+            return problem(503, health.faults, more={"checks": checks})
         age = (now - health.run.init_time) / timedelta(hours=1)
         return ReadyOut(
             status=health.status,

@@ -6,113 +6,25 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
-from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from fastapi import APIRouter, Query
 
 from forecast.verification import Verdict, scoreboard
 from grids.cities import Registry
-from grids.errors import InputError
-from services.api_models import ProblemOut
+from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city
+from services.api_score_models import BandOut, BaselineScoreOut, ScoreOut, VerdictOut, VerificationOut
 from services.scores import daily_sums, newest_scored
 from services.settings import Settings
 from services.store import Store
-from services.verification import serving_id, standing_of
-
-
-class BaselineScoreOut(BaseModel):
-    """A baseline over the pairs that it has."""
-
-    n: int
-    rmse: float | None = Field(description="ug/m3")
-    mae: float | None = Field(description="ug/m3")
-    bias: float | None = Field(description="ug/m3, forecast minus observed")
-    rmse_ratio: float | None = Field(description="the model's RMSE over the baseline's, same pairs; below 1 is better")
-
-
-class ScoreOut(BaseModel):
-    """Scores of one model, pollutant and lead time."""
-
-    model_id: str
-    pollutant: str
-    lead_time: int = Field(description="hours after the init time")
-    n: int = Field(description="pairs of forecast and observation")
-    rmse: float | None = Field(description="ug/m3, of the mean")
-    mae: float | None = Field(description="ug/m3, of the median")
-    bias: float | None = Field(description="ug/m3, mean forecast minus observed")
-    coverage80: float | None = Field(description="share of observations within the 80 % interval")
-    persistence: BaselineScoreOut
-    climatology: BaselineScoreOut
-
-
-class VerdictOut(BaseModel):
-    """The model in service against a baseline, over all cities."""
-
-    pollutant: str
-    baseline: str
-    first_lead: int
-    last_lead: int
-    days: int = Field(description="days of init times")
-    n: int
-    rmse: float
-    baseline_rmse: float
-    difference_low: float | None = Field(description="95 % interval of the RMSE difference, ug/m3")
-    difference_high: float | None
-    enough: bool = Field(description="Whether there are enough pairs to judge.")
-    behind: bool = Field(description="True if the model is worse by more than chance explains.")
-
-
-_BASELINE: JsonValue = {"n": 1180, "rmse": 41.3, "mae": 24.9, "bias": -0.8, "rmse_ratio": 0.82}
-
-
-class VerificationOut(BaseModel):
-    """The scoreboard of the newest days whose forecasts have come due."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "model_id": "network-2015-02-28-20130112", "behind": False, "city": "beijing",
-                "first_day": "2013-01-02", "last_day": "2013-01-31", "scored_until": "2013-01-31T22:00:00Z",
-                "statements": ["network-2015-02-28-20130112 falls behind no baseline (20 comparisons over the last 30 days)."],
-                "verdicts": [
-                    {
-                        "pollutant": "pm25", "baseline": "persistence", "first_lead": 1, "last_lead": 24, "days": 30,
-                        "n": 35400, "rmse": 31.0, "baseline_rmse": 38.2, "difference_low": -9.1,
-                        "difference_high": -5.4, "enough": True, "behind": False,
-                    }
-                ],
-                "scores": [
-                    {
-                        "model_id": "network-2015-02-28-20130112", "pollutant": "pm25", "lead_time": 24, "n": 1180,
-                        "rmse": 33.9, "mae": 20.7, "bias": 1.1, "coverage80": 0.81,
-                        "persistence": _BASELINE, "climatology": _BASELINE,
-                    }
-                ],
-            }
-        }
-    )  # fmt: skip
-
-    model_id: str = Field(description="the model in service, which statements and verdicts are about")
-    behind: bool = Field(description="Whether it falls behind a baseline.")
-    statements: list[str]
-    verdicts: list[VerdictOut]
-    city: str | None = Field(description="the city of `scores`; null for all together")
-    first_day: date | None = Field(description="first day of the init times in `scores`, UTC")
-    last_day: date | None
-    scored_until: datetime | None
-    scores: list[ScoreOut]
+from services.verification import banded_scores, serving_id, standing_of
 
 
 def verification_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
     """Return the route of the scoreboard."""
     router = APIRouter()
-    responses: dict[int | str, dict[str, Any]] = {
-        304: {"description": "Unchanged since If-None-Match"},
-        404: {"model": ProblemOut, "description": "Not found"},
-        422: {"model": ProblemOut, "description": "Invalid argument"},
-    }
 
-    @router.get("/verification", tags=["forecasts"], responses=responses)
+    @router.get("/verification", tags=["forecasts"], responses=NOT_FOUND | INVALID | UNCHANGED)
     def verification(
         city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
         pollutant: Annotated[Literal["pm25", "o3"] | None, Query(description="Only this pollutant.")] = None,
@@ -123,10 +35,7 @@ def verification_routes(store: Store, settings: Settings, registry: Registry) ->
         Statements and verdicts are about the model in service over the last 30 days and all cities.
         """
         if city is not None:
-            try:
-                registry.city(city)
-            except InputError as error:
-                raise HTTPException(404, str(error)) from error
+            known_city(registry, city)
         return answer(newest_scored(store), serving_id(settings), city, pollutant, days)
 
     # The sums of a month and many cities take seconds to add: once for each new scoring or promotion is enough.
@@ -146,6 +55,7 @@ def verification_routes(store: Store, settings: Settings, registry: Registry) ->
             first_day=first,
             last_day=newest[0] if newest else None,
             scored_until=newest[1] if newest else None,
+            bands=_bands(banded_scores(store, days, city), pollutant),
             scores=[] if sums is None or sums.empty else _scores(sums),
         )
 
@@ -169,6 +79,11 @@ def _scores(sums: pd.DataFrame) -> list[ScoreOut]:
         )
         for row in board.to_dict("records")
     ]
+
+
+def _bands(board: pd.DataFrame, pollutant: str | None) -> list[BandOut]:
+    bands = [BandOut.model_validate(row) for row in board.round(3).replace({np.nan: None}).to_dict("records")]
+    return [band for band in bands if pollutant in (None, band.pollutant)]
 
 
 def _baseline(row: dict[Any, Any], name: str) -> BaselineScoreOut:

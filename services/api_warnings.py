@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from alerts.areas import polygons, provinces_touched
 from alerts.atom import atom_feed
@@ -15,27 +14,39 @@ from alerts.cap import MEDIA_TYPE, Sender, cap_message, event_chain, sign
 from alerts.causes import Causes
 from alerts.engine import signal_window
 from alerts.geojson import feature_collection
-from alerts.ruleset import load_ruleset
+from alerts.ruleset import load_ruleset, ruleset_names
 from alerts.texts import LANGUAGES, Language, bulletin
 from alerts.warning import HazeWarning
 from grids.cities import Registry
 from grids.errors import InputError
-from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
+from services.api_common import INVALID, NOT_FOUND, UNCHANGED, latest_run, shows_simulated
 from services.api_models import FeatureCollectionOut
+from services.clock import Clock
 from services.explain import explain
 from services.maps import haze_field
+from services.problems import InvalidArgument
+from services.reads import WarningFilter, next_change, warnings_page
 from services.rules import level_ids
 from services.settings import Settings
 from services.store import Store
+from services.web.answers import keep
+from services.web.negotiate import AsFormat, Format, GeoJSON, answer, as_csv, as_json, choose, representations
+from services.web.pages import Cursor, from_cursor, link_next, to_cursor
+from services.web.places import Chosen
+from services.web.times import Time, Within
 
-GEOJSON = "application/geo+json"
 ATOM = "application/atom+xml"
 # How long an ended message stays in the feed: readers that poll once a day still learn of its end.
 _FEED_HOURS = 48
+_FORMATS: tuple[Format, ...] = ("geojson", "csv")
+_CSV_COLUMNS = (
+    "id", "rule_set", "level", "kind", "city", "area_zh", "area_ja", "area_en", "issued", "onset", "expires",
+    "probability", "reason", "simulated",
+)  # fmt: skip
 _CAP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "description": "CAP 1.2"}}
 
 
-def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
+def warning_routes(store: Store, settings: Settings, registry: Registry, clock: Clock) -> APIRouter:
     """Return the routes under ``/warnings`` and ``/areas``."""
     router = APIRouter(tags=["warnings"])
     signed = _signer(settings)
@@ -43,27 +54,65 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
     def why(warning: HazeWarning) -> Causes:
         return explain(store, registry, warning)
 
-    @router.get("/warnings", response_model=FeatureCollectionOut, responses=NOT_FOUND | INVALID | UNCHANGED)
+    @router.get(
+        "/warnings",
+        response_class=GeoJSON,
+        responses=NOT_FOUND | INVALID | UNCHANGED | representations(*_FORMATS, like=FeatureCollectionOut),
+    )
     def warnings(
+        request: Request,
+        places: Chosen,
+        within: Within,
         state: Annotated[
-            Literal["in_force", "all"], Query(description="In force now, or the newest messages.")
+            Literal["in_force", "all"], Query(description="In force now, or all messages, newest first, in pages.")
         ] = "in_force",
-        level: Annotated[str | None, Query(description="Only this level, by its id.", examples=["orange"])] = None,
-        city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
-        at: Annotated[datetime | None, Query(description="In force at this time instead of now (with offset).")] = None,
+        level: Annotated[
+            list[str] | None, Query(description="Only these levels, by id; may be repeated.", examples=[["orange"]])
+        ] = None,
+        rule_set: Annotated[list[str] | None, Query(description="Only these rule sets; may be repeated.")] = None,
+        at: Annotated[Time | None, Query(description="In force at this time instead of now.")] = None,
+        simulated: Annotated[
+            bool | None, Query(description="Of simulated runs or of real ones; by default real where there are any.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=500, description="Messages in a page of `all`.")] = 100,
+        cursor: Cursor = None,
+        form: AsFormat = None,
     ) -> Response:
-        """Warnings as GeoJSON; of simulated runs only where there is no real forecast."""
-        if city is not None:
-            known_city(registry, city)
-        known = level_ids()
-        if level is not None and level not in known:
-            raise HTTPException(422, f"level: found {level}; expected one of {', '.join(known)}")
-        when = _with_offset(at)
-        simulated = _simulated(store)
-        found = store.warning_history(simulated) if state == "all" else store.warnings_in_force(when, simulated)
-        chosen = [w for w in found if level in (None, w.level) and city in (None, w.city)]
-        content = feature_collection(chosen, registry, why=why) | {"simulated": simulated}
-        return JSONResponse(content, media_type=GEOJSON)
+        """Warnings as GeoJSON; of simulated runs only where there is no real forecast.
+
+        Those in force always come whole, never in pages. `from` and `to` choose warnings that hold at some time
+        within, from their onset to their end.
+        """
+        chosen = WarningFilter(
+            levels=_known("level", level, level_ids()),
+            rule_sets=_known("rule_set", rule_set, ruleset_names()),
+            cities=None if places.all else tuple(city.id for city in places.of(registry)),
+            start=within.start,
+            end=within.end,
+        )
+        shape = choose(request, form, _FORMATS)
+        simulated = shows_simulated(store) if simulated is None else simulated
+        following = None
+        if state == "all":
+            keys = from_cursor(cursor, datetime, str)
+            after = None if keys is None else (keys[0], keys[1])
+            messages = warnings_page(store, simulated, chosen, after=after, limit=limit)
+            if len(messages) > limit:
+                messages = messages[:limit]
+                following = to_cursor(messages[-1].issued, messages[-1].id)
+            keep(request)
+        else:
+            now = at or clock()
+            standing = store.warnings_in_force(now, simulated)
+            keep(request, until=None if at else next_change(store, simulated, now, standing))
+            messages = [warning for warning in standing if chosen.meets(warning)]
+        if shape == "csv":
+            rows = [message.model_dump(mode="json", include=set(_CSV_COLUMNS)) for message in messages]
+            return link_next(answer(as_csv(rows, _CSV_COLUMNS), "csv", name="warnings"), request, following)
+        content = feature_collection(messages, registry, why=why)
+        return link_next(
+            answer(as_json(content | {"simulated": simulated, "next": following}), "geojson"), request, following
+        )
 
     @router.get(
         "/warnings/feed.atom",
@@ -73,10 +122,10 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
     def feed(
         request: Request,
         language: Annotated[Language, Query(description="Of titles and summaries.")] = "zh",
-        at: Annotated[datetime | None, Query(description="The feed of this time instead of now (with offset).")] = None,
+        at: Annotated[Time | None, Query(description="The feed of this time instead of now.")] = None,
     ) -> Response:
         """Messages of the last 48 hours and those in force, each pointing at its CAP message."""
-        when, simulated = _with_offset(at), _simulated(store)
+        when, simulated = at or clock(), shows_simulated(store)
         recent = [
             w
             for w in store.warning_history(simulated)
@@ -92,28 +141,25 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
 
     @router.get(
         "/warnings/{warning_id}",
-        response_class=JSONResponse,
-        responses=NOT_FOUND
-        | UNCHANGED
-        | {200: {"content": {GEOJSON: {}, MEDIA_TYPE: {}}, "description": "GeoJSON or CAP"}},
+        response_class=GeoJSON,
+        responses=NOT_FOUND | UNCHANGED | representations("geojson", "cap"),
     )
-    def warning(
-        warning_id: str, request: Request, accept: Annotated[str, Header(include_in_schema=False)] = "*/*"
-    ) -> Response:
-        """One warning message with its evidence: a GeoJSON feature, or CAP 1.2 where `Accept` prefers it."""
+    def warning(request: Request, warning_id: str, form: AsFormat = None) -> Response:
+        """One warning message with its evidence: a GeoJSON feature, or CAP 1.2 where that is preferred."""
         found = _found(store, warning_id)
-        if prefers_cap(accept):
-            answer = _cap(found, request)
-        else:
-            feature: dict[str, Any] = feature_collection([found], registry, why=why)["features"][0]
-            answer = JSONResponse(feature, media_type=GEOJSON)
-        answer.headers["Vary"] = "Accept"
-        return answer
+        if choose(request, form, ("geojson", "cap")) == "cap":
+            made = _cap(found, request)
+            made.headers["Vary"] = "Accept"
+            return made
+        keep(request, modified=found.approval.at if found.approval else found.issued)
+        feature: dict[str, Any] = feature_collection([found], registry, why=why)["features"][0]
+        return answer(as_json(feature), "geojson")
 
-    @router.get("/areas", response_model=FeatureCollectionOut, responses=NOT_FOUND | UNCHANGED)
-    def areas() -> Response:
+    @router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
+    def areas(request: Request) -> Response:
         """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin."""
         run = latest_run(store)
+        keep(request, modified=run.created_at)
         try:
             field = haze_field(run.netcdf_path)
         except InputError as error:
@@ -127,7 +173,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
             "bulletin": {language: bulletin(touched, window, rules, language) for language in LANGUAGES},
             "features": polygons(field, rules),
         }
-        return JSONResponse(content, media_type=GEOJSON)
+        return GeoJSON(content)
 
     def _cap(found: HazeWarning, request: Request) -> Response:
         earlier = event_chain(found, [m for r in found.references if (m := store.warning(r, found.simulated))])
@@ -144,21 +190,6 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
     return router
 
 
-def prefers_cap(accept: str) -> bool:
-    """Return whether an Accept header names CAP, and no JSON that it would rather have (RFC 9110, 12.5.1)."""
-    weights: dict[str, float] = {}
-    for part in accept.split(","):
-        name, *parameters = (piece.strip() for piece in part.split(";"))
-        quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        try:
-            weights[name.lower()] = float(quality)
-        except ValueError:
-            weights[name.lower()] = 0.0
-    return weights.get(MEDIA_TYPE, 0.0) > 0.0 and weights[MEDIA_TYPE] >= max(
-        weights.get(GEOJSON, 0.0), weights.get("application/json", 0.0)
-    )
-
-
 def _found(store: Store, name: str) -> HazeWarning:
     """Return a message by its id or its CAP identifier, which marks simulated ones."""
     bare = name.removesuffix(".simulated")
@@ -168,15 +199,11 @@ def _found(store: Store, name: str) -> HazeWarning:
     return found
 
 
-def _simulated(store: Store) -> bool:
-    run = store.latest_run()
-    return bool(run and run.simulated)
-
-
-def _with_offset(at: datetime | None) -> datetime:
-    if at is not None and at.tzinfo is None:
-        raise HTTPException(422, f"at: found {at.isoformat()}; expected a time with offset")
-    return at or datetime.now(UTC)
+def _known(field: str, values: list[str] | None, known: Collection[str]) -> tuple[str, ...]:
+    for value in values or ():
+        if value not in known:
+            raise InvalidArgument(field, value, f"one of {', '.join(sorted(known))}")
+    return tuple(values or ())
 
 
 def _base(settings: Settings, request: Request) -> str:

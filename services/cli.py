@@ -12,15 +12,17 @@ import typer
 
 from services.cli_accounts import accounts_app
 from services.cli_bulletin import bulletin
+from services.cli_forecast import forecast
 from services.cli_ingest import ingest
 from services.cli_jobs import jobs_app, scheduler
 from services.cli_maps import register as register_maps
 from services.cli_models import models_app, verify
-from services.cli_options import DataDir, InitTime, Observations, Weather
+from services.cli_options import DataDir, InitTime, Observations, Server, Weather
 from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
 from services.cli_store import register as register_store
 from services.cli_study import study_app
+from services.cli_subscribers import register as register_subscribers
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -32,6 +34,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def common(context: typer.Context, server: Server = None) -> None:
+    """Air-quality forecasts and haze warnings for the partner cities."""
+    context.obj = server
 
 
 @app.command()
@@ -153,6 +161,7 @@ def backtest(
 
 
 app.command()(bulletin)
+app.command()(forecast)
 register_maps(app)
 app.command()(verify)
 app.add_typer(models_app, name="models")
@@ -161,6 +170,7 @@ app.add_typer(accounts_app, name="accounts")
 app.add_typer(study_app, name="study")
 register_warnings(app)
 register_store(app)
+register_subscribers(app)
 
 
 def main() -> None:
@@ -184,6 +194,11 @@ def main() -> None:
             else:
                 print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT)
+        from services.client import ServerError
+
+        if isinstance(error, ServerError):
+            print(f"hazecast: {error}", file=sys.stderr)
+            sys.exit(EXIT_INPUT if error.refused else EXIT_FAILED)
         from services.database import StoreError
 
         if isinstance(error, StoreError):

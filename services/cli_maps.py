@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli_options import DataDir, settings_of
+from services.cli_options import DataDir, server, settings_of
 
 if TYPE_CHECKING:
+    from alerts.maps import Format
     from services.maps import Look
     from services.settings import Settings
 
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def draw_map(
+    context: typer.Context,
     out: Annotated[
         Path, typer.Argument(help="The file to write; an animation's ending says its form: webp, gif, png.")
     ],
@@ -60,12 +62,38 @@ def draw_map(
         if observations is None:
             raise InputError("--observations", None, "a folder of observations, for --kind haze-days")
         content = draw_haze_days(observations, load_registry(), year, look)
+    elif (remote := server(context)) is not None:
+        with remote as client:
+            content = client.picture(_path(kind, city, pollutant, out), **_query(kind, hour, pollutant, look))
     else:
         content = _of_latest(settings_of(data_dir), kind, hour, city, pollutant, out, look)
     part = out.with_name(out.name + ".part")
     part.write_bytes(content)
     part.replace(out)
     print(out)
+
+
+def _form(out: Path) -> Format:
+    from grids.errors import InputError
+    from services.maps import MEDIA_TYPES
+
+    form = next((f for f in MEDIA_TYPES if out.suffix == f".{f}"), None)
+    if form is None:
+        raise InputError("animation", out.name, f"a name that ends with one of {sorted(MEDIA_TYPES)}")
+    return form
+
+
+def _path(kind: Kind, city: str, pollutant: str, out: Path) -> str:
+    if kind is Kind.ANIMATION:
+        return f"day/{pollutant}.{_form(out)}"
+    return f"fan/{city}.png" if kind is Kind.FAN else f"{kind.value}.png"
+
+
+def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str | int]:
+    query: dict[str, str | int] = {"language": look.language, "size": look.size}
+    if kind is Kind.FAN:
+        return query | {"pollutant": pollutant}
+    return query if kind is Kind.HAZE else query | {"hour": hour}
 
 
 def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: str, out: Path, look: Look) -> bytes:
@@ -89,9 +117,7 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
             return maps.fan_of_run(store, run, registry, city, pollutant, look)
         forecast = maps.load_forecast(run.netcdf_path)
         if kind is Kind.ANIMATION:
-            form = next((f for f in maps.MEDIA_TYPES if out.suffix == f".{f}"), None)
-            if form is None:
-                raise InputError("animation", out.name, f"a name that ends with one of {sorted(maps.MEDIA_TYPES)}")
+            form = _form(out)
             shown = next((k for k in maps.VALUE_KINDS if k == pollutant), None)
             if shown is None:
                 raise InputError("--pollutant", pollutant, f"one of {list(maps.VALUE_KINDS)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli_options import DataDir, settings_of, time_of
+from services.cli_options import DataDir, server, settings_of, time_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from models.registry import ModelRegistry, TrainedModel
+    from services.api_score_models import VerificationOut
     from services.verification import VerificationReport
 
 models_app = typer.Typer(help="Trained models: list, register, compare, promote, roll back.", no_args_is_help=True)
@@ -141,6 +143,7 @@ def rollback(why: Why, by: By = None, data_dir: DataDir = None) -> None:
 
 
 def verify(
+    context: typer.Context,
     until: Annotated[str | None, typer.Option("--until", help="Read no later observation; default now.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Score all stored forecasts anew.")] = False,
     city: Annotated[str | None, typer.Option("--city", help="Show the scores of this city.")] = None,
@@ -148,7 +151,14 @@ def verify(
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Score the stored forecasts that have come due, and say whether the model falls behind a baseline."""
+    """Score the stored forecasts that have come due, and say whether the model falls behind a baseline.
+
+    Of a server (--server), show what it has scored.
+    """
+    if (remote := server(context)) is not None:
+        with remote as client:
+            _show_remote(client.verification(city=city, days=days), as_json)
+        return
     from grids.cities import load_registry
     from services.store import Store
     from services.verification import banded_scores
@@ -168,10 +178,26 @@ def verify(
         print(json.dumps(_verification(report, board), indent=2, ensure_ascii=False))
         return
     print(f"{report.days} days of forecasts looked at, {report.pairs} pairs, {report.changed} scores changed")
+    _show(board, report.standing.sentences)
+
+
+def _show(board: pd.DataFrame, sentences: Sequence[str]) -> None:
     if len(board):
         print(board.to_string(index=False, float_format=lambda value: f"{value:.2f}", na_rep="-"))
-    for sentence in report.standing.sentences:
+    for sentence in sentences:
         print(sentence)
+
+
+def _show_remote(found: VerificationOut, as_json: bool) -> None:
+    """Show what a server has scored; it does so itself, after each cycle."""
+    import pandas as pd
+
+    bands = [band.model_dump() for band in found.bands]
+    if as_json:
+        told = {"model_id": found.model_id, "behind": found.behind, "statements": found.statements, "scores": bands}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        _show(pd.DataFrame(bands), found.statements)
 
 
 def _verification(report: VerificationReport, board: pd.DataFrame) -> dict[str, object]:

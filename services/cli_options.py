@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from services.client import Client
     from services.settings import Settings
 
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        envvar="HAZECAST_SERVER",
+        help="Address of a Hazecast to ask instead of the data folder here: for warnings, verify, map, forecast.",
+    ),
+]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
 ]
@@ -51,3 +60,13 @@ def settings_of(data_dir: Path | None, observations: str | None = None, weather:
 
     given: dict[str, Any] = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}
     return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def server(context: typer.Context) -> Client | None:
+    """Return the client of the server that the command line names; None where it names none."""
+    address = context.find_root().obj
+    if address is None:
+        return None
+    from services.client import Client
+
+    return Client(str(address))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.cli_options import DataDir, settings_of, time_of
+from services.cli_options import DataDir, server, settings_of, time_of
 
 if TYPE_CHECKING:
     from services.drafts import Action
@@ -57,11 +57,24 @@ def in_force(
     """Print the warnings in force as GeoJSON; look after drafts."""
     if context.invoked_subcommand is not None:
         return
+    time = time_of(at, "--at") or datetime.now(UTC)
+    if (remote := server(context)) is not None:
+        with remote as client:
+            content = client.warnings(at=time, simulated=simulated).model_dump(exclude={"next"})
+    else:
+        content = _in_force(data_dir, time, simulated)
+    _print({name: content[name] for name in ("type", "simulated", "features")})
+
+
+def _in_force(data_dir: Path | None, time: datetime, simulated: bool) -> dict[str, Any]:
     from alerts.geojson import feature_collection
     from grids.cities import load_registry
+    from services.explain import explain
 
-    found = _store(data_dir).warnings_in_force(time_of(at, "--at") or datetime.now(UTC), simulated)
-    _print(feature_collection(found, load_registry()))
+    store, registry = _store(data_dir), load_registry()
+    found = store.warnings_in_force(time, simulated)
+    content = feature_collection(found, registry, why=lambda warning: explain(store, registry, warning))
+    return content | {"simulated": simulated}
 
 
 @warnings_app.command()

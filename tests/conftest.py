@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.databases import KINDS, Databases, PostgresServer, postgres_server
 from tests.source_server import SourceServer, serving
+
+if TYPE_CHECKING:
+    from services.settings import Settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -29,6 +33,17 @@ def source_server() -> Iterator[SourceServer]:
     """A local server that speaks a publisher's protocol and fails on demand."""
     with serving() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def simulated_run(tmp_path_factory) -> Settings:
+    """Settings whose store holds one simulated run; only to be read."""
+    from services.cycle import run_cycle
+    from services.settings import Settings
+
+    settings = Settings(data_dir=tmp_path_factory.mktemp("simulated"))
+    run_cycle(settings)
+    return settings
 
 
 @pytest.fixture(scope="session")

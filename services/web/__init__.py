@@ -1,0 +1,1 @@
+"""How the API answers, whatever it is asked: problems, representations, pages, caching."""

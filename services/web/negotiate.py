@@ -1,0 +1,120 @@
+"""Which representation an answer takes: by ``?format=``, else by the header Accept with its weights (RFC 9110, 12.5.1)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import mimeparse
+import xarray as xr
+from fastapi import HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+Format = Literal["json", "geojson", "csv", "netcdf", "cap"]
+JSON, GEOJSON, CSV, NETCDF = "application/json", "application/geo+json", "text/csv", "application/x-netcdf"
+MEDIA_TYPES: dict[Format, str] = {
+    "json": JSON, "geojson": GEOJSON, "csv": CSV, "netcdf": NETCDF, "cap": "application/cap+xml",
+}  # fmt: skip
+
+
+class GeoJSON(JSONResponse):
+    """A response whose media type is GeoJSON's."""
+
+    media_type = GEOJSON
+
+
+AsFormat = Annotated[Format | None, Query(alias="format", description="Representation, before the header Accept.")]
+
+
+def choose(request: Request, form: Format | None, offered: Sequence[Format]) -> Format:
+    """Return the representation to answer with: the first offered where the client leaves it open.
+
+    Raises
+    ------
+    HTTPException
+        406 if none of them is acceptable.
+    """
+    media = {MEDIA_TYPES[name]: name for name in offered}
+    if form is not None:
+        if form not in offered:
+            raise HTTPException(406, f"format: found {form}; this is answered as one of {', '.join(offered)}")
+        return form
+    accept = ", ".join(request.headers.getlist("accept")) or "*/*"
+    # GeoJSON is JSON: a client that knows only the latter may have it as such.
+    if "geojson" in offered and "json" not in offered:
+        media[JSON] = "geojson"
+    try:
+        # Of equals, the library takes the last.
+        found = mimeparse.best_match([*reversed(media)], accept)
+    except mimeparse.MimeTypeParseException:
+        raise HTTPException(406, f"Accept: found {accept[:80]}; expected media types with weights") from None
+    if not found:
+        raise HTTPException(406, f"Accept: found {accept[:80]}; this is answered as one of {', '.join(media)}")
+    return media[found]
+
+
+def representations(*offered: Format, like: type | None = None) -> dict[int | str, dict[str, Any]]:
+    """Return the part of OpenAPI's `responses` that names the media types of an answer.
+
+    Parameters
+    ----------
+    *offered : str
+        The representations, as for `choose`.
+    like : type, optional
+        The model of the JSON one.
+    """
+    content: dict[str, Any] = {}
+    for name in offered:
+        binary = {"type": "string", "format": "binary"} if name == "netcdf" else {"type": "string"}
+        content[MEDIA_TYPES[name]] = (
+            {} if name == "json" else {"schema": {"type": "object"} if "json" in name else binary}
+        )
+    found: dict[str, Any] = {"content": content}
+    if like is not None:
+        found["model"] = like
+    return {200: found, 406: {"description": "Not in the media types that are accepted"}}
+
+
+def answer(body: bytes | str, form: Format, *, name: str = "hazecast") -> Response:
+    """Return a body in a representation; tables and files carry a name to be saved under."""
+    response = Response(body, media_type=MEDIA_TYPES[form])
+    response.headers["Vary"] = "Accept"
+    if form == "csv":
+        response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
+    if form in ("csv", "netcdf"):
+        ending = "nc" if form == "netcdf" else "csv"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
+    return response
+
+
+def as_json(content: Any) -> str:
+    """Return JSON without needless spaces."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def point(longitude: float, latitude: float, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Return a GeoJSON feature at a place (RFC 7946: longitude first)."""
+    geometry = {"type": "Point", "coordinates": [longitude, latitude]}
+    return {"type": "Feature", "id": name, "geometry": geometry, "properties": properties}
+
+
+def as_netcdf(dataset: xr.Dataset) -> bytes:
+    """Return a Dataset as the bytes of a NetCDF-4 file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "part.nc"
+        dataset.to_netcdf(file, engine="netcdf4")
+        return file.read_bytes()
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return rows as CSV with a header (RFC 4180); what is missing is empty."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows({name: str(v).lower() if isinstance(v, bool) else v for name, v in row.items()} for row in rows)
+    return text.getvalue()

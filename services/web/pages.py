@@ -1,0 +1,64 @@
+"""Long lists in pages: an opaque cursor, and the address of the next page in the header Link (RFC 8288)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Query, Request, Response
+from pydantic import TypeAdapter
+
+from services.problems import InvalidArgument
+from services.web.times import Time
+
+Cursor = Annotated[
+    str | None, Query(max_length=512, description="Where the page before ended: its `next`, as it is given.")
+]
+
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
+Key = str | int | datetime
+
+
+def to_cursor(*keys: Key) -> str:
+    """Return the cursor of a place in a list, by the keys of the last row before it."""
+    plain = [key.isoformat() if isinstance(key, datetime) else key for key in keys]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).rstrip(b"=").decode()
+
+
+def from_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+    """Return the keys that a cursor holds; None without one.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is not one that `to_cursor` gave for keys of these kinds.
+    """
+    if cursor is None:
+        return None
+    try:
+        keys = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+        if isinstance(keys, list) and len(keys) == len(kinds):
+            found = [_time(key) if kind is datetime else key for key, kind in zip(keys, kinds, strict=True)]
+            if [type(key) for key in found] == list(kinds):
+                return tuple(found)
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        pass
+    raise InvalidArgument("cursor", cursor, "the `next` of an earlier page")
+
+
+def _time(text: str) -> datetime:
+    return _TIME.validate_python(text)
+
+
+def link_next(response: Response, request: Request, cursor: str | None) -> Response:
+    """Add the address of the next page, if there is one; relative, so that it holds behind any proxy."""
+    if cursor is not None:
+        query = [(name, value) for name, value in parse_qsl(request.url.query) if name != "cursor"]
+        address = f"{request.url.path}?{urlencode([*query, ('cursor', cursor)])}"
+        response.headers["Link"] = f'<{address}>; rel="next"'
+    return response

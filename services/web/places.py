@@ -1,0 +1,88 @@
+"""Which cities an answer is about: by id, region, country or within a box."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from grids.cities import City, Country, Registry
+from grids.errors import InputError
+from services.problems import InvalidArgument
+
+_BOX = r"^-?\d{1,3}(\.\d{1,9})?(,-?\d{1,3}(\.\d{1,9})?){3}$"
+
+
+class Places:
+    """The part of the registry that a request names; all of it where it names none.
+
+    Every filter narrows: a city must meet them all.
+    """
+
+    def __init__(
+        self,
+        city: Annotated[
+            list[str] | None, Query(description="Only these cities, by id; may be repeated.", examples=[["beijing"]])
+        ] = None,
+        region: Annotated[
+            list[str] | None, Query(description="Only cities of these partner governments, by id; may be repeated.")
+        ] = None,
+        country: Annotated[Country | None, Query(description="Only cities of this country.")] = None,
+        bbox: Annotated[
+            str | None,
+            Query(
+                json_schema_extra={"pattern": _BOX},
+                description="Only cities within west,south,east,north in degrees (RFC 7946, section 5).",
+                examples=["110,35,125,42"],
+            ),
+        ] = None,
+    ) -> None:
+        self.city, self.region, self.country, self.bbox = city, region, country, bbox
+
+    @property
+    def all(self) -> bool:
+        """Whether nothing narrows the choice."""
+        return not (self.city or self.region or self.country or self.bbox)
+
+    def of(self, registry: Registry) -> list[City]:
+        """Return the cities meant, in the registry's order.
+
+        Raises
+        ------
+        InvalidArgument
+            If a city or region is unknown, or the box is none.
+        """
+        for city in self.city or ():
+            try:
+                registry.city(city)
+            except InputError as error:
+                raise InvalidArgument("city", error.found, error.expected) from error
+        for region in self.region or ():
+            if region not in registry.regions:
+                raise InvalidArgument("region", region, f"one of {', '.join(sorted(registry.regions))}")
+        west, south, east, north = _box(self.bbox)
+        return [
+            city
+            for city in registry.cities.values()
+            if (not self.city or city.id in self.city)
+            and (not self.region or city.region in self.region)
+            and self.country in (None, city.country)
+            and west <= city.longitude <= east
+            and south <= city.latitude <= north
+        ]
+
+
+def _box(text: str | None) -> tuple[float, float, float, float]:
+    if text is None:
+        return -180.0, -90.0, 180.0, 90.0
+    expected = "west,south,east,north in degrees, west below east and south below north"
+    if not re.fullmatch(_BOX, text):
+        raise InvalidArgument("bbox", text, expected)
+    west, south, east, north = (float(part) for part in text.split(","))
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise InvalidArgument("bbox", text, expected)
+    return west, south, east, north
+
+
+Chosen = Annotated[Places, Depends()]
