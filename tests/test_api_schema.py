@@ -58,7 +58,7 @@ def known_arguments(client: TestClient) -> dict[str, list[str]]:
 
 
 def test_no_answer_is_undescribed(simulated_run, subtests) -> None:
-    app = create_app(simulated_run.model_copy(update={"rate_anonymous": 0}))
+    app = create_app(simulated_run.model_copy(update={"rate_anonymous": 0, "events_seconds": 0.05}))
     known = known_arguments(TestClient(app))
 
     @schemathesis.hook
