@@ -23,6 +23,7 @@ SHALLOW = 500.0
 STEADY = 0.7
 POLLUTED = 75.0
 REACH_KM = 400.0
+TOLD_FROM = 0.1
 _DIRECTIONS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
@@ -31,7 +32,8 @@ class Causes:
     """What the hours of a warning show; None or empty where it does not hold or is not known.
 
     `humidity` %, `wind` m s-1, `height` m of the mixing layer, `direction` the wind comes from, one of
-    eight, and `upwind` the polluted forecast cities there, nearest first.
+    eight, and `upwind` the polluted forecast cities there, nearest first. `transport` is the share of the PM2.5
+    that the model lays to the direction of the wind: the mean, lowest and highest of its members.
     """
 
     humidity: float | None = None
@@ -39,6 +41,7 @@ class Causes:
     height: float | None = None
     direction: str | None = None
     upwind: tuple[City, ...] = ()
+    transport: tuple[float, float, float] | None = None
 
 
 def causes(
@@ -67,7 +70,11 @@ def causes(
     within = np.isin(valid_times(forecast), hours)
     height = _mean(forecast, "blh", city.id, within)
     u, v = _mean(forecast, "u10", city.id, within), _mean(forecast, "v10", city.id, within)
-    known = Causes(humidity=humidity, height=height if height is not None and height < SHALLOW else None)
+    known = Causes(
+        humidity=humidity,
+        height=height if height is not None and height < SHALLOW else None,
+        transport=transport_share(forecast, city.id, within),
+    )
     if u is None or v is None:
         return known
     east, north = (forecast[name].sel(city=city.id).values[within] for name in ("u10", "v10"))
@@ -80,6 +87,38 @@ def causes(
     upwind = _polluted_upwind(city, origin, registry, forecast, within)
     direction = _DIRECTIONS[round(origin / 45.0) % 8] if upwind else None
     return replace(known, direction=direction, upwind=upwind)
+
+
+def transport_share(
+    forecast: xr.Dataset, city: str, within: npt.NDArray[np.bool_]
+) -> tuple[float, float, float] | None:
+    """Return the share of a city's PM2.5 in some hours that the model lays to the direction of the wind.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        With ``pm25_from_elsewhere`` (lead_time, city, member), ug m-3; see `models.attribution`.
+    city : str
+    within : bool (lead_time,)
+        The hours, all taken together.
+
+    Returns
+    -------
+    tuple of float or None
+        Mean, lowest and highest over the members; a member's share is at least 0. None where it isn't known, or
+        the highest is below a tenth: too little to speak of.
+    """
+    if "pm25_from_elsewhere" not in forecast:
+        return None
+    here = forecast.sel(city=city)
+    part = here["pm25_from_elsewhere"].transpose("lead_time", "member").values[within]
+    whole = here["pm25_mean"].values[within]
+    known = np.isfinite(part).all(axis=1) & np.isfinite(whole)
+    if not known.any() or not whole[known].sum() > 0:
+        return None
+    shares = np.clip(part[known].sum(axis=0) / whole[known].sum(), 0.0, 1.0)
+    found = float(shares.mean()), float(shares.min()), float(shares.max())
+    return found if found[2] >= TOLD_FROM else None
 
 
 def _mean(forecast: xr.Dataset, name: str, city: str, within: npt.NDArray[np.bool_]) -> float | None:

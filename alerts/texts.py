@@ -344,7 +344,11 @@ def _reasons(why: Causes, words: Catalog) -> list[str]:
         causes.append(words.say("why.transport", direction=words.say(f"direction.{why.direction}"), places=places))
     if why.humidity is not None:
         causes.append(words.say("why.humid", humidity=words.percent(why.humidity / 100.0)))
-    return [words.say("why.lead", causes=words.say("why.separator").join(causes))] if causes else []
+    said = [words.say("why.lead", causes=words.say("why.separator").join(causes))] if causes else []
+    if why.transport is not None:
+        share, low, high = (words.percent(round(part, 2)) for part in why.transport)
+        said.append(words.say("why.share", share=share, low=low, high=high))
+    return said
 
 
 def _joined(sentences: Sequence[str], words: Catalog) -> str:

@@ -195,12 +195,15 @@ class _Memory:
     def learn(self, now: np.datetime64) -> None:
         """Show the model every target observed after the call before and up to `now`."""
         leads = np.arange(1, LEAD_HOURS + 1) * HOUR
+        told = []
         for windows, target, prediction in self._waiting:
             valid = windows.init_time[:, None] + leads
             new = (valid > self._told_until) & (valid <= now)
             shown = np.where(new[..., None], target, np.float32(np.nan))
             if np.isfinite(shown).any():
-                self._model.learn(dataclasses.replace(windows, target=shown), prediction)
+                told.append((dataclasses.replace(windows, target=shown), prediction))
+        if told:
+            self._model.learn(Windows.join([w for w, _ in told]), Prediction.join([p for _, p in told]))
         while self._waiting and self._waiting[0][0].init_time.max() + leads[-1] <= now:
             self._waiting.popleft()
         self._told_until = now

@@ -61,6 +61,7 @@ def windows_at(
     init_time: np.datetime64,
     *,
     future_weather: xr.Dataset | None = None,
+    weather_observed: bool = False,
 ) -> Windows:
     """Assemble the inputs of one forecast, one window a city.
 
@@ -76,6 +77,8 @@ def windows_at(
     future_weather : xarray.Dataset or None
         Contract "city_weather" for the hours after `init_time`: a forecast issued before
         it, or observed weather standing in for one.
+    weather_observed : bool
+        Whether `future_weather` is what came, not a forecast.
 
     Raises
     ------
@@ -107,6 +110,7 @@ def windows_at(
         area_obs=history,
         area_weather=past_weather,
         area_future_weather=coming_weather,
+        weather_error=np.full(len(ids), 0.0 if weather_observed else 1.0, np.float32),
     )
 
 

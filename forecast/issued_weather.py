@@ -59,7 +59,8 @@ class IssuedWeather:
             for number in np.unique(self._area[rows[here]]):
                 of_area = here[self._area[rows[here]] == number]
                 area[of_area] = _mean(ahead[self._area == number])
-        return dataclasses.replace(windows, future_weather=own, area_future_weather=area)
+        error = np.full(len(windows), 0.0 if self.analysis else 1.0, np.float32)
+        return dataclasses.replace(windows, future_weather=own, area_future_weather=area, weather_error=error)
 
     def _ahead(self, number: int, time: np.datetime64) -> Float:
         """Return (place, lead, 9) of one forecast for the hours after `time`."""

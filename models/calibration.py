@@ -61,8 +61,8 @@ class RollingCalibration:
         shifted = (mean + torch.from_numpy(self.shifts)).clamp(min=0.0)
         return decode_concentration(moved).clamp(min=0.0).numpy(), shifted.numpy()
 
-    def learn(self, target: Float, quantiles: Float, mean: Float) -> None:
-        """Follow the errors of forecasts that have come true.
+    def learn(self, target: Float, quantiles: Float, mean: Float, days: float = 1.0) -> None:
+        """Follow the errors of forecasts that have come true, in one step.
 
         Parameters
         ----------
@@ -71,7 +71,10 @@ class RollingCalibration:
         quantiles : float32 (n, lead, 2, 5)
             As they were forecast, ug m-3.
         mean : float32 (n, lead, 2)
+        days : float
+            Time in which they came true, in days; the step is in proportion, up to that of a day.
         """
+        step = min(days, 1.0)
         valid = np.isfinite(target)
         below = (target[..., None] <= quantiles) & valid[..., None]
         error = np.where(valid, target - mean, 0.0)
@@ -80,9 +83,9 @@ class RollingCalibration:
             count = valid[:, group].sum(axis=(0, 1))
             for pollutant in np.flatnonzero(count >= _FEWEST_PAIRS):
                 share = below[:, group, pollutant].sum(axis=(0, 1)) / count[pollutant]
-                self.offsets[group, pollutant] += _QUANTILE_RATE * (_LEVELS - share)
+                self.offsets[group, pollutant] += step * _QUANTILE_RATE * (_LEVELS - share)
                 bias = error[:, group, pollutant].sum() / count[pollutant]
-                self.shifts[group, pollutant] += _MEAN_RATE[pollutant] * bias
+                self.shifts[group, pollutant] += step * _MEAN_RATE[pollutant] * bias
 
 
 def calibrated_over(

@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from grids.contract import LEAD_HOURS, WEATHER
 from models.interface import WEATHER_NAMES, Float, Windows
@@ -49,22 +49,41 @@ def disturb(windows: Windows, seed: int = 2015) -> Windows:
     """
     errors = np.empty((len(windows), LEAD_HOURS, len(WEATHER_NAMES)), np.float32)
     for time in np.unique(windows.init_time):
-        errors[windows.init_time == time] = _errors(time, seed)
+        random = np.random.default_rng([seed, zlib.crc32(str(time.astype("datetime64[h]")).encode())])
+        errors[windows.init_time == time] = _errors(random, 1)
+    return _disturbed(windows, errors, np.ones(len(windows), np.float32))
+
+
+def disturb_by(windows: Windows, size: Float, random: np.random.Generator) -> Windows:
+    """Return `windows` with errors of another size in each, drawn anew for each, as training wants them.
+
+    Parameters
+    ----------
+    windows : Windows
+    size : float32 (n,)
+        1 for errors as those of `disturb`; 0 leaves the weather as it is.
+    random : numpy.random.Generator
+    """
+    return _disturbed(windows, _errors(random, len(windows)) * size[:, None, None], size)
+
+
+def _disturbed(windows: Windows, errors: Float, size: Float) -> Windows:
     return dataclasses.replace(
         windows,
         future_weather=_with(windows.future_weather, errors),
         area_future_weather=_with(windows.area_future_weather, errors),
+        weather_error=size,
     )
 
 
-def _errors(time: np.datetime64, seed: int) -> Float:
-    """Return unit-free errors (lead, 9) of one forecast: AR(1), grown with lead time."""
-    random = np.random.default_rng([seed, zlib.crc32(str(time.astype("datetime64[h]")).encode())])
-    steps: NDArray[np.float64] = random.normal(size=(LEAD_HOURS, len(WEATHER_NAMES)))
-    for hour in range(1, LEAD_HOURS):
-        steps[hour] = _HOURLY_MEMORY * steps[hour - 1] + np.sqrt(1 - _HOURLY_MEMORY**2) * steps[hour]
+def _errors(random: np.random.Generator, count: int) -> Float:
+    """Return unit-free errors (count, lead, 9) of forecasts: AR(1), grown with lead time."""
+    steps = random.normal(size=(count, LEAD_HOURS, len(WEATHER_NAMES)))
+    # The first hour begins with the whole spread; each later one adds what keeps it.
+    steps[:, 1:] *= np.sqrt(1 - _HOURLY_MEMORY**2)
+    correlated = lfilter([1.0], [1.0, -_HOURLY_MEMORY], steps, axis=1)
     growth = _AT_START + (1 - _AT_START) * np.arange(1, LEAD_HOURS + 1) / 120.0
-    return (steps * growth[:, None]).astype(np.float32)
+    return np.asarray(correlated * growth[:, None], np.float32)
 
 
 def _with(weather: Float, errors: Float) -> Float:

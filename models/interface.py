@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -44,6 +45,9 @@ class Windows:
     area_weather : float32 (n, 72, 9)
     area_future_weather : float32 (n, lead, 9)
         As `history_obs`, `history_weather` and `future_weather`, of the area.
+    weather_error : float32 (n,)
+        Size of the error that is expected of the future weather: 0 where it is what came, 1 for a
+        forecast that errs as `models.disturbance.ERROR_AT_120_H` says.
     target : float32 (n, lead, 2), optional
         PM2.5 and O3 in ug m-3 at the lead times; only in training and scoring.
     """
@@ -59,6 +63,7 @@ class Windows:
     area_obs: Float
     area_weather: Float
     area_future_weather: Float
+    weather_error: Float
     target: Float | None = None
 
     def __len__(self) -> int:
@@ -69,6 +74,13 @@ class Windows:
         parts: dict[str, Any] = {name: getattr(self, name) for name in Windows.__dataclass_fields__}
         cut: dict[str, Any] = {name: None if value is None else value[rows] for name, value in parts.items()}
         return Windows(**cut)
+
+    @staticmethod
+    def join(parts: Sequence[Windows]) -> Windows:
+        """Return the windows of several, one after the other; all of them with targets, or none."""
+        columns = {name: [getattr(part, name) for part in parts] for name in Windows.__dataclass_fields__}
+        joined: dict[str, Any] = {n: None if c[0] is None else np.concatenate(c) for n, c in columns.items()}
+        return Windows(**joined)
 
 
 # Hourly concentrations, ug m-3, at which forecasts are scored as events. PM2.5: the upper limits of
@@ -102,6 +114,14 @@ class Prediction:
     quantiles: Float
     mean: Float
     events: NDArray[np.bool_] | None = None
+
+    @staticmethod
+    def join(parts: Sequence[Prediction]) -> Prediction:
+        """Return several forecasts one after the other; all of them with events, or none."""
+        events = None if parts[0].events is None else np.concatenate([part.events for part in parts])  # type: ignore[misc]
+        return Prediction(
+            np.concatenate([part.quantiles for part in parts]), np.concatenate([part.mean for part in parts]), events
+        )
 
 
 @dataclass(frozen=True)
@@ -165,11 +185,7 @@ class WindowSet:
         parts = [(np.flatnonzero(self.index[rows, 0] == number), number) for number in np.unique(self.index[rows, 0])]
         order = np.argsort(np.concatenate([where for where, _ in parts]))
         cut = [self._cut(self.series[number], self.index[rows[where]], future_weather) for where, number in parts]
-
-        def joined(name: str) -> NDArray[np.generic]:
-            return np.asarray(np.concatenate([getattr(part, name) for part in cut])[order])
-
-        return Windows(**{name: joined(name) for name in Windows.__dataclass_fields__})  # type: ignore[arg-type]
+        return Windows.join(cut).rows(order)
 
     def _cut(self, series: Series, index: NDArray[np.int64], future_weather: bool) -> Windows:
         place, now = index[:, 1:2], index[:, 2:3]
@@ -201,6 +217,7 @@ class WindowSet:
             area_obs=series.area_observations[area, past],
             area_weather=series.area_weather[area, past],
             area_future_weather=weather_ahead(series.area_weather, area),
+            weather_error=np.zeros(len(index), np.float32),
             target=coming(series.observations, place)[..., list(TARGETS)],
         )
 
@@ -290,7 +307,7 @@ class Adaptive(Protocol):
     """A model that goes on learning while it forecasts, from forecasts that have come true."""
 
     def learn(self, past: Windows, forecast: Prediction) -> None:
-        """Learn from what the model itself forecast earlier.
+        """Learn from what the model itself forecast earlier; called once a day.
 
         Parameters
         ----------

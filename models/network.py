@@ -52,7 +52,7 @@ _DRIVERS = ("speed", "u10", "v10", "depression", "tp", "t2m", "blh")
 _ANCHORS = 3 * len(TARGETS)
 PAST_INPUTS = 2 * _OBSERVED_INPUTS + 2 * _WEATHER_INPUTS + _CALENDAR
 BLIND_INPUTS = _CALENDAR + 1 + 2 * _ANCHORS
-INFORMED_INPUTS = BLIND_INPUTS + 2 * _WEATHER_INPUTS + len(_RUNNING_HOURS) * len(_DRIVERS) + len(_PRESSURE_HOURS)
+INFORMED_INPUTS = BLIND_INPUTS + 1 + 2 * _WEATHER_INPUTS + len(_RUNNING_HOURS) * len(_DRIVERS) + len(_PRESSURE_HOURS)
 # Outputs a pollutant: lowest quantile, steps to the others, the mean's distance, the gate of persistence.
 _OUTPUTS = len(QUANTILES) + 2
 
@@ -221,7 +221,7 @@ class Network(nn.Module):
     event_limits: Tensor
 
     def __init__(
-        self, hidden: int = 96, blind_hidden: int = 64, members: int = 2, context: int = 48, dropout: float = 0.3
+        self, hidden: int = 96, blind_hidden: int = 64, members: int = 3, context: int = 48, dropout: float = 0.3
     ) -> None:
         super().__init__()
         self.options = {
@@ -259,6 +259,10 @@ class Network(nn.Module):
         quantiles, mean = self._run(windows, informed=informed)
         return quantiles.mean(dim=0), mean.mean(dim=0)
 
+    def members_mean(self, windows: Windows, *, informed: bool) -> Tensor:
+        """Return the mean by each member of one ensemble, (member, n, lead, 2), ug m-3."""
+        return self._run(windows, informed=informed)[1]
+
     def _run(self, windows: Windows, *, informed: bool) -> tuple[Tensor, Tensor]:
         past, coming, newest = self._inputs(windows, informed)
         forecasts = [member(past, coming, newest) for member in (self.informed if informed else self.blind)]
@@ -294,6 +298,8 @@ class Network(nn.Module):
         ]
         if informed:
             own_ahead, area_ahead = weather(windows.future_weather), weather(windows.area_future_weather)
+            error = torch.from_numpy(windows.weather_error).to(device)
+            coming.append(error[:, None, None].expand(len(windows), LEAD_HOURS, 1))
             coming += [_masked(w, len(WEATHER_NAMES)) for w in (own_ahead, area_ahead)]
             coming.append(_running(area_past, area_ahead))
         return torch.cat(past, dim=-1), torch.cat(coming, dim=-1), own_anchors[:, 0, : len(TARGETS)]

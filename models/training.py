@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from grids.contract import LEAD_HOURS, QUANTILES
 from grids.errors import InputError
+from models.attribution import from_elsewhere
 from models.calibration import RollingCalibration, calibrated_over
+from models.disturbance import disturb_by
 from models.events import EventDecision, exceedance
 from models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
 from models.loop import LoopSettings, Run, train_loop
@@ -36,6 +38,9 @@ _WEATHER_JITTER = np.array(
     [{"t2m": 1.2, "d2m": 1.4, "u10": 0.25, "v10": 0.25, "sp": 100.0}.get(name, 0.0) for name in WEATHER_NAMES],
     np.float32,
 )
+# Share of the training windows whose weather errs as a forecast's, and the range of the errors' size.
+_ERRING = 0.4
+_ERROR_SIZES = (0.3, 1.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +53,12 @@ class TrainingSettings(LoopSettings):
         As of `models.network.Network`.
     """
 
-    windows: int = 70_000
+    windows: int = 80_000
     batch: int = 128
     weight_decay: float = 1e-2
     hidden: int = 96
     blind_hidden: int = 64
-    members: int = 2
+    members: int = 3
     context: int = 48
     dropout: float = 0.3
 
@@ -92,8 +97,8 @@ class NetworkModel:
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
         """Train on all of `train`, after a first training that shows how to calibrate.
 
-        The first leaves the newest windows out; on them its intervals are calibrated and the
-        probabilities chosen from which an event is called. The second learns from all.
+        The first, half as long, leaves the newest windows out; on them its intervals are calibrated and
+        the probabilities chosen from which an event is called. The second learns from all.
         """
         calibration = self._calibration(train, progress)
         network = train_network(train, self.settings, self.run, progress=progress)
@@ -107,7 +112,8 @@ class NetworkModel:
         except InputError as error:
             log.warning("no windows held back for calibration: %s", error)
             return None
-        first = train_network(early, self.settings, _stage(self.run, "first"), progress=progress)
+        short = dataclasses.replace(self.settings, windows=self.settings.windows // 2)
+        first = train_network(early, short, _stage(self.run, "first"), progress=progress)
         return calibrate(first, sample_times(late, _TUNING_TIMES, self.settings.seed))
 
     def predict(self, windows: Windows) -> Prediction:
@@ -132,12 +138,30 @@ class NetworkModel:
             events[rows] = exceedance(quantiles[rows]) >= self.network.event_limits[mode].numpy()
         return Prediction(quantiles, mean, events)
 
+    def from_elsewhere(self, windows: Windows) -> Float:
+        """Return the PM2.5 laid to the direction of the wind, (member, n, lead); see `models.attribution`.
+
+        Raises
+        ------
+        RuntimeError
+            If the network was neither trained nor loaded.
+        """
+        if self.network is None:
+            raise RuntimeError("the network has no weights: fit it or load a checkpoint")
+        network = self.network
+
+        def expected(some: Windows) -> Float:
+            with torch.inference_mode():
+                return np.asarray(network.members_mean(some, informed=True)[..., 0].numpy(), np.float32)
+
+        return from_elsewhere(expected, windows)
+
     def learn(self, past: Windows, forecast: Prediction) -> None:
         """Follow the errors of forecasts that have come true; see `models.interface.Adaptive`."""
         assert past.target is not None
         self.follow(informed(past), past.target, forecast.quantiles, forecast.mean)
 
-    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float) -> None:
+    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float, days: float = 1.0) -> None:
         """Follow the errors of forecasts as they were issued.
 
         Parameters
@@ -147,9 +171,11 @@ class NetworkModel:
         target, mean : float32 (n, lead, 2)
             ug m-3; a target that isn't known, or was shown before, is NaN.
         quantiles : float32 (n, lead, 2, 5)
+        days : float
+            Time in which the targets became known, in days.
         """
         for mode, rows in _by_mode(given):
-            self._rolling[mode].learn(target[rows], quantiles[rows], mean[rows])
+            self._rolling[mode].learn(target[rows], quantiles[rows], mean[rows], days)
 
     @property
     def calibration(self) -> tuple[Float, Float]:
@@ -261,6 +287,8 @@ def _loss(network: nn.Module, windows: Windows) -> Tensor:
 def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
     """Return `windows` with inputs taken away and blurred at random, as stations and weather fail in service."""
     n = len(windows)
+    size = np.where(random.random(n) < _ERRING, random.uniform(*_ERROR_SIZES, n), 0.0).astype(np.float32)
+    windows = disturb_by(windows, size, random)
     own, area = windows.history_obs.copy(), windows.area_obs.copy()
     for pollutant in range(len(OBSERVED)):
         share = 0.05 if pollutant in TARGETS else 0.2

@@ -54,16 +54,23 @@ def adapt(model: NetworkModel, model_id: str, store: Store, observations: xr.Dat
     newest, previous = opened[-1]
     model.calibration = (previous[_OFFSETS].values, previous[_SHIFTS].values)
     since, until = as_datetime64(newest.init_time), as_datetime64(now)
-    pairs = 0
+    given, targets, quantiles, means = [], [], [], []
     for _, forecast in opened:
         times = valid_times(forecast)
         target = stacked(observations, FORECAST_POLLUTANTS, "city", [str(c) for c in forecast["city"].values], times)
         target[:, (times <= since) | (times > until)] = np.nan
-        quantiles = np.stack([_by_city(forecast[name]) for name in FORECAST_POLLUTANTS], axis=2)
-        mean = np.stack([_by_city(forecast[f"{name}_mean"]) for name in FORECAST_POLLUTANTS], axis=2)
-        model.follow(forecast[_INFORMED].values.astype(bool), target, quantiles, mean)
-        pairs += int(np.isfinite(target).sum())
-    return pairs
+        given.append(forecast[_INFORMED].values.astype(bool))
+        targets.append(target)
+        quantiles.append(np.stack([_by_city(forecast[name]) for name in FORECAST_POLLUTANTS], axis=2))
+        means.append(np.stack([_by_city(forecast[f"{name}_mean"]) for name in FORECAST_POLLUTANTS], axis=2))
+    known = np.concatenate(targets)
+    # One step for all forecasts together: a step for each would make the long lead times, of which
+    # many are pending, follow faster than they were tuned to.
+    model.follow(
+        np.concatenate(given), known, np.concatenate(quantiles), np.concatenate(means),
+        days=(now - newest.init_time) / timedelta(days=1),
+    )  # fmt: skip
+    return int(np.isfinite(known).sum())
 
 
 def with_calibration(forecast: xr.Dataset, model: NetworkModel, given: np.ndarray) -> xr.Dataset:

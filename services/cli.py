@@ -22,6 +22,7 @@ from services.cli_options import settings_of as _settings
 from services.cli_options import time_of as _time
 from services.cli_store import register as register_store
 from services.cli_study import study_app
+from services.cli_subscribers import register as register_subscribers
 from services.cli_warnings import register as register_warnings
 
 EXIT_FAILED, EXIT_INPUT, EXIT_DEGRADED = 1, 2, 3
@@ -169,6 +170,7 @@ app.add_typer(accounts_app, name="accounts")
 app.add_typer(study_app, name="study")
 register_warnings(app)
 register_store(app)
+register_subscribers(app)
 
 
 def main() -> None:

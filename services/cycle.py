@@ -15,7 +15,7 @@ from alerts.jurisdiction import by_rule_set
 from alerts.ruleset import RuleSet, load_ruleset
 from alerts.warning import HazeWarning, in_force_at
 from forecast.inputs import windows_at
-from forecast.produce import make_forecast
+from forecast.produce import make_forecast, with_transport
 from forecast.products import next_24h, valid_times
 from grids.cities import City, Registry, load_registry
 from grids.errors import InputError
@@ -186,7 +186,10 @@ def _forecast(
 ) -> xr.Dataset:
     init = as_datetime64(now)
     observations = inputs.monitors.observations
-    windows = windows_at(observations, inputs.past, cities, init, future_weather=inputs.future)
+    windows = windows_at(
+        observations, inputs.past, cities, init,
+        future_weather=inputs.future, weather_observed=inputs.weather_observed,
+    )  # fmt: skip
     ids = [city.id for city in cities]
     pm25 = observations["pm25"].sel(city=ids, time=slice(None, init))
     newest = pm25["time"].values[pm25.notnull().any("city").values][-1]
@@ -202,7 +205,10 @@ def _forecast(
         degraded=degraded,
     )
     forecast = _with_weather(forecast, inputs.future)
-    return with_calibration(forecast, model, informed(windows)) if isinstance(model, NetworkModel) else forecast
+    if not isinstance(model, NetworkModel):
+        return forecast
+    forecast = with_calibration(forecast, model, informed(windows))
+    return with_transport(forecast, model.from_elsewhere(windows)) if informed(windows).any() else forecast
 
 
 def _known(inputs: CycleInputs, cities: list[City], now: datetime) -> xr.Dataset:

@@ -13,6 +13,7 @@ from alerts.approval import Draft, Status, amend, approve, reject, supersede
 from alerts.ruleset import load_ruleset
 from alerts.warning import HazeWarning
 from grids.errors import UnknownError
+from services.delivery.outbox import record_message
 from services.tables import Warning_, WarningAudit, WarningDraft
 
 Action = Literal["approve", "amend", "reject"]
@@ -195,4 +196,6 @@ def decide_draft(
             )
         session.add(warning_row(message))
         _record(session, row, decided, decided.status)
+        session.flush()
+        record_message(session, message)
         return decided

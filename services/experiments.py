@@ -143,7 +143,8 @@ def _card(model: NetworkModel, train: WindowSet, collections: Sequence[str], unt
         "seed": model.settings.seed,
         "features": seen,
         "targets": f"PM2.5 and O3, ug m-3, 1 to {LEAD_HOURS} h, quantiles 0.1 0.25 0.5 0.75 0.9 and mean",
-        "weather": "observed weather; the blind ensemble sees none of the future's",
+        "weather": "observed weather, in part with errors that grow with lead time (models/disturbance.py); the blind "
+        "ensemble sees none of the future's",
         "limits": "Variables that are not among the features were never seen and are ignored. "
         "The places are those listed; elsewhere the network is extrapolating.",
         "scores": None,

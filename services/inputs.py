@@ -36,7 +36,8 @@ LiveWeather = Callable[[datetime, Sequence[City]], KnownWeather | None]
 class CycleInputs:
     """Observations and weather of one cycle; `future` is None where no weather forecast is given.
 
-    `weather_reasons` says what is amiss with the weather.
+    `weather_reasons` says what is amiss with the weather; `weather_observed` whether it is what came,
+    standing in for a forecast.
     """
 
     monitors: MonitorData
@@ -45,6 +46,7 @@ class CycleInputs:
     weather_source: str
     simulated: bool
     weather_reasons: tuple[str, ...] = ()
+    weather_observed: bool = False
 
 
 def load_inputs(
@@ -103,7 +105,8 @@ def load_inputs(
     if weather == LIVE_WEATHER:
         return _with_live_weather(monitors, registry, init_time, simulated, live_weather), init_time
     past, future, source = _weather(monitors, weather, registry, init_time)
-    return CycleInputs(monitors, past, future, source, simulated), init_time
+    observed = weather == OBSERVED_WEATHER
+    return CycleInputs(monitors, past, future, source, simulated, weather_observed=observed), init_time
 
 
 def _with_live_weather(

@@ -156,7 +156,14 @@ def forecast(
     return make_forecast(
         _plain(model),
         _plain(model).name,
-        windows_at(data.observations, data.weather, chosen, init, future_weather=data.weather if observed else None),
+        windows_at(
+            data.observations,
+            data.weather,
+            chosen,
+            init,
+            future_weather=data.weather if observed else None,
+            weather_observed=observed,
+        ),
         ids,
         init,
         weather_source="observed weather standing in for a forecast (perfect prog)" if observed else "none",

@@ -7,6 +7,7 @@ marks it failed, and removes those of its files that no stored run names.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ INTERRUPTED_LATE = "interrupted after its forecast was stored"
 # First key of the advisory locks of running cycles; the second is the cycle's id.
 _RUNNING = 0x4A5F
 _FILES = "files"
+# How long PostgreSQL is given, in seconds, to see that the process of a session is gone.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def recover(engine: Engine, sessions: Sessions) -> Recovered:
     """Mark the cycles that a dead process left running, and remove what they left of files."""
     with sessions() as session:
         running = session.scalars(select(CycleRun.id).where(CycleRun.status == "running")).all()
-    dead = [cycle_id for cycle_id in running if _is_dead(engine, cycle_id)]
+    dead = _dead(engine, running)
     if dead:
         with sessions.begin() as session:
             session.execute(
@@ -125,6 +128,7 @@ def recover(engine: Engine, sessions: Sessions) -> Recovered:
                 .where(CycleRun.id.in_(dead), CycleRun.status == "running")
                 .values(status="failed", error=INTERRUPTED, finished_at=datetime.now(UTC))
             )
+    _sweep_marks(engine)
     with sessions() as session:
         failed = select(CycleRun.id).where(CycleRun.status == "failed")
         left = session.scalars(failed.where(or_(CycleRun.report.is_not(null()), CycleRun.id.in_(dead)))).all()
@@ -159,12 +163,30 @@ def _named(session: Session, files: Sequence[str]) -> set[str]:
     return {name for row in session.execute(query) for name in row}
 
 
-def _is_dead(engine: Engine, cycle_id: int) -> bool:
-    mark = mark_of(engine, cycle_id)
+def _dead(engine: Engine, running: Sequence[int]) -> list[int]:
+    """Return those whose lock is free. PostgreSQL may need a moment to see that a process is gone."""
+    dead: list[int] = []
+    end = time.monotonic() + (_PATIENCE if engine.dialect.name == "postgresql" else 0.0)
+    while True:
+        dead += [cycle_id for cycle_id in running if cycle_id not in dead and _is_free(mark_of(engine, cycle_id))]
+        if len(dead) == len(running) or time.monotonic() >= end:
+            return dead
+        time.sleep(0.1)
+
+
+def _is_free(mark: Mark) -> bool:
     if not mark.take():
         return False
     mark.free()
     return True
+
+
+def _sweep_marks(engine: Engine) -> None:
+    """Remove the lock files of cycles killed after they were finished, or before anyone could see them."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        database = Path(engine.url.database)
+        for path in database.parent.glob(f"{database.name}.cycle*.lock"):
+            _is_free(_FileMark(path))
 
 
 def _listed(ids: Sequence[int]) -> str:

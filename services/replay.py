@@ -239,9 +239,8 @@ def _cycle(
     near = slice(init - 130 * _HOUR, init + (LEAD_HOURS + 1) * _HOUR)
     past, nearby = observations.sel(time=near), data.observations.sel(time=near)
     weather = None if data.weather is None else data.weather.sel(time=near)
-    windows = windows_at(
-        nearby, weather, seen, init, future_weather=weather if result.plan.weather == OBSERVED_WEATHER else None
-    )
+    known = result.plan.weather == OBSERVED_WEATHER
+    windows = windows_at(nearby, weather, seen, init, future_weather=weather if known else None, weather_observed=known)
     forecast = make_forecast(
         model, result.model_id, windows, [c.id for c in seen], init, weather_source=result.weather_source,
         observations_until=init, simulated=False, degraded=False,

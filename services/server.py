@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from services.database import make_engine, migrate
 from services.logs import configure_logging
@@ -14,6 +14,9 @@ from services.scheduling.service import Scheduler
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
+
+# Event streams have no end: when the service stops, they are cut off after this time.
+_CLOSING_SECONDS = 10
 
 
 def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> list[str]:
@@ -25,14 +28,14 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
 
     configure_logging(settings)
     app = create_app(settings)
-    with _stopping(), _scheduler(settings, with_scheduler) as stopped:
+    with _stopping(), _scheduler(settings, with_scheduler) as stopped, _delivery(settings, with_scheduler):
         uvicorn.run(
             app,
             host=host or settings.host,
             port=port or settings.port,
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+            timeout_graceful_shutdown=_CLOSING_SECONDS,
             **server_options(settings),
         )
     return stopped
@@ -44,7 +47,7 @@ def schedule(settings: Settings) -> list[str]:
     engine = make_engine(settings.database_url)
     migrate(engine)
     engine.dispose()
-    with _stopping() as stop, _scheduler(settings, True) as stopped:
+    with _stopping() as stop, _scheduler(settings, True) as stopped, _delivery(settings, True):
         stop.wait()
     return stopped
 
@@ -73,3 +76,9 @@ def _scheduler(settings: Settings, wanted: bool) -> Iterator[list[str]]:
         if scheduler is not None:
             log.info("stopping: running jobs may go on for %g s", settings.stop_seconds)
             stopped.extend(scheduler.stop())
+
+
+def _delivery(settings: Settings, wanted: bool) -> AbstractContextManager[None]:
+    from services.delivery.service import delivering
+
+    return delivering(settings) if wanted else nullcontext()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -156,6 +156,53 @@ class Settings(BaseSettings):
     sender_contact: str | None = Field(default=None, description="How to reach the bureau, in CAP.")
     cap_key_file: Path | None = Field(default=None, description="RSA private key, PEM: CAP messages are then signed.")
     cap_certificate_file: Path | None = Field(default=None, description="The certificate of that key, PEM.")
+    smtp_host: str | None = Field(default=None, description="Mail server; without it nothing is sent by e-mail.")
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="TLS after STARTTLS, from the start, or (on a machine of one's own) none."
+    )
+    smtp_user: str | None = Field(default=None, description="User of the mail server.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Password of the mail server.")
+    smtp_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) that the mail server is checked against; by default the public ones.",
+    )
+    mail_from: str = Field(
+        default="hazecast@hazecast.invalid", pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", description="Sender of e-mails."
+    )
+    webhook_ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65_535)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
+    ] = Field(default=(443, 8443), description="Ports that webhooks may name, comma-separated.")
+    webhook_http: bool = Field(default=False, description="Whether webhooks may be sent without TLS.")
+    webhook_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Networks that webhooks may reach though they are not public, such as a bureau's own."
+    )
+    webhook_ca_file: Path | None = Field(
+        default=None, description="Certificates (PEM) that webhooks are checked against; by default the public ones."
+    )
+    webhook_timeout_seconds: float = Field(
+        default=20.0, gt=0.0, le=300.0, description="Longest time that one webhook may take, from name to answer."
+    )
+    webhook_secret_overlap_hours: float = Field(
+        default=24.0, ge=0.0, description="How long the secret before signs too, after a new one was made."
+    )
+    delivery_give_up_hours: float = Field(default=72.0, gt=0.0, description="Age at which a message is given up.")
+    bulletin_give_up_hours: float = Field(
+        default=12.0, gt=0.0, description="Age at which a bulletin is given up; one due longer ago is not made."
+    )
+    delivery_refused_hours: float = Field(
+        default=1.0, ge=0.0, description="How long a message that the receiver refuses holds up those after it."
+    )
+    delivery_retry_seconds: float = Field(
+        default=5.0, gt=0.0, description="Wait after a first failure; it doubles with each further one."
+    )
+    delivery_retry_max_seconds: float = Field(default=600.0, gt=0.0, description="Longest wait between attempts.")
+    delivery_poll_seconds: float = Field(default=2.0, gt=0.0, description="How often due messages are looked for.")
+    delivery_workers: int = Field(default=8, ge=1, le=64, description="Receivers that one process serves at a time.")
+    delivery_keep_days: float = Field(default=90.0, ge=1.0, description="Age at which events and history are removed.")
+    subscriptions_per_account: int = Field(default=50, ge=1, description="Most subscriptions of one account.")
+    events_poll_seconds: float = Field(default=1.0, gt=0.0, description="How often event streams look for news.")
+    events_connections: int = Field(default=1_000, ge=1, description="Most event streams of one process.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
     schedule_hours: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ from alerts.warning import HazeWarning, in_force_at
 from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
 from grids.errors import InputError
 from services.database import Sessions, StoreError, make_engine, migrate, one_at_a_time, shown, writing
+from services.delivery.outbox import record_run
 from services.drafts import let_out, save_drafts, warning_row
 from services.files import remove_file
 from services.recovery import Mark, clear_files, mark_of, note_files, recover
@@ -154,6 +156,8 @@ class Store:
             upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
             session.add_all(warning_row(warning) for warning in warnings)
             save_drafts(session, proposals, drafted, run.init_time, run.simulated)
+            session.flush()
+            record_run(session, run, _digest(forecast), warnings)
         for path in replaced - {run.netcdf_path, run.map_path}:
             remove_file(Path(path))
 
@@ -267,6 +271,11 @@ class Store:
 
 def _same_run(run: ForecastRun) -> Any:
     return select(ForecastRun).where(ForecastRun.init_time == run.init_time, ForecastRun.simulated == run.simulated)
+
+
+def _digest(forecast: xr.Dataset) -> str:
+    values = b"".join(np.ascontiguousarray(forecast[name].values).tobytes() for name in FORECAST_POLLUTANTS)
+    return hashlib.sha256(values).hexdigest()[:16]
 
 
 def _aware(time: np.datetime64) -> datetime:

@@ -44,7 +44,7 @@ FIRST, KILLED = "2013-01-11T10:00Z", "2013-01-11T22:00Z"
 RULES = {"HAZECAST_RULE_SETS": "who_guideline", "HAZECAST_APPROVAL": "who_guideline"}
 SCORES = ("forecast_score", "scored_day")
 _NOW = re.compile(r"20(2[6-9]|[3-9]\d)-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(\+00:00|Z)?")
-_CYCLE = re.compile(r"cycle\d+")
+_NUMBERED = re.compile(r"(-cycle|\.cycle|/test_)\d+")
 _LONGEST = 300.0
 
 
@@ -56,6 +56,11 @@ class Result:
     restarts: int = 0
     unhurt: int = 0
     findings: list[str] = field(default_factory=list)
+
+    def find(self, what: str) -> None:
+        """Keep a finding, and show it at once."""
+        self.findings.append(what)
+        print(f"\n{what}", flush=True)
 
 
 @dataclass
@@ -193,18 +198,19 @@ def excerpt(collection: Path, folder: Path) -> Path:
 
 
 def masked(value: Any) -> Any:
-    """Return a value without what differs between two runs of the same: the clock, and the number of a cycle."""
+    """Return a value without what differs between two runs of the same: the clock, numbers of cycles and databases."""
     if isinstance(value, datetime):
         return "now" if value.year >= 2026 else value.isoformat()
     if isinstance(value, dict | list):
         value = json.dumps(value, sort_keys=True)
-    return _CYCLE.sub("cycleN", _NOW.sub("now", value)) if isinstance(value, str) else value
+    return _NUMBERED.sub(r"\1N", _NOW.sub("now", value)) if isinstance(value, str) else value
 
 
 def tables(url: str) -> dict[str, list[str]]:
     """Return every table of a store as text, in order; numbers given by the database left out.
 
-    Interrupted cycles are left out: they are what a kill may leave. What refers to a numbered row holds that row.
+    Interrupted cycles are left out, and the second of two cycles that did the same: these are what a kill, or one
+    that came when all was done, may leave. What refers to a numbered row holds that row.
     """
     engine = create_engine(url)
     found: dict[str, list[str]] = {}
@@ -228,6 +234,7 @@ def tables(url: str) -> dict[str, list[str]]:
                 rows.append(text)
             # Numbered rows are in the order of their numbers; others by what they hold, since they hold numbers too.
             found[table.name] = rows if key is not None else sorted(rows)
+        found["cycle_run"] = list(dict.fromkeys(found.get("cycle_run", [])))
     engine.dispose()
     return found
 
@@ -298,14 +305,14 @@ def trial(stage: Stage, start: str, states: dict[str, Any], seconds: float, mome
             break
         result.kills[where] += 1
         if bad := half_written(stage, {"before": states[start], "after": states["after"]}):
-            result.findings.append(f"{start}, {where} {die_at or f'{delay:.3f} s'}: {bad}")
+            result.find(f"{start}, {where} {die_at or f'{delay:.3f} s'}: {bad}")
         if random.random() < 0.5:
             break
     stage.run(KILLED)
     result.restarts += 1
     expected = {**states[f"{start} run"], **states[f"{start} files"]}
     if bad := difference({**tables(stage.url), **files(stage.data)}, expected):
-        result.findings.append(f"{start}, {where} {die_at or f'{delay:.3f} s'}, started again: {bad}")
+        result.find(f"{start}, {where} {die_at or f'{delay:.3f} s'}, started again: {bad}")
 
 
 def kills(databases: Databases, folder: Path, collection: Path, count: int) -> Result:
@@ -361,6 +368,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     random.seed(given.seed)
+    # So that the server is stopped and the folders are gone when this is stopped from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     findings: list[str] = []
     with (
         tempfile.TemporaryDirectory(prefix="hazecast-kills-") as folder,
@@ -369,8 +378,6 @@ def main() -> int:
         warm(given.collection, Path(folder) / "warm")
         for databases in all_:
             findings += kills(databases, Path(folder) / databases.kind, given.collection, given.count).findings
-    for finding in findings:
-        print(finding)
     return 1 if findings else 0
 
 

@@ -15,11 +15,11 @@ from services.scheduling import service
 from services.scheduling.spec import Every, Job, JobResult
 from services.settings import Settings
 
-SECONDS = 0.6
+SECONDS = 0.3
 FAST = Job(
     "fast",
     "tests.scheduler_process:leave_lines",
-    Every(2.0),
+    Every(1.0),
     "Leaves a line at its start and one at its end.",
     limit_seconds=20.0,
     grace_seconds=600.0,

@@ -47,8 +47,10 @@ class Copycat(Constant):
         self.shown: dict[tuple[str, np.datetime64, np.datetime64], float] = {}
         self.newest_shown = np.datetime64("1900-01-01", "ns")
         self.calls: list[tuple[np.datetime64, np.datetime64]] = []
+        self.lessons = 0
 
     def learn(self, past, forecast) -> None:
+        self.lessons += 1
         assert forecast.mean.shape[0] == len(past)
         valid = past.init_time[:, None] + np.arange(1, LEAD_HOURS + 1) * np.timedelta64(1, "h")
         for row, lead in zip(*np.nonzero(np.isfinite(past.target[..., 0])), strict=True):
@@ -156,6 +158,7 @@ def test_a_model_that_learns_as_it_goes_never_sees_the_future() -> None:
     windows = scoring_windows((series,), series.times[100], series.times[400], every=6)
     model = Copycat()
     tally({"copycat": model}, windows, future_weather=False)
+    assert model.lessons == 12, "one a day, after the first"
     starts = [start for start, _ in model.calls]
     assert starts == sorted(starts) and len(starts) == 13
     assert all(newest <= start for start, newest in model.calls)

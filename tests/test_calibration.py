@@ -58,6 +58,19 @@ def test_the_mean_of_ozone_follows_its_errors_and_that_of_pm25_stays() -> None:
     assert rolling.shifts[..., 0] == pytest.approx(0.0) and rolling.shifts[..., 1] == pytest.approx(20.0, abs=0.1)
 
 
+def test_a_step_is_in_proportion_to_the_time_it_stands_for_and_never_more_than_a_day() -> None:
+    moved = []
+    for days in (0.5, 1.0, 3.0):
+        rolling = RollingCalibration()
+        quantiles, mean = forecast(rolling, 1.0)
+        rolling.learn(np.full_like(mean, 5_000.0), quantiles, mean, days)
+        moved.append((rolling.offsets.copy(), rolling.shifts.copy()))
+    for half, whole, long in zip(*moved, strict=True):
+        assert whole.any()
+        np.testing.assert_allclose(2 * half, whole, rtol=1e-5)
+        np.testing.assert_array_equal(long, whole)
+
+
 def test_a_past_period_gives_the_offsets_to_begin_with() -> None:
     random = np.random.default_rng(2)
     days = np.repeat(np.arange(240), N)

@@ -6,11 +6,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from grids.errors import InputError
 from services.cli import app
 from services.cycle import run_cycle
+from services.delivery.tables import OutboxEvent
 from services.drafts import audit_trail, decide_draft, list_drafts
 from services.settings import Settings
 from services.store import Store
@@ -34,15 +36,24 @@ def in_force(store: Store, at: datetime) -> list[str]:
     return [w.id for w in store.warnings_in_force(at, True) if w.rule_set == "cma_haze"]
 
 
+def events(store: Store) -> list[str]:
+    with store.sessions() as session:
+        return list(session.scalars(select(OutboxEvent.id).order_by(OutboxEvent.seq)))
+
+
 def test_a_draft_s_way_through_the_store(settings) -> None:
     store = Store(settings.database_url)
     drafts = list_drafts(store.sessions, True)
     assert len(drafts) >= 3 and in_force(store, INIT) == []
+    # What waits for a person is no event: subscribers learn of it once it is out.
+    told = events(store)
+    assert told[0] == "forecast.20260115T2200Z.simulated" and not any(d.id in name for d in drafts for name in told)
     # The same cycle again proposes nothing new and audits nothing new.
     trail = audit_trail(store.sessions, True)
     assert [row["action"] for row in trail] == ["drafted"] * len(drafts)
     cycle(settings, INIT)
     assert list_drafts(store.sessions, True) == drafts and audit_trail(store.sessions, True) == trail
+    assert events(store) == told
 
     first, second, third = (d.id for d in drafts[:3])
     at = INIT + timedelta(minutes=30)
@@ -56,7 +67,7 @@ def test_a_draft_s_way_through_the_store(settings) -> None:
         decide_draft(store.sessions, "cma_haze.nowhere", True, "approve", **given)
     # Run again, the cycle leaves alone what a person has decided.
     cycle(settings, INIT)
-    assert in_force(store, at) == [first]
+    assert in_force(store, at) == [first] and events(store) == [*told, f"{first}.simulated"]
     assert {d.id: d.status for d in list_drafts(store.sessions, True, None)}[second] == "rejected"
     # The next run's proposals take the place of those that nobody has decided.
     cycle(settings, INIT + timedelta(hours=12))

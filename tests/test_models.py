@@ -187,6 +187,12 @@ def test_variables_never_trained_on_are_ignored() -> None:
 def test_gaps_take_away_and_blur_the_coming_weather_only() -> None:
     batch = made_windows().batch(np.arange(60), future_weather=True)
     gappy = with_gaps(batch, np.random.default_rng(3))
+    erring = gappy.weather_error > 0
+    assert 15 < erring.sum() < 45 and gappy.weather_error.max() <= 1.5
+    u10 = WEATHER_NAMES.index("u10")
+    astray = (gappy.area_future_weather - batch.area_future_weather)[..., u10]
+    assert np.nanstd(astray[erring, -24:]) > 1.0
+    batch, gappy = batch.rows(~erring), gappy.rows(~erring)
     for name in ("history_obs", "area_obs", "history_weather", "area_weather", "area_future_weather"):
         kept = np.isfinite(getattr(gappy, name))
         assert 0.1 < kept.mean() < np.isfinite(getattr(batch, name)).mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -29,10 +30,6 @@ from services.store import Store
 from services.tables import MonitorStation, StationObservation
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-def line_of(text: str) -> dict:
-    return json.loads(text.strip().splitlines()[-1])
 
 
 def samples(client: TestClient) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -77,20 +74,24 @@ def test_json_lines_name_what_they_belong_to() -> None:
     assert "job" not in json.loads(formatted(json_formatter(), False))
 
 
-def test_a_cycle_names_itself_in_its_log_lines_as_json(tmp_path) -> None:
-    code = (
-        "import logging, services.cycle as c\n"
-        "from services.logs import configure_logging\n"
-        "from services.settings import Settings\n"
-        f"settings = Settings(data_dir={str(tmp_path)!r}, log_format='json')\n"
-        "configure_logging(settings)\n"
-        "c.load_inputs = lambda *a: logging.getLogger('inside').warning('here') or 1 / 0\n"
-        "try:\n    c.run_cycle(settings)\nexcept ZeroDivisionError:\n    logging.getLogger('outside').exception('failed')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    inside, outside = (json.loads(line) for line in done.stderr.strip().splitlines()[-2:])
+def test_a_cycle_names_itself_in_its_log_lines(tmp_path, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        logging.getLogger("inside").warning("here")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.cycle.load_inputs", broken)
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.addFilter(WithContext(as_text=False))
+    handler.setFormatter(json_formatter())
+    logging.getLogger().addHandler(handler)
+    try:
+        run_cycle(Settings(data_dir=tmp_path))
+    except ZeroDivisionError:
+        logging.getLogger("outside").exception("failed")
+    inside, outside = (json.loads(line) for line in written.getvalue().strip().splitlines()[-2:])
     assert (inside["message"], inside["cycle"]) == ("here", 1)
-    assert outside["logger"] == "outside" and "ZeroDivisionError" in outside["exc_info"]
+    assert "cycle" not in outside and "ZeroDivisionError" in outside["exc_info"]
 
 
 def test_every_request_has_an_id_a_line_and_its_counts(client, caplog) -> None:

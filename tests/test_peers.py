@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from grids.contract import LEAD_HOURS, QUANTILES
 from grids.errors import InputError
 from models.baselines import DiurnalPersistence, newest_same_hour
-from models.disturbance import ERROR_AT_120_H, disturb
+from models.disturbance import ERROR_AT_120_H, disturb, disturb_by
 from models.events import EventDecision, exceedance, met
 from models.features import features, names
 from models.interface import EVENTS, WEATHER_NAMES
@@ -221,6 +221,23 @@ def test_disturbed_weather_errs_more_with_lead_time_and_for_all_places_alike() -
     np.testing.assert_array_equal(other.history_weather, batch.history_weather)
     blind = dataclasses.replace(batch, future_weather=np.full_like(batch.future_weather, np.nan))
     assert np.isnan(disturb(blind).future_weather).all()
+    assert not batch.weather_error.any() and (other.weather_error == 1).all()
+
+
+def test_training_draws_errors_of_the_size_it_is_asked_for_in_each_window() -> None:
+    windows = made_windows(made_series(1_500), every=2)
+    batch = windows.batch(np.arange(len(windows)), future_weather=True)
+    size = np.resize([0.0, 1.0, 2.0], len(batch)).astype(np.float32)
+    other = disturb_by(batch, size, np.random.default_rng(4))
+    np.testing.assert_array_equal(other.weather_error, size)
+    error = (other.future_weather - batch.future_weather)[:, -12:, WEATHER_NAMES.index("u10")]
+    assert not error[size == 0].any()
+    one, two = error[size == 1].std(), error[size == 2].std()
+    assert 0.85 * ERROR_AT_120_H["u10"] < one < 1.15 * ERROR_AT_120_H["u10"]
+    assert 1.6 < two / one < 2.5
+    np.testing.assert_array_equal(
+        disturb_by(batch, size, np.random.default_rng(4)).area_future_weather, other.area_future_weather
+    )
 
 
 def test_edges_carry_what_the_wind_takes_from_source_to_end() -> None:

@@ -42,7 +42,10 @@ def begun(store: Store, folder: Path) -> tuple[int, list[Path]]:
     return cycle, written
 
 
-def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(databases, store, tmp_path, caplog) -> None:
+def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(
+    databases, store, tmp_path, caplog, monkeypatch
+) -> None:
+    monkeypatch.setattr("services.recovery._PATIENCE", 0.2)
     other = Store(databases.url(tmp_path))
     cycle, written = begun(other, tmp_path)
     (tmp_path / "of somebody else.nc").write_text("x")
@@ -54,7 +57,10 @@ def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(data
     assert (row.status, row.error, row.report) == ("failed", INTERRUPTED, None) and row.finished_at
     assert not any(p.exists() for p in written) and (tmp_path / "of somebody else.nc").exists()
     assert f"1 interrupted cycles ({cycle}), 2 of their files removed" in caplog.text.replace("1 of", "2 of")
-    assert store.recover() == 0 and not list(tmp_path.glob("*.lock"))
+    # One that was killed after it had finished leaves no lock file either.
+    (tmp_path / "hazecast.db.cycle77.lock").write_text("")
+    assert store.recover() == 0
+    assert store.engine.dialect.name != "sqlite" or not list(tmp_path.glob("*.lock"))
 
 
 def test_a_cycle_that_was_given_up_can_store_nothing_any_more(databases, store, tmp_path) -> None:
@@ -144,7 +150,7 @@ def test_the_comparison_after_a_kill_sees_what_is_lost_doubled_or_half_written(d
     assert "no whole picture" in half_written(stage, {"before": before, "after": tables(store.url)})
     (tmp_path / "data" / "stray.part").write_text("x")
     assert "stray.part" in difference(files(tmp_path / "data"), sums)
-    assert masked({"a": "cycle12 2026-11-24T10:00:00+00:00"}) == '{"a": "cycleN now"}'
+    assert masked({"a": "x-cycle12 2026-11-24T10:00:00+00:00"}) == '{"a": "x-cycleN now"}'
     assert masked("2013-01-12T00:00Z") == "2013-01-12T00:00Z"
     store.close()
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from forecast.studies.receptor import source_regions
 from forecast.studies.roses import conditional_probability, peak_of, polar_surface, pollution_rose, wind_sample
 from forecast.studies.trajectories import EARTH_RADIUS, cluster, trajectories
+from forecast.studies.wind_cases import arrivals, kilometres, polluted, turning_wind
 from grids.contract import describe
 from grids.errors import InputError
+from services.cli import app
+from services.studies.places import series_at
 
 START = np.datetime64("2015-01-01T00", "ns")
 HOUR = np.timedelta64(1, "h")
-
-
-def kilometres(lat1, lon1, lat2, lon2) -> np.ndarray:
-    a, b = np.deg2rad(lat1), np.deg2rad(lat2)
-    cosine = np.sin(a) * np.sin(b) + np.cos(a) * np.cos(b) * np.cos(np.deg2rad(np.subtract(lon2, lon1)))
-    return EARTH_RADIUS / 1000 * np.arccos(np.clip(cosine, -1, 1))
 
 
 def grid(u, v, hours: int = 96, step: float = 0.5) -> xr.Dataset:
@@ -124,34 +124,6 @@ def test_numbers_out_of_range_are_refused(change, said) -> None:
         trajectories(weather.drop_vars("u10"), [30.0], [120.0], START)
 
 
-def arrivals(seed: int = 3):
-    """Four months of arrivals in Shanghai in wind that turns from day to day; a source in Zhejiang or Jiangsu."""
-    hours = 24 * 120
-    random = np.random.default_rng(seed)
-    turn = np.cumsum(random.normal(0, 0.12, hours + 1))
-    speed = 5.0 + 2.0 * np.sin(np.arange(hours + 1) / 31.0)
-    times = START + np.arange(hours + 1) * HOUR
-    lats, lons = np.arange(22.0, 41.01, 1.0), np.arange(108.0, 134.01, 1.0)
-    dims = ("time", "latitude", "longitude")
-    shape = (hours + 1, len(lats), len(lons))
-    weather = describe(
-        xr.Dataset(
-            {
-                "u10": (dims, np.broadcast_to((speed * np.cos(turn))[:, None, None], shape).astype(np.float32)),
-                "v10": (dims, np.broadcast_to((speed * np.sin(turn))[:, None, None], shape).astype(np.float32)),
-            },
-            coords={"time": times, "latitude": lats, "longitude": lons},
-            attrs={"source": "synthetic"},
-        ),
-        "weather_grid",
-    )
-    when = times[48::3]
-    paths = trajectories(
-        weather, np.full(len(when), 31.23), np.full(len(when), 121.47), when, hours=-36, step_minutes=60
-    )
-    return paths, when, random
-
-
 @pytest.fixture(scope="module")
 def shanghai():
     return arrivals()
@@ -159,12 +131,8 @@ def shanghai():
 
 @pytest.mark.parametrize("source", [(30.0, 119.5), (33.0, 120.0), (31.5, 118.5)])
 def test_a_source_region_is_found_where_it_was_put(shanghai, source) -> None:
-    paths, when, _ = shanghai
-    random = np.random.default_rng(8)
-    near = kilometres(*source, paths["latitude"].values, paths["longitude"].values) < 60.0
-    value = 30.0 + 25.0 * near.sum(axis=1) + random.normal(0, 8, len(when))
-    day = (when - when[0]).astype("timedelta64[D]").astype(np.int64)
-    found = source_regions(paths, value, cell_degrees=0.5, day=day)
+    paths, when, day = shanghai
+    found = source_regions(paths, polluted(paths, source), cell_degrees=0.5, day=day)
     for name in ("pscf", "cwt"):
         field = found[name].values
         row, column = np.unravel_index(int(np.nanargmax(field)), field.shape)
@@ -263,3 +231,47 @@ def test_hours_without_wind_or_value_are_counted_and_too_few_are_refused() -> No
         conditional_probability(sample, percentile=100.0)
     with pytest.raises(InputError, match="edges"):
         pollution_rose(sample, np.array([75.0, 35.0]))
+
+
+def test_the_commands_answer_and_refuse_what_they_cannot_use(shared_data, tmp_path, capsys) -> None:
+    folder = str(shared_data / "beijing-multisite")
+    answer = CliRunner().invoke(
+        app, ["study", "wind", "--observations", folder, "--place", "Dongsi", "--json", "--out", str(tmp_path)]
+    )
+    assert answer.exit_code == 0, answer.output
+    found = json.loads(answer.stdout)
+    by_origin = {row["origin"]: row for row in found["conditional_probability"]}
+    # Beijing's known pattern: dirty air from the east and south-east, clean from the north-west.
+    assert by_origin[90.0]["low"] > found["probability_all_winds"] > by_origin[315.0]["high"]
+    assert {p.name for p in tmp_path.iterdir()} >= {"polar.png", "pollution_rose.png", "conditional_probability.csv"}
+    with pytest.raises(InputError, match="place"):
+        series_at(shared_data / "beijing-multisite", "Atlantis", "pm25")
+    with pytest.raises(InputError, match="pollutant"):
+        series_at(shared_data / "beijing-multisite", "Dongsi", "nh3")
+
+
+def test_trajectories_from_weather_files_with_source_regions(shared_data, tmp_path) -> None:
+    wind = turning_wind(30, seed=1)
+    # Placed over Beijing, in days that the collection observed.
+    wind = wind.assign_coords(
+        latitude=wind["latitude"] + 8.0, longitude=wind["longitude"] - 5.0, time=wind["time"] - np.timedelta64(365, "D")
+    )
+    wind.to_netcdf(tmp_path / "wind.nc")
+    arguments = [
+        "study", "trajectories", "--weather", str(tmp_path / "wind.nc"), "--city", "beijing", "--from", "2014-01-05T00:00Z",
+        "--to", "2014-01-28T00:00Z", "--hours", "24", "--observations", str(shared_data / "beijing-multisite"), "--json",
+        "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    answer = CliRunner().invoke(app, arguments)
+    assert answer.exit_code == 0, answer.output
+    found = json.loads(answer.stdout)
+    assert found["arrivals"] == 93 and found["left_the_grid_early"] == 0 and found["clusters"] >= 2
+    assert {p.name for p in (tmp_path / "out").iterdir()} >= {
+        "trajectories.png",
+        "pscf.png",
+        "cwt.png",
+        "source_regions.csv",
+    }
+    arguments[arguments.index("2014-01-05T00:00Z")] = "2014-01-05"
+    refused = CliRunner().invoke(app, arguments)
+    assert isinstance(refused.exception, InputError) and "--from" in str(refused.exception)

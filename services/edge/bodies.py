@@ -94,6 +94,8 @@ class _Exchange:
         if self._until is None:
             # From when the body is wanted: that the service is busy is not the sender's fault.
             self._until = asyncio.get_running_loop().time() + self._limits.body_seconds
+            if not self.answered and not self.limit.expired():
+                self.limit.reschedule(self._until + self._limits.answer_seconds)
         try:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()

@@ -4,6 +4,7 @@ from alembic import context
 
 # Their tables are part of the metadata.
 import services.accounts.tables
+import services.delivery.tables
 import services.scheduling.tables  # noqa: F401
 from services.tables import Base
 

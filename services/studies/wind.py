@@ -124,7 +124,7 @@ def trajectories(
     }  # fmt: skip
     members = pd.Series(labels.values).value_counts().sort_index().rename_axis("cluster").to_frame("trajectories")
     points = paths.to_dataframe().reset_index().set_index("parcel")
-    tables = {"clusters": members, "trajectories": points}
+    tables = {"members": members, "trajectories": points}
     figures = {"trajectories": wind_plots.paths_on_map(paths, labels, f"{city}, {n} arrivals, {abs(hours):g} h back")}
     if observations is not None:
         series, _ = series_at(observations, city, pollutant)
@@ -137,7 +137,7 @@ def trajectories(
             figures[name] = wind_plots.regions_on_map(
                 found, name, f"{city}, {pollutant}, {found.attrs['arrivals']} arrivals", (home.latitude, home.longitude)
             )
-    emit(summary, tables, figures, as_json=as_json, out=out, shown=("clusters",))
+    emit(summary, tables, figures, as_json=as_json, out=out, shown=("members",))
 
 
 def _naive(text: str, option: str):  # type: ignore[no-untyped-def]

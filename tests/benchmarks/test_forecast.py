@@ -33,6 +33,7 @@ def made_windows() -> Windows:
         utc_offset=np.full(CITIES, 8, np.float32), place=np.array([f"city{n}" for n in range(CITIES)]),
         latitude=np.full(CITIES, 35, np.float32), longitude=np.full(CITIES, 115, np.float32),
         area_obs=observed(), area_weather=past, area_future_weather=coming,
+        weather_error=np.ones(CITIES, np.float32),
     )  # fmt: skip
 
 

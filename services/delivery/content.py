@@ -1,0 +1,175 @@
+"""What subscribers read: events as JSON, for webhooks and streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol, get_args
+from urllib.parse import urlencode
+
+from alerts.cap import identifier
+from alerts.geojson import feature_collection
+from alerts.texts import LANGUAGES, Language
+from alerts.warning import HazeWarning
+from grids.cities import Registry
+from services.delivery.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
+from services.delivery.subscriptions import BulletinFormat
+from services.delivery.tables import OutboxEvent, Subscription
+from services.explain import explain
+from services.settings import Settings
+from services.store import Store
+
+FORMATS: tuple[BulletinFormat, ...] = get_args(BulletinFormat)
+
+
+class Document(Protocol):
+    """A file of the daily bulletin."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def media_type(self) -> str:
+        """Its media type."""
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+
+
+class Edition(Protocol):
+    """The daily bulletin of some cities in one language."""
+
+    @property
+    def title(self) -> str:
+        """The subject of a mail."""
+
+    @property
+    def text(self) -> str:
+        """The whole as plain text."""
+
+    def mail(self) -> tuple[bytes, dict[str, bytes]]:
+        """Return the HTML of a mail, and its PNGs by Content-ID."""
+
+    def document(self, form: BulletinFormat, /) -> Document:
+        """Return the bulletin as a file."""
+
+
+# Cities (none for all that are forecast), language and time, to the bulletin of the newest forecast.
+Bulletins = Callable[[Sequence[str], Language, datetime], Edition]
+
+
+class Renderer:
+    """Writes events for subscribers.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    registry : Registry
+    """
+
+    def __init__(self, store: Store, settings: Settings, registry: Registry) -> None:
+        self._store, self._registry = store, registry
+        # Without an address of its own the service gives links that begin with its root.
+        self._base = (settings.public_url or "").rstrip("/")
+
+    def __call__(self, subscription: Subscription, event: OutboxEvent, delivery_id: str) -> str:
+        """Return an event as the JSON text that a subscription receives, texts in its languages alone."""
+        body = {
+            "id": delivery_id,
+            "type": event.type,
+            "timestamp": _time(event.occurred_at),
+            "event": event.id,
+            "subscription": subscription.id,
+            "simulated": event.simulated,
+            "data": self._data(subscription, event),
+        }
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+    def _data(self, subscription: Subscription, event: OutboxEvent) -> dict[str, Any]:
+        content = json.loads(event.payload)
+        if event.type in WARNING_TYPES:
+            warning = HazeWarning.model_validate(content)
+            feature: dict[str, Any] = feature_collection(
+                [warning], self._registry, why=lambda w: explain(self._store, self._registry, w)
+            )["features"][0]
+            feature["properties"] = {
+                name: _spoken(value, subscription.languages) for name, value in feature["properties"].items()
+            }
+            links = warning_links(warning.id, event.simulated, self._base)
+            return {"warning": feature, "withdrawn": event.type == WITHDRAWN, "revision": event.revision, **links}
+        if event.type == CONFIRMATION:
+            return {"code": subscription.code, "url": confirmation_url(self._base, subscription)}
+        if event.type == TEST:
+            return {"text": "A test message of Hazecast. It asks for nothing."}
+        if event.type == BULLETIN:
+            places = cities_of(subscription, self._registry)
+            return dict(content) | {
+                "cities": places,
+                "documents": [
+                    {"language": language, "format": name, "url": bulletin_url(self._base, places, language, name)}
+                    for language in subscription.languages
+                    for name in FORMATS
+                ],
+            }
+        return dict(content)
+
+
+def public_event(event: OutboxEvent) -> dict[str, Any]:
+    """Return an event as all may read it: what happened, and where the whole of it stands."""
+    content = json.loads(event.payload)
+    data: dict[str, Any]
+    if event.type == FORECAST:
+        data = content
+    else:
+        kept = ("id", "rule_set", "city", "level", "kind", "issued", "onset", "expires", "references")
+        data = {name: content[name] for name in kept} | warning_links(content["id"], event.simulated, "")
+        data |= {"withdrawn": event.type == WITHDRAWN, "revision": event.revision}
+    return {
+        "id": event.id, "type": event.type, "timestamp": _time(event.occurred_at), "simulated": event.simulated,
+        "data": data,
+    }  # fmt: skip
+
+
+def warning_links(warning_id: str, simulated: bool, base: str) -> dict[str, str]:
+    """Return the addresses of a warning, as GeoJSON and as CAP."""
+    address = f"{base}/v1/warnings/{identifier(warning_id, simulated)}"
+    return {"url": address, "cap": f"{address}.cap"}
+
+
+def confirmation_url(base: str, subscription: Subscription) -> str:
+    """Return the address at which a receiver confirms."""
+    return f"{base}/v1/subscriptions/{subscription.id}/confirm?{urlencode({'code': subscription.code})}"
+
+
+def bulletin_url(base: str, cities: Sequence[str], language: str, form: str) -> str:
+    """Return the address of the newest bulletin of some cities; of all that are forecast without any."""
+    asked = {"language": language} | ({"cities": ",".join(cities)} if cities else {})
+    return f"{base}/v1/bulletins/latest.{form}?{urlencode(asked, safe=',')}"
+
+
+def cities_of(subscription: Subscription, registry: Registry) -> list[str]:
+    """Return the cities of a subscription, its regions' with them, in the registry's order; none if it is of all."""
+    return [
+        city.id
+        for city in registry.cities.values()
+        if city.id in subscription.cities or city.region in subscription.regions
+    ]
+
+
+def languages_of(subscription: Subscription) -> list[Language]:
+    """Return the languages of a subscription, in its order."""
+    return [known for name in subscription.languages for known in LANGUAGES if known == name]
+
+
+def _spoken(value: Any, languages: Sequence[str]) -> Any:
+    if isinstance(value, Mapping) and set(value) == set(LANGUAGES):
+        return {language: value[language] for language in languages}
+    return value
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

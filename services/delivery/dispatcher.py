@@ -1,0 +1,343 @@
+"""The dispatcher: takes what is due to each subscription and sends it, in order, until it is delivered or given up.
+
+Any number of dispatchers may run at once, in any number of processes. A subscription is served under a lease; that
+of a killed dispatcher ends by itself, and what it had sent without noting so is sent again, under the same id.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+
+from sqlalchemy import ColumnElement, CursorResult, Select, Update, and_, delete, exists, func, or_, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from grids.cities import Registry
+from services.delivery.channel import Channel, Message, Outcome
+from services.delivery.outbox import CONFIRMATION
+from services.delivery.routing import IN_USE, route, schedule_bulletins
+from services.delivery.subscriptions import activate
+from services.delivery.tables import Delivery, OutboxEvent, Subscription
+from services.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Render = Callable[[Subscription, OutboxEvent, str], str]
+# Longer than any one attempt: only a dispatcher that has died or hangs loses its lease.
+_LEASE_MARGIN = timedelta(seconds=60)
+# After this many messages at a stretch a subscription lets others go first.
+_AT_A_STRETCH = 100
+
+
+class Dispatcher:
+    """Sends what is due.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    registry : Registry
+    settings : Settings
+    channels : mapping of str to Channel
+        By the name that subscriptions give.
+    render : callable
+        Gives the JSON text of an event for a subscription, under a delivery's id.
+    clock : callable
+        Gives the time, aware.
+    chance : random.Random, optional
+        Spreads the waits between attempts.
+    """
+
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        registry: Registry,
+        settings: Settings,
+        channels: Mapping[str, Channel],
+        render: Render,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: random.Random | None = None,
+    ) -> None:
+        self.owner = secrets.token_hex(8)
+        self._sessions, self._registry, self._settings = sessions, registry, settings
+        self._channels, self._render = channels, render
+        self._clock, self._chance = clock, chance or random.SystemRandom()
+        self._lease = _LEASE_MARGIN + timedelta(seconds=2 * settings.webhook_timeout_seconds)
+        self._busy: dict[str, Future[int]] = {}
+        self._pruned_at: datetime | None = None
+
+    def prepare(self) -> None:
+        """Make the deliveries of what has happened, give up what has waited too long, remove what is old."""
+        now = self._clock()
+        schedule_bulletins(self._sessions, self._settings, now)
+        route(self._sessions, self._registry, self._settings, now)
+        self._give_up_unserved(now)
+        if self._pruned_at is None or now - self._pruned_at > timedelta(hours=1):
+            prune(self._sessions, now - timedelta(days=self._settings.delivery_keep_days))
+            self._pruned_at = now
+
+    def due(self) -> list[str]:
+        """Return the ids of the subscriptions that have something to be sent now, the longest due first."""
+        now = self._clock()
+        query = select(Subscription.id).where(_servable(now), _waiting())
+        with self._sessions() as session:
+            return list(session.scalars(query.order_by(Subscription.next_attempt_at, Subscription.id)))
+
+    def run_once(self) -> int:
+        """Send all that is due now, one subscription after the other; return how many messages went out."""
+        self.prepare()
+        return sum(self.serve(subscription_id) for subscription_id in self.due())
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop` is set, several subscriptions at a time: a slow receiver delays no other.
+
+        A fault of the store is logged, and tried again.
+        """
+        with ThreadPoolExecutor(self._settings.delivery_workers, "delivery") as pool:
+            while not stop.is_set():
+                try:
+                    self.prepare()
+                    self._busy = {name: future for name, future in self._busy.items() if not future.done()}
+                    for subscription_id in self.due():
+                        if subscription_id not in self._busy and not stop.is_set():
+                            self._busy[subscription_id] = pool.submit(self._serve_safely, subscription_id, stop)
+                except Exception:
+                    log.exception("delivery: the store failed; what is due waits")
+                stop.wait(self._settings.delivery_poll_seconds)
+            wait(self._busy.values())
+
+    def serve(self, subscription_id: str, stop: threading.Event | None = None) -> int:
+        """Send what is due to one subscription, in order, and return how many messages were delivered.
+
+        Returns at once if another dispatcher is at it.
+        """
+        if not self._take(subscription_id):
+            return 0
+        delivered = 0
+        try:
+            for _ in range(_AT_A_STRETCH):
+                if stop is not None and stop.is_set():
+                    break
+                found = self._head(subscription_id)
+                if found is None:
+                    break
+                subscription, pairs = found
+                outcome = self._attempt(subscription, pairs)
+                goes_on = self._note(subscription_id, [row.id for row, _ in pairs], outcome, pairs[0][1].type)
+                delivered += len(pairs) if outcome.kind == "delivered" else 0
+                if not goes_on:
+                    break
+        finally:
+            self._release(subscription_id)
+        return delivered
+
+    def _serve_safely(self, subscription_id: str, stop: threading.Event) -> int:
+        try:
+            return self.serve(subscription_id, stop)
+        except Exception:
+            log.exception("delivery to %s failed; it is tried again", subscription_id)
+            return 0
+
+    def _take(self, subscription_id: str) -> bool:
+        now = self._clock()
+        with self._sessions.begin() as session:
+            return _changed(
+                session,
+                update(Subscription)
+                .where(Subscription.id == subscription_id, _servable(now))
+                .values(lease_owner=self.owner, lease_until=now + self._lease),
+            )
+
+    def _release(self, subscription_id: str) -> None:
+        with self._sessions.begin() as session:
+            session.execute(
+                update(Subscription)
+                .where(Subscription.id == subscription_id, Subscription.lease_owner == self.owner)
+                .values(lease_owner=None, lease_until=None)
+            )
+
+    def _head(self, subscription_id: str) -> tuple[Subscription, list[tuple[Delivery, OutboxEvent]]] | None:
+        """Return the first messages that wait, as many as the channel takes together; the lease is renewed."""
+        now = self._clock()
+        with self._sessions.begin() as session:
+            held = _changed(
+                session,
+                update(Subscription)
+                .where(Subscription.id == subscription_id, Subscription.lease_owner == self.owner)
+                .values(lease_until=now + self._lease),
+            )
+            subscription = session.get(Subscription, subscription_id)
+            if not held or subscription is None:
+                log.warning("delivery to %s: another dispatcher has taken over", subscription_id)
+                return None
+            channel = self._channels.get(subscription.channel)
+            query = _queue(subscription_id, subscription.state == "unconfirmed")
+            rows = session.execute(query.limit(channel.together if channel else 1)).all()
+            if subscription.state not in ("active", "unconfirmed") or not rows:
+                return None
+            batch = rows[0][1].batch
+            return subscription, [(row[0], row[1]) for row in takewhile(lambda row: row[1].batch == batch, rows)]
+
+    def _attempt(self, subscription: Subscription, pairs: Sequence[tuple[Delivery, OutboxEvent]]) -> Outcome:
+        channel = self._channels.get(subscription.channel)
+        if channel is None:
+            return Outcome("failed", error=f"this service does not send by {subscription.channel}")
+        try:
+            messages = [message_of(subscription, event, row.id, self._render) for row, event in pairs]
+            return channel.send(subscription, messages, self._clock())
+        except Exception as error:
+            # A message that can't be made must not stop the dispatcher, nor vanish.
+            log.exception("delivery %s failed", pairs[0][0].id)
+            return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
+
+    def _note(self, subscription_id: str, ids: Sequence[str], outcome: Outcome, event_type: str) -> bool:
+        """Write what became of an attempt; return whether the next message may follow at once."""
+        now = self._clock()
+        with self._sessions.begin() as session:
+            held = _changed(
+                session,
+                update(Subscription)
+                .where(Subscription.id == subscription_id, Subscription.lease_owner == self.owner)
+                .values(lease_until=now + self._lease),
+            )
+            own = (Delivery.id.in_(ids), Delivery.state == "pending")
+            tried = {
+                "attempts": Delivery.attempts + 1, "last_attempt_at": now, "status": outcome.status,
+                "error": outcome.error,
+            }  # fmt: skip
+            if outcome.kind == "delivered":
+                # True whoever holds the lease by now: it spares the receiver a repetition.
+                session.execute(update(Delivery).where(*own).values(**tried, state="delivered", delivered_at=now))
+            if not held:
+                log.warning("delivery to %s: another dispatcher has taken over", subscription_id)
+                return False
+            subscription = session.get_one(Subscription, subscription_id)
+            if outcome.kind == "delivered":
+                subscription.failures, subscription.next_attempt_at = 0, now
+                if outcome.confirmed and event_type == CONFIRMATION and subscription.state == "unconfirmed":
+                    activate(subscription, now)
+                return True
+            subscription.failures += 1
+            subscription.next_attempt_at = now + self._wait(subscription.failures, outcome)
+            if outcome.kind == "gone" and subscription.state in ("active", "unconfirmed"):
+                subscription.state, subscription.state_reason = "stopped", "the receiver answered 410 Gone"
+                log.warning("subscription %s stopped: the receiver answered 410 Gone", subscription_id)
+            refused = func.coalesce(Delivery.refused_since, now) if outcome.kind == "refused" else None
+            session.execute(update(Delivery).where(*own).values(**tried, refused_since=refused))
+            return self._give_up(session, subscription, ids, outcome, now)
+
+    def _give_up(
+        self, session: Session, subscription: Subscription, ids: Sequence[str], outcome: Outcome, now: datetime
+    ) -> bool:
+        if outcome.kind == "refused":
+            limit = now - timedelta(hours=self._settings.delivery_refused_hours)
+            dead = _changed(
+                session,
+                update(Delivery)
+                .where(Delivery.id.in_(ids), Delivery.state == "pending",
+                       or_(Delivery.refused_since <= limit, Delivery.give_up_at <= now))
+                .values(state="dead"),
+            )  # fmt: skip
+            if dead:
+                log.error("delivery %s to %s given up: %s", ids[0], subscription.id, outcome.error)
+                # The receiver is there: what follows is not to wait for this one's sake.
+                subscription.failures, subscription.next_attempt_at = 0, now
+            return dead
+        # What has waited behind this attempt for as long is given up with it.
+        lost = session.scalars(
+            select(Delivery).where(
+                Delivery.subscription_id == subscription.id, Delivery.state == "pending", Delivery.give_up_at <= now
+            )
+        )
+        for row in lost:
+            row.state, row.error = "dead", row.error or f"given up: {outcome.error}"
+            log.error("delivery %s to %s given up: %s", row.id, subscription.id, outcome.error)
+        return False
+
+    def _give_up_unserved(self, now: datetime) -> None:
+        """Give up what waits for a subscription that nothing is sent to, at the same age as all else."""
+        unserved = select(Subscription.id).where(or_(Subscription.state.in_(("paused", "stopped")), ~IN_USE))
+        old = (Delivery.state == "pending", Delivery.give_up_at <= now, Delivery.subscription_id.in_(unserved))
+        with self._sessions() as session:
+            if session.scalar(select(Delivery.id).where(*old).limit(1)) is None:
+                return
+        with self._sessions.begin() as session:
+            session.execute(
+                update(Delivery).where(*old).values(state="dead", error="given up: the subscription is not active")
+            )
+
+    def _wait(self, failures: int, outcome: Outcome) -> timedelta:
+        longest = self._settings.delivery_retry_max_seconds
+        seconds = min(longest, self._settings.delivery_retry_seconds * 2.0 ** min(failures - 1, 30))
+        # Down to a half: receivers that failed together are not tried together again.
+        seconds *= self._chance.uniform(0.5, 1.0)
+        return timedelta(seconds=min(longest, max(seconds, outcome.retry_after or 0.0)))
+
+
+def message_of(subscription: Subscription, event: OutboxEvent, delivery_id: str, render: Render) -> Message:
+    """Return an event as the message that one subscription receives."""
+    return Message(
+        id=delivery_id, event_id=event.id, type=event.type, occurred_at=event.occurred_at, simulated=event.simulated,
+        batch=event.batch, content=json.loads(event.payload), body=render(subscription, event, delivery_id),
+    )  # fmt: skip
+
+
+def prune(sessions: sessionmaker[Session], before: datetime) -> None:
+    """Remove events, and deliveries that are over, from before a time; what still waits stays.
+
+    The newest row of each stays too, as the mark from which numbers go on.
+    """
+    with sessions.begin() as session:
+        last = select(func.max(Delivery.position)).scalar_subquery()
+        session.execute(
+            delete(Delivery).where(
+                Delivery.state != "pending", Delivery.created_at < before,
+                func.coalesce(Delivery.last_attempt_at, Delivery.created_at) < before, Delivery.position < last,
+            )
+        )  # fmt: skip
+        newest = select(func.max(OutboxEvent.seq)).scalar_subquery()
+        used = exists().where(Delivery.event_seq == OutboxEvent.seq)
+        session.execute(
+            delete(OutboxEvent)
+            .where(OutboxEvent.routed_at < before, OutboxEvent.seq < newest, ~used)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _servable(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        Subscription.state.in_(("active", "unconfirmed")),
+        Subscription.channel != "stream",
+        Subscription.next_attempt_at <= now,
+        or_(Subscription.lease_until.is_(None), Subscription.lease_until <= now),
+        IN_USE,
+    )
+
+
+def _waiting() -> ColumnElement[bool]:
+    pending = and_(Delivery.subscription_id == Subscription.id, Delivery.state == "pending")
+    confirmation = Delivery.event_seq.in_(select(OutboxEvent.seq).where(OutboxEvent.type == CONFIRMATION))
+    return exists().where(pending, or_(Subscription.state == "active", confirmation))
+
+
+def _queue(subscription_id: str, unconfirmed: bool) -> Select[Delivery, OutboxEvent]:
+    query = (
+        select(Delivery, OutboxEvent)
+        .join(OutboxEvent, OutboxEvent.seq == Delivery.event_seq)
+        .where(Delivery.subscription_id == subscription_id, Delivery.state == "pending")
+        .order_by(Delivery.position)
+    )
+    return query.where(OutboxEvent.type == CONFIRMATION) if unconfirmed else query
+
+
+def _changed(session: Session, statement: Update) -> bool:
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return bool(result.rowcount)

@@ -1,0 +1,300 @@
+"""E-mail: HTML and text, the map inside, one mail for all that a run says to a subscriber."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from alerts.ruleset import load_ruleset
+from alerts.texts import Language, catalog, compose
+from alerts.warning import HazeWarning
+from grids.cities import Registry
+from grids.errors import InputError
+from services.delivery.channel import Message, Outcome
+from services.delivery.content import FORMATS as BULLETIN_FORMATS
+from services.delivery.content import Bulletins, Edition, cities_of, confirmation_url, languages_of, warning_links
+from services.delivery.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
+from services.delivery.tables import Subscription
+from services.explain import explain
+from services.maps import Look, haze_of_run
+from services.settings import Settings
+from services.store import Store
+
+_FOLDER = Path(__file__).parent
+# A server may take its time over a large message (RFC 5321, 4.5.3.2, asks for minutes; a lease is shorter).
+_SMTP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class _Item:
+    title: str
+    paragraphs: Sequence[str]
+    links: Sequence[tuple[str, str]] = ()
+    colour: str = ""
+
+
+@dataclass
+class _Content:
+    """What goes into a mail besides its head: one section for each language, files, and a picture."""
+
+    subject: str = ""
+    sections: list[dict[str, Any]] = field(default_factory=list)
+    editions: list[Edition] = field(default_factory=list)
+    picture: bytes | None = None
+
+
+class MailChannel:
+    """Sends messages by SMTP; those of one batch together, as one mail.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    registry : Registry
+    bulletins : callable, optional
+        Gives the documents of the daily bulletin.
+    """
+
+    together = 60
+
+    def __init__(
+        self, store: Store, settings: Settings, registry: Registry, bulletins: Bulletins | None = None
+    ) -> None:
+        self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
+        self._base = (settings.public_url or "").rstrip("/")
+        self._map = lru_cache(maxsize=12)(self._draw)
+
+    def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
+        """Send messages as one mail."""
+        mail = self.compose(subscription, messages, now)
+        try:
+            with self._server() as server:
+                server.send_message(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, text = next(iter(error.recipients.values()))
+            return _refusal(code, text)
+        except smtplib.SMTPDataError as error:
+            return _refusal(error.smtp_code, error.smtp_error)
+        except smtplib.SMTPResponseException as error:
+            # A fault between this service and its mail server: no fault of the message.
+            return Outcome("failed", error.smtp_code, _said(error.smtp_error))
+        except (OSError, smtplib.SMTPException) as error:
+            return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
+        return Outcome("delivered", 250)
+
+    def compose(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> EmailMessage:
+        """Return the mail of some messages.
+
+        Raises
+        ------
+        InputError
+            If a bulletin is asked for and there is no forecast to make it of.
+        ValueError
+            If something would break a header.
+        """
+        content = self._content(subscription, messages, now)
+        first = messages[0]
+        mail = EmailMessage(policy=SMTP)
+        mail["Subject"] = content.subject
+        mail["From"] = Address(self._settings.sender_name, addr_spec=self._settings.mail_from)
+        mail["To"] = Address(addr_spec=subscription.target)
+        mail["Date"] = now
+        # The same through all attempts: mail programs show a repeated one once.
+        mail["Message-ID"] = f"<{first.id}@{self._settings.mail_from.rsplit('@', 1)[-1]}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        for message in messages:
+            mail["X-Hazecast-Message"] = f"{message.id} {message.type} {message.event_id}"
+        unsubscribe = None
+        if first.type != CONFIRMATION:
+            unsubscribe = f"{self._base}/v1/subscriptions/{subscription.id}/unsubscribe?code={subscription.code}"
+            mail["List-Unsubscribe"] = f"<{unsubscribe}>"
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        picture = f"map.{first.id}@hazecast" if content.picture else None
+        values = {
+            "subject": content.subject, "sections": content.sections, "unsubscribe": unsubscribe, "picture": picture,
+        }  # fmt: skip
+        if content.editions:
+            self._add_bulletin(mail, subscription, content.editions, values)
+            return mail
+        mail.set_content(_templates().get_template("mail.txt").render(values))
+        mail.add_alternative(_templates().get_template("mail.html").render(values), subtype="html")
+        if content.picture and picture:
+            _add_pictures(mail, {picture: content.picture})
+        return mail
+
+    def _add_bulletin(
+        self, mail: EmailMessage, subscription: Subscription, editions: Sequence[Edition], values: dict[str, Any]
+    ) -> None:
+        """Make a mail of the bulletin: the page of the first language, the text of all, and the files asked for."""
+        del mail["Subject"]
+        mail["Subject"] = editions[0].title
+        foot = _templates().get_template("foot.txt").render(values)
+        mail.set_content("\n\n".join([*(edition.text for edition in editions), foot]))
+        html, pictures = editions[0].mail()
+        mail.add_alternative(html.decode(), subtype="html")
+        _add_pictures(mail, pictures)
+        for edition in editions:
+            for name in BULLETIN_FORMATS:
+                if name in subscription.formats:
+                    document = edition.document(name)
+                    main, sub = document.media_type.split(";")[0].split("/")
+                    mail.add_attachment(document.content, maintype=main, subtype=sub, filename=document.name)
+
+    def _content(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> _Content:
+        content = _Content()
+        for language in languages_of(subscription):
+            words = texts(language)
+            items = [self._item(subscription, message, language, words) for message in messages]
+            if not content.sections:
+                first = items[0].title
+                content.subject = first if len(items) == 1 else words["several"].format(first=first, n=len(items) - 1)
+            content.sections.append(
+                {
+                    "parts": items,
+                    "why": words["why"].format(name=subscription.name),
+                    **{name: words[name] for name in ("tag", "disclaimer", "map", "unsubscribe")},
+                }
+            )
+        first_language = languages_of(subscription)[0]
+        content.picture = next(
+            (
+                picture
+                for message in messages
+                if message.type.startswith("warning.")
+                and (picture := self._picture(message, first_language)) is not None
+            ),
+            None,
+        )
+        if any(message.type == BULLETIN for message in messages):
+            content.editions = self._editions(subscription, now)
+        return content
+
+    def _item(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Item:
+        if message.type == CONFIRMATION:
+            link = confirmation_url(self._base, subscription)
+            title = words["confirm"].format(name=subscription.name)
+            return _Item(title, [words["confirm_note"]], [(words["confirm_button"], link)])
+        if message.type == TEST:
+            return _Item(words["test"].format(name=subscription.name), [words["test_note"]])
+        if message.type == FORECAST:
+            time = message.content["init_time"][:16].replace("T", " ") + " UTC"
+            notes = [words["forecast_note"].format(time=time)]
+            if message.content["degraded"]:
+                notes.append(words["degraded"])
+            mark = words["simulated"] if message.simulated else ""
+            return _Item(mark + words["forecast"].format(time=time), notes)
+        if message.type == BULLETIN:
+            return _Item(words["bulletin"].format(date=message.content["date"]), [])
+        warning = HazeWarning.model_validate(message.content)
+        rules = load_ruleset(warning.rule_set)
+        why = explain(self._store, self._registry, warning)
+        text = compose(warning, rules, self._registry.city(warning.city), language, why=why)
+        links = warning_links(warning.id, message.simulated, self._base)
+        labelled = [(words["details"], links["url"]), (words["cap"], links["cap"])]
+        title, paragraphs = text.headline, [text.description, *text.instruction.split("\n")]
+        if message.type == WITHDRAWN:
+            title, paragraphs = words["withdrawn"].format(headline=title), [words["withdrawn_note"], text.description]
+        return _Item(title, paragraphs, labelled, rules.level_of(warning.level).colour)
+
+    def _picture(self, message: Message, language: str) -> bytes | None:
+        warning = HazeWarning.model_validate(message.content)
+        run = self._store.run_at(warning.run_init_time, warning.simulated)
+        if run is None:
+            return None
+        try:
+            return self._map(warning.run_init_time, warning.simulated, run.netcdf_path, language)
+        except InputError:
+            # The forecast's file is gone: the warning goes out without a picture.
+            return None
+
+    def _draw(self, init_time: datetime, simulated: bool, path: str, language: str) -> bytes:
+        run = self._store.run_at(init_time, simulated)
+        assert run is not None
+        return haze_of_run(self._store, run, self._registry, Look(language, "phone"))
+
+    def _editions(self, subscription: Subscription, now: datetime) -> list[Edition]:
+        if self._bulletins is None:
+            raise InputError("bulletin", "none", "a service that makes bulletins")
+        cities = cities_of(subscription, self._registry)
+        return [self._bulletins(cities, language, now) for language in languages_of(subscription)]
+
+    def _server(self) -> smtplib.SMTP:
+        given = self._settings
+        assert given.smtp_host is not None
+        if given.smtp_tls == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                given.smtp_host, given.smtp_port, timeout=_SMTP_SECONDS, context=_tls(given.smtp_ca_file)
+            )
+        else:
+            server = smtplib.SMTP(given.smtp_host, given.smtp_port, timeout=_SMTP_SECONDS)
+        try:
+            if given.smtp_tls == "starttls":
+                server.starttls(context=_tls(given.smtp_ca_file))
+            if given.smtp_user is not None:
+                server.login(given.smtp_user, given.smtp_password.get_secret_value())
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+
+@cache
+def texts(language: str) -> dict[str, str]:
+    """Return what mails and pages say in a language, besides the warnings.
+
+    Raises
+    ------
+    InputError
+        If the language is not known.
+    """
+    known: dict[str, dict[str, str]] = tomllib.loads((_FOLDER / "texts.toml").read_text(encoding="utf-8"))
+    return known[catalog(language).language]
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"), autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+
+
+def page(language: str, title: str, *, button: str | None = None, action: str = "") -> str:
+    """Return a page of one sentence, in a language, with a button where something is to be decided."""
+    words = texts(language)
+    return _templates().get_template("page.html").render(
+        words=words, title=words[title], button=words[button] if button else None, action=action
+    )  # fmt: skip
+
+
+def _add_pictures(mail: EmailMessage, pictures: Mapping[str, bytes]) -> None:
+    html = mail.get_body(("html",))
+    assert isinstance(html, EmailMessage)
+    for name, content in pictures.items():
+        html.add_related(content, maintype="image", subtype="png", cid=f"<{name}>", disposition="inline")
+
+
+def _refusal(code: int, text: object) -> Outcome:
+    # RFC 5321, 4.2.1: 4yz may succeed later, 5yz will not.
+    return Outcome("refused" if 500 <= code < 600 else "failed", code, _said(text))
+
+
+def _said(text: object) -> str:
+    return (text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text))[:500]
+
+
+@cache
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)

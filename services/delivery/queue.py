@@ -1,0 +1,128 @@
+"""The queue of deliveries as people see it: its history, its dead letters, and sending them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from grids.errors import ConflictError, UnknownError
+from services.delivery.outbox import BULLETIN, in_turn
+from services.delivery.routing import place
+from services.delivery.tables import Delivery, OutboxEvent, Subscription
+from services.settings import Settings
+
+State = Literal["pending", "delivered", "dead", "offered"]
+Row = tuple[Delivery, OutboxEvent]
+
+
+class Queue:
+    """The deliveries in the store.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    settings : Settings
+    """
+
+    def __init__(self, sessions: sessionmaker[Session], settings: Settings) -> None:
+        self._sessions, self._settings = sessions, settings
+
+    def history(
+        self,
+        *,
+        subscription_id: str | None = None,
+        account_id: str | None = None,
+        state: State | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Return deliveries with their events, the newest first.
+
+        Parameters
+        ----------
+        subscription_id, account_id, state : str, optional
+            Only those.
+        before : int, optional
+            Only those of an earlier position, for the next page.
+        limit : int
+        """
+        query = select(Delivery, OutboxEvent).join(OutboxEvent, OutboxEvent.seq == Delivery.event_seq)
+        if subscription_id is not None:
+            query = query.where(Delivery.subscription_id == subscription_id)
+        if account_id is not None:
+            query = query.where(Delivery.subscription_id.in_(_of(account_id)))
+        if state is not None:
+            query = query.where(Delivery.state == state)
+        if before is not None:
+            query = query.where(Delivery.position < before)
+        with self._sessions() as session:
+            rows = session.execute(query.order_by(Delivery.position.desc()).limit(limit))
+            return [(row[0], row[1]) for row in rows]
+
+    def get(self, delivery_id: str, account_id: str | None = None) -> Row:
+        """Return one delivery with its event.
+
+        Raises
+        ------
+        UnknownError
+            If there is none, or not of `account_id` where that is given.
+        """
+        query = (
+            select(Delivery, OutboxEvent)
+            .join(OutboxEvent, OutboxEvent.seq == Delivery.event_seq)
+            .where(Delivery.id == delivery_id)
+        )
+        if account_id is not None:
+            query = query.where(Delivery.subscription_id.in_(_of(account_id)))
+        with self._sessions() as session:
+            row = session.execute(query).one_or_none()
+        if row is None:
+            raise UnknownError("delivery", repr(delivery_id[:64]), "the id of a delivery")
+        return row[0], row[1]
+
+    def replay(self, ids: Sequence[str], now: datetime) -> int:
+        """Send deliveries that are over again, under their old ids, after all that waits; return how many.
+
+        Raises
+        ------
+        ConflictError
+            If one of them still waits, or is a stream's.
+        """
+        with self._sessions.begin() as session:
+            in_turn(session)
+            rows = session.scalars(
+                select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.position)
+            ).all()  # fmt: skip
+            for row in rows:
+                if row.state not in ("delivered", "dead"):
+                    raise ConflictError(f"delivery {row.id}", row.state, "one that is delivered or dead")
+            bulletins = set(
+                session.scalars(
+                    select(OutboxEvent.seq).where(
+                        OutboxEvent.seq.in_([row.event_seq for row in rows]), OutboxEvent.type == BULLETIN
+                    )
+                )
+            )
+            for row in rows:
+                hours = self._settings.delivery_give_up_hours
+                if row.event_seq in bulletins:
+                    hours = self._settings.bulletin_give_up_hours
+                row.state, row.replays, row.refused_since = "pending", row.replays + 1, None
+                row.give_up_at = now + timedelta(hours=hours)
+            place(session, rows)
+            return len(rows)
+
+    def replay_dead(self, subscription_id: str, now: datetime) -> int:
+        """Send all dead letters of a subscription again, in their order; return how many."""
+        query = select(Delivery.id).where(Delivery.subscription_id == subscription_id, Delivery.state == "dead")
+        with self._sessions() as session:
+            ids = session.scalars(query).all()
+        return self.replay(ids, now)
+
+
+def _of(account_id: str):  # type: ignore[no-untyped-def]
+    return select(Subscription.id).where(Subscription.account_id == account_id)

@@ -1,0 +1,45 @@
+"""The dispatcher as the service runs it: with the channels that the settings allow, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from grids.cities import load_registry
+from services.bulletin import Bulletins
+from services.delivery.channel import Channel
+from services.delivery.content import Renderer
+from services.delivery.dispatcher import Dispatcher
+from services.delivery.mail import MailChannel
+from services.delivery.webhook import WebhookChannel
+from services.settings import Settings
+from services.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def make_dispatcher(store: Store, settings: Settings) -> Dispatcher:
+    """Return the dispatcher of a store."""
+    registry = load_registry()
+    channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
+    if settings.smtp_host is not None:
+        channels["email"] = MailChannel(store, settings, registry, Bulletins(store, settings, registry).edition)
+    return Dispatcher(store.sessions, registry, settings, channels, Renderer(store, settings, registry))
+
+
+@contextmanager
+def delivering(settings: Settings) -> Iterator[None]:
+    """Send what is due, beside whatever else the process does."""
+    store = Store(settings.database_url)
+    stop = threading.Event()
+    thread = threading.Thread(target=make_dispatcher(store, settings).run, args=(stop,), name="delivery")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        # What is being sent ends, within its time limit; the rest waits for the next start.
+        thread.join()
+        store.close()

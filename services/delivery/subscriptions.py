@@ -1,0 +1,344 @@
+"""Subscriptions: what may be asked for, and what becomes of one from its confirmation to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from alerts.ruleset import load_ruleset
+from alerts.texts import BEIJING, Language
+from grids.cities import Registry
+from grids.errors import ConflictError, InputError, UnknownError
+from services.accounts.accounts import existing
+from services.delivery.guard import Resolver, check_target
+from services.delivery.outbox import CONFIRMATION, TEST, record_addressed
+from services.delivery.tables import Delivery, Subscription
+from services.delivery.webhook import new_secret, policy_of
+from services.rules import level_ids
+from services.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ChannelName = Literal["webhook", "email", "stream"]
+Kind = Literal["warning", "bulletin", "forecast"]
+BulletinFormat = Literal["html", "pdf", "csv", "nc"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Hour = Annotated[int, Field(ge=0, le=23)]
+_Few = Annotated[list[str], Field(max_length=200)]
+
+
+class Wanted(BaseModel):
+    """What a subscription asks for, all of it changeable later.
+
+    Without cities and regions it is of all cities; without rule sets or levels, of all of them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    kinds: list[Kind] = Field(default=["warning"], min_length=1, description="What to be told of.")
+    cities: _Few = Field(default=[], description="City ids.", examples=[["beijing"]])
+    regions: _Few = Field(default=[], description="Ids of partner governments.")
+    rule_sets: _Few = Field(default=[], description="Rule sets of warnings.", examples=[["cma_haze"]])
+    levels: _Few = Field(
+        default=[], description="Levels of warnings; leaving one of them is told too.", examples=[["orange", "red"]]
+    )
+    languages: list[Language] = Field(default=["zh"], min_length=1, description="Of texts, in this order.")
+    formats: list[BulletinFormat] = Field(default=["pdf"], description="Files of the bulletin attached to its e-mail.")
+    simulated: bool = Field(default=False, description="Messages of simulated runs too.")
+    bulletin_hour: _Hour = Field(default=7, description="Local hour of the daily bulletin.")
+    time_zone: str | None = Field(
+        default=None, description="IANA zone of that hour; by default the first city's.", examples=["Asia/Tokyo"]
+    )
+
+
+class NewSubscription(Wanted):
+    """A subscription to be made, and where it is sent."""
+
+    channel: ChannelName
+    target: str = Field(default="", max_length=2_048, description="Address of the webhook, or e-mail address.")
+
+
+class Change(BaseModel):
+    """Changes of a subscription; what isn't given stays. For another target, make another subscription."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    kinds: list[Kind] | None = Field(default=None, min_length=1)
+    cities: _Few | None = None
+    regions: _Few | None = None
+    rule_sets: _Few | None = None
+    levels: _Few | None = None
+    languages: list[Language] | None = Field(default=None, min_length=1)
+    formats: list[BulletinFormat] | None = None
+    simulated: bool | None = None
+    bulletin_hour: _Hour | None = None
+    time_zone: str | None = None
+    state: Literal["active", "paused"] | None = None
+
+
+class Subscriptions:
+    """The subscriptions in the store.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    settings : Settings
+    registry : Registry
+    resolve : callable, optional
+        Gives the addresses of a name.
+    """
+
+    def __init__(
+        self, sessions: sessionmaker[Session], settings: Settings, registry: Registry, resolve: Resolver | None = None
+    ) -> None:
+        self._sessions, self._settings, self._registry, self._resolve = sessions, settings, registry, resolve
+
+    def create(self, account_id: str, new: NewSubscription, now: datetime, *, confirmed: bool = False) -> Subscription:
+        """Store a subscription and return it, its secret with it.
+
+        A stream is active at once; another waits until its receiver has confirmed it, unless an operator
+        vouches for it (`confirmed`).
+
+        Raises
+        ------
+        InputError
+            If something asked for is unknown, or the target is not to be used.
+        UnknownError
+            If there is no such account.
+        ConflictError
+            If it has too many.
+        """
+        target = self._target(new)
+        wanted = self._checked(Wanted(**new.model_dump(exclude={"channel", "target"})))
+        active = confirmed or new.channel == "stream"
+        row = Subscription(
+            id=f"sub_{secrets.token_hex(12)}", account_id=account_id, channel=new.channel, target=target,
+            state="active" if active else "unconfirmed", state_reason="", code=secrets.token_urlsafe(24),
+            secret=new_secret(), previous_secret=None, previous_secret_until=None, created_at=now, updated_at=now,
+            failures=0, next_attempt_at=now, lease_owner=None, lease_until=None, next_bulletin_at=None,
+            **wanted.model_dump(),
+        )  # fmt: skip
+        row.next_bulletin_at = next_bulletin(row, now)
+        with self._sessions.begin() as session:
+            existing(session, account_id)
+            count = session.scalar(
+                select(func.count()).select_from(Subscription).where(Subscription.account_id == account_id)
+            )
+            limit = self._settings.subscriptions_per_account
+            if count is not None and count >= limit:
+                raise ConflictError("subscriptions of the account", count, f"fewer than {limit}")
+            session.add(row)
+            session.flush()
+            if not active:
+                record_addressed(session, row.id, CONFIRMATION, f"confirmation.{row.id}", now, {})
+        return row
+
+    def list(self, account_id: str | None) -> list[Subscription]:
+        """Return the subscriptions of an account, or all, oldest first."""
+        query = select(Subscription).order_by(Subscription.created_at, Subscription.id)
+        if account_id is not None:
+            query = query.where(Subscription.account_id == account_id)
+        with self._sessions() as session:
+            return list(session.scalars(query))
+
+    def get(self, subscription_id: str, account_id: str | None = None) -> Subscription:
+        """Return a subscription.
+
+        Raises
+        ------
+        UnknownError
+            If there is none, or not of `account_id` where that is given.
+        """
+        with self._sessions() as session:
+            return find(session, subscription_id, account_id)
+
+    def change(self, row: Subscription, change: Change, now: datetime) -> Subscription:
+        """Change a subscription and return it as it then is.
+
+        Raises
+        ------
+        InputError
+            If something asked for is unknown, or the state can't become the one asked for.
+        """
+        given = {name: value for name in change.model_fields_set if (value := getattr(change, name)) is not None}
+        state = given.pop("state", None)
+        known = {name: getattr(row, name) for name in Wanted.model_fields}
+        values = self._checked(Wanted(**known | given)).model_dump()
+        if state is not None:
+            if row.state == "unconfirmed":
+                raise ConflictError("state", state, "no change before the receiver has confirmed")
+            values |= {"state": state, "state_reason": "", "failures": 0, "next_attempt_at": now}
+        with self._sessions.begin() as session:
+            session.execute(
+                update(Subscription).where(Subscription.id == row.id).values(**values, updated_at=now)
+            )  # fmt: skip
+            changed = session.get_one(Subscription, row.id)
+            if changed.next_bulletin_at is None or {"bulletin_hour", "time_zone", "kinds"} & set(given) or state:
+                changed.next_bulletin_at = next_bulletin(changed, now)
+        return changed
+
+    def rotate(self, row: Subscription, now: datetime) -> tuple[str, datetime]:
+        """Give a subscription a new secret; return it, and until when the one before signs too."""
+        secret = new_secret()
+        until = now + timedelta(hours=self._settings.webhook_secret_overlap_hours)
+        with self._sessions.begin() as session:
+            session.execute(
+                update(Subscription)
+                .where(Subscription.id == row.id)
+                .values(secret=secret, previous_secret=Subscription.secret, previous_secret_until=until,
+                        updated_at=now)
+            )  # fmt: skip
+        return secret, until
+
+    def remove(self, row: Subscription) -> None:
+        """Remove a subscription with its deliveries."""
+        with self._sessions.begin() as session:
+            session.execute(delete(Delivery).where(Delivery.subscription_id == row.id))
+            session.execute(delete(Subscription).where(Subscription.id == row.id))
+
+    def test(self, row: Subscription, now: datetime) -> str:
+        """Note a test message to a subscription and return the id under which it is delivered.
+
+        Raises
+        ------
+        ConflictError
+            If its receiver has not confirmed that it wants messages, or wants none any more.
+        """
+        if row.state not in ("active", "paused"):
+            raise ConflictError("subscription", row.state, "one that is active")
+        event_id = f"test.{row.id}.{secrets.token_hex(6)}"
+        with self._sessions.begin() as session:
+            record_addressed(session, row.id, TEST, event_id, now, {})
+        return delivery_id(row.id, event_id)
+
+    def confirm(self, subscription_id: str, code: str, now: datetime) -> None:
+        """Activate a subscription that waits for its receiver.
+
+        Raises
+        ------
+        UnknownError
+            If the code is not the one that its receiver was sent.
+        """
+        with self._sessions.begin() as session:
+            row = _by_code(session, subscription_id, code)
+            if row.state == "unconfirmed":
+                activate(row, now)
+
+    def unsubscribe(self, subscription_id: str, code: str, now: datetime) -> None:
+        """Stop a subscription at its receiver's wish.
+
+        Raises
+        ------
+        UnknownError
+            If the code is not the one that its messages carry.
+        """
+        with self._sessions.begin() as session:
+            row = _by_code(session, subscription_id, code)
+            row.state, row.state_reason, row.updated_at = "stopped", "unsubscribed by the receiver", now
+
+    def _target(self, new: NewSubscription) -> str:
+        if new.channel == "stream":
+            if new.target:
+                raise InputError("target", new.target, "none for a stream: it is fetched")
+            return ""
+        if new.channel == "webhook":
+            check_target(new.target, policy_of(self._settings), self._resolve)
+            return new.target
+        if self._settings.smtp_host is None or self._settings.public_url is None:
+            raise InputError("channel", "email", "webhook or stream: this service is not set up to send e-mail")
+        return checked_address(new.target)
+
+    def _checked(self, wanted: Wanted) -> Wanted:
+        for city in wanted.cities:
+            self._registry.city(city)
+        for region in wanted.regions:
+            if region not in self._registry.regions:
+                raise InputError("regions", region, f"one of {', '.join(self._registry.regions)}")
+        for name in wanted.rule_sets:
+            load_ruleset(name)
+        levels = level_ids()
+        for level in wanted.levels:
+            if level not in levels:
+                raise InputError("levels", level, f"one of {', '.join(levels)}")
+        first = wanted.cities[0] if wanted.cities else None
+        zone = wanted.time_zone or (self._registry.city(first).time_zone if first else BEIJING)
+        if not re.fullmatch(r"[A-Za-z0-9_+/-]{1,64}", zone):
+            raise InputError("time_zone", repr(zone), "an IANA time zone such as Asia/Tokyo")
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise InputError("time_zone", zone, "an IANA time zone such as Asia/Tokyo") from error
+        once = {name: list(dict.fromkeys(value)) for name, value in wanted if isinstance(value, list)}
+        return wanted.model_copy(update=once | {"time_zone": zone})
+
+
+def checked_address(text: str) -> str:
+    """Return an e-mail address in its usual form.
+
+    Raises
+    ------
+    InputError
+        If it isn't one (RFC 5321, without addresses of machines and quoted names).
+    """
+    try:
+        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
+    except EmailNotValidError as error:
+        raise InputError("target", repr(text[:200]), "an e-mail address such as duty@bureau.example") from error
+
+
+def activate(row: Subscription, now: datetime) -> None:
+    """Let a subscription receive."""
+    row.state, row.state_reason, row.updated_at = "active", "", now
+    row.next_bulletin_at = next_bulletin(row, now)
+
+
+def next_bulletin(row: Subscription, after: datetime) -> datetime | None:
+    """Return the first time after `after` at which a bulletin is due; None if none is asked for."""
+    if "bulletin" not in row.kinds:
+        return None
+    zone = ZoneInfo(row.time_zone)
+    day = after.astimezone(zone).date()
+    while True:
+        due = datetime(day.year, day.month, day.day, row.bulletin_hour, tzinfo=zone).astimezone(after.tzinfo)
+        if due > after:
+            return due
+        day += timedelta(days=1)
+
+
+def delivery_id(subscription_id: str, event_id: str) -> str:
+    """Return the id under which a subscription receives an event: no clock, no chance, and no dot."""
+    return "msg_" + hashlib.sha256(f"{subscription_id}/{event_id}".encode()).hexdigest()[:32]
+
+
+def find(session: Session, subscription_id: str, account_id: str | None) -> Subscription:
+    """Return a subscription, of `account_id` where that is given.
+
+    Raises
+    ------
+    UnknownError
+        If there is none.
+    """
+    row = session.get(Subscription, subscription_id)
+    if row is None or account_id not in (None, row.account_id):
+        raise UnknownError("subscription", repr(subscription_id[:64]), "the id of a subscription")
+    return row
+
+
+def _by_code(session: Session, subscription_id: str, code: str) -> Subscription:
+    row = session.get(Subscription, subscription_id)
+    if row is None or not hmac.compare_digest(row.code.encode(), code.encode()):
+        raise UnknownError("subscription", repr(subscription_id[:64]), "a subscription, with the code that it was sent")
+    return row

@@ -1,0 +1,136 @@
+"""Webhooks: signed after Standard Webhooks 1.0.0, and sent to checked addresses only.
+
+The specification: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import httpcore
+import httpx
+from standardwebhooks import Webhook
+
+from grids.errors import InputError
+from services.delivery.channel import Message, Outcome
+from services.delivery.guard import GuardedBackend, Policy, Resolver, Target, parse_target
+from services.delivery.tables import Subscription
+from services.settings import Settings
+
+_MAX_ANSWER = 65_536
+_GONE, _TOO_MANY, _UNAVAILABLE = 410, 429, 503
+# The receiver understood and does not want this message: the one after it may fare better.
+_REFUSED = frozenset({400, 406, 411, 413, 415, 422})
+_AGENT = "hazecast-webhooks/1"
+
+
+def new_secret() -> str:
+    """Return a secret: 32 random bytes, written as the specification says."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def signatures(secrets_: Sequence[str], message_id: str, at: datetime, body: str) -> str:
+    """Return the header ``webhook-signature``: HMAC-SHA256 over ``id.timestamp.body``, one for each secret."""
+    return " ".join(Webhook(secret).sign(message_id, at.astimezone(UTC), body) for secret in secrets_)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return where the settings let webhooks go."""
+    return Policy(settings.webhook_ports, settings.webhook_http, settings.webhook_networks)
+
+
+class WebhookChannel:
+    """Sends messages by HTTP POST, one at a time. Redirects are not followed, answers read up to 64 kB.
+
+    Parameters
+    ----------
+    settings : Settings
+    resolve : callable, optional
+        Gives the addresses of a name.
+    """
+
+    together = 1
+
+    def __init__(self, settings: Settings, resolve: Resolver | None = None) -> None:
+        self._policy, self._resolve = policy_of(settings), resolve
+        self._seconds, self._ca_file = settings.webhook_timeout_seconds, settings.webhook_ca_file
+
+    def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
+        """Send the one message; a 2xx answer is success, and everything else failure."""
+        (message,) = messages
+        try:
+            target = parse_target(subscription.target, self._policy)
+        except InputError as error:
+            return Outcome("failed", error=str(error))
+        headers = self._headers(subscription, message, target, now)
+        try:
+            status, answered, content = self._post(target, headers, message.body.encode())
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, ssl.SSLError) as error:
+            return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
+        if 200 <= status < 300:
+            return Outcome("delivered", status, confirmed=subscription.code.encode() in content)
+        kind: Literal["gone", "refused", "failed"]
+        kind = "gone" if status == _GONE else "refused" if status in _REFUSED else "failed"
+        wait = _retry_after(answered, now) if status in (_TOO_MANY, _UNAVAILABLE) else None
+        return Outcome(kind, status, f"HTTP {status}; expected 2xx", retry_after=wait)
+
+    def _headers(
+        self, subscription: Subscription, message: Message, target: Target, now: datetime
+    ) -> list[tuple[bytes, bytes]]:
+        keys = [subscription.secret]
+        until = subscription.previous_secret_until
+        if subscription.previous_secret and until is not None and now < until:
+            keys.append(subscription.previous_secret)
+        given = {
+            "Host": target.authority,
+            "User-Agent": _AGENT,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(message.body.encode())),
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "webhook-id": message.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signatures(keys, message.id, now, message.body),
+        }
+        return [(name.encode(), value.encode()) for name, value in given.items()]
+
+    def _post(
+        self, target: Target, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[int, dict[bytes, bytes], bytes]:
+        # A pool for each message: its backend holds the deadline.
+        backend = GuardedBackend(self._policy, self._seconds, self._resolve)
+        url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
+        with (
+            httpcore.ConnectionPool(ssl_context=_tls(self._ca_file), network_backend=backend) as pool,
+            pool.stream("POST", url, headers=headers, content=body) as answer,
+        ):
+            content = bytearray()
+            for part in answer.iter_stream():
+                content += part
+                if len(content) >= _MAX_ANSWER:
+                    break
+            return answer.status, {name.lower(): value for name, value in answer.headers}, bytes(content)
+
+
+def _retry_after(headers: dict[bytes, bytes], now: datetime) -> float | None:
+    text = headers.get(b"retry-after", b"").decode("latin-1").strip()
+    if text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+@cache
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    # Reading the certificates takes longer than many a request.
+    return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context(trust_env=False)
