@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from services.web.documents import EXAMPLES, operations
 from services.web.negotiate import MEDIA_TYPES
 
-BINARY = ("image/", "application/x-netcdf")
+BINARY = ("image/", "application/pdf", "application/x-netcdf")
 _LONG_TEXT, _LONG_LIST = 400, 8
 
 
