@@ -227,7 +227,7 @@ class Settings(BaseSettings):
         default=2.0, ge=0.1, le=5.0, description="How often a scheduler asks whether it leads, or may lead."
     )
     stop_seconds: float = Field(
-        default=60.0, ge=0.0, description="How long running jobs and open requests may go on when the service stops."
+        default=60.0, ge=0.0, description="How long running jobs may go on when the service stops."
     )
     job_history_days: float = Field(default=90.0, ge=1.0, description="Age at which runs of jobs are forgotten.")
     log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people, or JSON lines.")

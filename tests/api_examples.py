@@ -17,7 +17,7 @@ from services.web.documents import EXAMPLES, operations
 from services.web.negotiate import MEDIA_TYPES
 
 # A stream has no end, and no example but what happens.
-BINARY = ("image/", "application/x-netcdf", "text/event-stream")
+BINARY = ("image/", "application/pdf", "application/x-netcdf", "text/event-stream")
 _LONG_TEXT, _LONG_LIST = 400, 8
 
 

@@ -85,7 +85,7 @@ def test_no_answer_is_undescribed(simulated_run, subtests) -> None:
                 @(ONCE if operation.path.startswith(SLOW) else BOUNDED)
                 @given(operation.as_strategy(generation_mode=mode))
                 def ask(case) -> None:
-                    answer = case.call()
+                    answer = case.call(timeout=300)
                     statuses[answer.status_code] += 1
                     case.validate_response(answer, checks=CHECKS)
 
