@@ -66,7 +66,7 @@ onView((city) => {
 map.showLayer(currentLayer());
 map.choose(picker.value || null);
 slider.show();
-watch(words, language, main.dataset.events ?? "", async () => {
+watch(words, language, async () => {
   const data = await map.load();
   slider.setRange(data);
 });
