@@ -206,7 +206,7 @@ def day_classes(days: pd.DataFrame, city: City) -> pd.DataFrame:
 
 def class_days(classes: pd.DataFrame) -> pd.DataFrame:
     """Count the days of each class that occurs: ``days`` with its names and colour, the lowest first."""
-    order = [one.id for one in (*categories("china"), *japan_day_classes())]
+    order = [*(one.id for one in categories("china")), *(one.id for one in japan_day_classes())]
     known = classes.dropna(subset=["id"])
     found = known.groupby("id")[["name_zh", "name_ja", "name_en", "colour"]].first()
     return found.assign(days=known["id"].value_counts()).sort_index(key=lambda ids: ids.map(order.index))
