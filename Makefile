@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run serve test lint audit bench fuzz kills outage schema examples train backtest skill lock clean
+.PHONY: run serve test lint audit bench fuzz kills outage schema examples train backtest skill page page-check page-speed page-pictures lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -67,6 +67,20 @@ backtest: $(VENV)/.run-ready
 # All models and weathers on the last year of the collection, into docs/skill.md. Takes long.
 skill: $(VENV)/.run-ready
 	$(BIN)/python -m services.skill --data $(DATA) $(ARGS)
+
+# The page's library comes from npm and is kept in the repository: nothing else here needs Node.
+page:
+	cd services/page && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent vendor
+
+page-check:
+	cd services/page && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent check
+
+# On a slow phone, in headless Chromium; the pictures of docs/page.md.
+page-speed: $(VENV)/.test-ready
+	$(BIN)/python -m tests.page_speed $(ARGS)
+
+page-pictures: $(VENV)/.test-ready
+	$(BIN)/python -m tests.page_pictures docs/images --data $(DATA) $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

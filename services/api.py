@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from grids.cities import City, Registry, load_registry
 from services.accounts.routes import account_routes, administration_routes
@@ -23,8 +22,10 @@ from services.api_products import product_routes
 from services.api_studies import study_routes
 from services.api_verification import verification_routes
 from services.api_warnings import warning_routes
+from services.clock import Clock, utc_now
 from services.delivery.api import subscription_routes
 from services.edge.protect import limit_requests, protect
+from services.page.routes import page_routes
 from services.problems import KINDS, add_problems
 from services.reads import count_commits, public_version
 from services.rules import prepare_rules
@@ -38,7 +39,7 @@ from services.web.places import Chosen
 _PLACES: tuple[Format, ...] = ("json", "geojson", "csv")
 
 
-def create_app(settings: Settings, *, registry: Registry | None = None) -> FastAPI:
+def create_app(settings: Settings, *, registry: Registry | None = None, clock: Clock = utc_now) -> FastAPI:
     """Build the API on the store that `settings` names; the schema is brought up to date first.
 
     Parameters
@@ -46,6 +47,8 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
     settings : Settings
     registry : Registry, optional
         The cities; by default those that Hazecast ships.
+    clock : callable
+        Gives the time, aware, by which a forecast is stale and a warning in force.
     """
     prepare_rules(settings)
     store = Store(settings.database_url)
@@ -63,7 +66,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         _routes(store, settings, registry),
         forecast_routes(store, registry),
         observation_routes(store, registry),
-        warning_routes(store, settings, registry),
+        warning_routes(store, settings, registry, clock),
         map_routes(store, registry),
         product_routes(store, registry),
         verification_routes(store, settings, registry),
@@ -71,13 +74,13 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         draft_routes(store),
         account_routes(store, settings),
         administration_routes(store, settings),
-        operation_routes(store, settings),
+        operation_routes(store, settings, clock),
         bulletin_routes(store, settings, registry),
         study_routes(store, registry),
         climatology_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    app.router.routes.extend(page_routes(store, settings, registry, clock))
     add_problems(app)
     describe(app)
     limit_requests(app, settings)

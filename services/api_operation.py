@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
@@ -15,6 +15,7 @@ from grids.errors import InputError
 from services.accounts.access import require
 from services.api_common import DENIED, INVALID, NOT_FOUND, NOT_READY
 from services.api_models import CheckOut, HealthOut, ReadyOut
+from services.clock import Clock
 from services.observability.health import examine
 from services.observability.metrics import new_registry
 from services.observability.requests import Requests
@@ -28,7 +29,7 @@ from services.web.answers import not_stored
 METRICS_PATH = "/metrics"
 
 
-def operation_routes(store: Store, settings: Settings) -> APIRouter:
+def operation_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
     """Return the routes of the service's own state."""
     router = APIRouter(tags=["service"], dependencies=[Depends(not_stored)])
 
@@ -40,7 +41,7 @@ def operation_routes(store: Store, settings: Settings) -> APIRouter:
     @router.get("/readyz", response_model=ReadyOut, responses=NOT_READY)
     def readyz() -> ReadyOut | JSONResponse:
         """Whether the service can be relied on: database, schema, scheduler, and a fresh forecast."""
-        now = datetime.now(UTC)
+        now = clock()
         health = examine(store, settings, now)
         checks = [asdict(check) for check in health.checks]
         if health.status == "unready" or health.run is None:

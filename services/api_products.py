@@ -136,21 +136,26 @@ def rounded(values: npt.NDArray[np.floating[Any]], decimals: int) -> list[float 
 
 
 def _day(city: City, day: xr.Dataset) -> DayOut:
-    means = {}
-    for name in ("pm25_mean", "o3_mda8"):
-        bounds = [rounded(day[name].sel(quantile=bound).values[None], 1)[0] for bound in BOUNDS]
-        means[name] = DayRangeOut(q10=bounds[0], q50=bounds[1], q90=bounds[2])
-    middle = (float(day[name].sel(quantile=0.5)) for name in ("pm25_mean", "o3_mda8"))
-    index = day_index(city, day["date"].values, *middle, float(day["o3_max"]))
-    grade = int(day["haze_grade"])
+    def range_of(name: str) -> DayRangeOut:
+        low, middle, high = (_one(day[name].sel(quantile=bound), 1) for bound in BOUNDS)
+        return DayRangeOut(q10=low, q50=middle, q90=high)
+
+    date = np.datetime64(day["date"].item(), "ns")
+    pm25, o3 = (float(day[name].sel(quantile=0.5)) for name in ("pm25_mean", "o3_mda8"))
+    index = day_index(city, date, pm25, o3, float(day["o3_max"]))
+    seen, grade = float(day["visibility_min"]), int(day["haze_grade"])
     return DayOut(
-        date=as_datetime(day["date"].values).date(),
+        date=as_datetime(date).date(),
         observed_hours=int(day["observed_hours"]),
-        pm25_mean=means["pm25_mean"],
-        pm25_max=rounded(day["pm25_max"].values[None], 1)[0],
-        o3_max=rounded(day["o3_max"].values[None], 1)[0],
-        o3_mda8=means["o3_mda8"],
+        pm25_mean=range_of("pm25_mean"),
+        pm25_max=_one(day["pm25_max"], 1),
+        o3_max=_one(day["o3_max"], 1),
+        o3_mda8=range_of("o3_mda8"),
         index=None if index is None else IndexOut(**asdict(index)),
-        visibility_min=rounded(day["visibility_min"].values[None], -1)[0],
+        visibility_min=None if np.isnan(seen) else int(round(seen, -1)),
         haze_grade=None if grade < 0 else grade,
     )
+
+
+def _one(value: xr.DataArray, decimals: int) -> float | None:
+    return rounded(value.values[None], decimals)[0]

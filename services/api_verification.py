@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 from fastapi import APIRouter, Query
 
@@ -81,12 +82,8 @@ def _scores(sums: pd.DataFrame) -> list[ScoreOut]:
 
 
 def _bands(board: pd.DataFrame, pollutant: str | None) -> list[BandOut]:
-    rows = board.to_dict("records")
-    return [
-        BandOut(**{str(k): _rounded(v) if isinstance(v, float) else v for k, v in row.items()})
-        for row in rows
-        if pollutant in (None, row["pollutant"])
-    ]
+    bands = [BandOut.model_validate(row) for row in board.round(3).replace({np.nan: None}).to_dict("records")]
+    return [band for band in bands if pollutant in (None, band.pollutant)]
 
 
 def _baseline(row: dict[Any, Any], name: str) -> BaselineScoreOut:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -21,6 +21,7 @@ from grids.cities import Registry
 from grids.errors import InputError
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, latest_run, shows_simulated
 from services.api_models import FeatureCollectionOut
+from services.clock import Clock
 from services.explain import explain
 from services.maps import haze_field
 from services.problems import InvalidArgument
@@ -45,7 +46,7 @@ _CSV_COLUMNS = (
 _CAP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "description": "CAP 1.2"}}
 
 
-def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
+def warning_routes(store: Store, settings: Settings, registry: Registry, clock: Clock) -> APIRouter:
     """Return the routes under ``/warnings`` and ``/areas``."""
     router = APIRouter(tags=["warnings"])
     signed = _signer(settings)
@@ -101,7 +102,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
                 following = to_cursor(messages[-1].issued, messages[-1].id)
             keep(request)
         else:
-            now = at or datetime.now(UTC)
+            now = at or clock()
             standing = store.warnings_in_force(now, simulated)
             keep(request, until=None if at else next_change(store, simulated, now, standing))
             messages = [warning for warning in standing if chosen.meets(warning)]
@@ -124,7 +125,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry) -> APIR
         at: Annotated[Time | None, Query(description="The feed of this time instead of now.")] = None,
     ) -> Response:
         """Messages of the last 48 hours and those in force, each pointing at its CAP message."""
-        when, simulated = at or datetime.now(UTC), shows_simulated(store)
+        when, simulated = at or clock(), shows_simulated(store)
         recent = [
             w
             for w in store.warning_history(simulated)

@@ -115,7 +115,8 @@ def test_unexpected_errors_tell_nothing_of_the_inside(settings, monkeypatch) -> 
 
 def test_health_and_readiness(client, tmp_path) -> None:
     assert client.get("/v1/healthz").json() == {"status": "alive"}
-    assert client.get("/v1/readyz").json()["status"] == "ready"
+    ready = client.get("/v1/readyz").json()
+    assert ready["status"] == "degraded" and ready["checks"][2]["detail"] == "none has run on this store"
     empty = TestClient(create_app(Settings(data_dir=tmp_path / "empty")))
     assert empty.get("/v1/healthz").status_code == 200
     assert empty.get("/v1/readyz").status_code == 503

@@ -15,6 +15,7 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import SQLAlchemyError
 
 from grids.errors import InputError
 from services.locks import LockLost, store_lock
@@ -258,6 +259,28 @@ def test_after_a_failure_the_fence_lets_nothing_through(settings, store) -> None
         raise ZeroDivisionError
     with pytest.raises(LockLost), fence.begin():
         pass
+
+
+def test_a_leader_whose_connection_dies_can_start_nothing(postgres, tmp_path) -> None:
+    url = postgres.migrated_database()
+    store, lock = Store(url), store_lock(url, "scheduler", hold_while_idle=False)
+    second = store_lock(url, "scheduler")
+    leader = Leadership(Settings(data_dir=tmp_path, database_url=url), [job()], lock, store.engine)
+    assert lock.acquire() and not second.acquire()
+    leader.start()
+    fence = Fence(lock, store.engine)
+    postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    with pytest.raises(SQLAlchemyError), fence.begin() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    with pytest.raises(LockLost), fence.begin():
+        pass
+    assert not lock.still_held() and second.acquire()
+    leader.stop_firing()
+    assert leader.end(0.0) == [] and not lock.acquire()
+    second.release()
+    assert lock.acquire()
+    lock.release()
+    store.close()
 
 
 def test_a_second_scheduler_stands_by_and_takes_over(settings, store, history, monkeypatch) -> None:

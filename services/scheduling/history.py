@@ -94,7 +94,8 @@ class JobHistory:
 
     def run(self, run_id: int) -> Row[Any]:
         """Return a run."""
-        return self._rows(select(_RUN).where(_RUN.c.id == run_id))[0]
+        row: Row[Any] = self._rows(select(_RUN).where(_RUN.c.id == run_id))[0]
+        return row
 
     def runs(self, name: str, limit: int = 20, before: int | None = None) -> Sequence[Row[Any]]:
         """Return the newest runs of a job, newest first; of those with an id below `before`."""

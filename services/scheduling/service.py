@@ -11,8 +11,9 @@ from typing import Any
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, Row
+from sqlalchemy.exc import SQLAlchemyError
 
-from services.database import make_engine
+from services.database import StoreError, make_engine
 from services.locks import LockLost, StoreLock, store_lock
 from services.scheduling.executor import RunExecutor, run_now
 from services.scheduling.fence import Fence
@@ -187,8 +188,8 @@ class Scheduler:
         while not self._stop.is_set():
             try:
                 self._turn()
-            except LockLost as lost:
-                log.warning("%s", lost)
+            except (LockLost, SQLAlchemyError, StoreError) as error:
+                log.warning("this process leads the schedule no more: %s", error)
                 self._step_down(0.0)
             except Exception:
                 log.exception("the scheduler failed; it tries again")

@@ -1,0 +1,81 @@
+"""How the page answers: security headers, revalidation by ETag, compression, its own files under lasting names."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+STATIC = Path(__file__).with_name("static")
+COMPRESSED = [Middleware(GZipMiddleware, minimum_size=500)]
+# Nothing inline, nothing from elsewhere. Leaflet sets styles through the DOM, which this allows.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
+)
+_A_YEAR = 365 * 24 * 3600
+
+
+def answer(
+    request: Request, body: bytes | str, media_type: str, *, seconds: int, framed: bool = False, status: int = 200
+) -> Response:
+    """Return a public answer, or 304 where the reader has it already.
+
+    Parameters
+    ----------
+    request : Request
+    body : bytes or str
+    media_type : str
+    seconds : int
+        How long a cache may give it out unasked.
+    framed : bool
+        Whether any site may show it in a frame; else none may.
+    status : int
+    """
+    content = body.encode() if isinstance(body, str) else body
+    # Weak: the same tag stands for the compressed and the plain form.
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {
+        "Cache-Control": f"public, max-age={seconds}" if status == 200 else "no-store",
+        "ETag": tag,
+        "Vary": "Accept-Language",
+        "Content-Security-Policy": _POLICY.format(ancestors="*" if framed else "'self'"),
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+    offered = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
+    if status == 200 and tag in offered:
+        return Response(status_code=304, headers=headers)
+    return Response(content, status, headers, media_type)
+
+
+class _Lasting(StaticFiles):
+    """Files whose address changes with their content: they are never asked for again."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = f"public, max-age={_A_YEAR}, immutable"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+@lru_cache
+def static_prefix() -> str:
+    """Return the path of the page's files; it names their content, so that a new version is a new address."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in STATIC.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"/page/static/{digest.hexdigest()[:16]}"
+
+
+def static_files() -> Mount:
+    """Return the route of the page's own files."""
+    return Mount(static_prefix(), app=_Lasting(directory=STATIC), middleware=COMPRESSED)

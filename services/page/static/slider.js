@@ -1,0 +1,120 @@
+// The hours of the forecast: a range, its two steps, and a play button.
+
+const HOUR = 3600_000;
+const STEP_MS = 400;
+
+export class Slider {
+  /**
+   * @param {Record<string, string>} words
+   * @param {string} language
+   * @param {(hour: number, time: string) => void} show
+   * @param {(time: string) => void} settled
+   */
+  constructor(words, language, show, settled) {
+    this.words = words;
+    this.language = language;
+    this.onShow = show;
+    this.onSettled = settled;
+    /** @type {number | null} */
+    this.first = null;
+    this.timer = 0;
+    this.range = /** @type {HTMLInputElement} */ (document.getElementById("hour"));
+    this.output = /** @type {HTMLElement} */ (document.getElementById("moment"));
+    this.play = /** @type {HTMLButtonElement} */ (document.getElementById("play"));
+    this.readZone();
+    this.range.addEventListener("input", () => this.show());
+    this.range.addEventListener("change", () => this.settle());
+    document.getElementById("back")?.addEventListener("click", () => this.step(-1));
+    document.getElementById("on")?.addEventListener("click", () => this.step(1));
+    this.play.addEventListener("click", () => this.toggle());
+  }
+
+  /** The zone whose clock is shown goes with the city. */
+  readZone() {
+    const legends = document.getElementById("legends");
+    this.zone = legends?.dataset.zone ?? "UTC";
+    this.zoneName = legends?.dataset.zoneName ?? "UTC";
+    const tag = { zh: "zh-CN", ja: "ja-JP" }[this.language] ?? "en-US";
+    this.format = new Intl.DateTimeFormat(tag, {
+      timeZone: this.zone, weekday: "short", month: tag === "en-US" ? "short" : "numeric", day: "numeric", hour: "2-digit", minute: "2-digit",
+      hourCycle: "h23",
+    });
+    this.day = new Intl.DateTimeFormat(tag, { timeZone: this.zone, weekday: "short", day: "numeric" });
+    this.clock = new Intl.DateTimeFormat("en-GB", { timeZone: this.zone, hour: "numeric", hourCycle: "h23" });
+    this.drawTicks();
+  }
+
+  /** Take the hours of a run; the hour that was shown stays. @param {import("./map.js").MapData} data */
+  setRange(data) {
+    const shown = this.first === null ? null : this.first + (Number(this.range.value) - 1) * HOUR;
+    this.first = data.first === null ? null : Date.parse(data.first);
+    this.range.disabled = this.first === null;
+    if (this.first === null) return;
+    this.range.max = String(data.hours);
+    if (shown !== null) {
+      this.range.value = String(Math.min(Math.max(1, (shown - this.first) / HOUR + 1), data.hours));
+    }
+    this.drawTicks();
+    this.show();
+  }
+
+  /** Name the days below the range, each at its noon. */
+  drawTicks() {
+    const holder = document.getElementById("ticks");
+    if (!holder || this.first === null) return;
+    const hours = Number(this.range.max);
+    holder.replaceChildren();
+    for (let hour = 1; hour <= hours; hour += 1) {
+      const time = new Date(this.first + (hour - 1) * HOUR);
+      if (Number(this.clock?.format(time)) !== 12) continue;
+      const label = document.createElement("span");
+      label.textContent = this.day?.format(time) ?? "";
+      label.style.left = `clamp(1.3rem, ${(100 * (hour - 1)) / (hours - 1)}%, 100% - 1.3rem)`;
+      holder.append(label);
+    }
+  }
+
+  show() {
+    if (this.first === null) return;
+    const hour = Number(this.range.value);
+    const time = new Date(this.first + (hour - 1) * HOUR);
+    const said = `${this.format?.format(time)} (${this.zoneName})`;
+    this.output.textContent = said;
+    this.range.setAttribute("aria-valuetext", said);
+    this.onShow(hour, this.key(time));
+  }
+
+  /** @param {Date} time */
+  key(time) {
+    return time.toISOString().slice(0, 16) + "Z";
+  }
+
+  settle() {
+    if (this.first === null) return;
+    this.onSettled(this.key(new Date(this.first + (Number(this.range.value) - 1) * HOUR)));
+  }
+
+  /** @param {number} hours */
+  step(hours) {
+    this.range.value = String(Number(this.range.value) + hours);
+    this.show();
+    this.settle();
+  }
+
+  toggle() {
+    const playing = this.timer !== 0;
+    if (playing) {
+      window.clearInterval(this.timer);
+      this.timer = 0;
+      this.settle();
+    } else {
+      this.timer = window.setInterval(() => {
+        const last = Number(this.range.value) >= Number(this.range.max);
+        this.range.value = last ? "1" : String(Number(this.range.value) + 1);
+        this.show();
+      }, STEP_MS);
+    }
+    this.play.setAttribute("aria-pressed", String(!playing));
+    this.play.textContent = playing ? this.words.play : this.words.pause;
+  }
+}
