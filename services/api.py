@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, 
 from grids.cities import City, Registry, load_registry
 from services.accounts.routes import account_routes, administration_routes
 from services.api_bulletins import bulletin_routes
+from services.api_climatology import climatology_routes
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city
 from services.api_drafts import draft_routes
 from services.api_forecasts import forecast_routes
@@ -76,6 +77,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         operation_routes(store, settings, clock),
         bulletin_routes(store, settings, registry),
         study_routes(store, registry),
+        climatology_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.router.routes.extend(page_routes(store, settings, registry, clock))
