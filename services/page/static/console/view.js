@@ -101,6 +101,7 @@ export function explain(error) {
  */
 export async function attempt(root, act) {
   clear(root);
+  const focused = document.activeElement;
   const buttons = [...root.querySelectorAll("button")].filter((one) => !one.disabled);
   for (const button of buttons) button.disabled = true;
   root.setAttribute("aria-busy", "true");
@@ -112,6 +113,9 @@ export async function attempt(root, act) {
   } finally {
     root.removeAttribute("aria-busy");
     for (const button of buttons) button.disabled = false;
+    // A button that can't be pressed loses the focus; who works by keyboard is put back where they were.
+    const lost = document.activeElement === document.body || document.activeElement === null;
+    if (lost && focused instanceof HTMLElement && focused.isConnected) focused.focus();
   }
 }
 
@@ -137,9 +141,9 @@ export function showProblem(root, error) {
   /** @type {HTMLElement | null} */
   let first = null;
   for (const { field, reason } of error instanceof Problem ? error.errors : []) {
-    // "draft ...: level" and "cities.0" are of the fields "level" and "cities".
-    const name = field.split(": ").at(-1)?.split(".")[0] ?? "";
-    const box = [...root.querySelectorAll("[data-field]")].find((one) => /** @type {HTMLElement} */ (one).dataset.field === name);
+    // "draft ...: level", "target: host" and "cities.0" are of the fields "level", "target" and "cities".
+    const named = field.split(/[:. ]+/);
+    const box = [...root.querySelectorAll("[data-field]")].find((one) => named.includes(/** @type {HTMLElement} */ (one).dataset.field ?? ""));
     const place = box?.querySelector(".problem");
     const input = box?.querySelector("fieldset, input, select, textarea");
     if (!box || !place || !(input instanceof HTMLElement)) {
