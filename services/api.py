@@ -25,6 +25,7 @@ from services.api_warnings import warning_routes
 from services.clock import Clock, utc_now
 from services.delivery.api import subscription_routes
 from services.edge.protect import limit_requests, protect
+from services.page.console import console_routes
 from services.page.routes import page_routes
 from services.problems import KINDS, add_problems
 from services.reads import count_commits, public_version
@@ -71,7 +72,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         product_routes(store, registry),
         verification_routes(store, settings, registry),
         subscription_routes(store, settings, registry),
-        draft_routes(store),
+        draft_routes(store, registry),
         account_routes(store, settings),
         administration_routes(store, settings),
         operation_routes(store, settings, clock),
@@ -81,6 +82,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     ):
         app.include_router(routes, prefix="/v1")
     app.router.routes.extend(page_routes(store, settings, registry, clock))
+    app.router.routes.extend(console_routes(settings, registry))
     add_problems(app)
     describe(app)
     limit_requests(app, settings)
