@@ -61,6 +61,8 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         "What rests on simulated input says `simulated: true`.",
         openapi_tags=TAGS,
         generate_unique_id_function=operation_id,
+        # The service has metrics and logs of its own; looking for another's would cost every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     registry = registry or load_registry()
     for routes in (

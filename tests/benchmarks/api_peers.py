@@ -36,7 +36,7 @@ class Round:
 
 
 def enlarge(settings: Settings, times: int) -> None:
-    """Store the newest run again as of an hour later, with `times` as many cities and warnings."""
+    """Store the newest run again as of a second later, with `times` as many cities and warnings."""
     store = Store(settings.database_url)
     run = store.latest_run()
     assert run is not None
@@ -45,8 +45,10 @@ def enlarge(settings: Settings, times: int) -> None:
     ids = [str(name) for name in forecast["city"].values]
     named = [name if copy == 0 else f"{name}_{copy}" for copy in range(times) for name in ids]
     forecast = xr.concat([forecast] * times, "city", data_vars="minimal").assign_coords(city=np.array(named, object))
-    later = run.init_time + timedelta(hours=1)
+    # The warnings are to be in force now: an init time ahead of the clock would keep them back.
+    later = run.init_time + timedelta(seconds=1)
     forecast = forecast.assign_coords(init_time=np.datetime64(later.replace(tzinfo=None), "ns"))
+    forecast["init_time"].encoding = {}
     standing = store.warnings_in_force(run.init_time, run.simulated)
     warnings = [_copy(w, copy, later.isoformat()) for copy in range(times) for w in standing]
     observations = store.observed(run.init_time - timedelta(hours=1), run.init_time, run.simulated)
