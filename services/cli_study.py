@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from services.studies import ozone, quality, sources, wind
+from services.studies import measures, ozone, quality, sources, wind
 
 study_app = typer.Typer(
-    help="Studies: sources of particles, ozone formation, wind and transport, quality of measurements.",
+    help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, quality of measurements.",
     no_args_is_help=True,
 )
-for _study in (sources, ozone, wind, quality):
+for _study in (sources, ozone, wind, measures, quality):
     _study.register(study_app)
