@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -91,17 +92,20 @@ def study_routes(store: Store, registry: Registry) -> APIRouter:
         run = latest_run(store)
         until = run.init_time if run.init_time.tzinfo else run.init_time.replace(tzinfo=UTC)
         try:
-            daily = _daily(city.id, until, days, run.simulated)
-            if series not in daily:
-                raise InputError(f"{city.id}: {series}", "no observed value", "hourly NO2")
-            effect = weekday_effect(daily[series])
+            return answer(city.id, series, days, until, run.simulated)
         except InputError as error:
             raise HTTPException(404, str(error)) from error
-        return _out(city.id, series, daily, effect)
 
-    def _daily(city: str, until: datetime, days: int, simulated: bool) -> pd.DataFrame:
+    # Years of hours take about a second: once for each new run is enough.
+    @lru_cache(maxsize=128)
+    def answer(
+        city: str, series: Literal["o3", "no2", "ox"], days: int, until: datetime, simulated: bool
+    ) -> WeekendOut:
         observed = store.observed(until - timedelta(days=days) - _BEFORE, until, simulated, city)
-        return daily_series(observed, None, registry, city).iloc[-days:]
+        daily = daily_series(observed, None, registry, city).iloc[-days:]
+        if series not in daily:
+            raise InputError(f"{city}: {series}", "no observed value", "hourly NO2")
+        return _out(city, series, daily, weekday_effect(daily[series]))
 
     return router
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -242,9 +243,10 @@ def _explain(context: ExceptionContext) -> None:
 def _is_operational(error: BaseException) -> bool:
     if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
         return True
-    import psycopg
-
-    return isinstance(error, psycopg.OperationalError)
+    # Not imported for this: only what is loaded can have raised it, and its libraries, once loaded by a thread of a
+    # process on SQLite, made some of those crash at their end (libldap's destructor).
+    driver = sys.modules.get("psycopg")
+    return driver is not None and isinstance(error, driver.OperationalError)
 
 
 _ADVICE = {

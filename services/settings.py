@@ -202,6 +202,11 @@ class Settings(BaseSettings):
     delivery_keep_days: float = Field(default=90.0, ge=1.0, description="Age at which events and history are removed.")
     subscriptions_per_account: int = Field(default=50, ge=1, description="Most subscriptions of one account.")
     events_poll_seconds: float = Field(default=1.0, gt=0.0, description="How often event streams look for news.")
+    events_seconds: float = Field(
+        default=900.0,
+        gt=0.0,
+        description="Time after which an event stream ends: whoever comes back shows the key anew.",
+    )
     events_connections: int = Field(default=1_000, ge=1, description="Most event streams of one process.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
@@ -222,7 +227,7 @@ class Settings(BaseSettings):
         default=2.0, ge=0.1, le=5.0, description="How often a scheduler asks whether it leads, or may lead."
     )
     stop_seconds: float = Field(
-        default=60.0, ge=0.0, description="How long running jobs and open requests may go on when the service stops."
+        default=60.0, ge=0.0, description="How long running jobs may go on when the service stops."
     )
     job_history_days: float = Field(default=90.0, ge=1.0, description="Age at which runs of jobs are forgotten.")
     log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people, or JSON lines.")

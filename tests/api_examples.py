@@ -16,7 +16,8 @@ from fastapi.testclient import TestClient
 from services.web.documents import EXAMPLES, operations
 from services.web.negotiate import MEDIA_TYPES
 
-BINARY = ("image/", "application/pdf", "application/x-netcdf")
+# A stream has no end, and no example but what happens.
+BINARY = ("image/", "application/pdf", "application/x-netcdf", "text/event-stream")
 _LONG_TEXT, _LONG_LIST = 400, 8
 
 

@@ -7,16 +7,15 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from services.api import create_app
@@ -76,18 +75,16 @@ class Site:
     settings: Settings
     address: str = ""
     now: datetime = SAMPLE_TIME + LATER
-    app: FastAPI = field(default_factory=FastAPI)
 
 
 @contextmanager
-def serving(site: Site, prepare: Callable[[FastAPI], None] = lambda _: None) -> Iterator[Site]:
+def serving(site: Site) -> Iterator[Site]:
     """Serve a site on a free port."""
-    site.app = create_app(site.settings, clock=lambda: site.now)
-    prepare(site.app)
+    app = create_app(site.settings, clock=lambda: site.now)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(site.app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

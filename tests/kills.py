@@ -382,4 +382,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    # Without the end of the interpreter: native libraries have been seen to crash there (SIGSEGV), when all was done.
+    os._exit(code)

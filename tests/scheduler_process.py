@@ -30,9 +30,11 @@ FAST = Job(
 
 
 def leave_lines(settings: Settings, due: datetime) -> JobResult:
-    """Leave the lines in the file ``lines`` of the data folder."""
+    """Leave the lines in the file ``lines`` of the data folder; while there is a file ``hold``, don't end."""
     _line(settings, "start", due)
     time.sleep(SECONDS)
+    while (settings.data_dir / "hold").exists():
+        time.sleep(0.05)
     _line(settings, "end", due)
     return JobResult("done", f"due {due.isoformat()}")
 

@@ -46,7 +46,9 @@ def client(address) -> Iterator[Client]:
 
 def test_every_read_is_typed(client, tmp_path) -> None:
     assert {"beijing", "tokyo"} <= {city.id for city in client.cities()}
-    assert [city.country for city in client.cities(country="JP", bbox="139,35,140,36")] == ["JP"] * 2
+    inside = client.cities(country="JP", bbox="139,35,140,36")
+    assert "tokyo" in {city.id for city in inside}
+    assert all(city.country == "JP" and 139 <= city.longitude <= 140 and 35 <= city.latitude <= 36 for city in inside)
     forecast = client.forecast("beijing")
     assert [hour.lead_time for hour in forecast.hours] == list(range(1, LEAD_HOURS + 1)) and forecast.simulated
     runs = list(client.runs(limit=1))
@@ -85,7 +87,7 @@ def test_nobody_there_is_one_clear_error() -> None:
         client.cities()
     assert error.value.status is None and not error.value.refused
     with pytest.raises(ServerError, match="address"):
-        Client("http://[nowhere").cities()
+        Client("http://nowhere:port").cities()
 
 
 def test_what_holds_is_not_sent_again(address) -> None:
@@ -111,7 +113,9 @@ class Flaky(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         type(self).asked += 1
         status = self.failures.pop(0) if self.failures else 200
-        body = json.dumps({"status": "ready", "init_time": "2013-01-11T22:00:00Z", "age_hours": 1, "simulated": False})
+        body = json.dumps(
+            {"status": "ready", "init_time": "2013-01-11T22:00:00Z", "age_hours": 1, "simulated": False, "checks": []}
+        )
         self.send_response(status)
         if status == 429:
             self.send_header("Retry-After", "0")
@@ -164,7 +168,7 @@ def test_the_command_says_the_same_of_a_server_as_of_a_folder(address, simulated
     assert picture.read_bytes() == httpx.get(f"{address}/v1/maps/haze.png?language=en").content
     refused = hazecast("--server", address, "forecast", "bejing")
     assert refused.returncode == 2 and "beijing" in refused.stderr and "Traceback" not in refused.stderr
-    assert "falls behind" in (shown := hazecast("--server", address, "verify").stdout) or "Too little" in shown
+    assert "No forecast has been scored yet" in hazecast("--server", address, "verify").stdout
 
 
 def test_the_paths_of_pictures_are_those_of_the_api() -> None:

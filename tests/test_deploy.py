@@ -12,11 +12,9 @@ import yaml
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import inspect
 
 from services.api import create_app
 from services.settings import Settings
-from services.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -55,14 +53,7 @@ def names_in(expression: promql_parser.Expr) -> set[str]:
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory) -> set[str]:
     """The names of all metrics that a scrape gives."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("metrics"))
-    client = TestClient(create_app(settings))
-    store = Store(settings.database_url)
-    if not inspect(store.engine).has_table("delivery"):
-        # What is read of the table of deliveries.
-        with store.writing() as connection:
-            connection.exec_driver_sql("create table delivery (state varchar, created_at datetime)")
-    store.close()
+    client = TestClient(create_app(Settings(data_dir=tmp_path_factory.mktemp("metrics"))))
     client.get("/v1/healthz")
     families = text_string_to_metric_families(client.get("/metrics").text)
     found = {family.name for family in families} | {"up"}

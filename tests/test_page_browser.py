@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from fastapi import FastAPI
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from services.cycle import run_cycle
 from services.settings import Settings
-from services.store import Store
 from tests.browser import EPISODE_TIME, LATER, SAMPLE_TIME, Site, browsing, episode_site, loaded, sample_site, serving
 from tests.page_speed import BUDGET_BYTES, measure
 
@@ -122,35 +119,11 @@ def test_play_moves_the_hours_and_stops(page, site) -> None:
     assert page.locator("#hour").input_value() == stopped and "time=" in page.url
 
 
-def _events(site: Site) -> object:
-    """Add a stream of new runs where the service has none of its own."""
-
-    def prepare(app: FastAPI) -> None:
-        if any(getattr(route, "path", None) == "/v1/events" for route in app.routes):
-            return
-        import anyio
-
-        store = Store(site.settings.database_url)
-
-        @app.get("/v1/events", response_class=EventSourceResponse)
-        async def events() -> AsyncIterator[ServerSentEvent]:
-            seen = store.latest_run()
-            for _ in range(600):
-                newest = store.latest_run()
-                if newest is not None and seen is not None and newest.init_time != seen.init_time:
-                    seen = newest
-                    yield ServerSentEvent(event="forecast", data={"init_time": newest.init_time.isoformat()})
-                await anyio.sleep(0.2)
-
-    return prepare
-
-
 def test_a_new_warning_appears_without_reloading_and_is_announced(page, tmp_path) -> None:
     site = sample_site(tmp_path)
-    with serving(site, _events(site)) as site:
+    with serving(site) as site:
         page.goto(f"{site.address}/?city=nanjing")
         loaded(page)
-        assert page.locator("#main").get_attribute("data-events") == "/v1/events"
         page.evaluate("window.never = 'reloaded'")
         before = set(page.locator("[data-headline]").evaluate_all("all => all.map(one => one.id)"))
         foot = page.locator('[data-slot="foot"] p').first.inner_text()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from services.scheduling.history import JobHistory
 from tests.scheduler_process import FAST
+from tests.scheduler_process import SECONDS as SECONDS_OF_A_RUN
 
 SECONDS = 120.0
 
@@ -68,9 +69,12 @@ def test_every_run_is_made_once_also_when_the_leader_is_killed(databases, tmp_pa
         start()
         start()
         until(lambda: ends() >= 2)
-        # In the middle of a run: the other makes it again.
+        # In the middle of a run, which is held there: the other makes it again.
+        (tmp_path / "hold").touch()
+        time.sleep(3 * SECONDS_OF_A_RUN)
         until(lambda: lines_in(tmp_path)[-1].what == "start")
         kill_leader()
+        (tmp_path / "hold").unlink()
         start()
         until(lambda: all_made(history) >= 4)
         # A stop is no kill: what runs may end.

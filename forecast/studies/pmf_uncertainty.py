@@ -28,7 +28,7 @@ _TRIES = 12
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What resampling the samples does to the profiles.
+    """What resampling the samples does to the profiles: random error only, not what rotation leaves open.
 
     Attributes
     ----------

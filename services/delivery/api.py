@@ -191,16 +191,13 @@ def _receiver_routes(subscriptions: Subscriptions, clock: Callable[[], datetime]
 
 
 def _decide(request: Request, act: Callable[[], None], done: str) -> HTMLResponse:
-    try:
-        act()
-    except InputError:
-        return _html(page(_language(request), "unknown_page"), 404)
+    _try(act)
     return _html(page(_language(request), done))
 
 
-def _html(content: str, status: int = 200) -> HTMLResponse:
+def _html(content: str) -> HTMLResponse:
     # The address holds the code: it is kept out of caches and other sites' logs.
-    return HTMLResponse(content, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    return HTMLResponse(content, 200, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
 def _language(request: Request) -> str:

@@ -24,8 +24,6 @@ from services.store import Store
 FULL: Responses = {503: {"model": ProblemOut, "description": "Too many listeners; try again later"}}
 # How long a browser waits before it comes back, in ms.
 _RETRY = 3_000
-# A stream ends by itself, in s: whoever comes back shows the key anew.
-_LONGEST = 900.0
 
 
 def _from(
@@ -86,7 +84,7 @@ def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRoute
                 else:
                     start = position
             yield ServerSentEvent(comment="listening", retry=_RETRY)
-            async for number, event in tail.read(start, _LONGEST):
+            async for number, event in tail.read(start, settings.events_seconds):
                 yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
 
     @router.get(
@@ -108,7 +106,7 @@ def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRoute
             start = position or 0
             # A number beyond the newest is of another store: what is repeated, the ids show.
             start = start if start <= await own_events.newest() else 0
-            async for number, (delivery, event) in own_events.read(start, _LONGEST):
+            async for number, (delivery, event) in own_events.read(start, settings.events_seconds):
                 body = await run_in_threadpool(render, row, event, delivery.id)
                 yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))
 

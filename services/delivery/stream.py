@@ -57,7 +57,7 @@ class Tail(Generic[Item]):
         while time.monotonic() < until:
             newest = await self.newest()
             if newest <= position:
-                await asyncio.sleep(self._seconds)
+                await asyncio.sleep(min(self._seconds, max(0.0, until - time.monotonic())))
                 continue
             async with self._lock:
                 items = self._known.get(position)

@@ -18,8 +18,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import column, func, inspect, select, table, text
+from sqlalchemy import func, select, text
 
+from services.delivery.tables import Delivery
 from services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
 from services.scheduling.jobs import all_jobs
 from services.settings import Settings
@@ -193,13 +194,9 @@ class StoreMetrics(Collector):
         yield behind
 
     def _deliveries(self) -> Iterator[Metric]:
-        if not inspect(self._store.engine).has_table("delivery"):
-            return
         deliveries = _gauge("hazecast_deliveries", "Messages to subscribers, by state.", "state")
         oldest = _gauge("hazecast_delivery_oldest_timestamp_seconds", "When the oldest message waiting was made.")
-        state: Any = column("state")
-        made: Any = column("created_at", type_=Observation.time.type)
-        query = select(state, func.count(), func.min(made)).select_from(table("delivery")).group_by(state)
+        query = select(Delivery.state, func.count(), func.min(Delivery.created_at)).group_by(Delivery.state)
         with self._store.engine.connect() as connection:
             for name, count, first in connection.execute(query):
                 deliveries.add_metric([name], count)

@@ -75,7 +75,7 @@ class _Page:
                 "error.html", asked, self._base(request), message=said.say("error.city", city=unknown)
             )
             return answer(request, content, HTML, seconds=0, status=404)
-        content = self._whole(self.snapshots.current(), asked, self._base(request), _events(request))
+        content = self._whole(self.snapshots.current(), asked, self._base(request))
         return answer(request, content, HTML, seconds=self.settings.cache_seconds)
 
     def map_values(self, request: Request) -> Response:
@@ -147,8 +147,8 @@ class _Page:
             return None
         return None
 
-    def _make_page(self, snapshot: Snapshot, asked: Asked, base: str, events: str) -> str:
-        return self._render("page.html", asked, base, events=events, **self._page(asked, snapshot))
+    def _make_page(self, snapshot: Snapshot, asked: Asked, base: str) -> str:
+        return self._render("page.html", asked, base, **self._page(asked, snapshot))
 
     def _page(self, asked: Asked, snapshot: Snapshot) -> dict[str, Any]:
         said, registry = words(asked.language), self.registry
@@ -264,10 +264,3 @@ def _high(snapshot: Snapshot, city: City, said: Words) -> str:
     values = snapshot.layers["pm25"][:24, snapshot.cities.index(city.id)]
     known = values[values == values]
     return said.number(float(known.max())) if known.size else ""
-
-
-def _events(request: Request) -> str:
-    """Return where the service tells of changes as they happen; empty where it has no such route."""
-    path = "/v1/events"
-    routes = getattr(request.app, "routes", [])
-    return path if any(getattr(route, "path", None) == path for route in routes) else ""

@@ -25,6 +25,8 @@ TAGS = [
     {"name": "observations", "description": "What was observed, by hour."},
     {"name": "warnings", "description": "Warnings in force and their history, as GeoJSON, CAP and a feed."},
     {"name": "maps", "description": "Maps and charts as pictures."},
+    {"name": "events", "description": "What happens, as it happens, as server-sent events."},
+    {"name": "subscriptions", "description": "Who is told of what, and what became of each message."},
     {"name": "service", "description": "Health, readiness, the cycles, and what problems mean."},
 ]
 EXAMPLES = Path(__file__).with_name("examples.json")

@@ -51,7 +51,9 @@ def from_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     raise InvalidArgument("cursor", cursor, "the `next` of an earlier page")
 
 
-def _time(text: str) -> datetime:
+def _time(text: object) -> datetime:
+    if not isinstance(text, str):
+        raise TypeError("a time in a cursor is a text")
     return _TIME.validate_python(text)
 
 

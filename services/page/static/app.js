@@ -14,7 +14,8 @@ const controls = /** @type {HTMLFormElement} */ (document.getElementById("contro
 const picker = /** @type {HTMLSelectElement} */ (document.getElementById("city"));
 
 const charts = new Charts(words);
-const map = new CityMap(words, language, (city) => choose(city));
+const range = /** @type {HTMLInputElement} */ (document.getElementById("hour"));
+const map = new CityMap(words, language, Number(range.value), (city) => choose(city));
 const slider = new Slider(words, language, (hour, time) => {
   map.showHour(hour);
   charts.showTime(time);
@@ -65,7 +66,7 @@ onView((city) => {
 map.showLayer(currentLayer());
 map.choose(picker.value || null);
 slider.show();
-watch(words, language, main.dataset.events ?? "", async () => {
+watch(words, language, async () => {
   const data = await map.load();
   slider.setRange(data);
 });

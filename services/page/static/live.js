@@ -1,4 +1,4 @@
-// Keeps the page true: told of changes by server-sent events where the service has them, and asking each minute.
+// Keeps the page true: told of changes by server-sent events, and asking each minute should they break off.
 
 import { reload } from "./addresses.js";
 
@@ -8,10 +8,9 @@ const SETTLE_MS = 300;
 /**
  * @param {Record<string, string>} words
  * @param {string} language
- * @param {string} events address of the events; empty where there are none
  * @param {() => Promise<void>} load fetches the map's data anew
  */
-export function watch(words, language, events, load) {
+export function watch(words, language, load) {
   const announce = /** @type {HTMLElement} */ (document.getElementById("announce"));
   const offline = /** @type {HTMLElement} */ (document.getElementById("offline"));
   let loaded = new Date();
@@ -77,10 +76,8 @@ export function watch(words, language, events, load) {
   window.setInterval(() => {
     if (document.visibilityState === "visible") refresh();
   }, ASK_MS);
-  if (events && "EventSource" in window) {
-    const source = new EventSource(events);
-    for (const kind of ["forecast", "warning", "reset"]) source.addEventListener(kind, soon);
-  }
+  const source = new EventSource("/v1/events");
+  for (const kind of ["forecast", "warning", "reset"]) source.addEventListener(kind, soon);
   // The page was whole when it came: only the map's data is missing.
   load().catch(lost);
 }

@@ -17,14 +17,15 @@ export class CityMap {
   /**
    * @param {Record<string, string>} words
    * @param {string} language
+   * @param {number} hour
    * @param {(city: string) => void} choose
    */
-  constructor(words, language, choose) {
+  constructor(words, language, hour, choose) {
     this.words = words;
     this.language = language;
     this.chooseCity = choose;
     this.layer = "pm25";
-    this.hour = 1;
+    this.hour = hour;
     /** @type {string | null} */
     this.chosen = null;
     /** @type {MapData | null} */
@@ -77,6 +78,7 @@ export class CityMap {
 
   async loadAreas() {
     const bulletin = document.getElementById("bulletin");
+    this.placeBulletin();
     this.areas.clearLayers();
     if (!this.data?.cities.length) return;
     try {
@@ -95,6 +97,13 @@ export class CityMap {
     }
   }
 
+  /** Beside the map where there is room, else below it, where it moves nothing when it comes. */
+  placeBulletin() {
+    const beside = matchMedia("(min-width: 64rem)").matches && this.chosen === null;
+    const bulletin = document.getElementById("bulletin");
+    if (bulletin) document.querySelector(beside ? ".side" : ".map-box")?.append(bulletin);
+  }
+
   /** @param {string} layer */
   showLayer(layer) {
     this.layer = layer;
@@ -103,6 +112,7 @@ export class CityMap {
 
   /** @param {number} hour */
   showHour(hour) {
+    if (hour === this.hour) return;
     this.hour = hour;
     this.draw();
   }
@@ -110,6 +120,7 @@ export class CityMap {
   /** @param {string | null} city */
   choose(city) {
     this.chosen = city;
+    this.placeBulletin();
     const found = this.data?.cities.find((one) => one.id === city);
     if (found && !this.map.getBounds().pad(-0.1).contains(found.at)) this.map.panTo(found.at);
     this.draw();
