@@ -63,9 +63,9 @@ def ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, lengt
     number = windows(pd.DatetimeIndex(both.index), start, length)
     sums = both.groupby(number).agg(["sum", "count"])
     kept = sums[sums["observed", "count"] >= _MIN_SHARE * length]
-    found = np.log(kept["observed", "sum"] / kept["expected", "sum"])
-    found.index = start + pd.to_timedelta(kept.index.to_numpy() * length, unit="D")
-    return found.rename_axis("start").rename("log_ratio")
+    values = np.log(kept["observed", "sum"].to_numpy() / kept["expected", "sum"].to_numpy())
+    starts = start + pd.to_timedelta(kept.index.to_numpy() * length, unit="D")
+    return pd.Series(values, index=pd.DatetimeIndex(starts, name="start"), name="log_ratio")
 
 
 def judge(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effect:

@@ -43,7 +43,8 @@ def trend(series: pd.DataFrame, step: ChangePoint, title: str) -> Figure:
     colours = {"concentration": "#a0aec0", "adjusted": "#2b6cb0", "normalised": "#dd6b20"}
     for name, values in series.resample("28D").mean().items():
         axes.plot(values.index, values, color=colours[str(name)], label=str(name))
-    axes.axvspan(step.earliest, step.latest, color="#fefcbf", zorder=0, label="date of the best step")  # type: ignore[arg-type]
+    first, last = step.earliest, step.latest
+    axes.axvspan(first, last, color="#fefcbf", label="date of the best step")  # type: ignore[arg-type]
     axes.set_ylabel("µg m$^{-3}$, 28 days")
     axes.set_title(title, fontsize=9, loc="left")
     axes.legend(fontsize=7, frameon=False)
