@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, 
 from grids.cities import City, Registry, load_registry
 from services.accounts.routes import account_routes, administration_routes
 from services.api_bulletins import bulletin_routes
+from services.api_climatology import climatology_routes
 from services.api_common import INVALID, NOT_FOUND, UNCHANGED, known_city
 from services.api_drafts import draft_routes
 from services.api_forecasts import forecast_routes
@@ -24,6 +25,7 @@ from services.api_warnings import warning_routes
 from services.clock import Clock, utc_now
 from services.delivery.api import subscription_routes
 from services.edge.protect import limit_requests, protect
+from services.page.console import console_routes
 from services.page.routes import page_routes
 from services.problems import KINDS, add_problems
 from services.reads import count_commits, public_version
@@ -70,15 +72,17 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         product_routes(store, registry),
         verification_routes(store, settings, registry),
         subscription_routes(store, settings, registry),
-        draft_routes(store),
+        draft_routes(store, registry),
         account_routes(store, settings),
         administration_routes(store, settings),
         operation_routes(store, settings, clock),
         bulletin_routes(store, settings, registry),
         study_routes(store, registry),
+        climatology_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
     app.router.routes.extend(page_routes(store, settings, registry, clock))
+    app.router.routes.extend(console_routes(settings, registry))
     add_problems(app)
     describe(app)
     limit_requests(app, settings)

@@ -10,12 +10,16 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from alerts.approval import Draft, Status
+from alerts.ruleset import load_ruleset
+from alerts.texts import LANGUAGES, Language, compose
 from alerts.warning import HazeWarning
+from grids.cities import Registry
 from grids.errors import InputError
 from services.accounts.access import require
 from services.accounts.keys import Identity
 from services.api_common import CONFLICT, DENIED, INVALID, NOT_FOUND
 from services.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
+from services.explain import explain
 from services.problems import Refusal
 from services.store import Store
 
@@ -67,9 +71,19 @@ class AuditOut(BaseModel):
     reason: str | None
 
 
-class AuditedDraftOut(DraftOut):
-    """A draft with all that was done with it, oldest first."""
+class DraftTextOut(BaseModel):
+    """What a draft says in one language."""
 
+    language: Language
+    headline: str
+    description: str
+    instruction: str = Field(description="What to do, a line for each audience.")
+
+
+class AuditedDraftOut(DraftOut):
+    """A draft in words, with all that was done with it, oldest first."""
+
+    texts: list[DraftTextOut] = Field(description="As proposed, in all languages.")
     audit: list[AuditOut]
 
 
@@ -95,7 +109,7 @@ class AmendmentIn(DecisionIn):
     expires: _Time | None = None
 
 
-def draft_routes(store: Store) -> APIRouter:
+def draft_routes(store: Store, registry: Registry) -> APIRouter:
     """Return the routes under ``/drafts``."""
     router = APIRouter(prefix="/drafts", tags=["drafts"])
     sessions = store.sessions
@@ -112,13 +126,13 @@ def draft_routes(store: Store) -> APIRouter:
 
     @router.get("/{draft_id}", responses=DENIED | NOT_FOUND | INVALID)
     def draft(draft_id: DraftId, _: Reader, simulated: Simulated = False) -> AuditedDraftOut:
-        """One draft, with what was done with it, by whom and why."""
+        """One draft, with what it says, and what was done with it, by whom and why."""
         try:
             found = draft_of(sessions, draft_id, simulated)
         except InputError as error:
             raise Refusal(error) from error
         audit = [AuditOut.model_validate(row) for row in audit_trail(sessions, simulated, draft_id)]
-        return AuditedDraftOut(**DraftOut.of(found).model_dump(), audit=audit)
+        return AuditedDraftOut(**DraftOut.of(found).model_dump(), texts=texts(found.proposed), audit=audit)
 
     @router.post("/{draft_id}/approve", responses=_DECISIONS)
     def approve(draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
@@ -134,6 +148,17 @@ def draft_routes(store: Store) -> APIRouter:
     def reject(draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
         """Keep a draft from going out."""
         return decide("reject", draft_id, said, who, simulated)
+
+    def texts(proposed: HazeWarning) -> list[DraftTextOut]:
+        rules, city = load_ruleset(proposed.rule_set), registry.city(proposed.city)
+        why = explain(store, registry, proposed)
+        said = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
+        return [
+            DraftTextOut(
+                language=language, headline=text.headline, description=text.description, instruction=text.instruction
+            )
+            for language, text in said
+        ]
 
     def decide(action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool) -> DraftOut:
         given = said.model_dump()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from services.studies import measures, ozone, quality, sources, wind
+from services.studies import climatology, measures, ozone, quality, sources, wind
 
 study_app = typer.Typer(
-    help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, quality of measurements.",
+    help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
+    "measurements.",
     no_args_is_help=True,
 )
-for _study in (sources, ozone, wind, measures, quality):
+for _study in (sources, ozone, wind, measures, climatology, quality):
     _study.register(study_app)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import Browser, Page
 
 from tests.browser import browsing, episode_site, loaded, sample_site, serving
+from tests.console_world import bureau, sign_in
 
 # Below this a picture in the repository is light enough to read the docs on a phone.
 _MOST_BYTES = 300_000
@@ -53,15 +55,32 @@ def draw(folder: Path, data: Path) -> None:
             page.goto(sites[picture.site].address + picture.view)
             loaded(page)
             page.wait_for_load_state("networkidle")
-            image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-            path = folder / f"{picture.name}.png"
-            image.quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
-            print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
-            assert path.stat().st_size < _MOST_BYTES, path
+            _save(page, folder / f"{picture.name}.png")
             if picture is PICTURES[0]:
                 card = page.request.get(f"{sites['episode'].address}/embed/beijing.png?lang=zh")
                 (folder / "page-card-zh.png").write_bytes(card.body())
             page.close()
+        draw_console(folder, browser, scratch / "bureau")
+
+
+def draw_console(folder: Path, browser: Browser, scratch: Path) -> None:
+    """Write the picture of the console: a forecaster reads a draft in three languages."""
+    desk = bureau(scratch)
+    with serving(desk.site):
+        page = browser.new_page(viewport={"width": 1280, "height": 1180}, timezone_id="Asia/Shanghai")
+        sign_in(page, desk.site, desk.forecaster)
+        page.locator(".draft .more summary").first.click()
+        page.locator(".said").nth(2).wait_for()
+        _save(page, folder / "console-drafts-en.png")
+        page.close()
+    desk.world.close()
+
+
+def _save(page: Page, path: Path) -> None:
+    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    image.quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+    assert path.stat().st_size < _MOST_BYTES, path
 
 
 if __name__ == "__main__":

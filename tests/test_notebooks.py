@@ -22,6 +22,7 @@ def test_there_are_notebooks_and_they_are_kept_without_outputs() -> None:
         "study_ozone",
         "study_quality",
         "did_it_work",
+        "study_climatology",
     }
     for path in NOTEBOOKS:
         for cell in nbformat.read(path, as_version=4).cells:

@@ -60,7 +60,7 @@ class _Page:
     def __init__(self, store: Store, settings: Settings, registry: Registry, clock: Clock) -> None:
         self.store, self.settings, self.registry = store, settings, registry
         self.snapshots = Snapshots(store, registry, settings, clock)
-        self.templates = _templates()
+        self.templates = templates()
         # The same state and address give the same page: asked for again, it costs nothing.
         self._whole = lru_cache(maxsize=128)(self._make_page)
         self._map = lru_cache(maxsize=2)(partial(map_json, registry=registry))
@@ -167,7 +167,7 @@ class _Page:
             "here": here,
             "there": there,
             "partners": partners,
-            "choice": _choice(registry),
+            "choice": cities_by_country(registry),
             "groups": view.warning_groups(view.warning_views(snapshot.warnings, self.store, registry, said), said),
             "lines": view.city_lines(snapshot, registry, said),
             "scores": view.skill(snapshot, self.store, asked.city, said) if asked.city else None,
@@ -212,7 +212,8 @@ class _Page:
 
 
 @lru_cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the templates of the page and the console."""
     environment = Environment(
         loader=PackageLoader("services.page"),
         autoescape=True,
@@ -233,7 +234,7 @@ def _templates() -> Environment:
     return environment
 
 
-def _choice(registry: Registry) -> list[tuple[str, list[City]]]:
+def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:
     """Return the cities by country, in the order of their names in Latin letters."""
     cities = sorted(registry.cities.values(), key=lambda city: city.name_en)
     return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]

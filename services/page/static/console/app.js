@@ -1,0 +1,104 @@
+// The console's entry: signing in and out, and which parts the key allows.
+
+import { ask, forget, keep, key, Problem } from "./api.js";
+import { drafts } from "./drafts.js";
+import { keys, makeKeys } from "./keys.js";
+import { subscriptions } from "./subscriptions.js";
+import { allow, explain, find, may, moment, put, say, tell } from "./view.js";
+
+const form = find(document, "#sign-in", HTMLFormElement);
+const field = find(document, "#key", HTMLInputElement);
+const failed = find(document, "#failed", HTMLElement);
+const me = find(document, "#me", HTMLElement);
+const parts = find(document, "#parts", HTMLElement);
+/** @type {[HTMLElement, string, (own: string) => Promise<void>][]} */
+const sections = [
+  [find(document, "#drafts", HTMLElement), "drafts:read", drafts],
+  [find(document, "#subscriptions", HTMLElement), "subscriptions:read", subscriptions],
+  [find(document, "#keys", HTMLElement), "account:keys", keys],
+];
+
+/** @param {string} text */
+function fail(text) {
+  failed.textContent = text;
+  failed.hidden = false;
+}
+
+/** Show the way in, and nothing of what was. @param {string} [why] */
+function out(why = "") {
+  forget();
+  for (const [section] of sections) section.hidden = true;
+  for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #notices, #new-subscription form")) list.replaceChildren();
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  for (const part of [me, parts, find(document, "#nothing", HTMLElement)]) part.hidden = true;
+  tell("");
+  failed.hidden = true;
+  form.hidden = false;
+  if (why) fail(why);
+}
+
+async function enter() {
+  failed.hidden = true;
+  tell(say("loading"));
+  let who;
+  try {
+    who = await ask("GET", "/account");
+  } catch (error) {
+    tell("");
+    // A key without the scope to read its account is a key all the same, but the console can't know what it may.
+    if (error instanceof Problem && error.status === 401) out(say("no_key"));
+    else {
+      out();
+      fail(explain(error));
+    }
+    return false;
+  }
+  allow(document, who.scopes);
+  form.hidden = true;
+  me.hidden = false;
+  put(me, { name: who.name, id: who.id, role: say(`role_${who.role}`), key: who.key, expires: "–" });
+  let any = false;
+  for (const [section, scope] of sections) {
+    section.hidden = !may(scope);
+    any ||= may(scope);
+    find(parts, `a[href="#${section.id}"]`, HTMLAnchorElement).hidden = !may(scope);
+  }
+  parts.hidden = !any;
+  find(document, "#nothing", HTMLElement).hidden = any;
+  const shown = sections.filter(([, scope]) => may(scope));
+  await Promise.all(shown.map(async ([section, , load]) => {
+    try {
+      await load(who.key);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) out(say("ended"));
+      else fail(`${section.querySelector("h2")?.textContent}: ${explain(error)}`);
+    }
+  }));
+  if (key()) tell("");
+  return true;
+}
+
+window.addEventListener("hazecast:expires", (event) => {
+  put(me, { expires: moment(/** @type {CustomEvent<string>} */ (event).detail) });
+});
+window.addEventListener("hazecast:ended", () => out(say("ended")));
+window.addEventListener("hazecast:again", () => enter());
+find(document, "#sign-out", HTMLButtonElement).addEventListener("click", () => {
+  out();
+  field.focus();
+});
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const text = field.value.trim();
+  if (!text) return;
+  // What no key has, a header can't hold either.
+  if (!/^[\x21-\x7e]+$/.test(text)) return fail(say("no_key"));
+  keep(text);
+  field.value = "";
+  if (await enter()) find(document, "#console-title", HTMLElement).focus();
+  else field.focus();
+});
+
+makeKeys();
+if (key()) enter();
+else out();

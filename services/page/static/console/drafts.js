@@ -1,0 +1,176 @@
+// Drafts of warnings: read, let out, changed or rejected, each with a reason.
+
+import { ask } from "./api.js";
+import { attempt, copy, facts, find, language, may, moment, put, say, sure, tell } from "./view.js";
+import { toInput, toTime } from "./zones.js";
+
+const ASK_MS = 60_000;
+const list = find(document, "#draft-list", HTMLElement);
+const status = find(document, "#draft-status", HTMLSelectElement);
+const simulated = find(document, "#draft-simulated", HTMLInputElement);
+const news = find(document, "#draft-news", HTMLElement);
+const section = find(document, "#drafts", HTMLElement);
+let shown = "";
+
+/** @typedef {{time: string, pm25: number | null, relative_humidity: number | null, visibility: number | null, level: number, basis: string, values: Record<string, number>}} Evidence */
+/** @typedef {{id: string, rule_set: string, level: string, kind: string, city: string, onset: string, expires: string, evidence: Evidence[], run_init_time: string, simulated: boolean, weather_source: string, probability: number | null}} Message */
+/** @typedef {{id: string, status: string, proposed: Message, by: string | null, reason: string | null}} Draft */
+
+export async function drafts() {
+  const found = await asked();
+  shown = ids(found);
+  news.hidden = true;
+  list.replaceChildren(...found.map(article));
+  empty();
+}
+
+/** @returns {Promise<Draft[]>} */
+function asked() {
+  return ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`);
+}
+
+/** @param {Draft[]} found */
+function ids(found) {
+  return found.map((one) => `${one.id} ${one.status}`).join();
+}
+
+function empty() {
+  for (const line of section.querySelectorAll("[data-empty]")) {
+    const of = /** @type {HTMLElement} */ (line).dataset.empty;
+    line.toggleAttribute("hidden", list.childElementCount > 0 || of !== status.value);
+  }
+}
+
+/** @param {Draft} draft */
+function article(draft) {
+  const made = copy("draft-template");
+  const message = draft.proposed;
+  const zone = facts.cities[message.city]?.zone ?? "UTC";
+  const level = facts.rules[message.rule_set]?.levels.find((one) => one.id === message.level);
+  const place = facts.cities[message.city]?.name ?? message.city;
+  const headline = `${place} · ${level?.name ?? message.level} · ${say(`message_${message.kind}`)}`;
+  find(made, ".swatch rect", SVGRectElement).setAttribute("fill", level?.colour ?? "none");
+  const percent = new Intl.NumberFormat(language, { style: "percent" });
+  put(made, {
+    headline,
+    span: `${moment(message.onset, zone)} – ${moment(message.expires, zone)}`,
+    simulated: message.simulated ? say("simulated") : "",
+    facts: [
+      facts.rules[message.rule_set]?.name ?? message.rule_set,
+      message.probability === null ? "" : say("probability", { percent: percent.format(message.probability) }),
+      say("run", { time: moment(message.run_init_time, zone) }),
+      message.weather_source,
+    ].filter(Boolean).join(" · "),
+    status: draft.by ? say("by", { action: say(`draft_${draft.status}`), by: draft.by, reason: draft.reason }) : say(`draft_${draft.status}`),
+    zone,
+  });
+  const more = find(made, ".more", HTMLDetailsElement);
+  more.addEventListener("toggle", () => {
+    if (more.open) attempt(section, () => detail(made, draft, zone));
+  });
+  if (draft.status === "pending" && may("drafts:decide")) decisions(made, draft, zone, headline);
+  return made;
+}
+
+/** @param {HTMLElement} made @param {Draft} draft @param {string} zone */
+async function detail(made, draft, zone) {
+  const found = await ask("GET", path(draft));
+  find(made, ".texts", HTMLElement).replaceChildren(...found.texts.map((/** @type {any} */ text) => {
+    const said = copy("text-template");
+    said.lang = text.language;
+    put(said, text);
+    return said;
+  }));
+  find(made, ".evidence", HTMLElement).replaceChildren(...draft.proposed.evidence.map((one) => evidence(one, draft.proposed, zone)));
+  find(made, ".history", HTMLElement).replaceChildren(...found.audit.map((/** @type {any} */ step) => {
+    const line = document.createElement("li");
+    const action = say(`draft_${step.action}`);
+    const what = step.by ? say("by", { action, by: step.by, reason: step.reason }) : [action, step.reason].filter(Boolean).join(": ");
+    line.textContent = `${moment(step.at, zone)} · ${what}`;
+    return line;
+  }));
+}
+
+/** @param {Evidence} one @param {Message} message @param {string} zone */
+function evidence(one, message, zone) {
+  const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+  /** @param {number | null} value */
+  const said = (value) => (value === null ? "–" : number.format(value));
+  const row = document.createElement("tr");
+  const level = facts.rules[message.rule_set]?.levels.find((other) => other.rank === one.level)?.name ?? String(one.level);
+  const tested = Object.entries(one.values).map(([name, value]) => `${name} ${number.format(value)}`).join(", ");
+  const visibility = one.visibility === null ? null : one.visibility / 1000;
+  const cells = [say(`basis_${one.basis}`), level, said(one.pm25), said(one.relative_humidity), said(visibility), tested];
+  const time = document.createElement("th");
+  time.scope = "row";
+  time.textContent = moment(one.time, zone);
+  row.append(time, ...cells.map((text) => {
+    const cell = document.createElement("td");
+    cell.textContent = text;
+    return cell;
+  }));
+  return row;
+}
+
+/** @param {HTMLElement} made @param {Draft} draft @param {string} zone @param {string} headline */
+function decisions(made, draft, zone, headline) {
+  const form = find(made, "form", HTMLFormElement);
+  const message = draft.proposed;
+  const level = find(form, '[name="level"]', HTMLSelectElement);
+  const onset = find(form, '[name="onset"]', HTMLInputElement);
+  const expires = find(form, '[name="expires"]', HTMLInputElement);
+  for (const one of facts.rules[message.rule_set]?.levels ?? []) level.add(new Option(one.name, one.id));
+  level.value = message.level;
+  onset.value = toInput(message.onset, zone);
+  expires.value = toInput(message.expires, zone);
+  form.hidden = false;
+  const changes = () => ({
+    ...(level.value !== message.level && { level: level.value }),
+    ...(onset.value !== toInput(message.onset, zone) && { onset: toTime(onset.value, zone) }),
+    ...(expires.value !== toInput(message.expires, zone) && { expires: toTime(expires.value, zone) }),
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const action = /** @type {HTMLButtonElement} */ (event.submitter).value;
+    const changed = changes();
+    attempt(form, async () => {
+      if (action === "approve" && Object.keys(changed).length) {
+        const place = find(form, ".problem.whole", HTMLElement);
+        place.textContent = say("has_changes");
+        place.hidden = false;
+        return;
+      }
+      if (!(await sure(say(`ask_${action}`, { headline })))) return;
+      const reason = find(form, "textarea", HTMLTextAreaElement).value;
+      const decided = await ask("POST", path(draft, `/${action}`), action === "amend" ? { ...changed, reason } : { reason });
+      if (status.value === "pending") made.remove();
+      else made.replaceWith(article(decided));
+      shown = ids(await asked());
+      empty();
+      section.focus();
+      tell(say(`done_${decided.status}`));
+    });
+  });
+}
+
+/** @param {Draft} draft @param {string} [more] */
+function path(draft, more = "") {
+  return `/drafts/${encodeURIComponent(draft.id)}${more}?simulated=${draft.proposed.simulated}`;
+}
+
+/** Say that the list is no longer what waits; a form that is being filled in stays as it is. */
+async function look() {
+  if (section.hidden || document.visibilityState !== "visible") return;
+  try {
+    const found = ids(await asked());
+    if (section.hidden || found === shown) return;
+    news.textContent = say("new_drafts");
+    news.hidden = false;
+  } catch {
+    // The next action tells of it.
+  }
+}
+
+for (const control of [status, simulated]) control.addEventListener("change", () => attempt(section, drafts));
+find(document, "#draft-reload", HTMLButtonElement).addEventListener("click", () => attempt(section, drafts));
+window.setInterval(look, ASK_MS);
