@@ -13,6 +13,7 @@ _DOCS_POLICY = (
 )
 _DOCS = ("/docs", "/redoc", "/docs/oauth2-redirect")
 _POLICY = b"content-security-policy"
+_FRAME_OPTIONS = b"x-frame-options"
 _YEAR = 31_536_000
 
 
@@ -31,13 +32,17 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
         self.app = app
-        self._always = [
+        always = [
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
             (b"cross-origin-resource-policy", b"cross-origin"),
         ]
         if https:
-            self._always.append((b"strict-transport-security", f"max-age={_YEAR}".encode()))
+            always.append((b"strict-transport-security", f"max-age={_YEAR}".encode()))
+        self._added = {
+            policy: [*always, (_POLICY, policy), (_FRAME_OPTIONS, b"DENY")] for policy in (_DATA_POLICY, _DOCS_POLICY)
+        }
+        self._own = {name for name, _ in self._added[_DATA_POLICY]}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the headers."""
@@ -48,14 +53,14 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message["headers"])
+                headers = message["headers"]
                 names = dict(headers)
-                chosen = names.get(_POLICY, policy)
-                added = [*self._always, (_POLICY, policy)]
-                if b"frame-ancestors 'none'" in chosen:
-                    added.append((b"x-frame-options", b"DENY"))
-                headers += [header for header in added if header[0] not in names]
-                message["headers"] = headers
+                added = self._added[policy]
+                # Most answers set none of them, and are to cost next to nothing.
+                if not self._own.isdisjoint(names):
+                    framed = b"frame-ancestors 'none'" not in names.get(_POLICY, policy)
+                    added = [(n, v) for n, v in added if n not in names and not (framed and n == _FRAME_OPTIONS)]
+                message["headers"] = [*headers, *added]
             await send(message)
 
         await self.app(scope, receive, secured)

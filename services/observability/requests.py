@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from starlette.datastructures import MutableHeaders
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +18,7 @@ from services.logs import add_log_context, current_log_context
 log = logging.getLogger("hazecast.access")
 
 ID_HEADER = "X-Request-ID"
+_ID_NAME = ID_HEADER.lower().encode("ascii")
 UNKNOWN_ROUTE = "(none)"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -41,6 +41,7 @@ class Requests:
         self._templates = templates
         self._patterns: list[tuple[re.Pattern[str], str]] | None = None
         self._route = lru_cache(maxsize=4_096)(self._find_route)
+        self._series = lru_cache(maxsize=4_096)(self._find_series)
         self._count = Counter(
             "hazecast_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
         )
@@ -67,10 +68,10 @@ class Requests:
             nonlocal status, seconds
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[ID_HEADER] = request_id
-                if headers.get("content-type", "").startswith("text/event-stream"):
-                    seconds = time.perf_counter() - begin
+                headers = message["headers"] = [*message["headers"], (_ID_NAME, request_id.encode("ascii"))]
+                for name, value in headers:
+                    if name == b"content-type" and value.startswith(b"text/event-stream"):
+                        seconds = time.perf_counter() - begin
             await send(message)
 
         try:
@@ -83,13 +84,17 @@ class Requests:
         # A client may invent methods and paths: each would be a series of its own.
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = self._route(path)
-        self._count.labels(method, route, str(status)).inc()
-        self._duration.labels(method, route).observe(seconds)
+        count, duration = self._series(method, route, status)
+        count.inc()
+        duration.observe(seconds)
         if log.isEnabledFor(logging.INFO):
             client = scope.get("client")
             fields = {"method": method, "path": path, "route": route, "status": status}
             fields |= {"duration_ms": round(1e3 * seconds, 2), "client": client[0] if client else None}
             log.info("%s %r %d %.1f ms", method, path, status, 1e3 * seconds, extra=fields)
+
+    def _find_series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._count.labels(method, route, str(status)), self._duration.labels(method, route)
 
     def _find_route(self, path: str) -> str:
         if self._patterns is None:
@@ -110,4 +115,5 @@ def _id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _ID.fullmatch(value):
             return str(value.decode("ascii"))
-    return secrets.token_hex(8)
+    # It names a request and guards nothing; the system's own randomness would cost a call into it for each.
+    return f"{random.getrandbits(64):016x}"

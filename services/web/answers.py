@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -251,6 +252,7 @@ def _asked(scope: Scope) -> _Asked:
     return asked
 
 
+@lru_cache(maxsize=256)
 def _takes_gzip(accepted: bytes) -> bool:
     for part in accepted.split(b","):
         name, _, weight = part.partition(b";")
