@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Processes that share the tests, a file each at a time.
+WORKERS ?= 2
 
 .PHONY: run serve test lint audit bench fuzz kills outage schema examples train backtest skill page page-check page-speed page-pictures lock clean
 
@@ -13,7 +15,7 @@ serve: $(VENV)/.run-ready
 	$(BIN)/hazecast serve $(ARGS)
 
 test: $(VENV)/.test-ready
-	$(BIN)/python -m pytest -q $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.test-ready
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ SHALLOW = 500.0
 STEADY = 0.7
 POLLUTED = 75.0
 REACH_KM = 400.0
-TOLD_FROM = 0.1
+TOLD_FROM = 0.01
 _DIRECTIONS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
@@ -106,7 +106,7 @@ def transport_share(
     -------
     tuple of float or None
         Mean, lowest and highest over the members; a member's share is at least 0. None where it isn't known, or
-        the highest is below a tenth: too little to speak of.
+        the highest is below a hundredth.
     """
     if "pm25_from_elsewhere" not in forecast:
         return None

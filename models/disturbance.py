@@ -64,7 +64,11 @@ def disturb_by(windows: Windows, size: Float, random: np.random.Generator) -> Wi
         1 for errors as those of `disturb`; 0 leaves the weather as it is.
     random : numpy.random.Generator
     """
-    return _disturbed(windows, _errors(random, len(windows)) * size[:, None, None], size)
+    rows = np.flatnonzero(size > 0)
+    erring = _disturbed(windows.rows(rows), _errors(random, len(rows)) * size[rows, None, None], size[rows])
+    own, area = windows.future_weather.copy(), windows.area_future_weather.copy()
+    own[rows], area[rows] = erring.future_weather, erring.area_future_weather
+    return dataclasses.replace(windows, future_weather=own, area_future_weather=area, weather_error=size)
 
 
 def _disturbed(windows: Windows, errors: Float, size: Float) -> Windows:

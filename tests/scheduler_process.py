@@ -19,7 +19,7 @@ SECONDS = 0.3
 FAST = Job(
     "fast",
     "tests.scheduler_process:leave_lines",
-    Every(1.0),
+    Every(2.0),
     "Leaves a line at its start and one at its end.",
     limit_seconds=20.0,
     grace_seconds=600.0,

@@ -218,8 +218,10 @@ def test_every_route_of_subscriptions_has_its_errors_documented(client) -> None:
     for path, operations in schema["paths"].items():
         if "subscriptions" in path or "deliver" in path or path == "/v1/dead-letters":
             for method, operation in operations.items():
+                # Also where no key is asked for: one that opens nothing is refused anywhere.
+                assert "401" in operation["responses"], (method, path)
                 open_to_all = path.endswith(("confirm", "unsubscribe"))
-                assert ("401" in operation["responses"]) != open_to_all, (method, path)
+                assert ("403" in operation["responses"]) != open_to_all, (method, path)
 
 
 def test_a_webhook_is_confirmed_by_its_answer(tmp_path) -> None:

@@ -94,7 +94,7 @@ def forecast_with(part: float, mean: float, city: str = "beijing") -> xr.Dataset
 def test_the_share_is_told_with_its_spread_and_only_where_it_is_worth_telling() -> None:
     within = np.arange(24) < 12
     assert transport_share(forecast_with(40.0, 160.0), "beijing", within) == pytest.approx((0.25, 0.125, 0.375))
-    assert transport_share(forecast_with(8.0, 160.0), "beijing", within) is None
+    assert transport_share(forecast_with(0.8, 160.0), "beijing", within) is None
     assert transport_share(forecast_with(-40.0, 160.0), "beijing", within) is None
     assert transport_share(forecast_with(40.0, 160.0).drop_vars("pm25_from_elsewhere"), "beijing", within) is None
     assert transport_share(forecast_with(np.nan, 160.0), "beijing", within) is None

@@ -21,6 +21,7 @@ def test_there_are_notebooks_and_they_are_kept_without_outputs() -> None:
         "study_sources",
         "study_ozone",
         "study_quality",
+        "did_it_work",
         "study_climatology",
     }
     for path in NOTEBOOKS:

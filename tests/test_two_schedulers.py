@@ -76,13 +76,13 @@ def test_every_run_is_made_once_also_when_the_leader_is_killed(databases, tmp_pa
         kill_leader()
         (tmp_path / "hold").unlink()
         start()
-        until(lambda: all_made(history) >= 4)
+        until(lambda: all_made(history) >= 3)
         # A stop is no kill: what runs may end.
         stopped = leader()
         processes[stopped].send_signal(signal.SIGTERM)
         assert processes.pop(stopped).wait(SECONDS) in (0, 3)
         until(lambda: leader() != stopped)
-        until(lambda: all_made(history) >= 6)
+        until(lambda: all_made(history) >= 5)
         last = max(run.due for run in history.runs("fast", 1_000) if run.status == "done")
         for process in processes.values():
             process.send_signal(signal.SIGTERM)

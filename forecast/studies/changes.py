@@ -90,7 +90,7 @@ def weekly(daily: pd.Series) -> pd.Series:
     waves = [f(2 * np.pi * k * years) for k in (1, 2) for f in (np.sin, np.cos)]
     design = np.stack([np.ones_like(years), years, *waves], axis=1)
     fitted = np.linalg.lstsq(design, log.to_numpy(), rcond=None)[0]
-    return log - design[:, 2:] @ fitted[2:]
+    return pd.Series(log.to_numpy() - design[:, 2:] @ fitted[2:], index=log.index)
 
 
 def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int = 0) -> Trend:

@@ -21,7 +21,7 @@ GAP_DAYS = 5
 _FOLDS = 8
 _SEASON_DAYS = 30
 # Chosen for daily series of a few years, before any effect was looked at.
-_MODEL = dict(n_estimators=150, learning_rate=0.05, num_leaves=15, min_child_samples=15, subsample=0.8,
+_MODEL: dict[str, Any] = dict(n_estimators=150, learning_rate=0.05, num_leaves=15, min_child_samples=15, subsample=0.8,
               subsample_freq=1, colsample_bytree=0.8, n_jobs=1, verbose=-1)  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def daily_table(concentration: xr.DataArray, air: xr.Dataset, timezone: str = "A
 
 def windows(days: pd.DatetimeIndex, start: pd.Timestamp, length: int) -> NDArray[Any]:
     """Return the number of each day's window: windows of `length` days, number 0 beginning on `start`."""
-    return np.floor_divide((days - start).days.to_numpy(), length)
+    return np.asarray((days - start).days // length)
 
 
 def expected(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int = 0) -> pd.Series:
@@ -134,7 +134,7 @@ def normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) -> pd.Se
     known = table["concentration"].notna().to_numpy()
     model = _fit(table[known], seed)
     fixed = ["trend", "day_of_year", "weekday"]
-    weather = [name for name in table if name not in (*fixed, "concentration")]
+    weather = [str(name) for name in table if name not in (*fixed, "concentration")]
     day = table["day_of_year"].to_numpy()
     random = np.random.default_rng(seed)
     apart = np.abs(day[:, None] - np.unique(day)[None, :])
@@ -154,7 +154,7 @@ def _near(hidden: NDArray[Any]) -> NDArray[Any]:
 
 
 def _fit(table: pd.DataFrame, seed: int) -> tuple[Any, float, Sequence[str]]:
-    names = [name for name in table if name != "concentration"]
+    names = [str(name) for name in table if name != "concentration"]
     if len(table) < _MIN_DAYS // 2:
         raise InputError("days to learn from", len(table), f"at least {_MIN_DAYS // 2}: a longer series")
     target = np.log(table["concentration"].to_numpy())
@@ -166,7 +166,7 @@ def _fit(table: pd.DataFrame, seed: int) -> tuple[Any, float, Sequence[str]]:
 
 def _predict(fitted: tuple[Any, float, Sequence[str]], table: pd.DataFrame) -> NDArray[Any]:
     booster, smear, names = fitted
-    return smear * np.exp(np.asarray(booster.predict(table[list(names)].to_numpy(), num_threads=1)))
+    return np.asarray(smear * np.exp(np.asarray(booster.predict(table[list(names)].to_numpy(), num_threads=1))))
 
 
 def adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:

@@ -63,9 +63,9 @@ def ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, lengt
     number = windows(pd.DatetimeIndex(both.index), start, length)
     sums = both.groupby(number).agg(["sum", "count"])
     kept = sums[sums["observed", "count"] >= _MIN_SHARE * length]
-    found = np.log(kept["observed", "sum"] / kept["expected", "sum"])
-    found.index = start + pd.to_timedelta(kept.index.to_numpy() * length, unit="D")
-    return found.rename_axis("start").rename("log_ratio")
+    values = np.log(kept["observed", "sum"].to_numpy() / kept["expected", "sum"].to_numpy())
+    starts = start + pd.to_timedelta(kept.index.to_numpy() * length, unit="D")
+    return pd.Series(values, index=pd.DatetimeIndex(starts, name="start"), name="log_ratio")
 
 
 def judge(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effect:
@@ -212,6 +212,8 @@ def recovery(
 ) -> pd.DataFrame:  # fmt: skip
     """Put cuts into windows of a real series and see whether they are found: the check against a known answer.
 
+    Windows are spread evenly over those in which 80 % of the days were observed, at the donors too.
+
     Returns
     -------
     pandas.DataFrame
@@ -219,7 +221,10 @@ def recovery(
         ``covered`` (the interval holds the cut), ``detected`` (the interval lies below zero).
     """
     days = pd.DatetimeIndex(table.index)
-    share = table["concentration"].notna().rolling(length).mean().shift(1 - length)
+    observed = table["concentration"].notna()
+    if donors is not None:
+        observed &= donors.reindex(days).notna().all(axis=1)
+    share = observed.rolling(length).mean().shift(1 - length)
     possible = days[(share >= 0.8).to_numpy()]
     if len(possible) < placements:
         raise InputError("placements", placements, f"at most {len(possible)}, the windows observed")

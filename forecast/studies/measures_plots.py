@@ -20,7 +20,7 @@ def course(table: pd.DataFrame, effects: Mapping[str, Effect], start: pd.Timesta
     left, right = figure.subplots(1, 2, width_ratios=(2.4, 1.0))
     end = start + pd.Timedelta(days=length)
     near = table[start - pd.Timedelta(days=3 * length) : end + pd.Timedelta(days=3 * length)]
-    left.axvspan(start, end, color="#fefcbf")
+    left.axvspan(start, end, color="#fefcbf")  # type: ignore[arg-type]
     left.plot(near.index, near["observed"], color="#1a202c", label="observed")
     for number, (name, one) in enumerate(effects.items()):
         left.plot(near.index, near[name], color=_COLOURS[name], label=_NAMES[name])
@@ -43,7 +43,8 @@ def trend(series: pd.DataFrame, step: ChangePoint, title: str) -> Figure:
     colours = {"concentration": "#a0aec0", "adjusted": "#2b6cb0", "normalised": "#dd6b20"}
     for name, values in series.resample("28D").mean().items():
         axes.plot(values.index, values, color=colours[str(name)], label=str(name))
-    axes.axvspan(step.earliest, step.latest, color="#fefcbf", zorder=0, label="date of the best step")
+    first, last = step.earliest, step.latest
+    axes.axvspan(first, last, color="#fefcbf", label="date of the best step")  # type: ignore[arg-type]
     axes.set_ylabel("µg m$^{-3}$, 28 days")
     axes.set_title(title, fontsize=9, loc="left")
     axes.legend(fontsize=7, frameon=False)

@@ -113,8 +113,9 @@ export async function attempt(root, act) {
   } finally {
     root.removeAttribute("aria-busy");
     for (const button of buttons) button.disabled = false;
-    // A button that can't be pressed loses the focus; who works by keyboard is put back where they were.
-    const lost = document.activeElement === document.body || document.activeElement === null;
+    // A button that can't be pressed loses the focus, as does a closed dialog; who works by keyboard is put back.
+    const now = document.activeElement;
+    const lost = now === null || now === document.body || now.closest("dialog") !== null;
     if (lost && focused instanceof HTMLElement && focused.isConnected) focused.focus();
   }
 }
