@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +17,7 @@ from services.delivery.tables import Subscription
 from services.page.console import _MESSAGES
 from services.settings import Settings
 from tests.browser import browsing, serving
+from tests.catalogs import fields_of
 from tests.console_world import Bureau, bureau, draft, sign_in
 
 # Patient with a busy machine; nothing here is a measurement of time.
@@ -61,16 +61,7 @@ def answer_yes(page: Page) -> None:
 
 
 def test_the_languages_say_the_same_things() -> None:
-    def keys(table: dict, prefix: str = "") -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for name, value in table.items():
-            if isinstance(value, dict):
-                found |= keys(value, f"{prefix}{name}.")
-            else:
-                found[prefix + name] = set(re.findall(r"\{(\w+)\}", value))
-        return found
-
-    every = [keys(tomllib.loads((_MESSAGES / f"console_{one}.toml").read_text(encoding="utf-8"))) for one in LANGUAGES]
+    every = [fields_of(_MESSAGES / f"console_{one}.toml") for one in LANGUAGES]
     assert every[0] == every[1] == every[2]
 
 

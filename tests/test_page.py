@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import re
-import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from services.page.chart import HEIGHT, WIDTH, Series, draw
 from services.page.words import preferred, words
 from services.settings import Settings
 from services.store import Store
+from tests.catalogs import fields_of
 
 INIT = datetime(2026, 1, 15, 10, tzinfo=UTC)
 
@@ -69,16 +69,7 @@ def test_no_language_header_is_too_strange(header) -> None:
 def test_the_languages_say_the_same_things() -> None:
     folder = Path(answers.__file__).with_name("messages")
 
-    def keys(table: dict, prefix: str = "") -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for name, value in table.items():
-            if isinstance(value, dict):
-                found |= keys(value, f"{prefix}{name}.")
-            else:
-                found[prefix + name] = set(re.findall(r"\{(\w+)\}", value))
-        return found
-
-    every = [keys(tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8"))) for language in LANGUAGES]
+    every = [fields_of(folder / f"{language}.toml") for language in LANGUAGES]
     assert every[0].keys() == every[1].keys() == every[2].keys()
     for key in every[0]:
         assert every[0][key] == every[2][key] and every[1][key] == every[2][key], key
