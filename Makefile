@@ -37,15 +37,15 @@ bench: $(VENV)/.test-ready
 
 # Damaged files through all readers; the files of findings go to fuzz-findings.
 fuzz: $(VENV)/.test-ready
-	$(BIN)/python -m tests.fuzz.run --count 10000 $(ARGS)
+	$(BIN)/python -m tests.tools.fuzz.run --count 10000 $(ARGS)
 
 # Every operation of the API with hundreds of made-up arguments.
 schema: $(VENV)/.test-ready
-	HAZECAST_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest -q tests/test_api_schema.py $(ARGS)
+	HAZECAST_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest -q tests/services/web/test_api_schema.py $(ARGS)
 
 # The examples in the API's description, from answers about January 2013.
 examples: $(VENV)/.test-ready
-	$(BIN)/python -m tests.api_examples $(DATA)
+	$(BIN)/python -m tests.tools.api_examples $(DATA)
 
 # DATA holds the collections beijing-multisite and five-cities.
 DATA ?= ../shared/data
@@ -53,11 +53,11 @@ OUT ?= data/training
 
 # Cycles killed at any moment and started again, on both databases: no warning lost or doubled, nothing half-written.
 kills: $(VENV)/.test-ready
-	$(BIN)/python -m tests.kills --count 200 --collection $(DATA)/five-cities $(ARGS)
+	$(BIN)/python -m tests.tools.kills --count 200 --collection $(DATA)/five-cities $(ARGS)
 
 # A receiver of webhooks down, slow or failing for an hour of simulated time: every message, in order, once by its id.
 outage: $(VENV)/.test-ready
-	$(BIN)/python -m pytest -q tests/test_delivery_outage.py tests/test_delivery_interleavings.py $(ARGS)
+	$(BIN)/python -m pytest -q tests/services/delivery/test_delivery_outage.py tests/services/delivery/test_delivery_interleavings.py $(ARGS)
 
 train: $(VENV)/.run-ready
 	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out $(OUT) $(ARGS)
@@ -68,21 +68,21 @@ backtest: $(VENV)/.run-ready
 
 # All models and weathers on the last year of the collection, into docs/skill.md. Takes long.
 skill: $(VENV)/.run-ready
-	$(BIN)/python -m services.skill --data $(DATA) $(ARGS)
+	$(BIN)/python -m hazecast.services.research.skill --data $(DATA) $(ARGS)
 
 # The page's library comes from npm and is kept in the repository: nothing else here needs Node.
 page:
-	cd services/page && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent vendor
+	cd services/web/page && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent vendor
 
 page-check:
-	cd services/page && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent check
+	cd services/web/page && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent check
 
 # On a slow phone, in headless Chromium; the pictures of docs/page.md.
 page-speed: $(VENV)/.test-ready
-	$(BIN)/python -m tests.page_speed $(ARGS)
+	$(BIN)/python -m tests.tools.page_speed $(ARGS)
 
 page-pictures: $(VENV)/.test-ready
-	$(BIN)/python -m tests.page_pictures docs/images --data $(DATA) $(ARGS)
+	$(BIN)/python -m tests.tools.page_pictures docs/images --data $(DATA) $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

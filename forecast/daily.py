@@ -4,7 +4,7 @@ A day is the city's own. The hours of today that have passed are taken from the 
 24-hour mean of today is one of the whole day.
 
 Ranges. The low and the high value of a day are the products of the 0.1 and the 0.9 quantile of every
-hour: hours are taken to hang together wholly, as in `forecast.scenarios`, which is the widest range that any
+hour: hours are taken to hang together wholly, as in `hazecast.forecast.scenarios`, which is the widest range that any
 dependence allows for a mean. They agree with what warnings are reckoned from.
 """
 
@@ -22,12 +22,12 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from forecast.indices import band_of, band_steps, china_aqi, china_standard, japan_day_classes, ozone_ppm
-from forecast.products import daily_mean, haze_grade, local_hours, mda8, valid_times
-from forecast.visibility import visibility
-from grids.cities import City, Country, Registry
-from grids.contract import FORECAST_POLLUTANTS, QUANTILES
-from grids.errors import InputError
+from hazecast.forecast.indices import band_of, band_steps, china_aqi, china_standard, japan_day_classes, ozone_ppm
+from hazecast.forecast.products import daily_mean, haze_grade, local_hours, mda8, valid_times
+from hazecast.forecast.visibility import visibility
+from hazecast.grids.contract import FORECAST_POLLUTANTS, QUANTILES
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City, Country, Registry
 
 BOUNDS = (0.1, 0.5, 0.9)
 # Shi et al. (2017), Plateau Meteorol. 36(6):1693, ask six hours in a row of a haze day; here of a day's grade.
@@ -82,7 +82,7 @@ def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registr
     xarray.Dataset
         ``pm25_mean`` and ``o3_mda8`` (date, city, quantile), ug m-3, at `BOUNDS`; ``pm25_max`` and
         ``o3_max`` (date, city), ug m-3, the highest hour of the median; ``visibility_min`` (date, city), m, and
-        ``haze_grade`` (date, city), the highest of `forecast.products.HAZE_GRADES` that lasts for `HAZE_HOURS`
+        ``haze_grade`` (date, city), the highest of `hazecast.forecast.products.HAZE_GRADES` that lasts for `HAZE_HOURS`
         hours in a row (-1 where fewer hours are known), both of the forecast hours of the day alone;
         ``observed_hours`` (date, city), how many hours of PM2.5 were observed. NaN where a day has too few
         hours. The days are those that any city has forecast hours of.

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from forecast.visibility import BEIJING_WINTER, VisibilityModel, visibility
-from grids.cities import Registry
-from grids.derived import relative_humidity
-from grids.errors import InputError
+from hazecast.forecast.visibility import BEIJING_WINTER, VisibilityModel, visibility
+from hazecast.grids.derived import relative_humidity
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
 
 _LOW = 5_000.0
 _HUMID = 90.0

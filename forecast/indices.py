@@ -24,9 +24,9 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from forecast.products import daily_mean, mda8
-from grids.cities import Registry
-from grids.errors import InputError
+from hazecast.forecast.products import daily_mean, mda8
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
 
 Report = Literal["daily", "hourly"]
 Values = npt.NDArray[np.float64]

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from grids.cities import City, Registry
-from grids.contract import HISTORY_HOURS, LEAD_HOURS, check
-from grids.errors import InputError
-from grids.monitors import MonitorData
-from grids.stations import load_stations
-from models.interface import OBSERVED, WEATHER_NAMES, Float, Series, Windows
+from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, check
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.collections import MonitorData
+from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.places.stations import load_stations
+from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Float, Series, Windows
 
 HOUR = np.timedelta64(1, "h")
 
@@ -121,7 +121,7 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
     ----------
     data : MonitorData
     registry : Registry
-        Gives each place's time zone and position; for what isn't in it, `grids.stations` does.
+        Gives each place's time zone and position; for what isn't in it, `hazecast.grids.places.stations` does.
     stations, cities : bool
         Whether to take single stations with weather of their own, and city means.
 

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from grids.contract import LEAD_HOURS
-from grids.errors import InputError
-from models.interface import WEATHER_NAMES, Float, Series, Windows
+from hazecast.grids.contract import LEAD_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.models.interface import WEATHER_NAMES, Float, Series, Windows
 
 _ALWAYS = np.datetime64("1700-01-01T00", "ns")
 

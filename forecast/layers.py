@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from forecast.indices import china_standard, china_sub_index
-from forecast.products import haze_grade, median_series, valid_times
-from forecast.visibility import visibility
+from hazecast.forecast.indices import china_standard, china_sub_index
+from hazecast.forecast.products import haze_grade, median_series, valid_times
+from hazecast.forecast.visibility import visibility
 
 LAYERS: tuple[str, ...] = ("pm25", "o3", "aqi", "visibility", "haze_grade")
 
@@ -21,7 +21,7 @@ def hourly_layers(forecast: xr.Dataset) -> xr.Dataset:
     xarray.Dataset (time, city)
         ``pm25`` and ``o3``, ug m-3; ``aqi``, China's of the hourly report from these two alone, by the
         standard in force when the hour begins; ``visibility``, m; ``haze_grade`` of QX/T 113-2010 (see
-        `forecast.products.haze_grade`). NaN where an input is missing.
+        `hazecast.forecast.products.haze_grade`). NaN where an input is missing.
 
     Raises
     ------

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, QUANTILES, check, describe
-from grids.derived import relative_humidity
-from models.interface import WEATHER_NAMES, Float, Model, Windows
+from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, QUANTILES, check, describe
+from hazecast.grids.derived import relative_humidity
+from hazecast.models.interface import WEATHER_NAMES, Float, Model, Windows
 
 _T2M, _D2M = WEATHER_NAMES.index("t2m"), WEATHER_NAMES.index("d2m")
 
@@ -47,7 +47,7 @@ def with_transport(forecast: xr.Dataset, part: Float) -> xr.Dataset:
     forecast : xarray.Dataset
         Contract "forecast".
     part : float32 (member, city, lead)
-        As from `models.attribution.from_elsewhere`, ug m-3.
+        As from `hazecast.models.attribution.from_elsewhere`, ug m-3.
     """
     attrs = {
         "units": POLLUTANTS["pm25"].units,

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from grids.cities import Registry
-from grids.errors import InputError
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
 
 HAZE_GRADES: dict[int, dict[str, str]] = {
     -1: {"zh": "无资料", "ja": "データなし", "en": "no data"},

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from grids.contract import QUANTILES
-from grids.errors import InputError
+from hazecast.grids.contract import QUANTILES
+from hazecast.grids.errors import InputError
 
 Float = npt.NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def trajectories(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
     Parameters
     ----------
     values : array_like, (time, quantile)
-        ug m-3, at `grids.contract.QUANTILES`.
+        ug m-3, at `hazecast.grids.contract.QUANTILES`.
     highest : float
         What no scenario exceeds: the range that physics allows.
 
@@ -89,7 +89,7 @@ def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
     Parameters
     ----------
     values : array_like, (..., quantile)
-        ug m-3, at `grids.contract.QUANTILES`.
+        ug m-3, at `hazecast.grids.contract.QUANTILES`.
     threshold : float
         ug m-3.
 

@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from grids.errors import InputError
+from hazecast.grids.errors import InputError
 
 
 @dataclass(frozen=True)

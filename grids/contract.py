@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from grids.errors import InputError
+from hazecast.grids.errors import InputError
 
 
 @dataclass(frozen=True)

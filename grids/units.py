@@ -8,8 +8,8 @@ it would be 1.7 % higher.
 
 from __future__ import annotations
 
-from grids.contract import POLLUTANTS
-from grids.errors import InputError
+from hazecast.grids.contract import POLLUTANTS
+from hazecast.grids.errors import InputError
 
 REFERENCE_STATE = "298.15 K, 1013.25 hPa"
 # Molar gas volume at 298.15 K and 1013.25 hPa, litre: R T / p with R = 8.314462618 J mol-1 K-1.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.interface import WEATHER_NAMES, Float, Windows
+from hazecast.models.interface import WEATHER_NAMES, Float, Windows
 
 TURNS = 8
 _U, _V = WEATHER_NAMES.index("u10"), WEATHER_NAMES.index("v10")

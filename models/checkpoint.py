@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors import torch as tensors
 
-from grids.errors import InputError
-from models.network import Network
+from hazecast.grids.errors import InputError
+from hazecast.models.zoo.network import Network
 
 WEIGHTS_FILE = "network.safetensors"
 CARD_FILE = "model_card.json"
@@ -112,7 +112,7 @@ def _sound(options: dict[str, Any], where: Path) -> dict[str, Any]:
 def code_version() -> dict[str, str]:
     """Return what a checkpoint was made with: Hazecast, the digest of its models, and the libraries."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     try:
         hazecast = version("hazecast")

@@ -8,8 +8,8 @@ import zlib
 import numpy as np
 from scipy.signal import lfilter
 
-from grids.contract import LEAD_HOURS, WEATHER
-from models.interface import WEATHER_NAMES, Float, Windows
+from hazecast.grids.contract import LEAD_HOURS, WEATHER
+from hazecast.models.interface import WEATHER_NAMES, Float, Windows
 
 # Standard deviation of the error at 120 h, in the variable's units. Assumptions, not measured here: the
 # order of size of a global model's error against stations on day 5. `tp`, `blh` and `ssrd` are

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
-from models.interface import EVENTS, Float
+from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
+from hazecast.models.interface import EVENTS, Float
 
 # First and last lead time (h) of the groups that errors and decisions are learned for.
 LEAD_GROUPS: tuple[tuple[int, int], ...] = ((1, 3), (4, 6), (7, 12), (13, 24), (25, 48), (49, 72), (73, LEAD_HOURS))

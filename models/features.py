@@ -1,7 +1,7 @@
 """Features of a forecast: what is known of a place, its area and the weather at each lead time.
 
 For the models that learn from tables (ridge, LightGBM). What is missing is NaN. Nothing but what a
-`models.interface.Windows` holds without its target is read.
+`hazecast.models.interface.Windows` holds without its target is read.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from grids.contract import HISTORY_HOURS, LEAD_HOURS
-from models.baselines import last_observed
-from models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Float, Windows
+from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
+from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Float, Windows
+from hazecast.models.zoo.baselines import last_observed
 
 _COLUMN = {name: number for number, name in enumerate(WEATHER_NAMES)}
 _TARGET_NAMES = tuple(OBSERVED[number] for number in TARGETS)

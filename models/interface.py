@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, WEATHER
+from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, WEATHER
 
 Float = NDArray[np.float32]
 
@@ -23,14 +23,14 @@ class Windows:
     """What a model may know at each of `n` init times, NaN where something is missing.
 
     "Area" is the mean over all stations of the place's city; for a city it is its own value.
-    `lead` is `grids.contract.LEAD_HOURS`.
+    `lead` is `hazecast.grids.contract.LEAD_HOURS`.
 
     Attributes
     ----------
     history_obs : float32 (n, 72, 6)
         Concentrations in ug m-3, in the order of `OBSERVED`; the last row is the init time.
     history_weather : float32 (n, 72, 9)
-        Weather in the units and order of `grids.contract.WEATHER`, on the same hours.
+        Weather in the units and order of `hazecast.grids.contract.WEATHER`, on the same hours.
     future_weather : float32 (n, lead, 9)
         Weather at the lead times 1 to `lead` h; all NaN where no forecast is given.
     init_time : datetime64[ns] (n,)
@@ -47,7 +47,7 @@ class Windows:
         As `history_obs`, `history_weather` and `future_weather`, of the area.
     weather_error : float32 (n,)
         Size of the error that is expected of the future weather: 0 where it is what came, 1 for a
-        forecast that errs as `models.disturbance.ERROR_AT_120_H` says.
+        forecast that errs as `hazecast.models.disturbance.ERROR_AT_120_H` says.
     target : float32 (n, lead, 2), optional
         PM2.5 and O3 in ug m-3 at the lead times; only in training and scoring.
     """
@@ -103,7 +103,7 @@ class Prediction:
     Attributes
     ----------
     quantiles : float32 (n, lead, 2, 5)
-        ug m-3, in the order of `grids.contract.QUANTILES`.
+        ug m-3, in the order of `hazecast.grids.contract.QUANTILES`.
     mean : float32 (n, lead, 2)
         ug m-3.
     events : bool (n, lead, 6), optional

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from grids.errors import InputError
-from models import checkpoint
-from models.baselines import Climatology, DiurnalPersistence, Persistence
-from models.interface import Model
-from models.recurrent import GraphModel, GRUModel
-from models.tabular import RidgeModel, TreesModel
-from models.training import NetworkModel
+from hazecast.grids.errors import InputError
+from hazecast.models import checkpoint
+from hazecast.models.interface import Model
+from hazecast.models.zoo.baselines import Climatology, DiurnalPersistence, Persistence
+from hazecast.models.zoo.network_model import NetworkModel
+from hazecast.models.zoo.recurrent import GraphModel, GRUModel
+from hazecast.models.zoo.tabular import RidgeModel, TreesModel
 
 log = logging.getLogger(__name__)
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.databases import KINDS, Databases, PostgresServer, postgres_server
-from tests.source_server import SourceServer, serving
+from tests.support.databases import KINDS, Databases, PostgresServer, postgres_server
+from tests.support.paths import SHARED_DATA
+from tests.support.source_server import SourceServer, serving
 
 if TYPE_CHECKING:
-    from services.settings import Settings
-
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+    from hazecast.services.core.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +37,8 @@ def source_server() -> Iterator[SourceServer]:
 @pytest.fixture(scope="session")
 def simulated_run(tmp_path_factory) -> Settings:
     """Settings whose store holds one simulated run; only to be read."""
-    from services.cycle import run_cycle
-    from services.settings import Settings
+    from hazecast.services.core.settings import Settings
+    from hazecast.services.work.cycle import run_cycle
 
     settings = Settings(data_dir=tmp_path_factory.mktemp("simulated"))
     run_cycle(settings)
@@ -48,7 +47,7 @@ def simulated_run(tmp_path_factory) -> Settings:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server of the tests' own, one for the session; see `tests.databases`."""
+    """A PostgreSQL server of the tests' own, one for the session; see `tests.support.databases`."""
     with postgres_server() as server:
         yield server
 

@@ -17,8 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 from PIL import Image
 
-from alerts.bulletin.forms import Figure, View
-from alerts.canvas import FONT_FILE
+from hazecast.alerts.bulletin.forms import Figure, View
+from hazecast.alerts.maps.canvas import FONT_FILE
 
 _FOLDER = Path(__file__).parent / "templates"
 _FONT = "Noto Sans CJK JP"

@@ -1,4 +1,4 @@
 """The cooperation's own studies: where pollution comes from, what makes ozone, and how far measurements can be trusted.
 
-Each study is a pure module: tables in, results out. `services/studies/` holds the commands.
+Each study is a pure module: tables in, results out. `services/cli/studies/` holds the commands.
 """

@@ -7,8 +7,8 @@ inconsistent in time and space, low variance, periodic. Where a threshold is Haz
 docstring says on what it was checked.
 """
 
-from grids.quality.clock import TimeOffset, solar_hours, time_offset
-from grids.quality.flags import (
+from hazecast.grids.quality.clock import TimeOffset, solar_hours, time_offset
+from hazecast.grids.quality.flags import (
     DUPLICATE,
     FLAG_ATTRS,
     FLAG_MEANINGS,
@@ -24,8 +24,8 @@ from grids.quality.flags import (
     UNIT_SLIP,
     count_flags,
 )
-from grids.quality.screening import screen
-from grids.quality.series import MEASURED_ZERO, SENTINELS, Reporting, flag_series
+from hazecast.grids.quality.screening import screen
+from hazecast.grids.quality.series import MEASURED_ZERO, SENTINELS, Reporting, flag_series
 
 __all__ = [
     "DUPLICATE",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grids.quality.series import Values
+from hazecast.grids.quality.series import Values
 
 WINDOW_HOURS = 240
 _MIN_HOURS = 120

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from grids.quality.clock import ozone_time_shifts, time_shifts
-from grids.quality.flags import GOOD, MODELLED, NEGATIVE, TIME_SHIFT
-from grids.quality.network import flag_duplicates, flag_unit_slips
-from grids.quality.series import Flags, Reporting, Values, flag_series, flag_spikes
+from hazecast.grids.quality.clock import ozone_time_shifts, time_shifts
+from hazecast.grids.quality.flags import GOOD, MODELLED, NEGATIVE, TIME_SHIFT
+from hazecast.grids.quality.neighbours import flag_duplicates, flag_unit_slips
+from hazecast.grids.quality.series import Flags, Reporting, Values, flag_series, flag_spikes
 
 
 def screen(

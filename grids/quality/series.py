@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grids.contract import POLLUTANTS
-from grids.quality.flags import IMPOSSIBLE, MISSING, NEGATIVE, SENTINEL, SPIKE, STUCK
+from hazecast.grids.contract import POLLUTANTS
+from hazecast.grids.quality.flags import IMPOSSIBLE, MISSING, NEGATIVE, SENTINEL, SPIKE, STUCK
 
 Values = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.int8]
@@ -73,7 +73,7 @@ def flag_series(values: Values, name: str, reporting: Reporting | None = None) -
     Returns
     -------
     int8 (time,)
-        Flags of `grids.quality.flags`. Impossible is outside the contract's range, further
+        Flags of `hazecast.grids.quality.flags`. Impossible is outside the contract's range, further
         below zero than `NOISE`, or zero where zero isn't valid; all of a stuck run is flagged.
         Spikes are not looked for: they need the other stations (`screen`).
     """

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from grids.errors import ConflictError, InputError, UnknownError
-from services.accounts.scopes import ROLES, Role
-from services.accounts.tables import Account
+from hazecast.grids.errors import ConflictError, InputError, UnknownError
+from hazecast.services.accounts.scopes import ROLES, Role
+from hazecast.services.store.tables.accounts import Account
 
 log = logging.getLogger(__name__)
 

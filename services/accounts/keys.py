@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from grids.errors import ConflictError, InputError, UnknownError
-from services.accounts.accounts import Sessions, existing
-from services.accounts.scopes import ROLE_SCOPES, SCOPES, Role, Scope
-from services.accounts.tables import Account, ApiKey
-from services.accounts.tokens import digest_of, key_id_of, matches, new_token
+from hazecast.grids.errors import ConflictError, InputError, UnknownError
+from hazecast.services.accounts.accounts import Sessions, existing
+from hazecast.services.accounts.scopes import ROLE_SCOPES, SCOPES, Role, Scope
+from hazecast.services.accounts.tokens import digest_of, key_id_of, matches, new_token
+from hazecast.services.store.tables.accounts import Account, ApiKey
 
 log = logging.getLogger(__name__)
 

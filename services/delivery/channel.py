@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from services.delivery.tables import Subscription
+from hazecast.services.store.tables.delivery import Subscription
 
 
 @dataclass(frozen=True)

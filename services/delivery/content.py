@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, get_args
 from urllib.parse import urlencode
 
-from alerts.cap import identifier
-from alerts.geojson import feature_collection
-from alerts.texts import LANGUAGES, Language
-from alerts.warning import HazeWarning
-from grids.cities import Registry
-from services.delivery.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
-from services.delivery.subscriptions import BulletinFormat
-from services.delivery.tables import OutboxEvent, Subscription
-from services.explain import explain
-from services.settings import Settings
-from services.store import Store
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.messages.cap import identifier
+from hazecast.alerts.messages.geojson import feature_collection
+from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.subscriptions import BulletinFormat
+from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
+from hazecast.services.work.explain import explain
 
 FORMATS: tuple[BulletinFormat, ...] = get_args(BulletinFormat)
 

@@ -19,13 +19,13 @@ from itertools import takewhile
 from sqlalchemy import ColumnElement, CursorResult, Select, Update, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from grids.cities import Registry
-from services.delivery.channel import Channel, Message, Outcome
-from services.delivery.outbox import CONFIRMATION
-from services.delivery.routing import IN_USE, route, schedule_bulletins
-from services.delivery.subscriptions import activate
-from services.delivery.tables import Delivery, OutboxEvent, Subscription
-from services.settings import Settings
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.channel import Channel, Message, Outcome
+from hazecast.services.delivery.routing import IN_USE, route, schedule_bulletins
+from hazecast.services.delivery.subscriptions import activate
+from hazecast.services.store.outbox import CONFIRMATION
+from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
 log = logging.getLogger(__name__)
 

@@ -17,20 +17,27 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from alerts.ruleset import load_ruleset
-from alerts.texts import Language, catalog, compose
-from alerts.warning import HazeWarning
-from grids.cities import Registry
-from grids.errors import InputError
-from services.delivery.channel import Message, Outcome
-from services.delivery.content import FORMATS as BULLETIN_FORMATS
-from services.delivery.content import Bulletins, Edition, cities_of, confirmation_url, languages_of, warning_links
-from services.delivery.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
-from services.delivery.tables import Subscription
-from services.explain import explain
-from services.maps import Look, haze_of_run
-from services.settings import Settings
-from services.store import Store
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.messages.texts import Language, catalog, compose
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.channel import Message, Outcome
+from hazecast.services.delivery.content import FORMATS as BULLETIN_FORMATS
+from hazecast.services.delivery.content import (
+    Bulletins,
+    Edition,
+    cities_of,
+    confirmation_url,
+    languages_of,
+    warning_links,
+)
+from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.delivery import Subscription
+from hazecast.services.work.explain import explain
+from hazecast.services.work.maps import Look, haze_of_run
 
 _FOLDER = Path(__file__).parent
 # A server may take its time over a large message (RFC 5321, 4.5.3.2, asks for minutes; a lease is shorter).

@@ -9,11 +9,11 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from grids.errors import ConflictError, UnknownError
-from services.delivery.outbox import BULLETIN, in_turn
-from services.delivery.routing import place
-from services.delivery.tables import Delivery, OutboxEvent, Subscription
-from services.settings import Settings
+from hazecast.grids.errors import ConflictError, UnknownError
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.routing import place
+from hazecast.services.store.outbox import BULLETIN, in_turn
+from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
 State = Literal["pending", "delivered", "dead", "offered"]
 Row = tuple[Delivery, OutboxEvent]

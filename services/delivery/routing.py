@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from grids.cities import Registry
-from services.accounts.tables import Account
-from services.delivery.outbox import BULLETIN, FORECAST, in_turn, record_addressed
-from services.delivery.subscriptions import delivery_id, next_bulletin
-from services.delivery.tables import Delivery, OutboxEvent, Subscription
-from services.settings import Settings
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.subscriptions import delivery_id, next_bulletin
+from hazecast.services.store.outbox import BULLETIN, FORECAST, in_turn, record_addressed
+from hazecast.services.store.tables.accounts import Account
+from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from grids.cities import load_registry
-from services.bulletin import Bulletins
-from services.delivery.channel import Channel
-from services.delivery.content import Renderer
-from services.delivery.dispatcher import Dispatcher
-from services.delivery.mail import MailChannel
-from services.delivery.webhook import WebhookChannel
-from services.settings import Settings
-from services.store import Store
+from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.channel import Channel
+from hazecast.services.delivery.content import Renderer
+from hazecast.services.delivery.dispatcher import Dispatcher
+from hazecast.services.delivery.mail import MailChannel
+from hazecast.services.delivery.webhook import WebhookChannel
+from hazecast.services.store.store import Store
+from hazecast.services.work.bulletin import Bulletins
 
 log = logging.getLogger(__name__)
 

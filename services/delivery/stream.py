@@ -12,8 +12,8 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from services.delivery.outbox import PUBLIC_TYPES
-from services.delivery.tables import Delivery, OutboxEvent
+from hazecast.services.store.outbox import PUBLIC_TYPES
+from hazecast.services.store.tables.delivery import Delivery, OutboxEvent
 
 Item = TypeVar("Item")
 # At most this many at a time; a reader that is far behind takes several rounds.

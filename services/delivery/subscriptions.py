@@ -16,17 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from alerts.ruleset import load_ruleset
-from alerts.texts import BEIJING, Language
-from grids.cities import Registry
-from grids.errors import ConflictError, InputError, UnknownError
-from services.accounts.accounts import existing
-from services.delivery.guard import Resolver, check_target
-from services.delivery.outbox import CONFIRMATION, TEST, record_addressed
-from services.delivery.tables import Delivery, Subscription
-from services.delivery.webhook import new_secret, policy_of
-from services.rules import level_ids
-from services.settings import Settings
+from hazecast.alerts.messages.texts import BEIJING, Language
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.grids.errors import ConflictError, InputError, UnknownError
+from hazecast.grids.places.cities import Registry
+from hazecast.services.accounts.accounts import existing
+from hazecast.services.core.rules import level_ids
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.targets import Resolver, check_target
+from hazecast.services.delivery.webhook import new_secret, policy_of
+from hazecast.services.store.outbox import CONFIRMATION, TEST, record_addressed
+from hazecast.services.store.tables.delivery import Delivery, Subscription
 
 log = logging.getLogger(__name__)
 

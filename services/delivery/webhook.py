@@ -19,11 +19,11 @@ import httpcore
 import httpx
 from standardwebhooks import Webhook
 
-from grids.errors import InputError
-from services.delivery.channel import Message, Outcome
-from services.delivery.guard import GuardedBackend, Policy, Resolver, Target, parse_target
-from services.delivery.tables import Subscription
-from services.settings import Settings
+from hazecast.grids.errors import InputError
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.channel import Message, Outcome
+from hazecast.services.delivery.targets import GuardedBackend, Policy, Resolver, Target, parse_target
+from hazecast.services.store.tables.delivery import Subscription
 
 _MAX_ANSWER = 65_536
 _GONE, _TOO_MANY, _UNAVAILABLE = 410, 429, 503

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Literal
 
-from services.database import current_revision, head_revision
-from services.scheduling.history import JobHistory
-from services.settings import Settings
-from services.store import Store
-from services.tables import ForecastRun
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.store.database import current_revision, head_revision
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun
 
 log = logging.getLogger(__name__)
 

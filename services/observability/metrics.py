@@ -20,13 +20,13 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 
-from services.delivery.tables import Delivery
-from services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
-from services.scheduling.jobs import all_jobs
-from services.settings import Settings
-from services.sources.weather.stored import WeatherStore
-from services.store import Store
-from services.tables import MonitorStation, Observation, StationObservation, WarningDraft
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
+from hazecast.services.scheduling.jobs import all_jobs
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.delivery import Delivery
+from hazecast.services.store.tables.forecasts import MonitorStation, Observation, StationObservation, WarningDraft
+from hazecast.services.store.weather_cycles import WeatherStore
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class StoreMetrics(Collector):
         yield from (beat, due, well, ended, duration, late, outcome, recent)
 
     def _model(self) -> Iterator[Metric]:
-        from services.verification import serving_id, standing_of
+        from hazecast.services.work.verification import serving_id, standing_of
 
         if self._standing is None or time.monotonic() > self._standing[0]:
             standing = standing_of(self._store, serving_id(self._settings))

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.logs import add_log_context, current_log_context
+from hazecast.services.core.logs import add_log_context, current_log_context
 
 log = logging.getLogger("hazecast.access")
 

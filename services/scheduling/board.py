@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
-from services.scheduling.history import ENDED_WELL, JobHistory
-from services.scheduling.jobs import all_jobs
-from services.settings import Settings
-from services.store import Store
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.history import ENDED_WELL, JobHistory
+from hazecast.services.scheduling.jobs import all_jobs
+from hazecast.services.store.store import Store
 
 _RUN_EXAMPLE: dict[str, Any] = {
     "id": 412, "due": "2026-01-15T21:40:00Z", "attempt": 1, "manual": False, "status": "done",

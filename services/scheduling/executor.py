@@ -14,14 +14,14 @@ from apscheduler.executors.base import BaseExecutor
 from pebble import ProcessExpired, ProcessPool
 from sqlalchemy import Row
 
-from services.database import make_engine
-from services.logs import log_context
-from services.scheduling.fence import Fence
-from services.scheduling.history import JobHistory
-from services.scheduling.jobs import job_named
-from services.scheduling.spec import Job
-from services.scheduling.worker import prepare, work
-from services.settings import Settings
+from hazecast.services.core.logs import log_context
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.fence import Fence
+from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.scheduling.jobs import job_named
+from hazecast.services.scheduling.spec import Job
+from hazecast.services.scheduling.worker import prepare, work
+from hazecast.services.store.database import make_engine
 
 log = logging.getLogger(__name__)
 

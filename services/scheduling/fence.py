@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from services.locks import AdvisoryLock, LockLost, StoreLock
+from hazecast.services.store.locks import AdvisoryLock, LockLost, StoreLock
 
 
 class Fence:

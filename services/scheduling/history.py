@@ -12,8 +12,8 @@ from typing import Any, cast
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from services.scheduling.tables import JobRun, ScheduledJob, SchedulerBeat
-from services.upsert import upsert
+from hazecast.services.store.tables.jobs import JobRun, ScheduledJob, SchedulerBeat
+from hazecast.services.store.upsert import upsert
 
 OPEN = ("due", "running")
 ENDED_WELL = ("done", "degraded")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grids.errors import InputError
-from services.scheduling.spec import BEIJING, Cron, Job
-from services.settings import Settings
+from hazecast.grids.errors import InputError
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.spec import BEIJING, Cron, Job
 
 _HOUR, _DAY = 3_600.0, 86_400.0
 
@@ -33,7 +33,7 @@ def cycle_job(settings: Settings) -> Job:
     hours = ",".join(map(str, settings.schedule_hours))
     return Job(
         "cycle",
-        "services.scheduling.tasks:cycle",
+        "hazecast.services.scheduling.tasks:cycle",
         Cron(str(settings.schedule_minute), hours, BEIJING),
         "One forecast cycle: forecast, warnings, map; with live sources, the newest input first.",
         limit_seconds=settings.cycle_limit_seconds,
@@ -46,7 +46,7 @@ def ingest_job(settings: Settings) -> Job:
     """Return the hourly ingest; a missed hour is made up by the next, which reads several back."""
     return Job(
         "ingest",
-        "services.scheduling.tasks:ingest",
+        "hazecast.services.scheduling.tasks:ingest",
         Cron(str(settings.ingest_minute)),
         "The newest weather cycle and the newest observations of all sources.",
         limit_seconds=0.75 * _HOUR,
@@ -56,7 +56,7 @@ def ingest_job(settings: Settings) -> Job:
 
 VERIFICATION = Job(
     "verification",
-    "services.scheduling.tasks:verification",
+    "hazecast.services.scheduling.tasks:verification",
     Cron("10", "*/6"),
     "Scores the forecasts that have come due, with observations that came late.",
     limit_seconds=_HOUR,
@@ -65,7 +65,7 @@ VERIFICATION = Job(
 
 JANITOR = Job(
     "janitor",
-    "services.scheduling.tasks:janitor",
+    "hazecast.services.scheduling.tasks:janitor",
     Cron("20", "3", BEIJING),
     "Removes what the settings no longer keep: forecasts, observations, weather, runs of jobs.",
     limit_seconds=_HOUR,

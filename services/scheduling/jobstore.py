@@ -11,8 +11,8 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.util import datetime_to_utc_timestamp
 from sqlalchemy.exc import IntegrityError
 
-from services.scheduling.spec import schedule_from, schedule_of
-from services.scheduling.tables import ScheduledJob
+from hazecast.services.scheduling.spec import schedule_from, schedule_of
+from hazecast.services.store.tables.jobs import ScheduledJob
 
 _PLAIN = ("version", "id", "func", "executor", "kwargs", "name", "misfire_grace_time", "coalesce", "max_instances")
 

@@ -13,16 +13,16 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.database import StoreError, make_engine
-from services.locks import LockLost, StoreLock, store_lock
-from services.scheduling.executor import RunExecutor, run_now
-from services.scheduling.fence import Fence
-from services.scheduling.history import JobHistory
-from services.scheduling.jobs import all_jobs
-from services.scheduling.jobstore import JsonJobStore
-from services.scheduling.spec import ATTEMPTS, Job, schedule_of
-from services.scheduling.worker import job_lock
-from services.settings import Settings
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.executor import RunExecutor, run_now
+from hazecast.services.scheduling.fence import Fence
+from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.scheduling.jobs import all_jobs
+from hazecast.services.scheduling.jobstore import JsonJobStore
+from hazecast.services.scheduling.spec import ATTEMPTS, Job, schedule_of
+from hazecast.services.scheduling.worker import job_lock
+from hazecast.services.store.database import StoreError, make_engine
+from hazecast.services.store.locks import LockLost, StoreLock, store_lock
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from services.locks import store_locked
-from services.scheduling.spec import JobResult
-from services.settings import Settings
-from services.store import Store
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.spec import JobResult
+from hazecast.services.store.locks import store_locked
+from hazecast.services.store.store import Store
 
 if TYPE_CHECKING:
-    from services.report import CycleReport
+    from hazecast.services.work.report import CycleReport
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ def scheduled_cycle(settings: Settings) -> CycleReport:
     Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
     without.
     """
-    from services.cycle import run_cycle
-    from services.ingest import ingest_live
+    from hazecast.services.work.cycle import run_cycle
+    from hazecast.services.work.ingest.ingest import ingest_live
 
     if settings.live:
         try:
@@ -72,7 +72,7 @@ def ingest(settings: Settings, due: datetime) -> JobResult:
     RuntimeError
         If nothing came in.
     """
-    from services.ingest import ingest_live
+    from hazecast.services.work.ingest.ingest import ingest_live
 
     report = ingest_live(settings)
     if report.status == "failed":
@@ -82,7 +82,7 @@ def ingest(settings: Settings, due: datetime) -> JobResult:
 
 def verification(settings: Settings, due: datetime) -> JobResult:
     """Score what has come due."""
-    from services.verification import verify
+    from hazecast.services.work.verification import verify
 
     store = Store(settings.database_url)
     try:
@@ -94,10 +94,10 @@ def verification(settings: Settings, due: datetime) -> JobResult:
 
 def janitor(settings: Settings, due: datetime) -> JobResult:
     """Remove what is no longer kept."""
-    from services.retention import prune
-    from services.scheduling.history import JobHistory
-    from services.sources.weather.stored import WeatherStore
-    from services.weather_archive import prune_weather_archive
+    from hazecast.services.scheduling.history import JobHistory
+    from hazecast.services.store.retention import prune
+    from hazecast.services.store.weather_archive import prune_weather_archive
+    from hazecast.services.store.weather_cycles import WeatherStore
 
     now = datetime.now(UTC)
     store = Store(settings.database_url)

@@ -11,12 +11,12 @@ import threading
 from datetime import datetime
 from multiprocessing.connection import wait
 
-from services.database import make_engine
-from services.locks import store_locked
-from services.logs import configure_logging, log_context
-from services.scheduling.history import JobHistory
-from services.scheduling.spec import Job, JobResult
-from services.settings import Settings
+from hazecast.services.core.logs import configure_logging, log_context
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.scheduling.spec import Job, JobResult
+from hazecast.services.store.database import make_engine
+from hazecast.services.store.locks import store_locked
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import httpx
 import stamina
 
-from grids.errors import InputError
-from services.sources.partial import ByteRange, Part, range_headers
+from hazecast.grids.errors import InputError
+from hazecast.services.sources.partial import ByteRange, Part, range_headers
 
 # httpx logs every address at INFO, and some publishers take their key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)

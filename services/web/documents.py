@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from services.problems import PROBLEM, problem
+from hazecast.services.web.problems import PROBLEM, problem
 
 TAGS = [
     {"name": "places", "description": "The cities that are forecast."},

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Query, Request, Response
 from pydantic import TypeAdapter
 
-from services.problems import InvalidArgument
-from services.web.times import Time
+from hazecast.services.web.problems import InvalidArgument
+from hazecast.services.web.times import Time
 
 Cursor = Annotated[
     str | None, Query(max_length=512, description="Where the page before ended: its `next`, as it is given.")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from grids.cities import City, Country, Registry
-from grids.errors import InputError
-from services.problems import InvalidArgument
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City, Country, Registry
+from hazecast.services.web.problems import InvalidArgument
 
 _BOX = r"^-?\d{1,3}(\.\d{1,9})?(,-?\d{1,3}(\.\d{1,9})?){3}$"
 

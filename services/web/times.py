@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime, Field
 
-from services.problems import InvalidArgument
+from hazecast.services.web.problems import InvalidArgument
 
 # Wide enough for any archive, and far enough from the ends of the calendar to reckon with.
 Time = Annotated[AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]

@@ -17,10 +17,10 @@ import numpy as np
 import psutil
 import xarray as xr
 
-from alerts.warning import HazeWarning
-from grids.cities import Registry, load_registry
-from services.settings import Settings
-from services.store import Store
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.store import Store
 
 PATHS = ("/v1/cities/beijing/forecast", "/v1/warnings")
 
@@ -154,7 +154,7 @@ if __name__ == "__main__":
     if kind == "bare":
         _serve(int(port), _bare(Path(rest[0])))
     else:
-        from services.api import create_app
+        from hazecast.services.web.app import create_app
 
         # The counting of requests is part of what is measured; being turned away is not.
         settings = Settings(data_dir=Path(rest[0]), rate_anonymous=10**9)

@@ -19,8 +19,8 @@ import eccodes
 import numpy as np
 import xarray as xr
 
-from grids.cities import City, load_registry
-from grids.gfs import read_grib2_at_cities
+from hazecast.grids.places.cities import City, load_registry
+from hazecast.grids.weather.grib2 import read_grib2_at_cities
 from tests.benchmarks.gfs_cycle import VARIABLES
 
 

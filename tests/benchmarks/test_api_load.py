@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import pytest
 
-from services.settings import Settings
+from hazecast.services.core.settings import Settings
 from tests.benchmarks.api_peers import PATHS, Round, enlarge, load, serving
 
 TIMES = (1, 13)

@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.edge.protect import protect
-from services.settings import Settings
-from services.store import Store
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.store import Store
+from hazecast.services.web.edge.protect import protect
 
 REQUESTS = 2_000
 BODY = b"x" * 20_000

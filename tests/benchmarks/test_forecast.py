@@ -8,10 +8,10 @@ import time
 import numpy as np
 import torch
 
-from forecast.produce import make_forecast
-from grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
-from models.interface import OBSERVED, WEATHER_NAMES, Windows
-from models.registry import load_trained
+from hazecast.forecast.produce import make_forecast
+from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
+from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Windows
+from hazecast.models.registry import load_trained
 
 CITIES, ROUNDS, LIMIT = 400, 7, 1.5
 NOW = np.datetime64("2026-01-15T22", "ns")

@@ -18,11 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from alerts.canvas import EXTENT, LAND, PLATE, PROJECTION, SEA
-from alerts.maps import CLEAR, draw_haze_map
-from alerts.ruleset import load_ruleset
-from alerts.shapes import layer
-from grids.cities import load_registry
+from hazecast.alerts.geography.shapes import layer
+from hazecast.alerts.maps.canvas import EXTENT, LAND, PLATE, PROJECTION, SEA
+from hazecast.alerts.maps.draw import CLEAR, draw_haze_map
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.grids.places.cities import load_registry
 
 GOAL = 0.3
 WINDOW = (datetime(2013, 1, 12, tzinfo=UTC), datetime(2013, 1, 13, tzinfo=UTC))

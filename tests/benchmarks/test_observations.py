@@ -21,8 +21,8 @@ import xarray as xr
 import zarr
 from sqlalchemy import text
 
-from grids.contract import POLLUTANTS, describe
-from services.store import Store
+from hazecast.grids.contract import POLLUTANTS, describe
+from hazecast.services.store.store import Store
 
 CITIES = [f"city_{number:03d}" for number in range(int(os.environ.get("HAZECAST_BENCH_CITIES", "400")))]
 FIRST = np.datetime64("2014-01-01", "h")

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from grids.cities import load_registry
-from grids.contract import describe
-from services.weather_archive import WeatherArchive
+from hazecast.grids.contract import describe
+from hazecast.grids.places.cities import load_registry
+from hazecast.services.store.weather_archive import WeatherArchive
 
 DAYS = int(os.environ.get("HAZECAST_BENCH_DAYS", "365"))
 START = datetime(2014, 1, 1, tzinfo=UTC)

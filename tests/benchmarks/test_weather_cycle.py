@@ -15,10 +15,11 @@ import eccodes
 import numpy as np
 import pytest
 
-from grids.cities import load_registry
-from grids.gfs import read_grib2_at_cities
+from hazecast.grids.places.cities import load_registry
+from hazecast.grids.weather.grib2 import read_grib2_at_cities
 from tests.benchmarks.gfs_cycle import HOURS, PACKING, write_gfs_cycle
 from tests.benchmarks.gfs_ways import bare, plain
+from tests.support.paths import ROOT
 
 ROUNDS = 2
 
@@ -36,7 +37,7 @@ def one_hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def in_own_process(way: str, *files: Path) -> list[float]:
     """Return seconds, processor seconds and peak memory in bytes."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.gfs_ways", way, *map(str, files)]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return [float(number) for number in run.stdout.split()]
 
 

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
-from grids.cities import Registry
-from grids.errors import InputError
-from grids.quality import SENTINELS, Reporting
-from grids.station_cities import NetworkStation, StationCities
-from services.sources.http import FetchError, HttpClient, Patience
-from services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
+from hazecast.grids.quality import SENTINELS, Reporting
+from hazecast.services.sources.http import FetchError, HttpClient, Patience
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
 
 URL = "https://dosairnowdata.org"
 # All of China keeps one time, without summer time.

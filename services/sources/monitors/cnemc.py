@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from grids.errors import InputError
-from grids.quality import Reporting
-from grids.station_cities import NetworkStation, StationCities
-from services.sources.http import FetchError, HttpClient, Patience
-from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.quality import Reporting
+from hazecast.services.sources.http import FetchError, HttpClient, Patience
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
 
 URL = "https://air.cnemc.cn:18007"
 _LIVE, _PAST = "/HourChangesPublish/GetAllAQIPublishLive", "/HourChangesPublish/GetAQIHistoryByConditionHis"

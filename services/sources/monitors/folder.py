@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from grids.cities import Registry
-from grids.contract import POLLUTANTS
-from grids.errors import InputError
-from grids.quality import MEASURED_ZERO
-from grids.station_cities import ROADSIDE, NetworkStation, StationCities
-from services.sources.monitors.interface import Batch, SourceKind, each, number
+from hazecast.grids.contract import POLLUTANTS
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
+from hazecast.grids.quality import MEASURED_ZERO
+from hazecast.services.sources.monitors.interface import Batch, SourceKind, each, number
 
 STATIONS_FILE = "stations.csv"
 _REQUIRED = ("code", "name", "latitude", "longitude")

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from grids.errors import InputError
-from grids.quality import Reporting
-from grids.station_cities import NetworkStation
-from grids.units import to_ug_m3
-from services.sources.http import FetchError
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import NetworkStation
+from hazecast.grids.quality import Reporting
+from hazecast.grids.units import to_ug_m3
+from hazecast.services.sources.http import FetchError
 
 HOUR = timedelta(hours=1)
 _GIVE_UP_AFTER = 2

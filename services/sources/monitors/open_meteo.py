@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from grids.cities import City
-from grids.errors import InputError
-from grids.quality import Reporting
-from grids.station_cities import NetworkStation
-from grids.units import to_ug_m3
-from services.sources.http import HttpClient, Patience
-from services.sources.monitors.interface import Batch, SourceKind, number
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import NetworkStation
+from hazecast.grids.places.cities import City
+from hazecast.grids.quality import Reporting
+from hazecast.grids.units import to_ug_m3
+from hazecast.services.sources.http import HttpClient, Patience
+from hazecast.services.sources.monitors.interface import Batch, SourceKind, number
 
 URL = "https://air-quality-api.open-meteo.com"
 _VARIABLES = {

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from grids.cities import Registry
-from grids.contract import FORECAST_POLLUTANTS
-from grids.errors import InputError
-from grids.quality import Reporting
-from grids.station_cities import NetworkStation, StationCities, distances_km
-from grids.units import to_ug_m3
-from services.sources.http import HttpClient, Patience
-from services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+from hazecast.grids.contract import FORECAST_POLLUTANTS
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities, distances_km
+from hazecast.grids.places.cities import Registry
+from hazecast.grids.quality import Reporting
+from hazecast.grids.units import to_ug_m3
+from hazecast.services.sources.http import HttpClient, Patience
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
 
 log = logging.getLogger(__name__)
 

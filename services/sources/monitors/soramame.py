@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from grids.errors import InputError
-from grids.quality import MEASURED_ZERO
-from grids.station_cities import ROADSIDE, NetworkStation, StationCities
-from services.sources.http import HttpClient, Patience
-from services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
+from hazecast.grids.quality import MEASURED_ZERO
+from hazecast.services.sources.http import HttpClient, Patience
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
 
 URL = "https://soramame.env.go.jp"
 _LATEST = "/data/sokutei/noudoAll/metadata.json"

@@ -9,11 +9,11 @@ from pathlib import Path
 import cdsapi
 import requests
 
-from grids.errors import InputError
-from grids.regular_grid import Box
-from grids.weather_files import read_weather
-from services.isolation import apart
-from services.sources.http import FetchError, HttpClient, Patience
+from hazecast.grids.errors import InputError
+from hazecast.grids.weather.files import read_weather
+from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.core.subprocesses import apart
+from hazecast.services.sources.http import FetchError, HttpClient, Patience
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _VARIABLES = {
 
 
 class Era5:
-    """ERA5 as NetCDF files that `grids.weather_files.read_weather` reads.
+    """ERA5 as NetCDF files that `hazecast.grids.weather.files.read_weather` reads.
 
     Parameters
     ----------

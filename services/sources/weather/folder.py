@@ -7,10 +7,10 @@ from pathlib import Path
 
 import xarray as xr
 
-from grids.errors import InputError
-from grids.weather_files import read_weather
-from services.sources.http import Traffic
-from services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
+from hazecast.grids.errors import InputError
+from hazecast.grids.weather.files import read_weather
+from hazecast.services.sources.http import Traffic
+from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
 
 _SUFFIXES = (".nc", ".grib2", ".grb2", ".grib", ".grb", ".zarr")
 _NEWEST_TRIED = 5

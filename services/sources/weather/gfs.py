@@ -17,12 +17,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from grids.errors import InputError
-from grids.regular_grid import Box
-from grids.weather_files import read_weather
-from services.sources.http import HttpClient, Patience
-from services.sources.weather.grib import neighbours_joined, verify_messages
-from services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
+from hazecast.grids.errors import InputError
+from hazecast.grids.weather.files import read_weather
+from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.sources.http import HttpClient, Patience
+from hazecast.services.sources.weather.grib import neighbours_joined, verify_messages
+from hazecast.services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
 
 URL = "https://noaa-gfs-bdp-pds.s3.amazonaws.com"
 # Hours from the init time until the last step of a few days is there; from experience, not a promise.

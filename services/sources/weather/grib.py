@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from grids.errors import InputError
-from grids.gfs import read_grib2
-from grids.regular_grid import Box
-from services.isolation import apart
-from services.sources.partial import ByteRange
+from hazecast.grids.errors import InputError
+from hazecast.grids.weather.grib2 import read_grib2
+from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.core.subprocesses import apart
+from hazecast.services.sources.partial import ByteRange
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
 # message's length in octets 9 to 16; section 8 is "7777".

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import xarray as xr
 
-from grids.cities import City
-from grids.contract import LEAD_HOURS, WEATHER, within_limits
-from grids.errors import InputError
-from grids.regular_grid import EAST_ASIA, Box
-from services.sources.http import FetchError, Traffic
+from hazecast.grids.contract import LEAD_HOURS, WEATHER, within_limits
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
+from hazecast.services.sources.http import FetchError, Traffic
 
 # A cycle is published some hours after its init time and serves until the next one is out, so it
 # must reach further than the forecast made from it.

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from grids.cities import City
-from grids.contract import HISTORY_HOURS, WEATHER, check, describe
-from grids.derived import dew_point, wind_components
-from grids.errors import InputError
-from services.sources.http import HttpClient, Patience
-from services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
+from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
+from hazecast.grids.derived import dew_point, wind_components
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+from hazecast.services.sources.http import HttpClient, Patience
+from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
 
 URL = "https://api.open-meteo.com"
 ARCHIVE_URL = "https://archive-api.open-meteo.com"

@@ -1,0 +1,392 @@
+"""A bulletin in words: everything that its pages show, in one language, ready to be laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date as date_type
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, Range, State, charted, highest, today
+from hazecast.alerts.bulletin.forms import Banner, Cell, Figure, Guide, Said, Section, Table, View
+from hazecast.alerts.engine.city_hours import aware
+from hazecast.alerts.messages.texts import BEIJING, Catalog, Text, catalog, compose
+from hazecast.alerts.messages.texts import bulletin as haze_text
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
+from hazecast.forecast.products import HAZE_GRADES
+from hazecast.grids.contract import FORECAST_POLLUTANTS
+from hazecast.grids.places.cities import City, Country
+
+MAP = "map"
+_OVERVIEW_DAYS = 3
+_NAMES = {"pm25": "PM2.5", "o3": "O3"}
+_HUMIDITY = {"forecast weather": "forecast", "diurnal persistence": "persisted", "mixed": "mixed"}
+_MOST_NAMED = 6
+
+
+def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ()) -> View:
+    """Put a bulletin into words.
+
+    Parameters
+    ----------
+    bulletin : Bulletin
+    language : {"zh", "ja", "en"}
+    pictures : collection of str
+        Names of the pictures at hand: `MAP`, and `chart_name` of a city and a pollutant.
+
+    Raises
+    ------
+    InputError
+        If the language is not known.
+    """
+    words = catalog(language)
+    cities = [*bulletin.days, *bulletin.missing]
+    zone = _zone(cities)
+    by_id = {city.id: city for city in cities}
+    said = {
+        n.warning.id: compose(n.warning, n.rules, by_id[n.warning.city], language, why=n.why) for n in bulletin.notices
+    }
+    map_text = haze_text(*bulletin.haze, load_ruleset(), language) if bulletin.haze is not None else ""
+    check_text = _check_text(bulletin, words, zone)
+    date = words.date(bulletin.at.astimezone(ZoneInfo(zone)).date(), full=True)
+    return View(
+        language=words.tag,
+        title=words.say("daily.title"),
+        date=date,
+        subtitle=words.say(
+            "daily.subtitle",
+            date=date,
+            places=_some(cities, words),
+        ),
+        issued=words.say(
+            "daily.issued",
+            moment=words.stamp(bulletin.init_time, zone),
+            zone=words.zone(zone, bulletin.init_time),
+            at=words.stamp(bulletin.at, zone),
+        ),
+        banners=_banners(bulletin.state, by_id, words),
+        headings={key: words.say(f"daily.heading.{key}") for key in words.messages["daily"]["heading"]},
+        summary=(*_summary(bulletin, words, said, by_id), *(check_text[:1] if bulletin.checks else ())),
+        warnings=_warnings(bulletin, words, said, by_id),
+        guides=_guides(bulletin, words, said),
+        overview=_overview(bulletin, words, said),
+        map_text=map_text,
+        map=Figure(MAP, words.say("daily.alt.map", text=map_text)) if MAP in pictures else None,
+        check=_check(bulletin, words, by_id),
+        check_text=check_text,
+        sections=tuple(_section(bulletin, city, words, said, pictures) for city in bulletin.days),
+        notes=_notes(bulletin, words, zone, pictures),
+        official=words.say("daily.note.official"),
+        page=words.say("daily.note.page"),
+    )
+
+
+def chart_name(city: str, pollutant: str) -> str:
+    """Return the name of a city's chart."""
+    return f"{city}-{pollutant}"
+
+
+def _zone(cities: Sequence[City]) -> str:
+    zones = {city.time_zone for city in cities}
+    return zones.pop() if len(zones) == 1 else BEIJING
+
+
+def _name(city: City, words: Catalog) -> str:
+    return str(getattr(city, f"name_{words.language}"))
+
+
+def _some(cities: Sequence[City], words: Catalog) -> str:
+    names = [_name(city, words) for city in cities]
+    if len(names) <= _MOST_NAMED:
+        return words.places(names)
+    return words.say("daily.others", first=words.say("daily.comma").join(names[: _MOST_NAMED - 1]), n=len(names))
+
+
+def _banners(state: State, by_id: dict[str, City], words: Catalog) -> tuple[Banner, ...]:
+    found = []
+    for kind in ("simulated", "stale", "degraded"):
+        if not getattr(state, kind):
+            continue
+        details: list[str] = []
+        if kind == "degraded":
+            for reason in state.reasons:
+                values = dict(reason.values)
+                if values.get("city") in by_id:
+                    values["city"] = _name(by_id[values["city"]], words)
+                details.append(words.say(f"daily.reason.{reason.key}", **values))
+        text = words.say(f"daily.state.{kind}", age=words.number(round(state.age_hours)))
+        found.append(Banner(kind, text, words.say(f"daily.state.short.{kind}"), tuple(details)))
+    return tuple(found)
+
+
+def _summary(bulletin: Bulletin, words: Catalog, said: dict[str, Text], by_id: dict[str, City]) -> list[str]:
+    places: dict[str, list[str]] = {}
+    for notice in bulletin.notices:
+        places.setdefault(said[notice.warning.id].event, []).append(_name(by_id[notice.warning.city], words))
+    found = [words.say("daily.summary.warnings", level=k, places=words.places(v)) for k, v in places.items()]
+    if not found:
+        found.append(words.say("daily.summary.no_warnings"))
+    known = [
+        (day.pm25[1], city, day) for city, days in bulletin.days.items() for day in days if np.isfinite(day.pm25[1])
+    ]
+    if known:
+        _, city, day = max(known, key=lambda k: k[0])
+        low, middle, high = (_whole(v, words) for v in day.pm25)
+        found.append(
+            words.say(
+                "daily.summary.worst",
+                city=_name(city, words),
+                day=words.date(_as_date(day.date)),
+                value=middle,
+                range=words.say("daily.range", low=low, high=high),
+                category=_class_of(day.index, words),
+            )
+        )
+    else:
+        found.append(words.say("daily.summary.unknown"))
+    if bulletin.missing:
+        names = [_name(city, words) for city in bulletin.missing]
+        found.append(words.say("daily.summary.missing", places=words.places(names)))
+    return found
+
+
+def _warnings(bulletin: Bulletin, words: Catalog, said: dict[str, Text], by_id: dict[str, City]) -> Table | None:
+    rows = []
+    for notice in bulletin.notices:
+        warning = notice.warning
+        city = by_id[warning.city]
+        chance = "" if warning.probability is None else words.percent(round(warning.probability, 2))
+        rows.append(
+            (
+                _coloured(said[warning.id].event, notice.colour),
+                Cell(_name(city, words)),
+                Cell(words.span(warning.onset, warning.expires, city.time_zone)),
+                Cell(words.say(f"daily.change.{warning.kind}")),
+                Cell(chance or words.say("daily.none")),
+            )
+        )
+    if not rows:
+        return None
+    head = _head(words, "level", "city", "valid", "change", "probability")
+    return Table(words.say("daily.caption.warnings"), head, tuple(rows))
+
+
+def _guides(bulletin: Bulletin, words: Catalog, said: dict[str, Text]) -> tuple[Guide, ...]:
+    """Return the advice in force, each said once with all the levels that it goes with."""
+    levels: dict[tuple[tuple[str, str], ...], dict[str, None]] = {}
+    for notice in bulletin.notices:
+        text = said[notice.warning.id]
+        lines = tuple((words.say(f"audience.{who}"), line) for who, line in text.advice.items())
+        levels.setdefault(lines, {})[text.event] = None
+    return tuple(Guide(words.places(list(events)), lines) for lines, events in levels.items())
+
+
+def _overview(bulletin: Bulletin, words: Catalog, said: dict[str, Text]) -> Table | None:
+    if not bulletin.days:
+        return None
+    dates = sorted({day.date for days in bulletin.days.values() for day in days})[:_OVERVIEW_DAYS]
+    rows = []
+    for city, days in bulletin.days.items():
+        by_date = {day.date: day for day in days}
+        cells = []
+        for date in dates:
+            day = by_date.get(date)
+            cells.append(_rated(day, words, with_mass=True) if day is not None else Cell(words.say("daily.none")))
+        rows.append((Cell(_name(city, words)), _gravest(bulletin.notices_of(city), words, said), *cells))
+    head = (*_head(words, "city", "level"), *(words.date(_as_date(date)) for date in dates))
+    return Table(words.say("daily.caption.overview"), head, tuple(rows))
+
+
+def _gravest(notices: Sequence[Notice], words: Catalog, said: dict[str, Text]) -> Cell:
+    if not notices:
+        return Cell(words.say("daily.none"))
+    others = [said[n.warning.id].event for n in notices[1:]]
+    cell = _coloured(said[notices[0].warning.id].event, notices[0].colour)
+    return replace(cell, sub=words.places(others) if others else "")
+
+
+def _rated(day: Day, words: Catalog, *, with_mass: bool = False) -> Cell:
+    sub = _with_range(day.pm25, words) if with_mass else ""
+    if day.index is None:
+        return Cell(words.say("daily.none"), sub if sub != words.say("daily.none") else "")
+    return replace(_coloured(_class_of(day.index, words), day.index.colour), sub=sub)
+
+
+def _class_of(index: DayIndex | None, words: Catalog) -> str:
+    if index is None:
+        return words.say("daily.none")
+    name = str(getattr(index, f"name_{words.language}"))
+    return name if index.value is None else f"AQI {index.value} {name}"
+
+
+def _check(bulletin: Bulletin, words: Catalog, by_id: dict[str, City]) -> Table | None:
+    known = [c for c in bulletin.checks if np.isfinite([c.pm25[1], c.pm25_observed, c.o3[1], c.o3_observed]).any()]
+    if not known:
+        return None
+    rows = []
+    for check in known:
+        error = check.pm25[1] - check.pm25_observed
+        inside = _inside(check)
+        rows.append(
+            (
+                Cell(_name(by_id[check.city], words)),
+                Cell(_with_range(check.pm25, words)),
+                Cell(_whole(check.pm25_observed, words)),
+                Cell(_signed(error) if np.isfinite(error) else words.say("daily.none")),
+                Cell(words.say("daily.none" if inside is None else f"daily.check.{'yes' if inside else 'no'}")),
+                Cell(words.say(f"daily.outcome.{check.outcome}")),
+                Cell(_whole(check.o3[1], words)),
+                Cell(_whole(check.o3_observed, words)),
+            )
+        )
+    date = known[0].date
+    caption = words.say(
+        "daily.caption.check",
+        day=words.date(_as_date(date)),
+        china=words.number(_limit("CN", date)),
+        japan=words.number(_limit("JP", date)),
+    )
+    head = _head(words, "city", "forecast", "observed", "error", "within", "outcome", "o3_forecast", "o3_observed")
+    return Table(caption, head, tuple(rows))
+
+
+def _check_text(bulletin: Bulletin, words: Catalog, zone: str) -> tuple[str, ...]:
+    if bulletin.unchecked:
+        return (words.say(f"daily.unchecked.{bulletin.unchecked}"),)
+    known = [c for c in bulletin.checks if c.outcome != "unknown"]
+    if not known:
+        return (words.say("daily.check.none"),)
+    errors = np.array([c.pm25[1] - c.pm25_observed for c in known])
+    outcomes = [c.outcome for c in known]
+    made = aware(min(c.init_time for c in known))
+    return (
+        words.say(
+            "daily.check.summary",
+            n=len(known),
+            bias=_signed(float(errors.mean())),
+            mae=words.number(round(float(np.abs(errors).mean()))),
+            inside=sum(_inside(c) is True for c in known),
+            hit=outcomes.count("hit"),
+            miss=outcomes.count("miss"),
+            false_alarm=outcomes.count("false_alarm"),
+        ),
+        words.say("daily.check.made", moment=words.stamp(made, zone), zone=words.zone(zone, made)),
+    )
+
+
+def _inside(check: DayCheck) -> bool | None:
+    if not np.isfinite([*check.pm25, check.pm25_observed]).all():
+        return None
+    return check.pm25[0] <= check.pm25_observed <= check.pm25[2]
+
+
+def _section(
+    bulletin: Bulletin, city: City, words: Catalog, said: dict[str, Text], pictures: Collection[str]
+) -> Section:
+    days = bulletin.days[city]
+    rows = tuple(
+        (
+            Cell(
+                words.date(_as_date(day.date)), words.say("daily.today") if day.date == today(city, bulletin.at) else ""
+            ),
+            Cell(_with_range(day.pm25, words)),
+            Cell(_whole(day.pm25_max, words)),
+            Cell(_with_range(day.o3, words)),
+            _rated(day, words),
+            Cell(words.metres(day.visibility) if np.isfinite(day.visibility) else words.say("daily.none")),
+            Cell(HAZE_GRADES[day.haze][words.language]),
+        )
+        for day in days
+    )
+    name = _name(city, words)
+    head = _head(words, "day", "pm25", "pm25_max", "o3", "index", "visibility", "haze")
+    figures = [
+        Figure(
+            chart_name(city.id, item),
+            words.say("daily.alt.chart", city=name, pollutant=_NAMES[item], value=_whole(highest(days, item), words)),
+        )
+        for item in FORECAST_POLLUTANTS
+        if chart_name(city.id, item) in pictures
+    ]
+    notices = [
+        Said(text.headline, text.description, n.colour)
+        for n in bulletin.notices_of(city)
+        for text in [said[n.warning.id]]
+    ]
+    table = Table(words.say("daily.caption.city", city=name), head, rows)
+    return Section(name, tuple(notices), table, tuple(figures))
+
+
+def _notes(bulletin: Bulletin, words: Catalog, zone: str, pictures: Collection[str]) -> tuple[str, ...]:
+    found = [words.say("daily.note.mean"), words.say("daily.note.range")]
+    countries = {city.country for city in bulletin.days}
+    every = [day for city, days in bulletin.days.items() if city.country == "CN" for day in days]
+    standards = sorted({day.index.standard for day in every if day.index is not None})
+    if standards:
+        named = words.places([standard.replace("HJ", "HJ ") for standard in standards])
+        found.append(words.say("daily.note.china", standard=named))
+    if "JP" in countries:
+        limit = _limit("JP", np.datetime64(bulletin.at.replace(tzinfo=None), "ns"))
+        found.append(words.say("daily.note.japan", limit=words.number(limit)))
+    found.append(words.say("daily.note.haze"))
+    with_charts = {
+        city.id for city, names in charted(bulletin) if any(chart_name(city.id, n) in pictures for n in names)
+    }
+    if with_charts and len(with_charts) < len(bulletin.days):
+        found.append(words.say("daily.note.charts", n=len(with_charts)))
+    found.append(
+        words.say(
+            "daily.note.source",
+            weather=words.weather(bulletin.weather_source),
+            humidity=words.say(f"daily.humidity.{_HUMIDITY.get(bulletin.humidity_source, 'unknown')}"),
+            model=bulletin.model_id,
+            moment=words.stamp(bulletin.observations_until, zone),
+            zone=words.zone(zone, bulletin.observations_until),
+        )
+    )
+    return tuple(found)
+
+
+def _head(words: Catalog, *columns: str) -> tuple[str, ...]:
+    return tuple(words.say(f"daily.column.{column}") for column in columns)
+
+
+def _whole(value: float, words: Catalog) -> str:
+    return words.number(round(value)) if np.isfinite(value) else words.say("daily.none")
+
+
+def _signed(value: float) -> str:
+    return f"{round(value):+d}".replace("-", "−")
+
+
+def _with_range(values: Range, words: Catalog) -> str:
+    if not np.isfinite(values).all():
+        return _whole(values[1], words)
+    low, middle, high = (_whole(v, words) for v in values)
+    return f"{middle} ({words.say('daily.range', low=low, high=high)})"
+
+
+def _coloured(text: str, colour: str) -> Cell:
+    return Cell(text, colour=colour, ink=ink_on(colour))
+
+
+def ink_on(colour: str) -> str:
+    """Return black or white, whichever stands out more from a colour (WCAG 2.1, relative luminance)."""
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return "#000000" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#FFFFFF"
+
+
+def _as_date(date: np.datetime64) -> date_type:
+    day: date_type = date.astype("datetime64[D]").item()
+    return day
+
+
+def _limit(country: Country, date: np.datetime64) -> float:
+    day = _as_date(date)
+    return pm25_limit(country, datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(BEIJING)))

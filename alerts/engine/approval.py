@@ -1,0 +1,177 @@
+"""Drafts: messages that a person must let out. A pure state machine; who may do it is not decided here.
+
+A draft is pending until it is approved, amended (approved with changes) or rejected, each with a name and a
+reason, or superseded by what a later run says of the same rule set and city. What was decided stays decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hazecast.alerts.engine.warning import Approval, HazeWarning, UtcDatetime, in_force_at
+from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.grids.errors import ConflictError, InputError
+
+Status = Literal["pending", "approved", "amended", "rejected", "superseded"]
+
+
+class Draft(BaseModel):
+    """A message that waits for a person, or has waited.
+
+    `by`, `reason` and `decided_at` are of the decision; a superseded draft has the later run as its reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proposed: HazeWarning
+    status: Status = "pending"
+    drafted_at: UtcDatetime
+    decided_at: UtcDatetime | None = None
+    by: str | None = None
+    reason: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the message that it proposes."""
+        return self.proposed.id
+
+
+def supersede(draft: Draft, init_time: datetime) -> Draft:
+    """Return a pending draft as superseded by the run of `init_time`."""
+    _must_be_pending(draft)
+    return draft.model_copy(
+        update={"status": "superseded", "decided_at": init_time, "reason": f"run of {init_time.isoformat()}"}
+    )
+
+
+def reject(draft: Draft, *, by: str, reason: str, at: datetime) -> Draft:
+    """Return the draft as rejected.
+
+    Raises
+    ------
+    ConflictError
+        If it isn't pending.
+    InputError
+        If name or reason is empty.
+    """
+    _must_be_pending(draft)
+    _must_be_said(by, reason)
+    return draft.model_copy(update={"status": "rejected", "decided_at": at, "by": by, "reason": reason})
+
+
+def approve(
+    draft: Draft, in_force: Sequence[HazeWarning], *, by: str, reason: str, at: datetime
+) -> tuple[Draft, HazeWarning]:
+    """Return the draft as approved, and the message that goes out, issued at `at`.
+
+    Parameters
+    ----------
+    draft : Draft
+    in_force : sequence of HazeWarning
+        What stands; a whole history will do.
+    by, reason : str
+    at : datetime
+        Aware.
+
+    Raises
+    ------
+    ConflictError
+        If the draft isn't pending, it has expired, or what stands is not what it follows on: then a newer
+        run must be waited for.
+    InputError
+        If name or reason is empty.
+    """
+    return _let_out(draft, in_force, {}, by=by, reason=reason, at=at)
+
+
+def amend(
+    draft: Draft,
+    in_force: Sequence[HazeWarning],
+    rules: RuleSet,
+    *,
+    by: str,
+    reason: str,
+    at: datetime,
+    level: str | None = None,
+    onset: datetime | None = None,
+    expires: datetime | None = None,
+) -> tuple[Draft, HazeWarning]:
+    """Return the draft as amended, and the changed message that goes out.
+
+    The message keeps its evidence, and the forecast's probability only if its level stays. Its kind follows
+    from the level that is chosen and the one that stands.
+
+    Raises
+    ------
+    InputError
+        As `approve`; also if nothing is changed, the level is unknown, a lift's level is changed, or the
+        times don't hold together.
+    """
+    before = draft.proposed
+    changes: dict[str, object] = {}
+    if onset is not None:
+        changes["onset"] = onset
+    if expires is not None:
+        changes["expires"] = expires
+    if level is not None and level != before.level:
+        if before.kind == "lift":
+            raise InputError(f"draft {draft.id}: level", level, "no new level for a lift")
+        changes |= {"level": rules.level_of(level).id, "probability": None, "threshold": None}
+        standing = {m.id: m for m in in_force_at(in_force, at)}
+        last = standing.get(before.references[-1]) if before.references else None
+        if last is not None:
+            step = rules.level_of(level).rank - rules.level_of(last.level).rank
+            changes["kind"] = "upgrade" if step > 0 else "downgrade" if step < 0 else "continue"
+            changes["level_since"] = at if step else last.level_since or last.issued
+    if not changes:
+        raise InputError(f"draft {draft.id}: amendment", "no change", "a new level, onset or expiry")
+    return _let_out(draft, in_force, changes, by=by, reason=reason, at=at)
+
+
+def _let_out(
+    draft: Draft, in_force: Sequence[HazeWarning], changes: dict[str, object], *, by: str, reason: str, at: datetime
+) -> tuple[Draft, HazeWarning]:
+    _must_be_pending(draft)
+    _must_be_said(by, reason)
+    proposed = draft.proposed
+    if at.tzinfo is None or at < proposed.run_init_time:
+        raise InputError(f"draft {draft.id}: time", at, f"a time with a zone, not before {proposed.run_init_time}")
+    standing = next(
+        (m for m in in_force_at(in_force, at) if (m.rule_set, m.city) == (proposed.rule_set, proposed.city)), None
+    )
+    follows = proposed.references[-1] if proposed.references else None
+    if (standing.id if standing else None) != follows:
+        raise ConflictError(
+            f"draft {draft.id}", f"in force is {standing.id if standing else 'nothing'}", f"{follows or 'nothing'}"
+        )
+    fields = {name: getattr(proposed, name) for name in HazeWarning.model_fields} | changes
+    if proposed.kind in ("issue", "upgrade", "downgrade") and "level_since" not in changes:
+        fields["level_since"] = at
+    if proposed.kind == "lift":
+        fields["onset"] = at
+    fields |= {"issued": at, "approval": Approval(by=by, at=at, reason=reason, amended=bool(changes))}
+    try:
+        message = HazeWarning.model_validate(fields)
+    except ValueError as error:
+        raise InputError(f"draft {draft.id}: amendment", changes, str(error)) from error
+    if message.expires <= at:
+        raise (InputError if "expires" in changes else ConflictError)(
+            f"draft {draft.id}: expires", message.expires, f"a time after {at}"
+        )
+    status: Status = "amended" if changes else "approved"
+    return draft.model_copy(update={"status": status, "decided_at": at, "by": by, "reason": reason}), message
+
+
+def _must_be_pending(draft: Draft) -> None:
+    if draft.status != "pending":
+        raise ConflictError(f"draft {draft.id}: status", draft.status, "pending")
+
+
+def _must_be_said(by: str, reason: str) -> None:
+    for name, value in (("by", by), ("reason", reason)):
+        if not value.strip():
+            raise InputError(name, repr(value), "some words: who decided, and why")

@@ -1,0 +1,77 @@
+"""What one run says of one city under one rule set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hazecast.alerts.engine.warning import Evidence
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What one run says of one level.
+
+    Attributes
+    ----------
+    rank : int
+    level : str
+    probability : float
+        Of meeting the level, or a higher one, within the window.
+    keep_probability : float
+        The same within the hours on which a standing level is judged.
+    observed : bool
+        Whether it is met by observation and likely to persist.
+    raised : bool
+        Whether it is met: by observation, or with the probability its rule asks for.
+    onset : datetime
+        When the level begins: the start of the first hour, mean or row of days that meets it.
+    evidence : tuple of Evidence
+        The stamps that meet it; empty where no scenario does.
+    """
+
+    rank: int
+    level: str
+    probability: float
+    keep_probability: float
+    observed: bool
+    raised: bool
+    onset: datetime
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What one run says of one city: the window [start, end) and the outlook of each level, lowest first.
+
+    `lift_ready` tells whether observations allow a lift where the rule set asks them; `missing_hours` is how
+    many forecast hours of the window have no value, which meet nothing.
+    """
+
+    rule_set: str
+    city: str
+    area_zh: str
+    area_ja: str
+    area_en: str
+    start: datetime
+    end: datetime
+    outlooks: tuple[Outlook, ...]
+    lift_ready: bool
+    init_time: datetime
+    simulated: bool
+    weather_source: str
+    missing_hours: int = 0
+
+    @property
+    def rank(self) -> int:
+        """The highest rank raised by this run alone; 0 none."""
+        return max((o.rank for o in self.outlooks if o.raised), default=0)
+
+    @property
+    def level(self) -> str | None:
+        """The id of that level."""
+        return self.of(self.rank).level if self.rank else None
+
+    def of(self, rank: int) -> Outlook:
+        """Return the outlook of a rank."""
+        return self.outlooks[rank - 1]

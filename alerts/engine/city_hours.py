@@ -1,0 +1,244 @@
+"""The hours of one city, observed and forecast, in every scenario, and the variables that rules test on them.
+
+Observed hours up to the init time come first, the same in all scenarios; the forecast's scenarios follow.
+So a running mean or a city's day takes in what was measured already. All times mark the end of their hour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from hazecast.alerts.rules.criteria import Aggregator, Threshold
+from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.indices import china_standard, china_standards, china_sub_index, ozone_ppm, us_sub_index
+from hazecast.forecast.products import valid_times
+from hazecast.forecast.scenarios import COUNT, trailing_mean, trajectories
+from hazecast.forecast.visibility import VisibilityModel, visibility
+from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
+from hazecast.grids.places.cities import City
+
+Float = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+_HOUR = np.timedelta64(1, "h")
+# Past hours that are looked at: a 24 h mean, and the days before it that a duration may begin with.
+PAST_HOURS = 120
+# GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
+_DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
+# Of the hours of a decision (05 to 07, 05 to 12) so many must be valid: this module's choice.
+_DECISION_SHARE = 2 / 3
+
+
+def naive(time: datetime) -> np.datetime64:
+    """Return an aware time as the contract's naive UTC."""
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "ns")
+
+
+def aware(time: np.datetime64 | npt.NDArray[np.datetime64]) -> datetime:
+    """Return the contract's naive UTC as an aware time."""
+    return datetime.fromtimestamp(int(np.asarray(time).astype("datetime64[s]").astype(np.int64)), tz=UTC)
+
+
+@dataclass(frozen=True)
+class CityHours:
+    """Hourly values of one city.
+
+    Attributes
+    ----------
+    city : City
+    times : datetime64[ns] (time,)
+        UTC; hourly without gaps.
+    now : int
+        Position of the init time; later ones are forecast.
+    pm25, o3, visibility : float64 (scenario, time)
+        ug m-3, ug m-3, m; NaN where unknown.
+    humidity : float64 (time,)
+        %.
+    stations : float64 (station, time) or None
+        Observed PM2.5 of the city's stations, ug m-3, on the same times; NaN after `now`.
+    """
+
+    city: City
+    times: npt.NDArray[np.datetime64]
+    now: int
+    pm25: Float
+    o3: Float
+    visibility: Float
+    humidity: Float
+    stations: Float | None
+    _cache: dict[str, Float] = field(default_factory=dict, repr=False, compare=False)
+
+    def values(self, test: Threshold, rules: RuleSet) -> Float:
+        """Return the values of what `test` tests, (scenario, time); NaN at stamps where there is none."""
+        key = f"{test.key}/{test.aggregator}"
+        if key not in self._cache:
+            self._cache[key] = self._reckon(test, rules)
+        return self._cache[key]
+
+    def _reckon(self, test: Threshold, rules: RuleSet) -> Float:
+        if test.mean_hours is not None:
+            aggregator = rules.aggregators[test.aggregator] if test.aggregator else None
+            return self._decision(test.mean_hours, aggregator)
+        if test.variable == "pm25":
+            return self.pm25
+        if test.variable == "visibility":
+            return self.visibility
+        if test.variable == "relative_humidity":
+            return np.broadcast_to(self.humidity, self.pm25.shape)
+        if test.variable == "aqi_24h":
+            return self._aqi(trailing_mean(self.pm25, 24, _DAY_HOURS))
+        if test.variable == "pm25_day":
+            return self._pm25_day()
+        if test.variable == "o3_mda8_day":
+            return self._o3_day()
+        assert rules.reference_state is not None
+        state = {"temperature": rules.reference_state.temperature, "pressure": rules.reference_state.pressure}
+        if test.variable == "ox":
+            return ozone_ppm(self.o3, **state)
+        parts = [us_sub_index("pm25", self._pm25_day()), us_sub_index("o3_8h", ozone_ppm(self._o3_day(), **state))]
+        return np.asarray(np.fmax(*parts), dtype=np.float64)
+
+    def _aqi(self, means: Float) -> Float:
+        result = np.full(means.shape, np.nan)
+        # A 24 h mean belongs to the standard in force when its first hour begins.
+        standards = [china_standard(aware(t - 24 * _HOUR)) for t in self.times]
+        for standard in china_standards():
+            own = np.array([s is standard for s in standards])
+            if own.any():
+                result[:, own] = china_sub_index("pm25", means[:, own], standard)
+        return result
+
+    def local_hours(self) -> npt.NDArray[np.int64]:
+        """Return the hour of the city's day that each stamp ends, 1 to 24."""
+        local = pd.DatetimeIndex(self.times).tz_localize(UTC).tz_convert(ZoneInfo(self.city.time_zone))
+        return np.asarray((local - pd.Timedelta(hours=1)).hour, dtype=np.int64) + 1
+
+    def _at_day_end(self, values: Float) -> Float:
+        return np.where(self.local_hours() == 24, values, np.nan)
+
+    def _pm25_day(self) -> Float:
+        return self._at_day_end(trailing_mean(self.pm25, 24, _DAY_HOURS))
+
+    def _o3_day(self) -> Float:
+        eight = trailing_mean(self.o3, 8, _MEAN_HOURS)
+        # The means that end from 08:00 to 24:00 lie wholly in the day.
+        eight = np.where(self.local_hours() >= 8, eight, np.nan)
+        result = np.full(eight.shape, np.nan)
+        for end in np.flatnonzero(self.local_hours() == 24):
+            day = eight[:, max(end - 16, 0) : end + 1]
+            enough = np.isfinite(day).sum(axis=1) >= _DAY_MEANS
+            result[enough, end] = np.nanmax(day[enough], axis=1)
+        return result
+
+    def _decision(self, hours: tuple[int, int], aggregator: Aggregator | None) -> Float:
+        length = hours[1] - hours[0] + 1
+        needed = int(np.ceil(_DECISION_SHARE * length))
+        at_last = self.local_hours() == hours[1]
+        result = np.where(at_last, trailing_mean(self.pm25, length, needed), np.nan)
+        if aggregator is None or self.stations is None or self.stations.shape[0] == 0:
+            return result
+        means = trailing_mean(self.stations, length, needed)
+        for at in np.flatnonzero(at_last[: self.now + 1]):
+            value = aggregator.apply(means[:, at])
+            if np.isfinite(value):
+                result[:, at] = value
+        return result
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A forecast and what was observed before it, laid on one axis of hours once for all cities.
+
+    `past` and `ahead` hold arrays (time, city) and (lead_time, city[, quantile]) by name; `stations` is
+    observed PM2.5, (station, time), and `owner` the city of each station.
+    """
+
+    times: npt.NDArray[np.datetime64]
+    observed: tuple[str, ...]
+    past: dict[str, Float]
+    forecast: tuple[str, ...]
+    ahead: dict[str, Float]
+    stations: Float | None
+    owner: npt.NDArray[np.str_] | None
+
+    @classmethod
+    def of(cls, forecast: xr.Dataset, observations: xr.Dataset | None, stations: xr.Dataset | None) -> Inputs:
+        """Lay out the hours from `PAST_HOURS` before the init time; observations after it are not read.
+
+        Parameters
+        ----------
+        forecast : xarray.Dataset
+            Contract "forecast", with ``relative_humidity`` (lead_time, city), %.
+        observations : xarray.Dataset or None
+            Contract "observations", by city; ``relative_humidity`` (time, city), %, is used where present.
+        stations : xarray.Dataset or None
+            The same by station, with the coordinate ``city`` on ``station``.
+        """
+        init = forecast["init_time"].values.astype("datetime64[ns]")
+        past = init + (np.arange(PAST_HOURS) - PAST_HOURS + 1) * _HOUR
+        ahead = {"relative_humidity": forecast["relative_humidity"].transpose("lead_time", "city")}
+        for name in FORECAST_POLLUTANTS:
+            if name in forecast.data_vars:
+                ahead[name] = forecast[name].transpose("lead_time", "city", "quantile")
+        before: dict[str, Float] = {}
+        observed: tuple[str, ...] = ()
+        if observations is not None:
+            names = [n for n in (*FORECAST_POLLUTANTS, "relative_humidity") if n in observations]
+            on_axis = observations[names].reindex(time=past)
+            before = {n: np.asarray(on_axis[n].transpose("time", "city").values, dtype=np.float64) for n in names}
+            observed = tuple(map(str, observations["city"].values))
+        own = owner = None
+        if stations is not None and "pm25" in stations:
+            heard = stations["pm25"].transpose("station", "time").reindex(time=past).values
+            gap = np.full((len(heard), forecast.sizes["lead_time"]), np.nan)
+            own, owner = np.concatenate([np.asarray(heard, dtype=np.float64), gap], axis=1), stations["city"].values
+        return cls(
+            times=np.concatenate([past, valid_times(forecast)]),
+            observed=observed,
+            past=before,
+            forecast=tuple(map(str, forecast["city"].values)),
+            ahead={n: np.asarray(a.values, dtype=np.float64) for n, a in ahead.items()},
+            stations=own,
+            owner=owner,
+        )
+
+    def hours_of(self, city: City, model: VisibilityModel) -> CityHours:
+        """Return the hours of one city of the forecast; visibility follows from `model`."""
+        column = self.forecast.index(city.id)
+        humidity = self.ahead["relative_humidity"][:, column]
+        # Where no humidity was observed, the forecast's first hour stands for the hours just before it.
+        seen = self._past("relative_humidity", city)
+        humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
+        pm25 = self._scenarios("pm25", city, column)
+        own = None
+        if self.stations is not None and self.owner is not None and (self.owner == city.id).any():
+            own = self.stations[self.owner == city.id]
+        return CityHours(
+            city=city,
+            times=self.times,
+            now=PAST_HOURS - 1,
+            pm25=pm25,
+            o3=self._scenarios("o3", city, column),
+            visibility=visibility(pm25, humid, model),
+            humidity=humid,
+            stations=own,
+        )
+
+    def _past(self, name: str, city: City) -> Float:
+        if name in self.past and city.id in self.observed:
+            return self.past[name][:, self.observed.index(city.id)]
+        return np.full(PAST_HOURS, np.nan)
+
+    def _scenarios(self, name: str, city: City, column: int) -> Float:
+        if name in self.ahead:
+            after = trajectories(self.ahead[name][:, column], highest=POLLUTANTS[name].high)
+        else:
+            after = np.full((COUNT, len(self.times) - PAST_HOURS), np.nan)
+        return np.concatenate([np.broadcast_to(self._past(name, city), (COUNT, PAST_HOURS)), after], axis=1)

@@ -1,0 +1,315 @@
+"""Applying a rule set to a forecast: which level each city meets, and how probably.
+
+`hazecast.alerts.engine.lifecycle.advance` turns this into messages. Both are pure: the same input gives the same result.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hazecast.alerts.engine.assessment import Assessment, Outlook
+from hazecast.alerts.engine.city_hours import CityHours, Inputs, aware, naive
+from hazecast.alerts.engine.lifecycle import advance
+from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
+from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
+from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.forecast.products import valid_times
+from hazecast.forecast.scenarios import LEVELS, MEDIAN
+from hazecast.forecast.visibility import BEIJING_WINTER, VisibilityModel
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
+
+__all__ = ["Assessment", "advance", "assess", "in_force_at", "signal_window"]
+_LOG = logging.getLogger(__name__)
+
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Met:
+    """The highest rank met at each stamp and the number of the condition that met it, (scenario, time)."""
+
+    rank: npt.NDArray[np.int8]
+    number: npt.NDArray[np.int8]
+
+    def or_higher(self, other: _Met) -> _Met:
+        mine = self.rank >= other.rank
+        return _Met(np.where(mine, self.rank, other.rank), np.where(mine, self.number, other.number))
+
+
+def signal_window(
+    init_time: datetime, ruleset: RuleSet | None = None, *, time_zone: str = "Asia/Shanghai"
+) -> tuple[datetime, datetime]:
+    """Return the window a run at `init_time` warns for, as aware UTC.
+
+    For the CMA haze signal it begins at the next 08:00 or 20:00 Beijing time (a run at exactly 08:00 warns
+    from 08:00) and lasts 24 hours. Other rule sets take the day that is running, or the hours from the run.
+
+    Parameters
+    ----------
+    init_time : datetime
+        Aware.
+    ruleset : RuleSet, optional
+        The CMA haze signal's if None.
+    time_zone : str
+        The city's, for rule sets that go by it.
+
+    Raises
+    ------
+    InputError
+        If `init_time` has no time zone.
+    """
+    if init_time.tzinfo is None:
+        raise InputError("init_time", init_time, "a time with a time zone")
+    rule = (ruleset or load_ruleset()).window
+    if rule.anchor == "now":
+        start = init_time.astimezone(UTC)
+    else:
+        local = init_time.astimezone(ZoneInfo(time_zone if rule.time_zone == "city" else rule.time_zone))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        candidates = [midnight + timedelta(days=d, hours=h) for d in (-1, 0, 1) for h in rule.starts]
+        if rule.anchor == "next":
+            start = min(c for c in candidates if c >= local).astimezone(UTC)
+        else:
+            start = max(c for c in candidates if c <= local).astimezone(UTC)
+    return start, start + timedelta(hours=rule.hours)
+
+
+def assess(
+    forecast: xr.Dataset,
+    observations: xr.Dataset | None,
+    registry: Registry,
+    ruleset: RuleSet,
+    *,
+    stations: xr.Dataset | None = None,
+    cities: Sequence[str] | None = None,
+    visibility_model: VisibilityModel = BEIJING_WINTER,
+) -> list[Assessment]:
+    """Say how probably each city meets each level, and which it meets.
+
+    A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if at least ``window.minimum_hours``
+    stamps of the window reach it; its probability is the share of such scenarios. A level is raised when that
+    reaches its ``raise_probability``. Where the rule set has an ``observed`` rule, it is also raised when the
+    latest stamp no older than ``maximum_age_hours`` reaches it and it persists; an observed red that is
+    forecast to persist as yellow counts as yellow.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast", with ``relative_humidity`` (lead_time, city), %.
+    observations : xarray.Dataset or None
+        Contract "observations". Its ``relative_humidity`` (time, city) is used where present, else the
+        forecast's humidity of the first hour. Hours after the init time are not read.
+    registry, ruleset
+        Places and rules.
+    stations : xarray.Dataset or None
+        Observations by station with the coordinate ``city``, for rules that count stations.
+    cities : sequence of str, optional
+        Which cities the rule set is applied to; by default all of its country.
+    visibility_model : VisibilityModel
+        How visibility follows from PM2.5 and humidity.
+
+    Returns
+    -------
+    list of Assessment
+        One for each city, by city id; those that meet no level included.
+
+    Raises
+    ------
+    InputError
+        If the forecast lacks humidity, does not cover the window, or names an unknown city.
+    """
+    if "relative_humidity" not in forecast.data_vars:
+        raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")
+    known = [registry.city(str(c)) for c in forecast["city"].values]
+    chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
+    inputs = Inputs.of(forecast, observations, stations)
+    result = [
+        _assess_city(inputs.hours_of(city, visibility_model), forecast, ruleset)
+        for city in sorted(chosen, key=lambda c: c.id)
+    ]
+    wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
+    absent = wanted - {a.city for a in result}
+    if absent:
+        _LOG.info("%s: %d cities are not in the forecast and are not assessed", ruleset.id, len(absent))
+    return result
+
+
+def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: RuleSet) -> tuple[datetime, datetime]:
+    start, end = signal_window(init_time, rules, time_zone=hours.city.time_zone)
+    reach = aware(valid_times(forecast)[-1])
+    if rules.window.anchor != "next":
+        # A window that is running ends where the forecast does.
+        end = min(end, reach)
+    if end > reach or end <= init_time:
+        raise InputError("forecast: lead_time", f"hours up to {reach}", f"all hours of {start} to {end}")
+    return start, end
+
+
+def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
+    init_time = aware(hours.times[hours.now])
+    start, end = _window(hours, init_time, forecast, rules)
+    # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
+    within = (hours.times > naive(start)) & (hours.times <= naive(end))
+    after = hours.times > naive(init_time)
+    horizon = rules.life.keep_hours
+    judged = within if horizon is None else after & (hours.times <= naive(init_time + timedelta(hours=horizon)))
+    expected, seen = _met(hours, rules, "forecast", within), _met(hours, rules, "observed", within)
+    either = expected.or_higher(seen)
+    observed_rank, at = _observed(hours, rules, rules.observed, seen, either) if rules.observed else (0, -1)
+    lift_ready = _lift_ready(hours, rules)
+    # What has ended by the rule's own test for a lift counts again only where that test is to fail again.
+    returning = np.ones(hours.pm25.shape[0], dtype=bool)
+    if rules.life.lift == "observed" and lift_ready:
+        fails = [~t.met(hours.values(t, rules)[:, within & after]).all(axis=1) for t in rules.life.lift_tests]
+        returning = np.any(fails, axis=0)
+    outlooks = []
+    for level in rules.levels:
+        needed = rules.window.minimum_hours
+        met = returning & ((expected.rank[:, within] >= level.rank).sum(axis=1) >= needed)
+        kept = returning & ((either.rank[:, judged] >= level.rank).sum(axis=1) >= needed)
+        probability, observed = float(met.mean()), observed_rank >= level.rank
+        if met.any():
+            evidence = _evidence(hours, rules, level.rank, met, expected, within)
+        else:
+            evidence = _evidence(hours, rules, level.rank, kept, either, judged)
+        if observed:
+            evidence = [e for e in evidence if e.time > aware(hours.times[at])]
+            evidence.insert(0, _stamp(hours, rules, MEDIAN, at, "observed", seen))
+        outlooks.append(
+            Outlook(
+                rank=level.rank,
+                level=level.id,
+                probability=probability,
+                keep_probability=float(kept.mean()),
+                observed=observed,
+                raised=observed or probability >= level.raise_probability,
+                onset=_onset(evidence, observed, rules) if evidence else start,
+                evidence=tuple(evidence),
+            )
+        )
+    city = hours.city
+    return Assessment(
+        rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
+        start=start, end=end, outlooks=tuple(outlooks), lift_ready=lift_ready, init_time=init_time,
+        simulated=bool(int(forecast.attrs["simulated"])), weather_source=str(forecast.attrs["weather_source"]),
+        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, within & after]).sum()),
+    )  # fmt: skip
+
+
+def _needed(hours: CityHours, rules: RuleSet) -> npt.NDArray[np.float64]:
+    names = {t.variable for t in rules.tests}
+    return hours.visibility if "visibility" in names else hours.o3 if "ox" in names else hours.pm25
+
+
+def _clause(hours: CityHours, rules: RuleSet, clause: Clause) -> Bool:
+    """Return where a clause is met, (scenario, time): at the stamp itself and the ones before it."""
+    met = np.ones(hours.pm25.shape, dtype=bool)
+    for test in clause.tests:
+        met &= test.met(hours.values(test, rules))
+    result = met.copy()
+    for step in range(1, clause.consecutive):
+        back = step * clause.spacing_hours
+        earlier = np.zeros_like(met)
+        earlier[:, back:] = met[:, :-back]
+        result &= earlier
+    return result
+
+
+def _condition(hours: CityHours, rules: RuleSet, condition: Condition, within: Bool) -> Bool:
+    met = _clause(hours, rules, condition)
+    for clause in condition.also:
+        met &= np.any(_clause(hours, rules, clause)[:, within], axis=1, keepdims=True)
+    return met
+
+
+def _met(hours: CityHours, rules: RuleSet, basis: Basis, within: Bool) -> _Met:
+    """Return what is met by conditions that `basis` may meet."""
+    ranks, numbers = np.zeros(hours.pm25.shape, dtype=np.int8), np.zeros(hours.pm25.shape, dtype=np.int8)
+    for level in rules.levels:
+        # Backwards, so that the first condition met is the one that stays.
+        for condition in reversed(level.conditions):
+            if condition.basis in ("any", basis):
+                here = _condition(hours, rules, condition, within)
+                ranks[here], numbers[here] = level.rank, condition.number
+    return _Met(ranks, numbers)
+
+
+def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> tuple[int, int]:
+    """Return the highest rank that is observed and persists, and the stamp at which it was observed."""
+    now = hours.now
+    recent = np.arange(max(now - rule.maximum_age_hours, 0), now + 1)
+    tested = [t for x in rules.levels for c in x.conditions for t in c.tests]
+    known: Bool = np.ones(recent.shape, dtype=bool)
+    for test in tested:
+        known &= np.isfinite(hours.values(test, rules)[MEDIAN, recent])
+    if not known.any():
+        return 0, -1
+    at = int(recent[known][-1])
+    coming = either.rank[:, now + 1 : now + 1 + rule.persist_hours]
+    for rank in range(int(seen.rank[MEDIAN, at]), 0, -1):
+        lasting = (coming >= rank).sum(axis=1) >= rule.persist_share * rule.persist_hours
+        if float(lasting.mean()) >= rule.persist_probability:
+            return rank, at
+    return 0, at
+
+
+def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: _Met, within: Bool) -> list[Evidence]:
+    """Return the stamps that meet a rank, of the scenario nearest to the median that meets it."""
+    if not scenarios.any():
+        return []
+    candidates = np.flatnonzero(scenarios)
+    scenario = int(candidates[np.argmin(np.abs(candidates - MEDIAN))])
+    stamps = np.flatnonzero(within & (met.rank[scenario] >= rank))
+    return [_stamp(hours, rules, scenario, int(t), "observed" if t <= hours.now else "forecast", met) for t in stamps]
+
+
+def _stamp(hours: CityHours, rules: RuleSet, scenario: int, at: int, basis: Basis, met: _Met) -> Evidence:
+    def known(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    rank, number = int(met.rank[scenario, at]), int(met.number[scenario, at])
+    condition = next(c for c in rules.level_of(rank).conditions if c.number == number)
+    values = {t.key: float(hours.values(t, rules)[scenario, at]) for t in condition.tests}
+    return Evidence(
+        time=aware(hours.times[at]),
+        pm25=known(hours.pm25[scenario, at]),
+        relative_humidity=known(hours.humidity[at]),
+        visibility=known(hours.visibility[scenario, at]),
+        level=rank,
+        basis=basis,
+        condition=number,
+        values=values,
+        quantile=None if basis == "observed" else round(float(LEVELS[scenario]), 3),
+    )
+
+
+def _onset(evidence: list[Evidence], observed: bool, rules: RuleSet) -> datetime:
+    first = evidence[0]
+    if observed:
+        return first.time
+    condition = next(c for c in rules.level_of(first.level).conditions if c.number == first.condition)
+    return first.time - timedelta(hours=condition.span_hours)
+
+
+def _lift_ready(hours: CityHours, rules: RuleSet) -> bool:
+    """Return whether the last observed hours meet the rule set's tests for a lift."""
+    if rules.life.lift != "observed":
+        return rules.life.lift == "forecast"
+    last = slice(hours.now + 1 - rules.life.lift_hours, hours.now + 1)
+    ready = True
+    for test in rules.life.lift_tests:
+        values = hours.values(test, rules)[MEDIAN : MEDIAN + 1, last]
+        if test.variable == "pm25" and hours.stations is not None:
+            heard = np.isfinite(hours.stations[:, last]).any(axis=1)
+            values = hours.stations[heard, last]
+        ready &= values.size > 0 and bool(test.met(values).all())
+    return ready

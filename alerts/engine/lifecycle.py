@@ -1,0 +1,227 @@
+"""The life of a warning: what a run says after what stands.
+
+Between no warning and each level there is hysteresis: a level is raised at its ``raise_probability`` and
+stands while its probability is at least the lower ``lower_probability``; and it stands for ``hold_hours`` at
+least, though it may rise at any time. All that this needs to remember is in the message in force, so a
+service that is stopped and started anywhere goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hazecast.alerts.engine.assessment import Assessment
+from hazecast.alerts.engine.warning import HazeWarning, Kind, Reason, in_force_at, warning_id
+from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.grids.errors import InputError
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows for one city: the rank that shall stand (0 none), and why.
+
+    `probability` and `threshold` are those that decided.
+    """
+
+    rank: int
+    reason: Reason
+    probability: float
+    threshold: float
+
+
+def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Decision:
+    """Return the level that shall stand after this run.
+
+    Parameters
+    ----------
+    standing : HazeWarning or None
+        The message in force.
+    now : Assessment
+    rules : RuleSet
+    """
+    before = rules.level_of(standing.level).rank if standing else 0
+    raised = now.rank
+    kept = 0
+    if standing is not None:
+        kept = max(
+            (
+                o.rank
+                for o in now.outlooks
+                if o.rank <= before
+                and o.evidence
+                and o.keep_probability >= rules.level_of(o.rank).lower_probability
+            ),
+            default=0,
+        )  # fmt: skip
+    rank = max(raised, kept)
+    if standing is not None and rank < before and not _may_fall(standing, now, rules, rank):
+        rank = before
+    if rank == 0:
+        lowest = now.of(1)
+        reason: Reason = "improvement_observed" if rules.life.lift == "observed" else "criterion_no_longer_likely"
+        return Decision(0, reason, lowest.keep_probability, rules.level_of(1).lower_probability)
+    outlook, level = now.of(rank), rules.level_of(rank)
+    if rank > before:
+        reason = (
+            ("criterion_observed" if outlook.observed else "criterion_forecast")
+            if before == 0
+            else ("higher_level_observed" if outlook.observed else "higher_level_forecast")
+        )
+    elif rank < before:
+        reason = "level_no_longer_likely"
+    else:
+        reason = (
+            "criterion_observed" if outlook.observed else "criterion_forecast" if outlook.raised else "still_likely"
+        )
+    if outlook.raised:
+        return Decision(rank, reason, outlook.probability, level.raise_probability)
+    return Decision(rank, reason, outlook.keep_probability, level.lower_probability)
+
+
+def _may_fall(standing: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
+    held_until = (standing.level_since or standing.issued) + timedelta(hours=rules.life.hold_hours)
+    if now.init_time < held_until or rules.life.lift == "never":
+        return False
+    return rank > 0 or now.lift_ready
+
+
+def advance(
+    in_force: Sequence[HazeWarning],
+    assessments: Sequence[Assessment],
+    init_time: datetime,
+    *,
+    ruleset: RuleSet | None = None,
+) -> list[HazeWarning]:
+    """Return the new messages of a run, by city.
+
+    A level met where none is in force is an "issue"; the same level for a later window a "continue"; a
+    higher or lower one an "upgrade" or "downgrade"; none where one is in force a "lift". The same
+    level for the same window needs no message, so hourly runs do not repeat themselves. An expired
+    message leaves force unsaid. A city that this run has already spoken of gets nothing more: run twice,
+    the result is the same.
+
+    Parameters
+    ----------
+    in_force : sequence of HazeWarning
+        What stands; a whole history will do (see `in_force_at`). Other rule sets are passed over.
+    assessments : sequence of Assessment
+        Of one rule set; a city in force that is not among them stays as it is, and is logged.
+    init_time : datetime
+        Aware; of the run. It is also when its messages are issued.
+    ruleset : RuleSet or None
+        The rule set of the assessments; loaded by their id if None.
+
+    Raises
+    ------
+    InputError
+        If simulated and real warnings are mixed, rule sets or runs are mixed, a city comes twice, or
+        something in force is newer than the run.
+    """
+    if not assessments:
+        return []
+    rules = ruleset or load_ruleset(assessments[0].rule_set)
+    own = [m for m in in_force if m.rule_set == rules.id]
+    _check_together(own, assessments, init_time, rules)
+    spoken = {m.city for m in own if m.run_init_time == init_time}
+    standing: dict[str, HazeWarning] = {}
+    for message in in_force_at(own, init_time):
+        if message.city in standing:
+            raise InputError("in force", f"{standing[message.city].id} and {message.id}", "one warning for a city")
+        standing[message.city] = message
+    unknown = sorted(set(standing) - {a.city for a in assessments})
+    if unknown:
+        _LOG.warning("%s: %d cities with a warning in force are not assessed: %s", rules.id, len(unknown), unknown)
+    messages: list[HazeWarning] = []
+    for assessment in sorted(assessments, key=lambda a: a.city):
+        if assessment.city in spoken:
+            continue
+        following = _next_message(standing.get(assessment.city), assessment, init_time, rules)
+        if following is not None:
+            messages.append(following)
+    return messages
+
+
+def _next_message(
+    before: HazeWarning | None, now: Assessment, init_time: datetime, rules: RuleSet
+) -> HazeWarning | None:
+    decision = decide(before, now, rules)
+    kind: Kind
+    if before is None:
+        if not decision.rank:
+            return None
+        kind = "issue"
+    else:
+        rank = rules.level_of(before.level).rank
+        if not decision.rank:
+            kind = "lift"
+        elif decision.rank == rank:
+            if not _continues(before, now, rules, rank):
+                return None
+            kind = "continue"
+        else:
+            kind = "upgrade" if decision.rank > rank else "downgrade"
+    if kind == "lift" and before is not None:
+        level, onset, expires = str(before.level), init_time, before.expires
+    else:
+        outlook = now.of(decision.rank)
+        level, onset, expires = outlook.level, outlook.onset, now.end
+    since = before.level_since or before.issued if before is not None and kind in ("continue", "lift") else init_time
+    return HazeWarning.model_validate(
+        {
+            "id": warning_id(rules.id, now.city, init_time),
+            "rule_set": rules.id,
+            "level": level,
+            "kind": kind,
+            "city": now.city,
+            "area_zh": now.area_zh,
+            "area_ja": now.area_ja,
+            "area_en": now.area_en,
+            "issued": init_time,
+            "onset": onset,
+            "expires": expires,
+            "evidence": () if kind == "lift" else now.of(decision.rank).evidence,
+            "run_init_time": init_time,
+            "references": (*before.references, before.id) if before is not None else (),
+            "simulated": now.simulated,
+            "weather_source": now.weather_source,
+            "probability": round(decision.probability, 4),
+            "threshold": decision.threshold,
+            "reason": decision.reason,
+            "level_since": since,
+            "rule_version": rules.version,
+        }
+    )
+
+
+def _continues(before: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
+    """Return whether a level that stays needs a message: for a later window, soon enough, with evidence."""
+    if now.end <= before.expires or not now.of(rank).evidence:
+        return False
+    outlook = now.of(rank)
+    if not (outlook.raised or outlook.keep_probability >= rules.level_of(rank).lower_probability):
+        return False  # held for its minimum only: it may run out
+    renew = rules.life.renew_hours
+    return renew is None or before.expires - now.init_time <= timedelta(hours=renew)
+
+
+def _check_together(
+    own: Sequence[HazeWarning], assessments: Sequence[Assessment], init_time: datetime, rules: RuleSet
+) -> None:
+    if init_time.tzinfo is None:
+        raise InputError("init_time", init_time, "a time with a time zone")
+    if len({a.simulated for a in assessments} | {m.simulated for m in own}) > 1:
+        raise InputError("advance", "simulated and real warnings together", "all simulated or all real")
+    if {a.rule_set for a in assessments} != {rules.id}:
+        raise InputError("assessments: rule sets", sorted({a.rule_set for a in assessments}), rules.id)
+    if {a.init_time for a in assessments} != {init_time}:
+        raise InputError("assessments: runs", sorted({str(a.init_time) for a in assessments}), str(init_time))
+    if len({a.city for a in assessments}) != len(assessments):
+        raise InputError("assessments: cities", "a city more than once", "each city once")
+    newest = max((m.run_init_time for m in own), default=init_time)
+    if newest > init_time:
+        raise InputError("in force", f"a message of the run of {newest}", f"none newer than {init_time}")

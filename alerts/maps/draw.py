@@ -1,0 +1,231 @@
+"""Maps: haze in the manner of the CMA's, PM2.5, ozone and AQI by hour, a day in motion, haze days of a year."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from PIL import Image
+
+from hazecast.alerts.maps.areas import UNCERTAIN, level_shapes
+from hazecast.alerts.maps.canvas import LAND, at_pixels, background, checked_size, paint_shapes
+from hazecast.alerts.maps.sheet import Mark, Provenance, as_png, compose_sheet
+from hazecast.alerts.messages.texts import BEIJING, catalog
+from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+
+CLEAR = "#cfe6c8"
+# Named on the map even without a warning, few enough not to overlap.
+_ALWAYS_NAMED = {"beijing", "shanghai", "chongqing", "guangzhou", "shenyang", "xian", "wuhan", "tokyo", "fukuoka"}
+Format = Literal["gif", "png", "webp"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Classes of a value map: ``colours[i]`` is for values from ``bounds[i]`` up to ``bounds[i + 1]``, the last open.
+
+    `closed` says that a value on a bound belongs to the class below it, as in an air-quality index.
+    """
+
+    bounds: tuple[float, ...]
+    colours: tuple[str, ...]
+    closed: bool = False
+
+    def classes(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
+        """Return the number of each value's class."""
+        return np.asarray(np.clip(np.digitize(values, self.bounds[1:], right=self.closed), 0, len(self.colours) - 1))
+
+    def colour(self, value: float) -> str:
+        """Return the colour of one value."""
+        return self.colours[int(self.classes(np.array(value)))]
+
+    def labels(self) -> list[str]:
+        """Return the classes in figures, lowest first."""
+        pairs = list(zip(self.bounds, [*self.bounds[1:], None], strict=False))[: len(self.colours)]
+        shift = 1 if self.closed else 0
+        return [f"> {low:g}" if high is None else f"{low + (shift if low else 0):g}–{high:g}" for low, high in pairs]
+
+
+# The sequential schemes YlOrBr, PuBuGn and YlGnBu of ColorBrewer (Brewer and Harrower), which are made to be told apart
+# by colour-blind readers: their lightness falls from class to class. Bounds of PM2.5: the corners of China's AQI.
+PM25 = Scale(
+    (0, 35, 75, 115, 150, 250, 350, 500),
+    ("#fff7bc", "#fee391", "#fec44f", "#fe9929", "#ec7014", "#cc4c02", "#8c2d04", "#4a1502"),
+)
+O3 = Scale(
+    (0, 60, 100, 160, 200, 240, 300, 400),
+    ("#ece7f2", "#d0d1e6", "#a6bddb", "#67a9cf", "#3690c0", "#02818a", "#016450", "#012b22"),
+)
+HAZE_DAYS = Scale(
+    (0, 10, 25, 50, 75, 100, 150, 200),
+    ("#ffffd9", "#edf8b1", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84"),
+)
+# Colours of the six categories of HJ 633.
+AQI = Scale(
+    (0, 50, 100, 150, 200, 300), ("#00e400", "#ffff00", "#ff7e00", "#ff0000", "#99004c", "#7e0023"), closed=True
+)
+SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "haze_days": HAZE_DAYS}
+
+
+def draw_haze_map(
+    areas: xr.Dataset,
+    cities: Sequence[tuple[City, int, float]],
+    window: tuple[datetime, datetime],
+    ruleset: RuleSet,
+    *,
+    lang: str = "zh",
+    simulated: bool,
+    weather_source: str,
+    issued: datetime,
+    size: str = "desktop",
+) -> bytes:
+    """Draw the map of one warning window.
+
+    Parameters
+    ----------
+    areas : xarray.Dataset
+        ``level`` (latitude, longitude) on an even grid: -1 no information, 0 none, else the rank of a level.
+    cities : sequence of (City, int, float)
+        Each with the rank of its level and its highest PM2.5 in ug m-3.
+    window : tuple of datetime
+        Aware start and end.
+    ruleset : RuleSet
+        Names and colours.
+    lang : {"zh", "ja", "en"}
+    simulated : bool
+        Whether to mark the map as simulated across its face.
+    weather_source : str
+        Printed at the foot.
+    issued : datetime
+        Aware; the init time.
+    size : {"desktop", "phone"}
+        1200 x 1000, or 720 x 960 pixels with larger letters and the legend below the map.
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    InputError
+        If the language or size is not known.
+    """
+    words = catalog(lang)
+    sheet_size = checked_size(size)
+    colours = {0: CLEAR} | {rule.rank: rule.colour for rule in ruleset.levels}
+    ranks, shapes = level_shapes(areas, lowest=0)
+    face = background(sheet_size).copy()
+    paint_shapes(face, [(shape, colours[rank]) for rank, shape in zip(ranks, shapes, strict=True)], sheet_size)
+    highest = max((rank for _, rank, _ in cities), default=0)
+    title = words.say("map.no_warning")
+    if highest:
+        title = words.say("map.warning", level=getattr(ruleset.level_of(highest), f"colour_{lang}"))
+    legend = [(rule.colour, str(getattr(rule, f"haze_{lang}"))) for rule in ruleset.levels]
+    legend += [(CLEAR, words.say("map.clear")), (LAND, words.say("map.none"))]
+    marks = [
+        Mark(city, colours[rank] if rank else "#ffffff", 1e4 * rank + mass, bool(rank) or city.id in _ALWAYS_NAMED)
+        for city, rank, mass in cities
+    ]
+    zone = words.zone(BEIJING, window[0])
+    start, end = (words.moment(t, BEIJING) for t in window)
+    subtitle = words.say("map.span", start=start, end=end, zone=zone)
+    provenance = Provenance(weather_source, issued, simulated)
+    return as_png(compose_sheet(face, title, subtitle, legend, marks, words, provenance, sheet_size))
+
+
+def draw_value_map(
+    field: xr.DataArray,
+    relative_std: xr.DataArray,
+    values: Sequence[tuple[City, float]],
+    kind: Literal["pm25", "o3", "aqi", "haze_days"],
+    subtitle: str,
+    provenance: Provenance,
+    *,
+    lang: str = "zh",
+    size: str = "desktop",
+) -> Image.Image:
+    """Draw values on a map: no colour where the field is not known, figures at the cities.
+
+    Parameters
+    ----------
+    field, relative_std : xarray.DataArray
+        (latitude, longitude) on one even grid, latitude rising; cells above a relative spread of 0.8 stay blank.
+    values : sequence of (City, float)
+        Printed behind the names; NaN is left out.
+    kind : {"pm25", "o3", "aqi", "haze_days"}
+        Which scale and title.
+    subtitle : str
+        Usually the hour.
+    provenance : Provenance
+    lang, size : str
+        As for `draw_haze_map`.
+
+    Raises
+    ------
+    InputError
+        If the language, size or kind is not known.
+    """
+    words = catalog(lang)
+    sheet_size = checked_size(size)
+    if kind not in SCALES:
+        raise InputError("map kind", kind, f"one of {sorted(SCALES)}")
+    scale = SCALES[kind]
+    lats, lons = field["latitude"].values, field["longitude"].values
+    spread = at_pixels(relative_std.transpose("latitude", "longitude").values, lats, lons, sheet_size)
+    shown = at_pixels(field.transpose("latitude", "longitude").values, lats, lons, sheet_size)
+    known = (spread <= UNCERTAIN) & np.isfinite(shown)
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in scale.colours], dtype=np.uint8)
+    face = np.asarray(background(sheet_size)).copy()
+    face[known] = palette[scale.classes(shown[known])]
+    legend = [*reversed(list(zip(scale.colours, scale.labels(), strict=True))), (LAND, words.say("map.none"))]
+    marks = [
+        Mark(
+            city, scale.colour(value), value + 1e4 * (city.id in _ALWAYS_NAMED), True, f" {words.number(round(value))}"
+        )
+        for city, value in values
+        if np.isfinite(value)
+    ]
+    unit = {"aqi": "", "haze_days": words.say("map.haze_days_unit")}.get(kind, words.say("map.unit"))
+    heading = words.say(f"map.{kind}")
+    return compose_sheet(
+        Image.fromarray(face), heading, subtitle, legend, marks, words, provenance, sheet_size, legend_title=unit
+    )
+
+
+def animate(frames: Sequence[Image.Image], form: Format = "webp", *, milliseconds: int = 400) -> bytes:
+    """Return pictures as one that moves, without end.
+
+    Parameters
+    ----------
+    frames : sequence of Image
+        Of one size.
+    form : {"gif", "png", "webp"}
+        Animated GIF, PNG (APNG) or WebP.
+    milliseconds : int
+        How long each stands; the last one stands three times as long.
+
+    Raises
+    ------
+    InputError
+        If there is no frame or the form is not known.
+    """
+    if not frames or form not in ("gif", "png", "webp"):
+        raise InputError("animation", f"{len(frames)} frames, {form}", "at least one frame, as gif, png or webp")
+    durations = [milliseconds] * (len(frames) - 1) + [3 * milliseconds]
+    buffer = io.BytesIO()
+    options: dict[str, object] = {"save_all": True, "duration": durations, "loop": 0}
+    if form == "webp":
+        options |= {"quality": 70, "method": 2}
+        pictures = list(frames)
+    else:
+        pictures = [f.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for f in frames]
+    pictures[0].save(buffer, form.upper(), append_images=pictures[1:], **options)
+    return buffer.getvalue()

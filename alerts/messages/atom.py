@@ -1,0 +1,94 @@
+"""A feed of warnings (Atom, RFC 4287), each entry pointing at its CAP message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, identifier, terms
+from hazecast.alerts.messages.causes import Causes
+from hazecast.alerts.messages.texts import catalog, compose
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.grids.places.cities import Registry
+
+NAMESPACE = "http://www.w3.org/2005/Atom"
+
+
+def atom_feed(
+    warnings: Sequence[HazeWarning],
+    registry: Registry,
+    sender: Sender,
+    language: str,
+    base_url: str,
+    *,
+    why: Callable[[HazeWarning], Causes] | None = None,
+) -> bytes:
+    """Return messages as an Atom feed, newest first.
+
+    Parameters
+    ----------
+    warnings : sequence of HazeWarning
+        Messages of every kind, ended ones too, for readers to learn that they have ended.
+    registry : Registry
+    sender : Sender
+    language : {"zh", "ja", "en"}
+        Of titles and summaries.
+    base_url : str
+        Address of the service, without ``/v1``.
+    why : callable, optional
+        Gives the causes that the summaries name.
+
+    Returns
+    -------
+    bytes
+        XML; the same for the same messages, so that it can be cached.
+
+    Raises
+    ------
+    InputError
+        If the language is not known.
+    """
+    base = base_url.rstrip("/")
+    newest_first = sorted(warnings, key=lambda w: (w.issued, w.id), reverse=True)
+    feed = etree.Element(f"{{{NAMESPACE}}}feed", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
+    feed.set("{http://www.w3.org/XML/1998/namespace}lang", catalog(language).tag)
+    address = f"{base}/v1/warnings/feed.atom?language={language}"
+    _add(feed, "id", address)
+    _add(feed, "title", sender.name)
+    # Without a message nothing was ever updated; a feed must still give a time, and the same one each time.
+    updated = newest_first[0].issued if newest_first else datetime(1970, 1, 1, tzinfo=UTC)
+    _add(feed, "updated", updated.isoformat())
+    author = etree.SubElement(feed, f"{{{NAMESPACE}}}author")
+    _add(author, "name", sender.name)
+    _link(feed, "self", address, "application/atom+xml")
+    for warning in newest_first:
+        _add_entry(feed, warning, registry, language, base, why(warning) if why else None)
+    return etree.tostring(feed, xml_declaration=True, encoding="UTF-8")
+
+
+def _add_entry(
+    feed: etree._Element, warning: HazeWarning, registry: Registry, language: str, base: str, why: Causes | None
+) -> None:
+    rules = load_ruleset(warning.rule_set)
+    text = compose(warning, rules, registry.city(warning.city), language, why=why)
+    entry = etree.SubElement(feed, f"{{{NAMESPACE}}}entry")
+    _add(entry, "id", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}")
+    _add(entry, "title", text.headline)
+    _add(entry, "updated", warning.issued.isoformat())
+    _add(entry, "published", warning.issued.isoformat())
+    _add(entry, "summary", text.description)
+    for term in (terms(warning, rules).message_type, warning.level):
+        etree.SubElement(entry, f"{{{NAMESPACE}}}category", term=term)
+    _link(entry, "alternate", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}.cap", MEDIA_TYPE)
+
+
+def _add(parent: etree._Element, name: str, text: str) -> None:
+    element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    element.text = text
+
+
+def _link(parent: etree._Element, relation: str, address: str, media_type: str) -> None:
+    etree.SubElement(parent, f"{{{NAMESPACE}}}link", rel=relation, href=address, type=media_type)

@@ -1,0 +1,337 @@
+"""Warnings as messages of the Common Alerting Protocol 1.2 (OASIS Standard, 2010-07-01).
+
+One message for each `HazeWarning`: Alert for an issue, Update for what follows it, Cancel for a lift, with
+one info block a language. A message follows from the warning alone, so it is the same whenever it is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import shapely
+from lxml import etree
+from signxml import (  # type: ignore[attr-defined]
+    CanonicalizationMethod,
+    SignatureConfiguration,
+    SignatureMethod,
+    XMLSigner,
+    XMLVerifier,
+)
+from signxml.exceptions import InvalidInput, InvalidSignature
+
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.geography.shapes import city_area
+from hazecast.alerts.messages.causes import Causes
+from hazecast.alerts.messages.texts import LANGUAGES, Text, compose
+from hazecast.alerts.rules.criteria import HOURLY
+from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.alerts.rules.severity import Severity, severity
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+
+NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
+MEDIA_TYPE = "application/cap+xml"
+# The name of the hazard in the WMO's list (Eighteenth Congress), as tools that publish to the WMO's hub write it;
+# for China's warnings, which are of haze. The CMA's own code of the signal could not be verified and is left out.
+_EVENT_CODE = ("WMO", "Haze/Smoke")
+_MESSAGE_TYPES = {"issue": "Alert", "continue": "Update", "upgrade": "Update", "downgrade": "Update", "lift": "Cancel"}
+_IDENTIFIER = re.compile(r"[^\s,<&]+")
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who publishes: a globally unique name (CAP's ``sender``), and how people are to know and reach them.
+
+    `web` is the address of the service, to which ``/v1/warnings/<id>`` is added.
+    """
+
+    id: str
+    name: str = "Hazecast"
+    contact: str | None = None
+    web: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _IDENTIFIER.fullmatch(self.id):
+            raise InputError("CAP sender", self.id, "a name without spaces, commas, < or &")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The words of CAP for one warning, the same in every language."""
+
+    status: Literal["Actual", "Test"]
+    message_type: str
+    urgency: Literal["Immediate", "Expected", "Future", "Past"]
+    severity: Severity
+    certainty: Literal["Observed", "Likely", "Possible"]
+    response: tuple[str, ...]
+
+
+def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
+    """Return what CAP calls a warning's status, type, urgency, severity, certainty and response.
+
+    CAP 1.2, section 3.2.2: urgency is Immediate where the level is observed, Expected where it begins within
+    an hour of issue, else Future. Certainty is Observed where it is, else Likely above a probability of 50 %
+    (or where none is given: the median forecast meets the level), else Possible. A simulated warning is a Test.
+    """
+    status: Literal["Actual", "Test"] = "Test" if warning.simulated else "Actual"
+    message_type = _MESSAGE_TYPES[warning.kind]
+    if warning.kind == "lift":
+        return Terms(status, message_type, "Past", "Minor", "Likely", ("AllClear",))
+    grave = severity(ruleset, warning.level)
+    response = {"Extreme": ("Shelter", "Avoid"), "Severe": ("Avoid",)}.get(grave, ("Prepare", "Monitor"))
+    if any(e.basis == "observed" for e in warning.evidence):
+        return Terms(status, message_type, "Immediate", grave, "Observed", response)
+    soon = warning.onset - warning.issued <= timedelta(hours=1)
+    likely = warning.probability is None or warning.probability > 0.5
+    return Terms(
+        status, message_type, "Expected" if soon else "Future", grave, "Likely" if likely else "Possible", response
+    )
+
+
+def identifier(warning_id: str, simulated: bool) -> str:
+    """Return the CAP identifier of a warning: its id, marked where it is simulated.
+
+    Raises
+    ------
+    InputError
+        If the id holds a space, comma, ``<`` or ``&``.
+    """
+    name = f"{warning_id}.simulated" if simulated else warning_id
+    if not _IDENTIFIER.fullmatch(name):
+        raise InputError("CAP identifier", name, "a name without spaces, commas, < or &")
+    return name
+
+
+def cap_message(
+    warning: HazeWarning,
+    earlier: Mapping[str, HazeWarning],
+    ruleset: RuleSet,
+    city: City,
+    sender: Sender,
+    *,
+    why: Causes | None = None,
+) -> bytes:
+    """Return a warning as a CAP 1.2 message.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+    earlier : mapping of str to HazeWarning
+        By id, at least all that the warning refers to.
+    ruleset : RuleSet
+        The warning's own.
+    city : City
+        Gives names, time zone, area and codes.
+    sender : Sender
+    why : Causes, optional
+        For the description.
+
+    Returns
+    -------
+    bytes
+        XML in UTF-8; times with the offset of the city, never ``Z``.
+
+    Raises
+    ------
+    InputError
+        If an earlier message is missing, or a name can't stand in CAP.
+    """
+    what = terms(warning, ruleset)
+    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
+    _add(root, "identifier", identifier(warning.id, warning.simulated))
+    _add(root, "sender", sender.id)
+    _add(root, "sent", cap_time(warning.issued, city.time_zone))
+    _add(root, "status", what.status)
+    _add(root, "msgType", what.message_type)
+    _add(root, "scope", "Public")
+    if warning.simulated:
+        _add(root, "note", "Made from simulated data: a test, not a warning.")
+    if warning.references:
+        _add(root, "references", _references(warning, earlier, city, sender))
+    _add(root, "incidents", identifier((*warning.references, warning.id)[0], warning.simulated))
+    for language in LANGUAGES:
+        text = compose(warning, ruleset, city, language, why=why)
+        _add_info(root, warning, what, text, ruleset, city, sender)
+    return _serialised(root)
+
+
+def _references(warning: HazeWarning, earlier: Mapping[str, HazeWarning], city: City, sender: Sender) -> str:
+    triplets = []
+    for reference in warning.references:
+        if reference not in earlier:
+            raise InputError(f"{warning.id}: references", reference, "a message that is given")
+        before = earlier[reference]
+        name = identifier(before.id, before.simulated)
+        triplets.append(f"{sender.id},{name},{cap_time(before.issued, city.time_zone)}")
+    return " ".join(triplets)
+
+
+def _add_info(
+    root: etree._Element, warning: HazeWarning, what: Terms, text: Text, ruleset: RuleSet, city: City, sender: Sender
+) -> None:
+    info = etree.SubElement(root, f"{{{NAMESPACE}}}info")
+    _add(info, "language", text.language)
+    for category in ("Env", "Met"):
+        _add(info, "category", category)
+    _add(info, "event", text.event)
+    for response in what.response:
+        _add(info, "responseType", response)
+    _add(info, "urgency", what.urgency)
+    _add(info, "severity", what.severity)
+    _add(info, "certainty", what.certainty)
+    if ruleset.country == "CN":
+        _add_pair(info, "eventCode", *_EVENT_CODE)
+    for name in ("effective", "onset", "expires"):
+        time = warning.issued if name == "effective" else getattr(warning, name)
+        _add(info, name, cap_time(time, city.time_zone))
+    _add(info, "senderName", sender.name)
+    _add(info, "headline", text.headline)
+    _add(info, "description", text.description)
+    _add(info, "instruction", text.instruction)
+    if sender.web:
+        _add(info, "web", f"{sender.web.rstrip('/')}/v1/warnings/{identifier(warning.id, warning.simulated)}")
+    if sender.contact:
+        _add(info, "contact", sender.contact)
+    for name, value in parameters(warning, ruleset).items():
+        _add_pair(info, "parameter", name, value)
+    area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
+    _add(area, "areaDesc", text.area)
+    for part in shapely.get_parts(city_area(city)):
+        points = shapely.get_coordinates(part.exterior)
+        _add(area, "polygon", " ".join(f"{lat:.3f},{lon:.3f}" for lon, lat in points))
+    for scheme, code in geocodes(city).items():
+        _add_pair(area, "geocode", scheme, code)
+
+
+def parameters(warning: HazeWarning, ruleset: RuleSet) -> dict[str, str]:
+    """Return what else a machine may want to know of a warning, by name."""
+    found = {
+        "kind": warning.kind,
+        "level": warning.level,
+        "rule_set": f"{ruleset.id} {warning.rule_version or ruleset.version}",
+        "weather_source": warning.weather_source,
+        "simulated": str(warning.simulated).lower(),
+    }
+    if warning.reason:
+        found["reason"] = warning.reason
+    for name, value in (("probability", warning.probability), ("threshold", warning.threshold)):
+        if value is not None:
+            found[name] = f"{value:.2f}"
+    mass = [e.pm25 for e in warning.evidence if e.pm25 is not None]
+    seen = [e.visibility for e in warning.evidence if e.visibility is not None]
+    if mass:
+        found["pm25_max_ug_m3"] = f"{max(mass):.0f}"
+    if seen:
+        found["visibility_min_m"] = f"{min(seen):.0f}"
+    for name in sorted({name for e in warning.evidence for name in e.values} - set(HOURLY)):
+        found[f"{name}_max"] = f"{max(e.values[name] for e in warning.evidence if name in e.values):g}"
+    return found
+
+
+def geocodes(city: City) -> dict[str, str]:
+    """Return the codes of a city's area and province, by scheme; empty where the registry gives none."""
+    if city.code is None or city.province_code is None:
+        return {}
+    if city.country == "CN":
+        return {"GB/T 2260": city.code} | (
+            {"GB/T 2260 province": city.province_code} if city.code != city.province_code else {}
+        )
+    return {"JIS X 0402": city.code, "JIS X 0401": city.province_code}
+
+
+def cap_time(time: datetime, zone: str) -> str:
+    """Return a time as CAP wants it: to the second, with a numeric offset; UTC is ``-00:00`` (section 3.3.2)."""
+    text = time.astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
+    return text.removesuffix("+00:00") + "-00:00" if text.endswith("+00:00") else text
+
+
+def parse(message: bytes) -> etree._Element:
+    """Return the root of an XML message from elsewhere: no entities, no document type, no network.
+
+    Raises
+    ------
+    InputError
+        If it is not well-formed XML, declares a document type, or is no CAP 1.2 alert.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(message, parser)
+    except etree.XMLSyntaxError as error:
+        raise InputError("CAP message", error, "well-formed XML") from error
+    doctype = str(root.getroottree().docinfo.doctype)  # type: ignore[union-attr]
+    if doctype:
+        raise InputError("CAP message: document type", doctype, "none")
+    if root.tag != f"{{{NAMESPACE}}}alert":
+        raise InputError("CAP message: root", root.tag, f"alert of {NAMESPACE}")
+    return root
+
+
+def sign(message: bytes, key: bytes, certificate: bytes) -> bytes:
+    """Return a message with an enveloped signature (XML-DSig, RSA-SHA256, exclusive canonical XML).
+
+    Parameters
+    ----------
+    message : bytes
+        As from `cap_message`.
+    key, certificate : bytes
+        PEM: an RSA private key without passphrase, and the X.509 certificate that goes with it.
+
+    Raises
+    ------
+    InputError
+        If the key or certificate can't be used.
+    """
+    signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
+    root = parse(message)
+    try:
+        return _serialised(signer.sign(root, key=key, cert=certificate.decode("ascii")))
+    except (ValueError, TypeError, InvalidInput) as error:
+        raise InputError("CAP signature: key or certificate", error, "an RSA key and its certificate, PEM") from error
+
+
+def verify(message: bytes, certificate: bytes) -> etree._Element:
+    """Return the root of what a certificate's key has signed.
+
+    Raises
+    ------
+    InputError
+        If the message is not signed with that key, or was changed since.
+    """
+    expected = SignatureConfiguration(
+        signature_methods=frozenset({SignatureMethod.RSA_SHA256}), expect_references=1, location="./"
+    )
+    try:
+        found = XMLVerifier().verify(parse(message), x509_cert=certificate.decode("ascii"), expect_config=expected)
+    except (InvalidSignature, InvalidInput) as error:
+        raise InputError("CAP signature", error, "the signature of the certificate given") from error
+    signed = (found[0] if isinstance(found, list) else found).signed_xml
+    if signed is None or signed.tag != f"{{{NAMESPACE}}}alert":
+        raise InputError("CAP signature", "not over the alert", "a signature of the whole message")
+    return signed
+
+
+def _add(parent: etree._Element, name: str, text: str) -> None:
+    element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    element.text = text
+
+
+def _add_pair(parent: etree._Element, name: str, value_name: str, value: str) -> None:
+    pair = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    _add(pair, "valueName", value_name)
+    _add(pair, "value", value)
+
+
+def _serialised(root: etree._Element) -> bytes:
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def event_chain(warning: HazeWarning, messages: Sequence[HazeWarning]) -> dict[str, HazeWarning]:
+    """Return those of `messages` that a warning refers to, by id."""
+    wanted = set(warning.references)
+    return {m.id: m for m in messages if m.id in wanted and m.simulated == warning.simulated}

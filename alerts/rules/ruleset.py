@@ -1,0 +1,294 @@
+"""Rule sets: the thresholds of a warning as data, checked when loaded.
+
+A rule set says where it applies (`country`, `regions`, dates), for which hours (`window`), what meets each
+level (`levels`), with which probability a level is raised and kept, and how a warning lives (`life`). The
+form is described in ``docs/warnings.md``. A bureau adds its own in a folder (`add_folder`), without code.
+
+Colours: the palette of the signal icons (GB/T 27962-2011, from memory, not verified).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
+
+from hazecast.alerts.rules.criteria import (
+    HOURLY,
+    Aggregator,
+    Condition,
+    Form,
+    LifeRule,
+    ObservedRule,
+    ReferenceState,
+    Threshold,
+    WindowRule,
+)
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Country
+
+_FOLDER = Path(__file__).resolve().parent
+_own_folders: list[Path] = []
+
+Values = dict[str, npt.NDArray[np.float64]]
+
+
+class Level(Form):
+    """One level of a warning: its names, its colour and its conditions, any of which is enough.
+
+    It is raised when the probability of meeting it reaches `raise_probability`, and kept while it is at
+    least `lower_probability`. `cost_loss_ratio` is what acting costs over what not acting loses; the
+    thresholds are chosen for it on a backtest.
+    """
+
+    rank: int = Field(ge=1, le=9)
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")
+    name_zh: str
+    name_ja: str
+    name_en: str
+    colour_zh: str
+    colour_ja: str
+    colour_en: str
+    colour: str = Field(pattern=r"^#[0-9A-F]{6}$")
+    haze_zh: str = ""
+    haze_ja: str = ""
+    haze_en: str = ""
+    cost_loss_ratio: float = Field(gt=0.0, lt=1.0)
+    raise_probability: float = Field(gt=0.0, le=1.0)
+    lower_probability: float = Field(gt=0.0, le=1.0)
+    conditions: tuple[Condition, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _lower_is_lower(self) -> Level:
+        if self.lower_probability > self.raise_probability:
+            raise ValueError("lower_probability must not exceed raise_probability")
+        return self
+
+
+class RuleSet(Form):
+    """A warning's rules. ``levels`` rise in rank from 1; ``levels[rank - 1]`` is the level of `rank`.
+
+    Of the rule sets of one `family` a city gets the one that names its region or the city itself, else the
+    one that names none. Without a `country` it applies only where it is asked for.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    family: str = Field(default="", pattern=r"^[a-z0-9_]*$")
+    version: str
+    country: Country | None = None
+    regions: tuple[str, ...] = ()
+    cities: tuple[str, ...] = ()
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
+    name_zh: str
+    name_ja: str
+    name_en: str
+    authority_zh: str
+    authority_ja: str
+    authority_en: str
+    source: str
+    notes: tuple[str, ...] = ()
+    window: WindowRule
+    observed: ObservedRule | None = None
+    aggregators: dict[str, Aggregator] = Field(default_factory=dict)
+    reference_state: ReferenceState | None = None
+    life: LifeRule = LifeRule()
+    levels: tuple[Level, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _levels_sound(self) -> RuleSet:
+        if [level.rank for level in self.levels] != list(range(1, len(self.levels) + 1)):
+            raise ValueError("ranks of levels must be 1, 2, ... in order")
+        for level in self.levels:
+            numbers = [c.number for c in level.conditions]
+            if numbers != sorted(set(numbers)):
+                raise ValueError(f"conditions of {level.id} must be numbered once each, in order")
+        if len({level.id for level in self.levels}) != len(self.levels):
+            raise ValueError("level ids must differ")
+        unknown = {t.aggregator for t in self.tests if t.aggregator} - set(self.aggregators)
+        if unknown:
+            raise ValueError(f"no such aggregator: {sorted(unknown)}")
+        if self.reference_state is None and any(t.variable in ("ox", "us_aqi_day") for t in self.tests):
+            raise ValueError("ox and us_aqi_day need a reference_state")
+        if self.observed is None and any(c.basis == "observed" for x in self.levels for c in x.conditions):
+            raise ValueError("conditions of basis observed need an observed rule")
+        return self
+
+    @property
+    def tests(self) -> tuple[Threshold, ...]:
+        """All tests of all levels, and of the lift."""
+        own = [t for x in self.levels for c in x.conditions for clause in c.clauses for t in clause.tests]
+        return (*own, *self.life.lift_tests)
+
+    def in_force(self, when: datetime) -> bool:
+        """Return whether the rules themselves are valid at `when`."""
+        return (self.valid_from is None or when >= self.valid_from) and (
+            self.valid_until is None or when < self.valid_until
+        )
+
+    def level(
+        self, pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, visibility: npt.ArrayLike
+    ) -> npt.NDArray[np.int8]:
+        """Return the highest level met by single hours.
+
+        Parameters
+        ----------
+        pm25, relative_humidity, visibility : array_like
+            ug m-3, %, m; broadcast against each other.
+
+        Returns
+        -------
+        numpy.ndarray of int8
+            0 none, 1 and up the ranks; 0 where any input is NaN.
+
+        Raises
+        ------
+        InputError
+            If the rule set is of something else than single hours of these.
+        """
+        return self._evaluate(pm25, relative_humidity, visibility)[0]
+
+    def condition(
+        self, pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, visibility: npt.ArrayLike
+    ) -> npt.NDArray[np.int8]:
+        """Return the number of the first condition met at the highest level met; 0 where none is."""
+        return self._evaluate(pm25, relative_humidity, visibility)[1]
+
+    def level_of(self, level: int | str) -> Level:
+        """Return a level by its rank or its id.
+
+        Raises
+        ------
+        InputError
+            If the rule set has no such level.
+        """
+        for candidate in self.levels:
+            if level in (candidate.rank, candidate.id):
+                return candidate
+        raise InputError(f"{self.id}: level", level, f"one of {[x.id for x in self.levels]}")
+
+    def _evaluate(
+        self, pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, visibility: npt.ArrayLike
+    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
+        if any(t.variable not in HOURLY or t.mean_hours for t in self.tests):
+            raise InputError(f"{self.id}: variables", sorted({t.key for t in self.tests}), f"only {HOURLY}")
+        arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (pm25, relative_humidity, visibility)))
+        values: Values = dict(zip(HOURLY, arrays, strict=True))
+        known = ~(np.isnan(arrays[0]) | np.isnan(arrays[1]) | np.isnan(arrays[2]))
+        ranks = np.zeros(arrays[0].shape, dtype=np.int8)
+        numbers = np.zeros(arrays[0].shape, dtype=np.int8)
+        for level in self.levels:
+            # Backwards, so that the first condition met is the one that stays.
+            for condition in reversed(level.conditions):
+                met = known.copy()
+                for test in condition.tests:
+                    met &= test.met(values[test.variable])
+                ranks[met] = level.rank
+                numbers[met] = condition.number
+        return ranks, numbers
+
+
+def parse_ruleset(text: str, where: str) -> RuleSet:
+    """Return the rule set written as TOML in `text`.
+
+    ``extends = "other"`` takes everything from a known rule set but what is written here: tables are
+    merged, levels too (by their ids), other values replaced.
+
+    Raises
+    ------
+    InputError
+        If the text is not TOML or breaks the form of a rule set; `where` is named in it.
+    """
+    try:
+        return RuleSet.model_validate(_extended(tomllib.loads(text), where))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(where, str(error), "a TOML file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "rule set"
+        raise InputError(f"{where}: {place}", first.get("input"), str(first["msg"])) from error
+
+
+def _extended(table: dict[str, Any], where: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    name = table.pop("extends", None)
+    if name is None:
+        return table
+    if name in seen:
+        raise InputError(f"{where}: extends", name, "a rule set that doesn't lead back to this one")
+    # A bureau's cma_haze may extend the shipped cma_haze.
+    path = _FOLDER / f"{name}.toml" if name == table.get("id") else _path(str(name))
+    base = _extended(tomllib.loads(path.read_text(encoding="utf-8")), path.name, (*seen, str(name)))
+    if table.get("id") != base.get("id"):
+        base = {k: v for k, v in base.items() if k not in ("regions", "cities")}
+    return _merged(base, table)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for name, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(name), dict):
+            result[name] = _merged(base[name], value)
+        elif name == "levels" and name in base:
+            changed = {level.get("id"): level for level in value}
+            kept = [_merged(level, changed.pop(level["id"], {})) for level in base[name]]
+            result[name] = [*kept, *changed.values()]
+        else:
+            result[name] = value
+    return result
+
+
+def add_folder(folder: Path) -> None:
+    """Make a bureau's own rule sets known; one of a shipped name takes its place.
+
+    Raises
+    ------
+    InputError
+        If the folder isn't there or one of its files is no rule set, or doesn't bear its own id as its name.
+    """
+    if not folder.is_dir():
+        raise InputError("rule sets", folder, "a folder of TOML files")
+    known = list(_own_folders)
+    if folder not in known:
+        _own_folders.insert(0, folder)
+    load_ruleset.cache_clear()
+    try:
+        for path in sorted(folder.glob("*.toml")):
+            found = parse_ruleset(path.read_text(encoding="utf-8"), path.name)
+            if found.id != path.stem:
+                raise InputError(f"{path.name}: id", found.id, f"the file's own name, {path.stem}")
+    except InputError:
+        _own_folders[:] = known
+        raise
+
+
+def ruleset_names() -> list[str]:
+    """Return the names of the rule sets that are known: those shipped and those of added folders."""
+    return sorted({path.stem for folder in (_FOLDER, *_own_folders) for path in folder.glob("*.toml")})
+
+
+def _path(name: str) -> Path:
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        for folder in (*_own_folders, _FOLDER):
+            if (folder / f"{name}.toml").is_file():
+                return folder / f"{name}.toml"
+    raise InputError("rule set", name, f"one of {ruleset_names()}")
+
+
+@lru_cache
+def load_ruleset(name: str = "cma_haze") -> RuleSet:
+    """Return a rule set by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, or its file breaks the form.
+    """
+    path = _path(name)
+    return parse_ruleset(path.read_text(encoding="utf-8"), path.name)

@@ -1,0 +1,31 @@
+"""How grave a level is, in the words of CAP 1.2: the same for every format that a warning leaves in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hazecast.alerts.rules.ruleset import RuleSet
+
+Severity = Literal["Extreme", "Severe", "Moderate", "Minor"]
+
+# CAP 1.2, section 3.2.2: Extreme "extraordinary threat", Severe "significant", Moderate "possible", Minor
+# "minimal to no known threat". How levels map to them is this service's choice: China's colours as is usual, the
+# others by what their authority says of them.
+_BY_LEVEL: dict[str, Severity] = {
+    "yellow": "Moderate", "orange": "Severe", "red": "Extreme",
+    "alert": "Moderate",
+    "forecast": "Minor", "advisory": "Moderate", "warning": "Severe", "emergency": "Extreme",
+    "usg": "Minor", "unhealthy": "Moderate", "very_unhealthy": "Severe", "hazardous": "Extreme",
+    "guideline": "Minor", "it4": "Minor", "it3": "Minor", "it2": "Minor", "it1": "Moderate",
+}  # fmt: skip
+
+
+def severity(ruleset: RuleSet, level: str) -> Severity:
+    """Return the CAP severity of a level; Moderate for a level of a bureau's own that is not listed here.
+
+    Raises
+    ------
+    InputError
+        If the rule set has no such level.
+    """
+    return _BY_LEVEL.get(ruleset.level_of(level).id, "Moderate")

@@ -1,0 +1,196 @@
+"""Volatile organic compounds: their reactivity with OH and the ozone that they can form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from hazecast.grids.errors import InputError
+
+Units = Literal["ppb", "ug m-3"]
+_GAS_CONSTANT, _BOLTZMANN = 8.314462618, 1.380649e-23
+# Other names in use, as `_plain` writes them.
+_ALIASES = {
+    "ethene": "ethylene",
+    "propene": "propylene",
+    "ethyne": "acetylene",
+    "ibutane": "isobutane",
+    "2methylpropane": "isobutane",
+    "ipentane": "isopentane",
+    "2methylbutane": "isopentane",
+    "butane": "n-butane",
+    "pentane": "n-pentane",
+    "hexane": "n-hexane",
+    "heptane": "n-heptane",
+    "octane": "n-octane",
+    "nonane": "n-nonane",
+    "decane": "n-decane",
+    "undecane": "n-undecane",
+    "dodecane": "n-dodecane",
+    "t2butene": "trans-2-butene",
+    "c2butene": "cis-2-butene",
+    "t2pentene": "trans-2-pentene",
+    "c2pentene": "cis-2-pentene",
+    "mxylene": "m,p-xylene",
+    "pxylene": "m,p-xylene",
+    "cumene": "isopropylbenzene",
+    "ipropylbenzene": "isopropylbenzene",
+    "2ethyltoluene": "o-ethyltoluene",
+    "3ethyltoluene": "m-ethyltoluene",
+    "4ethyltoluene": "p-ethyltoluene",
+    "13diethylbenzene": "m-diethylbenzene",
+    "14diethylbenzene": "p-diethylbenzene",
+    "hcho": "formaldehyde",
+    "mek": "2-butanone",
+    "methylethylketone": "2-butanone",
+    "propionaldehyde": "propanal",
+    "isopropanol": "2-propanol",
+}
+
+
+@dataclass(frozen=True)
+class Reactivity:
+    """What a table of VOC amounts to.
+
+    Attributes
+    ----------
+    ofp : pandas.DataFrame (sample, species)
+        Ozone formation potential, ug m-3 of ozone: concentration times MIR (Carter 1994, J. Air Waste Manage.
+        Assoc. 44:881). What the mixture could form where NOx is best for it, not what it forms.
+    oh_reactivity : pandas.DataFrame (sample, species)
+        s-1: rate constant at 298 K times number density.
+    concentration : pandas.DataFrame (sample, species)
+        ppb.
+    names : dict of str to str
+        Column of the table to species.
+    unknown : tuple of str
+        Columns that no species is known for; they are in none of the sums.
+    without_rate : tuple of str
+        Species whose rate constant is not known here; they are not in `oh_reactivity`.
+    """
+
+    ofp: pd.DataFrame
+    oh_reactivity: pd.DataFrame
+    concentration: pd.DataFrame
+    names: dict[str, str]
+    unknown: tuple[str, ...]
+    without_rate: tuple[str, ...]
+
+    def ranking(self) -> pd.DataFrame:
+        """Return mean ppb, OFP, OH reactivity and their shares for each species, the highest OFP first."""
+        table = pd.DataFrame(
+            {
+                "group": species_table()["group"].reindex(self.ofp.columns),
+                "ppb": self.concentration.mean(),
+                "ofp": self.ofp.mean(),
+                "oh_reactivity": self.oh_reactivity.mean().reindex(self.ofp.columns),
+            }
+        )
+        table.index.name = "species"
+        table["ofp_share"] = table["ofp"] / table["ofp"].sum()
+        table["oh_share"] = table["oh_reactivity"] / table["oh_reactivity"].sum()
+        return table.sort_values("ofp", ascending=False)
+
+
+@lru_cache
+def _species() -> pd.DataFrame:
+    with (files("hazecast.forecast.studies.ozone") / "voc_species.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, comment="#", keep_default_na=True).set_index("name")
+
+
+def species_table() -> pd.DataFrame:
+    """Return the species known (name): ``cas formula molar_mass mir mir_checked koh koh_checked group chinese``.
+
+    `mir` is g O3 a g VOC (Carter 2010), `koh` 1e-12 cm3 molecule-1 s-1 at 298 K (Atkinson and Arey 2003);
+    ``mir_checked`` and ``koh_checked`` say whether a second public table gave the same.
+    """
+    return _species().copy()
+
+
+def recognise(columns: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return which species each column is, by English or Chinese name, a usual other name or its CAS number.
+
+    Returns
+    -------
+    names : dict of str to str
+    unknown : tuple of str
+
+    Raises
+    ------
+    InputError
+        If two columns are the same species, unless they are the two xylenes that share their row.
+    """
+    table = _species()
+    known = {_plain(str(name)): str(name) for name in table.index}
+    known |= dict(_ALIASES.items()) | {str(cas): str(name) for name, cas in table["cas"].items()}
+    known |= {str(chinese): str(name) for name, chinese in table["chinese"].items()}
+    names: dict[str, str] = {}
+    unknown = []
+    for column in map(str, columns):
+        found = known.get(column.strip()) or known.get(_plain(column))
+        if found is None:
+            unknown.append(column)
+            continue
+        if found in names.values() and found != "m,p-xylene":
+            other = next(name for name, species in names.items() if species == found)
+            raise InputError(f"columns {other} and {column}", f"{found} twice", "each species once")
+        names[column] = found
+    return names, tuple(unknown)
+
+
+def reactivity(
+    concentration: pd.DataFrame, units: Units, *, kelvin: float = 298.15, hpa: float = 1013.25
+) -> Reactivity:
+    """Compute ozone formation potential and OH reactivity.
+
+    Parameters
+    ----------
+    concentration : pandas.DataFrame (sample, species)
+        NaN where missing.
+    units : str
+        ``ppb`` (of the compound, not of its carbon) or ``ug m-3``.
+    kelvin, hpa : float
+        State of the air that volumes refer to.
+
+    Raises
+    ------
+    InputError
+        If the units are others, no column is a known species, or a concentration is negative.
+    """
+    if units not in ("ppb", "ug m-3"):
+        raise InputError("units", units, "ppb or ug m-3")
+    names, unknown = recognise(concentration.columns)
+    if not names:
+        raise InputError("columns", list(concentration.columns), "names or CAS numbers of VOC")
+    chosen = concentration[list(names)]
+    if (chosen < 0).to_numpy().any():
+        row, column = np.argwhere((chosen < 0).to_numpy())[0]
+        raise InputError(f"{chosen.columns[column]}, sample {chosen.index[row]}", chosen.iloc[row, column], "0 or more")
+    # The two xylenes may come in two columns; min_count keeps a gap a gap.
+    merged = chosen.T.groupby(chosen.columns.map(names), sort=False).sum(min_count=1).T
+    table = _species().loc[merged.columns]
+    litre_per_mol = _GAS_CONSTANT * kelvin / hpa * 10
+    ppb = merged if units == "ppb" else merged * litre_per_mol / table["molar_mass"]
+    mass = ppb * table["molar_mass"] / litre_per_mol
+    # Molecules cm-3 of one ppb.
+    density = hpa * 100 / (_BOLTZMANN * kelvin) * 1e-9 * 1e-6
+    rated = table["koh"].dropna()
+    return Reactivity(
+        mass * table["mir"],
+        ppb[rated.index] * rated * 1e-12 * density,
+        ppb,
+        names,
+        unknown,
+        tuple(str(name) for name in table.index[table["koh"].isna()]),
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_,&/()'-]", "", name.lower())

@@ -1,0 +1,129 @@
+"""Chemical mass balance: how much each of the given sources adds to a sample.
+
+The effective-variance solution of Watson, Cooper and Huntzicker (1984, Atmos. Environ. 18:1347), which
+weighs a species by the uncertainty of its concentration and of the profiles, with no source below zero
+(Wang and Larson 1993, Environ. Sci. Technol. 27:1593, on negative solutions: from memory, not verified).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from hazecast.grids.errors import InputError
+
+_ROUNDS = 50
+_CLOSE = 0.001
+
+
+@dataclass(frozen=True)
+class MassBalance:
+    """Source contributions to each sample.
+
+    Attributes
+    ----------
+    contributions, errors : pandas.DataFrame (sample, source)
+        In the unit of the concentrations; errors are one standard deviation, NaN where a source is zero.
+    quality : pandas.DataFrame (sample)
+        ``chi2`` (reduced), ``r2``, ``mass_share`` (sum of contributions over the measured total, NaN without
+        one), ``degrees`` (species less sources above zero), ``converged``. The CMB 8.2 protocol asks for
+        chi2 < 4, r2 > 0.8 and 0.8 to 1.2 of the mass (EPA-452/R-04-011; from memory, not verified).
+    """
+
+    contributions: pd.DataFrame
+    errors: pd.DataFrame
+    quality: pd.DataFrame
+
+
+def mass_balance(
+    concentration: pd.DataFrame,
+    uncertainty: pd.DataFrame,
+    profiles: pd.DataFrame,
+    profile_uncertainty: pd.DataFrame,
+    *,
+    total: pd.Series | None = None,
+) -> MassBalance:
+    """Fit source contributions to each sample.
+
+    Parameters
+    ----------
+    concentration, uncertainty : pandas.DataFrame (sample, species)
+        A species that is missing in a sample is left out of its fit.
+    profiles, profile_uncertainty : pandas.DataFrame (source, species)
+        Share of the species in the mass of the source. Fitting uses the species that both tables hold.
+    total : pandas.Series (sample), optional
+        Measured mass.
+
+    Raises
+    ------
+    InputError
+        If tables don't fit each other, a value or uncertainty is negative or missing where needed, or
+        a sample has fewer species than there are sources.
+    """
+    species = [name for name in profiles.columns if name in concentration.columns]
+    sources = list(profiles.index)
+    if len(species) < len(sources):
+        raise InputError(
+            "profiles: species", f"{len(species)} also measured", f"at least one for each of {len(sources)} sources"
+        )
+    for what, table in (("profile", profiles), ("profile uncertainty", profile_uncertainty.reindex_like(profiles))):
+        bad = ~(table[species] >= 0)
+        if bad.to_numpy().any():
+            row, column = np.argwhere(bad.to_numpy())[0]
+            raise InputError(
+                f"{what} of {sources[row]}, {species[column]}", table[species].iloc[row, column], "0 or more"
+            )
+    x, u = concentration[species], uncertainty.reindex_like(concentration)[species]
+    bad = ~(u > 0) & x.notna()
+    if bad.to_numpy().any():
+        row, column = np.argwhere(bad.to_numpy())[0]
+        raise InputError(f"uncertainty of {species[column]}, sample {x.index[row]}", u.iloc[row, column], "above 0")
+    a = profiles[species].to_numpy().T
+    s = profile_uncertainty.reindex_like(profiles)[species].to_numpy().T
+    rows = []
+    for label, values, spread in zip(x.index, x.to_numpy(), u.to_numpy(), strict=True):
+        there = np.isfinite(values)
+        if there.sum() < len(sources):
+            raise InputError(
+                f"sample {label}: species measured", int(there.sum()), f"at least {len(sources)}, one a source"
+            )
+        rows.append(_one(values[there], spread[there], a[there], s[there]))
+    contributions = pd.DataFrame([row[0] for row in rows], index=x.index, columns=sources)
+    errors = pd.DataFrame([row[1] for row in rows], index=x.index, columns=sources)
+    quality = pd.DataFrame([row[2] for row in rows], index=x.index)
+    measured = pd.Series(np.nan, index=x.index) if total is None else total.reindex(x.index)
+    quality["mass_share"] = contributions.sum(axis=1) / measured
+    return MassBalance(contributions, errors, quality)
+
+
+def _one(
+    x: NDArray[np.float64], u: NDArray[np.float64], a: NDArray[np.float64], s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float | bool]]:
+    """Solve one sample: the weights depend on the contributions, so both are found in turn."""
+    share = np.zeros(a.shape[1])
+    converged = False
+    root = u
+    for _ in range(_ROUNDS):
+        root = np.sqrt(u**2 + (s**2) @ share**2)
+        new = nnls(a / root[:, None], x / root)[0]
+        converged = bool(np.all(np.abs(new - share) <= _CLOSE * np.maximum(new, 1e-12)))
+        share = new
+        if converged:
+            break
+    used = share > 0
+    weighted = a[:, used] / root[:, None]
+    error = np.full(len(share), np.nan)
+    error[used] = np.sqrt(np.diag(np.linalg.pinv(weighted.T @ weighted)))
+    residual = (x - a @ share) / root
+    degrees = len(x) - int(used.sum())
+    level = (x / root) ** 2
+    return share, error, {
+        "chi2": float((residual**2).sum() / degrees) if degrees else float("nan"),
+        "r2": 1.0 - float((residual**2).sum() / level.sum()),
+        "degrees": degrees,
+        "converged": converged,
+    }  # fmt: skip

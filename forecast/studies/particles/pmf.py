@@ -1,0 +1,306 @@
+"""Positive matrix factorization: which sources a set of speciated samples is mixed from.
+
+Paatero and Tapper (1994, Environmetrics 5:111), with the measures of the EPA PMF 5.0 User Guide
+(EPA/600/R-14/108). Unlike EPA PMF's engine, which lets contributions go slightly below zero, none is
+negative here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from hazecast.forecast.studies.particles.pmf_solver import Pull, Solution, robust_q, solve
+from hazecast.forecast.studies.particles.speciation import WEAK_FACTOR, Samples
+from hazecast.grids.errors import InputError
+
+STARTS = 20
+_SWEEPS = 30
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Factorization:
+    """One solution: factors, their profiles and contributions, and how well they explain the samples.
+
+    Attributes
+    ----------
+    samples : Samples
+    profiles : pandas.DataFrame (factor, species)
+        Mean contribution of the factor to the species, in the unit of the samples.
+    contributions : pandas.DataFrame (sample, factor)
+        Relative to their mean, which is one.
+    q_robust : float
+        Sum of squared residuals over uncertainties, those beyond 4 counted linearly; what was minimised.
+    q_true : float
+        The same with every residual squared.
+    q_expected : float
+        Values of strong species less the elements of both matrices that they determine.
+    start_q : tuple of float
+        Robust Q that each random start came to, in the order of the starts.
+    converged : bool
+    zeros : bool (factor, species)
+        Elements that were held at zero.
+    pulls : tuple of Pull
+    """
+
+    samples: Samples
+    profiles: pd.DataFrame
+    contributions: pd.DataFrame
+    q_robust: float
+    q_true: float
+    q_expected: float
+    start_q: tuple[float, ...]
+    converged: bool
+    zeros: NDArray[np.bool_]
+    pulls: tuple[Pull, ...] = ()
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Names of the factors."""
+        return tuple(str(name) for name in self.profiles.index)
+
+    @property
+    def reached(self) -> float:
+        """Share of the starts that came within 0.1 % of the lowest robust Q."""
+        return float(np.mean(np.array(self.start_q) <= 1.001 * min(self.start_q)))
+
+    def modelled(self) -> pd.DataFrame:
+        """Return what the factors give for each value (sample, species)."""
+        return self.contributions @ self.profiles
+
+    def scaled_residuals(self) -> pd.DataFrame:
+        """Return (measured - modelled) / uncertainty; weak species by their own uncertainty, not the tripled one."""
+        residual = (self.samples.concentration - self.modelled()) / self.samples.uncertainty
+        residual[list(self.samples.weak)] *= WEAK_FACTOR
+        return residual
+
+    def mass(self) -> pd.DataFrame:
+        """Return the mass of each factor in each sample (sample, factor), by the total species.
+
+        Raises
+        ------
+        InputError
+            If the samples have no total.
+        """
+        return self.contributions * self._totals()
+
+    def unidentified(self) -> pd.Series:
+        """Return the share of each factor's mass (factor) that none of the other species accounts for.
+
+        Below zero where species overlap, as SO4 and S do, or outweigh the total.
+        """
+        total = self._totals()
+        return 1.0 - self.profiles.drop(columns=self.samples.total).sum(axis=1) / total.where(total > 0)
+
+    def explained(self) -> pd.DataFrame:
+        """Return the share of each species that each factor holds (factor, species)."""
+        return self.profiles / self.profiles.sum()
+
+    def fit(self) -> pd.DataFrame:
+        """Return for each species the squared correlation, ``q_share`` (Q over its expectation) and outliers.
+
+        ``beyond_3`` is the share of values more than three uncertainties off: many of them tell that the
+        uncertainties are too small or a source is missing.
+        """
+        modelled, measured, residual = self.modelled(), self.samples.concentration, self.scaled_residuals()
+        expected = self.q_expected / max(len(self.samples.strong), 1)
+        return pd.DataFrame(
+            {
+                "r2": [measured[n].corr(modelled[n]) ** 2 for n in measured],
+                "q_share": (residual**2).sum() / expected,
+                "beyond_3": (residual.abs() > 3).mean(),
+                "weak": [str(n) in self.samples.weak for n in measured],
+            },
+            index=pd.Index(self.samples.species, name="species"),
+        )
+
+    def _totals(self) -> pd.Series:
+        if self.samples.total is None:
+            raise InputError("total", "none", "a species that holds the mass of all others, named when preparing")
+        return self.profiles[self.samples.total]
+
+
+def factorize(
+    samples: Samples,
+    factors: int,
+    *,
+    starts: int = STARTS,
+    seed: int = 0,
+    zeros: Collection[tuple[int, str]] = (),
+    pulls: Sequence[Pull] = (),
+    first: Factorization | None = None,
+    progress: Progress | None = None,
+) -> Factorization:
+    """Take samples apart into factors: the best of many random starts.
+
+    Parameters
+    ----------
+    samples : Samples
+    factors : int
+        At least 1, fewer than species and samples.
+    starts : int
+        Random starts (EPA PMF advises at least 20).
+    seed : int
+    zeros : collection of (int, str)
+        Factor number (from 0) and species that the factor must not hold. They ask for `first`, since
+        factors come in no order of their own.
+    pulls : sequence of Pull
+        Wishes for elements of the profiles; see `pulled`.
+    first : Factorization, optional
+        Start from this solution alone, not at random.
+    progress : callable, optional
+        Called with a line of text after each start.
+
+    Raises
+    ------
+    InputError
+        If the number of factors or starts can't be, or constraints come without `first`.
+    """
+    x, u = samples.concentration.to_numpy(), samples.uncertainty.to_numpy()
+    number, species = x.shape
+    if not 1 <= factors < min(number, species):
+        raise InputError(
+            "factors", factors, f"1 to {min(number, species) - 1}, for {number} samples of {species} species"
+        )
+    if starts < 1:
+        raise InputError("starts", starts, "at least 1")
+    if (zeros or pulls) and first is None:
+        raise InputError("constraints", len(zeros) + len(pulls), "a solution to start from, which numbers the factors")
+    held = _held(samples, factors, zeros)
+    if first is not None:
+        found = [solve(x, u, *_arrays(first), zeros=held, pulls=pulls)]
+    else:
+        found = []
+        for start in range(starts):
+            g, f = random_start(x, u, factors, np.random.default_rng([seed, start]))
+            found.append(solve(x, u, g, f, zeros=held, sweeps=_SWEEPS))
+            if progress:
+                progress(f"{factors} factors, start {start + 1}: robust Q {found[-1].q:.1f}")
+    best = min(found, key=lambda solution: solution.q)
+    return _described(samples, best, tuple(solution.q for solution in found), held, tuple(pulls))
+
+
+def pulled(
+    base: Factorization,
+    wishes: Sequence[tuple[int, str, float]],
+    *,
+    most: float = 1.0,
+) -> Factorization:
+    """Pull elements of the profiles towards given values, as far as Q allows: soft constraints.
+
+    Parameters
+    ----------
+    base : Factorization
+    wishes : sequence of (int, str, float)
+        Factor number, species and the mean contribution wished for; 0 for "not in this factor".
+    most : float
+        Largest rise of the robust Q, %. EPA PMF calls it %dQ.
+
+    Returns
+    -------
+    Factorization
+        The strongest pull (of steps by 10) that keeps within `most`.
+
+    Raises
+    ------
+    InputError
+        If a wish names no factor or species, or a negative value.
+    """
+    species = base.samples.species
+    for factor, name, target in wishes:
+        if not 0 <= factor < len(base.factors) or name not in species or target < 0:
+            raise InputError(
+                "pull", (factor, name, target), f"a factor below {len(base.factors)}, a species, 0 or more"
+            )
+    best = base
+    for power in range(-2, 7):
+        pulls = [
+            Pull(factor, species.index(name), target, 10.0**power / float(base.samples.uncertainty[name].median()) ** 2)
+            for factor, name, target in wishes
+        ]
+        tried = factorize(base.samples, len(base.factors), pulls=pulls, first=best, zeros=_pairs(base))
+        if tried.q_robust > base.q_robust * (1 + most / 100):
+            break
+        best = tried
+    return best
+
+
+def matched(reference: pd.DataFrame, other: pd.DataFrame) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
+    """Pair the factors of two solutions by the contributions (sample, factor) to the same samples.
+
+    Returns
+    -------
+    order : int (factor,)
+        For each factor of `reference` the number of its partner in `other`; one to one.
+    correlation : float (factor,)
+        Uncentred correlation of the pairs.
+    """
+    table = uncentred(reference.to_numpy(), other.to_numpy())
+    rows, columns = linear_sum_assignment(-table)
+    order = np.empty(len(rows), dtype=int)
+    order[rows] = columns
+    return order, table[rows, columns]
+
+
+def uncentred(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the uncentred correlation of columns: cosine of the angle between them (first, second)."""
+    norms = np.sqrt((first**2).sum(axis=0))[:, None] * np.sqrt((second**2).sum(axis=0))[None]
+    return np.asarray(first.T @ second / np.maximum(norms, 1e-300))
+
+
+def random_start(
+    x: NDArray[np.float64], u: NDArray[np.float64], factors: int, generator: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a start: profiles that are samples drawn at random, contributions at random."""
+    rows = generator.choice(len(x), factors, replace=False)
+    return generator.uniform(0.5, 1.5, (len(x), factors)) / factors, np.maximum(x[rows], 0.1 * u[rows])
+
+
+def _held(samples: Samples, factors: int, zeros: Collection[tuple[int, str]]) -> NDArray[np.bool_]:
+    held = np.zeros((factors, len(samples.species)), dtype=bool)
+    for factor, name in zeros:
+        if not 0 <= factor < factors or name not in samples.species:
+            raise InputError("zero", (factor, name), f"a factor below {factors} and one of {samples.species}")
+        held[factor, samples.species.index(name)] = True
+    return held
+
+
+def _pairs(base: Factorization) -> list[tuple[int, str]]:
+    return [(int(k), base.samples.species[j]) for k, j in np.argwhere(base.zeros)]
+
+
+def _arrays(base: Factorization) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return base.contributions.to_numpy(), base.profiles.to_numpy()
+
+
+def _described(
+    samples: Samples,
+    solution: Solution,
+    start_q: tuple[float, ...],
+    zeros: NDArray[np.bool_],
+    pulls: tuple[Pull, ...],
+) -> Factorization:
+    f, g = solution.f, solution.g
+    names = pd.Index([f"factor {number + 1}" for number in range(len(f))], name="factor")
+    residual = (samples.concentration.to_numpy() - g @ f) / samples.uncertainty.to_numpy()
+    strong = [samples.species.index(name) for name in samples.strong]
+    rows = len(g)
+    return Factorization(
+        samples,
+        pd.DataFrame(f, index=names, columns=samples.concentration.columns),
+        pd.DataFrame(g, index=samples.concentration.index, columns=names),
+        robust_q(residual),
+        float((residual**2).sum()),
+        # EPA PMF 5.0 User Guide: good data values less the fitted elements of G and F.
+        float(rows * len(strong) - len(f) * (rows + len(strong))),
+        start_q,
+        solution.converged,
+        zeros,
+        pulls,
+    )

@@ -1,0 +1,87 @@
+"""A case with a known answer: arrivals in a made-up wind, polluted by a source whose place is known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hazecast.forecast.studies.wind.trajectories import EARTH_RADIUS, trajectories
+from hazecast.grids.contract import describe
+
+Array = NDArray[np.float64]
+SHANGHAI = (31.23, 121.47)
+_BOX = ((22.0, 41.0), (108.0, 134.0))
+
+
+class Arrivals(NamedTuple):
+    """Trajectories (36 h back), their arrival times and their days from 0."""
+
+    paths: xr.Dataset
+    times: NDArray[np.datetime64]
+    day: NDArray[np.int64]
+
+
+def turning_wind(days: int, seed: int) -> xr.Dataset:
+    """Return hourly wind that is the same everywhere and wanders in direction, on a grid about Shanghai.
+
+    Contract "weather_grid"; 3 to 7 m s-1, the direction a random walk of about 34 degrees a day.
+    """
+    hours = 24 * days
+    random = np.random.default_rng(seed)
+    angle = np.cumsum(random.normal(0.0, 0.12, hours + 1))
+    speed = 5.0 + 2.0 * np.sin(np.arange(hours + 1) / 31.0)
+    lats, lons = (np.arange(low, high + 0.01, 1.0) for low, high in _BOX)
+    shape, dims = (hours + 1, len(lats), len(lons)), ("time", "latitude", "longitude")
+
+    def everywhere(values: Array) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+        return dims, np.broadcast_to(values[:, None, None], shape).astype(np.float32)
+
+    wind = xr.Dataset(
+        {"u10": everywhere(speed * np.cos(angle)), "v10": everywhere(speed * np.sin(angle))},
+        coords={
+            "time": np.datetime64("2015-01-01T00", "ns") + np.arange(hours + 1) * np.timedelta64(1, "h"),
+            "latitude": lats,
+            "longitude": lons,
+        },
+        attrs={"source": "made up"},
+    )
+    return describe(wind, "weather_grid")
+
+
+def arrivals(days: int = 120, seed: int = 3) -> Arrivals:
+    """Return arrivals in Shanghai every three hours."""
+    wind = turning_wind(days, seed)
+    times = wind["time"].values[48::3]
+    count = len(times)
+    paths = trajectories(
+        wind, np.full(count, SHANGHAI[0]), np.full(count, SHANGHAI[1]), times, hours=-36, step_minutes=60
+    )
+    return Arrivals(paths, times, (times - times[0]).astype("timedelta64[D]").astype(np.int64))
+
+
+def polluted(paths: xr.Dataset, source: tuple[float, float], *, reach_km: float = 60.0, seed: int = 8) -> Array:
+    """Return what is measured at arrival, ug m-3: 30, and 25 for each hour within reach of the source, and noise of 8.
+
+    Parameters
+    ----------
+    paths : xarray.Dataset
+        With a step of an hour.
+    source : tuple of float
+        Latitude and longitude.
+    reach_km : float
+    seed : int
+    """
+    near = kilometres(*source, paths["latitude"].values, paths["longitude"].values) < reach_km
+    noise = np.random.default_rng(seed).normal(0.0, 8.0, paths.sizes["parcel"])
+    return np.asarray(30.0 + 25.0 * near.sum(axis=1) + noise)
+
+
+def kilometres(lat1: float | Array, lon1: float | Array, lat2: float | Array, lon2: float | Array) -> Array:
+    """Return great-circle distances on the sphere."""
+    a, b = np.deg2rad(lat1), np.deg2rad(lat2)
+    turn = np.deg2rad(np.subtract(lon2, lon1))
+    cosine = np.sin(a) * np.sin(b) + np.cos(a) * np.cos(b) * np.cos(turn)
+    return np.asarray(EARTH_RADIUS / 1000.0 * np.arccos(np.clip(cosine, -1.0, 1.0)))

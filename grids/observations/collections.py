@@ -1,0 +1,207 @@
+"""Readers of monitoring collections, from their files into the contract.
+
+Three kinds are known and told apart by their columns: the UCI collections "Beijing
+Multi-Site Air-Quality Data" and "PM2.5 Data of Five Chinese Cities", and ``observations.nc``
+(with an optional ``city_weather.nc``) in the contract itself.
+
+Both collections stamp hours in Beijing time without saying whether the stamp starts or ends the
+hour; it is taken as its end, as China's monitoring network stamps its hours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazecast.grids.contract import POLLUTANTS, check, describe
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.csv_collections import Place, beijing_multisite, five_cities
+from hazecast.grids.observations.station_cities import city_means
+from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.places.stations import load_stations
+from hazecast.grids.quality import FLAG_ATTRS, count_flags, screen, solar_hours
+
+log = logging.getLogger(__name__)
+
+# A wrong year would ask for an axis of millions of hours.
+_LONGEST = pd.Timedelta(days=40 * 365)
+
+OBSERVATIONS_FILE, CITY_WEATHER_FILE = "observations.nc", "city_weather.nc"
+
+
+@dataclass(frozen=True)
+class MonitorData:
+    """What a collection holds.
+
+    Attributes
+    ----------
+    observations : xarray.Dataset (time, city)
+        Contract "observations", with ``<name>_flag`` and the number of valid stations,
+        ``<name>_stations``.
+    stations : xarray.Dataset (time, station) or None
+        The same by station, with ``<name>_raw`` as published and coordinate ``city``.
+    weather : xarray.Dataset (time, city) or None
+        Contract "city_weather", the mean over a city's stations.
+    station_weather : xarray.Dataset (time, city) or None
+        The same by station: here ``city`` holds station names.
+    counts : dict of str to int
+        Faults found, by kind.
+    source : str
+    """
+
+    observations: xr.Dataset
+    stations: xr.Dataset | None
+    weather: xr.Dataset | None
+    station_weather: xr.Dataset | None
+    counts: dict[str, int]
+    source: str
+
+
+def read_observations(directory: Path, registry: Registry | None) -> MonitorData:
+    """Read the collection in a folder.
+
+    Parameters
+    ----------
+    directory : Path
+        Folder of ``*.csv`` or ``*.csv.gz`` files of one collection, or of
+        ``observations.nc``.
+    registry : Registry or None
+        The cities that a collection may name; None for any.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no collection that is known, or a file is broken: the file, the
+        column and what was expected are named.
+    """
+    if not directory.is_dir():
+        raise InputError("observations", directory, "a folder")
+    if (directory / OBSERVATIONS_FILE).exists():
+        return _read_contract(directory, registry)
+    files = sorted([*directory.glob("*.csv"), *directory.glob("*.csv.gz")])
+    if not files:
+        raise InputError(str(directory), "no CSV or observations.nc", "a monitoring collection")
+    counts: Counter[str] = Counter()
+    places: list[Place] = []
+    for path in files:
+        places += _read_file(path, counts)
+    return _assemble(places, registry, counts, directory)
+
+
+def _read_file(path: Path, counts: Counter[str]) -> list[Place]:
+    try:
+        table = pd.read_csv(path, na_values=["NA"], encoding="utf-8")
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(str(path), error, "a CSV file") from error
+    if "station" in table.columns or "WSPM" in table.columns:
+        return beijing_multisite(table, path, counts)
+    if "cbwd" in table.columns or any(name.startswith("PM_") for name in table.columns):
+        return five_cities(table, path, counts)
+    raise InputError(f"{path}: columns", list(table.columns), "those of beijing-multisite or five-cities")
+
+
+def _assemble(places: list[Place], registry: Registry | None, counts: Counter[str], directory: Path) -> MonitorData:
+    if registry is not None:
+        for place in places:
+            registry.city(place.city)
+    first = min(place.table.index[0] for place in places)
+    last = max(place.table.index[-1] for place in places)
+    if last - first > _LONGEST:
+        raise InputError(
+            f"{directory}: hours", f"{first} to {last} UTC", f"a collection within {_LONGEST.days // 365} years"
+        )
+    times = pd.date_range(first, last, freq="h")
+    for city in sorted({place.city for place in places}):
+        own = next(p for p in places if p.city == city).table.index
+        counts["missing_hours"] += len(times) - len(own)
+    source = f"{directory.name} ({len(places)} stations)"
+    stations = _station_dataset(places, times, counts, source, registry or load_registry())
+    station_weather = _weather_dataset([(p.station, [p]) for p in places], times, source)
+    cities = sorted({place.city for place in places})
+    weather = _weather_dataset([(c, [p for p in places if p.city == c]) for c in cities], times, source)
+    for name, number in sorted(counts.items()):
+        if number:
+            log.info("%s: %s: %d", directory.name, name, number)
+    return MonitorData(city_means(stations, source), stations, weather, station_weather, dict(counts), source)
+
+
+def _station_dataset(
+    places: list[Place], times: pd.DatetimeIndex, counts: Counter[str], source: str, registry: Registry
+) -> xr.Dataset:
+    names = [name for name in POLLUTANTS if any(name in p.table for p in places)]
+    dataset = xr.Dataset(
+        coords={
+            "time": times.to_numpy("datetime64[ns]"),
+            "station": [p.station for p in places],
+            "city": ("station", [p.city for p in places]),
+        },
+        attrs={"source": source},
+    )
+    raw: dict[str, np.ndarray] = {}
+    for name in names:
+        raw[name] = np.full((len(times), len(places)), np.nan, np.float32)
+        for column, place in enumerate(places):
+            if name in place.table:
+                raw[name][:, column] = place.table[name].reindex(times)
+    dims = ("time", "station")
+    cities = [p.city for p in places]
+    longitudes = [load_stations().position(p.station, p.city, registry)[1] for p in places]
+    sun = solar_hours(dataset["time"].values, longitudes)
+    for name, (values, flags) in screen(raw, cities, solar_hour=sun).items():
+        count_flags(counts, flags)
+        dataset[name] = (dims, values)
+        dataset[f"{name}_raw"] = (dims, raw[name], {"units": POLLUTANTS[name].units})
+        dataset[f"{name}_flag"] = (dims, flags, FLAG_ATTRS)
+    return check(describe(dataset, "observations"), "observations", name=source)
+
+
+def _weather_dataset(groups: list[tuple[str, list[Place]]], times: pd.DatetimeIndex, source: str) -> xr.Dataset:
+    names = [name for name in groups[0][1][0].weather.columns]
+    arrays = {name: np.full((len(times), len(groups)), np.nan, np.float32) for name in names}
+    for column, (_, members) in enumerate(groups):
+        total = (
+            members[0].weather if len(members) == 1 else pd.concat([m.weather for m in members]).groupby(level=0).mean()
+        )
+        total = total.reindex(times)
+        for name in names:
+            arrays[name][:, column] = total[name]
+    dataset = xr.Dataset(
+        {name: (("time", "city"), array) for name, array in arrays.items()},
+        coords={"time": times.to_numpy("datetime64[ns]"), "city": [name for name, _ in groups]},
+        attrs={"source": f"weather stations of {source}"},
+    )
+    return check(describe(dataset, "city_weather"), "city_weather", name=source)
+
+
+def _read_contract(directory: Path, registry: Registry | None) -> MonitorData:
+    observations = _open(directory / OBSERVATIONS_FILE)
+    check(observations, "observations", name=str(directory / OBSERVATIONS_FILE))
+    if registry is not None:
+        for city in observations["city"].values:
+            registry.city(str(city))
+    weather = None
+    if (directory / CITY_WEATHER_FILE).exists():
+        weather = _open(directory / CITY_WEATHER_FILE)
+        check(weather, "city_weather", name=str(directory / CITY_WEATHER_FILE))
+    counts: Counter[str] = Counter()
+    raw = {name: observations[name].values for name in POLLUTANTS if name in observations}
+    for name, (values, flags) in screen(raw, [str(city) for city in observations["city"].values]).items():
+        count_flags(counts, flags)
+        observations[name] = (observations[name].dims, values, observations[name].attrs)
+        observations[f"{name}_flag"] = (observations[name].dims, flags, FLAG_ATTRS)
+    return MonitorData(observations, None, weather, None, dict(counts), str(observations.attrs["source"]))
+
+
+def _open(path: Path) -> xr.Dataset:
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as dataset:
+            return dataset.load()
+    except Exception as error:
+        # A damaged file makes the libraries below raise nearly anything.
+        raise InputError(str(path), error, "a whole NetCDF file") from error

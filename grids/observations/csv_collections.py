@@ -1,0 +1,169 @@
+"""The two CSV collections: their columns, units and faults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hazecast.grids.derived import wind_components
+from hazecast.grids.errors import InputError
+
+_ZERO_CELSIUS = 273.15
+_BEIJING = pd.Timedelta(hours=8)
+_TIME = ["year", "month", "day", "hour"]
+_COMPASS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
+_DEGREES = {name: number * 22.5 for number, name in enumerate(_COMPASS)}
+_MULTISITE = {"PM2.5": "pm25", "O3": "o3", "PM10": "pm10", "NO2": "no2", "SO2": "so2", "CO": "co"}
+_MULTISITE_WEATHER = ["TEMP", "PRES", "DEWP", "RAIN", "WSPM"]
+_FIVE_WEATHER = ["DEWP", "HUMI", "PRES", "TEMP", "Iws", "precipitation"]
+# Physical limits of the published weather columns; what lies outside is counted and dropped.
+_LIMITS = {
+    "TEMP": (-60.0, 60.0),
+    "DEWP": (-80.0, 45.0),
+    "PRES": (600.0, 1_100.0),
+    "RAIN": (0.0, 400.0),
+    "precipitation": (0.0, 400.0),
+    "WSPM": (0.0, 110.0),
+    "Iws": (0.0, 5_000.0),
+    "HUMI": (0.0, 100.0),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One station: hourly pollutants (ug m-3) and weather (contract units) by UTC hour."""
+
+    station: str
+    city: str
+    table: pd.DataFrame
+    weather: pd.DataFrame
+
+
+def beijing_multisite(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[Place]:
+    """Read one station's table of the Beijing multi-site collection.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or holds something that is not a number.
+    """
+    _require(table, [*_TIME, *_MULTISITE, *_MULTISITE_WEATHER, "wd", "station"], path)
+    table = _on_utc(table, path, counts)
+    pollutants = pd.DataFrame({ours: _numbers(table, name, path) for name, ours in _MULTISITE.items()})
+    raw = {name: _weather_column(table, name, path, counts) for name in _MULTISITE_WEATHER}
+    unknown = table["wd"].notna() & ~table["wd"].isin(_COMPASS)
+    if unknown.any():
+        raise InputError(f"{path}: column wd", table["wd"][unknown].iloc[0], f"one of {_COMPASS}")
+    u10, v10 = wind_components(raw["WSPM"], table["wd"].map(_DEGREES).astype(float))
+    weather = _weather(raw, raw["RAIN"], u10, v10)
+    names = table["station"].dropna().unique()
+    if len(names) != 1:
+        raise InputError(f"{path}: column station", list(names), "one station in a file")
+    return [Place(str(names[0]), "beijing", pollutants, weather)]
+
+
+def five_cities(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[Place]:
+    """Read one city's table of the five-cities collection, a Place for each of its sites.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or holds something that is not a number.
+    """
+    _require(table, [*_TIME, *_FIVE_WEATHER, "cbwd"], path)
+    sites = [name for name in table.columns if name.startswith("PM_")]
+    if not sites:
+        raise InputError(f"{path}: columns", list(table.columns), "at least one PM_ column")
+    table = _on_utc(table, path, counts)
+    city = path.name.split(".")[0].lower()
+    raw = {name: _weather_column(table, name, path, counts) for name in _FIVE_WEATHER}
+    u10, v10 = _wind(table["cbwd"], raw["Iws"], path, counts)
+    weather = _weather(raw, raw["precipitation"], u10, v10)
+    places = []
+    for site in sites:
+        name = site.removeprefix("PM_").lower().replace(" ", "_")
+        pollutants = pd.DataFrame({"pm25": _numbers(table, site, path)})
+        places.append(Place(f"{city}_{name}", city, pollutants, weather))
+    return places
+
+
+def _require(table: pd.DataFrame, columns: list[str], path: Path) -> None:
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise InputError(f"{path}: columns", list(table.columns), f"also {', '.join(missing)}")
+    if table.empty:
+        raise InputError(f"{path}: rows", 0, "at least one hour")
+
+
+def _numbers(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
+    values = pd.to_numeric(table[name], errors="coerce")
+    wrong = values.isna() & table[name].notna()
+    if wrong.any():
+        raise InputError(f"{path}: column {name}, {wrong.idxmax()} UTC", table[name][wrong].iloc[0], "a number or NA")
+    return values.astype(float)
+
+
+def _weather_column(table: pd.DataFrame, name: str, path: Path, counts: Counter[str]) -> pd.Series:
+    values = _numbers(table, name, path)
+    low, high = _LIMITS[name]
+    outside = (values < low) | (values > high)
+    counts["impossible_weather"] += int(outside.sum())
+    return values.mask(outside)
+
+
+def _on_utc(table: pd.DataFrame, path: Path, counts: Counter[str]) -> pd.DataFrame:
+    parts = pd.DataFrame({name: _numbers(table, name, path) for name in _TIME})
+    try:
+        times = pd.to_datetime(parts) - _BEIJING
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: year, month, day, hour", error, "dates and hours 0 to 23") from error
+    if times.isna().any():
+        raise InputError(f"{path}: year, month, day, hour", "a missing value", "a time in every row")
+    table = table.set_index(pd.DatetimeIndex(times.to_numpy("datetime64[ns]"), name="time"))
+    repeated = table.index.duplicated(keep="first")
+    counts["duplicate_rows"] += int(repeated.sum())
+    return table[~repeated].sort_index()
+
+
+def _weather(raw: dict[str, pd.Series], rain: pd.Series, u10: np.ndarray, v10: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "t2m": raw["TEMP"] + _ZERO_CELSIUS,
+            "d2m": raw["DEWP"] + _ZERO_CELSIUS,
+            "u10": u10,
+            "v10": v10,
+            "sp": raw["PRES"] * 100.0,
+            "tp": rain,
+        },
+        index=rain.index,
+    )
+
+
+def _wind(
+    direction: pd.Series, cumulated: pd.Series, path: Path, counts: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the cumulated wind speed into hourly components.
+
+    The published speed adds up while the direction stays the same, so within such a run the
+    hour's speed is the difference to the hour before. Where that hour is missing the speed
+    can't be told. "cv", calm or variable, has no direction: it counts as calm.
+    """
+    degrees = {"NE": 45.0, "SE": 135.0, "SW": 225.0, "NW": 315.0, "cv": 0.0}
+    unknown = direction.notna() & ~direction.isin(list(degrees))
+    if unknown.any():
+        raise InputError(f"{path}: column cbwd", direction[unknown].iloc[0], f"one of {sorted(degrees)}")
+    same = direction.eq(direction.shift()) & direction.notna()
+    step = cumulated.diff()
+    adjacent = cumulated.index.to_series().diff().eq(pd.Timedelta(hours=1))
+    inside = same & (step >= 0)
+    lost = same & ~adjacent & (step >= 0)
+    speed = cumulated.where(~inside, step).mask(lost)
+    counts["wind_not_recoverable"] += int(lost.sum())
+    calm = direction.eq("cv")
+    counts["calm_wind"] += int(calm.sum())
+    u10, v10 = wind_components(speed.mask(calm, 0.0), direction.map(degrees).astype(float))
+    return u10, v10

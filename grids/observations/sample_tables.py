@@ -1,0 +1,159 @@
+"""Tables of samples that laboratories keep: one row a sample, one column a quantity, as CSV.
+
+A faulty cell is named by its line and column in the file, since that is where it has to be mended.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hazecast.grids.errors import InputError
+
+MISSING = ("", "NA", "NaN", "nan", "N/A", "-")
+
+
+def read_samples(path: Path, *, index: str | None = None, times: bool = False) -> pd.DataFrame:
+    """Read a CSV table of numbers whose first column names the samples.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8, comma-separated, one header line. Lines that begin with ``#`` are comments.
+    index : str, optional
+        Name that the first column must have.
+    times : bool
+        Whether the first column holds ISO 8601 times; a table of times is sorted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Floats (sample, quantity), NaN where a cell is empty or one of `MISSING`.
+
+    Raises
+    ------
+    InputError
+        With line and column, if the file can't be read, a row has another number of cells than the
+        header, a cell is not a number, or a sample or column appears twice.
+    """
+    lines = _lines(path)
+    (at, header), rows = lines[0], lines[1:]
+    names = [name.strip() for name in header]
+    _check_header(path, at, names, index)
+    if not rows:
+        raise InputError(f"{path}: rows", 0, "at least one sample below the header")
+    labels: list[str] = []
+    values = np.full((len(rows), len(names) - 1), np.nan)
+    for number, (line, cells) in enumerate(rows):
+        if len(cells) != len(names):
+            raise InputError(f"{path}, line {line}", f"{len(cells)} cells", f"{len(names)}, as the header has")
+        labels.append(cells[0].strip())
+        for column, cell in enumerate(cells[1:]):
+            values[number, column] = _number(path, line, names[column + 1], cell.strip())
+    positions = [line for line, _ in rows]
+    table = pd.DataFrame(values, columns=names[1:], index=_index(path, positions, names[0], labels, times))
+    return table.sort_index() if times else table
+
+
+def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    """Read a CSV table that holds text columns and number columns, all of them by name.
+
+    Parameters
+    ----------
+    path : Path
+    text, numbers : sequence of str
+        Columns that must be there; a name that ends in ``?`` may be absent. Others are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order of the file.
+
+    Raises
+    ------
+    InputError
+        As `read_samples`; also for an empty text cell and an infinite number.
+    """
+    lines = _lines(path)
+    (at, header), rows = lines[0], lines[1:]
+    names = [name.strip() for name in header]
+    _check_header(path, at, names, None)
+    wanted: dict[str, bool] = {name.removesuffix("?"): name in numbers for name in (*text, *numbers)}
+    missing = [name for name in (*text, *numbers) if not name.endswith("?") and name not in names]
+    if missing:
+        raise InputError(f"{path}, line {at}", f"columns {', '.join(names)}", f"also {', '.join(missing)}")
+    found: dict[str, list[str | float]] = {name: [] for name in wanted if name in names}
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise InputError(f"{path}, line {line}", f"{len(cells)} cells", f"{len(names)}, as the header has")
+        for name, column in found.items():
+            cell = cells[names.index(name)].strip()
+            if not wanted[name] and not cell:
+                raise InputError(f"{path}, line {line}, column {name}", "nothing", "a name")
+            column.append(_number(path, line, name, cell) if wanted[name] else cell)
+    if not rows:
+        raise InputError(f"{path}: rows", 0, "at least one row below the header")
+    return pd.DataFrame(found, index=pd.Index([line for line, _ in rows], name="line"))
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            found = [(reader.line_num, cells) for cells in reader if cells and not cells[0].startswith("#")]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(str(path), error, "a readable CSV file in UTF-8") from error
+    if not found:
+        raise InputError(str(path), "an empty file", "a header line and samples below it")
+    return found
+
+
+def _check_header(path: Path, line: int, names: list[str], index: str | None) -> None:
+    if len(names) < 2:
+        raise InputError(f"{path}, line {line}", f"one column, {names[0]!r}", "at least two, separated by commas")
+    if index is not None and names[0] != index:
+        raise InputError(f"{path}, line {line}, column 1", names[0], index)
+    for number, name in enumerate(names):
+        if not name:
+            raise InputError(f"{path}, line {line}, column {number + 1}", "no name", "a name for each column")
+        if name in names[:number]:
+            raise InputError(f"{path}, line {line}", f"column {name} twice", "each name once")
+
+
+def _number(path: Path, line: int, column: str, cell: str) -> float:
+    if cell in MISSING:
+        return float("nan")
+    try:
+        value = float(cell)
+    except ValueError:
+        raise InputError(f"{path}, line {line}, column {column}", cell, "a number, or NA where missing") from None
+    if not np.isfinite(value):
+        raise InputError(f"{path}, line {line}, column {column}", cell, "a finite number")
+    return value
+
+
+def _index(path: Path, positions: list[int], name: str, labels: list[str], times: bool) -> pd.Index:
+    seen: set[str] = set()
+    for line, label in zip(positions, labels, strict=True):
+        if not label or label in seen:
+            raise InputError(f"{path}, line {line}, column {name}", label or "nothing", "a name that no other row has")
+        seen.add(label)
+    if not times:
+        return pd.Index(labels, name=name)
+    parsed = []
+    for line, label in zip(positions, labels, strict=True):
+        try:
+            parsed.append(pd.Timestamp(label))
+        except ValueError:
+            raise InputError(f"{path}, line {line}, column {name}", label, "an ISO 8601 date or time") from None
+    try:
+        index = pd.DatetimeIndex(parsed, name=name)
+    except ValueError as error:
+        raise InputError(f"{path}, column {name}", error, "times with offset, or times without, not both") from error
+    if index.tz is not None:
+        index = index.tz_convert("UTC").tz_localize(None)
+    return index

@@ -1,0 +1,92 @@
+"""Tests against the other stations of a city, or against the day before: copies and slipped units."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.grids.quality.clock import correlation, others_median, windows
+from hazecast.grids.quality.flags import DUPLICATE, UNIT_SLIP
+from hazecast.grids.quality.series import Flags, Values
+from hazecast.grids.units import PPB_25C
+
+# A copied stretch: this long, and with this many changes of value, so that two stations at the
+# detection limit don't count as copies.
+COPY_HOURS, _COPY_CHANGES = 24, 12
+# Medians, ug m-3, below which a pollutant can only be in another unit (CO in mg m-3 or ppm, the
+# others in ppm or mg m-3): a tenth or less of the lowest the background atmosphere shows. From
+# memory of background stations, not verified; no station of the UCI collections comes near.
+_LOWEST_MEDIAN: dict[str, float] = {"co": 20.0, "o3": 0.5, "no2": 0.05, "so2": 0.05, "pm25": 0.3, "pm10": 0.5}
+# Carbon monoxide is left out: its factor of 1.14 is within what two streets differ by.
+_PPB_GASES = ("o3", "no2", "so2")
+_PPB_CORRELATION, _PPB_TOLERANCE = 0.95, 0.1
+
+
+def flag_duplicates(values: Values, flags: Flags) -> None:
+    """Flag stretches that repeat the day before or another station, in place.
+
+    A stretch counts from `COPY_HOURS` hours on with at least twelve changes of value. Of two equal
+    stations the first one's values stay; that one of the two is the copy can't be told.
+
+    Parameters
+    ----------
+    values : float (time, station)
+        The stations of one city, ug m-3, NaN where not valid.
+    flags : int8 (time, station)
+        Changed in place.
+    """
+    changed = np.zeros(values.shape, bool)
+    changed[1:] = values[1:] != values[:-1]
+    for station in range(values.shape[1]):
+        same = np.zeros(len(values), bool)
+        same[24:] = values[24:, station] == values[:-24, station]
+        flags[_long_runs(same, changed[:, station]), station] = DUPLICATE
+        for earlier in range(station):
+            same = values[:, station] == values[:, earlier]
+            flags[_long_runs(same, changed[:, station]), station] = DUPLICATE
+
+
+def _long_runs(same: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    if same.sum() < COPY_HOURS:
+        return np.zeros(len(same), bool)
+    run = np.cumsum(np.concatenate([[True], same[1:] != same[:-1]])) - 1
+    length, changes = np.bincount(run), np.bincount(run, weights=changed)
+    return np.asarray(same & ((length >= COPY_HOURS) & (changes >= _COPY_CHANGES))[run])
+
+
+def flag_unit_slips(values: Values, flags: Flags, name: str) -> None:
+    """Flag stations that can only be reporting in another unit, in place.
+
+    Judged by windows of ten days: the median is below anything that the air holds (CO in mg m-3,
+    gases in ppm), or a gas runs with the other stations (correlation of 0.95 or more) at the ratio
+    that ppb has to ug m-3, within 10 %.
+
+    Parameters
+    ----------
+    values : float (time, station)
+        The stations of one city, ug m-3, NaN where not valid.
+    flags : int8 (time, station)
+        Changed in place.
+    name : str
+    """
+    reference = others_median(values) if values.shape[1] >= 3 and name in _PPB_GASES else None
+    for window in windows(len(values)):
+        part = values[window]
+        valid = np.isfinite(part).sum(axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            slipped = (np.nanmedian(part, axis=0) < _LOWEST_MEDIAN[name]) & (valid >= 12)
+        if reference is not None:
+            slipped |= _in_ppb(part, reference[window], PPB_25C[name])
+        flags[window, slipped] = UNIT_SLIP
+
+
+def _in_ppb(values: Values, reference: Values, factor: float) -> npt.NDArray[np.bool_]:
+    both = np.isfinite(values) & np.isfinite(reference)
+    a, b = np.where(both, values, 0.0), np.where(both, reference, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = (a * b).sum(axis=0) / (b * b).sum(axis=0)
+        alike = correlation(values, reference) >= _PPB_CORRELATION
+        return np.asarray(alike & (abs(slope * factor - 1.0) <= _PPB_TOLERANCE))

@@ -1,0 +1,121 @@
+"""How the weather archive lies on disk: a Zarr group for each month, all its hours laid out ahead.
+
+A chunk holds a day of a small tile, so that a city's year reads little more than it needs; a
+shard holds the tiles of a day, so that an hour's map is one file a variable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from zarr.codecs import BloscCodec
+
+from hazecast.grids.contract import WEATHER, describe
+from hazecast.grids.errors import InputError
+
+DAY_HOURS, TILE = 24, 32
+# For each hour the variables that it holds, one bit each in the contract's order. It is written
+# last: an hour without a bit was never written whole, and readers don't see it.
+PRESENT = "present_variables"
+Times = npt.NDArray[np.datetime64]
+
+
+def hours_of(month: np.datetime64) -> Times:
+    """Return all hours of a UTC month."""
+    hours = np.arange(month.astype("datetime64[h]"), (month + 1).astype("datetime64[h]"))
+    return hours.astype("datetime64[ns]")
+
+
+def empty_month(month: np.datetime64, like: xr.Dataset) -> xr.Dataset:
+    """Return the template of a month: all variables of the contract, no hour present.
+
+    Parameters
+    ----------
+    month : datetime64[M]
+    like : xarray.Dataset
+        Contract "weather_grid"; gives the grid and the source.
+    """
+    times, shape = hours_of(month), (like.sizes["latitude"], like.sizes["longitude"])
+    blank = da.full((len(times), *shape), np.nan, dtype=np.float32, chunks=(DAY_HOURS, *map(_tiled, shape)))  # type: ignore[no-untyped-call]
+    dataset = xr.Dataset(
+        {name: (("time", "latitude", "longitude"), blank) for name in WEATHER},
+        coords={"time": times, "latitude": like["latitude"], "longitude": like["longitude"]},
+        attrs={"source": like.attrs["source"]} | {k: like.attrs[k] for k in ("simulated",) if k in like.attrs},
+    )
+    dataset[PRESENT] = ("time", np.zeros(len(times), np.int32), {"flag_meanings": " ".join(WEATHER)})
+    return describe(dataset, "weather_grid")
+
+
+def encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return how the variables of a month, or of a forecast cycle, are chunked and compressed."""
+    shape = (dataset.sizes["latitude"], dataset.sizes["longitude"])
+    fields = {
+        "chunks": (DAY_HOURS, TILE, TILE),
+        "shards": (DAY_HOURS, *map(_tiled, shape)),
+        "compressors": [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")],
+        "fill_value": np.float32(np.nan),
+    }
+    result: dict[str, dict[str, Any]] = {name: fields for name in WEATHER if name in dataset}
+    whole = {"chunks": (dataset.sizes["time"],)}
+    result["time"] = whole | {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
+    if PRESENT in dataset:
+        result[PRESENT] = whole
+    return result
+
+
+def presence(grid: xr.Dataset) -> npt.NDArray[np.int32]:
+    """Return for each hour of a grid the variables with any value (time,), see `PRESENT`."""
+    bits = np.zeros(grid.sizes["time"], np.int32)
+    for number, name in enumerate(WEATHER):
+        if name in grid:
+            bits |= grid[name].notnull().any(["latitude", "longitude"]).values.astype(np.int32) << number
+    return bits
+
+
+def present_names(bits: npt.NDArray[np.int32]) -> list[str]:
+    """Return the variables that any of the hours holds."""
+    some = int(np.bitwise_or.reduce(bits)) if bits.size else 0
+    return [name for number, name in enumerate(WEATHER) if some >> number & 1]
+
+
+def check_fits(grid: xr.Dataset, month: xr.Dataset, name: str) -> None:
+    """Check that a grid can go into a month's archive.
+
+    Raises
+    ------
+    InputError
+        If it stands on another grid, comes from another source, or between hours.
+    """
+    for axis in ("latitude", "longitude"):
+        own, kept = grid[axis].values, month[axis].values
+        if own.shape != kept.shape or not np.allclose(own, kept, atol=1e-4):
+            raise InputError(
+                f"{name}: {axis}",
+                f"{own.size} from {own[0]:g} to {own[-1]:g}",
+                f"the archive's, {kept.size} from {kept[0]:g} to {kept[-1]:g}",
+            )
+    if grid.attrs["source"] != month.attrs["source"]:
+        raise InputError(f"{name}: source", grid.attrs["source"], f"the archive's, {month.attrs['source']}")
+    check_hours(grid, name)
+
+
+def check_hours(grid: xr.Dataset, name: str) -> None:
+    """Check that every time is a whole hour.
+
+    Raises
+    ------
+    InputError
+        If one is not.
+    """
+    times = grid["time"].values
+    between = times[times != times.astype("datetime64[h]")]
+    if between.size:
+        raise InputError(f"{name}: time", between[0], "whole hours")
+
+
+def _tiled(size: int) -> int:
+    return -(-size // TILE) * TILE

@@ -1,0 +1,158 @@
+"""Regular latitude-longitude grids: a box or the surroundings of cities, picked from one flat field.
+
+Picking comes right after a field is unpacked, so that no more than one global field is ever
+held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+
+Field = npt.NDArray[np.float64]
+
+
+class Box(NamedTuple):
+    """A box in degrees, both edges included; west of east, longitudes -180 to 180."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+
+# Holds every city that the registry admits.
+EAST_ASIA = Box(15.0, 55.0, 95.0, 150.0)
+
+
+@dataclass(frozen=True)
+class RegularGrid:
+    """Axes of a regular grid in the order of its values, in degrees.
+
+    Attributes
+    ----------
+    first_latitude, first_longitude : float
+        Of the first value; the longitude may be anything from -360 to 360.
+    latitude_step, longitude_step : float
+        Signed latitude step, longitude step above zero.
+    rows, columns : int
+    """
+
+    first_latitude: float
+    latitude_step: float
+    rows: int
+    first_longitude: float
+    longitude_step: float
+    columns: int
+
+    @property
+    def latitude(self) -> Field:
+        """Latitudes (rows,)."""
+        return np.asarray(np.round(self.first_latitude + self.latitude_step * np.arange(self.rows), 6))
+
+    @property
+    def longitude(self) -> Field:
+        """Longitudes (columns,), ascending; they may pass 180 or 360."""
+        return np.asarray(np.round(self.first_longitude + self.longitude_step * np.arange(self.columns), 6))
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the last column meets the first."""
+        return bool(np.isclose(self.columns * self.longitude_step, 360.0))
+
+    def columns_of(self, longitude: Field) -> Field:
+        """Return fractional columns of longitudes in degrees, east of the first column by less than 360."""
+        offset = (longitude - self.first_longitude) % 360.0
+        # Rounding may leave a longitude of the first column a hair west of it.
+        return np.asarray(np.where(360.0 - offset < 1e-6, 0.0, offset) / self.longitude_step)
+
+
+class Pick(Protocol):
+    """What is kept of a flat field (rows * columns,)."""
+
+    def __call__(self, values: Field, missing: float | None) -> Field:
+        """Return the part, NaN where a value equals `missing`."""
+
+
+class Crop:
+    """The rows and columns of a grid inside a box, or all of them.
+
+    Raises
+    ------
+    InputError
+        If fewer than two rows or columns lie inside the box.
+    """
+
+    def __init__(self, grid: RegularGrid, box: Box | None, name: str) -> None:
+        self.shape = (grid.rows, grid.columns)
+        self.rows: npt.NDArray[np.intp] | slice = slice(None)
+        self.columns: npt.NDArray[np.intp] | slice = slice(None)
+        self.latitude, self.longitude = grid.latitude, grid.longitude
+        if box is None:
+            return
+        self.rows = np.flatnonzero((self.latitude >= box.south) & (self.latitude <= box.north))
+        east_of_west = (self.longitude - box.west) % 360.0
+        inside = np.flatnonzero(east_of_west <= box.east - box.west)
+        self.columns = inside[np.argsort(east_of_west[inside], kind="stable")]
+        if min(len(self.rows), len(self.columns)) < 2:
+            raise InputError(
+                f"{name}: grid",
+                f"{self.latitude[0]:g} to {self.latitude[-1]:g} N, {self.longitude[0]:g} to {self.longitude[-1]:g} E",
+                f"a grid that covers {box}",
+            )
+        self.latitude = self.latitude[self.rows]
+        self.longitude = np.round(box.west + east_of_west[self.columns], 6)
+
+    def __call__(self, values: Field, missing: float | None) -> Field:
+        """Return the part (rows, columns)."""
+        return _marked(values.reshape(self.shape)[self.rows][:, self.columns], missing)
+
+
+class Corners:
+    """The four grid points around each city, with their bilinear weights.
+
+    Raises
+    ------
+    InputError
+        If a city lies outside the grid.
+    """
+
+    def __init__(self, grid: RegularGrid, cities: Sequence[City], name: str) -> None:
+        row = (np.array([c.latitude for c in cities]) - grid.first_latitude) / grid.latitude_step
+        column = grid.columns_of(np.array([c.longitude for c in cities]))
+        outside = (row < 0) | (row > grid.rows - 1)
+        if not grid.wraps:
+            outside |= column > grid.columns - 1
+        if outside.any():
+            city = cities[int(np.argmax(outside))]
+            lat, lon = np.sort(grid.latitude), grid.longitude
+            raise InputError(
+                f"{name}: city {city.id}",
+                f"{city.latitude} N {city.longitude} E",
+                f"a place within {lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E",
+            )
+        top = np.minimum(np.floor(row).astype(int), grid.rows - 2)
+        left = np.floor(column).astype(int)
+        if not grid.wraps:
+            left = np.minimum(left, grid.columns - 2)
+        down, along = row - top, column - left
+        right = (left + 1) % grid.columns
+        self.index = np.stack(
+            [y * grid.columns + x for y, x in ((top, left), (top, right), (top + 1, left), (top + 1, right))]
+        )
+        self.weights = np.stack([(1 - down) * (1 - along), (1 - down) * along, down * (1 - along), down * along])
+
+    def __call__(self, values: Field, missing: float | None) -> Field:
+        """Return the values at the cities (n,), NaN where a corner is missing."""
+        return np.asarray((_marked(values[self.index], missing) * self.weights).sum(axis=0))
+
+
+def _marked(values: Field, missing: float | None) -> Field:
+    return values if missing is None else np.asarray(np.where(values == missing, np.nan, values))

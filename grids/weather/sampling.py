@@ -1,0 +1,116 @@
+"""From grid to cities and back: bilinear sampling, and optimal interpolation of city values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+
+from hazecast.grids.contract import WEATHER, check, describe
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+
+EARTH_RADIUS_KM = 6371.0
+Array = npt.NDArray[np.floating]
+
+
+def at_cities(grid: xr.Dataset, cities: Sequence[City]) -> xr.Dataset:
+    """Sample a weather grid bilinearly at cities.
+
+    Parameters
+    ----------
+    grid : xarray.Dataset
+        Contract "weather_grid"; latitude in either order, longitude -180 to 180 or 0 to 360.
+    cities : sequence of City
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "city_weather" (time, city); NaN where a corner of the cell is NaN.
+
+    Raises
+    ------
+    InputError
+        If `grid` breaks the contract or a city lies outside it.
+    """
+    check(grid, "weather_grid", name="weather grid")
+    grid = grid.sortby("latitude").sortby("longitude")
+    lat, lon = grid["latitude"].values, grid["longitude"].values
+    for city in cities:
+        if not (lat[0] <= city.latitude <= lat[-1] and lon[0] <= city.longitude <= lon[-1]):
+            raise InputError(
+                f"weather grid: city {city.id}",
+                f"{city.latitude} N {city.longitude} E",
+                f"a place within {lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E",
+            )
+    ids = [city.id for city in cities]
+    points = {
+        "latitude": xr.DataArray([city.latitude for city in cities], dims="city", coords={"city": ids}),
+        "longitude": xr.DataArray([city.longitude for city in cities], dims="city", coords={"city": ids}),
+    }
+    names = [name for name in WEATHER if name in grid]
+    sampled = grid[names].interp(points, method="linear").drop_vars(["latitude", "longitude"])
+    sampled = sampled.astype(np.float32).transpose("time", "city").assign_attrs(grid.attrs)
+    return check(describe(sampled, "city_weather"), "city_weather", name="weather at cities")
+
+
+def spread(
+    values: Array,
+    latitude: Array,
+    longitude: Array,
+    grid_latitude: Array,
+    grid_longitude: Array,
+    *,
+    length_km: float = 300.0,
+    noise: float = 0.02,
+) -> tuple[Array, Array]:
+    """Spread values at places over a grid by optimal interpolation (Gaussian-process regression).
+
+    The covariance is exponential in the chord distance, with a fixed length; far from every
+    place the field falls back to the mean of the places and its deviation nears 1.
+
+    Parameters
+    ----------
+    values : float (k, n)
+        `k` fields at `n` places. A place where any field is NaN is left out.
+    latitude, longitude : float (n,)
+    grid_latitude : float (i,)
+    grid_longitude : float (j,)
+    length_km : float
+        Distance at which the correlation has fallen to 1/e.
+    noise : float
+        Error variance of a value, as a share of the field's variance.
+
+    Returns
+    -------
+    field : float (k, i, j)
+    deviation : float (i, j)
+        Posterior standard deviation as a share of the prior's: 0 at a place, 1 without
+        information.
+
+    Raises
+    ------
+    InputError
+        If no place has valid values.
+    """
+    known = np.isfinite(values).all(axis=0)
+    if not known.any():
+        raise InputError("values to spread", "no valid place", "at least one place with all values")
+    rows, columns = np.meshgrid(grid_latitude, grid_longitude, indexing="ij")
+    mean = values[:, known].mean(axis=1)
+    kernel = Matern(length_km / EARTH_RADIUS_KM, "fixed", nu=0.5) + WhiteKernel(noise, "fixed")
+    process = GaussianProcessRegressor(kernel, optimizer=None)
+    process.fit(_on_sphere(latitude[known], longitude[known]), (values[:, known] - mean[:, None]).T)
+    field, deviation = process.predict(_on_sphere(rows.ravel(), columns.ravel()), return_std=True)
+    field = field.reshape(len(field), -1).T + mean[:, None]
+    share = np.sqrt(np.maximum(deviation.reshape(len(deviation), -1)[:, 0] ** 2 - noise, 0.0))
+    return field.reshape(len(values), *rows.shape), np.clip(share, 0.0, 1.0).reshape(rows.shape)
+
+
+def _on_sphere(latitude: Array, longitude: Array) -> Array:
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)

@@ -1,0 +1,173 @@
+"""What the peers share: holding back the newest training windows, and learning from errors on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
+from hazecast.grids.errors import InputError
+from hazecast.models.events import LEAD_GROUPS, EventDecision
+from hazecast.models.interface import Float, Prediction, Windows, WindowSet
+
+_HOUR = np.timedelta64(1, "h")
+_TUNING_SPAN = np.timedelta64(365, "D")
+_TUNING_TIMES = 700
+_BINS = 12
+_BATCH = 256
+
+
+def init_times(windows: WindowSet) -> NDArray[np.datetime64]:
+    """Return the init time of every window, datetime64[ns] (n,)."""
+    times = np.empty(len(windows), "datetime64[ns]")
+    for number, series in enumerate(windows.series):
+        mine = windows.index[:, 0] == number
+        times[mine] = series.times[windows.index[mine, 2]]
+    return times
+
+
+def subset(windows: WindowSet, rows: NDArray[np.int64] | NDArray[np.bool_]) -> WindowSet:
+    """Return some windows of a set."""
+    return dataclasses.replace(windows, index=windows.index[rows])
+
+
+def split(train: WindowSet) -> tuple[WindowSet, WindowSet]:
+    """Divide training windows into earlier ones to learn from and the newest, to tune on.
+
+    The newest are those of the last year, or of the last half of a shorter period. No target of
+    the earlier ones lies within it.
+
+    Raises
+    ------
+    InputError
+        If either part would be empty.
+    """
+    times = init_times(train)
+    if len(times) == 0:
+        raise InputError("training windows", 0, "at least one")
+    span = times.max() - times.min()
+    border = times.max() - min(_TUNING_SPAN, span / 2)
+    early, late = times + LEAD_HOURS * _HOUR <= border, times >= border
+    if not early.any() or not late.any():
+        raise InputError("training period", f"{times.min()} to {times.max()}", f"longer than {3 * LEAD_HOURS} h")
+    return subset(train, early), subset(train, late)
+
+
+def sample_times(windows: WindowSet, count: int, seed: int) -> WindowSet:
+    """Return the windows of at most `count` init times drawn at random, all places of each."""
+    times = init_times(windows)
+    unique = np.unique(times)
+    if len(unique) <= count:
+        return windows
+    chosen = np.random.default_rng(seed).choice(unique, count, replace=False)
+    return subset(windows, np.isin(times, chosen))
+
+
+class ErrorDressing:
+    """Quantiles around a point forecast, from its errors by lead group and size of the forecast."""
+
+    def __init__(self) -> None:
+        self._centres = np.zeros((len(LEAD_GROUPS), len(FORECAST_POLLUTANTS), _BINS), np.float32)
+        self._errors = np.zeros((*self._centres.shape, len(QUANTILES)), np.float32)
+
+    def fit(self, mean: Float, target: Float) -> None:
+        """Learn from forecasts that have come true.
+
+        Parameters
+        ----------
+        mean, target : float32 (n, lead, 2)
+            ug m-3.
+        """
+        for g, (first, last) in enumerate(LEAD_GROUPS):
+            for p in range(len(FORECAST_POLLUTANTS)):
+                forecast, observed = (a[:, first - 1 : last, p].ravel() for a in (mean, target))
+                valid = np.isfinite(observed) & np.isfinite(forecast)
+                if valid.any():
+                    self._learn(g, p, forecast[valid], (observed - forecast)[valid])
+
+    def _learn(self, group: int, pollutant: int, forecast: Float, error: Float) -> None:
+        order = np.argsort(forecast, kind="stable")
+        for number, part in enumerate(np.array_split(order, _BINS)):
+            # A handful of pairs leaves bins empty: those take all of them.
+            rows = part if part.size else order
+            self._centres[group, pollutant, number] = forecast[rows].mean()
+            self._errors[group, pollutant, number] = np.quantile(error[rows], QUANTILES)
+        self._centres[group, pollutant] = np.maximum.accumulate(self._centres[group, pollutant])
+
+    def quantiles(self, mean: Float) -> Float:
+        """Return float32 (n, lead, 2, 5), ug m-3, ascending and not negative."""
+        result = np.empty((*mean.shape, len(QUANTILES)), np.float32)
+        for g, (first, last) in enumerate(LEAD_GROUPS):
+            for p in range(len(FORECAST_POLLUTANTS)):
+                forecast = mean[:, first - 1 : last, p]
+                for q in range(len(QUANTILES)):
+                    error = np.interp(forecast, self._centres[g, p], self._errors[g, p, :, q])
+                    result[:, first - 1 : last, p, q] = forecast + error
+        return np.sort(np.maximum(result, 0.0), axis=-1)
+
+
+class PointForecaster(Protocol):
+    """A model that forecasts the mean only."""
+
+    def learn_point(self, train: WindowSet, tune: WindowSet | None, *, progress: bool) -> None:
+        """Learn from `train`; with `tune`, choose by it how long or how much."""
+
+    def point(self, windows: Windows) -> Float:
+        """Return the mean, float32 (n, lead, 2), ug m-3."""
+
+
+class Peer:
+    """A model of the mean with what it lacks: intervals and event decisions, learned from its errors.
+
+    It is trained twice. First without the newest windows, which show when to stop, how large its
+    errors are and from which probability an event is best called; then on all of them.
+
+    Parameters
+    ----------
+    forecaster : PointForecaster
+    seed : int
+    """
+
+    name = "peer"
+
+    def __init__(self, forecaster: PointForecaster, seed: int = 0) -> None:
+        self._forecaster = forecaster
+        self._seed = seed
+        self._dressing, self._decision = ErrorDressing(), EventDecision()
+
+    def fit(self, train: WindowSet, *, progress: bool = False) -> None:
+        """Learn, tune on the newest training windows, then learn from all.
+
+        Raises
+        ------
+        InputError
+            If the training period is too short to divide.
+        """
+        early, late = split(train)
+        self._forecaster.learn_point(early, late, progress=progress)
+        tuning = sample_times(late, _TUNING_TIMES, self._seed)
+        # Windows of one init time lie together: some models look at all places at once.
+        order = np.argsort(init_times(tuning), kind="stable")
+        parts = [subset(tuning, rows) for rows in np.array_split(order, max(1, len(order) // _BATCH))]
+        means, targets = [], []
+        for part in parts:
+            windows = part.batch(np.arange(len(part)), future_weather=True)
+            assert windows.target is not None
+            means.append(self._mean(windows))
+            targets.append(windows.target)
+        mean, target = np.concatenate(means), np.concatenate(targets)
+        self._dressing.fit(mean, target)
+        self._decision.fit(self._dressing.quantiles(mean), target)
+        self._forecaster.learn_point(train, None, progress=progress)
+
+    def predict(self, windows: Windows) -> Prediction:
+        """Forecast every window."""
+        mean = self._mean(windows)
+        quantiles = self._dressing.quantiles(mean)
+        return Prediction(quantiles, mean, self._decision.events(quantiles))
+
+    def _mean(self, windows: Windows) -> Float:
+        return np.maximum(self._forecaster.point(windows), 0.0).astype(np.float32)

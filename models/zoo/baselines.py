@@ -1,0 +1,169 @@
+"""The forecasts that a bureau has without a model: persistence and climatology."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hazecast.grids.contract import LEAD_HOURS, QUANTILES
+from hazecast.models.events import EventDecision
+from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
+
+_SAMPLE = 10_000
+
+
+def _sample(train: WindowSet) -> NDArray[np.int64]:
+    rows = np.arange(len(train))
+    return np.random.default_rng(0).choice(rows, _SAMPLE, replace=False) if len(rows) > _SAMPLE else rows
+
+
+def last_observed(history: Float) -> Float:
+    """Return the newest valid value of each series.
+
+    Parameters
+    ----------
+    history : float32 (n, hours, k)
+
+    Returns
+    -------
+    float32 (n, k)
+        NaN where all hours are missing.
+    """
+    valid = np.isfinite(history)
+    newest = history.shape[1] - 1 - np.argmax(valid[:, ::-1], axis=1)
+    return np.take_along_axis(history, newest[:, None], axis=1)[:, 0]
+
+
+class Persistence:
+    """The newest observation, for all lead times; quantiles from its errors in training."""
+
+    name = "persistence"
+
+    def __init__(self) -> None:
+        self._errors: Float = np.zeros((LEAD_HOURS, 2, len(QUANTILES)), np.float32)
+        self._default: Float = np.zeros(2, np.float32)
+        self._decision = EventDecision()
+
+    def fit(self, train: WindowSet, *, progress: bool = False) -> None:
+        """Learn the quantiles of the errors by lead time, and when to call an event."""
+        windows = train.batch(_sample(train), future_weather=False)
+        assert windows.target is not None
+        self._default = np.nanmean(windows.target, axis=(0, 1)).astype(np.float32)
+        errors = windows.target - self._point(windows)
+        self._errors = np.moveaxis(np.nanquantile(errors, QUANTILES, axis=0), 0, -1).astype(np.float32)
+        self._errors = np.nan_to_num(self._errors)
+        self._decision.fit(self.predict(windows).quantiles, windows.target)
+
+    def predict(self, windows: Windows) -> Prediction:
+        """Repeat what was observed; where nothing was, the training mean."""
+        mean = self._point(windows)
+        quantiles = np.maximum(mean[..., None] + self._errors, 0.0).astype(np.float32)
+        return Prediction(quantiles, mean, self._decision.events(quantiles))
+
+    def _point(self, windows: Windows) -> Float:
+        last = last_observed(windows.history_obs[..., list(TARGETS)])
+        last = np.where(np.isfinite(last), last, self._default)
+        return np.repeat(last[:, None], LEAD_HOURS, axis=1).astype(np.float32)
+
+
+class DiurnalPersistence(Persistence):
+    """The newest observation at the same hour of the day; quantiles from its errors in training."""
+
+    name = "diurnal_persistence"
+
+    def _point(self, windows: Windows) -> Float:
+        return np.where(
+            np.isfinite(same_hour := newest_same_hour(windows.history_obs[..., list(TARGETS)])),
+            same_hour,
+            super()._point(windows),
+        ).astype(np.float32)
+
+
+def newest_same_hour(history: Float) -> Float:
+    """Return for each lead time the newest valid value at its hour of the day.
+
+    Parameters
+    ----------
+    history : float32 (n, hours, k)
+        Whole days; the last row is the init time.
+
+    Returns
+    -------
+    float32 (n, lead, k)
+        NaN where no day has that hour.
+    """
+    days = history.reshape(len(history), -1, 24, history.shape[-1])
+    by_hour = last_observed(days.reshape(len(days), days.shape[1], -1)).reshape(len(days), 24, -1)
+    return np.tile(by_hour, (1, -(-LEAD_HOURS // 24), 1))[:, :LEAD_HOURS]
+
+
+class Climatology:
+    """The distribution by place, month and local hour in training; pooled for new places."""
+
+    name = "climatology"
+
+    def __init__(self) -> None:
+        self._tables: dict[str, Float] = {}
+        self._decision = EventDecision()
+
+    def fit(self, train: WindowSet, *, progress: bool = False) -> None:
+        """Learn the mean and quantiles of each month and local hour, and when to call an event."""
+        used: dict[str, list[tuple[NDArray[np.int64], Float]]] = {"": []}
+        for number, series in enumerate(train.series):
+            index = train.index[train.index[:, 0] == number]
+            for place in np.unique(index[:, 1]):
+                inside = np.zeros(len(series.times) + 1, bool)
+                for hour in range(1, LEAD_HOURS + 1, 24):
+                    inside[index[index[:, 1] == place, 2] + hour] = True
+                hours = np.flatnonzero(inside[:-1])
+                key = _month_and_hour(series.times[hours], series.utc_offset[place])
+                values = series.observations[place, hours][:, list(TARGETS)]
+                used.setdefault(str(series.places[place]), []).append((key, values))
+                used[""].append((key, values))
+        for name, parts in used.items():
+            self._tables[name] = _table(np.concatenate([k for k, _ in parts]), np.concatenate([v for _, v in parts]))
+        pooled = self._tables[""]
+        for name, table in self._tables.items():
+            self._tables[name] = np.where(np.isfinite(table), table, pooled)
+        windows = train.batch(_sample(train), future_weather=False)
+        assert windows.target is not None
+        self._decision.fit(self._look_up(windows)[..., 1:], windows.target)
+
+    def predict(self, windows: Windows) -> Prediction:
+        """Look each lead time's month and local hour up."""
+        found = self._look_up(windows)
+        quantiles = found[..., 1:]
+        return Prediction(quantiles, found[..., 0], self._decision.events(quantiles))
+
+    def _look_up(self, windows: Windows) -> Float:
+        leads = np.arange(1, LEAD_HOURS + 1).astype("timedelta64[h]")
+        times = windows.init_time[:, None] + leads
+        key = _month_and_hour(times, windows.utc_offset[:, None])
+        result = np.empty((*key.shape, 2, 1 + len(QUANTILES)), np.float32)
+        for place in np.unique(windows.place):
+            here = windows.place == place
+            result[here] = self._tables.get(str(place), self._tables[""])[key[here]]
+        return result
+
+
+def _month_and_hour(times: NDArray[np.datetime64], offset: Float | np.float32) -> NDArray[np.int64]:
+    local = times + (np.asarray(offset) * 3600).astype("timedelta64[s]")
+    month = local.astype("datetime64[M]").astype(np.int64) % 12
+    hour = local.astype("datetime64[h]").astype(np.int64) % 24
+    return np.asarray(month * 24 + hour)
+
+
+def _table(key: NDArray[np.int64], values: Float) -> Float:
+    table = np.full((12 * 24, 2, 1 + len(QUANTILES)), np.nan, np.float32)
+    overall = np.stack([_summary(values[:, pollutant]) for pollutant in range(2)])
+    for cell in range(12 * 24):
+        for pollutant in range(2):
+            table[cell, pollutant] = _summary(values[key == cell, pollutant])
+    return np.where(np.isfinite(table), table, overall)
+
+
+def _summary(values: Float) -> Float:
+    valid = values[np.isfinite(values)]
+    if valid.size == 0:
+        return np.full(1 + len(QUANTILES), np.nan, np.float32)
+    return np.concatenate([[valid.mean()], np.quantile(valid, QUANTILES)]).astype(np.float32)

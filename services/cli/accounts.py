@@ -1,0 +1,197 @@
+"""``hazecast accounts``: accounts and their API keys, for whoever runs the machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hazecast.services.cli.options import DataDir, settings_of
+
+if TYPE_CHECKING:
+    from hazecast.services.accounts.accounts import Sessions
+    from hazecast.services.store.tables.accounts import Account, ApiKey
+
+accounts_app = typer.Typer(help="Accounts and their API keys.", no_args_is_help=True)
+key_app = typer.Typer(help="The API keys of an account; the text of a key is printed once.", no_args_is_help=True)
+accounts_app.add_typer(key_app, name="key")
+
+AccountId = Annotated[str, typer.Argument(help="Id of an account, such as beijing-eeb.")]
+KeyId = Annotated[str, typer.Argument(help="Id of a key: hz_<id>_...")]
+Name = Annotated[str, typer.Option("--name", help="Name of the bureau or person, as the audit shows it.")]
+RoleName = Annotated[str, typer.Option("--role", help="public, subscriber, forecaster or administrator.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Days = Annotated[int | None, typer.Option("--days", min=1, help="How long it works; default HAZECAST_KEY_DAYS.")]
+_BY = "command"
+
+
+@contextmanager
+def _sessions(data_dir: Path | None) -> Iterator[Sessions]:
+    from hazecast.services.store.store import Store
+
+    store = Store(settings_of(data_dir).database_url)
+    try:
+        store.migrate()
+        yield store.sessions
+    finally:
+        store.close()
+
+
+@accounts_app.command()
+def add(account_id: AccountId, name: Name, role: RoleName = "subscriber", data_dir: DataDir = None) -> None:
+    """Add an account; then make it a key."""
+    from hazecast.services.accounts.accounts import add_account
+
+    with _sessions(data_dir) as sessions:
+        account = add_account(sessions, account_id, name=name, role=role, at=datetime.now(UTC))
+    print(f"{account.id} added as {account.role}; its first key: hazecast accounts key add {account.id} --label ...")
+
+
+@accounts_app.command(name="list")
+def list_accounts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List all accounts."""
+    from hazecast.services.accounts.accounts import accounts_of
+
+    with _sessions(data_dir) as sessions:
+        found = accounts_of(sessions)
+    if as_json:
+        from hazecast.services.web.schemas.accounts import AccountOut
+
+        _print_json([AccountOut.of(account).model_dump(mode="json") for account in found])
+        return
+    for account in found:
+        print(f"{account.id:<24} {account.role:<14} {_state(account):<9} {account.name}")
+
+
+def _state(account: Account) -> str:
+    return "disabled" if account.disabled_at else "in use"
+
+
+@accounts_app.command()
+def change(
+    account_id: AccountId,
+    name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
+    role: Annotated[str | None, typer.Option("--role", help="Another role.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give an account another name or role."""
+    _change(account_id, data_dir, name=name, role=role)
+
+
+@accounts_app.command()
+def disable(account_id: AccountId, data_dir: DataDir = None) -> None:
+    """Disable an account: none of its keys opens anything any more."""
+    _change(account_id, data_dir, disabled=True)
+
+
+@accounts_app.command()
+def enable(account_id: AccountId, data_dir: DataDir = None) -> None:
+    """Enable a disabled account; its keys work again."""
+    _change(account_id, data_dir, disabled=False)
+
+
+def _change(account_id: str, data_dir: Path | None, **changes: Any) -> None:
+    from hazecast.services.accounts.accounts import change_account
+
+    with _sessions(data_dir) as sessions:
+        account = change_account(sessions, account_id, at=datetime.now(UTC), **changes)
+    print(f"{account.id}: {account.name}, {account.role}, {_state(account)}")
+
+
+@key_app.command(name="add")
+def add_one(
+    account_id: AccountId,
+    label: Annotated[str, typer.Option("--label", help="What it is for.")],
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="Only this scope; may be repeated. Default: all of the role.")
+    ] = None,
+    days: Days = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key and print its text, this once."""
+    from hazecast.services.accounts.keys import add_key
+
+    lifetime = _lifetime(days, data_dir)
+    with _sessions(data_dir) as sessions:
+        made = add_key(
+            sessions, account_id, label=label, scopes=scope or None, lifetime=lifetime, at=datetime.now(UTC), by=_BY
+        )
+    _show_once(*made)
+
+
+@key_app.command()
+def rotate(
+    key_id: KeyId,
+    overlap_hours: Annotated[
+        float, typer.Option("--overlap-hours", min=0, help="How long the old key still works.")
+    ] = 24.0,
+    days: Days = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a successor of a key and print its text, this once."""
+    from hazecast.services.accounts.keys import rotate_key
+
+    lifetime = _lifetime(days, data_dir)
+    with _sessions(data_dir) as sessions:
+        made = rotate_key(
+            sessions, key_id, overlap=timedelta(hours=overlap_hours), lifetime=lifetime, at=datetime.now(UTC), by=_BY
+        )
+    _show_once(*made)
+
+
+@key_app.command()
+def revoke(key_id: KeyId, data_dir: DataDir = None) -> None:
+    """Revoke a key, at once and for good."""
+    from hazecast.services.accounts.keys import revoke_key
+
+    with _sessions(data_dir) as sessions:
+        key = revoke_key(sessions, key_id, at=datetime.now(UTC), by=_BY)
+    print(f"{key.id} of {key.account_id} revoked at {key.revoked_at:%Y-%m-%dT%H:%MZ}")
+
+
+@key_app.command(name="list")
+def list_keys(account_id: AccountId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the keys of an account, the newest first."""
+    from hazecast.services.accounts.keys import keys_of
+
+    with _sessions(data_dir) as sessions:
+        found = keys_of(sessions, account_id)
+    if as_json:
+        from hazecast.services.web.schemas.accounts import KeyOut
+
+        _print_json([KeyOut.of(key).model_dump(mode="json") for key in found])
+        return
+    now = datetime.now(UTC)
+    for key in found:
+        state = "revoked" if key.revoked_at else "expired" if key.expires_at <= now else "in use"
+        used = f"{key.last_used_at:%Y-%m-%dT%H:%MZ}" if key.last_used_at else "never"
+        print(
+            f"{key.id}  {state:<8} until {key.expires_at:%Y-%m-%d}  last used {used}  {key.label}: {' '.join(key.scopes)}"
+        )
+
+
+def _lifetime(days: int | None, data_dir: Path | None) -> timedelta:
+    from hazecast.grids.errors import InputError
+
+    longest = settings_of(data_dir).key_days
+    if days is not None and days > longest:
+        raise InputError("--days", days, f"at most {longest} (HAZECAST_KEY_DAYS)")
+    return timedelta(days=days or longest)
+
+
+def _show_once(key: ApiKey, token: str) -> None:
+    # The text alone goes to the output, so that it can be piped to where secrets are kept.
+    typer.echo(
+        f"key {key.id} of {key.account_id} until {key.expires_at:%Y-%m-%d}: {' '.join(key.scopes)}; shown this once:",
+        err=True,
+    )
+    print(token)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,67 @@
+"""The command that prints the forecast of a city."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazecast.services.cli.options import DataDir, server, settings_of
+
+if TYPE_CHECKING:
+    from hazecast.services.core.settings import Settings
+    from hazecast.services.web.schemas.forecasts import ForecastOut, PollutantOut
+
+
+def forecast(
+    context: typer.Context,
+    city: Annotated[str, typer.Argument(help="Id of the city, such as beijing.")],
+    hours: Annotated[int | None, typer.Option("--hours", min=1, help="Only so many hours.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as the API answers it.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print the latest forecast of a city by hour: medians, and the range of 80 % in brackets."""
+    if (remote := server(context)) is not None:
+        with remote as client:
+            found = client.forecast(city)
+    else:
+        found = _stored(settings_of(data_dir), city)
+    found.hours = found.hours[:hours]
+    print(found.model_dump_json(indent=2) if as_json else _table(found))
+
+
+def _stored(settings: Settings, city: str) -> ForecastOut:
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.store.store import Store
+    from hazecast.services.web.routes.forecasts import forecast_of_city
+
+    place, store = load_registry().city(city), Store(settings.database_url)
+    try:
+        store.migrate()
+        run = store.latest_run()
+        found = None if run is None else forecast_of_city(store, run, place)
+    finally:
+        store.close()
+    if found is None:
+        raise InputError("store", settings.database_url, f"a forecast of {city}; run hazecast run")
+    return found
+
+
+def _table(found: ForecastOut) -> str:
+    notes = [word for word, said in (("SIMULATED", found.simulated), ("degraded", found.degraded)) if said]
+    lines = [
+        f"{found.city}, forecast of {found.init_time:%Y-%m-%d %H:%MZ} by {found.model_id}"
+        + (f" ({', '.join(notes)})" if notes else ""),
+        f"weather: {found.weather_source}",
+        f"{'local time':16}  {'PM2.5 ug/m3':>18}  {'O3 ug/m3':>18}  {'RH %':>4}",
+    ]
+    for hour in found.hours:
+        humidity = "-" if hour.relative_humidity is None else f"{hour.relative_humidity:.0f}"
+        lines.append(f"{hour.local_time:%Y-%m-%d %H:%M}  {_range(hour.pm25):>18}  {_range(hour.o3):>18}  {humidity:>4}")
+    return "\n".join(lines)
+
+
+def _range(values: PollutantOut) -> str:
+    low, middle, high = ("-" if v is None else f"{v:.0f}" for v in (values.q10, values.q50, values.q90))
+    return f"{middle} ({low} to {high})"

@@ -1,0 +1,142 @@
+"""``hazecast ingest``: bring weather and observations in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hazecast.services.core.settings import Settings
+    from hazecast.services.work.ingest.archive import BuildReport
+    from hazecast.services.work.ingest.ingest import IngestReport
+
+EXIT_FAILED, EXIT_DEGRADED = 1, 3
+
+
+def ingest(
+    live: Annotated[bool, typer.Option("--live", help="The newest weather and the newest observations.")] = False,
+    first: Annotated[
+        datetime | None, typer.Option("--from", help="First hour (UTC) of a weather archive to build.")
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", help="Its last hour (UTC).")] = None,
+    weather_files: Annotated[
+        Path | None, typer.Option("--weather-files", help="Folder of weather files; without, ERA5 is fetched.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Address of a Dask scheduler; by default threads.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report of --live as JSON.")] = False,
+) -> None:
+    """Bring in weather and observations: the newest of all sources, or weather of years."""
+    from hazecast.grids.errors import InputError
+    from hazecast.services.core.settings import Settings
+
+    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    if live == (first is not None or last is not None):
+        raise InputError("hazecast ingest", "both or neither", "--live, or --from and --to")
+    if live:
+        _live(settings, as_json)
+    elif first is None or last is None:
+        raise InputError("hazecast ingest", "only one of --from and --to", "both")
+    else:
+        _archive(settings, first.replace(tzinfo=UTC), last.replace(tzinfo=UTC), weather_files, scheduler)
+
+
+def _live(settings: Settings, as_json: bool) -> None:
+    from hazecast.services.work.ingest.ingest import IngestBusyError, ingest_live
+
+    try:
+        report = ingest_live(settings)
+    except IngestBusyError as busy:
+        typer.echo(f"hazecast: {busy}", err=True)
+        raise typer.Exit(EXIT_FAILED) from busy
+    typer.echo(json.dumps(as_dict(report), ensure_ascii=False, indent=2) if as_json else as_text(report))
+    if report.status != "done":
+        raise typer.Exit(EXIT_FAILED if report.status == "failed" else EXIT_DEGRADED)
+
+
+def _archive(settings: Settings, first: datetime, last: datetime, files: Path | None, scheduler: str | None) -> None:
+    from tqdm import tqdm
+
+    from hazecast.services.sources.http import FetchError
+    from hazecast.services.work.ingest.ingest import ingest_archive
+
+    with tqdm(unit="part", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            report = ingest_archive(settings, first, last, files, scheduler_address=scheduler, progress=progress)
+        except FetchError as error:
+            typer.echo(f"hazecast: {error}", err=True)
+            raise typer.Exit(EXIT_FAILED) from error
+    typer.echo(archive_text(report, settings.archive_dir))
+    if report.failed or report.missing_hours:
+        raise typer.Exit(EXIT_DEGRADED)
+
+
+def archive_text(report: BuildReport, folder: Path) -> str:
+    """Return what a build did, for a person at a terminal."""
+    lines = [
+        f"archive {folder}: hours {report.hours.new} new, {report.hours.known} known; "
+        f"runs {report.runs.new} new, {report.runs.known} known"
+    ]
+    if report.missing_hours:
+        lines.append(f"degraded: {report.missing_hours} hours of the period are missing")
+    lines.extend(f"degraded: {name}: {reason}" for name, reason in report.failed.items())
+    return "\n".join(lines)
+
+
+def as_dict(report: IngestReport) -> dict[str, Any]:
+    """Return a report as JSON values."""
+    return {
+        "at": report.at.isoformat(),
+        "status": report.status,
+        "weather": {
+            "path": None if report.weather.path is None else str(report.weather.path),
+            "attempts": [
+                {
+                    "source": attempt.source,
+                    "outcome": attempt.outcome,
+                    "init_time": None if attempt.cycle is None else attempt.cycle.init_time.isoformat(),
+                    "late": attempt.cycle is not None and attempt.cycle.late,
+                    "requests": attempt.traffic.requests,
+                    "retries": attempt.traffic.retries,
+                    "bytes": attempt.traffic.bytes_read,
+                }
+                for attempt in report.weather.attempts
+            ],
+        },
+        "observations": [
+            asdict(outcome) | {"newest": outcome.newest and outcome.newest.isoformat()}
+            for outcome in report.observations.outcomes
+        ],
+        "reasons": list(report.reasons),
+    }
+
+
+def as_text(report: IngestReport) -> str:
+    """Return a report for a person at a terminal."""
+    lines = [f"Ingest at {report.at:%Y-%m-%d %H:%M} UTC (status: {report.status})"]
+    for attempt in report.weather.attempts:
+        cycle = "no cycle" if attempt.cycle is None else f"cycle of {attempt.cycle.init_time:%Y-%m-%d %H} UTC"
+        traffic = attempt.traffic
+        lines.append(
+            f"weather {attempt.source}: {attempt.outcome}, {cycle}; {traffic.requests} requests, "
+            f"{traffic.retries} retries, {traffic.bytes_read / 1e6:.1f} MB"
+        )
+    if report.weather.path is not None:
+        lines.append(f"stored: {report.weather.path}")
+    lines.extend(f"observations {outcome.summary}" for outcome in report.observations.outcomes)
+    lines.extend(f"degraded: {reason}" for reason in report.reasons)
+    return "\n".join(lines)

@@ -1,0 +1,128 @@
+"""The command that draws maps and charts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazecast.services.cli.options import DataDir, server, settings_of
+
+if TYPE_CHECKING:
+    from hazecast.alerts.maps.draw import Format
+    from hazecast.services.core.settings import Settings
+    from hazecast.services.work.maps import Look
+
+
+class Kind(StrEnum):
+    """What can be drawn."""
+
+    HAZE = "haze"
+    PM25 = "pm25"
+    O3 = "o3"
+    AQI = "aqi"
+    ANIMATION = "animation"
+    FAN = "fan"
+    HAZE_DAYS = "haze-days"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the main one."""
+    app.command(name="map")(draw_map)
+
+
+def draw_map(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Argument(help="The file to write; an animation's ending says its form: webp, gif, png.")
+    ],
+    kind: Annotated[Kind, typer.Option("--kind", help="What to draw.")] = Kind.HAZE,
+    hour: Annotated[
+        int, typer.Option("--hour", min=1, help="Hours after the init time; of an animation, the first.")
+    ] = 1,
+    city: Annotated[str, typer.Option("--city", help="The city of a fan.")] = "beijing",
+    pollutant: Annotated[str, typer.Option("--pollutant", help="pm25 or o3: of a fan or an animation.")] = "pm25",
+    year: Annotated[int, typer.Option("--year", help="The year of haze days.")] = 2013,
+    observations: Annotated[
+        Path | None, typer.Option("--observations", help="Folder of a collection with weather, for haze days.")
+    ] = None,
+    language: Annotated[str, typer.Option("--language", help="zh, ja or en.")] = "zh",
+    size: Annotated[str, typer.Option("--size", help="desktop or phone.")] = "desktop",
+    data_dir: DataDir = None,
+) -> None:
+    """Draw a map or chart of the latest forecast, or the haze days of a year."""
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.work.maps import Look, draw_haze_days
+
+    look = Look(language, size)
+    if kind is Kind.HAZE_DAYS:
+        if observations is None:
+            raise InputError("--observations", None, "a folder of observations, for --kind haze-days")
+        content = draw_haze_days(observations, load_registry(), year, look)
+    elif (remote := server(context)) is not None:
+        with remote as client:
+            content = client.picture(_path(kind, city, pollutant, out), **_query(kind, hour, pollutant, look))
+    else:
+        content = _of_latest(settings_of(data_dir), kind, hour, city, pollutant, out, look)
+    part = out.with_name(out.name + ".part")
+    part.write_bytes(content)
+    part.replace(out)
+    print(out)
+
+
+def _form(out: Path) -> Format:
+    from hazecast.grids.errors import InputError
+    from hazecast.services.work.maps import MEDIA_TYPES
+
+    form = next((f for f in MEDIA_TYPES if out.suffix == f".{f}"), None)
+    if form is None:
+        raise InputError("animation", out.name, f"a name that ends with one of {sorted(MEDIA_TYPES)}")
+    return form
+
+
+def _path(kind: Kind, city: str, pollutant: str, out: Path) -> str:
+    if kind is Kind.ANIMATION:
+        return f"day/{pollutant}.{_form(out)}"
+    return f"fan/{city}.png" if kind is Kind.FAN else f"{kind.value}.png"
+
+
+def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str | int]:
+    query: dict[str, str | int] = {"language": look.language, "size": look.size}
+    if kind is Kind.FAN:
+        return query | {"pollutant": pollutant}
+    return query if kind is Kind.HAZE else query | {"hour": hour}
+
+
+def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: str, out: Path, look: Look) -> bytes:
+    from hazecast.alerts.maps.sheet import as_png
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.rules import prepare_rules
+    from hazecast.services.store.store import Store
+    from hazecast.services.work import maps
+
+    prepare_rules(settings)
+    registry, store = load_registry(), Store(settings.database_url)
+    try:
+        store.migrate()
+        run = store.latest_run()
+        if run is None:
+            raise InputError("store", settings.database_url, "at least one forecast; run hazecast run")
+        if kind is Kind.HAZE:
+            return maps.haze_of_run(store, run, registry, look)
+        if kind is Kind.FAN:
+            return maps.fan_of_run(store, run, registry, city, pollutant, look)
+        forecast = maps.load_forecast(run.netcdf_path)
+        if kind is Kind.ANIMATION:
+            form = _form(out)
+            shown = next((k for k in maps.VALUE_KINDS if k == pollutant), None)
+            if shown is None:
+                raise InputError("--pollutant", pollutant, f"one of {list(maps.VALUE_KINDS)}")
+            return maps.draw_day(forecast, registry, shown, hour, look, form)
+        wanted = next(k for k in maps.VALUE_KINDS if k == kind.value)
+        return as_png(maps.draw_hour(forecast, registry, wanted, hour, look))
+    finally:
+        store.close()

@@ -1,0 +1,104 @@
+"""``hazecast db``, ``backup``, ``restore`` and ``prune``: the care of the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazecast.services.cli.options import DataDir, settings_of
+
+if TYPE_CHECKING:
+    from hazecast.services.store.backup import Manifest
+
+db_app = typer.Typer(help="The schema of the database: current, upgrade, downgrade.", no_args_is_help=True)
+
+Revision = Annotated[str, typer.Argument(help="Number of a schema, or base: no tables at all.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(db_app, name="db")
+    app.command()(backup)
+    app.command()(restore)
+    app.command()(prune)
+
+
+@db_app.command()
+def current(data_dir: DataDir = None) -> None:
+    """Print the schema that the database has, and the one that this version works with."""
+    from hazecast.services.store.database import current_revision, head_revision, make_engine, shown
+
+    settings = settings_of(data_dir)
+    found = current_revision(make_engine(settings.database_url))
+    print(f"{shown(settings.database_url)}: {found or 'no tables'}; this version: {head_revision()}")
+
+
+@db_app.command()
+def upgrade(data_dir: DataDir = None) -> None:
+    """Bring the schema up to date. Every command does so by itself; this one does nothing else."""
+    _migrate(data_dir, "head")
+
+
+@db_app.command()
+def downgrade(revision: Revision, data_dir: DataDir = None) -> None:
+    """Take the schema back to an earlier one, for an earlier version; what only the later one holds is lost."""
+    _migrate(data_dir, revision)
+
+
+def _migrate(data_dir: Path | None, revision: str) -> None:
+    from hazecast.services.store.database import make_engine, migrate
+
+    migrate(make_engine(settings_of(data_dir).database_url), revision)
+    current(data_dir)
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The tar to write; must not exist.")],
+    weather: Annotated[bool, typer.Option("--weather", help="With the ingested weather.")] = False,
+    archive: Annotated[bool, typer.Option("--archive", help="With the weather archive, which may be large.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Back up the database, forecasts, maps and own models into one file, while the service goes on."""
+    from hazecast.services.store.backup import back_up
+
+    manifest = back_up(settings_of(data_dir), file, weather=weather, archive=archive)
+    print(f"{file}: {_summary(manifest)}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    check: Annotated[bool, typer.Option("--check", help="Only read it through and compare all sums.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Restore a backup into an empty data folder and an empty database, whole or not at all."""
+    from hazecast.services.store.backup import check_backup
+    from hazecast.services.store.backup import restore as restore_backup
+
+    manifest = check_backup(file) if check else restore_backup(settings_of(data_dir), file)
+    print(f"{file}: {'undamaged: ' if check else 'restored '}{_summary(manifest)}")
+
+
+def _summary(manifest: Manifest) -> str:
+    rows, members = sum(manifest.tables.values()), manifest.members
+    files = [name for name in members if name.startswith("files/")]
+    size = sum(member["size"] for member in members.values()) / 1e6
+    lost = f"; {len(manifest.missing)} files that the store names were gone" if manifest.missing else ""
+    return (
+        f"{rows} rows of {len(manifest.tables)} tables and {len(files)} files, {size:.1f} MB, from {manifest.database} "
+        f"at {manifest.made_at}, schema {manifest.schema}{lost}"
+    )
+
+
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Remove what is older than HAZECAST_KEEP_FORECAST_DAYS and HAZECAST_KEEP_OBSERVATION_DAYS."""
+    from hazecast.services.store.retention import prune as prune_store
+
+    pruned = prune_store(settings_of(data_dir), datetime.now(UTC), dry_run=dry_run)
+    what = ", ".join(f"{number} of {name}" for name, number in pruned.rows.items() if number) or "no rows"
+    print(f"{'would remove' if dry_run else 'removed'}: {what}; {pruned.files} files")

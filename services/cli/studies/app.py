@@ -1,0 +1,15 @@
+"""``hazecast study``: the cooperation's own studies. Each module of `hazecast.services.cli.studies` adds its commands."""
+
+from __future__ import annotations
+
+import typer
+
+from hazecast.services.cli.studies import climatology, measures, ozone, quality, sources, wind
+
+study_app = typer.Typer(
+    help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
+    "measurements.",
+    no_args_is_help=True,
+)
+for _study in (sources, ozone, wind, measures, climatology, quality):
+    _study.register(study_app)

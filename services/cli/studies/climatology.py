@@ -1,0 +1,199 @@
+"""``hazecast study climatology`` and ``study episodes``: a city's years."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hazecast.services.cli.studies.output import AsJson, Out, emit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from hazecast.grids.observations.collections import MonitorData
+    from hazecast.grids.places.cities import Registry
+
+Folder = Annotated[Path, typer.Option("--observations", help="Folder of a collection.")]
+CityId = Annotated[str, typer.Option("--city", help="City of the collection.")]
+Threshold = Annotated[float | None, typer.Option("--threshold", help="ug m-3; default: China's heavy pollution, 150.")]
+GapHours = Annotated[int, typer.Option("--gap", help="Hours below (or missing) that an episode survives.")]
+LeastHours = Annotated[int, typer.Option("--least", help="Hours above that make an episode.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command()(climatology)
+    app.command()(episodes)
+
+
+def climatology(
+    observations: Folder,
+    city: CityId,
+    year: Annotated[int, typer.Option("--year", help="Calendar year, of the city's own time.")],
+    partners: Annotated[bool, typer.Option("--partners", help="Set the city's partners beside it.")] = False,
+    beside: Annotated[
+        list[str] | None, typer.Option("--beside", help="Another city to set beside it; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """A city's year: haze days, calendar, days above standards, months, trend; partner cities beside it."""
+    from hazecast.forecast.studies.climate import climatology as study
+    from hazecast.forecast.studies.climate import plots
+
+    data, registry = _read(observations)
+    chosen = list(dict.fromkeys([*(study.partners_of(city, registry) if partners else [city]), *(beside or ())]))
+    for one in chosen:
+        registry.city(one)
+    # First the city itself: without it there is no study, and the error says what there is.
+    days = study.daily_values(data.observations, registry, city)
+    observed = [one for one in chosen if _has_pm25(data.observations, one)]
+    tables = {one: days if one == city else study.daily_values(data.observations, registry, one) for one in observed}
+    of_year = study.days_of(days, year)
+    classes = study.day_classes(of_year, registry.city(city))
+    haze, why = _haze(data, registry, observed, year)
+    compared = study.side_by_side(
+        tables,
+        year,
+        haze,
+        {one: _episodes_of_year(data.observations, one, registry, year) for one in observed},
+        registry,
+    )
+    shown: dict[str, pd.DataFrame] = {
+        "exceedances": study.exceedance_days(of_year),
+        "classes": study.class_days(classes)[["name_en", "days"]],
+        "months": study.months_of(of_year),
+        "cities": compared.T,
+    }
+    figures: dict[str, Figure] = {"calendar": plots.calendar(classes, f"{registry.city(city).name_en} {year}")}
+    summary: dict[str, Any] = {
+        "city": city,
+        "year": year,
+        "pm25_days": int(of_year["pm25"].notna().sum()),
+        "pm25_mean_ug_m3": float(of_year["pm25"].mean()),
+        "haze_days": _haze_days(haze, city) or why,
+        "cities_without_data": [one for one in chosen if one not in observed],
+    }
+    summary |= _trend(days["pm25"], figures)
+    emit(
+        summary,
+        shown | {"days": days.join(study.day_classes(days, registry.city(city)))},
+        figures,
+        as_json=as_json,
+        out=out,
+        shown=tuple(shown),
+    )
+
+
+def episodes(
+    observations: Folder,
+    city: CityId,
+    pollutant: Annotated[str, typer.Option("--pollutant", help="pm25, or another with --threshold.")] = "pm25",
+    threshold: Threshold = None,
+    gap: GapHours = 12,
+    least: LeastHours = 12,
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Catalogue of episodes: start, end, peak, mean and hours above a threshold."""
+    from hazecast.forecast.studies.climate import plots
+    from hazecast.forecast.studies.climate.episodes import find_episodes, heavy_pollution
+    from hazecast.grids.errors import InputError
+
+    data, registry = _read(observations)
+    registry.city(city)
+    hourly = _hourly(data.observations, city, pollutant)
+    if threshold is None and pollutant != "pm25":
+        raise InputError("--threshold", None, f"a number, ug m-3, for {pollutant}")
+    limit = heavy_pollution() if threshold is None else threshold
+    found = find_episodes(hourly, threshold=limit, gap_hours=gap, least_hours=least)
+    summary = {
+        "city": city,
+        "pollutant": pollutant,
+        "threshold_ug_m3": limit,
+        "hours_observed": int(hourly.notna().sum()),
+        "hours_missing": int(hourly.isna().sum()),
+        "hours_above": int((hourly > limit).sum()),
+        "hours_above_in_episodes": int(found["hours_above"].sum()),
+        "episodes": len(found),
+        "times": "UTC; start is the beginning of the first hour, the others the end of an hour",
+    }
+    figure = plots.episodes(hourly, found, limit, f"{pollutant}, µg m$^{{-3}}$")
+    emit(summary, {"episodes": found}, {"episodes": figure}, as_json=as_json, out=out, shown=("episodes",))
+
+
+def _read(folder: Path) -> tuple[MonitorData, Registry]:
+    from hazecast.grids.observations.collections import read_observations
+    from hazecast.grids.places.cities import load_registry
+
+    registry = load_registry()
+    return read_observations(folder, registry), registry
+
+
+def _has_pm25(observations: xr.Dataset, city: str) -> bool:
+    here = city in observations["city"].values and "pm25" in observations
+    return here and bool(observations["pm25"].sel(city=city).notnull().any())
+
+
+def _hourly(observations: xr.Dataset, city: str, pollutant: str) -> pd.Series:
+    from hazecast.grids.errors import InputError
+
+    cities = [str(name) for name in observations["city"].values]
+    if city not in cities:
+        raise InputError("city", city, f"one of {cities}, which were observed")
+    if pollutant not in observations or not bool(observations[pollutant].sel(city=city).notnull().any()):
+        known = [str(name) for name in observations if bool(observations[name].sel(city=city).notnull().any())]
+        raise InputError("pollutant", pollutant, f"one of {known}, which were observed in {city}")
+    return observations[pollutant].sel(city=city).to_series().astype(float)
+
+
+def _episodes_of_year(observations: xr.Dataset, city: str, registry: Registry, year: int) -> pd.DataFrame:
+    from hazecast.forecast.studies.climate.episodes import episodes_beginning_in, find_episodes
+
+    hourly = _hourly(observations, city, "pm25")
+    return episodes_beginning_in(find_episodes(hourly), year, registry.city(city).time_zone)
+
+
+def _haze(data: MonitorData, registry: Registry, cities: list[str], year: int) -> tuple[xr.Dataset | None, str | None]:
+    """Return the year's haze days, or why there are none."""
+    from hazecast.forecast.haze_days import haze_days
+    from hazecast.grids.errors import InputError
+
+    if data.weather is None:
+        return None, "not known: the collection has no weather"
+    try:
+        return haze_days(data.observations.sel(city=cities), data.weather, registry, year), None
+    except InputError as error:
+        return None, f"not known: {error}"
+
+
+def _haze_days(haze: xr.Dataset | None, city: str) -> str | None:
+    if haze is None:
+        return None
+    if city not in haze["city"].values:
+        return "not known: no weather there"
+    counted, observed = (int(haze[name].sel(city=city)) for name in ("haze_days", "observed_days"))
+    return f"{counted} of {observed} observed days"
+
+
+def _trend(pm25: pd.Series, figures: dict[str, Figure]) -> dict[str, Any]:
+    """Return what the summary says of the trend over all years, and add its figure."""
+    from hazecast.forecast.studies.climate import plots
+    from hazecast.forecast.studies.climate.seasonal_trend import seasonal_trend
+    from hazecast.grids.errors import InputError
+
+    try:
+        found = seasonal_trend(pm25)
+    except InputError as error:
+        return {"trend": f"none: {error}"}
+    figures["trend"] = plots.trend(pm25, found, "PM2.5, µg m$^{-3}$")
+    return {
+        "trend_months": f"{found.first} to {found.last}",
+        "trend_ug_m3_a_year": list(asdict(found.slope).values()),
+        "trend_percent_a_year": list(asdict(found.relative).values()),
+    }

@@ -1,0 +1,139 @@
+"""``hazecast study ozone``, ``study voc`` and ``study ozone-regime``: what makes ozone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hazecast.services.cli.studies.output import AsJson, Out, Table, emit
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command()(ozone)
+    app.command()(voc)
+    app.command(name="ozone-regime")(ozone_regime)
+
+
+def ozone(
+    observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection.")],
+    city: Annotated[str, typer.Option("--city", help="City of the collection.")],
+    months: Annotated[str, typer.Option("--months", help="Months to use, such as 4-9; 1-12 for all.")] = "4-9",
+    leave_out: Annotated[
+        list[str] | None, typer.Option("--leave-out", help="Day to leave out (holidays), YYYY-MM-DD; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Weekend effect of O3, NO2 and Ox, and ozone against temperature by NO2, from a collection."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.ozone import plots as ozone_plots
+    from hazecast.forecast.studies.ozone.days import daily_series
+    from hazecast.forecast.studies.ozone.effects import as_table, temperature_response, terciles, weekday_effect
+    from hazecast.grids.observations.collections import read_observations
+    from hazecast.grids.places.cities import load_registry
+
+    registry = load_registry()
+    registry.city(city)
+    first, last = _months(months)
+    days = [_day(text) for text in leave_out or ()]
+    data = read_observations(observations, registry)
+    daily = daily_series(data.observations, data.weather, registry, city)
+    month = pd.DatetimeIndex(daily.index).month
+    chosen = daily[(month >= first) & (month <= last)]
+    effects = {n: weekday_effect(chosen[n], leave_out=days) for n in ("o3", "no2", "ox") if n in chosen}
+    tables = {"days": daily, "weekend": as_table(effects)}
+    figures = {"weekdays": ozone_plots.weekdays(effects)}
+    shown = ["weekend"]
+    if {"t_max", "no2"} <= set(chosen.columns):
+        regimes = terciles(chosen["no2"])
+        found = temperature_response(chosen["o3"], chosen["t_max"], regimes)
+        rows = {
+            name: asdict(one) | {f"slope_{k}": v for k, v in asdict(one.slope).items()} for name, one in found.items()
+        }
+        tables["temperature"] = pd.DataFrame(rows).T.drop(columns="slope")
+        tables["temperature"].index.name = "no2_tercile"
+        figures["temperature"] = ozone_plots.temperature(chosen["o3"], chosen["t_max"], found, regimes)
+        shown.append("temperature")
+    summary: dict[str, Any] = {
+        "city": city,
+        "months": f"{first} to {last}",
+        "days": int(chosen["o3"].notna().sum()),
+        "units": "o3 (highest 8 h mean) and no2 ug m-3, ox ppb; slopes ug m-3 a K",
+    }
+    emit(summary, tables, figures, as_json=as_json, out=out, shown=tuple(shown))
+
+
+def voc(
+    table: Table,
+    units: Annotated[str, typer.Option("--units", help="ppb (of the compound) or ug m-3.")],
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Ozone formation potential (MIR) and OH reactivity of a table of VOC species."""
+    from hazecast.forecast.studies.ozone.plots import voc_ranking
+    from hazecast.forecast.studies.ozone.voc import reactivity
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    found = reactivity(read_samples(table), units)  # type: ignore[arg-type]
+    ranking = found.ranking()
+    groups = ranking.groupby("group")[["ppb", "ofp", "oh_reactivity"]].sum()
+    summary = {
+        "samples": len(found.ofp),
+        "species": len(found.names),
+        "columns_not_known": list(found.unknown),
+        "species_without_rate_constant": list(found.without_rate),
+        "ofp_ug_m3": float(found.ofp.sum(axis=1).mean()),
+        "oh_reactivity_per_s": float(found.oh_reactivity.sum(axis=1).mean()),
+    }
+    tables = {"ranking": ranking, "groups": groups, "ofp": found.ofp, "oh_reactivity": found.oh_reactivity}
+    emit(summary, tables, {"ranking": voc_ranking(found)}, as_json=as_json, out=out, shown=("groups", "ranking"))
+
+
+def ozone_regime(table: Table, as_json: AsJson = False, out: Out = None) -> None:
+    """Judge from H2O2, HNO3, HCHO, NOy, NO2 and O3 whether ozone answers to NOx or to VOC."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.ozone.effects import INDICATORS, regimes
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    found = regimes(read_samples(table))
+    names = [one.name for one in INDICATORS if one.name in found]
+    counts = pd.DataFrame({name: found[f"{name} regime"].value_counts() for name in names}).T
+    counts = counts.reindex(columns=["VOC", "transition", "NOx"]).fillna(0).astype(int)
+    counts["median"] = [float(found[name].median()) for name in names]
+    counts.index.name = "indicator"
+    summary = {
+        "samples": len(found),
+        **{
+            one.name: f"VOC below {one.low}, NOx above {one.high}; {one.source}"
+            for one in INDICATORS
+            if one.name in names
+        },
+    }
+    emit(summary, {"regimes": found, "counts": counts}, {}, as_json=as_json, out=out, shown=("counts",))
+
+
+def _months(text: str) -> tuple[int, int]:
+    from hazecast.grids.errors import InputError
+
+    parts = text.split("-")
+    if not 1 <= len(parts) <= 2 or not all(part.isdigit() and 1 <= int(part) <= 12 for part in parts):
+        raise InputError("--months", text, "a month or a range within the year, such as 4-9")
+    if int(parts[0]) > int(parts[-1]):
+        raise InputError("--months", text, "a range within the year, such as 4-9")
+    return int(parts[0]), int(parts[-1])
+
+
+def _day(text: str) -> date:
+    from hazecast.grids.errors import InputError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError("--leave-out", text, "a day such as 2014-10-01") from None

@@ -1,0 +1,208 @@
+"""``hazecast study network|equivalence|detection|chart|interlab``: how far measurements can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hazecast.services.cli.studies.output import AsJson, Out, Table, emit
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command()(network)
+    app.command()(equivalence)
+    app.command()(detection)
+    app.command()(chart)
+    app.command()(interlab)
+
+
+def network(
+    observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection with stations.")],
+    pollutant: Annotated[str, typer.Option("--pollutant", help="Such as pm25 or o3.")] = "pm25",
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Compare each station with the others: level, course, drift and steps."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.quality.plots import station_ratios
+    from hazecast.forecast.studies.quality.station_agreement import consistency
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.collections import read_observations
+    from hazecast.grids.places.cities import load_registry
+
+    data = read_observations(observations, load_registry())
+    if data.stations is None or pollutant not in data.stations:
+        known = [] if data.stations is None else [str(name) for name in data.stations.data_vars]
+        raise InputError("--pollutant", pollutant, f"one of the stations' variables {known} of {observations}")
+    values = data.stations[pollutant].transpose("time", "station")
+    hourly = pd.DataFrame(values.values, index=values["time"].values, columns=values["station"].values)
+    table = consistency(hourly)
+    summary = {
+        "pollutant": pollutant,
+        "stations": len(table),
+        "unlike_the_others": [str(name) for name in table.index[table["unlike"] != ""]],
+        "with_a_step": [str(name) for name in table.index[table["shift"].notna()]],
+    }
+    figures = {"ratios": station_ratios(hourly, table, list(table.index))}
+    emit(summary, {"stations": table}, figures, as_json=as_json, out=out, shown=("stations",))
+
+
+def equivalence(
+    table: Table,
+    limit: Annotated[
+        float, typer.Option("--limit", help="Limit value for the uncertainty: 30 for daily PM2.5, 50 for PM10.")
+    ],
+    reference_error: Annotated[
+        float,
+        typer.Option(
+            "--reference-error",
+            min=0.0,
+            help="Uncertainty between two references; with a column reference2 it is measured.",
+        ),
+    ] = 0.67,
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Test a candidate instrument against the reference (columns day, reference, candidate, candidate2, reference2)."""
+    import numpy as np
+
+    from hazecast.forecast.studies.quality.equivalence import BETWEEN_REFERENCES, between_sampler
+    from hazecast.forecast.studies.quality.equivalence import equivalence as test
+    from hazecast.forecast.studies.quality.plots import against_reference
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    data = read_samples(table)
+    missing = [name for name in ("reference", "candidate") if name not in data]
+    if missing:
+        raise InputError(f"{table}: columns", list(data.columns), f"also {', '.join(missing)}")
+    reference, candidate = data["reference"].to_numpy(), data["candidate"].to_numpy()
+    summary: dict[str, Any] = {}
+    if "reference2" in data:
+        other = data["reference2"].to_numpy()
+        both = np.isfinite(reference) & np.isfinite(other)
+        if not both.any():
+            raise InputError(f"{table}: column reference2", "no day together with reference", "some")
+        reference_error = between_sampler(reference[both], other[both])
+        reference = np.nanmean(np.stack([reference, other]), axis=0)
+        summary |= {"between_references": reference_error, "references_agree": reference_error <= BETWEEN_REFERENCES}
+    second = data["candidate2"].to_numpy() if "candidate2" in data else None
+    found = test(reference, candidate, limit=limit, reference_error=reference_error, second=second)
+    emit(
+        summary | asdict(found), {"days": data}, {"line": against_reference(reference, candidate, found)},
+        as_json=as_json, out=out, shown=(),
+    )  # fmt: skip
+
+
+def detection(
+    table: Table,
+    level: Annotated[float | None, typer.Option("--level", help="Concentration of the spikes.")] = None,
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Method detection limit from spiked samples and blanks (columns kind: spike or blank, value)."""
+    from hazecast.forecast.studies.quality.laboratory import detection_limit
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_labelled
+
+    data = read_labelled(table, ["kind"], ["value"])
+    for line, kind in data["kind"].items():
+        if kind not in ("spike", "blank"):
+            raise InputError(f"{table}, line {line}, column kind", kind, "spike or blank")
+    parts = {kind: data.loc[data["kind"] == kind, "value"].to_numpy(dtype=float) for kind in ("spike", "blank")}
+    found = detection_limit(parts["spike"], parts["blank"], level=level)
+    emit(asdict(found), {}, {}, as_json=as_json, out=out, shown=())
+
+
+def chart(
+    table: Table,
+    column: Annotated[str, typer.Option("--column", help="Column to chart.")],
+    target: Annotated[
+        float | None, typer.Option("--target", help="Value in control; by default the baseline's mean.")
+    ] = None,
+    deviation: Annotated[
+        float | None, typer.Option("--deviation", help="Its standard deviation; by default from moving ranges.")
+    ] = None,
+    points: Annotated[
+        int | None, typer.Option("--baseline", min=10, help="So many first points are the baseline.")
+    ] = None,
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Shewhart, EWMA and CUSUM charts of repeated measurements (first column names the points)."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.quality.control_charts import baseline, cusum, ewma, shewhart, shift_began
+    from hazecast.forecast.studies.quality.plots import charts
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    data = read_samples(table)
+    if column not in data:
+        raise InputError(f"{table}: --column", column, f"one of {list(data.columns)}")
+    values = data[column]
+    if target is None or deviation is None:
+        mean, spread = baseline(values, points)
+        target, deviation = mean if target is None else target, spread if deviation is None else deviation
+    if not deviation > 0:
+        raise InputError("--deviation", deviation, "above 0")
+    found = [make(values, target, deviation) for make in (shewhart, ewma, cusum)]
+    signals = pd.DataFrame({one.kind: one.signals for one in found}).reindex(
+        [i for i in values.index if any(i in c.signals.index for c in found)]
+    )
+    signals.index.name = values.index.name
+    summary = {
+        "points": int(values.notna().sum()),
+        "target": float(target),
+        "deviation": float(deviation),
+        "shift_began": shift_began(found[-1]),
+    }
+    tables = {"signals": signals.fillna("")} | {one.kind: one.statistic for one in found}
+    emit(summary, tables, {"charts": charts(found, values)}, as_json=as_json, out=out, shown=("signals",))
+
+
+def interlab(
+    table: Table,
+    assigned: Annotated[
+        float | None, typer.Option("--assigned", help="Known content; by default the robust mean.")
+    ] = None,
+    assigned_error: Annotated[float, typer.Option("--assigned-error", min=0.0, help="Its standard uncertainty.")] = 0.0,
+    deviation: Annotated[
+        float | None, typer.Option("--deviation", help="Standard deviation for assessment; by default the robust one.")
+    ] = None,
+    as_json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Score laboratories on a blind sample (columns laboratory, value, and uncertainty where given)."""
+    from hazecast.forecast.studies.quality.laboratory import interlaboratory
+    from hazecast.forecast.studies.quality.plots import scores
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_labelled
+
+    data = read_labelled(table, ["laboratory"], ["value", "uncertainty?"])
+    twice = data["laboratory"].duplicated()
+    if twice.any():
+        raise InputError(
+            f"{table}, line {data.index[twice][0]}, column laboratory", data["laboratory"][twice].iloc[0], "each once"
+        )
+    named = data.set_index("laboratory")
+    found = interlaboratory(
+        named["value"].astype(float),
+        named["uncertainty"].astype(float) if "uncertainty" in named else None,
+        assigned=assigned, assigned_error=assigned_error, deviation=deviation,
+    )  # fmt: skip
+    summary = {
+        "laboratories": len(named),
+        "assigned": found.assigned,
+        "assigned_error": found.assigned_error,
+        "from": found.source,
+        "deviation": found.deviation,
+        "score": found.score,
+        "not_satisfactory": [str(n) for n in found.table.index[found.table["verdict"] != "satisfactory"]],
+    }
+    emit(summary, {"scores": found.table}, {"scores": scores(found)}, as_json=as_json, out=out, shown=("scores",))

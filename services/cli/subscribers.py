@@ -1,0 +1,197 @@
+"""``hazecast subscribers`` and ``hazecast deliver``: subscriptions and their deliveries, for whoever runs the machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hazecast.services.cli.options import DataDir, settings_of
+
+if TYPE_CHECKING:
+    from hazecast.services.core.settings import Settings
+    from hazecast.services.store.store import Store
+
+subscribers_app = typer.Typer(help="Subscriptions, their deliveries and dead letters.", no_args_is_help=True)
+
+SubscriptionId = Annotated[str, typer.Argument(help="Id of a subscription, as `hazecast subscribers list` shows it.")]
+OfAccount = Annotated[str | None, typer.Option("--account", help="Only those of this account.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the main one."""
+    app.add_typer(subscribers_app, name="subscribers")
+    app.command()(deliver)
+
+
+@contextmanager
+def _opened(data_dir: Path | None) -> Iterator[tuple[Store, Settings]]:
+    from hazecast.services.core.rules import prepare_rules
+    from hazecast.services.store.store import Store
+
+    settings = settings_of(data_dir)
+    prepare_rules(settings)
+    store = Store(settings.database_url)
+    try:
+        store.migrate()
+        yield store, settings
+    finally:
+        store.close()
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@subscribers_app.command(name="list")
+def list_subscriptions(account: OfAccount = None, data_dir: DataDir = None) -> None:
+    """List subscriptions as JSON, without their secrets."""
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.delivery.subscriptions import Subscriptions
+    from hazecast.services.web.schemas.subscriptions import SubscriptionOut
+
+    with _opened(data_dir) as (store, settings):
+        rows = Subscriptions(store.sessions, settings, load_registry()).list(account)
+        _print(
+            [
+                {"account": row.account_id} | SubscriptionOut.model_validate(row).model_dump(mode="json")
+                for row in rows
+            ]
+        )  # fmt: skip
+
+
+@subscribers_app.command()
+def add(
+    account: Annotated[str, typer.Argument(help="Id of the account.")],
+    name: Annotated[str, typer.Option("--name", help="What it is for, in the owner's words.")],
+    webhook: Annotated[str | None, typer.Option("--webhook", help="Address that messages are posted to.")] = None,
+    email: Annotated[str | None, typer.Option("--email", help="E-mail address.")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--kind", help="warning (default), bulletin or forecast.")] = None,
+    city: Annotated[list[str] | None, typer.Option("--city", help="Default: all; may be repeated.")] = None,
+    region: Annotated[list[str] | None, typer.Option("--region", help="A partner government.")] = None,
+    rule_set: Annotated[list[str] | None, typer.Option("--rule-set", help="Default: all.")] = None,
+    level: Annotated[list[str] | None, typer.Option("--level", help="Default: all.")] = None,
+    language: Annotated[list[str] | None, typer.Option("--language", help="zh (default), ja or en.")] = None,
+    attach: Annotated[list[str] | None, typer.Option("--attach", help="html, pdf (default), csv or nc.")] = None,
+    bulletin_hour: Annotated[int, typer.Option("--bulletin-hour", help="Local hour of the bulletin.")] = 7,
+    time_zone: Annotated[str | None, typer.Option("--time-zone", help="Its zone; default the first city's.")] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Messages of simulated runs too.")] = False,
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="You vouch for the receiver: nothing is asked.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Add a subscription; with neither webhook nor e-mail address it is a stream. Its secret is printed once."""
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.delivery.subscriptions import NewSubscription, Subscriptions
+
+    if webhook and email:
+        raise InputError("target", "a webhook and an e-mail address", "one of them")
+    asked = {
+        "kinds": kind, "cities": city, "regions": region, "rule_sets": rule_set, "levels": level,
+        "languages": language, "formats": attach,
+    }  # fmt: skip
+    given: dict[str, Any] = {field: value for field, value in asked.items() if value} | {
+        "name": name, "channel": "webhook" if webhook else "email" if email else "stream",
+        "target": webhook or email or "", "bulletin_hour": bulletin_hour, "time_zone": time_zone,
+        "simulated": simulated,
+    }  # fmt: skip
+    new = NewSubscription.model_validate(given)
+    with _opened(data_dir) as (store, settings):
+        subscriptions = Subscriptions(store.sessions, settings, load_registry())
+        row = subscriptions.create(account, new, datetime.now(UTC), confirmed=confirmed)
+        print(f"{row.id} added, {row.state}")
+        if webhook:
+            print(f"secret, shown this once: {row.secret}")
+
+
+@subscribers_app.command()
+def remove(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
+    """Remove a subscription with what waits for it and its history."""
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.delivery.subscriptions import Subscriptions
+
+    with _opened(data_dir) as (store, settings):
+        subscriptions = Subscriptions(store.sessions, settings, load_registry())
+        subscriptions.remove(subscriptions.get(subscription))
+    print(f"{subscription} removed")
+
+
+@subscribers_app.command()
+def test(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
+    """Put a test message into a subscription's queue."""
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.delivery.subscriptions import Subscriptions
+
+    with _opened(data_dir) as (store, settings):
+        subscriptions = Subscriptions(store.sessions, settings, load_registry())
+        print(subscriptions.test(subscriptions.get(subscription), datetime.now(UTC)))
+
+
+@subscribers_app.command()
+def deliveries(
+    subscription: Annotated[str | None, typer.Argument(help="Only of this subscription.")] = None,
+    account: OfAccount = None,
+    state: Annotated[str | None, typer.Option("--state", help="pending, delivered, dead or offered.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")] = 50,
+    data_dir: DataDir = None,
+) -> None:
+    """Print what was delivered, waits or was given up, as JSON."""
+    from typing import get_args
+
+    from hazecast.grids.errors import InputError
+    from hazecast.services.delivery.queue import Queue, State
+    from hazecast.services.web.schemas.subscriptions import delivery_out
+
+    known: tuple[State, ...] = get_args(State)
+    chosen = next((name for name in known if name == state), None)
+    if state is not None and chosen is None:
+        raise InputError("--state", state, f"one of {', '.join(known)}")
+    with _opened(data_dir) as (store, settings):
+        queue = Queue(store.sessions, settings)
+        rows = queue.history(subscription_id=subscription, account_id=account, state=chosen, limit=limit)
+        _print([delivery_out(row).model_dump(mode="json") for row in rows])
+
+
+@subscribers_app.command()
+def replay(
+    name: Annotated[str, typer.Argument(help="Id of a delivery, or of a subscription: all its dead letters.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Send again what was delivered or given up, after all that waits."""
+    from hazecast.services.delivery.queue import Queue
+
+    now = datetime.now(UTC)
+    with _opened(data_dir) as (store, settings):
+        queue = Queue(store.sessions, settings)
+        count = queue.replay_dead(name, now) if name.startswith("sub_") else queue.replay([queue.get(name)[0].id], now)
+    print(f"{count} will be sent again")
+
+
+def deliver(
+    once: Annotated[bool, typer.Option("--once", help="Send what is due now, and end.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Send what subscribers wait for, until stopped; several of these may run at once."""
+    import logging
+    import signal
+    import threading
+
+    from hazecast.services.delivery.service import make_dispatcher
+
+    logging.getLogger().setLevel(logging.INFO)
+    with _opened(data_dir) as (store, settings):
+        dispatcher = make_dispatcher(store, settings)
+        if once:
+            print(f"{dispatcher.run_once()} delivered")
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        dispatcher.run(stop)

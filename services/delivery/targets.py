@@ -1,0 +1,262 @@
+"""Where webhooks may go: no address inside this service's own network, however it is written or resolved.
+
+The name is resolved by the connection itself, and the address that was checked is the one that is connected to: an
+answer of the name server that changes between check and use (DNS rebinding) changes nothing. Threats after OWASP,
+"Server-Side Request Forgery Prevention Cheat Sheet".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+
+from hazecast.grids.errors import InputError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolver = Callable[[str, int], Sequence[str]]
+
+_MAX_LENGTH = 2_048
+_NAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
+# Last labels that C libraries read as a number, and so a name as an IPv4 address: 0x7f000001, 127.1, 0177.0.0.1.
+_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
+_PORTS = {"http": 80, "https": 443}
+# RFC 6052: IPv4 behind a translator of the network's own (NAT64).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# IANA: all global unicast addresses of IPv6. Within it, tunnels that carry an IPv4 address of anyone's choice
+# (RFC 3056 6to4, RFC 4380 Teredo) and addresses for documents (RFC 9637).
+_IPV6_UNICAST = ipaddress.IPv6Network("2000::/3")
+_IPV6_REFUSED = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32", "3fff::/20")))
+# Public by number, but answered by the cloud's own host (Microsoft Azure's "wire server").
+_IPV4_REFUSED = (ipaddress.IPv4Network("168.63.129.16/32"),)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A checked address of a webhook; `host` is without brackets."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the Host header names them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What webhooks may reach: ports, plain HTTP, and networks that are allowed though they are not public."""
+
+    ports: tuple[int, ...] = (443, 8443)
+    http: bool = False
+    networks: tuple[Network, ...] = ()
+
+    def allows(self, text: str) -> bool:
+        """Return whether an address may be connected to."""
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return False
+        return any(address in network for network in self.networks) or is_public(address)
+
+
+def is_public(address: Address) -> bool:
+    """Return whether an address is one of the public internet (IANA's special-purpose registries; see above)."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address in _NAT64:
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
+        if address not in _IPV6_UNICAST or any(address in network for network in _IPV6_REFUSED):
+            return False
+    elif any(address in network for network in _IPV4_REFUSED):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def parse_target(url: str, policy: Policy) -> Target:
+    """Return a webhook's address, taken apart once, so that what is checked is what is used.
+
+    Raises
+    ------
+    InputError
+        If it isn't an address that webhooks may have, whatever its name resolves to.
+    """
+    expected = f"an address https://name/path on port {' or '.join(map(str, policy.ports))}"
+    shown = repr(url[:200])
+    if len(url) > _MAX_LENGTH or not url.isascii() or re.search(r"[\x00-\x20\x7f\\^`{|}<>\"]", url):
+        raise InputError("target", shown, f"{expected}, in ASCII without spaces, quotes or control characters")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InputError("target", shown, expected) from error
+    schemes = ("https", "http") if policy.http else ("https",)
+    if parts.scheme not in schemes or not parts.netloc:
+        raise InputError("target", shown, expected)
+    if "@" in parts.netloc or parts.fragment or "#" in url:
+        raise InputError("target", shown, f"{expected}, without user, password or fragment")
+    host = parts.hostname or ""
+    if not (parts.netloc.startswith("[") and _is_ipv6(host)) and not _sound_name(host):
+        raise InputError("target: host", shown, "a name, or an address in its usual form")
+    port = port if port is not None else _PORTS[parts.scheme]
+    if port not in policy.ports:
+        raise InputError("target: port", port, f"one of {', '.join(map(str, policy.ports))}")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme, host, port, path)
+
+
+def check_target(url: str, policy: Policy, resolve: Resolver | None = None) -> Target:
+    """Return a webhook's address, also checked for what its name resolves to now.
+
+    An early answer to whoever gives it: what counts is the check when the connection is made.
+
+    Raises
+    ------
+    InputError
+        If it may not be used. The error names no address: what a name means inside is not for outsiders.
+    """
+    target = parse_target(url, policy)
+    try:
+        allowed_addresses(target.host, target.port, policy, resolve or resolve_name)
+    except OSError as error:
+        raise InputError("target: host", target.host, str(error)) from error
+    return target
+
+
+def resolve_name(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a name, each once, in the resolver's order."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def allowed_addresses(host: str, port: int, policy: Policy, resolve: Resolver) -> Sequence[str]:
+    """Return the addresses of a host, all of them allowed.
+
+    Raises
+    ------
+    OSError
+        If it has none, or any of them is not: a name that is half inside is none of ours.
+    """
+    try:
+        found = resolve(host, port)
+    except (OSError, UnicodeError) as error:
+        raise OSError("a name that resolves") from error
+    if not found:
+        raise OSError("a name that resolves")
+    if not all(policy.allows(address) for address in found):
+        raise OSError("a name whose addresses are all public")
+    return found
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Connects to checked addresses only, and to nothing once the deadline has passed.
+
+    Parameters
+    ----------
+    policy : Policy
+    seconds : float
+        From now on, for everything that is done through this backend.
+    resolve : callable, optional
+        Gives the addresses of a name.
+    """
+
+    def __init__(self, policy: Policy, seconds: float, resolve: Resolver | None = None) -> None:
+        self._policy, self._resolve = policy, resolve or resolve_name
+        self._deadline = time.monotonic() + seconds
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of a host that answers, if all of them are allowed."""
+        try:
+            addresses = allowed_addresses(host, port, self._policy, self._resolve)
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host}: expected {error}") from error
+        if port not in self._policy.ports:
+            raise httpcore.ConnectError(f"port {port} is not allowed")
+        fault: Exception | None = None
+        for address in addresses:
+            try:
+                stream = self._plain.connect_tcp(address, port, _left(self._deadline), local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                fault = error
+            else:
+                return _TimedStream(stream, self._deadline)
+        raise fault or httpcore.ConnectError(host)
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.NetworkStream:
+        """Refuse: no webhook has such an address."""
+        raise httpcore.ConnectError("no sockets of this machine")
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A stream that ends at a deadline, however slowly the other side goes on."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(self._deadline))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(self._deadline))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        stream = self._stream.start_tls(ssl_context, server_hostname, _left(self._deadline))
+        return _TimedStream(stream, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _left(deadline: float) -> float:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0.0:
+        raise httpcore.ReadTimeout("no answer in time")
+    return seconds
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        # A zone ("fe80::1%eth0") names an interface of this machine.
+        return "%" not in host and ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
+
+
+def _sound_name(host: str) -> bool:
+    if not _NAME.fullmatch(host):
+        return False
+    if not _NUMBER.fullmatch(host.rstrip(".").rsplit(".", 1)[-1]):
+        return True
+    try:
+        return str(ipaddress.IPv4Address(host)) == host
+    except ValueError:
+        return False

@@ -1,0 +1,221 @@
+"""The ``backtest`` command: a collection in, the scores of several models out."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import resource
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hazecast.forecast.evaluation.backtest import backtest, format_table
+from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, RESAMPLES
+from hazecast.forecast.issued_weather import IssuedWeather
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+from hazecast.grids.weather.files import read_weather, to_hourly
+from hazecast.grids.weather.sampling import at_cities
+from hazecast.models.disturbance import disturb
+from hazecast.models.interface import EVENTS, Adaptive, Model, Series, Windows, WindowSet, scoring_windows
+from hazecast.models.registry import create, newest_until, shipped_models
+from hazecast.models.zoo.network_model import NetworkModel
+from hazecast.services.research.experiments import read_series, training_windows
+from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER, as_datetime64
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backtest is to do.
+
+    Attributes
+    ----------
+    observations : Path
+        Folder of a collection.
+    until, start, end : datetime
+        Aware. Nothing after `until` is learned from; init times lie in ``[start, end)`` and
+        targets end at `end`.
+    models : tuple of str
+    weather : str
+        ``"none"``, ``"observed"`` or a path of weather files.
+    perturb : bool
+        Disturb the observed weather as a forecast of it would be.
+    every : int
+        Hours between init times.
+    retrain : bool
+        Train the network anew rather than load a shipped one.
+    """
+
+    observations: Path
+    until: datetime
+    start: datetime
+    end: datetime
+    models: tuple[str, ...]
+    weather: str = NO_WEATHER
+    perturb: bool = False
+    every: int = 3
+    retrain: bool = False
+
+    def check(self) -> None:
+        """Raise InputError where the parts don't fit together."""
+        if self.start < self.until:
+            raise InputError("from", self.start.isoformat(), f"not before train-until {self.until.isoformat()}")
+        if self.end <= self.start:
+            raise InputError("to", self.end.isoformat(), f"a time after {self.start.isoformat()}")
+        if self.perturb and self.weather != OBSERVED_WEATHER:
+            raise InputError("perturb", f"weather {self.weather}", f"weather {OBSERVED_WEATHER} to disturb")
+        if self.every < 1:
+            raise InputError("every", self.every, "at least 1 hour")
+        if len(set(self.models)) != len(self.models):
+            raise InputError("models", self.models, "each name once")
+
+
+def run_backtest(plan: Plan, trained: dict[str, Model] | None = None) -> tuple[dict[str, Any], str]:
+    """Train or load the models of a plan and score them on the same windows.
+
+    Parameters
+    ----------
+    plan : Plan
+    trained : dict of str to Model, optional
+        Models that need no training any more; those trained here are added.
+
+    Returns
+    -------
+    result : dict
+        As docs/backtest.md says.
+    text : str
+        The table of RMSE, MAE and CSI by lead time.
+
+    Raises
+    ------
+    InputError
+        If the plan doesn't fit together, a name is unknown, or no window is left.
+    """
+    plan.check()
+    untrained = {name: create(name) for name in plan.models}
+    series = read_series(plan.observations)
+    windows = scoring_windows((series,), as_datetime64(plan.start), as_datetime64(plan.end), every=plan.every)
+    if not len(windows):
+        raise InputError(
+            "from, to",
+            f"{plan.start.isoformat()} to {plan.end.isoformat()}",
+            f"a period that {plan.observations} covers",
+        )
+    change, label = _weather(plan, series)
+    known = trained if trained is not None else {}
+    train = training_windows([series], plan.until)
+    train = WindowSet(train.series, train.index, weather_known=plan.weather != NO_WEATHER)
+    seconds: dict[str, dict[str, float]] = {}
+    for name in plan.models:
+        if name not in known:
+            wall, processor = time.monotonic(), time.process_time()
+            known[name] = _ready(untrained[name], train, plan)
+            seconds[name] = {
+                "wall": round(time.monotonic() - wall, 1),
+                "processor": round(time.process_time() - processor, 1),
+            }
+    # What a model learns while it is scored stays with this backtest: the next begins as trained.
+    models = {
+        name: copy.deepcopy(known[name]) if isinstance(known[name], Adaptive) else known[name] for name in plan.models
+    }
+    result = backtest(models, windows, future_weather=plan.weather != NO_WEATHER, change=change, progress=True)
+    result["meta"] = {
+        "observations": plan.observations.name,
+        "from": plan.start.isoformat(),
+        "to": plan.end.isoformat(),
+        "train_until": plan.until.isoformat(),
+        "weather": label,
+        "windows": len(windows),
+        "training_windows": len(train),
+        "places": [str(place) for place in series.places],
+        "hours_between_init_times": plan.every,
+        "events": [f"{pollutant} >= {limit:g} ug m-3" for pollutant, limit in EVENTS],
+        "bootstrap": {"block_days": BLOCK_DAYS, "resamples": RESAMPLES, "interval": 0.95},
+        "training_seconds": seconds,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    head = f"{plan.observations.name}, {plan.start:%Y-%m-%d} to {plan.end:%Y-%m-%d}, {len(windows)} windows, weather: {label}\n"
+    return result, head + format_table(result["models"], list(models))
+
+
+def write_scores(result: dict[str, Any], out: Path) -> None:
+    """Write scores as JSON, whole or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_suffix(out.suffix + ".part")
+    part.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(out)
+
+
+def _ready(model: Model, train: WindowSet, plan: Plan) -> Model:
+    if isinstance(model, NetworkModel) and not plan.retrain:
+        shipped = _shipped(plan.until)
+        if shipped is not None:
+            return shipped
+        log.warning("no shipped network was trained by %s: training one", plan.until.isoformat())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty slice", RuntimeWarning)
+        model.fit(train, progress=True)
+    return model
+
+
+def _shipped(until: datetime) -> NetworkModel | None:
+    """Return the shipped network whose training ended last, but not after `until`."""
+    found = newest_until(shipped_models(), as_datetime64(until))
+    return None if found is None else found.load()
+
+
+def _weather(plan: Plan, series: Series) -> tuple[Callable[[Windows], Windows] | None, str]:
+    if plan.weather == NO_WEATHER:
+        return None, "no future weather"
+    if plan.weather == OBSERVED_WEATHER:
+        label = "observed weather standing in for a forecast (perfect prog)"
+        if plan.perturb:
+            return disturb, label + ", disturbed with errors that grow with lead time"
+        return None, label
+    issued = IssuedWeather(_forecasts(Path(plan.weather), series), series)
+    if issued.analysis:
+        return issued.put_into, f"{Path(plan.weather).name}, analysis standing in for a forecast (perfect prog)"
+    return (
+        issued.put_into,
+        f"{Path(plan.weather).name}, {len(issued.issued)} forecasts, each as issued by the init time",
+    )
+
+
+def _forecasts(path: Path, series: Series) -> list[tuple[np.datetime64 | None, xr.Dataset]]:
+    """Read forecasts: a file or folder is one; a folder of folders or of files of several is several."""
+    unknown = [str(p) for p, lat in zip(series.places, series.latitude, strict=True) if not np.isfinite(lat)]
+    if unknown:
+        raise InputError(
+            "weather files: places", unknown, "places whose position is known, see grids/places/stations.toml"
+        )
+    cities = [
+        City.model_construct(id=str(place), latitude=float(lat), longitude=float(lon))
+        for place, lat, lon in zip(series.places, series.latitude, series.longitude, strict=True)
+    ]
+    if not path.exists():
+        raise InputError("weather", path, f"{NO_WEATHER}, {OBSERVED_WEATHER} or a path of weather files")
+    sources = sorted(p for p in path.iterdir() if not p.name.startswith(".")) if path.is_dir() else [path]
+    by_issue: dict[str, xr.Dataset] = {}
+    for source in sources:
+        grid = read_weather(source)
+        sampled = at_cities(grid, cities)
+        key = str(grid.attrs.get("init_time", ""))
+        by_issue[key] = by_issue[key].combine_first(sampled) if key in by_issue else sampled
+    return [(_issue_time(key) if key else None, to_hourly(data)) for key, data in by_issue.items()]
+
+
+def _issue_time(text: str) -> np.datetime64:
+    issued = datetime.fromisoformat(text)
+    if issued.tzinfo is None:
+        raise InputError("weather: init_time", text, "an ISO 8601 time with its offset")
+    return as_datetime64(issued)

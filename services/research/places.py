@@ -1,0 +1,33 @@
+"""One place's series out of a collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.collections import read_observations
+
+
+def series_at(folder: Path, place: str, pollutant: str) -> tuple[xr.DataArray, xr.Dataset]:
+    """Return the hourly concentrations of a station or city, ug m-3, and its weather.
+
+    Raises
+    ------
+    InputError
+        If the collection can't be read, or lacks the place, the pollutant or weather at the place.
+    """
+    data = read_observations(folder, None)
+    cities = [str(c) for c in data.observations["city"].values]
+    stations = [] if data.stations is None else [str(s) for s in data.stations["station"].values]
+    if place not in (*cities, *stations):
+        raise InputError("place", place, f"one of {[*cities, *stations]}, which {folder} holds")
+    table, dim = (data.observations, "city") if place in cities else (data.stations, "station")
+    assert table is not None
+    if pollutant not in table:
+        raise InputError("pollutant", pollutant, f"one of {[str(n) for n in table if '_' not in str(n)]}")
+    weather = data.weather if place in cities else data.station_weather
+    if weather is None or place not in weather["city"].values or "u10" not in weather:
+        raise InputError(str(folder), f"no wind at {place}", "a collection with weather")
+    return table[pollutant].sel({dim: place}, drop=True), weather.sel(city=place, drop=True)

@@ -1,0 +1,352 @@
+"""Backup and restore: all tables and the files beside them in one tar, with a manifest of SHA-256 sums.
+
+Tables go in as JSON lines read in one transaction, so that a backup of SQLite can be restored into PostgreSQL and
+back, and by a later version: the restore makes the schema that the backup had and migrates from there.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import logging
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from hazecast.grids.errors import InputError
+from hazecast.services.core.files import PART, whole_file
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.database import StoreError, current_revision, head_revision, known_revision, shown
+from hazecast.services.store.recovery import INTERRUPTED
+from hazecast.services.store.store import Store
+from hazecast.services.store.table_dump import counters, dump_table, load_table, set_counters, tables_of
+from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
+from hazecast.services.store.weather_archive import only_writer
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_STAGING = ".restore"
+# Columns of forecast_run that name a file, with its folder in the data folder.
+_RUN_FILES = {"netcdf_path": "forecasts", "map_path": "maps"}
+_FOLDERS = ("forecasts", "maps", "models", "weather", "archive")
+_CHUNK = 1 << 20
+_ATTEMPTS = 3
+
+
+@dataclass
+class Manifest:
+    """What a backup holds; `members` gives the SHA-256 sum and size of each, `missing` files already lost."""
+
+    schema: str
+    made_at: str
+    database: str
+    tables: dict[str, int] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    members: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    format: int = FORMAT
+
+
+class _RunReplaced(Exception):  # noqa: N818 a state, not a fault
+    """A run was replaced while it was being backed up."""
+
+
+def back_up(settings: Settings, target: Path, *, weather: bool = False, archive: bool = False) -> Manifest:
+    """Write a backup while the service goes on: tables, forecasts, maps and the installation's own models.
+
+    Parameters
+    ----------
+    settings : Settings
+    target : Path
+        The tar; it appears once it is whole.
+    weather, archive : bool
+        Whether the ingested weather and the weather archive go in too.
+
+    Raises
+    ------
+    InputError
+        If `target` is there already, or the database has no tables.
+    StoreError
+        If the database can't be read or the tar can't be written.
+    """
+    if target.exists():
+        raise InputError(str(target), "a file", "a name that isn't taken: no backup is overwritten")
+    store = Store(settings.database_url)
+    try:
+        schema = current_revision(store.engine)
+        if schema is None:
+            raise InputError(shown(settings.database_url), "no tables", "a store to back up")
+        for _ in range(_ATTEMPTS):
+            manifest = Manifest(schema, datetime.now(UTC).isoformat(timespec="seconds"), store.engine.dialect.name)
+            try:
+                with whole_file(target) as part, tarfile.open(part, "w") as tar:
+                    _add_all(tar, manifest, settings, store, [*["weather"] * weather, *["archive"] * archive])
+                return manifest
+            except _RunReplaced:
+                log.info("a run was replaced during the backup, which begins again")
+        raise InputError(str(target), f"runs replaced during {_ATTEMPTS} attempts", "a quieter moment")
+    finally:
+        store.close()
+
+
+def _add_all(tar: tarfile.TarFile, manifest: Manifest, settings: Settings, store: Store, extra: list[str]) -> None:
+    with _snapshot(store) as connection:
+        tables = tables_of(connection)
+        manifest.counters = counters(connection, tables)
+        for table in tables:
+            with tempfile.TemporaryFile() as file:
+                with gzip.open(file, "wt", encoding="utf-8", compresslevel=6) as lines:
+                    manifest.tables[table.name] = dump_table(connection, table, lines)
+                file.seek(0)
+                _add(tar, manifest, f"tables/{table.name}.jsonl.gz", file)
+        runs = [table for table in tables if table.name == ForecastRun.__tablename__]
+        named = connection.execute(select(*(runs[0].c[name] for name in _RUN_FILES))).all() if runs else []
+    for row in named:
+        for path, folder in zip(map(Path, row), _RUN_FILES.values(), strict=True):
+            if not _add_file(tar, manifest, path, f"files/{folder}/{path.name}"):
+                if not _still_named(store, str(path)):
+                    raise _RunReplaced
+                manifest.missing.append(path.name)
+    for folder in ("models", *extra):
+        for path in _files_of(settings.data_dir / folder):
+            with _held(path, settings.data_dir / folder):
+                _add_file(tar, manifest, path, f"files/{path.relative_to(settings.data_dir).as_posix()}")
+    if manifest.missing:
+        log.warning("%d files that the store names are gone: %s", len(manifest.missing), manifest.missing[:5])
+    content = json.dumps(vars(manifest), indent=1).encode()
+    info = tarfile.TarInfo(MANIFEST)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
+
+
+def _snapshot(store: Store) -> AbstractContextManager[Connection]:
+    """Open a transaction in which all tables are read as they were at one moment."""
+    if store.engine.dialect.name == "postgresql":
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        return store.engine.execution_options(**options).begin()
+    return store.engine.connect()
+
+
+def _still_named(store: Store, path: str) -> bool:
+    with store.sessions() as session:
+        named = (ForecastRun.netcdf_path == path) | (ForecastRun.map_path == path)
+        return session.scalar(select(ForecastRun.id).where(named).limit(1)) is not None
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and PART not in path.suffixes and path.suffix != ".lock":
+            yield path
+
+
+def _held(path: Path, folder: Path) -> AbstractContextManager[object]:
+    # An hour of the weather archive is written file by file: a month is read while nobody writes to it.
+    inside = [parent for parent in path.parents if parent.suffix == ".zarr" and folder in parent.parents]
+    return only_writer(inside[-1]) if inside else nullcontext()
+
+
+def _add_file(tar: tarfile.TarFile, manifest: Manifest, path: Path, name: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            _add(tar, manifest, name, file)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _add(tar: tarfile.TarFile, manifest: Manifest, name: str, file: IO[bytes]) -> None:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime = size, int(datetime.now(UTC).timestamp())
+    summed = _Summed(file)
+    tar.addfile(info, summed)
+    manifest.members[name] = {"sha256": summed.sum.hexdigest(), "size": size}
+
+
+class _Summed:
+    """A file whose sum is taken while it is read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.sum = file, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._file.read(size)
+        self.sum.update(content)
+        return content
+
+
+def check_backup(source: Path) -> Manifest:
+    """Read a backup through and return its manifest.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, names a file that doesn't belong, or was made by a newer Hazecast; it names the member.
+    """
+    with _opened(source) as tar:
+        return _checked(tar, source)
+
+
+def restore(settings: Settings, source: Path) -> Manifest:
+    """Restore a backup into an empty machine, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the backup can't be used (see `check_backup`), or the database or the data folder isn't empty.
+    StoreError
+        If the database or a folder can't be written.
+    """
+    store = Store(settings.database_url)
+    try:
+        with _opened(source) as tar:
+            manifest = _checked(tar, source)
+            _check_empty(settings, store)
+            staging = settings.data_dir / _STAGING
+            try:
+                staging.mkdir(parents=True)
+                _unpack(tar, manifest, staging)
+                store.migrate(manifest.schema)
+                _fill(settings, store, manifest, staging)
+            except BaseException as error:
+                _undo(settings)
+                if isinstance(error, OSError):
+                    raise StoreError(f"{settings.data_dir}: can't be written: {error}") from error
+                raise
+        shutil.rmtree(staging)
+        store.migrate()
+        return manifest
+    finally:
+        store.close()
+
+
+class _opened(AbstractContextManager[tarfile.TarFile]):  # noqa: N801 used as a function
+    def __init__(self, source: Path) -> None:
+        self._source = source
+
+    def __enter__(self) -> tarfile.TarFile:
+        try:
+            self._tar = tarfile.open(self._source, "r:")
+        except (OSError, tarfile.TarError) as error:
+            raise InputError(str(self._source), error, "a backup made by hazecast backup") from error
+        return self._tar
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self._tar.close()
+        if isinstance(error, tarfile.TarError | EOFError):
+            raise InputError(str(self._source), error, "an undamaged backup") from error
+
+
+def _checked(tar: tarfile.TarFile, source: Path) -> Manifest:
+    members = {member.name: member for member in tar.getmembers()}
+    if MANIFEST not in members:
+        raise InputError(str(source), f"no {MANIFEST}: the end is missing", "an undamaged backup")
+    try:
+        manifest = Manifest(**json.loads(_content(tar, members.pop(MANIFEST)).read()))
+        sums = {name: (str(entry["sha256"]), int(entry["size"])) for name, entry in manifest.members.items()}
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(f"{source}: {MANIFEST}", error, "an undamaged manifest") from error
+    if manifest.format != FORMAT or not known_revision(manifest.schema):
+        found = f"format {manifest.format}, schema {manifest.schema}"
+        raise InputError(
+            str(source), found, f"format {FORMAT}, schema {head_revision()} or older: a newer Hazecast made it"
+        )
+    strange = sorted(set(members) ^ set(sums)) or [name for name, member in members.items() if not _belongs(member)]
+    if strange or len(tar.getmembers()) != len(members) + 1:
+        raise InputError(
+            f"{source}: {strange[0] if strange else 'members'}", "not as in the manifest", "an undamaged backup"
+        )
+    for name, (expected, size) in sums.items():
+        found = hashlib.file_digest(_content(tar, members[name]), "sha256").hexdigest()  # type: ignore[arg-type]
+        if found != expected or members[name].size != size:
+            raise InputError(
+                f"{source}: {name}", f"SHA-256 {found[:12]}...", f"{expected[:12]}...: the file is damaged"
+            )
+    return manifest
+
+
+def _belongs(member: tarfile.TarInfo) -> bool:
+    parts = PurePosixPath(member.name).parts
+    table = len(parts) == 2 and parts[0] == "tables"
+    file = len(parts) > 2 and parts[0] == "files" and parts[1] in _FOLDERS
+    return member.isreg() and ".." not in parts and (table or file)
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    content = tar.extractfile(member)
+    if content is None:
+        raise InputError(member.name, "no regular file", "an undamaged backup")
+    return content
+
+
+def _check_empty(settings: Settings, store: Store) -> None:
+    if current_revision(store.engine) is not None:
+        with store.engine.connect() as connection:
+            for table in tables_of(connection):
+                if connection.execute(select(table).limit(1)).first() is not None:
+                    raise InputError(shown(settings.database_url), f"rows in {table.name}", "an empty database")
+    if (settings.data_dir / _STAGING).exists():
+        # With an empty database: a restore was killed before it counted.
+        _undo(settings)
+    for folder in _FOLDERS:
+        path = settings.data_dir / folder
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(str(path), "files", "an empty data folder")
+
+
+def _unpack(tar: tarfile.TarFile, manifest: Manifest, staging: Path) -> None:
+    for name in manifest.members:
+        tar.extract(name, staging, filter="data")
+
+
+def _fill(settings: Settings, store: Store, manifest: Manifest, staging: Path) -> None:
+    """Load all tables and move the files to their place; the commit comes last."""
+
+    def moved(row: dict[str, Any]) -> None:
+        for column, folder in _RUN_FILES.items():
+            row[column] = str(settings.data_dir / folder / Path(row[column]).name)
+
+    with store.writing() as connection:
+        tables = {table.name: table for table in tables_of(connection)}
+        if set(tables) != set(manifest.tables):
+            raise InputError("tables", sorted(manifest.tables), f"the tables {sorted(tables)}")
+        for name, table in tables.items():
+            with gzip.open(staging / "tables" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+                try:
+                    load_table(connection, table, lines, moved if name == ForecastRun.__tablename__ else None)
+                except SQLAlchemyError as error:
+                    raise InputError(f"table {name}", error, "rows that the database takes") from error
+        set_counters(connection, tables.values(), manifest.counters)
+        # What was running there isn't running here, and what it left there isn't to be removed from here.
+        own = tables[CycleRun.__tablename__]
+        given_up = {"status": "failed", "error": INTERRUPTED, "report": None}
+        connection.execute(update(own).where(own.c.status == "running").values(given_up))
+        connection.execute(update(own).where(own.c.status == "failed").values(report=None))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        for folder in _FOLDERS:
+            if (staging / "files" / folder).is_dir():
+                place = settings.data_dir / folder
+                if place.is_dir():
+                    place.rmdir()
+                (staging / "files" / folder).rename(place)
+
+
+def _undo(settings: Settings) -> None:
+    # The target was empty before: all that is there came from the restore.
+    for folder in (*_FOLDERS, _STAGING):
+        shutil.rmtree(settings.data_dir / folder, ignore_errors=True)

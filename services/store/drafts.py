@@ -1,0 +1,201 @@
+"""Drafts of warnings in the store: messages that a person approves, amends or rejects, all audited."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from hazecast.alerts.engine.approval import Draft, Status, amend, approve, reject, supersede
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.grids.errors import UnknownError
+from hazecast.services.store.outbox import record_message
+from hazecast.services.store.tables.forecasts import Warning_, WarningAudit, WarningDraft
+
+Action = Literal["approve", "amend", "reject"]
+
+
+def warning_row(warning: HazeWarning) -> Warning_:
+    """Return the row of a message."""
+    return Warning_(
+        id=warning.id,
+        simulated=warning.simulated,
+        rule_set=warning.rule_set,
+        city=warning.city,
+        level=warning.level,
+        kind=warning.kind,
+        issued=warning.issued,
+        onset=warning.onset,
+        expires=warning.expires,
+        run_init_time=warning.run_init_time,
+        payload=warning.model_dump_json(),
+    )
+
+
+def let_out(init_time: datetime, simulated: bool) -> Select[str]:
+    """Return the query of the ids of a run's messages that a person let out."""
+    return select(WarningDraft.id).where(
+        WarningDraft.run_init_time == init_time,
+        WarningDraft.simulated == simulated,
+        WarningDraft.status.in_(("approved", "amended")),
+    )
+
+
+def save_drafts(
+    session: Session,
+    proposals: Sequence[HazeWarning],
+    drafted: Collection[tuple[str, str]],
+    init_time: datetime,
+    simulated: bool,
+) -> None:
+    """Store a run's proposals as drafts, within the caller's transaction.
+
+    Pending drafts of earlier runs for the same rule set and city are superseded. A run stored again replaces
+    its own pending drafts; what a person has decided stays decided.
+    """
+    known = {
+        row.id: row
+        for row in session.scalars(
+            select(WarningDraft)
+            .where(WarningDraft.simulated == simulated, WarningDraft.status == "pending")
+            .with_for_update()
+        )
+    }
+    for row in known.values():
+        if (row.rule_set, row.city) in drafted and row.run_init_time < init_time:
+            _record(session, row, supersede(Draft.model_validate_json(row.payload), init_time), "superseded")
+    decided = set(
+        session.scalars(
+            select(WarningDraft.id).where(
+                WarningDraft.run_init_time == init_time,
+                WarningDraft.simulated == simulated,
+                WarningDraft.status != "pending",
+            )
+        )
+    )
+    wanted = {proposal.id: proposal for proposal in proposals if proposal.id not in decided}
+    for row in known.values():
+        if row.run_init_time != init_time:
+            continue
+        if row.id in wanted and Draft.model_validate_json(row.payload).proposed == wanted[row.id]:
+            del wanted[row.id]
+        else:
+            session.execute(delete(WarningDraft).where(WarningDraft.id == row.id, WarningDraft.simulated == simulated))
+            session.expunge(row)
+    for proposal in wanted.values():
+        draft = Draft(proposed=proposal, drafted_at=init_time)
+        row = WarningDraft(
+            id=draft.id, simulated=simulated, rule_set=proposal.rule_set, city=proposal.city,
+            run_init_time=init_time, status="pending", payload="",
+        )  # fmt: skip
+        session.add(row)
+        _record(session, row, draft, "drafted")
+
+
+def _record(session: Session, row: WarningDraft, draft: Draft, action: str) -> None:
+    row.status, row.payload = draft.status, draft.model_dump_json()
+    session.add(
+        WarningAudit(
+            at=datetime.now(UTC), draft_id=draft.id, simulated=draft.proposed.simulated, action=action, by=draft.by,
+            reason=draft.reason, payload=row.payload,
+        )
+    )  # fmt: skip
+
+
+def list_drafts(
+    sessions: sessionmaker[Session], simulated: bool, status: Status | None = "pending", limit: int | None = None
+) -> list[Draft]:
+    """Return the drafts of a status (all if None), newest run first; the first `limit` of them, if given."""
+    query = select(WarningDraft.payload).where(WarningDraft.simulated == simulated)
+    if status is not None:
+        query = query.where(WarningDraft.status == status)
+    with sessions() as session:
+        found = session.scalars(query.order_by(WarningDraft.run_init_time.desc(), WarningDraft.id).limit(limit))
+        return [Draft.model_validate_json(payload) for payload in found]
+
+
+def draft_of(sessions: sessionmaker[Session], draft_id: str, simulated: bool) -> Draft:
+    """Return one draft.
+
+    Raises
+    ------
+    UnknownError
+        If there is none of that id.
+    """
+    with sessions() as session:
+        row = session.get(WarningDraft, (draft_id, simulated))
+    if row is None:
+        raise UnknownError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
+    return Draft.model_validate_json(row.payload)
+
+
+def audit_trail(sessions: sessionmaker[Session], simulated: bool, draft_id: str | None = None) -> list[dict[str, Any]]:
+    """Return what was done with one draft, or with all, oldest first: at, draft, action, by, reason."""
+    query = select(WarningAudit).where(WarningAudit.simulated == simulated)
+    if draft_id is not None:
+        query = query.where(WarningAudit.draft_id == draft_id)
+    with sessions() as session:
+        return [
+            {"at": row.at.isoformat(), "draft": row.draft_id, "action": row.action, "by": row.by, "reason": row.reason}
+            for row in session.scalars(query.order_by(WarningAudit.id))
+        ]
+
+
+def decide_draft(
+    sessions: sessionmaker[Session],
+    draft_id: str,
+    simulated: bool,
+    action: Action,
+    *,
+    by: str,
+    reason: str,
+    at: datetime,
+    level: str | None = None,
+    onset: datetime | None = None,
+    expires: datetime | None = None,
+) -> Draft:
+    """Approve, amend or reject a draft, in one transaction; return it as it then is.
+
+    Approved and amended messages are stored as warnings, issued at `at`.
+
+    Raises
+    ------
+    UnknownError
+        If there is no such draft.
+    InputError
+        If `hazecast.alerts.engine.approval` refuses; a `ConflictError` where that is because of how things stand. Nothing is then
+        changed.
+    """
+    with sessions.begin() as session:
+        # A change of nothing: from here on nobody else decides, on any database, until this is over.
+        own_row = (WarningDraft.id == draft_id, WarningDraft.simulated == simulated)
+        session.execute(update(WarningDraft).where(*own_row).values(status=WarningDraft.status))
+        row = session.get(WarningDraft, (draft_id, simulated))
+        if row is None:
+            raise UnknownError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
+        draft = Draft.model_validate_json(row.payload)
+        if action == "reject":
+            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected")
+            return Draft.model_validate_json(row.payload)
+        own = session.scalars(
+            select(Warning_.payload).where(
+                Warning_.simulated == simulated, Warning_.rule_set == row.rule_set, Warning_.city == row.city
+            )
+        )
+        history = [HazeWarning.model_validate_json(payload) for payload in own]
+        if action == "approve":
+            decided, message = approve(draft, history, by=by, reason=reason, at=at)
+        else:
+            rules = load_ruleset(row.rule_set)
+            decided, message = amend(
+                draft, history, rules, by=by, reason=reason, at=at, level=level, onset=onset, expires=expires
+            )
+        session.add(warning_row(message))
+        _record(session, row, decided, decided.status)
+        session.flush()
+        record_message(session, message)
+        return decided

@@ -1,0 +1,185 @@
+"""What the API reads from the store: pages, parts of a run, and whether anything has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, event, func, or_, select
+from sqlalchemy.engine import Engine
+
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun, ForecastValue, Observation, Warning_, WarningAudit
+
+QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90", "mean")
+VALUE_COLUMNS = (*(f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in QUANTILE_COLUMNS), "relative_humidity")
+OBSERVED_COLUMNS = (*POLLUTANTS, "pm25_flag", "o3_flag", "pm25_stations", "source")
+_commits = 0
+
+
+@event.listens_for(Engine, "commit")
+def _count(_: Any) -> None:
+    global _commits
+    _commits += 1
+
+
+def count_commits() -> int:
+    """Return how often this process has written to a database."""
+    return _commits
+
+
+def public_version(store: Store) -> Hashable:
+    """Return what changes whenever a run is stored or removed, or a person lets a warning out.
+
+    Warnings are stored with their run or by a decision on a draft, which the audit keeps.
+    """
+    query = select(
+        select(func.max(ForecastRun.created_at)).scalar_subquery(),
+        select(func.count()).select_from(ForecastRun).scalar_subquery(),
+        select(func.max(WarningAudit.id)).scalar_subquery(),
+    )
+    with store.engine.connect() as connection:
+        return tuple(connection.execute(query).one())
+
+
+def runs_page(
+    store: Store,
+    *,
+    simulated: bool | None,
+    start: datetime | None,
+    end: datetime | None,
+    after: tuple[datetime, bool] | None,
+    limit: int,
+) -> list[ForecastRun]:
+    """Return runs by init time, newest first; of one time the real one first; one more than `limit` if there is."""
+    query = select(ForecastRun).order_by(ForecastRun.init_time.desc(), ForecastRun.simulated).limit(limit + 1)
+    if simulated is not None:
+        query = query.where(ForecastRun.simulated == simulated)
+    if start is not None:
+        query = query.where(ForecastRun.init_time >= start)
+    if end is not None:
+        query = query.where(ForecastRun.init_time <= end)
+    if after is not None:
+        time, was_simulated = after
+        same = ForecastRun.init_time == time
+        later = ForecastRun.init_time < time
+        query = query.where(later if was_simulated else or_(later, and_(same, ForecastRun.simulated)))
+    with store.sessions() as session:
+        return list(session.scalars(query))
+
+
+def values_of(
+    store: Store, run: ForecastRun, cities: Collection[str] | None, first: int, last: int
+) -> Sequence[Row[Any]]:
+    """Return rows (city, lead_time, `VALUE_COLUMNS`) of a run, by city and lead time; of all cities where None."""
+    columns = [getattr(ForecastValue, name) for name in ("city", "lead_time", *VALUE_COLUMNS)]
+    query = select(*columns).where(
+        ForecastValue.run_id == run.id, ForecastValue.lead_time >= first, ForecastValue.lead_time <= last
+    )
+    if cities is not None:
+        query = query.where(ForecastValue.city.in_(cities))
+    with store.engine.connect() as connection:
+        return connection.execute(query.order_by(ForecastValue.city, ForecastValue.lead_time)).all()
+
+
+def _observed(simulated: bool) -> Select[Any]:
+    columns = [getattr(Observation, name) for name in ("city", "time", *OBSERVED_COLUMNS)]
+    return select(*columns).where(Observation.simulated == simulated)
+
+
+def newest_observed(store: Store, simulated: bool, city: str | None = None) -> datetime | None:
+    """Return the newest observed hour of a city, or of all."""
+    query = select(func.max(Observation.time)).where(Observation.simulated == simulated)
+    if city is not None:
+        query = query.where(Observation.city == city)
+    with store.engine.connect() as connection:
+        return connection.execute(query).scalar()
+
+
+def observations_page(
+    store: Store,
+    city: str,
+    simulated: bool,
+    *,
+    start: datetime,
+    end: datetime,
+    after: datetime | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Return rows (city, time, `OBSERVED_COLUMNS`) of a city, oldest first; one more than `limit` if there is."""
+    query = _observed(simulated).where(Observation.city == city, Observation.time >= start, Observation.time <= end)
+    if after is not None:
+        query = query.where(Observation.time > after)
+    with store.engine.connect() as connection:
+        return connection.execute(query.order_by(Observation.time).limit(limit + 1)).all()
+
+
+def observed_hour(store: Store, simulated: bool, time: datetime) -> Sequence[Row[Any]]:
+    """Return rows (city, time, `OBSERVED_COLUMNS`) of all cities in one hour."""
+    with store.engine.connect() as connection:
+        return connection.execute(_observed(simulated).where(Observation.time == time)).all()
+
+
+@dataclass(frozen=True)
+class WarningFilter:
+    """Which messages are meant; what is None or empty doesn't narrow."""
+
+    levels: tuple[str, ...] = ()
+    cities: tuple[str, ...] | None = None
+    rule_sets: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def meets(self, warning: HazeWarning) -> bool:
+        """Whether a message is one of them: at no time outside, from its onset to its end."""
+        return (
+            (not self.levels or warning.level in self.levels)
+            and (self.cities is None or warning.city in self.cities)
+            and (not self.rule_sets or warning.rule_set in self.rule_sets)
+            and (self.start is None or warning.expires >= self.start)
+            and (self.end is None or warning.onset <= self.end)
+        )
+
+    def conditions(self) -> list[Any]:
+        """Return the same as SQL conditions."""
+        found: list[Any] = []
+        if self.levels:
+            found.append(Warning_.level.in_(self.levels))
+        if self.cities is not None:
+            found.append(Warning_.city.in_(self.cities))
+        if self.rule_sets:
+            found.append(Warning_.rule_set.in_(self.rule_sets))
+        if self.start is not None:
+            found.append(Warning_.expires >= self.start)
+        if self.end is not None:
+            found.append(Warning_.onset <= self.end)
+        return found
+
+
+def warnings_page(
+    store: Store, simulated: bool, chosen: WarningFilter, *, after: tuple[datetime, str] | None, limit: int
+) -> list[HazeWarning]:
+    """Return messages, the newest first; one more than `limit` if there is."""
+    query = select(Warning_.payload).where(Warning_.simulated == simulated, *chosen.conditions())
+    if after is not None:
+        issued, name = after
+        query = query.where(or_(Warning_.issued < issued, and_(Warning_.issued == issued, Warning_.id < name)))
+    query = query.order_by(Warning_.issued.desc(), Warning_.id.desc()).limit(limit + 1)
+    with store.sessions() as session:
+        return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
+
+
+def next_change(store: Store, simulated: bool, at: datetime, standing: Sequence[HazeWarning]) -> datetime | None:
+    """Return when, after `at`, the warnings in force change by the clock alone: the next to end or to begin.
+
+    None if never, as long as nothing new is stored.
+    """
+    query = select(func.min(Warning_.issued)).where(Warning_.simulated == simulated, Warning_.issued > at)
+    with store.engine.connect() as connection:
+        begins = connection.execute(query).scalar()
+    times = [warning.expires for warning in standing] + ([begins] if begins else [])
+    return min(times, default=None)

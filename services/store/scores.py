@@ -1,0 +1,173 @@
+"""The stored sums of scores, and the forecasts and observations that they are reckoned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from hazecast.forecast.evaluation.verification import BASELINE_SUMS, CLIMATOLOGY_DAYS, SUMS
+from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES, describe
+from hazecast.services.store.database import one_at_a_time
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
+from hazecast.services.work.inputs import as_datetime64
+
+_KEY: list[str] = ["day", "model_id", "city", "pollutant", "lead_time"]
+_SUMS = [*SUMS, *BASELINE_SUMS]
+_QUANTILE_COLUMNS = tuple(f"q{round(100 * level)}" for level in QUANTILES)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A stored forecast that isn't simulated."""
+
+    id: int
+    init_time: datetime
+    model_id: str
+    observations_until: datetime
+    netcdf_path: str
+
+
+def runs_before(store: Store, time: datetime) -> list[StoredRun]:
+    """Return the stored runs whose first lead time has come by `time`, oldest first."""
+    columns = (ForecastRun.id, ForecastRun.init_time, ForecastRun.model_id, ForecastRun.observations_until)
+    query = (
+        select(*columns, ForecastRun.netcdf_path)
+        .where(ForecastRun.simulated.is_(False), ForecastRun.init_time < time)
+        .order_by(ForecastRun.init_time)
+    )
+    with store.engine.connect() as connection:
+        return [StoredRun(*row) for row in connection.execute(query)]
+
+
+def scored_until(store: Store) -> dict[date, datetime]:
+    """Return how far the forecasts of each day were scored."""
+    with store.engine.connect() as connection:
+        return {day: time for day, time in connection.execute(select(ScoredDay.day, ScoredDay.scored_until))}
+
+
+def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
+    """Return the PM2.5 and O3 of a run as a Dataset of the contract "forecast"; None if they were pruned."""
+    columns = [f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in (*_QUANTILE_COLUMNS, "mean")]
+    query = select(
+        ForecastValue.lead_time, ForecastValue.city, *(getattr(ForecastValue, column) for column in columns)
+    ).where(ForecastValue.run_id == run.id)
+    table = _frame(store, query)
+    if table.empty:
+        return None
+    cube = table.set_index(["lead_time", "city"]).astype(np.float64).to_xarray()
+    dataset = xr.Dataset(
+        coords={
+            "lead_time": cube["lead_time"].values.astype("timedelta64[h]").astype("timedelta64[ns]"),
+            "city": cube["city"].values.astype(str),
+            "quantile": list(QUANTILES),
+            "init_time": as_datetime64(run.init_time),
+        },
+        attrs={
+            "model_id": run.model_id,
+            "observations_until": np.datetime_as_string(as_datetime64(run.observations_until), unit="s") + "Z",
+            "weather_source": "as stored",
+            "degraded": 0,
+            "simulated": 0,
+        },
+    )
+    for name in FORECAST_POLLUTANTS:
+        values = np.stack([cube[f"{name}_{column}"].values for column in _QUANTILE_COLUMNS], axis=-1)
+        dataset[name] = (("lead_time", "city", "quantile"), values)
+        dataset[f"{name}_mean"] = (("lead_time", "city"), cube[f"{name}_mean"].values)
+    return describe(dataset, "forecast")
+
+
+def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dataset | None:
+    """Return what is stored for forecasts of ``[first, last]``: their 30 days before and their hours since."""
+    query = select(Observation.time, Observation.city, Observation.pm25, Observation.o3).where(
+        Observation.simulated.is_(False),
+        Observation.time > first - timedelta(days=CLIMATOLOGY_DAYS + 3),
+        Observation.time <= last + timedelta(hours=LEAD_HOURS),
+    )
+    table = _frame(store, query)
+    if table.empty:
+        return None
+    table["time"] = pd.to_datetime(table["time"], utc=True).dt.tz_localize(None)
+    cube = table.set_index(["time", "city"]).astype(np.float64).to_xarray().assign_attrs(source="the store")
+    return describe(cube.assign_coords(city=cube["city"].values.astype(str)), "observations")
+
+
+def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until: datetime) -> int:
+    """Store the sums of whole days in one transaction and return how many rows have changed.
+
+    A row gives way only to one that rests on as many pairs or more: pruned forecasts or observations take
+    nothing away that was scored.
+    """
+    with store.writing() as connection:
+        one_at_a_time(connection, "scores")
+        known = _stored(connection, days)
+        changed = _changed(scores, known)
+        keys: list[dict[Any, Any]] = changed[_KEY].to_dict("records")
+        if keys:
+            matches = [getattr(ForecastScore, name) == bindparam(f"of_{name}") for name in _KEY]
+            rows: list[dict[str, Any]] = [{f"of_{name}": value for name, value in key.items()} for key in keys]
+            connection.execute(delete(ForecastScore).where(*matches), rows)
+            connection.execute(
+                insert(ForecastScore), [{str(k): v for k, v in row.items()} for row in changed.to_dict("records")]
+            )
+        earlier = dict(
+            connection.execute(select(ScoredDay.day, ScoredDay.scored_until).where(ScoredDay.day.in_(days))).all()
+        )
+        connection.execute(delete(ScoredDay).where(ScoredDay.day.in_(days)))
+        marks = [{"day": day, "scored_until": max(until, earlier.get(day, until))} for day in days]
+        connection.execute(insert(ScoredDay), marks)
+    return len(changed)
+
+
+def daily_sums(
+    store: Store, first: date, *, city: str | None = None, pollutant: str | None = None, model_id: str | None = None
+) -> pd.DataFrame:
+    """Return the sums since `first`, added over cities, by day, model, pollutant and lead time."""
+    by = (ForecastScore.day, ForecastScore.model_id, ForecastScore.pollutant, ForecastScore.lead_time)
+    sums = [func.sum(getattr(ForecastScore, name)).label(name) for name in _SUMS]
+    query = select(*by, *sums).where(ForecastScore.day >= first).group_by(*by)
+    for column, wanted in (
+        (ForecastScore.city, city),
+        (ForecastScore.pollutant, pollutant),
+        (ForecastScore.model_id, model_id),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    return _frame(store, query)
+
+
+def newest_scored(store: Store) -> tuple[date, datetime] | None:
+    """Return the newest scored day and the time that it was scored up to."""
+    query = select(ScoredDay.day, ScoredDay.scored_until).order_by(ScoredDay.day.desc()).limit(1)
+    with store.engine.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else (row[0], row[1])
+
+
+def _stored(connection: Connection, days: Sequence[date]) -> pd.DataFrame:
+    query = select(*(getattr(ForecastScore, name) for name in (*_KEY, *_SUMS))).where(ForecastScore.day.in_(days))
+    return pd.DataFrame(connection.execute(query).all(), columns=[*_KEY, *_SUMS])
+
+
+def _changed(scores: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    merged = scores.merge(known, on=_KEY, how="left", suffixes=("", "_known"), indicator=True)
+    new = merged["_merge"] == "left_only"
+    differs = pd.Series(False, index=merged.index)
+    for name in _SUMS:
+        differs |= ~np.isclose(merged[name].astype(float), merged[f"{name}_known"].astype(float), rtol=1e-12)
+    fewer = merged["n"].astype(float) < merged["n_known"].astype(float)
+    return merged.loc[new | (differs & ~fewer), [*_KEY, *_SUMS]]
+
+
+def _frame(store: Store, query: Any) -> pd.DataFrame:
+    with store.engine.connect() as connection:
+        result = connection.execute(query)
+        return pd.DataFrame(result.all(), columns=list(result.keys()))

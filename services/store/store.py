@@ -1,0 +1,356 @@
+"""The store: forecasts, observations, warnings and the outcome of every cycle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from sqlalchemy import Connection, DateTime, delete, insert, select, type_coerce, update
+
+from hazecast.alerts.engine.warning import HazeWarning, in_force_at
+from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
+from hazecast.grids.errors import InputError
+from hazecast.services.core.files import remove_file
+from hazecast.services.store.database import Sessions, StoreError, make_engine, migrate, one_at_a_time, shown, writing
+from hazecast.services.store.drafts import let_out, save_drafts, warning_row
+from hazecast.services.store.outbox import record_run
+from hazecast.services.store.recovery import Mark, clear_files, mark_of, note_files, recover
+from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
+from hazecast.services.store.upsert import upsert
+
+_QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90")
+# No warning outlives its window, which ends with the forecast or the next two days at the latest.
+_LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
+
+
+class Store:
+    """A database, SQLite or PostgreSQL, with the files that it names; see `hazecast.services.store.database`.
+
+    Parameters
+    ----------
+    database_url : str
+        SQLAlchemy URL.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self.url = database_url
+        self.engine = make_engine(database_url)
+        self.sessions = self._session = Sessions(self.engine)
+        self._marks: dict[int, Mark] = {}
+
+    def close(self) -> None:
+        """Give all connections and locks back."""
+        while self._marks:
+            self._marks.popitem()[1].free()
+        self.engine.dispose()
+
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to `revision`; ``base`` takes all tables away."""
+        migrate(self.engine, revision)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; committed at the end, undone by an error."""
+        return writing(self.engine)
+
+    def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
+        """Note the start of a cycle and return its id; others see it running until it is finished or killed."""
+        with self._session.begin() as session:
+            row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=datetime.now(UTC))
+            session.add(row)
+            session.flush()
+            # Before anyone can see the row: a cycle without its lock is taken for dead.
+            mark = mark_of(self.engine, row.id)
+            if not mark.take():
+                raise StoreError(f"{shown(self.url)}: another process holds the lock of cycle {row.id}")
+            self._marks[row.id] = mark
+            return row.id
+
+    def note_files(self, cycle_id: int, init_time: datetime, simulated: bool, files: Sequence[Path]) -> None:
+        """Note what a cycle is about to write: if it is killed, the next one removes it.
+
+        Raises
+        ------
+        StoreError
+            If another process has given the cycle up.
+        """
+        with self._session.begin() as session:
+            note_files(session, cycle_id, map(str, files), init_time=init_time, simulated=simulated)
+
+    def finish_cycle(
+        self, cycle_id: int, status: str, *, error: str | None = None, report: dict[str, object] | None = None
+    ) -> None:
+        """Note how a cycle ended: ``done``, ``degraded`` or ``failed``."""
+        values: dict[str, Any] = {"status": status, "error": error, "finished_at": datetime.now(UTC)}
+        if report is not None:
+            # JSON has no NaN: PostgreSQL refuses it.
+            values["report"] = json.loads(json.dumps(report), parse_constant=lambda _: None)
+        with self._session.begin() as session:
+            session.execute(update(CycleRun).where(CycleRun.id == cycle_id).values(**values))
+        if status == "failed":
+            clear_files(self.sessions, cycle_id)
+        if cycle_id in self._marks:
+            self._marks.pop(cycle_id).free()
+
+    def recover(self) -> int:
+        """Mark cycles that a dead process left running as failed and remove their files; return how many cycles."""
+        return recover(self.engine, self.sessions).cycles
+
+    def cycles(self, limit: int = 20) -> Sequence[CycleRun]:
+        """Return the newest cycles, newest first."""
+        with self._session() as session:
+            return session.scalars(select(CycleRun).order_by(CycleRun.id.desc()).limit(limit)).all()
+
+    def save_run(
+        self,
+        forecast: xr.Dataset,
+        observations: xr.Dataset,
+        warnings: Sequence[HazeWarning],
+        *,
+        netcdf_path: Path,
+        map_path: Path,
+        cycle_id: int,
+        proposals: Sequence[HazeWarning] = (),
+        drafted: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """Store a run whole, in one transaction, in place of an earlier one of its init time.
+
+        `proposals` are messages that a person must approve; `drafted` are all rule sets and cities for which
+        that is asked, so that older proposals give way. Messages that a person let out stay.
+
+        Raises
+        ------
+        InputError
+            If a Dataset breaks the contract; nothing is then stored.
+        StoreError
+            If the database can't be written, or another process has given the cycle up; nothing is then stored.
+        """
+        check(forecast, "forecast", name="forecast")
+        check(observations, "observations", name="observations")
+        run = _run_row(forecast, netcdf_path, map_path, cycle_id)
+        with self._session.begin() as session:
+            one_at_a_time(session, "run")
+            old = session.scalar(_same_run(run))
+            replaced = {old.netcdf_path, old.map_path} if old is not None else set()
+            note_files(session, cycle_id, {run.netcdf_path, run.map_path, *replaced})
+            if old is not None:
+                session.execute(delete(ForecastValue).where(ForecastValue.run_id == old.id))
+                session.delete(old)
+            session.execute(
+                delete(Warning_).where(
+                    Warning_.simulated == run.simulated,
+                    Warning_.run_init_time == run.init_time,
+                    Warning_.id.not_in(let_out(run.init_time, run.simulated)),
+                )
+            )
+            session.flush()
+            session.add(run)
+            session.flush()
+            session.execute(insert(ForecastValue), _value_rows(forecast, run.id))
+            upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
+            session.add_all(warning_row(warning) for warning in warnings)
+            save_drafts(session, proposals, drafted, run.init_time, run.simulated)
+            session.flush()
+            record_run(session, run, _digest(forecast), warnings)
+        for path in replaced - {run.netcdf_path, run.map_path}:
+            remove_file(Path(path))
+
+    def save_observations(self, observations: xr.Dataset, simulated: bool) -> int:
+        """Store observed hours, in place of those that are there; return how many rows.
+
+        Raises
+        ------
+        InputError
+            If they break the contract; nothing is then stored.
+        """
+        check(observations, "observations", name="observations")
+        rows = _observation_rows(observations, simulated)
+        with self.writing() as connection:
+            upsert(connection, Observation, rows)
+        return len(rows)
+
+    def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
+        """Return what was observed from `first` to `last`, both included, in one city or in all.
+
+        Made for a city's year and for an hour's map; see docs/archive.md for what they take.
+
+        Returns
+        -------
+        xarray.Dataset (time, city)
+            Contract "observations" over the hours and cities that are stored, NaN where one
+            is not; float32.
+
+        Raises
+        ------
+        InputError
+            If no hour is stored.
+        """
+        names = list(POLLUTANTS)
+        # Read as stored, without a zone: a year's hours one by one would cost more than the query.
+        columns = [type_coerce(Observation.time, DateTime()), *(getattr(Observation, n) for n in ("source", *names))]
+        query = select(*columns).where(
+            Observation.time >= first, Observation.time <= last, Observation.simulated == simulated
+        )
+        query = query.add_columns(Observation.city) if city is None else query.where(Observation.city == city)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            where = city or "any city"
+            raise InputError(
+                "store", "no observation", f"hours of {where} from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
+            )
+        return _observation_dataset(rows, names, city)
+
+    def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
+        """Return the newest run; by default a real one before any simulated one."""
+        query = select(ForecastRun).order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
+        if simulated is not None:
+            query = query.where(ForecastRun.simulated == simulated)
+        with self._session() as session:
+            return session.scalar(query)
+
+    def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
+        """Return the run of an init time."""
+        query = select(ForecastRun).where(ForecastRun.init_time == init_time, ForecastRun.simulated == simulated)
+        with self._session() as session:
+            return session.scalar(query)
+
+    def forecast_of(self, run: ForecastRun, city: str) -> Sequence[ForecastValue]:
+        """Return a city's values of a run by lead time; empty if the run has none."""
+        query = select(ForecastValue).where(ForecastValue.run_id == run.id, ForecastValue.city == city)
+        with self._session() as session:
+            return session.scalars(query.order_by(ForecastValue.lead_time)).all()
+
+    def observations_of(self, city: str, simulated: bool, until: datetime, hours: int) -> Sequence[Observation]:
+        """Return a city's observed hours in the `hours` up to `until`, oldest first."""
+        query = select(Observation).where(
+            Observation.city == city,
+            Observation.simulated == simulated,
+            Observation.time > until - timedelta(hours=hours),
+            Observation.time <= until,
+        )
+        with self._session() as session:
+            return session.scalars(query.order_by(Observation.time)).all()
+
+    def warnings_before(self, init_time: datetime, simulated: bool) -> list[HazeWarning]:
+        """Return what stood at `init_time` by the messages of earlier runs alone."""
+        earlier = self._warnings(
+            Warning_.simulated == simulated,
+            Warning_.run_init_time < init_time,
+            Warning_.run_init_time > init_time - _LONGEST_WARNING,
+        )
+        return in_force_at(earlier, init_time)
+
+    def warnings_in_force(self, at: datetime, simulated: bool) -> list[HazeWarning]:
+        """Return the warnings in force at `at`."""
+        recent = self._warnings(
+            Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - _LONGEST_WARNING
+        )
+        return in_force_at(recent, at)
+
+    def warning_history(self, simulated: bool, limit: int = 500) -> list[HazeWarning]:
+        """Return the newest messages, newest first."""
+        return self._warnings(Warning_.simulated == simulated)[::-1][:limit]
+
+    def warning(self, warning_id: str, simulated: bool | None = None) -> HazeWarning | None:
+        """Return one message; by default a real one before a simulated one of the same id."""
+        found = [w for w in self._warnings(Warning_.id == warning_id) if simulated in (None, w.simulated)]
+        return min(found, key=lambda w: w.simulated, default=None)
+
+    def _warnings(self, *conditions: Any) -> list[HazeWarning]:
+        query = select(Warning_.payload).where(*conditions).order_by(Warning_.issued, Warning_.id)
+        with self._session() as session:
+            return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
+
+
+def _same_run(run: ForecastRun) -> Any:
+    return select(ForecastRun).where(ForecastRun.init_time == run.init_time, ForecastRun.simulated == run.simulated)
+
+
+def _digest(forecast: xr.Dataset) -> str:
+    values = b"".join(np.ascontiguousarray(forecast[name].values).tobytes() for name in FORECAST_POLLUTANTS)
+    return hashlib.sha256(values).hexdigest()[:16]
+
+
+def _aware(time: np.datetime64) -> datetime:
+    seconds: datetime = time.astype("datetime64[s]").item()
+    return seconds.replace(tzinfo=UTC)
+
+
+def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int) -> ForecastRun:
+    return ForecastRun(
+        cycle_id=cycle_id,
+        init_time=_aware(np.datetime64(forecast["init_time"].item(), "ns")),
+        simulated=bool(forecast.attrs["simulated"]),
+        degraded=bool(forecast.attrs["degraded"]),
+        model_id=str(forecast.attrs["model_id"]),
+        weather_source=str(forecast.attrs["weather_source"]),
+        humidity_source=str(forecast.attrs.get("humidity_source", "")),
+        observations_until=datetime.fromisoformat(str(forecast.attrs["observations_until"])),
+        netcdf_path=str(netcdf_path),
+        map_path=str(map_path),
+        created_at=datetime.now(UTC),
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
+    hours = (forecast["lead_time"].values / np.timedelta64(1, "h")).astype(int)
+    columns: dict[str, Any] = {"relative_humidity": forecast["relative_humidity"].values}
+    for name in FORECAST_POLLUTANTS:
+        columns[f"{name}_mean"] = forecast[f"{name}_mean"].values
+        for number, column in enumerate(_QUANTILE_COLUMNS):
+            columns[f"{name}_{column}"] = forecast[name].values[:, :, number]
+    return [
+        {"run_id": run_id, "city": str(city), "lead_time": int(hour)}
+        | {name: _number(values[i, j]) for name, values in columns.items()}
+        for i, hour in enumerate(hours)
+        for j, city in enumerate(forecast["city"].values)
+    ]
+
+
+def _observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[str, Any]]:
+    times = [_aware(time) for time in observations["time"].values]
+    cities = [str(city) for city in observations["city"].values]
+    columns: dict[str, list[Any]] = {
+        "time": [time for time in times for _ in cities],
+        "city": cities * len(times),
+        "simulated": [simulated] * (len(times) * len(cities)),
+        "source": [str(observations.attrs["source"])] * (len(times) * len(cities)),
+    }
+    for name in (*POLLUTANTS, "pm25_flag", "o3_flag", "pm25_stations"):
+        if name in observations:
+            values = observations[name].transpose("time", "city").values.ravel()
+            cells = values.astype(object)
+            cells[~np.isfinite(values)] = None
+            columns[name] = cells.tolist()
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _observation_dataset(rows: Sequence[Any], names: list[str], city: str | None) -> xr.Dataset:
+    stamps, sources, *values = zip(*rows, strict=True)
+    times, at_time = np.unique(np.array(stamps, "datetime64[us]"), return_inverse=True)
+    places, at_place = np.array([city]), np.zeros(len(rows), int)
+    if city is None:
+        places, at_place = np.unique(np.array(values.pop()), return_inverse=True)
+    dataset = xr.Dataset(
+        coords={"time": times.astype("datetime64[ns]"), "city": places.astype(object)},
+        attrs={"source": "; ".join(sorted(set(sources)))},
+    )
+    for name, column in zip(names, values, strict=True):
+        array = np.full((times.size, places.size), np.nan, np.float32)
+        array[at_time, at_place] = np.array(column, np.float32)
+        if np.isfinite(array).any():
+            dataset[name] = (("time", "city"), array)
+    if not dataset.data_vars:
+        dataset["pm25"] = (("time", "city"), np.full((times.size, places.size), np.nan, np.float32))
+    return check(describe(dataset, "observations"), "observations", name="stored observations")

@@ -1,0 +1,207 @@
+"""Cycles on disk: one NetCDF file each, and what a forecast may see of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+from hazecast.grids.weather.files import to_hourly
+from hazecast.grids.weather.sampling import at_cities
+from hazecast.services.sources.weather.interface import Cycle
+
+_NOTE = "last-ingest.json"
+# How far the ingest that a note is from may be from a forecast that it still speaks of.
+_NOTE_HOLDS = timedelta(hours=6)
+_STAMP = "%Y%m%dT%H%MZ"
+_HOUR = np.timedelta64(1, "h")
+# Until the next but one cycle is out, a cycle isn't old: 6 h to the next, and the slowest
+# publisher's 9 h.
+OLD_AFTER = timedelta(hours=15)
+
+
+@dataclass(frozen=True)
+class KnownWeather:
+    """Weather at cities as known at an init time: before it, after it, and what is wrong with it."""
+
+    past: xr.Dataset
+    future: xr.Dataset
+    source: str
+    reasons: tuple[str, ...]
+
+
+class WeatherStore:
+    """The folder of ingested cycles, ``<source>/<init time>.nc``.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def has(self, cycle: Cycle) -> bool:
+        """Return whether a cycle is there."""
+        return self.path(cycle).exists()
+
+    def path(self, cycle: Cycle) -> Path:
+        """Return the file of a cycle."""
+        return self.folder / cycle.source / f"{cycle.label}.nc"
+
+    def scratch(self, cycle: Cycle) -> Path:
+        """Return the folder of a cycle's downloads, made if absent; what is there is gone on with."""
+        folder = self.folder / cycle.source / f"{cycle.label}.parts"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def clear_scratch(self, cycle: Cycle) -> None:
+        """Remove a cycle's downloads."""
+        shutil.rmtree(self.folder / cycle.source / f"{cycle.label}.parts", ignore_errors=True)
+
+    def save(self, source: str, dataset: xr.Dataset) -> Path:
+        """Store a cycle whole, under the init time in its attributes."""
+        init_time = datetime.fromisoformat(str(dataset.attrs["init_time"])).astimezone(UTC)
+        path = self.path(Cycle(source, init_time))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".nc.part")
+        encoding = {str(name): {"zlib": True, "complevel": 1} for name in dataset.data_vars}
+        dataset.to_netcdf(part, engine="netcdf4", encoding=encoding)
+        part.replace(path)
+        return path
+
+    def prune(self, before: datetime) -> int:
+        """Remove cycles and downloads with an init time before `before`; return how many."""
+        removed = 0
+        for source in self._sources():
+            for path in (self.folder / source).iterdir():
+                init_time = _init_time(path)
+                if init_time is not None and init_time < before:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    removed += 1
+        return removed
+
+    def cycles(self, at: datetime) -> list[tuple[datetime, str, Path]]:
+        """Return the cycles issued at or before `at`, newest first: init time, source, file."""
+        found = [
+            (init_time, source, path)
+            for source in self._sources()
+            for path in (self.folder / source).glob("*.nc")
+            if (init_time := _init_time(path)) is not None and init_time <= at
+        ]
+        return sorted(found, reverse=True, key=lambda cycle: cycle[0])
+
+    def known(self, at: datetime, cities: Sequence[City], preference: Sequence[str]) -> KnownWeather | None:
+        """Return the weather that a forecast made at `at` may see.
+
+        The coming hours are those of the newest cycle, of several equally new ones that of the
+        source named first. Each past hour is of the newest cycle that holds it. No cycle issued
+        after `at` is opened.
+
+        Parameters
+        ----------
+        at : datetime
+            Init time of the forecast, aware.
+        cities : sequence of City
+        preference : sequence of str
+            Names of sources.
+
+        Returns
+        -------
+        KnownWeather or None
+            None if no such cycle is there.
+
+        Raises
+        ------
+        InputError
+            If a stored file is damaged.
+        """
+        rank = {name: number for number, name in enumerate(preference)}
+        cycles = sorted(self.cycles(at), key=lambda c: (-c[0].timestamp(), rank.get(c[1], len(rank)), c[1]))
+        now = np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "ns")
+        first = now - (HISTORY_HOURS - 1) * _HOUR
+        if not cycles:
+            return None
+        newest_time, newest_source, newest_path = cycles[0]
+        newest = _at_cities(newest_path, cities)
+        past = newest.sel(time=slice(first, now))
+        for init_time, _, path in cycles[1:]:
+            if init_time < at - timedelta(hours=2 * HISTORY_HOURS):
+                break
+            older = _at_cities(path, cities).sel(time=slice(first, now))
+            past = past.combine_first(older)
+        past = describe(past.assign_attrs(newest.attrs), "city_weather")
+        reasons = dict.fromkeys(
+            [f"weather: {text}" for text in _shortcomings(newest, newest_source, newest_time, at)] + self._noted(at)
+        )
+        source = f"{newest.attrs['source']}, forecast of {newest.attrs['init_time']}"
+        return KnownWeather(past, newest, source, tuple(reasons))
+
+    def note(self, at: datetime, reasons: Sequence[str]) -> None:
+        """Leave what was amiss with the last ingest, for the reports of the cycles that follow."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / (_NOTE + ".part")
+        part.write_text(json.dumps({"at": at.isoformat(), "reasons": list(reasons)}, indent=1), encoding="utf-8")
+        part.replace(self.folder / _NOTE)
+
+    def _noted(self, at: datetime) -> list[str]:
+        path = self.folder / _NOTE
+        if not path.exists():
+            return []
+        try:
+            note = json.loads(path.read_text(encoding="utf-8"))
+            holds = abs(datetime.fromisoformat(note["at"]) - at) <= _NOTE_HOLDS
+            return [str(reason) for reason in note["reasons"]] if holds else []
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(str(path), error, "the note of the last ingest; remove it and ingest again") from error
+
+    def _sources(self) -> list[str]:
+        return sorted(p.name for p in self.folder.iterdir() if p.is_dir()) if self.folder.is_dir() else []
+
+
+def _init_time(path: Path) -> datetime | None:
+    try:
+        return datetime.strptime(path.name.partition(".")[0], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as opened:
+            dataset = opened.load()
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise InputError(str(path), error, "a stored cycle; remove the file and ingest again") from error
+    if "city" in dataset.dims:
+        check(dataset, "city_weather", name=str(path))
+        return dataset.reindex(city=[city.id for city in cities])
+    grid = check(dataset, "weather_grid", name=str(path))
+    return to_hourly(at_cities(grid, cities))
+
+
+def _shortcomings(newest: xr.Dataset, source: str, init_time: datetime, at: datetime) -> list[str]:
+    found = []
+    if newest.attrs.get("late"):
+        found.append(f"{source} is late, the newest cycle is of {init_time:%Y-%m-%dT%HZ}")
+    elif at - init_time > OLD_AFTER:
+        hours = (at - init_time).total_seconds() / 3600
+        found.append(f"the newest cycle, {source} of {init_time:%Y-%m-%dT%HZ}, is {hours:.0f} h old")
+    if newest.attrs.get("unexpectedly_absent"):
+        found.append(f"{source} lacks {newest.attrs['unexpectedly_absent']}")
+    unknown = [
+        str(c)
+        for c in newest["city"].values
+        if all(newest[v].sel(city=c).isnull().all() for v in WEATHER if v in newest)
+    ]
+    if unknown:
+        found.append(f"{source} has nothing for {', '.join(unknown)}")
+    return found

@@ -1,0 +1,125 @@
+"""How large a request may be, and how long it may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hazecast.services.web.problems import problem
+
+# Keys, cookies and conditions fit; many long headers don't.
+HEAD_BYTES = 16_384
+_CLOSE = {"Connection": "close"}
+
+
+class RequestLimits:
+    """Refuse large heads (431), bodies that are too large (413) or come too slowly (408), and slow answers (503).
+
+    The limit on the answer ends when it begins: a stream of events may go on.
+
+    Parameters
+    ----------
+    app : ASGI application
+    max_bytes : int
+        Of a body, as declared and as it comes.
+    body_seconds : float
+        From when a route wants the body to its end.
+    answer_seconds : float
+        To the beginning of the answer, besides the time that the body may take.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, body_seconds: float, answer_seconds: float) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self.body_seconds = body_seconds
+        self.answer_seconds = answer_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass within the limits."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = self._of_head(scope["headers"])
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        exchange = _Exchange(self, scope, receive, send)
+        try:
+            async with asyncio.timeout(self.body_seconds + self.answer_seconds) as exchange.limit:
+                await self.app(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            if exchange.refusal is None:
+                raise
+            await exchange.refuse()
+        except TimeoutError:
+            if exchange.answered or not exchange.limit.expired():
+                raise
+            detail = f"no answer within {self.answer_seconds:g} s"
+            await problem(503, detail, headers={"Retry-After": "30"})(scope, receive, send)
+
+    def _of_head(self, headers: list[tuple[bytes, bytes]]) -> ASGIApp | None:
+        if sum(len(name) + len(value) for name, value in headers) > HEAD_BYTES:
+            return problem(431, f"headers of more than {HEAD_BYTES} bytes", headers=_CLOSE)
+        length = next((value for name, value in headers if name == b"content-length"), b"0")
+        return None if length.isdigit() and len(length) < 20 and int(length) <= self.max_bytes else self.too_large()
+
+    def too_large(self) -> ASGIApp:
+        """Return the answer to a body that is too large."""
+        return problem(413, f"a body of more than {self.max_bytes} bytes", headers=_CLOSE)
+
+    def too_slow(self) -> ASGIApp:
+        """Return the answer to a body that doesn't come."""
+        return problem(408, f"the body did not come within {self.body_seconds:g} s", headers=_CLOSE)
+
+
+class _Exchange:
+    """One request and its answer. Once it is refused, the refusal takes the place of whatever the routes answer:
+    frameworks tell a body that broke off as one they could not parse."""
+
+    limit: asyncio.Timeout
+
+    def __init__(self, limits: RequestLimits, scope: Scope, receive: Receive, send: Send) -> None:
+        self._limits, self._scope, self._receive, self._send = limits, scope, receive, send
+        self._until: float | None = None
+        self._taken = 0
+        self._whole = False
+        self.answered = False
+        self.refusal: ASGIApp | None = None
+
+    async def receive(self) -> Message:
+        if self._whole:
+            return await self._receive()
+        if self._until is None:
+            # From when the body is wanted: that the service is busy is not the sender's fault.
+            self._until = asyncio.get_running_loop().time() + self._limits.body_seconds
+            if not self.answered and not self.limit.expired():
+                self.limit.reschedule(self._until + self._limits.answer_seconds)
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            self.refusal = self._limits.too_slow()
+        else:
+            self._taken += len(message.get("body", b""))
+            self._whole = not message.get("more_body", False)
+            if self._taken <= self._limits.max_bytes:
+                return message
+            self.refusal = self._limits.too_large()
+        raise ClientDisconnect
+
+    async def send(self, message: Message) -> None:
+        if self.refusal is not None:
+            await self.refuse()
+            return
+        if not self.answered:
+            self.answered = True
+            if not self.limit.expired():
+                self.limit.reschedule(None)
+        await self._send(message)
+
+    async def refuse(self) -> None:
+        if self.refusal is not None and not self.answered:
+            self.answered = True
+            await self.refusal(self._scope, self._receive, self._send)

@@ -1,0 +1,156 @@
+"""Who asks, and how often: API keys are checked and requests counted before anything else is done."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hazecast.services.accounts.keys import Identity, RefusedError
+from hazecast.services.accounts.tokens import digest_of
+from hazecast.services.web.access import invalid_key, token_of
+from hazecast.services.web.edge.request_counts import Count, Windows
+from hazecast.services.web.problems import problem
+
+log = logging.getLogger(__name__)
+
+# What asks whether the service is alive must hear so, also behind a proxy that others keep busy.
+_FREE = ("/v1/healthz", "/v1/readyz")
+# A map is drawn: it takes what some tens of other answers take.
+_DRAWN, _COST_OF_DRAWING = "/v1/maps/", 5
+_MOST_KNOWN = 10_000
+_BEARERS = frozenset((b"authorization", b"x-api-key"))
+
+
+class Guard:
+    """Check the key that a request bears, and count the request: by key, or without one by address.
+
+    A key that opens nothing is answered 401 on public routes too: its owner should learn of it. Too many of them
+    from one address are answered 429 without a look into the database; keys that have opened something are
+    spared that.
+
+    Parameters
+    ----------
+    app : ASGI application
+        Finds the `Identity`, or None, as ``request.state.identity``. Where it sets ``request.state.private``, no cache may
+        keep the answer.
+    check : callable
+        Return the `Identity` of a key, or raise `RefusedError`.
+    anonymous, keyed, failures : Windows
+        Requests by address without a key, requests by key, and keys that open nothing by address; those of
+        `limit` 0 don't limit.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        check: Callable[[str, datetime], Identity],
+        anonymous: Windows,
+        keyed: Windows,
+        failures: Windows,
+    ) -> None:
+        self.app = app
+        self._check = check
+        self._anonymous = anonymous
+        self._keyed = keyed
+        self._failures = failures
+        self._known: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer 400, 401 or 429."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if "\0" in path or b"%00" in scope["query_string"]:
+            # No name and no value has one, and databases choke on it.
+            await problem(400, "the address contains a NUL character")(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["identity"] = None
+        if path in _FREE:
+            await self.app(scope, receive, send)
+            return
+        address = network_of(scope["client"][0] if scope.get("client") else "")
+        # Most requests bear no key, and are to cost next to nothing.
+        bears = not _BEARERS.isdisjoint(dict(scope["headers"]))
+        token = token_of(Headers(scope=scope)) if bears else None
+        windows, caller, name = self._anonymous, address, "anonymous"
+        if token is not None:
+            identity = await self._identify(token, address)
+            if isinstance(identity, str):
+                await self._refuse(identity)(scope, receive, send)
+                return
+            state["identity"] = identity
+            windows, caller, name = self._keyed, identity.key_id, "key"
+        rate: list[tuple[bytes, bytes]] = []
+        if windows.limit:
+            count = windows.hit(caller, _COST_OF_DRAWING if path.startswith(_DRAWN) else 1)
+            rate = _rate_headers(name, windows, count)
+            if not count.allowed:
+                waits = {"Retry-After": str(count.reset)} | {key.decode(): value.decode() for key, value in rate}
+                detail = f"more than {windows.limit} requests in {windows.seconds} s; try again in {count.reset} s"
+                await problem(429, detail, headers=waits)(scope, receive, send)
+                return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message["headers"], *rate]
+                if state.get("private"):
+                    headers = [(key, value) for key, value in headers if key != b"cache-control"]
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
+            await send(message)
+
+        await self.app(scope, receive, marked)
+
+    async def _identify(self, token: str, address: str) -> Identity | str:
+        digest = digest_of(token)
+        if self._failures.limit and digest not in self._known and self._failures.full(address):
+            return ""
+        try:
+            identity = await run_in_threadpool(self._check, token, datetime.now(UTC))
+        except RefusedError as error:
+            log.warning("a key from %s was refused: %s", address, error)
+            self._known.discard(digest)
+            if self._failures.limit:
+                self._failures.hit(address)
+            return str(error)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known.add(digest)
+        return identity
+
+    def _refuse(self, reason: str) -> ASGIApp:
+        if reason:
+            return invalid_key(reason)
+        seconds = str(self._failures.seconds)
+        return problem(429, "too many keys that open nothing came from this address", headers={"Retry-After": seconds})
+
+
+@lru_cache(maxsize=4096)
+def network_of(host: str) -> str:
+    """Return whom an address counts for: itself, or for IPv6 its network of 64 bits, all of which one caller has."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
+
+
+def _rate_headers(name: str, windows: Windows, count: Count) -> list[tuple[bytes, bytes]]:
+    """Return where a caller stands, by draft-ietf-httpapi-ratelimit-headers-11."""
+    return [
+        (b"ratelimit-policy", f'"{name}";q={windows.limit};w={windows.seconds}'.encode()),
+        (b"ratelimit", f'"{name}";r={count.remaining};t={count.reset}'.encode()),
+    ]

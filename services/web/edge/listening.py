@@ -1,0 +1,61 @@
+"""How the server listens: whom it believes, and how long and large the head of a request may be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from hazecast.services.core.settings import Settings
+from hazecast.services.web.edge.bodies import HEAD_BYTES
+
+_HEAD_SECONDS = 10.0
+
+
+class HastyProtocol(H11Protocol):
+    """HTTP/1.1 that closes a connection whose request's head does not come in time.
+
+    Uvicorn itself waits without end for the first request, and for the rest of one that has begun.
+    """
+
+    head_seconds = _HEAD_SECONDS
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection."""
+        super().connection_lost(exc)
+        self._stop()
+
+    def _watch(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()
+        elif self._late is None:
+            self._late = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """Return the options of Uvicorn."""
+    return {
+        "http": HastyProtocol,
+        "h11_max_incomplete_event_size": HEAD_BYTES,
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+        "server_header": False,
+        "ws": "none",
+    }

@@ -1,0 +1,66 @@
+"""Put the edge round the API."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from hazecast.services.accounts.accounts import Sessions
+from hazecast.services.accounts.keys import check_key
+from hazecast.services.core.settings import Settings
+from hazecast.services.web.edge.bodies import RequestLimits
+from hazecast.services.web.edge.headers import SecurityHeaders
+from hazecast.services.web.edge.key_check import Guard
+from hazecast.services.web.edge.request_counts import Windows
+
+# Names that only reach the service from its own machine, for health checks.
+_OWN_HOSTS = ("localhost", "127.0.0.1")
+
+
+def limit_requests(app: FastAPI, settings: Settings) -> None:
+    """Limit the size and the time of requests; to be added before what answers from memory, which needs no such care."""
+    app.add_middleware(
+        RequestLimits,
+        max_bytes=settings.max_body_bytes,
+        body_seconds=settings.body_seconds,
+        answer_seconds=settings.answer_seconds,
+    )
+
+
+def protect(app: FastAPI, settings: Settings, sessions: Sessions) -> None:
+    """Add the edge as the last and so outermost layers: headers, hosts, origins, keys and rates.
+
+    Parameters
+    ----------
+    app : FastAPI
+        With all other middleware added already.
+    settings : Settings
+    sessions : sessionmaker
+        Of the store that holds the accounts.
+    """
+    app.add_middleware(
+        Guard,
+        check=partial(check_key, sessions),
+        anonymous=Windows(settings.rate_anonymous, 60),
+        keyed=Windows(settings.rate_key, 60),
+        failures=Windows(settings.failed_keys, 600),
+    )
+    if settings.cors_origins:
+        # Keys come in headers that a page sets itself: nothing needs cookies, so credentials are never allowed.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"),
+            expose_headers=("ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After"),
+        )
+    if "*" not in settings.allowed_hosts:
+        app.add_middleware(
+            TrustedHostMiddleware, allowed_hosts=[*settings.allowed_hosts, *_OWN_HOSTS], www_redirect=False
+        )
+    # Outside even of what answers unexpected errors, so that those have the headers too.
+    build, https = app.build_middleware_stack, (settings.public_url or "").startswith("https://")
+    app.build_middleware_stack = lambda: SecurityHeaders(build(), https)  # type: ignore[method-assign]

@@ -1,0 +1,102 @@
+"""The bureau's console at ``/console``: a page without data, whose scripts ask the API with the reader's own key."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset, ruleset_names
+from hazecast.grids.places.cities import Registry
+from hazecast.services.accounts.scopes import SCOPES
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.queue import State
+from hazecast.services.delivery.subscriptions import BulletinFormat, ChannelName, Kind
+from hazecast.services.web.page.answers import COMPRESSED, answer
+from hazecast.services.web.page.routes import HTML, cities_by_country, templates
+from hazecast.services.web.page.words import Words, preferred, words
+
+_MESSAGES = Path(__file__).with_name("messages")
+
+
+def console_routes(settings: Settings, registry: Registry) -> list[BaseRoute]:
+    """Return the route of the console.
+
+    What it answers is the same for everybody: what an account may see and do, the API decides by the key that the
+    scripts send.
+    """
+
+    def home(request: Request) -> Response:
+        asked = request.query_params.get("lang")
+        language = preferred(request.headers.get("accept-language", ""), asked)
+        content = _page(language, f"?lang={language}" if asked in LANGUAGES else "", settings, registry)
+        return answer(request, content, HTML, seconds=settings.cache_seconds)
+
+    return [Route("/console", home, middleware=COMPRESSED)]
+
+
+def _page(language: Language, query: str, settings: Settings, registry: Registry) -> str:
+    said = _words(language)
+    rules = [load_ruleset(name) for name in ruleset_names()]
+    return (
+        templates()
+        .get_template("console.html")
+        .render(
+            t=said.say,
+            words=said,
+            languages=[words(one) for one in LANGUAGES],
+            in_language=lambda one: f"/console?lang={one}",
+            home=f"/{query}",
+            script=said.messages["console_script"],
+            facts=_facts(rules, registry, said),
+            choice=cities_by_country(registry),
+            regions=sorted(registry.regions.values(), key=lambda region: region.name_en),
+            rules=[(one.id, said.of(one)) for one in rules],
+            levels=_levels(rules, said),
+            scopes=SCOPES,
+            kinds=get_args(Kind),
+            channels=get_args(ChannelName),
+            formats=get_args(BulletinFormat),
+            states=get_args(State),
+            key_days=settings.key_days,
+        )
+    )
+
+
+@lru_cache
+def _words(language: Language) -> Words:
+    own = tomllib.loads((_MESSAGES / f"console_{language}.toml").read_text(encoding="utf-8"))
+    return Words(language, {**words(language).messages, **own})
+
+
+def _facts(rules: list[RuleSet], registry: Registry, said: Words) -> dict[str, Any]:
+    """Return the names, colours and clocks that the scripts show in place of ids."""
+    return {
+        "cities": {city.id: {"name": said.of(city), "zone": city.time_zone} for city in registry.cities.values()},
+        "regions": {region.id: said.of(region) for region in registry.regions.values()},
+        "rules": {
+            one.id: {
+                "name": said.of(one),
+                "levels": [
+                    {"id": level.id, "rank": level.rank, "name": said.of(level), "colour": level.colour}
+                    for level in one.levels
+                ],
+            }
+            for one in rules
+        },
+    }
+
+
+def _levels(rules: list[RuleSet], said: Words) -> list[tuple[str, str]]:
+    """Return the levels that a subscription may name, each with all its names: rule sets share ids."""
+    names: dict[str, list[str]] = {}
+    for one in rules:
+        for level in one.levels:
+            names.setdefault(level.id, []).append(said.of(level))
+    return [(level, said.catalog.places(list(dict.fromkeys(called)))) for level, called in sorted(names.items())]

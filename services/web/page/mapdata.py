@@ -1,0 +1,138 @@
+"""What the page's map draws: coasts and borders once, and the values of all cities and hours of a run."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from hazecast.alerts.geography.shapes import city_area, layer
+from hazecast.alerts.maps.draw import AQI, O3, PM25, Scale
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.forecast.layers import LAYERS
+from hazecast.forecast.products import HAZE_GRADES
+from hazecast.grids.places.cities import City, Registry
+from hazecast.services.web.page.snapshot import Snapshot, gravity
+
+# West, south, east, north: what the map may be moved to.
+BOX = (82.0, 6.0, 160.0, 62.0)
+# A twentieth of a degree is a pixel or two at the nearest zoom that is allowed.
+_TOLERANCE = 0.05
+_SMALLEST = 0.02  # square degrees
+# Visibility: the bounds of the haze grades and of the CMA's signal. Dark is bad here: the least comes first.
+VISIBILITY = Scale(
+    (0, 1, 2, 3, 5, 10), ("#3f007d", "#6a51a3", "#807dba", "#9e9ac8", "#bcbddc", "#efedf5")
+)  # ColorBrewer's Purples
+HAZE = Scale((0, 1, 2, 3, 4), ("#cfe6c8", "#fee391", "#fe9929", "#cc4c02", "#662506"))
+SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "visibility": VISIBILITY, "haze_grade": HAZE}
+
+
+def legend(kind: str, language: str) -> list[tuple[str, str]]:
+    """Return colour and label of each class of a layer, lowest first."""
+    scale = SCALES[kind]
+    labels = [HAZE_GRADES[n][language] for n in range(5)] if kind == "haze_grade" else scale.labels()
+    return list(zip(scale.colours, labels, strict=True))
+
+
+@lru_cache
+def shapes_json() -> bytes:
+    """Return land, borders and province borders within `BOX` for the map, simplified.
+
+    ``land`` are rings, ``borders`` and ``provinces`` lines, each a flat list of whole hundredths of a degree: the
+    first longitude and latitude, then the steps to the next.
+    """
+    box = shapely.box(*BOX)
+    countries = shapely.coverage_simplify(
+        np.array([shapely.intersection(shapely.make_valid(s), box) for s in layer("country")], dtype=object), _TOLERANCE
+    )
+    areas = shapely.coverage_simplify(np.array(layer("province"), dtype=object), _TOLERANCE)
+    land = shapely.union_all(countries)
+    rings = [p.exterior for p in shapely.get_parts(land) if p.geom_type == "Polygon" and p.area >= _SMALLEST]
+    content = {
+        "land": [_steps(ring) for ring in rings],
+        "borders": [_steps(line) for line in _inner_lines(countries)],
+        "provinces": [_steps(line) for line in _inner_lines(areas)],
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _inner_lines(areas: npt.NDArray[np.object_]) -> list[shapely.Geometry]:
+    """Return the lines at which neighbouring areas meet."""
+    edges = shapely.union_all([shapely.boundary(area) for area in areas])
+    inner = shapely.difference(edges, shapely.boundary(shapely.union_all(areas)))
+    return [part for part in shapely.get_parts(shapely.line_merge(inner)) if part.length > _TOLERANCE]
+
+
+def _steps(line: shapely.Geometry) -> list[int]:
+    points = np.round(shapely.get_coordinates(line) * 100).astype(int)
+    steps = np.diff(points, axis=0)
+    return [*points[0].tolist(), *steps[(steps != 0).any(axis=1)].ravel().tolist()]
+
+
+@lru_cache(maxsize=256)
+def _area_rings(city: City) -> list[list[int]]:
+    return [_steps(part.exterior) for part in shapely.get_parts(city_area(city)) if part.geom_type == "Polygon"]
+
+
+def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
+    """Return all cities and hours of the newest run, and the areas of the warnings in force.
+
+    ``cities`` hold a list of values by layer, one for each hour from ``first`` on, null where unknown: ``pm25`` and
+    ``o3`` in whole ug m-3, ``aqi``, ``visibility`` in km, ``haze_grade``. ``marks`` is how grave a city's warnings
+    are, 0 to 3. Rings are as in `shapes_json`.
+    """
+    run = snapshot.run
+    marks: dict[str, int] = {}
+    for warning in snapshot.warnings:
+        marks[warning.city] = max(marks.get(warning.city, 0), gravity(warning))
+    content: dict[str, Any] = {
+        "init_time": None if run is None else run.init_time.isoformat(),
+        "now": snapshot.now.replace(minute=0, second=0, microsecond=0).isoformat(),
+        "stale": snapshot.stale,
+        "first": snapshot.times[0].isoformat() if snapshot.times else None,
+        "hours": len(snapshot.times),
+        "cities": [_city(snapshot, registry.city(name), n, marks) for n, name in enumerate(snapshot.cities)],
+        "warnings": [
+            {
+                "id": warning.id,
+                "city": warning.city,
+                "colour": load_ruleset(warning.rule_set).level_of(warning.level).colour,
+                "marks": gravity(warning),
+                "rings": _area_rings(registry.city(warning.city)),
+            }
+            for warning in reversed(snapshot.warnings)
+        ],
+        "scales": {
+            kind: {"bounds": scale.bounds, "colours": scale.colours, "closed": scale.closed}
+            for kind, scale in SCALES.items()
+        },
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _city(snapshot: Snapshot, city: City, number: int, marks: dict[str, int]) -> dict[str, Any]:
+    layers = snapshot.layers
+    values = {
+        kind: _whole(layers[kind][:, number] / 1000.0, 1) if kind == "visibility" else _whole(layers[kind][:, number])
+        for kind in LAYERS
+    }
+    return {
+        "id": city.id,
+        "name": {"zh": city.name_zh, "ja": city.name_ja, "en": city.name_en},
+        "at": [round(city.latitude, 3), round(city.longitude, 3)],
+        "zone": city.time_zone,
+        "marks": marks.get(city.id, 0),
+        **values,
+    }
+
+
+def _whole(values: npt.NDArray[np.float64], decimals: int = 0) -> list[float | int | None]:
+    rounded = np.round(values, decimals)
+    found: list[float | int | None] = []
+    for value in rounded:
+        found.append(None if not np.isfinite(value) else float(value) if decimals and value < 10 else int(value))
+    return found

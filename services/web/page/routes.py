@@ -1,0 +1,267 @@
+"""The page's addresses: ``/``, ``/embed/{city}`` as a card and as a picture, and what the map draws.
+
+Every view has an address: ``/?city=beijing&partner=&layer=o3&time=2013-01-12T00:00Z&lang=ja``. It is answered as a
+whole page, which is useful without scripts; the scripts ask for the same address and put its parts in place.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from hazecast.alerts.messages.texts import BEIJING, LANGUAGES
+from hazecast.forecast.indices import categories
+from hazecast.forecast.layers import LAYERS
+from hazecast.grids.contract import LEAD_HOURS
+from hazecast.grids.places.cities import City, Registry
+from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.store import Store
+from hazecast.services.web.page import chart, view
+from hazecast.services.web.page.answers import COMPRESSED, answer, static_files, static_prefix
+from hazecast.services.web.page.card import card_png, ink
+from hazecast.services.web.page.mapdata import legend, map_json, shapes_json
+from hazecast.services.web.page.snapshot import Snapshot, Snapshots
+from hazecast.services.web.page.view import Asked
+from hazecast.services.web.page.words import Words, preferred, words
+from hazecast.services.work.verification import WINDOW_DAYS
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+
+
+def page_routes(store: Store, settings: Settings, registry: Registry, clock: Clock = utc_now) -> list[BaseRoute]:
+    """Return the routes of the page.
+
+    Parameters
+    ----------
+    store, settings, registry
+    clock : callable
+        Gives the time, aware: what is stale and what is in force goes by it.
+    """
+    page = _Page(store, settings, registry, clock)
+    return [
+        Route("/", page.home, middleware=COMPRESSED),
+        Route("/page/map.json", page.map_values, middleware=COMPRESSED),
+        Route("/page/shapes.json", page.shapes, middleware=COMPRESSED),
+        Route("/embed/{city}.png", page.picture),
+        Route("/embed/{city}", page.card, middleware=COMPRESSED),
+        static_files(),
+    ]
+
+
+class _Page:
+    def __init__(self, store: Store, settings: Settings, registry: Registry, clock: Clock) -> None:
+        self.store, self.settings, self.registry = store, settings, registry
+        self.snapshots = Snapshots(store, registry, settings, clock)
+        self.templates = templates()
+        # The same state and address give the same page: asked for again, it costs nothing.
+        self._whole = lru_cache(maxsize=128)(self._make_page)
+        self._map = lru_cache(maxsize=2)(partial(map_json, registry=registry))
+
+    def home(self, request: Request) -> Response:
+        """The page, whole."""
+        asked = self._asked(request)
+        unknown = request.query_params.get("city", "")
+        if unknown and asked.city is None:
+            said = words(asked.language)
+            content = self._render(
+                "error.html", asked, self._base(request), message=said.say("error.city", city=unknown)
+            )
+            return answer(request, content, HTML, seconds=0, status=404)
+        content = self._whole(self.snapshots.current(), asked, self._base(request))
+        return answer(request, content, HTML, seconds=self.settings.cache_seconds)
+
+    def map_values(self, request: Request) -> Response:
+        """All cities and hours of the newest run."""
+        return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.cache_seconds)
+
+    def shapes(self, request: Request) -> Response:
+        """Coasts and borders."""
+        return answer(request, shapes_json(), JSON, seconds=24 * 3600)
+
+    def card(self, request: Request) -> Response:
+        """The warning card of a city, which any site may frame."""
+        asked = self._asked(request, request.path_params["city"])
+        said = words(asked.language)
+        if asked.city is None:
+            message = said.say("error.city", city=request.path_params["city"])
+            content = self._render("error.html", asked, self._base(request), message=message)
+            return answer(request, content, HTML, seconds=0, status=404)
+        snapshot = self.snapshots.current()
+        content = self._render(
+            "embed.html",
+            asked,
+            self._base(request),
+            snapshot=snapshot,
+            here=view.city_view(snapshot, asked.city, self.store, self.registry, said),
+            high=_high(snapshot, asked.city, said),
+            target=asked.address(),
+        )
+        return answer(request, content, HTML, seconds=self.settings.cache_seconds, framed=True)
+
+    def picture(self, request: Request) -> Response:
+        """The warning card of a city as a picture."""
+        asked = self._asked(request, request.path_params["city"])
+        said = words(asked.language)
+        if asked.city is None:
+            message = said.say("error.city", city=request.path_params["city"])
+            return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
+        snapshot = self.snapshots.current()
+        here = view.city_view(snapshot, asked.city, self.store, self.registry, said)
+        content = card_png(snapshot, here, _high(snapshot, asked.city, said), said)
+        return answer(request, content, "image/png", seconds=self.settings.cache_seconds, framed=True)
+
+    def _asked(self, request: Request, city: str | None = None) -> Asked:
+        query = request.query_params
+        given = query.get("lang") in LANGUAGES
+        wanted = city if city is not None else query.get("city", "")
+        here = self.registry.cities.get(wanted)
+        partner = self.registry.cities.get(query.get("partner", ""))
+        layer = query.get("layer", "")
+        return Asked(
+            language=preferred(request.headers.get("accept-language", ""), query.get("lang")),
+            given_language=given,
+            city=here,
+            partner=partner if here is not None and partner in view.partners_of(here, self.registry) else None,
+            layer=layer if layer in LAYERS else LAYERS[0],
+            time=self._time(query.get("time"), query.get("hour")),
+        )
+
+    def _time(self, time: str | None, hour: str | None) -> datetime | None:
+        """Return the hour that an address names: a time, or, from the form without scripts, hours after the run."""
+        try:
+            if time:
+                found = datetime.fromisoformat(time)
+                return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+            run = self.snapshots.current().run
+            if hour and run is not None:
+                return run.init_time + timedelta(hours=int(hour))
+        except (ValueError, OverflowError):
+            return None
+        return None
+
+    def _make_page(self, snapshot: Snapshot, asked: Asked, base: str) -> str:
+        return self._render("page.html", asked, base, **self._page(asked, snapshot))
+
+    def _page(self, asked: Asked, snapshot: Snapshot) -> dict[str, Any]:
+        said, registry = words(asked.language), self.registry
+        partners = view.partners_of(asked.city, registry) if asked.city else []
+        beside = asked.partner or (partners[0] if partners else None)
+        here = there = None
+        if asked.city is not None:
+            here = view.city_view(snapshot, asked.city, self.store, registry, said, beside)
+            there = view.city_view(snapshot, beside, self.store, registry, said, asked.city) if beside else None
+        zone = view.page_zone(asked)
+        zone_name = said.catalog.zone(zone, snapshot.now)
+        hour = _hour(snapshot, asked)
+        shown = snapshot.times[hour - 1] if snapshot.times else snapshot.now
+        return {
+            "snapshot": snapshot,
+            "here": here,
+            "there": there,
+            "partners": partners,
+            "choice": cities_by_country(registry),
+            "groups": view.warning_groups(view.warning_views(snapshot.warnings, self.store, registry, said), said),
+            "lines": view.city_lines(snapshot, registry, said),
+            "scores": view.skill(snapshot, self.store, asked.city, said) if asked.city else None,
+            "skill_days": WINDOW_DAYS,
+            "layers": LAYERS,
+            "legends": {kind: self._legend(kind, asked) for kind in LAYERS},
+            "standard": view.standard_at(snapshot),
+            "zone": zone,
+            "zone_name": zone_name,
+            "beijing_name": said.catalog.zone(BEIJING, snapshot.now),
+            "window_said": said.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
+            "hours": max(len(snapshot.times), 1),
+            "hour": hour,
+            "hour_said": f"{said.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
+            "picture": _picture(asked, hour),
+        }
+
+    @staticmethod
+    def _legend(kind: str, asked: Asked) -> list[tuple[str, str]]:
+        found = legend(kind, asked.language)
+        if kind != "aqi":
+            return found
+        named = [words(asked.language).of(category) for category in categories("china")]
+        return [(colour, f"{label} {name}") for (colour, label), name in zip(found, named, strict=True)]
+
+    def _base(self, request: Request) -> str:
+        return (self.settings.public_url or str(request.base_url)).rstrip("/")
+
+    def _render(self, template: str, asked: Asked, base: str, **values: Any) -> str:
+        said = words(asked.language)
+        return self.templates.get_template(template).render(
+            t=said.say,
+            words=said,
+            asked=asked,
+            languages=[words(language) for language in LANGUAGES],
+            in_language=lambda language: asked.address(lang=language),
+            home=asked.address(city=None, partner=None, layer=None, time=None),
+            base=base,
+            haze_name=lambda grade: view.haze_name(grade, asked.language),
+            **values,
+        )
+
+
+@lru_cache
+def templates() -> Environment:
+    """Return the templates of the page and the console."""
+    environment = Environment(
+        loader=PackageLoader("hazecast.services.web.page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals |= {
+        "static": lambda name: f"{static_prefix()}/{name}",
+        "ink": ink,
+        "width": chart.WIDTH,
+        "height": chart.HEIGHT,
+        "left": chart.LEFT,
+        "right": chart.RIGHT,
+        "top": chart.TOP,
+        "bottom": chart.BOTTOM,
+    }
+    return environment
+
+
+def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:
+    """Return the cities by country, in the order of their names in Latin letters."""
+    cities = sorted(registry.cities.values(), key=lambda city: city.name_en)
+    return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]
+
+
+def _hour(snapshot: Snapshot, asked: Asked) -> int:
+    """Return the lead time that the slider stands at: the one asked for, else the present hour."""
+    if snapshot.run is None or not snapshot.times:
+        return 1
+    wanted = asked.time or snapshot.now
+    hours = (wanted - snapshot.run.init_time) / timedelta(hours=1)
+    # An hour is named by its end: at 10:20 it is the one that ends at 11:00.
+    return int(min(max(-(-hours // 1), 1), len(snapshot.times), LEAD_HOURS))
+
+
+def _picture(asked: Asked, hour: int) -> str:
+    """Return the drawn map that stands for the interactive one where scripts are off."""
+    look = f"language={asked.language}&size=phone"
+    if asked.layer in ("pm25", "o3", "aqi"):
+        return f"/v1/maps/{asked.layer}.png?hour={hour}&{look}"
+    return f"/v1/maps/haze.png?{look}"
+
+
+def _high(snapshot: Snapshot, city: City, said: Words) -> str:
+    """Return the highest median PM2.5 of the 24 h after the init time in figures; empty where it says nothing now."""
+    if snapshot.stale or city.id not in snapshot.cities:
+        return ""
+    values = snapshot.layers["pm25"][:24, snapshot.cities.index(city.id)]
+    known = values[values == values]
+    return said.number(float(known.max())) if known.size else ""

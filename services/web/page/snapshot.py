@@ -1,0 +1,214 @@
+"""What is true now: the newest run, its state, the warnings in force and what was observed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+from sqlalchemy import select
+
+from hazecast.alerts.engine.engine import signal_window
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.severity import Severity, severity
+from hazecast.forecast.daily import daily_outlook
+from hazecast.forecast.layers import LAYERS, hourly_layers
+from hazecast.forecast.products import valid_times
+from hazecast.grids.contract import HISTORY_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.reads import public_version
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
+from hazecast.services.web.page.outlook import Values
+from hazecast.services.work.inputs import as_datetime
+from hazecast.services.work.maps import load_forecast
+
+log = logging.getLogger(__name__)
+
+# How old an answer may be: a page asked for again within this time costs no query.
+_FRESH_SECONDS = 1.0
+# Older than this, an observed value is not called "now".
+CURRENT_HOURS = 3
+OBSERVED_HOURS = 24
+
+
+_GRAVITY: dict[Severity, int] = {"Minor": 1, "Moderate": 1, "Severe": 2, "Extreme": 3}
+
+
+def gravity(warning: HazeWarning) -> int:
+    """Return how grave a warning is, 1 to 3: the number of its marks on the map, whatever its rule set."""
+    return _GRAVITY[severity(load_ruleset(warning.rule_set), warning.level)]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The state of the service at one moment. Not to be changed: many readers share it.
+
+    Attributes
+    ----------
+    now : datetime
+    run : ForecastRun or None
+        The newest, a real one before any simulated one.
+    stale : bool
+        Older than the service's limit.
+    reasons : tuple of str
+        What a degraded run lacked, as its cycle reported it.
+    warnings : tuple of HazeWarning
+        In force now, the gravest first.
+    forecast : xarray.Dataset or None
+        None too where the run's file is gone.
+    observed : xarray.Dataset or None
+        Contract "observations", from three days before the init time until now.
+    """
+
+    now: datetime
+    run: ForecastRun | None
+    stale: bool
+    reasons: tuple[str, ...]
+    warnings: tuple[HazeWarning, ...]
+    forecast: xr.Dataset | None
+    observed: xr.Dataset | None
+    registry: Registry
+
+    @property
+    def age_hours(self) -> float:
+        """Hours since the init time; 0 without a run."""
+        return 0.0 if self.run is None else (self.now - self.run.init_time) / timedelta(hours=1)
+
+    @cached_property
+    def cities(self) -> list[str]:
+        """Ids of the cities that are forecast."""
+        return [] if self.forecast is None else [str(c) for c in self.forecast["city"].values]
+
+    @cached_property
+    def times(self) -> list[datetime]:
+        """The hours of the forecast, aware."""
+        return [] if self.forecast is None else [as_datetime(t) for t in valid_times(self.forecast)]
+
+    @cached_property
+    def layers(self) -> dict[str, Values]:
+        """Values of the map's layers, (hour, city); empty without a forecast."""
+        if self.forecast is None:
+            return {}
+        found = hourly_layers(self.forecast)
+        return {name: found[name].values for name in LAYERS}
+
+    @cached_property
+    def outlook(self) -> xr.Dataset | None:
+        """The days ahead, as `hazecast.forecast.daily.daily_outlook` gives them."""
+        return None if self.forecast is None else daily_outlook(self.forecast, self.observed, self.registry)
+
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """The window that the areas of haze on the map are for."""
+        return None if self.run is None else signal_window(self.run.init_time, load_ruleset())
+
+    def newest_observed(self, city: str) -> tuple[datetime, dict[str, float]] | None:
+        """Return a city's last hour with a value within a day, and its PM2.5 and ozone (NaN where unknown)."""
+        return self._newest.get(city)
+
+    @cached_property
+    def _newest(self) -> dict[str, tuple[datetime, dict[str, float]]]:
+        if self.observed is None:
+            return {}
+        names = [name for name in ("pm25", "o3") if name in self.observed]
+        values = {name: self.observed[name].transpose("time", "city").values for name in names}
+        known = np.isfinite(np.stack(list(values.values()))).any(axis=0)
+        times = self.observed["time"].values
+        found = {}
+        for n, city in enumerate(map(str, self.observed["city"].values)):
+            hours = np.flatnonzero(known[:, n])
+            if hours.size == 0:
+                continue
+            at = as_datetime(times[hours[-1]])
+            if self.now - at <= timedelta(hours=OBSERVED_HOURS):
+                here = {name: float(values[name][hours[-1], n]) for name in names}
+                found[city] = (at, {"pm25": float("nan"), "o3": float("nan")} | here)
+        return found
+
+
+class Snapshots:
+    """Gives the newest snapshot; what rests on a run alone is reckoned once for it."""
+
+    def __init__(self, store: Store, registry: Registry, settings: Settings, clock: Clock = utc_now) -> None:
+        self._store, self._registry, self._settings, self._clock = store, registry, settings, clock
+        self._lock = threading.Lock()
+        self._taken = float("-inf")
+        self._last: Snapshot | None = None
+        self._key: Hashable = None
+        self._state: Hashable = None
+
+    def current(self) -> Snapshot:
+        """Return what is true now, or was a second ago."""
+        with self._lock:
+            if self._last is None or time.monotonic() - self._taken > _FRESH_SECONDS:
+                self._last, self._taken = self._take(), time.monotonic()
+            return self._last
+
+    def _take(self) -> Snapshot:
+        now = self._clock()
+        # Warnings end on the minute, everything else changes with what is stored.
+        key = (public_version(self._store), now.replace(second=0, microsecond=0))
+        if self._last is not None and key == self._key:
+            return self._last
+        self._key = key
+        run = self._store.latest_run()
+        simulated = bool(run and run.simulated)
+        warnings = tuple(sorted(self._store.warnings_in_force(now, simulated), key=_gravest_first))
+        stale = run is not None and now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
+        # What is made of a snapshot is kept with it: the same state is the same snapshot. Observations come hourly.
+        state = (key[0], now.replace(minute=0, second=0, microsecond=0), warnings, stale)
+        if self._last is not None and state == self._state:
+            return self._last
+        self._state = state
+        return Snapshot(
+            now=now,
+            run=run,
+            stale=stale,
+            reasons=self._reasons(run),
+            warnings=warnings,
+            forecast=_forecast(run),
+            observed=self._observed(run, now),
+            registry=self._registry,
+        )
+
+    def _reasons(self, run: ForecastRun | None) -> tuple[str, ...]:
+        if run is None or not run.degraded:
+            return ()
+        with self._store.sessions() as session:
+            report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
+        found = report.get("reasons")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    def _observed(self, run: ForecastRun | None, now: datetime) -> xr.Dataset | None:
+        if run is None:
+            return None
+        first = run.init_time - timedelta(hours=HISTORY_HOURS - 1)
+        try:
+            return self._store.observed(first, max(now, run.init_time), run.simulated)
+        except InputError:
+            return None
+
+
+def _forecast(run: ForecastRun | None) -> xr.Dataset | None:
+    if run is None:
+        return None
+    try:
+        return load_forecast(run.netcdf_path)
+    except InputError as error:
+        log.error("the page has no forecast to show: %s", error)
+        return None
+
+
+def _gravest_first(warning: HazeWarning) -> tuple[int, str, str]:
+    return -gravity(warning), warning.rule_set, warning.city

@@ -1,0 +1,138 @@
+"""Errors as the API answers them: problem details (RFC 9457), with a type to look up and every argument that is wrong."""
+
+from __future__ import annotations
+
+import logging
+import reprlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from hazecast.grids.errors import ConflictError, InputError, UnknownError
+from hazecast.services.observability.requests import id_headers
+from hazecast.services.store.database import StoreError
+
+log = logging.getLogger(__name__)
+
+PROBLEM = "application/problem+json"
+# By status: the name in the type, and what the reader can do. Those not named here are "about:blank" (RFC 9457, 4.2.1).
+KINDS: dict[int, tuple[str, str]] = {
+    400: ("bad-request", "The request can't be read. Correct it; the detail says what is wrong."),
+    401: ("unauthenticated", "A key is missing, unknown, expired or revoked. Send one in Authorization: Bearer."),
+    403: ("forbidden", "The key is valid and doesn't allow this. Ask the administrator for the scope named."),
+    404: ("not-found", "There is nothing under this address, or not yet. The detail names what is near, if anything."),
+    405: ("method-not-allowed", "The address is right, the method isn't. The header Allow lists those that are."),
+    406: ("not-acceptable", "The answer exists in other media types only; the detail lists them."),
+    408: ("too-slow", "The body of the request did not come in time. Send it again."),
+    409: ("conflict", "What the request changes has changed meanwhile. Read it again and decide anew."),
+    413: ("too-large", "The body of the request is larger than the service takes."),
+    422: ("invalid-argument", "Arguments are wrong. Each is listed in `errors` with its place and the reason."),
+    429: ("too-many-requests", "Wait as many seconds as Retry-After says."),
+    431: ("headers-too-large", "The headers of the request are larger than the service takes."),
+    500: ("internal", "The service failed. The fault is logged; nothing was changed by this request."),
+    503: ("unavailable", "The service can't answer for now. Try again later."),
+}
+
+
+class InvalidArgument(HTTPException):
+    """An argument that passed its type and is wrong all the same.
+
+    Parameters
+    ----------
+    field : str
+    found : object
+    expected : str
+    where : {"query", "path", "header", "body"}
+    """
+
+    def __init__(self, field: str, found: object, expected: str, where: str = "query") -> None:
+        reason = f"found {found}; expected {expected}"
+        super().__init__(422, f"{field}: {reason}")
+        self.errors = [{"field": field, "in": where, "reason": reason}]
+
+
+class Refusal(HTTPException):
+    """The answer to unusable input: 404 for what doesn't exist, 409 for a conflict, else 422 with the field."""
+
+    def __init__(self, error: InputError) -> None:
+        kinds: dict[type[InputError], int] = {UnknownError: 404, ConflictError: 409}
+        status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 422)
+        super().__init__(status, str(error))
+        reason = f"found {error.found}; expected {error.expected}"
+        self.errors = [{"field": error.where, "in": "body", "reason": reason}] if status == 422 else None
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """Return a problem as a response.
+
+    Parameters
+    ----------
+    status : int
+    detail : str
+        One or two sentences about this very case.
+    errors : list of dict, optional
+        Every wrong argument: ``field``, ``in`` and ``reason``.
+    headers : mapping, optional
+    more : mapping, optional
+        Further members (RFC 9457, 3.2).
+    """
+    # An address relative to the answer's own (RFC 9457, 3.1.1): the service may be known by several names.
+    kind = f"/v1/problems/{KINDS[status][0]}" if status in KINDS else "about:blank"
+    content: dict[str, Any] = {"type": kind, "title": HTTPStatus(status).phrase, "status": status}
+    content["detail"] = _encodable(detail)
+    if errors:
+        content["errors"] = [{name: _encodable(text) for name, text in error.items()} for error in errors]
+    return JSONResponse(content | dict(more or {}), status, headers, media_type=PROBLEM)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+
+    @app.exception_handler(HTTPException)
+    async def http_problem(_: Request, error: HTTPException) -> Response:
+        errors = getattr(error, "errors", None)
+        return problem(error.status_code, str(error.detail), errors=errors, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_problem(_: Request, error: RequestValidationError) -> Response:
+        errors = [_invalid(one) for one in error.errors()]
+        detail = "; ".join(f"{one['field']}: {one['reason']}" if one["field"] else one["reason"] for one in errors)
+        return problem(422, detail, errors=errors)
+
+    @app.exception_handler(StoreError)
+    async def store_problem(request: Request, error: StoreError) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return problem(503, "the store can't be reached now; try again later", headers={"Retry-After": "30"})
+
+    @app.exception_handler(Exception)
+    async def unexpected_problem(request: Request, error: Exception) -> Response:
+        log.error("%s %r failed", request.method, request.url.path, exc_info=error)
+        return problem(500, "the service failed; the log says why", headers=id_headers())
+
+
+def _invalid(error: Mapping[str, Any]) -> dict[str, str]:
+    where, *path = map(str, error["loc"])
+    found = "" if error["type"] == "missing" else f"found {_short(error.get('input'))}; "
+    return {"field": ".".join(path), "in": where, "reason": f"{found}{error['msg']}"}
+
+
+def _short(value: object) -> str:
+    # What was sent comes back, but not a megabyte of it.
+    return reprlib.repr(value)
+
+
+def _encodable(text: str) -> str:
+    # JSON input may hold half of a surrogate pair, which no answer can.
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,117 @@
+"""The daily bulletin through the API: one document in several forms, by content type or by its ending."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, HTTPException, Query, Response
+
+from hazecast.alerts.messages.texts import Language
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.store import Store
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, known_city
+from hazecast.services.web.schemas.forecasts import ProblemOut
+from hazecast.services.work.bulletin import FORMATS, MEDIA_TYPES, Bulletins, Format, region_cities
+
+Cities = Annotated[
+    str | None,
+    Query(
+        description="Ids of cities, comma-separated, in the order wanted; all that are forecast by default.",
+        examples=["beijing,tianjin"],
+        max_length=4_000,
+    ),
+]
+InRegion = Annotated[
+    str | None, Query(description="All cities of a partner region, in place of `cities`.", examples=["kitakyushu"])
+]
+InLanguage = Annotated[Language, Query(description="Of everything in it.")]
+_BARE: dict[Format, str] = {form: media.split(";")[0] for form, media in MEDIA_TYPES.items()}
+_DOCUMENT: Responses = {
+    200: {"content": {media: {} for media in _BARE.values()}, "description": "The bulletin"},
+}
+_NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form that the request accepts"}}
+# The page brings everything with it and runs nothing.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def bulletin_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
+    """Return the routes under ``/bulletins``."""
+    router = APIRouter(prefix="/bulletins", tags=["bulletins"])
+    bulletins = Bulletins(store, settings, registry)
+
+    @router.get(
+        "/latest",
+        response_class=Response,
+        responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_ACCEPTABLE,
+    )
+    def latest(
+        cities: Cities = None,
+        region: InRegion = None,
+        language: InLanguage = "zh",
+        accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
+    ) -> Response:
+        """The daily bulletin of the latest forecast, as HTML, PDF, CSV, NetCDF or plain text by `Accept`."""
+        form = preferred_form(accept)
+        if form is None:
+            raise HTTPException(406, f"accept: found {accept}; expected one of {', '.join(_BARE.values())}")
+        answer = _answer(form, cities, region, language)
+        answer.headers["Vary"] = "Accept"
+        return answer
+
+    @router.get("/latest.{form}", response_class=Response, responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED)
+    def latest_as(
+        form: Format, cities: Cities = None, region: InRegion = None, language: InLanguage = "zh"
+    ) -> Response:
+        """The daily bulletin of the latest forecast in one form: html, pdf, csv, nc or txt."""
+        return _answer(form, cities, region, language)
+
+    def _answer(form: Format, cities: str | None, region: str | None, language: Language) -> Response:
+        wanted = _wanted(registry, cities, region)
+        try:
+            document = bulletins.edition(wanted, language, datetime.now(UTC)).document(form)
+        except InputError as error:
+            # The arguments were checked: what is missing is the forecast, or its file.
+            raise HTTPException(404, f"no bulletin: {error}") from error
+        headers = {"Content-Disposition": f'inline; filename="{document.name}"', "Content-Language": language}
+        if form == "html":
+            headers["Content-Security-Policy"] = _POLICY
+        return Response(document.content, media_type=document.media_type, headers=headers)
+
+    return router
+
+
+def preferred_form(accept: str) -> Format | None:
+    """Return the form that an Accept header prefers (RFC 9110, 12.5.1), HTML among equals; None if there is none."""
+    weights: dict[str, float] = {}
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        try:
+            weights[name] = float(quality)
+        except ValueError:
+            weights[name] = 0.0
+
+    def weight(form: Format) -> float:
+        media = _BARE[form]
+        ranges: tuple[str, ...] = (media, f"{media.split('/')[0]}/*", "*/*")
+        return next((weights[r] for r in ranges if r in weights), 0.0)
+
+    best: Format = max(FORMATS, key=weight)
+    return best if weight(best) > 0.0 else None
+
+
+def _wanted(registry: Registry, cities: str | None, region: str | None) -> list[str]:
+    if cities is not None and region is not None:
+        raise HTTPException(422, "region: found both cities and region; expected one of them")
+    if region is not None:
+        try:
+            return region_cities(registry, region)
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
+    if cities is None:
+        return []
+    names = [name.strip() for name in cities.split(",")]
+    return [known_city(registry, name).id for name in names]

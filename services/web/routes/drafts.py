@@ -1,0 +1,172 @@
+"""Drafts of warnings through the API: a forecaster lets them out, changes or rejects them, by name."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from hazecast.alerts.engine.approval import Draft, Status
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.messages.texts import LANGUAGES, Language, compose
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
+from hazecast.services.accounts.keys import Identity
+from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
+from hazecast.services.store.store import Store
+from hazecast.services.web.access import require
+from hazecast.services.web.problems import Refusal
+from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
+from hazecast.services.work.explain import explain
+
+log = logging.getLogger(__name__)
+
+
+def _words(text: str) -> str:
+    if not text.strip() or not all(part.isprintable() for part in text.splitlines()):
+        raise ValueError("some words that can be printed")
+    return text.strip()
+
+
+Reader = Annotated[Identity, Depends(require("drafts:read"))]
+Decider = Annotated[Identity, Depends(require("drafts:decide"))]
+DraftId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,128}$", examples=["cma_haze.beijing.20130112T1000Z"])]
+Simulated = Annotated[bool, Query(description="Those of simulated runs.")]
+Why = Annotated[
+    str, Field(min_length=1, max_length=2_000, description="In words that the audit keeps."), AfterValidator(_words)
+]
+_CENTURY = {"ge": datetime(2000, 1, 1, tzinfo=UTC), "lt": datetime(2100, 1, 1, tzinfo=UTC)}
+_Time = Annotated[AwareDatetime, Field(**_CENTURY)]
+_DECISIONS = DENIED | NOT_FOUND | CONFLICT | INVALID
+
+
+class DraftOut(BaseModel):
+    """A message that waits, or has waited, for a person."""
+
+    id: str
+    status: Status
+    proposed: HazeWarning = Field(description="The message as the run proposes it.")
+    drafted_at: datetime
+    decided_at: datetime | None
+    by: str | None = Field(description="Who decided.")
+    reason: str | None
+
+    @classmethod
+    def of(cls, draft: Draft, **more: Any) -> DraftOut:
+        """Return what is told of a draft."""
+        return cls(id=draft.id, **{name: getattr(draft, name) for name in Draft.model_fields}, **more)
+
+
+class AuditOut(BaseModel):
+    """A step in the life of a draft."""
+
+    at: datetime
+    draft: str
+    action: str = Field(description="drafted, approved, amended, rejected or superseded")
+    by: str | None
+    reason: str | None
+
+
+class DraftTextOut(BaseModel):
+    """What a draft says in one language."""
+
+    language: Language
+    headline: str
+    description: str
+    instruction: str = Field(description="What to do, a line for each audience.")
+
+
+class AuditedDraftOut(DraftOut):
+    """A draft in words, with all that was done with it, oldest first."""
+
+    texts: list[DraftTextOut] = Field(description="As proposed, in all languages.")
+    audit: list[AuditOut]
+
+
+class DecisionIn(BaseModel):
+    """Why a draft is let out or rejected."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"reason": "agrees with the ensemble of the bureau"}}
+    )
+
+    reason: Why
+
+
+class AmendmentIn(DecisionIn):
+    """What is changed of a draft, and why."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"reason": "fog in part", "level": "orange"}}
+    )
+
+    level: str | None = Field(default=None, pattern="^[a-z][a-z0-9_]{0,15}$", description="Another level.")
+    onset: _Time | None = None
+    expires: _Time | None = None
+
+
+def draft_routes(store: Store, registry: Registry) -> APIRouter:
+    """Return the routes under ``/drafts``."""
+    router = APIRouter(prefix="/drafts", tags=["drafts"])
+    sessions = store.sessions
+
+    @router.get("", responses=DENIED | INVALID)
+    def drafts(
+        _: Reader,
+        status: Annotated[Status | Literal["all"], Query(description="Of this status.")] = "pending",
+        simulated: Simulated = False,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> list[DraftOut]:
+        """Messages that wait for a person, those of the newest run first."""
+        return [DraftOut.of(d) for d in list_drafts(sessions, simulated, None if status == "all" else status, limit)]
+
+    @router.get("/{draft_id}", responses=DENIED | NOT_FOUND | INVALID)
+    def draft(draft_id: DraftId, _: Reader, simulated: Simulated = False) -> AuditedDraftOut:
+        """One draft, with what it says, and what was done with it, by whom and why."""
+        try:
+            found = draft_of(sessions, draft_id, simulated)
+        except InputError as error:
+            raise Refusal(error) from error
+        audit = [AuditOut.model_validate(row) for row in audit_trail(sessions, simulated, draft_id)]
+        return AuditedDraftOut(**DraftOut.of(found).model_dump(), texts=texts(found.proposed), audit=audit)
+
+    @router.post("/{draft_id}/approve", responses=_DECISIONS)
+    def approve(draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
+        """Let a draft out as it is."""
+        return decide("approve", draft_id, said, who, simulated)
+
+    @router.post("/{draft_id}/amend", responses=_DECISIONS)
+    def amend(draft_id: DraftId, said: AmendmentIn, who: Decider, simulated: Simulated = False) -> DraftOut:
+        """Let a draft out with another level or other times."""
+        return decide("amend", draft_id, said, who, simulated)
+
+    @router.post("/{draft_id}/reject", responses=_DECISIONS)
+    def reject(draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
+        """Keep a draft from going out."""
+        return decide("reject", draft_id, said, who, simulated)
+
+    def texts(proposed: HazeWarning) -> list[DraftTextOut]:
+        rules, city = load_ruleset(proposed.rule_set), registry.city(proposed.city)
+        why = explain(store, registry, proposed)
+        said = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
+        return [
+            DraftTextOut(
+                language=language, headline=text.headline, description=text.description, instruction=text.instruction
+            )
+            for language, text in said
+        ]
+
+    def decide(action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool) -> DraftOut:
+        given = said.model_dump()
+        try:
+            decided = decide_draft(sessions, draft_id, simulated, action, by=who.name, at=datetime.now(UTC), **given)
+        except InputError as error:
+            raise Refusal(error) from error
+        log.info("draft %s %s by account %s with key %s", draft_id, decided.status, who.account_id, who.key_id)
+        return DraftOut.of(decided)
+
+    return router

@@ -1,0 +1,281 @@
+"""Forecasts through the API: of a city, of a run, and the list of runs; as JSON, CSV, NetCDF or GeoJSON."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City, Registry
+from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, runs_page, values_of
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.web.answers import keep
+from hazecast.services.web.negotiate import (
+    AsFormat,
+    Format,
+    answer,
+    as_csv,
+    as_json,
+    as_netcdf,
+    choose,
+    point,
+    representations,
+)
+from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
+from hazecast.services.web.places import Chosen, Places
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
+from hazecast.services.web.schemas.forecasts import ForecastOut, RunForecastOut, RunOut, RunsOut
+from hazecast.services.web.times import InitTime, Period, Time, Within, stamp
+from hazecast.services.work.maps import load_forecast
+
+_CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
+_RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "netcdf")
+_CSV_COLUMNS = ("city", "init_time", "simulated", "lead_time", "time", "local_time", *VALUE_COLUMNS)
+_ANSWERS = NOT_FOUND | INVALID | UNCHANGED
+Simulated = Annotated[
+    bool | None, Query(description="Only simulated runs, or only real ones; by default a real one where there is any.")
+]
+
+
+def forecast_routes(store: Store, registry: Registry) -> APIRouter:
+    """Return the routes under ``/forecasts``, and the forecast of a city."""
+    router = APIRouter(tags=["forecasts"])
+
+    @router.get(
+        "/cities/{city_id}/forecast",
+        response_class=JSONResponse,
+        responses=_ANSWERS | representations(*_CITY_FORMATS, like=ForecastOut),
+    )
+    def city_forecast(
+        request: Request,
+        city_id: str,
+        within: Within,
+        init_time: Annotated[
+            Time | None, Query(description="Of this run; by default the newest.", examples=["2013-01-11T22:00:00Z"])
+        ] = None,
+        form: AsFormat = None,
+    ) -> Response:
+        """The forecast of a city: five days of PM2.5 and ozone by hour with their uncertainty.
+
+        `from` and `to` choose hours by the time they end at.
+        """
+        city, chosen = known_city(registry, city_id), choose(request, form, _CITY_FORMATS)
+        run = latest_run(store) if init_time is None else _run_at(store, init_time, None)
+        first, last = _leads(run, within)
+        keep(request, modified=run.created_at)
+        name = f"{city_id}-{run.init_time:%Y%m%dT%H%MZ}"
+        if chosen == "netcdf":
+            return answer(_netcdf(run, [city_id], first, last), "netcdf", name=name)
+        rows = values_of(store, run, [city_id], first, last)
+        if not rows:
+            raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city_id}")
+        if chosen == "csv":
+            return answer(as_csv(_table(run, rows, registry), _CSV_COLUMNS), "csv", name=name)
+        return _json(_city_content(run, city, rows))
+
+    @router.get("/forecasts", responses=INVALID | UNCHANGED)
+    def runs(
+        request: Request,
+        response: Response,
+        within: Within,
+        simulated: Simulated = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: Cursor = None,
+    ) -> RunsOut:
+        """The stored runs, newest first; `from` and `to` are about their init times."""
+        keys = from_cursor(cursor, datetime, bool)
+        after = None if keys is None else (keys[0], keys[1])
+        found = runs_page(store, simulated=simulated, start=within.start, end=within.end, after=after, limit=limit)
+        page, more = found[:limit], len(found) > limit
+        following = to_cursor(page[-1].init_time, page[-1].simulated) if more else None
+        link_next(response, request, following)
+        keep(request)
+        return RunsOut(runs=[RunOut(**_head(run), created_at=run.created_at) for run in page], next=following)
+
+    @router.get(
+        "/forecasts/latest",
+        response_class=JSONResponse,
+        responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
+    )
+    def latest_forecast(
+        request: Request, places: Chosen, within: Within, simulated: Simulated = None, form: AsFormat = None
+    ) -> Response:
+        """The newest run whole, or some of its cities and hours.
+
+        NetCDF is the stored file in the data contract. GeoJSON has a point for each city, with its values as
+        lists in the order of `time`.
+        """
+        run = store.latest_run(simulated)
+        if run is None:
+            raise HTTPException(404, "no such forecast is stored yet")
+        return _whole(request, run, places, within, form)
+
+    @router.get(
+        "/forecasts/{init_time}",
+        response_class=JSONResponse,
+        responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
+    )
+    def forecast_of_run(
+        request: Request,
+        init_time: InitTime,
+        places: Chosen,
+        within: Within,
+        simulated: Simulated = None,
+        form: AsFormat = None,
+    ) -> Response:
+        """One run, as `/forecasts/latest` gives the newest."""
+        return _whole(request, _run_at(store, init_time, simulated), places, within, form)
+
+    def _whole(request: Request, run: ForecastRun, places: Places, within: Period, form: Format | None) -> Response:
+        chosen = choose(request, form, _RUN_FORMATS)
+        cities = {city.id: city for city in places.of(registry)}
+        first, last = _leads(run, within)
+        keep(request, modified=run.created_at)
+        wanted = None if places.all else list(cities)
+        if chosen == "netcdf":
+            return answer(_netcdf(run, wanted, first, last), "netcdf", name=f"{run.init_time:%Y%m%dT%H%MZ}")
+        rows = values_of(store, run, wanted, first, last)
+        if chosen == "csv":
+            name = f"{run.init_time:%Y%m%dT%H%MZ}"
+            return answer(as_csv(_table(run, rows, registry), _CSV_COLUMNS), "csv", name=name)
+        by_city: dict[str, list[Any]] = defaultdict(list)
+        for row in rows:
+            by_city[row.city].append(row)
+        if chosen == "geojson":
+            features = [_feature(run, registry.city(name), found) for name, found in by_city.items()]
+            content = {"type": "FeatureCollection", **_head(run), "units": "ug m-3", "features": features}
+            return answer(as_json(content), "geojson")
+        content = _head(run) | {
+            "units": "ug m-3",
+            "cities": [
+                {"city": name, "hours": _hours(run, found, ZoneInfo(registry.city(name).time_zone))}
+                for name, found in by_city.items()
+            ],
+        }
+        return _json(content)
+
+    return router
+
+
+def forecast_of_city(store: Store, run: ForecastRun, city: City) -> ForecastOut | None:
+    """Return a city's part of a run as the API answers it; None if the run has none."""
+    rows = values_of(store, run, [city.id], 1, LEAD_HOURS)
+    return ForecastOut.model_validate(_city_content(run, city, rows)) if rows else None
+
+
+def _city_content(run: ForecastRun, city: City, rows: Sequence[Any]) -> dict[str, Any]:
+    hours = _hours(run, rows, ZoneInfo(city.time_zone))
+    return _head(run) | {"city": city.id, "units": "ug m-3", "hours": hours}
+
+
+def _run_at(store: Store, init_time: datetime, simulated: bool | None) -> ForecastRun:
+    kinds = (False, True) if simulated is None else (simulated,)
+    found = next((run for kind in kinds if (run := store.run_at(init_time, kind))), None)
+    if found is None:
+        raise HTTPException(
+            404, f"no forecast of {init_time.isoformat()} is stored; /v1/forecasts lists those that are"
+        )
+    return found
+
+
+def _leads(run: ForecastRun, within: Period) -> tuple[int, int]:
+    """Return the first and last lead time whose hours end within a period."""
+    hour = timedelta(hours=1)
+    first = 1 if within.start is None else -((run.init_time - within.start) // hour)
+    last = LEAD_HOURS if within.end is None else (within.end - run.init_time) // hour
+    return max(first, 1), min(last, LEAD_HOURS)
+
+
+def _head(run: ForecastRun) -> dict[str, Any]:
+    return {
+        "init_time": stamp(run.init_time),
+        "simulated": run.simulated,
+        "degraded": run.degraded,
+        "model_id": run.model_id,
+        "weather_source": run.weather_source,
+        "humidity_source": run.humidity_source,
+        "observations_until": stamp(run.observations_until),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _hours(run: ForecastRun, rows: Sequence[Any], zone: ZoneInfo) -> list[dict[str, Any]]:
+    hours = []
+    for row in rows:
+        _, lead, *values = row
+        time = run.init_time + timedelta(hours=lead)
+        hour: dict[str, Any] = {
+            "lead_time": lead,
+            "time": stamp(time),
+            "local_time": time.astimezone(zone).isoformat(),
+        }
+        parts = iter(values)
+        for name in FORECAST_POLLUTANTS:
+            hour[name] = {part: _rounded(next(parts)) for part in QUANTILE_COLUMNS}
+        hour["relative_humidity"] = _rounded(next(parts))
+        hours.append(hour)
+    return hours
+
+
+def _table(run: ForecastRun, rows: Sequence[Any], registry: Registry) -> list[dict[str, Any]]:
+    fixed = {"init_time": stamp(run.init_time), "simulated": run.simulated}
+    table = []
+    for row in rows:
+        city, lead, *values = row
+        time = run.init_time + timedelta(hours=lead)
+        local = time.astimezone(ZoneInfo(registry.city(city).time_zone))
+        stamps = {"city": city, "lead_time": lead, "time": stamp(time), "local_time": local.isoformat()}
+        table.append(fixed | stamps | dict(zip(VALUE_COLUMNS, map(_rounded, values), strict=True)))
+    return table
+
+
+def _feature(run: ForecastRun, city: City, rows: Sequence[Any]) -> dict[str, Any]:
+    columns = list(zip(*rows, strict=True))
+    properties: dict[str, Any] = city.model_dump(include={"name_zh", "name_ja", "name_en", "country", "region"})
+    properties["lead_time"] = list(columns[1])
+    properties["time"] = [stamp(run.init_time + timedelta(hours=lead)) for lead in columns[1]]
+    for name, column in zip(VALUE_COLUMNS, columns[2:], strict=True):
+        properties[name] = [_rounded(value) for value in column]
+    return point(city.longitude, city.latitude, city.id, properties)
+
+
+def _netcdf(run: ForecastRun, cities: list[str] | None, first: int, last: int) -> bytes:
+    try:
+        if cities is None and (first, last) == (1, LEAD_HOURS):
+            return Path(run.netcdf_path).read_bytes()
+        return _part(run.netcdf_path, None if cities is None else tuple(cities), first, last)
+    except (InputError, OSError) as error:
+        gone = (
+            f"the file of the forecast of {run.init_time.isoformat()} is gone; its values are answered as JSON and CSV"
+        )
+        raise HTTPException(404, gone) from error
+
+
+@lru_cache(maxsize=32)
+def _part(path: str, cities: tuple[str, ...] | None, first: int, last: int) -> bytes:
+    forecast = load_forecast(path)
+    lead = forecast["lead_time"].values / np.timedelta64(1, "h")
+    part = forecast.isel(lead_time=np.flatnonzero((lead >= first) & (lead <= last)))
+    if cities is not None:
+        part = part.isel(city=np.flatnonzero(np.isin(part["city"].values.astype(str), cities)))
+    if not part.sizes["lead_time"] or not part.sizes["city"]:
+        raise HTTPException(404, "the forecast has no such cities and hours")
+    return as_netcdf(part)
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return answer(as_json(content), "json")

@@ -1,0 +1,134 @@
+"""Observations through the API: a city's hours in pages, and one hour of all cities."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from hazecast.grids.contract import HISTORY_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
+from hazecast.services.store.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
+from hazecast.services.store.store import Store
+from hazecast.services.web.negotiate import (
+    AsFormat,
+    Format,
+    answer,
+    as_csv,
+    as_json,
+    as_netcdf,
+    choose,
+    point,
+    representations,
+)
+from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
+from hazecast.services.web.places import Chosen
+from hazecast.services.web.problems import InvalidArgument
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
+from hazecast.services.web.schemas.forecasts import ObservationsOut, ObservedHourOut
+from hazecast.services.web.times import Time, Within, stamp
+
+_CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
+_HOUR_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv")
+_COLUMNS = ("city", "time", "simulated", *OBSERVED_COLUMNS)
+_ANSWERS = NOT_FOUND | INVALID | UNCHANGED
+_LONGEST_FILE = timedelta(days=366)
+
+
+def observation_routes(store: Store, registry: Registry) -> APIRouter:
+    """Return the routes of observations."""
+    router = APIRouter(tags=["observations"])
+
+    @router.get(
+        "/cities/{city_id}/observations",
+        response_class=JSONResponse,
+        responses=_ANSWERS | representations(*_CITY_FORMATS, like=ObservationsOut),
+    )
+    def city_observations(
+        request: Request,
+        city_id: str,
+        within: Within,
+        limit: Annotated[int, Query(ge=1, le=2000, description="Hours in a page.")] = 500,
+        cursor: Cursor = None,
+        form: AsFormat = None,
+    ) -> Response:
+        """A city's observed hours, oldest first; by default the last 72 hours that are stored.
+
+        A time is the end of its hour; a flag of 0 means that quality control lets the value be used. NetCDF is
+        the whole period in the data contract, of a year at most; the others come in pages.
+        """
+        known_city(registry, city_id)
+        chosen, simulated = choose(request, form, _CITY_FORMATS), shows_simulated(store)
+        end = within.end or newest_observed(store, simulated, city_id)
+        if end is None:
+            raise HTTPException(404, f"no observation of {city_id} is stored")
+        start = within.start or end - timedelta(hours=HISTORY_HOURS - 1)
+        if chosen == "netcdf":
+            return answer(_netcdf(store, city_id, simulated, start, end), "netcdf", name=f"{city_id}-observations")
+        keys = from_cursor(cursor, datetime)
+        after = None if keys is None else keys[0]
+        found = observations_page(store, city_id, simulated, start=start, end=end, after=after, limit=limit)
+        page, more = found[:limit], len(found) > limit
+        following = to_cursor(page[-1].time) if more else None
+        hours = [_hour(row, simulated) for row in page]
+        if chosen == "csv":
+            made = answer(as_csv(hours, _COLUMNS), "csv", name=f"{city_id}-observations")
+        else:
+            for hour in hours:
+                del hour["city"], hour["simulated"]
+            content = {"city": city_id, "simulated": simulated, "units": "ug m-3", "hours": hours, "next": following}
+            made = answer(as_json(content), "json")
+        link_next(made, request, following)
+        return made
+
+    @router.get(
+        "/observations",
+        response_class=JSONResponse,
+        responses=_ANSWERS | representations(*_HOUR_FORMATS, like=ObservedHourOut),
+    )
+    def observations(
+        request: Request,
+        places: Chosen,
+        time: Annotated[Time | None, Query(description="End of the hour; by default the newest.")] = None,
+        form: AsFormat = None,
+    ) -> Response:
+        """What was observed in one hour, in all cities or some."""
+        chosen, simulated = choose(request, form, _HOUR_FORMATS), shows_simulated(store)
+        wanted = {city.id: city for city in places.of(registry)}
+        when = time or newest_observed(store, simulated)
+        rows = [] if when is None else [r for r in observed_hour(store, simulated, when) if r.city in wanted]
+        if when is None or not rows:
+            raise HTTPException(404, "no such observation is stored")
+        cities = [_hour(row, simulated) for row in rows]
+        if chosen == "csv":
+            return answer(as_csv(cities, _COLUMNS), "csv", name=f"observations-{when:%Y%m%dT%H%MZ}")
+        for city in cities:
+            del city["time"], city["simulated"]
+        head = {"time": stamp(when), "simulated": simulated, "units": "ug m-3"}
+        if chosen == "geojson":
+            places_of = {name: (city.longitude, city.latitude) for name, city in wanted.items()}
+            features = [point(*places_of[city["city"]], city["city"], city) for city in cities]
+            collection = {"type": "FeatureCollection", **head, "features": features}
+            return answer(as_json(collection), "geojson")
+        return answer(as_json(head | {"cities": cities}), "json")
+
+    return router
+
+
+def _netcdf(store: Store, city: str, simulated: bool, start: datetime, end: datetime) -> bytes:
+    if end - start > _LONGEST_FILE:
+        raise InvalidArgument("from", stamp(start), f"a time not more than {_LONGEST_FILE.days} days before `to`")
+    try:
+        return as_netcdf(store.observed(start, end, simulated, city))
+    except InputError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+def _hour(row: Any, simulated: bool) -> dict[str, Any]:
+    city, time, *values = row
+    rounded = [round(value, 1) if isinstance(value, float) else value for value in values]
+    hour = {"city": city, "time": stamp(time), "simulated": simulated}
+    return hour | dict(zip(OBSERVED_COLUMNS, rounded, strict=True))

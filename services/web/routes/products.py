@@ -1,0 +1,169 @@
+"""What a map and a table of days need: all cities by hour in one compact answer, and a city's days ahead."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from fastapi import APIRouter, HTTPException, Query, Request
+
+from hazecast.alerts.maps.draw import SCALES
+from hazecast.forecast.daily import BOUNDS, daily_outlook, day_index
+from hazecast.forecast.layers import LAYERS, hourly_layers
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City, Registry
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.web.answers import keep
+from hazecast.services.web.places import Chosen
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
+from hazecast.services.web.schemas.forecasts import (
+    CityLayersOut,
+    DailyOut,
+    DayOut,
+    DayRangeOut,
+    IndexOut,
+    LayerOut,
+    MapOut,
+)
+from hazecast.services.work.inputs import as_datetime
+from hazecast.services.work.maps import load_forecast
+
+Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
+# A map shows no more: whole ug m-3, visibility to 10 m.
+_DECIMALS = {"pm25": 0, "o3": 0, "aqi": 0, "visibility": -1, "haze_grade": 0}
+
+
+def product_routes(store: Store, registry: Registry) -> APIRouter:
+    """Return the routes ``/map`` and ``/cities/{id}/daily``."""
+    router = APIRouter(tags=["forecasts"])
+
+    # A run's file has a name of its own, so what was reckoned from it stays true.
+    @lru_cache(maxsize=4)
+    def by_hour(path: str) -> xr.Dataset:
+        return hourly_layers(load_forecast(path))
+
+    @lru_cache(maxsize=4)
+    def by_day(path: str, init_time: datetime, simulated: bool) -> xr.Dataset:
+        try:
+            observed = store.observed(init_time - timedelta(hours=23), init_time, simulated)
+        except InputError:
+            observed = None
+        return daily_outlook(load_forecast(path), observed, registry)
+
+    @router.get("/map", responses=NOT_FOUND | INVALID | UNCHANGED)
+    def layers(
+        request: Request,
+        places: Chosen,
+        layer: Annotated[
+            list[Layer] | None, Query(description="Only these layers; may be repeated.", examples=[["pm25"]])
+        ] = None,
+    ) -> MapOut:
+        """All cities and hours of the latest forecast at once, for a map with a time slider.
+
+        `values` of a city stand in the order of `times`; null where there is none. AQI is China's of the
+        hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010.
+        """
+        run = latest_run(store)
+        keep(request, modified=run.created_at)
+        hours = _of_run(run, by_hour)
+        known = set(hours["city"].values)
+        wanted = [name for name in LAYERS if layer is None or name in layer]
+        return MapOut(
+            init_time=run.init_time,
+            simulated=run.simulated,
+            degraded=run.degraded,
+            model_id=run.model_id,
+            weather_source=run.weather_source,
+            humidity_source=run.humidity_source,
+            observations_until=run.observations_until,
+            times=[as_datetime(time) for time in hours["time"].values],
+            layers={name: _layer(name, hours[name]) for name in wanted},
+            cities=[
+                CityLayersOut(
+                    **city.model_dump(exclude={"elevation", "code"}),
+                    values={n: rounded(hours[n].sel(city=city.id).values, _DECIMALS[n]) for n in wanted},
+                )
+                for city in places.of(registry)
+                if city.id in known
+            ],
+        )
+
+    @router.get("/cities/{city_id}/daily", responses=NOT_FOUND | UNCHANGED)
+    def daily(request: Request, city_id: str) -> DailyOut:
+        """A city's days in the latest forecast, by its own clock: means, maxima, index, visibility and haze.
+
+        The first day begins with what was observed of it. Means are null where too few hours of a day are known,
+        as mostly on the last. The index is that of the city's own country: China's AQI, or Japan's standards.
+        """
+        city, run = known_city(registry, city_id), latest_run(store)
+        days = _of_run(run, lambda path: by_day(path, run.init_time, run.simulated))
+        if city_id not in days["city"].values:
+            raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
+        keep(request, modified=run.created_at)
+        here = days.sel(city=city_id)
+        return DailyOut(
+            city=city_id,
+            init_time=run.init_time,
+            simulated=run.simulated,
+            degraded=run.degraded,
+            time_zone=city.time_zone,
+            days=[_day(city, here.isel(date=at)) for at in range(here.sizes["date"])],
+        )
+
+    return router
+
+
+def _of_run(run: ForecastRun, make: Any) -> xr.Dataset:
+    try:
+        made: xr.Dataset = make(run.netcdf_path)
+    except InputError as error:
+        raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} is gone: {error}") from error
+    return made
+
+
+def _layer(name: str, values: xr.DataArray) -> LayerOut:
+    scale = SCALES.get(name)
+    return LayerOut(
+        units=str(values.attrs["units"]),
+        bounds=list(scale.bounds) if scale else None,
+        colours=list(scale.colours) if scale else None,
+    )
+
+
+def rounded(values: npt.NDArray[np.floating[Any]], decimals: int) -> list[float | None]:
+    """Return values as JSON can hold them: rounded, and None for what is missing; whole numbers as such."""
+    kept = np.round(np.asarray(values, np.float64), decimals).tolist()
+    whole = decimals <= 0
+    return [None if value != value else int(value) if whole else value for value in kept]
+
+
+def _day(city: City, day: xr.Dataset) -> DayOut:
+    def range_of(name: str) -> DayRangeOut:
+        low, middle, high = (_one(day[name].sel(quantile=bound), 1) for bound in BOUNDS)
+        return DayRangeOut(q10=low, q50=middle, q90=high)
+
+    date = np.datetime64(day["date"].item(), "ns")
+    pm25, o3 = (float(day[name].sel(quantile=0.5)) for name in ("pm25_mean", "o3_mda8"))
+    index = day_index(city, date, pm25, o3, float(day["o3_max"]))
+    seen, grade = float(day["visibility_min"]), int(day["haze_grade"])
+    return DayOut(
+        date=as_datetime(date).date(),
+        observed_hours=int(day["observed_hours"]),
+        pm25_mean=range_of("pm25_mean"),
+        pm25_max=_one(day["pm25_max"], 1),
+        o3_max=_one(day["o3_max"], 1),
+        o3_mda8=range_of("o3_mda8"),
+        index=None if index is None else IndexOut(**asdict(index)),
+        visibility_min=None if np.isnan(seen) else int(round(seen, -1)),
+        haze_grade=None if grade < 0 else grade,
+    )
+
+
+def _one(value: xr.DataArray, decimals: int) -> float | None:
+    return rounded(value.values[None], decimals)[0]

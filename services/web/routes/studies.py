@@ -1,0 +1,130 @@
+"""``/v1/studies``: what of the studies can be answered from the store, and the table of VOC."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import pandas as pd
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import BaseModel, Field
+
+from hazecast.forecast.studies.ozone.days import daily_series
+from hazecast.forecast.studies.ozone.effects import Estimate, WeekdayEffect, weekday_effect
+from hazecast.forecast.studies.ozone.voc import species_table
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import Registry
+from hazecast.services.store.store import Store
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
+
+
+class EstimateOut(BaseModel):
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class WeekendOut(BaseModel):
+    """Weekends against the working days of the same weeks."""
+
+    city: str
+    series: Literal["o3", "no2", "ox"]
+    units: str
+    first_day: date
+    last_day: date
+    weeks: int
+    weekend: EstimateOut = Field(description="weekend less working days")
+    relative: EstimateOut = Field(description="the same over the mean of the working days")
+    by_day: dict[str, EstimateOut] = Field(description="each day of the week less the mean of its week")
+    placebo_rank: int = Field(description="1 if no other pair of neighbouring days differs more")
+
+
+class VocSpeciesOut(BaseModel):
+    """Reactivity of one compound."""
+
+    name: str
+    chinese: str
+    cas: str
+    formula: str
+    group: str
+    molar_mass: float = Field(description="g mol-1")
+    mir: float = Field(description="g O3 a g VOC, Carter 2010")
+    mir_checked: bool = Field(description="whether a second table gave the same")
+    koh: float | None = Field(description="1e-12 cm3 molecule-1 s-1 with OH at 298 K, Atkinson and Arey 2003")
+    koh_checked: bool | None
+
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# Days before the period, since the first day's 8 h means reach back.
+_BEFORE = timedelta(days=1)
+
+
+def study_routes(store: Store, registry: Registry) -> APIRouter:
+    """Return the routes under ``/studies``."""
+    router = APIRouter(prefix="/studies", tags=["studies"])
+
+    @router.get("/voc-species", responses=UNCHANGED)
+    def voc_species() -> list[VocSpeciesOut]:
+        """Maximum incremental reactivity and OH rate constant of the VOC that Hazecast knows."""
+        return [
+            VocSpeciesOut(
+                name=str(name),
+                mir_checked=row["mir_checked"] == "yes",
+                koh=None if pd.isna(row["koh"]) else float(row["koh"]),
+                koh_checked=None if pd.isna(row["koh"]) else row["koh_checked"] == "yes",
+                **{key: row[key] for key in ("chinese", "cas", "formula", "group", "molar_mass", "mir")},
+            )
+            for name, row in species_table().iterrows()
+        ]
+
+    @router.get("/ozone/{city_id}/weekend", responses=NOT_FOUND | INVALID | UNCHANGED)
+    def weekend(
+        city_id: str,
+        series: Annotated[Literal["o3", "no2", "ox"], Query(description="ox is O3 + NO2.")] = "o3",
+        days: Annotated[int, Query(ge=77, le=1096, description="Days up to the newest run's init time.")] = 366,
+    ) -> WeekendOut:
+        """Weekend effect in a city's stored observations; 404 where they hold fewer than ten weeks of it."""
+        city = known_city(registry, city_id)
+        run = latest_run(store)
+        until = run.init_time if run.init_time.tzinfo else run.init_time.replace(tzinfo=UTC)
+        try:
+            return answer(city.id, series, days, until, run.simulated)
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
+
+    # Years of hours take about a second: once for each new run is enough.
+    @lru_cache(maxsize=128)
+    def answer(
+        city: str, series: Literal["o3", "no2", "ox"], days: int, until: datetime, simulated: bool
+    ) -> WeekendOut:
+        observed = store.observed(until - timedelta(days=days) - _BEFORE, until, simulated, city)
+        daily = daily_series(observed, None, registry, city).iloc[-days:]
+        if series not in daily:
+            raise InputError(f"{city}: {series}", "no observed value", "hourly NO2")
+        return _out(city, series, daily, weekday_effect(daily[series]))
+
+    return router
+
+
+def _out(city: str, series: Literal["o3", "no2", "ox"], daily: pd.DataFrame, effect: WeekdayEffect) -> WeekendOut:
+    days = pd.DatetimeIndex(daily.index)
+    return WeekendOut(
+        city=city,
+        series=series,
+        units="ppb" if series == "ox" else "ug m-3",
+        first_day=days[0].date(),
+        last_day=days[-1].date(),
+        weeks=effect.weeks,
+        weekend=_estimate(effect.weekend),
+        relative=_estimate(effect.relative),
+        by_day={_DAYS[day]: _estimate(one) for day, one in effect.by_day.items()},
+        placebo_rank=effect.placebo_rank,
+    )
+
+
+def _estimate(one: Estimate) -> EstimateOut:
+    return EstimateOut(**{name: round(value, 4) for name, value in asdict(one).items()})

@@ -1,0 +1,112 @@
+"""``GET /v1/verification``: the running scoreboard, and whether the model in service falls behind."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from fastapi import APIRouter, Query
+
+from hazecast.forecast.evaluation.verification import Verdict, scoreboard
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.scores import daily_sums, newest_scored
+from hazecast.services.store.store import Store
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city
+from hazecast.services.web.schemas.scores import BandOut, BaselineScoreOut, ScoreOut, VerdictOut, VerificationOut
+from hazecast.services.work.verification import banded_scores, serving_id, standing_of
+
+
+def verification_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
+    """Return the route of the scoreboard."""
+    router = APIRouter()
+
+    @router.get("/verification", tags=["forecasts"], responses=NOT_FOUND | INVALID | UNCHANGED)
+    def verification(
+        city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
+        pollutant: Annotated[Literal["pm25", "o3"] | None, Query(description="Only this pollutant.")] = None,
+        days: Annotated[int, Query(ge=1, le=366, description="Days of init times, up to the newest scored.")] = 30,
+    ) -> VerificationOut:
+        """How well the forecasts came true, by model and lead time, beside persistence and climatology.
+
+        Statements and verdicts are about the model in service over the last 30 days and all cities.
+        """
+        if city is not None:
+            known_city(registry, city)
+        return answer(newest_scored(store), serving_id(settings), city, pollutant, days)
+
+    # The sums of a month and many cities take seconds to add: once for each new scoring or promotion is enough.
+    @lru_cache(maxsize=256)
+    def answer(
+        newest: tuple[date, datetime] | None, serving: str, city: str | None, pollutant: str | None, days: int
+    ) -> VerificationOut:
+        standing = standing_of(store, serving)
+        first = None if newest is None else newest[0] - timedelta(days=days - 1)
+        sums = None if first is None else daily_sums(store, first, city=city, pollutant=pollutant)
+        return VerificationOut(
+            model_id=standing.model_id,
+            behind=standing.behind,
+            statements=list(standing.sentences),
+            verdicts=[_verdict(verdict) for verdict in standing.verdicts],
+            city=city,
+            first_day=first,
+            last_day=newest[0] if newest else None,
+            scored_until=newest[1] if newest else None,
+            bands=_bands(banded_scores(store, days, city), pollutant),
+            scores=[] if sums is None or sums.empty else _scores(sums),
+        )
+
+    return router
+
+
+def _scores(sums: pd.DataFrame) -> list[ScoreOut]:
+    board = scoreboard(sums, ["model_id", "pollutant", "lead_time"])
+    return [
+        ScoreOut(
+            model_id=row["model_id"],
+            pollutant=row["pollutant"],
+            lead_time=row["lead_time"],
+            n=row["n"],
+            rmse=_rounded(row["rmse"]),
+            mae=_rounded(row["mae"]),
+            bias=_rounded(row["bias"]),
+            coverage80=_rounded(row["coverage80"]),
+            persistence=_baseline(row, "persistence"),
+            climatology=_baseline(row, "climatology"),
+        )
+        for row in board.to_dict("records")
+    ]
+
+
+def _bands(board: pd.DataFrame, pollutant: str | None) -> list[BandOut]:
+    bands = [BandOut.model_validate(row) for row in board.round(3).replace({np.nan: None}).to_dict("records")]
+    return [band for band in bands if pollutant in (None, band.pollutant)]
+
+
+def _baseline(row: dict[Any, Any], name: str) -> BaselineScoreOut:
+    parts = {part: _rounded(row[f"{name}_{part}"]) for part in ("rmse", "mae", "bias", "rmse_ratio")}
+    return BaselineScoreOut(n=row[f"{name}_n"], **parts)
+
+
+def _verdict(verdict: Verdict) -> VerdictOut:
+    return VerdictOut(
+        pollutant=verdict.pollutant,
+        baseline=verdict.baseline,
+        first_lead=verdict.first_lead,
+        last_lead=verdict.last_lead,
+        days=verdict.days,
+        n=verdict.n,
+        rmse=round(verdict.rmse, 3),
+        baseline_rmse=round(verdict.baseline_rmse, 3),
+        difference_low=_rounded(verdict.low),
+        difference_high=_rounded(verdict.high),
+        enough=verdict.enough,
+        behind=verdict.behind,
+    )
+
+
+def _rounded(value: float) -> float | None:
+    return None if pd.isna(value) else round(float(value), 3)

@@ -1,0 +1,116 @@
+"""What the routes of subscriptions answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from hazecast.services.delivery.queue import Row, State
+from hazecast.services.delivery.subscriptions import ChannelName, Wanted
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "id": "sub_1f0c9a52e8b7d3416a90c2fe", "name": "Duty desk", "channel": "webhook",
+    "target": "https://hooks.bureau.example/haze", "kinds": ["warning", "bulletin"], "cities": ["beijing"],
+    "regions": [], "rule_sets": ["cma_haze"], "levels": ["orange", "red"], "languages": ["zh", "en"],
+    "formats": ["pdf"], "simulated": False, "bulletin_hour": 7, "time_zone": "Asia/Shanghai",
+    "state": "unconfirmed", "state_reason": "", "created_at": "2026-01-15T22:00:00Z",
+    "updated_at": "2026-01-15T22:00:00Z", "next_bulletin_at": None, "failures": 0, "next_attempt_at": None,
+}  # fmt: skip
+_DELIVERY: dict[str, JsonValue] = {
+    "id": "msg_9c1f7e0b5d2a48f3a6e4d0c7b8123456", "subscription": "sub_1f0c9a52e8b7d3416a90c2fe",
+    "event": "cma_haze.beijing.20260115T2200Z", "type": "warning.issue", "state": "delivered", "position": 812,
+    "attempts": 1, "replays": 0, "created_at": "2026-01-15T22:00:03Z", "last_attempt_at": "2026-01-15T22:00:04Z",
+    "delivered_at": "2026-01-15T22:00:04Z", "give_up_at": "2026-01-18T22:00:03Z", "status": 204, "error": None,
+}  # fmt: skip
+
+
+class SubscriptionOut(Wanted):
+    """A subscription, without its secret."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _EXAMPLE})
+
+    id: str
+    channel: ChannelName
+    target: str
+    time_zone: str
+    state: Literal["unconfirmed", "active", "paused", "stopped"]
+    state_reason: str
+    created_at: datetime
+    updated_at: datetime
+    next_bulletin_at: datetime | None
+    failures: int = Field(description="Attempts that failed since the last success.")
+    next_attempt_at: datetime | None = Field(description="Not before this time is the next attempt made.")
+
+
+class CreatedOut(SubscriptionOut):
+    """A subscription that was just made, with its secret: it is shown this once."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE | {"secret": "whsec_..."}})
+
+    secret: str = Field(description="Signs webhooks, by Standard Webhooks.")
+
+
+class SubscriptionsOut(BaseModel):
+    """An account's subscriptions."""
+
+    subscriptions: list[SubscriptionOut]
+
+
+class SecretOut(BaseModel):
+    """A new secret: it is shown this once."""
+
+    secret: str
+    previous_until: datetime = Field(description="Until then messages are signed with the secret before, too.")
+
+
+class DeliveryOut(BaseModel):
+    """One message on its way to one subscription, or arrived, or given up."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _DELIVERY})
+
+    id: str = Field(description="Stays through all attempts: receivers know repetitions by it.")
+    subscription: str
+    event: str
+    type: str
+    state: State
+    position: int
+    attempts: int
+    replays: int
+    created_at: datetime
+    last_attempt_at: datetime | None
+    delivered_at: datetime | None
+    give_up_at: datetime
+    status: int | None = Field(description="Last answer: HTTP status or SMTP code.")
+    error: str | None
+
+
+def delivery_out(row: Row) -> DeliveryOut:
+    """Return a delivery as the API shows it."""
+    delivery, event = row
+    kept = {
+        name: getattr(delivery, name)
+        for name in DeliveryOut.model_fields
+        if name not in ("subscription", "event", "type")
+    }
+    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **kept)
+
+
+class DeliveriesOut(BaseModel):
+    """Deliveries, the newest first."""
+
+    deliveries: list[DeliveryOut]
+    next_before: int | None = Field(description="Give it as `before` for the next page; null on the last.")
+
+
+class ReplayedOut(BaseModel):
+    """How many messages will be sent again."""
+
+    replayed: int
+
+
+class TestOut(BaseModel):
+    """The test message that will be sent."""
+
+    delivery: str = Field(description="The id under which it is delivered.")

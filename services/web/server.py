@@ -1,0 +1,84 @@
+"""The server process: the API, and beside it a scheduler in a thread of its own; or a scheduler alone."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from hazecast.services.core.logs import configure_logging
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.service import Scheduler
+from hazecast.services.store.database import make_engine, migrate
+
+log = logging.getLogger(__name__)
+
+# Event streams have no end: when the service stops, they are cut off after this time.
+_CLOSING_SECONDS = 10
+
+
+def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> list[str]:
+    """Serve until stopped by a signal; return the names of the jobs that had to be stopped."""
+    import uvicorn
+
+    from hazecast.services.web.app import create_app
+    from hazecast.services.web.edge.listening import server_options
+
+    configure_logging(settings)
+    app = create_app(settings)
+    with _stopping(), _scheduler(settings, with_scheduler) as stopped, _delivery(settings, with_scheduler):
+        uvicorn.run(
+            app,
+            host=host or settings.host,
+            port=port or settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_CLOSING_SECONDS,
+            **server_options(settings),
+        )
+    return stopped
+
+
+def schedule(settings: Settings) -> list[str]:
+    """Run a scheduler alone until stopped by a signal; return the names of the jobs that had to be stopped."""
+    configure_logging(settings)
+    engine = make_engine(settings.database_url)
+    migrate(engine)
+    engine.dispose()
+    with _stopping() as stop, _scheduler(settings, True) as stopped, _delivery(settings, True):
+        stop.wait()
+    return stopped
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    # uvicorn takes the signals while it serves, and raises them again at its end: by then they must not kill.
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _scheduler(settings: Settings, wanted: bool) -> Iterator[list[str]]:
+    stopped: list[str] = []
+    scheduler = Scheduler(settings) if wanted else None
+    if scheduler is not None:
+        scheduler.start()
+    try:
+        yield stopped
+    finally:
+        if scheduler is not None:
+            log.info("stopping: running jobs may go on for %g s", settings.stop_seconds)
+            stopped.extend(scheduler.stop())
+
+
+def _delivery(settings: Settings, wanted: bool) -> AbstractContextManager[None]:
+    from hazecast.services.delivery.service import delivering
+
+    return delivering(settings) if wanted else nullcontext()

@@ -1,0 +1,370 @@
+"""The daily bulletin of stored forecasts: reads the store, puts a bulletin together, lays it out and keeps it.
+
+Others call `Bulletins.edition`::
+
+    edition = bulletins.edition(["beijing", "tianjin"], "zh", now)
+    edition.title, edition.text                       # subject and text part of a mail
+    edition.document("pdf").content                   # and "html", "csv", "nc", "txt"
+    html, parts = edition.mail()                      # HTML part, and PNGs by Content-ID
+    edition.key                                       # the same for the same content: an idempotency key
+
+What was laid out once is kept: a thousand subscribers of the same cities and language cost one rendering.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import xarray as xr
+from sqlalchemy import ColumnElement, func, select
+
+from hazecast.alerts.bulletin.content import Bulletin, Reason, Unchecked, charted, make_bulletin, today
+from hazecast.alerts.bulletin.data import as_csv, as_dataset
+from hazecast.alerts.bulletin.forms import View
+from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
+from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
+from hazecast.alerts.engine.engine import signal_window
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.maps.areas import provinces_touched
+from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.forecast.daily import DayCheck, day_check
+from hazecast.grids.contract import LEAD_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City, Registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, Observation
+from hazecast.services.work.explain import explain
+from hazecast.services.work.maps import Look, draw_haze, fan_of_run, haze_field, load_forecast
+
+Format = Literal["html", "pdf", "csv", "nc", "txt"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+MEDIA_TYPES: dict[Format, str] = {
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+    "csv": "text/csv; charset=utf-8; header=present",
+    "nc": "application/x-netcdf",
+    "txt": "text/plain; charset=utf-8",
+}
+_KEPT = 48
+_DAY = np.timedelta64(1, "D")
+# How the reasons of a degraded run begin, as `hazecast.services.work.inputs.shortcomings` and the cycle write them.
+_REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?P<city>\w+): newest PM2\.5 is (?P<hours>\d+) h old$"), "late"),
+    (re.compile(r"PM2\.5 is a model's analysis, not measured, in (?P<n>\d+) cities"), "modelled"),
+    (re.compile(r"weather ends at \S+, before the last lead time$"), "weather_short"),
+    (re.compile(r"weather: no cycle issued by"), "weather_missing"),
+    (re.compile(r"the model in service can't be loaded"), "model"),
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A bulletin in one form: a file's name, its media type and its bytes."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+class Edition:
+    """One bulletin in one language; each form is laid out when first asked for, then kept.
+
+    Attributes
+    ----------
+    key : str
+        The same for the same content, and another when anything in it changes.
+    bulletin : Bulletin
+    language : {"zh", "ja", "en"}
+    """
+
+    def __init__(
+        self, key: str, bulletin: Bulletin, language: str, run: ForecastRun, store: Store, registry: Registry
+    ) -> None:
+        self.key, self.bulletin, self.language = key, bulletin, language
+        self._run, self._store, self._registry = run, store, registry
+        self._documents: dict[Format, Document] = {}
+        self._working = threading.RLock()
+
+    @property
+    def title(self) -> str:
+        """The subject of a mail: state, title, date and places."""
+        marks = "".join(f"[{banner.short}] " for banner in self.view.banners)
+        return f"{marks}{self.view.title}, {self.view.subtitle}"
+
+    @property
+    def text(self) -> str:
+        """The whole of it as plain text."""
+        return as_text(self.view)
+
+    @cached_property
+    def pictures(self) -> dict[str, bytes]:
+        """The map and the charts, PNG by name; what can't be drawn for want of values is left out."""
+        look = Look(self.language, "desktop")
+        forecast = load_forecast(self._run.netcdf_path)
+        found: dict[str, bytes] = {}
+        if self.bulletin.haze is not None:
+            standing = self._store.warnings_in_force(self.bulletin.at, self._run.simulated)
+            found[MAP] = draw_haze(forecast, self._registry, standing, look, field=haze_field(self._run.netcdf_path))
+        chart = Look(self.language, "print")
+        for city, pollutants in charted(self.bulletin):
+            for item in pollutants:
+                found[chart_name(city.id, item)] = fan_of_run(
+                    self._store, self._run, self._registry, city.id, item, chart
+                )
+        return found
+
+    @cached_property
+    def view(self) -> View:
+        """The words of it."""
+        with self._working:
+            return make_view(self.bulletin, self.language, self.pictures)
+
+    def document(self, form: Format) -> Document:
+        """Return the bulletin in one form."""
+        with self._working:
+            if form not in self._documents:
+                state = self.bulletin.state
+                label = "simulated-" if state.simulated else ""
+                stem = f"hazecast-bulletin-{label}{self.bulletin.init_time:%Y%m%dT%H%MZ}-{self.language}"
+                self._documents[form] = Document(f"{stem}.{form}", MEDIA_TYPES[form], self._content(form))
+            return self._documents[form]
+
+    def mail(self) -> tuple[bytes, dict[str, bytes]]:
+        """Return the HTML for a mail and the PNGs that it names, by Content-ID (``cid:`` without brackets).
+
+        Many mail readers don't show pictures that a page holds itself.
+        """
+        parts = {f"{name}.{self.key[:16]}@hazecast": picture for name, picture in self.pictures.items()}
+        names = dict(zip(self.pictures, parts, strict=True))
+        return as_html(self.view, self.pictures, lambda name: f"cid:{names[name]}"), parts
+
+    def _content(self, form: Format) -> bytes:
+        if form == "html":
+            return as_html(self.view, self.pictures)
+        if form == "pdf":
+            return as_pdf(self.view, self.pictures, self.bulletin.init_time)
+        if form == "csv":
+            return as_csv(self.bulletin, self.language)
+        if form == "txt":
+            return self.text.encode("utf-8")
+        return _netcdf(as_dataset(self.bulletin, load_forecast(self._run.netcdf_path)))
+
+
+class Bulletins:
+    """The bulletins of a store. Safe to share between threads."""
+
+    def __init__(self, store: Store, settings: Settings, registry: Registry) -> None:
+        self._store, self._settings, self._registry = store, settings, registry
+        self._kept: OrderedDict[str, Edition] = OrderedDict()
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def edition(
+        self, cities: Sequence[str], language: str, now: datetime, *, run: ForecastRun | None = None
+    ) -> Edition:
+        """Return the bulletin of some cities at a moment.
+
+        Parameters
+        ----------
+        cities : sequence of str
+            Ids, in the order wanted; empty for all that are forecast.
+        language : {"zh", "ja", "en"}
+        now : datetime
+            Aware: what "today", "yesterday" and "in force" refer to.
+        run : ForecastRun, optional
+            The latest issued by then, by default; a real one before any simulated one.
+
+        Raises
+        ------
+        InputError
+            If there is no forecast, its file is gone, or a city or the language is unknown.
+        """
+        if language not in LANGUAGES:
+            raise InputError("language", language, f"one of {sorted(LANGUAGES)}")
+        chosen = [self._registry.city(name) for name in dict.fromkeys(cities)]
+        run = run or self._newest(now)
+        if run is None:
+            raise InputError("store", "no forecast", f"one issued by {now:%Y-%m-%dT%H:%MZ}; run hazecast run")
+        if not chosen:
+            held = set(map(str, load_forecast(run.netcdf_path)["city"].values))
+            chosen = [city for city in self._registry.cities.values() if city.id in held]
+        warnings = self._store.warnings_in_force(now, run.simulated)
+        key = self._key(run, warnings, chosen, language, now)
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            with self._guard:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key]
+            bulletin = self._compose(run, warnings, chosen, now)
+            made = Edition(key, bulletin, language, run, self._store, self._registry)
+            with self._guard:
+                self._kept[key] = made
+                while len(self._kept) > _KEPT:
+                    self._locks.pop(self._kept.popitem(last=False)[0], None)
+            return made
+
+    def _key(
+        self,
+        run: ForecastRun,
+        warnings: Sequence[HazeWarning],
+        cities: Sequence[City],
+        language: str,
+        now: datetime,
+    ) -> str:
+        """Name everything that a bulletin depends on: late observations and the passing of days too."""
+        ids = {city.id for city in cities}
+        parts = [
+            run.netcdf_path,
+            language,
+            *(city.id for city in cities),
+            *sorted(warning.model_dump_json() for warning in warnings if warning.city in ids),
+            *sorted({str(today(city, now)) for city in cities}),
+            str(self._stale(run, now) and int((now - run.init_time) / timedelta(hours=1))),
+            str(self._observed_state(run, ids, now)),
+        ]
+        return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
+
+    def _observed_state(self, run: ForecastRun, ids: Collection[str], now: datetime) -> tuple[object, ...]:
+        query = select(
+            func.count(Observation.pm25),
+            func.sum(Observation.pm25),
+            func.count(Observation.o3),
+            func.sum(Observation.o3),
+        ).where(
+            Observation.city.in_(ids),
+            Observation.simulated == run.simulated,
+            Observation.time > now - timedelta(days=3),
+            Observation.time <= now,
+        )
+        with self._store.engine.connect() as connection:
+            return tuple(connection.execute(query).one())
+
+    def _stale(self, run: ForecastRun, now: datetime) -> bool:
+        return now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
+
+    def _compose(
+        self, run: ForecastRun, warnings: Sequence[HazeWarning], cities: Sequence[City], now: datetime
+    ) -> Bulletin:
+        forecast = load_forecast(run.netcdf_path)
+        observations = self._observations(run.simulated, now)
+        checks, unchecked = self._checks(run, cities, observations, now)
+        try:
+            rules = load_ruleset()
+            haze = (provinces_touched(haze_field(run.netcdf_path)), signal_window(run.init_time, rules))
+        except InputError:
+            haze = None
+        return make_bulletin(
+            forecast,
+            observations,
+            self._registry,
+            cities,
+            now,
+            warnings=[
+                (w, explain(self._store, self._registry, w)) for w in warnings if w.city in {c.id for c in cities}
+            ],
+            checks=checks,
+            unchecked=unchecked,
+            haze=haze,
+            stale=self._stale(run, now),
+            reasons=[as_reason(text) for text in self._reasons(run)],
+        )
+
+    def _observations(self, simulated: bool, now: datetime) -> xr.Dataset | None:
+        """Return what was observed from the day before yesterday on, as far as it is stored."""
+        try:
+            return self._store.observed(now - timedelta(days=3), now, simulated)
+        except InputError:
+            return None
+
+    def _reasons(self, run: ForecastRun) -> list[str]:
+        with self._store.sessions() as session:
+            report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
+        reasons = report.get("reasons", ())
+        return [str(reason) for reason in reasons] if isinstance(reasons, list) else []
+
+    def _checks(
+        self, run: ForecastRun, cities: Sequence[City], observations: xr.Dataset | None, now: datetime
+    ) -> tuple[list[DayCheck], Unchecked]:
+        """Hold the newest forecast from before yesterday against what was observed."""
+        if run.simulated:
+            # Each sample invents its observations anew.
+            return [], "simulated"
+        if observations is None:
+            return [], "no_observations"
+        found = []
+        for city in cities:
+            date = today(city, now) - _DAY
+            begins = datetime.combine(
+                date.astype("datetime64[D]").item(), datetime.min.time(), ZoneInfo(city.time_zone)
+            )
+            # It must reach to the end of the day.
+            first = begins + timedelta(days=1) - timedelta(hours=LEAD_HOURS)
+            earlier = self._newest(begins, ForecastRun.simulated == run.simulated, ForecastRun.init_time >= first)
+            if earlier is None:
+                continue
+            try:
+                forecast = load_forecast(earlier.netcdf_path)
+            except InputError:
+                continue
+            if city.id in forecast["city"].values:
+                found.append(day_check(forecast, observations, city, date, self._registry))
+        return found, "" if found else "no_forecast"
+
+    def _newest(self, until: datetime, *conditions: ColumnElement[bool]) -> ForecastRun | None:
+        query = select(ForecastRun).where(ForecastRun.init_time <= until, *conditions)
+        with self._store.sessions() as session:
+            return session.scalar(query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1))
+
+
+def as_reason(text: str) -> Reason:
+    """Return a reason of a degraded run by its key; one that is not known carries its English words."""
+    for pattern, key in _REASONS:
+        found = pattern.match(text)
+        if found is not None:
+            return Reason(key, tuple(found.groupdict().items()))
+    return Reason("other", (("text", text),))
+
+
+def region_cities(registry: Registry, region: str) -> list[str]:
+    """Return the ids of the cities of a region.
+
+    Raises
+    ------
+    InputError
+        If there is no such region.
+    """
+    if region not in registry.regions:
+        raise InputError("region", region, f"one of {', '.join(sorted(registry.regions))}")
+    return list(registry.regions[region].cities)
+
+
+def _netcdf(dataset: xr.Dataset) -> bytes:
+    encoding: dict[str, dict[str, object]] = {
+        str(name): {"zlib": True, "complevel": 4}
+        for name, array in dataset.data_vars.items()
+        if array.dtype.kind in "fiu"
+    }
+    encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
+    encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
+    if "date" in dataset.coords:
+        encoding["date"] = {"units": "days since 1970-01-01", "dtype": "int32"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bulletin.nc"
+        dataset.to_netcdf(path, engine="netcdf4", encoding=encoding)
+        return path.read_bytes()

@@ -1,0 +1,211 @@
+"""Ingesting: the newest weather and the newest observations, whatever fails upstream."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
+from hazecast.grids.weather.regular_grid import EAST_ASIA
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import Patience
+from hazecast.services.sources.weather.interface import Wanted, WeatherSource
+from hazecast.services.store.locks import only_one
+from hazecast.services.store.weather_archive import prune_weather_archive
+from hazecast.services.store.weather_cycles import WeatherStore
+from hazecast.services.work.ingest.monitors import MonitorReport
+from hazecast.services.work.ingest.monitors import ingest_live as ingest_monitors
+from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest
+
+if TYPE_CHECKING:
+    from hazecast.services.work.ingest.archive import BuildReport, Progress
+
+WEATHER_LOCK_FILE, OBSERVATIONS_LOCK_FILE = "ingest.lock", "ingest-observations.lock"
+
+
+class IngestBusyError(RuntimeError):
+    """Another process is ingesting."""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest did, and why it isn't all it should be."""
+
+    at: datetime
+    weather: WeatherReport
+    observations: MonitorReport
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Everything that is amiss, in words; empty if nothing is."""
+        return self.weather.reasons + self.observations.reasons
+
+    @property
+    def status(self) -> str:
+        """``"done"``, ``"degraded"``, or ``"failed"`` if nothing came in."""
+        if self.weather.path is None and self.observations.failed:
+            return "failed"
+        return "degraded" if self.reasons else "done"
+
+
+def weather_sources(settings: Settings) -> list[WeatherSource]:
+    """Return the sources that the settings name, in their order.
+
+    Raises
+    ------
+    InputError
+        If the settings lack what a source needs.
+    """
+    return [_source(name, settings, _patience(settings)) for name in settings.weather_sources]
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
+
+
+def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
+    # Each source brings libraries of its own, which the others shouldn't wait for.
+    if name == "gfs":
+        from hazecast.services.sources.weather.gfs import Gfs
+
+        return Gfs(settings.gfs_url, patience)
+    if name == "ecmwf":
+        from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
+
+        return EcmwfOpenData(settings.ecmwf_url, patience)
+    if name == "open_meteo":
+        from hazecast.services.sources.weather.open_meteo import OpenMeteo
+
+        key = settings.open_meteo_key.get_secret_value()
+        return OpenMeteo(
+            settings.open_meteo_url, settings.open_meteo_archive_url, key, settings.open_meteo_model, patience
+        )
+    from hazecast.services.sources.weather.folder import Folder
+
+    if settings.weather_folder is None:
+        raise InputError("HAZECAST_WEATHER_FOLDER", "not set", "a folder, since weather_sources names 'folder'")
+    return Folder(settings.weather_folder)
+
+
+def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
+    return only_one(settings.data_dir / lock_file, IngestBusyError("another process is ingesting"))
+
+
+def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
+    """Fetch and store the newest cycle, remove old ones, and leave a note of what was amiss.
+
+    Raises
+    ------
+    IngestBusyError
+        If another process is at it.
+    InputError
+        If the settings lack what a source needs.
+    """
+    sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
+    wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.weather_step_hours)
+    try:
+        with _lock(settings, WEATHER_LOCK_FILE):
+            report = ingest_newest(sources, wanted, store, now)
+            store.prune(now - timedelta(days=settings.weather_keep_days))
+            prune_weather_archive(settings.archive_dir, settings.archive_days, now)
+            store.note(now, report.reasons)
+    finally:
+        for source in sources:
+            source.close()
+    return report
+
+
+def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:
+    """Fetch and store the newest observations of all sources that the settings name.
+
+    Raises
+    ------
+    IngestBusyError
+        If another process is at it.
+    InputError
+        If the settings lack what a source needs.
+    """
+    with _lock(settings, OBSERVATIONS_LOCK_FILE):
+        return ingest_monitors(settings, now, patience=_patience(settings))
+
+
+def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport:
+    """Bring in the newest weather and the newest observations.
+
+    What is in already isn't fetched again; what fails is in the report and keeps the rest from
+    nothing.
+
+    Raises
+    ------
+    IngestBusyError
+        If another process is at it.
+    InputError
+        If the settings lack what a source needs.
+    """
+    now = now or datetime.now(UTC)
+    # Observations first: they are quick, and a forecast needs them more.
+    observations = ingest_observations(settings, now)
+    return IngestReport(now, ingest_weather(settings, now), observations)
+
+
+def ingest_archive(
+    settings: Settings,
+    first: datetime,
+    last: datetime,
+    files: Path | None,
+    *,
+    scheduler_address: str | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build the weather archive of a period, or go on with it.
+
+    Parameters
+    ----------
+    settings : Settings
+    first, last : datetime
+        Aware, both included.
+    files : Path, optional
+        Weather files or a folder of them. Without, the months of ERA5 that the period touches are
+        fetched from the Climate Data Store first; those already there aren't asked for again.
+    scheduler_address : str, optional
+        Of a Dask scheduler.
+    progress : callable, optional
+        Called with the number of parts done and in all.
+
+    Raises
+    ------
+    FetchError
+        If the Climate Data Store can't be reached, or refuses.
+    InputError
+        If a file or setting can't be used.
+    """
+    from hazecast.services.work.ingest.archive import build_weather_archive
+
+    if files is None:
+        files = settings.data_dir / "era5"
+        _fetch_era5(settings, first, last, files)
+    return build_weather_archive(
+        files, first, last, settings.archive_dir, scheduler_address=scheduler_address, progress=progress
+    )
+
+
+def _fetch_era5(settings: Settings, first: datetime, last: datetime, folder: Path) -> None:
+    from hazecast.services.sources.weather.era5 import Era5
+
+    key = settings.era5_key.get_secret_value()
+    if not key:
+        raise InputError(
+            "HAZECAST_ERA5_KEY", "not set", "an access token of the Climate Data Store, or --weather-files"
+        )
+    source = Era5(key, settings.era5_url, _patience(settings))
+    try:
+        month = (first.year, first.month)
+        while month <= (last.year, last.month):
+            source.fetch_month(*month, EAST_ASIA, folder)
+            month = (month[0] + month[1] // 12, month[1] % 12 + 1)
+    finally:
+        source.close()

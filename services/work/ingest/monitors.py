@@ -1,0 +1,204 @@
+"""Live ingestion: what is missing and what may have been revised, from every source in the settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hazecast.grids.contract import HISTORY_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import StationCities, load_station_cities
+from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import FetchError, Patience
+from hazecast.services.sources.monitors.airnow import AirNowPosts
+from hazecast.services.sources.monitors.cnemc import Cnemc
+from hazecast.services.sources.monitors.folder import CsvFolder
+from hazecast.services.sources.monitors.interface import HOUR, MonitorSource
+from hazecast.services.sources.monitors.open_meteo import OpenMeteoAir
+from hazecast.services.sources.monitors.openaq import OpenAQ
+from hazecast.services.sources.monitors.soramame import Soramame
+from hazecast.services.store.monitors import save_readings, stored_hours
+from hazecast.services.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SourceOutcome:
+    """What came of one source.
+
+    Attributes
+    ----------
+    source : str
+    status : str
+        "done", "partial" (some of it failed, or nothing new came) or "failed".
+    newest : datetime or None
+        The newest hour that the fetch gave.
+    new, revised, unchanged, reflagged : int
+        Values stored, changed by the publisher, already there, and whose flag has changed.
+    counts : dict of str to int
+        What was found and left out, by kind.
+    problems : tuple of str
+        What went wrong: the field, the value and what was expected.
+    """
+
+    source: str
+    status: str
+    newest: datetime | None = None
+    new: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    reflagged: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One line for a person; the problems aside."""
+        newest = f", up to {self.newest:%Y-%m-%dT%H:%MZ}" if self.newest else ""
+        found = "".join(f", {name} {number}" for name, number in sorted(self.counts.items()) if number)
+        return (
+            f"{self.source}: {self.status}{newest}; values: {self.new} new, {self.revised} revised, "
+            f"{self.unchanged} unchanged{found}"
+        )
+
+
+@dataclass(frozen=True)
+class MonitorReport:
+    """What came of all sources, in the order of the settings."""
+
+    outcomes: tuple[SourceOutcome, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether every source failed."""
+        return all(outcome.status == "failed" for outcome in self.outcomes)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Everything that is amiss, in words; empty if nothing is."""
+        return tuple(
+            f"observations, {outcome.source}: {problem}"
+            for outcome in self.outcomes
+            for problem in outcome.problems or (("nothing came",) if outcome.status != "done" else ())
+        )
+
+
+def ingest_live(
+    settings: Settings, now: datetime, *, registry: Registry | None = None, patience: Patience | None = None
+) -> MonitorReport:
+    """Fetch and store the newest observations of every source in the settings.
+
+    Asked are the hours of the last three days that a source has nothing stored of, and the
+    newest ones again, since publishers revise them. A source that fails is reported, and the
+    others go on; what it gave before stays.
+
+    Parameters
+    ----------
+    settings : Settings
+    now : datetime
+        Aware.
+    registry : Registry, optional
+        By default the one that Hazecast ships.
+    patience : Patience, optional
+        Time-outs and retries of all sources.
+
+    Raises
+    ------
+    InputError
+        If a source in the settings lacks a key or a folder. Nothing has then been fetched.
+    """
+    registry = registry or load_registry()
+    sources = build_sources(settings, registry, patience)
+    store = Store(settings.database_url)
+    try:
+        store.migrate()
+        return MonitorReport(tuple(_ingest(source, store, settings, registry, now) for source in sources))
+    finally:
+        for source in sources:
+            source.close()
+        store.close()
+
+
+def build_sources(settings: Settings, registry: Registry, patience: Patience | None = None) -> list[MonitorSource]:
+    """Return the clients of the sources in the settings, in their order.
+
+    Raises
+    ------
+    InputError
+        If one lacks a key or a folder.
+    """
+    rules = load_station_cities(registry)
+    return [_BUILDERS[name](settings, registry, rules, patience) for name in settings.monitor_sources]
+
+
+_Builder = Callable[[Settings, Registry, StationCities, Patience | None], MonitorSource]
+
+
+def _openaq(settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None) -> MonitorSource:
+    key = settings.openaq_key.get_secret_value()
+    return OpenAQ(registry, rules, key, settings.openaq_url, settings.openaq_stations_per_city, patience)
+
+
+def _open_meteo(settings: Settings, registry: Registry, _: StationCities, patience: Patience | None) -> MonitorSource:
+    key = settings.open_meteo_key.get_secret_value()
+    return OpenMeteoAir(list(registry.cities.values()), settings.open_meteo_air_url, key, patience)
+
+
+def _csv(settings: Settings, registry: Registry, rules: StationCities, _: Patience | None) -> MonitorSource:
+    if settings.monitor_dir is None:
+        raise InputError("HAZECAST_MONITOR_DIR", "not set", "a folder, since monitor_sources names 'csv'")
+    return CsvFolder(settings.monitor_dir, registry, rules)
+
+
+_BUILDERS: dict[str, _Builder] = {
+    "cnemc": lambda settings, _, rules, patience: Cnemc(rules, settings.cnemc_url, patience),
+    "soramame": lambda settings, _, rules, patience: Soramame(rules, settings.soramame_url, patience),
+    "openaq": _openaq,
+    "airnow": lambda settings, registry, rules, patience: AirNowPosts(registry, rules, settings.airnow_url, patience),
+    "csv": _csv,
+    "open_meteo": _open_meteo,
+}
+
+
+def _ingest(
+    source: MonitorSource, store: Store, settings: Settings, registry: Registry, now: datetime
+) -> SourceOutcome:
+    hours = wanted_hours(store, source.name, now, settings.monitor_reread_hours)
+    try:
+        batch = source.fetch(hours)
+        # A source that answers by period may give more than was asked for, but nothing ahead.
+        batch.readings = [reading for reading in batch.readings if reading.time <= now]
+        saved = save_readings(store, source, batch, registry, now)
+    except (FetchError, InputError) as error:
+        log.error("%s: %s", source.name, error)
+        return SourceOutcome(source.name, "failed", problems=(str(error),))
+    for problem in batch.problems:
+        log.warning("%s: %s", source.name, problem)
+    outcome = SourceOutcome(
+        source.name,
+        "partial" if batch.problems or not batch.readings else "done",
+        max((reading.time for reading in batch.readings), default=None),
+        saved.new,
+        saved.revised,
+        saved.unchanged,
+        saved.reflagged,
+        dict(batch.counts),
+        tuple(batch.problems),
+    )
+    log.info("%s", outcome.summary)
+    return outcome
+
+
+def wanted_hours(store: Store, source: str, now: datetime, reread_hours: int) -> list[datetime]:
+    """Return the hours to ask a source for: those not stored, and the newest ones for revisions.
+
+    They are hours that a forecast reads, up to `HISTORY_HOURS` back, ascending.
+    """
+    last = now.replace(minute=0, second=0, microsecond=0)
+    hours = [last - n * HOUR for n in reversed(range(HISTORY_HOURS))]
+    present = stored_hours(store, source, hours[0], last)
+    return [hour for n, hour in enumerate(hours) if hour not in present or n >= len(hours) - max(reread_hours, 1)]

@@ -1,0 +1,113 @@
+"""The sources in their order of preference: the first that has a cycle serves; why others didn't is said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hazecast.grids.errors import InputError
+from hazecast.services.sources.http import FetchError, Traffic
+from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, WeatherSource
+from hazecast.services.store.weather_cycles import WeatherStore
+
+log = logging.getLogger(__name__)
+
+_CYCLES_TRIED = 3
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one source gave: a cycle, stored now or before, or the reason why none."""
+
+    source: str
+    cycle: Cycle | None
+    outcome: str
+    traffic: Traffic
+
+
+@dataclass(frozen=True)
+class WeatherReport:
+    """What an ingest of weather did.
+
+    Attributes
+    ----------
+    path : Path or None
+        The stored cycle; None if no source had one.
+    attempts : tuple of Attempt
+        In the order of preference, up to the first that served.
+    reasons : tuple of str
+        Why the weather isn't all it should be, in words; empty if it is.
+    """
+
+    path: Path | None
+    attempts: tuple[Attempt, ...]
+    reasons: tuple[str, ...]
+
+
+def ingest_newest(
+    sources: Sequence[WeatherSource], wanted: Wanted, store: WeatherStore, now: datetime
+) -> WeatherReport:
+    """Fetch and store the newest complete cycle of the first source that has one.
+
+    A cycle that is stored already is not fetched again. A source that can't be reached, or whose
+    answers aren't what it documents, is passed over; of one whose newest cycle turns out
+    incomplete, older ones are tried.
+
+    Parameters
+    ----------
+    sources : sequence of WeatherSource
+        In order of preference.
+    wanted : Wanted
+    store : WeatherStore
+    now : datetime
+        Aware; no cycle issued later is asked for.
+    """
+    attempts: list[Attempt] = []
+    reasons: list[str] = []
+    for source in sources:
+        path, cycle, outcome, faults = _from(source, wanted, store, now)
+        attempts.append(Attempt(source.name, cycle, outcome, source.traffic))
+        reasons.extend(f"weather: {source.name}: {fault}" for fault in faults)
+        for fault in faults:
+            log.warning("weather source %s: %s", source.name, fault)
+        if path is not None and cycle is not None:
+            log.info("weather source %s: %s, cycle %s", source.name, outcome, cycle.label)
+            if cycle.late:
+                reasons.append(f"weather: {source.name} is late, the newest cycle is of {cycle.init_time:%Y-%m-%dT%HZ}")
+            return WeatherReport(path, tuple(attempts), tuple(reasons))
+    reasons.append(f"weather: none of {', '.join(s.name for s in sources) or 'no sources'} had a new cycle")
+    return WeatherReport(None, tuple(attempts), tuple(reasons))
+
+
+def _from(
+    source: WeatherSource, wanted: Wanted, store: WeatherStore, now: datetime
+) -> tuple[Path | None, Cycle | None, str, list[str]]:
+    """Return the stored file and its cycle, the outcome in a word, and what went wrong on the way."""
+    before = now
+    faults: list[str] = []
+    for _ in range(_CYCLES_TRIED):
+        try:
+            cycle = source.newest_cycle(before, wanted)
+        except (FetchError, InputError) as error:
+            return None, None, "failed", [*faults, str(error)]
+        late = Cycle(cycle.source, cycle.init_time, cycle.late or bool(faults))
+        if store.has(cycle):
+            return store.path(cycle), late, "already stored", faults
+        try:
+            path = store.save(source.name, source.fetch(late, wanted, store.scratch(cycle)))
+        except NoCycleError as error:
+            faults.append(str(error))
+            before = cycle.init_time - timedelta(hours=1)
+            continue
+        except InputError as error:
+            # What is in the scratch folder made it fail; kept, it would do so again.
+            store.clear_scratch(cycle)
+            return None, None, "failed", [*faults, str(error)]
+        except FetchError as error:
+            return None, None, "failed", [*faults, str(error)]
+        store.clear_scratch(cycle)
+        return path, late, "fetched", faults
+    return None, None, "failed", faults

@@ -1,0 +1,273 @@
+"""What a forecast cycle reads: observations, past weather and the weather of the coming hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
+from hazecast.grids.derived import relative_humidity
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
+from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.quality import MODELLED
+from hazecast.grids.weather.files import read_weather_at_cities, to_hourly
+from hazecast.services.core.subprocesses import apart
+from hazecast.services.store.weather_cycles import KnownWeather
+from hazecast.services.work.sample import WEATHER_FILE, write_sample
+
+LIVE_OBSERVATIONS: Literal["live"] = "live"
+NO_WEATHER = "none"
+LIVE_WEATHER = "live"
+OBSERVED_WEATHER = "observed"
+# Gives what has been ingested of observations up to an init time.
+LiveObservations = Callable[[datetime], MonitorData]
+# Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
+LiveWeather = Callable[[datetime, Sequence[City]], KnownWeather | None]
+
+
+@dataclass(frozen=True)
+class CycleInputs:
+    """Observations and weather of one cycle; `future` is None where no weather forecast is given.
+
+    `weather_reasons` says what is amiss with the weather; `weather_observed` whether it is what came,
+    standing in for a forecast.
+    """
+
+    monitors: MonitorData
+    past: xr.Dataset | None
+    future: xr.Dataset | None
+    weather_source: str
+    simulated: bool
+    weather_reasons: tuple[str, ...] = ()
+    weather_observed: bool = False
+
+
+def load_inputs(
+    registry: Registry,
+    observations_dir: Path | Literal["live"] | None,
+    weather: str,
+    init_time: datetime | None,
+    sample_dir: Path,
+    live_observations: LiveObservations,
+    live_weather: LiveWeather,
+) -> tuple[CycleInputs, datetime]:
+    """Read everything one cycle needs, before anything is stored.
+
+    Parameters
+    ----------
+    registry : Registry
+    observations_dir : Path, "live" or None
+        A collection that `hazecast.grids.observations.collections` reads, what has been ingested, or None for the
+        simulated sample.
+    weather : str
+        ``"none"``, ``"live"`` (the newest ingested), ``"observed"`` (the collection's own weather
+        stands in for a forecast) or the path of weather files.
+    init_time : datetime or None
+        Aware; None for the newest observed hour, or this hour with the sample or live.
+    sample_dir : Path
+        Where the sample is written.
+    live_observations, live_weather : callable
+
+    Returns
+    -------
+    inputs : CycleInputs
+    init_time : datetime
+        Aware, UTC, a whole hour.
+
+    Raises
+    ------
+    InputError
+        If a file can't be read, or the init time is in the future, between hours or outside
+        the observations.
+    """
+    if init_time is not None:
+        init_time = _checked(init_time)
+    if observations_dir is None:
+        init_time = init_time or _this_hour()
+        write_sample(sample_dir, registry, init_time)
+        weather, observations_dir = str(sample_dir / WEATHER_FILE), sample_dir
+    if observations_dir == LIVE_OBSERVATIONS:
+        # This hour, not the newest that came in: monitors that fall silent must show.
+        init_time = init_time or _this_hour()
+        monitors = live_observations(init_time)
+    else:
+        monitors = _observed(Path(observations_dir), registry)
+        init_time = init_time or _newest_hour(monitors)
+    _check_covered(monitors, init_time)
+    simulated = bool(monitors.observations.attrs.get("simulated", 0))
+    if weather == LIVE_WEATHER:
+        return _with_live_weather(monitors, registry, init_time, simulated, live_weather), init_time
+    past, future, source = _weather(monitors, weather, registry, init_time)
+    observed = weather == OBSERVED_WEATHER
+    return CycleInputs(monitors, past, future, source, simulated, weather_observed=observed), init_time
+
+
+def _with_live_weather(
+    monitors: MonitorData, registry: Registry, init_time: datetime, simulated: bool, live_weather: LiveWeather
+) -> CycleInputs:
+    known = live_weather(init_time, [registry.city(str(c)) for c in monitors.observations["city"].values])
+    if known is None:
+        if monitors.weather is None:
+            # Without any humidity there is no visibility, and so no haze to warn of.
+            raise InputError("live weather", "no ingested cycle", f"one issued by {init_time:%Y-%m-%dT%HZ}")
+        # A forecast from observed weather alone is worth more than none, as long as it says so.
+        reason = f"weather: no cycle issued by {init_time:%Y-%m-%dT%HZ} has been ingested"
+        return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, (reason,))
+    past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)
+    return CycleInputs(monitors, past, known.future, known.source, simulated, known.reasons)
+
+
+def _observed(folder: Path, registry: Registry) -> MonitorData:
+    if (folder / OBSERVATIONS_FILE).exists():
+        return apart(read_observations, folder, registry, where=str(folder / OBSERVATIONS_FILE))
+    return read_observations(folder, registry)
+
+
+def _this_hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _checked(init_time: datetime) -> datetime:
+    init_time = init_time.astimezone(UTC)
+    if init_time > datetime.now(UTC):
+        raise InputError("init_time", init_time.isoformat(), "a time that is not in the future")
+    if init_time != init_time.replace(minute=0, second=0, microsecond=0):
+        raise InputError("init_time", init_time.isoformat(), "a whole hour")
+    return init_time
+
+
+def as_datetime64(time: datetime) -> np.datetime64:
+    """Return an aware time as the naive UTC of the contract."""
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "ns")
+
+
+def as_datetime(time: np.datetime64) -> datetime:
+    """Return the contract's naive UTC as an aware time."""
+    seconds: datetime = time.astype("datetime64[s]").item()
+    return seconds.replace(tzinfo=UTC)
+
+
+def _newest_hour(monitors: MonitorData) -> datetime:
+    pm25 = monitors.observations["pm25"]
+    observed = pm25.notnull().any("city").values
+    if not observed.any():
+        raise InputError(monitors.source, "no valid PM2.5", "at least one observed hour")
+    return as_datetime(pm25["time"].values[observed][-1])
+
+
+def _check_covered(monitors: MonitorData, init_time: datetime) -> None:
+    times = monitors.observations["time"].values
+    now = as_datetime64(init_time)
+    first, last = as_datetime(times[0]), as_datetime(times[-1])
+    recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
+    if not np.isfinite(recent).any():
+        raise InputError(
+            "init_time",
+            init_time.isoformat(),
+            f"a time with PM2.5 observed in the {HISTORY_HOURS} h before it; {monitors.source} covers "
+            f"{first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}",
+        )
+
+
+def _weather(
+    monitors: MonitorData, weather: str, registry: Registry, init_time: datetime
+) -> tuple[xr.Dataset | None, xr.Dataset | None, str]:
+    if weather == NO_WEATHER:
+        if monitors.weather is None:
+            # Without any humidity there is no visibility, and so no haze to warn of.
+            raise InputError("weather", weather, f"live, or weather files, since {monitors.source} holds no weather")
+        return monitors.weather, None, "none: no weather forecast was given"
+    if weather == OBSERVED_WEATHER:
+        if monitors.weather is None:
+            raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
+        return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
+    cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
+    sampled = to_hourly(apart(read_weather_at_cities, Path(weather), cities, where=weather))
+    issued = sampled.attrs.get("init_time")
+    if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
+        raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
+    kind = f"forecast of {issued}" if issued else "analysis standing in for a forecast (perfect prog)"
+    past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
+    return past, sampled, f"{sampled.attrs['source']}, {kind}"
+
+
+def _joined(observed: xr.Dataset, sampled: xr.Dataset) -> xr.Dataset:
+    return describe(observed.combine_first(sampled).assign_attrs(source=observed.attrs["source"]), "city_weather")
+
+
+def forecast_cities(
+    monitors: MonitorData, registry: Registry, init_time: datetime, wanted: tuple[str, ...] = ()
+) -> tuple[list[City], dict[str, str]]:
+    """Choose the cities that can be forecast.
+
+    Parameters
+    ----------
+    monitors : MonitorData
+    registry : Registry
+    init_time : datetime
+    wanted : tuple of str
+        City ids asked for; empty for all.
+
+    Returns
+    -------
+    cities : list of City
+        Those with PM2.5 observed in the 72 h before `init_time`.
+    skipped : dict of str to str
+        The others, each with the reason.
+
+    Raises
+    ------
+    InputError
+        If a wanted city is unknown, or none is left.
+    """
+    chosen = [registry.city(name) for name in wanted] or list(registry.cities.values())
+    now = as_datetime64(init_time)
+    recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
+    observed = {str(c) for c in recent["city"].values[recent.notnull().any("time").values]}
+    cities = [city for city in chosen if city.id in observed]
+    skipped = {city.id: "no PM2.5 observed in the last 72 h" for city in chosen if city.id not in observed}
+    if not cities:
+        raise InputError("cities", [c.id for c in chosen], f"a city observed in {monitors.source}")
+    return cities, skipped
+
+
+def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
+    """Say what the forecast lacks, in words; an empty list is a forecast in full order."""
+    reasons = list(inputs.weather_reasons)
+    now = as_datetime64(init_time)
+    pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
+    for city in cities:
+        valid = np.flatnonzero(np.isfinite(pm25.sel(city=city.id).values))
+        age = init_time - as_datetime(pm25["time"].values[valid[-1]])
+        if age > timedelta(hours=late_hours):
+            reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
+    modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
+    if modelled:
+        reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
+    if inputs.future is not None:
+        last = as_datetime(inputs.future["time"].values[-1])
+        if last < init_time + timedelta(hours=LEAD_HOURS):
+            reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
+    return reasons
+
+
+def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Dataset:
+    """Return observations with ``relative_humidity`` (time, city), %, where observed weather tells it."""
+    if weather is None or "t2m" not in weather or "d2m" not in weather:
+        return observations
+    here = weather[["t2m", "d2m"]].reindex(time=observations["time"], city=observations["city"])
+    humidity = relative_humidity(here["t2m"].values, here["d2m"].values)
+    attrs = {"standard_name": "relative_humidity", "units": "%"}
+    return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))
+
+
+def _modelled(monitors: MonitorData, city: str) -> bool:
+    flags = monitors.observations.get("pm25_flag")
+    return flags is not None and bool((flags.sel(city=city) == MODELLED).any())

@@ -1,0 +1,239 @@
+"""Maps and charts of stored forecasts: what the command and the API draw, and what they keep for the next reader."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from PIL import Image
+
+from hazecast.alerts.engine.engine import signal_window
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.maps.areas import haze_areas, spread_cities
+from hazecast.alerts.maps.charts import draw_fan
+from hazecast.alerts.maps.draw import Format, animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.sheet import Provenance, as_png
+from hazecast.alerts.messages.texts import BEIJING, catalog
+from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.forecast.haze_days import haze_days
+from hazecast.forecast.indices import china_standard, china_sub_index
+from hazecast.forecast.products import median_series, next_24h, valid_times
+from hazecast.grids.contract import HISTORY_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.collections import read_observations
+from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.work.inputs import as_datetime
+
+ValueKind = Literal["pm25", "o3", "aqi"]
+VALUE_KINDS: tuple[ValueKind, ...] = ("pm25", "o3", "aqi")
+MEDIA_TYPES: dict[Format, str] = {"gif": "image/gif", "png": "image/png", "webp": "image/webp"}
+_LATS, _LONS = np.arange(15.0, 55.01, 0.25), np.arange(95.0, 150.01, 0.25)
+# Pillow's fonts and matplotlib are not made for several threads at once.
+_drawing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is to look: its language and its size."""
+
+    language: str = "zh"
+    size: str = "desktop"
+
+
+@lru_cache(maxsize=16)
+def load_forecast(path: str) -> xr.Dataset:
+    """Return a stored forecast. Its file never changes under one name; do not change what is returned.
+
+    Raises
+    ------
+    InputError
+        If the file is gone.
+    """
+    if not Path(path).is_file():
+        raise InputError("forecast file", path, "the file of a stored run")
+    with xr.open_dataset(path, decode_timedelta=True) as dataset:
+        return dataset.load()
+
+
+@lru_cache(maxsize=4)
+def haze_field(path: str) -> xr.Dataset:
+    """Return the haze areas of a stored forecast's next window."""
+    forecast, ruleset = load_forecast(path), load_ruleset()
+    return haze_areas(forecast, load_registry(), ruleset, signal_window(_issued(forecast), ruleset))
+
+
+def draw_haze(
+    forecast: xr.Dataset,
+    registry: Registry,
+    standing: Sequence[HazeWarning],
+    look: Look,
+    *,
+    ruleset: RuleSet | None = None,
+    field: xr.Dataset | None = None,
+) -> bytes:
+    """Draw the haze map of a forecast's next window, with the warnings that stand.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+    registry : Registry
+    standing : sequence of HazeWarning
+        In force after the run; those of other rule sets are passed over.
+    look : Look
+    ruleset : RuleSet, optional
+        The haze signal's by default.
+    field : xarray.Dataset, optional
+        Its haze areas, if they are known already.
+    """
+    rules = ruleset or load_ruleset()
+    window = signal_window(_issued(forecast), rules)
+    ranks = {w.city: rules.level_of(w.level).rank for w in standing if w.rule_set == rules.id}
+    highest = next_24h(forecast)["pm25_max"]
+    cities = [
+        (registry.city(str(city)), ranks.get(str(city), 0), float(highest.sel(city=city)))
+        for city in forecast["city"].values
+    ]
+    areas = haze_areas(forecast, registry, rules, window) if field is None else field
+    with _drawing:
+        return draw_haze_map(
+            areas, cities, window, rules, lang=look.language, size=look.size, issued=_issued(forecast),
+            simulated=bool(forecast.attrs["simulated"]), weather_source=str(forecast.attrs["weather_source"]),
+        )  # fmt: skip
+
+
+def haze_of_run(store: Store, run: ForecastRun, registry: Registry, look: Look) -> bytes:
+    """Draw the haze map of a stored run anew."""
+    forecast = load_forecast(run.netcdf_path)
+    standing = store.warnings_in_force(run.init_time, run.simulated)
+    return draw_haze(forecast, registry, standing, look, field=haze_field(run.netcdf_path))
+
+
+def draw_hour(forecast: xr.Dataset, registry: Registry, kind: ValueKind, hour: int, look: Look) -> Image.Image:
+    """Draw PM2.5, ozone or China's AQI of one hour of a forecast.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+    registry : Registry
+    kind : {"pm25", "o3", "aqi"}
+        The AQI is that of the hourly report, from PM2.5 and ozone alone.
+    hour : int
+        Hours after the init time, from 1.
+    look : Look
+
+    Raises
+    ------
+    InputError
+        If the forecast has no such hour, no city has a value in it, or the kind is not known.
+    """
+    if kind not in VALUE_KINDS:
+        raise InputError("map kind", kind, f"one of {list(VALUE_KINDS)}")
+    lead = (forecast["lead_time"].values / np.timedelta64(1, "h")).astype(int)
+    if hour not in lead:
+        raise InputError("hour", hour, f"{lead[0]} to {lead[-1]} hours after the init time")
+    at = int(np.flatnonzero(lead == hour)[0])
+    time = as_datetime(valid_times(forecast)[at])
+    words = catalog(look.language)
+    subtitle = words.say("map.hour", moment=words.moment(time, BEIJING), zone=words.zone(BEIJING, time))
+    if kind == "aqi":
+        subtitle += f"  {china_standard(time).id}"
+    values = _hour_values(forecast, kind, at)
+    ids = [str(c) for c in forecast["city"].values]
+    return _on_map(values, ids, registry, kind, subtitle, _provenance(forecast), look)
+
+
+def draw_day(forecast: xr.Dataset, registry: Registry, kind: ValueKind, first: int, look: Look, form: Format) -> bytes:
+    """Draw 24 hours of a forecast, from `first` on, as a picture that moves."""
+    return animate([draw_hour(forecast, registry, kind, hour, look) for hour in range(first, first + 24)], form)
+
+
+def fan_of_run(store: Store, run: ForecastRun, registry: Registry, city_id: str, pollutant: str, look: Look) -> bytes:
+    """Draw the forecast chart of a city, with what the store knows of the days before."""
+    city, forecast = registry.city(city_id), load_forecast(run.netcdf_path)
+    rows = store.observations_of(city_id, run.simulated, run.init_time, HISTORY_HOURS)
+    observed = None
+    if rows and pollutant in ("pm25", "o3"):
+        times = np.array([row.time.replace(tzinfo=None) for row in rows], dtype="datetime64[ns]")
+        values = np.array([[np.nan if getattr(row, pollutant) is None else getattr(row, pollutant)] for row in rows])
+        observed = xr.Dataset({pollutant: (("time", "city"), values)}, coords={"time": times, "city": [city_id]})
+        observed = observed.reindex(
+            time=np.arange(times[0], times[-1] + np.timedelta64(1, "h"), np.timedelta64(1, "h"))
+        )
+    with _drawing:
+        return draw_fan(
+            forecast, observed, city, _provenance(forecast), pollutant=pollutant, lang=look.language, size=look.size
+        )
+
+
+def draw_haze_days(folder: Path, registry: Registry, year: int, look: Look) -> bytes:
+    """Draw the haze days of a year from a collection of observations with weather.
+
+    Raises
+    ------
+    InputError
+        If the collection can't be read, has no weather, or nothing in that year.
+    """
+    monitors = read_observations(folder, registry)
+    if monitors.weather is None:
+        raise InputError(monitors.source, "no weather", "temperature and dew point beside PM2.5")
+    found = haze_days(monitors.observations, monitors.weather, registry, year)
+    kept = found.where(found["observed_days"] > 0, drop=True)
+    ids = [str(c) for c in kept["city"].values]
+    subtitle = catalog(look.language).say("map.year", year=year)
+    simulated = bool(monitors.observations.attrs.get("simulated", 0))
+    provenance = Provenance(str(found.attrs["source"]), None, simulated)
+    values = kept["haze_days"].values.astype(float)
+    return as_png(_on_map(values, ids, registry, "haze_days", subtitle, provenance, look))
+
+
+def _hour_values(forecast: xr.Dataset, kind: ValueKind, at: int) -> npt.NDArray[np.float64]:
+    if kind != "aqi":
+        return np.asarray(median_series(forecast, kind).values[at], dtype=np.float64)
+    standard = china_standard(as_datetime(valid_times(forecast)[at] - np.timedelta64(1, "h")))
+    parts = [
+        china_sub_index(
+            item, np.asarray(median_series(forecast, item).values[at], dtype=np.float64), standard, "hourly"
+        )
+        for item in ("pm25", "o3")
+        if item in forecast
+    ]
+    return np.asarray(np.fmax.reduce(parts), dtype=np.float64)
+
+
+def _on_map(
+    values: npt.NDArray[np.float64],
+    ids: Sequence[str],
+    registry: Registry,
+    kind: Literal["pm25", "o3", "aqi", "haze_days"],
+    subtitle: str,
+    provenance: Provenance,
+    look: Look,
+) -> Image.Image:
+    known = np.isfinite(values)
+    if not known.any():
+        raise InputError(f"map {kind}", "no city with a value", "at least one")
+    cities = [c for c, k in zip(ids, known, strict=True) if k]
+    field, std = spread_cities(values[None, known], cities, registry, _LATS, _LONS)
+    coords = {"latitude": _LATS, "longitude": _LONS}
+    grid, spread = (xr.DataArray(a, dims=("latitude", "longitude"), coords=coords) for a in (field[0], std))
+    points = [(registry.city(c), float(v)) for c, v in zip(cities, values[known], strict=True)]
+    with _drawing:
+        return draw_value_map(grid, spread, points, kind, subtitle, provenance, lang=look.language, size=look.size)
+
+
+def _issued(forecast: xr.Dataset) -> datetime:
+    return as_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
+
+
+def _provenance(forecast: xr.Dataset) -> Provenance:
+    return Provenance(str(forecast.attrs["weather_source"]), _issued(forecast), bool(forecast.attrs["simulated"]))

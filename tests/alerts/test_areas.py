@@ -1,0 +1,178 @@
+"""Haze areas on a coarse grid: hazy near the hazy city, silent where nothing is known."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from itertools import combinations
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from hazecast.alerts.engine.engine import assess, signal_window
+from hazecast.alerts.maps.areas import UNCERTAIN, _cleaned, haze_areas, level_shapes, polygons
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.grids.contract import QUANTILES
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
+
+INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)
+RULES = load_ruleset()
+
+
+def make_forecast() -> xr.Dataset:
+    cities = ["beijing", "shanghai", "kitakyushu"]
+    pm25 = np.tile(np.array([600.0, 15.0, 600.0])[None, :, None], (72, 1, 5))
+    return xr.Dataset(
+        {
+            "pm25": (("lead_time", "city", "quantile"), pm25),
+            "relative_humidity": (("lead_time", "city"), np.full((72, 3), 60.0)),
+        },
+        coords={
+            "lead_time": np.arange(1, 73) * np.timedelta64(3600 * 10**9, "ns"),
+            "city": cities,
+            "quantile": list(QUANTILES),
+            "init_time": np.datetime64(INIT.replace(tzinfo=None), "ns"),
+        },
+        attrs={"simulated": 1, "weather_source": "test"},
+    )
+
+
+@pytest.fixture(scope="module")
+def field() -> xr.Dataset:
+    return haze_areas(make_forecast(), load_registry(), RULES, signal_window(INIT), step=1.0)
+
+
+def test_levels_near_and_far(field: xr.Dataset) -> None:
+    level = field["level"]
+    assert level.dtype == np.int8 and level.dims == ("latitude", "longitude") and level.shape == (41, 56)
+
+    def at(lat: float, lon: float) -> int:
+        return int(level.sel(latitude=lat, longitude=lon, method="nearest"))
+
+    registry = load_registry()
+    beijing, shanghai = registry.city("beijing"), registry.city("shanghai")
+    assert at(beijing.latitude, beijing.longitude) >= 2
+    assert at(shanghai.latitude, shanghai.longitude) == 0
+    assert at(34.0, 131.0) == -1  # the rule set is not Japan's
+    assert at(20.0, 96.0) == -1  # no city near
+    assert field.attrs["hours"] == 24 and field.attrs["simulated"] == 1 and field.attrs["cities_left_out"] == 0
+
+
+def test_polygons_hold_the_city(field: xr.Dataset) -> None:
+    features = polygons(field, RULES)
+    json.dumps(features)
+    beijing = load_registry().city("beijing")
+    shapes = [shapely.geometry.shape(f["geometry"]) for f in features]
+    assert shapes and all(s.is_valid for s in shapes)
+    assert min(s.distance(shapely.Point(beijing.longitude, beijing.latitude)) for s in shapes) < 0.5
+    properties = features[-1]["properties"]
+    assert properties["kind"] == "haze_area" and properties["simulated"] is True and properties["area_km2"] > 1000
+    touched = {p["name"]["en"]: p for f in features for p in f["properties"]["provinces"]}
+    assert touched["Beijing"]["code"] == "110000" and 0.2 < touched["Beijing"]["share"] <= 1.0
+    assert not {"Fukuoka", "Shanghai"} & set(touched)
+
+
+def test_visibility_and_grade_stand_beside_the_level(field: xr.Dataset) -> None:
+    level, grade, seen = (field[name].values for name in ("level", "haze_grade", "visibility"))
+    known = level >= 0
+    assert np.isfinite(seen[known]).all() and np.isnan(seen[~known]).all() and (grade[~known] == -1).all()
+    assert (
+        (seen[level == 3] < 5000.0).all()
+        and (grade[level == 2] >= 2).all()
+        and field["visibility"].attrs["units"] == "m"
+    )
+    assert float(field["relative_std"].where(field["level"] >= 0).max()) <= UNCERTAIN
+
+
+def test_humidity_of_a_weather_grid_is_used_where_there_is_one(field: xr.Dataset) -> None:
+    start = np.datetime64("2013-01-13T00:00", "ns")
+    coords = {
+        "time": start + np.arange(1, 25) * np.timedelta64(1, "h"),
+        "latitude": [45.0, 35.0],
+        "longitude": [110.0, 120.0],
+    }
+    dims = ("time", "latitude", "longitude")
+    weather = xr.Dataset(
+        {"t2m": (dims, np.full((24, 2, 2), 275.0)), "d2m": (dims, np.full((24, 2, 2), 274.0))}, coords=coords
+    )
+    moist = haze_areas(make_forecast(), load_registry(), RULES, signal_window(INIT), step=1.0, weather=weather)
+    here, away = {"latitude": 40.0, "longitude": 116.0}, {"latitude": 31.0, "longitude": 121.0}
+    assert float(moist["visibility"].sel(here)) < 0.7 * float(field["visibility"].sel(here))
+    assert float(moist["visibility"].sel(away)) == float(field["visibility"].sel(away))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), smooth=st.sampled_from([0.0, 0.7, 1.5]), step=st.sampled_from([0.25, 0.5]))
+def test_shapes_are_valid_disjoint_whole_and_close_to_their_cells(seed, smooth, step) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(24, 30)), smooth)
+    level = np.digitize(noise, np.quantile(noise, [0.2, 0.5, 0.8, 0.93])).astype(np.int8) - 1
+    lats, lons = 30.0 + step * np.arange(24), 110.0 + step * np.arange(30)
+    made = xr.Dataset(
+        {"level": (("latitude", "longitude"), level)},
+        coords={"latitude": lats, "longitude": lons},
+        attrs={"step": step},
+    )
+    ranks, shapes = level_shapes(made)
+    for shape in shapes:
+        assert shape.is_valid
+        assert all(part.area >= 0.5 * step**2 for part in shape.geoms)
+        assert all(shapely.Polygon(hole).area >= 0.5 * step**2 for part in shape.geoms for hole in part.interiors)
+    for one, other in combinations(shapes, 2):
+        assert one.intersection(other).area < 1e-9
+    # A shape stays within a cell or so of the cells of its level and of the specks that fell to it.
+    cleaned = _cleaned(level)
+    for rank, shape in zip(ranks, shapes, strict=True):
+        rows, columns = np.nonzero(cleaned == rank)
+        west, south = lons[columns] - step / 2.0, lats[rows] - step / 2.0
+        cells = shapely.union_all(shapely.box(west, south, west + step, south + step))
+        assert cells.buffer(1.5 * step).contains(shape)
+        if smooth == 1.5:
+            assert abs(shape.area - cells.area) < 0.25 * cells.area + 2.0 * step**2
+
+
+@given(size=st.integers(1, 3))
+@settings(max_examples=6, deadline=None)
+def test_specks_and_gaps_of_one_cell_are_cleaned(size) -> None:
+    level = np.zeros((20, 20), np.int8)
+    level[3:15, 3:15] = 2
+    level[8 : 8 + size, 8 : 8 + size] = 3
+    level[5, 5] = 0
+    made = xr.Dataset(
+        {"level": (("latitude", "longitude"), level)},
+        coords={"latitude": np.arange(20.0), "longitude": np.arange(20.0) + 100.0},
+        attrs={"step": 1.0},
+    )
+    ranks, shapes = level_shapes(made)
+    assert ranks == ([2] if size == 1 else [2, 3])
+    assert sum(len(part.interiors) for part in shapes[0].geoms) == (0 if size == 1 else 1)
+
+
+def test_cities_without_values_are_counted_or_refused() -> None:
+    forecast = make_forecast()
+    forecast["pm25"][5, 1] = np.nan
+    partial = haze_areas(forecast, load_registry(), RULES, signal_window(INIT), step=2.0)
+    assert partial.attrs["cities"] == 2 and partial.attrs["cities_left_out"] == 1
+    forecast["pm25"][5] = np.nan
+    with pytest.raises(InputError):
+        haze_areas(forecast, load_registry(), RULES, signal_window(INIT), step=2.0)
+
+
+@pytest.mark.parametrize("shape", [(0.3, 0.6, 1.0, 3.0, 8.0), (0.9, 0.95, 1.0, 1.05, 1.1), (0.2, 0.5, 1.0, 5.5, 12.0)])
+def test_the_area_around_a_city_has_the_level_that_the_city_is_warned_of(shape: tuple[float, ...]) -> None:
+    forecast = make_forecast()
+    # A median below every level: what differs is how far the upper quantiles reach.
+    forecast["pm25"][:] = 60.0 * np.array(shape)
+    window = signal_window(INIT)
+    assessed = {a.city: a for a in assess(forecast, None, load_registry(), RULES)}
+    level = haze_areas(forecast, load_registry(), RULES, window, step=1.0)["level"]
+    for name in ("beijing", "shanghai"):
+        city = load_registry().city(name)
+        here = level.sel(latitude=city.latitude, longitude=city.longitude, method="nearest")
+        assert int(here) == assessed[name].rank
+    assert (assessed["beijing"].rank > 0) == (shape[3] > 2)

@@ -1,0 +1,175 @@
+"""A warning's life: windows, assessment, and what one run says after another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+
+from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
+from hazecast.alerts.messages.geojson import feature_collection
+from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.forecast.scenarios import exceedance_probability
+from hazecast.grids.contract import LEAD_HOURS, QUANTILES
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
+
+RULES = load_ruleset()
+INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)  # 06:00 in Beijing on the 13th
+CITIES = ["beijing", "kitakyushu", "shanghai"]
+
+
+def make_forecast(
+    pm25: dict[str, float | np.ndarray],
+    humidity: float = 60.0,
+    init: datetime = INIT,
+    simulated: int = 0,
+    factors: Sequence[float] = (1.0,) * len(QUANTILES),
+) -> xr.Dataset:
+    """A forecast whose quantiles are the median times `factors`: by default one that is certain."""
+    median = np.stack([np.broadcast_to(pm25.get(c, 20.0), LEAD_HOURS) for c in CITIES], axis=1).astype(float)
+    return xr.Dataset(
+        {
+            "pm25": (("lead_time", "city", "quantile"), median[:, :, None] * np.array(factors)),
+            "relative_humidity": (("lead_time", "city"), np.full(median.shape, humidity)),
+        },
+        coords={
+            "lead_time": np.arange(1, LEAD_HOURS + 1) * np.timedelta64(3600 * 10**9, "ns"),
+            "city": CITIES,
+            "quantile": list(QUANTILES),
+            "init_time": np.datetime64(init.replace(tzinfo=None), "ns"),
+        },
+        attrs={"simulated": simulated, "weather_source": "test", "degraded": 0},
+    )
+
+
+def run(pm25: dict[str, float | np.ndarray], observations: xr.Dataset | None = None) -> dict[str, Assessment]:
+    return {a.city: a for a in assess(make_forecast(pm25), observations, load_registry(), RULES)}
+
+
+def observed(value: float, hours_before: int) -> xr.Dataset:
+    times = np.datetime64(INIT.replace(tzinfo=None), "ns") + np.array([-hours_before, 1]) * np.timedelta64(1, "h")
+    return xr.Dataset(
+        {"pm25": (("time", "city"), np.array([[value], [900.0]]))},
+        coords={"time": times, "city": ["beijing"]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("utc_hour", "start_day", "start_hour"),
+    [(22, 13, 0), (0, 12, 0), (1, 12, 12), (10, 12, 12), (12, 12, 12), (13, 13, 0)],
+)
+def test_window_begins_at_next_08_or_20_beijing(utc_hour: int, start_day: int, start_hour: int) -> None:
+    start, end = signal_window(datetime(2013, 1, 12, utc_hour, tzinfo=UTC))
+    assert start == datetime(2013, 1, start_day, start_hour, tzinfo=UTC)
+    assert end - start == timedelta(hours=24)
+
+
+def test_window_needs_a_time_zone() -> None:
+    with pytest.raises(InputError):
+        signal_window(datetime(2013, 1, 12))
+
+
+def test_forecast_level_onset_and_evidence() -> None:
+    pm25 = np.full(LEAD_HOURS, 20.0)
+    pm25[1] = 900.0  # ends with the window's start: outside it
+    pm25[5:8] = 200.0  # stamps init + 6, 7, 8 h
+    pm25[7] = 300.0
+    pm25[26] = 900.0  # ends an hour after the window
+    result = run({"beijing": pm25, "kitakyushu": 900.0})
+    assert sorted(result) == ["beijing", "shanghai"]  # the rule set is China's
+    assert result["shanghai"].rank == 0 and result["shanghai"].level is None
+    beijing = result["beijing"]
+    assert beijing.rank == 2 and beijing.level == "orange"
+    orange = beijing.of(2)
+    assert [e.time for e in orange.evidence] == [INIT + timedelta(hours=8)]
+    assert orange.evidence[0].pm25 == pytest.approx(300.0) and orange.evidence[0].basis == "forecast"
+    assert orange.onset == INIT + timedelta(hours=7) and orange.probability == 1.0
+    assert (beijing.start, beijing.end) == signal_window(INIT)
+
+
+def test_minimum_hours_is_data() -> None:
+    pm25 = np.full(LEAD_HOURS, 20.0)
+    pm25[5:8] = 200.0
+    pm25[7] = 300.0
+    rules = RULES.model_copy(update={"window": RULES.window.model_copy(update={"minimum_hours": 2})})
+    beijing = assess(make_forecast({"beijing": pm25}), None, load_registry(), rules)[0]
+    assert beijing.rank == 1 and len(beijing.of(1).evidence) == 3 and beijing.of(1).onset == INIT + timedelta(hours=5)
+
+
+def test_observed_counts_only_when_fresh_and_lasting() -> None:
+    lasting = np.full(LEAD_HOURS, 20.0)
+    lasting[:3] = 220.0  # three of the next six hours, one of them in the window
+    fading = lasting.copy()
+    fading[2] = 20.0
+    high = run({"beijing": lasting}, observed(420.0, 3))["beijing"]
+    assert high.rank == 1  # orange is observed, yellow is what lasts
+    assert high.of(1).onset == INIT - timedelta(hours=3) and high.of(1).observed
+    evidence = high.of(1).evidence
+    assert [e.basis for e in evidence] == ["observed", "forecast"] and evidence[0].pm25 == pytest.approx(420.0)
+    assert run({"beijing": lasting}, observed(420.0, 4))["beijing"].of(1).onset == INIT + timedelta(hours=2)
+    assert run({"beijing": fading}, observed(420.0, 1))["beijing"].rank == 0
+
+
+def test_missing_values_warn_of_nothing_and_a_short_forecast_is_refused() -> None:
+    assert run({"beijing": np.nan})["beijing"].rank == 0
+    with pytest.raises(InputError):
+        assess(make_forecast({}).isel(lead_time=slice(0, 20)), None, load_registry(), RULES)
+    with pytest.raises(InputError):
+        assess(make_forecast({}).drop_vars("relative_humidity"), None, load_registry(), RULES)
+
+
+SPREAD = (0.4, 0.7, 1.0, 1.4, 2.2)
+
+
+def test_probability_is_the_share_of_scenarios_and_thresholds_decide() -> None:
+    pm25 = np.full(LEAD_HOURS, 20.0)
+    pm25[5] = 120.0  # the median stays below yellow's 150, its 0.75 quantile is 168
+    even = [x.model_copy(update={"raise_probability": 0.5, "lower_probability": 0.35}) for x in RULES.levels]
+    rules = RULES.model_copy(update={"levels": tuple(even)})
+    found = {a.city: a for a in assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), rules)}
+    yellow, orange, red = found["beijing"].outlooks
+    assert red.probability < orange.probability < yellow.probability
+    assert 0.25 < yellow.probability < 0.5 and not yellow.raised and found["beijing"].rank == 0
+    expected = float(exceedance_probability(120.0 * np.array(SPREAD), 150.0))
+    # Visibility is below 5 km at 150 ug m-3, so the level hangs on PM2.5 alone here.
+    assert abs(yellow.probability - expected) < 0.05
+    eager = RULES.levels[0].model_copy(update={"raise_probability": 0.3, "lower_probability": 0.2})
+    rules = RULES.model_copy(update={"levels": (eager, *RULES.levels[1:])})
+    raised = assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), rules)[0]
+    assert raised.rank == 1 and raised.outlooks[0].raised
+    # The evidence is of the scenario nearest to the median that meets the level, and says so.
+    assert [e.time for e in raised.outlooks[0].evidence] == [INIT + timedelta(hours=6)]
+    assert raised.outlooks[0].evidence[0].quantile > 0.5 and raised.outlooks[0].evidence[0].pm25 > 150.0
+    message = advance([], [raised], INIT, ruleset=rules)[0]
+    assert message.probability == round(yellow.probability, 4) and message.threshold == 0.3
+
+
+def test_later_observations_are_not_read() -> None:
+    late = observed(20.0, 1)
+    late["pm25"][1] = 900.0  # stamped an hour after the init time
+    assert (
+        run({"beijing": 20.0}, late)["beijing"].outlooks
+        == run({"beijing": 20.0}, observed(20.0, 1))["beijing"].outlooks
+    )
+
+
+def test_geojson_is_complete() -> None:
+    registry = load_registry()
+    warnings = advance([], assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES), INIT)
+    assert warnings[0].probability == 1.0 and warnings[0].reason == "criterion_forecast"
+    result = json.loads(json.dumps(feature_collection(warnings, registry, areas=[{"type": "Feature"}])))
+    assert result["type"] == "FeatureCollection" and len(result["features"]) == 2
+    feature = result["features"][0]
+    beijing = registry.city("beijing")
+    properties = feature["properties"]
+    assert properties["position"] == [beijing.longitude, beijing.latitude]
+    assert shapely.geometry.shape(feature["geometry"]).contains(shapely.Point(properties["position"]))
+    assert properties["simulated"] is True and properties["weather_source"] == "test"
+    assert properties["level"] == "red" and properties["colour"] == "#F30019" and len(properties["evidence"]) == 24
+    assert properties["haze"]["zh"] == "严重霾" and properties["kind"] == "issue"

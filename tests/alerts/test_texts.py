@@ -1,0 +1,188 @@
+"""Texts: complete in every language, the language's own rules, and nothing said that no value supports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from hazecast.alerts.geography.shapes import provinces
+from hazecast.alerts.messages.cap import cap_message, parse
+from hazecast.alerts.messages.causes import Causes, causes
+from hazecast.alerts.messages.texts import AUDIENCES, LANGUAGES, bulletin, catalog, compose
+from hazecast.alerts.rules.ruleset import load_ruleset, ruleset_names
+from hazecast.grids.contract import QUANTILES
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
+from tests.alerts.test_cap import SENDER, START, make, schema
+
+RULES, REGISTRY = load_ruleset(), load_registry()
+BEIJING = REGISTRY.city("beijing")
+HAN, KANA = re.compile(r"[一-鿿]"), re.compile(r"[ぁ-ゟ゠-ヿ]")
+
+
+def flat(messages: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in messages.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return found
+
+
+def test_every_language_is_complete() -> None:
+    catalogs = {language: flat(catalog(language).messages) for language in LANGUAGES}
+    plurals = {"expect.hours.one"}
+    keys = {language: set(messages) - plurals for language, messages in catalogs.items()}
+    assert keys["zh"] == keys["ja"] == keys["en"]
+    for key in keys["en"]:
+        fields = {tuple(sorted(set(re.findall(r"{(\w+)}", catalogs[language][key])))) for language in LANGUAGES}
+        assert len(fields) == 1, key
+        assert all(catalogs[language][key].strip() for language in LANGUAGES if key != "why.separator"), key
+
+
+def test_each_language_is_its_own() -> None:
+    patterns = {"language", "locale", "time.moment", "time.same_month", "time.same_day"}
+    for language in LANGUAGES:
+        for key, text in flat(catalog(language).messages).items():
+            if key in patterns:
+                continue
+            if language == "en":
+                assert not HAN.search(text) and not KANA.search(text), key
+            elif language == "zh":
+                assert not KANA.search(text), key
+            if key.startswith("guidance."):
+                assert bool(KANA.search(text)) == (language == "ja") and bool(HAN.search(text)) == (language != "en")
+
+
+_VALUES = {
+    "ox": 0.131, "aqi_24h": 312.0, "us_aqi_day": 260.0, "pm25_day": 82.0, "o3_mda8_day": 210.0, "pm25_05_07": 91.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ruleset_names())
+def test_every_level_of_every_rule_set_has_words_and_valid_cap(name) -> None:
+    rules = load_ruleset(name)
+    for level in rules.levels:
+        for language in LANGUAGES:
+            assert getattr(level, f"name_{language}")
+        before = make(rule_set=name, level=level.id)
+        evidence = [
+            {
+                "time": START + timedelta(hours=9), "pm25": None, "relative_humidity": None, "visibility": None,
+                "level": level.rank, "basis": "forecast", "condition": 1, "values": values,
+            }
+            for values in (_VALUES, {"pm25": 88.0})
+        ]  # fmt: skip
+        warning = make(
+            "continue", run=1, before=before, rule_set=name, level=level.id, evidence=evidence, probability=0.6
+        )
+        for language in LANGUAGES:
+            text = compose(warning, rules, BEIJING, language)
+            whole = " ".join((text.headline, text.description, text.instruction, text.event))
+            assert not re.search(r"[{}]|None|nan", whole) and all(text.advice.values())
+            assert "0.13" in text.description and "312" in text.description and "60%" in text.description
+        message = cap_message(warning, {before.id: before}, rules, BEIJING, SENDER)
+        schema().assertValid(parse(message))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["issue", "continue", "upgrade", "downgrade", "lift"])
+@pytest.mark.parametrize("level", ["yellow", "orange", "red"])
+def test_every_kind_and_level_has_words(language, kind, level) -> None:
+    warning = make(kind, level=level, before=None if kind == "issue" else make(), run=1)
+    text = compose(warning, RULES, BEIJING, language)
+    whole = " ".join((text.headline, text.description, text.instruction, text.area))
+    assert not re.search(r"[{}]|None|nan", whole)
+    assert set(text.advice) == ({"all"} if kind == "lift" else set(AUDIENCES)) and all(text.advice.values())
+    assert getattr(RULES.level_of(level), f"name_{language}") in text.headline
+
+
+def test_time_is_the_citys_own_and_the_month_is_said_once() -> None:
+    assert "1月11日20时至12日20时（北京时间）" in compose(make(), RULES, BEIJING, "zh").description
+    assert (
+        "20:00 on 11 January to 20:00 on 12 January (Beijing time)" in compose(make(), RULES, BEIJING, "en").description
+    )
+    japan = compose(make(city="kitakyushu"), RULES, REGISTRY.city("kitakyushu"), "ja")
+    assert "1月11日21時から12日21時まで（日本時間）" in japan.description
+    start = datetime(2013, 1, 31, 12, tzinfo=UTC)
+    assert catalog("zh").span(start, start + timedelta(days=1), "Asia/Shanghai") == "1月31日20时至2月1日20时"
+    soon = start + timedelta(hours=2)
+    assert catalog("ja").span(start, soon, "Asia/Tokyo") == "1月31日21時から23時"
+    assert catalog("en").span(start, soon, "Asia/Tokyo") == "21:00 to 23:00 on 31 January"
+    assert catalog("en").zone("Europe/London", start) == "UTC+00:00"
+
+
+def test_plurals_and_numbers_follow_the_language() -> None:
+    words = catalog("en")
+    assert words.count("expect.hours", 1).endswith("for 1 hour.") and words.count("expect.hours", 2).endswith(
+        "2 hours."
+    )
+    assert catalog("zh").count("expect.hours", 1) == "达到预警标准的时间共1小时。"
+    assert words.metres(612.0) == "600 m" and words.metres(1240.0) == "1.2 km" and words.metres(960.0) == "1 km"
+    assert words.places(["A", "B", "C"]) == "A, B, and C" and catalog("zh").places(["甲", "乙", "丙"]) == "甲、乙和丙"
+
+
+def test_probability_is_said_where_there_is_one() -> None:
+    assert "73%" in compose(make(probability=0.73, threshold=0.4), RULES, BEIJING, "en").description
+
+
+def test_unknown_language_is_named() -> None:
+    with pytest.raises(InputError, match="language: found fr"):
+        compose(make(), RULES, BEIJING, "fr")
+
+
+def forecast(wind: tuple[float, float], height: float, upwind_mass: float) -> xr.Dataset:
+    cities, hours = ["beijing", "baoding", "tianjin"], 24
+    mass = np.broadcast_to(np.array([300.0, upwind_mass, 20.0])[None, :, None], (hours, 3, len(QUANTILES)))
+    east, north = (np.full((hours, 3), value) for value in wind)
+    return xr.Dataset(
+        {
+            "pm25": (("lead_time", "city", "quantile"), mass),
+            "u10": (("lead_time", "city"), east),
+            "v10": (("lead_time", "city"), north),
+            "blh": (("lead_time", "city"), np.full((hours, 3), height)),
+        },
+        coords={
+            "lead_time": np.arange(1, hours + 1) * np.timedelta64(3600 * 10**9, "ns"),
+            "city": cities,
+            "quantile": list(QUANTILES),
+            "init_time": np.datetime64(START.replace(tzinfo=None), "ns"),
+        },
+    )
+
+
+def test_causes_are_said_only_where_values_show_them() -> None:
+    humid = make()
+    dry = humid.model_copy(
+        update={"evidence": tuple(e.model_copy(update={"relative_humidity": 60.0}) for e in humid.evidence)}
+    )
+    assert causes(dry, BEIJING) == Causes() and causes(humid, BEIJING).humidity == pytest.approx(84.0)
+    calm = causes(dry, BEIJING, REGISTRY, forecast((0.5, 0.5), 300.0, 200.0))
+    assert calm.wind == pytest.approx(np.hypot(0.5, 0.5)) and calm.height == 300.0 and calm.direction is None
+    # Wind from the south-west: Baoding lies there, Tianjin does not.
+    carried = causes(dry, BEIJING, REGISTRY, forecast((2.0, 2.0), 900.0, 200.0))
+    assert (carried.direction, [c.id for c in carried.upwind]) == ("SW", ["baoding"]) and carried.wind is None
+    assert causes(dry, BEIJING, REGISTRY, forecast((2.0, 2.0), 900.0, 40.0)) == Causes()
+    assert causes(dry, BEIJING, REGISTRY, forecast((-2.0, -2.0), 900.0, 200.0)) == Causes()
+    text = compose(dry, RULES, BEIJING, "en", why=carried)
+    assert "south-westerly winds may bring in pollution from the direction of Baoding" in text.description
+    assert "Why" not in compose(dry, RULES, BEIJING, "en").description
+
+
+def test_bulletin_has_the_shape_of_the_cma() -> None:
+    by_name = {p.name_en: p for p in provinces()}
+    touched = [(by_name["Hebei"], 1, 0.4), (by_name["Beijing"], 1, 0.2), (by_name["Beijing"], 2, 0.6)]
+    window = (datetime(2013, 1, 12, tzinfo=UTC), datetime(2013, 1, 13, tzinfo=UTC))
+    assert bulletin(touched, window, RULES, "zh") == (
+        "预计1月12日08时至13日08时，北京和河北的部分地区有中度霾，其中北京局地有重度霾。"
+    )
+    assert bulletin(touched, window, RULES, "en").endswith("Beijing and Hebei, with severe haze locally in Beijing.")
+    assert bulletin(touched, window, RULES, "ja").endswith(
+        "このうち北京市では、ところにより重度の煙霧となる見込みです。"
+    )
+    assert "没有达到" in bulletin([], window, RULES, "zh")

@@ -1,0 +1,248 @@
+"""Source apportionment: known mixtures are found again, faults are named, and the commands work on files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from hazecast.forecast.studies.particles.mass_balance import mass_balance
+from hazecast.forecast.studies.particles.mixtures import TOTAL, mix, source_profiles
+from hazecast.forecast.studies.particles.pmf import factorize, matched, pulled
+from hazecast.forecast.studies.particles.pmf_number import factor_numbers
+from hazecast.forecast.studies.particles.pmf_solver import Pull, robust_q, solve
+from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, bootstrap, displace
+from hazecast.forecast.studies.particles.recovery import peer, recovery_of
+from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
+from hazecast.grids.errors import InputError
+from tests.services.cli.test_cli_models import run
+
+FOUR = ("secondary sulfate", "traffic", "dust", "coal and metals")
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    return mix(1, samples=120, sources=FOUR)
+
+
+@pytest.fixture(scope="module")
+def solution(mixture):
+    return factorize(mixture.samples(), 4, starts=3)
+
+
+def frame(values, names=("a", "b")) -> pd.DataFrame:
+    return pd.DataFrame(values, columns=list(names), dtype=float)
+
+
+def test_uncertainties_by_equation() -> None:
+    found = equation_uncertainty(frame([[0.5, 3.0], [10.0, 4.0]]), {"a": 1.0, "b": 3.0}, {"a": 0.1, "b": 0.2})
+    # At or below the limit 5/6 of it; above, sqrt((0.1 x 10)^2 + (0.5 x 1)^2).
+    assert found.to_numpy() == pytest.approx(np.array([[5 / 6, 2.5], [np.sqrt(1.25), np.sqrt(0.64 + 2.25)]]))
+    with pytest.raises(InputError, match="detection limit of b"):
+        equation_uncertainty(frame([[1, 1]]), {"a": 1.0}, 0.1)
+
+
+def test_signal_to_noise_counts_only_what_exceeds_the_uncertainty() -> None:
+    x, u = frame([[4.0, 1.0], [0.5, np.nan], [1.0, 3.0]]), frame([[1.0, 2.0], [1.0, 1.0], [1.0, 1.0]])
+    assert signal_to_noise(x, u).tolist() == pytest.approx([1.0, 1.0])  # (3 + 0 + 0)/3; (0 + 2)/2
+
+
+def test_missing_weak_and_bad_species() -> None:
+    x = frame([[1.0, 5.0, 9.0], [np.nan, 6.0, 9.5], [3.0, 7.0, 1.0]], "abc")
+    u = frame([[0.1, 4.0, 9.9]] * 3, "abc")
+    samples = prepare(x, u, limits={"a": 1.0}, weak=["a"])
+    assert samples.left_out == ("c",) and set(samples.weak) == {"a", "b"}
+    assert samples.counts == {"missing": 1, "below_limit": 1, "negative": 0}
+    assert samples.concentration["a"].tolist() == [1.0, 2.0, 3.0]
+    # 5/6 of the limit, four medians for the gap, as given: all tripled.
+    assert samples.uncertainty["a"].tolist() == pytest.approx([2.5, 24.0, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, u: (x, u.rename(columns={"b": "c"})), r"uncertainty: species"),
+        (lambda x, u: (x, u.iloc[1:]), "uncertainty: samples"),
+        (lambda x, u: (x, u.mask(u == 0.2, 0.0)), "uncertainty of b, sample 1"),
+        (lambda x, u: (x.assign(a=np.nan), u), "at least one measured"),
+    ],
+)
+def test_faulty_tables_are_named(change, message) -> None:
+    x, u = change(frame([[1.0, 2.0], [3.0, 4.0]]), frame([[0.1, 0.1], [0.1, 0.2]]))
+    with pytest.raises(InputError, match=message):
+        prepare(x, u, by_signal=False)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=15, deadline=None)
+def test_the_solver_ends_where_no_small_step_helps(seed) -> None:
+    """Against SciPy's bounded quasi-Newton method from the end point: it finds nothing better."""
+    random = np.random.default_rng(seed)
+    g, f = random.gamma(1.0, 1.0, (25, 2)), random.gamma(1.0, 1.0, (2, 6))
+    u = 0.1 * (g @ f) + 0.05
+    x = g @ f + u * random.standard_t(3, size=u.shape)
+    found = solve(x, u, random.uniform(0.5, 1.5, g.shape), random.uniform(0.5, 1.5, f.shape), sweeps=20)
+    assert (found.g >= 0).all() and (found.f >= 0).all() and found.converged
+    assert np.allclose(found.g.mean(axis=0), 1)
+    assert found.q == pytest.approx(robust_q((x - found.g @ found.f) / u))
+
+    def q(flat: np.ndarray) -> float:
+        return robust_q((x - flat[:50].reshape(25, 2) @ flat[50:].reshape(2, 6)) / u)
+
+    start = np.concatenate([found.g.ravel(), found.f.ravel()])
+    better = minimize(q, start, method="L-BFGS-B", bounds=[(0, None)] * len(start), options={"maxiter": 20})
+    assert found.q <= better.fun * 1.001 + 1e-6
+
+
+def test_outliers_count_linearly() -> None:
+    assert robust_q(np.array([3.0, 4.0])) == 25.0
+    assert robust_q(np.array([10.0])) == 4 * (2 * 10 - 4)  # Huber: 16 + 2 x 4 x (10 - 4)
+
+
+def test_known_sources_are_found(mixture, solution) -> None:
+    found = recovery_of(mixture, solution)
+    assert solution.reached == 1.0 and solution.converged
+    assert found.mass_error < 0.2 and found.profile_error < 0.2 and found.correlation > 0.95
+    assert solution.q_robust == pytest.approx(solution.q_expected, rel=0.15)
+    assert solution.q_true >= solution.q_robust
+    mass = solution.mass().sum(axis=1)
+    assert mass.mean() == pytest.approx(mixture.contributions.sum(axis=1).mean(), rel=0.05)
+    assert (solution.explained().sum() - 1).abs().max() < 1e-9
+    assert solution.fit().loc["Si", "r2"] > 0.8 and bool(solution.fit().loc[TOTAL, "weak"])
+
+
+def test_the_number_of_sources_is_found(mixture) -> None:
+    found = factor_numbers(mixture.samples(), range(3, 6), starts=2)
+    assert found.suggested == 4 and found.table["q_robust"].is_monotonic_decreasing
+    assert factor_numbers(mixture.samples(), range(2, 4), starts=1).suggested is None
+    with pytest.raises(InputError, match="follow each other"):
+        factor_numbers(mixture.samples(), [3, 5])
+
+
+def test_uncertainties_matter(mixture, solution) -> None:
+    """NMF sees only the species with much mass; scaled by median uncertainties it comes nearer."""
+    found = recovery_of(mixture, solution)
+    plain, scaled = peer(mixture, "nmf", starts=2), peer(mixture, "nmf_scaled", starts=2)
+    assert found.profile_error < scaled.profile_error < plain.profile_error
+
+
+def test_bootstrap_maps_factors_to_themselves(solution) -> None:
+    found = bootstrap(solution, runs=6, block=4)
+    assert found.mapping.to_numpy().sum() == 6 * 4 and (found.stability == 1.0).all()
+    low, high = (found.profiles.xs(level, level="quantile") for level in (0.05, 0.95))
+    factor = solution.profiles["Si"].idxmax()
+    assert low.loc[factor, "Si"] < solution.profiles.loc[factor, "Si"] < high.loc[factor, "Si"]
+    rows = block_rows(10, 4, np.random.default_rng(0))
+    assert len(rows) == 10 and ((rows[1:4] - rows[:3]) % 10 == 1).all()
+
+
+def test_displacement_brackets_the_truth(mixture, solution) -> None:
+    found = displace(solution, dq_max=(4, 15), species=["Si"])
+    factor = solution.profiles["Si"].idxmax()
+    narrow, wide = (found.intervals.loc[(dq, factor, "Si")] for dq in (4.0, 15.0))
+    assert wide["low"] < narrow["low"] < solution.profiles.loc[factor, "Si"] < narrow["high"] < wide["high"]
+    assert wide["low"] < mixture.profiles.loc["dust", "Si"] < wide["high"]
+    assert found.swaps.loc[4.0].sum() == 0 and found.largest_fall < 0.01 * solution.q_robust
+    # The end of the interval is where Q has risen by dQmax.
+    number, column = solution.factors.index(factor), solution.samples.species.index("Si")
+    x, u = solution.samples.concentration.to_numpy(), solution.samples.uncertainty.to_numpy()
+    pull = Pull(number, column, float(narrow["high"]), 1e8)
+    at = solve(x, u, solution.contributions.to_numpy(), solution.profiles.to_numpy(), pulls=[pull])
+    assert at.q - solution.q_robust == pytest.approx(4.0, abs=0.5)
+
+
+def test_constraints_hold(solution) -> None:
+    factor = int(np.argmax(solution.profiles["Si"].to_numpy()))
+    without = factorize(solution.samples, 4, first=solution, zeros=[(factor, "SO4")])
+    assert without.profiles.iloc[factor]["SO4"] == 0.0 and without.q_robust >= solution.q_robust - 0.1
+    wish = 0.5 * float(solution.profiles.iloc[factor]["Fe"])
+    soft = pulled(solution, [(factor, "Fe", wish)], most=1.0)
+    assert wish <= soft.profiles.iloc[factor]["Fe"] < solution.profiles.iloc[factor]["Fe"]
+    assert soft.q_robust <= 1.01 * solution.q_robust
+    with pytest.raises(InputError, match="solution to start from"):
+        factorize(solution.samples, 4, zeros=[(0, "SO4")])
+    with pytest.raises(InputError, match="a species"):
+        pulled(solution, [(0, "Xe", 0.0)])
+    with pytest.raises(InputError, match="factors"):
+        factorize(solution.samples, 21)
+
+
+def test_factors_are_paired_one_to_one(solution) -> None:
+    turned = solution.contributions.iloc[:, [2, 0, 3, 1]]
+    order, correlation = matched(solution.contributions, turned)
+    assert order.tolist() == [1, 3, 0, 2] and correlation == pytest.approx(np.ones(4))
+
+
+def test_mass_balance_recovers_the_sources_within_its_errors(mixture) -> None:
+    shares = source_profiles(FOUR).drop(columns=TOTAL)
+    x, u = (table.drop(columns=TOTAL) for table in (mixture.concentration, mixture.uncertainty))
+    found = mass_balance(x, u, shares, 0.05 * shares, total=mixture.concentration[TOTAL])
+    off = (found.contributions - mixture.contributions) / found.errors
+    assert (off.std() < 1.2).all() and (off.mean().abs() < 0.4).all()
+    assert (off.abs() < 2).to_numpy()[off.notna().to_numpy()].mean() > 0.9
+    assert found.quality["chi2"].median() < 1.5 and found.quality["mass_share"].median() == pytest.approx(1, abs=0.1)
+    assert (found.contributions >= 0).all().all()
+    with pytest.raises(InputError, match="profile of dust, Si"):
+        mass_balance(x, u, shares.where(shares != 0.24, -1), 0.05 * shares)
+    species = list(shares.columns)
+    with pytest.raises(InputError, match="one for each of 4 sources"):
+        mass_balance(x.drop(columns=species[3:]), u, shares, 0.05 * shares)
+    gap = x.copy()
+    gap.loc[gap.index[3], species[3:]] = np.nan
+    with pytest.raises(InputError, match=r"sample 2014-01-04.*at least 4, one a source"):
+        mass_balance(gap, u, shares, 0.05 * shares)
+
+
+@pytest.fixture
+def files(mixture, tmp_path):
+    mixture.concentration.to_csv(tmp_path / "con.csv")
+    mixture.uncertainty.to_csv(tmp_path / "unc.csv")
+    limits = pd.DataFrame({"limit": mixture.limits, "error_fraction": mixture.error_fraction})
+    limits.rename_axis("species").to_csv(tmp_path / "limits.csv")
+    source_profiles(FOUR).drop(columns=TOTAL).to_csv(tmp_path / "profiles.csv")
+    return tmp_path
+
+
+def test_command_sources(files) -> None:
+    given = ("study", "sources", files / "con.csv", "--total", TOTAL, "--starts", 2)
+    text = run(*given, "--limits", files / "limits.csv", "--factors", "3-5", "--bootstraps", 2, "--out", files / "out")
+    assert "factors: 4" in text and "written to" in text
+    summary = json.loads((files / "out" / "summary.json").read_text())
+    assert summary["factors"] == 4 and summary["missing"] > 0 and summary["bootstrap_stability"] == [1.0] * 4
+    names = {path.name for path in (files / "out").iterdir()}
+    assert {"profiles.csv", "mass.csv", "numbers.png", "profiles.png", "contributions.png"} <= names
+    profiles = pd.read_csv(files / "out" / "profiles.csv", index_col=0)
+    number = 1 + int(np.argmax(profiles.loc["Si"].to_numpy()))
+    both = ("--limits", files / "limits.csv", "--uncertainties", files / "unc.csv")
+    printed = json.loads(run(*given, *both, "--factors", 4, "--zero", f"{number}:SO4", "--json"))
+    assert printed["factors"] == 4
+    assert any(row["index"] == "SO4" and row[f"factor {number}"] == 0 for row in printed["profiles"])
+
+
+def test_command_mass_balance(files) -> None:
+    given = ("study", "mass-balance", files / "con.csv", "--limits", files / "limits.csv", "--total", TOTAL)
+    printed = json.loads(run(*given, "--profiles", files / "profiles.csv", "--json"))
+    assert set(printed["mean_contributions"]) == set(FOUR) and 0.9 < printed["median_mass_share"] < 1.1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--factors", "5-3", "--uncertainties", "unc.csv"), "range that rises"),
+        (("--factors", "x", "--uncertainties", "unc.csv"), "--factors"),
+        (("--factors", "4"), "neither gives uncertainties"),
+        (("--total", "PM10", "--uncertainties", "unc.csv"), "con.csv: --total"),
+        (("--factors", "2", "--zero", "5:Si", "--uncertainties", "unc.csv"), "--zero"),
+        (("--weak", "Xe", "--uncertainties", "unc.csv"), "weak species"),
+        (("--uncertainties", "nosuch.csv"), "nosuch.csv"),
+    ],
+)
+def test_command_names_what_is_wrong(files, words, message) -> None:
+    placed = [files / word if str(word).endswith(".csv") else word for word in words]
+    with pytest.raises(InputError, match=message):
+        run("study", "sources", files / "con.csv", "--starts", 1, *placed)

@@ -1,0 +1,62 @@
+"""Tables of samples: read whole, or the faulty cell is named by line and column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.sample_tables import read_labelled, read_samples
+
+
+def test_a_table_with_comments_gaps_and_times(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("﻿# made up\nsample,SO4,NO3\n2014-01-02T00:00+08:00,1.5,NA\n2014-01-01T00:00+08:00,-0.2,\n")
+    table = read_samples(path, times=True)
+    assert list(table.columns) == ["SO4", "NO3"] and table.index[0].isoformat() == "2013-12-31T16:00:00"
+    assert table["SO4"].tolist() == [-0.2, 1.5] and table["NO3"].isna().all()
+    assert read_samples(path, index="sample").index[0] == "2014-01-02T00:00+08:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "an empty file"),
+        ("sample\n1\n", "line 1: found one column"),
+        ("sample,a\n", "at least one sample"),
+        ("sample,a,a\n1,2,3\n", "line 1: found column a twice"),
+        ("sample,a,\n1,2,3\n", "column 3"),
+        ("sample,a\n1,2\n3\n", "line 3: found 1 cells"),
+        ("sample,a\n1,2\n2,x\n", "line 3, column a: found x"),
+        ("sample,a\n1,inf\n", "line 2, column a: found inf"),
+        ("sample,a\n1,2\n1,3\n", "line 3, column sample: found 1"),
+        ("time,a\n1,2\n", "line 1, column 1: found time; expected sample"),
+        ("sample,a\n\xff,2\n", "UTF-8"),
+    ],
+)
+def test_faults_are_named(tmp_path, text, message) -> None:
+    (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=message):
+        read_samples(tmp_path / "t.csv", index="sample")
+
+
+def test_times_must_be_times(tmp_path) -> None:
+    (tmp_path / "t.csv").write_text("time,a\nMonday,2\n")
+    with pytest.raises(InputError, match="line 2, column time: found Monday"):
+        read_samples(tmp_path / "t.csv", times=True)
+    (tmp_path / "t.csv").write_text("time,a\n2014-01-01,2\n2014-01-02T00:00Z,3\n")
+    with pytest.raises(InputError, match="column time"):
+        read_samples(tmp_path / "t.csv", times=True)
+
+
+def test_labelled_columns_by_name(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("value,kind,more\n1.5,spike,x\nNA,blank,y\n")
+    table = read_labelled(path, ["kind"], ["value", "uncertainty?"])
+    assert table["kind"].tolist() == ["spike", "blank"] and np.isnan(table["value"].iloc[1])
+    assert table.index.tolist() == [2, 3] and "more" not in table
+    with pytest.raises(InputError, match="also level"):
+        read_labelled(path, ["kind"], ["level"])
+    path.write_text("value,kind\n1.5,\n")
+    with pytest.raises(InputError, match="line 2, column kind"):
+        read_labelled(path, ["kind"], ["value"])

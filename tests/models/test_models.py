@@ -1,0 +1,274 @@
+"""Models: what they may see, what they must give, and that they survive gaps and files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hazecast.grids.contract import LEAD_HOURS, QUANTILES
+from hazecast.grids.errors import InputError
+from hazecast.models import checkpoint
+from hazecast.models.interface import WEATHER_NAMES, Series, WindowSet, window_set
+from hazecast.models.registry import SHIPPED, create, load_trained, model_names
+from hazecast.models.zoo.baselines import Climatology, Persistence, last_observed
+from hazecast.models.zoo.network import Network, decode_concentration, encode_concentration
+from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings, with_gaps
+from hazecast.models.zoo.recurrent import GraphModel, GRUModel
+from hazecast.models.zoo.tabular import RidgeModel, TreesModel
+
+# The smallest network that has every part.
+TINY = {"hidden": 8, "blind_hidden": 8, "members": 1, "context": 4}
+
+START = np.datetime64("2013-01-01T00", "ns")
+
+
+def made_series(hours: int = 600, places: int = 2) -> Series:
+    random = np.random.default_rng(1)
+    clock = np.arange(hours)
+    day = np.sin(2 * np.pi * clock / 24)[None, :, None]
+    observations = 80 + 40 * day + random.normal(0, 5, (places, hours, 6))
+    weather = np.broadcast_to(np.array([280, 275, 1, -1, 101_000, 500, 0, 0.5, 100.0]), (places, hours, 9))
+    weather = weather + random.normal(0, 1, (places, hours, 9))
+    return Series(
+        observations.astype(np.float32),
+        weather.astype(np.float32),
+        START + clock.astype("timedelta64[h]"),
+        np.full(places, 8, np.float32),
+        np.array([f"place{n}" for n in range(places)]),
+        np.linspace(39.8, 40.2, places).astype(np.float32),
+        np.linspace(116.2, 116.6, places).astype(np.float32),
+        np.zeros(places, np.int64),
+        observations.mean(axis=0, keepdims=True).astype(np.float32),
+        weather.mean(axis=0, keepdims=True).astype(np.float32),
+    )
+
+
+def made_windows(series: Series | None = None, every: int = 7) -> WindowSet:
+    series = series or made_series()
+    return window_set((series,), series.times[0], series.times[-1], every=every)
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, object]:
+    windows = made_windows(made_series(1_000))
+    models = {name: create(name) for name in model_names()}
+    models["network"] = NetworkModel(TrainingSettings(windows=320, batch=32, **(TINY | {"hidden": 16})))
+    models |= {"ridge": RidgeModel(windows=40), "lightgbm": TreesModel(windows=60, rounds=5)}
+    models |= {"gru": GRUModel(hidden=4, windows=20, batch=4), "graph": GraphModel(hidden=4, windows=20, batch=4)}
+    for model in models.values():
+        model.fit(windows)
+    return models
+
+
+def test_windows_hold_the_right_hours() -> None:
+    series = made_series()
+    windows = made_windows(series)
+    batch = windows.batch(np.arange(len(windows)), future_weather=True)
+    for row in (0, len(windows) // 2, len(windows) - 1):
+        _, place, now = windows.index[row]
+        np.testing.assert_array_equal(batch.history_obs[row], series.observations[place, now - 71 : now + 1])
+        np.testing.assert_array_equal(batch.future_weather[row], series.weather[place, now + 1 : now + 1 + LEAD_HOURS])
+        np.testing.assert_array_equal(batch.target[row], series.observations[place, now + 1 : now + 1 + LEAD_HOURS, :2])
+        assert batch.init_time[row] == series.times[now]
+    assert np.isnan(windows.batch(np.arange(3), future_weather=False).future_weather).all()
+
+
+def test_windows_never_leave_their_period_nor_touch_what_is_held_out() -> None:
+    series = made_series()
+    first, last = series.times[100], series.times[500]
+    held = (series.times[300], series.times[310])
+    windows = window_set((series,), first, last, without=(held,))
+    now = windows.index[:, 2]
+    assert (series.times[now - 71] >= first).all() and (series.times[now + LEAD_HOURS] <= last).all()
+    touched = (now + LEAD_HOURS >= 300) & (now - 71 <= 310)
+    assert len(windows) and not touched.any()
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_no_model_sees_the_future(trained, name) -> None:
+    windows = made_windows().batch(np.arange(10), future_weather=False)
+    before = trained[name].predict(windows)
+    changed = dataclasses.replace(windows, target=windows.target * 100 + 7)
+    after = trained[name].predict(changed)
+    np.testing.assert_array_equal(before.quantiles, after.quantiles)
+    np.testing.assert_array_equal(before.mean, after.mean)
+
+
+@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("gap", ["none", "observations", "weather", "everything"])
+def test_predictions_are_finite_ordered_and_not_negative(trained, name, gap) -> None:
+    windows = made_windows().batch(np.arange(12), future_weather=True)
+    emptied = {
+        "none": {},
+        "observations": {"history_obs": np.full_like(windows.history_obs, np.nan)},
+        "weather": {
+            "history_weather": np.full_like(windows.history_weather, np.nan),
+            "future_weather": np.full_like(windows.future_weather, np.nan),
+        },
+    }
+    emptied["everything"] = emptied["observations"] | emptied["weather"]
+    prediction = trained[name].predict(dataclasses.replace(windows, **emptied[gap]))
+    assert prediction.quantiles.shape == (12, LEAD_HOURS, 2, len(QUANTILES))
+    assert np.isfinite(prediction.quantiles).all() and np.isfinite(prediction.mean).all()
+    assert (np.diff(prediction.quantiles, axis=-1) >= 0).all()
+    assert (prediction.quantiles >= 0).all() and (prediction.mean >= 0).all()
+
+
+def test_persistence_repeats_the_newest_valid_value(trained) -> None:
+    windows = made_windows().batch(np.arange(4), future_weather=False)
+    history = windows.history_obs.copy()
+    history[0, -5:, 0] = np.nan
+    prediction = trained["persistence"].predict(dataclasses.replace(windows, history_obs=history))
+    np.testing.assert_allclose(prediction.mean[0, :, 0], history[0, -6, 0])
+    np.testing.assert_allclose(prediction.mean[1, :, 1], history[1, -1, 1])
+
+
+def test_last_observed_is_nan_where_nothing_is_valid() -> None:
+    assert np.isnan(last_observed(np.full((1, 72, 2), np.nan, np.float32))).all()
+
+
+def test_climatology_follows_the_local_hour_and_pools_new_places() -> None:
+    series = made_series()
+    model = Climatology()
+    model.fit(made_windows(series, every=1))
+    windows = made_windows(series).batch(np.arange(1), future_weather=False)
+    mean = model.predict(windows).mean[0, :, 0]
+    truth = windows.target[0, :, 0]
+    assert np.corrcoef(mean, truth)[0, 1] > 0.9
+    elsewhere = model.predict(dataclasses.replace(windows, place=np.array(["nowhere"])))
+    assert np.isfinite(elsewhere.mean).all()
+
+
+def test_persistence_learns_wider_errors_for_longer_leads() -> None:
+    random = np.random.default_rng(0)
+    walk = 200 + np.cumsum(random.normal(0, 3, (1, 2000, 6)), axis=1)
+    series = dataclasses.replace(made_series(2000, 1), observations=walk.astype(np.float32))
+    model = Persistence()
+    model.fit(made_windows(series, every=1))
+    spread = np.ptp(
+        model.predict(made_windows(series).batch(np.arange(1), future_weather=False)).quantiles[0, :, 0], -1
+    )
+    assert spread[47] > 2 * spread[0]
+
+
+def test_same_seed_same_network_and_training_lowers_the_loss() -> None:
+    windows = made_windows()
+    short = TrainingSettings(windows=640, batch=32, **(TINY | {"hidden": 16}))
+    first, second = NetworkModel(short), NetworkModel(short)
+    first.fit(windows)
+    second.fit(windows)
+    batch = windows.batch(np.arange(20), future_weather=True)
+    np.testing.assert_array_equal(first.predict(batch).quantiles, second.predict(batch).quantiles)
+    untrained = NetworkModel(network=Network(**TINY)).predict(batch).mean
+    error = np.abs(first.predict(batch).mean - batch.target).mean()
+    assert error < 0.7 * np.abs(untrained - batch.target).mean()
+
+
+def test_variables_never_trained_on_are_ignored() -> None:
+    series = made_series()
+    unseen = series.weather.copy()
+    unseen[..., 5] = np.nan
+    model = NetworkModel(TrainingSettings(windows=64, batch=32, **TINY))
+    model.fit(made_windows(dataclasses.replace(series, weather=unseen)))
+    batch = made_windows(series).batch(np.arange(5), future_weather=True)
+    other = batch.future_weather.copy()
+    other[..., 5] += 1000
+    np.testing.assert_array_equal(
+        model.predict(batch).mean, model.predict(dataclasses.replace(batch, future_weather=other)).mean
+    )
+
+
+def test_gaps_take_away_and_blur_the_coming_weather_only() -> None:
+    batch = made_windows().batch(np.arange(60), future_weather=True)
+    gappy = with_gaps(batch, np.random.default_rng(3))
+    erring = gappy.weather_error > 0
+    assert 15 < erring.sum() < 45 and gappy.weather_error.max() <= 1.5
+    u10 = WEATHER_NAMES.index("u10")
+    astray = (gappy.area_future_weather - batch.area_future_weather)[..., u10]
+    assert np.nanstd(astray[erring, -24:]) > 1.0
+    batch, gappy = batch.rows(~erring), gappy.rows(~erring)
+    for name in ("history_obs", "area_obs", "history_weather", "area_weather", "area_future_weather"):
+        kept = np.isfinite(getattr(gappy, name))
+        assert 0.1 < kept.mean() < np.isfinite(getattr(batch, name)).mean()
+        np.testing.assert_array_equal(getattr(gappy, name)[kept], getattr(batch, name)[kept])
+    error = gappy.future_weather - batch.future_weather
+    same = np.nanmax(error, axis=1) - np.nanmin(error, axis=1)
+    assert np.nanmax(same / np.nanmax(np.abs(batch.future_weather), axis=1)) < 1e-4
+    assert 0.8 < np.nanstd(error[:, 0, WEATHER_NAMES.index("t2m")]) < 1.8
+    np.testing.assert_array_equal(gappy.target, batch.target)
+    shift = gappy.init_time - batch.init_time
+    assert (shift % np.timedelta64(24, "h") == np.timedelta64(0, "h")).all() and shift.any()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0, 1500), st.floats(0, 1000))
+def test_concentration_scale_round_trips(pm25: float, o3: float) -> None:
+    value = torch.tensor([[pm25, o3]])
+    back = decode_concentration(encode_concentration(value, (0, 1))[..., None])[..., 0]
+    torch.testing.assert_close(back, value, rtol=1e-3, atol=1e-2)
+
+
+def test_checkpoint_round_trip(tmp_path) -> None:
+    network = Network(**TINY)
+    saved = checkpoint.save(network, {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
+    loaded, card = checkpoint.load(tmp_path)
+    assert card == saved and card["model_id"].startswith("m-") and card["network"] == network.options
+    assert card["model_id"] == checkpoint.save(network, {"name": "m"}, tmp_path / "again")["model_id"]
+    batch = made_windows().batch(np.arange(3), future_weather=True)
+    np.testing.assert_array_equal(
+        NetworkModel(network=network).predict(batch).mean, NetworkModel(network=loaded).predict(batch).mean
+    )
+
+
+def test_broken_checkpoints_are_named(tmp_path) -> None:
+    with pytest.raises(InputError, match="model_card"):
+        checkpoint.load(tmp_path)
+    card = {"name": "m", "period": ["2013-01-01", "2013-02-01"]}
+    checkpoint.save(Network(**TINY), card, tmp_path / "other")
+    checkpoint.save(Network(**TINY), card, tmp_path)
+    weights = tmp_path / checkpoint.WEIGHTS_FILE
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(InputError, match="safetensors"):
+        checkpoint.load(tmp_path)
+    weights.write_bytes((tmp_path / "other" / checkpoint.WEIGHTS_FILE).read_bytes())
+    with pytest.raises(InputError, match="SHA-256"):
+        checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize("network", [[1], None, *({"hidden": wrong} for wrong in (None, 10**9, -1, float("inf")))])
+def test_a_damaged_model_card_is_named(tmp_path, network) -> None:
+    card = {"model_id": "m", "period": ["2013-01-01", "2013-02-01"], "network": network}
+    (tmp_path / checkpoint.CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
+    (tmp_path / checkpoint.WEIGHTS_FILE).write_bytes(b"")
+    with pytest.raises(InputError, match="model_card.*network"):
+        checkpoint.load(tmp_path)
+
+
+def test_shipped_network_loads_and_its_card_is_whole() -> None:
+    model, model_id = load_trained()
+    card = checkpoint.read_card(SHIPPED / model_id)
+    assert card["model_id"] == model_id
+    assert {"trained_on", "period", "held_out", "seed", "features", "code_version", "weather", "limits"} <= set(card)
+    assert model.predict(made_windows().batch(np.arange(2), future_weather=False)).mean.shape == (2, LEAD_HOURS, 2)
+
+
+def test_unknown_model_is_named() -> None:
+    with pytest.raises(InputError, match="nosuch"):
+        create("nosuch")
+
+
+@pytest.mark.parametrize("options", [{"dropout": 3.0}, {"hidden": 0}, {"hidden": 1.5}, {"unheard_of": 1}])
+def test_a_network_that_can_t_be_built_is_named(tmp_path, options) -> None:
+    checkpoint.save(Network(**TINY), {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
+    path = tmp_path / checkpoint.CARD_FILE
+    card = json.loads(path.read_text())
+    card["network"] |= options
+    path.write_text(json.dumps(card))
+    with pytest.raises(InputError, match="safetensors"):
+        checkpoint.load(tmp_path)

@@ -1,0 +1,93 @@
+"""Subscriptions on the command line: what it prints, and a dispatcher that is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from hazecast.grids.errors import InputError, UnknownError
+from hazecast.services.cli.app import app
+from tests.support.delivery_world import World
+from tests.support.receivers import receiving
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.clock.now = datetime.now(UTC)
+    yield world
+    world.close()
+
+
+def test_the_commands(world) -> None:
+    def hazecast(*arguments: str):
+        return CliRunner().invoke(app, ["subscribers", *arguments, "--data-dir", str(world.settings.data_dir)])
+
+    made = hazecast(
+        "add", "tianjin", "--name", "desk", "--webhook", "https://1.1.1.1/x", "--city", "beijing", "--confirmed"
+    )
+    assert made.exit_code == 0 and "active" in made.output and "whsec_" in made.output
+    (row,) = json.loads(hazecast("list", "--account", "tianjin").output)
+    assert row["cities"] == ["beijing"] and row["account"] == "tianjin" and "whsec_" not in str(row)
+    for arguments, error in (
+        (("add", "nobody", "--name", "x"), UnknownError),
+        (("add", "tianjin", "--name", "x", "--webhook", "https://localhost/x"), InputError),
+        (("add", "tianjin", "--name", "x", "--webhook", "https://1.1.1.1/x", "--email", "a@b.example"), InputError),
+        (("remove", "sub_none"), UnknownError),
+        (("replay", "msg_none"), UnknownError),
+        (("deliveries", "--state", "lost"), InputError),
+    ):
+        assert isinstance(hazecast(*arguments).exception, error), arguments
+    name = hazecast("test", row["id"]).output.strip()
+    world.clock.now = datetime.now(UTC)
+    world.dispatcher().run_once()
+    (delivery,) = json.loads(hazecast("deliveries", row["id"]).output)
+    assert delivery["id"] == name and delivery["state"] == "delivered"
+    assert "1 will be sent again" in hazecast("replay", name).output
+    assert "0 will be sent again" in hazecast("replay", row["id"]).output
+    assert json.loads(hazecast("deliveries", "--state", "pending").output)[0]["replays"] == 1
+    assert hazecast("remove", row["id"]).exit_code == 0 and json.loads(hazecast("list").output) == []
+
+
+def test_deliver_sends_until_it_is_stopped(tmp_path) -> None:
+    with receiving() as receiver:
+        given = {
+            "webhook_http": True, "webhook_ports": (receiver.port,), "webhook_networks": ("127.0.0.0/8",),
+            "delivery_poll_seconds": 0.05,
+        }  # fmt: skip
+        world = World(tmp_path, **given)
+        world.clock.now = datetime.now(UTC)
+        world.subscribe(target=receiver.url)
+        first = world.warn(number="1")
+        environment = os.environ | {
+            "HAZECAST_WEBHOOK_HTTP": "1", "HAZECAST_WEBHOOK_PORTS": str(receiver.port),
+            "HAZECAST_WEBHOOK_NETWORKS": "127.0.0.0/8", "HAZECAST_DELIVERY_POLL_SECONDS": "0.05", "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+        command = [sys.executable, "-m", "hazecast.services.cli.app", "deliver", "--data-dir", str(tmp_path)]
+        process = subprocess.Popen(command, env=environment)
+        try:
+            _wait_for(receiver, 1)
+            second = world.warn(number="2")
+            _wait_for(receiver, 2)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(60)
+        assert code == 0
+        assert [body["data"]["warning"]["id"] for body in receiver.bodies] == [first.id, second.id]
+        assert {delivery.state for delivery in world.deliveries()} == {"delivered"}
+        world.close()
+
+
+def _wait_for(receiver, number: int) -> None:
+    until = time.monotonic() + 90.0
+    while len(receiver.requests) < number and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(receiver.requests) >= number

@@ -1,0 +1,267 @@
+"""Each weather source against a server that speaks its publisher's protocol."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, WEATHER, check
+from hazecast.grids.derived import relative_humidity
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
+from hazecast.grids.weather.files import read_weather
+from hazecast.grids.weather.regular_grid import EAST_ASIA
+from hazecast.grids.weather.sampling import at_cities
+from hazecast.services.sources.http import FetchError
+from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
+from hazecast.services.sources.weather.era5 import Era5
+from hazecast.services.sources.weather.folder import Folder
+from hazecast.services.sources.weather.gfs import Gfs, choose, parse_index
+from hazecast.services.sources.weather.grib import neighbours_joined
+from hazecast.services.sources.weather.interface import HORIZON_HOURS, NoCycleError, Wanted
+from hazecast.services.sources.weather.open_meteo import OpenMeteo
+from tests.support.source_server import QUICK
+from tests.support.weather_publishers import (
+    ClimateStore,
+    OpenMeteoServer,
+    era5_month,
+    gfs_file,
+    publish_ecmwf,
+    publish_gfs,
+    truth,
+)
+from tests.support.weather_samples import write_era5
+
+CYCLE = datetime(2026, 11, 24, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 24, 9, 20, tzinfo=UTC)
+CITIES = tuple(load_registry().cities.values())
+WANTED = Wanted(CITIES, hours=30)
+
+
+def check_against_truth(at_places, hours, cities=CITIES, absent=()) -> None:
+    for name in WEATHER:
+        if name in absent:
+            assert name not in at_places
+            continue
+        for hour in hours:
+            time = np.datetime64(CYCLE.replace(tzinfo=None), "ns") + np.timedelta64(hour, "h")
+            found = at_places[name].sel(time=time).values
+            expected = [truth(name, hour, city.latitude, city.longitude) for city in cities]
+            np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-2, err_msg=f"{name} at {hour} h")
+
+
+def test_gfs_from_the_bucket_to_the_cities(source_server, tmp_path) -> None:
+    publish_gfs(source_server, CYCLE, WANTED.hours)
+    source = Gfs(source_server.url, QUICK)
+    cycle = source.newest_cycle(NOW, WANTED)
+    assert cycle.init_time == CYCLE and not cycle.late
+    grid = check(source.fetch(cycle, WANTED, tmp_path), "weather_grid")
+    assert grid["latitude"].min() >= 15 and grid["latitude"].max() <= 55
+    assert grid["longitude"].min() >= 95 and grid["longitude"].max() <= 150
+    assert grid.attrs["init_time"] == "2026-11-24T00:00:00Z" and grid.attrs["absent_variables"] == ""
+    assert grid.sizes["time"] == 11
+    check_against_truth(at_cities(grid, CITIES), [3, 6, 9, 24, 30])
+    whole = sum(len(source_server.answer(seen).body) for seen in source_server.asked(".f003") if seen.method == "GET")
+    assert 0 < whole < len(source_server._files["/gfs.20261124/00/atmos/gfs.t00z.pgrb2.0p25.f003"][0])
+
+
+def test_ecmwf_from_its_files_to_the_cities(source_server, tmp_path) -> None:
+    publish_ecmwf(source_server, CYCLE, WANTED.hours)
+    source = EcmwfOpenData(source_server.url, QUICK)
+    cycle = source.newest_cycle(NOW, WANTED)
+    assert cycle.init_time == CYCLE and not cycle.late
+    grid = check(source.fetch(cycle, WANTED, tmp_path), "weather_grid")
+    assert grid.attrs["absent_variables"] == "blh" and grid.attrs["unexpectedly_absent"] == ""
+    assert "CC BY 4.0" in grid.attrs["attribution"]
+    check_against_truth(at_cities(grid, CITIES), [3, 6, 24, 30], absent=("blh",))
+
+
+def test_open_meteo_to_the_cities(source_server, tmp_path) -> None:
+    OpenMeteoServer(source_server, CYCLE)
+    source = OpenMeteo(source_server.url, source_server.url, patience=QUICK)
+    cycle = source.newest_cycle(NOW, WANTED)
+    weather = check(source.fetch(cycle, WANTED, tmp_path), "city_weather")
+    assert cycle.init_time == CYCLE and weather.attrs["init_time"] == "2026-11-24T00:00:00Z"
+    assert weather.sizes["time"] == HISTORY_HOURS + 30 + 1
+    check_against_truth(weather, [-60, 0, 7, 30])
+    assert len(source_server.asked("/v1/forecast")) == -(-len(CITIES) // 50)
+
+
+def test_open_meteo_archive(source_server) -> None:
+    OpenMeteoServer(source_server, CYCLE)
+    source = OpenMeteo(source_server.url, source_server.url, patience=QUICK)
+    weather = check(source.archive(CITIES[:1], date(2026, 11, 24), date(2026, 11, 25)), "city_weather")
+    assert weather.sizes == {"time": 48, "city": 1} and "init_time" not in weather.attrs
+    check_against_truth(weather, [0, 47], CITIES[:1])
+    assert source_server.asked("/v1/archive")[0].query["models"] == "era5"
+
+
+def test_the_forecast_horizon_is_asked_for_and_nothing_beyond(source_server) -> None:
+    publish_gfs(source_server, CYCLE, WANTED.hours - 3)
+    with pytest.raises(NoCycleError, match="2026-11-24T06Z, 2026-11-24T00Z.*the step 30 h"):
+        Gfs(source_server.url, QUICK).newest_cycle(NOW, WANTED)
+    assert Wanted(CITIES).hours == HORIZON_HOURS > LEAD_HOURS
+
+
+def test_no_cycle_after_the_time_asked_for(source_server) -> None:
+    for hours in (0, 6):
+        publish_gfs(source_server, CYCLE + timedelta(hours=hours), WANTED.hours)
+    source = Gfs(source_server.url, QUICK)
+    assert source.newest_cycle(CYCLE + timedelta(hours=5, minutes=59), WANTED).init_time == CYCLE
+    OpenMeteoServer(source_server, CYCLE)
+    with pytest.raises(NoCycleError, match="the run of 2026-11-24T00Z; expected one by 2026-11-23T23:00Z"):
+        OpenMeteo(source_server.url, patience=QUICK).newest_cycle(CYCLE - timedelta(hours=1), WANTED)
+
+
+def test_of_spans_that_end_alike_the_shortest_is_taken() -> None:
+    lines = [
+        "1:0:d=2026112400:TMP:850 mb:24 hour fcst:",
+        "2.1:100:d=2026112400:UGRD:10 m above ground:24 hour fcst:",
+        "2.2:100:d=2026112400:VGRD:10 m above ground:24 hour fcst:",
+        "3:200:d=2026112400:APCP:surface:18-24 hour acc fcst:",
+        "4:300:d=2026112400:APCP:surface:0-1 day acc fcst:",
+        "5:400:d=2026112400:TCDC:entire atmosphere:18-24 hour ave fcst:",
+        "6:500:d=2026112400:TCDC:entire atmosphere:24 hour fcst:",
+    ]
+    chosen = choose(parse_index("\n".join(lines), CYCLE, "here"), 24)
+    assert {name: record.start for name, record in chosen.items()} == {"u10": 100, "v10": 100, "tp": 200, "tcc": 500}
+    spans = [(record.start, record.end) for record in chosen.values()]
+    assert neighbours_joined(spans) == [(100, 299), (500, None)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1;0;d=2026112400;TMP", "here: line 1: found '1;0;d=2026112400;TMP'"),
+        ("1:0:d=2026112318:TMP:surface:anl:", "here: line 1, d: found 2026112318; expected 2026112400"),
+        ("1:9:d=2026112400:A:b:anl:\n2:3:d=2026112400:A:b:anl:", "here: first bytes: found not ascending"),
+        ("", "here: first bytes: found none"),
+    ],
+)
+def test_an_index_of_another_form_is_named(line, said) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_index(line, CYCLE, "here")
+    assert said in str(caught.value)
+
+
+def test_a_dew_point_that_is_lacking_is_derived_and_said(source_server, tmp_path) -> None:
+    publisher = OpenMeteoServer(source_server, CYCLE)
+
+    def without(place) -> None:
+        for name in ("dew_point_2m", "boundary_layer_height"):
+            place["hourly"][name] = [None] * len(place["hourly"]["time"])
+            place["hourly_units"][name] = "undefined"
+
+    publisher.change = without
+    source = OpenMeteo(source_server.url, patience=QUICK)
+    weather = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    assert weather.attrs["derived_variables"] == "d2m" and weather.attrs["absent_variables"] == "blh"
+    humidity = relative_humidity(weather["t2m"], weather["d2m"])
+    np.testing.assert_allclose(humidity, 60.0, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda p: p.pop("hourly_units"), "beijing hourly_units: found absent"),
+        (lambda p: p.update(latitude=10.0), "beijing latitude: found 10.0; expected within 0.5 degrees of"),
+        (lambda p: p["hourly"]["cloud_cover"].pop(), "beijing hourly.cloud_cover"),
+        (lambda p: p["hourly"]["cloud_cover"].__setitem__(0, "many"), "beijing hourly.cloud_cover"),
+        (lambda p: p["hourly"]["cloud_cover"].__setitem__(0, 200), "tcc: found 1 values outside"),
+        (lambda p: p["hourly"]["time"].__setitem__(3, 0), "beijing hourly.time: found gaps; expected every hour"),
+        (lambda p: p["hourly"].update(time=["2026-11-24T00:00"]), "beijing hourly.time"),
+        (lambda p: p.update(hourly=[]), "beijing hourly: found list"),
+    ],
+)
+def test_a_changed_answer_names_the_field(source_server, tmp_path, change, said) -> None:
+    OpenMeteoServer(source_server, CYCLE).change = change
+    source, wanted = OpenMeteo(source_server.url, patience=QUICK), Wanted(CITIES[:1], hours=6)
+    assert CITIES[0].id == "beijing"
+    with pytest.raises(InputError) as caught:
+        source.fetch(source.newest_cycle(NOW, wanted), wanted, tmp_path)
+    assert said in str(caught.value)
+
+
+def test_a_run_that_comes_in_meanwhile_is_not_taken_for_the_older_one(source_server, tmp_path) -> None:
+    publisher = OpenMeteoServer(source_server, CYCLE)
+    source = OpenMeteo(source_server.url, patience=QUICK)
+    cycle = source.newest_cycle(NOW, WANTED)
+    publisher.run = CYCLE + timedelta(hours=6)
+    assert source.fetch(cycle, WANTED, tmp_path).attrs["init_time"] == "2026-11-24T06:00:00Z"
+
+
+def test_era5_by_a_job_of_the_climate_store(source_server, tmp_path) -> None:
+    store = ClimateStore(source_server, "token", era5_month)
+    store.polls_until_done = 1
+    source = Era5("token", source_server.url + "/api", QUICK)
+    source_server.fail(path="object-store", keep=0.5)
+    paths = source.fetch_month(2014, 2, EAST_ASIA, tmp_path)
+    assert [p.name for p in paths] == ["era5-2014-02-instant.nc", "era5-2014-02-accum.nc"]
+    assert store.requests[0]["area"] == [55.0, 95.0, 15.0, 150.0] and len(store.requests[0]["day"]) == 28
+    assert "boundary_layer_height" in store.requests[0]["variable"]
+    assert source_server.asked("object-store")[1].headers["range"].startswith("bytes=")
+    grid = read_weather(tmp_path)
+    assert set(grid.data_vars) == set(WEATHER) - {"u10", "v10"}
+    assert source.fetch_month(2014, 2, EAST_ASIA, tmp_path) == paths and len(store.requests) == 2
+
+
+def test_faults_of_the_climate_store_are_named(source_server, tmp_path) -> None:
+    store = ClimateStore(source_server, "token", era5_month)
+    url = source_server.url + "/api"
+
+    def fails(said: str, key: str = "token") -> None:
+        with pytest.raises(FetchError) as caught:
+            Era5(key, url, QUICK).fetch_month(2014, 2, EAST_ASIA, tmp_path)
+        assert said in str(caught.value) and "found" in str(caught.value) and "token2" not in str(caught.value)
+        assert not list(tmp_path.glob("*.nc"))
+
+    fails("Authentication failed", key="token2")
+    store.outcome = "failed"
+    fails("cost limits exceeded")
+    store.outcome = "successful"
+    store.content = lambda request: b"PK\x03\x04 a zip"
+    fails("a NetCDF file")
+    store.content = era5_month
+    source_server.fail(path="object-store", status=503, times=99)
+    fails("HTTP 503")
+    source_server.stop()
+    fails("ConnectionError")
+
+
+def test_a_folder_of_cycles(tmp_path) -> None:
+    folder, source = tmp_path / "in", Folder(tmp_path / "in")
+    folder.mkdir()
+    with pytest.raises(NoCycleError, match="nothing"):
+        source.newest_cycle(NOW, WANTED)
+    for name, cycle in (("20261123T18.grib2", CYCLE - timedelta(hours=6)), ("20261124T00.grib2", CYCLE)):
+        (folder / name).write_bytes(b"".join(gfs_file(cycle, step)[0] for step in (0, 3, 6)))
+    assert source.newest_cycle(NOW, WANTED).init_time == CYCLE
+    assert source.newest_cycle(CYCLE - timedelta(hours=1), WANTED).init_time == CYCLE - timedelta(hours=6)
+    grid = check(source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path), "weather_grid")
+    check_against_truth(at_cities(grid, CITIES), [3, 6])
+    assert grid.attrs["source"] == "GFS from 20261124T00.grib2"
+    whole = (folder / "20261124T00.grib2").read_bytes()
+    (folder / "20261124T00.grib2").write_bytes(whole[: len(whole) // 2])
+    late = source.newest_cycle(NOW, WANTED)
+    assert late.init_time == CYCLE - timedelta(hours=6) and late.late
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_cycle_of_the_folder_may_be_netcdf_or_zarr(tmp_path, suffix) -> None:
+    (tmp_path / "cycle.grib2").write_bytes(b"".join(gfs_file(CYCLE, step)[0] for step in (0, 3)))
+    grid = read_weather(tmp_path / "cycle.grib2", box=EAST_ASIA)
+    entry = tmp_path / "in" / f"20261124T00{suffix}"
+    entry.parent.mkdir()
+    grid.to_zarr(entry) if suffix == ".zarr" else grid.to_netcdf(entry)
+    source = Folder(tmp_path / "in")
+    read = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    check_against_truth(at_cities(check(read, "weather_grid"), CITIES), [3])
+    assert read.attrs["source"] == f"GFS from 20261124T00{suffix}"
+
+
+def test_an_analysis_in_the_folder_is_refused(tmp_path) -> None:
+    write_era5(tmp_path / "era5.nc")
+    with pytest.raises(NoCycleError, match="init_time: found absent; expected a forecast"):
+        Folder(tmp_path).newest_cycle(NOW, WANTED)

@@ -1,0 +1,94 @@
+"""The map's and the days' answers equal the products of the stored forecast."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from hazecast.forecast.daily import daily_outlook
+from hazecast.forecast.layers import hourly_layers
+from hazecast.grids.contract import LEAD_HOURS
+from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.store import Store
+from hazecast.services.web.app import create_app
+from hazecast.services.work.maps import load_forecast
+
+
+@pytest.fixture(scope="module")
+def settings(simulated_run) -> Settings:
+    return simulated_run
+
+
+@pytest.fixture(scope="module")
+def client(settings) -> TestClient:
+    return TestClient(create_app(settings), raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def forecast(settings):
+    store = Store(settings.database_url)
+    run = store.latest_run()
+    store.close()
+    assert run is not None
+    return load_forecast(run.netcdf_path)
+
+
+def test_map_holds_all_cities_and_hours(client, forecast) -> None:
+    answer = client.get("/v1/map").json()
+    hours = hourly_layers(forecast)
+    assert len(answer["times"]) == LEAD_HOURS
+    assert {city["id"] for city in answer["cities"]} == set(map(str, forecast["city"].values))
+    for city in answer["cities"]:
+        for name, values in city["values"].items():
+            expected = hours[name].sel(city=city["id"]).values
+            got = np.array([np.nan if v is None else v for v in values], float)
+            np.testing.assert_allclose(got, expected, atol=5.01 if name == "visibility" else 0.51)
+    assert set(answer["layers"]) == {"pm25", "o3", "aqi", "visibility", "haze_grade"}
+    assert len(answer["layers"]["pm25"]["bounds"]) == len(answer["layers"]["pm25"]["colours"])
+
+
+def test_map_is_narrowed_by_layer_and_place(client) -> None:
+    registry = load_registry()
+    answer = client.get("/v1/map?layer=pm25&bbox=110,35,125,42&country=CN").json()
+    assert set(answer["layers"]) == {"pm25"} and answer["cities"]
+    for city in answer["cities"]:
+        assert set(city["values"]) == {"pm25"}
+        assert 110 <= city["longitude"] <= 125 and 35 <= city["latitude"] <= 42
+    region = registry.cities["beijing"].region
+    own = client.get(f"/v1/map?region={region}").json()["cities"]
+    assert {city["id"] for city in own} == set(registry.regions[region].cities)
+    assert client.get("/v1/map?city=tokyo&country=CN").json()["cities"] == []
+
+
+def test_every_wrong_argument_is_listed(client) -> None:
+    problem = client.get("/v1/map?layer=pm25&layer=rain&country=US").json()
+    assert {(e["field"], e["in"]) for e in problem["errors"]} == {("layer.1", "query"), ("country", "query")}
+    assert all(e["reason"] for e in problem["errors"])
+    for query, field in (("bbox=9,1", "bbox"), ("bbox=125,35,110,42", "bbox"), ("region=nowhere", "region")):
+        problem = client.get(f"/v1/map?{query}").json()
+        assert problem["status"] == 422 and problem["errors"][0]["field"] == field
+
+
+def test_days_are_the_citys_own_and_those_of_the_bulletin(client, settings, forecast) -> None:
+    registry, store = load_registry(), Store(settings.database_url)
+    run = store.latest_run()
+    observed = store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated)
+    store.close()
+    days = daily_outlook(forecast, observed, registry)
+    for city in ("beijing", "tokyo"):
+        answer = client.get(f"/v1/cities/{city}/daily").json()
+        assert answer["time_zone"] == registry.cities[city].time_zone
+        assert len(answer["days"]) == days.sizes["date"]
+        assert sum(day["index"] is not None for day in answer["days"]) >= 4
+        for day in answer["days"]:
+            here = days.sel(city=city, date=day["date"])
+            means = [np.nan if v is None else v for v in day["pm25_mean"].values()]
+            assert means == pytest.approx(here["pm25_mean"].values, abs=0.06, nan_ok=True)
+            assert day["visibility_min"] == pytest.approx(float(here["visibility_min"]), abs=5.1)
+            if day["index"]:
+                assert (day["index"]["value"] is not None) == (city == "beijing")
+    assert client.get("/v1/cities/bejing/daily").status_code == 404

@@ -1,0 +1,180 @@
+"""CAP, feed, areas and maps through the API, on a store that a simulated cycle filled."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from shapely.geometry import shape
+
+from hazecast.alerts.messages.cap import parse, verify
+from hazecast.grids.contract import LEAD_HOURS
+from hazecast.grids.errors import InputError
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.store import Store
+from hazecast.services.web.app import create_app
+from hazecast.services.work.cycle import run_cycle
+from tests.alerts.test_cap import NS, found, key_and_certificate, schema
+
+
+@pytest.fixture(scope="module")
+def settings(simulated_run) -> Settings:
+    return simulated_run.model_copy(update={"sender": "haze@bureau.example"})
+
+
+@pytest.fixture(scope="module")
+def client(settings) -> TestClient:
+    return TestClient(create_app(settings), raise_server_exceptions=False)
+
+
+def first_id(client: TestClient) -> str:
+    return client.get("/v1/warnings").json()["features"][0]["id"]
+
+
+def test_a_warning_answers_by_what_is_accepted(client) -> None:
+    address = f"/v1/warnings/{first_id(client)}"
+    plain = client.get(address)
+    assert plain.headers["content-type"] == "application/geo+json" and "Accept" in plain.headers["vary"].split(", ")
+    cap = client.get(address, headers={"Accept": "application/cap+xml, application/json;q=0.5"})
+    assert cap.headers["content-type"] == "application/cap+xml" and cap.headers["etag"] != plain.headers["etag"]
+    root = parse(cap.content)
+    schema().assertValid(root)
+    assert found(root, "sender") == ["haze@bureau.example"] and found(root, "status") == ["Test"]
+    assert client.get(f"{address}.cap").content == cap.content
+    assert client.get(f"/v1/warnings/{found(root, 'identifier')[0]}").json()["id"] == first_id(client)
+    assert client.get("/v1/warnings/nothing.cap").status_code == 404
+    again = client.get(address, headers={"Accept": "application/cap+xml", "If-None-Match": cap.headers["etag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("*/*", False),
+        ("application/cap+xml", True),
+        ("Application/CAP+XML;q=0.9, application/json;q=0.2", True),
+        ("application/cap+xml;q=0.1, application/geo+json", False),
+        ("application/cap+xml;q=0", None),
+        ("text/html,application/xml;q=0.9,*/*;q=0.8", False),
+    ],
+)
+def test_accept_is_weighed(client, accept, expected) -> None:
+    answer = client.get(f"/v1/warnings/{first_id(client)}", headers={"Accept": accept})
+    kind = "application/cap+xml" if expected else "application/geo+json"
+    assert answer.headers["content-type"] == kind if expected is not None else answer.status_code == 406
+
+
+def test_cap_and_geojson_say_the_same(client) -> None:
+    properties = client.get(f"/v1/warnings/{first_id(client)}").json()["properties"]
+    infos = parse(client.get(f"/v1/warnings/{first_id(client)}.cap").content).findall("c:info", NS)
+    for info, language in zip(infos, ("zh", "ja", "en"), strict=True):
+        for name in ("headline", "description", "instruction", "event"):
+            assert found(info, name) == [properties[name][language]]
+        assert found(info, "severity") == [properties["severity"]]
+
+
+def test_every_entry_of_the_feed_leads_to_a_valid_message(client) -> None:
+    answer = client.get("/v1/warnings/feed.atom?language=en")
+    assert answer.headers["content-type"].startswith("application/atom+xml")
+    from lxml import etree
+
+    root = etree.fromstring(answer.content)
+    links = [e.get("href") for e in root.findall("a:entry/a:link", NS)]
+    assert len(links) == len(client.get("/v1/warnings?state=all").json()["features"]) > 0
+    for link in links:
+        schema().assertValid(parse(client.get(link).content))
+    later = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    assert b"<entry" not in client.get("/v1/warnings/feed.atom", params={"at": later}).content
+    assert client.get("/v1/warnings/feed.atom?language=fr").status_code == 422
+
+
+def test_areas_come_with_provinces_and_bulletin(client) -> None:
+    content = client.get("/v1/areas").json()
+    assert content["simulated"] is True and content["features"] and content["bulletin"]["zh"].startswith("预计")
+    for feature in content["features"]:
+        assert shape(feature["geometry"]).is_valid and feature["properties"]["provinces"]
+
+
+@pytest.mark.parametrize(
+    ("path", "width"),
+    [
+        ("haze.png", 1200),
+        ("haze.png?language=ja&size=phone", 720),
+        ("pm25.png?hour=24&size=phone", 720),
+        ("o3.png?language=en", 1200),
+        ("aqi.png?hour=30", 1200),
+        ("fan/beijing.png?pollutant=o3&size=phone", 720),
+    ],
+)
+def test_maps_are_drawn(client, path, width) -> None:
+    answer = client.get(f"/v1/maps/{path}")
+    assert answer.headers["content-type"] == "image/png" and answer.headers["cache-control"].startswith("public")
+    assert Image.open(io.BytesIO(answer.content)).width == width
+
+
+def test_a_day_moves(client) -> None:
+    answer = client.get("/v1/maps/day/pm25.webp")
+    assert answer.headers["content-type"] == "image/webp" and Image.open(io.BytesIO(answer.content)).n_frames == 24
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"pm25.png?hour={LEAD_HOURS + 1}", 422),
+        ("pm25.png?hour=0", 422),
+        ("smoke.png", 422),
+        ("haze.png?language=fr", 422),
+        ("haze.png?size=watch", 422),
+        ("fan/bejing.png", 404),
+        ("day/pm25.avi", 422),
+    ],
+)
+def test_bad_arguments_of_maps_are_problems(client, path, status) -> None:
+    answer = client.get(f"/v1/maps/{path}")
+    assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json"
+
+
+def test_messages_are_signed_where_there_is_a_key(settings, tmp_path) -> None:
+    key, certificate = key_and_certificate()
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "certificate.pem").write_bytes(certificate)
+    files = {"cap_key_file": tmp_path / "key.pem", "cap_certificate_file": tmp_path / "certificate.pem"}
+    client = TestClient(create_app(settings.model_copy(update=files)))
+    content = client.get(f"/v1/warnings/{first_id(client)}.cap").content
+    assert found(verify(content, certificate), "sender") == ["haze@bureau.example"]
+    with pytest.raises(InputError, match="both"):
+        create_app(settings.model_copy(update={"cap_key_file": tmp_path / "key.pem"}))
+    (tmp_path / "key.pem").write_bytes(b"no key")
+    with pytest.raises(InputError, match="CAP signature"):
+        create_app(settings.model_copy(update=files))
+
+
+def test_every_message_of_january_2013_validates(shared_data, tmp_path) -> None:
+    settings = Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities", weather="observed")
+    for step in range(6):
+        run_cycle(
+            settings, init_time=datetime(2013, 1, 11, 10, tzinfo=UTC) + timedelta(hours=12 * step), cities=("beijing",)
+        )
+    client = TestClient(create_app(settings))
+    store = Store(settings.database_url)
+    history = store.warning_history(False)
+    store.close()
+    kinds = {w.kind for w in history}
+    assert len(history) >= 6 and "issue" in kinds and kinds - {"issue"}
+    for warning in history:
+        root = parse(client.get(f"/v1/warnings/{warning.id}.cap").content)
+        schema().assertValid(root)
+        assert found(root, "status") == ["Actual"]
+        triplets = found(root, "references")[0].split(" ") if warning.references else []
+        assert [t.split(",")[1] for t in triplets] == list(warning.references)
+    # Calm and humid, as that week was observed: the reasons are said, in every language.
+    first = parse(client.get(f"/v1/warnings/{history[-1].id}.cap").content)
+    for text, words in zip(
+        found(first, "info/description"),
+        (("风小", "潮湿"), ("風が弱く", "湿って"), ("winds are light", "humid")),
+        strict=True,
+    ):
+        assert all(word in text for word in words)
