@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ from hazecast.forecast.visibility import visibility
 from hazecast.grids.contract import FORECAST_POLLUTANTS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Country, Registry
+from hazecast.grids.times import to_datetime64
 
 BOUNDS = (0.1, 0.5, 0.9)
 # Shi et al. (2017), Plateau Meteorol. 36(6):1693, ask six hours in a row of a haze day; here of a day's grade.
@@ -304,7 +305,7 @@ def day_check(
     """
     begins = _begins(city, date)
     init = forecast["init_time"].values.astype("datetime64[ns]")
-    if init > np.datetime64(begins.astimezone(UTC).replace(tzinfo=None), "ns"):
+    if init > to_datetime64(begins):
         raise InputError("day check: init_time", str(init), f"a forecast from before {begins.isoformat()}")
 
     def value(dataset: xr.Dataset, name: str) -> float:

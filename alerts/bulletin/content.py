@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import xarray as xr
 
-from hazecast.alerts.engine.city_hours import aware
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.shapes import Province
 from hazecast.alerts.messages.causes import Causes
@@ -20,6 +19,7 @@ from hazecast.alerts.rules.severity import severity
 from hazecast.forecast.daily import DayCheck, DayIndex, daily_outlook, day_index
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.times import to_datetime
 
 Range = tuple[float, float, float]
 # Why there is no verification: the run is simulated, nothing was observed, or no forecast is from before the day.
@@ -225,7 +225,7 @@ def make_bulletin(
     held = set(map(str, forecast["city"].values))
     present = [city for city in cities if city.id in held]
     outlook = daily_outlook(forecast.sel(city=[c.id for c in present]), observations, registry) if present else None
-    init_time = aware(forecast["init_time"].values)
+    init_time = to_datetime(forecast["init_time"].values)
     ids = {city.id for city in cities}
     notices = [Notice(w, load_ruleset(w.rule_set), why) for w, why in warnings if w.city in ids]
     order = {city.id: n for n, city in enumerate(cities)}

@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 
 from hazecast.alerts.bulletin.content import Bulletin, Day
-from hazecast.alerts.engine.city_hours import aware
 from hazecast.alerts.messages.texts import catalog
 from hazecast.forecast.daily import DayCheck
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime
 
 # The columns of the CSV; docs/bulletin.md describes them.
 COLUMNS = (
@@ -96,7 +96,7 @@ def _check_row(check: DayCheck) -> dict[str, object]:
         "pm25_standard_ug_m3": _number(check.limit),
         "outcome": check.outcome,
         # That of the forecast which is verified, not of the newest.
-        "init_time_utc": f"{aware(check.init_time):%Y-%m-%dT%H:%MZ}",
+        "init_time_utc": f"{to_datetime(check.init_time):%Y-%m-%dT%H:%MZ}",
     }
 
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, Range, State, charted, highest, today
 from hazecast.alerts.bulletin.forms import Banner, Cell, Figure, Guide, Said, Section, Table, View
-from hazecast.alerts.engine.city_hours import aware
 from hazecast.alerts.messages.texts import BEIJING, Catalog, Text, catalog, compose
 from hazecast.alerts.messages.texts import bulletin as haze_text
 from hazecast.alerts.rules.ruleset import load_ruleset
@@ -20,6 +19,7 @@ from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City, Country
+from hazecast.grids.times import to_datetime
 
 MAP = "map"
 _OVERVIEW_DAYS = 3
@@ -262,7 +262,7 @@ def _check_text(bulletin: Bulletin, words: Catalog, zone: str) -> tuple[str, ...
         return (words.say("daily.check.none"),)
     errors = np.array([c.pm25[1] - c.pm25_observed for c in known])
     outcomes = [c.outcome for c in known]
-    made = aware(min(c.init_time for c in known))
+    made = to_datetime(min(c.init_time for c in known))
     return (
         words.say(
             "daily.check.summary",

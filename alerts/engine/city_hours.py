@@ -7,7 +7,7 @@ So a running mean or a city's day takes in what was measured already. All times 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,6 +23,7 @@ from hazecast.forecast.scenarios import COUNT, trailing_mean, trajectories
 from hazecast.forecast.visibility import VisibilityModel, visibility
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -34,16 +35,6 @@ PAST_HOURS = 120
 _DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
 # Of the hours of a decision (05 to 07, 05 to 12) so many must be valid: this module's choice.
 _DECISION_SHARE = 2 / 3
-
-
-def naive(time: datetime) -> np.datetime64:
-    """Return an aware time as the contract's naive UTC."""
-    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "ns")
-
-
-def aware(time: np.datetime64 | npt.NDArray[np.datetime64]) -> datetime:
-    """Return the contract's naive UTC as an aware time."""
-    return datetime.fromtimestamp(int(np.asarray(time).astype("datetime64[s]").astype(np.int64)), tz=UTC)
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,7 @@ class CityHours:
     def _aqi(self, means: Float) -> Float:
         result = np.full(means.shape, np.nan)
         # A 24 h mean belongs to the standard in force when its first hour begins.
-        standards = [china_standard(aware(t - 24 * _HOUR)) for t in self.times]
+        standards = [china_standard(to_datetime(t - 24 * _HOUR)) for t in self.times]
         for standard in china_standards():
             own = np.array([s is standard for s in standards])
             if own.any():

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment, Outlook
-from hazecast.alerts.engine.city_hours import CityHours, Inputs, aware, naive
+from hazecast.alerts.engine.city_hours import CityHours, Inputs
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
@@ -26,6 +26,7 @@ from hazecast.forecast.scenarios import LEVELS, MEDIAN
 from hazecast.forecast.visibility import BEIJING_WINTER, VisibilityModel
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import to_datetime, to_datetime64
 
 __all__ = ["Assessment", "advance", "assess", "in_force_at", "signal_window"]
 _LOG = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ def assess(
 
 def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: RuleSet) -> tuple[datetime, datetime]:
     start, end = signal_window(init_time, rules, time_zone=hours.city.time_zone)
-    reach = aware(valid_times(forecast)[-1])
+    reach = to_datetime(valid_times(forecast)[-1])
     if rules.window.anchor != "next":
         # A window that is running ends where the forecast does.
         end = min(end, reach)
@@ -155,13 +156,13 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
 
 
 def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
-    init_time = aware(hours.times[hours.now])
+    init_time = to_datetime(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
     # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
-    within = (hours.times > naive(start)) & (hours.times <= naive(end))
-    after = hours.times > naive(init_time)
+    within = (hours.times > to_datetime64(start)) & (hours.times <= to_datetime64(end))
+    after = hours.times > to_datetime64(init_time)
     horizon = rules.life.keep_hours
-    judged = within if horizon is None else after & (hours.times <= naive(init_time + timedelta(hours=horizon)))
+    judged = within if horizon is None else after & (hours.times <= to_datetime64(init_time + timedelta(hours=horizon)))
     expected, seen = _met(hours, rules, "forecast", within), _met(hours, rules, "observed", within)
     either = expected.or_higher(seen)
     observed_rank, at = _observed(hours, rules, rules.observed, seen, either) if rules.observed else (0, -1)
@@ -182,7 +183,7 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
         else:
             evidence = _evidence(hours, rules, level.rank, kept, either, judged)
         if observed:
-            evidence = [e for e in evidence if e.time > aware(hours.times[at])]
+            evidence = [e for e in evidence if e.time > to_datetime(hours.times[at])]
             evidence.insert(0, _stamp(hours, rules, MEDIAN, at, "observed", seen))
         outlooks.append(
             Outlook(
@@ -280,7 +281,7 @@ def _stamp(hours: CityHours, rules: RuleSet, scenario: int, at: int, basis: Basi
     condition = next(c for c in rules.level_of(rank).conditions if c.number == number)
     values = {t.key: float(hours.values(t, rules)[scenario, at]) for t in condition.tests}
     return Evidence(
-        time=aware(hours.times[at]),
+        time=to_datetime(hours.times[at]),
         pm25=known(hours.pm25[scenario, at]),
         relative_humidity=known(hours.humidity[at]),
         visibility=known(hours.visibility[scenario, at]),

@@ -1,0 +1,1 @@
+"""Coastlines, borders and provinces of East Asia, as files of the package."""

@@ -1,0 +1,1 @@
+"""Warnings as messages: texts in three languages, CAP 1.2, Atom and GeoJSON."""

@@ -1,0 +1,1 @@
+"""How good forecasts are: backtests, scores, comparison of models, verification and plots of them."""

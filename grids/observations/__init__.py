@@ -1,0 +1,1 @@
+"""Monitoring data: readers of collections and sample tables, and cities made of their stations."""

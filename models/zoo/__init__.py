@@ -1,0 +1,1 @@
+"""The models themselves: baselines, peers and the network, each behind `hazecast.models.interface`."""

@@ -1,0 +1,1 @@
+"""The ``hazecast`` command."""

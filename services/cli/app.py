@@ -199,7 +199,7 @@ def main() -> None:
         if isinstance(error, ServerError):
             print(f"hazecast: {error}", file=sys.stderr)
             sys.exit(EXIT_INPUT if error.refused else EXIT_FAILED)
-        from hazecast.services.store.database import StoreError
+        from hazecast.services.core.errors import StoreError
 
         if isinstance(error, StoreError):
             print(f"hazecast: {error}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,15 +43,9 @@ InitTime = Annotated[
 
 def time_of(text: str | None, name: str) -> datetime | None:
     """Return the time that an option gives, aware; UTC where no offset is given."""
-    from hazecast.grids.errors import InputError
+    from hazecast.grids.times import parse_time
 
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(name, text, "an ISO 8601 time such as 2013-01-11T22:00Z") from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return None if text is None else parse_time(text, name)
 
 
 def settings_of(data_dir: Path | None, observations: str | None = None, weather: str | None = None) -> Settings:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hazecast.services.store.database import StoreError
+from hazecast.services.core.errors import StoreError
 
 PART = ".part"
 

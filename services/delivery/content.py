@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol, get_args
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from hazecast.alerts.messages.cap import identifier
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import LANGUAGES, Language
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.subscriptions import BulletinFormat
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
@@ -81,7 +82,7 @@ class Renderer:
         body = {
             "id": delivery_id,
             "type": event.type,
-            "timestamp": _time(event.occurred_at),
+            "timestamp": format_time(event.occurred_at),
             "event": event.id,
             "subscription": subscription.id,
             "simulated": event.simulated,
@@ -129,7 +130,7 @@ def public_event(event: OutboxEvent) -> dict[str, Any]:
         data = {name: content[name] for name in kept} | warning_links(content["id"], event.simulated, "")
         data |= {"withdrawn": event.type == WITHDRAWN, "revision": event.revision}
     return {
-        "id": event.id, "type": event.type, "timestamp": _time(event.occurred_at), "simulated": event.simulated,
+        "id": event.id, "type": event.type, "timestamp": format_time(event.occurred_at), "simulated": event.simulated,
         "data": data,
     }  # fmt: skip
 
@@ -169,7 +170,3 @@ def _spoken(value: Any, languages: Sequence[str]) -> Any:
     if isinstance(value, Mapping) and set(value) == set(LANGUAGES):
         return {language: value[language] for language in languages}
     return value
-
-
-def _time(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

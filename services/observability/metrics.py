@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 
+from hazecast.grids.times import in_utc
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
@@ -211,7 +212,7 @@ def _gauge(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
 
 def _seconds(observed: datetime) -> float:
     # An aggregate of SQLite's may come back without its zone.
-    return (observed if observed.tzinfo else observed.replace(tzinfo=UTC)).timestamp()
+    return in_utc(observed).timestamp()
 
 
 def _database_bytes(store: Store) -> int:

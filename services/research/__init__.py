@@ -1,0 +1,1 @@
+"""For modelers: training, backtests, replays of past periods, comparison of models."""

@@ -22,6 +22,7 @@ from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, RESAMPLES
 from hazecast.forecast.issued_weather import IssuedWeather
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.files import read_weather, to_hourly
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.models.disturbance import disturb
@@ -29,7 +30,7 @@ from hazecast.models.interface import EVENTS, Adaptive, Model, Series, Windows, 
 from hazecast.models.registry import create, newest_until, shipped_models
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.services.research.experiments import read_series, training_windows
-from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER, as_datetime64
+from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def run_backtest(plan: Plan, trained: dict[str, Model] | None = None) -> tuple[d
     plan.check()
     untrained = {name: create(name) for name in plan.models}
     series = read_series(plan.observations)
-    windows = scoring_windows((series,), as_datetime64(plan.start), as_datetime64(plan.end), every=plan.every)
+    windows = scoring_windows((series,), to_datetime64(plan.start), to_datetime64(plan.end), every=plan.every)
     if not len(windows):
         raise InputError(
             "from, to",
@@ -170,7 +171,7 @@ def _ready(model: Model, train: WindowSet, plan: Plan) -> Model:
 
 def _shipped(until: datetime) -> NetworkModel | None:
     """Return the shipped network whose training ended last, but not after `until`."""
-    found = newest_until(shipped_models(), as_datetime64(until))
+    found = newest_until(shipped_models(), to_datetime64(until))
     return None if found is None else found.load()
 
 
@@ -218,4 +219,4 @@ def _issue_time(text: str) -> np.datetime64:
     issued = datetime.fromisoformat(text)
     if issued.tzinfo is None:
         raise InputError("weather: init_time", text, "an ISO 8601 time with its offset")
-    return as_datetime64(issued)
+    return to_datetime64(issued)

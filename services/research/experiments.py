@@ -18,11 +18,11 @@ from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
+from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
 from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Series, WindowSet, window_set
 from hazecast.models.training.loop import Run, chosen_device
 from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings, count_parameters, state_files
-from hazecast.services.work.inputs import as_datetime64
 
 # The two Beijing episodes and the clean spell that the end-to-end tests replay: no training window touches them.
 HELD_OUT = (
@@ -50,12 +50,12 @@ def training_windows(series: Sequence[Series], until: datetime, *, since: dateti
     InputError
         If there is none.
     """
-    start = min(one.times[0] for one in series) if since is None else as_datetime64(since)
+    start = min(one.times[0] for one in series) if since is None else to_datetime64(since)
     parts = []
     for number, one in enumerate(series):
         ozone = np.isfinite(one.observations[..., OBSERVED.index("o3")]).any()
         every = 1 if ozone else _EVERY_WITHOUT_OZONE
-        rows = window_set((one,), start, as_datetime64(until), every=every, without=HELD_OUT).index.copy()
+        rows = window_set((one,), start, to_datetime64(until), every=every, without=HELD_OUT).index.copy()
         rows[:, 0] = number
         parts.append(rows)
     found = WindowSet(tuple(series), np.concatenate(parts))
@@ -115,7 +115,7 @@ def save_trained(
 ) -> dict[str, Any]:
     """Write a trained network's weights and model card into `out` and return the card."""
     assert model.network is not None
-    return checkpoint.save(model.network, _card(model, train, collections, as_datetime64(until)), out)
+    return checkpoint.save(model.network, _card(model, train, collections, to_datetime64(until)), out)
 
 
 def _card(model: NetworkModel, train: WindowSet, collections: Sequence[str], until: np.datetime64) -> dict[str, object]:

@@ -25,13 +25,13 @@ from hazecast.forecast.produce import make_forecast
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
+from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.models.interface import Model, Series, WindowSet, scoring_windows
 from hazecast.models.registry import ModelRegistry, TrainedModel, create
 from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings
-from hazecast.services.cli.options import time_of
 from hazecast.services.research.experiments import save_trained, training_windows
 from hazecast.services.research.model_scores import compare_models
-from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER, as_datetime64
+from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
 _HOUR = np.timedelta64(1, "h")
 
@@ -114,8 +114,8 @@ def fit(
         if not isinstance(fresh, NetworkModel):
             raise InputError("settings", sorted(settings), f"none: {fresh.name} takes no settings")
         fresh = NetworkModel(TrainingSettings(**settings), run=fresh.run)
-    end = _time(until, "until")
-    start = None if since is None else _time(since, "since")
+    end = parse_time(until, "until")
+    start = None if since is None else parse_time(since, "since")
     train = training_windows([one.series for one in collections], end, since=start)
     with warnings.catch_warnings():
         # A collection may lack a pollutant altogether.
@@ -146,7 +146,7 @@ def forecast(
         if city not in known:
             raise InputError("city", city, f"one of {known}, which {data.name} holds")
     chosen = [registry.city(city) for city in cities or known]
-    init = as_datetime64(_time(init_time, "init_time"))
+    init = to_datetime64(parse_time(init_time, "init_time"))
     ids = [city.id for city in chosen]
     seen = data.observations["pm25"].sel(city=ids, time=slice(init - 71 * _HOUR, init)).notnull().any("city").values
     if not seen.any():
@@ -184,7 +184,7 @@ def replay(
     weather: str = NO_WEATHER,
 ) -> list[xr.Dataset]:
     """Forecast again and again through an episode, each time from what was known then."""
-    times = pd.date_range(_time(first, "first"), _time(last, "last"), freq=f"{every}h")
+    times = pd.date_range(parse_time(first, "first"), parse_time(last, "last"), freq=f"{every}h")
     return [forecast(model, data, time.isoformat(), cities, weather) for time in times]
 
 
@@ -261,7 +261,7 @@ def compare(
     every: int = 6,
 ) -> dict[str, Any]:
     """Compare two registered models on the same windows; see `hazecast.services.research.model_scores.compare_models`."""
-    first, last = _time(start, "start"), _time(end, "end")
+    first, last = parse_time(start, "start"), parse_time(end, "end")
     return compare_models(candidate, other, Path(folder), first, last, weather=weather, every=every)
 
 
@@ -269,11 +269,11 @@ def _windows(
     models: Mapping[str, Model | Fitted], data: Collection, start: str, end: str, every: int, weather: str
 ) -> WindowSet:
     _check_weather(weather)
-    first, last = _time(start, "start"), _time(end, "end")
+    first, last = parse_time(start, "start"), parse_time(end, "end")
     for name, model in models.items():
         if isinstance(model, Fitted) and model.until > first:
             raise InputError("start", start, f"a time after {model.until.isoformat()}, which {name} was fitted until")
-    found = scoring_windows((data.series,), as_datetime64(first), as_datetime64(last), every=every)
+    found = scoring_windows((data.series,), to_datetime64(first), to_datetime64(last), every=every)
     if not len(found):
         raise InputError("start, end", f"{start} to {end}", f"a period that {data.name} covers")
     return found
@@ -286,9 +286,3 @@ def _check_weather(weather: str) -> None:
 
 def _plain(model: Model | Fitted) -> Model:
     return model.model if isinstance(model, Fitted) else model
-
-
-def _time(text: str, name: str) -> datetime:
-    time = time_of(text, name)
-    assert time is not None
-    return time

@@ -11,10 +11,11 @@ from hazecast.forecast.evaluation.backtest import tally
 from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, differences
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import to_datetime64
 from hazecast.models.interface import Model, scoring_windows
 from hazecast.models.registry import TrainedModel
 from hazecast.services.research.experiments import read_series
-from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER, as_datetime64
+from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
 _SHOWN = ("rmse", "mae", "bias", "crps", "coverage80")
 
@@ -61,12 +62,12 @@ def compare_models(
     if weather not in (NO_WEATHER, OBSERVED_WEATHER):
         raise InputError("weather", weather, f"{NO_WEATHER} or {OBSERVED_WEATHER}")
     for model in (candidate, other):
-        if model.trained_until > as_datetime64(start):
+        if model.trained_until > to_datetime64(start):
             raise InputError(
                 "from", start.isoformat(), f"a time after the training of {model.model_id}, {model.trained_until}"
             )
     series = read_series(folder)
-    windows = scoring_windows((series,), as_datetime64(start), as_datetime64(end), every=every)
+    windows = scoring_windows((series,), to_datetime64(start), to_datetime64(end), every=every)
     if not len(windows):
         raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
     models: dict[str, Model] = {model.model_id: model.load() for model in (candidate, other)}

@@ -40,12 +40,13 @@ from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOU
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry, load_registry
+from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
 from hazecast.models.interface import TARGETS, Model, Windows
 from hazecast.models.registry import load_trained
 from hazecast.models.zoo.baselines import last_observed
 from hazecast.models.zoo.network_model import NetworkModel
-from hazecast.services.work.inputs import OBSERVED_WEATHER, as_datetime64, with_humidity
+from hazecast.services.work.inputs import OBSERVED_WEATHER, with_humidity
 
 _HOUR = np.timedelta64(1, "h")
 MODEL, PERSISTENCE = "model", "persistence"
@@ -230,7 +231,7 @@ def _cycle(
     model: Model,
     init_time: datetime,
 ) -> None:
-    init = as_datetime64(init_time)
+    init = to_datetime64(init_time)
     recent = data.observations["pm25"].reindex(time=init + (np.arange(HISTORY_HOURS) - HISTORY_HOURS + 1) * _HOUR)
     seen = [c for c in cities if bool(np.isfinite(recent.sel(city=c.id)).any())]
     if not seen:

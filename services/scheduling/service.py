@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.executor import RunExecutor, run_now
 from hazecast.services.scheduling.fence import Fence
@@ -21,7 +22,7 @@ from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.scheduling.jobstore import JsonJobStore
 from hazecast.services.scheduling.spec import ATTEMPTS, Job, schedule_of
 from hazecast.services.scheduling.worker import job_lock
-from hazecast.services.store.database import StoreError, make_engine
+from hazecast.services.store.database import make_engine
 from hazecast.services.store.locks import LockLost, StoreLock, store_lock
 
 log = logging.getLogger(__name__)

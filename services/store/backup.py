@@ -25,9 +25,10 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from hazecast.grids.errors import InputError
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import PART, whole_file
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.database import StoreError, current_revision, head_revision, known_revision, shown
+from hazecast.services.store.database import current_revision, head_revision, known_revision, shown
 from hazecast.services.store.recovery import INTERRUPTED
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import counters, dump_table, load_table, set_counters, tables_of

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.database_url import with_driver
+from hazecast.services.core.errors import StoreError
 
 # How long a statement waits for what another process holds.
 LOCK_SECONDS = 30
@@ -33,10 +34,6 @@ _POSTGRES = (
 )
 # The first key of Hazecast's advisory locks in PostgreSQL, of no other meaning.
 _LOCKS = 0x4A5E
-
-
-class StoreError(RuntimeError):
-    """The store can't be read or written: the database is away, locked or full, or a folder is."""
 
 
 class DatabaseFault(StoreError, OperationalError):  # noqa: N818 still SQLAlchemy's error, in clear words

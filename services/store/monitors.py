@@ -18,6 +18,7 @@ from hazecast.grids.observations.collections import MonitorData
 from hazecast.grids.observations.station_cities import NetworkStation, city_means
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, count_flags, screen, solar_hours
+from hazecast.grids.times import to_datetime64
 from hazecast.grids.units import REFERENCE_STATE
 from hazecast.services.sources.monitors.interface import HOUR, Batch, MonitorSource, Reading, SourceKind
 from hazecast.services.store.database import one_at_a_time
@@ -224,7 +225,7 @@ def _rescreen(
 
 
 def _axis(first: datetime, hours: int) -> np.ndarray:
-    start = np.datetime64(first.astimezone(UTC).replace(tzinfo=None), "ns")
+    start = to_datetime64(first)
     return np.asarray(start + np.arange(hours) * np.timedelta64(1, "h"))
 
 

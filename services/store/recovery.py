@@ -19,8 +19,9 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import remove_file
-from hazecast.services.store.database import Sessions, StoreError
+from hazecast.services.store.database import Sessions
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from hazecast.forecast.evaluation.verification import BASELINE_SUMS, CLIMATOLOGY_DAYS, SUMS
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES, describe
+from hazecast.grids.times import to_datetime64
 from hazecast.services.store.database import one_at_a_time
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
-from hazecast.services.work.inputs import as_datetime64
 
 _KEY: list[str] = ["day", "model_id", "city", "pollutant", "lead_time"]
 _SUMS = [*SUMS, *BASELINE_SUMS]
@@ -68,11 +68,11 @@ def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
             "lead_time": cube["lead_time"].values.astype("timedelta64[h]").astype("timedelta64[ns]"),
             "city": cube["city"].values.astype(str),
             "quantile": list(QUANTILES),
-            "init_time": as_datetime64(run.init_time),
+            "init_time": to_datetime64(run.init_time),
         },
         attrs={
             "model_id": run.model_id,
-            "observations_until": np.datetime_as_string(as_datetime64(run.observations_until), unit="s") + "Z",
+            "observations_until": np.datetime_as_string(to_datetime64(run.observations_until), unit="s") + "Z",
             "weather_source": "as stored",
             "degraded": 0,
             "simulated": 0,

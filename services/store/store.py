@@ -17,8 +17,10 @@ from sqlalchemy import Connection, DateTime, delete, insert, select, type_coerce
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import to_datetime
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import remove_file
-from hazecast.services.store.database import Sessions, StoreError, make_engine, migrate, one_at_a_time, shown, writing
+from hazecast.services.store.database import Sessions, make_engine, migrate, one_at_a_time, shown, writing
 from hazecast.services.store.drafts import let_out, save_drafts, warning_row
 from hazecast.services.store.outbox import record_run
 from hazecast.services.store.recovery import Mark, clear_files, mark_of, note_files, recover
@@ -278,15 +280,10 @@ def _digest(forecast: xr.Dataset) -> str:
     return hashlib.sha256(values).hexdigest()[:16]
 
 
-def _aware(time: np.datetime64) -> datetime:
-    seconds: datetime = time.astype("datetime64[s]").item()
-    return seconds.replace(tzinfo=UTC)
-
-
 def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int) -> ForecastRun:
     return ForecastRun(
         cycle_id=cycle_id,
-        init_time=_aware(np.datetime64(forecast["init_time"].item(), "ns")),
+        init_time=to_datetime(np.datetime64(forecast["init_time"].item(), "ns")),
         simulated=bool(forecast.attrs["simulated"]),
         degraded=bool(forecast.attrs["degraded"]),
         model_id=str(forecast.attrs["model_id"]),
@@ -319,7 +316,7 @@ def _value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
 
 
 def _observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[str, Any]]:
-    times = [_aware(time) for time in observations["time"].values]
+    times = [to_datetime(time) for time in observations["time"].values]
     cities = [str(city) for city in observations["city"].values]
     columns: dict[str, list[Any]] = {
         "time": [time for time in times for _ in cities],

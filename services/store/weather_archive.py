@@ -26,6 +26,7 @@ from filelock import FileLock
 from hazecast.grids.contract import WEATHER, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.archive_layout import (
     PRESENT,
     check_fits,
@@ -124,7 +125,7 @@ class WeatherArchive:
         InputError
             If no hour is there, or a city lies outside the grid.
         """
-        start, end = (np.datetime64(t.astimezone(UTC).replace(tzinfo=None), "ns") for t in (first, last))
+        start, end = (to_datetime64(t) for t in (first, last))
         parts = []
         for path in self._months(start, end):
             month = _open(path)
@@ -153,7 +154,7 @@ class WeatherArchive:
 
     def prune(self, before: datetime) -> int:
         """Delete the months and runs that end before a time; return how many."""
-        limit = np.datetime64(before.astimezone(UTC).replace(tzinfo=None), "ns")
+        limit = to_datetime64(before)
         old = [path for path in self._months() if hours_of(np.datetime64(path.stem, "M"))[-1] < limit]
         old += [path for path in (self.folder / _FORECASTS).glob("*.zarr") if _run_time(path) < before]
         for path in old:

@@ -15,6 +15,7 @@ import xarray as xr
 from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.files import to_hourly
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.services.sources.weather.interface import Cycle
@@ -127,7 +128,7 @@ class WeatherStore:
         """
         rank = {name: number for number, name in enumerate(preference)}
         cycles = sorted(self.cycles(at), key=lambda c: (-c[0].timestamp(), rank.get(c[1], len(rank)), c[1]))
-        now = np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "ns")
+        now = to_datetime64(at)
         first = now - (HISTORY_HOURS - 1) * _HOUR
         if not cycles:
             return None

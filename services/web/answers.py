@@ -19,6 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hazecast.grids.times import in_utc
+
 log = logging.getLogger(__name__)
 
 _HOLD = "hazecast.answer"
@@ -304,5 +306,5 @@ def _unchanged(answer: _Kept, asked: dict[bytes, bytes]) -> bool:
         known = parsedate_to_datetime(since.decode("latin-1"))
     except (TypeError, ValueError):
         return False
-    known = known if known.tzinfo else known.replace(tzinfo=UTC)
+    known = in_utc(known)
     return answer.modified.replace(microsecond=0) <= known

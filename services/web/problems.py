@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
+from hazecast.services.core.errors import StoreError
 from hazecast.services.observability.requests import id_headers
-from hazecast.services.store.database import StoreError
 
 log = logging.getLogger(__name__)
 

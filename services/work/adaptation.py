@@ -16,10 +16,10 @@ import xarray as xr
 from hazecast.forecast.inputs import stacked
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
+from hazecast.grids.times import to_datetime64
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.services.store.scores import StoredRun, runs_before
 from hazecast.services.store.store import Store
-from hazecast.services.work.inputs import as_datetime64
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def adapt(model: NetworkModel, model_id: str, store: Store, observations: xr.Dat
         return 0
     newest, previous = opened[-1]
     model.calibration = (previous[_OFFSETS].values, previous[_SHIFTS].values)
-    since, until = as_datetime64(newest.init_time), as_datetime64(now)
+    since, until = to_datetime64(newest.init_time), to_datetime64(now)
     given, targets, quantiles, means = [], [], [], []
     for _, forecast in opened:
         times = valid_times(forecast)

@@ -19,26 +19,21 @@ from hazecast.forecast.produce import make_forecast, with_transport
 from hazecast.forecast.products import next_24h, valid_times
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry, load_registry
+from hazecast.grids.times import to_datetime64
 from hazecast.models.interface import Model
 from hazecast.models.registry import ModelRegistry, load_trained
 from hazecast.models.zoo.network_model import NetworkModel, informed
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import whole_file
 from hazecast.services.core.logs import log_context
 from hazecast.services.core.rules import prepare_rules
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.database import StoreError, shown
+from hazecast.services.store.database import shown
 from hazecast.services.store.monitors import stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.adaptation import adapt, with_calibration
-from hazecast.services.work.inputs import (
-    CycleInputs,
-    as_datetime64,
-    forecast_cities,
-    load_inputs,
-    shortcomings,
-    with_humidity,
-)
+from hazecast.services.work.inputs import CycleInputs, forecast_cities, load_inputs, shortcomings, with_humidity
 from hazecast.services.work.maps import Look, draw_haze
 from hazecast.services.work.report import CityLine, CycleReport, as_dict
 from hazecast.services.work.verification import verify
@@ -184,7 +179,7 @@ def _verified(settings: Settings, store: Store, now: datetime, simulated: bool) 
 def _forecast(
     inputs: CycleInputs, cities: list[City], now: datetime, model: Model, model_id: str, *, degraded: bool
 ) -> xr.Dataset:
-    init = as_datetime64(now)
+    init = to_datetime64(now)
     observations = inputs.monitors.observations
     windows = windows_at(
         observations, inputs.past, cities, init,
@@ -213,7 +208,7 @@ def _forecast(
 
 def _known(inputs: CycleInputs, cities: list[City], now: datetime) -> xr.Dataset:
     """Return what was observed in the 72 h up to the init time at the cities of the run."""
-    init = as_datetime64(now)
+    init = to_datetime64(now)
     times = slice(init - np.timedelta64(71, "h"), init)
     return inputs.monitors.observations.sel(city=[city.id for city in cities], time=times)
 

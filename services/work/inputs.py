@@ -17,6 +17,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.quality import MODELLED
+from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.files import read_weather_at_cities, to_hourly
 from hazecast.services.core.subprocesses import apart
 from hazecast.services.store.weather_cycles import KnownWeather
@@ -143,29 +144,18 @@ def _checked(init_time: datetime) -> datetime:
     return init_time
 
 
-def as_datetime64(time: datetime) -> np.datetime64:
-    """Return an aware time as the naive UTC of the contract."""
-    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "ns")
-
-
-def as_datetime(time: np.datetime64) -> datetime:
-    """Return the contract's naive UTC as an aware time."""
-    seconds: datetime = time.astype("datetime64[s]").item()
-    return seconds.replace(tzinfo=UTC)
-
-
 def _newest_hour(monitors: MonitorData) -> datetime:
     pm25 = monitors.observations["pm25"]
     observed = pm25.notnull().any("city").values
     if not observed.any():
         raise InputError(monitors.source, "no valid PM2.5", "at least one observed hour")
-    return as_datetime(pm25["time"].values[observed][-1])
+    return to_datetime(pm25["time"].values[observed][-1])
 
 
 def _check_covered(monitors: MonitorData, init_time: datetime) -> None:
     times = monitors.observations["time"].values
-    now = as_datetime64(init_time)
-    first, last = as_datetime(times[0]), as_datetime(times[-1])
+    now = to_datetime64(init_time)
+    first, last = to_datetime(times[0]), to_datetime(times[-1])
     recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
     if not np.isfinite(recent).any():
         raise InputError(
@@ -228,7 +218,7 @@ def forecast_cities(
         If a wanted city is unknown, or none is left.
     """
     chosen = [registry.city(name) for name in wanted] or list(registry.cities.values())
-    now = as_datetime64(init_time)
+    now = to_datetime64(init_time)
     recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
     observed = {str(c) for c in recent["city"].values[recent.notnull().any("time").values]}
     cities = [city for city in chosen if city.id in observed]
@@ -241,18 +231,18 @@ def forecast_cities(
 def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
     """Say what the forecast lacks, in words; an empty list is a forecast in full order."""
     reasons = list(inputs.weather_reasons)
-    now = as_datetime64(init_time)
+    now = to_datetime64(init_time)
     pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
     for city in cities:
         valid = np.flatnonzero(np.isfinite(pm25.sel(city=city.id).values))
-        age = init_time - as_datetime(pm25["time"].values[valid[-1]])
+        age = init_time - to_datetime(pm25["time"].values[valid[-1]])
         if age > timedelta(hours=late_hours):
             reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
     modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
     if modelled:
         reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
     if inputs.future is not None:
-        last = as_datetime(inputs.future["time"].values[-1])
+        last = to_datetime(inputs.future["time"].values[-1])
         if last < init_time + timedelta(hours=LEAD_HOURS):
             reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
     return reasons

@@ -30,9 +30,9 @@ from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.work.inputs import as_datetime
 
 ValueKind = Literal["pm25", "o3", "aqi"]
 VALUE_KINDS: tuple[ValueKind, ...] = ("pm25", "o3", "aqi")
@@ -142,7 +142,7 @@ def draw_hour(forecast: xr.Dataset, registry: Registry, kind: ValueKind, hour: i
     if hour not in lead:
         raise InputError("hour", hour, f"{lead[0]} to {lead[-1]} hours after the init time")
     at = int(np.flatnonzero(lead == hour)[0])
-    time = as_datetime(valid_times(forecast)[at])
+    time = to_datetime(valid_times(forecast)[at])
     words = catalog(look.language)
     subtitle = words.say("map.hour", moment=words.moment(time, BEIJING), zone=words.zone(BEIJING, time))
     if kind == "aqi":
@@ -199,7 +199,7 @@ def draw_haze_days(folder: Path, registry: Registry, year: int, look: Look) -> b
 def _hour_values(forecast: xr.Dataset, kind: ValueKind, at: int) -> npt.NDArray[np.float64]:
     if kind != "aqi":
         return np.asarray(median_series(forecast, kind).values[at], dtype=np.float64)
-    standard = china_standard(as_datetime(valid_times(forecast)[at] - np.timedelta64(1, "h")))
+    standard = china_standard(to_datetime(valid_times(forecast)[at] - np.timedelta64(1, "h")))
     parts = [
         china_sub_index(
             item, np.asarray(median_series(forecast, item).values[at], dtype=np.float64), standard, "hourly"
@@ -232,7 +232,7 @@ def _on_map(
 
 
 def _issued(forecast: xr.Dataset) -> datetime:
-    return as_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
+    return to_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
 
 
 def _provenance(forecast: xr.Dataset) -> Provenance:

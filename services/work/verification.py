@@ -23,6 +23,7 @@ from hazecast.forecast.evaluation.verification import (
 )
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import to_datetime64
 from hazecast.models.registry import ModelRegistry, shipped_models
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.scores import (
@@ -36,7 +37,6 @@ from hazecast.services.store.scores import (
     stored_observations,
 )
 from hazecast.services.store.store import Store
-from hazecast.services.work.inputs import as_datetime64
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ def _score(store: Store, runs: list[StoredRun], until: datetime) -> pd.DataFrame
     observations = stored_observations(store, runs[0].init_time, runs[-1].init_time)
     tables = [pd.DataFrame(columns=["day", "model_id", *KEYS, *SUMS, *BASELINE_SUMS])]
     if observations is not None:
-        observations = observations.sel(time=slice(None, as_datetime64(until)))
+        observations = observations.sel(time=slice(None, to_datetime64(until)))
         for run in runs:
             forecast = stored_forecast(store, run)
             if forecast is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import xarray as xr
@@ -13,13 +13,14 @@ from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import Evidence
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
+from hazecast.grids.times import to_datetime64
 
 HOUR = np.timedelta64(1, "h")
 PAST = 120
 
 
 def stamp(time: datetime) -> np.datetime64:
-    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "ns")
+    return to_datetime64(time)
 
 
 def series(blocks: Mapping[tuple[int, int], float], background: float = 0.0) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""A city's years: climatology, episodes and trends."""

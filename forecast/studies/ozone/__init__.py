@@ -1,0 +1,1 @@
+"""What makes ozone: weekdays, temperature, and the reactivity of volatile organic compounds."""

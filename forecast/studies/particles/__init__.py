@@ -1,0 +1,1 @@
+"""Where particles come from: positive matrix factorization and chemical mass balance."""

@@ -1,0 +1,1 @@
+"""How far measurements can be trusted: instruments, laboratories and networks."""

@@ -1,0 +1,1 @@
+"""Where the wind brings pollution from: roses, trajectories and receptor models."""

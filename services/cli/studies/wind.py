@@ -148,7 +148,7 @@ def trajectories(
 
 def _naive(text: str, option: str):  # type: ignore[no-untyped-def]
     from hazecast.grids.errors import InputError
-    from hazecast.services.work.inputs import as_datetime64
+    from hazecast.grids.times import to_datetime64
 
     try:
         time = datetime.fromisoformat(text)
@@ -156,4 +156,4 @@ def _naive(text: str, option: str):  # type: ignore[no-untyped-def]
         time = None
     if time is None or time.tzinfo is None:
         raise InputError(option, text, "an ISO 8601 time with its offset")
-    return as_datetime64(time)
+    return to_datetime64(time)

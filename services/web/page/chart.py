@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
-from hazecast.services.work.inputs import as_datetime
+from hazecast.grids.times import to_datetime
 
 WIDTH, HEIGHT = 440, 230
 LEFT, RIGHT, TOP, BOTTOM = 36, 8, 12, 24
@@ -63,12 +63,12 @@ class Chart:
 
 def series(forecast: xr.Dataset, observed: xr.Dataset | None, city: str, pollutant: str) -> Series:
     """Return a city's forecast of a pollutant and what was observed in the three days before, and since."""
-    init = as_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
+    init = to_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
     quantiles = forecast[pollutant].sel(city=city).transpose("lead_time", "quantile").values.astype(np.float64)
     if observed is None or pollutant not in observed or city not in observed["city"].values:
         return Series(init, (), np.array([]), quantiles)
     here = observed[pollutant].sel(city=city)
-    times = tuple(as_datetime(stamp) for stamp in here["time"].values)
+    times = tuple(to_datetime(stamp) for stamp in here["time"].values)
     return Series(init, times, here.values.astype(np.float64), quantiles)
 
 

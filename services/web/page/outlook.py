@@ -12,7 +12,7 @@ import xarray as xr
 from hazecast.forecast.daily import DayIndex, day_index
 from hazecast.forecast.indices import china_aqi
 from hazecast.grids.places.cities import City
-from hazecast.services.work.inputs import as_datetime
+from hazecast.grids.times import to_datetime
 
 Values = npt.NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def days_of(outlook: xr.Dataset, city: City) -> list[Day]:
             continue
         found.append(
             Day(
-                date=as_datetime(stamp).date(),
+                date=to_datetime(stamp).date(),
                 index=index,
                 pm25=(float(pm25[0]), float(pm25[1]), float(pm25[2])) if np.isfinite(pm25).all() else None,
                 o3_8h=_value(float(o3_8h[1])),

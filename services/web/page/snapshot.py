@@ -24,13 +24,13 @@ from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import to_datetime
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import public_version
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
 from hazecast.services.web.page.outlook import Values
-from hazecast.services.work.inputs import as_datetime
 from hazecast.services.work.maps import load_forecast
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Snapshot:
     @cached_property
     def times(self) -> list[datetime]:
         """The hours of the forecast, aware."""
-        return [] if self.forecast is None else [as_datetime(t) for t in valid_times(self.forecast)]
+        return [] if self.forecast is None else [to_datetime(t) for t in valid_times(self.forecast)]
 
     @cached_property
     def layers(self) -> dict[str, Values]:
@@ -130,7 +130,7 @@ class Snapshot:
             hours = np.flatnonzero(known[:, n])
             if hours.size == 0:
                 continue
-            at = as_datetime(times[hours[-1]])
+            at = to_datetime(times[hours[-1]])
             if self.now - at <= timedelta(hours=OBSERVED_HOURS):
                 here = {name: float(values[name][hours[-1], n]) for name in names}
                 found[city] = (at, {"pm25": float("nan"), "o3": float("nan")} | here)

@@ -27,6 +27,7 @@ from hazecast.forecast.studies.climate.episodes import (
 )
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.times import in_utc
 from hazecast.services.store.reads import newest_observed
 from hazecast.services.store.store import Store
 from hazecast.services.web.answers import keep
@@ -127,7 +128,7 @@ def climatology_routes(store: Store, registry: Registry) -> APIRouter:
         if newest is None:
             raise HTTPException(404, f"no observation of {city.id} is stored")
         zone = ZoneInfo(city.time_zone)
-        aware = newest if newest.tzinfo else newest.replace(tzinfo=UTC)
+        aware = in_utc(newest)
         chosen = (aware - timedelta(hours=1)).astimezone(zone).year if year is None else year
         try:
             return _climatology(store, registry, city, chosen, simulated)

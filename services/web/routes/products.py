@@ -17,6 +17,7 @@ from hazecast.forecast.daily import BOUNDS, daily_outlook, day_index
 from hazecast.forecast.layers import LAYERS, hourly_layers
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import keep
@@ -31,7 +32,6 @@ from hazecast.services.web.schemas.forecasts import (
     LayerOut,
     MapOut,
 )
-from hazecast.services.work.inputs import as_datetime
 from hazecast.services.work.maps import load_forecast
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
@@ -82,7 +82,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
             weather_source=run.weather_source,
             humidity_source=run.humidity_source,
             observations_until=run.observations_until,
-            times=[as_datetime(time) for time in hours["time"].values],
+            times=[to_datetime(time) for time in hours["time"].values],
             layers={name: _layer(name, hours[name]) for name in wanted},
             cities=[
                 CityLayersOut(
@@ -153,7 +153,7 @@ def _day(city: City, day: xr.Dataset) -> DayOut:
     index = day_index(city, date, pm25, o3, float(day["o3_max"]))
     seen, grade = float(day["visibility_min"]), int(day["haze_grade"])
     return DayOut(
-        date=as_datetime(date).date(),
+        date=to_datetime(date).date(),
         observed_hours=int(day["observed_hours"]),
         pm25_mean=range_of("pm25_mean"),
         pm25_max=_one(day["pm25_max"], 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -16,6 +16,7 @@ from hazecast.forecast.studies.ozone.effects import Estimate, WeekdayEffect, wee
 from hazecast.forecast.studies.ozone.voc import species_table
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import in_utc
 from hazecast.services.store.store import Store
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 
@@ -90,7 +91,7 @@ def study_routes(store: Store, registry: Registry) -> APIRouter:
         """Weekend effect in a city's stored observations; 404 where they hold fewer than ten weeks of it."""
         city = known_city(registry, city_id)
         run = latest_run(store)
-        until = run.init_time if run.init_time.tzinfo else run.init_time.replace(tzinfo=UTC)
+        until = in_utc(run.init_time)
         try:
             return answer(city.id, series, days, until, run.simulated)
         except InputError as error:

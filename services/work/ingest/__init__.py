@@ -1,0 +1,1 @@
+"""Bringing weather and observations in, from whichever source answers, and building archives."""

@@ -12,7 +12,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ import xarray as xr
 from distributed import Client, as_completed
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.archive_layout import hours_of
 from hazecast.grids.weather.files import joined, read_weather, span_of, weather_files
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
@@ -114,7 +115,7 @@ def build_weather_archive(
     """
     if last < first:
         raise InputError("period", f"{first.isoformat()} to {last.isoformat()}", "a first time before the last")
-    start, end = (np.datetime64(t.astimezone(UTC).replace(tzinfo=None), "ns") for t in (first, last))
+    start, end = (to_datetime64(t) for t in (first, last))
     report = BuildReport()
     if callable(files_or_source):
         parts = [_Part(target, box, *span, source=files_or_source) for span in _months(start, end)]
@@ -221,11 +222,7 @@ def _build(part: _Part) -> tuple[Written, bool, dict[str, str]]:
 
 def _read_day(part: _Part, first: np.datetime64, last: np.datetime64) -> xr.Dataset:
     if part.source is not None:
-        return part.source(_aware(first), _aware(last))
+        return part.source(to_datetime(first), to_datetime(last))
     own = [file.path for file in part.files if file.first <= last and file.last >= first]
     # One by one: each GRIB2 analysis is a run of its own.
     return joined([read_weather(path, box=part.box, period=(first, last)) for path in own], part.target)
-
-
-def _aware(time: np.datetime64) -> datetime:
-    return datetime.fromisoformat(str(time.astype("datetime64[s]"))).replace(tzinfo=UTC)

@@ -17,16 +17,16 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import MODELLED, SENTINEL
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import FetchError
-from hazecast.services.sources.monitors import ingest_live, stored_monitors
 from hazecast.services.sources.monitors.airnow import read_file
 from hazecast.services.sources.monitors.cnemc import read_hour as read_cnemc
 from hazecast.services.sources.monitors.interface import Batch, each, number
 from hazecast.services.sources.monitors.openaq import OpenAQ
 from hazecast.services.sources.monitors.soramame import hour_path
 from hazecast.services.sources.monitors.soramame import read_hour as read_soramame
+from hazecast.services.store.monitors import stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import EarlierValue, MonitorStation, StationObservation
-from hazecast.services.work.ingest.monitors import build_sources
+from hazecast.services.work.ingest.monitors import build_sources, ingest_live
 from tests.support import monitor_publishers as publishers
 from tests.support.monitor_publishers import HOUR, LAST, NOW, PUBLISHERS, settings_for, truth
 from tests.support.source_server import QUICK, serving

@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 import hazecast.services.store.backup
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.backup import back_up, check_backup, restore
-from hazecast.services.store.database import StoreError, current_revision, head_revision
+from hazecast.services.store.database import current_revision, head_revision
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
 from hazecast.services.web.app import create_app

@@ -24,8 +24,9 @@ from typer.testing import CliRunner
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app, main
 from hazecast.services.core.database_url import with_driver
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.database import StoreError, _config, current_revision, head_revision, make_engine, migrate
+from hazecast.services.store.database import _config, current_revision, head_revision, make_engine, migrate
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import tables_of
 from hazecast.services.store.tables.forecasts import Base, ForecastRun, ForecastValue, MonitorStation, Observation

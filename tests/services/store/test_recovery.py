@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, text
 
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import whole_file
-from hazecast.services.store.database import StoreError
 from hazecast.services.store.recovery import INTERRUPTED, INTERRUPTED_LATE
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastValue

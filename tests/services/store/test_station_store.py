@@ -14,13 +14,13 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import MEASURED_ZERO, SPIKE, STUCK
-from hazecast.services.sources.monitors import ingest_live, stored_monitors
 from hazecast.services.sources.monitors.interface import Batch
-from hazecast.services.store.monitors import save_readings, stored_hours
+from hazecast.services.store.monitors import save_readings, stored_hours, stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import Base, MonitorStation, StationObservation
 from hazecast.services.store.upsert import upsert, upsert_statement
 from hazecast.services.work.cycle import run_cycle
+from hazecast.services.work.ingest.monitors import ingest_live
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
 from tests.support import monitor_publishers as publishers
 from tests.support.monitor_publishers import HOUR, LAST, NOW, settings_for
