@@ -17,7 +17,7 @@ import typer
 from hazecast.forecast.evaluation.scoring import LEADS_SHOWN
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Model
-from hazecast.models.registry import model_names
+from hazecast.models.kinds import model_names
 from hazecast.services.research.backtests import BacktestPlan, run_backtest, write_scores
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 

@@ -19,7 +19,7 @@ from hazecast.models.interface import WEATHER_NAMES, Windows
 from hazecast.models.registry import load_trained
 from hazecast.models.zoo.network_model import NetworkModel
 from tests.alerts.test_cap import make
-from tests.models.test_models import made_windows
+from tests.support.made_windows import made_windows
 
 U, V = WEATHER_NAMES.index("u10"), WEATHER_NAMES.index("v10")
 
