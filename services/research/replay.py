@@ -32,7 +32,8 @@ from hazecast.alerts.engine.scoring import (
 )
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.maps.timeline import Episode
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.inputs import windows_at
 from hazecast.forecast.produce import humidity_ahead, make_forecast
 from hazecast.forecast.scenarios import COUNT
@@ -160,17 +161,25 @@ class ReplayResult:
         }
 
 
-def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
+def run_replay(plan: Plan, book: RuleBook | None = None, *, progress: bool = False) -> ReplayResult:
     """Replay a period.
 
     The rule set is applied as it is now, whether or not it was in force then.
+
+    Parameters
+    ----------
+    plan : Plan
+    book : RuleBook, optional
+        Holds the plan's rule set; by default the shipped rule sets.
+    progress : bool
+        Whether to show a progress bar.
 
     Raises
     ------
     InputError
         If the collection, a city, the rule set or the period is unusable.
     """
-    registry, rules = load_registry(), load_ruleset(plan.rule_set)
+    registry, rules = load_registry(), (book or RuleBook.shipped()).rule_set(plan.rule_set)
     if plan.weather not in ("none", OBSERVED_WEATHER):
         raise InputError("weather", plan.weather, f"none or {OBSERVED_WEATHER}")
     times = plan.init_times()
@@ -365,7 +374,9 @@ def history_line(message: HazeWarning) -> str:
     )
 
 
-def choose_thresholds(plan: Plan, *, progress: bool = False) -> tuple[dict[str, Any], str]:
+def choose_thresholds(
+    plan: Plan, book: RuleBook | None = None, *, progress: bool = False
+) -> tuple[dict[str, Any], str]:
     """Choose each level's probability threshold on a period that the model was not trained on.
 
     Scored is the probability of each window against what came; observations and hysteresis play no part.
@@ -377,7 +388,7 @@ def choose_thresholds(plan: Plan, *, progress: bool = False) -> tuple[dict[str, 
     text : str
         The trade of POD against FAR by level.
     """
-    result = run_replay(plan, progress=progress)
+    result = run_replay(plan, book, progress=progress)
     known = [w for w in result.windows if w.events is not None]
     grid = [round(n / COUNT, 4) for n in range(1, COUNT + 1, 2)]
     levels: dict[str, Any] = {}
