@@ -172,11 +172,14 @@ def replay(
     """Replay a past period cycle by cycle: the history of warnings, their scores, and a timeline."""
     from hazecast.alerts.maps.timeline import draw_timeline
     from hazecast.services.core.rules import rule_book
-    from hazecast.services.research.replay import Plan, format_scores, run_replay, write_json
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.report import format_scores
+    from hazecast.services.research.replay.result import ReplayPlan
+    from hazecast.services.research.replay.run import run_replay
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
-    plan = Plan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
+    plan = ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
     result = run_replay(plan, rule_book(settings_of(None)), progress=True)
     write_json(result.as_dict(), out)
     print(format_scores(result))
@@ -198,12 +201,14 @@ def thresholds(
 ) -> None:
     """Choose each level's probability threshold by its cost-loss ratio, on a tuning period."""
     from hazecast.services.core.rules import rule_book
-    from hazecast.services.research.replay import Plan, choose_thresholds, write_json
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.result import ReplayPlan
+    from hazecast.services.research.replay.thresholds import choose_thresholds
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
     table, text = choose_thresholds(
-        Plan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights),
+        ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights),
         rule_book(settings_of(None)),
         progress=True,
     )
