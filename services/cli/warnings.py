@@ -168,11 +168,11 @@ def replay(
 ) -> None:
     """Replay a past period cycle by cycle: the history of warnings, their scores, and a timeline."""
     from hazecast.alerts.maps.timeline import draw_timeline
-    from hazecast.services.research.replay import Plan, format_scores, run_replay, write_json
+    from hazecast.services.research.replay import ReplayPlan, format_scores, run_replay, write_json
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
-    plan = Plan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
+    plan = ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
     result = run_replay(plan, progress=True)
     write_json(result.as_dict(), out)
     print(format_scores(result))
@@ -193,12 +193,12 @@ def thresholds(
     out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
 ) -> None:
     """Choose each level's probability threshold by its cost-loss ratio, on a tuning period."""
-    from hazecast.services.research.replay import Plan, choose_thresholds, write_json
+    from hazecast.services.research.replay import ReplayPlan, choose_thresholds, write_json
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
     table, text = choose_thresholds(
-        Plan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights), progress=True
+        ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights), progress=True
     )
     print(text)
     if out is not None:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Plan:
+class BacktestPlan:
     """What a backtest is to do.
 
     Attributes
@@ -81,12 +81,12 @@ class Plan:
             raise InputError("models", self.models, "each name once")
 
 
-def run_backtest(plan: Plan, trained: dict[str, Model] | None = None) -> tuple[dict[str, Any], str]:
+def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) -> tuple[dict[str, Any], str]:
     """Train or load the models of a plan and score them on the same windows.
 
     Parameters
     ----------
-    plan : Plan
+    plan : BacktestPlan
     trained : dict of str to Model, optional
         Models that need no training any more; those trained here are added.
 
@@ -157,7 +157,7 @@ def write_scores(result: dict[str, Any], out: Path) -> None:
     part.replace(out)
 
 
-def _ready(model: Model, train: WindowSet, plan: Plan) -> Model:
+def _ready(model: Model, train: WindowSet, plan: BacktestPlan) -> Model:
     if isinstance(model, NetworkModel) and not plan.retrain:
         shipped = _shipped(plan.until)
         if shipped is not None:
@@ -175,7 +175,7 @@ def _shipped(until: datetime) -> NetworkModel | None:
     return None if found is None else found.load()
 
 
-def _weather(plan: Plan, series: Series) -> tuple[Callable[[Windows], Windows] | None, str]:
+def _weather(plan: BacktestPlan, series: Series) -> tuple[Callable[[Windows], Windows] | None, str]:
     if plan.weather == NO_WEATHER:
         return None, "no future weather"
     if plan.weather == OBSERVED_WEATHER:

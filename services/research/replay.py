@@ -55,7 +55,7 @@ _KNOWN_SHARE = 0.75
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplayPlan:
     """What to replay: a collection, the first and last init time (aware), cities (empty: all), and how."""
 
     observations: Path
@@ -100,7 +100,7 @@ class WindowScore:
 class ReplayResult:
     """All that a replay gives; `met` are the observed hours that met each rank or a higher one, by city."""
 
-    plan: Plan
+    plan: ReplayPlan
     rules: RuleSet
     model_id: str
     weather_source: str
@@ -160,7 +160,7 @@ class ReplayResult:
         }
 
 
-def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
+def run_replay(plan: ReplayPlan, *, progress: bool = False) -> ReplayResult:
     """Replay a period.
 
     The rule set is applied as it is now, whether or not it was in force then.
@@ -195,14 +195,14 @@ def run_replay(plan: Plan, *, progress: bool = False) -> ReplayResult:
     return result
 
 
-def _model(plan: Plan) -> tuple[Model, str]:
+def _model(plan: ReplayPlan) -> tuple[Model, str]:
     if plan.weights is None:
         return load_trained()
     network, card = checkpoint.load(plan.weights)
     return NetworkModel(network=network), str(card["model_id"])
 
 
-def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: Plan) -> list[City]:
+def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: ReplayPlan) -> list[City]:
     for name in plan.cities:
         registry.city(name)
     held = [registry.cities[str(c)] for c in data.observations["city"].values if str(c) in registry.cities]
@@ -365,7 +365,7 @@ def history_line(message: HazeWarning) -> str:
     )
 
 
-def choose_thresholds(plan: Plan, *, progress: bool = False) -> tuple[dict[str, Any], str]:
+def choose_thresholds(plan: ReplayPlan, *, progress: bool = False) -> tuple[dict[str, Any], str]:
     """Choose each level's probability threshold on a period that the model was not trained on.
 
     Scored is the probability of each window against what came; observations and hysteresis play no part.

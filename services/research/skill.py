@@ -18,12 +18,12 @@ from hazecast.forecast.evaluation.scoring import LEADS_SHOWN
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Model
 from hazecast.models.registry import model_names
-from hazecast.services.research.backtests import Plan, run_backtest, write_scores
+from hazecast.services.research.backtests import BacktestPlan, run_backtest, write_scores
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
 BEGIN, END = "<!-- made by `make skill`: begin -->", "<!-- made by `make skill`: end -->"
 # The last year of the collection, in Beijing time. Nothing is tuned on it.
-_YEAR = Plan(
+_YEAR = BacktestPlan(
     observations=Path(),
     until=datetime.fromisoformat("2015-02-28T16:00+00:00"),
     start=datetime.fromisoformat("2015-03-01T00:00+08:00"),

@@ -1,6 +1,6 @@
 """Years of a city: daily values, days above each country's standards, classes for a calendar, cities side by side.
 
-Limits are not written here: they are the corners of the indices and bands in ``forecast/breakpoints.toml``.
+Limits are not written here: they are the corners of the indices and bands in ``forecast/indices/breakpoints.toml``.
 """
 
 from __future__ import annotations

@@ -16,14 +16,14 @@ from hazecast.grids.errors import InputError
 from hazecast.models.interface import WEATHER_NAMES
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import NetworkModel
-from hazecast.services.research.backtests import Plan, run_backtest, write_scores
+from hazecast.services.research.backtests import BacktestPlan, run_backtest, write_scores
 from hazecast.services.research.skill import BEGIN, END, make_table, put_into
 from tests.support.training_data import TINY, made_series, made_windows
 
 HOUR = np.timedelta64(1, "h")
 
 
-def plan_for(folder: Path, **changes: object) -> Plan:
+def plan_for(folder: Path, **changes: object) -> BacktestPlan:
     given = {
         "observations": folder,
         "until": datetime(2013, 5, 1, tzinfo=UTC),
@@ -32,7 +32,7 @@ def plan_for(folder: Path, **changes: object) -> Plan:
         "models": ("persistence", "climatology"),
         "every": 12,
     }
-    return Plan(**(given | changes))  # type: ignore[arg-type]
+    return BacktestPlan(**(given | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
