@@ -27,13 +27,13 @@ from hazecast.alerts.messages.cap import (
     verify,
 )
 from hazecast.alerts.messages.geojson import feature_collection
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from tests.support.cap_messages import NS, SENDER, START, made_warning, schema, texts_at
 from tests.support.certificates import key_and_certificate
 
-RULES, REGISTRY = load_ruleset(), load_registry()
+RULES, REGISTRY = RuleBook.shipped().haze_signal, load_registry()
 
 
 def event() -> list[HazeWarning]:
@@ -185,7 +185,7 @@ def test_hostile_xml_is_refused(tmp_path) -> None:
 
 def test_feed_lists_newest_first_and_points_at_cap() -> None:
     messages = event()
-    root = etree.fromstring(atom_feed(messages, REGISTRY, SENDER, "ja", "https://haze.example/"))
+    root = etree.fromstring(atom_feed(messages, REGISTRY, RuleBook.shipped(), SENDER, "ja", "https://haze.example/"))
     stamps = [str(e.text) for e in root.findall("a:entry/a:updated", NS)]
     assert (
         len(stamps) == 5
@@ -197,12 +197,12 @@ def test_feed_lists_newest_first_and_points_at_cap() -> None:
     assert link.get("type") == "application/cap+xml" and "解除" in str(root.findtext("a:entry/a:title", None, NS))
     ids = [str(e.text) for e in root.findall("a:entry/a:id", NS)]
     assert len(set(ids)) == 5
-    empty = etree.fromstring(atom_feed([], REGISTRY, SENDER, "en", "https://haze.example"))
+    empty = etree.fromstring(atom_feed([], REGISTRY, RuleBook.shipped(), SENDER, "en", "https://haze.example"))
     assert empty.findtext("a:updated", None, NS) and not empty.findall("a:entry", NS)
 
 
 def test_geojson_has_the_names_of_weather_services() -> None:
-    feature = feature_collection([made_warning()], REGISTRY)["features"][0]
+    feature = feature_collection([made_warning()], REGISTRY, RuleBook.shipped())["features"][0]
     shape = shapely.geometry.shape(feature["geometry"])
     assert shape.is_valid and shape.contains(shapely.Point(*feature["properties"]["position"]))
     properties = feature["properties"]
