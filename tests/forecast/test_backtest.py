@@ -17,7 +17,7 @@ from hazecast.forecast.evaluation.scoring import BANDS, LEADS_SHOWN, Tally
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.models.interface import EVENTS, Prediction
 from hazecast.models.windows import scoring_windows
-from tests.support.made_windows import made_series, made_windows
+from tests.support.training_data import made_series, made_windows
 
 
 class Constant:

@@ -27,7 +27,7 @@ from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings, with_gaps
 from hazecast.models.zoo.recurrent import GraphModel, GRUModel
 from hazecast.models.zoo.tabular import RidgeModel, TreesModel
-from tests.support.made_windows import TINY, made_series, made_windows
+from tests.support.training_data import TINY, made_series, made_windows
 
 
 @pytest.fixture(scope="module")

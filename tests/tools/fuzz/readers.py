@@ -26,7 +26,7 @@ from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_archive import WeatherArchive
-from tests.support.made_windows import TINY
+from tests.support.training_data import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
 
 # How long a reader in a subprocess may take.

@@ -1,4 +1,4 @@
-"""Made series and windows for the tests of models, and the smallest network."""
+"""Made series of observations and weather, windows of them, and the smallest network, for tests of models."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import numpy as np
 
 from hazecast.models.interface import HourlySeries, WindowSet
 from hazecast.models.windows import window_set
+from hazecast.models.zoo.network_training import TrainingSettings
 
 # The smallest network that has every part.
 TINY = {"hidden": 8, "blind_hidden": 8, "members": 1, "context": 4}
-
+SMALL = TrainingSettings(windows=480, batch=16, seed=3, **TINY)  # 30 steps
 START = np.datetime64("2013-01-01T00", "ns")
 
 
 def made_series(hours: int = 600, places: int = 2) -> HourlySeries:
-    """Hourly series of places around Beijing, with a daily cycle and noise."""
+    """Hourly observations with a daily cycle and noise, and weather, at places about Beijing; ever the same."""
     random = np.random.default_rng(1)
     clock = np.arange(hours)
     day = np.sin(2 * np.pi * clock / 24)[None, :, None]
@@ -36,6 +37,6 @@ def made_series(hours: int = 600, places: int = 2) -> HourlySeries:
 
 
 def made_windows(series: HourlySeries | None = None, every: int = 7) -> WindowSet:
-    """Windows of made series, `every` so many hours."""
+    """Windows of a series, one every few hours."""
     series = series or made_series()
     return window_set((series,), series.times[0], series.times[-1], every=every)
