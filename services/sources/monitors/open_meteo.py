@@ -1,6 +1,6 @@
 """Open-Meteo air quality: the CAMS global model at the cities. A model's analysis, not a measurement.
 
-Interface from the publisher's own description; the server was not reached from here.
+Interface from the publisher's own description; not tried against the server.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _FARTHEST_DEGREES = 0.4
 
 
 class OpenMeteoAir:
-    """The model's hours at all cities, in one call for fifty.
+    """The model's hours at all cities, fifty cities a call.
 
     Parameters
     ----------
     cities : sequence of City
     url : str
     key : str
-        For customers, with their own base; empty for free, non-commercial use.
+        For customers, with a base URL of their own; empty for free, non-commercial use.
     patience : Patience, optional
     """
 
@@ -82,10 +82,23 @@ class OpenMeteoAir:
 
 
 def read_answer(answer: Any, cities: Sequence[City], period: tuple[datetime, datetime]) -> Batch:
-    """Read the hours at cities, an object for one city and a list for several.
+    """Read the hours at cities.
 
-    The model's instants are taken for the hour that ends with them. Hours outside `period` are
-    counted and left out: what lies ahead is a forecast.
+    The model's instantaneous values are used for the hour that ends with them. Hours outside `period` are
+    counted and left out, since later hours are a forecast.
+
+    Parameters
+    ----------
+    answer : object
+        Decoded JSON: an object for one city and a list for several.
+    cities : sequence of City
+        In the order of the request.
+    period : (datetime, datetime)
+        Hours to read, by their end.
+
+    Returns
+    -------
+    Batch
 
     Raises
     ------
