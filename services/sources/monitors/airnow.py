@@ -14,6 +14,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import SENTINELS, Reporting
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import FetchError, HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, number, try_each
 
@@ -47,6 +48,26 @@ class AirNowPosts:
     ) -> None:
         self._registry, self._rules, self._url = registry, rules, url.rstrip("/")
         self._http = HttpClient(patience)
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> AirNowPosts:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        AirNowPosts
+        """
+        return cls(registry, rules, settings.airnow_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -15,7 +15,9 @@ from typing import Any
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import FetchError, HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
 
@@ -54,6 +56,26 @@ class Cnemc:
     def __init__(self, rules: StationCities, url: str = URL, patience: Patience | None = None) -> None:
         self._rules, self._url = rules, url.rstrip("/")
         self._http = HttpClient(patience, headers={"X-Requested-With": "XMLHttpRequest"})
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> Cnemc:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Cnemc
+        """
+        return cls(rules, settings.cnemc_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

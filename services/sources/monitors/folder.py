@@ -17,6 +17,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import MEASURED_ZERO
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import Patience
 from hazecast.services.sources.monitors.interface import Batch, SourceKind, number, try_each
 
 STATIONS_FILE = "stations.csv"
@@ -41,6 +43,33 @@ class CsvFolder:
 
     def __init__(self, folder: Path, registry: Registry, rules: StationCities) -> None:
         self._folder, self._registry, self._rules = folder, registry, rules
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> CsvFolder:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        CsvFolder
+
+        Raises
+        ------
+        InputError
+            If the folder is not set.
+        """
+        if settings.monitor_dir is None:
+            raise InputError("HAZECAST_MONITOR_DIR", "not set", "a folder, since monitor_sources names 'csv'")
+        return cls(settings.monitor_dir, registry, rules)
 
     def close(self) -> None:
         """Nothing is held open."""

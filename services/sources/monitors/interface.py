@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.station_cities import NetworkStation
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
-from hazecast.services.sources.http import FetchError
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import FetchError, Patience
 
 HOUR = timedelta(hours=1)
 _GIVE_UP_AFTER = 2
@@ -138,6 +140,40 @@ class MonitorSource(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+        ...
+
+
+class MonitorSourceFactory(Protocol):
+    """Makes a monitoring source from the settings; what an entry point in ``hazecast.monitor_sources`` refers to.
+
+    The `name` of the source is that of its entry point. A source of another distribution reads what else it needs
+    from settings of its own.
+    """
+
+    def __call__(
+        self, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> MonitorSource:
+        """Return a source.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+            The cities to fetch.
+        rules : StationCities
+            Assigns stations to cities.
+        patience : Patience, optional
+            Time-outs and retries of its `HttpClient`.
+
+        Returns
+        -------
+        MonitorSource
+
+        Raises
+        ------
+        InputError
+            If the settings lack what the source needs.
+        """
         ...
 
 

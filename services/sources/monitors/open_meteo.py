@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.station_cities import NetworkStation
-from hazecast.grids.places.cities import City
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import Batch, SourceKind, number
 
@@ -50,6 +51,27 @@ class OpenMeteoAir:
     def __init__(self, cities: Sequence[City], url: str = URL, key: str = "", patience: Patience | None = None) -> None:
         self._cities, self._url, self._key = list(cities), url.rstrip("/"), key
         self._http = HttpClient(patience, secrets=(key,))
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> OpenMeteoAir:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        OpenMeteoAir
+        """
+        key = settings.open_meteo_key.get_secret_value()
+        return cls(list(registry.cities.values()), settings.open_meteo_air_url, key, patience)
 
     def close(self) -> None:
         """Close the connections."""

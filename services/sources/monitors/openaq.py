@@ -18,6 +18,7 @@ from hazecast.grids.observations.station_cities import NetworkStation, StationCi
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
 
@@ -70,6 +71,27 @@ class OpenAQ:
         self._registry, self._rules, self._url, self._most = registry, rules, url.rstrip("/"), stations_per_city
         self._http = HttpClient(patience, headers={"X-API-Key": key}, secrets=(key,))
         self._sleep = sleep
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> OpenAQ:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        OpenAQ
+        """
+        key = settings.openaq_key.get_secret_value()
+        return cls(registry, rules, key, settings.openaq_url, settings.openaq_stations_per_city, patience)
 
     def close(self) -> None:
         """Close the connections."""

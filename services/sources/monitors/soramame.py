@@ -13,7 +13,9 @@ from typing import Any
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import MEASURED_ZERO
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, number, try_each
 
@@ -55,6 +57,26 @@ class Soramame:
     def __init__(self, rules: StationCities, url: str = URL, patience: Patience | None = None) -> None:
         self._rules, self._url = rules, url.rstrip("/")
         self._http = HttpClient(patience)
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> Soramame:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Soramame
+        """
+        return cls(rules, settings.soramame_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

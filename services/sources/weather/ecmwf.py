@@ -21,6 +21,7 @@ from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.grib import merge_ranges, verify_messages
 from hazecast.services.sources.weather.interface import (
@@ -66,6 +67,22 @@ class EcmwfOpenData:
         self.traffic = self._http.traffic
         self._client = Client(source=self._url, model="ifs", resol="0p25", maximum_retries=1)
         self._client.session = _Session(self._http)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> EcmwfOpenData:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        EcmwfOpenData
+        """
+        return cls(settings.ecmwf_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -9,7 +9,8 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
-from hazecast.services.sources.http import Traffic
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import Patience, Traffic
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
 _SUFFIXES = (".nc", ".grib2", ".grb2", ".grib", ".grb", ".zarr")
@@ -27,6 +28,29 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.traffic = Traffic()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> Folder:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Folder
+
+        Raises
+        ------
+        InputError
+            If the folder is not set.
+        """
+        if settings.weather_folder is None:
+            raise InputError("HAZECAST_WEATHER_FOLDER", "not set", "a folder, since weather_sources names 'folder'")
+        return cls(settings.weather_folder)
 
     def close(self) -> None:
         """Do nothing: no connection is open."""

@@ -19,6 +19,7 @@ import xarray as xr
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.grib import merge_ranges, verify_messages
 from hazecast.services.sources.weather.interface import (
@@ -75,6 +76,22 @@ class Gfs:
         self._url, self._workers = url.rstrip("/"), workers
         self._http = HttpClient(patience)
         self.traffic = self._http.traffic
+
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> Gfs:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Gfs
+        """
+        return cls(settings.gfs_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

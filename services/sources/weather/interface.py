@@ -15,7 +15,8 @@ from hazecast.grids.contract import LEAD_HOURS, WEATHER, within_limits
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
-from hazecast.services.sources.http import FetchError, Traffic
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import FetchError, Patience, Traffic
 
 # A cycle is published some hours after its init time and is used until the next one is published, so it
 # must reach further than the forecast made from it.
@@ -144,6 +145,34 @@ class WeatherSource(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+class WeatherSourceFactory(Protocol):
+    """Makes a weather source from the settings; what an entry point in ``hazecast.weather_sources`` refers to.
+
+    The `name` of the source is that of its entry point. A source of another distribution reads what else it needs
+    from settings of its own.
+    """
+
+    def __call__(self, settings: Settings, patience: Patience | None = None) -> WeatherSource:
+        """Return a source.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries of its `HttpClient`.
+
+        Returns
+        -------
+        WeatherSource
+
+        Raises
+        ------
+        InputError
+            If the settings lack what the source needs.
+        """
+        ...
 
 
 def cycles_before(before: datetime, count: int = 5) -> Iterator[datetime]:

@@ -15,6 +15,7 @@ from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
 from hazecast.grids.derived import dew_point, wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
@@ -84,6 +85,23 @@ class OpenMeteo:
         self._key, self._model = key, model
         self._http = HttpClient(patience, secrets=(key,))
         self.traffic = self._http.traffic
+
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> OpenMeteo:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        OpenMeteo
+        """
+        key = settings.open_meteo_key.get_secret_value()
+        return cls(settings.open_meteo_url, settings.open_meteo_archive_url, key, settings.open_meteo_model, patience)
 
     def close(self) -> None:
         """Close the connections."""
