@@ -168,7 +168,10 @@ def replay(
 ) -> None:
     """Replay a past period cycle by cycle: the history of warnings, their scores, and a timeline."""
     from hazecast.alerts.maps.timeline import draw_timeline
-    from hazecast.services.research.replay import ReplayPlan, format_scores, run_replay, write_json
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.report import format_scores
+    from hazecast.services.research.replay.result import ReplayPlan
+    from hazecast.services.research.replay.run import run_replay
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
@@ -193,7 +196,9 @@ def thresholds(
     out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
 ) -> None:
     """Choose each level's probability threshold by its cost-loss ratio, on a tuning period."""
-    from hazecast.services.research.replay import ReplayPlan, choose_thresholds, write_json
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.result import ReplayPlan
+    from hazecast.services.research.replay.thresholds import choose_thresholds
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
