@@ -18,7 +18,8 @@ from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.warning import in_force_at
 from hazecast.alerts.maps.timeline import Episode
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.inputs import windows_at
 from hazecast.forecast.produce import humidity_ahead, make_forecast
 from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, QUANTILES
@@ -39,7 +40,7 @@ _HOUR = np.timedelta64(1, "h")
 _KNOWN_SHARE = 0.75
 
 
-def run_replay(plan: ReplayPlan, *, progress: bool = False) -> ReplayResult:
+def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool = False) -> ReplayResult:
     """Replay a period.
 
     The rule set is applied as it is now, whether or not it was in force then.
@@ -47,6 +48,8 @@ def run_replay(plan: ReplayPlan, *, progress: bool = False) -> ReplayResult:
     Parameters
     ----------
     plan : ReplayPlan
+    book : RuleBook, optional
+        Holds the plan's rule set; by default the shipped rule sets.
     progress : bool
         Whether to draw a progress bar.
 
@@ -59,7 +62,7 @@ def run_replay(plan: ReplayPlan, *, progress: bool = False) -> ReplayResult:
     InputError
         If the collection, a city, the rule set or the period is unusable.
     """
-    registry, rules = load_registry(), load_ruleset(plan.rule_set)
+    registry, rules = load_registry(), (book or RuleBook.shipped()).rule_set(plan.rule_set)
     if plan.weather not in ("none", OBSERVED_WEATHER):
         raise InputError("weather", plan.weather, f"none or {OBSERVED_WEATHER}")
     times = plan.init_times()

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from hazecast.alerts.engine.scoring import best_threshold, threshold_table
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import Level
 from hazecast.forecast.scenarios import COUNT
 from hazecast.services.research.replay.result import ReplayPlan, WindowScore
 from hazecast.services.research.replay.run import run_replay
 
 
-def choose_thresholds(plan: ReplayPlan, *, progress: bool = False) -> tuple[dict[str, Any], str]:
+def choose_thresholds(
+    plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool = False
+) -> tuple[dict[str, Any], str]:
     """Choose each level's probability threshold on a period that the model was not trained on.
 
     Scored is the probability of each window against what was observed; observations and hysteresis play no part.
@@ -21,6 +24,8 @@ def choose_thresholds(plan: ReplayPlan, *, progress: bool = False) -> tuple[dict
     Parameters
     ----------
     plan : ReplayPlan
+    book : RuleBook, optional
+        Holds the plan's rule set; by default the shipped rule sets.
     progress : bool
         Whether to draw a progress bar.
 
@@ -31,7 +36,7 @@ def choose_thresholds(plan: ReplayPlan, *, progress: bool = False) -> tuple[dict
     text : str
         The trade of POD against FAR by level.
     """
-    result = run_replay(plan, progress=progress)
+    result = run_replay(plan, book, progress=progress)
     known = [w for w in result.windows if w.events is not None]
     levels = {level.id: _of_level(level, known) for level in result.rules.levels}
     lines = [f"model {result.model_id}, weather: {result.weather_source}, {len(known)} windows, {result.rules.id}"]
