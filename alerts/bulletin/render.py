@@ -10,18 +10,14 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
-from PIL import Image
 
 from hazecast.alerts.bulletin.forms import Figure, View
-from hazecast.alerts.maps.canvas import FONT_FILE
+from hazecast.alerts.maps.options import FONT_FILE
 from hazecast.grids.extras import requires
-
-if TYPE_CHECKING:
-    import typst
 
 _FOLDER = Path(__file__).parent / "templates"
 _FONT = "Noto Sans CJK JP"
@@ -64,6 +60,8 @@ def as_html(view: View, pictures: Mapping[str, bytes], source: Callable[[str], s
         pictures that the page itself holds, which is the default.
     """
 
+    from PIL import Image
+
     def width(name: str) -> int:
         with Image.open(io.BytesIO(pictures[name])) as picture:
             return min(_WIDEST, picture.width)
@@ -97,20 +95,14 @@ def as_pdf(view: View, pictures: Mapping[str, bytes], made: datetime) -> bytes:
         PNG by name.
     made : datetime
         Aware; the date that the document carries.
-
-    Raises
-    ------
-    MissingExtraError
-        If the extra "pdf" is not installed.
     """
-    compiler = requires("typst", "pdf")
     files: dict[str, bytes] = {
         "main.typ": (_FOLDER / "bulletin.typ").read_bytes(),
         "data.json": json.dumps(_data(view), ensure_ascii=False).encode("utf-8"),
     }
     # Files held in memory must be text: a picture goes as the list of its bytes.
     files |= {_file(name): json.dumps(list(picture)).encode("ascii") for name, picture in pictures.items()}
-    document = compiler.compile(
+    document = requires("typst", "pdf").compile(
         files,
         format="pdf",
         font_paths=_fonts(),
@@ -148,8 +140,7 @@ def _file(name: str) -> str:
 
 
 @lru_cache
-def _fonts() -> typst.Fonts:
-    fonts: typst.Fonts = requires("typst", "pdf").Fonts(
+def _fonts() -> Any:
+    return requires("typst", "pdf").Fonts(
         include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(Path(FONT_FILE).parent)]
     )
-    return fonts
