@@ -36,4 +36,20 @@ class ConflictError(InputError):
 
 
 class MissingExtraError(InputError):
-    """A function was asked for that needs an extra of Hazecast which is not installed."""
+    """Something that needs an extra of Hazecast which is not installed.
+
+    Parameters
+    ----------
+    package : str
+        The package that is missing.
+    extra : str
+        The extra in Hazecast's metadata that installs it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(package, "not installed", f"pip install 'hazecast[{extra}]'")
+        self.args = (f"this needs {package}, which is not installed: pip install 'hazecast[{extra}]'",)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:  # type: ignore[override]
+        return type(self), (self.where, self.extra)

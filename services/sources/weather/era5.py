@@ -6,10 +6,8 @@ import calendar
 import logging
 from pathlib import Path
 
-import cdsapi
-import requests
-
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.services.core.subprocesses import run_in_subprocess
@@ -102,6 +100,7 @@ class Era5:
 
     def _job(self, request: dict[str, object]) -> str:
         """Run a job at the store and return the address of its result."""
+        cdsapi, requests = requires("cdsapi", "archive"), requires("requests", "archive")
         waits = self._http.patience
         try:
             client = cdsapi.Client(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.services.core.settings import Settings
@@ -158,8 +159,9 @@ def ingest_archive(
     FetchError
         If the Climate Data Store can't be reached, or refuses.
     InputError
-        If a file or setting can't be used.
+        If a file or setting can't be used, or the extra "archive" is not installed.
     """
+    requires("distributed", "archive")
     from hazecast.services.work.ingest.archive import build_weather_archive
 
     if files is None:
