@@ -53,11 +53,6 @@ class RidgePoint:
             Without it the penalty found before is used.
         progress : bool
             Show a bar.
-
-        Raises
-        ------
-        MissingExtraError
-            If scikit-learn is not installed.
         """
         rows = _drawn(train, self._windows)
         if tune is not None:
@@ -72,9 +67,11 @@ class RidgePoint:
             self._fit(train, rows, progress)
 
     def _fit(self, train: WindowSet, rows: NDArray[np.int64], progress: bool) -> None:
-        imputer = requires("sklearn.impute", "train").SimpleImputer
-        scaler = requires("sklearn.preprocessing", "train").StandardScaler
-        ridge = requires("sklearn.linear_model", "train").Ridge
+        # Only fitting needs scikit-learn; a kept model forecasts without it.
+        from sklearn.impute import SimpleImputer
+        from sklearn.linear_model import Ridge
+        from sklearn.preprocessing import StandardScaler
+
         windows = train.batch(rows, future_weather=True)
         assert windows.target is not None
         fixed, coming = features(windows)
@@ -89,7 +86,7 @@ class RidgePoint:
                 valid = np.isfinite(target)
                 if not valid.any():
                     continue
-                fill, scale, fitted = imputer(keep_empty_features=True), scaler(), ridge(self._alpha)
+                fill, scale, fitted = SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(self._alpha)
                 fitted.fit(scale.fit_transform(fill.fit_transform(table[valid])), target[valid])
                 found = (fill.statistics_, scale.mean_, scale.scale_, fitted.coef_, fitted.intercept_)
                 for name, values in zip(_RIDGE_PARTS, found, strict=True):
@@ -168,6 +165,8 @@ class TreesPoint:
     def __init__(
         self, windows: int = 40_000, leads: int = 2, rounds: int = 500, options: dict[str, Any] | None = None
     ) -> None:
+        # Missing, it should stop a backtest before its first model has learnt, not after.
+        requires("lightgbm", "train")
         self._windows, self._leads, self._rounds = windows, leads, rounds
         self._options = self.OPTIONS | (options or {})
         self.best: dict[tuple[int, int], int] = {}
