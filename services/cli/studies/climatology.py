@@ -47,17 +47,17 @@ def climatology(
     from hazecast.forecast.studies.climate import plots
 
     data, registry = _read(observations)
-    chosen = list(dict.fromkeys([*(study.partners_of(city, registry) if partners else [city]), *(beside or ())]))
+    chosen = list(dict.fromkeys([*(study.city_with_partners(city, registry) if partners else [city]), *(beside or ())]))
     for one in chosen:
         registry.city(one)
     # First the city itself: without it there is no study, and the error says what there is.
     days = study.daily_values(data.observations, registry, city)
     observed = [one for one in chosen if _has_pm25(data.observations, one)]
     tables = {one: days if one == city else study.daily_values(data.observations, registry, one) for one in observed}
-    of_year = study.days_of(days, year)
+    of_year = study.days_in_year(days, year)
     classes = study.day_classes(of_year, registry.city(city))
     haze, why = _haze(data, registry, observed, year)
-    compared = study.side_by_side(
+    compared = study.compare_cities(
         tables,
         year,
         haze,
@@ -66,8 +66,8 @@ def climatology(
     )
     shown: dict[str, pd.DataFrame] = {
         "exceedances": study.exceedance_days(of_year),
-        "classes": study.class_days(classes)[["name_en", "days"]],
-        "months": study.months_of(of_year),
+        "classes": study.count_class_days(classes)[["name_en", "days"]],
+        "months": study.monthly_statistics(of_year),
         "cities": compared.T,
     }
     figures: dict[str, Figure] = {"calendar": plots.calendar(classes, f"{registry.city(city).name_en} {year}")}

@@ -57,7 +57,7 @@ def sources(
     """Take speciated samples apart into sources by positive matrix factorization."""
     from hazecast.forecast.studies.particles import plots as source_plots
     from hazecast.forecast.studies.particles.pmf import factorize
-    from hazecast.forecast.studies.particles.pmf_number import factor_numbers
+    from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
     from hazecast.forecast.studies.particles.pmf_uncertainty import bootstrap, displace
     from hazecast.grids.errors import InputError
 
@@ -68,7 +68,7 @@ def sources(
     tables: dict[str, pd.DataFrame] = {}
     figures = {}
     if last > first:
-        found = factor_numbers(samples, range(first, last + 1), starts=starts, seed=seed, progress=progress)
+        found = compare_factor_numbers(samples, range(first, last + 1), starts=starts, seed=seed, progress=progress)
         tables["numbers"] = found.table
         figures["numbers"] = source_plots.numbers(found)
         if found.suggested is None:
