@@ -1,6 +1,6 @@
 """Climatology of a city: daily values, exceedances of each country's standards, daily classes, comparison of cities.
 
-Limits are not defined here: they are the breakpoints of the indices and bands in ``forecast/breakpoints.toml``.
+Limits are not defined here: they are the breakpoints of the indices and bands in ``forecast/indices/breakpoints.toml``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Limit:
     rounded : bool
         Whether the value is rounded to an integer before it is compared with the limit, as China does.
     source : str
-        Standard, or table of ``forecast/breakpoints.toml``, that the limit comes from.
+        Standard, or table of ``forecast/indices/breakpoints.toml``, that the limit comes from.
     """
 
     standard: str

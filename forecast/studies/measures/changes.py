@@ -162,7 +162,7 @@ def change_point(log: pd.Series, *, level: float = 0.9, resamples: int = 200, se
 
     Raises
     ------
-    InputError
+    MissingExtraError
         If the package ``ruptures`` (extra ``studies``) is not installed.
     """
     values = log.to_numpy()

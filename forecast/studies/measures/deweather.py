@@ -118,7 +118,9 @@ def expected(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int
     Raises
     ------
     InputError
-        If too few days are left to fit the model, or the package ``lightgbm`` (extra ``studies``) is not installed.
+        If too few days are left to fit the model.
+    MissingExtraError
+        If the package ``lightgbm`` (extra ``studies``) is not installed.
     """
     number = windows(pd.DatetimeIndex(table.index), start, length)
     folds = np.where(number == 0, _FOLDS, number % _FOLDS)
@@ -155,8 +157,9 @@ def normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) -> pd.Se
     Raises
     ------
     InputError
-        If `draws` is below 1, too few days are known, or the package ``lightgbm`` (extra ``studies``) is not
-        installed.
+        If `draws` is below 1 or too few days are known.
+    MissingExtraError
+        If the package ``lightgbm`` (extra ``studies``) is not installed.
     """
     if draws < 1:
         raise InputError("draws", draws, "at least 1")

@@ -255,8 +255,10 @@ def assess(
     Raises
     ------
     InputError
-        If the window is not covered by observations, a donor is named ``treated``, there are too few placebo
-        windows, or the package ``lightgbm`` (extra ``studies``) is not installed.
+        If the window is not covered by observations, a donor is named ``treated``, or there are too few placebo
+        windows.
+    MissingExtraError
+        If the package ``lightgbm`` (extra ``studies``) is not installed.
     """
     check_window(table, start, length)
     observed = table["concentration"]

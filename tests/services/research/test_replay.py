@@ -13,14 +13,16 @@ from typer.testing import CliRunner
 from hazecast.alerts.maps.timeline import draw_timeline
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
-from hazecast.services.research.replay import MODEL, PERSISTENCE, Plan, choose_thresholds, run_replay, score_table
+from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, score_table
+from hazecast.services.research.replay.run import run_replay
+from hazecast.services.research.replay.thresholds import choose_thresholds
 
 START, END = datetime(2013, 1, 8, 22, tzinfo=UTC), datetime(2013, 1, 15, 10, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def january(shared_data: Path):
-    return run_replay(Plan(shared_data / "five-cities", START, END, ("beijing",)))
+    return run_replay(ReplayPlan(shared_data / "five-cities", START, END, ("beijing",)))
 
 
 def test_january_2013_has_a_sensible_history(january) -> None:
@@ -42,7 +44,7 @@ def test_january_2013_has_a_sensible_history(january) -> None:
 
 def test_a_replay_sees_no_future_and_can_go_on_anywhere(january, shared_data) -> None:
     # The first cycles of a shorter replay are those of the longer one: nothing later is read.
-    short = run_replay(Plan(shared_data / "five-cities", START, START + timedelta(hours=36), ("beijing",)))
+    short = run_replay(ReplayPlan(shared_data / "five-cities", START, START + timedelta(hours=36), ("beijing",)))
     until = START + timedelta(hours=36)
     assert short.messages[MODEL] == [m for m in january.messages[MODEL] if m.issued <= until]
 
@@ -56,7 +58,7 @@ def test_picture_and_json(january, tmp_path) -> None:
 
 
 def test_heavy_pollution_of_january_2013(shared_data) -> None:
-    plan = Plan(
+    plan = ReplayPlan(
         shared_data / "five-cities",
         START,
         START + timedelta(days=5),
@@ -72,7 +74,7 @@ def test_heavy_pollution_of_january_2013(shared_data) -> None:
 
 def test_thresholds_are_chosen_on_real_data(shared_data) -> None:
     start = datetime(2014, 11, 1, 22, tzinfo=UTC)
-    plan = Plan(shared_data / "beijing-multisite", start, start + timedelta(days=12), every=24)
+    plan = ReplayPlan(shared_data / "beijing-multisite", start, start + timedelta(days=12), every=24)
     table, text = choose_thresholds(plan)
     yellow = table["levels"]["yellow"]
     assert yellow["events"] > 0 and yellow["chosen"] in [r["threshold"] for r in yellow["rows"]]
@@ -103,4 +105,4 @@ def test_a_wrong_plan_is_refused(shared_data) -> None:
         ({"start": datetime(2020, 1, 1, tzinfo=UTC), "end": datetime(2020, 1, 2, tzinfo=UTC)}, "covers"),
     ):
         with pytest.raises(InputError, match=message):
-            run_replay(Plan(**({"observations": folder, "start": START, "end": END} | given)))
+            run_replay(ReplayPlan(**({"observations": folder, "start": START, "end": END} | given)))
