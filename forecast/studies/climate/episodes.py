@@ -64,10 +64,9 @@ def find_episodes(
     >>> import pandas as pd
     >>> hourly = pd.Series(40.0, index=pd.date_range("2014-01-01", periods=48, freq="h"))
     >>> hourly.iloc[20:34] = 200.0
-    >>> find_episodes(hourly)[["start", "hours_above", "peak"]]
-                          start  hours_above   peak
-    episode
-    1       2014-01-01 19:00:00           14  200.0
+    >>> episode = find_episodes(hourly).loc[1]
+    >>> str(episode["start"]), int(episode["hours_above"]), float(episode["peak"])
+    ('2014-01-01 19:00:00', 14, 200.0)
     """
     limit = heavy_pollution() if threshold is None else threshold
     _check_parameters(hourly, limit, gap_hours, least_hours)

@@ -73,7 +73,7 @@ def daily_table(concentration: xr.DataArray, air: xr.Dataset, timezone: str = "A
     return table
 
 
-def windows(days: pd.DatetimeIndex, start: pd.Timestamp, length: int) -> NDArray[Any]:
+def window_numbers(days: pd.DatetimeIndex, start: pd.Timestamp, length: int) -> NDArray[Any]:
     """Number consecutive windows of equal length.
 
     Parameters
@@ -93,7 +93,7 @@ def windows(days: pd.DatetimeIndex, start: pd.Timestamp, length: int) -> NDArray
     return np.asarray((days - start).days // length)
 
 
-def expected(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int = 0) -> pd.Series:
+def expected_concentration(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int = 0) -> pd.Series:
     """Predict each day with a model fitted without its window, the days around it and the studied window.
 
     All windows are predicted in the same way, so the errors in the other windows estimate the error in the studied
@@ -122,7 +122,7 @@ def expected(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int
     MissingExtraError
         If the package ``lightgbm`` (extra ``studies``) is not installed.
     """
-    number = windows(pd.DatetimeIndex(table.index), start, length)
+    number = window_numbers(pd.DatetimeIndex(table.index), start, length)
     folds = np.where(number == 0, _FOLDS, number % _FOLDS)
     known = table["concentration"].notna().to_numpy()
     found = pd.Series(np.nan, index=table.index, name="expected")
@@ -132,7 +132,7 @@ def expected(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int
     return found
 
 
-def normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) -> pd.Series:
+def weather_normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) -> pd.Series:
     """Return the concentration under average weather of the season.
 
     As in Grange and Carslaw (2019, Sci. Total Environ. 653:578-588): a model of weather and time, then for each day
@@ -202,11 +202,11 @@ def _predict(fitted: tuple[Any, float, Sequence[str]], table: pd.DataFrame) -> N
     return np.asarray(smear * np.exp(np.asarray(booster.predict(table[list(names)].to_numpy(), num_threads=1))))
 
 
-def adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
+def weather_adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
     """Return the series with the part explained by weather and season removed.
 
     Observed over expected concentration, where the model has no trend and is not fitted to the days that it predicts
-    (blocks of 28). Unlike `normalised`, whose model smooths trends and steps, this retains their size: test this one.
+    (blocks of 28). Unlike `weather_normalised`, whose model smooths trends and steps, this retains their size: test this one.
 
     Parameters
     ----------
@@ -221,6 +221,6 @@ def adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
         ug m-3, scaled to the mean of the observations.
     """
     days = pd.DatetimeIndex(table.index)
-    predicted = expected(table.drop(columns="trend"), days[0], 28, seed=seed)
+    predicted = expected_concentration(table.drop(columns="trend"), days[0], 28, seed=seed)
     ratio = table["concentration"] / predicted
     return (ratio * table["concentration"].mean() / ratio.mean()).rename("adjusted")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from hazecast.forecast.studies.measures.deweather import GAP_DAYS, expected, windows
+from hazecast.forecast.studies.measures.deweather import GAP_DAYS, expected_concentration, window_numbers
 from hazecast.grids.errors import InputError
 
 METHODS = ("before_after", "weather", "with_without")
@@ -72,7 +72,7 @@ def check_window(table: pd.DataFrame, start: pd.Timestamp, length: int) -> None:
         raise InputError("days of the window with a concentration", f"{share:.0%}", f"at least {_MIN_SHARE:.0%}")
 
 
-def ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, length: int) -> pd.Series:
+def window_log_ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, length: int) -> pd.Series:
     """Return the log ratio of observed to expected mean concentration of each window.
 
     Parameters
@@ -90,7 +90,7 @@ def ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, lengt
         By first day; windows with fewer than 60 % of their days are absent.
     """
     both = pd.DataFrame({"observed": observed, "expected": predicted}).dropna()
-    number = windows(pd.DatetimeIndex(both.index), start, length)
+    number = window_numbers(pd.DatetimeIndex(both.index), start, length)
     sums = both.groupby(number).agg(["sum", "count"])
     valid = sums[sums["observed", "count"] >= _MIN_SHARE * length]
     values = np.log(valid["observed", "sum"].to_numpy() / valid["expected", "sum"].to_numpy())
@@ -98,7 +98,7 @@ def ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, lengt
     return pd.Series(values, index=pd.DatetimeIndex(starts, name="start"), name="log_ratio")
 
 
-def judge(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effect:
+def estimate_effect(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effect:
     """Estimate the change in the window that begins on `start` from the log ratios of all windows.
 
     The median of the placebo windows estimates the bias of the method; their quantiles, at the ranks that give the
@@ -107,7 +107,7 @@ def judge(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effec
     Parameters
     ----------
     found : pandas.Series (start)
-        Log ratios by first day of the window, from `ratios`.
+        Log ratios by first day of the window, from `window_log_ratios`.
     start : pandas.Timestamp
         First day of the studied window.
     level : float
@@ -158,7 +158,7 @@ def before_after(observed: pd.Series, start: pd.Timestamp, length: int) -> pd.Se
     pandas.Series (day)
         ug m-3; NaN where a neighbouring window has no value.
     """
-    number = windows(pd.DatetimeIndex(observed.index), start, length)
+    number = window_numbers(pd.DatetimeIndex(observed.index), start, length)
     means = observed.groupby(number).mean().reindex(range(number.min() - 1, number.max() + 2))
     around = (means.shift(1) + means.shift(-1)) / 2
     return pd.Series(around.reindex(number).to_numpy(), index=observed.index)
@@ -200,7 +200,7 @@ def synthetic_control(
         raise InputError("donors", "none", "at least one other place where the measure was not taken")
     complete = places.dropna()
     days = pd.DatetimeIndex(complete.index)
-    number = windows(days, start, length)
+    number = window_numbers(days, start, length)
     studied = (days >= start - pd.Timedelta(days=GAP_DAYS)) & (days < start + pd.Timedelta(days=length + GAP_DAYS))
     found, chosen = pd.Series(np.nan, index=places.index), pd.Series(np.nan, index=donors)
     for one in np.unique(number):
@@ -241,7 +241,7 @@ def assess(
     seed : int
         Of the weather model.
     weather : pandas.Series (day), optional
-        Result of `hazecast.forecast.studies.measures.deweather.expected` for this window, if known already.
+        Result of `hazecast.forecast.studies.measures.deweather.expected_concentration` for this window, if known already.
 
     Returns
     -------
@@ -263,7 +263,7 @@ def assess(
     check_window(table, start, length)
     observed = table["concentration"]
     course = pd.DataFrame({"observed": observed, "before_after": before_after(observed, start, length)})
-    course["weather"] = expected(table, start, length, seed=seed) if weather is None else weather
+    course["weather"] = expected_concentration(table, start, length, seed=seed) if weather is None else weather
     weights = pd.Series(dtype=float)
     if donors is not None:
         if "treated" in donors:
@@ -271,11 +271,16 @@ def assess(
         places = donors.reindex(course.index).assign(treated=observed)
         course["with_without"], weights = synthetic_control(places, "treated", start, length)
     methods = [name for name in METHODS if name in course]
-    effects = {name: judge(ratios(observed, course[name], start, length), start, level=level) for name in methods}
+    effects = {
+        name: estimate_effect(window_log_ratios(observed, course[name], start, length), start, level=level)
+        for name in methods
+    }
     return effects, course, weights
 
 
-def in_space(donors: pd.DataFrame, start: pd.Timestamp, length: int, *, level: float = 0.9) -> dict[str, Effect]:
+def placebo_in_space(
+    donors: pd.DataFrame, start: pd.Timestamp, length: int, *, level: float = 0.9
+) -> dict[str, Effect]:
     """Apply the synthetic control to each donor with the other donors: placebo in space.
 
     No effect should be found where the measure was not taken.
@@ -299,11 +304,13 @@ def in_space(donors: pd.DataFrame, start: pd.Timestamp, length: int, *, level: f
     found = {}
     for name in donors if donors.shape[1] > 1 else ():
         predicted, _ = synthetic_control(donors, str(name), start, length)
-        found[str(name)] = judge(ratios(donors[name], predicted, start, length), start, level=level)
+        found[str(name)] = estimate_effect(
+            window_log_ratios(donors[name], predicted, start, length), start, level=level
+        )
     return found
 
 
-def recovery(
+def recover_known_cuts(
     table: pd.DataFrame, length: int, *, cuts: Sequence[float] = (0.1, 0.2, 0.3), placements: int = 20,
     donors: pd.DataFrame | None = None, level: float = 0.9, seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
@@ -352,7 +359,7 @@ def recovery(
     for start in chosen:
         inside = (days >= start) & (days < start + pd.Timedelta(days=length))
         # The model is never fitted to the window, so its prediction is the same for every cut.
-        weather = expected(table, start, length, seed=seed)
+        weather = expected_concentration(table, start, length, seed=seed)
         for cut in cuts:
             changed = table.copy()
             changed.loc[inside, "concentration"] *= 1 - cut

@@ -155,7 +155,7 @@ def factorize(
         Factor number (from 0) and species that is absent from the factor. They require `first`, since the order
         of factors is arbitrary.
     pulls : sequence of Pull
-        Soft constraints on elements of the profiles; see `pulled`.
+        Soft constraints on elements of the profiles; see `pull_profiles`.
     first : Factorization, optional
         Start from this solution only, not at random.
     progress : callable, optional
@@ -207,7 +207,7 @@ def factorize(
     return _described(samples, best, tuple(solution.q for solution in found), held, tuple(pulls))
 
 
-def pulled(
+def pull_profiles(
     base: Factorization,
     targets: Sequence[tuple[int, str, float]],
     *,

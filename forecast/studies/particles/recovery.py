@@ -13,8 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from hazecast.forecast.studies.particles.mixtures import TOTAL, Mixture
 from hazecast.forecast.studies.particles.pmf import Factorization, match_factors
 
-PEERS = ("nmf", "nmf_scaled")
-
 
 @dataclass(frozen=True)
 class Recovery:
@@ -38,7 +36,7 @@ class Recovery:
     by_source: pd.DataFrame
 
 
-def recovery(mixture: Mixture, profiles: pd.DataFrame, contributions: pd.DataFrame) -> Recovery:
+def compare_with_mixture(mixture: Mixture, profiles: pd.DataFrame, contributions: pd.DataFrame) -> Recovery:
     """Compare profiles and contributions with the true ones of a mixture.
 
     Factors are matched to sources by their contributions.
@@ -92,10 +90,10 @@ def compare_solution(mixture: Mixture, solution: Factorization) -> Recovery:
     Recovery
         Errors, in total and by source.
     """
-    return recovery(mixture, solution.profiles, solution.contributions)
+    return compare_with_mixture(mixture, solution.profiles, solution.contributions)
 
 
-def peer(mixture: Mixture, kind: str, *, starts: int = 5, seed: int = 0) -> Recovery:
+def nmf_recovery(mixture: Mixture, kind: str, *, starts: int = 5, seed: int = 0) -> Recovery:
     """Factorize the same samples with scikit-learn's NMF, which weights all values equally, at the true number.
 
     Parameters
@@ -129,4 +127,4 @@ def peer(mixture: Mixture, kind: str, *, starts: int = 5, seed: int = 0) -> Reco
     assert best is not None
     mean = np.where(best[1].mean(axis=0) > 0, best[1].mean(axis=0), 1.0)
     profiles = pd.DataFrame(best[2] * mean[:, None], columns=x.columns) * scale
-    return recovery(mixture, profiles, pd.DataFrame(best[1] / mean, index=x.index))
+    return compare_with_mixture(mixture, profiles, pd.DataFrame(best[1] / mean, index=x.index))

@@ -87,7 +87,9 @@ def arrivals(days: int = 120, seed: int = 3) -> Arrivals:
     return Arrivals(paths, times, (times - times[0]).astype("timedelta64[D]").astype(np.int64))
 
 
-def arrival_concentrations(paths: xr.Dataset, source: tuple[float, float], *, reach_km: float = 60.0, seed: int = 8) -> Array:
+def arrival_concentrations(
+    paths: xr.Dataset, source: tuple[float, float], *, reach_km: float = 60.0, seed: int = 8
+) -> Array:
     """Return synthetic concentrations at arrival: 30 ug m-3, plus 25 per hour near the source, plus noise of 8.
 
     Parameters

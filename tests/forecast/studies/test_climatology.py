@@ -16,14 +16,14 @@ from hazecast.forecast.indices import band_of, china_standards, china_sub_index
 from hazecast.forecast.studies.climate import plots as climatology_plots
 from hazecast.forecast.studies.climate.climatology import (
     STANDARDS,
+    city_with_partners,
+    compare_cities,
     count_class_days,
     daily_values,
     day_classes,
     days_in_year,
     exceedance_days,
     limits,
-    city_with_partners,
-    compare_cities,
 )
 from hazecast.forecast.studies.climate.episodes import episodes_beginning_in, find_episodes, heavy_pollution
 from hazecast.forecast.studies.climate.seasonal_trend import monthly_means, seasonal_trend
@@ -211,7 +211,9 @@ def test_cities_side_by_side(shared_data) -> None:
     found = compare_cities(tables, 2014, None, episodes, REGISTRY)
     assert found.loc["beijing", "pm25_mean"] > found.loc["shanghai", "pm25_mean"]
     assert (found["above_cn_2012_class2"] <= found["above_cn_2026_class2"]).all() and "haze_days" not in found
-    assert "kawasaki" in city_with_partners("shenyang", REGISTRY) and "shenyang" in city_with_partners("kawasaki", REGISTRY)
+    assert "kawasaki" in city_with_partners("shenyang", REGISTRY) and "shenyang" in city_with_partners(
+        "kawasaki", REGISTRY
+    )
     assert compare_cities(tables, 1999, None, episodes, REGISTRY)["pm25_days"].sum() == 0
 
 

@@ -13,11 +13,11 @@ from scipy.optimize import minimize
 
 from hazecast.forecast.studies.particles.mass_balance import mass_balance
 from hazecast.forecast.studies.particles.mixtures import TOTAL, mix, source_profiles
-from hazecast.forecast.studies.particles.pmf import factorize, match_factors, pulled
+from hazecast.forecast.studies.particles.pmf import factorize, match_factors, pull_profiles
 from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
 from hazecast.forecast.studies.particles.pmf_solver import Pull, robust_q, solve
 from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, bootstrap, displace
-from hazecast.forecast.studies.particles.recovery import peer, compare_solution
+from hazecast.forecast.studies.particles.recovery import compare_solution, nmf_recovery
 from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
 from hazecast.grids.errors import InputError
 from tests.services.cli.test_cli_models import run
@@ -127,7 +127,7 @@ def test_the_number_of_sources_is_found(mixture) -> None:
 def test_uncertainties_matter(mixture, solution) -> None:
     """NMF sees only the species with much mass; scaled by median uncertainties it comes nearer."""
     found = compare_solution(mixture, solution)
-    plain, scaled = peer(mixture, "nmf", starts=2), peer(mixture, "nmf_scaled", starts=2)
+    plain, scaled = nmf_recovery(mixture, "nmf", starts=2), nmf_recovery(mixture, "nmf_scaled", starts=2)
     assert found.profile_error < scaled.profile_error < plain.profile_error
 
 
@@ -161,13 +161,13 @@ def test_constraints_hold(solution) -> None:
     without = factorize(solution.samples, 4, first=solution, zeros=[(factor, "SO4")])
     assert without.profiles.iloc[factor]["SO4"] == 0.0 and without.q_robust >= solution.q_robust - 0.1
     wish = 0.5 * float(solution.profiles.iloc[factor]["Fe"])
-    soft = pulled(solution, [(factor, "Fe", wish)], most=1.0)
+    soft = pull_profiles(solution, [(factor, "Fe", wish)], most=1.0)
     assert wish <= soft.profiles.iloc[factor]["Fe"] < solution.profiles.iloc[factor]["Fe"]
     assert soft.q_robust <= 1.01 * solution.q_robust
     with pytest.raises(InputError, match="solution to start from"):
         factorize(solution.samples, 4, zeros=[(0, "SO4")])
     with pytest.raises(InputError, match="a species"):
-        pulled(solution, [(0, "Xe", 0.0)])
+        pull_profiles(solution, [(0, "Xe", 0.0)])
     with pytest.raises(InputError, match="factors"):
         factorize(solution.samples, 21)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hazecast.forecast.studies.wind.cases import arrivals, great_circle_km, arrival_concentrations, turning_wind
+from hazecast.forecast.studies.wind.cases import arrival_concentrations, arrivals, great_circle_km, turning_wind
 from hazecast.forecast.studies.wind.receptor import source_regions
 from hazecast.forecast.studies.wind.roses import (
     conditional_probability,
