@@ -19,7 +19,7 @@ from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
-from tests.alerts.test_texts import flat
+from tests.support.catalogs import flat
 
 WINDOW = (datetime(2013, 1, 12, tzinfo=UTC), datetime(2013, 1, 13, tzinfo=UTC))
 REGISTRY = load_registry()
