@@ -206,7 +206,8 @@ def weather_adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
     """Return the series with the part explained by weather and season removed.
 
     Observed over expected concentration, where the model has no trend and is not fitted to the days that it predicts
-    (blocks of 28). Unlike `weather_normalised`, whose model smooths trends and steps, this retains their size: test this one.
+    (blocks of 28). Unlike `weather_normalised`, whose model smooths trends and steps, this retains their size: use it
+    for tests.
 
     Parameters
     ----------

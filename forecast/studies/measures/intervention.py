@@ -241,7 +241,7 @@ def assess(
     seed : int
         Of the weather model.
     weather : pandas.Series (day), optional
-        Result of `hazecast.forecast.studies.measures.deweather.expected_concentration` for this window, if known already.
+        Result of `expected_concentration` for this window, if known already.
 
     Returns
     -------

@@ -246,7 +246,7 @@ class _System:
 
 
 def _damped(blocks: Array, damping: float, held: NDArray[np.bool_]) -> Array:
-    """Add damping to the diagonals (block, k, k); rows and columns of fixed elements become those of the unit matrix."""
+    """Add damping to the diagonals (block, k, k); rows and columns of fixed elements become unit vectors."""
     unit = np.eye(blocks.shape[1])
     diagonal = np.maximum(np.einsum("bkk->bk", blocks), 1e-10)
     free = ~held

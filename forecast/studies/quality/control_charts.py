@@ -31,7 +31,7 @@ class ControlChart:
     center, spread : float
         Mean and standard deviation in control.
     statistic : pandas.DataFrame (point)
-        ``value`` with ``low`` and ``high`` limits; for CUSUM ``up`` and ``down`` with ``high``. In the unit of the data.
+        ``value`` with ``low`` and ``high`` limits; for CUSUM ``up`` and ``down`` with ``high``; in the unit of the data.
     signals : pandas.Series (point)
         Rule that a point violates, for the points that do.
     """

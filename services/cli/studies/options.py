@@ -27,7 +27,7 @@ class Output:
 def option_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take dataclasses of options, whose fields Typer sees as options of the command itself."""
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     parameters = list(_flattened(command, hints))
 
     @functools.wraps(command)

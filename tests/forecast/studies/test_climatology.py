@@ -1,4 +1,4 @@
-"""Climatology: a made-up year with counted days, episodes and a trend that were put in, and the real collections."""
+"""Climatology: a synthetic year with known counts, imposed episodes and trend, and the real collections."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ REGISTRY = load_registry()
 COUNTED = {10.0: 40, 35.0: 60, 36.0: 20, 60.0: 30, 75.0: 25, 76.0: 90, 160.0: 70, 260.0: 30}
 
 
-def made_up(city: str = "beijing", year: int = 2015) -> xr.Dataset:
+def synthetic_year(city: str = "beijing", year: int = 2015) -> xr.Dataset:
     """Return a year of the city's own days, shuffled, with `COUNTED` days of constant PM2.5 and ozone at 150."""
     days = np.repeat(list(COUNTED), list(COUNTED.values()))
     np.random.default_rng(0).shuffle(days)
@@ -52,11 +52,11 @@ def made_up(city: str = "beijing", year: int = 2015) -> xr.Dataset:
     data = {"pm25": np.repeat(days, 24), "o3": np.full(24 * 365, 150.0)}
     columns = {name: (("time", "city"), values[:, None].astype("f4")) for name, values in data.items()}
     dataset = describe(xr.Dataset(columns, coords={"time": stamps, "city": [city]}), "observations")
-    return dataset.assign_attrs(source="made up")
+    return dataset.assign_attrs(source="synthetic")
 
 
-def test_a_made_up_year_has_the_days_that_were_put_in() -> None:
-    days = daily_values(made_up(), REGISTRY, "beijing")
+def test_a_synthetic_year_has_the_days_that_were_put_in() -> None:
+    days = daily_values(synthetic_year(), REGISTRY, "beijing")
     assert list(days.index) == list(pd.date_range("2015-01-01", "2015-12-31")) and len(days_in_year(days, 2015)) == 365
     found = exceedance_days(days)
     above = {limit: sum(n for mass, n in COUNTED.items() if mass > limit) for limit in (15, 35, 60, 75)}
@@ -77,7 +77,7 @@ def test_a_made_up_year_has_the_days_that_were_put_in() -> None:
 
 
 def test_a_japanese_city_is_rated_by_its_own_standards() -> None:
-    days = daily_values(made_up("kawasaki"), REGISTRY, "kawasaki")
+    days = daily_values(synthetic_year("kawasaki"), REGISTRY, "kawasaki")
     assert days["ox_1h"].iloc[0] == pytest.approx(150 / 1962, rel=1e-3)
     classes = day_classes(days, REGISTRY.city("kawasaki"))
     assert set(classes["standard"]) == {"JP-standards"} and classes["value"].isna().all()
@@ -147,8 +147,8 @@ def test_every_hour_above_is_in_one_episode_and_episodes_lie_apart(values: list[
     assert every["hours_above"].sum() == (series > 150).sum()
     apart = (every["start"].iloc[1:].to_numpy() - every["end"].iloc[:-1].to_numpy()) / np.timedelta64(1, "h")
     assert (apart > gap).all()
-    kept = find_episodes(series, gap_hours=gap, least_hours=least)
-    assert list(kept["start"]) == list(every.loc[every["hours_above"] >= least, "start"])
+    long = find_episodes(series, gap_hours=gap, least_hours=least)
+    assert list(long["start"]) == list(every.loc[every["hours_above"] >= least, "start"])
     # Hours that are absent count like hours that are missing.
     pd.testing.assert_frame_equal(every, find_episodes(series.dropna(), gap_hours=gap, least_hours=1))
 
@@ -242,7 +242,7 @@ def test_a_year_through_the_api(tmp_path) -> None:
     options = Settings(data_dir=tmp_path)
     run_cycle(options, cities=("beijing",))
     store = Store(options.database_url)
-    store_observations(store, made_up(), simulated=True)
+    store_observations(store, synthetic_year(), simulated=True)
     store.close()
     client = TestClient(create_app(options), raise_server_exceptions=False)
     found = client.get("/v1/cities/beijing/climatology?year=2015").json()

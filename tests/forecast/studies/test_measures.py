@@ -1,4 +1,4 @@
-"""Did it work: cuts put into real series are found again, and what cannot be meant is refused."""
+"""Effect of measures: cuts imposed on real series are found, and impossible requests are refused."""
 
 from __future__ import annotations
 

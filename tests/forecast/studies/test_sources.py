@@ -1,4 +1,4 @@
-"""Source apportionment: known mixtures are found again, faults are named, and the commands work on files."""
+"""Source apportionment: known mixtures are recovered, faults are named, and the commands work on files."""
 
 from __future__ import annotations
 

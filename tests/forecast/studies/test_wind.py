@@ -1,4 +1,4 @@
-"""Where the wind brings it from: sources put into synthetic data are found again."""
+"""Transport: sources in synthetic data are located."""
 
 from __future__ import annotations
 
@@ -115,16 +115,16 @@ def test_parcels_that_leave_are_counted_and_have_no_position_beyond() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "named"),
     [
         ({"hours": 0.0}, "hours"),
         ({"hours": -1e6}, "hours"),
         ({"step_minutes": 0.0}, "step_minutes"),
     ],
 )
-def test_numbers_out_of_range_are_refused(change, said) -> None:
+def test_numbers_out_of_range_are_refused(change, named) -> None:
     weather = rotation(48.0)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=named):
         trajectories(weather, [30.0], [120.0], START, **change)
     with pytest.raises(InputError, match="u10"):
         trajectories(weather.drop_vars("u10"), [30.0], [120.0], START)
