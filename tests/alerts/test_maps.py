@@ -13,7 +13,8 @@ from PIL import Image
 
 from hazecast.alerts.geography.shapes import layer
 from hazecast.alerts.maps.canvas import LAND, LAYOUTS, font, to_pixels
-from hazecast.alerts.maps.draw import SCALES, Scale, animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.scales import SCALES, Scale
 from hazecast.alerts.maps.sheet import Provenance
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.rules.book import RuleBook

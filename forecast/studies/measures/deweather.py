@@ -189,8 +189,8 @@ def _fit(table: pd.DataFrame, seed: int) -> tuple[Any, float, Sequence[str]]:
     names = [str(name) for name in table if name != "concentration"]
     if len(table) < _MIN_DAYS // 2:
         raise InputError("days to learn from", len(table), f"at least {_MIN_DAYS // 2}: a longer series")
-    lightgbm = requires("lightgbm", "studies")
     target = np.log(table["concentration"].to_numpy())
+    lightgbm = requires("lightgbm", "studies")
     model = lightgbm.LGBMRegressor(**_MODEL, random_state=seed).fit(table[names].to_numpy(), target)
     # Retransformation bias is corrected by the mean of the exponentiated residuals (smearing, Duan 1983).
     smear = float(np.mean(np.exp(target - np.asarray(model.booster_.predict(table[names].to_numpy())))))

@@ -116,7 +116,9 @@ def trend(
     """Trend and change point, as observed and with the weather removed."""
     from hazecast.forecast.studies.measures import plots as measures_plots
     from hazecast.grids.errors import InputError
+    from hazecast.grids.extras import requires
 
+    requires("ruptures", "studies")
     if resamples < 20:
         raise InputError("--resamples", resamples, "at least 20")
     if not 0.5 <= level < 1:
