@@ -34,7 +34,7 @@ def feature_collection(
     book : RuleBook
         Holds the rule sets of the warnings, which give colours and names.
     areas : sequence of features, optional
-        As from `hazecast.alerts.maps.areas.polygons`.
+        As from `hazecast.alerts.maps.polygons.polygons`.
     why : callable, optional
         Gives the causes that the descriptions name.
 
