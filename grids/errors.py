@@ -1,4 +1,4 @@
-"""The error that all rooms raise for input they cannot use, and three kinds of it that callers tell apart."""
+"""The error that all rooms raise for input they cannot use, and three kinds of it that callers distinguish."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class InputError(ValueError):
         super().__init__(f"{where}: found {found!s}; expected {expected}")
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
-        # An exception is pickled by its message alone; this one goes from process to process whole.
+        # An exception is pickled by its message alone; this one passes between processes with its attributes.
         return type(self), (self.where, str(self.found), self.expected)
 
 
@@ -32,7 +32,7 @@ class UnknownError(InputError):
 
 
 class ConflictError(InputError):
-    """Input that would do elsewhere, but not as things stand: what it asks for is decided, taken or over."""
+    """Input that is valid in itself, but conflicts with the present state: what it asks for is decided, taken or over."""
 
 
 class MissingExtraError(InputError):

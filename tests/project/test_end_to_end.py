@@ -22,6 +22,8 @@ from hazecast.services.store.tables.forecasts import Base
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.sample import OBSERVATIONS_FILE, WEATHER_FILE, write_sample
 
+pytestmark = pytest.mark.slow
+
 FORECAST_TABLES = ("forecast_run", "forecast_value", "observation", "warning")
 
 

@@ -14,6 +14,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
+from hazecast.services.sources.registry import create_weather_source
 from hazecast.services.sources.weather.interface import Wanted, WeatherSource
 from hazecast.services.store.locks import only_one
 from hazecast.services.store.weather_archive import prune_weather_archive
@@ -59,37 +60,13 @@ def weather_sources(settings: Settings) -> list[WeatherSource]:
     Raises
     ------
     InputError
-        If the settings lack what a source needs.
+        If a source can't be loaded, or the settings lack what it needs.
     """
-    return [_source(name, settings, _patience(settings)) for name in settings.weather_sources]
+    return [create_weather_source(name, settings, _patience(settings)) for name in settings.weather_sources]
 
 
 def _patience(settings: Settings) -> Patience:
     return Patience(attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
-
-
-def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
-    # Each source brings libraries of its own, which the others shouldn't wait for.
-    if name == "gfs":
-        from hazecast.services.sources.weather.gfs import Gfs
-
-        return Gfs(settings.gfs_url, patience)
-    if name == "ecmwf":
-        from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
-
-        return EcmwfOpenData(settings.ecmwf_url, patience)
-    if name == "open_meteo":
-        from hazecast.services.sources.weather.open_meteo import OpenMeteo
-
-        key = settings.open_meteo_key.get_secret_value()
-        return OpenMeteo(
-            settings.open_meteo_url, settings.open_meteo_archive_url, key, settings.open_meteo_model, patience
-        )
-    from hazecast.services.sources.weather.folder import Folder
-
-    if settings.weather_folder is None:
-        raise InputError("HAZECAST_WEATHER_FOLDER", "not set", "a folder, since weather_sources names 'folder'")
-    return Folder(settings.weather_folder)
 
 
 def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
