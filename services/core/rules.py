@@ -14,9 +14,9 @@ def prepare_rules(settings: Settings) -> None:
     InputError
         If the folder or one of its files is unusable, or a name is unknown.
     """
-    if settings.rules_dir is not None:
-        add_folder(settings.rules_dir)
-    for name in (*settings.rule_sets, *settings.approval):
+    if settings.warnings.rules_dir is not None:
+        add_folder(settings.warnings.rules_dir)
+    for name in (*settings.warnings.rule_sets, *settings.warnings.approval):
         load_ruleset(name)
 
 

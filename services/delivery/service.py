@@ -24,7 +24,7 @@ def make_dispatcher(store: Store, settings: Settings) -> Dispatcher:
     """Return the dispatcher of a store."""
     registry = load_registry()
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
-    if settings.smtp_host is not None:
+    if settings.smtp.host is not None:
         channels["email"] = MailChannel(store, settings, registry, Bulletins(store, settings, registry).edition)
     return Dispatcher(store.sessions, registry, settings, channels, Renderer(store, settings, registry))
 

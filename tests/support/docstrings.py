@@ -58,6 +58,14 @@ def _exempt(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     for one in node.decorator_list:
         call = one.func if isinstance(one, ast.Call) else one
         name = call.attr if isinstance(call, ast.Attribute) else call.id if isinstance(call, ast.Name) else ""
-        if name in _SHOWN | {"property", "cached_property", "override", "overload", "setter", "field_validator", "model_validator"}:
+        if name in _SHOWN | {
+            "property",
+            "cached_property",
+            "override",
+            "overload",
+            "setter",
+            "field_validator",
+            "model_validator",
+        }:
             return True
     return False

@@ -165,7 +165,7 @@ class Snapshots:
         run = self._store.latest_run()
         simulated = bool(run and run.simulated)
         warnings = tuple(sorted(self._store.warnings_in_force(now, simulated), key=_gravest_first))
-        stale = run is not None and now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
+        stale = run is not None and now - run.init_time > timedelta(hours=self._settings.answers.stale_after_hours)
         # What is made of a snapshot is kept with it: the same state is the same snapshot. Observations come hourly.
         state = (key[0], now.replace(minute=0, second=0, microsecond=0), warnings, stale)
         if self._last is not None and state == self._state:

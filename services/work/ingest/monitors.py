@@ -132,33 +132,37 @@ def build_sources(settings: Settings, registry: Registry, patience: Patience | N
         If one lacks a key or a folder.
     """
     rules = load_station_cities(registry)
-    return [_BUILDERS[name](settings, registry, rules, patience) for name in settings.monitor_sources]
+    return [_BUILDERS[name](settings, registry, rules, patience) for name in settings.ingest.monitor_sources]
 
 
 _Builder = Callable[[Settings, Registry, StationCities, Patience | None], MonitorSource]
 
 
 def _openaq(settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None) -> MonitorSource:
-    key = settings.openaq_key.get_secret_value()
-    return OpenAQ(registry, rules, key, settings.openaq_url, settings.openaq_stations_per_city, patience)
+    key = settings.publishers.openaq_key.get_secret_value()
+    return OpenAQ(
+        registry, rules, key, settings.publishers.openaq_url, settings.publishers.openaq_stations_per_city, patience
+    )
 
 
 def _open_meteo(settings: Settings, registry: Registry, _: StationCities, patience: Patience | None) -> MonitorSource:
-    key = settings.open_meteo_key.get_secret_value()
-    return OpenMeteoAir(list(registry.cities.values()), settings.open_meteo_air_url, key, patience)
+    key = settings.publishers.open_meteo_key.get_secret_value()
+    return OpenMeteoAir(list(registry.cities.values()), settings.publishers.open_meteo_air_url, key, patience)
 
 
 def _csv(settings: Settings, registry: Registry, rules: StationCities, _: Patience | None) -> MonitorSource:
-    if settings.monitor_dir is None:
+    if settings.ingest.monitor_dir is None:
         raise InputError("HAZECAST_MONITOR_DIR", "not set", "a folder, since monitor_sources names 'csv'")
-    return CsvFolder(settings.monitor_dir, registry, rules)
+    return CsvFolder(settings.ingest.monitor_dir, registry, rules)
 
 
 _BUILDERS: dict[str, _Builder] = {
-    "cnemc": lambda settings, _, rules, patience: Cnemc(rules, settings.cnemc_url, patience),
-    "soramame": lambda settings, _, rules, patience: Soramame(rules, settings.soramame_url, patience),
+    "cnemc": lambda settings, _, rules, patience: Cnemc(rules, settings.publishers.cnemc_url, patience),
+    "soramame": lambda settings, _, rules, patience: Soramame(rules, settings.publishers.soramame_url, patience),
     "openaq": _openaq,
-    "airnow": lambda settings, registry, rules, patience: AirNowPosts(registry, rules, settings.airnow_url, patience),
+    "airnow": lambda settings, registry, rules, patience: AirNowPosts(
+        registry, rules, settings.publishers.airnow_url, patience
+    ),
     "csv": _csv,
     "open_meteo": _open_meteo,
 }
@@ -167,7 +171,7 @@ _BUILDERS: dict[str, _Builder] = {
 def _ingest(
     source: MonitorSource, store: Store, settings: Settings, registry: Registry, now: datetime
 ) -> SourceOutcome:
-    hours = wanted_hours(store, source.name, now, settings.monitor_reread_hours)
+    hours = wanted_hours(store, source.name, now, settings.ingest.monitor_reread_hours)
     try:
         batch = source.fetch(hours)
         # A source that answers by period may give more than was asked for, but nothing ahead.

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
-from hazecast.services.core.settings import Settings
 from hazecast.services.work.cycle import run_cycle
+from tests.support.settings import make_settings
 
 
 def run(*words: object) -> str:
@@ -47,7 +47,7 @@ def test_train_register_compare_promote_and_roll_back(shared_data, tmp_path) -> 
 
 
 def test_verify_scores_stored_forecasts(shared_data, tmp_path) -> None:
-    settings = Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
+    settings = make_settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
     for hour in (10, 22):
         run_cycle(settings, init_time=datetime(2013, 1, 11, hour, tzinfo=UTC), cities=("beijing",))
     first = json.loads(run("verify", "--json", "--data-dir", tmp_path))

@@ -24,6 +24,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.web.edge.listening import HastyProtocol, server_options
+from tests.support.settings import changed, make_settings
 
 DAY = timedelta(days=1)
 HTTPS = {"public_url": "https://haze.example", "allowed_hosts": ("haze.example",)}
@@ -62,7 +63,7 @@ KEYS: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def client(folder) -> TestClient:
-    return TestClient(create_app(Settings(data_dir=folder, failed_keys=0)), raise_server_exceptions=False)
+    return TestClient(create_app(make_settings(data_dir=folder, failed_keys=0)), raise_server_exceptions=False)
 
 
 # -- keys ------------------------------------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ def test_a_bad_key_is_told_of_on_public_routes_too_and_a_foreign_scheme_is_let_b
 
 
 def test_guessing_is_slowed_down_but_shuts_nobody_out(folder) -> None:
-    client = TestClient(create_app(Settings(data_dir=folder, failed_keys=5)))
+    client = TestClient(create_app(make_settings(data_dir=folder, failed_keys=5)))
     good = {"X-API-Key": KEYS["tianjin"]}
     assert client.get("/v1/account", headers=good).status_code == 200
     statuses = [client.get("/v1/account", headers={"X-API-Key": new_token()[1]}).status_code for _ in range(8)]
@@ -150,7 +151,7 @@ def test_guessing_is_slowed_down_but_shuts_nobody_out(folder) -> None:
 
 # -- rates -----------------------------------------------------------------------------------------------------------
 def test_floods_are_answered_429_by_address_and_by_key(folder) -> None:
-    client = TestClient(create_app(Settings(data_dir=folder, rate_anonymous=6, rate_key=3)))
+    client = TestClient(create_app(make_settings(data_dir=folder, rate_anonymous=6, rate_key=3)))
     answers = [client.get("/v1/cities/beijing") for _ in range(8)]
     assert [answer.status_code for answer in answers] == [200] * 6 + [429] * 2
     assert answers[0].headers["ratelimit-policy"] == '"anonymous";q=6;w=60'
@@ -202,19 +203,19 @@ def test_names_lead_nowhere_else(folder, client, path, statuses) -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
 def test_foreign_pages_read_nothing_unless_allowed(folder, client, origin) -> None:
     assert "access-control-allow-origin" not in client.get("/v1/cities", headers={"Origin": origin}).headers
-    ours = TestClient(create_app(Settings(data_dir=folder, cors_origins=("https://map.example",))))
+    ours = TestClient(create_app(make_settings(data_dir=folder, cors_origins=("https://map.example",))))
     assert "access-control-allow-origin" not in ours.get("/v1/cities", headers={"Origin": origin}).headers
     preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     assert ours.options("/v1/account/keys", headers=preflight).status_code == 400
     allowed = ours.get("/v1/cities", headers={"Origin": "https://map.example"})
     assert allowed.headers["access-control-allow-origin"] == "https://map.example"
-    any_page = TestClient(create_app(Settings(data_dir=folder, cors_origins=("*",))))
+    any_page = TestClient(create_app(make_settings(data_dir=folder, cors_origins=("*",))))
     for answer in (allowed, any_page.get("/v1/cities", headers={"Origin": origin})):
         assert "access-control-allow-credentials" not in answer.headers
 
 
 def test_a_foreign_host_name_is_refused_and_gets_into_no_link(folder) -> None:
-    client = TestClient(create_app(Settings(data_dir=folder, **HTTPS)), base_url="https://haze.example")
+    client = TestClient(create_app(make_settings(data_dir=folder, **HTTPS)), base_url="https://haze.example")
     for host in ("evil.example", "haze.example.evil.example", "haze.example@evil.example", ""):
         assert client.get("/v1/warnings/feed.atom", headers={"Host": host}).status_code == 400
     feed = client.get("/v1/warnings/feed.atom", headers={"X-Forwarded-Host": "evil.example"})
@@ -222,7 +223,7 @@ def test_a_foreign_host_name_is_refused_and_gets_into_no_link(folder) -> None:
 
 
 def test_every_answer_has_its_security_headers(folder, monkeypatch) -> None:
-    app = create_app(Settings(data_dir=folder, **HTTPS))
+    app = create_app(make_settings(data_dir=folder, **HTTPS))
     client = TestClient(app, base_url="https://haze.example", raise_server_exceptions=False)
     monkeypatch.setattr("hazecast.services.store.store.Store.latest_run", lambda *_: 1 / 0)
     for path, status in (
@@ -277,7 +278,7 @@ def listening(app: FastAPI, settings: Settings, **more: object) -> Iterator[int]
 
 @pytest.fixture(scope="module")
 def server(folder) -> Iterator[int]:
-    settings = Settings(data_dir=folder, max_body_bytes=2_000, failed_keys=0)
+    settings = make_settings(data_dir=folder, max_body_bytes=2_000, failed_keys=0)
     with listening(create_app(settings), settings) as port:
         yield port
 
@@ -285,7 +286,7 @@ def server(folder) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def impatient(folder) -> Iterator[int]:
     """A server whose limits on time are so short that only what ought to exceed them is sent to it."""
-    settings = Settings(data_dir=folder, body_seconds=1.0, answer_seconds=0.5, failed_keys=0)
+    settings = make_settings(data_dir=folder, body_seconds=1.0, answer_seconds=0.5, failed_keys=0)
     app = create_app(settings)
 
     @app.get("/v1/slow")
@@ -401,10 +402,10 @@ def test_nothing_sent_becomes_a_header(folder, server, value) -> None:
 def test_the_server_does_not_name_itself_and_believes_no_proxy_but_its_own(folder, server) -> None:
     answer = said(server, head("GET", "/v1/healthz"))
     assert b"\r\nserver:" not in answer.lower()
-    trusted = Settings(data_dir=folder, trusted_proxies=("127.0.0.1",), rate_anonymous=2)
+    trusted = make_settings(data_dir=folder, trusted_proxies=("127.0.0.1",), rate_anonymous=2)
     for settings, expected in (
         (trusted, [200] * 6),
-        (trusted.model_copy(update={"trusted_proxies": ()}), [200] * 2 + [429] * 4),
+        (changed(trusted, trusted_proxies=()), [200] * 2 + [429] * 4),
     ):
         with listening(create_app(settings), settings) as port:
             asked = [
