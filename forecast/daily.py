@@ -1,11 +1,11 @@
-"""The days of a forecast as a bulletin tells them: daily values with their range, haze, and what came of yesterday.
+"""The days of a forecast: daily values with their range, haze, and the forecast of a past day against what was observed.
 
 A day is the city's own. The hours of today that have passed are taken from the observations, so that a
 24-hour mean of today is one of the whole day.
 
 Ranges. The low and the high value of a day are the products of the 0.1 and the 0.9 quantile of every
-hour: hours are taken to hang together wholly, as in `hazecast.forecast.scenarios`, which is the widest range that any
-dependence allows for a mean. They agree with what warnings are reckoned from.
+hour: hours are taken as comonotone, as in `hazecast.forecast.scenarios`, which gives the widest range that any
+dependence allows for a mean. They agree with what warnings are computed from.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from hazecast.grids.places.cities import City, Country, Registry
 from hazecast.grids.times import to_datetime64
 
 BOUNDS = (0.1, 0.5, 0.9)
-# Shi et al. (2017), Plateau Meteorol. 36(6):1693, ask six hours in a row of a haze day; here of a day's grade.
+# Shi et al. (2017), Plateau Meteorol. 36(6):1693, require six hours in a row of a haze day; here of a day's grade.
 HAZE_HOURS = 6
 Outcome = Literal["hit", "miss", "false_alarm", "quiet", "unknown"]
 _HOUR = np.timedelta64(1, "h")
-# Of each pollutant: the name of its daily value, and what reckons it.
+# Of each pollutant: the name of its daily value, and the function that computes it.
 _REDUCTIONS: dict[str, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Dataset]]] = {
     "pm25": ("pm25_mean", daily_mean),
     "o3": ("o3_mda8", mda8),
@@ -88,15 +88,15 @@ def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registr
         ``observed_hours`` (date, city), how many hours of PM2.5 were observed. NaN where a day has too few
         hours. The days are those that any city has forecast hours of.
     """
-    hours = {bound: _whole(forecast, observations, bound) for bound in BOUNDS}
+    hours = {bound: joined_hours(forecast, observations, bound) for bound in BOUNDS}
     median = hours[0.5]
-    days = _forecast_days(forecast, registry)
+    days = forecast_days(forecast, registry)
     dates, _ = local_hours(median, registry)
     result = xr.Dataset(coords={"date": days, "city": forecast["city"].values, "quantile": list(BOUNDS)})
-    for name, (target, reckon) in _REDUCTIONS.items():
+    for name, (target, reduction) in _REDUCTIONS.items():
         if name not in median:
             continue
-        parts = [reckon(hours[bound], registry, name)[name].reindex(date=days) for bound in BOUNDS]
+        parts = [reduction(hours[bound], registry, name)[name].reindex(date=days) for bound in BOUNDS]
         joined = xr.concat(parts, dim=pd.Index(BOUNDS, name="quantile")).transpose("date", "city", "quantile")
         result[target] = joined
         highest = _by_day(np.asarray(median[name].values), dates, days, np.max)
@@ -110,13 +110,47 @@ def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registr
     return result.merge(_sight(forecast, registry, days))
 
 
-def _forecast_days(forecast: xr.Dataset, registry: Registry) -> npt.NDArray[np.datetime64]:
+def forecast_days(forecast: xr.Dataset, registry: Registry) -> npt.NDArray[np.datetime64]:
+    """Return the local days that any city has forecast hours of.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast".
+    registry : Registry
+        Gives the time zones.
+
+    Returns
+    -------
+    datetime64[ns] (date,)
+        Rising, each at 00:00.
+    """
     times = xr.Dataset(coords={"time": valid_times(forecast), "city": forecast["city"].values})
     return np.unique(local_hours(times, registry)[0])
 
 
-def _whole(forecast: xr.Dataset, observations: xr.Dataset | None, quantile: float) -> xr.Dataset:
-    """Return PM2.5 and ozone (time, city): observed for a day up to the init time, then a quantile of the forecast."""
+def joined_hours(forecast: xr.Dataset, observations: xr.Dataset | None, quantile: float) -> xr.Dataset:
+    """Join the observations of the last 24 hours and a quantile of the forecast.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast".
+    observations : xarray.Dataset or None
+        Contract "observations"; None leaves the hours up to the init time missing.
+    quantile : float
+        One of `hazecast.grids.contract.QUANTILES`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``pm25`` and ``o3`` (time, city), ug m-3, with the coordinate ``init_time``.
+
+    Raises
+    ------
+    InputError
+        If the forecast has neither pollutant.
+    """
     at = QUANTILES.index(quantile)
     init = forecast["init_time"].values.astype("datetime64[ns]")
     past = init + (np.arange(24) - 23) * _HOUR
@@ -145,7 +179,7 @@ def _by_day(
     values: npt.NDArray[np.float64],
     dates: npt.NDArray[np.datetime64],
     days: npt.NDArray[np.datetime64],
-    reckon: Callable[[npt.NDArray[np.float64]], np.floating],
+    reduction: Callable[[npt.NDArray[np.float64]], np.floating],
 ) -> npt.NDArray[np.float64]:
     result = np.full((days.size, values.shape[1]), np.nan)
     for d, day in enumerate(days):
@@ -153,7 +187,7 @@ def _by_day(
             here = values[dates[:, c] == day, c]
             here = here[np.isfinite(here)]
             if here.size:
-                result[d, c] = reckon(here)
+                result[d, c] = reduction(here)
     return result
 
 
@@ -183,7 +217,19 @@ def _sight(forecast: xr.Dataset, registry: Registry, days: npt.NDArray[np.dateti
 
 
 def lasting_grade(grades: npt.NDArray[np.int8], hours: int = HAZE_HOURS) -> int:
-    """Return the highest haze grade that is reached or exceeded for `hours` in a row; -1 where fewer are known."""
+    """Return the highest haze grade that is reached or exceeded for `hours` in a row.
+
+    Parameters
+    ----------
+    grades : int8 (time,)
+        As from `hazecast.forecast.products.haze_grade`, by hour.
+    hours : int
+
+    Returns
+    -------
+    int
+        0 to 4; -1 where fewer than `hours` are known.
+    """
     if int((grades >= 0).sum()) < hours:
         return -1
     for grade in range(int(grades.max()), 0, -1):
@@ -243,7 +289,16 @@ def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h:
 def pm25_limit(country: Country, begins: datetime) -> float:
     """Return the country's standard for a day's mean of PM2.5, ug m-3, in force when the day begins.
 
-    China: class 2 of GB 3095, the breakpoint of AQI 100. Japan: the standard of 2009-09-09.
+    Parameters
+    ----------
+    country : {"CN", "JP"}
+    begins : datetime
+        Aware: the beginning of the day.
+
+    Returns
+    -------
+    float
+        China: class 2 of GB 3095, the breakpoint of AQI 100. Japan: the standard of 2009-09-09.
     """
     if country == "CN":
         standard = china_standard(begins)
@@ -274,7 +329,7 @@ class DayCheck:
 
     @property
     def outcome(self) -> Outcome:
-        """Whether an exceedance of the standard was forecast and came; "unknown" where a value is missing."""
+        """Whether an exceedance of the standard was forecast and observed; "unknown" where a value is missing."""
         if not np.isfinite([self.pm25[1], self.pm25_observed]).all():
             return "unknown"
         if self.pm25[1] > self.limit:
@@ -285,7 +340,7 @@ class DayCheck:
 def day_check(
     forecast: xr.Dataset, observations: xr.Dataset, city: City, date: np.datetime64, registry: Registry
 ) -> DayCheck:
-    """Hold what was forecast for a city's day against what was observed.
+    """Compare what was forecast for a city's day with what was observed.
 
     Parameters
     ----------
@@ -297,6 +352,10 @@ def day_check(
     date : datetime64
         The city's own calendar day.
     registry : Registry
+
+    Returns
+    -------
+    DayCheck
 
     Raises
     ------
@@ -315,7 +374,7 @@ def day_check(
         return float(found.reindex(date=[date]).values[0, 0])
 
     def expected(name: str) -> tuple[float, float, float]:
-        low, middle, high = (value(_whole(forecast, None, bound), name) for bound in BOUNDS)
+        low, middle, high = (value(joined_hours(forecast, None, bound), name) for bound in BOUNDS)
         return low, middle, high
 
     return DayCheck(

@@ -35,7 +35,7 @@ def haze_days(
 
     After Shi et al. (2017), Plateau Meteorol. 36(6):1693, for automatic stations: an hour of haze has a sensor's
     visibility of 5 km or less, a humidity below 90 % and no precipitation; six such hours in a row within a
-    local day make a haze day. Visibility is reckoned here from PM2.5 and humidity, as a sensor reports it
+    local day make a haze day. Visibility is computed here from PM2.5 and humidity, as a sensor reports it
     (contrast threshold 5 %). Counts are of observed days alone: nothing is added for days without data, so
     read them beside ``observed_days``.
 

@@ -19,7 +19,25 @@ HOUR = np.timedelta64(1, "h")
 
 
 def utc_offset(time_zone: str, time: np.datetime64) -> float:
-    """Return the hours that the local time of an IANA zone is ahead of UTC at `time` (UTC)."""
+    """Return how far the local time of a time zone is ahead of UTC.
+
+    Parameters
+    ----------
+    time_zone : str
+        IANA name.
+    time : datetime64
+        UTC.
+
+    Returns
+    -------
+    float
+        Hours, negative west of Greenwich.
+
+    Examples
+    --------
+    >>> utc_offset("Asia/Tokyo", np.datetime64("2013-01-12T00"))
+    9.0
+    """
     offset = pd.Timestamp(time, tz="UTC").tz_convert(time_zone).utcoffset()
     assert offset is not None
     return offset.total_seconds() / 3600
@@ -76,9 +94,13 @@ def windows_at(
         UTC, a whole hour.
     future_weather : xarray.Dataset or None
         Contract "city_weather" for the hours after `init_time`: a forecast issued before
-        it, or observed weather standing in for one.
+        it, or observed weather in place of one.
     weather_observed : bool
-        Whether `future_weather` is what came, not a forecast.
+        Whether `future_weather` was observed, not forecast.
+
+    Returns
+    -------
+    Windows
 
     Raises
     ------
@@ -115,7 +137,7 @@ def windows_at(
 
 
 def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, cities: bool = True) -> Series:
-    """Turn what a collection holds into hourly series for training and backtests.
+    """Turn a collection into hourly series for training and backtests.
 
     Parameters
     ----------
@@ -124,6 +146,11 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
         Gives each place's time zone and position; for what isn't in it, `hazecast.grids.places.stations` does.
     stations, cities : bool
         Whether to take single stations with weather of their own, and city means.
+
+    Returns
+    -------
+    Series
+        float32 (place, hour, variable) and where each place is.
 
     Raises
     ------

@@ -22,7 +22,7 @@ class IssuedWeather:
     Parameters
     ----------
     forecasts : sequence of (datetime64 or None, xarray.Dataset)
-        When each was issued (UTC; None for an analysis, which stands for any) and its contract
+        When each was issued (UTC; None for an analysis, which is used for any init time) and its contract
         "city_weather" with the series' places as ``city``.
     series : Series
 

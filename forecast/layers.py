@@ -1,4 +1,4 @@
-"""What each hour of a forecast is like, as a map shows it."""
+"""The layers of a map: pollutants, AQI, visibility and haze grade for each hour of a forecast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LAYERS: tuple[str, ...] = ("pm25", "o3", "aqi", "visibility", "haze_grade")
 
 
 def hourly_layers(forecast: xr.Dataset) -> xr.Dataset:
-    """Return what each hour of a forecast is like, by its median.
+    """Return the layers of each hour of a forecast, by its median.
 
     Returns
     -------

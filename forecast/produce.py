@@ -40,7 +40,7 @@ def humidity_ahead(windows: Windows) -> tuple[Float, str]:
 
 
 def with_transport(forecast: xr.Dataset, part: Float) -> xr.Dataset:
-    """Return `forecast` with the part of its PM2.5 that the model lays to the direction of the wind.
+    """Return `forecast` with the part of its PM2.5 that the model attributes to the direction of the wind.
 
     Parameters
     ----------
@@ -48,10 +48,15 @@ def with_transport(forecast: xr.Dataset, part: Float) -> xr.Dataset:
         Contract "forecast".
     part : float32 (member, city, lead)
         As from `hazecast.models.attribution.from_elsewhere`, ug m-3.
+
+    Returns
+    -------
+    xarray.Dataset
+        With ``pm25_from_elsewhere`` (lead_time, city, member), ug m-3.
     """
     attrs = {
         "units": POLLUTANTS["pm25"].units,
-        "long_name": "PM2.5 laid to the direction of the wind, by member of the ensemble",
+        "long_name": "PM2.5 attributed to the direction of the wind, by member of the ensemble",
         "comment": "expected value less that with the wind turned to the cleanest of eight directions",
     }
     return forecast.assign(
@@ -71,7 +76,7 @@ def make_forecast(
     simulated: bool,
     degraded: bool,
 ) -> xr.Dataset:
-    """Run the model and label what it gives.
+    """Run the model and return its prediction with its labels.
 
     Parameters
     ----------
@@ -83,11 +88,11 @@ def make_forecast(
     init_time : datetime64
         UTC.
     weather_source : str
-        Which weather the forecast rests on, in words.
+        Which weather the forecast is based on, in words.
     observations_until : datetime64
         Newest hour observed at any city, UTC.
     simulated, degraded : bool
-        Whether the input was simulated; whether input was missing that the forecast needs.
+        Whether the input was simulated; whether input that the forecast needs was missing.
 
     Returns
     -------

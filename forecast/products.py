@@ -1,7 +1,7 @@
 """Products of a forecast: haze grade, daily means, daily maximum 8-hour mean, the next 24 hours.
 
 All take the median (quantile 0.5) of a forecast Dataset; the daily ones also take observations, so that
-a forecast and what came true are reckoned alike. A time stamp marks the end of its hour, so the hour
+forecast and observed values are computed alike. A time stamp marks the end of its hour, so the hour
 stamped 00:00 belongs to the day before.
 """
 
@@ -53,6 +53,11 @@ def haze_grade(
     numpy.ndarray of int8
         0 none, 1 slight [5, 10) km, 2 mild [3, 5), 3 moderate [2, 3), 4 severe below 2 km;
         -1 where an input is missing. Names in `HAZE_GRADES`.
+
+    Examples
+    --------
+    >>> haze_grade([12_000.0, 4_000.0, 1_500.0], 60.0, [40.0, 120.0, 300.0]).tolist()
+    [0, 2, 4]
     """
     seen, humidity, mass = np.broadcast_arrays(
         *(np.asarray(a, dtype=np.float64) for a in (visibility, relative_humidity, pm25))
@@ -73,6 +78,17 @@ def valid_times(forecast: xr.Dataset) -> npt.NDArray[np.datetime64]:
 
 def median_series(dataset: xr.Dataset, name: str) -> xr.DataArray:
     """Return one variable as (time, city): the median of a forecast, or observations as they are.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        A forecast or observations.
+    name : str
+        The variable.
+
+    Returns
+    -------
+    xarray.DataArray (time, city)
 
     Raises
     ------
@@ -118,6 +134,17 @@ def daily_mean(dataset: xr.Dataset, registry: Registry, name: str = "pm25", *, m
     xarray.Dataset
         `name` (date, city), ug m-3, and `hours` (date, city), the number of valid hours. `date` is the
         local calendar day as datetime64 at 00:00.
+
+    Examples
+    --------
+    >>> from hazecast.grids.places.cities import load_registry
+    >>> times = np.datetime64("2013-01-11T17:00", "ns") + np.arange(48) * np.timedelta64(1, "h")
+    >>> hourly = xr.Dataset(
+    ...     {"pm25": (("time", "city"), np.repeat([[80.0], [200.0]], 24, axis=0))},
+    ...     coords={"time": times, "city": ["beijing"]},
+    ... )
+    >>> daily_mean(hourly, load_registry())["pm25"].sel(city="beijing").values.tolist()
+    [80.0, 200.0]
     """
     series = median_series(dataset, name)
     dates, _ = local_hours(series, registry)
@@ -144,7 +171,7 @@ def mda8(
 ) -> xr.Dataset:
     """Return the daily maximum of trailing 8-hour means, for each city's own day.
 
-    A window counts for the day it lies in wholly: those ending from 08:00 to 24:00 local time, 17 a day
+    A window counts for the day that it lies within: those ending from 08:00 to 24:00 local time, 17 a day
     (HJ 663-2013, with its 14 windows and 6 hours; from memory).
 
     Parameters
@@ -160,13 +187,22 @@ def mda8(
     -------
     xarray.Dataset
         `name` (date, city), ug m-3, and `windows` (date, city), the number of valid 8-hour means.
+
+    Examples
+    --------
+    >>> from hazecast.grids.places.cities import load_registry
+    >>> times = np.datetime64("2013-07-01T16:00", "ns") + np.arange(1, 25) * np.timedelta64(1, "h")
+    >>> ozone = np.where((np.arange(24) >= 12) & (np.arange(24) < 20), 180.0, 60.0)
+    >>> hourly = xr.Dataset({"o3": (("time", "city"), ozone[:, None])}, coords={"time": times, "city": ["beijing"]})
+    >>> mda8(hourly, load_registry())["o3"].item()
+    180.0
     """
     series = median_series(dataset, name)
     times = pd.DatetimeIndex(series["time"].values)
     frame = pd.DataFrame(np.asarray(series.values, dtype=np.float64), index=times)
     # Hours that are absent from the axis must count as missing, not shorten the window.
-    whole = frame.reindex(pd.date_range(times[0], times[-1], freq="h")) if len(times) else frame
-    running = whole.rolling(8, min_periods=minimum_hours).mean().reindex(times).to_numpy()
+    complete = frame.reindex(pd.date_range(times[0], times[-1], freq="h")) if len(times) else frame
+    running = complete.rolling(8, min_periods=minimum_hours).mean().reindex(times).to_numpy()
     dates, hours = local_hours(series, registry)
     days = np.unique(dates)
     peaks = np.full((days.size, series.sizes["city"]), np.nan)
@@ -188,7 +224,7 @@ def next_24h(forecast: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
         ``pm25_mean``, ``pm25_max``, ``o3_mean``, ``o3_max`` (city), ug m-3, for each pollutant present;
-        ``hours`` (city), the least number of valid hours behind them. NaN where no hour is valid.
+        ``hours`` (city), the lowest number of valid hours behind them. NaN where no hour is valid.
 
     Raises
     ------
@@ -218,7 +254,22 @@ def next_24h(forecast: xr.Dataset) -> xr.Dataset:
 def local_hours(
     series: xr.DataArray | xr.Dataset, registry: Registry
 ) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
-    """Return the local date (time, city) and hour of day 1 to 24 of each end-of-hour stamp."""
+    """Return the local date and hour of day of each end-of-hour stamp.
+
+    Parameters
+    ----------
+    series : xarray.DataArray or xarray.Dataset
+        With the coordinates ``time`` (UTC) and ``city``.
+    registry : Registry
+        Gives the time zones.
+
+    Returns
+    -------
+    dates : datetime64[ns] (time, city)
+        The local calendar day at 00:00.
+    hours : int64 (time, city)
+        1 to 24.
+    """
     utc = pd.DatetimeIndex(series["time"].values).tz_localize(UTC)
     dates, hours = [], []
     for city in series["city"].values:

@@ -1,12 +1,12 @@
 """From the quantiles of a forecast to probabilities, through scenarios.
 
-A forecast gives quantiles for each hour and says nothing of how the hours hang together. Haze hours hang
-together strongly, so comonotone dependence is assumed: the trajectory that stays at the p-quantile in
-every hour, and of every pollutant, is one scenario, and `LEVELS` gives equally likely ones. Whatever a
-criterion is made of (an hour, a mean, days in a row), its probability is the share of scenarios that
-meet it. For "any hour of a window" this is the highest hourly probability, the lowest value that any
-dependence allows; for means it is the widest spread. What the assumption leaves wrong is taken up by the
-probability thresholds, which are chosen on a backtest of these same probabilities.
+A forecast gives quantiles for each hour and no dependence between hours. Haze hours depend on each other
+strongly, so comonotone dependence is assumed: the trajectory that stays at the p-quantile in every hour,
+and of every pollutant, is one scenario, and `LEVELS` gives equally likely ones. Whatever a criterion is
+made of (an hour, a mean, days in a row), its probability is the share of scenarios that meet it. For "any
+hour of a window" this is the highest hourly probability, the lowest value that any dependence allows; for
+means it is the widest spread. The probability thresholds make up for the error of the assumption: they are
+chosen on a backtest of these same probabilities.
 
 Between quantiles, log(1 + concentration) is linear in the standard normal deviate; beyond the outermost
 ones the outermost segment is carried on (a log-normal tail).
@@ -14,9 +14,10 @@ ones the outermost segment is carried on (a log-normal tail).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
@@ -34,8 +35,12 @@ def needed_scenario(probability: float) -> int:
     return COUNT - int(np.ceil(COUNT * probability - 1e-9))
 
 
+@lru_cache
 def _weights() -> Float:
     """Return the matrix (scenario, quantile) that interpolates, and extrapolates at both ends."""
+    # Imported here: SciPy is slow to load, and most that import this module need only its constants.
+    from scipy.special import ndtri
+
     z, target = ndtri(np.array(QUANTILES)), ndtri(LEVELS)
     segment = np.clip(np.searchsorted(z, target) - 1, 0, len(z) - 2)
     share = (target - z[segment]) / (z[segment + 1] - z[segment])
@@ -44,9 +49,6 @@ def _weights() -> Float:
     weights[rows, segment] = 1.0 - share
     weights[rows, segment + 1] = share
     return weights
-
-
-_WEIGHTS = _weights()
 
 
 def _sorted_log(values: npt.ArrayLike) -> Float:
@@ -66,7 +68,7 @@ def trajectories(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
     values : array_like, (time, quantile)
         ug m-3, at `hazecast.grids.contract.QUANTILES`.
     highest : float
-        What no scenario exceeds: the range that physics allows.
+        Upper bound of every scenario, ug m-3: the physically possible range.
 
     Returns
     -------
@@ -77,10 +79,16 @@ def trajectories(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
     ------
     InputError
         If the last axis isn't that of the quantiles.
+
+    Examples
+    --------
+    >>> found = trajectories([[20.0, 30.0, 50.0, 80.0, 120.0]])
+    >>> found.shape, float(found[MEDIAN, 0].round(6))
+    ((51, 1), 50.0)
     """
     logs = _sorted_log(values)
     # Rounded, so that the logarithm's own errors don't decide a comparison with a threshold.
-    return np.asarray(np.clip(np.round(np.expm1(_WEIGHTS @ logs.T), 9), 0.0, highest), dtype=np.float64)
+    return np.asarray(np.clip(np.round(np.expm1(_weights() @ logs.T), 9), 0.0, highest), dtype=np.float64)
 
 
 def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
@@ -102,7 +110,14 @@ def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
     ------
     InputError
         If the threshold is negative or the last axis isn't that of the quantiles.
+
+    Examples
+    --------
+    >>> float(exceedance_probability([20.0, 30.0, 50.0, 80.0, 120.0], 80.0).round(3))
+    0.25
     """
+    from scipy.special import ndtr, ndtri
+
     if not threshold >= 0.0:
         raise InputError("exceedance: threshold", threshold, "0 or more")
     logs, bound = _sorted_log(values), np.log1p(threshold)
@@ -119,9 +134,20 @@ def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
 
 
 def trailing_mean(values: Float, hours: int, minimum: int) -> Float:
-    """Return running means over the hours up to each stamp, (..., time).
+    """Return running means over the hours up to each stamp.
 
-    Fewer than `minimum` valid hours give NaN; hours before the axis count as missing.
+    Parameters
+    ----------
+    values : float64 (..., time)
+        Hourly, any unit; NaN where missing. Hours before the axis count as missing.
+    hours : int
+        Length of the mean.
+    minimum : int
+        Fewer valid hours give NaN.
+
+    Returns
+    -------
+    float64 (..., time)
     """
     valid = np.isfinite(values)
 

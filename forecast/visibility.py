@@ -124,6 +124,11 @@ def visibility(
     ------
     InputError
         If a concentration is negative or infinite, or a humidity lies outside 0 to 120 %.
+
+    Examples
+    --------
+    >>> visibility([20.0, 150.0], [40.0, 80.0]).round(-1).tolist()
+    [32800.0, 2030.0]
     """
     mass = np.asarray(pm25, dtype=np.float64)
     if np.any((mass < 0.0) | np.isinf(mass)):
@@ -141,7 +146,7 @@ def recalibrate(
 ) -> VisibilityModel:
     """Return `model` with the mass extinction efficiency that fits a site's own observations.
 
-    The median of the efficiencies that single hours imply is taken: it withstands hours of fog or rain.
+    The median of the efficiencies that single hours imply is taken: it is robust against hours of fog or rain.
 
     Parameters
     ----------
@@ -150,6 +155,10 @@ def recalibrate(
         model's cap or visibility of 0 are left out.
     model : VisibilityModel
         Gives all other parameters.
+
+    Returns
+    -------
+    VisibilityModel
 
     Raises
     ------

@@ -36,11 +36,6 @@ def dew_point(t2m: npt.ArrayLike, relative_humidity: npt.ArrayLike) -> Array:
     return np.asarray(_B * logarithm / (_A - logarithm) + _ZERO_CELSIUS)
 
 
-def wind_speed(u10: npt.ArrayLike, v10: npt.ArrayLike) -> Array:
-    """Return wind speed in the units of its components."""
-    return np.asarray(np.hypot(u10, v10))
-
-
 def wind_components(speed: npt.ArrayLike, from_degrees: npt.ArrayLike) -> tuple[Array, Array]:
     """Return the eastward and northward wind from speed and the direction it comes from (degrees)."""
     angle = np.deg2rad(from_degrees)

@@ -1,4 +1,4 @@
-"""The error that all rooms raise for input they cannot use, and two kinds of it that callers tell apart."""
+"""The error that all rooms raise for input they cannot use, and three kinds of it that callers tell apart."""
 
 from __future__ import annotations
 
@@ -33,3 +33,7 @@ class UnknownError(InputError):
 
 class ConflictError(InputError):
     """Input that would do elsewhere, but not as things stand: what it asks for is decided, taken or over."""
+
+
+class MissingExtraError(InputError):
+    """A function was asked for that needs an extra of Hazecast which is not installed."""

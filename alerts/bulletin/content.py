@@ -14,7 +14,8 @@ import xarray as xr
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.shapes import Province
 from hazecast.alerts.messages.causes import Causes
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.alerts.rules.severity import severity
 from hazecast.forecast.daily import DayCheck, DayIndex, daily_outlook, day_index
 from hazecast.grids.contract import FORECAST_POLLUTANTS
@@ -90,6 +91,25 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class HazeOutlook:
+    """Haze of warning grade in the window that China's haze signal is given for.
+
+    Attributes
+    ----------
+    provinces : sequence of (Province, int, float)
+        Each with the rank that touches it and its share of the province.
+    window : tuple of datetime
+        Start and end, aware.
+    rules : RuleSet
+        Gives the names of the ranks.
+    """
+
+    provinces: Sequence[tuple[Province, int, float]]
+    window: tuple[datetime, datetime]
+    rules: RuleSet
+
+
+@dataclass(frozen=True)
 class Bulletin:
     """Everything that a bulletin tells.
 
@@ -108,8 +128,8 @@ class Bulletin:
         Of the day before.
     unchecked : str
         Why `checks` is empty.
-    haze : tuple or None
-        Provinces that haze of warning grade touches, and the window; None where it is not known.
+    haze : HazeOutlook or None
+        None where it is not known.
     state : State
     model_id, weather_source, humidity_source : str
     observations_until : datetime
@@ -122,7 +142,7 @@ class Bulletin:
     notices: tuple[Notice, ...]
     checks: tuple[DayCheck, ...]
     unchecked: Unchecked
-    haze: tuple[Sequence[tuple[Province, int, float]], tuple[datetime, datetime]] | None
+    haze: HazeOutlook | None
     state: State
     model_id: str
     weather_source: str
@@ -187,13 +207,14 @@ def make_bulletin(
     forecast: xr.Dataset,
     observations: xr.Dataset | None,
     registry: Registry,
+    book: RuleBook,
     cities: Sequence[City],
     at: datetime,
     *,
     warnings: Sequence[tuple[HazeWarning, Causes]],
     checks: Sequence[DayCheck],
     unchecked: Unchecked = "",
-    haze: tuple[Sequence[tuple[Province, int, float]], tuple[datetime, datetime]] | None = None,
+    haze: HazeOutlook | None = None,
     stale: bool = False,
     reasons: Sequence[Reason] = (),
 ) -> Bulletin:
@@ -206,6 +227,8 @@ def make_bulletin(
     observations : xarray.Dataset or None
         Contract "observations": of today up to the init time.
     registry : Registry
+    book : RuleBook
+        Holds the rule sets of the warnings.
     cities : sequence of City
         Whom it is about, in this order.
     at : datetime
@@ -215,8 +238,7 @@ def make_bulletin(
     checks : sequence of DayCheck
     unchecked : str
         Why there are none.
-    haze : tuple, optional
-        As in `Bulletin`.
+    haze : HazeOutlook, optional
     stale : bool
         Whether the forecast is older than the service allows.
     reasons : sequence of Reason
@@ -227,7 +249,7 @@ def make_bulletin(
     outlook = daily_outlook(forecast.sel(city=[c.id for c in present]), observations, registry) if present else None
     init_time = to_datetime(forecast["init_time"].values)
     ids = {city.id for city in cities}
-    notices = [Notice(w, load_ruleset(w.rule_set), why) for w, why in warnings if w.city in ids]
+    notices = [Notice(w, book.rule_set(w.rule_set), why) for w, why in warnings if w.city in ids]
     order = {city.id: n for n, city in enumerate(cities)}
     notices.sort(key=lambda n: (n.gravity, n.rules.id, order[n.warning.city], n.warning.id))
     return Bulletin(

@@ -14,7 +14,6 @@ from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, Range, State
 from hazecast.alerts.bulletin.forms import Banner, Cell, Figure, Guide, Said, Section, Table, View
 from hazecast.alerts.messages.texts import BEIJING, Catalog, Text, catalog, compose
 from hazecast.alerts.messages.texts import bulletin as haze_text
-from hazecast.alerts.rules.ruleset import load_ruleset
 from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
@@ -50,7 +49,8 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
     said = {
         n.warning.id: compose(n.warning, n.rules, by_id[n.warning.city], language, why=n.why) for n in bulletin.notices
     }
-    map_text = haze_text(*bulletin.haze, load_ruleset(), language) if bulletin.haze is not None else ""
+    haze = bulletin.haze
+    map_text = "" if haze is None else haze_text(haze.provinces, haze.window, haze.rules, language)
     check_text = _check_text(bulletin, words, zone)
     date = words.date(bulletin.at.astimezone(ZoneInfo(zone)).date(), full=True)
     return View(

@@ -20,7 +20,7 @@ from hazecast.alerts.engine.city_hours import CityHours, Inputs
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.products import valid_times
 from hazecast.forecast.scenarios import LEVELS, MEDIAN
 from hazecast.forecast.visibility import BEIJING_WINTER, VisibilityModel
@@ -47,7 +47,7 @@ class _Met:
 
 
 def signal_window(
-    init_time: datetime, ruleset: RuleSet | None = None, *, time_zone: str = "Asia/Shanghai"
+    init_time: datetime, ruleset: RuleSet, *, time_zone: str = "Asia/Shanghai"
 ) -> tuple[datetime, datetime]:
     """Return the window a run at `init_time` warns for, as aware UTC.
 
@@ -58,8 +58,7 @@ def signal_window(
     ----------
     init_time : datetime
         Aware.
-    ruleset : RuleSet, optional
-        The CMA haze signal's if None.
+    ruleset : RuleSet
     time_zone : str
         The city's, for rule sets that go by it.
 
@@ -70,7 +69,7 @@ def signal_window(
     """
     if init_time.tzinfo is None:
         raise InputError("init_time", init_time, "a time with a time zone")
-    rule = (ruleset or load_ruleset()).window
+    rule = ruleset.window
     if rule.anchor == "now":
         start = init_time.astimezone(UTC)
     else:

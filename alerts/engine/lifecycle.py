@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.warning import HazeWarning, Kind, Reason, in_force_at, warning_id
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
 
 _LOG = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def advance(
     assessments: Sequence[Assessment],
     init_time: datetime,
     *,
-    ruleset: RuleSet | None = None,
+    ruleset: RuleSet,
 ) -> list[HazeWarning]:
     """Return the new messages of a run, by city.
 
@@ -113,8 +113,8 @@ def advance(
         Of one rule set; a city in force that is not among them stays as it is, and is logged.
     init_time : datetime
         Aware; of the run. It is also when its messages are issued.
-    ruleset : RuleSet or None
-        The rule set of the assessments; loaded by their id if None.
+    ruleset : RuleSet
+        The rule set of the assessments.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def advance(
     """
     if not assessments:
         return []
-    rules = ruleset or load_ruleset(assessments[0].rule_set)
+    rules = ruleset
     own = [m for m in in_force if m.rule_set == rules.id]
     _check_together(own, assessments, init_time, rules)
     spoken = {m.city for m in own if m.run_init_time == init_time}

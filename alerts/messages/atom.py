@@ -11,7 +11,8 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, identifier, terms
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import catalog, compose
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
@@ -20,6 +21,7 @@ NAMESPACE = "http://www.w3.org/2005/Atom"
 def atom_feed(
     warnings: Sequence[HazeWarning],
     registry: Registry,
+    book: RuleBook,
     sender: Sender,
     language: str,
     base_url: str,
@@ -33,6 +35,8 @@ def atom_feed(
     warnings : sequence of HazeWarning
         Messages of every kind, ended ones too, for readers to learn that they have ended.
     registry : Registry
+    book : RuleBook
+        Holds the rule sets of the messages.
     sender : Sender
     language : {"zh", "ja", "en"}
         Of titles and summaries.
@@ -49,7 +53,7 @@ def atom_feed(
     Raises
     ------
     InputError
-        If the language is not known.
+        If the language, a city or a rule set is not known.
     """
     base = base_url.rstrip("/")
     newest_first = sorted(warnings, key=lambda w: (w.issued, w.id), reverse=True)
@@ -65,14 +69,21 @@ def atom_feed(
     _add(author, "name", sender.name)
     _link(feed, "self", address, "application/atom+xml")
     for warning in newest_first:
-        _add_entry(feed, warning, registry, language, base, why(warning) if why else None)
+        _add_entry(
+            feed, warning, registry, book.rule_set(warning.rule_set), language, base, why(warning) if why else None
+        )
     return etree.tostring(feed, xml_declaration=True, encoding="UTF-8")
 
 
 def _add_entry(
-    feed: etree._Element, warning: HazeWarning, registry: Registry, language: str, base: str, why: Causes | None
+    feed: etree._Element,
+    warning: HazeWarning,
+    registry: Registry,
+    rules: RuleSet,
+    language: str,
+    base: str,
+    why: Causes | None,
 ) -> None:
-    rules = load_ruleset(warning.rule_set)
     text = compose(warning, rules, registry.city(warning.city), language, why=why)
     entry = etree.SubElement(feed, f"{{{NAMESPACE}}}entry")
     _add(entry, "id", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}")

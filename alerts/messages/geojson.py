@@ -10,16 +10,17 @@ from hazecast.alerts.geography.shapes import as_geojson, city_area
 from hazecast.alerts.messages.cap import cap_time, geocodes, parameters, terms
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES, compose
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
 
 
 def feature_collection(
     warnings: Sequence[HazeWarning],
     registry: Registry,
+    book: RuleBook,
     *,
     areas: Sequence[Mapping[str, Any]] | None = None,
-    ruleset: RuleSet | None = None,
     why: Callable[[HazeWarning], Causes] | None = None,
 ) -> dict[str, Any]:
     """Return warnings as a FeatureCollection of their areas, with haze areas after them if given.
@@ -29,10 +30,10 @@ def feature_collection(
     warnings : sequence of HazeWarning
     registry : Registry
         Gives names and places.
+    book : RuleBook
+        Holds the rule sets of the warnings, which give colours and names.
     areas : sequence of features, optional
         As from `hazecast.alerts.maps.areas.polygons`.
-    ruleset : RuleSet, optional
-        Where colours and names come from; each warning's own rule set if None.
     why : callable, optional
         Gives the causes that the descriptions name.
 
@@ -51,7 +52,7 @@ def feature_collection(
         If a city, rule set or level is unknown.
     """
     features: list[dict[str, Any]] = [
-        _feature(w, registry, ruleset or load_ruleset(w.rule_set), why(w) if why else None) for w in warnings
+        _feature(w, registry, book.rule_set(w.rule_set), why(w) if why else None) for w in warnings
     ]
     features.extend(dict(area) for area in areas or ())
     return {"type": "FeatureCollection", "features": features}

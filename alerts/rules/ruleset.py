@@ -2,23 +2,18 @@
 
 A rule set says where it applies (`country`, `regions`, dates), for which hours (`window`), what meets each
 level (`levels`), with which probability a level is raised and kept, and how a warning lives (`life`). The
-form is described in ``docs/warnings.md``. A bureau adds its own in a folder (`add_folder`), without code.
+form is described in ``docs/warnings.md``. A bureau adds its own in a folder (`hazecast.alerts.rules.book.RuleBook`), without code.
 
 Colours: the palette of the signal icons (GB/T 27962-2011, from memory, not verified).
 """
 
 from __future__ import annotations
 
-import re
-import tomllib
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from hazecast.alerts.rules.criteria import (
     HOURLY,
@@ -33,9 +28,6 @@ from hazecast.alerts.rules.criteria import (
 )
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Country
-
-_FOLDER = Path(__file__).resolve().parent
-_own_folders: list[Path] = []
 
 Values = dict[str, npt.NDArray[np.float64]]
 
@@ -193,102 +185,3 @@ class RuleSet(Form):
                 ranks[met] = level.rank
                 numbers[met] = condition.number
         return ranks, numbers
-
-
-def parse_ruleset(text: str, where: str) -> RuleSet:
-    """Return the rule set written as TOML in `text`.
-
-    ``extends = "other"`` takes everything from a known rule set but what is written here: tables are
-    merged, levels too (by their ids), other values replaced.
-
-    Raises
-    ------
-    InputError
-        If the text is not TOML or breaks the form of a rule set; `where` is named in it.
-    """
-    try:
-        return RuleSet.model_validate(_extended(tomllib.loads(text), where))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(where, str(error), "a TOML file") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "rule set"
-        raise InputError(f"{where}: {place}", first.get("input"), str(first["msg"])) from error
-
-
-def _extended(table: dict[str, Any], where: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    name = table.pop("extends", None)
-    if name is None:
-        return table
-    if name in seen:
-        raise InputError(f"{where}: extends", name, "a rule set that doesn't lead back to this one")
-    # A bureau's cma_haze may extend the shipped cma_haze.
-    path = _FOLDER / f"{name}.toml" if name == table.get("id") else _path(str(name))
-    base = _extended(tomllib.loads(path.read_text(encoding="utf-8")), path.name, (*seen, str(name)))
-    if table.get("id") != base.get("id"):
-        base = {k: v for k, v in base.items() if k not in ("regions", "cities")}
-    return _merged(base, table)
-
-
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for name, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(name), dict):
-            result[name] = _merged(base[name], value)
-        elif name == "levels" and name in base:
-            changed = {level.get("id"): level for level in value}
-            kept = [_merged(level, changed.pop(level["id"], {})) for level in base[name]]
-            result[name] = [*kept, *changed.values()]
-        else:
-            result[name] = value
-    return result
-
-
-def add_folder(folder: Path) -> None:
-    """Make a bureau's own rule sets known; one of a shipped name takes its place.
-
-    Raises
-    ------
-    InputError
-        If the folder isn't there or one of its files is no rule set, or doesn't bear its own id as its name.
-    """
-    if not folder.is_dir():
-        raise InputError("rule sets", folder, "a folder of TOML files")
-    known = list(_own_folders)
-    if folder not in known:
-        _own_folders.insert(0, folder)
-    load_ruleset.cache_clear()
-    try:
-        for path in sorted(folder.glob("*.toml")):
-            found = parse_ruleset(path.read_text(encoding="utf-8"), path.name)
-            if found.id != path.stem:
-                raise InputError(f"{path.name}: id", found.id, f"the file's own name, {path.stem}")
-    except InputError:
-        _own_folders[:] = known
-        raise
-
-
-def ruleset_names() -> list[str]:
-    """Return the names of the rule sets that are known: those shipped and those of added folders."""
-    return sorted({path.stem for folder in (_FOLDER, *_own_folders) for path in folder.glob("*.toml")})
-
-
-def _path(name: str) -> Path:
-    if re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        for folder in (*_own_folders, _FOLDER):
-            if (folder / f"{name}.toml").is_file():
-                return folder / f"{name}.toml"
-    raise InputError("rule set", name, f"one of {ruleset_names()}")
-
-
-@lru_cache
-def load_ruleset(name: str = "cma_haze") -> RuleSet:
-    """Return a rule set by its name.
-
-    Raises
-    ------
-    InputError
-        If there is none of that name, or its file breaks the form.
-    """
-    path = _path(name)
-    return parse_ruleset(path.read_text(encoding="utf-8"), path.name)

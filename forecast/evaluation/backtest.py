@@ -34,8 +34,8 @@ def backtest(
     """Score trained models on the same windows.
 
     Init times run in order, a day at a time with all places together. Before each day, models that
-    are `hazecast.models.interface.Adaptive` are shown which of their forecasts have come true by its first
-    init time.
+    are `hazecast.models.interface.Adaptive` are given the targets of their forecasts that were observed by
+    its first init time.
 
     Parameters
     ----------
@@ -81,7 +81,12 @@ def tally(
     change: Callable[[Windows], Windows] | None = None,
     progress: bool = False,
 ) -> tuple[dict[str, Tally], NDArray[np.datetime64]]:
-    """Run the models over the windows and sum up their scores; parameters as in `backtest`.
+    """Run the models over the windows and sum up their scores.
+
+    Parameters
+    ----------
+    models, windows, future_weather, change, progress
+        As in `backtest`.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def tally(
             batch = windows.batch(rows, future_weather=future_weather)
             assert batch.target is not None
             pending.targets[day - pending.first, cells[0], cells[1]] = batch.target
-            # No model is handed what it is to forecast.
+            # No model is given what it is to forecast.
             known = dataclasses.replace(change(batch) if change else batch, target=None)
             for name, model in models.items():
                 if name in memories:
@@ -110,7 +115,7 @@ def tally(
                 prediction = model.predict(known)
                 pending.put(name, day, cells, prediction)
                 if name in memories:
-                    memories[name].keep(known, batch.target, prediction)
+                    memories[name].add(known, batch.target, prediction)
         if day == pending.first + len(pending.targets) - 1:
             pending.score(tallies)
             pending = None
@@ -146,7 +151,7 @@ class _Grid:
 
 
 def _labels(names: Sequence[str]) -> list[str]:
-    """Return the names, those that come again with a number."""
+    """Return the names, repeated ones numbered."""
     seen: dict[str, int] = {}
     labels = []
     for name in names:
@@ -156,7 +161,7 @@ def _labels(names: Sequence[str]) -> list[str]:
 
 
 class _Pending:
-    """Forecasts of some days that wait to be scored together."""
+    """Forecasts of some days, collected to be scored together."""
 
     def __init__(self, first: int, days: int, grid: _Grid, names: Sequence[str]) -> None:
         shape = (days, len(grid.slots), len(grid.places), LEAD_HOURS)
@@ -182,35 +187,48 @@ class _Pending:
 
 
 class _Memory:
-    """The forecasts of an adaptive model whose targets are still to come true."""
+    """The forecasts of an adaptive model that it has not been given all targets of."""
 
     def __init__(self, model: Adaptive) -> None:
         self._model = model
         self._waiting: deque[tuple[Windows, Float, Prediction]] = deque()
-        self._told_until: np.datetime64 = np.datetime64("1700-01-01T00", "ns")
+        self._known_until: np.datetime64 = np.datetime64("1700-01-01T00", "ns")
 
-    def keep(self, windows: Windows, target: Float, prediction: Prediction) -> None:
+    def add(self, windows: Windows, target: Float, prediction: Prediction) -> None:
         self._waiting.append((windows, target, prediction))
 
     def learn(self, now: np.datetime64) -> None:
-        """Show the model every target observed after the call before and up to `now`."""
+        """Give the model every target observed since the last call and up to `now`."""
         leads = np.arange(1, LEAD_HOURS + 1) * HOUR
-        told = []
+        lessons = []
         for windows, target, prediction in self._waiting:
             valid = windows.init_time[:, None] + leads
-            new = (valid > self._told_until) & (valid <= now)
-            shown = np.where(new[..., None], target, np.float32(np.nan))
-            if np.isfinite(shown).any():
-                told.append((dataclasses.replace(windows, target=shown), prediction))
-        if told:
-            self._model.learn(Windows.join([w for w, _ in told]), Prediction.join([p for _, p in told]))
+            new = (valid > self._known_until) & (valid <= now)
+            observed = np.where(new[..., None], target, np.float32(np.nan))
+            if np.isfinite(observed).any():
+                lessons.append((dataclasses.replace(windows, target=observed), prediction))
+        if lessons:
+            self._model.learn(Windows.join([w for w, _ in lessons]), Prediction.join([p for _, p in lessons]))
         while self._waiting and self._waiting[0][0].init_time.max() + leads[-1] <= now:
             self._waiting.popleft()
-        self._told_until = now
+        self._known_until = now
 
 
 def format_table(result: dict[str, Any], models: Sequence[str]) -> str:
-    """Write RMSE, MAE and CSI by lead time as text, a row for each pollutant, score and model."""
+    """Write RMSE, MAE and CSI by lead time as text.
+
+    Parameters
+    ----------
+    result : dict
+        ``result["models"]`` of `backtest`.
+    models : sequence of str
+        Which of them, in this order.
+
+    Returns
+    -------
+    str
+        A line for each pollutant, score and model.
+    """
     width = max(len(name) for name in models)
     lines = [f"pollutant score    {'model':<{width}}" + "".join(f"{f'{lead} h':>8}" for lead in LEADS_SHOWN)]
     for pollutant, event in (("pm25", "csi_115"), ("o3", "csi_160")):

@@ -23,7 +23,7 @@ _Pair = dict[str, float | None]
 
 
 def resampled_days(days: int, *, block: int = BLOCK_DAYS, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[Any]:
-    """Return how often each day is drawn, float (resamples, days), in moving blocks of days.
+    """Return how often each day is drawn in moving blocks of days.
 
     Parameters
     ----------
@@ -32,8 +32,19 @@ def resampled_days(days: int, *, block: int = BLOCK_DAYS, resamples: int = RESAM
         Days in a block; fewer where the period is shorter.
     resamples : int
     seed : int
+
+    Returns
+    -------
+    int (resamples, days)
+        Every row adds up to `days`.
+
+    Examples
+    --------
+    >>> drawn = resampled_days(30, resamples=4)
+    >>> drawn.shape, drawn.sum(axis=1).tolist()
+    ((4, 30), [30, 30, 30, 30])
     """
-    kept = np.random.get_state()
+    state = np.random.get_state()
     np.random.seed(seed)
     try:
         drawn = block_bootstrap(
@@ -43,7 +54,7 @@ def resampled_days(days: int, *, block: int = BLOCK_DAYS, resamples: int = RESAM
             circular=False,
         )
     finally:
-        np.random.set_state(kept)
+        np.random.set_state(state)
     assert isinstance(drawn, xr.DataArray)
     return np.stack(
         [np.bincount(row, minlength=days) for row in drawn.transpose("iteration", "day").values.astype(int)]
@@ -70,7 +81,7 @@ def differences(tallies: dict[str, Tally], *, resamples: int = RESAMPLES, seed: 
     if len(tallies) < 2:
         return {}
     days = next(iter(tallies.values())).sums.sizes["day"]
-    # The first row is the period as it was, each day once.
+    # The first row is the period itself, each day once.
     weights = np.concatenate([np.ones((1, days)), resampled_days(days, resamples=resamples, seed=seed)])
     scores = {name: _resampled(tally, weights) for name, tally in tallies.items()}
     return {

@@ -1,6 +1,6 @@
 """Plots for modelers: forecast fans, replays of episodes, skill by lead time, reliability.
 
-Every function returns a `matplotlib.figure.Figure`; none keeps a state or a window. Times are UTC.
+Every function returns a `matplotlib.figure.Figure` and leaves no state or window behind. Times are UTC.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ def fan(forecast: xr.Dataset, observations: xr.Dataset | None, city: str, pollut
     pollutant : str
         ``pm25`` or ``o3``.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     InputError
@@ -55,7 +59,7 @@ def fan(forecast: xr.Dataset, observations: xr.Dataset | None, city: str, pollut
 
 
 def episode(forecasts: Sequence[xr.Dataset], observations: xr.Dataset, city: str, pollutant: str = "pm25") -> Figure:
-    """Draw the forecasts of several init times over what came, one panel each.
+    """Draw the forecasts of several init times over the observations, one panel each.
 
     Parameters
     ----------
@@ -65,6 +69,11 @@ def episode(forecasts: Sequence[xr.Dataset], observations: xr.Dataset, city: str
         Contract "observations" on ``city``.
     city : str
     pollutant : str
+        ``pm25`` or ``o3``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
@@ -93,6 +102,11 @@ def skill_by_lead(result: Mapping[str, Any], pollutant: str = "pm25", score: str
     result : dict
         What a backtest gives: ``result["models"][name][pollutant][score][lead]``.
     pollutant, score : str
+        Such as ``pm25`` and ``rmse``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
@@ -119,6 +133,11 @@ def reliability(shares: Mapping[str, pd.DataFrame], pollutant: str = "pm25") -> 
     shares : mapping of str to pandas.DataFrame
         For each model what `hazecast.forecast.evaluation.verification.quantile_shares` gives.
     pollutant : str
+        ``pm25`` or ``o3``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axes = figure.subplots()

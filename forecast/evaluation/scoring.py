@@ -38,7 +38,7 @@ class Tally:
     Parameters
     ----------
     days : int
-        How many days of init times will come.
+        Number of days of init times.
     places : sequence of str
 
     Attributes
@@ -67,7 +67,7 @@ class Tally:
     def add(
         self, first: int, target: Float, mean: Float, quantiles: Float, events: NDArray[np.bool_] | None = None
     ) -> None:
-        """Add whole days of forecasts, NaN in `target` where there is no pair.
+        """Add days of forecasts, NaN in `target` where there is no pair.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Tally:
     def table(self, **where: Any) -> dict[str, Table]:
         """Return ``{pollutant: {score: {lead or band: value}}}``, None where there is no pair."""
         return {
-            pollutant: {score: shown(values, total=score == "n") for score, values in scores.items()}
+            pollutant: {score: reported(values, total=score == "n") for score, values in scores.items()}
             for pollutant, scores in self.by_lead(**where).items()
         }
 
@@ -170,19 +170,52 @@ def _event_scores(counts: xr.Dataset, pollutant: str, rule: str) -> dict[str, ND
 
 
 def contingency(counts: dict[str, xr.DataArray]) -> BasicContingencyManager:
-    """Return the contingency table of summed hits, false alarms and misses; correct negatives aren't kept."""
+    """Return the contingency table of summed hits, false alarms and misses; correct negatives are not counted."""
     nothing = xr.zeros_like(counts["tp_count"])
     return BasicContingencyManager(counts | {"tn_count": nothing, "total_count": sum(counts.values()) + nothing})
 
 
-def shown(values: NDArray[np.float64], *, total: bool = False) -> dict[str, float | int | None]:
-    """Return the values (lead,) by lead and band; a band's is the mean over its leads, or the sum."""
+def reported(values: NDArray[np.float64], *, total: bool = False) -> dict[str, float | int | None]:
+    """Return a score at the lead times and bands that are reported.
+
+    Parameters
+    ----------
+    values : float64 (lead,)
+        By lead time from 1 h.
+    total : bool
+        Whether a band's value is the sum over its lead times, not the mean.
+
+    Returns
+    -------
+    dict
+        By lead time (`LEADS_SHOWN`) and band (`BANDS`) as text; None where there is no pair.
+    """
     result = {str(lead): _number(values[lead - 1]) for lead in LEADS_SHOWN}
     return result | {f"{first}-{last}": _number(band(values, first, last, total=total)) for first, last in BANDS}
 
 
 def band(values: NDArray[np.float64], first: int, last: int, *, total: bool = False) -> NDArray[np.float64]:
-    """Return the mean (or sum) over the lead times of a band, those without pairs left out; lead is last."""
+    """Return the mean or sum over the lead times of a band, those without pairs left out.
+
+    Parameters
+    ----------
+    values : float64 (..., lead)
+        By lead time from 1 h; NaN where there is no pair.
+    first, last : int
+        Hours, both included.
+    total : bool
+        Whether to sum.
+
+    Returns
+    -------
+    float64 (...)
+        NaN where the band has no pair.
+
+    Examples
+    --------
+    >>> float(band(np.array([10.0, 20.0, np.nan, 40.0]), 1, 3))
+    15.0
+    """
     inside = values[..., first - 1 : last]
     valid = np.isfinite(inside)
     count, added = valid.sum(axis=-1), np.where(valid, inside, 0.0).sum(axis=-1)

@@ -1,8 +1,9 @@
-"""Verification: forecasts against what came true, beside persistence and climatology.
+"""Verification: forecasts against observations, compared with persistence and climatology.
 
-Everything rests on sums over pairs of a forecast hour and its observation, which may be added over runs,
-cities and lead times. RMSE and bias are of the forecast mean, MAE is of the median: each the point that
-its score asks for (Gneiting 2011, J. Am. Stat. Assoc. 106:746). The baselines know what the forecast knew:
+Everything is computed from sums over pairs of a forecast hour and its observation, which may be added over
+runs, cities and lead times. RMSE and bias are of the forecast mean, MAE is of the median: each the point
+that its score is consistent for (Gneiting 2011, J. Am. Stat. Assoc. 106:746). The baselines know what the
+forecast knew:
 
 - persistence repeats the newest valid hour of the 72 h up to the newest observation of the run;
 - climatology is the mean of the same hour of the day over the 30 days up to it (all hours of the 30 days
@@ -31,7 +32,7 @@ BASELINE_SUMS = tuple(f"{name}_{part}" for name in BASELINES for part in ("n", "
 KEYS = ("city", "pollutant", "lead_time")
 BANDS = tuple((first, first + 23) for first in range(1, LEAD_HOURS, 24))
 
-# A verdict needs this much, lest a few bad days condemn a model. Chosen, not taken from a source.
+# The least that a verdict needs, so that a few bad days are not enough. Chosen, not taken from a source.
 MIN_PAIRS, MIN_DAYS = 500, 10
 # Days of init times drawn together, as many as a forecast reaches: overlapping days are not independent.
 _BLOCK_DAYS, _LEVEL = 5, (0.025, 0.975)
@@ -132,7 +133,7 @@ def scoreboard(sums: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     sums : pandas.DataFrame
         Columns `by`, `SUMS` and `BASELINE_SUMS`.
     by : sequence of str
-        What the scores are told apart by; sums are added over all else.
+        Columns that the scores are grouped by; sums are added over all others.
 
     Returns
     -------
@@ -140,6 +141,12 @@ def scoreboard(sums: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         Columns `by`, ``n``, ``rmse``, ``mae``, ``bias`` (ug m-3), ``coverage80`` (1), and for each baseline
         ``<baseline>_n``, ``_rmse``, ``_mae``, ``_bias`` and ``_rmse_ratio``: the model's RMSE over the
         baseline's, both over the pairs that the baseline has. NaN where there is no pair.
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({name: [1.0, 1.0] for name in (*SUMS, *BASELINE_SUMS)} | {"city": "beijing"})
+    >>> scoreboard(pairs.assign(se=[100.0, 300.0]), ["city"])["rmse"].round(1).tolist()
+    [14.1]
     """
     total = sums.groupby(list(by), as_index=False, sort=True)[[*SUMS, *BASELINE_SUMS]].sum()
     n = total["n"].where(total["n"] > 0)
@@ -159,7 +166,7 @@ def scoreboard(sums: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a model stands against a baseline, over the same pairs.
+    """A model compared with a baseline over the same pairs.
 
     Attributes
     ----------
@@ -167,7 +174,7 @@ class Verdict:
     first_lead, last_lead : int
         Hours.
     days, n : int
-        Days of init times and pairs that it rests on.
+        Days of init times and pairs that it is based on.
     rmse, baseline_rmse : float
         ug m-3.
     low, high : float
@@ -191,11 +198,11 @@ class Verdict:
 
     @property
     def behind(self) -> bool:
-        """Whether the model is worse, by more than chance explains."""
+        """Whether the model is worse than the baseline, and the interval of the difference excludes 0."""
         return self.enough and self.low > 0
 
     def sentence(self) -> str:
-        """Say it in words."""
+        """Return the verdict in words."""
         label = {"pm25": "PM2.5", "o3": "O3"}[self.pollutant]
         return (
             f"{self.model_id} falls behind {self.baseline} for {label}, {self.first_lead} to {self.last_lead} h: RMSE "

@@ -1,4 +1,4 @@
-"""Comparison of two instruments or two networks at one place, as the cooperation's joint studies make it."""
+"""Comparison of two instruments or two networks at one place, as in the cooperation's joint studies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from hazecast.grids.errors import InputError
 
@@ -44,7 +43,7 @@ class Comparison:
     correlation, rank_correlation : float
         Pearson's and Spearman's coefficient.
     ordinary : Line
-        Ordinary least squares: the first taken as free of error.
+        Ordinary least squares: the first assumed free of error.
     deming : Line
         Deming regression with the given ratio of error variances: both in error.
     reduced_major_axis : Line
@@ -56,7 +55,7 @@ class Comparison:
         Half the width of the 95 % confidence interval of each limit.
     proportional : float
         Slope of the difference on the mean of both: far from zero where the disagreement grows
-        with the concentration, so that the limits don't hold for all of its range.
+        with the concentration, so that the limits don't apply over its whole range.
     """
 
     pairs: int
@@ -89,7 +88,11 @@ def compare(
     first, second : float (time,)
         On the same hours and in one unit, NaN where not valid.
     error_variance_ratio : float
-        Variance of the second's error over that of the first's; 1 for instruments of a kind.
+        Variance of the second's error over that of the first's; 1 for instruments of the same type.
+
+    Returns
+    -------
+    Comparison
 
     Raises
     ------
@@ -102,8 +105,8 @@ def compare(
     327, 307; 1999, Stat. Methods Med. Res. 8, 135). Deming's slope and the geometric mean
     regression with its standard error, that of the ordinary slope: as in Ricker (1973, J. Fish.
     Res. Board Can. 30, 409); formulas from memory, checked against SciPy's least squares in the
-    tests. Hourly values follow each other, so the true confidence intervals are wider than the
-    ones given here, which count every hour as independent. The Deming slope's are by jackknife
+    tests. Hourly values are autocorrelated, so the true confidence intervals are wider than those
+    given here, which treat every hour as independent. Those of Deming's slope are by jackknife
     over days.
     """
     if first.shape != second.shape or first.ndim != 1:
@@ -114,6 +117,9 @@ def compare(
         raise InputError("comparison: pairs", len(x), f"{_MIN_PAIRS} hours valid in both")
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         raise InputError("comparison", "a series of one value", "two series that vary")
+    # Loading scipy.stats takes longer than most comparisons.
+    from scipy import stats
+
     difference = y - x
     spread = float(difference.std(ddof=1))
     fit = stats.linregress(x, y)
@@ -142,9 +148,11 @@ def compare(
 def _deming(
     x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], day: npt.NDArray[np.integer[Any]], ratio: float
 ) -> Line:
-    """Fit Deming's line; the limits of its slope leave out one day at a time."""
+    """Fit Deming's line, with limits of the slope by jackknife over days."""
+    from scipy import stats
+
     days, position = np.unique(day, return_inverse=True)
-    # Sums of 1, x, y, xx, yy, xy by day, so that leaving one out costs nothing.
+    # Sums of 1, x, y, xx, yy, xy by day, so that leaving one out is cheap.
     parts = np.stack([np.bincount(position, weights=w) for w in (np.ones_like(x), x, y, x * x, y * y, x * y)])
     total = parts.sum(axis=1)
     slope = float(_deming_slope(total, ratio))
@@ -161,5 +169,5 @@ def _deming(
 def _deming_slope(sums: npt.NDArray[np.float64], ratio: float) -> npt.NDArray[np.float64]:
     number, x, y, xx, yy, xy = sums
     sxx, syy, sxy = xx - x * x / number, yy - y * y / number, xy - x * y / number
-    lean = syy - ratio * sxx
-    return np.asarray((lean + np.sqrt(lean**2 + 4 * ratio * sxy**2)) / (2 * sxy))
+    excess = syy - ratio * sxx
+    return np.asarray((excess + np.sqrt(excess**2 + 4 * ratio * sxy**2)) / (2 * sxy))

@@ -1,6 +1,6 @@
-"""How the weather archive lies on disk: a Zarr group for each month, all its hours laid out ahead.
+"""Layout of the weather archive on disk: a Zarr group for each month, with all its hours allocated in advance.
 
-A chunk holds a day of a small tile, so that a city's year reads little more than it needs; a
+A chunk holds a day of a small tile, so that reading a city's year reads little else; a
 shard holds the tiles of a day, so that an hour's map is one file a variable.
 """
 
@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from zarr.codecs import BloscCodec
 
 from hazecast.grids.contract import WEATHER, describe
 from hazecast.grids.errors import InputError
 
 DAY_HOURS, TILE = 24, 32
 # For each hour the variables that it holds, one bit each in the contract's order. It is written
-# last: an hour without a bit was never written whole, and readers don't see it.
+# last: an hour without a bit was not written completely, and readers ignore it.
 PRESENT = "present_variables"
 Times = npt.NDArray[np.datetime64]
 
@@ -38,7 +36,14 @@ def empty_month(month: np.datetime64, like: xr.Dataset) -> xr.Dataset:
     month : datetime64[M]
     like : xarray.Dataset
         Contract "weather_grid"; gives the grid and the source.
+
+    Returns
+    -------
+    xarray.Dataset (time, latitude, longitude)
+        Lazy, NaN throughout, with `PRESENT` (time,) zero.
     """
+    import dask.array as da
+
     times, shape = hours_of(month), (like.sizes["latitude"], like.sizes["longitude"])
     blank = da.full((len(times), *shape), np.nan, dtype=np.float32, chunks=(DAY_HOURS, *map(_tiled, shape)))  # type: ignore[no-untyped-call]
     dataset = xr.Dataset(
@@ -51,7 +56,9 @@ def empty_month(month: np.datetime64, like: xr.Dataset) -> xr.Dataset:
 
 
 def encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return how the variables of a month, or of a forecast cycle, are chunked and compressed."""
+    """Return the encoding (chunks, shards, compression) of the variables of a month or of a forecast cycle."""
+    from zarr.codecs import BloscCodec
+
     shape = (dataset.sizes["latitude"], dataset.sizes["longitude"])
     fields = {
         "chunks": (DAY_HOURS, TILE, TILE),
@@ -60,15 +67,15 @@ def encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
         "fill_value": np.float32(np.nan),
     }
     result: dict[str, dict[str, Any]] = {name: fields for name in WEATHER if name in dataset}
-    whole = {"chunks": (dataset.sizes["time"],)}
-    result["time"] = whole | {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
+    one_chunk = {"chunks": (dataset.sizes["time"],)}
+    result["time"] = one_chunk | {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
     if PRESENT in dataset:
-        result[PRESENT] = whole
+        result[PRESENT] = one_chunk
     return result
 
 
 def presence(grid: xr.Dataset) -> npt.NDArray[np.int32]:
-    """Return for each hour of a grid the variables with any value (time,), see `PRESENT`."""
+    """Return for each hour of a grid the bits of the variables that have any value (time,); see `PRESENT`."""
     bits = np.zeros(grid.sizes["time"], np.int32)
     for number, name in enumerate(WEATHER):
         if name in grid:
@@ -77,26 +84,35 @@ def presence(grid: xr.Dataset) -> npt.NDArray[np.int32]:
 
 
 def present_names(bits: npt.NDArray[np.int32]) -> list[str]:
-    """Return the variables that any of the hours holds."""
+    """Return the names of the variables that any of the hours holds."""
     some = int(np.bitwise_or.reduce(bits)) if bits.size else 0
     return [name for number, name in enumerate(WEATHER) if some >> number & 1]
 
 
 def check_fits(grid: xr.Dataset, month: xr.Dataset, name: str) -> None:
-    """Check that a grid can go into a month's archive.
+    """Check that a grid can be written into a month of the archive.
+
+    Parameters
+    ----------
+    grid : xarray.Dataset
+        Contract "weather_grid".
+    month : xarray.Dataset
+        The archive's month.
+    name : str
+        What to call `grid` in an error, usually its file.
 
     Raises
     ------
     InputError
-        If it stands on another grid, comes from another source, or between hours.
+        If its axes or its source differ, or a time is not a whole hour.
     """
     for axis in ("latitude", "longitude"):
-        own, kept = grid[axis].values, month[axis].values
-        if own.shape != kept.shape or not np.allclose(own, kept, atol=1e-4):
+        own, archived = grid[axis].values, month[axis].values
+        if own.shape != archived.shape or not np.allclose(own, archived, atol=1e-4):
             raise InputError(
                 f"{name}: {axis}",
                 f"{own.size} from {own[0]:g} to {own[-1]:g}",
-                f"the archive's, {kept.size} from {kept[0]:g} to {kept[-1]:g}",
+                f"the archive's, {archived.size} from {archived[0]:g} to {archived[-1]:g}",
             )
     if grid.attrs["source"] != month.attrs["source"]:
         raise InputError(f"{name}: source", grid.attrs["source"], f"the archive's, {month.attrs['source']}")
@@ -105,6 +121,12 @@ def check_fits(grid: xr.Dataset, month: xr.Dataset, name: str) -> None:
 
 def check_hours(grid: xr.Dataset, name: str) -> None:
     """Check that every time is a whole hour.
+
+    Parameters
+    ----------
+    grid : xarray.Dataset
+    name : str
+        What to call `grid` in an error.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Weather files into the contract: NetCDF and Zarr with ERA5's names, and GRIB2.
+"""Weather files into the contract: NetCDF and Zarr with ERA5's names, and GRIB2 of GFS and ECMWF.
 
 The result has latitude ascending and longitude -180 to 180 ascending; times are valid times.
 A variable that a source lacks is absent.
@@ -16,7 +16,7 @@ import xarray as xr
 from hazecast.grids.contract import WEATHER, check, describe, within_limits
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
-from hazecast.grids.weather.grib2 import read_grib2, read_grib2_at_cities, run_of_grib2
+from hazecast.grids.weather.grib2 import read_grib2, read_grib2_at_cities
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.sampling import at_cities
 
@@ -49,9 +49,9 @@ def read_weather(
         NetCDF (``.nc``) and GRIB2 (``.grib2``, ``.grb2``) files and Zarr stores (``.zarr``), or a
         folder of them, of one source and one run.
     box : Box, optional
-        Keep only this part of the grid.
+        Read only this part of the grid.
     period : two datetime64, optional
-        Keep only times from the first to the second, both included.
+        Read only times from the first to the second, both included.
 
     Returns
     -------
@@ -77,11 +77,18 @@ def read_weather(
 def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
     """Read weather files, or all of a folder, bilinearly at cities.
 
-    As `read_weather` and `hazecast.grids.weather.sampling.at_cities`, but of GRIB2 no grid is kept.
+    As `read_weather` followed by `hazecast.grids.weather.sampling.at_cities`, but GRIB2 grids are not held in
+    memory.
+
+    Parameters
+    ----------
+    path : Path
+        As `read_weather`.
+    cities : sequence of City
 
     Returns
     -------
-    xarray.Dataset
+    xarray.Dataset (time, city)
         Contract "city_weather".
 
     Raises
@@ -127,6 +134,8 @@ def span_of(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetim
         If the file can't be read.
     """
     if path.suffix in _GRIB_SUFFIXES:
+        from hazecast.grids.weather.grib2_messages import run_of_grib2
+
         run, first, last = run_of_grib2(path)
         return (run if last > run else None), first, last
     with _opened(path) as raw:
@@ -139,12 +148,24 @@ def span_of(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetim
 
 
 def joined(parts: list[xr.Dataset], path: Path | Sequence[Path]) -> xr.Dataset:
-    """Return parts that hold other times or variables as one Dataset, named `path` in an error.
+    """Join parts of one source that hold different times or variables.
+
+    Parameters
+    ----------
+    parts : list of xarray.Dataset
+        At least one, on one grid or at the same cities.
+    path : Path or sequence of Path
+        Where they were read from, for errors.
+
+    Returns
+    -------
+    xarray.Dataset
+        Sorted by time.
 
     Raises
     ------
     InputError
-        If they come from several forecasts or don't fit together.
+        If there is none, or they come from several forecasts or don't fit together.
     """
     if not parts:
         raise InputError(str(path), "no file for these hours", "weather files")
@@ -161,10 +182,10 @@ def joined(parts: list[xr.Dataset], path: Path | Sequence[Path]) -> xr.Dataset:
 
 
 def to_hourly(grid: xr.Dataset) -> xr.Dataset:
-    """Return `grid` on every hour, 3-hourly steps filled in and labelled so.
+    """Interpolate a grid with 3-hourly steps to every hour.
 
-    Instantaneous variables are interpolated linearly; rates hold for the whole step that
-    their time ends. Gaps longer than 3 h stay NaN.
+    Instantaneous variables are interpolated linearly; a rate applies to every hour of the step that its time
+    ends. Gaps longer than 3 h stay NaN. Attribute ``time_interpolated`` marks the result.
     """
     times = grid["time"].values
     if (np.diff(times) == np.timedelta64(1, "h")).all():
@@ -189,7 +210,7 @@ def _oriented(grid: xr.Dataset) -> xr.Dataset:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[xr.Dataset]:
-    """Open a NetCDF file with the axis ``time``, whatever it calls it."""
+    """Open a NetCDF file or Zarr store, its axis of valid times renamed to ``time``."""
     try:
         with xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else "netcdf4") as raw:
             if "valid_time" in raw.dims:
@@ -204,7 +225,7 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
     except InputError:
         raise
     except Exception as error:
-        # A damaged file makes the libraries below raise nearly anything.
+        # On a damaged file the libraries raise nearly any exception.
         raise InputError(str(path), error, "a whole NetCDF file") from error
 
 
@@ -224,12 +245,12 @@ def _read_netcdf(
     result = xr.Dataset(coords={dim: raw[dim] for dim in ("time", "latitude", "longitude")})
     for name in names:
         result[name] = _converted(raw[name], name, path)
-    kept = {key: raw.attrs[key] for key in ("init_time", "simulated") if key in raw.attrs}
-    return result.assign_attrs(kept, source=str(raw.attrs.get("source", "ERA5")))
+    origin = {key: raw.attrs[key] for key in ("init_time", "simulated") if key in raw.attrs}
+    return result.assign_attrs(origin, source=str(raw.attrs.get("source", "ERA5")))
 
 
 def _wanted(raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.datetime64] | None) -> dict[str, slice]:
-    """Return the part of a file that box and period need, as slices, which are read fastest."""
+    """Return the part of a file inside box and period as slices, which are the fastest to read."""
     result: dict[str, slice] = {}
     masks = {}
     if box is not None:

@@ -1,7 +1,6 @@
 """Regular latitude-longitude grids: a box or the surroundings of cities, picked from one flat field.
 
-Picking comes right after a field is unpacked, so that no more than one global field is ever
-held.
+Values are picked right after a field is unpacked, so that at most one global field a thread is in memory.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Box(NamedTuple):
     east: float
 
 
-# Holds every city that the registry admits.
+# Contains every city that the registry accepts.
 EAST_ASIA = Box(15.0, 55.0, 95.0, 150.0)
 
 
@@ -41,7 +40,7 @@ class RegularGrid:
     first_latitude, first_longitude : float
         Of the first value; the longitude may be anything from -360 to 360.
     latitude_step, longitude_step : float
-        Signed latitude step, longitude step above zero.
+        The latitude step is signed, the longitude step positive.
     rows, columns : int
     """
 
@@ -64,21 +63,21 @@ class RegularGrid:
 
     @property
     def wraps(self) -> bool:
-        """Whether the last column meets the first."""
+        """Whether the columns go around the globe."""
         return bool(np.isclose(self.columns * self.longitude_step, 360.0))
 
     def columns_of(self, longitude: Field) -> Field:
-        """Return fractional columns of longitudes in degrees, east of the first column by less than 360."""
+        """Return the fractional columns of longitudes in degrees, counted eastward from the first column."""
         offset = (longitude - self.first_longitude) % 360.0
-        # Rounding may leave a longitude of the first column a hair west of it.
+        # Rounding may put a longitude of the first column slightly west of it.
         return np.asarray(np.where(360.0 - offset < 1e-6, 0.0, offset) / self.longitude_step)
 
 
 class Pick(Protocol):
-    """What is kept of a flat field (rows * columns,)."""
+    """Picks values from a flat field (rows * columns,)."""
 
     def __call__(self, values: Field, missing: float | None) -> Field:
-        """Return the part, NaN where a value equals `missing`."""
+        """Return the values picked, NaN where one equals `missing`."""
 
 
 class Crop:
@@ -111,8 +110,8 @@ class Crop:
         self.longitude = np.round(box.west + east_of_west[self.columns], 6)
 
     def __call__(self, values: Field, missing: float | None) -> Field:
-        """Return the part (rows, columns)."""
-        return _marked(values.reshape(self.shape)[self.rows][:, self.columns], missing)
+        """Return the values of the box (rows, columns)."""
+        return _with_nan(values.reshape(self.shape)[self.rows][:, self.columns], missing)
 
 
 class Corners:
@@ -151,8 +150,8 @@ class Corners:
 
     def __call__(self, values: Field, missing: float | None) -> Field:
         """Return the values at the cities (n,), NaN where a corner is missing."""
-        return np.asarray((_marked(values[self.index], missing) * self.weights).sum(axis=0))
+        return np.asarray((_with_nan(values[self.index], missing) * self.weights).sum(axis=0))
 
 
-def _marked(values: Field, missing: float | None) -> Field:
+def _with_nan(values: Field, missing: float | None) -> Field:
     return values if missing is None else np.asarray(np.where(values == missing, np.nan, values))

@@ -1,4 +1,4 @@
-"""From grid to cities and back: bilinear sampling, and optimal interpolation of city values."""
+"""From grid to cities and back: bilinear sampling, and optimal interpolation of city values onto a grid."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 from hazecast.grids.contract import WEATHER, check, describe
 from hazecast.grids.errors import InputError
@@ -68,28 +66,31 @@ def spread(
     length_km: float = 300.0,
     noise: float = 0.02,
 ) -> tuple[Array, Array]:
-    """Spread values at places over a grid by optimal interpolation (Gaussian-process regression).
+    """Interpolate values at places onto a grid by optimal interpolation (Gaussian-process regression).
 
     The covariance is exponential in the chord distance, with a fixed length; far from every
-    place the field falls back to the mean of the places and its deviation nears 1.
+    place the field tends to the mean of the places and its deviation to 1.
 
     Parameters
     ----------
     values : float (k, n)
         `k` fields at `n` places. A place where any field is NaN is left out.
     latitude, longitude : float (n,)
+        Of the places, degrees.
     grid_latitude : float (i,)
+        Degrees.
     grid_longitude : float (j,)
+        Degrees.
     length_km : float
         Distance at which the correlation has fallen to 1/e.
     noise : float
-        Error variance of a value, as a share of the field's variance.
+        Error variance of a value, as a fraction of the field's variance.
 
     Returns
     -------
     field : float (k, i, j)
     deviation : float (i, j)
-        Posterior standard deviation as a share of the prior's: 0 at a place, 1 without
+        Posterior standard deviation as a fraction of the prior's: 0 at a place, 1 without
         information.
 
     Raises
@@ -97,6 +98,10 @@ def spread(
     InputError
         If no place has valid values.
     """
+    # Loading scikit-learn takes seconds, and most users of this module don't spread.
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+
     known = np.isfinite(values).all(axis=0)
     if not known.any():
         raise InputError("values to spread", "no valid place", "at least one place with all values")

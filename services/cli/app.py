@@ -148,7 +148,8 @@ def backtest(
 ) -> None:
     """Score models on a past period that none of them was trained on."""
     from hazecast.models.registry import model_names
-    from hazecast.services.research.backtests import BacktestPlan, run_backtest, write_scores
+    from hazecast.services.research.backtests import BacktestPlan, run_backtest
+    from hazecast.services.research.files import write_json
 
     first, last, until = _time(start, "--from"), _time(end, "--to"), _time(train_until, "--train-until")
     assert first is not None and last is not None and until is not None
@@ -157,7 +158,7 @@ def backtest(
     result, text = run_backtest(plan)
     print(text)
     if out is not None:
-        write_scores(result, out)
+        write_json(result, out)
 
 
 app.command()(bulletin)

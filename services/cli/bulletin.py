@@ -42,20 +42,20 @@ def bulletin(
 
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.core.rules import prepare_rules
+    from hazecast.services.core.rules import rule_book
     from hazecast.services.store.store import Store
     from hazecast.services.work.bulletin import Bulletins, region_cities
 
     if city and region is not None:
         raise InputError("--region", region, "either --city or --region")
     settings, registry = settings_of(data_dir), load_registry()
-    prepare_rules(settings)
+    book = rule_book(settings)
     store = Store(settings.database_url)
     try:
         store.migrate()
         wanted = region_cities(registry, region) if region is not None else city or []
         now = time_of(at, "--at") or datetime.now(UTC)
-        edition = Bulletins(store, settings, registry).edition(wanted, language, now)
+        edition = Bulletins(store, settings, registry, book).edition(wanted, language, now)
         out.mkdir(parents=True, exist_ok=True)
         for name in form or [Form.PDF]:
             document = edition.document(name.value)

@@ -100,11 +100,11 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
     from hazecast.alerts.maps.sheet import as_png
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.core.rules import prepare_rules
+    from hazecast.services.core.rules import rule_book
     from hazecast.services.store.store import Store
     from hazecast.services.work import maps
 
-    prepare_rules(settings)
+    book = rule_book(settings)
     registry, store = load_registry(), Store(settings.database_url)
     try:
         store.migrate()
@@ -112,7 +112,7 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
         if run is None:
             raise InputError("store", settings.database_url, "at least one forecast; run hazecast run")
         if kind is Kind.HAZE:
-            return maps.haze_of_run(store, run, registry, look)
+            return maps.haze_of_run(store, run, registry, book, look)
         if kind is Kind.FAN:
             return maps.fan_of_run(store, run, registry, city, pollutant, look)
         forecast = maps.load_forecast(run.netcdf_path)

@@ -15,6 +15,7 @@ from hazecast.services.cli.options import DataDir, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
+    from hazecast.services.delivery.subscriptions import Subscriptions
     from hazecast.services.store.store import Store
 
 subscribers_app = typer.Typer(help="Subscriptions, their deliveries and dead letters.", no_args_is_help=True)
@@ -31,17 +32,23 @@ def register(app: typer.Typer) -> None:
 
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[tuple[Store, Settings]]:
-    from hazecast.services.core.rules import prepare_rules
     from hazecast.services.store.store import Store
 
     settings = settings_of(data_dir)
-    prepare_rules(settings)
     store = Store(settings.database_url)
     try:
         store.migrate()
         yield store, settings
     finally:
         store.close()
+
+
+def _subscriptions(store: Store, settings: Settings) -> Subscriptions:
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.rules import rule_book
+    from hazecast.services.delivery.subscriptions import Subscriptions
+
+    return Subscriptions(store.sessions, settings, load_registry(), rule_book(settings))
 
 
 def _print(value: Any) -> None:
@@ -51,12 +58,10 @@ def _print(value: Any) -> None:
 @subscribers_app.command(name="list")
 def list_subscriptions(account: OfAccount = None, data_dir: DataDir = None) -> None:
     """List subscriptions as JSON, without their secrets."""
-    from hazecast.grids.places.cities import load_registry
-    from hazecast.services.delivery.subscriptions import Subscriptions
     from hazecast.services.web.schemas.subscriptions import SubscriptionOut
 
     with _opened(data_dir) as (store, settings):
-        rows = Subscriptions(store.sessions, settings, load_registry()).list(account)
+        rows = _subscriptions(store, settings).list(account)
         _print(
             [
                 {"account": row.account_id} | SubscriptionOut.model_validate(row).model_dump(mode="json")
@@ -88,8 +93,7 @@ def add(
 ) -> None:
     """Add a subscription; with neither webhook nor e-mail address it is a stream. Its secret is printed once."""
     from hazecast.grids.errors import InputError
-    from hazecast.grids.places.cities import load_registry
-    from hazecast.services.delivery.subscriptions import NewSubscription, Subscriptions
+    from hazecast.services.delivery.subscriptions import NewSubscription
 
     if webhook and email:
         raise InputError("target", "a webhook and an e-mail address", "one of them")
@@ -104,7 +108,7 @@ def add(
     }  # fmt: skip
     new = NewSubscription.model_validate(given)
     with _opened(data_dir) as (store, settings):
-        subscriptions = Subscriptions(store.sessions, settings, load_registry())
+        subscriptions = _subscriptions(store, settings)
         row = subscriptions.create(account, new, datetime.now(UTC), confirmed=confirmed)
         print(f"{row.id} added, {row.state}")
         if webhook:
@@ -114,11 +118,8 @@ def add(
 @subscribers_app.command()
 def remove(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
     """Remove a subscription with what waits for it and its history."""
-    from hazecast.grids.places.cities import load_registry
-    from hazecast.services.delivery.subscriptions import Subscriptions
-
     with _opened(data_dir) as (store, settings):
-        subscriptions = Subscriptions(store.sessions, settings, load_registry())
+        subscriptions = _subscriptions(store, settings)
         subscriptions.remove(subscriptions.get(subscription))
     print(f"{subscription} removed")
 
@@ -126,11 +127,8 @@ def remove(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
 @subscribers_app.command()
 def test(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
     """Put a test message into a subscription's queue."""
-    from hazecast.grids.places.cities import load_registry
-    from hazecast.services.delivery.subscriptions import Subscriptions
-
     with _opened(data_dir) as (store, settings):
-        subscriptions = Subscriptions(store.sessions, settings, load_registry())
+        subscriptions = _subscriptions(store, settings)
         print(subscriptions.test(subscriptions.get(subscription), datetime.now(UTC)))
 
 

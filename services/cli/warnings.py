@@ -12,6 +12,7 @@ import typer
 from hazecast.services.cli.options import DataDir, server, settings_of, time_of
 
 if TYPE_CHECKING:
+    from hazecast.alerts.rules.book import RuleBook
     from hazecast.services.store.drafts import Action
     from hazecast.services.store.store import Store
 
@@ -32,15 +33,15 @@ def register(app: typer.Typer) -> None:
     app.command()(thresholds)
 
 
-def _store(data_dir: Path | None) -> Store:
-    from hazecast.services.core.rules import prepare_rules
+def _opened(data_dir: Path | None) -> tuple[Store, RuleBook]:
+    from hazecast.services.core.rules import rule_book
     from hazecast.services.store.store import Store
 
     settings = settings_of(data_dir)
-    prepare_rules(settings)
+    book = rule_book(settings)
     store = Store(settings.database_url)
     store.migrate()
-    return store
+    return store, book
 
 
 def _print(value: Any) -> None:
@@ -71,9 +72,9 @@ def _in_force(data_dir: Path | None, time: datetime, simulated: bool) -> dict[st
     from hazecast.grids.places.cities import load_registry
     from hazecast.services.work.explain import explain
 
-    store, registry = _store(data_dir), load_registry()
+    (store, book), registry = _opened(data_dir), load_registry()
     found = store.warnings_in_force(time, simulated)
-    content = feature_collection(found, registry, why=lambda warning: explain(store, registry, warning))
+    content = feature_collection(found, registry, book, why=lambda warning: explain(store, registry, warning))
     return content | {"simulated": simulated}
 
 
@@ -86,7 +87,7 @@ def drafts(
     """List the messages that wait for a person, as JSON."""
     from hazecast.services.store.drafts import list_drafts
 
-    found = list_drafts(_store(data_dir).sessions, simulated, None if every else "pending")
+    found = list_drafts(_opened(data_dir)[0].sessions, simulated, None if every else "pending")
     _print([{"id": d.id} | d.model_dump(mode="json") for d in found])
 
 
@@ -99,7 +100,7 @@ def audit(
     """Print what was done with drafts, by whom and why, as JSON."""
     from hazecast.services.store.drafts import audit_trail
 
-    _print(audit_trail(_store(data_dir).sessions, simulated, draft))
+    _print(audit_trail(_opened(data_dir)[0].sessions, simulated, draft))
 
 
 @warnings_app.command()
@@ -135,8 +136,10 @@ def _decide(
 ) -> None:
     from hazecast.services.store.drafts import decide_draft
 
-    sessions = _store(data_dir).sessions
-    decided = decide_draft(sessions, draft, simulated, action, by=by, reason=reason, at=datetime.now(UTC), **changes)
+    store, book = _opened(data_dir)
+    decided = decide_draft(
+        store.sessions, book, draft, simulated, action, by=by, reason=reason, at=datetime.now(UTC), **changes
+    )
     print(f"{decided.id}: {decided.status} by {decided.by}: {decided.reason}")
 
 
@@ -168,12 +171,16 @@ def replay(
 ) -> None:
     """Replay a past period cycle by cycle: the history of warnings, their scores, and a timeline."""
     from hazecast.alerts.maps.timeline import draw_timeline
-    from hazecast.services.research.replay import ReplayPlan, format_scores, run_replay, write_json
+    from hazecast.services.core.rules import rule_book
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.report import format_scores
+    from hazecast.services.research.replay.result import ReplayPlan
+    from hazecast.services.research.replay.run import run_replay
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
     plan = ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
-    result = run_replay(plan, progress=True)
+    result = run_replay(plan, rule_book(settings_of(None)), progress=True)
     write_json(result.as_dict(), out)
     print(format_scores(result))
     if plot is not None:
@@ -193,12 +200,17 @@ def thresholds(
     out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
 ) -> None:
     """Choose each level's probability threshold by its cost-loss ratio, on a tuning period."""
-    from hazecast.services.research.replay import ReplayPlan, choose_thresholds, write_json
+    from hazecast.services.core.rules import rule_book
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.result import ReplayPlan
+    from hazecast.services.research.replay.thresholds import choose_thresholds
 
     first, last = time_of(start, "--from"), time_of(end, "--to")
     assert first is not None and last is not None
     table, text = choose_thresholds(
-        ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights), progress=True
+        ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights),
+        rule_book(settings_of(None)),
+        progress=True,
     )
     print(text)
     if out is not None:

@@ -12,6 +12,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.cap import identifier
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
@@ -70,10 +71,12 @@ class Renderer:
     store : Store
     settings : Settings
     registry : Registry
+    book : RuleBook
+        Holds the rule sets of the warnings.
     """
 
-    def __init__(self, store: Store, settings: Settings, registry: Registry) -> None:
-        self._store, self._registry = store, registry
+    def __init__(self, store: Store, settings: Settings, registry: Registry, book: RuleBook) -> None:
+        self._store, self._registry, self._book = store, registry, book
         # Without an address of its own the service gives links that begin with its root.
         self._base = (settings.server.public_url or "").rstrip("/")
 
@@ -95,7 +98,7 @@ class Renderer:
         if event.type in WARNING_TYPES:
             warning = HazeWarning.model_validate(content)
             feature: dict[str, Any] = feature_collection(
-                [warning], self._registry, why=lambda w: explain(self._store, self._registry, w)
+                [warning], self._registry, self._book, why=lambda w: explain(self._store, self._registry, w)
             )["features"][0]
             feature["properties"] = {
                 name: _spoken(value, subscription.languages) for name, value in feature["properties"].items()

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import Language, catalog, compose
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
@@ -70,6 +70,7 @@ class MailChannel:
     store : Store
     settings : Settings
     registry : Registry
+    book : RuleBook
     bulletins : callable, optional
         Gives the documents of the daily bulletin.
     """
@@ -77,9 +78,15 @@ class MailChannel:
     together = 60
 
     def __init__(
-        self, store: Store, settings: Settings, registry: Registry, bulletins: Bulletins | None = None
+        self,
+        store: Store,
+        settings: Settings,
+        registry: Registry,
+        book: RuleBook,
+        bulletins: Bulletins | None = None,
     ) -> None:
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
+        self._book = book
         self._base = (settings.server.public_url or "").rstrip("/")
         self._map = lru_cache(maxsize=12)(self._draw)
 
@@ -205,7 +212,7 @@ class MailChannel:
         if message.type == BULLETIN:
             return _Item(words["bulletin"].format(date=message.content["date"]), [])
         warning = HazeWarning.model_validate(message.content)
-        rules = load_ruleset(warning.rule_set)
+        rules = self._book.rule_set(warning.rule_set)
         why = explain(self._store, self._registry, warning)
         text = compose(warning, rules, self._registry.city(warning.city), language, why=why)
         links = warning_links(warning.id, message.simulated, self._base)
@@ -229,7 +236,7 @@ class MailChannel:
     def _draw(self, init_time: datetime, simulated: bool, path: str, language: str) -> bytes:
         run = self._store.run_at(init_time, simulated)
         assert run is not None
-        return haze_of_run(self._store, run, self._registry, Look(language, "phone"))
+        return haze_of_run(self._store, run, self._registry, self._book, Look(language, "phone"))
 
     def _editions(self, subscription: Subscription, now: datetime) -> list[Edition]:
         if self._bulletins is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel
 from hazecast.services.delivery.content import Renderer
@@ -22,11 +23,12 @@ log = logging.getLogger(__name__)
 
 def make_dispatcher(store: Store, settings: Settings) -> Dispatcher:
     """Return the dispatcher of a store."""
-    registry = load_registry()
+    registry, book = load_registry(), rule_book(settings)
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
     if settings.smtp.host is not None:
-        channels["email"] = MailChannel(store, settings, registry, Bulletins(store, settings, registry).edition)
-    return Dispatcher(store.sessions, registry, settings, channels, Renderer(store, settings, registry))
+        bulletins = Bulletins(store, settings, registry, book)
+        channels["email"] = MailChannel(store, settings, registry, book, bulletins.edition)
+    return Dispatcher(store.sessions, registry, settings, channels, Renderer(store, settings, registry, book))
 
 
 @contextmanager

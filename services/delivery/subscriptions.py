@@ -17,11 +17,10 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.alerts.messages.texts import BEIJING, Language
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.accounts import existing
-from hazecast.services.core.rules import level_ids
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.targets import Resolver, check_target
 from hazecast.services.delivery.webhook import new_secret, policy_of
@@ -97,14 +96,22 @@ class Subscriptions:
     sessions : sessionmaker
     settings : Settings
     registry : Registry
+    book : RuleBook
+        Rule sets and levels that may be asked for.
     resolve : callable, optional
         Gives the addresses of a name.
     """
 
     def __init__(
-        self, sessions: sessionmaker[Session], settings: Settings, registry: Registry, resolve: Resolver | None = None
+        self,
+        sessions: sessionmaker[Session],
+        settings: Settings,
+        registry: Registry,
+        book: RuleBook,
+        resolve: Resolver | None = None,
     ) -> None:
         self._sessions, self._settings, self._registry, self._resolve = sessions, settings, registry, resolve
+        self._book = book
 
     def create(self, account_id: str, new: NewSubscription, now: datetime, *, confirmed: bool = False) -> Subscription:
         """Store a subscription and return it, its secret with it.
@@ -268,8 +275,8 @@ class Subscriptions:
             if region not in self._registry.regions:
                 raise InputError("regions", region, f"one of {', '.join(self._registry.regions)}")
         for name in wanted.rule_sets:
-            load_ruleset(name)
-        levels = level_ids()
+            self._book.rule_set(name)
+        levels = self._book.level_ids()
         for level in wanted.levels:
             if level not in levels:
                 raise InputError("levels", level, f"one of {', '.join(levels)}")

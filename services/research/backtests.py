@@ -1,9 +1,8 @@
-"""The ``backtest`` command: a collection in, the scores of several models out."""
+"""Backtests as the ``backtest`` command runs them: from a collection to the scores of several models."""
 
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import resource
 import time
@@ -37,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BacktestPlan:
-    """What a backtest is to do.
+    """What a backtest does.
 
     Attributes
     ----------
@@ -54,7 +53,7 @@ class BacktestPlan:
     every : int
         Hours between init times.
     retrain : bool
-        Train the network anew rather than load a shipped one.
+        Train the network rather than load a shipped one.
     """
 
     observations: Path
@@ -68,7 +67,14 @@ class BacktestPlan:
     retrain: bool = False
 
     def check(self) -> None:
-        """Raise InputError where the parts don't fit together."""
+        """Check that the parts fit together.
+
+        Raises
+        ------
+        InputError
+            If the period is empty or begins before the end of training, a name comes twice, or there is nothing to
+            disturb.
+        """
         if self.start < self.until:
             raise InputError("from", self.start.isoformat(), f"not before train-until {self.until.isoformat()}")
         if self.end <= self.start:
@@ -88,7 +94,7 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
     ----------
     plan : BacktestPlan
     trained : dict of str to Model, optional
-        Models that need no training any more; those trained here are added.
+        Models that are already trained; those trained here are added.
 
     Returns
     -------
@@ -147,14 +153,6 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
     }
     head = f"{plan.observations.name}, {plan.start:%Y-%m-%d} to {plan.end:%Y-%m-%d}, {len(windows)} windows, weather: {label}\n"
     return result, head + format_table(result["models"], list(models))
-
-
-def write_scores(result: dict[str, Any], out: Path) -> None:
-    """Write scores as JSON, whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_suffix(out.suffix + ".part")
-    part.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(out)
 
 
 def _ready(model: Model, train: WindowSet, plan: BacktestPlan) -> Model:

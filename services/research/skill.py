@@ -1,7 +1,7 @@
 """The table of docs/skill.md, made from backtests: ``python -m hazecast.services.research.skill``.
 
-All models on the last year of beijing-multisite, with no future weather, with observed weather
-standing in for a forecast, and with that weather disturbed. The scores are kept as JSON beside it.
+All models on the last year of beijing-multisite, with no future weather, with observed weather in place
+of a forecast, and with that weather disturbed. The scores are also written as JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from hazecast.forecast.evaluation.scoring import LEADS_SHOWN
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Model
 from hazecast.models.registry import model_names
-from hazecast.services.research.backtests import BacktestPlan, run_backtest, write_scores
+from hazecast.services.core.files import whole_file
+from hazecast.services.research.backtests import BacktestPlan, run_backtest
+from hazecast.services.research.files import write_json
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
 BEGIN, END = "<!-- made by `make skill`: begin -->", "<!-- made by `make skill`: end -->"
@@ -46,7 +48,8 @@ def make_table(results: dict[str, dict[str, Any]]) -> str:
     Parameters
     ----------
     results : dict
-        By the keys of `_SETTINGS`, as `hazecast.services.research.backtests.run_backtest` returns them.
+        By the name of the weather ("none", "observed", "disturbed"), as
+        `hazecast.services.research.backtests.run_backtest` returns them.
     """
     parts = []
     for key, (_, _, title) in _SETTINGS.items():
@@ -102,7 +105,7 @@ def _coverage(result: dict[str, Any]) -> str:
 
 
 def _differences(result: dict[str, Any]) -> str:
-    """The first model against every other: RMSE ratio over 1-72 h and CSI at 24 h, with intervals."""
+    """Write the first model against every other: RMSE ratio over 1-72 h and CSI at 24 h, with intervals."""
     first = next(iter(result["models"]))
     lines = [
         f"| {first} against | RMSE ratio 1-72 h, PM2.5 | RMSE ratio 1-72 h, O3 | CSI 115 at 24 h, difference |",
@@ -130,6 +133,13 @@ def _interval(value: dict[str, float | None]) -> str:
 def put_into(document: Path, table: str) -> None:
     """Replace what lies between the two marks of a document.
 
+    Parameters
+    ----------
+    document : Path
+        Holds the lines `BEGIN` and `END`, each once.
+    table : str
+        Markdown.
+
     Raises
     ------
     InputError
@@ -139,11 +149,14 @@ def put_into(document: Path, table: str) -> None:
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise InputError(str(document), "no marks", f"the lines {BEGIN} and {END}")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    part = document.with_suffix(".part")
-    part.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
-    part.replace(document)
+    with whole_file(document) as part:
+        part.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
 def main(
     data: Annotated[Path, typer.Option("--data", help="Folder that holds beijing-multisite.")],
     document: Annotated[Path, typer.Option("--document", help="Where the table goes.")] = Path("docs/skill.md"),
@@ -173,11 +186,11 @@ def main(
         )
         # Models trained with observed weather are also those that meet it disturbed.
         results[key], text = run_backtest(plan, trained.setdefault(weather, {}))
-        write_scores(results[key], path)
+        write_json(results[key], path)
         print(text)
     put_into(document, make_table(results))
     print(f"{document}: written")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

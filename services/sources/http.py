@@ -150,7 +150,7 @@ class HttpClient:
         FetchError
             If the server can't be reached or refuses.
         """
-        return self._patiently(lambda: self._whole(method, url, options))
+        return self._patiently(lambda: self._read(method, url, options))
 
     def exists(self, url: str) -> bool:
         """Return whether a file is there, by its header alone (HEAD); 403 and 404 mean no."""
@@ -175,7 +175,7 @@ class HttpClient:
         """
 
         def decoded() -> Any:
-            response = self._whole(method, url, options)
+            response = self._read(method, url, options)
             self._refuse_html(response, expected)
             try:
                 return json.loads(response.content)
@@ -198,7 +198,7 @@ class HttpClient:
         """
 
         def decoded() -> str:
-            response = self._whole("GET", url, options)
+            response = self._read("GET", url, options)
             self._refuse_html(response, expected)
             try:
                 return response.content.decode(encoding)
@@ -208,26 +208,6 @@ class HttpClient:
                 ) from error
 
         return self._patiently(decoded)
-
-    def byte_range(self, url: str, start: int, end: int | None) -> bytes:
-        """Return the bytes `start` to `end`, both included; None for the end of the file.
-
-        Raises
-        ------
-        FetchError
-            If the server can't be reached, refuses, or doesn't serve that range.
-        """
-
-        def fetched() -> bytes:
-            response = self._whole("GET", url, {"headers": range_headers((start, end))}, accept=(206,))
-            self._check_range(response, start)
-            if end is not None and len(response.content) != end - start + 1:
-                raise ContentError(
-                    self.shown(url), f"{len(response.content)} bytes", f"{end - start + 1} bytes", transient=True
-                )
-            return response.content
-
-        return self._patiently(fetched)
 
     def download(
         self,
@@ -319,10 +299,8 @@ class HttpClient:
             found = f"{type(error).__name__}: {error}".rstrip(": ")
             raise FetchError(self.shown(url), found, "an answer", transient=True) from error
 
-    def _whole(
-        self, method: str, url: str, options: Mapping[str, Any], accept: Sequence[int] = (200,)
-    ) -> httpx.Response:
-        with self._exchange(method, url, options, accept) as response:
+    def _read(self, method: str, url: str, options: Mapping[str, Any]) -> httpx.Response:
+        with self._exchange(method, url, options, (200,)) as response:
             content = b"".join(self._chunks(response))
             return httpx.Response(
                 response.status_code,

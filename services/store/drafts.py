@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.alerts.engine.approval import Draft, Status, amend, approve, reject, supersede
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import UnknownError
 from hazecast.services.store.outbox import record_message
 from hazecast.services.store.tables.forecasts import Warning_, WarningAudit, WarningDraft
@@ -147,6 +147,7 @@ def audit_trail(sessions: sessionmaker[Session], simulated: bool, draft_id: str 
 
 def decide_draft(
     sessions: sessionmaker[Session],
+    book: RuleBook,
     draft_id: str,
     simulated: bool,
     action: Action,
@@ -190,7 +191,7 @@ def decide_draft(
         if action == "approve":
             decided, message = approve(draft, history, by=by, reason=reason, at=at)
         else:
-            rules = load_ruleset(row.rule_set)
+            rules = book.rule_set(row.rule_set)
             decided, message = amend(
                 draft, history, rules, by=by, reason=reason, at=at, level=level, onset=onset, expires=expires
             )

@@ -163,20 +163,6 @@ class Store:
         for path in replaced - {run.netcdf_path, run.map_path}:
             remove_file(Path(path))
 
-    def save_observations(self, observations: xr.Dataset, simulated: bool) -> int:
-        """Store observed hours, in place of those that are there; return how many rows.
-
-        Raises
-        ------
-        InputError
-            If they break the contract; nothing is then stored.
-        """
-        check(observations, "observations", name="observations")
-        rows = _observation_rows(observations, simulated)
-        with self.writing() as connection:
-            upsert(connection, Observation, rows)
-        return len(rows)
-
     def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
         """Return what was observed from `first` to `last`, both included, in one city or in all.
 
@@ -222,12 +208,6 @@ class Store:
         query = select(ForecastRun).where(ForecastRun.init_time == init_time, ForecastRun.simulated == simulated)
         with self._session() as session:
             return session.scalar(query)
-
-    def forecast_of(self, run: ForecastRun, city: str) -> Sequence[ForecastValue]:
-        """Return a city's values of a run by lead time; empty if the run has none."""
-        query = select(ForecastValue).where(ForecastValue.run_id == run.id, ForecastValue.city == city)
-        with self._session() as session:
-            return session.scalars(query.order_by(ForecastValue.lead_time)).all()
 
     def observations_of(self, city: str, simulated: bool, until: datetime, hours: int) -> Sequence[Observation]:
         """Return a city's observed hours in the `hours` up to `until`, oldest first."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, 
 
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.services.core.clock import Clock, utc_now
-from hazecast.services.core.rules import prepare_rules
+from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import count_commits, public_version
 from hazecast.services.store.store import Store
@@ -51,7 +51,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     clock : callable
         Gives the time, aware, by which a forecast is stale and a warning in force.
     """
-    prepare_rules(settings)
+    book = rule_book(settings)
     store = Store(settings.database_url)
     store.migrate()
     app = FastAPI(
@@ -69,22 +69,22 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         _routes(store, settings, registry),
         forecast_routes(store, registry),
         observation_routes(store, registry),
-        warning_routes(store, settings, registry, clock),
-        map_routes(store, registry),
+        warning_routes(store, settings, registry, book, clock),
+        map_routes(store, registry, book),
         product_routes(store, registry),
         verification_routes(store, settings, registry),
-        subscription_routes(store, settings, registry),
-        draft_routes(store, registry),
+        subscription_routes(store, settings, registry, book),
+        draft_routes(store, registry, book),
         account_routes(store, settings),
         administration_routes(store, settings),
         operation_routes(store, settings, clock),
-        bulletin_routes(store, settings, registry),
+        bulletin_routes(store, settings, registry, book),
         study_routes(store, registry),
         climatology_routes(store, registry),
     ):
         app.include_router(routes, prefix="/v1")
-    app.router.routes.extend(page_routes(store, settings, registry, clock))
-    app.router.routes.extend(console_routes(settings, registry))
+    app.router.routes.extend(page_routes(store, settings, registry, book, clock))
+    app.router.routes.extend(console_routes(settings, registry, book))
     add_problems(app)
     describe(app)
     limit_requests(app, settings)

@@ -30,7 +30,7 @@ import numpy as np
 import xarray as xr
 from sqlalchemy import ColumnElement, func, select
 
-from hazecast.alerts.bulletin.content import Bulletin, Reason, Unchecked, charted, make_bulletin, today
+from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, Unchecked, charted, make_bulletin, today
 from hazecast.alerts.bulletin.data import as_csv, as_dataset
 from hazecast.alerts.bulletin.forms import View
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
@@ -39,7 +39,7 @@ from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.areas import provinces_touched
 from hazecast.alerts.messages.texts import LANGUAGES
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.daily import DayCheck, day_check
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
@@ -92,9 +92,16 @@ class Edition:
     """
 
     def __init__(
-        self, key: str, bulletin: Bulletin, language: str, run: ForecastRun, store: Store, registry: Registry
+        self,
+        key: str,
+        bulletin: Bulletin,
+        language: str,
+        run: ForecastRun,
+        store: Store,
+        registry: Registry,
+        book: RuleBook,
     ) -> None:
-        self.key, self.bulletin, self.language = key, bulletin, language
+        self.key, self.bulletin, self.language, self._book = key, bulletin, language, book
         self._run, self._store, self._registry = run, store, registry
         self._documents: dict[Format, Document] = {}
         self._working = threading.RLock()
@@ -118,7 +125,8 @@ class Edition:
         found: dict[str, bytes] = {}
         if self.bulletin.haze is not None:
             standing = self._store.warnings_in_force(self.bulletin.at, self._run.simulated)
-            found[MAP] = draw_haze(forecast, self._registry, standing, look, field=haze_field(self._run.netcdf_path))
+            field = haze_field(self._run.netcdf_path, self._book)
+            found[MAP] = draw_haze(forecast, self._registry, self._book.haze_signal, standing, look, field=field)
         chart = Look(self.language, "print")
         for city, pollutants in charted(self.bulletin):
             for item in pollutants:
@@ -167,8 +175,8 @@ class Edition:
 class Bulletins:
     """The bulletins of a store. Safe to share between threads."""
 
-    def __init__(self, store: Store, settings: Settings, registry: Registry) -> None:
-        self._store, self._settings, self._registry = store, settings, registry
+    def __init__(self, store: Store, settings: Settings, registry: Registry, book: RuleBook) -> None:
+        self._store, self._settings, self._registry, self._book = store, settings, registry, book
         self._kept: OrderedDict[str, Edition] = OrderedDict()
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -212,7 +220,7 @@ class Bulletins:
                     self._kept.move_to_end(key)
                     return self._kept[key]
             bulletin = self._compose(run, warnings, chosen, now)
-            made = Edition(key, bulletin, language, run, self._store, self._registry)
+            made = Edition(key, bulletin, language, run, self._store, self._registry, self._book)
             with self._guard:
                 self._kept[key] = made
                 while len(self._kept) > _KEPT:
@@ -265,14 +273,15 @@ class Bulletins:
         observations = self._observations(run.simulated, now)
         checks, unchecked = self._checks(run, cities, observations, now)
         try:
-            rules = load_ruleset()
-            haze = (provinces_touched(haze_field(run.netcdf_path)), signal_window(run.init_time, rules))
+            rules, field = self._book.haze_signal, haze_field(run.netcdf_path, self._book)
+            haze = HazeOutlook(provinces_touched(field), signal_window(run.init_time, rules), rules)
         except InputError:
             haze = None
         return make_bulletin(
             forecast,
             observations,
             self._registry,
+            self._book,
             cities,
             now,
             warnings=[

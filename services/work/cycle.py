@@ -12,8 +12,8 @@ import xarray as xr
 
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
-from hazecast.alerts.rules.jurisdiction import by_rule_set
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.inputs import windows_at
 from hazecast.forecast.produce import make_forecast, with_transport
 from hazecast.forecast.products import next_24h, valid_times
@@ -26,7 +26,7 @@ from hazecast.models.zoo.network_model import NetworkModel, informed
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import whole_file
 from hazecast.services.core.logs import log_context
-from hazecast.services.core.rules import prepare_rules
+from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.database import shown
 from hazecast.services.store.monitors import stored_monitors
@@ -67,7 +67,7 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
         If the database or a file can't be written. Nothing of the cycle is then in the store.
     """
     registry = load_registry()
-    prepare_rules(settings)
+    book = rule_book(settings)
     for city in cities:
         registry.city(city)
     store = Store(settings.database_url)
@@ -77,7 +77,7 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
         cycle_id = store.begin_cycle(init_time, settings.inputs.observations_dir is None)
         try:
             with log_context(cycle=cycle_id):
-                report = _run(settings, store, cycle_id, registry, init_time, cities)
+                report = _run(settings, store, cycle_id, registry, book, init_time, cities)
         except BaseException as error:
             try:
                 store.finish_cycle(cycle_id, "failed", error=f"{type(error).__name__}: {error}")
@@ -96,6 +96,7 @@ def _run(
     store: Store,
     cycle_id: int,
     registry: Registry,
+    book: RuleBook,
     init_time: datetime | None,
     wanted: tuple[str, ...],
 ) -> CycleReport:
@@ -115,15 +116,15 @@ def _run(
         adapt(model, model_id, store, inputs.monitors.observations, now)
     forecast = _forecast(inputs, cities, now, model, model_id, degraded=bool(reasons))
     observations = _known(inputs, cities, now)
-    warned = _warn(settings, store, inputs, forecast, cities, registry, now)
-    ruleset, assessments = load_ruleset(), warned.haze
+    warned = _warn(settings, store, inputs, forecast, cities, registry, book, now)
+    ruleset, assessments = book.haze_signal, warned.haze
     window = signal_window(now, ruleset)
     netcdf_path, map_path = _paths(settings, now, cycle_id, inputs.simulated)
     store.note_files(cycle_id, now, inputs.simulated, (netcdf_path, map_path))
     _write_netcdf(forecast, netcdf_path)
     standing = in_force_at([*store.warnings_before(now, inputs.simulated), *warned.messages], now)
     with whole_file(map_path) as part:
-        part.write_bytes(draw_haze(forecast, registry, standing, Look(), ruleset=ruleset))
+        part.write_bytes(draw_haze(forecast, registry, ruleset, standing, Look()))
     store.save_run(
         forecast,
         observations,
@@ -145,8 +146,8 @@ def _run(
         window=window,
         lines=_lines(forecast, observations, registry, ruleset, assessments),
         skipped=skipped,
-        warnings=tuple(_sentence(message, registry) for message in warned.messages),
-        drafts=tuple(_sentence(message, registry) for message in warned.proposals),
+        warnings=tuple(_sentence(message, registry, book) for message in warned.messages),
+        drafts=tuple(_sentence(message, registry, book) for message in warned.proposals),
         counts=inputs.monitors.counts,
         reasons=tuple(reasons),
         verification=_verified(settings, store, now, inputs.simulated),
@@ -230,13 +231,14 @@ def _warn(
     forecast: xr.Dataset,
     cities: list[City],
     registry: Registry,
+    book: RuleBook,
     now: datetime,
 ) -> _Warned:
     """Apply to every city the rule sets of its jurisdiction, and those asked for."""
     earlier = store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
     result = _Warned([], [], set(), [])
-    for rules, ids in by_rule_set(cities, now, settings.warnings.rule_sets):
+    for rules, ids in book.of_cities(cities, now, settings.warnings.rule_sets):
         assessments = assess(forecast, observations, registry, rules, stations=inputs.monitors.stations, cities=ids)
         messages = advance(earlier, assessments, now, ruleset=rules)
         missing = sum(a.missing_hours for a in assessments)
@@ -247,7 +249,7 @@ def _warn(
             result.drafted.update((rules.id, city) for city in ids)
         else:
             result.messages.extend(messages)
-        if rules.id == load_ruleset().id:
+        if rules.id == book.haze_signal.id:
             result.haze.extend(assessments)
     return result
 
@@ -306,8 +308,8 @@ def _lines(
     return tuple(sorted(lines, key=lambda line: -line.pm25_max_24h))
 
 
-def _sentence(message: HazeWarning, registry: Registry) -> str:
-    level = load_ruleset(message.rule_set).level_of(message.level)
+def _sentence(message: HazeWarning, registry: Registry, book: RuleBook) -> str:
+    level = book.rule_set(message.rule_set).level_of(message.level)
     onset, expires = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") for t in (message.onset, message.expires))
     peak = max((e.pm25 for e in message.evidence if e.pm25 is not None), default=None)
     reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"

@@ -19,7 +19,7 @@ from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.quality import MODELLED
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.files import read_weather_at_cities, to_hourly
-from hazecast.services.core.subprocesses import apart
+from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_cycles import KnownWeather
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
 
@@ -127,7 +127,7 @@ def _with_live_weather(
 
 def _observed(folder: Path, registry: Registry) -> MonitorData:
     if (folder / OBSERVATIONS_FILE).exists():
-        return apart(read_observations, folder, registry, where=str(folder / OBSERVATIONS_FILE))
+        return run_in_subprocess(read_observations, folder, registry, where=str(folder / OBSERVATIONS_FILE))
     return read_observations(folder, registry)
 
 
@@ -179,7 +179,7 @@ def _weather(
             raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
         return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
     cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
-    sampled = to_hourly(apart(read_weather_at_cities, Path(weather), cities, where=weather))
+    sampled = to_hourly(run_in_subprocess(read_weather_at_cities, Path(weather), cities, where=weather))
     issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")

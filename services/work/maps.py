@@ -22,7 +22,8 @@ from hazecast.alerts.maps.charts import draw_fan
 from hazecast.alerts.maps.draw import Format, animate, draw_haze_map, draw_value_map
 from hazecast.alerts.maps.sheet import Provenance, as_png
 from hazecast.alerts.messages.texts import BEIJING, catalog
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.haze_days import haze_days
 from hazecast.forecast.indices import china_standard, china_sub_index
 from hazecast.forecast.products import median_series, next_24h, valid_times
@@ -66,19 +67,19 @@ def load_forecast(path: str) -> xr.Dataset:
 
 
 @lru_cache(maxsize=4)
-def haze_field(path: str) -> xr.Dataset:
+def haze_field(path: str, book: RuleBook) -> xr.Dataset:
     """Return the haze areas of a stored forecast's next window."""
-    forecast, ruleset = load_forecast(path), load_ruleset()
+    forecast, ruleset = load_forecast(path), book.haze_signal
     return haze_areas(forecast, load_registry(), ruleset, signal_window(_issued(forecast), ruleset))
 
 
 def draw_haze(
     forecast: xr.Dataset,
     registry: Registry,
+    ruleset: RuleSet,
     standing: Sequence[HazeWarning],
     look: Look,
     *,
-    ruleset: RuleSet | None = None,
     field: xr.Dataset | None = None,
 ) -> bytes:
     """Draw the haze map of a forecast's next window, with the warnings that stand.
@@ -87,15 +88,15 @@ def draw_haze(
     ----------
     forecast : xarray.Dataset
     registry : Registry
+    ruleset : RuleSet
+        Of single hours, as China's haze signal.
     standing : sequence of HazeWarning
         In force after the run; those of other rule sets are passed over.
     look : Look
-    ruleset : RuleSet, optional
-        The haze signal's by default.
     field : xarray.Dataset, optional
         Its haze areas, if they are known already.
     """
-    rules = ruleset or load_ruleset()
+    rules = ruleset
     window = signal_window(_issued(forecast), rules)
     ranks = {w.city: rules.level_of(w.level).rank for w in standing if w.rule_set == rules.id}
     highest = next_24h(forecast)["pm25_max"]
@@ -111,11 +112,12 @@ def draw_haze(
         )  # fmt: skip
 
 
-def haze_of_run(store: Store, run: ForecastRun, registry: Registry, look: Look) -> bytes:
+def haze_of_run(store: Store, run: ForecastRun, registry: Registry, book: RuleBook, look: Look) -> bytes:
     """Draw the haze map of a stored run anew."""
     forecast = load_forecast(run.netcdf_path)
     standing = store.warnings_in_force(run.init_time, run.simulated)
-    return draw_haze(forecast, registry, standing, look, field=haze_field(run.netcdf_path))
+    field = haze_field(run.netcdf_path, book)
+    return draw_haze(forecast, registry, book.haze_signal, standing, look, field=field)
 
 
 def draw_hour(forecast: xr.Dataset, registry: Registry, kind: ValueKind, hour: int, look: Look) -> Image.Image:

@@ -16,13 +16,13 @@ from scipy import ndimage
 
 from hazecast.alerts.engine.engine import assess, signal_window
 from hazecast.alerts.maps.areas import UNCERTAIN, _cleaned, haze_areas, level_shapes, polygons
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)
-RULES = load_ruleset()
+RULES = RuleBook.shipped().haze_signal
 
 
 def make_forecast() -> xr.Dataset:
@@ -45,7 +45,7 @@ def make_forecast() -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def field() -> xr.Dataset:
-    return haze_areas(make_forecast(), load_registry(), RULES, signal_window(INIT), step=1.0)
+    return haze_areas(make_forecast(), load_registry(), RULES, signal_window(INIT, RULES), step=1.0)
 
 
 def test_levels_near_and_far(field: xr.Dataset) -> None:
@@ -101,7 +101,7 @@ def test_humidity_of_a_weather_grid_is_used_where_there_is_one(field: xr.Dataset
     weather = xr.Dataset(
         {"t2m": (dims, np.full((24, 2, 2), 275.0)), "d2m": (dims, np.full((24, 2, 2), 274.0))}, coords=coords
     )
-    moist = haze_areas(make_forecast(), load_registry(), RULES, signal_window(INIT), step=1.0, weather=weather)
+    moist = haze_areas(make_forecast(), load_registry(), RULES, signal_window(INIT, RULES), step=1.0, weather=weather)
     here, away = {"latitude": 40.0, "longitude": 116.0}, {"latitude": 31.0, "longitude": 121.0}
     assert float(moist["visibility"].sel(here)) < 0.7 * float(field["visibility"].sel(here))
     assert float(moist["visibility"].sel(away)) == float(field["visibility"].sel(away))
@@ -156,11 +156,11 @@ def test_specks_and_gaps_of_one_cell_are_cleaned(size) -> None:
 def test_cities_without_values_are_counted_or_refused() -> None:
     forecast = make_forecast()
     forecast["pm25"][5, 1] = np.nan
-    partial = haze_areas(forecast, load_registry(), RULES, signal_window(INIT), step=2.0)
+    partial = haze_areas(forecast, load_registry(), RULES, signal_window(INIT, RULES), step=2.0)
     assert partial.attrs["cities"] == 2 and partial.attrs["cities_left_out"] == 1
     forecast["pm25"][5] = np.nan
     with pytest.raises(InputError):
-        haze_areas(forecast, load_registry(), RULES, signal_window(INIT), step=2.0)
+        haze_areas(forecast, load_registry(), RULES, signal_window(INIT, RULES), step=2.0)
 
 
 @pytest.mark.parametrize("shape", [(0.3, 0.6, 1.0, 3.0, 8.0), (0.9, 0.95, 1.0, 1.05, 1.1), (0.2, 0.5, 1.0, 5.5, 12.0)])
@@ -168,7 +168,7 @@ def test_the_area_around_a_city_has_the_level_that_the_city_is_warned_of(shape: 
     forecast = make_forecast()
     # A median below every level: what differs is how far the upper quantiles reach.
     forecast["pm25"][:] = 60.0 * np.array(shape)
-    window = signal_window(INIT)
+    window = signal_window(INIT, RULES)
     assessed = {a.city: a for a in assess(forecast, None, load_registry(), RULES)}
     level = haze_areas(forecast, load_registry(), RULES, window, step=1.0)["level"]
     for name in ("beijing", "shanghai"):

@@ -19,7 +19,7 @@ from lxml import html as lxml_html
 from markupsafe import escape
 from pypdf import PdfReader
 
-from hazecast.alerts.bulletin.content import Bulletin, Reason, charted, make_bulletin
+from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, charted, make_bulletin
 from hazecast.alerts.bulletin.data import COLUMNS, as_csv, as_dataset
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, ink_on, make_view
@@ -27,6 +27,7 @@ from hazecast.alerts.maps.canvas import FONT_FILE
 from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.daily import DayCheck, daily_outlook
 from hazecast.forecast.indices import china_daily_report
 from hazecast.forecast.products import daily_mean, mda8
@@ -36,6 +37,7 @@ from tests.alerts.test_cap import make
 from tests.alerts.test_texts import HAN, KANA
 
 REGISTRY = load_registry()
+BOOK = RuleBook.shipped()
 INIT = datetime(2013, 1, 11, 22, tzinfo=UTC)
 AT = INIT + timedelta(minutes=30)
 SPREAD = np.array([0.5, 0.8, 1.0, 1.3, 1.7])
@@ -94,10 +96,10 @@ def made(ids: list[str] | None = None, **given: object) -> tuple[Bulletin, xr.Da
     arguments: dict[str, object] = {
         "warnings": [(make(level="red", issued=INIT, probability=0.76), Causes(wind=1.0))],
         "checks": [check("beijing", 150.0, 120.0), check("kitakyushu", 90.0, 20.0)],
-        "haze": ([], (INIT + timedelta(hours=2), INIT + timedelta(hours=26))),
+        "haze": HazeOutlook([], (INIT + timedelta(hours=2), INIT + timedelta(hours=26)), BOOK.haze_signal),
     }
     cities = [REGISTRY.city(name) for name in [*ids, "shanghai"]]
-    return make_bulletin(forecast, observations, REGISTRY, cities, AT, **(arguments | given)), forecast
+    return make_bulletin(forecast, observations, REGISTRY, BOOK, cities, AT, **(arguments | given)), forecast
 
 
 def picture() -> bytes:
@@ -374,7 +376,7 @@ def test_odd_data_still_make_a_bulletin(count, missing, seed, hours_later, langu
     cities = [REGISTRY.city(name) for name in ids]
     at = AT + timedelta(hours=hours_later)
     bulletin = make_bulletin(
-        forecast, observations, REGISTRY, cities, at, warnings=[], checks=[], unchecked="no_forecast"
+        forecast, observations, REGISTRY, BOOK, cities, at, warnings=[], checks=[], unchecked="no_forecast"
     )
     assert [city.id for city in bulletin.days] == ids and len(charted(bulletin)) <= 8
     view = make_view(bulletin, language)
@@ -390,7 +392,9 @@ def test_odd_data_still_make_a_bulletin(count, missing, seed, hours_later, langu
 
 def test_without_any_forecast_city_the_bulletin_says_so() -> None:
     forecast, observations = case(["beijing"])
-    bulletin = make_bulletin(forecast, observations, REGISTRY, [REGISTRY.city("tokyo")], AT, warnings=[], checks=[])
+    bulletin = make_bulletin(
+        forecast, observations, REGISTRY, BOOK, [REGISTRY.city("tokyo")], AT, warnings=[], checks=[]
+    )
     view = make_view(bulletin, "en")
     assert "No forecast for Tokyo" in " ".join(view.summary) and view.overview is None and not view.sections
     assert b"Tokyo" in as_html(view, {}) and as_pdf(view, {}, INIT)

@@ -32,11 +32,11 @@ from hazecast.alerts.messages.cap import (
     verify,
 )
 from hazecast.alerts.messages.geojson import feature_collection
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 
-RULES, REGISTRY = load_ruleset(), load_registry()
+RULES, REGISTRY = RuleBook.shipped().haze_signal, load_registry()
 SENDER = Sender("haze@bureau.example", "Bureau & Test", contact="+86 10 1234", web="https://haze.example/")
 START = datetime(2013, 1, 11, 10, tzinfo=UTC)
 NS = {"c": NAMESPACE, "a": "http://www.w3.org/2005/Atom"}
@@ -228,7 +228,7 @@ def test_hostile_xml_is_refused(tmp_path) -> None:
 
 def test_feed_lists_newest_first_and_points_at_cap() -> None:
     messages = event()
-    root = etree.fromstring(atom_feed(messages, REGISTRY, SENDER, "ja", "https://haze.example/"))
+    root = etree.fromstring(atom_feed(messages, REGISTRY, RuleBook.shipped(), SENDER, "ja", "https://haze.example/"))
     stamps = [str(e.text) for e in root.findall("a:entry/a:updated", NS)]
     assert (
         len(stamps) == 5
@@ -240,12 +240,12 @@ def test_feed_lists_newest_first_and_points_at_cap() -> None:
     assert link.get("type") == "application/cap+xml" and "解除" in str(root.findtext("a:entry/a:title", None, NS))
     ids = [str(e.text) for e in root.findall("a:entry/a:id", NS)]
     assert len(set(ids)) == 5
-    empty = etree.fromstring(atom_feed([], REGISTRY, SENDER, "en", "https://haze.example"))
+    empty = etree.fromstring(atom_feed([], REGISTRY, RuleBook.shipped(), SENDER, "en", "https://haze.example"))
     assert empty.findtext("a:updated", None, NS) and not empty.findall("a:entry", NS)
 
 
 def test_geojson_has_the_names_of_weather_services() -> None:
-    feature = feature_collection([make()], REGISTRY)["features"][0]
+    feature = feature_collection([make()], REGISTRY, RuleBook.shipped())["features"][0]
     shape = shapely.geometry.shape(feature["geometry"])
     assert shape.is_valid and shape.contains(shapely.Point(*feature["properties"]["position"]))
     properties = feature["properties"]

@@ -108,7 +108,7 @@ def test_haze_days_of_2013_are_many_in_beijing_and_fewer_in_shanghai(shared_data
 
 
 def test_projections_and_grib_live_in_one_process() -> None:
-    # Two PROJ libraries loaded in the wrong order end the process with a crash; grids loads them in the right one.
-    code = "import hazecast.grids.weather.grib2, cartopy.crs as c; c.LambertConformal().transform_point(100, 30, c.PlateCarree())"
+    # Two PROJ libraries loaded in the wrong order end the process with a crash; codec loads them in the right one.
+    code = "import hazecast.grids.weather.codec, cartopy.crs as c; c.LambertConformal().transform_point(100, 30, c.PlateCarree())"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -13,13 +13,13 @@ import xarray as xr
 
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.messages.geojson import feature_collection
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.scenarios import exceedance_probability
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 
-RULES = load_ruleset()
+RULES = RuleBook.shipped().haze_signal
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)  # 06:00 in Beijing on the 13th
 CITIES = ["beijing", "kitakyushu", "shanghai"]
 
@@ -65,14 +65,14 @@ def observed(value: float, hours_before: int) -> xr.Dataset:
     [(22, 13, 0), (0, 12, 0), (1, 12, 12), (10, 12, 12), (12, 12, 12), (13, 13, 0)],
 )
 def test_window_begins_at_next_08_or_20_beijing(utc_hour: int, start_day: int, start_hour: int) -> None:
-    start, end = signal_window(datetime(2013, 1, 12, utc_hour, tzinfo=UTC))
+    start, end = signal_window(datetime(2013, 1, 12, utc_hour, tzinfo=UTC), RULES)
     assert start == datetime(2013, 1, start_day, start_hour, tzinfo=UTC)
     assert end - start == timedelta(hours=24)
 
 
 def test_window_needs_a_time_zone() -> None:
     with pytest.raises(InputError):
-        signal_window(datetime(2013, 1, 12))
+        signal_window(datetime(2013, 1, 12), RULES)
 
 
 def test_forecast_level_onset_and_evidence() -> None:
@@ -90,7 +90,7 @@ def test_forecast_level_onset_and_evidence() -> None:
     assert [e.time for e in orange.evidence] == [INIT + timedelta(hours=8)]
     assert orange.evidence[0].pm25 == pytest.approx(300.0) and orange.evidence[0].basis == "forecast"
     assert orange.onset == INIT + timedelta(hours=7) and orange.probability == 1.0
-    assert (beijing.start, beijing.end) == signal_window(INIT)
+    assert (beijing.start, beijing.end) == signal_window(INIT, RULES)
 
 
 def test_minimum_hours_is_data() -> None:
@@ -161,9 +161,13 @@ def test_later_observations_are_not_read() -> None:
 
 def test_geojson_is_complete() -> None:
     registry = load_registry()
-    warnings = advance([], assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES), INIT)
+    warnings = advance(
+        [], assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES), INIT, ruleset=RULES
+    )
     assert warnings[0].probability == 1.0 and warnings[0].reason == "criterion_forecast"
-    result = json.loads(json.dumps(feature_collection(warnings, registry, areas=[{"type": "Feature"}])))
+    result = json.loads(
+        json.dumps(feature_collection(warnings, registry, RuleBook.shipped(), areas=[{"type": "Feature"}]))
+    )
     assert result["type"] == "FeatureCollection" and len(result["features"]) == 2
     feature = result["features"][0]
     beijing = registry.city("beijing")

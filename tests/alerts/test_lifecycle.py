@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hazecast.alerts.engine.approval import Draft, amend, approve, reject, supersede
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
 from tests.support.warning_cases import assessed
 
@@ -31,7 +32,9 @@ def changed(rules: RuleSet, *, life: dict[str, object] | None = None, **levels: 
 
 
 # The shipped signal with thresholds and a hold of the tests' own: theirs may be chosen anew.
-RULES = changed(load_ruleset(), life={"hold_hours": 6}, yellow=(0.5, 0.35), orange=(0.5, 0.35), red=(0.5, 0.35))
+RULES = changed(
+    RuleBook.shipped().haze_signal, life={"hold_hours": 6}, yellow=(0.5, 0.35), orange=(0.5, 0.35), red=(0.5, 0.35)
+)
 
 
 def told(history: list[HazeWarning], rules: RuleSet, init: datetime, *probabilities: float, **given) -> list[str]:
@@ -97,14 +100,14 @@ def test_observation_raises_at_once() -> None:
 
 
 def test_lift_waits_for_observed_improvement_or_never_comes() -> None:
-    rules = load_ruleset("jp_pm25")
+    rules = RuleBook.shipped().rule_set("jp_pm25")
     noon = datetime(2025, 3, 10, 3, tzinfo=UTC)
     history: list[HazeWarning] = []
     told(history, rules, noon, 0.9)
     later = noon + timedelta(hours=4)
     assert told(history, rules, later, 0.0, lift_ready=False) == []
     assert told(history, rules, later, 0.0, lift_ready=True) == ["lift alert improvement_observed"]
-    never = load_ruleset("jp_pm25_hokkaido")
+    never = RuleBook.shipped().rule_set("jp_pm25_hokkaido")
     history = []
     told(history, never, noon, 0.9)
     assert told(history, never, later, 0.0, lift_ready=False) == []
@@ -113,7 +116,7 @@ def test_lift_waits_for_observed_improvement_or_never_comes() -> None:
 
 
 def test_a_moving_window_is_renewed_only_near_its_end() -> None:
-    rules = load_ruleset("cn_heavy_pollution")
+    rules = RuleBook.shipped().rule_set("cn_heavy_pollution")
     start = datetime(2025, 1, 10, tzinfo=UTC)
     history: list[HazeWarning] = []
     said = {}

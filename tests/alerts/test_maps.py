@@ -16,7 +16,7 @@ from hazecast.alerts.maps.canvas import LAND, LAYOUTS, font, to_pixels
 from hazecast.alerts.maps.draw import SCALES, Scale, animate, draw_haze_map, draw_value_map
 from hazecast.alerts.maps.sheet import Provenance
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from tests.alerts.test_texts import flat
@@ -34,7 +34,7 @@ def drawn(lang: str = "zh", *, simulated: bool = False, rank: int = 3, size: str
     )
     cities = [(city, max(rank, 0) if city.id == "beijing" else 0, 100.0) for city in REGISTRY.cities.values()]
     png = draw_haze_map(
-        areas, cities, WINDOW, load_ruleset(), lang=lang, simulated=simulated, weather_source="none", issued=WINDOW[0],
+        areas, cities, WINDOW, RuleBook.shipped().haze_signal, lang=lang, simulated=simulated, weather_source="none", issued=WINDOW[0],
         size=size,
     )  # fmt: skip
     assert png.startswith(b"\x89PNG")
@@ -68,13 +68,13 @@ def test_the_font_has_every_letter_that_a_map_may_write() -> None:
     missing = bytes(font(40).getmask("\uffff"))
     words = [text for lang in LANGUAGES for text in flat(catalog(lang).messages["map"]).values()]
     words += [getattr(city, f"name_{lang}") for lang in LANGUAGES for city in REGISTRY.cities.values()]
-    words += [getattr(rule, f"haze_{lang}") for lang in LANGUAGES for rule in load_ruleset().levels]
+    words += [getattr(rule, f"haze_{lang}") for lang in LANGUAGES for rule in RuleBook.shipped().haze_signal.levels]
     for letter in sorted(set("".join(words)) - {" "}):
         assert bytes(font(40).getmask(letter)) != missing, letter
 
 
 def test_level_colours_and_simulated_mark_show() -> None:
-    red = load_ruleset().level_of(3).colour
+    red = RuleBook.shipped().haze_signal.level_of(3).colour
     warned, clear = drawn(), drawn(rank=0)
     assert share(warned, red) > 10 * share(clear, red)
     marked = drawn(simulated=True)
@@ -86,7 +86,7 @@ def test_no_colour_where_nothing_is_known_and_none_on_the_sea() -> None:
     image = drawn(rank=3)
     x, y = to_pixels([119.0], [38.7], "desktop")  # the Bohai Sea, inside the coloured square
     at = image[int(y[0]) + LAYOUTS["desktop"].top, int(x[0]) + LAYOUTS["desktop"].left]
-    assert np.abs(at - rgb(load_ruleset().level_of(3).colour)).max() > 60
+    assert np.abs(at - rgb(RuleBook.shipped().haze_signal.level_of(3).colour)).max() > 60
 
 
 def test_shapes_cover_both_countries() -> None:

@@ -11,8 +11,8 @@ import xarray as xr
 from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.city_hours import Inputs
 from hazecast.alerts.engine.engine import assess
-from hazecast.alerts.rules.jurisdiction import by_rule_set, rule_sets_of
-from hazecast.alerts.rules.ruleset import add_folder, load_ruleset, parse_ruleset, ruleset_names
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.parsing import SHIPPED_FOLDER, parse_ruleset
 from hazecast.forecast.indices import ozone_ppm
 from hazecast.forecast.products import daily_mean, mda8
 from hazecast.forecast.visibility import BEIJING_WINTER
@@ -29,7 +29,7 @@ PPM = 1.0 / float(ozone_ppm(1e6)) * 1e6  # ug m-3 in one ppm
 
 def one(name: str, city: str, init: datetime, pm25, o3=None, stations=None, cities=None) -> Assessment:
     forecast, observations = case(init, city, pm25, o3)
-    rules = load_ruleset(name)
+    rules = RuleBook.shipped().rule_set(name)
     return assess(forecast, observations, REGISTRY, rules, stations=stations, cities=cities or [city])[0]
 
 
@@ -237,10 +237,11 @@ def test_who_guideline(pm25: float, o3: float, level: str | None) -> None:
 
 
 def test_each_city_gets_the_rule_sets_of_its_jurisdiction() -> None:
+    book = RuleBook.shipped()
     now, then = datetime(2026, 1, 1, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC)
 
     def names(city: str, when: datetime, asked_for: tuple[str, ...] = ()) -> list[str]:
-        return [r.id for r in rule_sets_of(REGISTRY.city(city), when, asked_for)]
+        return [r.id for r in book.of_city(REGISTRY.city(city), when, asked_for)]
 
     assert names("beijing", now) == ["cma_haze", "cn_heavy_pollution"]
     assert names("beijing", then) == ["cma_haze", "cn_heavy_pollution_2017"]
@@ -249,7 +250,7 @@ def test_each_city_gets_the_rule_sets_of_its_jurisdiction() -> None:
     for city in ("fukuoka", "kurume", "kitakyushu"):
         assert names(city, now) == ["jp_ox", "jp_pm25_fukuoka"]
     assert names("tokyo", now, ("who_guideline",)) == ["jp_ox", "jp_pm25", "who_guideline"]
-    table = dict((r.id, ids) for r, ids in by_rule_set(REGISTRY.cities.values(), now))
+    table = dict((r.id, ids) for r, ids in book.of_cities(REGISTRY.cities.values(), now))
     assert len(table["cma_haze"]) == sum(c.country == "CN" for c in REGISTRY.cities.values())
     assert set(table["jp_pm25"]) | set(table["jp_pm25_fukuoka"]) == set(table["jp_ox"])
     with pytest.raises(InputError, match="who_rules"):
@@ -267,7 +268,7 @@ def test_days_agree_with_the_daily_products() -> None:
         {"pm25": (("time", "city"), pm25[:, None]), "o3": (("time", "city"), ozone[:, None])},
         coords={"time": hours.times, "city": ["tokyo"]},
     )
-    rules = load_ruleset("who_guideline")
+    rules = RuleBook.shipped().rule_set("who_guideline")
     tests = {t.variable: t for t in rules.tests}
     products = {"pm25_day": daily_mean(whole, REGISTRY)["pm25"], "o3_mda8_day": mda8(whole, REGISTRY)["o3"]}
     at_midnight = hours.local_hours() == 24
@@ -280,16 +281,15 @@ def test_days_agree_with_the_daily_products() -> None:
 
 
 def test_every_threshold_of_every_rule_set_has_its_source() -> None:
-    for name in ruleset_names():
-        rules = load_ruleset(name)
+    for name in RuleBook.shipped().names():
+        rules = RuleBook.shipped().rule_set(name)
         assert rules.id == name and rules.source
         for level in rules.levels:
             assert level.lower_probability <= level.raise_probability
             assert all(len(c.source) > 20 for c in level.conditions)
 
 
-def test_a_bureau_s_own_folder(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("hazecast.alerts.rules.ruleset._own_folders", [])
+def test_a_bureau_s_own_folder(tmp_path) -> None:
     own = tmp_path / "rules"
     own.mkdir()
     (own / "jp_pm25_oita.toml").write_text(
@@ -298,27 +298,31 @@ def test_a_bureau_s_own_folder(tmp_path, monkeypatch) -> None:
     (own / "cma_haze.toml").write_text(
         'extends = "cma_haze"\nid = "cma_haze"\n[[levels]]\nid = "red"\nraise_probability = 0.4\n', "utf-8"
     )
-    try:
-        add_folder(own)
-        assert [r.id for r in rule_sets_of(REGISTRY.city("oita"), JP_MIDNIGHT)] == ["jp_ox", "jp_pm25_oita"]
-        assert load_ruleset("jp_pm25_oita").aggregators["morning"].kind == "max"
-        assert load_ruleset("jp_pm25_oita").aggregators["midday"].kind == "max"
-        changed = load_ruleset("cma_haze")
-        assert [x.raise_probability for x in changed.levels][2] == 0.4 and len(changed.levels) == 3
-        assert changed.levels[2].conditions == parse_ruleset(_shipped("cma_haze"), "cma_haze").levels[2].conditions
-        (own / "broken.toml").write_text('extends = "nowhere"\nid = "broken"\n', "utf-8")
-        with pytest.raises(InputError, match="nowhere"):
-            add_folder(own)
-        with pytest.raises(InputError, match="folder"):
-            add_folder(tmp_path / "absent")
-    finally:
-        load_ruleset.cache_clear()
+    book, shipped = RuleBook.with_folder(own), RuleBook.shipped()
+    assert [r.id for r in book.of_city(REGISTRY.city("oita"), JP_MIDNIGHT)] == ["jp_ox", "jp_pm25_oita"]
+    assert book.rule_set("jp_pm25_oita").aggregators["morning"].kind == "max"
+    assert book.rule_set("jp_pm25_oita").aggregators["midday"].kind == "max"
+    changed = book.rule_set("cma_haze")
+    assert [x.raise_probability for x in changed.levels][2] == 0.4 and len(changed.levels) == 3
+    assert changed.levels[2].conditions == parse_ruleset(_shipped("cma_haze"), "cma_haze").levels[2].conditions
+    # Another book in the same process knows nothing of them.
+    assert "jp_pm25_oita" not in shipped.names() and shipped.haze_signal.levels[2].raise_probability != 0.4
+    assert [r.id for r in shipped.of_city(REGISTRY.city("oita"), JP_MIDNIGHT)] == ["jp_ox", "jp_pm25"]
+    (own / "broken.toml").write_text('extends = "nowhere"\nid = "broken"\n', "utf-8")
+    with pytest.raises(InputError, match="nowhere"):
+        RuleBook.with_folder(own)
+    with pytest.raises(InputError, match="folder"):
+        RuleBook.with_folder(tmp_path / "absent")
+
+
+def test_a_file_of_a_bureau_is_named_after_its_rule_set(tmp_path) -> None:
+    (tmp_path / "mine.toml").write_text('extends = "jp_pm25"\nid = "jp_pm25_oita"\nregions = ["oita"]\n', "utf-8")
+    with pytest.raises(InputError, match=r"mine\.toml: id"):
+        RuleBook.with_folder(tmp_path)
 
 
 def _shipped(name: str) -> str:
-    from hazecast.alerts.rules import ruleset
-
-    return (ruleset._FOLDER / f"{name}.toml").read_text("utf-8")
+    return (SHIPPED_FOLDER / f"{name}.toml").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hazecast.alerts.rules.ruleset import load_ruleset, parse_ruleset
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.parsing import parse_ruleset
 from hazecast.grids.errors import InputError
 from tests.support.paths import ROOT
 
-RULES = load_ruleset("cma_haze")
+RULES = RuleBook.shipped().rule_set("cma_haze")
 TEXT = (ROOT / "alerts" / "rules" / "cma_haze.toml").read_text(encoding="utf-8")
 E = 1e-6
 
@@ -144,4 +145,4 @@ def test_a_broken_rule_set_is_refused(old: str, new: str) -> None:
 
 def test_unknown_rule_set() -> None:
     with pytest.raises(InputError, match="cma_haze"):
-        load_ruleset("../secrets")
+        RuleBook.shipped().rule_set("../secrets")

@@ -15,13 +15,13 @@ from hazecast.alerts.geography.shapes import provinces
 from hazecast.alerts.messages.cap import cap_message, parse
 from hazecast.alerts.messages.causes import Causes, causes
 from hazecast.alerts.messages.texts import AUDIENCES, LANGUAGES, bulletin, catalog, compose
-from hazecast.alerts.rules.ruleset import load_ruleset, ruleset_names
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from tests.alerts.test_cap import SENDER, START, make, schema
 
-RULES, REGISTRY = load_ruleset(), load_registry()
+RULES, REGISTRY = RuleBook.shipped().haze_signal, load_registry()
 BEIJING = REGISTRY.city("beijing")
 HAN, KANA = re.compile(r"[一-鿿]"), re.compile(r"[ぁ-ゟ゠-ヿ]")
 
@@ -64,9 +64,9 @@ _VALUES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ruleset_names())
+@pytest.mark.parametrize("name", RuleBook.shipped().names())
 def test_every_level_of_every_rule_set_has_words_and_valid_cap(name) -> None:
-    rules = load_ruleset(name)
+    rules = RuleBook.shipped().rule_set(name)
     for level in rules.levels:
         for language in LANGUAGES:
             assert getattr(level, f"name_{language}")

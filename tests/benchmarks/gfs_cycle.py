@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import eccodes
 import numpy as np
+
+from hazecast.grids.weather.codec import eccodes
 
 ROWS, COLUMNS = 721, 1440
 HOURS = tuple(range(3, 124, 3))

@@ -21,12 +21,12 @@ from matplotlib.patheffects import withStroke
 from hazecast.alerts.geography.shapes import layer
 from hazecast.alerts.maps.canvas import EXTENT, LAND, PLATE, PROJECTION, SEA
 from hazecast.alerts.maps.draw import CLEAR, draw_haze_map
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import load_registry
 
 GOAL = 0.3
 WINDOW = (datetime(2013, 1, 12, tzinfo=UTC), datetime(2013, 1, 13, tzinfo=UTC))
-RULES = load_ruleset()
+RULES = RuleBook.shipped().haze_signal
 CITIES = [
     (city, 3 if city.id == "beijing" else 2 if city.id in ("tianjin", "baoding") else 0, 100.0)
     for city in load_registry().cities.values()

@@ -11,11 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import eccodes
 import numpy as np
 import pytest
 
 from hazecast.grids.places.cities import load_registry
+from hazecast.grids.weather.codec import eccodes
 from hazecast.grids.weather.grib2 import read_grib2_at_cities
 from tests.benchmarks.gfs_cycle import HOURS, PACKING, write_gfs_cycle
 from tests.benchmarks.gfs_ways import bare, plain

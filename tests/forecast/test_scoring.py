@@ -18,11 +18,11 @@ from hazecast.alerts.engine.scoring import (
     ranks_in_force,
     threshold_table,
 )
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.criteria import LifeRule
-from hazecast.alerts.rules.ruleset import load_ruleset
 from tests.support.warning_cases import assessed
 
-RULES = load_ruleset().model_copy(update={"life": LifeRule(hold_hours=6)})
+RULES = RuleBook.shipped().haze_signal.model_copy(update={"life": LifeRule(hold_hours=6)})
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities, to_hourly
-from hazecast.grids.weather.grib2 import _Message, read_grib2, read_grib2_at_cities, step_means
+from hazecast.grids.weather.grib2 import read_grib2, read_grib2_at_cities, step_means
+from hazecast.grids.weather.grib2_messages import Message
 from hazecast.grids.weather.regular_grid import Box, Corners, Crop, RegularGrid
 from hazecast.grids.weather.sampling import at_cities
 from tests.support.weather_samples import LAT, LON, PLANE, bucket, write_era5, write_grib
@@ -59,9 +60,9 @@ def test_rates_come_back_from_six_hour_buckets(rates: list[float], average: bool
         total = np.full((1, 1), sum(rates[start:hour]))
         kind = "average" if average else "accumulation"
         value = total / (hour - start) if average else total
-        messages.append(_Message("tp", np.datetime64(0, "ns"), start, hour, value, kind))
+        messages.append(Message("tp", np.datetime64(0, "ns"), start, hour, value, kind))
         since_start = np.full((1, 1), sum(rates[:hour]))
-        messages.append(_Message("tp", np.datetime64(0, "ns"), 0, hour, since_start, "accumulation"))
+        messages.append(Message("tp", np.datetime64(0, "ns"), 0, hour, since_start, "accumulation"))
     if average:
         messages = messages[::2]
     means = step_means(messages)

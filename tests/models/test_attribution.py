@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hazecast.alerts.messages.causes import Causes, causes, transport_share
 from hazecast.alerts.messages.texts import LANGUAGES, compose
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import load_registry
 from hazecast.models.attribution import TURNS, from_elsewhere, turned
 from hazecast.models.interface import WEATHER_NAMES, Windows
@@ -102,7 +102,7 @@ def test_the_share_is_told_with_its_spread_and_only_where_it_is_worth_telling() 
 
 def test_the_share_is_in_the_text_of_every_language() -> None:
     city = load_registry().city("beijing")
-    told, rules = make(), load_ruleset()
+    told, rules = make(), RuleBook.shipped().haze_signal
     assert causes(told, city).transport is None
     for language in LANGUAGES:
         text = compose(told, rules, city, language, why=Causes(transport=(0.25, 0.12, 0.38))).description

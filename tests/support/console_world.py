@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from hazecast.alerts.engine.lifecycle import advance
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.accounts.keys import add_key
 from hazecast.services.delivery.channel import Outcome
@@ -19,7 +19,7 @@ from tests.support.browser import Site
 from tests.support.delivery_world import World
 from tests.support.warning_cases import assessed
 
-RULES = load_ruleset("cma_haze")
+RULES = RuleBook.shipped().rule_set("cma_haze")
 DRAFTED = ("beijing", "tianjin", "shijiazhuang")
 
 

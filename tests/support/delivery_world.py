@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from hazecast.alerts.engine.warning import Evidence, HazeWarning
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.accounts.accounts import accounts_of, add_account
 from hazecast.services.delivery.channel import Message, Outcome
@@ -79,7 +80,9 @@ class World:
         known = {account.id for account in accounts_of(self.store.sessions)}
         for name in {"tianjin", "kitakyushu"} - known:
             add_account(self.store.sessions, name, name=name, role="subscriber", at=START)
-        self.subscriptions = Subscriptions(self.store.sessions, self.settings, REGISTRY, resolve=lambda *_: ["1.1.1.1"])
+        self.subscriptions = Subscriptions(
+            self.store.sessions, self.settings, REGISTRY, RuleBook.shipped(), resolve=lambda *_: ["1.1.1.1"]
+        )
         self.queue = Queue(self.store.sessions, self.settings)
         self.ear = Ear()
 

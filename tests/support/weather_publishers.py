@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import eccodes
 import numpy as np
 
+from hazecast.grids.weather.codec import eccodes
 from tests.support.source_server import Reply, Seen, SourceServer, json_reply
 from tests.support.weather_samples import write_era5
 

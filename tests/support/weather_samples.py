@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import eccodes
 import netCDF4
 import numpy as np
+
+from hazecast.grids.weather.codec import eccodes
 
 LAT, LON = np.arange(42.0, 37.9, -0.5), np.arange(114.0, 119.1, 0.5)
 PLANE = 270.0 + LAT[:, None] * 0.5 + LON[None] * 0.1

@@ -12,7 +12,7 @@ import requests
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
-from hazecast.services.core.subprocesses import apart
+from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.sources.http import FetchError, HttpClient, Patience
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _verify(path: Path) -> None:
     # NetCDF 3, or HDF5 as in NetCDF 4.
     if not head.startswith((b"CDF", b"\x89HDF")):
         raise InputError(path.name, repr(head), "a NetCDF file")
-    apart(_read, path, where=path.name)
+    run_in_subprocess(_read, path, where=path.name)
 
 
 def _read(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.grib2 import read_grib2
 from hazecast.grids.weather.regular_grid import Box
-from hazecast.services.core.subprocesses import apart
+from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.sources.partial import ByteRange
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
@@ -36,7 +36,7 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
         at, found = at + length, found + 1
     if found != count:
         raise InputError(f"{path.name}: messages", found, str(count))
-    apart(_decoded, path, box, where=path.name)
+    run_in_subprocess(_decoded, path, box, where=path.name)
 
 
 def _decoded(path: Path, box: Box) -> None:

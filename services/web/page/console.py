@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from hazecast.alerts.messages.texts import LANGUAGES, Language
-from hazecast.alerts.rules.ruleset import RuleSet, load_ruleset, ruleset_names
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.scopes import SCOPES
 from hazecast.services.core.settings import Settings
@@ -25,7 +26,7 @@ from hazecast.services.web.page.words import Words, preferred, words
 _MESSAGES = Path(__file__).with_name("messages")
 
 
-def console_routes(settings: Settings, registry: Registry) -> list[BaseRoute]:
+def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> list[BaseRoute]:
     """Return the route of the console.
 
     What it answers is the same for everybody: what an account may see and do, the API decides by the key that the
@@ -35,15 +36,15 @@ def console_routes(settings: Settings, registry: Registry) -> list[BaseRoute]:
     def home(request: Request) -> Response:
         asked = request.query_params.get("lang")
         language = preferred(request.headers.get("accept-language", ""), asked)
-        content = _page(language, f"?lang={language}" if asked in LANGUAGES else "", settings, registry)
+        content = _page(language, f"?lang={language}" if asked in LANGUAGES else "", settings, registry, book)
         return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
     return [Route("/console", home, middleware=COMPRESSED)]
 
 
-def _page(language: Language, query: str, settings: Settings, registry: Registry) -> str:
+def _page(language: Language, query: str, settings: Settings, registry: Registry, book: RuleBook) -> str:
     said = _words(language)
-    rules = [load_ruleset(name) for name in ruleset_names()]
+    rules = list(book.sets.values())
     return (
         templates()
         .get_template("console.html")

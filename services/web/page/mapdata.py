@@ -12,7 +12,6 @@ import shapely
 
 from hazecast.alerts.geography.shapes import city_area, layer
 from hazecast.alerts.maps.draw import AQI, O3, PM25, Scale
-from hazecast.alerts.rules.ruleset import load_ruleset
 from hazecast.forecast.layers import LAYERS
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City, Registry
@@ -88,7 +87,7 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
     run = snapshot.run
     marks: dict[str, int] = {}
     for warning in snapshot.warnings:
-        marks[warning.city] = max(marks.get(warning.city, 0), gravity(warning))
+        marks[warning.city] = max(marks.get(warning.city, 0), gravity(warning, snapshot.book))
     content: dict[str, Any] = {
         "init_time": None if run is None else run.init_time.isoformat(),
         "now": snapshot.now.replace(minute=0, second=0, microsecond=0).isoformat(),
@@ -100,8 +99,8 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
             {
                 "id": warning.id,
                 "city": warning.city,
-                "colour": load_ruleset(warning.rule_set).level_of(warning.level).colour,
-                "marks": gravity(warning),
+                "colour": snapshot.book.rule_set(warning.rule_set).level_of(warning.level).colour,
+                "marks": gravity(warning, snapshot.book),
                 "rings": _area_rings(registry.city(warning.city)),
             }
             for warning in reversed(snapshot.warnings)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from hazecast.alerts.messages.texts import BEIJING, LANGUAGES
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.indices import categories
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.contract import LEAD_HOURS
@@ -36,16 +37,18 @@ HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 
 
-def page_routes(store: Store, settings: Settings, registry: Registry, clock: Clock = utc_now) -> list[BaseRoute]:
+def page_routes(
+    store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock = utc_now
+) -> list[BaseRoute]:
     """Return the routes of the page.
 
     Parameters
     ----------
-    store, settings, registry
+    store, settings, registry, book
     clock : callable
         Gives the time, aware: what is stale and what is in force goes by it.
     """
-    page = _Page(store, settings, registry, clock)
+    page = _Page(store, settings, registry, book, clock)
     return [
         Route("/", page.home, middleware=COMPRESSED),
         Route("/page/map.json", page.map_values, middleware=COMPRESSED),
@@ -57,9 +60,9 @@ def page_routes(store: Store, settings: Settings, registry: Registry, clock: Clo
 
 
 class _Page:
-    def __init__(self, store: Store, settings: Settings, registry: Registry, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock) -> None:
         self.store, self.settings, self.registry = store, settings, registry
-        self.snapshots = Snapshots(store, registry, settings, clock)
+        self.snapshots = Snapshots(store, registry, settings, book, clock)
         self.templates = templates()
         # The same state and address give the same page: asked for again, it costs nothing.
         self._whole = lru_cache(maxsize=128)(self._make_page)
@@ -158,6 +161,7 @@ class _Page:
         if asked.city is not None:
             here = view.city_view(snapshot, asked.city, self.store, registry, said, beside)
             there = view.city_view(snapshot, beside, self.store, registry, said, asked.city) if beside else None
+        warnings = view.warning_views(snapshot.warnings, self.store, registry, snapshot.book, said)
         zone = view.page_zone(asked)
         zone_name = said.catalog.zone(zone, snapshot.now)
         hour = _hour(snapshot, asked)
@@ -168,7 +172,7 @@ class _Page:
             "there": there,
             "partners": partners,
             "choice": cities_by_country(registry),
-            "groups": view.warning_groups(view.warning_views(snapshot.warnings, self.store, registry, said), said),
+            "groups": view.warning_groups(warnings, snapshot.book, said),
             "lines": view.city_lines(snapshot, registry, said),
             "scores": view.skill(snapshot, self.store, asked.city, said) if asked.city else None,
             "skill_days": WINDOW_DAYS,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.severity import Severity, severity
 from hazecast.forecast.daily import daily_outlook
 from hazecast.forecast.layers import LAYERS, hourly_layers
@@ -45,9 +45,9 @@ OBSERVED_HOURS = 24
 _GRAVITY: dict[Severity, int] = {"Minor": 1, "Moderate": 1, "Severe": 2, "Extreme": 3}
 
 
-def gravity(warning: HazeWarning) -> int:
+def gravity(warning: HazeWarning, book: RuleBook) -> int:
     """Return how grave a warning is, 1 to 3: the number of its marks on the map, whatever its rule set."""
-    return _GRAVITY[severity(load_ruleset(warning.rule_set), warning.level)]
+    return _GRAVITY[severity(book.rule_set(warning.rule_set), warning.level)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +79,7 @@ class Snapshot:
     forecast: xr.Dataset | None
     observed: xr.Dataset | None
     registry: Registry
+    book: RuleBook
 
     @property
     def age_hours(self) -> float:
@@ -111,7 +112,7 @@ class Snapshot:
     @property
     def window(self) -> tuple[datetime, datetime] | None:
         """The window that the areas of haze on the map are for."""
-        return None if self.run is None else signal_window(self.run.init_time, load_ruleset())
+        return None if self.run is None else signal_window(self.run.init_time, self.book.haze_signal)
 
     def newest_observed(self, city: str) -> tuple[datetime, dict[str, float]] | None:
         """Return a city's last hour with a value within a day, and its PM2.5 and ozone (NaN where unknown)."""
@@ -140,8 +141,11 @@ class Snapshot:
 class Snapshots:
     """Gives the newest snapshot; what rests on a run alone is reckoned once for it."""
 
-    def __init__(self, store: Store, registry: Registry, settings: Settings, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, settings: Settings, book: RuleBook, clock: Clock = utc_now
+    ) -> None:
         self._store, self._registry, self._settings, self._clock = store, registry, settings, clock
+        self._book = book
         self._lock = threading.Lock()
         self._taken = float("-inf")
         self._last: Snapshot | None = None
@@ -164,7 +168,8 @@ class Snapshots:
         self._key = key
         run = self._store.latest_run()
         simulated = bool(run and run.simulated)
-        warnings = tuple(sorted(self._store.warnings_in_force(now, simulated), key=_gravest_first))
+        in_force = self._store.warnings_in_force(now, simulated)
+        warnings = tuple(sorted(in_force, key=partial(_gravest_first, book=self._book)))
         stale = run is not None and now - run.init_time > timedelta(hours=self._settings.answers.stale_after_hours)
         # What is made of a snapshot is kept with it: the same state is the same snapshot. Observations come hourly.
         state = (key[0], now.replace(minute=0, second=0, microsecond=0), warnings, stale)
@@ -180,6 +185,7 @@ class Snapshots:
             forecast=_forecast(run),
             observed=self._observed(run, now),
             registry=self._registry,
+            book=self._book,
         )
 
     def _reasons(self, run: ForecastRun | None) -> tuple[str, ...]:
@@ -210,5 +216,5 @@ def _forecast(run: ForecastRun | None) -> xr.Dataset | None:
         return None
 
 
-def _gravest_first(warning: HazeWarning) -> tuple[int, str, str]:
-    return -gravity(warning), warning.rule_set, warning.city
+def _gravest_first(warning: HazeWarning, book: RuleBook) -> tuple[int, str, str]:
+    return -gravity(warning, book), warning.rule_set, warning.city

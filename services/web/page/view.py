@@ -13,7 +13,7 @@ import numpy as np
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import BEIJING, Language, Text, compose
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.indices import category_of, china_standard
 from hazecast.forecast.layers import LAYERS
 from hazecast.forecast.products import HAZE_GRADES
@@ -129,20 +129,20 @@ class ScoreView:
 
 
 def warning_views(
-    warnings: Sequence[HazeWarning], store: Store, registry: Registry, words: Words
+    warnings: Sequence[HazeWarning], store: Store, registry: Registry, book: RuleBook, words: Words
 ) -> tuple[WarningView, ...]:
     """Return warnings in words, in the order given."""
-    return tuple(_warning_view(w, store, registry, words) for w in warnings)
+    return tuple(_warning_view(w, store, registry, book, words) for w in warnings)
 
 
-def warning_groups(views: Sequence[WarningView], words: Words) -> list[WarningGroup]:
+def warning_groups(views: Sequence[WarningView], book: RuleBook, words: Words) -> list[WarningGroup]:
     """Return warnings by rule set and level, in the order of their first."""
     groups: dict[tuple[str, str], list[WarningView]] = {}
     for one in views:
         groups.setdefault((one.warning.rule_set, one.warning.level), []).append(one)
     return [
         WarningGroup(
-            name=words.of(load_ruleset(rules).level_of(level)),
+            name=words.of(book.rule_set(rules).level_of(level)),
             colour=members[0].colour,
             marks=members[0].marks,
             advice=members[0].advice,
@@ -153,15 +153,15 @@ def warning_groups(views: Sequence[WarningView], words: Words) -> list[WarningGr
     ]
 
 
-def _warning_view(warning: HazeWarning, store: Store, registry: Registry, words: Words) -> WarningView:
-    rules, city = load_ruleset(warning.rule_set), registry.city(warning.city)
-    text = _text(warning, store, registry, words.language)
+def _warning_view(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, words: Words) -> WarningView:
+    rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
+    text = _text(warning, store, registry, book, words.language)
     span = words.catalog.span(warning.onset, warning.expires, city.time_zone)
     return WarningView(
         warning=warning,
         city=words.of(city),
         colour=rules.level_of(warning.level).colour,
-        marks=gravity(warning),
+        marks=gravity(warning, book),
         text=text,
         authority=words.of(rules, "authority"),
         span=words.say("warning.until", span=span, zone=words.catalog.zone(city.time_zone, warning.onset)),
@@ -169,16 +169,16 @@ def _warning_view(warning: HazeWarning, store: Store, registry: Registry, words:
     )
 
 
-_texts: dict[tuple[str, bool, str], Text] = {}
+_texts: dict[tuple[RuleBook, str, bool, str], Text] = {}
 
 
-def _text(warning: HazeWarning, store: Store, registry: Registry, language: Language) -> Text:
+def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, language: Language) -> Text:
     """Return the words of a warning; a message never changes under its id and run."""
-    key = (warning.id, warning.simulated, language)
+    key = (book, warning.id, warning.simulated, language)
     if key not in _texts:
         if len(_texts) > 2_000:
             _texts.clear()
-        rules, city = load_ruleset(warning.rule_set), registry.city(warning.city)
+        rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
         _texts[key] = compose(warning, rules, city, language, why=explain(store, registry, warning))
     return _texts[key]
 
@@ -194,7 +194,7 @@ def city_view(
         city=city,
         name=words.of(city),
         now=now_view(snapshot, city, words),
-        warnings=warning_views(warned, store, registry, words),
+        warnings=warning_views(warned, store, registry, snapshot.book, words),
         days=tuple(days),
         charts=tuple(_charts(snapshot, city, beside, words)) if here else (),
         rows=tuple(_rows(snapshot, city, words)) if here else (),
@@ -300,7 +300,7 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
             coming = snapshot.layers["pm25"][:24, snapshot.cities.index(city.id)]
             high = _number(float(np.nanmax(coming))) if np.isfinite(coming).any() else None
         warned = gravest.get(city.id)
-        level = None if warned is None else load_ruleset(warned.rule_set).level_of(warned.level)
+        level = None if warned is None else snapshot.book.rule_set(warned.rule_set).level_of(warned.level)
         lines.append(
             Line(
                 city=city,
@@ -312,7 +312,7 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
                 warning=warned,
                 level="" if level is None else words.of(level),
                 level_colour="" if level is None else level.colour,
-                marks=0 if warned is None else gravity(warned),
+                marks=0 if warned is None else gravity(warned, snapshot.book),
             )
         )
     return sorted(lines, key=lambda line: (line.high is None, -(line.high or 0.0), line.city.id))

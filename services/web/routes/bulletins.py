@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 
 from hazecast.alerts.messages.texts import Language
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
@@ -37,10 +38,10 @@ _NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def bulletin_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
+def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: RuleBook) -> APIRouter:
     """Return the routes under ``/bulletins``."""
     router = APIRouter(prefix="/bulletins", tags=["bulletins"])
-    bulletins = Bulletins(store, settings, registry)
+    bulletins = Bulletins(store, settings, registry, book)
 
     @router.get(
         "/latest",

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from hazecast.alerts.engine.approval import Draft, Status
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import LANGUAGES, Language, compose
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.keys import Identity
@@ -109,7 +109,7 @@ class AmendmentIn(DecisionIn):
     expires: _Time | None = None
 
 
-def draft_routes(store: Store, registry: Registry) -> APIRouter:
+def draft_routes(store: Store, registry: Registry, book: RuleBook) -> APIRouter:
     """Return the routes under ``/drafts``."""
     router = APIRouter(prefix="/drafts", tags=["drafts"])
     sessions = store.sessions
@@ -150,7 +150,7 @@ def draft_routes(store: Store, registry: Registry) -> APIRouter:
         return decide("reject", draft_id, said, who, simulated)
 
     def texts(proposed: HazeWarning) -> list[DraftTextOut]:
-        rules, city = load_ruleset(proposed.rule_set), registry.city(proposed.city)
+        rules, city = book.rule_set(proposed.rule_set), registry.city(proposed.city)
         why = explain(store, registry, proposed)
         said = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
         return [
@@ -163,7 +163,9 @@ def draft_routes(store: Store, registry: Registry) -> APIRouter:
     def decide(action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool) -> DraftOut:
         given = said.model_dump()
         try:
-            decided = decide_draft(sessions, draft_id, simulated, action, by=who.name, at=datetime.now(UTC), **given)
+            decided = decide_draft(
+                sessions, book, draft_id, simulated, action, by=who.name, at=datetime.now(UTC), **given
+            )
         except InputError as error:
             raise Refusal(error) from error
         log.info("draft %s %s by account %s with key %s", draft_id, decided.status, who.account_id, who.key_id)

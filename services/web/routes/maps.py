@@ -12,6 +12,7 @@ from hazecast.alerts.maps.canvas import Size
 from hazecast.alerts.maps.draw import Format
 from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.texts import Language
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
@@ -33,7 +34,7 @@ _MOVING: dict[int | str, dict[str, Any]] = {
 _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
 
 
-def map_routes(store: Store, registry: Registry) -> APIRouter:
+def map_routes(store: Store, registry: Registry, book: RuleBook) -> APIRouter:
     """Return the routes under ``/maps``."""
     router = APIRouter(prefix="/maps", tags=["maps"])
 
@@ -56,7 +57,7 @@ def map_routes(store: Store, registry: Registry) -> APIRouter:
             if not path.is_file():
                 raise HTTPException(404, "the map of the latest forecast is gone")
             return Response(path.read_bytes(), media_type="image/png")
-        return _png(run, lambda: maps.haze_of_run(store, run, registry, look))
+        return _png(run, lambda: maps.haze_of_run(store, run, registry, book, look))
 
     @router.get("/{kind}.png", response_class=Response, responses=_ANSWERS | _PNG)
     def hour_map(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.keys import Identity
@@ -51,16 +52,17 @@ def subscription_routes(
     store: Store,
     settings: Settings,
     registry: Registry,
+    book: RuleBook,
     *,
     resolve: Resolver | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> APIRouter:
     """Return the routes of subscriptions, of their deliveries and of events."""
     router = APIRouter()
-    subscriptions = Subscriptions(store.sessions, settings, registry, resolve)
+    subscriptions = Subscriptions(store.sessions, settings, registry, book, resolve)
     queue = Queue(store.sessions, settings)
     # Before the routes by id: "events" of a subscription are theirs.
-    router.include_router(event_routes(store, settings, Renderer(store, settings, registry)))
+    router.include_router(event_routes(store, settings, Renderer(store, settings, registry, book)))
     router.include_router(_own_routes(subscriptions, queue, clock))
     router.include_router(_delivery_routes(queue, clock))
     router.include_router(_receiver_routes(subscriptions, clock))

@@ -16,11 +16,10 @@ from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import LANGUAGES, Language, bulletin
-from hazecast.alerts.rules.ruleset import load_ruleset, ruleset_names
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock
-from hazecast.services.core.rules import level_ids
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, next_change, warnings_page
 from hazecast.services.store.store import Store
@@ -46,7 +45,7 @@ _CSV_COLUMNS = (
 _CAP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "description": "CAP 1.2"}}
 
 
-def warning_routes(store: Store, settings: Settings, registry: Registry, clock: Clock) -> APIRouter:
+def warning_routes(store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock) -> APIRouter:
     """Return the routes under ``/warnings`` and ``/areas``."""
     router = APIRouter(tags=["warnings"])
     signed = _signer(settings)
@@ -84,8 +83,8 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, clock: 
         within, from their onset to their end.
         """
         chosen = WarningFilter(
-            levels=_known("level", level, level_ids()),
-            rule_sets=_known("rule_set", rule_set, ruleset_names()),
+            levels=_known("level", level, book.level_ids()),
+            rule_sets=_known("rule_set", rule_set, book.names()),
             cities=None if places.all else tuple(city.id for city in places.of(registry)),
             start=within.start,
             end=within.end,
@@ -109,7 +108,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, clock: 
         if shape == "csv":
             rows = [message.model_dump(mode="json", include=set(_CSV_COLUMNS)) for message in messages]
             return link_next(answer(as_csv(rows, _CSV_COLUMNS), "csv", name="warnings"), request, following)
-        content = feature_collection(messages, registry, why=why)
+        content = feature_collection(messages, registry, book, why=why)
         return link_next(
             answer(as_json(content | {"simulated": simulated, "next": following}), "geojson"), request, following
         )
@@ -131,7 +130,8 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, clock: 
             for w in store.warning_history(simulated)
             if w.issued <= when and max(w.issued, w.expires) > when - timedelta(hours=_FEED_HOURS)
         ]
-        content = atom_feed(recent, registry, _sender(settings, request), language, _base(settings, request), why=why)
+        sender, base = _sender(settings, request), _base(settings, request)
+        content = atom_feed(recent, registry, book, sender, language, base, why=why)
         return Response(content, media_type=ATOM)
 
     @router.get("/warnings/{warning_id}.cap", response_class=Response, responses=NOT_FOUND | UNCHANGED | _CAP)
@@ -152,7 +152,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, clock: 
             made.headers["Vary"] = "Accept"
             return made
         keep(request, modified=found.approval.at if found.approval else found.issued)
-        feature: dict[str, Any] = feature_collection([found], registry, why=why)["features"][0]
+        feature: dict[str, Any] = feature_collection([found], registry, book, why=why)["features"][0]
         return answer(as_json(feature), "geojson")
 
     @router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
@@ -161,10 +161,10 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, clock: 
         run = latest_run(store)
         keep(request, modified=run.created_at)
         try:
-            field = haze_field(run.netcdf_path)
+            field = haze_field(run.netcdf_path, book)
         except InputError as error:
             raise HTTPException(404, f"no areas of the latest forecast: {error}") from error
-        rules = load_ruleset()
+        rules = book.haze_signal
         touched, window = provinces_touched(field), signal_window(run.init_time, rules)
         content = {
             "type": "FeatureCollection",
@@ -180,7 +180,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, clock: 
         content = cap_message(
             found,
             earlier,
-            load_ruleset(found.rule_set),
+            book.rule_set(found.rule_set),
             registry.city(found.city),
             _sender(settings, request),
             why=why(found),

@@ -36,6 +36,7 @@ from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
 from tests.services.cli.test_cli_models import run
+from tests.support.observations import store_observations
 
 REGISTRY = load_registry()
 # Of a year: days at each PM2.5, ug m-3. On 35 and 75 a day does not exceed.
@@ -239,7 +240,7 @@ def test_a_year_through_the_api(tmp_path) -> None:
     options = Settings(data_dir=tmp_path)
     run_cycle(options, cities=("beijing",))
     store = Store(options.database_url)
-    store.save_observations(made_up(), simulated=True)
+    store_observations(store, made_up(), simulated=True)
     store.close()
     client = TestClient(create_app(options), raise_server_exceptions=False)
     found = client.get("/v1/cities/beijing/climatology?year=2015").json()

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.webhook import WebhookChannel
@@ -30,7 +31,7 @@ def test_every_message_arrives_in_order_once_each(tmp_path, fault) -> None:
     )  # fmt: skip
     dispatcher = Dispatcher(
         world.store.sessions, REGISTRY, world.settings, {"webhook": WebhookChannel(world.settings)},
-        Renderer(world.store, world.settings, REGISTRY), clock=world.clock, chance=random.Random(1),
+        Renderer(world.store, world.settings, REGISTRY, RuleBook.shipped()), clock=world.clock, chance=random.Random(1),
     )  # fmt: skip
     row = world.subscribe(target=f"http://127.0.0.1:{port}/hook")
     until = world.clock.now + OUTAGE

@@ -17,6 +17,7 @@ from aiosmtpd.smtp import AuthResult
 from PIL import Image
 from sqlalchemy import select
 
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
@@ -93,7 +94,7 @@ def settings_for(folder, postbox, **given) -> Settings:
 def subscribed(world_settings: Settings, **given):
     store = Store(world_settings.database_url)
     wanted = {"name": "值班", "channel": "email", "target": "duty@bureau.example", "simulated": True} | given
-    row = Subscriptions(store.sessions, world_settings, REGISTRY).create(
+    row = Subscriptions(store.sessions, world_settings, REGISTRY, RuleBook.shipped()).create(
         "tianjin", NewSubscription(**wanted), datetime.now(UTC) - timedelta(seconds=5), confirmed=True
     )
     return store, row
@@ -142,7 +143,7 @@ def test_a_run_s_warnings_come_as_one_mail_with_the_map_inside(simulated, postbo
 
 def test_confirmation_test_and_forecast_have_words_of_their_own(tmp_path, postbox) -> None:
     world = World(tmp_path)
-    channel = MailChannel(world.store, settings_for(tmp_path, postbox), REGISTRY)
+    channel = MailChannel(world.store, settings_for(tmp_path, postbox), REGISTRY, RuleBook.shipped())
     row = world.subscribe(name="<b>当直</b> & co", languages=["ja", "en"])
     row.target = "duty@bureau.example"
 
@@ -184,7 +185,7 @@ def test_every_language_says_the_same_things() -> None:
 def test_no_address_breaks_a_header(tmp_path, postbox, target) -> None:
     world = World(tmp_path)
     settings = settings_for(tmp_path, postbox)
-    subscriptions = Subscriptions(world.store.sessions, settings, REGISTRY)
+    subscriptions = Subscriptions(world.store.sessions, settings, REGISTRY, RuleBook.shipped())
     with pytest.raises(InputError, match="target"):
         subscriptions.create("tianjin", NewSubscription(name="x", channel="email", target=target), INIT)
     row = world.subscribe(name="duty\u2028desk")
@@ -192,7 +193,7 @@ def test_no_address_breaks_a_header(tmp_path, postbox, target) -> None:
     item = Message("msg_1", "event", "subscription.test", INIT, False, "batch", {}, "{}")
     # Even if one were in the store, it would add no line to the head of a mail.
     try:
-        mail = MailChannel(world.store, settings, REGISTRY).compose(row, [item], INIT)
+        mail = MailChannel(world.store, settings, REGISTRY, RuleBook.shipped()).compose(row, [item], INIT)
     except ValueError:
         pass
     else:
@@ -216,7 +217,7 @@ def test_refusals_are_understood(tmp_path, postbox, at_recipient, at_data, kind,
     row = world.subscribe()
     row.target = "duty@bureau.example"
     item = Message("msg_1", "event", "subscription.test", INIT, False, "batch", {}, "{}")
-    channel = MailChannel(world.store, settings_for(tmp_path, postbox), REGISTRY)
+    channel = MailChannel(world.store, settings_for(tmp_path, postbox), REGISTRY, RuleBook.shipped())
     outcome = channel.send(row, [item], INIT)
     assert (outcome.kind, outcome.status) == (kind, status)
     world.close()
@@ -228,7 +229,9 @@ def test_an_absent_server_is_tried_again(tmp_path) -> None:
     row = world.subscribe()
     row.target = "duty@bureau.example"
     item = Message("msg_1", "event", "subscription.test", INIT, False, "batch", {}, "{}")
-    outcome = MailChannel(world.store, settings_for(tmp_path, nobody), REGISTRY).send(row, [item], INIT)
+    outcome = MailChannel(world.store, settings_for(tmp_path, nobody), REGISTRY, RuleBook.shipped()).send(
+        row, [item], INIT
+    )
     assert outcome.kind == "failed" and "refused" in str(outcome.error).lower()
     world.close()
 
@@ -259,7 +262,7 @@ def test_tls_and_password_or_nothing(tmp_path) -> None:
             tmp_path, box, **{"smtp_host": "localhost", "smtp_tls": "starttls", "smtp_user": "haze",
                               "smtp_password": word} | given
         )  # fmt: skip
-        return MailChannel(world.store, settings, REGISTRY).send(row, [item], INIT)
+        return MailChannel(world.store, settings, REGISTRY, RuleBook.shipped()).send(row, [item], INIT)
 
     try:
         assert send("right", smtp_ca_file=chain).kind == "delivered" and asked == [(b"haze", b"right")]
@@ -292,7 +295,7 @@ def test_the_bulletin_is_the_mail_with_its_files(tmp_path, postbox) -> None:
     world = World(tmp_path)
     clock = Clock(datetime(2026, 1, 15, 21, 59, tzinfo=UTC))
     settings = settings_for(tmp_path, postbox)
-    subscriptions = Subscriptions(world.store.sessions, settings, REGISTRY)
+    subscriptions = Subscriptions(world.store.sessions, settings, REGISTRY, RuleBook.shipped())
     row = subscriptions.create(
         "tianjin",
         NewSubscription(
@@ -307,7 +310,7 @@ def test_the_bulletin_is_the_mail_with_its_files(tmp_path, postbox) -> None:
         asked.append((tuple(cities), language, now))
         return FakeEdition(cities, language)
 
-    channel = MailChannel(world.store, settings, REGISTRY, editions)
+    channel = MailChannel(world.store, settings, REGISTRY, RuleBook.shipped(), editions)
     dispatcher = Dispatcher(
         world.store.sessions, REGISTRY, settings, {"email": channel}, lambda *_: "{}", clock=clock
     )  # fmt: skip

@@ -16,7 +16,8 @@ from hazecast.grids.errors import InputError
 from hazecast.models.interface import WEATHER_NAMES
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import NetworkModel
-from hazecast.services.research.backtests import BacktestPlan, run_backtest, write_scores
+from hazecast.services.research.backtests import BacktestPlan, run_backtest
+from hazecast.services.research.files import write_json
 from hazecast.services.research.skill import BEGIN, END, make_table, put_into
 from tests.models.test_models import TINY, made_series, made_windows
 
@@ -57,7 +58,7 @@ def test_real_data_give_scores_of_every_kind(result, tmp_path: Path) -> None:
     assert 0 < scores["csi_75"]["1-24"] <= 1 and scores["n"]["120"] < scores["n"]["1"]
     assert 0.5 < scores["coverage80"]["1-72"] < 1
     out = tmp_path / "new" / "scores.json"
-    write_scores(result, out)
+    write_json(result, out)
     assert json.loads(out.read_text()) == json.loads(json.dumps(result))
     assert [p.name for p in out.parent.iterdir()] == ["scores.json"]
 

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from hazecast.alerts.maps.timeline import draw_timeline
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
-from hazecast.services.research.replay import MODEL, PERSISTENCE, ReplayPlan, choose_thresholds, run_replay, score_table
+from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, score_table
+from hazecast.services.research.replay.run import run_replay
+from hazecast.services.research.replay.thresholds import choose_thresholds
 
 START, END = datetime(2013, 1, 8, 22, tzinfo=UTC), datetime(2013, 1, 15, 10, tzinfo=UTC)
 

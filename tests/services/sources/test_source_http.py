@@ -150,16 +150,6 @@ def test_a_server_without_ranges_is_an_error_not_a_wrong_file(source_server, cli
     source_server.route("/f", lambda seen: Reply(CONTENT))
     with pytest.raises(ContentError, match="found the whole file"):
         client.download(source_server.url + "/f", tmp_path / "f", ranges=[(0, 9)])
-    with pytest.raises(FetchError, match="206"):
-        client.byte_range(source_server.url + "/f", 0, 9)
-
-
-def test_a_byte_range_is_exact(source_server, client) -> None:
-    url = source_server.file("/f", CONTENT)
-    assert client.byte_range(url, 10, 19) == CONTENT[10:20]
-    assert client.byte_range(url, len(CONTENT) - 5, None) == CONTENT[-5:]
-    with pytest.raises(ContentError, match="5 bytes; expected 10"):
-        client.byte_range(url, len(CONTENT) - 5, len(CONTENT) + 4)
 
 
 def test_html_in_place_of_data_is_said(source_server, client) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import Settings
@@ -59,13 +60,13 @@ def test_a_draft_s_way_through_the_store(settings) -> None:
     first, second, third = (d.id for d in drafts[:3])
     at = INIT + timedelta(minutes=30)
     given = {"by": "Li Na", "reason": "agrees with the ensemble", "at": at}
-    assert decide_draft(store.sessions, first, True, "approve", **given).status == "approved"
-    assert decide_draft(store.sessions, second, True, "reject", **given).status == "rejected"
+    assert decide_draft(store.sessions, RuleBook.shipped(), first, True, "approve", **given).status == "approved"
+    assert decide_draft(store.sessions, RuleBook.shipped(), second, True, "reject", **given).status == "rejected"
     assert in_force(store, at) == [first]
     with pytest.raises(InputError, match="pending"):
-        decide_draft(store.sessions, first, True, "approve", **given)
+        decide_draft(store.sessions, RuleBook.shipped(), first, True, "approve", **given)
     with pytest.raises(InputError, match="the id of a draft"):
-        decide_draft(store.sessions, "cma_haze.nowhere", True, "approve", **given)
+        decide_draft(store.sessions, RuleBook.shipped(), "cma_haze.nowhere", True, "approve", **given)
     # Run again, the cycle leaves alone what a person has decided.
     cycle(settings, INIT)
     assert in_force(store, at) == [first] and events(store) == [*told, f"{first}.simulated"]

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from hazecast.alerts.engine.lifecycle import advance
-from hazecast.alerts.rules.ruleset import load_ruleset
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import ConflictError
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
@@ -19,7 +19,7 @@ from hazecast.services.web.app import create_app
 from tests.services.web.test_api_accounts import bearer
 from tests.support.warning_cases import assessed
 
-RULES = load_ruleset("cma_haze")
+RULES = RuleBook.shipped().rule_set("cma_haze")
 CITIES = ("beijing", "tianjin", "shijiazhuang", "baoding", "tangshan")
 WHY = {"reason": "agrees with the ensemble"}
 
@@ -75,7 +75,9 @@ def test_a_forecaster_decides(client, store) -> None:
         assert again.status_code == 409 and "pending" in again.json()["detail"]
     # The command does the same to the next one, but for the name.
     at = datetime.now(UTC)
-    by_command = decide_draft(store.sessions, ids[3], False, "approve", by="李娜", reason=WHY["reason"], at=at)
+    by_command = decide_draft(
+        store.sessions, RuleBook.shipped(), ids[3], False, "approve", by="李娜", reason=WHY["reason"], at=at
+    )
     by_api = client.post(f"/v1/drafts/{ids[4]}/approve", json=WHY, headers=head).json()
     assert (by_command.status, by_command.by) == (by_api["status"], by_api["by"])
     messages = [store.warning(draft_id, False) for draft_id in ids[3:]]
@@ -139,4 +141,4 @@ def test_an_expired_draft_is_a_conflict(client, store) -> None:
     draft = client.get("/v1/drafts", headers=head).json()[0]
     late = datetime.fromisoformat(draft["proposed"]["expires"]) + timedelta(hours=1)
     with pytest.raises(ConflictError, match="expires"):
-        decide_draft(store.sessions, draft["id"], False, "approve", by="x", reason="y", at=late)
+        decide_draft(store.sessions, RuleBook.shipped(), draft["id"], False, "approve", by="x", reason="y", at=late)

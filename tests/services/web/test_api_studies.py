@@ -13,6 +13,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
+from tests.support.observations import store_observations
 
 EFFECT = 15.0
 
@@ -33,7 +34,7 @@ def client(tmp_path_factory) -> TestClient:
     values = {"o3": ozone + noise, "no2": 40 + noise, "pm25": np.full(len(hours), 50.0)}
     data = {name: (("time", "city"), np.asarray(column, dtype="f4")[:, None]) for name, column in values.items()}
     observed = describe(xr.Dataset(data, coords={"time": hours, "city": ["beijing"]}), "observations")
-    store.save_observations(observed.assign_attrs(source="made up"), simulated=True)
+    store_observations(store, observed.assign_attrs(source="made up"), simulated=True)
     store.close()
     return TestClient(create_app(settings), raise_server_exceptions=False)
 

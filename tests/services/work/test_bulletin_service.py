@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from pypdf import PdfReader
 from typer.testing import CliRunner
 
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import MODELLED
@@ -58,7 +59,7 @@ def episode(shared_data, tmp_path_factory) -> Settings:
 @pytest.fixture
 def bulletins(episode):
     store = Store(episode.database_url)
-    yield Bulletins(store, episode, REGISTRY)
+    yield Bulletins(store, episode, REGISTRY, RuleBook.shipped())
     store.close()
 
 

@@ -22,12 +22,12 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities
 from hazecast.models.checkpoint import CARD_FILE, WEIGHTS_FILE, load, save
 from hazecast.models.zoo.network import Network
-from hazecast.services.core.subprocesses import apart
+from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_archive import WeatherArchive
 from tests.models.test_models import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
 
-# How long a reader apart may take.
+# How long a reader in a subprocess may take.
 SECONDS = 20.0
 BEIJING = load_registry().city("beijing")
 
@@ -73,7 +73,7 @@ def _weather(path: Path) -> None:
 
 def _city_weather(path: Path) -> None:
     # As a cycle reads it.
-    check(apart(read_weather_at_cities, path, [BEIJING], where=str(path), seconds=SECONDS), "city_weather")
+    check(run_in_subprocess(read_weather_at_cities, path, [BEIJING], where=str(path), seconds=SECONDS), "city_weather")
 
 
 def _archived(path: Path) -> None:
@@ -92,8 +92,8 @@ def _observations(path: Path) -> None:
     check(read_observations(path.parent, load_registry()).observations, "observations")
 
 
-def _observations_apart(path: Path) -> None:
-    data = apart(read_observations, path.parent, load_registry(), where=str(path), seconds=SECONDS)
+def _observations_in_subprocess(path: Path) -> None:
+    data = run_in_subprocess(read_observations, path.parent, load_registry(), where=str(path), seconds=SECONDS)
     check(data.observations, "observations")
 
 
@@ -160,7 +160,7 @@ READERS: dict[str, Reader] = {
     "GRIB2 at cities, complex packing": Reader("weather.grib2", _packed_grib, _city_weather),
     "ERA5 NetCDF": Reader("weather.nc", write_era5, _weather),
     "NetCDF into the archive": Reader("weather.nc", lambda p: write_era5(p, new_layout=True, hours=3), _archived),
-    "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_apart),
+    "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_in_subprocess),
     "beijing-multisite CSV": Reader("dongsi.csv", _multisite, _observations, text=True),
     "five-cities CSV": Reader("beijing.csv", _five_cities, _observations, text=True),
     "model card JSON": Reader(CARD_FILE, _card, _model, text=True, beside=_weights),

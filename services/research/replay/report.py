@@ -1,0 +1,54 @@
+"""A replay in words: the table of its scores and the history of its messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayResult, score_table
+
+# Of a longer history only the number is given.
+_MOST_MESSAGES = 60
+
+
+def format_scores(result: ReplayResult) -> str:
+    """Write the scores and the history in words."""
+    plan = result.plan
+    lines = [
+        f"{plan.observations.name}, {', '.join(result.cities)}, {plan.start.isoformat()} to {plan.end.isoformat()} "
+        f"every {plan.every} h, {len(result.windows)} windows, rule set {result.rules.id} {result.rules.version}",
+        f"model {result.model_id}, weather: {result.weather_source}",
+        "",
+        "| level | warnings by | events | POD | FAR | CSI | episodes | warned before | never | median lead, h |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    table = score_table(result)
+    for level in result.rules.levels:
+        lines += [_row(level.id, source, table[source][level.id]) for source in (MODEL, PERSISTENCE)]
+    lines.append("")
+    if len(result.messages[MODEL]) <= _MOST_MESSAGES:
+        lines += [history_line(m) for m in result.messages[MODEL]]
+    else:
+        lines.append(f"{len(result.messages[MODEL])} messages by the model, all in the JSON.")
+    return "\n".join(lines)
+
+
+def _row(level: str, source: str, scores: dict[str, Any]) -> str:
+    def cell(name: str, digits: int = 2) -> str:
+        return "-" if scores[name] is None else f"{scores[name]:.{digits}f}"
+
+    events = int(scores["hits"] or 0) + int(scores["misses"] or 0)
+    return (
+        f"| {level} | {source} | {events} | {cell('pod')} | {cell('far')} | {cell('csi')} | {scores['episodes']} | "
+        f"{scores['warned_before']} | {scores['never_warned']} | {cell('median_lead_hours', 0)} |"
+    )
+
+
+def history_line(message: HazeWarning) -> str:
+    """Return one message of a history as a line."""
+    chance = "-" if message.probability is None else f"{message.probability:.2f}"
+    return (
+        f"{message.issued:%Y-%m-%dT%H:%MZ} {message.city} {message.kind} {message.level}: {message.reason}, "
+        f"probability {chance} against {message.threshold}, onset {message.onset:%m-%dT%H:%MZ}, "
+        f"until {message.expires:%m-%dT%H:%MZ}"
+    )
