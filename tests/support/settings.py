@@ -12,7 +12,7 @@ def make_settings(**given: Any) -> Settings:
     """Return settings of the environment with what is given, each by its variable's name."""
     own, groups = _split(given)
     made = {name: Settings.model_fields[name].annotation(**values) for name, values in groups.items()}  # type: ignore[misc]
-    return make_settings(**own, **made)
+    return Settings(**own, **made)
 
 
 def changed(settings: Settings, **given: Any) -> Settings:
