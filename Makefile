@@ -33,7 +33,7 @@ audit:
 	.audit-venv/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r constraints.txt
 
 bench: $(VENV)/.test-ready
-	$(BIN)/python -m pytest -q tests/benchmarks -s $(ARGS)
+	$(BIN)/python -m pytest -q --timeout 0 tests/benchmarks -s $(ARGS)
 
 # Damaged files through all readers; the files of findings go to fuzz-findings.
 fuzz: $(VENV)/.test-ready
@@ -41,7 +41,7 @@ fuzz: $(VENV)/.test-ready
 
 # Every operation of the API with hundreds of made-up arguments.
 schema: $(VENV)/.test-ready
-	HAZECAST_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest -q tests/services/web/test_api_schema.py $(ARGS)
+	HAZECAST_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest -q --timeout 0 tests/services/web/test_api_schema.py $(ARGS)
 
 # The examples in the API's description, from answers about January 2013.
 examples: $(VENV)/.test-ready

@@ -23,6 +23,8 @@ from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.sample import OBSERVATIONS_FILE, WEATHER_FILE, write_sample
 from tests.support.settings import changed, make_settings
 
+pytestmark = pytest.mark.slow
+
 FORECAST_TABLES = ("forecast_run", "forecast_value", "observation", "warning")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 
+import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
@@ -23,6 +24,8 @@ from schemathesis.specs.openapi.checks import (
 
 from hazecast.services.web.app import create_app
 from tests.support.settings import changed
+
+pytestmark = pytest.mark.slow
 
 CHECKS = [
     not_a_server_error,
