@@ -11,7 +11,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import load_station_cities
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.http import FetchError, Patience
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import Patience
 from hazecast.services.sources.monitors.interface import HOUR, MonitorSource
 from hazecast.services.sources.registry import create_monitor_source
 from hazecast.services.store.monitors import save_readings, stored_hours
