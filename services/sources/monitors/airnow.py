@@ -68,7 +68,7 @@ class AirNowPosts:
         -------
         AirNowPosts
         """
-        return cls(registry, rules, settings.airnow_url, patience)
+        return cls(registry, rules, settings.publishers.airnow_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

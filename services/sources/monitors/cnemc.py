@@ -76,7 +76,7 @@ class Cnemc:
         -------
         Cnemc
         """
-        return cls(rules, settings.cnemc_url, patience)
+        return cls(rules, settings.publishers.cnemc_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -92,7 +92,7 @@ def dump(settings) -> list[list[tuple]]:
 
 def observations(settings, at=LAST):
     store = Store(settings.database_url)
-    data = stored_monitors(store, REGISTRY, at, preference=settings.monitor_sources)
+    data = stored_monitors(store, REGISTRY, at, preference=settings.ingest.monitor_sources)
     store.close()
     return data
 
@@ -373,7 +373,7 @@ def test_a_dead_publisher_is_not_asked_for_every_hour() -> None:
 
 def test_settings_name_sources_once_and_only_known_ones(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HAZECAST_MONITOR_SOURCES", "cnemc, soramame")
-    assert Settings(data_dir=tmp_path).monitor_sources == ("cnemc", "soramame")
+    assert Settings(data_dir=tmp_path).ingest.monitor_sources == ("cnemc", "soramame")
     for wrong in ("cnemc,cnemc", "waqi", ""):
         with pytest.raises(ValueError, match="monitor_sources"):
             settings_for(tmp_path, monitor_sources=wrong)
