@@ -1,7 +1,7 @@
-"""The data contract: the names, dimensions and units of every Dataset that crosses a room.
+"""The data contract: the names, dimensions and units of every Dataset that passes between packages.
 
 Names and units follow the CF conventions (https://cfconventions.org, standard name table).
-Inside, time is UTC held as naive ``datetime64[ns]``; a time stamp marks the *end* of the hour
+Time is UTC, as naive ``datetime64[ns]``; a time stamp marks the *end* of the hour
 that a concentration is averaged over, and the instant at which weather is valid.
 """
 
@@ -18,7 +18,7 @@ from hazecast.grids.errors import InputError
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable of the contract: CF standard name, units and the range physics allows."""
+    """One variable of the contract: CF standard name, units and physically possible range."""
 
     standard_name: str
     units: str
@@ -77,7 +77,26 @@ def variables_of(kind: Kind) -> dict[str, Variable]:
 
 
 def describe(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
-    """Return `dataset` with the contract's ``standard_name`` and ``units`` on each variable."""
+    """Set the contract's ``standard_name`` and ``units`` on each variable.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Values in the units of the contract; variables unknown to it are left as they are.
+    kind : {"weather_grid", "city_weather", "observations", "forecast"}
+
+    Returns
+    -------
+    xarray.Dataset
+        A shallow copy.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> described = describe(xr.Dataset({"pm25": ("time", [35.0, 80.0])}), "observations")
+    >>> described["pm25"].attrs["units"]
+    'ug m-3'
+    """
     known = variables_of(kind)
     result = dataset.copy()
     for name in result.data_vars:
@@ -93,18 +112,40 @@ def check(dataset: xr.Dataset, kind: Kind, *, name: str = "dataset") -> xr.Datas
     Parameters
     ----------
     dataset : xarray.Dataset
-        Dimensions as in the contract of `kind`; observations may stand on ``station``
+        Dimensions as in the contract of `kind`; observations may have ``station``
         in place of ``city``.
     kind : {"weather_grid", "city_weather", "observations", "forecast"}
         Which contract applies.
     name : str
         What to call the Dataset in an error, usually its file.
 
+    Returns
+    -------
+    xarray.Dataset
+        `dataset` itself.
+
     Raises
     ------
     InputError
         If a dimension, attribute, unit or coordinate is missing or wrong, if time is not
         sorted and unique, or if no variable of the contract is present.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> hours = np.datetime64("2013-01-12T00", "ns") + np.arange(2) * np.timedelta64(1, "h")
+    >>> observations = xr.Dataset(
+    ...     {"pm25": (("time", "city"), [[35.0], [80.0]])},
+    ...     coords={"time": hours, "city": ["beijing"]},
+    ...     attrs={"source": "example"},
+    ... )
+    >>> check(describe(observations, "observations"), "observations").sizes["time"]
+    2
+    >>> check(observations, "observations", name="my.nc")
+    Traceback (most recent call last):
+    ...
+    hazecast.grids.errors.InputError: my.nc: pm25 units: found None; expected ug m-3
     """
     dims = _DIMS[kind]
     if kind == "observations" and "station" in dataset.dims:
@@ -126,7 +167,20 @@ def check(dataset: xr.Dataset, kind: Kind, *, name: str = "dataset") -> xr.Datas
 
 
 def within_limits(array: xr.DataArray, name: str, where: str) -> xr.DataArray:
-    """Return a weather variable, what packing put a hair outside the contract's range put back on its edge.
+    """Clip a weather variable to the contract's range, where packing moved values slightly outside.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        In the units of the contract.
+    name : str
+        A weather variable of the contract.
+    where : str
+        Where it was read from, for errors.
+
+    Returns
+    -------
+    xarray.DataArray
 
     Raises
     ------
@@ -134,8 +188,8 @@ def within_limits(array: xr.DataArray, name: str, where: str) -> xr.DataArray:
         If a value lies outside by more than 1 % of the range.
     """
     variable = WEATHER[name]
-    hair = 0.01 * (variable.high - variable.low)
-    outside = int(((array < variable.low - hair) | (array > variable.high + hair)).sum())
+    tolerance = 0.01 * (variable.high - variable.low)
+    outside = int(((array < variable.low - tolerance) | (array > variable.high + tolerance)).sum())
     if outside:
         raise InputError(
             f"{where}: {name}", f"{outside} values outside", f"{variable.low:g} to {variable.high:g} {variable.units}"

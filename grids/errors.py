@@ -1,4 +1,4 @@
-"""The error that all rooms raise for input they cannot use, and three kinds of it that callers tell apart."""
+"""The error that all rooms raise for input they cannot use, and three kinds of it that callers distinguish."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class InputError(ValueError):
         super().__init__(f"{where}: found {found!s}; expected {expected}")
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
-        # An exception is pickled by its message alone; this one goes from process to process whole.
+        # An exception is pickled by its message alone; this one passes between processes with its attributes.
         return type(self), (self.where, str(self.found), self.expected)
 
 
@@ -32,8 +32,24 @@ class UnknownError(InputError):
 
 
 class ConflictError(InputError):
-    """Input that would do elsewhere, but not as things stand: what it asks for is decided, taken or over."""
+    """Input that is valid in itself, but conflicts with the present state: what it asks for is decided, taken or over."""
 
 
 class MissingExtraError(InputError):
-    """A function was asked for that needs an extra of Hazecast which is not installed."""
+    """Something that needs an extra of Hazecast which is not installed.
+
+    Parameters
+    ----------
+    package : str
+        The package that is missing.
+    extra : str
+        The extra in Hazecast's metadata that installs it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(package, "not installed", f"pip install 'hazecast[{extra}]'")
+        self.args = (f"this needs {package}, which is not installed: pip install 'hazecast[{extra}]'",)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:  # type: ignore[override]
+        return type(self), (self.where, self.extra)

@@ -34,5 +34,4 @@ def requires(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        package = module.partition(".")[0]
-        raise MissingExtraError(f"package {package}", "not installed", f"pip install 'hazecast[{extra}]'") from error
+        raise MissingExtraError(module.partition(".")[0], extra) from error

@@ -1,4 +1,4 @@
-"""Times: between the contract's naive UTC, aware times, and text. Every conversion in the project is one of these."""
+"""Conversions of times between the contract's naive UTC, aware times and text; all of the project use these."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def to_datetime(time: np.datetime64 | npt.NDArray[np.datetime64]) -> datetime:
 
 
 def in_utc(time: datetime) -> datetime:
-    """Return a time in UTC; one without an offset is UTC already, as some databases give it."""
+    """Return a time in UTC; one without an offset is UTC already, as returned by some databases."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def parse_time(text: str, name: str) -> datetime:
-    """Return the time that a text gives, aware; UTC where it names no offset.
+    """Parse a time; without an offset it is UTC.
 
     Parameters
     ----------
@@ -49,10 +49,15 @@ def parse_time(text: str, name: str) -> datetime:
     name : str
         What the text is called, for the error.
 
+    Returns
+    -------
+    datetime
+        Aware.
+
     Raises
     ------
     InputError
-        If the text is no such time.
+        If the text is not an ISO 8601 time.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Mixing ratios to mass concentrations at a stated reference state.
+"""Mixing ratios to mass concentrations at a fixed reference state.
 
-Hazecast keeps gases at 298.15 K and 1013.25 hPa, the reference state of China's GB 3095 since
+Hazecast stores gases at 298.15 K and 1013.25 hPa, the reference state of China's GB 3095 since
 2018-09-01 (amendment of 2018-08-13 to clause 3.14; particles are at ambient conditions). Japan
-publishes gases as mixing ratios, so the choice decides nothing there but the factor: at 20 degC
+publishes gases as mixing ratios, so there the reference state only sets the factor: at 20 degC
 it would be 1.7 % higher.
 """
 
@@ -29,14 +29,27 @@ def to_ug_m3(name: str, units: str) -> float:
     Parameters
     ----------
     name : str
+        A pollutant of the contract.
     units : str
         ug/m3, mg/m3 (with any of the usual ways to write micro and the cube), ppb or ppm by
         volume.
 
+    Returns
+    -------
+    float
+        At `REFERENCE_STATE` where `units` is a mixing ratio.
+
     Raises
     ------
     InputError
-        If the units aren't known, or are a mixing ratio of particles.
+        If the pollutant or the units aren't known, or are a mixing ratio of particles.
+
+    Examples
+    --------
+    >>> to_ug_m3("co", "mg/m3")
+    1000.0
+    >>> round(120 * to_ug_m3("o3", "ppb"))
+    235
     """
     if name not in POLLUTANTS:
         raise InputError("pollutant", name, f"one of {sorted(POLLUTANTS)}")

@@ -12,13 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
-from PIL import Image
 
 from hazecast.alerts.bulletin.forms import Figure, View
-from hazecast.alerts.maps.canvas import FONT_FILE
+from hazecast.alerts.maps.options import FONT_FILE
+from hazecast.grids.extras import requires
 
 _FOLDER = Path(__file__).parent / "templates"
 _FONT = "Noto Sans CJK JP"
@@ -61,6 +60,8 @@ def as_html(view: View, pictures: Mapping[str, bytes], source: Callable[[str], s
         pictures that the page itself holds, which is the default.
     """
 
+    from PIL import Image
+
     def width(name: str) -> int:
         with Image.open(io.BytesIO(pictures[name])) as picture:
             return min(_WIDEST, picture.width)
@@ -101,8 +102,7 @@ def as_pdf(view: View, pictures: Mapping[str, bytes], made: datetime) -> bytes:
     }
     # Files held in memory must be text: a picture goes as the list of its bytes.
     files |= {_file(name): json.dumps(list(picture)).encode("ascii") for name, picture in pictures.items()}
-    # The library's types don't name what its documentation does: files held in memory, by name.
-    document = typst.compile(  # type: ignore[call-overload]
+    document = requires("typst", "pdf").compile(
         files,
         format="pdf",
         font_paths=_fonts(),
@@ -140,7 +140,7 @@ def _file(name: str) -> str:
 
 
 @lru_cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(
+def _fonts() -> Any:
+    return requires("typst", "pdf").Fonts(
         include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(Path(FONT_FILE).parent)]
     )

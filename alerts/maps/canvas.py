@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
-from typing import Literal
 
 import cartopy.crs as ccrs
+import notojp_matplotlib  # noqa: F401  Makes its font matplotlib's default.
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -24,16 +23,14 @@ from PIL.Image import Resampling
 from scipy import ndimage
 
 from hazecast.alerts.geography.shapes import Layer, layer
+from hazecast.alerts.maps.options import FONT_FILE, Size
 from hazecast.grids.errors import InputError
 
-Size = Literal["desktop", "phone"]
 Box = tuple[float, float, float, float]
 PLATE = ccrs.PlateCarree()
 PROJECTION = ccrs.LambertConformal(central_longitude=118.0, central_latitude=35.0, standard_parallels=(25.0, 47.0))
 EXTENT = (98.0, 144.0, 19.0, 50.0)
 SEA, LAND, INK = "#d6e6f2", "#e9e7e1", "#222222"
-# Noto Sans CJK (SIL Open Font Licence), from the package notojp-matplotlib.
-FONT_FILE = str(files("notojp_matplotlib") / "fonts" / "NotoSansCJKjp-Regular.otf")
 # Twice as fine as the picture, so that edges come out smooth.
 _FINE = 2
 

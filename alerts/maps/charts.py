@@ -17,7 +17,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from hazecast.alerts.maps.canvas import FONT_FILE, checked_size
+from hazecast.alerts.maps.canvas import checked_size
+from hazecast.alerts.maps.options import FONT_FILE
 from hazecast.alerts.maps.sheet import Provenance
 from hazecast.alerts.messages.texts import Catalog, catalog
 from hazecast.forecast.products import valid_times

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from PIL import Image
 
-from hazecast.alerts.maps.areas import UNCERTAIN, level_shapes
+from hazecast.alerts.maps.areas import UNCERTAIN
 from hazecast.alerts.maps.canvas import LAND, at_pixels, background, checked_size, paint_shapes
-from hazecast.alerts.maps.sheet import Mark, Provenance, as_png, compose_sheet
+from hazecast.alerts.maps.options import Format
+from hazecast.alerts.maps.polygons import level_shapes
+from hazecast.alerts.maps.scales import SCALES
+from hazecast.alerts.maps.sheet import CityMark, Provenance, as_png, compose_sheet
 from hazecast.alerts.messages.texts import BEIJING, catalog
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
@@ -24,54 +25,6 @@ from hazecast.grids.places.cities import City
 CLEAR = "#cfe6c8"
 # Named on the map even without a warning, few enough not to overlap.
 _ALWAYS_NAMED = {"beijing", "shanghai", "chongqing", "guangzhou", "shenyang", "xian", "wuhan", "tokyo", "fukuoka"}
-Format = Literal["gif", "png", "webp"]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Classes of a value map: ``colours[i]`` is for values from ``bounds[i]`` up to ``bounds[i + 1]``, the last open.
-
-    `closed` says that a value on a bound belongs to the class below it, as in an air-quality index.
-    """
-
-    bounds: tuple[float, ...]
-    colours: tuple[str, ...]
-    closed: bool = False
-
-    def classes(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
-        """Return the number of each value's class."""
-        return np.asarray(np.clip(np.digitize(values, self.bounds[1:], right=self.closed), 0, len(self.colours) - 1))
-
-    def colour(self, value: float) -> str:
-        """Return the colour of one value."""
-        return self.colours[int(self.classes(np.array(value)))]
-
-    def labels(self) -> list[str]:
-        """Return the classes in figures, lowest first."""
-        pairs = list(zip(self.bounds, [*self.bounds[1:], None], strict=False))[: len(self.colours)]
-        shift = 1 if self.closed else 0
-        return [f"> {low:g}" if high is None else f"{low + (shift if low else 0):g}–{high:g}" for low, high in pairs]
-
-
-# The sequential schemes YlOrBr, PuBuGn and YlGnBu of ColorBrewer (Brewer and Harrower), which are made to be told apart
-# by colour-blind readers: their lightness falls from class to class. Bounds of PM2.5: the corners of China's AQI.
-PM25 = Scale(
-    (0, 35, 75, 115, 150, 250, 350, 500),
-    ("#fff7bc", "#fee391", "#fec44f", "#fe9929", "#ec7014", "#cc4c02", "#8c2d04", "#4a1502"),
-)
-O3 = Scale(
-    (0, 60, 100, 160, 200, 240, 300, 400),
-    ("#ece7f2", "#d0d1e6", "#a6bddb", "#67a9cf", "#3690c0", "#02818a", "#016450", "#012b22"),
-)
-HAZE_DAYS = Scale(
-    (0, 10, 25, 50, 75, 100, 150, 200),
-    ("#ffffd9", "#edf8b1", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84"),
-)
-# Colours of the six categories of HJ 633.
-AQI = Scale(
-    (0, 50, 100, 150, 200, 300), ("#00e400", "#ffff00", "#ff7e00", "#ff0000", "#99004c", "#7e0023"), closed=True
-)
-SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "haze_days": HAZE_DAYS}
 
 
 def draw_haze_map(
@@ -131,7 +84,7 @@ def draw_haze_map(
     legend = [(rule.colour, str(getattr(rule, f"haze_{lang}"))) for rule in ruleset.levels]
     legend += [(CLEAR, words.say("map.clear")), (LAND, words.say("map.none"))]
     marks = [
-        Mark(city, colours[rank] if rank else "#ffffff", 1e4 * rank + mass, bool(rank) or city.id in _ALWAYS_NAMED)
+        CityMark(city, colours[rank] if rank else "#ffffff", 1e4 * rank + mass, bool(rank) or city.id in _ALWAYS_NAMED)
         for city, rank, mass in cities
     ]
     zone = words.zone(BEIJING, window[0])
@@ -187,7 +140,7 @@ def draw_value_map(
     face[known] = palette[scale.classes(shown[known])]
     legend = [*reversed(list(zip(scale.colours, scale.labels(), strict=True))), (LAND, words.say("map.none"))]
     marks = [
-        Mark(
+        CityMark(
             city, scale.colour(value), value + 1e4 * (city.id in _ALWAYS_NAMED), True, f" {words.number(round(value))}"
         )
         for city, value in values

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw
 
-from hazecast.alerts.maps.canvas import INK, LAYOUTS, Layout, Size, fitted, overlay, text_width, to_pixels, write
+from hazecast.alerts.maps.canvas import INK, LAYOUTS, Layout, fitted, overlay, text_width, to_pixels, write
+from hazecast.alerts.maps.options import Size
 from hazecast.alerts.messages.texts import BEIJING, Catalog
 from hazecast.grids.places.cities import City
 
@@ -28,7 +29,7 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Mark:
+class CityMark:
     """A city on a map: its colour, whether to name it first, and what to write behind its name."""
 
     city: City
@@ -52,7 +53,7 @@ def compose_sheet(
     title: str,
     subtitle: str,
     legend: Sequence[tuple[str, str]],
-    marks: Sequence[Mark],
+    marks: Sequence[CityMark],
     words: Catalog,
     provenance: Provenance,
     size: Size,
@@ -85,7 +86,7 @@ def compose_sheet(
     return sheet.crop((0, 0, sheet.width, min(sheet.height, round(end + 12)))) if size == "phone" else sheet
 
 
-def _draw_cities(face: Image.Image, marks: Sequence[Mark], words: Catalog, layout: Layout, size: Size) -> None:
+def _draw_cities(face: Image.Image, marks: Sequence[CityMark], words: Catalog, layout: Layout, size: Size) -> None:
     draw = ImageDraw.Draw(face)
     x, y = to_pixels([m.city.longitude for m in marks], [m.city.latitude for m in marks], size)
     radius = layout.label * 0.32

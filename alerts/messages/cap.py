@@ -15,14 +15,6 @@ from zoneinfo import ZoneInfo
 
 import shapely
 from lxml import etree
-from signxml import (  # type: ignore[attr-defined]
-    CanonicalizationMethod,
-    SignatureConfiguration,
-    SignatureMethod,
-    XMLSigner,
-    XMLVerifier,
-)
-from signxml.exceptions import InvalidInput, InvalidSignature
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.shapes import city_area
@@ -287,6 +279,9 @@ def sign(message: bytes, key: bytes, certificate: bytes) -> bytes:
     InputError
         If the key or certificate can't be used.
     """
+    from signxml import CanonicalizationMethod, XMLSigner  # type: ignore[attr-defined]
+    from signxml.exceptions import InvalidInput
+
     signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
     root = parse(message)
     try:
@@ -303,6 +298,9 @@ def verify(message: bytes, certificate: bytes) -> etree._Element:
     InputError
         If the message is not signed with that key, or was changed since.
     """
+    from signxml import SignatureConfiguration, SignatureMethod, XMLVerifier  # type: ignore[attr-defined]
+    from signxml.exceptions import InvalidInput, InvalidSignature
+
     expected = SignatureConfiguration(
         signature_methods=frozenset({SignatureMethod.RSA_SHA256}), expect_references=1, location="./"
     )

@@ -1,1 +1,1 @@
-"""Monitoring data: readers of collections and sample tables, and cities made of their stations."""
+"""Monitoring data: readers of collections and sample tables, and city means of their stations."""

@@ -1,11 +1,11 @@
 """Readers of monitoring collections, from their files into the contract.
 
-Three kinds are known and told apart by their columns: the UCI collections "Beijing
+Three formats are known and recognised by their columns: the UCI collections "Beijing
 Multi-Site Air-Quality Data" and "PM2.5 Data of Five Chinese Cities", and ``observations.nc``
 (with an optional ``city_weather.nc``) in the contract itself.
 
-Both collections stamp hours in Beijing time without saying whether the stamp starts or ends the
-hour; it is taken as its end, as China's monitoring network stamps its hours.
+Both collections stamp hours in Beijing time without stating whether the stamp is the start or the end of the
+hour; it is read as the end, the convention of China's monitoring network.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hazecast.grids.quality import FLAG_ATTRS, count_flags, screen, solar_hours
 
 log = logging.getLogger(__name__)
 
-# A wrong year would ask for an axis of millions of hours.
+# A wrong year would need an axis of millions of hours.
 _LONGEST = pd.Timedelta(days=40 * 365)
 
 OBSERVATIONS_FILE, CITY_WEATHER_FILE = "observations.nc", "city_weather.nc"
@@ -37,7 +37,7 @@ OBSERVATIONS_FILE, CITY_WEATHER_FILE = "observations.nc", "city_weather.nc"
 
 @dataclass(frozen=True)
 class MonitorData:
-    """What a collection holds.
+    """The contents of a collection.
 
     Attributes
     ----------
@@ -74,11 +74,34 @@ def read_observations(directory: Path, registry: Registry | None) -> MonitorData
     registry : Registry or None
         The cities that a collection may name; None for any.
 
+    Returns
+    -------
+    MonitorData
+
     Raises
     ------
     InputError
-        If the folder holds no collection that is known, or a file is broken: the file, the
-        column and what was expected are named.
+        If the folder holds no known collection, or a file is broken: names the file, the
+        column and what was expected.
+
+    Examples
+    --------
+    >>> import csv
+    >>> from tempfile import TemporaryDirectory
+    >>> names = ["year", "month", "day", "hour", "PM_US Post", "DEWP", "HUMI", "PRES", "TEMP", "cbwd", "Iws"]
+    >>> names.append("precipitation")
+    >>> hours = [
+    ...     [2013, 1, 12, 8, 250, -10, 80, 1025, -7, "NE", 1.8, 0],
+    ...     [2013, 1, 12, 9, 270, -10, 80, 1025, -7, "NE", 3.6, 0],
+    ... ]
+    >>> with TemporaryDirectory() as folder:
+    ...     with open(f"{folder}/beijing.csv", "w", newline="") as file:
+    ...         csv.writer(file).writerows([names, *hours])
+    ...     data = read_observations(Path(folder), load_registry())
+    >>> data.observations["pm25"].sel(city="beijing").values.tolist()
+    [250.0, 270.0]
+    >>> str(data.observations["time"].values[0])
+    '2013-01-12T00:00:00.000000000'
     """
     if not directory.is_dir():
         raise InputError("observations", directory, "a folder")
@@ -203,5 +226,5 @@ def _open(path: Path) -> xr.Dataset:
         with xr.open_dataset(path, engine="netcdf4") as dataset:
             return dataset.load()
     except Exception as error:
-        # A damaged file makes the libraries below raise nearly anything.
+        # On a damaged file the libraries raise nearly any exception.
         raise InputError(str(path), error, "a whole NetCDF file") from error

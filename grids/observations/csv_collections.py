@@ -20,7 +20,7 @@ _DEGREES = {name: number * 22.5 for number, name in enumerate(_COMPASS)}
 _MULTISITE = {"PM2.5": "pm25", "O3": "o3", "PM10": "pm10", "NO2": "no2", "SO2": "so2", "CO": "co"}
 _MULTISITE_WEATHER = ["TEMP", "PRES", "DEWP", "RAIN", "WSPM"]
 _FIVE_WEATHER = ["DEWP", "HUMI", "PRES", "TEMP", "Iws", "precipitation"]
-# Physical limits of the published weather columns; what lies outside is counted and dropped.
+# Physical limits of the published weather columns; values outside are counted and become missing.
 _LIMITS = {
     "TEMP": (-60.0, 60.0),
     "DEWP": (-80.0, 45.0),
@@ -46,6 +46,20 @@ class Place:
 def beijing_multisite(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[Place]:
     """Read one station's table of the Beijing multi-site collection.
 
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As published: hours of Beijing time, pollutants in ug m-3, weather in degC, hPa, mm and m s-1.
+    path : Path
+        The file, for errors.
+    counts : Counter of str
+        Faults found are added, by kind.
+
+    Returns
+    -------
+    list of Place
+        One.
+
     Raises
     ------
     InputError
@@ -67,7 +81,21 @@ def beijing_multisite(table: pd.DataFrame, path: Path, counts: Counter[str]) -> 
 
 
 def five_cities(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[Place]:
-    """Read one city's table of the five-cities collection, a Place for each of its sites.
+    """Read one city's table of the five-cities collection.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As published: hours of Beijing time, PM2.5 in ug m-3, weather in degC, hPa and mm, cumulated wind in m s-1.
+    path : Path
+        The file; its name gives the city.
+    counts : Counter of str
+        Faults found are added, by kind.
+
+    Returns
+    -------
+    list of Place
+        One for each site.
 
     Raises
     ------
@@ -146,11 +174,11 @@ def _weather(raw: dict[str, pd.Series], rain: pd.Series, u10: np.ndarray, v10: n
 def _wind(
     direction: pd.Series, cumulated: pd.Series, path: Path, counts: Counter[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the cumulated wind speed into hourly components.
+    """Convert the cumulated wind speed to hourly components.
 
-    The published speed adds up while the direction stays the same, so within such a run the
-    hour's speed is the difference to the hour before. Where that hour is missing the speed
-    can't be told. "cv", calm or variable, has no direction: it counts as calm.
+    The published speed accumulates while the direction stays the same, so within such a run the
+    hour's speed is the difference from the hour before. Where that hour is missing the speed
+    is unknown. "cv", calm or variable, has no direction and is treated as calm.
     """
     degrees = {"NE": 45.0, "SE": 135.0, "SW": 225.0, "NW": 315.0, "cv": 0.0}
     unknown = direction.notna() & ~direction.isin(list(degrees))

@@ -1,6 +1,6 @@
-"""Tables of samples that laboratories keep: one row a sample, one column a quantity, as CSV.
+"""Tables of laboratory samples as CSV: one row a sample, one column a quantity.
 
-A faulty cell is named by its line and column in the file, since that is where it has to be mended.
+Errors name the line and column of the faulty cell in the file, where it has to be corrected.
 """
 
 from __future__ import annotations
@@ -60,18 +60,19 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False) -
 
 
 def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV table that holds text columns and number columns, all of them by name.
+    """Read named text and number columns of a CSV table.
 
     Parameters
     ----------
     path : Path
+        As `read_samples`.
     text, numbers : sequence of str
-        Columns that must be there; a name that ends in ``?`` may be absent. Others are left out.
+        Required columns; a name that ends in ``?`` is optional. Other columns are ignored.
 
     Returns
     -------
     pandas.DataFrame
-        In the order of the file.
+        In the order of the file, indexed by line number.
 
     Raises
     ------

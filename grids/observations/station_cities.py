@@ -1,4 +1,4 @@
-"""Monitoring stations: which city each belongs to, and the mean of a city's stations."""
+"""Monitoring stations: the city each belongs to, and the mean of a city's stations."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class NetworkStation:
     name : str
         As published.
     city : str or None
-        The city whose mean it counts in; None where it belongs to none.
+        The city it belongs to; None where it belongs to none.
     latitude, longitude : float or None
         Degrees; None where the network doesn't publish them.
     siting : str
-        "background", "roadside" or "" where unknown. Roadside stations stand for their street:
-        they are kept, but don't count in a city's mean.
+        "background", "roadside" or "" where unknown. Roadside stations represent their street:
+        they are stored, but excluded from a city's mean.
     licence, attribution : str
-        Under what terms the values may be passed on, and who is to be named.
+        Terms for redistributing the values, and whom to name as their source.
     """
 
     source: str
@@ -68,19 +68,52 @@ class _Rule(BaseModel):
 
 @dataclass(frozen=True)
 class StationCities:
-    """The rules that give stations to cities: by the place a network names, or by distance."""
+    """The rules that assign stations to cities: by the place a network names, or by distance.
+
+    Attributes
+    ----------
+    places : dict of str to dict of str to str
+        By source: the start of a published place, and the id of its city.
+    radius_km : float
+        Greatest distance of a station from its city's centre.
+    """
 
     places: dict[str, dict[str, str]]
     radius_km: float
 
     def by_place(self, source: str, place: str) -> str | None:
-        """Return the city of a published place: the rule whose text it begins with, the longest first."""
+        """Return the city of a published place: that of the longest rule which the place starts with.
+
+        Parameters
+        ----------
+        source : str
+            The network.
+        place : str
+            As published.
+
+        Returns
+        -------
+        str or None
+            A city's id; None where no rule matches.
+        """
         rules = self.places.get(source, {})
         found = [start for start in rules if place.startswith(start)]
         return rules[max(found, key=len)] if found else None
 
     def by_distance(self, registry: Registry, latitude: float, longitude: float) -> str | None:
-        """Return the nearest city within the radius, None if none is."""
+        """Return the nearest city within the radius.
+
+        Parameters
+        ----------
+        registry : Registry
+        latitude, longitude : float
+            Of the station, degrees.
+
+        Returns
+        -------
+        str or None
+            A city's id; None where none is near enough.
+        """
         cities = list(registry.cities.values())
         distances = distances_km(cities, latitude, longitude)
         nearest = int(np.argmin(distances))
@@ -88,7 +121,19 @@ class StationCities:
 
 
 def distances_km(cities: Sequence[City], latitude: float, longitude: float) -> np.ndarray:
-    """Return the great-circle distance of each city's centre (haversine, sphere of 6371 km)."""
+    """Return the great-circle distance of each city's centre (haversine, sphere of 6371 km).
+
+    Parameters
+    ----------
+    cities : sequence of City
+    latitude, longitude : float
+        Of the place, degrees.
+
+    Returns
+    -------
+    float (city,)
+        km.
+    """
     lat, lon = np.radians([c.latitude for c in cities]), np.radians([c.longitude for c in cities])
     here_lat, here_lon = np.radians(latitude), np.radians(longitude)
     a = np.sin((lat - here_lat) / 2) ** 2 + np.cos(lat) * np.cos(here_lat) * np.sin((lon - here_lon) / 2) ** 2
@@ -96,12 +141,23 @@ def distances_km(cities: Sequence[City], latitude: float, longitude: float) -> n
 
 
 def load_station_cities(registry: Registry, path: Path | None = None) -> StationCities:
-    """Load and check the rules that give stations to cities; by default those that Hazecast ships.
+    """Load and check the rules that assign stations to cities.
+
+    Parameters
+    ----------
+    registry : Registry
+        The cities that a rule may name.
+    path : Path, optional
+        TOML; by default the rules that Hazecast ships.
+
+    Returns
+    -------
+    StationCities
 
     Raises
     ------
     InputError
-        If the file can't be read, names an unknown city, or gives one place to two cities.
+        If the file can't be read, names an unknown city, or assigns one place to two cities.
     """
     path = path or _FILE
     try:
@@ -127,10 +183,10 @@ def load_station_cities(registry: Registry, path: Path | None = None) -> Station
 def city_means(stations: xr.Dataset, source: str) -> xr.Dataset:
     """Average stations to cities.
 
-    A city's value is the mean of its valid stations. Where coordinate ``rank`` (station) says
-    that stations come from several sources, an hour is taken from the first of them that has a
-    valid station, never mixed; stations whose flag is "modelled" stand in only where a city has
-    no measurement of the pollutant at any hour of the Dataset, and the city's flag says so.
+    A city's value is the mean of its valid stations. Where coordinate ``rank`` (station) orders
+    stations by source, an hour is the mean over the first source that has a valid station; sources
+    are never mixed. Stations whose flag is "modelled" are used only where a city has
+    no measurement of the pollutant at any hour of the Dataset, and the city's flag is then "modelled".
 
     Parameters
     ----------
@@ -138,7 +194,7 @@ def city_means(stations: xr.Dataset, source: str) -> xr.Dataset:
         Contract "observations" on ``station``, with coordinate ``city``; where coordinate
         ``siting`` is given, roadside stations are left out.
     source : str
-        Attribute of the result.
+        Attribute ``source`` of the result.
 
     Returns
     -------
@@ -176,7 +232,7 @@ def _one_city(values: np.ndarray, flags: np.ndarray, rank: np.ndarray) -> tuple[
     if (valid & ~modelled).any():
         valid &= ~modelled
     mean, number = np.full(len(values), np.nan, np.float32), np.zeros(len(values), np.int16)
-    # Without a valid station the city's flag is the worst of its stations'.
+    # Without a valid station the city's flag is the highest of its stations'.
     flag = flags.max(axis=1, initial=1)
     flag[flag == MODELLED] = 1
     for source in np.unique(rank):

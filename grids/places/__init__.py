@@ -1,1 +1,1 @@
-"""Places: the partner governments and their forecast cities, and where monitoring stations are."""
+"""Places: the partner governments and their forecast cities, and the positions of monitoring stations."""

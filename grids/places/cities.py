@@ -40,6 +40,12 @@ class City(_Place):
     """A city that is forecast: position in degrees (WGS 84), elevation in m, IANA time zone.
 
     `code` is the official code of its area (GB/T 2260 or JIS X 0402), None where a registry gives none.
+
+    Examples
+    --------
+    >>> beijing = load_registry().city("beijing")
+    >>> beijing.name_en, beijing.time_zone, beijing.province_code
+    ('Beijing', 'Asia/Shanghai', '110000')
     """
 
     region: str
@@ -96,7 +102,7 @@ class Registry(BaseModel):
         Raises
         ------
         InputError
-            If there is none of that id; close matches are named.
+            If there is none of that id; the error names close matches.
         """
         if city_id not in self.cities:
             near = get_close_matches(city_id, self.cities, n=3) or sorted(self.cities)
@@ -111,7 +117,17 @@ def load_registry(path: Path | None = None) -> Registry:
     Raises
     ------
     InputError
-        If the file can't be read, or an entry is wrong, repeated or points nowhere.
+        If the file can't be read, or an entry is wrong, repeated or refers to an unknown one.
+
+    Examples
+    --------
+    >>> registry = load_registry()
+    >>> registry.city("tokyo").name_ja
+    '東京'
+    >>> registry.city("bejing")
+    Traceback (most recent call last):
+    ...
+    hazecast.grids.errors.InputError: city: found bejing; expected a known city id, such as beijing...
     """
     path = path or _FILE
     try:

@@ -1,4 +1,4 @@
-"""Where the places of monitoring collections are: stations, and cities that are no partners."""
+"""Positions of the stations of monitoring collections, and of cities that are not partners."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 
 _FILE = Path(__file__).with_name("stations.toml")
-# The collections stamp their hours in Beijing time, so a city nobody knows is taken to keep it.
+# The collections stamp their hours in Beijing time, so it is assumed for an unknown city.
 DEFAULT_TIME_ZONE = "Asia/Shanghai"
 
 
@@ -55,6 +55,14 @@ class Stations(BaseModel):
     def position(self, place: str, city: str, registry: Registry) -> tuple[float, float]:
         """Return latitude and longitude of a station or, where it isn't known, of its city.
 
+        Parameters
+        ----------
+        place : str
+            Id of the station.
+        city : str
+            Id of its city.
+        registry : Registry
+
         Returns
         -------
         tuple of float
@@ -67,7 +75,19 @@ class Stations(BaseModel):
         return (known.latitude, known.longitude) if known else (float("nan"), float("nan"))
 
     def time_zone(self, city: str, registry: Registry) -> str:
-        """Return the city's IANA time zone; `DEFAULT_TIME_ZONE` where the city isn't known."""
+        """Return a city's time zone.
+
+        Parameters
+        ----------
+        city : str
+            Id of the city.
+        registry : Registry
+
+        Returns
+        -------
+        str
+            IANA name; `DEFAULT_TIME_ZONE` where the city isn't known.
+        """
         known = registry.cities.get(city) or next((other for other in self.city if other.id == city), None)
         return known.time_zone if known else DEFAULT_TIME_ZONE
 

@@ -1,10 +1,10 @@
-"""Quality control of hourly monitoring data: every value keeps its raw form and gets a flag.
+"""Quality control of hourly monitoring data: every raw value is retained and gets a flag.
 
 The structure follows QARTOD (US IOOS, Manual for the Use of Real-Time Oceanographic Data
 Quality Control Flags; gross range, flat line, spike) and the classes of outliers that Wu et al.
 (2018, Adv. Atmos. Sci. 35, 1522, doi:10.1007/s00376-018-8067-9) found in China's network:
-inconsistent in time and space, low variance, periodic. Where a threshold is Hazecast's own, its
-docstring says on what it was checked.
+inconsistent in time and space, low variance, periodic. Where a threshold is Hazecast's own, the comment
+beside it states on which data it was checked.
 """
 
 from hazecast.grids.quality.clock import TimeOffset, solar_hours, time_offset

@@ -1,4 +1,4 @@
-"""Is a station's clock right? Its series against its city's, and ozone against the sun."""
+"""Tests of a station's clock: its series against that of its city, and ozone against the sun."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from hazecast.grids.quality.series import Values
 WINDOW_HOURS = 240
 _MIN_HOURS = 120
 _MAX_LAG = 12
-# A station is held to be shifted from this lag on: weather itself delays a haze front by an hour or
-# two between the ends of a city. Correlation of hourly changes at the best lag, and how far it must
-# exceed that at lag zero. Hazecast's own choice; docs/monitoring.md has the rates on the UCI data.
+# Least lag that counts as a shift, since a haze front takes an hour or two to cross a city; least
+# correlation of hourly changes at the best lag, and least margin over that at lag zero. Hazecast's own
+# choice; docs/monitoring.md has the detection rates on the UCI data.
 SHIFT_HOURS, _SHIFT_CORRELATION, _SHIFT_MARGIN = 3, 0.4, 0.2
-# Local solar hours between which the daily course of ozone peaks, and the least amplitude, as a share
-# of its mean, at which the course says so. Hazecast's own choice: in Beijing 99.8 % of ten-day windows
+# Local solar hours between which the diurnal cycle of ozone peaks, and the least amplitude, as a fraction
+# of its mean, at which the peak is clear. Hazecast's own choice: in Beijing 99.8 % of ten-day windows
 # peak between 11 and 17.
 _OZONE_PEAK, _OZONE_AMPLITUDE = (9.0, 20.0), 0.3
 
 
 @dataclass(frozen=True)
 class TimeOffset:
-    """How far one series lags behind another.
+    """The lag of one series behind another.
 
     Attributes
     ----------
@@ -46,10 +46,22 @@ class TimeOffset:
 
 
 def time_offset(values: Values, reference: Values, max_lag: int = _MAX_LAG) -> TimeOffset | None:
-    """Find the lag of `values` behind `reference`, both (time,) on the same hours, ug m-3.
+    """Find the lag of one series behind another.
 
-    The changes from hour to hour are compared, not the values, whose daily course agrees at many
-    lags. None where fewer than 120 hours can be compared.
+    The changes from hour to hour are correlated rather than the values, whose diurnal cycles agree at many
+    lags.
+
+    Parameters
+    ----------
+    values, reference : float (time,)
+        On the same hours, ug m-3, NaN where not valid.
+    max_lag : int
+        Greatest lag tried in either direction, h.
+
+    Returns
+    -------
+    TimeOffset or None
+        None where fewer than 120 hours can be compared.
     """
     lags, correlations, pairs = _lag_correlations(values[:, None], reference[:, None], max_lag)
     if not np.isfinite(correlations).any() or pairs[0] < _MIN_HOURS:
@@ -61,7 +73,7 @@ def time_offset(values: Values, reference: Values, max_lag: int = _MAX_LAG) -> T
 def _lag_correlations(
     values: Values, reference: Values, max_lag: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Correlate (time, station) changes at each lag: lags, (lag, station) and pairs (station,)."""
+    """Correlate changes of (time, station) values at each lag: lags (lag,), (lag, station), pairs (station,)."""
     a, b = _changes(values), _changes(reference)
     lags = np.arange(-max_lag, max_lag + 1)
     result = np.full((len(lags), a.shape[1]), np.nan)
@@ -73,12 +85,23 @@ def _lag_correlations(
 
 
 def _changes(values: Values) -> Values:
-    # 10 ug m-3 keeps the coarse steps of clean air from counting as large changes.
+    # With 10 ug m-3 added the coarse steps of clean air are not large changes.
     return np.asarray(np.diff(np.log(np.maximum(values, 0.0) + 10.0), axis=0))
 
 
 def correlation(a: Values, b: Values) -> Values:
-    """Correlate (time, station) values by station; NaN where fewer than 120 hours can be compared."""
+    """Return Pearson's correlation by station.
+
+    Parameters
+    ----------
+    a, b : float (time, station)
+        NaN where not valid.
+
+    Returns
+    -------
+    float (station,)
+        NaN where fewer than 120 hours can be compared.
+    """
     both = np.isfinite(a) & np.isfinite(b)
     number = both.sum(axis=0)
     enough = np.where(number >= _MIN_HOURS, number, np.nan)
@@ -88,15 +111,15 @@ def correlation(a: Values, b: Values) -> Values:
         return np.asarray((a * b).sum(axis=0) / np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0)) + 0.0 * enough)
 
 
-def windows(hours: int) -> list[slice]:
-    """Cut the axis into windows of `WINDOW_HOURS`; what is left over belongs to the last."""
+def window_slices(hours: int) -> list[slice]:
+    """Divide an axis of hours into windows of `WINDOW_HOURS`; the last one includes the remainder."""
     number = max(hours // WINDOW_HOURS, 1)
     edges = [WINDOW_HOURS * n for n in range(number)] + [hours]
     return [slice(start, end) for start, end in pairwise(edges)]
 
 
-def others_median(values: Values) -> Values:
-    """Return for each station the median of the others, (time, station); NaN where fewer than two are valid."""
+def median_of_others(values: Values) -> Values:
+    """Return for each station the median of the others (time, station); NaN where fewer than two are valid."""
     ordered = np.sort(values, axis=1)  # NaN last
     place = np.argsort(np.argsort(values, axis=1), axis=1)
     valid = np.isfinite(values)
@@ -110,12 +133,12 @@ def others_median(values: Values) -> Values:
 
 
 def time_shifts(values: Mapping[str, Values]) -> npt.NDArray[np.bool_]:
-    """Find stations whose clock is hours away from that of their city.
+    """Find stations whose clock is wrong by hours.
 
-    Judged by windows of ten days against the median of the other stations; needs three stations
-    or more, else it can't be told which one is right. One clock stamps all pollutants of a
-    station, so more than half of those that can be judged must show the same lag, within an
-    hour: a single one may be late for reasons of its own, such as a front on its way.
+    Tested in windows of ten days against the median of the other stations, of which there must be two
+    or more, since two stations alone don't show which one is right. One clock stamps all pollutants of a
+    station, so more than half of those that can be tested must have the same lag, within an
+    hour: a single pollutant may lag for other reasons, such as a passing front.
 
     Parameters
     ----------
@@ -125,34 +148,34 @@ def time_shifts(values: Mapping[str, Values]) -> npt.NDArray[np.bool_]:
     Returns
     -------
     bool (time, station)
-        True in all hours of a window in which the station is off.
+        True in all hours of a window in which the station is shifted.
     """
     shape = next(iter(values.values())).shape
     shifted = np.zeros(shape, bool)
     if shape[1] < 3 or shape[0] < _MIN_HOURS:
         return shifted
-    references = {name: others_median(array) for name, array in values.items()}
-    for window in windows(shape[0]):
-        verdicts = [_window_lag(array[window], references[name][window]) for name, array in values.items()]
-        lag, judged = (np.stack(part) for part in zip(*verdicts, strict=True))
+    references = {name: median_of_others(array) for name, array in values.items()}
+    for window in window_slices(shape[0]):
+        results = [_window_lag(array[window], references[name][window]) for name, array in values.items()]
+        lag, tested = (np.stack(part) for part in zip(*results, strict=True))
         typical = np.zeros(shape[1])
-        late = judged & (lag != 0)
+        late = tested & (lag != 0)
         for station in np.flatnonzero(late.any(axis=0)):
             typical[station] = np.median(lag[late[:, station], station])
         agreeing = (late & (abs(lag - typical) <= 1)).sum(axis=0)
-        shifted[window, 2 * agreeing > judged.sum(axis=0)] = True
+        shifted[window, 2 * agreeing > tested.sum(axis=0)] = True
     return shifted
 
 
 def _window_lag(values: Values, reference: Values) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """Return each station's lag in hours, 0 where none is proven, and whether it could be judged."""
+    """Return each station's lag in hours, 0 where not significant, and whether it could be tested."""
     lags, correlations, _ = _lag_correlations(values, reference, _MAX_LAG)
-    at_zero, judged = correlations[_MAX_LAG], np.isfinite(correlations[_MAX_LAG])
+    at_zero, tested = correlations[_MAX_LAG], np.isfinite(correlations[_MAX_LAG])
     ranked = np.where(np.isfinite(correlations), correlations, -np.inf)
     lag, best = lags[ranked.argmax(axis=0)], ranked.max(axis=0)
     with np.errstate(invalid="ignore"):
-        proven = (abs(lag) >= SHIFT_HOURS) & (best >= _SHIFT_CORRELATION) & (best - at_zero >= _SHIFT_MARGIN)
-    return np.where(proven & judged, lag, 0), judged
+        significant = (abs(lag) >= SHIFT_HOURS) & (best >= _SHIFT_CORRELATION) & (best - at_zero >= _SHIFT_MARGIN)
+    return np.where(significant & tested, lag, 0), tested
 
 
 def solar_hours(times: npt.NDArray[np.datetime64], longitudes: Sequence[float]) -> Values:
@@ -162,7 +185,7 @@ def solar_hours(times: npt.NDArray[np.datetime64], longitudes: Sequence[float]) 
     ----------
     times : datetime64 (time,)
     longitudes : sequence of float
-        Degrees east, one a station; NaN where it isn't known.
+        Degrees east, one a station; NaN where unknown.
 
     Returns
     -------
@@ -173,10 +196,10 @@ def solar_hours(times: npt.NDArray[np.datetime64], longitudes: Sequence[float]) 
 
 
 def ozone_time_shifts(values: Values, solar_hour: Values) -> npt.NDArray[np.bool_]:
-    """Find stations whose ozone peaks when the sun can't have made it, as after a slip of UTC and local time.
+    """Find stations whose ozone peaks outside daytime, as where UTC and local time were confused.
 
-    For stations without others to compare with. Ozone peaks in the afternoon; judged by windows
-    of ten days by the first harmonic of its mean daily course.
+    For stations without others to compare with. Ozone peaks in the afternoon; tested in windows
+    of ten days by the first harmonic of its mean diurnal cycle.
 
     Parameters
     ----------
@@ -188,19 +211,19 @@ def ozone_time_shifts(values: Values, solar_hour: Values) -> npt.NDArray[np.bool
     Returns
     -------
     bool (time, station)
-        True in all hours of a window in which the station is off.
+        True in all hours of a window in which the station is shifted.
     """
     shifted = np.zeros(values.shape, bool)
-    for window in windows(len(values)):
+    for window in window_slices(len(values)):
         for station in range(values.shape[1]):
             series, hour = values[window, station], solar_hour[window, station]
             valid = np.isfinite(series) & np.isfinite(hour)
             number = np.bincount(hour[valid].astype(int), minlength=24)
             if valid.sum() < _MIN_HOURS or (number == 0).any():
                 continue
-            course = np.bincount(hour[valid].astype(int), weights=series[valid], minlength=24) / number
-            harmonic = (course * np.exp(2j * np.pi * (np.arange(24) + 0.5) / 24)).mean()
+            cycle = np.bincount(hour[valid].astype(int), weights=series[valid], minlength=24) / number
+            harmonic = (cycle * np.exp(2j * np.pi * (np.arange(24) + 0.5) / 24)).mean()
             peak = float(np.angle(harmonic) * 12 / np.pi % 24)
-            clear = 2 * abs(harmonic) >= _OZONE_AMPLITUDE * course.mean()
+            clear = 2 * abs(harmonic) >= _OZONE_AMPLITUDE * cycle.mean()
             shifted[window, station] = clear and not _OZONE_PEAK[0] <= peak <= _OZONE_PEAK[1]
     return shifted

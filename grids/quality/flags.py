@@ -1,4 +1,4 @@
-"""The flags, by the CF conventions (section 3.5, flag_values and flag_meanings)."""
+"""The flags, following the CF conventions (section 3.5, flag_values and flag_meanings)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,17 @@ FLAG_ATTRS: dict[str, Any] = {
 
 
 def count_flags(counts: Counter[str], flags: npt.NDArray[np.integer[Any]]) -> None:
-    """Add the number of values under each flag but "good" to `counts`, by its meaning.
+    """Add the number of values with each flag except "good" to `counts`, by the flag's meaning.
 
-    "missing" is counted as ``missing_values``; a fault that did not occur counts 0 only where
-    it always has been counted (missing, impossible, stuck).
+    "missing" is counted as ``missing_values``. Missing, impossible and stuck values are always in the counts, other
+    flags only where they occur.
+
+    Parameters
+    ----------
+    counts : Counter of str
+        Changed in place.
+    flags : integer array
+        Of any shape.
     """
     found = np.bincount(flags.ravel(), minlength=len(FLAG_MEANINGS))
     for code, meaning in enumerate(FLAG_MEANINGS):

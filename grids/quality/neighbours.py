@@ -1,4 +1,4 @@
-"""Tests against the other stations of a city, or against the day before: copies and slipped units."""
+"""Tests against the other stations of a city (and against the day before): duplicated stretches and wrong units."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.grids.quality.clock import correlation, others_median, windows
+from hazecast.grids.quality.clock import correlation, median_of_others, window_slices
 from hazecast.grids.quality.flags import DUPLICATE, UNIT_SLIP
 from hazecast.grids.quality.series import Flags, Values
 from hazecast.grids.units import PPB_25C
 
-# A copied stretch: this long, and with this many changes of value, so that two stations at the
-# detection limit don't count as copies.
+# A duplicated stretch has at least this many hours and changes of value, so that two stations at the
+# detection limit are not duplicates.
 COPY_HOURS, _COPY_CHANGES = 24, 12
 # Medians, ug m-3, below which a pollutant can only be in another unit (CO in mg m-3 or ppm, the
-# others in ppm or mg m-3): a tenth or less of the lowest the background atmosphere shows. From
+# others in ppm or mg m-3): a tenth or less of the lowest background concentrations. From
 # memory of background stations, not verified; no station of the UCI collections comes near.
 _LOWEST_MEDIAN: dict[str, float] = {"co": 20.0, "o3": 0.5, "no2": 0.05, "so2": 0.05, "pm25": 0.3, "pm10": 0.5}
-# Carbon monoxide is left out: its factor of 1.14 is within what two streets differ by.
+# Carbon monoxide is left out: its factor of 1.14 is within the difference between two streets.
 _PPB_GASES = ("o3", "no2", "so2")
 _PPB_CORRELATION, _PPB_TOLERANCE = 0.95, 0.1
 
@@ -27,8 +27,8 @@ _PPB_CORRELATION, _PPB_TOLERANCE = 0.95, 0.1
 def flag_duplicates(values: Values, flags: Flags) -> None:
     """Flag stretches that repeat the day before or another station, in place.
 
-    A stretch counts from `COPY_HOURS` hours on with at least twelve changes of value. Of two equal
-    stations the first one's values stay; that one of the two is the copy can't be told.
+    A stretch has at least `COPY_HOURS` hours and twelve changes of value. Of two equal
+    stations the later one is flagged; the data don't show which of the two is the copy.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ def _long_runs(same: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]) -> n
 
 
 def flag_unit_slips(values: Values, flags: Flags, name: str) -> None:
-    """Flag stations that can only be reporting in another unit, in place.
+    """Flag stations whose values can only be in another unit, in place.
 
-    Judged by windows of ten days: the median is below anything that the air holds (CO in mg m-3,
-    gases in ppm), or a gas runs with the other stations (correlation of 0.95 or more) at the ratio
-    that ppb has to ug m-3, within 10 %.
+    Tested in windows of ten days: the median is below any possible concentration (CO in mg m-3,
+    gases in ppm), or a gas correlates with the other stations (0.95 or more) at the ratio
+    of ppb to ug m-3, within 10 %.
 
     Parameters
     ----------
@@ -70,17 +70,18 @@ def flag_unit_slips(values: Values, flags: Flags, name: str) -> None:
     flags : int8 (time, station)
         Changed in place.
     name : str
+        A pollutant of the contract.
     """
-    reference = others_median(values) if values.shape[1] >= 3 and name in _PPB_GASES else None
-    for window in windows(len(values)):
+    reference = median_of_others(values) if values.shape[1] >= 3 and name in _PPB_GASES else None
+    for window in window_slices(len(values)):
         part = values[window]
         valid = np.isfinite(part).sum(axis=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            slipped = (np.nanmedian(part, axis=0) < _LOWEST_MEDIAN[name]) & (valid >= 12)
+            wrong_unit = (np.nanmedian(part, axis=0) < _LOWEST_MEDIAN[name]) & (valid >= 12)
         if reference is not None:
-            slipped |= _in_ppb(part, reference[window], PPB_25C[name])
-        flags[window, slipped] = UNIT_SLIP
+            wrong_unit |= _in_ppb(part, reference[window], PPB_25C[name])
+        flags[window, wrong_unit] = UNIT_SLIP
 
 
 def _in_ppb(values: Values, reference: Values, factor: float) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""All tests in their order, on the stations of a network."""
+"""All tests of quality control in their order, on the stations of a network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def screen(
     *,
     solar_hour: Values | None = None,
 ) -> dict[str, tuple[Values, Flags]]:
-    """Flag the values of stations and return what may be used of them.
+    """Flag the values of stations, and blank out those that must not be used.
 
     Parameters
     ----------
@@ -27,8 +27,9 @@ def screen(
         By pollutant of the contract, ug m-3 as published, hourly without gaps in the axis, NaN
         where missing.
     groups : sequence of str
-        The city of each station: stations of one city are judged by each other.
+        The city of each station: stations of one city are compared with each other.
     reporting : Reporting, optional
+        How the network reports missing values and zero.
     solar_hour : float (time, station), optional
         Local mean solar time in the middle of each hour, 0 to 24. With it the clock of stations
         that have fewer than two others in their city is checked by their ozone.
@@ -37,7 +38,7 @@ def screen(
     -------
     dict of str to (float32 (time, station), int8 (time, station))
         Values, NaN where not to be used, and flags. A slightly negative value of a network that
-        reports zero is used as zero. Where several tests object, the flag is that of the last.
+        reports zero is used as zero. Where several tests fail, the flag is that of the last.
     """
     reporting = reporting or Reporting()
     flags = {
@@ -48,14 +49,14 @@ def screen(
         owner = np.asarray(groups)
         for group in sorted(set(groups)):
             own = np.flatnonzero(owner == group)
-            _flag_neighbours(raw, flags, own, solar_hour)
+            _flag_by_city(raw, flags, own, solar_hour)
     return {name: _usable(raw[name], flags[name], reporting) for name in raw}
 
 
-def _flag_neighbours(
+def _flag_by_city(
     raw: Mapping[str, Values], flags: dict[str, Flags], own: np.ndarray, solar_hour: Values | None
 ) -> None:
-    """Flag the stations `own` of one city by each other, in place; what is flagged already stays so."""
+    """Flag the stations `own` of one city by comparison, in place; earlier flags are retained."""
     clean = {
         name: np.where(flags[name][:, own] == GOOD, array[:, own], np.nan).astype(float) for name, array in raw.items()
     }

@@ -1,4 +1,4 @@
-"""Tests that need one series alone: marks for missing, range, negative values, stuck values, spikes."""
+"""Tests of single series: codes for missing values, range, negative values, stuck values, spikes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Values = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.int8]
 
 # Numbers that networks write for "no value" (-9999: China's; -999: the US posts; -1 and -9999: passed
-# on by OpenAQ). Positive ones (999, 9999) can be real for some pollutant and are left to the range.
+# on by OpenAQ). Positive ones (999, 9999) can be real for some pollutant and are left to the range test.
 SENTINELS: tuple[float, ...] = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0)
 
 # Hours that a value may repeat before it counts as stuck (QARTOD's flat line test). Instruments
-# report whole ug m-3, so short runs are common; ozone rests at its detection limit for whole winter
+# report integers of ug m-3, so short runs are common; ozone stays at its detection limit for entire winter
 # nights, and SO2 and CO are published coarsely. Hazecast's own choice, checked on the UCI collections.
 STUCK_HOURS: dict[str, int] = {"pm25": 8, "pm10": 8, "no2": 12, "so2": 48, "co": 24, "o3": 24}
 
 # How far below zero an instrument's noise may take an hourly mean, ug m-3. PM2.5: -3.5, gases: -5 ppb
-# at 25 degC, both as in Canada's CAAQS guidance (CCME), which counts what lies between as zero. PM10:
+# at 25 degC, both as in Canada's CAAQS guidance (CCME), which treats values in between as zero. PM10:
 # as PM2.5; CO: -0.1 ppm, from memory, not verified.
 NOISE: dict[str, float] = {"pm25": -3.5, "pm10": -3.5, "o3": -9.8, "no2": -9.4, "so2": -13.1, "co": -114.5}
 
@@ -37,17 +37,17 @@ SPIKE_RATIO = 3.0
 
 @dataclass(frozen=True)
 class Reporting:
-    """How a network reports, as far as quality control must know.
+    """How a network reports, where quality control depends on it.
 
     Attributes
     ----------
     sentinels : tuple of float
         Numbers that mean "no value".
     zero_is_valid : bool
-        Whether zero, and what noise takes below it, is a measurement. Where it isn't, zero is
-        how a gap is published (seen in OpenAQ).
+        Whether zero, and values within noise below it, are measurements. Where they aren't, zero
+        is a published gap (seen in OpenAQ).
     modelled : bool
-        Whether the values are a model's, not an instrument's: all are flagged so.
+        Whether the values are a model's, not an instrument's: all are then flagged "modelled".
     """
 
     sentinels: tuple[float, ...] = SENTINELS
@@ -55,7 +55,7 @@ class Reporting:
     modelled: bool = False
 
 
-# A network that publishes what its instruments read, zero and slightly negative values included.
+# A network that publishes its instruments' readings, including zero and slightly negative values.
 MEASURED_ZERO = Reporting(sentinels=tuple(s for s in SENTINELS if s < -9), zero_is_valid=True)
 
 
@@ -69,20 +69,21 @@ def flag_series(values: Values, name: str, reporting: Reporting | None = None) -
     name : str
         A pollutant of the contract.
     reporting : Reporting, optional
+        How the network reports missing values and zero.
 
     Returns
     -------
     int8 (time,)
         Flags of `hazecast.grids.quality.flags`. Impossible is outside the contract's range, further
-        below zero than `NOISE`, or zero where zero isn't valid; all of a stuck run is flagged.
-        Spikes are not looked for: they need the other stations (`screen`).
+        below zero than `NOISE`, or zero where zero isn't valid; every hour of a stuck run is flagged.
+        Spikes are not tested here, since that needs the other stations (`screen`).
     """
     reporting = reporting or Reporting()
     variable = POLLUTANTS[name]
     flags = np.zeros(len(values), np.int8)
     stuck = _stuck(values, STUCK_HOURS[name])
     if reporting.zero_is_valid:
-        # A network that reports zero rests at zero for days, at the detection limit.
+        # A network that reports zero stays at zero for days, at the detection limit.
         stuck &= values != 0
     flags[stuck] = STUCK
     with np.errstate(invalid="ignore"):
@@ -103,9 +104,9 @@ def _stuck(values: Values, hours: int) -> npt.NDArray[np.bool_]:
 def flag_spikes(values: Values, flags: Flags, name: str) -> None:
     """Flag single hours that stand out from the hour before and after, in place.
 
-    QARTOD's spike test in one direction, with a ratio: an hour is a spike if it is `SPIKE_RATIO`
-    times and `SPIKE_RISE` above both neighbours, unless the other stations rose with it by at
-    least a quarter as much. The first and last hour can't be judged, nor one beside a gap.
+    QARTOD's spike test in one direction, with a ratio: an hour is a spike if it exceeds `SPIKE_RATIO`
+    times both neighbouring hours, and both by `SPIKE_RISE`, unless the other stations rose with it by at
+    least a quarter as much. The first and last hour and hours beside a gap can't be tested.
 
     Parameters
     ----------
@@ -114,6 +115,7 @@ def flag_spikes(values: Values, flags: Flags, name: str) -> None:
     flags : int8 (time, station)
         Changed in place.
     name : str
+        A pollutant of the contract.
     """
     if len(values) < 3:
         return

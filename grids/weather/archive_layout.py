@@ -14,6 +14,7 @@ import xarray as xr
 
 from hazecast.grids.contract import WEATHER, describe
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 
 DAY_HOURS, TILE = 24, 32
 # For each hour the variables that it holds, one bit each in the contract's order. It is written
@@ -42,10 +43,10 @@ def empty_month(month: np.datetime64, like: xr.Dataset) -> xr.Dataset:
     xarray.Dataset (time, latitude, longitude)
         Lazy, NaN throughout, with `PRESENT` (time,) zero.
     """
-    import dask.array as da
+    da = requires("dask.array", "archive")
 
     times, shape = hours_of(month), (like.sizes["latitude"], like.sizes["longitude"])
-    blank = da.full((len(times), *shape), np.nan, dtype=np.float32, chunks=(DAY_HOURS, *map(_tiled, shape)))  # type: ignore[no-untyped-call]
+    blank = da.full((len(times), *shape), np.nan, dtype=np.float32, chunks=(DAY_HOURS, *map(_tiled, shape)))
     dataset = xr.Dataset(
         {name: (("time", "latitude", "longitude"), blank) for name in WEATHER},
         coords={"time": times, "latitude": like["latitude"], "longitude": like["longitude"]},
@@ -57,13 +58,13 @@ def empty_month(month: np.datetime64, like: xr.Dataset) -> xr.Dataset:
 
 def encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Return the encoding (chunks, shards, compression) of the variables of a month or of a forecast cycle."""
-    from zarr.codecs import BloscCodec
+    codecs = requires("zarr.codecs", "archive")
 
     shape = (dataset.sizes["latitude"], dataset.sizes["longitude"])
     fields = {
         "chunks": (DAY_HOURS, TILE, TILE),
         "shards": (DAY_HOURS, *map(_tiled, shape)),
-        "compressors": [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")],
+        "compressors": [codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")],
         "fill_value": np.float32(np.nan),
     }
     result: dict[str, dict[str, Any]] = {name: fields for name in WEATHER if name in dataset}

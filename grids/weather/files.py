@@ -15,6 +15,7 @@ import xarray as xr
 
 from hazecast.grids.contract import WEATHER, check, describe, within_limits
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.grids.places.cities import City
 from hazecast.grids.weather.grib2 import read_grib2, read_grib2_at_cities
 from hazecast.grids.weather.regular_grid import Box
@@ -211,6 +212,8 @@ def _oriented(grid: xr.Dataset) -> xr.Dataset:
 @contextmanager
 def _opened(path: Path) -> Iterator[xr.Dataset]:
     """Open a NetCDF file or Zarr store, its axis of valid times renamed to ``time``."""
+    if path.suffix == ".zarr":
+        requires("zarr", "archive")
     try:
         with xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else "netcdf4") as raw:
             if "valid_time" in raw.dims:

@@ -42,6 +42,13 @@ class RegularGrid:
     latitude_step, longitude_step : float
         The latitude step is signed, the longitude step positive.
     rows, columns : int
+        Numbers of latitudes and longitudes.
+
+    Examples
+    --------
+    >>> grid = RegularGrid(40.0, -0.5, 3, 115.0, 0.5, 4)
+    >>> grid.latitude.tolist(), grid.longitude.tolist()
+    ([40.0, 39.5, 39.0], [115.0, 115.5, 116.0, 116.5])
     """
 
     first_latitude: float

@@ -34,6 +34,19 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City]) -> xr.Dataset:
     ------
     InputError
         If `grid` breaks the contract or a city lies outside it.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from hazecast.grids.places.cities import load_registry
+    >>> grid = xr.Dataset(
+    ...     {"t2m": (("time", "latitude", "longitude"), [[[270.0, 271.0], [272.0, 273.0]]])},
+    ...     coords={"time": [np.datetime64("2013-01-12", "ns")], "latitude": [39.0, 41.0], "longitude": [115.0, 118.0]},
+    ...     attrs={"source": "example"},
+    ... )
+    >>> sampled = at_cities(describe(grid, "weather_grid"), [load_registry().city("beijing")])
+    >>> sampled["t2m"].dims, round(float(sampled["t2m"][0, 0]), 1)
+    (('time', 'city'), 271.4)
     """
     check(grid, "weather_grid", name="weather grid")
     grid = grid.sortby("latitude").sortby("longitude")
@@ -97,6 +110,15 @@ def spread(
     ------
     InputError
         If no place has valid values.
+
+    Examples
+    --------
+    >>> field, deviation = spread(
+    ...     np.array([[20.0, 80.0]]), np.array([39.9, 31.2]), np.array([116.4, 121.5]),
+    ...     np.array([31.2, 39.9]), np.array([116.4, 121.5]),
+    ... )
+    >>> field.shape, deviation.shape
+    ((1, 2, 2), (2, 2))
     """
     # Loading scikit-learn takes seconds, and most users of this module don't spread.
     from sklearn.gaussian_process import GaussianProcessRegressor

@@ -5,9 +5,8 @@ Both are direct: each lead time is forecast from the init time's features, none 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
@@ -17,9 +16,13 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
+from hazecast.grids.extras import requires
 from hazecast.models.features import features, names
 from hazecast.models.interface import Float, Windows, WindowSet
 from hazecast.models.training.tuning import Peer
+
+if TYPE_CHECKING:
+    import lightgbm
 
 _SEED = 20130112
 _BATCH = 512
@@ -117,13 +120,22 @@ class TreesPoint:
     def __init__(
         self, windows: int = 40_000, leads: int = 2, rounds: int = 500, options: dict[str, Any] | None = None
     ) -> None:
+        # Missing, it should stop a backtest before its first model has learnt, not after.
+        requires("lightgbm", "train")
         self._windows, self._leads, self._rounds = windows, leads, rounds
         self._options = self.OPTIONS | (options or {})
         self.best: dict[tuple[int, int], int] = {}
         self.boosters: dict[tuple[int, int], lightgbm.Booster] = {}
 
     def learn_point(self, train: WindowSet, tune: WindowSet | None, *, progress: bool = False) -> None:
-        """Fit; with `tune`, stop when the squared error on it no longer falls."""
+        """Fit; with `tune`, stop when the squared error on it no longer falls.
+
+        Raises
+        ------
+        MissingExtraError
+            If the extra "train" is not installed.
+        """
+        lightgbm = requires("lightgbm", "train")
         tables = self._rows(train, self._windows, progress)
         checks = self._rows(tune, self._windows // 4, progress) if tune is not None else {}
         self.boosters = {}

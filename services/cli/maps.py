@@ -11,7 +11,7 @@ import typer
 from hazecast.services.cli.options import DataDir, server, settings_of
 
 if TYPE_CHECKING:
-    from hazecast.alerts.maps.draw import Format
+    from hazecast.alerts.maps.options import Format
     from hazecast.services.core.settings import Settings
     from hazecast.services.work.maps import Look
 

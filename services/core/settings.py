@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.database_url import with_driver
+from hazecast.services.core.source_names import installed_monitor_source, installed_weather_source
 
 
 def _absolute(path: Path) -> Path:
@@ -41,8 +42,8 @@ def _default_database(known: dict[str, Any]) -> str:
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Url = Annotated[str, Field(pattern=r"^https?://")]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
-MonitorSourceName = Literal["cnemc", "soramame", "openaq", "airnow", "csv", "open_meteo"]
-WeatherSourceName = Literal["gfs", "ecmwf", "open_meteo", "folder"]
+MonitorSourceName = Annotated[str, AfterValidator(installed_monitor_source)]
+WeatherSourceName = Annotated[str, AfterValidator(installed_weather_source)]
 
 
 class Settings(BaseSettings):

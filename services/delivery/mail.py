@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 import tomllib
@@ -20,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import Language, catalog, compose
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.errors import InputError
+from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
@@ -38,6 +39,8 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.work.explain import explain
 from hazecast.services.work.maps import Look, haze_of_run
+
+log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent
 # A server may take its time over a large message (RFC 5321, 4.5.3.2, asks for minutes; a lease is shorter).
@@ -162,7 +165,12 @@ class MailChannel:
         for edition in editions:
             for name in BULLETIN_FORMATS:
                 if name in subscription.formats:
-                    document = edition.document(name)
+                    try:
+                        document = edition.document(name)
+                    except MissingExtraError as error:
+                        # The mail itself says all that the file would.
+                        log.warning("delivery: the bulletin goes without its %s: %s", name, error)
+                        continue
                     main, sub = document.media_type.split(";")[0].split("/")
                     mail.add_attachment(document.content, maintype=main, subtype=sub, filename=document.name)
 

@@ -1,1 +1,1 @@
-"""Clients of the providers of weather and monitoring data, one module a publisher."""
+"""Clients of the providers of weather and monitoring data, one module for each publisher."""

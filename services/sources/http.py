@@ -1,4 +1,4 @@
-"""The one HTTP client of all sources: patient with a failing server, exact about what it stores."""
+"""The HTTP client of all sources: time-outs, retries, and downloads that resume and are stored atomically."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ import stamina
 from hazecast.grids.errors import InputError
 from hazecast.services.sources.partial import ByteRange, Part, range_headers
 
-# httpx logs every address at INFO, and some publishers take their key in the address.
+# httpx logs every address at INFO, and some publishers expect their key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _T = TypeVar("_T")
 _USER_AGENT = "hazecast (air-quality forecasts; python-httpx)"
-_SHOWN = 200
+_EXCERPT = 200
 _TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a server and how often to ask again; all times in seconds.
+    """Time-outs and retries; all times in seconds.
 
     `wait_initial` doubles with each attempt up to `wait_max`, plus a random part up to
-    `wait_jitter`. A server's own Retry-After is honoured up to `retry_after_max`; a longer one
-    is an error at once. `body_seconds` bounds one whole answer, however slowly it trickles in.
+    `wait_jitter`. A server's Retry-After is honoured up to `retry_after_max`; a longer one
+    is an error at once. `body_seconds` limits the time of one complete answer.
     """
 
     attempts: int = 5
@@ -50,7 +50,7 @@ class Patience:
 
 
 class FetchError(Exception):
-    """A source that can't be reached, or refuses.
+    """A source can't be reached, or refuses.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class FetchError(Exception):
     status : int, optional
         HTTP status, where there was an answer.
     transient : bool
-        Whether asking again may help.
+        Whether a retry may succeed.
     retry_after : float, optional
         Seconds that the server asked to wait.
     """
@@ -88,12 +88,12 @@ class FetchError(Exception):
 
 
 class ContentError(FetchError):
-    """An answer that came, but isn't what the publisher documents."""
+    """An answer was received, but isn't what the publisher documents."""
 
 
 @dataclass
 class Traffic:
-    """What a client has done so far; retries are the requests beyond the first of each fetch."""
+    """Counts of a client so far; retries are the requests beyond the first of each fetch."""
 
     requests: int = 0
     retries: int = 0
@@ -103,16 +103,16 @@ class Traffic:
 class HttpClient:
     """Fetch from one publisher, with time-outs, retries and resumed downloads.
 
-    Time-outs, lost connections, 429 and 5xx are tried again; every other refusal is an error at
+    Time-outs, lost connections, 429 and 5xx are retried; every other refusal is an error at
     once.
 
     Parameters
     ----------
-    patience : Patience
+    patience : Patience, optional
     headers : mapping, optional
         Sent with every request.
     secrets : sequence of str
-        Keys that must never show in an error or a log.
+        Keys that are redacted in errors and logs.
     """
 
     def __init__(
@@ -143,21 +143,34 @@ class HttpClient:
         self._client.close()
 
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Return the whole answer to a request; `options` are those of ``httpx.Client.request``.
+        """Return the complete answer to a request.
+
+        Parameters
+        ----------
+        method : str
+            "GET", "POST" and so on.
+        url : str
+        **options
+            As of ``httpx.Client.request``.
+
+        Returns
+        -------
+        httpx.Response
+            Status 200, its body decompressed and read.
 
         Raises
         ------
         FetchError
             If the server can't be reached or refuses.
         """
-        return self._patiently(lambda: self._read(method, url, options))
+        return self._with_retries(lambda: self._read(method, url, options))
 
     def exists(self, url: str) -> bool:
-        """Return whether a file is there, by its header alone (HEAD); 403 and 404 mean no."""
+        """Return whether a file exists, by its header alone (HEAD); 403 and 404 mean no."""
         try:
             self.request("HEAD", url)
         except FetchError as error:
-            # Buckets that can't be listed answer 403 for a file they don't have.
+            # Buckets that can't be listed answer 403 for a file that doesn't exist.
             if error.status in (403, 404):
                 return False
             raise
@@ -166,10 +179,24 @@ class HttpClient:
     def json(self, url: str, *, method: str = "GET", expected: str = "JSON", **options: Any) -> Any:
         """Return the decoded JSON of an answer.
 
+        Parameters
+        ----------
+        url : str
+        method : str
+            HTTP method.
+        expected : str
+            What the answer should be, for errors.
+        **options
+            As of ``httpx.Client.request``.
+
+        Returns
+        -------
+        object
+
         Raises
         ------
         ContentError
-            If an HTML page or anything else that isn't JSON came in its place.
+            If the answer is an HTML page or anything else that isn't JSON.
         FetchError
             If the server can't be reached or refuses.
         """
@@ -180,19 +207,33 @@ class HttpClient:
             try:
                 return json.loads(response.content)
             except ValueError as error:
-                start = response.content[:_SHOWN].decode("utf-8", "replace")
-                raise ContentError(self.shown(response.url), repr(start), expected, status=response.status_code,
+                start = response.content[:_EXCERPT].decode("utf-8", "replace")
+                raise ContentError(self.redacted(response.url), repr(start), expected, status=response.status_code,
                                    transient=True) from error  # fmt: skip
 
-        return self._patiently(decoded)
+        return self._with_retries(decoded)
 
     def text(self, url: str, *, expected: str = "CSV", encoding: str = "utf-8", **options: Any) -> str:
-        """Return an answer as text, for example CSV; `expected` says what in an error.
+        """Return an answer as text, for example CSV.
+
+        Parameters
+        ----------
+        url : str
+        expected : str
+            What the answer should be, for errors.
+        encoding : str
+            Of the answer.
+        **options
+            As of ``httpx.Client.request``.
+
+        Returns
+        -------
+        str
 
         Raises
         ------
         ContentError
-            If an HTML page came in its place, or the bytes aren't in `encoding`.
+            If the answer is an HTML page, or its bytes aren't in `encoding`.
         FetchError
             If the server can't be reached or refuses.
         """
@@ -204,10 +245,10 @@ class HttpClient:
                 return response.content.decode(encoding)
             except UnicodeDecodeError as error:
                 raise ContentError(
-                    self.shown(response.url), error, f"{expected} in {encoding}", status=response.status_code
+                    self.redacted(response.url), error, f"{expected} in {encoding}", status=response.status_code
                 ) from error
 
-        return self._patiently(decoded)
+        return self._with_retries(decoded)
 
     def download(
         self,
@@ -217,21 +258,21 @@ class HttpClient:
         ranges: Sequence[ByteRange] | None = None,
         verify: Callable[[Path], object] | None = None,
     ) -> Path:
-        """Store a file, or some of its byte ranges joined, under `path`; whole or not at all.
+        """Store a file, or some of its byte ranges joined, atomically under `path`.
 
-        What has come is kept beside it as ``.part`` and gone on with, in this run or a later
-        one, as long as the file on the server is the same (If-Range). A file that is already
-        there is not fetched again.
+        The bytes received so far are stored beside it as ``.part``, and the download resumes from them, in this
+        process or a later one, as long as the file on the server is the same (If-Range). An existing file is
+        not fetched again.
 
         Parameters
         ----------
         url : str
         path : Path
         ranges : sequence of (int, int or None), optional
-            First and last byte of each; only the last may be open. The whole file without.
+            First and last byte of each; only the last may be open. By default the entire file.
         verify : callable, optional
-            Called with the part before it takes its name. Its InputError throws the part away,
-            and the download is tried again.
+            Called with the part before it is renamed to `path`. On its InputError the part is deleted,
+            and the download is retried.
 
         Returns
         -------
@@ -241,34 +282,34 @@ class HttpClient:
         Raises
         ------
         ContentError
-            If what came is still not what `verify` accepts, or not a byte range.
+            If `verify` rejects every attempt, or the answer is not a byte range.
         FetchError
             If the server can't be reached or refuses.
         """
         if path.exists():
             return path
-        part = Part(path, list(ranges) if ranges is not None else [(0, None)], whole=ranges is None)
+        part = Part(path, list(ranges) if ranges is not None else [(0, None)], entire=ranges is None)
 
         def fetched() -> Path:
-            self._continue(url, part)
+            self._resume(url, part)
             try:
                 if verify is not None:
                     verify(part.file)
             except InputError as error:
                 part.discard()
-                raise ContentError(self.shown(url), error, "an undamaged file", transient=True) from error
+                raise ContentError(self.redacted(url), error, "an undamaged file", transient=True) from error
             return part.finish()
 
-        return self._patiently(fetched)
+        return self._with_retries(fetched)
 
-    def shown(self, text: object) -> str:
-        """Return text for an error or a log, without the keys."""
+    def redacted(self, text: object) -> str:
+        """Return text for an error or a log with the keys replaced."""
         result = str(text)
         for secret in self._secrets:
             result = result.replace(secret, "***")
         return result
 
-    def _patiently(self, action: Callable[[], _T]) -> _T:
+    def _with_retries(self, action: Callable[[], _T]) -> _T:
         waits = self.patience
         for attempt in stamina.retry_context(
             on=_backoff,
@@ -294,10 +335,10 @@ class HttpClient:
                     raise self._refusal(response, accept)
                 yield response
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise FetchError(self.shown(url), error, "an http or https address") from error
+            raise FetchError(self.redacted(url), error, "an http or https address") from error
         except httpx.HTTPError as error:
             found = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise FetchError(self.shown(url), found, "an answer", transient=True) from error
+            raise FetchError(self.redacted(url), found, "an answer", transient=True) from error
 
     def _read(self, method: str, url: str, options: Mapping[str, Any]) -> httpx.Response:
         with self._exchange(method, url, options, (200,)) as response:
@@ -324,10 +365,10 @@ class HttpClient:
         if after is not None and after > self.patience.retry_after_max:
             transient, found = False, f"{found}, to be asked again in {after:.0f} s"
         if not transient:
-            reason = self.shown(response.read()[:_SHOWN].decode("utf-8", "replace").strip())
+            reason = self.redacted(response.read()[:_EXCERPT].decode("utf-8", "replace").strip())
             found = f"{found}: {reason}" if reason and not reason.startswith("<") else found
         return FetchError(
-            self.shown(response.url),
+            self.redacted(response.url),
             found,
             "HTTP " + " or ".join(map(str, accept)),
             status=status,
@@ -336,47 +377,49 @@ class HttpClient:
         )
 
     def _refuse_html(self, response: httpx.Response, expected: str) -> None:
-        start = response.content[:_SHOWN].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+        start = response.content[:_EXCERPT].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         if start.startswith((b"<!doctype html", b"<html")) or "html" in response.headers.get("content-type", ""):
-            raise ContentError(self.shown(response.url), "an HTML page", f"{expected}", status=response.status_code)
+            raise ContentError(self.redacted(response.url), "an HTML page", f"{expected}", status=response.status_code)
 
     def _check_range(self, response: httpx.Response, start: int) -> None:
-        said = response.headers.get("content-range", "")
-        if not said.startswith(f"bytes {start}-"):
-            raise ContentError(self.shown(response.url), f"Content-Range {said!r}", f"bytes from {start}", status=206)
+        header = response.headers.get("content-range", "")
+        if not header.startswith(f"bytes {start}-"):
+            raise ContentError(
+                self.redacted(response.url), f"Content-Range {header!r}", f"bytes from {start}", status=206
+            )
 
-    def _continue(self, url: str, part: Part) -> None:
+    def _resume(self, url: str, part: Part) -> None:
         if part.validator is None:
-            # Nobody can tell whether the rest would be of the same file.
+            # Without a validator the rest might be of another file.
             part.discard()
         while (wanted := part.next()) is not None:
-            plain = part.whole and wanted == (0, None)
+            plain = part.entire and wanted == (0, None)
             headers = {"Accept-Encoding": "identity"} if plain else range_headers(wanted)
             if part.validator and not plain:
                 headers["If-Range"] = part.validator
             with self._exchange("GET", url, {"headers": headers}, (200, 206, 416)) as response:
-                if response.status_code == 416 or (response.status_code == 200 and part.size and not part.whole):
+                if response.status_code == 416 or (response.status_code == 200 and part.size and not part.entire):
                     part.discard()
                     found = f"HTTP {response.status_code}: the file has changed since its first part came"
-                    raise FetchError(self.shown(url), found, "the same file", transient=True)
-                if response.status_code == 200 and not part.whole:
-                    raise ContentError(self.shown(url), "the whole file", "HTTP 206 and a byte range", status=200)
+                    raise FetchError(self.redacted(url), found, "the same file", transient=True)
+                if response.status_code == 200 and not part.entire:
+                    raise ContentError(self.redacted(url), "the whole file", "HTTP 206 and a byte range", status=200)
                 if response.status_code == 206:
                     self._check_range(response, wanted[0])
                 else:
                     part.discard()
                 part.begin(response)
-                came = part.append(self._chunks(response))
-            if wanted[1] is not None and came != wanted[1] - wanted[0] + 1:
+                received = part.append(self._chunks(response))
+            if wanted[1] is not None and received != wanted[1] - wanted[0] + 1:
                 part.discard()
                 raise ContentError(
-                    self.shown(url), f"{came} bytes", f"bytes {wanted[0]} to {wanted[1]}", transient=True
+                    self.redacted(url), f"{received} bytes", f"bytes {wanted[0]} to {wanted[1]}", transient=True
                 )
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    # Reading the certificates takes longer than many a request.
+    # Reading the certificates takes longer than many requests.
     return httpx.create_ssl_context()
 
 
@@ -387,11 +430,11 @@ def _backoff(error: Exception) -> bool | float:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds of a Retry-After header, whether seconds or a date; None without."""
-    said = response.headers.get("retry-after", "").strip()
-    if said.isdigit():
-        return float(said)
+    """Return the seconds of a Retry-After header, given as seconds or a date; None without one."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
     try:
-        return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     except (TypeError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""A download on its way: what has come of a file, and how to go on with it."""
+"""A download in progress: the bytes of a file received so far, and how to resume it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ ByteRange = tuple[int, int | None]
 
 
 class Part:
-    """The bytes so far, and what tells the server's file from a later one.
+    """The bytes received so far, and the validator that identifies the file on the server.
 
     Parameters
     ----------
     path : Path
-        Where the whole file belongs; the part lies beside it.
+        Where the complete file belongs; the part is stored beside it.
     ranges : list of (int, int or None)
         The byte ranges that are wanted, joined in this order; only the last may be open.
-    whole : bool
-        Whether they are the whole file.
+    entire : bool
+        Whether they are the entire file.
     """
 
-    def __init__(self, path: Path, ranges: list[ByteRange], *, whole: bool) -> None:
-        self.path, self.ranges, self.whole = path, ranges, whole
+    def __init__(self, path: Path, ranges: list[ByteRange], *, entire: bool) -> None:
+        self.path, self.ranges, self.entire = path, ranges, entire
         self.file = path.with_name(path.name + ".part")
         self._note = path.with_name(path.name + ".part.json")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ class Part:
 
     @property
     def size(self) -> int:
-        """Bytes that have come."""
+        """Bytes received."""
         return self.file.stat().st_size if self.file.exists() else 0
 
     def _load(self) -> None:
@@ -52,7 +52,7 @@ class Part:
         self.validator, self._last = note["validator"], note.get("last")
 
     def next(self) -> ByteRange | None:
-        """Return what is still to fetch of the first range that isn't whole; None if all are."""
+        """Return the bytes still missing from the first incomplete range; None if all are complete."""
         have = self.size
         for start, end in self.ranges:
             end = self._last if end is None else end
@@ -65,7 +65,7 @@ class Part:
         return None
 
     def begin(self, response: httpx.Response) -> None:
-        """Note the validator and, for an open range, the last byte of the file."""
+        """Record the validator and, for an open range, the last byte of the file."""
         etag = response.headers.get("etag", "")
         # A weak ETag may not be sent with If-Range (RFC 9110, section 13.1.5).
         self.validator = etag if etag.startswith('"') else response.headers.get("last-modified")
@@ -78,7 +78,7 @@ class Part:
         self._note.write_text(json.dumps(note), encoding="utf-8")
 
     def append(self, chunks: Iterator[bytes]) -> int:
-        """Write what comes, and return how many bytes it was; what was written stays if it breaks off."""
+        """Append chunks to the part and return their number of bytes; those written remain if the connection breaks."""
         before = self.size
         with self.file.open("ab") as file:
             for chunk in chunks:
@@ -91,13 +91,13 @@ class Part:
         return self.size - before
 
     def discard(self) -> None:
-        """Start anew."""
+        """Delete the part, so that the download starts from the beginning."""
         self.file.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
         self.validator = self._last = None
 
     def finish(self) -> Path:
-        """Give the whole file its name; its content reaches the disk before its name does."""
+        """Sync the complete file to disk, and rename it to its path."""
         with self.file.open("rb") as file:
             os.fsync(file.fileno())
         self.file.replace(self.path)
@@ -106,6 +106,6 @@ class Part:
 
 
 def range_headers(wanted: ByteRange) -> dict[str, str]:
-    """Return the headers that ask for a range, of the bytes as they are stored."""
+    """Return the headers that request a range of the file's bytes, without compression."""
     start, end = wanted
     return {"Range": f"bytes={start}-{'' if end is None else end}", "Accept-Encoding": "identity"}

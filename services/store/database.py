@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.services.core.database_url import with_driver
 from hazecast.services.core.errors import StoreError
 
@@ -69,7 +70,7 @@ def make_engine(database: str) -> Engine:
     Raises
     ------
     InputError
-        If it is neither.
+        If it is neither, or the extra "postgres" that it needs is not installed.
     StoreError
         If SQLite's folder can't be made.
     """
@@ -87,6 +88,7 @@ def make_engine(database: str) -> Engine:
         # As `Sessions.begin`: who begins a transaction is going to write, who only connects reads.
         engine.begin = partial(writing, engine)  # type: ignore[method-assign]
     else:
+        requires("psycopg", "postgres")
         options = url.query.get("options") or _POSTGRES
         engine = create_engine(
             url,

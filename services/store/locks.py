@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from hazecast.grids.extras import requires
+
 log = logging.getLogger(__name__)
 
 # After this silence the server ends the session of a process that hangs, and its locks with it.
@@ -128,6 +130,7 @@ class AdvisoryLock:
     """
 
     def __init__(self, database_url: str, name: str, *, hold_while_idle: bool = True) -> None:
+        requires("psycopg", "postgres")
         self._engine: Engine = create_engine(database_url, poolclass=NullPool, connect_args=dict(_CONNECT))
         digest = hashlib.sha256(f"hazecast:{name}".encode()).digest()
         self._key = int.from_bytes(digest[:8], "big", signed=True)

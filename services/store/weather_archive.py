@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from hazecast.grids.contract import WEATHER, check, describe
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.archive_layout import (
@@ -215,6 +216,7 @@ def prune_weather_archive(folder: Path, days: int | None, now: datetime) -> int:
 
 
 def _open(path: Path) -> xr.Dataset:
+    requires("zarr", "archive")
     try:
         opened: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=False)
         return opened

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from hazecast.grids.errors import ConflictError, InputError, UnknownError
+from hazecast.grids.errors import ConflictError, InputError, MissingExtraError, UnknownError
 from hazecast.services.core.errors import StoreError
 from hazecast.services.observability.requests import id_headers
 
@@ -35,6 +35,7 @@ KINDS: dict[int, tuple[str, str]] = {
     429: ("too-many-requests", "Wait as many seconds as Retry-After says."),
     431: ("headers-too-large", "The headers of the request are larger than the service takes."),
     500: ("internal", "The service failed. The fault is logged; nothing was changed by this request."),
+    501: ("not-installed", "The service runs without the optional package that this needs; the detail names it."),
     503: ("unavailable", "The service can't answer for now. Try again later."),
 }
 
@@ -57,10 +58,10 @@ class InvalidArgument(HTTPException):
 
 
 class Refusal(HTTPException):
-    """The answer to unusable input: 404 for what doesn't exist, 409 for a conflict, else 422 with the field."""
+    """The answer to unusable input: 404 for what doesn't exist, 409 for a conflict, 501 for a missing extra, else 422 with the field."""
 
     def __init__(self, error: InputError) -> None:
-        kinds: dict[type[InputError], int] = {UnknownError: 404, ConflictError: 409}
+        kinds: dict[type[InputError], int] = {UnknownError: 404, ConflictError: 409, MissingExtraError: 501}
         status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 422)
         super().__init__(status, str(error))
         reason = f"found {error.found}; expected {error.expected}"

@@ -37,7 +37,7 @@ from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
 from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.maps.areas import provinces_touched
+from hazecast.alerts.maps.polygons import provinces_touched
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.daily import DayCheck, day_check

@@ -19,7 +19,8 @@ from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.areas import haze_areas, spread_cities
 from hazecast.alerts.maps.charts import draw_fan
-from hazecast.alerts.maps.draw import Format, animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.options import Format
 from hazecast.alerts.maps.sheet import Provenance, as_png
 from hazecast.alerts.messages.texts import BEIJING, catalog
 from hazecast.alerts.rules.book import RuleBook

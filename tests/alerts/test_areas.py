@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hazecast.alerts.engine.engine import assess, signal_window
-from hazecast.alerts.maps.areas import UNCERTAIN, _cleaned, haze_areas, level_shapes, polygons
+from hazecast.alerts.maps.areas import UNCERTAIN, haze_areas
+from hazecast.alerts.maps.polygons import _cleaned, level_shapes, polygons
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError

@@ -23,7 +23,7 @@ from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, char
 from hazecast.alerts.bulletin.data import COLUMNS, as_csv, as_dataset
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, ink_on, make_view
-from hazecast.alerts.maps.canvas import FONT_FILE
+from hazecast.alerts.maps.options import FONT_FILE
 from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
@@ -33,8 +33,8 @@ from hazecast.forecast.indices import china_daily_report
 from hazecast.forecast.products import daily_mean, mda8
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.places.cities import load_registry
-from tests.alerts.test_cap import make
-from tests.alerts.test_texts import HAN, KANA
+from tests.support.cap_messages import made_warning
+from tests.support.catalogs import HAN, KANA
 
 REGISTRY = load_registry()
 BOOK = RuleBook.shipped()
@@ -94,7 +94,7 @@ def made(ids: list[str] | None = None, **given: object) -> tuple[Bulletin, xr.Da
     ids = ids or ["beijing", "kitakyushu"]
     forecast, observations = case(ids, simulated=int(given.pop("simulated", 0)), degraded=int(given.pop("degraded", 0)))
     arguments: dict[str, object] = {
-        "warnings": [(make(level="red", issued=INIT, probability=0.76), Causes(wind=1.0))],
+        "warnings": [(made_warning(level="red", issued=INIT, probability=0.76), Causes(wind=1.0))],
         "checks": [check("beijing", 150.0, 120.0), check("kitakyushu", 90.0, 20.0)],
         "haze": HazeOutlook([], (INIT + timedelta(hours=2), INIT + timedelta(hours=26)), BOOK.haze_signal),
     }

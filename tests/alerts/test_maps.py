@@ -13,13 +13,14 @@ from PIL import Image
 
 from hazecast.alerts.geography.shapes import layer
 from hazecast.alerts.maps.canvas import LAND, LAYOUTS, font, to_pixels
-from hazecast.alerts.maps.draw import SCALES, Scale, animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.scales import SCALES, Scale
 from hazecast.alerts.maps.sheet import Provenance
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
-from tests.alerts.test_texts import flat
+from tests.support.catalogs import flat
 
 WINDOW = (datetime(2013, 1, 12, tzinfo=UTC), datetime(2013, 1, 13, tzinfo=UTC))
 REGISTRY = load_registry()

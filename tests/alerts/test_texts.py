@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,19 +17,11 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
-from tests.alerts.test_cap import SENDER, START, make, schema
+from tests.support.cap_messages import SENDER, START, made_warning, schema
+from tests.support.catalogs import HAN, KANA, flat
 
 RULES, REGISTRY = RuleBook.shipped().haze_signal, load_registry()
 BEIJING = REGISTRY.city("beijing")
-HAN, KANA = re.compile(r"[一-鿿]"), re.compile(r"[ぁ-ゟ゠-ヿ]")
-
-
-def flat(messages: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, value in messages.items():
-        name = f"{prefix}{key}"
-        found |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return found
 
 
 def test_every_language_is_complete() -> None:
@@ -70,7 +60,7 @@ def test_every_level_of_every_rule_set_has_words_and_valid_cap(name) -> None:
     for level in rules.levels:
         for language in LANGUAGES:
             assert getattr(level, f"name_{language}")
-        before = make(rule_set=name, level=level.id)
+        before = made_warning(rule_set=name, level=level.id)
         evidence = [
             {
                 "time": START + timedelta(hours=9), "pm25": None, "relative_humidity": None, "visibility": None,
@@ -78,7 +68,7 @@ def test_every_level_of_every_rule_set_has_words_and_valid_cap(name) -> None:
             }
             for values in (_VALUES, {"pm25": 88.0})
         ]  # fmt: skip
-        warning = make(
+        warning = made_warning(
             "continue", run=1, before=before, rule_set=name, level=level.id, evidence=evidence, probability=0.6
         )
         for language in LANGUAGES:
@@ -94,7 +84,7 @@ def test_every_level_of_every_rule_set_has_words_and_valid_cap(name) -> None:
 @pytest.mark.parametrize("kind", ["issue", "continue", "upgrade", "downgrade", "lift"])
 @pytest.mark.parametrize("level", ["yellow", "orange", "red"])
 def test_every_kind_and_level_has_words(language, kind, level) -> None:
-    warning = make(kind, level=level, before=None if kind == "issue" else make(), run=1)
+    warning = made_warning(kind, level=level, before=None if kind == "issue" else made_warning(), run=1)
     text = compose(warning, RULES, BEIJING, language)
     whole = " ".join((text.headline, text.description, text.instruction, text.area))
     assert not re.search(r"[{}]|None|nan", whole)
@@ -103,11 +93,12 @@ def test_every_kind_and_level_has_words(language, kind, level) -> None:
 
 
 def test_time_is_the_citys_own_and_the_month_is_said_once() -> None:
-    assert "1月11日20时至12日20时（北京时间）" in compose(make(), RULES, BEIJING, "zh").description
+    assert "1月11日20时至12日20时（北京时间）" in compose(made_warning(), RULES, BEIJING, "zh").description
     assert (
-        "20:00 on 11 January to 20:00 on 12 January (Beijing time)" in compose(make(), RULES, BEIJING, "en").description
+        "20:00 on 11 January to 20:00 on 12 January (Beijing time)"
+        in compose(made_warning(), RULES, BEIJING, "en").description
     )
-    japan = compose(make(city="kitakyushu"), RULES, REGISTRY.city("kitakyushu"), "ja")
+    japan = compose(made_warning(city="kitakyushu"), RULES, REGISTRY.city("kitakyushu"), "ja")
     assert "1月11日21時から12日21時まで（日本時間）" in japan.description
     start = datetime(2013, 1, 31, 12, tzinfo=UTC)
     assert catalog("zh").span(start, start + timedelta(days=1), "Asia/Shanghai") == "1月31日20时至2月1日20时"
@@ -128,12 +119,12 @@ def test_plurals_and_numbers_follow_the_language() -> None:
 
 
 def test_probability_is_said_where_there_is_one() -> None:
-    assert "73%" in compose(make(probability=0.73, threshold=0.4), RULES, BEIJING, "en").description
+    assert "73%" in compose(made_warning(probability=0.73, threshold=0.4), RULES, BEIJING, "en").description
 
 
 def test_unknown_language_is_named() -> None:
     with pytest.raises(InputError, match="language: found fr"):
-        compose(make(), RULES, BEIJING, "fr")
+        compose(made_warning(), RULES, BEIJING, "fr")
 
 
 def forecast(wind: tuple[float, float], height: float, upwind_mass: float) -> xr.Dataset:
@@ -157,7 +148,7 @@ def forecast(wind: tuple[float, float], height: float, upwind_mass: float) -> xr
 
 
 def test_causes_are_said_only_where_values_show_them() -> None:
-    humid = make()
+    humid = made_warning()
     dry = humid.model_copy(
         update={"evidence": tuple(e.model_copy(update={"relative_humidity": 60.0}) for e in humid.evidence)}
     )

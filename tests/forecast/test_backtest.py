@@ -16,7 +16,7 @@ from hazecast.forecast.evaluation.comparison import differences, resampled_days
 from hazecast.forecast.evaluation.scoring import BANDS, LEADS_SHOWN, Tally
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.models.interface import EVENTS, Prediction, scoring_windows
-from tests.models.test_models import made_series, made_windows
+from tests.support.training_data import made_series, made_windows
 
 
 class Constant:

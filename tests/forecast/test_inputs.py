@@ -16,7 +16,7 @@ from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.places.stations import load_stations
 from hazecast.models.interface import scoring_windows, window_set
-from tests.models.test_models import made_series
+from tests.support.training_data import made_series
 
 
 def test_area_is_the_mean_of_the_citys_stations(shared_data: Path) -> None:

@@ -32,7 +32,7 @@ from hazecast.grids.quality import (
     solar_hours,
     time_offset,
 )
-from hazecast.grids.quality.clock import others_median, ozone_time_shifts
+from hazecast.grids.quality.clock import median_of_others, ozone_time_shifts
 from hazecast.grids.quality.series import NOISE, STUCK_HOURS
 from hazecast.grids.units import PPB_25C, to_ug_m3
 
@@ -159,7 +159,7 @@ def test_a_clock_that_is_hours_off_is_found(shift, station) -> None:
     flags = screened(values)[1]
     assert (flags[:, station] == TIME_SHIFT).mean() > 0.9
     assert not (np.delete(flags, station, axis=1) == TIME_SHIFT).any()
-    found = time_offset(values[:, station], others_median(network())[:, station])
+    found = time_offset(values[:, station], median_of_others(network())[:, station])
     assert found is not None and found.hours == shift and found.correlation > found.correlation_at_zero
 
 
@@ -231,7 +231,7 @@ def test_median_of_the_others(values) -> None:
         for hour in range(40):
             valid = others[hour][np.isfinite(others[hour])]
             expected = np.median(valid) if len(valid) >= 2 else np.nan
-            np.testing.assert_equal(others_median(values)[hour, station], expected)
+            np.testing.assert_equal(median_of_others(values)[hour, station], expected)
 
 
 @pytest.mark.parametrize(

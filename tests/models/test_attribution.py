@@ -18,8 +18,8 @@ from hazecast.models.attribution import TURNS, from_elsewhere, turned
 from hazecast.models.interface import WEATHER_NAMES, Windows
 from hazecast.models.registry import load_trained
 from hazecast.models.zoo.network_model import NetworkModel
-from tests.alerts.test_cap import make
-from tests.models.test_models import made_windows
+from tests.support.cap_messages import made_warning
+from tests.support.training_data import made_windows
 
 U, V = WEATHER_NAMES.index("u10"), WEATHER_NAMES.index("v10")
 
@@ -102,7 +102,7 @@ def test_the_share_is_told_with_its_spread_and_only_where_it_is_worth_telling() 
 
 def test_the_share_is_in_the_text_of_every_language() -> None:
     city = load_registry().city("beijing")
-    told, rules = make(), RuleBook.shipped().haze_signal
+    told, rules = made_warning(), RuleBook.shipped().haze_signal
     assert causes(told, city).transport is None
     for language in LANGUAGES:
         text = compose(told, rules, city, language, why=Causes(transport=(0.25, 0.12, 0.38))).description

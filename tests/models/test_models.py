@@ -14,44 +14,14 @@ from hypothesis import strategies as st
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
-from hazecast.models.interface import WEATHER_NAMES, Series, WindowSet, window_set
+from hazecast.models.interface import WEATHER_NAMES, window_set
 from hazecast.models.registry import SHIPPED, create, load_trained, model_names
 from hazecast.models.zoo.baselines import Climatology, Persistence, last_observed
 from hazecast.models.zoo.network import Network, decode_concentration, encode_concentration
 from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings, with_gaps
 from hazecast.models.zoo.recurrent import GraphModel, GRUModel
 from hazecast.models.zoo.tabular import RidgeModel, TreesModel
-
-# The smallest network that has every part.
-TINY = {"hidden": 8, "blind_hidden": 8, "members": 1, "context": 4}
-
-START = np.datetime64("2013-01-01T00", "ns")
-
-
-def made_series(hours: int = 600, places: int = 2) -> Series:
-    random = np.random.default_rng(1)
-    clock = np.arange(hours)
-    day = np.sin(2 * np.pi * clock / 24)[None, :, None]
-    observations = 80 + 40 * day + random.normal(0, 5, (places, hours, 6))
-    weather = np.broadcast_to(np.array([280, 275, 1, -1, 101_000, 500, 0, 0.5, 100.0]), (places, hours, 9))
-    weather = weather + random.normal(0, 1, (places, hours, 9))
-    return Series(
-        observations.astype(np.float32),
-        weather.astype(np.float32),
-        START + clock.astype("timedelta64[h]"),
-        np.full(places, 8, np.float32),
-        np.array([f"place{n}" for n in range(places)]),
-        np.linspace(39.8, 40.2, places).astype(np.float32),
-        np.linspace(116.2, 116.6, places).astype(np.float32),
-        np.zeros(places, np.int64),
-        observations.mean(axis=0, keepdims=True).astype(np.float32),
-        weather.mean(axis=0, keepdims=True).astype(np.float32),
-    )
-
-
-def made_windows(series: Series | None = None, every: int = 7) -> WindowSet:
-    series = series or made_series()
-    return window_set((series,), series.times[0], series.times[-1], every=every)
+from tests.support.training_data import TINY, made_series, made_windows
 
 
 @pytest.fixture(scope="module")

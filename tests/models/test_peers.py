@@ -19,7 +19,7 @@ from hazecast.models.training.tuning import ErrorDressing, init_times, sample_ti
 from hazecast.models.zoo.baselines import DiurnalPersistence, newest_same_hour
 from hazecast.models.zoo.recurrent import GraphModel, GRUModel, PlaceGraph, edges
 from hazecast.models.zoo.tabular import RidgeModel, TreesModel
-from tests.models.test_models import START, made_series, made_windows
+from tests.support.training_data import START, made_series, made_windows
 
 HOUR = np.timedelta64(1, "h")
 

@@ -22,10 +22,8 @@ from hazecast.models.training.state import fingerprint
 from hazecast.models.zoo.network import Network, decode_concentration, encode_concentration
 from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings, _loss, train_network
 from hazecast.services.research.experiments import HELD_OUT, training_windows
-from tests.models.test_models import TINY, made_series, made_windows
 from tests.support.paths import ROOT
-
-SMALL = TrainingSettings(windows=480, batch=16, seed=3, **TINY)  # 30 steps
+from tests.support.training_data import SMALL, TINY, made_series, made_windows
 
 
 def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
@@ -58,8 +56,7 @@ def test_training_killed_in_mid_step_resumes_to_the_very_same_weights(tmp_path) 
         "import os, signal, torch, hazecast.models.training.loop as loop, hazecast.models.zoo.network_model as training\n"
         f"torch.set_num_threads({torch.get_num_threads()})\n"
         "from pathlib import Path\n"
-        "from tests.models.test_models import made_windows\n"
-        "from tests.models.test_training import SMALL\n"
+        "from tests.support.training_data import SMALL, made_windows\n"
         "steps, step = [], loop._update\n"
         "def killed(*given):\n"
         "    steps.append(1)\n"
@@ -139,8 +136,7 @@ def test_two_processes_train_one_network(tmp_path) -> None:
         "from hazecast.models.training.loop import rank_and_world\n"
         "from hazecast.models.zoo.network_model import train_network\n"
         "from hazecast.services.research.experiments import process_group\n"
-        "from tests.models.test_models import made_windows\n"
-        "from tests.models.test_training import SMALL\n"
+        "from tests.support.training_data import SMALL, made_windows\n"
         "with process_group('cpu') as rank:\n"
         "    assert rank_and_world() == (rank, 2)\n"
         "    for name in ('first', 'second'):\n"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+HAN, KANA = re.compile(r"[一-鿿]"), re.compile(r"[ぁ-ゟ゠-ヿ]")
 
 
 def fields_of(path: Path) -> dict[str, set[str]]:
@@ -20,3 +24,12 @@ def fields_of(path: Path) -> dict[str, set[str]]:
         return found
 
     return keys(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def flat(messages: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested messages as one mapping by dotted key."""
+    found: dict[str, str] = {}
+    for key, value in messages.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return found

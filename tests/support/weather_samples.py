@@ -6,7 +6,9 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
+import xarray as xr
 
+from hazecast.grids.contract import describe
 from hazecast.grids.weather.codec import eccodes
 
 LAT, LON = np.arange(42.0, 37.9, -0.5), np.arange(114.0, 119.1, 0.5)
@@ -87,3 +89,17 @@ def bucket(start: int, end: int, name: str = "tp") -> dict[str, object]:
         "discipline": codes[0], "parameterCategory": codes[1], "parameterNumber": codes[2],
         "typeOfFirstFixedSurface": 1, "stepType": "accum" if name == "tp" else "avg", "stepRange": f"{start}-{end}",
     }  # fmt: skip
+
+
+def hourly_weather(start: str, hours: int, *, names: tuple[str, ...] = ("t2m", "u10"), **attrs: str) -> xr.Dataset:
+    """Weather whose every value tells its hour."""
+    times = np.datetime64(start, "ns") + np.arange(hours).astype("timedelta64[h]")
+    latitude, longitude = np.arange(38.0, 42.1, 0.5), np.arange(114.0, 119.1, 0.5)
+    stamp = (times - np.datetime64("2014-01-01")) / np.timedelta64(1, "h")
+    field = np.broadcast_to(stamp[:, None, None] / 10 + latitude[:, None], (hours, latitude.size, longitude.size))
+    dataset = xr.Dataset(
+        {name: (("time", "latitude", "longitude"), field.astype(np.float32) + 200) for name in names},
+        coords={"time": times, "latitude": latitude, "longitude": longitude},
+        attrs={"source": "test", **attrs},
+    )
+    return describe(dataset, "weather_grid")

@@ -32,11 +32,11 @@ from typing import Any
 import xarray as xr
 from sqlalchemy import create_engine, event, select
 
-import hazecast.services.work.cycle
-from hazecast.services.cli.app import main as hazecast
+from hazecast.services.cli.app import main as hazecast_command
 from hazecast.services.store.recovery import INTERRUPTED, INTERRUPTED_LATE
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import tables_of
+from hazecast.services.work.cycle import run_cycle
 from tests.support.databases import KINDS, Databases, postgres_server
 
 FIRST, KILLED = "2013-01-11T10:00Z", "2013-01-11T22:00Z"
@@ -119,7 +119,7 @@ class Stage:
             moments.watch()
             sys.argv = ["hazecast", "run", "--init-time", init_time]
             try:
-                hazecast()
+                hazecast_command()
                 code = 0
             except SystemExit as leaving:
                 code = int(leaving.code or 0)
@@ -349,7 +349,7 @@ def warm(collection: Path, folder: Path) -> None:
 
     folder.mkdir()
     settings = Settings(data_dir=folder, observations_dir=excerpt(collection, folder / "observations"))
-    hazecast.services.work.cycle.run_cycle(settings, init_time=datetime.fromisoformat(FIRST))
+    run_cycle(settings, init_time=datetime.fromisoformat(FIRST))
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import ruptures
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, theilslopes
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 
 # Weeks drawn together, and the fewest on each side of a change: chosen.
 _BLOCK_WEEKS, _SIDE_WEEKS, _MIN_WEEKS = 8, 13, 52
@@ -132,6 +132,7 @@ def change_point(log: pd.Series, *, level: float = 0.9, resamples: int = 200, se
 
 
 def _best(values: NDArray[Any]) -> tuple[int, float]:
+    ruptures = requires("ruptures", "studies")
     found = ruptures.Binseg(model="l2", min_size=_SIDE_WEEKS, jump=1).fit(values).predict(n_bkps=1)[0]
     left, right = values[:found], values[found:]
     gain = len(values) * values.var() - len(left) * left.var() - len(right) * right.var()

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import lightgbm
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 
 WEATHER = ("t2m", "d2m", "sp", "tp", "u10", "v10")
 _MIN_HOURS, _MIN_DAYS = 18, 200
@@ -158,6 +158,7 @@ def _fit(table: pd.DataFrame, seed: int) -> tuple[Any, float, Sequence[str]]:
     if len(table) < _MIN_DAYS // 2:
         raise InputError("days to learn from", len(table), f"at least {_MIN_DAYS // 2}: a longer series")
     target = np.log(table["concentration"].to_numpy())
+    lightgbm = requires("lightgbm", "studies")
     model = lightgbm.LGBMRegressor(**_MODEL, random_state=seed).fit(table[names].to_numpy(), target)
     # Means of logarithms are turned into means by the mean of the exponentiated residuals (Duan 1983).
     smear = float(np.mean(np.exp(target - np.asarray(model.booster_.predict(table[names].to_numpy())))))

@@ -116,7 +116,9 @@ def trend(
     from hazecast.forecast.studies.measures.changes import trend as trend_of
     from hazecast.forecast.studies.measures.deweather import adjusted, normalised
     from hazecast.grids.errors import InputError
+    from hazecast.grids.extras import requires
 
+    requires("ruptures", "studies")
     if resamples < 20:
         raise InputError("--resamples", resamples, "at least 20")
     if not 0.5 <= level < 1:

@@ -1,1 +1,1 @@
-"""Sources of monitoring data, one module a publisher, and what they have in common."""
+"""Sources of monitoring data, one module for each publisher, and their common interface."""

@@ -1,7 +1,7 @@
 """The hourly files of the US diplomatic posts (StateAir, later AirNow Department of State).
 
 The feed stopped on 2025-03-04 (from memory, not verified): a source for past years. Addresses
-and both headers as seen in public clients; the server was not reached from here.
+and both headers as in public clients; not tried against the server.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import SENTINELS, Reporting
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import FetchError, HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, number, try_each
 
 URL = "https://dosairnowdata.org"
-# All of China keeps one time, without summer time.
+# All of China has one time zone, without daylight saving.
 _POST_ZONE = timezone(timedelta(hours=8))
 _TIME = ["Year", "Month", "Day", "Hour"]
 # The two layouts: StateAir's, and AirNow's with the NowCast beside the raw concentration.
@@ -27,7 +28,7 @@ _POLLUTANTS = {"PM2.5": "pm25", "PM2.5 - Principal": "pm25"}
 
 
 class AirNowPosts:
-    """PM2.5 of the posts in the registry's cities, a file a post and year.
+    """PM2.5 of the posts in the registry's cities, one file for each post and year.
 
     Parameters
     ----------
@@ -48,12 +49,32 @@ class AirNowPosts:
         self._registry, self._rules, self._url = registry, rules, url.rstrip("/")
         self._http = HttpClient(patience)
 
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> AirNowPosts:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        AirNowPosts
+        """
+        return cls(registry, rules, settings.airnow_url, patience)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def fetch(self, hours: Sequence[datetime]) -> Batch:
-        """Return the hours wanted of all posts; a file that isn't there is counted.
+        """Return the hours of all posts; files that don't exist are counted.
 
         Raises
         ------
@@ -65,7 +86,7 @@ class AirNowPosts:
         years = range((first - HOUR).astimezone(_POST_ZONE).year, (last - HOUR).astimezone(_POST_ZONE).year + 1)
         posts = sorted(self._rules.places.get("airnow", {}))
         files = [f"/dos/historical/{post}/{year}/{post}_PM2.5_{year}_YTD.csv" for post in posts for year in years]
-        each(files, lambda path: batch.join(self._file(self._url + path, first, last)), batch, "files")
+        try_each(files, lambda path: batch.join(self._file(self._url + path, first, last)), batch, "files")
         return batch
 
     def _file(self, address: str, first: datetime, last: datetime) -> Batch:
@@ -93,12 +114,17 @@ def read_file(
         CSV, with or without lines of text before the header. The stamp is the *start* of the
         hour in the post's standard time; -999 where missing.
     rules : StationCities
+        Names the posts and their cities.
     registry : Registry
-        Gives the post its city's position.
+        Gives the city's position, which is used as the post's.
     where : str
         The file, for errors.
     period : (datetime, datetime), optional
-        Hours to read, by their end; all without.
+        Hours to read, by their end; by default all.
+
+    Returns
+    -------
+    Batch
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """China's hourly publication (China National Environmental Monitoring Centre), as JSON.
 
-Undocumented, without key, licence or promise: an adapter to be switched on by those who may use
-it. Fields, endpoints and the window of about a day of past hours as seen in public clients up to
-2026-10; the server was not reached from here.
+Undocumented, without key, licence or guarantee: to be enabled only by those who may use
+it. Fields, endpoints and the window of about a day of past hours as in public clients up to
+2026-10; not tried against the server.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import FetchError, HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
 
 URL = "https://air.cnemc.cn:18007"
 _LIVE, _PAST = "/HourChangesPublish/GetAllAQIPublishLive", "/HourChangesPublish/GetAQIHistoryByConditionHis"
@@ -33,7 +35,7 @@ _FIELDS = {
 }
 _EPOCH = re.compile(r"/Date\((-?\d+)\)/")
 _TEXT_TIME = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日\s*(\d{1,2})时")
-# Past hours that the publisher still gives.
+# Past hours that the publisher still serves.
 _PAST_HOURS = 24
 
 
@@ -55,15 +57,35 @@ class Cnemc:
         self._rules, self._url = rules, url.rstrip("/")
         self._http = HttpClient(patience, headers={"X-Requested-With": "XMLHttpRequest"})
 
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> Cnemc:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Cnemc
+        """
+        return cls(rules, settings.cnemc_url, patience)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def fetch(self, hours: Sequence[datetime]) -> Batch:
-        """Return the newest hour, and those before it that are wanted and still published.
+        """Return the newest hour, and those of `hours` before it that are still published.
 
         The newest hour comes from the live list, the others one call each. A list whose rows
-        are not all of one hour is split: the hour of most rows is kept, the rest quarantined.
+        are not all of one hour is split: the most frequent hour is stored, the rest quarantined.
 
         Raises
         ------
@@ -81,16 +103,16 @@ class Cnemc:
             batch.join(Batch(live.stations, live.readings))
         past = [hour for hour in hours if newest - _PAST_HOURS * HOUR <= hour < newest]
         try:
-            each(past, lambda hour: batch.join(self._past_hour(hour)), batch, "hours")
+            try_each(past, lambda hour: batch.join(self._past_hour(hour)), batch, "hours")
         except (FetchError, InputError) as error:
-            # The newest hour has come: that none of the older ones did is told, not fatal.
+            # The newest hour was read: that no older one was is reported, not fatal.
             batch.problems.append(f"{len(past)} earlier hours: {error}")
             batch.counts["hours_failed"] += len(past)
         return batch
 
     def _past_hour(self, hour: datetime) -> Batch:
-        asked = {"date": f"{hour.astimezone(_BEIJING):%Y-%m-%d %H:00:00}"}
-        rows = self._http.json(self._url + _PAST, method="POST", expected="a JSON list", data=asked)
+        form = {"date": f"{hour.astimezone(_BEIJING):%Y-%m-%d %H:00:00}"}
+        rows = self._http.json(self._url + _PAST, method="POST", expected="a JSON list", data=form)
         if rows == []:
             return Batch(counts=Counter(hours_not_published=1))
         batch = read_hour(rows, self._rules)
@@ -109,20 +131,24 @@ def read_hour(rows: Any, rules: StationCities) -> Batch:
         Decoded JSON: a list of objects whose values are text, an em dash where missing; CO in
         mg m-3, all else in ug m-3; stamped with the end of the hour, Beijing time.
     rules : StationCities
-        Gives stations to cities by their field ``Area``.
+        Assigns stations to cities by their field ``Area``.
+
+    Returns
+    -------
+    Batch
 
     Raises
     ------
     InputError
         If no hour holds more than half of the rows, or half of the stations have a field that
-        is absent or isn't a number, or two time stamps that disagree. Fewer are told among the
+        is absent or isn't a number, or two time stamps that disagree. Fewer are reported as
         problems.
     """
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise InputError("answer", f"{type(rows).__name__} {str(rows)[:60]}", "a list of stations")
     batch = Batch()
     stamped: list[tuple[datetime, Mapping[str, Any]]] = []
-    each(rows, lambda row: stamped.append((_time(row), row)), batch, "stations", tolerated=0.5)
+    try_each(rows, lambda row: stamped.append((_time(row), row)), batch, "stations", tolerated=0.5)
     hours = Counter(time for time, _ in stamped)
     hour, share = hours.most_common(1)[0]
     if share * 2 <= len(rows):
@@ -141,7 +167,7 @@ def read_hour(rows: Any, rules: StationCities) -> Batch:
         else:
             batch.add(_station(row, code, city), hour, _values(row, code))
 
-    each(stamped, take, batch, "stations", tolerated=0.5)
+    try_each(stamped, take, batch, "stations", tolerated=0.5)
     return batch
 
 
@@ -173,7 +199,7 @@ def _field(row: Mapping[str, Any], name: str) -> Any:
 
 
 def _time(row: Mapping[str, Any]) -> datetime:
-    """Return the stamp, given twice: as milliseconds since 1970 and as text of Beijing time."""
+    """Return the time stamp, which is published twice: as milliseconds since 1970 and as text of Beijing time."""
     code = row.get("StationCode", "?")
     published, text = _field(row, "TimePoint"), _field(row, "TimePointStr")
     epoch, parts = _EPOCH.fullmatch(str(published)), _TEXT_TIME.fullmatch(str(text).strip())
@@ -184,9 +210,11 @@ def _time(row: Mapping[str, Any]) -> datetime:
     try:
         time = datetime.fromtimestamp(int(epoch[1]) / 1000, UTC)
         year, month, day, hour = map(int, parts.groups())
-        said = datetime(year, month, day, hour, tzinfo=_BEIJING)
+        stated = datetime(year, month, day, hour, tzinfo=_BEIJING)
     except (ValueError, OverflowError, OSError) as error:
         raise InputError(f"station {code}: TimePoint", f"{published}, {text}", "a time") from error
-    if time != said:
-        raise InputError(f"station {code}: TimePoint", f"{time.isoformat()}", f"{said.isoformat()} as in TimePointStr")
+    if time != stated:
+        raise InputError(
+            f"station {code}: TimePoint", f"{time.isoformat()}", f"{stated.isoformat()} as in TimePointStr"
+        )
     return time

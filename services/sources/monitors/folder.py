@@ -1,4 +1,4 @@
-"""A folder of CSV files, as a bureau exports them from its own system.
+"""A folder of CSV files, as exported by a bureau from its own system.
 
 ``stations.csv`` has the columns code, name, latitude, longitude and any of city, siting, licence,
 attribution. Every other ``*.csv`` has ``station`` (a code), ``time`` and any pollutants of the
@@ -17,7 +17,9 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import MEASURED_ZERO
-from hazecast.services.sources.monitors.interface import Batch, SourceKind, each, number
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import Patience
+from hazecast.services.sources.monitors.interface import Batch, SourceKind, number, try_each
 
 STATIONS_FILE = "stations.csv"
 _REQUIRED = ("code", "name", "latitude", "longitude")
@@ -25,14 +27,14 @@ _SITINGS = ("", "background", ROADSIDE)
 
 
 class CsvFolder:
-    """The files of a folder, read anew each time.
+    """The CSV files of a folder, read at each fetch.
 
     Parameters
     ----------
     folder : Path
     registry : Registry
     rules : StationCities
-        Its radius gives stations without a city to the nearest one.
+        Its radius assigns stations without a city to the nearest one.
     """
 
     name = "csv"
@@ -42,11 +44,38 @@ class CsvFolder:
     def __init__(self, folder: Path, registry: Registry, rules: StationCities) -> None:
         self._folder, self._registry, self._rules = folder, registry, rules
 
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> CsvFolder:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        CsvFolder
+
+        Raises
+        ------
+        InputError
+            If the folder is not set.
+        """
+        if settings.monitor_dir is None:
+            raise InputError("HAZECAST_MONITOR_DIR", "not set", "a folder, since monitor_sources names 'csv'")
+        return cls(settings.monitor_dir, registry, rules)
+
     def close(self) -> None:
         """Nothing is held open."""
 
     def fetch(self, hours: Sequence[datetime]) -> Batch:
-        """Return the hours wanted; a file that can't be read is told, and the next goes on.
+        """Return the hours wanted; files that can't be read are reported, and the others are still read.
 
         Raises
         ------
@@ -58,7 +87,7 @@ class CsvFolder:
         files = sorted(path for path in self._folder.glob("*.csv") if path.name != STATIONS_FILE)
         if not files:
             raise InputError(str(self._folder), f"only {STATIONS_FILE}", "CSV files of hours beside it")
-        each(files, lambda path: batch.join(read_file(path, stations, (hours[0], hours[-1]))), batch, "files")
+        try_each(files, lambda path: batch.join(read_file(path, stations, (hours[0], hours[-1]))), batch, "files")
         return batch
 
     def _stations(self, batch: Batch) -> dict[str, NetworkStation | None]:
@@ -103,6 +132,18 @@ class CsvFolder:
 
 def read_file(path: Path, stations: Mapping[str, NetworkStation | None], period: tuple[datetime, datetime]) -> Batch:
     """Read one file of hours.
+
+    Parameters
+    ----------
+    path : Path
+    stations : mapping of str to NetworkStation or None
+        By code; None for a station of no city.
+    period : (datetime, datetime)
+        Hours to read, by their end.
+
+    Returns
+    -------
+    Batch
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What every monitoring source offers: station readings of hours, in one form and with one time stamp."""
+"""The interface of monitoring sources: hourly station readings in one form and with one time convention."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.station_cities import NetworkStation
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
-from hazecast.services.sources.http import FetchError
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import FetchError, Patience
 
 HOUR = timedelta(hours=1)
 _GIVE_UP_AFTER = 2
 _T = TypeVar("_T")
 SourceKind = Literal["measurement", "model_analysis"]
-# How networks write "no value" in a text field.
+# Codes for "no value" in text fields of the networks.
 _MISSING_TEXTS = frozenset({"", "-", "—", "–", "--", "NA", "N/A", "NULL", "NONE", "NAN", "***", "欠測"})
 
 
@@ -37,7 +39,7 @@ class Reading(NamedTuple):
     pollutant : str
         A name of the contract.
     raw : float or None
-        The number as published; None where the publisher says that there is none.
+        The number as published; None where the publisher reports none.
     units : str
         Of `raw`.
     """
@@ -49,7 +51,7 @@ class Reading(NamedTuple):
     units: str
 
     def ug_m3(self, sentinels: tuple[float, ...]) -> float:
-        """Return the value in ug m-3, NaN where missing; a mark for "no value" keeps its number."""
+        """Return the value in ug m-3, NaN where missing; a sentinel is returned unconverted."""
         if self.raw is None:
             return float("nan")
         return self.raw if self.raw in sentinels else self.raw * to_ug_m3(self.pollutant, self.units)
@@ -57,17 +59,17 @@ class Reading(NamedTuple):
 
 @dataclass
 class Batch:
-    """What one fetch of a source gave.
+    """The result of one fetch from a source.
 
     Attributes
     ----------
     stations : dict of str to NetworkStation
-        By `NetworkStation.id`; only such as belong to a city.
+        By `NetworkStation.id`; only stations that belong to a city.
     readings : list of Reading
     counts : Counter of str
         What was found and left out, by kind.
     problems : list of str
-        What went wrong while the rest went on: each names the field, the value and what was
+        Errors that did not stop the fetch: each names the field, the value and what was
         expected.
     """
 
@@ -77,12 +79,21 @@ class Batch:
     problems: list[str] = field(default_factory=list)
 
     def add(self, station: NetworkStation, time: datetime, values: Iterable[tuple[str, float | None, str]]) -> None:
-        """Add the readings (pollutant, raw, units) of a station and hour."""
+        """Add the readings of a station and hour.
+
+        Parameters
+        ----------
+        station : NetworkStation
+        time : datetime
+            Aware, UTC: the end of the hour.
+        values : iterable of (str, float or None, str)
+            Pollutant, raw value and its units.
+        """
         self.stations[station.id] = station
         self.readings += [Reading(station.id, time, name, raw, units) for name, raw, units in values]
 
     def join(self, other: Batch) -> None:
-        """Take in what another fetch gave."""
+        """Add the result of another fetch."""
         self.stations.update(other.stations)
         self.readings += other.readings
         self.counts.update(other.counts)
@@ -92,13 +103,15 @@ class Batch:
 class MonitorSource(Protocol):
     """A publisher of station readings.
 
+    A source from another distribution is found by its entry point; see `hazecast.services.sources.registry`.
+
     Attributes
     ----------
     name : str
         As in the settings and the store.
     kind : {"measurement", "model_analysis"}
     reporting : Reporting
-        What quality control must know of it.
+        How it reports missing values and zero, for quality control.
     """
 
     name: str
@@ -106,10 +119,10 @@ class MonitorSource(Protocol):
     reporting: Reporting
 
     def fetch(self, hours: Sequence[datetime]) -> Batch:
-        """Return what the publisher has of the hours that end at the times of `hours`.
+        """Return the publisher's readings for the hours that end at the times of `hours`.
 
-        What can't be had of single hours or stations is told in `Batch.problems`. A source that
-        answers by period may give hours in between too.
+        Failures of single hours or stations are reported in `Batch.problems`. A source that
+        answers by period may also return hours in between.
 
         Parameters
         ----------
@@ -121,7 +134,7 @@ class MonitorSource(Protocol):
         FetchError
             If the publisher can't be reached or refuses.
         InputError
-            If what came isn't in its format: the field, its value and what was expected.
+            If the answer isn't in its format: names the field, its value and what was expected.
         """
         ...
 
@@ -130,8 +143,54 @@ class MonitorSource(Protocol):
         ...
 
 
+class MonitorSourceFactory(Protocol):
+    """Makes a monitoring source from the settings; what an entry point in ``hazecast.monitor_sources`` refers to.
+
+    The `name` of the source is that of its entry point. A source of another distribution reads what else it needs
+    from settings of its own.
+    """
+
+    def __call__(
+        self, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> MonitorSource:
+        """Return a source.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+            The cities to fetch.
+        rules : StationCities
+            Assigns stations to cities.
+        patience : Patience, optional
+            Time-outs and retries of its `HttpClient`.
+
+        Returns
+        -------
+        MonitorSource
+
+        Raises
+        ------
+        InputError
+            If the settings lack what the source needs.
+        """
+        ...
+
+
 def number(text: object, where: str) -> float | None:
-    """Return a published value as a number, None for any way of writing "no value".
+    """Parse a published value.
+
+    Parameters
+    ----------
+    text : object
+        A number or text.
+    where : str
+        The field, for errors.
+
+    Returns
+    -------
+    float or None
+        None for any code for "no value".
 
     Raises
     ------
@@ -150,7 +209,17 @@ def number(text: object, where: str) -> float | None:
 
 
 def csv_rows(text: str, where: str) -> list[list[str]]:
-    """Return the lines of a CSV text, each split into its fields.
+    """Split a CSV text into rows of fields.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        Its address, for errors.
+
+    Returns
+    -------
+    list of list of str
 
     Raises
     ------
@@ -163,26 +232,29 @@ def csv_rows(text: str, where: str) -> list[list[str]]:
         raise InputError(where, error, "CSV") from error
 
 
-def each(items: Sequence[_T], action: Callable[[_T], None], batch: Batch, kind: str, *, tolerated: float = 1.0) -> None:
-    """Do `action` for each item; one that fails is told in `batch.problems`, and the next goes on.
+def try_each(
+    items: Sequence[_T], action: Callable[[_T], None], batch: Batch, kind: str, *, tolerated: float = 1.0
+) -> None:
+    """Call `action` for each item; failures are reported in `batch.problems` and don't stop the others.
 
-    Where the publisher can't be reached twice in a row, or refuses the key, the rest isn't tried.
+    If the publisher can't be reached twice in a row, or refuses the key, the remaining items aren't tried.
 
     Parameters
     ----------
     items : sequence
     action : callable
+        Called with one item.
     batch : Batch
         Counts failures as ``<kind>_failed``.
     kind : str
         What the items are, in the plural.
     tolerated : float
-        Share of failures, of all items, from which it counts as a failure of the whole.
+        Fraction of items that may fail; from this fraction on the first error is raised.
 
     Raises
     ------
     FetchError, InputError
-        The first one, if the share is reached.
+        The first one, if that fraction is reached.
     """
     errors: list[FetchError | InputError] = []
     in_a_row = 0

@@ -1,6 +1,6 @@
 """Open-Meteo air quality: the CAMS global model at the cities. A model's analysis, not a measurement.
 
-Interface from the publisher's own description; the server was not reached from here.
+Interface from the publisher's own description; not tried against the server.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.station_cities import NetworkStation
-from hazecast.grids.places.cities import City
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import Batch, SourceKind, number
 
@@ -32,14 +33,14 @@ _FARTHEST_DEGREES = 0.4
 
 
 class OpenMeteoAir:
-    """The model's hours at all cities, in one call for fifty.
+    """The model's hours at all cities, fifty cities a call.
 
     Parameters
     ----------
     cities : sequence of City
     url : str
     key : str
-        For customers, with their own base; empty for free, non-commercial use.
+        For customers, with a base URL of their own; empty for free, non-commercial use.
     patience : Patience, optional
     """
 
@@ -50,6 +51,27 @@ class OpenMeteoAir:
     def __init__(self, cities: Sequence[City], url: str = URL, key: str = "", patience: Patience | None = None) -> None:
         self._cities, self._url, self._key = list(cities), url.rstrip("/"), key
         self._http = HttpClient(patience, secrets=(key,))
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> OpenMeteoAir:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        OpenMeteoAir
+        """
+        key = settings.open_meteo_key.get_secret_value()
+        return cls(list(registry.cities.values()), settings.open_meteo_air_url, key, patience)
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,10 +104,23 @@ class OpenMeteoAir:
 
 
 def read_answer(answer: Any, cities: Sequence[City], period: tuple[datetime, datetime]) -> Batch:
-    """Read the hours at cities, an object for one city and a list for several.
+    """Read the hours at cities.
 
-    The model's instants are taken for the hour that ends with them. Hours outside `period` are
-    counted and left out: what lies ahead is a forecast.
+    The model's instantaneous values are used for the hour that ends with them. Hours outside `period` are
+    counted and left out, since later hours are a forecast.
+
+    Parameters
+    ----------
+    answer : object
+        Decoded JSON: an object for one city and a list for several.
+    cities : sequence of City
+        In the order of the request.
+    period : (datetime, datetime)
+        Hours to read, by their end.
+
+    Returns
+    -------
+    Batch
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """OpenAQ v3: stations of many networks with the licence of each, by key.
 
-Endpoints and fields from the published API reference and the source of the API; the server was
-not reached from here.
+Endpoints and fields from the published API reference and the source of the API; not tried against
+the server.
 """
 
 from __future__ import annotations
@@ -18,41 +18,42 @@ from hazecast.grids.observations.station_cities import NetworkStation, StationCi
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, each, number
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
 
 log = logging.getLogger(__name__)
 
 URL = "https://api.openaq.org"
 _PAGE = 1_000
 _MAX_PAGES = 50
-# Sensors of a location that is silent for longer aren't asked.
+# Sensors of a location without values for longer aren't requested.
 _SILENT = 24 * HOUR
 
 
 class OpenAQ:
     """Reference monitors around each city, the nearest first.
 
-    Sensors are asked one by one, so the number of stations a city is bounded: the limit of the
+    Each sensor needs a request, so the number of stations a city is limited: the limit of the
     free key is 60 requests a minute and 2,000 an hour.
 
     Parameters
     ----------
     registry : Registry
     rules : StationCities
-        Its radius gives locations to the nearest city.
+        Its radius assigns locations to the nearest city.
     key : str
         API key.
     url : str
     stations_per_city : int
     patience : Patience, optional
     sleep : callable, optional
-        Waits for a number of seconds, when the rate limit is used up.
+        Waits for a number of seconds, when the rate limit is exhausted.
     """
 
     name = "openaq"
     kind: SourceKind = "measurement"
-    # Networks write gaps as -1, -999, -9999 and 0, and OpenAQ passes them on.
+    # Networks write gaps as -1, -999, -9999 and 0, and OpenAQ republishes them.
     reporting = Reporting()
 
     def __init__(
@@ -71,12 +72,33 @@ class OpenAQ:
         self._http = HttpClient(patience, headers={"X-API-Key": key}, secrets=(key,))
         self._sleep = sleep
 
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> OpenAQ:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        OpenAQ
+        """
+        key = settings.openaq_key.get_secret_value()
+        return cls(registry, rules, key, settings.openaq_url, settings.openaq_stations_per_city, patience)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def fetch(self, hours: Sequence[datetime]) -> Batch:
-        """Return the hours of the chosen sensors; one that fails is told, and the next goes on.
+        """Return the hours of the chosen sensors; failures are reported, and the others are still read.
 
         Raises
         ------
@@ -96,8 +118,8 @@ class OpenAQ:
             rows = list(self._pages(f"/v3/sensors/{sensor}/hours", _query(period)))
             read_hours(rows, station, name, units, period, batch)
 
-        each(self._chosen(hours[0], batch), choose, batch, "stations")
-        each(wanted, take, batch, "sensors")
+        try_each(self._chosen(hours[0], batch), choose, batch, "stations")
+        try_each(wanted, take, batch, "sensors")
         return batch
 
     def _chosen(self, first: datetime, batch: Batch) -> list[tuple[Mapping[str, Any], str]]:
@@ -123,9 +145,9 @@ class OpenAQ:
                 batch.counts["stations_silent"] += 1
             else:
                 distance = float(distances_km([self._registry.city(city)], latitude, longitude)[0])
-                near.setdefault(city, []).append((distance, _whole(location, "location"), location))
+                near.setdefault(city, []).append((distance, _integer_id(location, "location"), location))
 
-        each(list(self._pages("/v3/locations", query)), consider, batch, "locations")
+        try_each(list(self._pages("/v3/locations", query)), consider, batch, "locations")
         chosen = []
         for city, found in sorted(near.items()):
             found.sort(key=lambda entry: entry[:2])
@@ -147,7 +169,7 @@ class OpenAQ:
 
     def _page(self, url: str, params: Mapping[str, str]) -> Any:
         response = self._http.request("GET", url, params=params)
-        # The limit is told with every answer; waiting before it is used up keeps clear of 429.
+        # Every answer states the remaining limit; waiting once it is exhausted avoids 429.
         left, reset = response.headers.get("x-ratelimit-remaining"), response.headers.get("x-ratelimit-reset")
         if left is not None and left.isdigit() and int(left) == 0 and reset is not None and reset.isdigit():
             log.info("OpenAQ: rate limit used up, waiting %s s", reset)
@@ -159,7 +181,18 @@ class OpenAQ:
 
 
 def read_station(location: Mapping[str, Any], city: str) -> NetworkStation:
-    """Read a location with the licences under which its values may be passed on.
+    """Read a location with the licences of its values.
+
+    Parameters
+    ----------
+    location : mapping
+        Decoded JSON.
+    city : str
+        Id of its city.
+
+    Returns
+    -------
+    NetworkStation
 
     Raises
     ------
@@ -187,7 +220,19 @@ def read_station(location: Mapping[str, Any], city: str) -> NetworkStation:
 
 
 def read_sensors(location: Mapping[str, Any], names: tuple[str, ...]) -> list[tuple[int, str, str]]:
-    """Return id, pollutant and units of the sensors that measure one of `names` in known units.
+    """Find the sensors of a location that measure the given pollutants.
+
+    Parameters
+    ----------
+    location : mapping
+        Decoded JSON.
+    names : tuple of str
+        Pollutants of the contract.
+
+    Returns
+    -------
+    list of (int, str, str)
+        Id, pollutant and units of each sensor.
 
     Raises
     ------
@@ -204,7 +249,7 @@ def read_sensors(location: Mapping[str, Any], names: tuple[str, ...]) -> list[tu
         name, units = _key(parameter, "name", f"{where}: parameter"), _key(parameter, "units", f"{where}: parameter")
         if isinstance(name, str) and name in names:
             to_ug_m3(str(name), str(units))
-            found.append((_whole(sensor, f"{where}: sensors"), str(name), str(units)))
+            found.append((_integer_id(sensor, f"{where}: sensors"), str(name), str(units)))
     return found
 
 
@@ -218,8 +263,22 @@ def read_hours(
 ) -> None:
     """Add the hourly values of one sensor to `batch`.
 
-    An hour that the publisher has flagged itself is taken as missing, one that isn't a whole
+    An hour that the publisher has flagged is missing, a period that isn't a full
     hour is left out; both are counted.
+
+    Parameters
+    ----------
+    rows : list of mapping
+        Decoded JSON.
+    station : NetworkStation
+    name : str
+        A pollutant of the contract.
+    units : str
+        Of the values.
+    period : (datetime, datetime)
+        Hours to read, by their end.
+    batch : Batch
+        Changed in place.
 
     Raises
     ------
@@ -243,7 +302,7 @@ def read_hours(
 
 
 def _query(period: tuple[datetime, datetime]) -> dict[str, str]:
-    # By the start of the hours.
+    # The interface selects hours by their start.
     edges = {"datetime_from": period[0] - HOUR, "datetime_to": period[1]}
     return {name: f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for name, time in edges.items()}
 
@@ -266,7 +325,7 @@ def _inside(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else None
 
 
-def _whole(value: Any, where: str) -> int:
+def _integer_id(value: Any, where: str) -> int:
     found = _key(value, "id", where)
     if isinstance(found, bool) or not isinstance(found, int):
         raise InputError(f"{where}: id", found, "a whole number")

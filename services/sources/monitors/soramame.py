@@ -1,7 +1,7 @@
 """Japan's Soramame-kun (Ministry of the Environment): one CSV file an hour with all stations.
 
-Addresses, header and marks as measured by public clients in 2026; the server was not reached
-from here. A wrong address is answered with an HTML page under status 200.
+Addresses, header and codes as in public clients of 2026; not tried against the server. A wrong
+address is answered with an HTML page under status 200.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
+from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import MEASURED_ZERO
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, each, number
+from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, number, try_each
 
 URL = "https://soramame.env.go.jp"
 _LATEST = "/data/sokutei/noudoAll/metadata.json"
@@ -26,7 +28,7 @@ HEADER = (
     "測定局名称,住所,問い合わせ先,局種別,地域コード,都道府県コード,市区町村名"
 )
 _NAMES = HEADER.split(",")
-# Contract name -> column and unit. Ox, photochemical oxidant, is nearly all ozone and taken for it.
+# Contract name -> column and unit. Ox, photochemical oxidant, is nearly all ozone and read as ozone.
 # SPM isn't PM10 (its cut is sharper) and is not read.
 _COLUMNS = {
     "pm25": ("PM2.5", "ug/m3"),
@@ -56,12 +58,32 @@ class Soramame:
         self._rules, self._url = rules, url.rstrip("/")
         self._http = HttpClient(patience)
 
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None = None
+    ) -> Soramame:
+        """Make the source from the settings; a `MonitorSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        registry : Registry
+        rules : StationCities
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Soramame
+        """
+        return cls(rules, settings.soramame_url, patience)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def fetch(self, hours: Sequence[datetime]) -> Batch:
-        """Return the hours wanted, one file each; one that isn't published yet is counted.
+        """Return the hours, one file each; those not published yet are counted.
 
         Raises
         ------
@@ -72,7 +94,7 @@ class Soramame:
         published = [hour for hour in hours if hour <= newest]
         batch = Batch()
         batch.counts["hours_not_published"] += len(hours) - len(published)
-        each(published, lambda hour: batch.join(self._hour(hour)), batch, "hours")
+        try_each(published, lambda hour: batch.join(self._hour(hour)), batch, "hours")
         return batch
 
     def _hour(self, hour: datetime) -> Batch:
@@ -82,7 +104,19 @@ class Soramame:
 
 
 def read_latest(answer: Any, where: str) -> datetime:
-    """Return the newest hour that is published, by its end.
+    """Return the newest published hour.
+
+    Parameters
+    ----------
+    answer : object
+        Decoded JSON.
+    where : str
+        Its address, for errors.
+
+    Returns
+    -------
+    datetime
+        The end of the hour, UTC.
 
     Raises
     ------
@@ -102,7 +136,7 @@ def read_latest(answer: Any, where: str) -> datetime:
 
 
 def hour_path(hour: datetime) -> str:
-    """Return the path of an hour's file: hours of Japan, 01 to 24, named by their end."""
+    """Return the path of an hour's file: hours of Japan Standard Time, 01 to 24, named by their end."""
     start = (hour - HOUR).astimezone(_JAPAN)
     return f"/data/sokutei/noudoAll/{start:%Y/%m/%d}/{start.hour + 1:02d}.csv"
 
@@ -115,17 +149,21 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
     text : str
         CSV under `HEADER`. PM2.5 in ug m-3, gases in ppm, "-" where missing.
     hour : datetime
-        The end of its hour: the file itself doesn't say.
+        The end of its hour, which the file doesn't state.
     rules : StationCities
-        Gives stations to cities by prefecture code and municipality.
+        Assigns stations to cities by prefecture code and municipality.
     where : str
         Its address, for errors.
+
+    Returns
+    -------
+    Batch
 
     Raises
     ------
     InputError
         If the header is another, or half of the rows have another number of fields or a value
-        that isn't a number. Fewer are told among the problems.
+        that isn't a number. Fewer are reported as problems.
     """
     rows = csv_rows(text, where)
     header = [name.strip() for name in rows[0]] if rows else []
@@ -155,7 +193,7 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
             seen.add(code)
 
     entries = [(line, fields) for line, fields in enumerate(rows[1:], start=2) if any(fields)]
-    each(entries, take, batch, "rows", tolerated=0.5)
+    try_each(entries, take, batch, "rows", tolerated=0.5)
     if not batch.readings:
         raise InputError(f"{where}: rows", len(entries), "stations of the cities in the registry")
     return batch

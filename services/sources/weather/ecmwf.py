@@ -1,9 +1,9 @@
 """ECMWF's open data (IFS, 0.25 degree), through its own client.
 
-The client knows where a run's files are, which streams they are in and how to find messages by
-the ``.index`` beside each file. Its requests and the download itself go through our HTTP client:
-its own set no time-out, don't resume a download of several parts, and end with an AssertionError
-when a line breaks.
+The client provides the addresses and streams of a run's files, and finds messages by the ``.index``
+beside each file. Its requests and the download itself go through `HttpClient`:
+its own requests set no time-out, don't resume a download of several parts, and end with an AssertionError
+when a connection breaks.
 """
 
 from __future__ import annotations
@@ -21,14 +21,22 @@ from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import neighbours_joined, verify_messages
-from hazecast.services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
+from hazecast.services.sources.weather.grib import merge_ranges, verify_messages
+from hazecast.services.sources.weather.interface import (
+    Cycle,
+    Wanted,
+    newest_complete,
+    requiring_complete_cycle,
+    steps_of,
+    with_provenance,
+)
 
 URL = "https://data.ecmwf.int/forecasts"
 DELAY = timedelta(hours=9)
 # ECMWF's short names of the contract's variables. The boundary layer's height isn't among the
-# documented fields of the open data; should it be published one day, it is taken.
+# documented fields of the open data; it is requested in case it is published.
 _PARAMETERS = {
     "t2m": "2t",
     "d2m": "2d",
@@ -44,7 +52,7 @@ _STEP = 3
 
 
 class EcmwfOpenData:
-    """ECMWF's open data from its own server or a mirror that keeps its paths."""
+    """ECMWF's open data from its own server or a mirror with the same paths."""
 
     name = "ecmwf"
     attribution = (
@@ -60,12 +68,39 @@ class EcmwfOpenData:
         self._client = Client(source=self._url, model="ifs", resol="0p25", maximum_retries=1)
         self._client.session = _Session(self._http)
 
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> EcmwfOpenData:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        EcmwfOpenData
+        """
+        return cls(settings.ecmwf_url, patience)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
-        """Return the newest cycle that reaches the last wanted step; 06 and 18 UTC end earlier."""
+        """Return the newest cycle that reaches the last step to fetch; 06 and 18 UTC end earlier.
+
+        Parameters
+        ----------
+        before : datetime
+            Aware; no later cycle is considered.
+        wanted : Wanted
+
+        Returns
+        -------
+        Cycle
+        """
         last = _published_steps(wanted)[-1]
 
         def is_there(init_time: datetime) -> bool:
@@ -74,7 +109,20 @@ class EcmwfOpenData:
         return newest_complete(self.name, self._url, before, last, DELAY, is_there)
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
-        """Return the cycle over the box; each step's messages are one file in `scratch`."""
+        """Fetch a cycle over the box; the messages of each step are one file in `scratch`.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+        """
         steps = _published_steps(wanted)
         with ThreadPoolExecutor(self._workers) as pool:
             list(pool.map(lambda step: self._step(cycle, step, wanted.box, scratch), steps))
@@ -84,12 +132,12 @@ class EcmwfOpenData:
             for name in WEATHER
             if name not in dataset and name not in self.lacks
         }
-        return labelled(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
+        return with_provenance(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
 
     def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> Path:
-        with whole_cycle():
+        with requiring_complete_cycle():
             url, parts = self._files(cycle.init_time, step, use_index=True)[0]
-            ranges = neighbours_joined((start, start + length - 1) for start, length in parts)
+            ranges = merge_ranges((start, start + length - 1) for start, length in parts)
             path = scratch / f"{step:03d}h.grib2"
             return self._http.download(
                 url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), box)
@@ -118,7 +166,7 @@ def _published_steps(wanted: Wanted) -> list[int]:
 
 
 class _Session:
-    """The part of a requests session that the client uses, over our HTTP client."""
+    """The part of a requests session that the client uses, on top of `HttpClient`."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http

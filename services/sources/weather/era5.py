@@ -6,10 +6,8 @@ import calendar
 import logging
 from pathlib import Path
 
-import cdsapi
-import requests
-
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.services.core.subprocesses import run_in_subprocess
@@ -20,8 +18,8 @@ log = logging.getLogger(__name__)
 URL = "https://cds.climate.copernicus.eu/api"
 DATASET = "reanalysis-era5-single-levels"
 ATTRIBUTION = "Contains modified Copernicus Climate Change Service information (ERA5)"
-# The store answers with a zip as soon as instants and accumulations are asked for together, so
-# they are asked for apart.
+# Instants and accumulations are requested separately, since a request for both is answered with
+# a zip archive.
 _VARIABLES = {
     "instant": [
         "2m_temperature",
@@ -45,7 +43,7 @@ class Era5:
         Personal access token of a registered user who has accepted the licence.
     url : str
     patience : Patience, optional
-        Its longest wait is also that between two looks at a queued job.
+        Its longest wait is also the polling interval of a queued job.
     """
 
     def __init__(self, key: str, url: str = URL, patience: Patience | None = None) -> None:
@@ -58,9 +56,21 @@ class Era5:
         self._http.close()
 
     def fetch_month(self, year: int, month: int, box: Box, folder: Path) -> list[Path]:
-        """Store a month's hours over a box, and return its files; those already there stay.
+        """Download a month's hours over a box; existing files are not fetched again.
 
         The job is queued at the store, often for hours; the download then resumes like any other.
+
+        Parameters
+        ----------
+        year, month : int
+        box : Box
+        folder : Path
+            Where the files are stored.
+
+        Returns
+        -------
+        list of Path
+            Two NetCDF files, of instants and of accumulations.
 
         Raises
         ------
@@ -90,6 +100,7 @@ class Era5:
 
     def _job(self, request: dict[str, object]) -> str:
         """Run a job at the store and return the address of its result."""
+        cdsapi, requests = requires("cdsapi", "archive"), requires("requests", "archive")
         waits = self._http.patience
         try:
             client = cdsapi.Client(
@@ -106,9 +117,9 @@ class Era5:
             return str(client.retrieve(DATASET, request).location)
         except requests.HTTPError as error:
             status = None if error.response is None else error.response.status_code
-            raise FetchError(self._url, self._http.shown(error), "a job that is accepted", status=status) from error
+            raise FetchError(self._url, self._http.redacted(error), "a job that is accepted", status=status) from error
         except (requests.RequestException, RuntimeError, KeyError, ValueError) as error:
-            found = f"{type(error).__name__}: {self._http.shown(error)}"
+            found = f"{type(error).__name__}: {self._http.redacted(error)}"
             raise FetchError(self._url, found, "a job that ends with a file") from error
 
 
@@ -118,8 +129,8 @@ def _verify(path: Path) -> None:
     # NetCDF 3, or HDF5 as in NetCDF 4.
     if not head.startswith((b"CDF", b"\x89HDF")):
         raise InputError(path.name, repr(head), "a NetCDF file")
-    run_in_subprocess(_read, path, where=path.name)
+    run_in_subprocess(_decode, path, where=path.name)
 
 
-def _read(path: Path) -> None:
+def _decode(path: Path) -> None:
     read_weather(path)

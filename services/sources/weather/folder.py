@@ -1,4 +1,4 @@
-"""A folder into which somebody else puts forecasts: GRIB2, NetCDF or Zarr."""
+"""A folder to which forecasts are delivered from elsewhere: GRIB2, NetCDF or Zarr."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
-from hazecast.services.sources.http import Traffic
-from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import Patience, Traffic
+from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
 _SUFFIXES = (".nc", ".grib2", ".grb2", ".grib", ".grb", ".zarr")
 _NEWEST_TRIED = 5
@@ -18,7 +19,7 @@ DELAY = timedelta(hours=9)
 
 
 class Folder:
-    """One entry a cycle, a file or a folder of files, named so that names sort by init time."""
+    """One entry for each cycle, a file or a folder of files, with names that sort by init time."""
 
     name = "folder"
     attribution = "see the files' provider"
@@ -28,11 +29,50 @@ class Folder:
         self._path = path
         self.traffic = Traffic()
 
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> Folder:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Folder
+
+        Raises
+        ------
+        InputError
+            If the folder is not set.
+        """
+        if settings.weather_folder is None:
+            raise InputError("HAZECAST_WEATHER_FOLDER", "not set", "a folder, since weather_sources names 'folder'")
+        return cls(settings.weather_folder)
+
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: no connection is open."""
 
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
-        """Return the newest of the last entries that are whole; what is wrong with the others is said."""
+        """Return the newest readable cycle of the last entries.
+
+        Parameters
+        ----------
+        before : datetime
+            Aware; no later cycle is considered.
+        wanted : Wanted
+
+        Returns
+        -------
+        Cycle
+
+        Raises
+        ------
+        NoCycleError
+            If none can be read; names the fault of each.
+        """
         faults = []
         for entry in self._entries():
             try:
@@ -46,7 +86,25 @@ class Folder:
         raise NoCycleError(str(self._path), "; ".join(faults) or "nothing", f"a forecast by {before:%Y-%m-%dT%H:%MZ}")
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
-        """Return the entry of a cycle over the box."""
+        """Read the entry of a cycle over the box.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Not used.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+
+        Raises
+        ------
+        NoCycleError
+            If the entry no longer exists or can't be read.
+        """
         for entry in self._entries():
             try:
                 grid = read_weather(entry, box=wanted.box)
@@ -55,7 +113,7 @@ class Folder:
             except InputError:
                 continue
             title = f"{grid.attrs['source']} from {entry.name}"
-            return labelled(grid, cycle, self.attribution, title)
+            return with_provenance(grid, cycle, self.attribution, title)
         raise NoCycleError(str(self._path), "gone", f"the entry of {cycle.label}")
 
     def _entries(self) -> list[Path]:

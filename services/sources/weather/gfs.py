@@ -1,9 +1,8 @@
-"""NOAA's GFS at 0.25 degree from its cloud bucket: by index, only the messages that are needed.
+"""NOAA's GFS at 0.25 degree from its cloud bucket: only the messages needed, found by the index.
 
-Herbie knows the same bucket, but not what a service needs: its addresses are fixed in the code, a
-request without an answer waits forever (no time-out on HEAD and index), nothing is tried again,
-and a subset that broke off starts anew. So the two text formats it would spare us, the path and
-the index, are read here.
+Herbie reads the same bucket, but lacks what a service needs: its addresses are fixed in the code, it sets
+no time-out on HEAD and index, retries nothing, and doesn't resume an interrupted subset. So the path
+and the index are handled here.
 """
 
 from __future__ import annotations
@@ -20,12 +19,20 @@ import xarray as xr
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import neighbours_joined, verify_messages
-from hazecast.services.sources.weather.interface import Cycle, Wanted, labelled, newest_complete, steps_of, whole_cycle
+from hazecast.services.sources.weather.grib import merge_ranges, verify_messages
+from hazecast.services.sources.weather.interface import (
+    Cycle,
+    Wanted,
+    newest_complete,
+    requiring_complete_cycle,
+    steps_of,
+    with_provenance,
+)
 
 URL = "https://noaa-gfs-bdp-pds.s3.amazonaws.com"
-# Hours from the init time until the last step of a few days is there; from experience, not a promise.
+# Hours from the init time until the last step of a few days is published; from experience, not documented.
 DELAY = timedelta(hours=5)
 _HOURLY_UNTIL = 120
 _INSTANT, _MEAN, _TOTAL = "fcst", "ave fcst", "acc fcst"
@@ -59,7 +66,7 @@ class Record:
 
 
 class Gfs:
-    """GFS from a bucket that keeps NOAA's paths (AWS, Google Cloud, Azure or a mirror)."""
+    """GFS from a bucket with NOAA's paths (AWS, Google Cloud, Azure or a mirror)."""
 
     name = "gfs"
     attribution = "NOAA/NCEP Global Forecast System, public domain"
@@ -70,23 +77,75 @@ class Gfs:
         self._http = HttpClient(patience)
         self.traffic = self._http.traffic
 
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> Gfs:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        Gfs
+        """
+        return cls(settings.gfs_url, patience)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def address(self, init_time: datetime, step: int) -> str:
-        """Return the address of the GRIB2 file of a step (h)."""
+        """Return the address of the GRIB2 file of a step.
+
+        Parameters
+        ----------
+        init_time : datetime
+            UTC.
+        step : int
+            Hours after the init time.
+
+        Returns
+        -------
+        str
+        """
         return f"{self._url}/gfs.{init_time:%Y%m%d/%H}/atmos/gfs.t{init_time:%H}z.pgrb2.0p25.f{step:03d}"
 
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
-        """Return the newest cycle whose last step has an index."""
+        """Return the newest cycle whose last step has an index.
+
+        Parameters
+        ----------
+        before : datetime
+            Aware; no later cycle is considered.
+        wanted : Wanted
+
+        Returns
+        -------
+        Cycle
+        """
         last = _published_steps(wanted)[-1]
         return newest_complete(
             self.name, self._url, before, last, DELAY, lambda init: self._http.exists(self.address(init, last) + ".idx")
         )
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
-        """Return the cycle over the box; each step's messages are one file in `scratch`."""
+        """Fetch a cycle over the box; the messages of each step are one file in `scratch`.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+        """
         steps = _published_steps(wanted)
         with ThreadPoolExecutor(self._workers) as pool:
             fetched = list(pool.map(lambda step: self._step(cycle, step, wanted.box, scratch), steps))
@@ -95,17 +154,17 @@ class Gfs:
         for step, (_, absent) in zip(steps, fetched, strict=True):
             for name in absent:
                 missing.setdefault(name, f"no {':'.join(_RECORDS[name][:2])} in the index of step {step} h")
-        return labelled(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
+        return with_provenance(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
 
     def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> tuple[Path, list[str]]:
         url = self.address(cycle.init_time, step)
-        with whole_cycle():
+        with requiring_complete_cycle():
             text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="ascii")
             records = parse_index(text, cycle.init_time, url + ".idx")
             chosen = choose(records, step)
             if not chosen:
                 raise InputError(f"{url}.idx", "no field of the contract", f"any of {sorted(_RECORDS)}")
-            ranges = neighbours_joined((record.start, record.end) for record in chosen.values())
+            ranges = merge_ranges((record.start, record.end) for record in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, box))
@@ -113,7 +172,7 @@ class Gfs:
 
 
 def _published_steps(wanted: Wanted) -> list[int]:
-    """Return the wanted steps that exist: hourly up to 120 h, every 3 h after."""
+    """Return the steps to fetch that are published: hourly up to 120 h, every 3 h after."""
     return [step for step in steps_of(wanted) if step <= _HOURLY_UNTIL or step % 3 == 0]
 
 
@@ -125,14 +184,19 @@ def parse_index(text: str, init_time: datetime, where: str) -> list[Record]:
     text : str
         Lines ``number:first byte:d=YYYYMMDDHH:variable:level:step:``.
     init_time : datetime
-        The run that it must be of.
+        The run that it must belong to.
     where : str
         Its address, for errors.
+
+    Returns
+    -------
+    list of Record
+        In the order of the file.
 
     Raises
     ------
     InputError
-        If a line has another form, another run, or a byte that doesn't ascend.
+        If a line has another form, another run, or first bytes that don't ascend.
     """
     found = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -157,12 +221,19 @@ def parse_index(text: str, init_time: datetime, where: str) -> list[Record]:
 
 
 def choose(records: list[Record], step: int) -> dict[str, Record]:
-    """Choose the message of each contract variable; of several spans that end alike, the shortest.
+    """Choose the message of each contract variable; of several spans with the same end, the shortest.
+
+    Parameters
+    ----------
+    records : list of Record
+        The index of one step.
+    step : int
+        Hours after the init time.
 
     Returns
     -------
     dict of str to Record
-        By contract name, without what the index lacks.
+        By contract name, without variables that the index lacks.
     """
     chosen: dict[str, Record] = {}
     for name, (variable, level, kind) in _RECORDS.items():

@@ -1,4 +1,4 @@
-"""What the GRIB2 sources share: which bytes to ask for, and checking what has come."""
+"""Shared by the GRIB2 sources: the byte ranges to request, and the check of downloaded messages."""
 
 from __future__ import annotations
 
@@ -17,12 +17,22 @@ _HEAD, _END = 16, b"7777"
 
 
 def verify_messages(path: Path, count: int, box: Box) -> None:
-    """Check that a file is exactly `count` whole GRIB2 messages that decode to plausible values.
+    """Check that a file consists of complete GRIB2 messages that decode to plausible values.
+
+    They are decoded in a subprocess, since a damaged message can crash eccodes.
+
+    Parameters
+    ----------
+    path : Path
+    count : int
+        Number of messages.
+    box : Box
+        The part of the grid to decode.
 
     Raises
     ------
     InputError
-        If it isn't.
+        If there is another number of messages, or one is incomplete or doesn't decode.
     """
     data = path.read_bytes()
     at, found = 0, 0
@@ -36,15 +46,15 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
         at, found = at + length, found + 1
     if found != count:
         raise InputError(f"{path.name}: messages", found, str(count))
-    run_in_subprocess(_decoded, path, box, where=path.name)
+    run_in_subprocess(_decode, path, box, where=path.name)
 
 
-def _decoded(path: Path, box: Box) -> None:
+def _decode(path: Path, box: Box) -> None:
     read_grib2(path, box)
 
 
-def neighbours_joined(ranges: Iterable[ByteRange]) -> list[ByteRange]:
-    """Return byte ranges in ascending order, once each, those that meet as one."""
+def merge_ranges(ranges: Iterable[ByteRange]) -> list[ByteRange]:
+    """Return byte ranges in ascending order without duplicates, adjacent ones merged."""
     joined: list[ByteRange] = []
     for start, end in sorted(set(ranges), key=lambda span: span[0]):
         if joined and joined[-1][1] == start - 1:

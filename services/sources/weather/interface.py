@@ -1,4 +1,4 @@
-"""What every weather source offers: its newest cycle, and that cycle in the data contract."""
+"""The interface of weather sources: the newest cycle, and its data in the data contract."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from hazecast.grids.contract import LEAD_HOURS, WEATHER, within_limits
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
-from hazecast.services.sources.http import FetchError, Traffic
+from hazecast.services.core.settings import Settings
+from hazecast.services.sources.http import FetchError, Patience, Traffic
 
-# A cycle is published some hours after its init time and serves until the next one is out, so it
+# A cycle is published some hours after its init time and is used until the next one is published, so it
 # must reach further than the forecast made from it.
 HORIZON_HOURS = LEAD_HOURS + 18
 _PERIOD = timedelta(hours=6)
 
 
 class NoCycleError(FetchError):
-    """No complete cycle could be found, or one that was taken for complete isn't."""
+    """No complete cycle was found, or the one found turned out incomplete."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,18 @@ class Cycle:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a cycle.
+    """The part of a cycle to fetch.
 
     Attributes
     ----------
     cities : tuple of City
-        For sources that answer by point.
+        For sources of point data.
     box : Box
-        For sources that answer by grid.
+        For sources of gridded data.
     hours : int
         Hours after the cycle's init time.
     step_hours : int
-        Hours between steps where the source leaves a choice.
+        Hours between steps, for sources with a choice of steps.
     """
 
     cities: tuple[City, ...]
@@ -76,16 +77,18 @@ class Wanted:
 class WeatherSource(Protocol):
     """A publisher of weather forecasts.
 
+    A source from another distribution is found by its entry point; see `hazecast.services.sources.registry`.
+
     Attributes
     ----------
     name : str
         As in the setting ``weather_sources``.
     attribution : str
-        What its licence asks to be shown.
+        The attribution that its licence requires.
     lacks : frozenset of str
-        Variables of the contract that it is known not to publish.
+        Variables of the contract that it doesn't publish.
     traffic : Traffic
-        What it has fetched so far.
+        Counts of requests so far.
     """
 
     name: str
@@ -96,33 +99,97 @@ class WeatherSource(Protocol):
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
         """Return the newest complete cycle with an init time at or before `before`.
 
+        Parameters
+        ----------
+        before : datetime
+            Aware; no later cycle is considered.
+        wanted : Wanted
+
+        Returns
+        -------
+        Cycle
+
         Raises
         ------
         NoCycleError
-            If the last few are all missing or incomplete.
+            If the last few cycles are all missing or incomplete.
         FetchError
             If the publisher can't be reached.
         """
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
-        """Return a cycle in the contract, "weather_grid" or "city_weather".
+        """Fetch a cycle.
 
-        Parts that have come are kept in `scratch` and not fetched again; the caller clears it.
+        Complete parts stay in `scratch` and are not fetched again; the caller clears it.
+
+        Parameters
+        ----------
+        cycle : Cycle
+            As returned by `newest_cycle`.
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid" or "city_weather", with the attributes set by `with_provenance`.
 
         Raises
         ------
         NoCycleError
             If the cycle turns out incomplete.
         FetchError, InputError
-            If the publisher can't be reached, or what came isn't what it documents.
+            If the publisher can't be reached, or its answer isn't what it documents.
         """
 
     def close(self) -> None:
         """Close the connections."""
 
 
+class WeatherSourceFactory(Protocol):
+    """Makes a weather source from the settings; what an entry point in ``hazecast.weather_sources`` refers to.
+
+    The `name` of the source is that of its entry point. A source of another distribution reads what else it needs
+    from settings of its own.
+    """
+
+    def __call__(self, settings: Settings, patience: Patience | None = None) -> WeatherSource:
+        """Return a source.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries of its `HttpClient`.
+
+        Returns
+        -------
+        WeatherSource
+
+        Raises
+        ------
+        InputError
+            If the settings lack what the source needs.
+        """
+        ...
+
+
 def cycles_before(before: datetime, count: int = 5) -> Iterator[datetime]:
-    """Yield the 6-hourly init times at or before a time, newest first."""
+    """Yield the 6-hourly init times at or before a time, newest first.
+
+    Parameters
+    ----------
+    before : datetime
+        Aware.
+    count : int
+        How many.
+
+    Yields
+    ------
+    datetime
+        Aware, UTC.
+    """
     newest = before.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     newest -= timedelta(hours=newest.hour % 6)
     for number in range(count):
@@ -132,20 +199,24 @@ def cycles_before(before: datetime, count: int = 5) -> Iterator[datetime]:
 def newest_complete(
     source: str, url: str, before: datetime, last: int, delay: timedelta, is_there: Callable[[datetime], bool]
 ) -> Cycle:
-    """Return the newest 6-hourly cycle whose last step is there; files come in the order of their steps.
+    """Return the newest 6-hourly cycle whose last step exists; files are published in the order of their steps.
 
     Parameters
     ----------
     source, url : str
         For the cycle and an error.
     before : datetime
-        Aware; no later cycle is looked for.
+        Aware; no later cycle is considered.
     last : int
-        The last step that is wanted, h.
+        The last step to fetch, h.
     delay : timedelta
-        How long after its init time a cycle is usually whole.
+        How long after its init time a cycle is usually complete.
     is_there : callable
-        Says whether the last step of the cycle of an init time is.
+        Returns whether the last step exists of the cycle with the given init time.
+
+    Returns
+    -------
+    Cycle
 
     Raises
     ------
@@ -161,8 +232,14 @@ def newest_complete(
 
 
 @contextmanager
-def whole_cycle() -> Iterator[None]:
-    """Turn "no such file" within into a `NoCycleError`: the cycle was taken for complete and isn't."""
+def requiring_complete_cycle() -> Iterator[None]:
+    """Raise `NoCycleError` where a file of a cycle is missing (403, 404).
+
+    Raises
+    ------
+    NoCycleError
+        In place of the FetchError.
+    """
     try:
         yield
     except FetchError as error:
@@ -172,30 +249,52 @@ def whole_cycle() -> Iterator[None]:
 
 
 def is_late(init_time: datetime, now: datetime, delay: timedelta) -> bool:
-    """Return whether a newer 6-hourly cycle should be out, when each is `delay` after its init time."""
+    """Return whether a newer 6-hourly cycle should have been published.
+
+    Parameters
+    ----------
+    init_time : datetime
+        Aware; of the newest cycle found.
+    now : datetime
+        Aware.
+    delay : timedelta
+        Usual time from the init time of a cycle to its publication.
+
+    Returns
+    -------
+    bool
+    """
     return init_time + _PERIOD + delay <= now
 
 
 def steps_of(wanted: Wanted) -> list[int]:
-    """Return the hours after the init time of the steps that are wanted, 0 first."""
+    """Return the hours after the init time of the steps to fetch, 0 first."""
     return list(range(0, wanted.hours + 1, wanted.step_hours))
 
 
-def labelled(
+def with_provenance(
     dataset: xr.Dataset, cycle: Cycle, attribution: str, title: str, absent: dict[str, str] | None = None
 ) -> xr.Dataset:
-    """Return a fetched Dataset with its origin in its attributes, once its values are plausible.
+    """Check the values of a fetched Dataset, and record its origin in its attributes.
 
     Parameters
     ----------
     dataset : xarray.Dataset
+        Contract "weather_grid" or "city_weather".
     cycle : Cycle
     attribution : str
+        As required by the licence.
     title : str
-        The source in words, for the attribute ``source``.
+        Name of the source, for the attribute ``source``.
     absent : dict of str to str, optional
-        Variables that the source should hold and doesn't, or not at all steps, each with what
+        Variables that the source should have but lacks, at some or all steps, each with what
         was found.
+
+    Returns
+    -------
+    xarray.Dataset
+        With the attributes ``source``, ``init_time``, ``attribution``, ``late``, ``absent_variables`` and
+        ``unexpectedly_absent``.
 
     Raises
     ------

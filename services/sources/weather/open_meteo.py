@@ -15,12 +15,13 @@ from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
 from hazecast.grids.derived import dew_point, wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, labelled
+from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
 URL = "https://api.open-meteo.com"
 ARCHIVE_URL = "https://archive-api.open-meteo.com"
-# Both the name of the model in a request and that of its metadata: IFS at 9 km, hourly, with the
+# The name of the model in requests and in its metadata: IFS at 9 km, hourly, with the
 # boundary layer's height.
 MODEL = "ecmwf_ifs"
 ARCHIVE_MODEL = "era5"
@@ -39,10 +40,10 @@ _UNITS = {
     "cloud_cover": "%",
     "shortwave_radiation": "W/m²",
 }
-# What a model that lacks a variable answers in place of its unit, beside values that are all null.
+# The unit of a variable that the model lacks, with values that are all null.
 _LACKING = "undefined"
-# Contract name -> name here, factor and offset. Precipitation is the sum and radiation the mean
-# of the hour before the stamp, which is what the contract holds.
+# Contract name -> name in the interface, factor and offset. Precipitation is the sum and radiation the
+# mean of the hour before the time stamp, as in the contract.
 _PLAIN = {
     "t2m": ("temperature_2m", 1.0, 273.15),
     "d2m": ("dew_point_2m", 1.0, 273.15),
@@ -60,9 +61,9 @@ class OpenMeteo:
     Parameters
     ----------
     url, archive_url : str
-        Bases of the two interfaces.
+        Base URLs of the two interfaces.
     key : str
-        For customers, with their own base; empty for free, non-commercial use.
+        For customers, with a base URL of their own; empty for free, non-commercial use.
     model : str
         A model that the publisher offers under the same name in requests and metadata.
     patience : Patience, optional
@@ -85,22 +86,67 @@ class OpenMeteo:
         self._http = HttpClient(patience, secrets=(key,))
         self.traffic = self._http.traffic
 
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> OpenMeteo:
+        """Make the source from the settings; a `WeatherSourceFactory`.
+
+        Parameters
+        ----------
+        settings : Settings
+        patience : Patience, optional
+            Time-outs and retries.
+
+        Returns
+        -------
+        OpenMeteo
+        """
+        key = settings.open_meteo_key.get_secret_value()
+        return cls(settings.open_meteo_url, settings.open_meteo_archive_url, key, settings.open_meteo_model, patience)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
-        """Return the run that the publisher says it serves; an older one can't be asked for."""
+        """Return the run that the publisher serves; older ones can't be requested.
+
+        Parameters
+        ----------
+        before : datetime
+            Aware; no later cycle is considered.
+        wanted : Wanted
+
+        Returns
+        -------
+        Cycle
+
+        Raises
+        ------
+        NoCycleError
+            If the run is later than `before`.
+        """
         init_time = self._run()
         if init_time > before:
             raise NoCycleError(self._url, f"the run of {init_time:%Y-%m-%dT%HZ}", f"one by {before:%Y-%m-%dT%H:%MZ}")
         return Cycle(self.name, init_time, is_late(init_time, before, DELAY))
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
-        """Return the run at the cities, and the past days that belong to a forecast's input.
+        """Fetch the run at the cities, with the past days that a forecast needs as input.
 
-        The answer doesn't name its run. Should a newer one come in meanwhile, the Dataset is
-        labelled with that: weather must never be taken for older than it is.
+        The answer doesn't name its run. If a newer run was published meanwhile, the Dataset gets its
+        init time, so that weather is never assigned an init time earlier than its own.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Not used.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "city_weather".
         """
         period = {
             "start_hour": f"{cycle.init_time - timedelta(hours=HISTORY_HOURS):%Y-%m-%dT%H:%M}",
@@ -108,10 +154,16 @@ class OpenMeteo:
         }
         dataset, missing = self._points(f"{self._url}/v1/forecast", wanted.cities, {"models": self._model, **period})
         newest = replace(cycle, init_time=max(cycle.init_time, self._run()))
-        return labelled(dataset, newest, self.attribution, f"Open-Meteo, {self._model}", missing)
+        return with_provenance(dataset, newest, self.attribution, f"Open-Meteo, {self._model}", missing)
 
     def archive(self, cities: Sequence[City], first: date, last: date) -> xr.Dataset:
-        """Return reanalysis (ERA5) at cities for whole days, both included; it ends about 5 days ago.
+        """Fetch reanalysis (ERA5) at cities; it ends about 5 days ago.
+
+        Parameters
+        ----------
+        cities : sequence of City
+        first, last : date
+            UTC days, both included.
 
         Returns
         -------
@@ -164,12 +216,12 @@ class OpenMeteo:
 
 
 def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dataset, dict[str, str]]:
-    """Turn an answer into weather at cities.
+    """Convert an answer to weather at cities.
 
     Parameters
     ----------
     answer : object
-        Decoded JSON: an object for one city, a list of them for several, in the order asked.
+        Decoded JSON: an object for one city, a list of them for several, in the order of the request.
     cities : sequence of City
     where : str
         Its address, for errors.
@@ -177,10 +229,10 @@ def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dat
     Returns
     -------
     dataset : xarray.Dataset
-        Contract "city_weather". Where the dew point is lacking it is derived from temperature
-        and relative humidity; attribute ``derived_variables`` says so.
+        Contract "city_weather". Where the dew point is missing it is derived from temperature
+        and relative humidity, and named in attribute ``derived_variables``.
     missing : dict of str to str
-        Contract variables that it lacks, each with what was found.
+        Contract variables that are missing, each with what was found.
 
     Raises
     ------
@@ -214,9 +266,9 @@ def _hourly(place: Any, city: City, here: str) -> tuple[dict[str, Any], dict[str
         if field not in place:
             raise InputError(f"{here} {field}", f"absent among {sorted(place)}", "a field of every location")
     for axis in ("latitude", "longitude"):
-        asked = getattr(city, axis)
-        if not isinstance(place[axis], int | float) or abs(place[axis] - asked) > _FARTHEST_DEGREES:
-            raise InputError(f"{here} {axis}", place[axis], f"within {_FARTHEST_DEGREES} degrees of {asked}")
+        requested = getattr(city, axis)
+        if not isinstance(place[axis], int | float) or abs(place[axis] - requested) > _FARTHEST_DEGREES:
+            raise InputError(f"{here} {axis}", place[axis], f"within {_FARTHEST_DEGREES} degrees of {requested}")
     hourly, units = place["hourly"], place["hourly_units"]
     if not isinstance(hourly, dict) or not isinstance(units, dict):
         raise InputError(f"{here} hourly", type(hourly).__name__, "objects of values and units by name")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import shapely
 
 from hazecast.alerts.geography.shapes import city_area, layer
-from hazecast.alerts.maps.draw import AQI, O3, PM25, Scale
+from hazecast.alerts.maps.scales import AQI, O3, PM25, Scale
 from hazecast.forecast.layers import LAYERS
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City, Registry

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, HTTPException, Query, Response
 
 from hazecast.alerts.messages.texts import Language
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.errors import InputError
+from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
@@ -33,6 +33,7 @@ _BARE: dict[Format, str] = {form: media.split(";")[0] for form, media in MEDIA_T
 _DOCUMENT: Responses = {
     200: {"content": {media: {} for media in _BARE.values()}, "description": "The bulletin"},
 }
+_NOT_INSTALLED: Responses = {501: {"model": ProblemOut, "description": "A form whose extra the service lacks"}}
 _NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form that the request accepts"}}
 # The page brings everything with it and runs nothing.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -46,7 +47,7 @@ def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: 
     @router.get(
         "/latest",
         response_class=Response,
-        responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_ACCEPTABLE,
+        responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_ACCEPTABLE | _NOT_INSTALLED,
     )
     def latest(
         cities: Cities = None,
@@ -62,7 +63,11 @@ def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: 
         answer.headers["Vary"] = "Accept"
         return answer
 
-    @router.get("/latest.{form}", response_class=Response, responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED)
+    @router.get(
+        "/latest.{form}",
+        response_class=Response,
+        responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_INSTALLED,
+    )
     def latest_as(
         form: Format, cities: Cities = None, region: InRegion = None, language: InLanguage = "zh"
     ) -> Response:
@@ -73,6 +78,8 @@ def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: 
         wanted = _wanted(registry, cities, region)
         try:
             document = bulletins.edition(wanted, language, datetime.now(UTC)).document(form)
+        except MissingExtraError as error:
+            raise HTTPException(501, f"{form}: {error}") from error
         except InputError as error:
             # The arguments were checked: what is missing is the forecast, or its file.
             raise HTTPException(404, f"no bulletin: {error}") from error

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from hazecast.alerts.maps.canvas import Size
-from hazecast.alerts.maps.draw import Format
+from hazecast.alerts.maps.options import Format, Size
 from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.texts import Language
 from hazecast.alerts.rules.book import RuleBook

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from hazecast.alerts.maps.draw import SCALES
+from hazecast.alerts.maps.scales import SCALES
 from hazecast.forecast.daily import BOUNDS, DayIndex, daily_outlook, day_index
 from hazecast.forecast.exceedance import daily_exceedance
 from hazecast.forecast.layers import LAYERS, hourly_layers

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.maps.areas import polygons, provinces_touched
+from hazecast.alerts.maps.polygons import polygons, provinces_touched
 from hazecast.alerts.messages.atom import atom_feed
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain, sign
 from hazecast.alerts.messages.causes import Causes

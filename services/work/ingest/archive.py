@@ -14,18 +14,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
-from distributed import Client, as_completed
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.archive_layout import hours_of
 from hazecast.grids.weather.files import joined, read_weather, span_of, weather_files
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
 from hazecast.services.store.weather_archive import WeatherArchive, Written
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +127,8 @@ def build_weather_archive(
     with _client(scheduler_address) as client:
         # Not pure: the same part again must look at the archive again.
         tasks = client.map(_build, parts, pure=False)
-        for done, (_, result) in enumerate(as_completed(tasks, with_results=True), 1):  # type: ignore[no-untyped-call]
+        finished = requires("distributed", "archive").as_completed(tasks, with_results=True)
+        for done, (_, result) in enumerate(finished, 1):
             written, forecast, failed = result
             total = report.runs if forecast else report.hours
             total = Written(total.new + written.new, total.known + written.known)
@@ -141,8 +145,9 @@ def build_weather_archive(
 
 
 def _client(address: str | None) -> Client:
+    make: type[Client] = requires("distributed", "archive").Client
     if address is None:
-        return Client(  # type: ignore[no-untyped-call]
+        return make(
             processes=False,
             n_workers=1,
             threads_per_worker=os.cpu_count() or 1,
@@ -151,7 +156,7 @@ def _client(address: str | None) -> Client:
             silence_logs=logging.ERROR,
         )
     try:
-        return Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+        return make(address, timeout="10s")
     except (OSError, ValueError) as error:
         raise InputError("Dask scheduler", address, "the address of a scheduler that answers") from error
 

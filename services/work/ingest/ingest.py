@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.extras import requires
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
+from hazecast.services.sources.registry import create_weather_source
 from hazecast.services.sources.weather.interface import Wanted, WeatherSource
 from hazecast.services.store.locks import only_one
 from hazecast.services.store.weather_archive import prune_weather_archive
@@ -58,37 +60,13 @@ def weather_sources(settings: Settings) -> list[WeatherSource]:
     Raises
     ------
     InputError
-        If the settings lack what a source needs.
+        If a source can't be loaded, or the settings lack what it needs.
     """
-    return [_source(name, settings, _patience(settings)) for name in settings.weather_sources]
+    return [create_weather_source(name, settings, _patience(settings)) for name in settings.weather_sources]
 
 
 def _patience(settings: Settings) -> Patience:
     return Patience(attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
-
-
-def _source(name: str, settings: Settings, patience: Patience) -> WeatherSource:
-    # Each source brings libraries of its own, which the others shouldn't wait for.
-    if name == "gfs":
-        from hazecast.services.sources.weather.gfs import Gfs
-
-        return Gfs(settings.gfs_url, patience)
-    if name == "ecmwf":
-        from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
-
-        return EcmwfOpenData(settings.ecmwf_url, patience)
-    if name == "open_meteo":
-        from hazecast.services.sources.weather.open_meteo import OpenMeteo
-
-        key = settings.open_meteo_key.get_secret_value()
-        return OpenMeteo(
-            settings.open_meteo_url, settings.open_meteo_archive_url, key, settings.open_meteo_model, patience
-        )
-    from hazecast.services.sources.weather.folder import Folder
-
-    if settings.weather_folder is None:
-        raise InputError("HAZECAST_WEATHER_FOLDER", "not set", "a folder, since weather_sources names 'folder'")
-    return Folder(settings.weather_folder)
 
 
 def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
@@ -181,8 +159,9 @@ def ingest_archive(
     FetchError
         If the Climate Data Store can't be reached, or refuses.
     InputError
-        If a file or setting can't be used.
+        If a file or setting can't be used, or the extra "archive" is not installed.
     """
+    requires("distributed", "archive")
     from hazecast.services.work.ingest.archive import build_weather_archive
 
     if files is None:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.station_cities import StationCities, load_station_cities
+from hazecast.grids.observations.station_cities import load_station_cities
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import FetchError, Patience
-from hazecast.services.sources.monitors.airnow import AirNowPosts
-from hazecast.services.sources.monitors.cnemc import Cnemc
-from hazecast.services.sources.monitors.folder import CsvFolder
 from hazecast.services.sources.monitors.interface import HOUR, MonitorSource
-from hazecast.services.sources.monitors.open_meteo import OpenMeteoAir
-from hazecast.services.sources.monitors.openaq import OpenAQ
-from hazecast.services.sources.monitors.soramame import Soramame
+from hazecast.services.sources.registry import create_monitor_source
 from hazecast.services.store.monitors import save_readings, stored_hours
 from hazecast.services.store.store import Store
 
@@ -124,44 +118,27 @@ def ingest_live(
 
 
 def build_sources(settings: Settings, registry: Registry, patience: Patience | None = None) -> list[MonitorSource]:
-    """Return the clients of the sources in the settings, in their order.
+    """Return the sources in the settings, in their order.
+
+    Parameters
+    ----------
+    settings : Settings
+    registry : Registry
+        The cities to fetch.
+    patience : Patience, optional
+        Time-outs and retries of all sources.
+
+    Returns
+    -------
+    list of MonitorSource
 
     Raises
     ------
     InputError
-        If one lacks a key or a folder.
+        If one can't be loaded, or lacks a key or a folder.
     """
     rules = load_station_cities(registry)
-    return [_BUILDERS[name](settings, registry, rules, patience) for name in settings.monitor_sources]
-
-
-_Builder = Callable[[Settings, Registry, StationCities, Patience | None], MonitorSource]
-
-
-def _openaq(settings: Settings, registry: Registry, rules: StationCities, patience: Patience | None) -> MonitorSource:
-    key = settings.openaq_key.get_secret_value()
-    return OpenAQ(registry, rules, key, settings.openaq_url, settings.openaq_stations_per_city, patience)
-
-
-def _open_meteo(settings: Settings, registry: Registry, _: StationCities, patience: Patience | None) -> MonitorSource:
-    key = settings.open_meteo_key.get_secret_value()
-    return OpenMeteoAir(list(registry.cities.values()), settings.open_meteo_air_url, key, patience)
-
-
-def _csv(settings: Settings, registry: Registry, rules: StationCities, _: Patience | None) -> MonitorSource:
-    if settings.monitor_dir is None:
-        raise InputError("HAZECAST_MONITOR_DIR", "not set", "a folder, since monitor_sources names 'csv'")
-    return CsvFolder(settings.monitor_dir, registry, rules)
-
-
-_BUILDERS: dict[str, _Builder] = {
-    "cnemc": lambda settings, _, rules, patience: Cnemc(rules, settings.cnemc_url, patience),
-    "soramame": lambda settings, _, rules, patience: Soramame(rules, settings.soramame_url, patience),
-    "openaq": _openaq,
-    "airnow": lambda settings, registry, rules, patience: AirNowPosts(registry, rules, settings.airnow_url, patience),
-    "csv": _csv,
-    "open_meteo": _open_meteo,
-}
+    return [create_monitor_source(name, settings, registry, rules, patience) for name in settings.monitor_sources]
 
 
 def _ingest(

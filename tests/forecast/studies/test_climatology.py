@@ -35,7 +35,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
-from tests.services.cli.test_cli_models import run
+from tests.support.command_line import run_command
 from tests.support.observations import store_observations
 
 REGISTRY = load_registry()
@@ -218,12 +218,12 @@ def test_cities_side_by_side(shared_data) -> None:
 def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
     place = ["--observations", shared_data / "five-cities", "--city", "shenyang"]
     found = json.loads(
-        run("study", "climatology", *place, "--year", 2014, "--partners", "--out", tmp_path / "out", "--json")
+        run_command("study", "climatology", *place, "--year", 2014, "--partners", "--out", tmp_path / "out", "--json")
     )
     assert found["cities_without_data"] == ["kawasaki"] and found["haze_days"] == "174 of 365 observed days"
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written >= {"calendar.png", "days.csv", "cities.csv", "exceedances.csv", "summary.json"}
-    catalogue = json.loads(run("study", "episodes", *place, "--json"))
+    catalogue = json.loads(run_command("study", "episodes", *place, "--json"))
     assert catalogue["episodes"] and catalogue["threshold_ug_m3"] == 150
     for words, expected in (
         (["climatology", *place, "--year", 1999], "2013"),
@@ -233,7 +233,7 @@ def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
         (["episodes", *place[:3], "tokyo"], "shenyang"),
     ):
         with pytest.raises(InputError, match=expected):
-            run("study", *words)
+            run_command("study", *words)
 
 
 def test_a_year_through_the_api(tmp_path) -> None:

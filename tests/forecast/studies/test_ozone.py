@@ -21,7 +21,7 @@ from hazecast.forecast.studies.ozone.effects import (
 )
 from hazecast.forecast.studies.ozone.voc import reactivity, recognise, species_table
 from hazecast.grids.errors import InputError
-from tests.services.cli.test_cli_models import run
+from tests.support.command_line import run_command
 
 DAYS = pd.date_range("2013-03-01", "2016-02-29")
 
@@ -163,7 +163,7 @@ def test_species_table_is_complete() -> None:
 
 def test_command_ozone_on_beijing(shared_data, tmp_path) -> None:
     given = ("study", "ozone", "--observations", shared_data / "beijing-multisite", "--city", "beijing")
-    printed = json.loads(run(*given, "--json", "--leave-out", "2014-10-01", "--out", tmp_path / "out"))
+    printed = json.loads(run_command(*given, "--json", "--leave-out", "2014-10-01", "--out", tmp_path / "out"))
     assert 500 < printed["days"] < 550 and {row["index"] for row in printed["weekend"]} == {"o3", "no2", "ox"}
     slopes = {row["no2_tercile"]: row["slope_value"] for row in printed["temperature"]}
     assert 0 < slopes["low"] < slopes["high"]
@@ -173,16 +173,16 @@ def test_command_ozone_on_beijing(shared_data, tmp_path) -> None:
         (("--city", "shanghai"), "which were observed"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
-            run(*given, *words)
+            run_command(*given, *words)
     with pytest.raises(InputError, match="o3"):
-        run("study", "ozone", "--observations", shared_data / "five-cities", "--city", "shanghai")
+        run_command("study", "ozone", "--observations", shared_data / "five-cities", "--city", "shanghai")
 
 
 def test_command_voc_and_regime(tmp_path) -> None:
     path = tmp_path / "voc.csv"
     path.write_text("sample,ethene,toluene,odd\n1,3.0,2.0,1\n2,NA,1.0,1\n")
-    printed = json.loads(run("study", "voc", path, "--units", "ppb", "--json", "--out", tmp_path / "out"))
+    printed = json.loads(run_command("study", "voc", path, "--units", "ppb", "--json", "--out", tmp_path / "out"))
     assert printed["columns_not_known"] == ["odd"] and printed["ranking"][0]["species"] == "ethylene"
     assert (tmp_path / "out" / "ranking.png").exists()
     path.write_text("sample,hcho,no2\n1,3.0,20\n2,6,2\n")
-    assert json.loads(run("study", "ozone-regime", path, "--json"))["counts"][0]["VOC"] == 1
+    assert json.loads(run_command("study", "ozone-regime", path, "--json"))["counts"][0]["VOC"] == 1

@@ -16,7 +16,7 @@ from hazecast.forecast.studies.quality.equivalence import between_sampler, equiv
 from hazecast.forecast.studies.quality.laboratory import detection_limit, interlaboratory, robust_mean
 from hazecast.forecast.studies.quality.station_agreement import consistency
 from hazecast.grids.errors import InputError
-from tests.services.cli.test_cli_models import run
+from tests.support.command_line import run_command
 
 # NIST/SEMATECH e-Handbook, 6.3.2.4: EWMA with weight 0.3 about 50, standard deviation 2.0539, limits at the end
 # 47.4115 and 52.5884; from memory, verified here by computing them.
@@ -240,32 +240,34 @@ def test_a_step_and_an_odd_station_are_found() -> None:
 
 def test_command_network_on_beijing(shared_data, tmp_path) -> None:
     given = ("study", "network", "--observations", shared_data / "beijing-multisite")
-    printed = json.loads(run(*given, "--json", "--out", tmp_path / "out"))
+    printed = json.loads(run_command(*given, "--json", "--out", tmp_path / "out"))
     assert printed["stations"] == 12 or len(printed["stations"]) == 12
     assert set(printed["unlike_the_others"]) >= {"Dingling"} and "Wanliu" in printed["with_a_step"]
     assert (tmp_path / "out" / "ratios.png").exists()
     with pytest.raises(InputError, match="--pollutant"):
-        run(*given, "--pollutant", "xe")
+        run_command(*given, "--pollutant", "xe")
 
 
 def test_laboratory_commands(tmp_path) -> None:
     path = tmp_path / "t.csv"
     x, y = days(1.1, 0.5, 1.5, 60)
     pd.DataFrame({"reference": x, "candidate": y, "candidate2": y + 0.5}).rename_axis("day").to_csv(path)
-    found = json.loads(run("study", "equivalence", path, "--limit", 30, "--json", "--out", tmp_path / "out"))
+    found = json.loads(run_command("study", "equivalence", path, "--limit", 30, "--json", "--out", tmp_path / "out"))
     assert found["pairs"] == 60 and found["between_candidates"] == pytest.approx(0.354, abs=0.01)
     path.write_text(
         "kind,value\n"
         + "".join(f"spike,{v}\nblank,{w}\n" for v, w in zip(range(7), "0100NA10".replace("NA", "1"), strict=False))
     )
-    assert json.loads(run("study", "detection", path, "--json"))["spikes"] == 7
+    assert json.loads(run_command("study", "detection", path, "--json"))["spikes"] == 7
     pd.DataFrame({"check": NIST}).rename_axis("run").to_csv(path)
-    printed = json.loads(run("study", "chart", path, "--column", "check", "--target", 50, "--deviation", 1.0, "--json"))
+    printed = json.loads(
+        run_command("study", "chart", path, "--column", "check", "--target", 50, "--deviation", 1.0, "--json")
+    )
     assert printed["points"] == 20 and printed["signals"]
     path.write_text(
         "laboratory,value,uncertainty\n" + "".join(f"L{n},{10 + n % 3},0.5\n" for n in range(9)) + "L9,40,NA\n"
     )
-    text = run("study", "interlab", path, "--out", tmp_path / "out")
+    text = run_command("study", "interlab", path, "--out", tmp_path / "out")
     assert "not_satisfactory: L9" in text and (tmp_path / "out" / "scores.png").exists()
 
 
@@ -282,4 +284,4 @@ def test_laboratory_commands(tmp_path) -> None:
 def test_laboratory_commands_name_what_is_wrong(tmp_path, command, text, message) -> None:
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError, match=message):
-        run("study", command[0], tmp_path / "t.csv", *command[1:])
+        run_command("study", command[0], tmp_path / "t.csv", *command[1:])

@@ -20,7 +20,7 @@ from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, boot
 from hazecast.forecast.studies.particles.recovery import peer, recovery_of
 from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
 from hazecast.grids.errors import InputError
-from tests.services.cli.test_cli_models import run
+from tests.support.command_line import run_command
 
 FOUR = ("secondary sulfate", "traffic", "dust", "coal and metals")
 
@@ -210,7 +210,9 @@ def files(mixture, tmp_path):
 
 def test_command_sources(files) -> None:
     given = ("study", "sources", files / "con.csv", "--total", TOTAL, "--starts", 2)
-    text = run(*given, "--limits", files / "limits.csv", "--factors", "3-5", "--bootstraps", 2, "--out", files / "out")
+    text = run_command(
+        *given, "--limits", files / "limits.csv", "--factors", "3-5", "--bootstraps", 2, "--out", files / "out"
+    )
     assert "factors: 4" in text and "written to" in text
     summary = json.loads((files / "out" / "summary.json").read_text())
     assert summary["factors"] == 4 and summary["missing"] > 0 and summary["bootstrap_stability"] == [1.0] * 4
@@ -219,14 +221,14 @@ def test_command_sources(files) -> None:
     profiles = pd.read_csv(files / "out" / "profiles.csv", index_col=0)
     number = 1 + int(np.argmax(profiles.loc["Si"].to_numpy()))
     both = ("--limits", files / "limits.csv", "--uncertainties", files / "unc.csv")
-    printed = json.loads(run(*given, *both, "--factors", 4, "--zero", f"{number}:SO4", "--json"))
+    printed = json.loads(run_command(*given, *both, "--factors", 4, "--zero", f"{number}:SO4", "--json"))
     assert printed["factors"] == 4
     assert any(row["index"] == "SO4" and row[f"factor {number}"] == 0 for row in printed["profiles"])
 
 
 def test_command_mass_balance(files) -> None:
     given = ("study", "mass-balance", files / "con.csv", "--limits", files / "limits.csv", "--total", TOTAL)
-    printed = json.loads(run(*given, "--profiles", files / "profiles.csv", "--json"))
+    printed = json.loads(run_command(*given, "--profiles", files / "profiles.csv", "--json"))
     assert set(printed["mean_contributions"]) == set(FOUR) and 0.9 < printed["median_mass_share"] < 1.1
 
 
@@ -245,4 +247,4 @@ def test_command_mass_balance(files) -> None:
 def test_command_names_what_is_wrong(files, words, message) -> None:
     placed = [files / word if str(word).endswith(".csv") else word for word in words]
     with pytest.raises(InputError, match=message):
-        run("study", "sources", files / "con.csv", "--starts", 1, *placed)
+        run_command("study", "sources", files / "con.csv", "--starts", 1, *placed)

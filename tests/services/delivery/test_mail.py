@@ -30,7 +30,7 @@ from hazecast.services.store.outbox import record_addressed
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Delivery
 from hazecast.services.work.cycle import run_cycle
-from tests.services.delivery.test_ssrf import certificate
+from tests.support.certificates import certificate
 from tests.support.delivery_world import REGISTRY, Clock, World, message
 from tests.support.receivers import free_port
 

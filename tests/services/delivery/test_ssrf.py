@@ -8,12 +8,8 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
@@ -24,6 +20,7 @@ from hazecast.services.delivery.channel import Message
 from hazecast.services.delivery.targets import Policy, check_target, is_public, parse_target
 from hazecast.services.delivery.webhook import WebhookChannel, new_secret
 from hazecast.services.store.tables.delivery import Subscription
+from tests.support.certificates import certificate
 from tests.support.receivers import Receiver, receiving
 
 NOW = datetime(2026, 1, 15, 22, tzinfo=UTC)
@@ -259,26 +256,6 @@ def test_signatures_are_those_of_standard_webhooks_through_a_rotation(receiver) 
     sender.send(row, [MESSAGE], datetime.now(UTC))
     with pytest.raises(Exception, match="No matching signature"):
         Webhook(row.previous_secret).verify(*reversed(receiver.requests[1]))
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(True, None), critical=True).sign(key, hashes.SHA256())
-    )  # fmt: skip
-    paths = folder / f"{name}.pem", folder / f"{name}.key"
-    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )  # fmt: skip
-    return paths
 
 
 def test_certificates_are_checked_for_the_name_not_the_address(tmp_path) -> None:

@@ -19,7 +19,7 @@ from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.services.research.backtests import BacktestPlan, run_backtest
 from hazecast.services.research.files import write_json
 from hazecast.services.research.skill import BEGIN, END, make_table, put_into
-from tests.models.test_models import TINY, made_series, made_windows
+from tests.support.training_data import TINY, made_series, made_windows
 
 HOUR = np.timedelta64(1, "h")
 

@@ -12,8 +12,8 @@ from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Prediction
 from hazecast.services.research import lab
-from tests.models.test_models import made_windows
-from tests.services.work.test_verification import HOUR, INIT, forecast_of, observations_of
+from tests.support.forecasts import HOUR, INIT, forecast_of, observations_of
+from tests.support.training_data import made_windows
 
 
 def line(axes, label: str):

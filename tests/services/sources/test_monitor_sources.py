@@ -19,7 +19,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import FetchError
 from hazecast.services.sources.monitors.airnow import read_file
 from hazecast.services.sources.monitors.cnemc import read_hour as read_cnemc
-from hazecast.services.sources.monitors.interface import Batch, each, number
+from hazecast.services.sources.monitors.interface import Batch, number, try_each
 from hazecast.services.sources.monitors.openaq import OpenAQ
 from hazecast.services.sources.monitors.soramame import hour_path
 from hazecast.services.sources.monitors.soramame import read_hour as read_soramame
@@ -367,7 +367,7 @@ def test_a_dead_publisher_is_not_asked_for_every_hour() -> None:
         raise FetchError("http://x", "ConnectError", "an answer", transient=True)
 
     with pytest.raises(FetchError):
-        each(list(range(72)), fail, Batch(), "hours")
+        try_each(list(range(72)), fail, Batch(), "hours")
     assert len(asked) == 2
 
 

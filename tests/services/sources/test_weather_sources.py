@@ -19,7 +19,7 @@ from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
 from hazecast.services.sources.weather.era5 import Era5
 from hazecast.services.sources.weather.folder import Folder
 from hazecast.services.sources.weather.gfs import Gfs, choose, parse_index
-from hazecast.services.sources.weather.grib import neighbours_joined
+from hazecast.services.sources.weather.grib import merge_ranges
 from hazecast.services.sources.weather.interface import HORIZON_HOURS, NoCycleError, Wanted
 from hazecast.services.sources.weather.open_meteo import OpenMeteo
 from tests.support.source_server import QUICK
@@ -128,7 +128,7 @@ def test_of_spans_that_end_alike_the_shortest_is_taken() -> None:
     chosen = choose(parse_index("\n".join(lines), CYCLE, "here"), 24)
     assert {name: record.start for name, record in chosen.items()} == {"u10": 100, "v10": 100, "tp": 200, "tcc": 500}
     spans = [(record.start, record.end) for record in chosen.values()]
-    assert neighbours_joined(spans) == [(100, 299), (500, None)]
+    assert merge_ranges(spans) == [(100, 299), (500, None)]
 
 
 @pytest.mark.parametrize(

@@ -26,24 +26,10 @@ from hazecast.grids.weather.archive_layout import presence, present_names
 from hazecast.services.store.weather_archive import WeatherArchive, Written, prune_weather_archive
 from hazecast.services.work.ingest.archive import build_weather_archive
 from tests.support.paths import ROOT
-from tests.support.weather_samples import PLANE, write_era5, write_grib
+from tests.support.weather_samples import PLANE, hourly_weather, write_era5, write_grib
 
 START = datetime(2014, 2, 20, tzinfo=UTC)
 BEIJING = load_registry().city("beijing")
-
-
-def weather(start: str, hours: int, *, names: tuple[str, ...] = ("t2m", "u10"), **attrs: str) -> xr.Dataset:
-    """Weather whose every value tells its hour."""
-    times = np.datetime64(start, "ns") + np.arange(hours).astype("timedelta64[h]")
-    latitude, longitude = np.arange(38.0, 42.1, 0.5), np.arange(114.0, 119.1, 0.5)
-    stamp = (times - np.datetime64("2014-01-01")) / np.timedelta64(1, "h")
-    field = np.broadcast_to(stamp[:, None, None] / 10 + latitude[:, None], (hours, latitude.size, longitude.size))
-    dataset = xr.Dataset(
-        {name: (("time", "latitude", "longitude"), field.astype(np.float32) + 200) for name in names},
-        coords={"time": times, "latitude": latitude, "longitude": longitude},
-        attrs={"source": "test", **attrs},
-    )
-    return describe(dataset, "weather_grid")
 
 
 def everything(archive: WeatherArchive) -> xr.Dataset:
@@ -56,7 +42,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_what_goes_in_comes_out_over_months_and_gaps(tmp_path) -> None:
     archive = WeatherArchive(tmp_path)
-    grid = weather("2014-01-31T20", 9)
+    grid = hourly_weather("2014-01-31T20", 9)
     assert archive.append(grid.isel(time=[0, 1, 2, 4, 5, 6, 8])) == Written(7, 0)
     read = everything(archive)
     xr.testing.assert_equal(read, grid.isel(time=[0, 1, 2, 4, 5, 6, 8]))
@@ -66,7 +52,7 @@ def test_what_goes_in_comes_out_over_months_and_gaps(tmp_path) -> None:
 
 
 def test_the_same_hour_twice_changes_nothing_unless_it_is_to_be_replaced(tmp_path) -> None:
-    archive, grid = WeatherArchive(tmp_path), weather("2014-02-20", 3)
+    archive, grid = WeatherArchive(tmp_path), hourly_weather("2014-02-20", 3)
     archive.append(grid)
     before = contents(tmp_path)
     assert archive.append(grid) == Written(0, 3)
@@ -78,7 +64,7 @@ def test_the_same_hour_twice_changes_nothing_unless_it_is_to_be_replaced(tmp_pat
 
 
 def test_cities_read_only_their_surroundings(tmp_path) -> None:
-    archive, grid = WeatherArchive(tmp_path), weather("2014-02-20", 30)
+    archive, grid = WeatherArchive(tmp_path), hourly_weather("2014-02-20", 30)
     archive.append(grid)
     sampled = archive.at_cities([BEIJING], START, START + timedelta(hours=29))
     hours = 50 * 24 + np.arange(30)
@@ -100,11 +86,11 @@ def test_cities_read_only_their_surroundings(tmp_path) -> None:
 )
 def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path, change, message) -> None:
     archive = WeatherArchive(tmp_path)
-    archive.append(weather("2014-02-20", 2))
+    archive.append(hourly_weather("2014-02-20", 2))
     before = contents(tmp_path)
     for start in ("2014-02-20", "2014-03-20"):
         with pytest.raises(InputError, match=message):
-            archive.append(change(weather(start, 4)))
+            archive.append(change(hourly_weather(start, 4)))
     assert {k: v for k, v in contents(tmp_path).items() if not k.endswith(".lock")} == {
         k: v for k, v in before.items() if not k.endswith(".lock")
     }
@@ -113,7 +99,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path, change, mess
 @given(st.lists(st.sets(st.sampled_from(list(WEATHER))), min_size=1, max_size=6))
 @settings(max_examples=40, deadline=None)
 def test_presence_tells_which_variables_an_hour_holds(held: list[set[str]]) -> None:
-    grid = weather("2014-02-20", len(held), names=tuple(WEATHER))
+    grid = hourly_weather("2014-02-20", len(held), names=tuple(WEATHER))
     for number, names in enumerate(held):
         for name in set(WEATHER) - names:
             grid[name].values = np.where(np.arange(len(held))[:, None, None] == number, np.nan, grid[name].values)
@@ -123,7 +109,7 @@ def test_presence_tells_which_variables_an_hour_holds(held: list[set[str]]) -> N
 
 
 def test_an_hour_without_its_mark_is_not_seen_and_is_written_again(tmp_path, monkeypatch) -> None:
-    archive, grid = WeatherArchive(tmp_path), weather("2014-02-20", 4)
+    archive, grid = WeatherArchive(tmp_path), hourly_weather("2014-02-20", 4)
     archive.append(grid.isel(time=[0]))
 
     def killed(*_: object) -> None:
@@ -141,18 +127,18 @@ WRITER = """
 import sys
 from pathlib import Path
 from hazecast.services.store.weather_archive import WeatherArchive
-from tests.services.store.test_archive import weather
+from tests.support.weather_samples import hourly_weather
 archive = WeatherArchive(Path(sys.argv[1]))
-archive.append(weather("2014-02-27", 1))
+archive.append(hourly_weather("2014-02-27", 1))
 print("ready", flush=True)
 for hour in range(96):
-    archive.append(weather("2014-02-27", 96).isel(time=[hour]))
-    archive.append(weather("2014-02-27", 96, init_time=f"2014-02-{hour % 28 + 1:02d}T00:00:00Z"))
+    archive.append(hourly_weather("2014-02-27", 96).isel(time=[hour]))
+    archive.append(hourly_weather("2014-02-27", 96, init_time=f"2014-02-{hour % 28 + 1:02d}T00:00:00Z"))
 """
 
 
 def test_a_writer_killed_anywhere_leaves_whole_hours(tmp_path) -> None:
-    whole, pick = weather("2014-02-27", 96), random.Random(3)
+    whole, pick = hourly_weather("2014-02-27", 96), random.Random(3)
     archive = WeatherArchive(tmp_path)
     for _ in range(2):
         with subprocess.Popen(
@@ -171,7 +157,7 @@ def test_a_writer_killed_anywhere_leaves_whole_hours(tmp_path) -> None:
 
 def test_runs_are_kept_whole_and_once(tmp_path) -> None:
     archive = WeatherArchive(tmp_path)
-    run = weather("2014-02-20", 50, init_time="2014-02-20T00:00:00Z")
+    run = hourly_weather("2014-02-20", 50, init_time="2014-02-20T00:00:00Z")
     assert archive.append(run) == Written(1, 0) and archive.append(run) == Written(0, 1)
     assert archive.runs() == [START] and archive.hours().size == 0
     xr.testing.assert_identical(archive.run(START).load().drop_encoding(), run.drop_encoding())
@@ -181,9 +167,9 @@ def test_runs_are_kept_whole_and_once(tmp_path) -> None:
 
 def test_retention_goes_by_whole_months_and_runs(tmp_path) -> None:
     archive = WeatherArchive(tmp_path)
-    archive.append(weather("2014-01-31T20", 9))
+    archive.append(hourly_weather("2014-01-31T20", 9))
     for day in (1, 20):
-        archive.append(weather("2014-02-20", 2, init_time=f"2014-02-{day:02d}T00:00:00Z"))
+        archive.append(hourly_weather("2014-02-20", 2, init_time=f"2014-02-{day:02d}T00:00:00Z"))
     assert prune_weather_archive(tmp_path, None, START) == 0
     assert prune_weather_archive(tmp_path, 10, START) == 2
     assert archive.hours()[0] == np.datetime64("2014-02-01") and archive.runs() == [START]
@@ -228,7 +214,7 @@ def test_a_build_on_threads_and_on_a_cluster_is_the_same(files, tmp_path) -> Non
 def from_a_source(first: datetime, last: datetime) -> xr.Dataset:
     if first.day == 22:
         raise InputError("source", "nothing", "weather")
-    return weather(f"{first:%Y-%m-%dT%H}", int((last - first).total_seconds() // 3600) + 1)
+    return hourly_weather(f"{first:%Y-%m-%dT%H}", int((last - first).total_seconds() // 3600) + 1)
 
 
 def test_a_build_from_a_source_goes_on_after_a_day_that_fails(tmp_path) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -32,7 +31,7 @@ from hazecast.services.store.table_dump import tables_of
 from hazecast.services.store.tables.forecasts import Base, ForecastRun, ForecastValue, MonitorStation, Observation
 from hazecast.services.store.upsert import upsert
 from hazecast.services.web.app import create_app
-from tests.services.work.test_verification import INIT, forecast_of, observations_of
+from tests.support.forecasts import save_run
 
 STAMP = datetime(2013, 1, 12, 3, tzinfo=UTC)
 MADE = {
@@ -192,20 +191,10 @@ def at_once(*actions: Callable[[], object]) -> list[object]:
     return results
 
 
-def save(store: Store, folder: Path, cycle: int, mean: float = 100.0) -> None:
-    files = []
-    for name in ("f.nc", "m.png"):
-        files.append(folder / f"cycle{cycle}-{name}")
-        files[-1].write_text("x")
-    observations = observations_of(np.full(24, 50.0), INIT)
-    forecast = forecast_of(mean).assign(relative_humidity=(("lead_time", "city"), np.full((120, 1), 50.0)))
-    store.save_run(forecast, observations, [], netcdf_path=files[0], map_path=files[1], cycle_id=cycle)
-
-
 def test_two_cycles_of_one_init_time_leave_one_whole_run(databases, store, tmp_path) -> None:
     other = Store(databases.url(tmp_path))
     cycles = [(store, store.begin_cycle(None, False)), (other, other.begin_cycle(None, False))]
-    results = at_once(*[lambda s=s, c=c: save(s, tmp_path, c, 100.0 + c) for s, c in cycles])
+    results = at_once(*[lambda s=s, c=c: save_run(s, tmp_path, c, 100.0 + c) for s, c in cycles])
     assert results == [None, None]
     with store.sessions() as session:
         run = session.scalars(select(ForecastRun)).one()
@@ -296,7 +285,7 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_stored(tmp_path) -> None:
         connection.connection.dbapi_connection.execute(f"PRAGMA max_page_count={pages}")
         connection.connection.dbapi_connection.commit()
     with pytest.raises(StoreError, match=r"full.*make room on the disk; nothing was stored"):
-        save(store, tmp_path, cycle)
+        save_run(store, tmp_path, cycle)
     assert store.latest_run() is None
     store.close()
 

@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from hazecast.services.store.recovery import INTERRUPTED, INTERRUPTED_LATE
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastValue
 from hazecast.services.work.cycle import _write_netcdf
-from tests.services.store.test_database import STAMP, save
-from tests.services.work.test_verification import forecast_of
+from tests.support.forecasts import forecast_of, save_run
 from tests.tools.kills import Stage, difference, files, half_written, masked, tables
+
+STAMP = datetime(2013, 1, 12, 3, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -69,19 +71,19 @@ def test_a_cycle_that_was_given_up_can_store_nothing_any_more(databases, store, 
     other = Store(databases.url(tmp_path))
     assert other.recover() == 1
     with pytest.raises(StoreError, match="given up"):
-        save(store, tmp_path, cycle)
+        save_run(store, tmp_path, cycle)
     assert other.latest_run() is None
     other.close()
 
 
 def test_a_kill_after_the_commit_keeps_the_run_and_removes_what_it_replaced(databases, store, tmp_path) -> None:
     first = store.begin_cycle(None, False)
-    save(store, tmp_path, first)
+    save_run(store, tmp_path, first)
     store.finish_cycle(first, "done", report={})
     old = sorted(tmp_path.glob("cycle*-*"))
     other = Store(databases.url(tmp_path))
     second = other.begin_cycle(None, False)
-    save(other, tmp_path, second)
+    save_run(other, tmp_path, second)
     for path in old:
         path.write_text("x")  # killed before it could remove them
     other.close()
@@ -132,7 +134,7 @@ def test_the_comparison_after_a_kill_sees_what_is_lost_doubled_or_half_written(d
     before = tables(store.url)
     cycle = store.begin_cycle(None, False)
     forecast = forecast_of(100.0).assign(relative_humidity=(("lead_time", "city"), np.full((120, 1), 50.0)))
-    save(store, tmp_path / "data", cycle)
+    save_run(store, tmp_path / "data", cycle)
     run = store.latest_run(False)
     forecast.to_netcdf(run.netcdf_path)
     Path(run.map_path).write_bytes(b"\x89PNG")

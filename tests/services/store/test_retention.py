@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from hazecast.services.cli.app import app
 from hazecast.services.store.retention import prune
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation
-from tests.services.work.test_verification import forecast_of, observations_of
+from tests.support.forecasts import forecast_of, observations_of
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 DAY = np.timedelta64(1, "D")

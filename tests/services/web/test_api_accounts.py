@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.accounts import add_account, change_account
-from hazecast.services.accounts.keys import add_key
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
+from tests.support.accounts import bearer
 
 ROLES = {"visitor": "public", "tianjin": "subscriber", "li-na": "forecaster", "root": "administrator"}
 
@@ -38,12 +38,6 @@ def store(settings) -> Store:
 @pytest.fixture
 def client(settings, store) -> TestClient:
     return TestClient(create_app(settings), raise_server_exceptions=False)
-
-
-def bearer(store: Store, account_id: str, **given: object) -> dict[str, str]:
-    """Return the header of a new key of an account."""
-    asked = {"label": "test", "lifetime": timedelta(days=30), "at": datetime.now(UTC), "by": "command"}
-    return {"Authorization": f"Bearer {add_key(store.sessions, account_id, **(asked | given))[1]}"}
 
 
 def test_an_account_s_own_keys(client, store) -> None:

@@ -16,7 +16,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.drafts import audit_trail, decide_draft, save_drafts
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
-from tests.services.web.test_api_accounts import bearer
+from tests.support.accounts import bearer
 from tests.support.warning_cases import assessed
 
 RULES = RuleBook.shipped().rule_set("cma_haze")

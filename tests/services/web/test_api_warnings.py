@@ -17,7 +17,8 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
-from tests.alerts.test_cap import NS, found, key_and_certificate, schema
+from tests.support.cap_messages import NS, schema, texts_at
+from tests.support.certificates import key_and_certificate
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,9 @@ def test_a_warning_answers_by_what_is_accepted(client) -> None:
     assert cap.headers["content-type"] == "application/cap+xml" and cap.headers["etag"] != plain.headers["etag"]
     root = parse(cap.content)
     schema().assertValid(root)
-    assert found(root, "sender") == ["haze@bureau.example"] and found(root, "status") == ["Test"]
+    assert texts_at(root, "sender") == ["haze@bureau.example"] and texts_at(root, "status") == ["Test"]
     assert client.get(f"{address}.cap").content == cap.content
-    assert client.get(f"/v1/warnings/{found(root, 'identifier')[0]}").json()["id"] == first_id(client)
+    assert client.get(f"/v1/warnings/{texts_at(root, 'identifier')[0]}").json()["id"] == first_id(client)
     assert client.get("/v1/warnings/nothing.cap").status_code == 404
     again = client.get(address, headers={"Accept": "application/cap+xml", "If-None-Match": cap.headers["etag"]})
     assert again.status_code == 304
@@ -72,8 +73,8 @@ def test_cap_and_geojson_say_the_same(client) -> None:
     infos = parse(client.get(f"/v1/warnings/{first_id(client)}.cap").content).findall("c:info", NS)
     for info, language in zip(infos, ("zh", "ja", "en"), strict=True):
         for name in ("headline", "description", "instruction", "event"):
-            assert found(info, name) == [properties[name][language]]
-        assert found(info, "severity") == [properties["severity"]]
+            assert texts_at(info, name) == [properties[name][language]]
+        assert texts_at(info, "severity") == [properties["severity"]]
 
 
 def test_every_entry_of_the_feed_leads_to_a_valid_message(client) -> None:
@@ -144,7 +145,7 @@ def test_messages_are_signed_where_there_is_a_key(settings, tmp_path) -> None:
     files = {"cap_key_file": tmp_path / "key.pem", "cap_certificate_file": tmp_path / "certificate.pem"}
     client = TestClient(create_app(settings.model_copy(update=files)))
     content = client.get(f"/v1/warnings/{first_id(client)}.cap").content
-    assert found(verify(content, certificate), "sender") == ["haze@bureau.example"]
+    assert texts_at(verify(content, certificate), "sender") == ["haze@bureau.example"]
     with pytest.raises(InputError, match="both"):
         create_app(settings.model_copy(update={"cap_key_file": tmp_path / "key.pem"}))
     (tmp_path / "key.pem").write_bytes(b"no key")
@@ -167,13 +168,13 @@ def test_every_message_of_january_2013_validates(shared_data, tmp_path) -> None:
     for warning in history:
         root = parse(client.get(f"/v1/warnings/{warning.id}.cap").content)
         schema().assertValid(root)
-        assert found(root, "status") == ["Actual"]
-        triplets = found(root, "references")[0].split(" ") if warning.references else []
+        assert texts_at(root, "status") == ["Actual"]
+        triplets = texts_at(root, "references")[0].split(" ") if warning.references else []
         assert [t.split(",")[1] for t in triplets] == list(warning.references)
     # Calm and humid, as that week was observed: the reasons are said, in every language.
     first = parse(client.get(f"/v1/warnings/{history[-1].id}.cap").content)
     for text, words in zip(
-        found(first, "info/description"),
+        texts_at(first, "info/description"),
         (("风小", "潮湿"), ("風が弱く", "湿って"), ("winds are light", "humid")),
         strict=True,
     ):

@@ -7,14 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
 from hazecast.forecast.evaluation.verification import BASELINE_SUMS, SUMS, score_forecast, scoreboard, verdicts
-from hazecast.grids.contract import LEAD_HOURS, QUANTILES, describe
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.scores import save_scores
 from hazecast.services.store.store import Store
@@ -22,39 +20,9 @@ from hazecast.services.store.tables.forecasts import ForecastRun, ForecastScore,
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.verification import serving_id, verify
+from tests.support.forecasts import HOUR, INIT, forecast_of, observations_of
 
-INIT = np.datetime64("2013-01-31T22", "ns")
-HOUR = np.timedelta64(1, "h")
 BY = ["pollutant", "lead_time"]
-
-
-def forecast_of(mean: float, spread: float = 20.0, init: np.datetime64 = INIT, cities=("beijing",)) -> xr.Dataset:
-    leads = np.arange(1, LEAD_HOURS + 1)
-    values = np.full((len(leads), len(cities)), float(mean))
-    dataset = xr.Dataset(
-        coords={
-            "lead_time": (leads * HOUR).astype("timedelta64[ns]"),
-            "city": list(cities),
-            "quantile": list(QUANTILES),
-            "init_time": init,
-        },
-        attrs={
-            "model_id": "m", "weather_source": "none", "degraded": 0, "simulated": 0,
-            "observations_until": np.datetime_as_string(init, unit="s") + "Z",
-        },
-    )  # fmt: skip
-    for name in ("pm25", "o3"):
-        steps = np.array([-1.0, -0.5, 0.0, 0.5, 1.0]) * spread
-        dataset[name] = (("lead_time", "city", "quantile"), values[..., None] + steps)
-        dataset[f"{name}_mean"] = (("lead_time", "city"), values + 5.0)
-    return describe(dataset, "forecast")
-
-
-def observations_of(pm25: np.ndarray, until: np.datetime64, cities=("beijing",)) -> xr.Dataset:
-    times = until + np.arange(1 - len(pm25), 1) * HOUR
-    dataset = xr.Dataset(coords={"time": times, "city": list(cities)}, attrs={"source": "made"})
-    dataset["pm25"] = (("time", "city"), np.repeat(np.asarray(pm25, float)[:, None], len(cities), axis=1))
-    return describe(dataset, "observations")
 
 
 def test_scores_by_hand() -> None:

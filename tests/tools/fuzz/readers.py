@@ -24,7 +24,7 @@ from hazecast.models.checkpoint import CARD_FILE, WEIGHTS_FILE, load, save
 from hazecast.models.zoo.network import Network
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_archive import WeatherArchive
-from tests.models.test_models import TINY
+from tests.support.training_data import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
 
 # How long a reader in a subprocess may take.
