@@ -16,6 +16,20 @@ from tests.support.source_server import SourceServer, serving
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
 
+MARK_OF_FIXTURE = {"shared_data": "data", "postgres": "postgres", "browser": "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the fixtures they use; pyproject.toml describes the marks."""
+    for item in items:
+        if not isinstance(item, pytest.Function):
+            continue
+        for fixture, mark in MARK_OF_FIXTURE.items():
+            if fixture in item.fixturenames:
+                item.add_marker(mark)
+        if hasattr(item, "callspec") and item.callspec.params.get("databases") == "postgresql":
+            item.add_marker("postgres")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -264,7 +264,7 @@ class Bulletins:
             return tuple(connection.execute(query).one())
 
     def _stale(self, run: ForecastRun, now: datetime) -> bool:
-        return now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
+        return now - run.init_time > timedelta(hours=self._settings.answers.stale_after_hours)
 
     def _compose(
         self, run: ForecastRun, warnings: Sequence[HazeWarning], cities: Sequence[City], now: datetime

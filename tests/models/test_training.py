@@ -25,6 +25,8 @@ from hazecast.services.research.experiments import HELD_OUT, training_windows
 from tests.support.paths import ROOT
 from tests.support.training_data import SMALL, TINY, made_series, made_windows
 
+pytestmark = pytest.mark.slow
+
 
 def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.detach().numpy().copy() for name, tensor in network.state_dict().items()}

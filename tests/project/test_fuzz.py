@@ -13,6 +13,8 @@ from tests.tools.fuzz.mutations import mutate
 from tests.tools.fuzz.readers import READERS, Reader
 from tests.tools.fuzz.run import DEATH, fuzz
 
+pytestmark = pytest.mark.slow
+
 
 def test_damaged_files_are_read_soundly_or_refused_by_name() -> None:
     result = fuzz(25 * len(READERS), seed=20_130_112)

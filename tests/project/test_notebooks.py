@@ -8,6 +8,8 @@ from nbclient import NotebookClient
 
 from tests.support.paths import ROOT
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 

@@ -207,21 +207,29 @@ def _known(field: str, values: list[str] | None, known: Collection[str]) -> tupl
 
 
 def _base(settings: Settings, request: Request) -> str:
-    return settings.public_url or str(request.base_url).rstrip("/")
+    return settings.server.public_url or str(request.base_url).rstrip("/")
 
 
 def _sender(settings: Settings, request: Request) -> Sender:
-    return Sender(settings.sender, settings.sender_name, settings.sender_contact, _base(settings, request))
+    return Sender(
+        settings.warnings.sender,
+        settings.warnings.sender_name,
+        settings.warnings.sender_contact,
+        _base(settings, request),
+    )
 
 
 def _signer(settings: Settings) -> Callable[[bytes], bytes]:
     """Return what signs a message; the key is read once, and tried, when the service starts."""
-    if settings.cap_key_file is None and settings.cap_certificate_file is None:
+    if settings.warnings.cap_key_file is None and settings.warnings.cap_certificate_file is None:
         return lambda message: message
-    if settings.cap_key_file is None or settings.cap_certificate_file is None:
+    if settings.warnings.cap_key_file is None or settings.warnings.cap_certificate_file is None:
         raise InputError("CAP signature", "a key or a certificate alone", "both cap_key_file and cap_certificate_file")
     try:
-        key, certificate = settings.cap_key_file.read_bytes(), settings.cap_certificate_file.read_bytes()
+        key, certificate = (
+            settings.warnings.cap_key_file.read_bytes(),
+            settings.warnings.cap_certificate_file.read_bytes(),
+        )
     except OSError as error:
         raise InputError("CAP key and certificate", error, "two PEM files") from error
     sign(b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"/>', key, certificate)

@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from hazecast.services.scheduling.history import JobHistory
 from tests.support.scheduler_process import FAST
 from tests.support.scheduler_process import SECONDS as SECONDS_OF_A_RUN
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECONDS = 120.0
 

@@ -157,7 +157,9 @@ def test_the_comparison_after_a_kill_sees_what_is_lost_doubled_or_half_written(d
     store.close()
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_killed_cycles_end_as_if_they_had_not_been(shared_data, kind) -> None:
     """A short run of `make kills`; it forks, and so has a process of its own."""
     command = [sys.executable, "-m", "tests.tools.kills", "--count", "4", "--database", kind, "--seed", "7"]

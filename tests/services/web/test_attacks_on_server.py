@@ -1,0 +1,197 @@
+"""Attacks on a listening server, sent as raw bytes: what is too large, too slow, or read in two ways."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from hazecast.services.core.settings import Settings
+from hazecast.services.web.app import create_app
+from hazecast.services.web.edge.listening import HastyProtocol, server_options
+from tests.support.accounts import keys_of_every_kind
+from tests.support.settings import changed, make_settings
+
+KEYS: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A data folder with a key of every kind, named in `KEYS`."""
+    path = tmp_path_factory.mktemp("attacks")
+    KEYS.update(keys_of_every_kind(path))
+    return path
+
+
+@contextmanager
+def listening(app: FastAPI, settings: Settings, **more: object) -> Iterator[int]:
+    """A real server on a port of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", **{**server_options(settings), **more})  # type: ignore[arg-type]
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def server(folder) -> Iterator[int]:
+    settings = make_settings(data_dir=folder, max_body_bytes=2_000, failed_keys=0)
+    with listening(create_app(settings), settings) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def impatient(folder) -> Iterator[int]:
+    """A server whose limits on time are so short that only what ought to exceed them is sent to it."""
+    settings = make_settings(data_dir=folder, body_seconds=1.0, answer_seconds=0.5, failed_keys=0)
+    app = create_app(settings)
+
+    @app.get("/v1/slow")
+    def slow() -> str:
+        time.sleep(3.0)
+        return "late"
+
+    class Hastier(HastyProtocol):
+        head_seconds = 0.5
+
+    with listening(app, settings, http=Hastier) as port:
+        yield port
+
+
+def answer_to(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
+    """Return all that the server answers to bytes sent as they are."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        for part in parts:
+            try:
+                connection.sendall(part)
+            except OSError:
+                break
+            time.sleep(pause)
+        answer = b""
+        try:
+            while chunk := connection.recv(65_536):
+                answer += chunk
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    own = ["Host: 127.0.0.1", f"X-API-Key: {KEYS['root']}", "Connection: close", "Content-Type: application/json"]
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *own, *lines, "", ""]).encode("latin-1")
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1]) if answer else 0
+
+
+def test_declared_oversize_is_refused_unread(server) -> None:
+    answer = answer_to(server, head("POST", "/v1/account/keys", "Content-Length: 2001"))
+    assert status_of(answer) == 413 and b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999999", "5, 6"])
+def test_lengths_that_are_none_are_refused(server, length) -> None:
+    assert status_of(answer_to(server, head("POST", "/v1/account/keys", f"Content-Length: {length}"), b"{}")) in (
+        400,
+        413,
+    )
+
+
+def test_streamed_oversize_is_refused_as_it_comes(server) -> None:
+    chunk = b"400\r\n" + b" " * 1024 + b"\r\n"
+    answer = answer_to(server, head("POST", "/v1/account/keys", "Transfer-Encoding: chunked"), *[chunk] * 4)
+    assert status_of(answer) == 413
+
+
+def test_a_body_of_the_right_size_passes(server) -> None:
+    body = b'{"label": "x", "days": 1}'
+    chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    assert status_of(answer_to(server, head("POST", "/v1/account/keys", "Transfer-Encoding: chunked"), chunk)) == 201
+
+
+def test_a_slow_body_is_given_up(impatient) -> None:
+    start = time.monotonic()
+    answer = answer_to(impatient, head("POST", "/v1/account/keys", "Content-Length: 100"), *[b" "] * 6, pause=0.4)
+    assert status_of(answer) == 408 and time.monotonic() - start < 15
+
+
+def test_a_slow_head_is_given_up(impatient) -> None:
+    assert (
+        answer_to(impatient, b"GET /v1/cities HTTP/1.1\r\nHost: 127.0.0.1\r\n", *[b"X-A: b\r\n"] * 6, pause=0.2) == b""
+    )
+    assert answer_to(impatient) == b""
+    # The head of a second request on the same connection too.
+    first = head("GET", "/v1/healthz").replace(b"Connection: close\r\n", b"")
+    answer = answer_to(impatient, first, *[b"GET /v1/cities HTTP/1.1\r\n"], *[b"X-A: b\r\n"] * 6, pause=0.2)
+    assert answer.count(b"HTTP/1.1 200") == 1
+
+
+def test_a_slow_answer_is_given_up(impatient) -> None:
+    answer = answer_to(impatient, head("GET", "/v1/slow"))
+    assert status_of(answer) == 503 and b"no answer within" in answer
+
+
+def test_a_large_head_is_refused(server) -> None:
+    assert status_of(answer_to(server, head("GET", "/v1/cities", "X-A: " + "a" * 40_000))) == 431
+    assert status_of(answer_to(server, *[head("GET", "/v1/cities", "X-A: " + "a" * 900)[:-2]] * 40)) == 400
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Content-Length: 5", "Transfer-Encoding: chunked"],
+        ["Content-Length: 5", "Content-Length: 6"],
+        ["Transfer-Encoding: chunked, identity"],
+        ["X-A : b"],
+        ["X-A: b\x00c"],
+        ["X-A: b\rSet-Cookie: a=b"],
+    ],
+)
+def test_heads_that_two_servers_might_read_differently_are_refused(server, lines) -> None:
+    answer = answer_to(server, head("POST", "/v1/account/keys", *lines), b"0\r\n\r\n")
+    assert status_of(answer) in (400, 422, 501) and b"set-cookie" not in answer.lower()
+
+
+@pytest.mark.parametrize("value", ["https://x\r\nSet-Cookie: a=b", "ja\r\n\r\n<script>"])
+def test_nothing_sent_becomes_a_header(folder, server, value) -> None:
+    answer = answer_to(server, head("GET", f"/v1/warnings/feed.atom?language={quote(value)}"))
+    assert status_of(answer) == 422
+    headers, _, _ = answer.partition(b"\r\n\r\n")
+    assert b"set-cookie" not in headers.lower() and b"<script>" not in headers
+
+
+def test_the_server_does_not_name_itself_and_believes_no_proxy_but_its_own(folder, server) -> None:
+    answer = answer_to(server, head("GET", "/v1/healthz"))
+    assert b"\r\nserver:" not in answer.lower()
+    trusted = make_settings(data_dir=folder, trusted_proxies=("127.0.0.1",), rate_anonymous=2)
+    for settings, expected in (
+        (trusted, [200] * 6),
+        (changed(trusted, trusted_proxies=()), [200] * 2 + [429] * 4),
+    ):
+        with listening(create_app(settings), settings) as port:
+            asked = [
+                f"GET /v1/cities/beijing HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 203.0.113.{i}\r\nConnection: close\r\n\r\n"
+                for i in range(6)
+            ]
+            assert [status_of(answer_to(port, request.encode())) for request in asked] == expected
