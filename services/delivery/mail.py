@@ -19,7 +19,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import Language, catalog, compose
+from hazecast.alerts.messages.texts import Language, catalog
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry

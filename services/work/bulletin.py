@@ -32,7 +32,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, Unchecked, charted, make_bulletin, today
 from hazecast.alerts.bulletin.data import as_csv, as_dataset
-from hazecast.alerts.bulletin.forms import View
+from hazecast.alerts.bulletin.forms import BulletinText
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
 from hazecast.alerts.engine.engine import signal_window
@@ -136,7 +136,7 @@ class Edition:
         return found
 
     @cached_property
-    def view(self) -> View:
+    def view(self) -> BulletinText:
         """The words of it."""
         with self._working:
             return make_view(self.bulletin, self.language, self.pictures)

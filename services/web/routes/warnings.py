@@ -12,10 +12,11 @@ from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.polygons import polygons, provinces_touched
 from hazecast.alerts.messages.atom import atom_feed
-from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain, sign
+from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
-from hazecast.alerts.messages.texts import LANGUAGES, Language, bulletin
+from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.alerts.messages.warning_texts import haze_bulletin
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
@@ -170,7 +171,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, book: R
             "type": "FeatureCollection",
             "simulated": run.simulated,
             "init_time": run.init_time.isoformat(),
-            "bulletin": {language: bulletin(touched, window, rules, language) for language in LANGUAGES},
+            "bulletin": {language: haze_bulletin(touched, window, rules, language) for language in LANGUAGES},
             "features": polygons(field, rules),
         }
         return GeoJSON(content)
@@ -232,5 +233,8 @@ def _signer(settings: Settings) -> Callable[[bytes], bytes]:
         )
     except OSError as error:
         raise InputError("CAP key and certificate", error, "two PEM files") from error
+    # Loaded by a service that signs only.
+    from hazecast.alerts.messages.signature import sign
+
     sign(b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"/>', key, certificate)
     return lambda message: sign(message, key, certificate)

@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from shapely.geometry import shape
 
-from hazecast.alerts.messages.cap import parse, verify
+from hazecast.alerts.messages.cap import parse
+from hazecast.alerts.messages.signature import verify
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
