@@ -93,9 +93,9 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         Answers,
         find_version=lambda: public_version(store),
         count_commits=count_commits,
-        max_age=settings.cache_seconds,
-        check_seconds=settings.answers_check_seconds,
-        memory=settings.answers_memory_mb * 2**20,
+        max_age=settings.answers.cache_seconds,
+        check_seconds=settings.answers.answers_check_seconds,
+        memory=settings.answers.answers_memory_mb * 2**20,
     )
     protect(app, settings, store.sessions)
     add_operation(app, store, settings)
