@@ -1,21 +1,26 @@
-# Build for CPU (default) or CUDA:
+# With PDF and PostgreSQL, PyTorch as the index of packages has it:
 #   docker build -t hazecast .
-#   docker build -t hazecast --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
+# With other extras, and PyTorch from another index (its builds for CPU, or for a version of CUDA):
+#   docker build -t hazecast --build-arg EXTRAS=all --build-arg TORCH_INDEX=URL .
 ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim-bookworm AS build
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
+ARG EXTRAS=pdf,postgres
 WORKDIR /src
 RUN python -m venv /opt/hazecast
-COPY constraints.txt pyproject.toml README.md ./
+COPY constraints.txt ./
 RUN torch="$(grep '^torch==' constraints.txt)" \
-    && /opt/hazecast/bin/pip install --no-cache-dir --index-url "${TORCH_INDEX}" "${torch}"
+    && /opt/hazecast/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} "${torch}"
+COPY pyproject.toml README.md LICENSE NOTICE ./
+# The package's rooms are links in src/hazecast to these folders.
+COPY src src
 COPY grids grids
 COPY models models
 COPY forecast forecast
 COPY alerts alerts
 COPY services services
-RUN /opt/hazecast/bin/pip install --no-cache-dir -c constraints.txt .
+RUN /opt/hazecast/bin/pip install --no-cache-dir -c constraints.txt ".${EXTRAS:+[${EXTRAS}]}"
 
 FROM python:${PYTHON}-slim-bookworm
 RUN useradd --system --uid 10001 --create-home hazecast \

@@ -1,4 +1,5 @@
-# `make run` and `make test` need nothing but Python 3.11 or later and make.
+# `make run` and `make test` need nothing but Python 3.11 or later and make. The first installs the core alone, the
+# second all extras, tests and linters too.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -66,8 +67,8 @@ backtest: $(VENV)/.run-ready
 	$(BIN)/hazecast backtest --observations $(DATA)/beijing-multisite --train-until 2015-02-28T16:00Z \
 		--from 2015-03-01T00:00+08:00 --to 2016-02-29T23:00+08:00 $(ARGS)
 
-# All models and weathers on the last year of the collection, into docs/skill.md. Takes long.
-skill: $(VENV)/.run-ready
+# All models and weathers on the last year of the collection, into docs/skill.md. Takes long. The trees are an extra.
+skill: $(VENV)/.test-ready
 	$(BIN)/python -m hazecast.services.research.skill --data $(DATA) $(ARGS)
 
 # The page's library comes from npm and is kept in the repository: nothing else here needs Node.
@@ -102,7 +103,7 @@ lock:
 	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
 	.lock-venv/bin/python -m pip install --quiet -e '.[dev]'
 	{ echo "# Exact versions for every environment; made by 'make lock'."; \
-	  .lock-venv/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//; s/ @ .*//'; } > constraints.txt
+	  .lock-venv/bin/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu//; s/ @ .*//'; } > constraints.txt
 	rm -rf .lock-venv
 
 clean:

@@ -67,7 +67,9 @@ def model_class(kind: str) -> Any:
 def _entry_point(kind: str) -> EntryPoint:
     found = {point.value: point for point in entry_points(group=GROUP, name=kind)}
     if not found:
-        raise UnknownError("model", kind, f"one of {model_names()}")
+        known = model_names()
+        # No kind at all: the installation is older than the code that runs.
+        raise UnknownError("model", kind, f"one of {known}" if known else "an installation of hazecast, made again")
     if len(found) > 1:
         raise InputError(f"model {kind}", f"declared as {sorted(found)}", "a name that one package declares")
     return next(iter(found.values()))

@@ -1,1 +1,1 @@
-"""The daily bulletin: from a forecast and what stands beside it to a document in HTML, PDF, text, CSV and NetCDF."""
+"""The daily bulletin: from a forecast, warnings and verification to a document in HTML, PDF, text, CSV and NetCDF."""

@@ -1,4 +1,4 @@
-"""What a bulletin says, in numbers and without words: the same for every language and every form."""
+"""The content of a bulletin as values, without words: the same for every language and file format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Range = tuple[float, float, float]
 # Why there is no verification: the run is simulated, nothing was observed, or no forecast is from before the day.
 Unchecked = Literal["", "simulated", "no_observations", "no_forecast"]
 MOST_DAYS = 5
-_GRAVITY = {"Extreme": 0, "Severe": 1, "Moderate": 2, "Minor": 3}
+_SEVERITY_ORDER = {"Extreme": 0, "Severe": 1, "Moderate": 2, "Minor": 3}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class State:
-    """What a reader must know before believing a bulletin."""
+    """Conditions that limit how far a bulletin can be relied on."""
 
     simulated: bool
     degraded: bool
@@ -85,9 +85,9 @@ class Notice:
         return self.rules.level_of(self.warning.level).colour
 
     @property
-    def gravity(self) -> int:
-        """0 for the gravest."""
-        return _GRAVITY[severity(self.rules, self.warning.level)]
+    def severity_order(self) -> int:
+        """0 for the most severe."""
+        return _SEVERITY_ORDER[severity(self.rules, self.warning.level)]
 
 
 @dataclass(frozen=True)
@@ -111,19 +111,19 @@ class HazeOutlook:
 
 @dataclass(frozen=True)
 class Bulletin:
-    """Everything that a bulletin tells.
+    """All content of a bulletin.
 
     Attributes
     ----------
     at : datetime
-        The moment that "today", "yesterday" and "in force" refer to, aware.
+        The time that "today", "yesterday" and "in force" refer to, aware.
     init_time : datetime
     days : dict of City to tuple of Day
-        The cities with a forecast, in the order they are told of.
+        The cities with a forecast, in the bulletin's order.
     missing : tuple of City
         Cities asked for that the forecast does not hold.
     notices : tuple of Notice
-        Warnings in force, the gravest first.
+        Warnings in force, the most severe first.
     checks : tuple of DayCheck
         Of the day before.
     unchecked : str
@@ -155,7 +155,18 @@ class Bulletin:
         return [n for n in self.notices if n.warning.city == city.id]
 
     def notices_on(self, city: City, date: np.datetime64) -> list[Notice]:
-        """Return the warnings in force of one city whose time touches a calendar day of it."""
+        """Return the warnings of one city that are in force at some time of a calendar day.
+
+        Parameters
+        ----------
+        city : City
+        date : numpy.datetime64
+            A day of the city's own time zone.
+
+        Returns
+        -------
+        list of Notice
+        """
         zone = ZoneInfo(city.time_zone)
         begins = datetime.combine(date.astype("datetime64[D]").item(), time(), zone)
         ends = datetime.combine(begins.date() + timedelta(days=1), time(), zone)
@@ -163,14 +174,37 @@ class Bulletin:
 
 
 def today(city: City, at: datetime) -> np.datetime64:
-    """Return the city's calendar day at a moment."""
+    """Return the city's calendar day at a moment.
+
+    Parameters
+    ----------
+    city : City
+    at : datetime
+        Aware.
+
+    Returns
+    -------
+    numpy.datetime64
+        Midnight of the day, ns, without a zone.
+    """
     return np.datetime64(at.astimezone(ZoneInfo(city.time_zone)).date(), "ns")
 
 
 def city_days(outlook: xr.Dataset, city: City, at: datetime) -> tuple[Day, ...]:
-    """Return the days of a city from today on, at most `MOST_DAYS`, up to the last with any value.
+    """Return the days of a city from today on, up to the last with any value.
 
-    Where no day has a value, one without is returned: a city never goes missing unseen.
+    Parameters
+    ----------
+    outlook : xarray.Dataset
+        As from `hazecast.forecast.daily.daily_outlook`.
+    city : City
+    at : datetime
+        Aware; says which day is today.
+
+    Returns
+    -------
+    tuple of Day
+        At most `MOST_DAYS`. Where no day has a value, one without is returned, so that the city still appears.
     """
     here = outlook.sel(city=city.id)
     dates = [d for d in here["date"].values if d >= today(city, at)][:MOST_DAYS]
@@ -230,7 +264,7 @@ def make_bulletin(
     book : RuleBook
         Holds the rule sets of the warnings.
     cities : sequence of City
-        Whom it is about, in this order.
+        The cities it covers, in this order.
     at : datetime
         Aware.
     warnings : sequence of (HazeWarning, Causes)
@@ -243,6 +277,16 @@ def make_bulletin(
         Whether the forecast is older than the service allows.
     reasons : sequence of Reason
         Why the forecast is degraded.
+
+    Returns
+    -------
+    Bulletin
+        Its notices are ordered by severity, rule set and city.
+
+    Raises
+    ------
+    InputError
+        If the rule set of a warning is unknown.
     """
     held = set(map(str, forecast["city"].values))
     present = [city for city in cities if city.id in held]
@@ -251,7 +295,7 @@ def make_bulletin(
     ids = {city.id for city in cities}
     notices = [Notice(w, book.rule_set(w.rule_set), why) for w, why in warnings if w.city in ids]
     order = {city.id: n for n, city in enumerate(cities)}
-    notices.sort(key=lambda n: (n.gravity, n.rules.id, order[n.warning.city], n.warning.id))
+    notices.sort(key=lambda n: (n.severity_order, n.rules.id, order[n.warning.city], n.warning.id))
     return Bulletin(
         at=at,
         init_time=init_time,
@@ -279,12 +323,21 @@ def make_bulletin(
 def charted(bulletin: Bulletin, most: int = 8) -> list[tuple[City, tuple[str, ...]]]:
     """Return the cities whose charts a bulletin shows, each with the pollutants that have a value.
 
-    They are those with the gravest warnings and, among equals, the most PM2.5 to come; in the bulletin's order.
+    Parameters
+    ----------
+    bulletin : Bulletin
+    most : int
+        How many cities at most: those with the most severe warnings and, among equals, the highest PM2.5 forecast.
+
+    Returns
+    -------
+    list of (City, tuple of str)
+        In the bulletin's order.
     """
 
     def rank(city: City) -> tuple[int, float]:
-        graves = [n.gravity for n in bulletin.notices_of(city)]
-        return min(graves, default=len(_GRAVITY)), -np.nan_to_num(highest(bulletin.days[city], "pm25"), nan=-1.0)
+        orders = [n.severity_order for n in bulletin.notices_of(city)]
+        return min(orders, default=len(_SEVERITY_ORDER)), -np.nan_to_num(highest(bulletin.days[city], "pm25"), nan=-1.0)
 
     chosen = {c.id for c in sorted(bulletin.days, key=rank)[:most]}
     shown = [
@@ -296,6 +349,17 @@ def charted(bulletin: Bulletin, most: int = 8) -> list[tuple[City, tuple[str, ..
 
 
 def highest(days: Sequence[Day], pollutant: str) -> float:
-    """Return the highest hour of a pollutant, ug m-3; NaN where none is known."""
+    """Return the highest hour of a pollutant.
+
+    Parameters
+    ----------
+    days : sequence of Day
+    pollutant : {"pm25", "o3"}
+
+    Returns
+    -------
+    float
+        ug m-3; NaN where none is known.
+    """
     values = [v for day in days if np.isfinite(v := getattr(day, f"{pollutant}_max"))]
     return max(values, default=float("nan"))

@@ -31,7 +31,23 @@ def as_csv(bulletin: Bulletin, language: str) -> bytes:
     """Return a bulletin as CSV (RFC 4180): a row for each city and day, and one for yesterday's verification.
 
     UTF-8 with a byte order mark: without it, Excel on a Chinese or Japanese Windows reads the file in the
-    system's code page and spoils the names. A value that is not known is an empty field.
+    system's code page and spoils the names.
+
+    Parameters
+    ----------
+    bulletin : Bulletin
+    language : {"zh", "ja", "en"}
+        Of names.
+
+    Returns
+    -------
+    bytes
+        Columns as in `COLUMNS`; a value that is not known is an empty field.
+
+    Raises
+    ------
+    InputError
+        If the language is not known.
     """
     words = catalog(language)
     buffer = io.StringIO(newline="")

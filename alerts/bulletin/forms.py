@@ -1,8 +1,10 @@
-"""The parts of a bulletin in words, as the pages lay them out."""
+"""The parts of a bulletin in words, as the templates of HTML, text and PDF use them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture by its name, with the words that stand for it."""
+    """A picture by its name, with its alternative text."""
 
     name: str
     alt: str
@@ -34,7 +36,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Banner:
-    """What must be known first: its kind, the text, the same in short, and details."""
+    """A notice above everything else: its kind, the text, a short form, and details."""
 
     kind: str
     text: str
@@ -51,7 +53,7 @@ class Guide:
 
 
 @dataclass(frozen=True)
-class Said:
+class NoticeText:
     """A warning in words."""
 
     headline: str
@@ -64,14 +66,14 @@ class Section:
     """One city."""
 
     name: str
-    notices: tuple[Said, ...]
+    notices: tuple[NoticeText, ...]
     table: Table
     figures: tuple[Figure, ...]
 
 
 @dataclass(frozen=True)
-class View:
-    """The words of a bulletin. `language` is a tag of BCP 47; `headings` are by name, as in the messages."""
+class BulletinText:
+    """A bulletin in words. `language` is a tag of BCP 47; `headings` are by name, as in the messages."""
 
     language: str
     title: str
@@ -92,3 +94,11 @@ class View:
     notes: tuple[str, ...]
     official: str
     page: str
+
+
+def ink_on(colour: str) -> str:
+    """Return black or white, whichever stands out more from a colour (WCAG 2.1, relative luminance)."""
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return "#000000" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#FFFFFF"

@@ -1,4 +1,4 @@
-"""A bulletin's words laid out: HTML, plain text and PDF."""
+"""Layout of a bulletin: HTML, plain text and PDF."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from hazecast.alerts.bulletin.forms import Figure, View
+from hazecast.alerts.bulletin.forms import BulletinText, Figure
 from hazecast.alerts.maps.options import FONT_FILE
 from hazecast.grids.extras import requires
 
@@ -43,21 +43,26 @@ def _templates() -> Environment:
 
 
 def as_data_uri(picture: bytes) -> str:
-    """Return a PNG as the address that holds it whole."""
+    """Return a PNG as a data URI."""
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
 
 
-def as_html(view: View, pictures: Mapping[str, bytes], source: Callable[[str], str] | None = None) -> bytes:
-    """Lay a bulletin out as one HTML page without scripts or anything to fetch.
+def as_html(view: BulletinText, pictures: Mapping[str, bytes], source: Callable[[str], str] | None = None) -> bytes:
+    """Lay a bulletin out as one HTML page without scripts or external resources.
 
     Parameters
     ----------
-    view : View
+    view : BulletinText
     pictures : mapping of str to bytes
         PNG by name.
     source : callable, optional
         Gives the address of a picture by its name, for mail ("cid:..."): many mail readers don't show
         pictures that the page itself holds, which is the default.
+
+    Returns
+    -------
+    bytes
+        UTF-8.
     """
 
     from PIL import Image
@@ -78,23 +83,31 @@ def as_html(view: View, pictures: Mapping[str, bytes], source: Callable[[str], s
     return text.encode("utf-8")
 
 
-def as_text(view: View) -> str:
+def as_text(view: BulletinText) -> str:
     """Lay a bulletin out as plain text, for the text part of a mail."""
     return _templates().get_template("bulletin.txt.j2").render(v=view)
 
 
-def as_pdf(view: View, pictures: Mapping[str, bytes], made: datetime) -> bytes:
+def as_pdf(view: BulletinText, pictures: Mapping[str, bytes], made: datetime) -> bytes:
     """Lay a bulletin out on A4 as tagged PDF (PDF/UA-1), its font embedded.
-
-    The same input gives the same bytes.
 
     Parameters
     ----------
-    view : View
+    view : BulletinText
     pictures : mapping of str to bytes
         PNG by name.
     made : datetime
         Aware; the date that the document carries.
+
+    Returns
+    -------
+    bytes
+        The same for the same input.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``pdf`` is not installed.
     """
     files: dict[str, bytes] = {
         "main.typ": (_FOLDER / "bulletin.typ").read_bytes(),
@@ -113,7 +126,7 @@ def as_pdf(view: View, pictures: Mapping[str, bytes], made: datetime) -> bytes:
     return bytes(document)
 
 
-def _data(view: View) -> dict[str, Any]:
+def _data(view: BulletinText) -> dict[str, Any]:
     data = asdict(view)
     language, region = view.language.split("-")
     marks = "".join(f"[{banner.short}] " for banner in view.banners)

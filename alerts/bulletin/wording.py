@@ -1,4 +1,4 @@
-"""A bulletin in words: everything that its pages show, in one language, ready to be laid out."""
+"""A bulletin in words: all texts and tables of its pages in one language, ready for layout."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, Range, State, charted, highest, today
-from hazecast.alerts.bulletin.forms import Banner, Cell, Figure, Guide, Said, Section, Table, View
-from hazecast.alerts.messages.texts import BEIJING, Catalog, Text, catalog, compose
-from hazecast.alerts.messages.texts import bulletin as haze_text
+from hazecast.alerts.bulletin.forms import Banner, BulletinText, Cell, Figure, Guide, NoticeText, Section, Table, ink_on
+from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
+from hazecast.alerts.messages.warning_texts import Text, compose, haze_bulletin
 from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
@@ -27,7 +27,7 @@ _HUMIDITY = {"forecast weather": "forecast", "diurnal persistence": "persisted",
 _MOST_NAMED = 6
 
 
-def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ()) -> View:
+def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ()) -> BulletinText:
     """Put a bulletin into words.
 
     Parameters
@@ -36,6 +36,10 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
     language : {"zh", "ja", "en"}
     pictures : collection of str
         Names of the pictures at hand: `MAP`, and `chart_name` of a city and a pollutant.
+
+    Returns
+    -------
+    BulletinText
 
     Raises
     ------
@@ -46,14 +50,14 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
     cities = [*bulletin.days, *bulletin.missing]
     zone = _zone(cities)
     by_id = {city.id: city for city in cities}
-    said = {
+    texts = {
         n.warning.id: compose(n.warning, n.rules, by_id[n.warning.city], language, why=n.why) for n in bulletin.notices
     }
     haze = bulletin.haze
-    map_text = "" if haze is None else haze_text(haze.provinces, haze.window, haze.rules, language)
+    map_text = "" if haze is None else haze_bulletin(haze.provinces, haze.window, haze.rules, language)
     check_text = _check_text(bulletin, words, zone)
     date = words.date(bulletin.at.astimezone(ZoneInfo(zone)).date(), full=True)
-    return View(
+    return BulletinText(
         language=words.tag,
         title=words.say("daily.title"),
         date=date,
@@ -70,15 +74,15 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
         ),
         banners=_banners(bulletin.state, by_id, words),
         headings={key: words.say(f"daily.heading.{key}") for key in words.messages["daily"]["heading"]},
-        summary=(*_summary(bulletin, words, said, by_id), *(check_text[:1] if bulletin.checks else ())),
-        warnings=_warnings(bulletin, words, said, by_id),
-        guides=_guides(bulletin, words, said),
-        overview=_overview(bulletin, words, said),
+        summary=(*_summary(bulletin, words, texts, by_id), *(check_text[:1] if bulletin.checks else ())),
+        warnings=_warnings(bulletin, words, texts, by_id),
+        guides=_guides(bulletin, words, texts),
+        overview=_overview(bulletin, words, texts),
         map_text=map_text,
         map=Figure(MAP, words.say("daily.alt.map", text=map_text)) if MAP in pictures else None,
         check=_check(bulletin, words, by_id),
         check_text=check_text,
-        sections=tuple(_section(bulletin, city, words, said, pictures) for city in bulletin.days),
+        sections=tuple(_section(bulletin, city, words, texts, pictures) for city in bulletin.days),
         notes=_notes(bulletin, words, zone, pictures),
         official=words.say("daily.note.official"),
         page=words.say("daily.note.page"),
@@ -86,7 +90,18 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
 
 
 def chart_name(city: str, pollutant: str) -> str:
-    """Return the name of a city's chart."""
+    """Return the name of a city's chart.
+
+    Parameters
+    ----------
+    city : str
+        Id.
+    pollutant : {"pm25", "o3"}
+
+    Returns
+    -------
+    str
+    """
     return f"{city}-{pollutant}"
 
 
@@ -123,10 +138,10 @@ def _banners(state: State, by_id: dict[str, City], words: Catalog) -> tuple[Bann
     return tuple(found)
 
 
-def _summary(bulletin: Bulletin, words: Catalog, said: dict[str, Text], by_id: dict[str, City]) -> list[str]:
+def _summary(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id: dict[str, City]) -> list[str]:
     places: dict[str, list[str]] = {}
     for notice in bulletin.notices:
-        places.setdefault(said[notice.warning.id].event, []).append(_name(by_id[notice.warning.city], words))
+        places.setdefault(texts[notice.warning.id].event, []).append(_name(by_id[notice.warning.city], words))
     found = [words.say("daily.summary.warnings", level=k, places=words.places(v)) for k, v in places.items()]
     if not found:
         found.append(words.say("daily.summary.no_warnings"))
@@ -154,7 +169,7 @@ def _summary(bulletin: Bulletin, words: Catalog, said: dict[str, Text], by_id: d
     return found
 
 
-def _warnings(bulletin: Bulletin, words: Catalog, said: dict[str, Text], by_id: dict[str, City]) -> Table | None:
+def _warnings(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id: dict[str, City]) -> Table | None:
     rows = []
     for notice in bulletin.notices:
         warning = notice.warning
@@ -162,7 +177,7 @@ def _warnings(bulletin: Bulletin, words: Catalog, said: dict[str, Text], by_id: 
         chance = "" if warning.probability is None else words.percent(round(warning.probability, 2))
         rows.append(
             (
-                _coloured(said[warning.id].event, notice.colour),
+                _coloured(texts[warning.id].event, notice.colour),
                 Cell(_name(city, words)),
                 Cell(words.span(warning.onset, warning.expires, city.time_zone)),
                 Cell(words.say(f"daily.change.{warning.kind}")),
@@ -175,17 +190,17 @@ def _warnings(bulletin: Bulletin, words: Catalog, said: dict[str, Text], by_id: 
     return Table(words.say("daily.caption.warnings"), head, tuple(rows))
 
 
-def _guides(bulletin: Bulletin, words: Catalog, said: dict[str, Text]) -> tuple[Guide, ...]:
-    """Return the advice in force, each said once with all the levels that it goes with."""
+def _guides(bulletin: Bulletin, words: Catalog, texts: dict[str, Text]) -> tuple[Guide, ...]:
+    """Return the advice in force, each once with all the levels that it belongs to."""
     levels: dict[tuple[tuple[str, str], ...], dict[str, None]] = {}
     for notice in bulletin.notices:
-        text = said[notice.warning.id]
+        text = texts[notice.warning.id]
         lines = tuple((words.say(f"audience.{who}"), line) for who, line in text.advice.items())
         levels.setdefault(lines, {})[text.event] = None
     return tuple(Guide(words.places(list(events)), lines) for lines, events in levels.items())
 
 
-def _overview(bulletin: Bulletin, words: Catalog, said: dict[str, Text]) -> Table | None:
+def _overview(bulletin: Bulletin, words: Catalog, texts: dict[str, Text]) -> Table | None:
     if not bulletin.days:
         return None
     dates = sorted({day.date for days in bulletin.days.values() for day in days})[:_OVERVIEW_DAYS]
@@ -196,16 +211,16 @@ def _overview(bulletin: Bulletin, words: Catalog, said: dict[str, Text]) -> Tabl
         for date in dates:
             day = by_date.get(date)
             cells.append(_rated(day, words, with_mass=True) if day is not None else Cell(words.say("daily.none")))
-        rows.append((Cell(_name(city, words)), _gravest(bulletin.notices_of(city), words, said), *cells))
+        rows.append((Cell(_name(city, words)), _most_severe(bulletin.notices_of(city), words, texts), *cells))
     head = (*_head(words, "city", "level"), *(words.date(_as_date(date)) for date in dates))
     return Table(words.say("daily.caption.overview"), head, tuple(rows))
 
 
-def _gravest(notices: Sequence[Notice], words: Catalog, said: dict[str, Text]) -> Cell:
+def _most_severe(notices: Sequence[Notice], words: Catalog, texts: dict[str, Text]) -> Cell:
     if not notices:
         return Cell(words.say("daily.none"))
-    others = [said[n.warning.id].event for n in notices[1:]]
-    cell = _coloured(said[notices[0].warning.id].event, notices[0].colour)
+    others = [texts[n.warning.id].event for n in notices[1:]]
+    cell = _coloured(texts[notices[0].warning.id].event, notices[0].colour)
     return replace(cell, sub=words.places(others) if others else "")
 
 
@@ -285,7 +300,7 @@ def _inside(check: DayCheck) -> bool | None:
 
 
 def _section(
-    bulletin: Bulletin, city: City, words: Catalog, said: dict[str, Text], pictures: Collection[str]
+    bulletin: Bulletin, city: City, words: Catalog, texts: dict[str, Text], pictures: Collection[str]
 ) -> Section:
     days = bulletin.days[city]
     rows = tuple(
@@ -313,9 +328,9 @@ def _section(
         if chart_name(city.id, item) in pictures
     ]
     notices = [
-        Said(text.headline, text.description, n.colour)
+        NoticeText(text.headline, text.description, n.colour)
         for n in bulletin.notices_of(city)
-        for text in [said[n.warning.id]]
+        for text in [texts[n.warning.id]]
     ]
     table = Table(words.say("daily.caption.city", city=name), head, rows)
     return Section(name, tuple(notices), table, tuple(figures))
@@ -372,14 +387,6 @@ def _with_range(values: Range, words: Catalog) -> str:
 
 def _coloured(text: str, colour: str) -> Cell:
     return Cell(text, colour=colour, ink=ink_on(colour))
-
-
-def ink_on(colour: str) -> str:
-    """Return black or white, whichever stands out more from a colour (WCAG 2.1, relative luminance)."""
-    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
-    return "#000000" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#FFFFFF"
 
 
 def _as_date(date: np.datetime64) -> date_type:

@@ -1,7 +1,7 @@
-"""Drafts: messages that a person must let out. A pure state machine; who may do it is not decided here.
+"""Drafts: messages that a person must approve. A pure state machine; who may do so is not decided here.
 
 A draft is pending until it is approved, amended (approved with changes) or rejected, each with a name and a
-reason, or superseded by what a later run says of the same rule set and city. What was decided stays decided.
+reason, or superseded by a later run for the same rule set and city. A decision is final.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Status = Literal["pending", "approved", "amended", "rejected", "superseded"]
 
 
 class Draft(BaseModel):
-    """A message that waits for a person, or has waited.
+    """A message that waits for a person's decision, or has waited.
 
-    `by`, `reason` and `decided_at` are of the decision; a superseded draft has the later run as its reason.
+    `by`, `reason` and `decided_at` belong to the decision; a superseded draft has the later run as its reason.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,23 @@ class Draft(BaseModel):
 
 
 def supersede(draft: Draft, init_time: datetime) -> Draft:
-    """Return a pending draft as superseded by the run of `init_time`."""
+    """Return a pending draft as superseded by a later run.
+
+    Parameters
+    ----------
+    draft : Draft
+    init_time : datetime
+        Aware; of the later run.
+
+    Returns
+    -------
+    Draft
+
+    Raises
+    ------
+    ConflictError
+        If it isn't pending.
+    """
     _must_be_pending(draft)
     return draft.model_copy(
         update={"status": "superseded", "decided_at": init_time, "reason": f"run of {init_time.isoformat()}"}
@@ -51,6 +67,18 @@ def supersede(draft: Draft, init_time: datetime) -> Draft:
 def reject(draft: Draft, *, by: str, reason: str, at: datetime) -> Draft:
     """Return the draft as rejected.
 
+    Parameters
+    ----------
+    draft : Draft
+    by, reason : str
+        Who decided, and why.
+    at : datetime
+        Aware.
+
+    Returns
+    -------
+    Draft
+
     Raises
     ------
     ConflictError
@@ -59,33 +87,39 @@ def reject(draft: Draft, *, by: str, reason: str, at: datetime) -> Draft:
         If name or reason is empty.
     """
     _must_be_pending(draft)
-    _must_be_said(by, reason)
+    _must_be_named(by, reason)
     return draft.model_copy(update={"status": "rejected", "decided_at": at, "by": by, "reason": reason})
 
 
 def approve(
     draft: Draft, in_force: Sequence[HazeWarning], *, by: str, reason: str, at: datetime
 ) -> tuple[Draft, HazeWarning]:
-    """Return the draft as approved, and the message that goes out, issued at `at`.
+    """Return the draft as approved, and the message to publish, issued at `at`.
 
     Parameters
     ----------
     draft : Draft
     in_force : sequence of HazeWarning
-        What stands; a whole history will do.
+        The messages in force; a complete history is accepted too.
     by, reason : str
+        Who decided, and why.
     at : datetime
         Aware.
+
+    Returns
+    -------
+    draft : Draft
+    message : HazeWarning
 
     Raises
     ------
     ConflictError
-        If the draft isn't pending, it has expired, or what stands is not what it follows on: then a newer
-        run must be waited for.
+        If the draft isn't pending, it has expired, or the message in force is not the one it follows: then a
+        newer run must be waited for.
     InputError
         If name or reason is empty.
     """
-    return _let_out(draft, in_force, {}, by=by, reason=reason, at=at)
+    return _decide(draft, in_force, {}, by=by, reason=reason, at=at)
 
 
 def amend(
@@ -100,16 +134,39 @@ def amend(
     onset: datetime | None = None,
     expires: datetime | None = None,
 ) -> tuple[Draft, HazeWarning]:
-    """Return the draft as amended, and the changed message that goes out.
+    """Return the draft as amended, and the changed message to publish.
 
     The message keeps its evidence, and the forecast's probability only if its level stays. Its kind follows
-    from the level that is chosen and the one that stands.
+    from the chosen level and the one in force.
+
+    Parameters
+    ----------
+    draft : Draft
+    in_force : sequence of HazeWarning
+        As for `approve`.
+    rules : RuleSet
+        The draft's own.
+    by, reason : str
+        Who decided, and why.
+    at : datetime
+        Aware.
+    level : str, optional
+        Id of another level.
+    onset, expires : datetime, optional
+        Aware; other times.
+
+    Returns
+    -------
+    draft : Draft
+    message : HazeWarning
 
     Raises
     ------
+    ConflictError
+        As `approve`.
     InputError
         As `approve`; also if nothing is changed, the level is unknown, a lift's level is changed, or the
-        times don't hold together.
+        times contradict each other.
     """
     before = draft.proposed
     changes: dict[str, object] = {}
@@ -129,14 +186,14 @@ def amend(
             changes["level_since"] = at if step else last.level_since or last.issued
     if not changes:
         raise InputError(f"draft {draft.id}: amendment", "no change", "a new level, onset or expiry")
-    return _let_out(draft, in_force, changes, by=by, reason=reason, at=at)
+    return _decide(draft, in_force, changes, by=by, reason=reason, at=at)
 
 
-def _let_out(
+def _decide(
     draft: Draft, in_force: Sequence[HazeWarning], changes: dict[str, object], *, by: str, reason: str, at: datetime
 ) -> tuple[Draft, HazeWarning]:
     _must_be_pending(draft)
-    _must_be_said(by, reason)
+    _must_be_named(by, reason)
     proposed = draft.proposed
     if at.tzinfo is None or at < proposed.run_init_time:
         raise InputError(f"draft {draft.id}: time", at, f"a time with a zone, not before {proposed.run_init_time}")
@@ -171,7 +228,7 @@ def _must_be_pending(draft: Draft) -> None:
         raise ConflictError(f"draft {draft.id}: status", draft.status, "pending")
 
 
-def _must_be_said(by: str, reason: str) -> None:
+def _must_be_named(by: str, reason: str) -> None:
     for name, value in (("by", by), ("reason", reason)):
         if not value.strip():
             raise InputError(name, repr(value), "some words: who decided, and why")

@@ -1,4 +1,4 @@
-"""What one run says of one city under one rule set."""
+"""The result of one run for one city under one rule set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hazecast.alerts.engine.warning import Evidence
 
 @dataclass(frozen=True)
 class Outlook:
-    """What one run says of one level.
+    """The result of one run for one level.
 
     Attributes
     ----------
@@ -19,11 +19,11 @@ class Outlook:
     probability : float
         Of meeting the level, or a higher one, within the window.
     keep_probability : float
-        The same within the hours on which a standing level is judged.
+        The same within the hours on which a level in force is judged.
     observed : bool
         Whether it is met by observation and likely to persist.
     raised : bool
-        Whether it is met: by observation, or with the probability its rule asks for.
+        Whether it is met: by observation, or with the probability that its rule requires.
     onset : datetime
         When the level begins: the start of the first hour, mean or row of days that meets it.
     evidence : tuple of Evidence
@@ -42,10 +42,10 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What one run says of one city: the window [start, end) and the outlook of each level, lowest first.
+    """The result of one run for one city: the window [start, end) and the outlook of each level, lowest first.
 
-    `lift_ready` tells whether observations allow a lift where the rule set asks them; `missing_hours` is how
-    many forecast hours of the window have no value, which meet nothing.
+    `lift_ready` is whether observations allow a lift where the rule set requires them; `missing_hours` is how
+    many forecast hours of the window have no value; they meet no level.
     """
 
     rule_set: str

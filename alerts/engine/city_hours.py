@@ -1,7 +1,7 @@
 """The hours of one city, observed and forecast, in every scenario, and the variables that rules test on them.
 
 Observed hours up to the init time come first, the same in all scenarios; the forecast's scenarios follow.
-So a running mean or a city's day takes in what was measured already. All times mark the end of their hour.
+So a running mean or a city's day includes hours that were already measured. All times mark the end of their hour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 _HOUR = np.timedelta64(1, "h")
-# Past hours that are looked at: a 24 h mean, and the days before it that a duration may begin with.
+# Past hours that are read: a 24 h mean, and the days before it that a duration may begin with.
 PAST_HOURS = 120
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
 _DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
@@ -67,13 +67,25 @@ class CityHours:
     _cache: dict[str, Float] = field(default_factory=dict, repr=False, compare=False)
 
     def values(self, test: Threshold, rules: RuleSet) -> Float:
-        """Return the values of what `test` tests, (scenario, time); NaN at stamps where there is none."""
+        """Return the values of what `test` tests.
+
+        Parameters
+        ----------
+        test : Threshold
+        rules : RuleSet
+            Gives the test's aggregator and the reference state of ozone.
+
+        Returns
+        -------
+        numpy.ndarray of float64, (scenario, time)
+            In the units of the test; NaN at stamps without a value.
+        """
         key = f"{test.key}/{test.aggregator}"
         if key not in self._cache:
-            self._cache[key] = self._reckon(test, rules)
+            self._cache[key] = self._compute(test, rules)
         return self._cache[key]
 
-    def _reckon(self, test: Threshold, rules: RuleSet) -> Float:
+    def _compute(self, test: Threshold, rules: RuleSet) -> Float:
         if test.mean_hours is not None:
             aggregator = rules.aggregators[test.aggregator] if test.aggregator else None
             return self._decision(test.mean_hours, aggregator)
@@ -145,7 +157,7 @@ class CityHours:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A forecast and what was observed before it, laid on one axis of hours once for all cities.
+    """A forecast and what was observed before it, on one axis of hours, prepared once for all cities.
 
     `past` and `ahead` hold arrays (time, city) and (lead_time, city[, quantile]) by name; `stations` is
     observed PM2.5, (station, time), and `owner` the city of each station.
@@ -161,7 +173,9 @@ class Inputs:
 
     @classmethod
     def of(cls, forecast: xr.Dataset, observations: xr.Dataset | None, stations: xr.Dataset | None) -> Inputs:
-        """Lay out the hours from `PAST_HOURS` before the init time; observations after it are not read.
+        """Put forecast and observations on one hourly axis from `PAST_HOURS` before the init time.
+
+        Observations after the init time are not read.
 
         Parameters
         ----------
@@ -171,6 +185,10 @@ class Inputs:
             Contract "observations", by city; ``relative_humidity`` (time, city), %, is used where present.
         stations : xarray.Dataset or None
             The same by station, with the coordinate ``city`` on ``station``.
+
+        Returns
+        -------
+        Inputs
         """
         init = forecast["init_time"].values.astype("datetime64[ns]")
         past = init + (np.arange(PAST_HOURS) - PAST_HOURS + 1) * _HOUR
@@ -187,9 +205,9 @@ class Inputs:
             observed = tuple(map(str, observations["city"].values))
         own = owner = None
         if stations is not None and "pm25" in stations:
-            heard = stations["pm25"].transpose("station", "time").reindex(time=past).values
-            gap = np.full((len(heard), forecast.sizes["lead_time"]), np.nan)
-            own, owner = np.concatenate([np.asarray(heard, dtype=np.float64), gap], axis=1), stations["city"].values
+            measured = stations["pm25"].transpose("station", "time").reindex(time=past).values
+            gap = np.full((len(measured), forecast.sizes["lead_time"]), np.nan)
+            own, owner = np.concatenate([np.asarray(measured, dtype=np.float64), gap], axis=1), stations["city"].values
         return cls(
             times=np.concatenate([past, valid_times(forecast)]),
             observed=observed,
@@ -201,10 +219,21 @@ class Inputs:
         )
 
     def hours_of(self, city: City, model: VisibilityModel) -> CityHours:
-        """Return the hours of one city of the forecast; visibility follows from `model`."""
+        """Return the hours of one city of the forecast.
+
+        Parameters
+        ----------
+        city : City
+        model : VisibilityModel
+            Gives visibility from PM2.5 and humidity.
+
+        Returns
+        -------
+        CityHours
+        """
         column = self.forecast.index(city.id)
         humidity = self.ahead["relative_humidity"][:, column]
-        # Where no humidity was observed, the forecast's first hour stands for the hours just before it.
+        # Where no humidity was observed, the forecast's first hour is used for the hours just before it.
         seen = self._past("relative_humidity", city)
         humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
         pm25 = self._scenarios("pm25", city, column)

@@ -62,6 +62,11 @@ def signal_window(
     time_zone : str
         The city's, for rule sets that go by it.
 
+    Returns
+    -------
+    start, end : datetime
+        Aware, UTC.
+
     Raises
     ------
     InputError
@@ -93,7 +98,7 @@ def assess(
     cities: Sequence[str] | None = None,
     visibility_model: VisibilityModel = BEIJING_WINTER,
 ) -> list[Assessment]:
-    """Say how probably each city meets each level, and which it meets.
+    """Compute how probably each city meets each level, and which levels are raised.
 
     A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if at least ``window.minimum_hours``
     stamps of the window reach it; its probability is the share of such scenarios. A level is raised when that
@@ -108,8 +113,8 @@ def assess(
     observations : xarray.Dataset or None
         Contract "observations". Its ``relative_humidity`` (time, city) is used where present, else the
         forecast's humidity of the first hour. Hours after the init time are not read.
-    registry, ruleset
-        Places and rules.
+    registry : Registry
+    ruleset : RuleSet
     stations : xarray.Dataset or None
         Observations by station with the coordinate ``city``, for rules that count stations.
     cities : sequence of str, optional
@@ -126,6 +131,31 @@ def assess(
     ------
     InputError
         If the forecast lacks humidity, does not cover the window, or names an unknown city.
+
+    Examples
+    --------
+    A forecast of 200 ug m-3 in moist air for Beijing, the same in every quantile:
+
+    >>> import numpy as np, xarray as xr
+    >>> from hazecast.alerts.rules.book import RuleBook
+    >>> from hazecast.grids.contract import LEAD_HOURS, QUANTILES
+    >>> from hazecast.grids.places.cities import load_registry
+    >>> forecast = xr.Dataset(
+    ...     {
+    ...         "pm25": (("lead_time", "city", "quantile"), np.full((LEAD_HOURS, 1, len(QUANTILES)), 200.0)),
+    ...         "relative_humidity": (("lead_time", "city"), np.full((LEAD_HOURS, 1), 85.0)),
+    ...     },
+    ...     coords={
+    ...         "lead_time": (np.arange(LEAD_HOURS) + 1) * np.timedelta64(1, "h").astype("timedelta64[ns]"),
+    ...         "city": ["beijing"],
+    ...         "quantile": list(QUANTILES),
+    ...         "init_time": np.datetime64("2013-01-12T10:00", "ns"),
+    ...     },
+    ...     attrs={"simulated": 0, "weather_source": "none"},
+    ... )
+    >>> found = assess(forecast, None, load_registry(), RuleBook.shipped().haze_signal)
+    >>> [(one.city, one.level, one.of(one.rank).probability) for one in found]
+    [('beijing', 'orange', 1.0)]
     """
     if "relative_humidity" not in forecast.data_vars:
         raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")
@@ -166,7 +196,7 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
     either = expected.or_higher(seen)
     observed_rank, at = _observed(hours, rules, rules.observed, seen, either) if rules.observed else (0, -1)
     lift_ready = _lift_ready(hours, rules)
-    # What has ended by the rule's own test for a lift counts again only where that test is to fail again.
+    # After the rule's own test for a lift is met, only scenarios in which that test fails again count.
     returning = np.ones(hours.pm25.shape[0], dtype=bool)
     if rules.life.lift == "observed" and lift_ready:
         fails = [~t.met(hours.values(t, rules)[:, within & after]).all(axis=1) for t in rules.life.lift_tests]
@@ -309,7 +339,7 @@ def _lift_ready(hours: CityHours, rules: RuleSet) -> bool:
     for test in rules.life.lift_tests:
         values = hours.values(test, rules)[MEDIAN : MEDIAN + 1, last]
         if test.variable == "pm25" and hours.stations is not None:
-            heard = np.isfinite(hours.stations[:, last]).any(axis=1)
-            values = hours.stations[heard, last]
+            reporting = np.isfinite(hours.stations[:, last]).any(axis=1)
+            values = hours.stations[reporting, last]
         ready &= values.size > 0 and bool(test.met(values).all())
     return ready

@@ -1,9 +1,9 @@
-"""The life of a warning: what a run says after what stands.
+"""The life cycle of a warning: which message a run adds to those in force.
 
 Between no warning and each level there is hysteresis: a level is raised at its ``raise_probability`` and
-stands while its probability is at least the lower ``lower_probability``; and it stands for ``hold_hours`` at
-least, though it may rise at any time. All that this needs to remember is in the message in force, so a
-service that is stopped and started anywhere goes on as if it had not been.
+remains in force while its probability is at least the lower ``lower_probability``; it remains for ``hold_hours``
+at least, though it may rise at any time. All state that this needs is in the message in force, so stopping and
+restarting a service changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows for one city: the rank that shall stand (0 none), and why.
+    """What follows for one city: the rank that shall be in force (0 none), and why.
 
     `probability` and `threshold` are those that decided.
     """
@@ -35,7 +35,7 @@ class Decision:
 
 
 def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Decision:
-    """Return the level that shall stand after this run.
+    """Return the level that shall be in force after this run.
 
     Parameters
     ----------
@@ -43,6 +43,10 @@ def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Dec
         The message in force.
     now : Assessment
     rules : RuleSet
+
+    Returns
+    -------
+    Decision
     """
     before = rules.level_of(standing.level).rank if standing else 0
     raised = now.rank
@@ -97,18 +101,18 @@ def advance(
     *,
     ruleset: RuleSet,
 ) -> list[HazeWarning]:
-    """Return the new messages of a run, by city.
+    """Return the new messages of a run.
 
     A level met where none is in force is an "issue"; the same level for a later window a "continue"; a
     higher or lower one an "upgrade" or "downgrade"; none where one is in force a "lift". The same
     level for the same window needs no message, so hourly runs do not repeat themselves. An expired
-    message leaves force unsaid. A city that this run has already spoken of gets nothing more: run twice,
+    message ends without a further one. A city that already has a message of this run gets no other: run twice,
     the result is the same.
 
     Parameters
     ----------
     in_force : sequence of HazeWarning
-        What stands; a whole history will do (see `in_force_at`). Other rule sets are passed over.
+        The messages in force; a complete history is accepted too (see `in_force_at`). Other rule sets are skipped.
     assessments : sequence of Assessment
         Of one rule set; a city in force that is not among them stays as it is, and is logged.
     init_time : datetime
@@ -116,10 +120,15 @@ def advance(
     ruleset : RuleSet
         The rule set of the assessments.
 
+    Returns
+    -------
+    list of HazeWarning
+        By city.
+
     Raises
     ------
     InputError
-        If simulated and real warnings are mixed, rule sets or runs are mixed, a city comes twice, or
+        If simulated and real warnings are mixed, rule sets or runs are mixed, a city occurs twice, or
         something in force is newer than the run.
     """
     if not assessments:
@@ -127,7 +136,7 @@ def advance(
     rules = ruleset
     own = [m for m in in_force if m.rule_set == rules.id]
     _check_together(own, assessments, init_time, rules)
-    spoken = {m.city for m in own if m.run_init_time == init_time}
+    done = {m.city for m in own if m.run_init_time == init_time}
     standing: dict[str, HazeWarning] = {}
     for message in in_force_at(own, init_time):
         if message.city in standing:
@@ -138,7 +147,7 @@ def advance(
         _LOG.warning("%s: %d cities with a warning in force are not assessed: %s", rules.id, len(unknown), unknown)
     messages: list[HazeWarning] = []
     for assessment in sorted(assessments, key=lambda a: a.city):
-        if assessment.city in spoken:
+        if assessment.city in done:
             continue
         following = _next_message(standing.get(assessment.city), assessment, init_time, rules)
         if following is not None:

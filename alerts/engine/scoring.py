@@ -1,4 +1,4 @@
-"""How good warnings were: contingency scores, lead times, and the probability threshold that pays best.
+"""How good warnings were: contingency scores, lead times, and the probability threshold of least expense.
 
 POD, FAR (false alarm ratio) and CSI as in Wilks, Statistical Methods in the Atmospheric Sciences, chapter 8;
 the expense of a threshold by the cost-loss model (Richardson 2000, Q. J. R. Meteorol. Soc. 126:649).
@@ -17,7 +17,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.ruleset import RuleSet
 
 Numbers = npt.NDArray[np.float64]
-# An episode begins when a level is observed after so long without it.
+# An episode begins when a level is observed after this long without it.
 _APART = timedelta(hours=24)
 
 
@@ -61,20 +61,43 @@ def _ratio(part: int, whole: int) -> float:
 
 
 def contingency(warned: Sequence[bool], events: Sequence[bool]) -> Contingency:
-    """Count warnings against events, pair by pair."""
-    given, came = np.asarray(warned, dtype=bool), np.asarray(events, dtype=bool)
+    """Count warnings against events, pair by pair.
+
+    Parameters
+    ----------
+    warned, events : sequence of bool
+        Of one length: whether each case was warned of, and whether its event was observed.
+
+    Returns
+    -------
+    Contingency
+    """
+    given, occurred = np.asarray(warned, dtype=bool), np.asarray(events, dtype=bool)
     return Contingency(
-        hits=int((given & came).sum()),
-        false_alarms=int((given & ~came).sum()),
-        misses=int((~given & came).sum()),
-        correct_negatives=int((~given & ~came).sum()),
+        hits=int((given & occurred).sum()),
+        false_alarms=int((given & ~occurred).sum()),
+        misses=int((~given & occurred).sum()),
+        correct_negatives=int((~given & ~occurred).sum()),
     )
 
 
 def threshold_table(
     probabilities: Sequence[float], events: Sequence[bool], thresholds: Iterable[float]
 ) -> list[tuple[float, Contingency]]:
-    """Return the contingency of warning at each probability threshold."""
+    """Return the contingency of warning at each probability threshold.
+
+    Parameters
+    ----------
+    probabilities : sequence of float
+    events : sequence of bool
+        Whether the event of each probability was observed.
+    thresholds : iterable of float
+
+    Returns
+    -------
+    list of (float, Contingency)
+        In the order of the thresholds.
+    """
     given = np.asarray(probabilities, dtype=np.float64)
     return [(t, contingency([*(given >= t)], events)) for t in thresholds]
 
@@ -82,7 +105,18 @@ def threshold_table(
 def best_threshold(table: Sequence[tuple[float, Contingency]], cost_loss_ratio: float) -> float:
     """Return the threshold of least expense; of several, the one nearest to the cost-loss ratio.
 
-    For probabilities that are right this is the cost-loss ratio itself.
+    For calibrated probabilities this is the cost-loss ratio itself.
+
+    Parameters
+    ----------
+    table : sequence of (float, Contingency)
+        As from `threshold_table`.
+    cost_loss_ratio : float
+        What acting costs over what not acting loses.
+
+    Returns
+    -------
+    float
     """
     least = min(counts.expense(cost_loss_ratio) for _, counts in table)
     cheapest = [t for t, counts in table if counts.expense(cost_loss_ratio) <= least + 1e-9]
@@ -90,7 +124,19 @@ def best_threshold(table: Sequence[tuple[float, Contingency]], cost_loss_ratio: 
 
 
 def ranks_in_force(messages: Iterable[HazeWarning], rules: RuleSet) -> list[tuple[datetime, datetime, int]]:
-    """Return when which rank stood in one city: (from, until, rank), in order and without overlap."""
+    """Return when which rank was in force in one city.
+
+    Parameters
+    ----------
+    messages : iterable of HazeWarning
+        Of one city and one rule set.
+    rules : RuleSet
+
+    Returns
+    -------
+    list of (datetime, datetime, int)
+        From, until and rank, in order and without overlap.
+    """
     ordered = sorted(messages, key=lambda m: (m.issued, m.id))
     followed = {m.references[-1]: m.issued for m in ordered if m.references}
     return [
@@ -108,7 +154,7 @@ def onsets(hours: Iterable[datetime]) -> list[datetime]:
 
 @dataclass(frozen=True)
 class LeadTime:
-    """An episode's first hour, and how long before it the warning came; negative if after, None if never."""
+    """An episode's first hour, and how long before it the warning was issued; negative if after, None if never."""
 
     onset: datetime
     hours: float | None
@@ -117,25 +163,40 @@ class LeadTime:
 def lead_times(
     episode_onsets: Sequence[datetime], messages: Iterable[HazeWarning], rules: RuleSet, rank: int
 ) -> list[LeadTime]:
-    """Return for each episode how long before its first hour it had been warned of.
+    """Return for each episode how long before its first hour it was warned of.
 
     The warning is the earliest message of the level, or a higher one, that was valid for that hour and from
-    which on the level stood until the hour began. One that came first within a day after the onset counts
-    with a negative lead time.
+    which on the level was in force until the hour began. One that was first issued within a day after the onset
+    counts with a negative lead time.
+
+    Parameters
+    ----------
+    episode_onsets : sequence of datetime
+        As from `onsets`.
+    messages : iterable of HazeWarning
+        Of one city and one rule set.
+    rules : RuleSet
+    rank : int
+        Of the level, or a higher one.
+
+    Returns
+    -------
+    list of LeadTime
+        In the order of the onsets.
     """
     own = sorted(messages, key=lambda m: m.issued)
-    standing: list[tuple[datetime, datetime]] = []
+    periods: list[tuple[datetime, datetime]] = []
     for start, end, reached in ranks_in_force(own, rules):
         if reached >= rank and end > start:
-            if standing and start <= standing[-1][1]:
-                standing[-1] = (standing[-1][0], max(end, standing[-1][1]))
+            if periods and start <= periods[-1][1]:
+                periods[-1] = (periods[-1][0], max(end, periods[-1][1]))
             else:
-                standing.append((start, end))
+                periods.append((start, end))
     given = [m for m in own if m.kind != "lift" and rules.level_of(m.level).rank >= rank]
     result = []
     for onset in episode_onsets:
         begins = onset - timedelta(hours=1)
-        block = next(((a, b) for a, b in standing if b > begins and a < onset + _APART), None)
+        block = next(((a, b) for a, b in periods if b > begins and a < onset + _APART), None)
         hours = None
         if block is not None:
             # Later than the onset, the block's own beginning; else its first message that reached to this hour.

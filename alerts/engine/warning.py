@@ -1,4 +1,4 @@
-"""The messages of a warning's life, and the values that stand behind them."""
+"""The messages of a warning, from issue to lift, and the values that they are based on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Evidence(BaseModel):
     `time` is the end of the hour (UTC); `pm25` ug m-3, `relative_humidity` %, `visibility` m are those of
     this hour, None where unknown; `level` is the rank that was met, and `condition` the number of the
     condition. `values` are what the condition tests, by name and in its units (``aqi_24h``,
-    ``pm25_05_07``); `quantile` says which quantile of the forecast they are of, None if observed.
+    ``pm25_05_07``); `quantile` is the quantile of the forecast that they belong to, None if observed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +57,7 @@ class Evidence(BaseModel):
 
 
 class Approval(BaseModel):
-    """Who let a message go out, when, why, and whether it was changed."""
+    """Who approved a message, when, why, and whether it was changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,15 +115,57 @@ class HazeWarning(BaseModel):
 
 
 def warning_id(rule_set: str, city: str, init_time: datetime) -> str:
-    """Return the id of the one message a run may give for a city: no clock, no chance."""
+    """Return the id of the one message a run may give for a city; it follows from the arguments alone.
+
+    Parameters
+    ----------
+    rule_set, city : str
+        Ids.
+    init_time : datetime
+        Aware; of the run.
+
+    Returns
+    -------
+    str
+    """
     return f"{rule_set}.{city}.{init_time.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
 def in_force_at(messages: Iterable[HazeWarning], time: datetime) -> list[HazeWarning]:
-    """Return the messages in force at `time`, by rule set and city.
+    """Return the messages in force at `time`.
 
     Left out: lifts, messages that a later one refers to, those expired (at `expires` itself too) and
     those not yet issued.
+
+    Parameters
+    ----------
+    messages : iterable of HazeWarning
+    time : datetime
+        Aware.
+
+    Returns
+    -------
+    list of HazeWarning
+        By rule set and city.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime, timedelta
+    >>> issued = datetime(2013, 1, 12, 10, tzinfo=UTC)
+    >>> hour = Evidence(
+    ...     time=issued + timedelta(hours=3), pm25=200.0, relative_humidity=85.0, visibility=1500.0, level=2,
+    ...     basis="forecast", condition=1,
+    ... )
+    >>> warning = HazeWarning(
+    ...     id=warning_id("cma_haze", "beijing", issued), rule_set="cma_haze", level="orange", kind="issue",
+    ...     city="beijing", area_zh="北京", area_ja="北京", area_en="Beijing", issued=issued,
+    ...     onset=issued + timedelta(hours=2), expires=issued + timedelta(hours=26), evidence=(hour,),
+    ...     run_init_time=issued, simulated=False, weather_source="none",
+    ... )
+    >>> [message.id for message in in_force_at([warning], issued)]
+    ['cma_haze.beijing.20130112T1000Z']
+    >>> in_force_at([warning], warning.expires)
+    []
     """
     issued = [m for m in messages if m.issued <= time]
     superseded = {reference for m in issued for reference in m.references}

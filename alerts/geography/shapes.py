@@ -1,8 +1,8 @@
 """Coastlines, borders and provinces of East Asia, read from the package: no network is needed.
 
 Policy on borders: the map shows Natural Earth's depiction as published, which is by de facto
-control, and says on its face that boundaries are not authoritative. Provenance and licence
-stand in ``shapes/README.md``.
+control, and states on every map that boundaries are not authoritative. Provenance and licence
+are in ``README.md`` beside this module.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Layer = Literal["land", "country", "province"]
 _FILE = Path(__file__).parent / "east_asia.geojson"
 _NAMES = Path(__file__).parent / "provinces.csv"
 
-# How far from its centre a city's value is taken to hold, km: a choice, about the width of a large city.
+# How far from its centre a city's value applies, km: this service's choice, about the width of a large city.
 CITY_RADIUS_KM = 50.0
 _KM_PER_DEGREE = 111.195
 
@@ -91,10 +91,19 @@ def equal_area(geometry: shapely.Geometry) -> shapely.Geometry:
 
 
 def city_area(city: City, radius_km: float = CITY_RADIUS_KM) -> shapely.Geometry:
-    """Return the area that a city's warning is for, in degrees.
+    """Return the area that a city's warning is for.
 
-    The land within `radius_km` of the city centre that lies in the city's own province or prefecture
-    (all of it where the registry gives no code): valid, counterclockwise, without holes.
+    Parameters
+    ----------
+    city : City
+    radius_km : float
+        Only land within this distance of the city centre.
+
+    Returns
+    -------
+    shapely.Geometry
+        In degrees, valid, counterclockwise, without holes: within the city's own province or prefecture (land or
+        not where the registry gives no code).
     """
     angles = np.radians(np.arange(0.0, 360.0, 10.0))
     north = radius_km / _KM_PER_DEGREE
@@ -104,7 +113,7 @@ def city_area(city: City, radius_km: float = CITY_RADIUS_KM) -> shapely.Geometry
     )
     own = [p.geometry for p in provinces() if p.country == city.country and p.code == city.province_code]
     area = shapely.intersection(disc, own[0]) if own else disc
-    # Islets smaller than a few km2 weigh a message down and warn nobody else.
+    # Islets smaller than a few km2 make a message longer and warn nobody else.
     parts = [shapely.Polygon(part.exterior) for part in shapely.get_parts(area) if part.geom_type == "Polygon"]
     kept = [part for part in parts if shapely.area(equal_area(part)) >= 5.0] or [disc]
     joined = shapely.union_all(kept)

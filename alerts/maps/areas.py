@@ -1,6 +1,6 @@
 """Haze areas: the level of a rule set on a map, spread from the cities of a forecast.
 
-A city's value stands for its surroundings only: cells too far from any city hold -1, no information.
+A city's value represents its surroundings only: cells too far from any city hold -1, no information.
 """
 
 from __future__ import annotations
@@ -255,7 +255,18 @@ def spread_cities(
 
 @lru_cache(maxsize=8)
 def country_cells(country: Country, lats: tuple[float, ...], lons: tuple[float, ...]) -> npt.NDArray[np.bool_]:
-    """Return where the land of a country reaches into the cells of an even grid, (latitude, longitude)."""
+    """Return where the land of a country reaches into the cells of an even grid.
+
+    Parameters
+    ----------
+    country : {"CN", "JP"}
+    lats, lons : tuple of float
+        Centres of the cells, degrees.
+
+    Returns
+    -------
+    numpy.ndarray of bool, (latitude, longitude)
+    """
     half_lat, half_lon = abs(lats[1] - lats[0]) / 2.0, abs(lons[1] - lons[0]) / 2.0
     rows, columns = np.meshgrid(lats, lons, indexing="ij")
     shape = country_shape(country)

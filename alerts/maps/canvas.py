@@ -131,7 +131,19 @@ def _picture(canvas: FigureCanvasAgg) -> Image.Image:
 def to_pixels(
     longitude: npt.ArrayLike, latitude: npt.ArrayLike, size: Size
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return where places lie in the map's frame, in pixels right of its left and below its top edge."""
+    """Return where places lie in the map's frame.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like, (place,)
+        Degrees.
+    size : {"desktop", "phone"}
+
+    Returns
+    -------
+    x, y : numpy.ndarray of float64, (place,)
+        Pixels right of the frame's left edge and below its top edge.
+    """
     layout = LAYOUTS[size]
     west, east, south, north = bounds()
     points = PROJECTION.transform_points(PLATE, np.atleast_1d(longitude), np.atleast_1d(latitude))
@@ -161,14 +173,36 @@ def _grid_places(size: Size, south: float, west: float, step: float) -> npt.NDAr
 def at_pixels(
     values: npt.NDArray[np.floating], lats: npt.NDArray[np.floating], lons: npt.NDArray[np.floating], size: Size
 ) -> npt.NDArray[np.float32]:
-    """Return an even grid's field (latitude rising, longitude) at each pixel, bilinear; NaN outside the grid."""
+    """Interpolate a field on an even grid to each pixel of the map's frame.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (latitude, longitude)
+    lats, lons : numpy.ndarray
+        Degrees, rising.
+    size : {"desktop", "phone"}
+
+    Returns
+    -------
+    numpy.ndarray of float32, (height, width)
+        Bilinear; NaN outside the grid.
+    """
     places = _grid_places(size, float(lats[0]), float(lons[0]), float(lats[1] - lats[0]))
     found = ndimage.map_coordinates(values.astype(np.float32), places, order=1, mode="constant", cval=np.nan)
     return np.asarray(found)
 
 
 def paint_shapes(sheet: Image.Image, shapes: Sequence[tuple[shapely.Geometry, str]], size: Size) -> None:
-    """Fill shapes, in degrees, with colours on a map's frame; later ones lie over earlier ones."""
+    """Fill shapes with colours on a map's frame; later ones lie over earlier ones.
+
+    Parameters
+    ----------
+    sheet : Image
+        The frame; changed in place.
+    shapes : sequence of (shapely.Geometry, str)
+        In degrees, each with its colour.
+    size : {"desktop", "phone"}
+    """
     for shape, colour in shapes:
         for part in shapely.get_parts(shapely.segmentize(shape, 0.5)):
             degrees = [shapely.get_coordinates(ring).T for ring in (part.exterior, *part.interiors)]
@@ -196,7 +230,24 @@ def write(
     fill: str = INK,
     halo: int = 0,
 ) -> None:
-    """Write a line with the letter forms of its language; `anchor` as Pillow names it."""
+    """Write a line with the letter forms of its language.
+
+    Parameters
+    ----------
+    draw : ImageDraw
+    place : tuple of float
+        x and y of the anchor, pixels.
+    text : str
+    size : int
+        Height of the letters, pixels.
+    language : {"zh", "ja", "en"}
+    anchor : str
+        As Pillow names it.
+    fill : str
+        Colour.
+    halo : int
+        Width of a white outline, pixels.
+    """
     # Han characters differ between Chinese and Japanese; the font holds both where Raqm can choose.
     tag = {"zh": "zh-Hans", "ja": "ja", "en": "en"}[language] if _RAQM else None
     draw.text(
@@ -208,12 +259,36 @@ _RAQM = bool(features.check("raqm"))
 
 
 def text_width(text: str, size: int) -> float:
-    """Return the width of a line in pixels."""
+    """Return the width of a line in pixels.
+
+    Parameters
+    ----------
+    text : str
+    size : int
+        Height of the letters, pixels.
+
+    Returns
+    -------
+    float
+    """
     return font(size).getlength(text)
 
 
 def fitted(text: str, size: int, width: float) -> int:
-    """Return `size`, or the smaller one at which a line is no wider than `width`."""
+    """Return `size`, or the smaller one at which a line is no wider than `width`.
+
+    Parameters
+    ----------
+    text : str
+    size : int
+        Height of the letters, pixels.
+    width : float
+        Pixels.
+
+    Returns
+    -------
+    int
+    """
     return min(size, int(size * width / max(text_width(text, size), 1.0)))
 
 

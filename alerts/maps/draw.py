@@ -121,6 +121,10 @@ def draw_value_map(
     lang, size : str
         As for `draw_haze_map`.
 
+    Returns
+    -------
+    Image
+
     Raises
     ------
     InputError
@@ -154,7 +158,7 @@ def draw_value_map(
 
 
 def animate(frames: Sequence[Image.Image], form: Format = "webp", *, milliseconds: int = 400) -> bytes:
-    """Return pictures as one that moves, without end.
+    """Return pictures as one animation that repeats for ever.
 
     Parameters
     ----------
@@ -163,7 +167,11 @@ def animate(frames: Sequence[Image.Image], form: Format = "webp", *, millisecond
     form : {"gif", "png", "webp"}
         Animated GIF, PNG (APNG) or WebP.
     milliseconds : int
-        How long each stands; the last one stands three times as long.
+        How long each frame is shown; the last one three times as long.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------

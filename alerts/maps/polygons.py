@@ -18,18 +18,23 @@ _TOUCHED = 0.01
 
 
 def polygons(field: xr.Dataset, ruleset: RuleSet) -> list[dict[str, Any]]:
-    """Return the areas of each level as GeoJSON features, lowest level first.
+    """Return the areas of each level as GeoJSON features.
 
     Areas are valid and do not overlap: where two levels meet, their common border is smoothed as one (by at
     most about a cell). Specks and strips a single cell wide count as the next lower level; gaps and slits
-    as narrow are filled where something is known of them.
+    as narrow are filled where their level is known.
 
     Parameters
     ----------
     field : xarray.Dataset
-        As from `haze_areas`.
+        As from `hazecast.alerts.maps.areas.haze_areas`.
     ruleset : RuleSet
-        Names and colours.
+        Gives names and colours.
+
+    Returns
+    -------
+    list of dict
+        Lowest level first.
     """
     ranks, shapes = level_shapes(field)
     features: list[dict[str, Any]] = []
@@ -76,7 +81,21 @@ def provinces_touched(field: xr.Dataset) -> list[tuple[Province, int, float]]:
 
 
 def level_shapes(field: xr.Dataset, *, lowest: int = 1) -> tuple[list[int], list[shapely.Geometry]]:
-    """Return the ranks present from `lowest` up and the cleaned area of each, in degrees; see `polygons`."""
+    """Return the ranks present and the cleaned area of each; see `polygons`.
+
+    Parameters
+    ----------
+    field : xarray.Dataset
+        As from `hazecast.alerts.maps.areas.haze_areas`.
+    lowest : int
+        The lowest rank wanted.
+
+    Returns
+    -------
+    ranks : list of int
+    shapes : list of shapely.Geometry
+        In degrees.
+    """
     level = _cleaned(field["level"].transpose("latitude", "longitude").values)
     lats, lons = field["latitude"].values, field["longitude"].values
     step = float(lats[1] - lats[0])

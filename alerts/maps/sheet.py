@@ -18,7 +18,7 @@ from hazecast.grids.places.cities import City
 
 @dataclass(frozen=True)
 class Provenance:
-    """What stands at the foot of a map: where it comes from, when, and whether from simulated data.
+    """The foot of a map: its source, its time, and whether it is based on simulated data.
 
     `source` names the weather of a forecast, or the observations of a map of what was observed (`issued` None).
     """
@@ -30,7 +30,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class CityMark:
-    """A city on a map: its colour, whether to name it first, and what to write behind its name."""
+    """A city on a map: its colour, its priority among the names, whether it is named, and a note behind its name."""
 
     city: City
     colour: str
@@ -40,7 +40,7 @@ class CityMark:
 
 
 def as_png(image: Image.Image) -> bytes:
-    """Return a picture as PNG, with a palette of its own: a third of the size, and no loss to the eye."""
+    """Return a picture as PNG with a palette of its own: a third of the size without visible loss."""
     buffer = io.BytesIO()
     image.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
         buffer, "PNG", compress_level=3
@@ -60,7 +60,26 @@ def compose_sheet(
     *,
     legend_title: str = "",
 ) -> Image.Image:
-    """Put a map's face, its overlay, cities and words together."""
+    """Put a map's face, its overlay, cities and words together.
+
+    Parameters
+    ----------
+    face : Image
+        The map's frame with its colours, RGB; changed in place.
+    title, subtitle : str
+    legend : sequence of (str, str)
+        Colours with their labels, from top to bottom.
+    marks : sequence of CityMark
+    words : Catalog
+    provenance : Provenance
+        Printed at the foot; a simulated map is marked across its face.
+    size : {"desktop", "phone"}
+    legend_title : str
+
+    Returns
+    -------
+    Image
+    """
     layout = LAYOUTS[size]
     face.paste(overlay(size), (0, 0), overlay(size))
     _draw_cities(face, marks, words, layout, size)
@@ -188,7 +207,7 @@ def _draw_foot(draw: ImageDraw.ImageDraw, provenance: Provenance, words: Catalog
 
 
 def _draw_simulated(sheet: Image.Image, words: Catalog, layout: Layout) -> None:
-    """Write across the map that it shows no real forecast."""
+    """Mark the map as simulated across its face."""
     text = "SIMULATED" if words.language == "en" else f"{words.say('map.simulated')} SIMULATED"
     letters = fitted(text, 96, layout.map_width * 0.8)
     stamp = Image.new("L", (layout.map_width, round(letters * 1.6)))

@@ -1,4 +1,4 @@
-"""A warning's history as a picture: what was observed and forecast, which level stood, and when it was met."""
+"""A warning's history as a picture: what was observed and forecast, which level was in force, and when it was met."""
 
 from __future__ import annotations
 
@@ -57,7 +57,21 @@ class Episode:
 
     @classmethod
     def begin(cls, city: City, rules: RuleSet, observations: xr.Dataset, start: datetime, end: datetime) -> Episode:
-        """Return an episode with what was observed from a day before `start` to two days after `end`."""
+        """Return an episode with what was observed from a day before `start` to two days after `end`.
+
+        Parameters
+        ----------
+        city : City
+        rules : RuleSet
+        observations : xarray.Dataset
+            Contract "observations", with ``pm25``.
+        start, end : datetime
+            Aware; the first and the last init time.
+
+        Returns
+        -------
+        Episode
+        """
         first, last = (
             np.datetime64(int((t + d).timestamp()), "s").astype("datetime64[ns]")
             for t, d in ((start, -timedelta(days=1)), (end, timedelta(days=2)))
@@ -68,7 +82,17 @@ class Episode:
         return cls(city, rules, (times, np.asarray(part.values, dtype=np.float64)))
 
     def add_run(self, init_time: datetime, quantiles: npt.ArrayLike, ranks: dict[str, int]) -> None:
-        """Add a forecast, and the ranks in force after it by source."""
+        """Add a forecast, and the ranks in force after it.
+
+        Parameters
+        ----------
+        init_time : datetime
+            Aware.
+        quantiles : array_like, (lead_time, quantile)
+            PM2.5, ug m-3.
+        ranks : dict of str to int
+            By source of the forecast; "persistence" is read.
+        """
         self.runs.append((init_time, np.asarray(quantiles, dtype=np.float64)))
         self.persistence.append((init_time, ranks.get("persistence", 0)))
 

@@ -10,7 +10,8 @@ from lxml import etree
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, identifier, terms
 from hazecast.alerts.messages.causes import Causes
-from hazecast.alerts.messages.texts import catalog, compose
+from hazecast.alerts.messages.texts import catalog
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry

@@ -19,7 +19,8 @@ from lxml import etree
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.shapes import city_area
 from hazecast.alerts.messages.causes import Causes
-from hazecast.alerts.messages.texts import LANGUAGES, Text, compose
+from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.warning_texts import Text, compose
 from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.alerts.rules.severity import Severity, severity
@@ -70,24 +71,53 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
     CAP 1.2, section 3.2.2: urgency is Immediate where the level is observed, Expected where it begins within
     an hour of issue, else Future. Certainty is Observed where it is, else Likely above a probability of 50 %
     (or where none is given: the median forecast meets the level), else Possible. A simulated warning is a Test.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+    ruleset : RuleSet
+        The warning's own.
+
+    Returns
+    -------
+    Terms
+
+    Raises
+    ------
+    InputError
+        If the rule set has no such level.
     """
     status: Literal["Actual", "Test"] = "Test" if warning.simulated else "Actual"
     message_type = _MESSAGE_TYPES[warning.kind]
     if warning.kind == "lift":
         return Terms(status, message_type, "Past", "Minor", "Likely", ("AllClear",))
-    grave = severity(ruleset, warning.level)
-    response = {"Extreme": ("Shelter", "Avoid"), "Severe": ("Avoid",)}.get(grave, ("Prepare", "Monitor"))
+    level_severity = severity(ruleset, warning.level)
+    response = {"Extreme": ("Shelter", "Avoid"), "Severe": ("Avoid",)}.get(level_severity, ("Prepare", "Monitor"))
     if any(e.basis == "observed" for e in warning.evidence):
-        return Terms(status, message_type, "Immediate", grave, "Observed", response)
+        return Terms(status, message_type, "Immediate", level_severity, "Observed", response)
     soon = warning.onset - warning.issued <= timedelta(hours=1)
     likely = warning.probability is None or warning.probability > 0.5
     return Terms(
-        status, message_type, "Expected" if soon else "Future", grave, "Likely" if likely else "Possible", response
+        status,
+        message_type,
+        "Expected" if soon else "Future",
+        level_severity,
+        "Likely" if likely else "Possible",
+        response,
     )
 
 
 def identifier(warning_id: str, simulated: bool) -> str:
     """Return the CAP identifier of a warning: its id, marked where it is simulated.
+
+    Parameters
+    ----------
+    warning_id : str
+    simulated : bool
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -150,7 +180,7 @@ def cap_message(
     for language in LANGUAGES:
         text = compose(warning, ruleset, city, language, why=why)
         _add_info(root, warning, what, text, ruleset, city, sender)
-    return _serialised(root)
+    return serialised(root)
 
 
 def _references(warning: HazeWarning, earlier: Mapping[str, HazeWarning], city: City, sender: Sender) -> str:
@@ -202,7 +232,19 @@ def _add_info(
 
 
 def parameters(warning: HazeWarning, ruleset: RuleSet) -> dict[str, str]:
-    """Return what else a machine may want to know of a warning, by name."""
+    """Return further machine-readable facts of a warning, as CAP's parameters.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+    ruleset : RuleSet
+        The warning's own.
+
+    Returns
+    -------
+    dict of str to str
+        By name.
+    """
     found = {
         "kind": warning.kind,
         "level": warning.level,
@@ -238,7 +280,20 @@ def geocodes(city: City) -> dict[str, str]:
 
 
 def cap_time(time: datetime, zone: str) -> str:
-    """Return a time as CAP wants it: to the second, with a numeric offset; UTC is ``-00:00`` (section 3.3.2)."""
+    """Return a time as CAP 1.2 (section 3.3.2) writes it.
+
+    Parameters
+    ----------
+    time : datetime
+        Aware.
+    zone : str
+        IANA name.
+
+    Returns
+    -------
+    str
+        To the second, with a numeric offset; UTC is ``-00:00``.
+    """
     text = time.astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
     return text.removesuffix("+00:00") + "-00:00" if text.endswith("+00:00") else text
 
@@ -264,56 +319,6 @@ def parse(message: bytes) -> etree._Element:
     return root
 
 
-def sign(message: bytes, key: bytes, certificate: bytes) -> bytes:
-    """Return a message with an enveloped signature (XML-DSig, RSA-SHA256, exclusive canonical XML).
-
-    Parameters
-    ----------
-    message : bytes
-        As from `cap_message`.
-    key, certificate : bytes
-        PEM: an RSA private key without passphrase, and the X.509 certificate that goes with it.
-
-    Raises
-    ------
-    InputError
-        If the key or certificate can't be used.
-    """
-    from signxml import CanonicalizationMethod, XMLSigner  # type: ignore[attr-defined]
-    from signxml.exceptions import InvalidInput
-
-    signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
-    root = parse(message)
-    try:
-        return _serialised(signer.sign(root, key=key, cert=certificate.decode("ascii")))
-    except (ValueError, TypeError, InvalidInput) as error:
-        raise InputError("CAP signature: key or certificate", error, "an RSA key and its certificate, PEM") from error
-
-
-def verify(message: bytes, certificate: bytes) -> etree._Element:
-    """Return the root of what a certificate's key has signed.
-
-    Raises
-    ------
-    InputError
-        If the message is not signed with that key, or was changed since.
-    """
-    from signxml import SignatureConfiguration, SignatureMethod, XMLVerifier  # type: ignore[attr-defined]
-    from signxml.exceptions import InvalidInput, InvalidSignature
-
-    expected = SignatureConfiguration(
-        signature_methods=frozenset({SignatureMethod.RSA_SHA256}), expect_references=1, location="./"
-    )
-    try:
-        found = XMLVerifier().verify(parse(message), x509_cert=certificate.decode("ascii"), expect_config=expected)
-    except (InvalidSignature, InvalidInput) as error:
-        raise InputError("CAP signature", error, "the signature of the certificate given") from error
-    signed = (found[0] if isinstance(found, list) else found).signed_xml
-    if signed is None or signed.tag != f"{{{NAMESPACE}}}alert":
-        raise InputError("CAP signature", "not over the alert", "a signature of the whole message")
-    return signed
-
-
 def _add(parent: etree._Element, name: str, text: str) -> None:
     element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
     element.text = text
@@ -325,11 +330,23 @@ def _add_pair(parent: etree._Element, name: str, value_name: str, value: str) ->
     _add(pair, "value", value)
 
 
-def _serialised(root: etree._Element) -> bytes:
+def serialised(root: etree._Element) -> bytes:
+    """Return a message as XML in UTF-8 with its declaration."""
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
 def event_chain(warning: HazeWarning, messages: Sequence[HazeWarning]) -> dict[str, HazeWarning]:
-    """Return those of `messages` that a warning refers to, by id."""
+    """Return those of `messages` that a warning refers to.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+    messages : sequence of HazeWarning
+
+    Returns
+    -------
+    dict of str to HazeWarning
+        By id.
+    """
     wanted = set(warning.references)
     return {m.id: m for m in messages if m.id in wanted and m.simulated == warning.simulated}

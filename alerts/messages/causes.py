@@ -1,6 +1,6 @@
-"""Why a city is hazy, as far as the forecast itself shows it: nothing is claimed without values behind it.
+"""Why a city is hazy, as far as the forecast itself shows it: a cause is given only where values support it.
 
-The bounds are this service's choices, not a standard's: light wind below 2 m s-1, a mixing layer below
+The thresholds are this service's choices, not a standard's: light wind below 2 m s-1, a mixing layer below
 500 m, a steady wind where the mean vector is 0.7 of the mean speed. Humid is RH 80 % or more, from which
 the CMA's haze signal asks for PM2.5 beside visibility.
 """
@@ -23,7 +23,7 @@ SHALLOW = 500.0
 STEADY = 0.7
 POLLUTED = 75.0
 REACH_KM = 400.0
-TOLD_FROM = 0.01
+SMALLEST_SHARE = 0.01
 _DIRECTIONS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
@@ -33,7 +33,7 @@ class Causes:
 
     `humidity` %, `wind` m s-1, `height` m of the mixing layer, `direction` the wind comes from, one of
     eight, and `upwind` the polluted forecast cities there, nearest first. `transport` is the share of the PM2.5
-    that the model lays to the direction of the wind: the mean, lowest and highest of its members.
+    that the model attributes to the direction of the wind: the mean, lowest and highest of its members.
     """
 
     humidity: float | None = None
@@ -47,7 +47,7 @@ class Causes:
 def causes(
     warning: HazeWarning, city: City, registry: Registry | None = None, forecast: xr.Dataset | None = None
 ) -> Causes:
-    """Say why the hours of a warning's evidence are hazy.
+    """Return why the hours of a warning's evidence are hazy.
 
     Parameters
     ----------
@@ -58,6 +58,10 @@ def causes(
         Places of the forecast's cities; without it no upwind city is named.
     forecast : xarray.Dataset, optional
         Contract "forecast". ``u10``, ``v10`` (m s-1) and ``blh`` (m), (lead_time, city), are used where present.
+
+    Returns
+    -------
+    Causes
     """
     moist = [e.relative_humidity for e in warning.evidence if e.relative_humidity is not None]
     mean_humidity = float(np.mean(moist)) if moist else 0.0
@@ -92,7 +96,7 @@ def causes(
 def transport_share(
     forecast: xr.Dataset, city: str, within: npt.NDArray[np.bool_]
 ) -> tuple[float, float, float] | None:
-    """Return the share of a city's PM2.5 in some hours that the model lays to the direction of the wind.
+    """Return the share of a city's PM2.5 in some hours that the model attributes to the direction of the wind.
 
     Parameters
     ----------
@@ -118,7 +122,7 @@ def transport_share(
         return None
     shares = np.clip(part[known].sum(axis=0) / whole[known].sum(), 0.0, 1.0)
     found = float(shares.mean()), float(shares.min()), float(shares.max())
-    return found if found[2] >= TOLD_FROM else None
+    return found if found[2] >= SMALLEST_SHARE else None
 
 
 def _mean(forecast: xr.Dataset, name: str, city: str, within: npt.NDArray[np.bool_]) -> float | None:

@@ -9,7 +9,8 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.shapes import as_geojson, city_area
 from hazecast.alerts.messages.cap import cap_time, geocodes, parameters, terms
 from hazecast.alerts.messages.causes import Causes
-from hazecast.alerts.messages.texts import LANGUAGES, compose
+from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
@@ -33,7 +34,7 @@ def feature_collection(
     book : RuleBook
         Holds the rule sets of the warnings, which give colours and names.
     areas : sequence of features, optional
-        As from `hazecast.alerts.maps.areas.polygons`.
+        As from `hazecast.alerts.maps.polygons.polygons`.
     why : callable, optional
         Gives the causes that the descriptions name.
 

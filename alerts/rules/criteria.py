@@ -1,4 +1,4 @@
-"""The parts of a rule set: tests of values, clauses, conditions, windows, stations, and how a warning lives."""
+"""The parts of a rule set: tests of values, clauses, conditions, windows, stations, and the life cycle of a warning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 Variable = Literal[
     "visibility", "relative_humidity", "pm25", "ox", "aqi_24h", "pm25_day", "o3_mda8_day", "us_aqi_day"
 ]  # fmt: skip
-# What each variable is in, and how many hours it looks back on.
+# Units of each variable, and how many hours it is computed from.
 _UNITS = {
     "visibility": ("m", 1),
     "relative_humidity": ("%", 1),
@@ -34,17 +34,17 @@ _UNITS = {
 HOURLY = ("pm25", "relative_humidity", "visibility")
 
 
-class Form(BaseModel):
-    """A frozen part of a rule set; a name it doesn't know is refused."""
+class FrozenModel(BaseModel):
+    """A frozen part of a rule set; unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Threshold(Form):
+class Threshold(FrozenModel):
     """One comparison of a variable with a threshold.
 
     ``mean_hours = [5, 7]`` compares the mean of the hours stamped 05 to 07 of the city's day, once a day, at
-    the stamp of the last; ``aggregator`` then names how stations become one value.
+    the stamp of the last; ``aggregator`` then names how the values of stations are combined into one.
     """
 
     variable: Variable
@@ -68,12 +68,12 @@ class Threshold(Form):
 
     @property
     def key(self) -> str:
-        """What the test is of, in words for evidence: ``pm25``, ``pm25_05_07``, ``aqi_24h``."""
+        """Name of the tested value in evidence: ``pm25``, ``pm25_05_07``, ``aqi_24h``."""
         return self.variable if self.mean_hours is None else "{}_{:02d}_{:02d}".format(self.variable, *self.mean_hours)
 
     @property
     def hours(self) -> int:
-        """How many hours the value rests on."""
+        """How many hours the value is computed from."""
         return _UNITS[self.variable][1] if self.mean_hours is None else self.mean_hours[1] - self.mean_hours[0] + 1
 
     def met(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -81,7 +81,7 @@ class Threshold(Form):
         return np.asarray(_COMPARE[self.comparator](values, self.value) & ~np.isnan(values))
 
 
-class Clause(Form):
+class Clause(FrozenModel):
     """Tests that must all be met at a stamp, and at the `consecutive` - 1 stamps before it, `spacing_hours` apart."""
 
     tests: tuple[Threshold, ...] = Field(min_length=1)
@@ -112,7 +112,7 @@ class Condition(Clause):
         return (self, *self.also)
 
 
-class WindowRule(Form):
+class WindowRule(FrozenModel):
     """The hours a warning is for, and when it is issued (local hours of `time_zone`, or "city").
 
     `anchor`: "next" begins at the next of `starts`, "current" at the last of them (the day that is running),
@@ -148,7 +148,7 @@ class WindowRule(Form):
         return self
 
 
-class ObservedRule(Form):
+class ObservedRule(FrozenModel):
     """When a level that is observed counts: how old it may be, and what "likely to persist" means.
 
     It persists if `persist_share` of the next `persist_hours` hours reach it with at least
@@ -161,10 +161,10 @@ class ObservedRule(Form):
     persist_probability: float = Field(default=0.5, gt=0.0, le=1.0)
 
 
-class Aggregator(Form):
-    """How the values of stations become one: the median, the highest, or the k-th highest (k of n stations).
+class Aggregator(FrozenModel):
+    """How the values of stations are combined into one: the median, the highest, or the k-th highest (k of n stations).
 
-    With fewer than `small_below` stations `small_k` stands for `k`.
+    With fewer than `small_below` stations `small_k` is used in place of `k`.
     """
 
     kind: Literal["median", "max", "k_of_n"]
@@ -182,7 +182,7 @@ class Aggregator(Form):
         return float(valid[k - 1]) if valid.size >= k else float("nan")
 
 
-class ReferenceState(Form):
+class ReferenceState(FrozenModel):
     """The state at which ug m-3 of ozone are turned into ppm: K, Pa."""
 
     temperature: float = Field(gt=200.0, lt=350.0)
@@ -190,8 +190,8 @@ class ReferenceState(Form):
     source: str
 
 
-class LifeRule(Form):
-    """How a warning lives.
+class LifeRule(FrozenModel):
+    """The life cycle of a warning: how long levels are held, when they are renewed and lifted.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class LifeRule(Form):
     renew_hours : int or None
         A level that stays is continued for a later window only this long before it expires; None: always.
     keep_hours : int or None
-        A standing level is judged on so many hours ahead; None: on the whole window.
+        A level in force is judged on this many hours ahead; None: on the complete window.
     lift : {"forecast", "observed", "never"}
         "observed" lifts only once `lift_tests` were met by the last `lift_hours` observed hours (of every
         station, where there are stations); "never" leaves the warning to expire.

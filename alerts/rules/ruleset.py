@@ -1,8 +1,9 @@
 """Rule sets: the thresholds of a warning as data, checked when loaded.
 
 A rule set says where it applies (`country`, `regions`, dates), for which hours (`window`), what meets each
-level (`levels`), with which probability a level is raised and kept, and how a warning lives (`life`). The
-form is described in ``docs/warnings.md``. A bureau adds its own in a folder (`hazecast.alerts.rules.book.RuleBook`), without code.
+level (`levels`), with which probability a level is raised and kept, and the life cycle of a warning (`life`). The
+schema is described in ``docs/warnings.md``. A bureau adds its own rule sets in a folder, without code
+(`hazecast.alerts.rules.book.RuleBook.with_folder`).
 
 Colours: the palette of the signal icons (GB/T 27962-2011, from memory, not verified).
 """
@@ -19,7 +20,7 @@ from hazecast.alerts.rules.criteria import (
     HOURLY,
     Aggregator,
     Condition,
-    Form,
+    FrozenModel,
     LifeRule,
     ObservedRule,
     ReferenceState,
@@ -32,7 +33,7 @@ from hazecast.grids.places.cities import Country
 Values = dict[str, npt.NDArray[np.float64]]
 
 
-class Level(Form):
+class Level(FrozenModel):
     """One level of a warning: its names, its colour and its conditions, any of which is enough.
 
     It is raised when the probability of meeting it reaches `raise_probability`, and kept while it is at
@@ -64,11 +65,11 @@ class Level(Form):
         return self
 
 
-class RuleSet(Form):
+class RuleSet(FrozenModel):
     """A warning's rules. ``levels`` rise in rank from 1; ``levels[rank - 1]`` is the level of `rank`.
 
-    Of the rule sets of one `family` a city gets the one that names its region or the city itself, else the
-    one that names none. Without a `country` it applies only where it is asked for.
+    Of the rule sets of one `family`, the one that names a city's region or the city itself applies to it, else
+    the one that names none. Without a `country` it applies only where it is asked for.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -143,14 +144,25 @@ class RuleSet(Form):
         Raises
         ------
         InputError
-            If the rule set is of something else than single hours of these.
+            If the rule set tests anything other than single hours of these.
         """
         return self._evaluate(pm25, relative_humidity, visibility)[0]
 
     def condition(
         self, pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, visibility: npt.ArrayLike
     ) -> npt.NDArray[np.int8]:
-        """Return the number of the first condition met at the highest level met; 0 where none is."""
+        """Return the number of the first condition met at the highest level met.
+
+        Parameters
+        ----------
+        pm25, relative_humidity, visibility : array_like
+            As for `level`.
+
+        Returns
+        -------
+        numpy.ndarray of int8
+            0 where none is met, or any input is NaN.
+        """
         return self._evaluate(pm25, relative_humidity, visibility)[1]
 
     def level_of(self, level: int | str) -> Level:

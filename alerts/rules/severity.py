@@ -1,4 +1,4 @@
-"""How grave a level is, in the words of CAP 1.2: the same for every format that a warning leaves in."""
+"""The severity of levels as CAP 1.2 names it, the same in every format of a warning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Severity = Literal["Extreme", "Severe", "Moderate", "Minor"]
 
 # CAP 1.2, section 3.2.2: Extreme "extraordinary threat", Severe "significant", Moderate "possible", Minor
 # "minimal to no known threat". How levels map to them is this service's choice: China's colours as is usual, the
-# others by what their authority says of them.
+# others by their authority's description.
 _BY_LEVEL: dict[str, Severity] = {
     "yellow": "Moderate", "orange": "Severe", "red": "Extreme",
     "alert": "Moderate",
@@ -21,11 +21,28 @@ _BY_LEVEL: dict[str, Severity] = {
 
 
 def severity(ruleset: RuleSet, level: str) -> Severity:
-    """Return the CAP severity of a level; Moderate for a level of a bureau's own that is not listed here.
+    """Return the CAP 1.2 severity of a level.
+
+    Parameters
+    ----------
+    ruleset : RuleSet
+    level : str
+        Id.
+
+    Returns
+    -------
+    {"Extreme", "Severe", "Moderate", "Minor"}
+        Moderate for a level of a bureau's own that is not listed here.
 
     Raises
     ------
     InputError
         If the rule set has no such level.
+
+    Examples
+    --------
+    >>> from hazecast.alerts.rules.book import RuleBook
+    >>> severity(RuleBook.shipped().haze_signal, "red")
+    'Extreme'
     """
     return _BY_LEVEL.get(ruleset.level_of(level).id, "Moderate")

@@ -178,7 +178,7 @@ def list_keys(account_id: AccountId, data_dir: DataDir = None, as_json: AsJson =
 def _lifetime(days: int | None, data_dir: Path | None) -> timedelta:
     from hazecast.grids.errors import InputError
 
-    longest = settings_of(data_dir).key_days
+    longest = settings_of(data_dir).limits.key_days
     if days is not None and days > longest:
         raise InputError("--days", days, f"at most {longest} (HAZECAST_KEY_DAYS)")
     return timedelta(days=days or longest)

@@ -36,8 +36,22 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from hazecast import __version__
+
+        print(f"hazecast {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def common(context: typer.Context, server: Server = None) -> None:
+def common(
+    context: typer.Context,
+    server: Server = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Air-quality forecasts and haze warnings for the partner cities."""
     context.obj = server
 

@@ -66,7 +66,7 @@ def _live(settings: Settings, as_json: bool) -> None:
 def _archive(settings: Settings, first: datetime, last: datetime, files: Path | None, scheduler: str | None) -> None:
     from tqdm import tqdm
 
-    from hazecast.services.sources.http import FetchError
+    from hazecast.services.sources.errors import FetchError
     from hazecast.services.work.ingest.ingest import ingest_archive
 
     with tqdm(unit="part", disable=None) as bar:

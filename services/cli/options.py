@@ -50,10 +50,12 @@ def time_of(text: str | None, name: str) -> datetime | None:
 
 def settings_of(data_dir: Path | None, observations: str | None = None, weather: str | None = None) -> Settings:
     """Return the settings with what the command line gives."""
+    from hazecast.services.core.setting_groups import InputSettings
     from hazecast.services.core.settings import Settings
 
-    given: dict[str, Any] = {"data_dir": data_dir, "observations_dir": observations, "weather": weather}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    given: dict[str, Any] = {"observations_dir": observations, "weather": weather}
+    inputs = InputSettings(**{name: value for name, value in given.items() if value is not None})
+    return Settings(inputs=inputs) if data_dir is None else Settings(data_dir=data_dir, inputs=inputs)
 
 
 def server(context: typer.Context) -> Client | None:

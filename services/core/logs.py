@@ -55,7 +55,7 @@ class WithContext(logging.Filter):
 
 def configure_logging(settings: Settings) -> None:
     """Send the log of this process to standard error, as the settings want it."""
-    as_json = settings.log_format == "json"
+    as_json = settings.server.log_format == "json"
     formatter: dict[str, Any] = {"()": "hazecast.services.core.logs.TextFormatter"}
     if as_json:
         formatter = {"()": "hazecast.services.core.logs.json_formatter"}
@@ -66,7 +66,7 @@ def configure_logging(settings: Settings) -> None:
             "filters": {"context": {"()": WithContext, "as_text": not as_json}},
             "formatters": {"line": formatter},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"]}},
-            "root": {"level": settings.log_level, "handlers": ["stderr"]},
+            "root": {"level": settings.server.log_level, "handlers": ["stderr"]},
             # They say of every run and request what the service says itself, with its context.
             "loggers": {
                 "apscheduler": {"level": "ERROR"},

@@ -23,7 +23,9 @@ def rule_book(settings: Settings) -> RuleBook:
     InputError
         If the folder or one of its files is unusable, or a name is unknown.
     """
-    book = RuleBook.shipped() if settings.rules_dir is None else RuleBook.with_folder(settings.rules_dir)
-    for name in (*settings.rule_sets, *settings.approval):
+    book = (
+        RuleBook.shipped() if settings.warnings.rules_dir is None else RuleBook.with_folder(settings.warnings.rules_dir)
+    )
+    for name in (*settings.warnings.rule_sets, *settings.warnings.approval):
         book.rule_set(name)
     return book

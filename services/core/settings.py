@@ -1,77 +1,48 @@
-"""Settings, read from the environment (``HAZECAST_*``), from files of secrets, or given by the caller."""
+"""Settings: the groups together, read from the environment (``HAZECAST_*``), from files of secrets, or given."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SecretsSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 
-from hazecast.grids.errors import InputError
 from hazecast.services.core.database_url import with_driver
-from hazecast.services.core.source_names import installed_monitor_source, installed_weather_source
-
-
-def _absolute(path: Path) -> Path:
-    # The store keeps paths of files: they must hold from any working folder.
-    return path.expanduser().absolute()
-
-
-def _listed(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-def _once(names: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("each name once")
-    return names
+from hazecast.services.core.setting_groups import (
+    AnswerSettings,
+    DeliverySettings,
+    EventSettings,
+    Folder,
+    Group,
+    IngestSettings,
+    InputSettings,
+    LimitSettings,
+    PublisherSettings,
+    RetentionSettings,
+    ScheduleSettings,
+    ServerSettings,
+    SmtpSettings,
+    SubscriptionSettings,
+    WarningSettings,
+    WebhookSettings,
+)
 
 
 def _default_database(known: dict[str, Any]) -> str:
     return f"sqlite:///{known['data_dir'].as_posix()}/hazecast.db"
 
 
-Folder = Annotated[Path, AfterValidator(_absolute)]
-Url = Annotated[str, Field(pattern=r"^https?://")]
-Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
-MonitorSourceName = Annotated[str, AfterValidator(installed_monitor_source)]
-WeatherSourceName = Annotated[str, AfterValidator(installed_weather_source)]
+class Settings(Group):
+    """All settings of the service, in groups.
 
-
-class Settings(BaseSettings):
-    """All settings of the service; each is also the environment variable ``HAZECAST_<NAME>``.
-
-    With ``HAZECAST_SECRETS_DIR`` it may also be a file ``hazecast_<name>`` in that folder, as Docker and Kubernetes mount
-    secrets.
+    Examples
+    --------
+    >>> settings = Settings(inputs=InputSettings(weather="none"))
+    >>> settings.schedule.schedule_hours
+    (5, 17)
     """
-
-    # An error shows no input by itself: it might be a secret. `explained` shows what isn't.
-    model_config = SettingsConfigDict(
-        env_prefix="HAZECAST_", frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read what is given, then the environment, then the files of HAZECAST_SECRETS_DIR."""
-        folder = os.environ.get("HAZECAST_SECRETS_DIR") or None
-        if folder is not None and not Path(folder).is_dir():
-            raise InputError("HAZECAST_SECRETS_DIR", folder, "a folder with a file for each secret")
-        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
     data_dir: Folder = Field(default=Path("data"), validate_default=True, description="The store and its files.")
     database_url: Annotated[str, AfterValidator(with_driver)] = Field(
@@ -80,201 +51,25 @@ class Settings(BaseSettings):
         repr=False,  # it may hold a password
         description="SQLAlchemy URL; by default SQLite in data_dir.",
     )
-    observations_dir: Literal["live"] | Folder | None = Field(
-        default=None,
-        description="Folder of observations, or 'live' for the ingested ones; without it cycles run on the simulated "
-        "sample.",
-    )
-    monitor_sources: Annotated[
-        tuple[MonitorSourceName, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_once), Field(min_length=1)
-    ] = Field(default=("open_meteo",), description="Sources of live observations, the preferred one first.")
-    monitor_reread_hours: int = Field(
-        default=6, ge=1, le=72, description="How many of the newest hours are asked for again, for revised values."
-    )
-    monitor_dir: Folder | None = Field(default=None, description="Where the source 'csv' finds its files.")
-    cnemc_url: Url = Field(default="https://air.cnemc.cn:18007", description="China's hourly publication.")
-    soramame_url: Url = Field(default="https://soramame.env.go.jp", description="Japan's Soramame-kun.")
-    openaq_url: Url = Field(default="https://api.openaq.org", description="OpenAQ, version 3.")
-    openaq_key: SecretStr = Field(default=SecretStr(""), description="Key of OpenAQ.")
-    openaq_stations_per_city: int = Field(
-        default=3, ge=1, le=50, description="How many stations of a city are asked, the nearest first."
-    )
-    airnow_url: Url = Field(default="https://dosairnowdata.org", description="Files of the US posts.")
-    open_meteo_air_url: Url = Field(
-        default="https://air-quality-api.open-meteo.com", description="Base of Open-Meteo's air quality."
-    )
-    weather: str = Field(
-        default="none",
-        min_length=1,
-        description="'none', 'live' (the newest ingested cycle), 'observed' (the observations' own weather) or the "
-        "path of weather files.",
-    )
-    weather_sources: Annotated[
-        tuple[WeatherSourceName, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
-    ] = Field(default=("gfs", "open_meteo"), description="Sources of live weather, the preferred one first.")
-    weather_step_hours: Literal[1, 3] = Field(default=3, description="Hours between the steps fetched of a grid.")
-    weather_keep_days: float = Field(default=10.0, ge=7.0, description="Age at which ingested cycles are removed.")
-    archive_days: int | None = Field(
-        default=None, ge=1, description="Days that the weather archive keeps; by default everything."
-    )
-    weather_folder: Folder | None = Field(default=None, description="Where the source 'folder' finds its cycles.")
-    gfs_url: Url = Field(
-        default="https://noaa-gfs-bdp-pds.s3.amazonaws.com", description="Bucket of GFS, or a mirror with its paths."
-    )
-    ecmwf_url: Url = Field(
-        default="https://data.ecmwf.int/forecasts", description="ECMWF's open data, or a mirror with its paths."
-    )
-    open_meteo_url: Url = Field(default="https://api.open-meteo.com", description="Base of Open-Meteo's forecasts.")
-    open_meteo_archive_url: Url = Field(
-        default="https://archive-api.open-meteo.com", description="Base of Open-Meteo's archive."
-    )
-    open_meteo_model: str = Field(
-        default="ecmwf_ifs", pattern="^[a-z0-9_]+$", description="Model, by its name in requests and metadata."
-    )
-    open_meteo_key: SecretStr = Field(default=SecretStr(""), description="Key of a customer of Open-Meteo.")
-    era5_url: Url = Field(default="https://cds.climate.copernicus.eu/api", description="The Climate Data Store.")
-    era5_key: SecretStr = Field(default=SecretStr(""), description="Access token of the Climate Data Store.")
-    http_attempts: int = Field(default=5, ge=1, le=20, description="How often a failing request is made.")
-    http_timeout_seconds: float = Field(default=60.0, gt=0.0, description="Longest silence of a server.")
-    rules_dir: Folder | None = Field(
-        default=None, description="Folder of the bureau's own rule sets; one of a shipped name takes its place."
-    )
-    rule_sets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        default=(), description="Rule sets wanted besides those of each city's jurisdiction, comma-separated."
-    )
-    approval: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        default=(), description="Rule sets whose messages a person must approve first, comma-separated."
-    )
-    public_url: str | None = Field(
-        default=None, description="Address of the service as readers reach it; by default that of the request."
-    )
-    sender: str = Field(
-        default="hazecast.invalid",
-        pattern=r"^[^\s,<&]+$",
-        description="CAP sender: a globally unique name of the bureau, such as an address in its own domain.",
-    )
-    sender_name: str = Field(default="Hazecast", min_length=1, description="The bureau's name, in CAP and feed.")
-    sender_contact: str | None = Field(default=None, description="How to reach the bureau, in CAP.")
-    cap_key_file: Path | None = Field(default=None, description="RSA private key, PEM: CAP messages are then signed.")
-    cap_certificate_file: Path | None = Field(default=None, description="The certificate of that key, PEM.")
-    smtp_host: str | None = Field(default=None, description="Mail server; without it nothing is sent by e-mail.")
-    smtp_port: int = Field(default=587, ge=1, le=65_535)
-    smtp_tls: Literal["starttls", "tls", "none"] = Field(
-        default="starttls", description="TLS after STARTTLS, from the start, or (on a machine of one's own) none."
-    )
-    smtp_user: str | None = Field(default=None, description="User of the mail server.")
-    smtp_password: SecretStr = Field(default=SecretStr(""), description="Password of the mail server.")
-    smtp_ca_file: Path | None = Field(
-        default=None,
-        description="Certificates (PEM) that the mail server is checked against; by default the public ones.",
-    )
-    mail_from: str = Field(
-        default="hazecast@hazecast.invalid", pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", description="Sender of e-mails."
-    )
-    webhook_ports: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=65_535)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
-    ] = Field(default=(443, 8443), description="Ports that webhooks may name, comma-separated.")
-    webhook_http: bool = Field(default=False, description="Whether webhooks may be sent without TLS.")
-    webhook_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        default=(), description="Networks that webhooks may reach though they are not public, such as a bureau's own."
-    )
-    webhook_ca_file: Path | None = Field(
-        default=None, description="Certificates (PEM) that webhooks are checked against; by default the public ones."
-    )
-    webhook_timeout_seconds: float = Field(
-        default=20.0, gt=0.0, le=300.0, description="Longest time that one webhook may take, from name to answer."
-    )
-    webhook_secret_overlap_hours: float = Field(
-        default=24.0, ge=0.0, description="How long the secret before signs too, after a new one was made."
-    )
-    delivery_give_up_hours: float = Field(default=72.0, gt=0.0, description="Age at which a message is given up.")
-    bulletin_give_up_hours: float = Field(
-        default=12.0, gt=0.0, description="Age at which a bulletin is given up; one due longer ago is not made."
-    )
-    delivery_refused_hours: float = Field(
-        default=1.0, ge=0.0, description="How long a message that the receiver refuses holds up those after it."
-    )
-    delivery_retry_seconds: float = Field(
-        default=5.0, gt=0.0, description="Wait after a first failure; it doubles with each further one."
-    )
-    delivery_retry_max_seconds: float = Field(default=600.0, gt=0.0, description="Longest wait between attempts.")
-    delivery_poll_seconds: float = Field(default=2.0, gt=0.0, description="How often due messages are looked for.")
-    delivery_workers: int = Field(default=8, ge=1, le=64, description="Receivers that one process serves at a time.")
-    delivery_keep_days: float = Field(default=90.0, ge=1.0, description="Age at which events and history are removed.")
-    subscriptions_per_account: int = Field(default=50, ge=1, description="Most subscriptions of one account.")
-    events_poll_seconds: float = Field(default=1.0, gt=0.0, description="How often event streams look for news.")
-    events_seconds: float = Field(
-        default=900.0,
-        gt=0.0,
-        description="Time after which an event stream ends: whoever comes back shows the key anew.",
-    )
-    events_connections: int = Field(default=1_000, ge=1, description="Most event streams of one process.")
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65_535)
-    schedule_hours: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
-    ] = Field(default=(5, 17), description="Hours of the cycles, Beijing time, comma-separated.")
-    schedule_minute: int = Field(
-        default=40, ge=0, le=59, description="Minute; 05:40 and 17:40 precede the signals of 06:00 and 18:00."
-    )
-    misfire_grace_seconds: int = Field(
-        default=3_600, ge=1, description="How late a cycle may still start, for example after sleep."
-    )
-    cycle_limit_seconds: float = Field(
-        default=1_800.0, gt=0.0, description="After this time a scheduled cycle is stopped, and recorded so."
-    )
-    ingest_minute: int = Field(default=25, ge=0, le=59, description="Minute of the hourly ingest of live sources.")
-    scheduler_beat_seconds: float = Field(
-        default=2.0, ge=0.1, le=5.0, description="How often a scheduler asks whether it leads, or may lead."
-    )
-    stop_seconds: float = Field(
-        default=60.0, ge=0.0, description="How long running jobs may go on when the service stops."
-    )
-    job_history_days: float = Field(default=90.0, ge=1.0, description="Age at which runs of jobs are forgotten.")
-    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people, or JSON lines.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
-    stale_after_hours: float = Field(
-        default=18.0, gt=0.0, description="Age of the newest forecast from which the service isn't ready."
-    )
-    cache_seconds: int = Field(default=60, ge=0, description="max-age of public answers.")
-    answers_check_seconds: float = Field(
-        default=1.0, ge=0.0, le=60.0, description="How long what another process stored may stay unseen by readers."
-    )
-    answers_memory_mb: int = Field(default=64, ge=0, description="Memory for answers kept ready, of each process, MB.")
-    # Scores need 10 days of forecasts until they are closed, the verdict on a model 60 days of observations.
-    keep_forecast_days: int | None = Field(
-        default=None, ge=15, description="Days that forecasts, their files and cycles are kept; by default for ever."
-    )
-    keep_observation_days: int | None = Field(
-        default=None, ge=60, description="Days that observed hours are kept; by default for ever."
-    )
-
-    key_days: int = Field(default=365, ge=1, le=3_650, description="Longest life of an API key, and the default.")
-    rate_anonymous: int = Field(
-        default=600, ge=0, description="Requests a minute from an address without a key, in each process; 0: no limit."
-    )
-    rate_key: int = Field(default=1_200, ge=0, description="Requests a minute of a key, in each process; 0: no limit.")
-    failed_keys: int = Field(
-        default=30, ge=0, description="Keys that open nothing from an address in ten minutes; 0: no limit."
-    )
-    max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest body of a request.")
-    body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
-    answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")
-    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        default=(), description="Origins whose pages may read the API, comma-separated; '*' for any."
-    )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = Field(
-        default=("*",),
-        description="Names by which the service may be asked for, comma-separated; '*.name' for all below.",
-    )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        default=(), description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
-    )
+    inputs: InputSettings = Field(default_factory=InputSettings)
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
+    publishers: PublisherSettings = Field(default_factory=PublisherSettings)
+    warnings: WarningSettings = Field(default_factory=WarningSettings)
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    smtp: SmtpSettings = Field(default_factory=SmtpSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    subscriptions: SubscriptionSettings = Field(default_factory=SubscriptionSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    answers: AnswerSettings = Field(default_factory=AnswerSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
     @property
     def live(self) -> bool:
         """Whether weather or observations are those that an ingest brings in."""
-        return "live" in (self.weather, self.observations_dir)
+        return "live" in (self.inputs.weather, self.inputs.observations_dir)
 
     @property
     def models_dir(self) -> Path:
@@ -292,13 +87,28 @@ class Settings(BaseSettings):
         return self.data_dir / "archive"
 
 
+def variables() -> Iterator[tuple[str, type[Group], FieldInfo]]:
+    """Yield every environment variable that is a setting, with its group and field."""
+    for group in Group.__subclasses__():
+        for name, field in group.model_fields.items():
+            if not _is_group(field):
+                yield f"{group.model_config['env_prefix']}{name}".upper(), group, field
+
+
+def _is_group(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Group)
+
+
 def explained(error: ValidationError) -> str:
     """Return what is wrong with the settings: each by its variable, with what was found unless that may be a secret."""
+    known = {(group.__name__, variable): field for variable, group, field in variables()}
+    prefixes = {group.__name__: str(group.model_config["env_prefix"]) for _, group, _ in variables()}
     lines = []
     for fault in error.errors(include_url=False, include_context=False):
         name = str(fault["loc"][0]) if fault["loc"] else ""
-        field = Settings.model_fields.get(name)
+        variable = f"{prefixes.get(error.title, 'HAZECAST_')}{name}".upper()
+        field = known.get((error.title, variable))
         open_ = field is not None and field.repr and "SecretStr" not in str(field.annotation)
         found = f"found {fault['input']!r}; " if open_ else ""
-        lines.append(f"HAZECAST_{name.upper()}: {found}{fault['msg']}" if name else fault["msg"])
+        lines.append(f"{variable}: {found}{fault['msg']}" if name else fault["msg"])
     return "\n".join(lines)

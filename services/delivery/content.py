@@ -78,7 +78,7 @@ class Renderer:
     def __init__(self, store: Store, settings: Settings, registry: Registry, book: RuleBook) -> None:
         self._store, self._registry, self._book = store, registry, book
         # Without an address of its own the service gives links that begin with its root.
-        self._base = (settings.public_url or "").rstrip("/")
+        self._base = (settings.server.public_url or "").rstrip("/")
 
     def __call__(self, subscription: Subscription, event: OutboxEvent, delivery_id: str) -> str:
         """Return an event as the JSON text that a subscription receives, texts in its languages alone."""

@@ -69,7 +69,7 @@ class Dispatcher:
         self._sessions, self._registry, self._settings = sessions, registry, settings
         self._channels, self._render = channels, render
         self._clock, self._chance = clock, chance or random.SystemRandom()
-        self._lease = _LEASE_MARGIN + timedelta(seconds=2 * settings.webhook_timeout_seconds)
+        self._lease = _LEASE_MARGIN + timedelta(seconds=2 * settings.webhooks.timeout_seconds)
         self._busy: dict[str, Future[int]] = {}
         self._pruned_at: datetime | None = None
 
@@ -80,7 +80,7 @@ class Dispatcher:
         route(self._sessions, self._registry, self._settings, now)
         self._give_up_unserved(now)
         if self._pruned_at is None or now - self._pruned_at > timedelta(hours=1):
-            prune(self._sessions, now - timedelta(days=self._settings.delivery_keep_days))
+            prune(self._sessions, now - timedelta(days=self._settings.delivery.keep_days))
             self._pruned_at = now
 
     def due(self) -> list[str]:
@@ -100,7 +100,7 @@ class Dispatcher:
 
         A fault of the store is logged, and tried again.
         """
-        with ThreadPoolExecutor(self._settings.delivery_workers, "delivery") as pool:
+        with ThreadPoolExecutor(self._settings.delivery.workers, "delivery") as pool:
             while not stop.is_set():
                 try:
                     self.prepare()
@@ -110,7 +110,7 @@ class Dispatcher:
                             self._busy[subscription_id] = pool.submit(self._serve_safely, subscription_id, stop)
                 except Exception:
                     log.exception("delivery: the store failed; what is due waits")
-                stop.wait(self._settings.delivery_poll_seconds)
+                stop.wait(self._settings.delivery.poll_seconds)
             wait(self._busy.values())
 
     def serve(self, subscription_id: str, stop: threading.Event | None = None) -> int:
@@ -237,7 +237,7 @@ class Dispatcher:
         self, session: Session, subscription: Subscription, ids: Sequence[str], outcome: Outcome, now: datetime
     ) -> bool:
         if outcome.kind == "refused":
-            limit = now - timedelta(hours=self._settings.delivery_refused_hours)
+            limit = now - timedelta(hours=self._settings.delivery.refused_hours)
             dead = _changed(
                 session,
                 update(Delivery)
@@ -274,8 +274,8 @@ class Dispatcher:
             )
 
     def _wait(self, failures: int, outcome: Outcome) -> timedelta:
-        longest = self._settings.delivery_retry_max_seconds
-        seconds = min(longest, self._settings.delivery_retry_seconds * 2.0 ** min(failures - 1, 30))
+        longest = self._settings.delivery.retry_max_seconds
+        seconds = min(longest, self._settings.delivery.retry_seconds * 2.0 ** min(failures - 1, 30))
         # Down to a half: receivers that failed together are not tried together again.
         seconds *= self._chance.uniform(0.5, 1.0)
         return timedelta(seconds=min(longest, max(seconds, outcome.retry_after or 0.0)))

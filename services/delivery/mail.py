@@ -19,7 +19,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import Language, catalog, compose
+from hazecast.alerts.messages.texts import Language, catalog
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
@@ -90,7 +91,7 @@ class MailChannel:
     ) -> None:
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
         self._book = book
-        self._base = (settings.public_url or "").rstrip("/")
+        self._base = (settings.server.public_url or "").rstrip("/")
         self._map = lru_cache(maxsize=12)(self._draw)
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
@@ -125,11 +126,11 @@ class MailChannel:
         first = messages[0]
         mail = EmailMessage(policy=SMTP)
         mail["Subject"] = content.subject
-        mail["From"] = Address(self._settings.sender_name, addr_spec=self._settings.mail_from)
+        mail["From"] = Address(self._settings.warnings.sender_name, addr_spec=self._settings.subscriptions.mail_from)
         mail["To"] = Address(addr_spec=subscription.target)
         mail["Date"] = now
         # The same through all attempts: mail programs show a repeated one once.
-        mail["Message-ID"] = f"<{first.id}@{self._settings.mail_from.rsplit('@', 1)[-1]}>"
+        mail["Message-ID"] = f"<{first.id}@{self._settings.subscriptions.mail_from.rsplit('@', 1)[-1]}>"
         mail["Auto-Submitted"] = "auto-generated"
         for message in messages:
             mail["X-Hazecast-Message"] = f"{message.id} {message.type} {message.event_id}"
@@ -253,19 +254,19 @@ class MailChannel:
         return [self._bulletins(cities, language, now) for language in languages_of(subscription)]
 
     def _server(self) -> smtplib.SMTP:
-        given = self._settings
-        assert given.smtp_host is not None
-        if given.smtp_tls == "tls":
+        given = self._settings.smtp
+        assert given.host is not None
+        if given.tls == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                given.smtp_host, given.smtp_port, timeout=_SMTP_SECONDS, context=_tls(given.smtp_ca_file)
+                given.host, given.port, timeout=_SMTP_SECONDS, context=_tls(given.ca_file)
             )
         else:
-            server = smtplib.SMTP(given.smtp_host, given.smtp_port, timeout=_SMTP_SECONDS)
+            server = smtplib.SMTP(given.host, given.port, timeout=_SMTP_SECONDS)
         try:
-            if given.smtp_tls == "starttls":
-                server.starttls(context=_tls(given.smtp_ca_file))
-            if given.smtp_user is not None:
-                server.login(given.smtp_user, given.smtp_password.get_secret_value())
+            if given.tls == "starttls":
+                server.starttls(context=_tls(given.ca_file))
+            if given.user is not None:
+                server.login(given.user, given.password.get_secret_value())
         except BaseException:
             server.close()
             raise

@@ -108,9 +108,9 @@ class Queue:
                 )
             )
             for row in rows:
-                hours = self._settings.delivery_give_up_hours
+                hours = self._settings.delivery.give_up_hours
                 if row.event_seq in bulletins:
-                    hours = self._settings.bulletin_give_up_hours
+                    hours = self._settings.subscriptions.bulletin_give_up_hours
                 row.state, row.replays, row.refused_since = "pending", row.replays + 1, None
                 row.give_up_at = now + timedelta(hours=hours)
             place(session, rows)

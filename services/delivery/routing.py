@@ -102,7 +102,7 @@ def _bulletin(session: Session, row: Subscription, settings: Settings, now: date
     row.next_bulletin_at = following
     if following is None:
         return False
-    if now - due > timedelta(hours=settings.bulletin_give_up_hours):
+    if now - due > timedelta(hours=settings.subscriptions.bulletin_give_up_hours):
         log.warning("subscription %s: the bulletin due %s is left out: it is too late for it", row.id, due)
         return False
     # The day on which it is due by the subscriber's own clock names it: made once, however often this is done.
@@ -116,7 +116,7 @@ def _local(time: datetime, row: Subscription) -> datetime:
 
 
 def _delivery(subscription: Subscription, event: OutboxEvent, settings: Settings, now: datetime) -> Delivery:
-    hours = settings.bulletin_give_up_hours if event.type == BULLETIN else settings.delivery_give_up_hours
+    hours = settings.subscriptions.bulletin_give_up_hours if event.type == BULLETIN else settings.delivery.give_up_hours
     offered = subscription.channel == "stream"
     return Delivery(
         id=delivery_id(subscription.id, event.id), subscription_id=subscription.id, event_seq=event.seq,

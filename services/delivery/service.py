@@ -25,7 +25,7 @@ def make_dispatcher(store: Store, settings: Settings) -> Dispatcher:
     """Return the dispatcher of a store."""
     registry, book = load_registry(), rule_book(settings)
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
-    if settings.smtp_host is not None:
+    if settings.smtp.host is not None:
         bulletins = Bulletins(store, settings, registry, book)
         channels["email"] = MailChannel(store, settings, registry, book, bulletins.edition)
     return Dispatcher(store.sessions, registry, settings, channels, Renderer(store, settings, registry, book))

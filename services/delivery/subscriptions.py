@@ -144,7 +144,7 @@ class Subscriptions:
             count = session.scalar(
                 select(func.count()).select_from(Subscription).where(Subscription.account_id == account_id)
             )
-            limit = self._settings.subscriptions_per_account
+            limit = self._settings.subscriptions.subscriptions_per_account
             if count is not None and count >= limit:
                 raise ConflictError("subscriptions of the account", count, f"fewer than {limit}")
             session.add(row)
@@ -200,7 +200,7 @@ class Subscriptions:
     def rotate(self, row: Subscription, now: datetime) -> tuple[str, datetime]:
         """Give a subscription a new secret; return it, and until when the one before signs too."""
         secret = new_secret()
-        until = now + timedelta(hours=self._settings.webhook_secret_overlap_hours)
+        until = now + timedelta(hours=self._settings.webhooks.secret_overlap_hours)
         with self._sessions.begin() as session:
             session.execute(
                 update(Subscription)
@@ -264,7 +264,7 @@ class Subscriptions:
         if new.channel == "webhook":
             check_target(new.target, policy_of(self._settings), self._resolve)
             return new.target
-        if self._settings.smtp_host is None or self._settings.public_url is None:
+        if self._settings.smtp.host is None or self._settings.server.public_url is None:
             raise InputError("channel", "email", "webhook or stream: this service is not set up to send e-mail")
         return checked_address(new.target)
 

@@ -44,7 +44,7 @@ def signatures(secrets_: Sequence[str], message_id: str, at: datetime, body: str
 
 def policy_of(settings: Settings) -> Policy:
     """Return where the settings let webhooks go."""
-    return Policy(settings.webhook_ports, settings.webhook_http, settings.webhook_networks)
+    return Policy(settings.webhooks.ports, settings.webhooks.http, settings.webhooks.networks)
 
 
 class WebhookChannel:
@@ -61,7 +61,7 @@ class WebhookChannel:
 
     def __init__(self, settings: Settings, resolve: Resolver | None = None) -> None:
         self._policy, self._resolve = policy_of(settings), resolve
-        self._seconds, self._ca_file = settings.webhook_timeout_seconds, settings.webhook_ca_file
+        self._seconds, self._ca_file = settings.webhooks.timeout_seconds, settings.webhooks.ca_file
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
         """Send the one message; a 2xx answer is success, and everything else failure."""

@@ -115,8 +115,8 @@ def _forecast(run: ForecastRun | None, settings: Settings, now: datetime) -> Che
     if run is None:
         return Check("forecast", "failed", "no forecast is stored")
     age = (now - run.init_time) / timedelta(hours=1)
-    if age > settings.stale_after_hours:
-        limit = f"more than {settings.stale_after_hours:g} h"
+    if age > settings.answers.stale_after_hours:
+        limit = f"more than {settings.answers.stale_after_hours:g} h"
         return Check("forecast", "failed", f"the newest forecast is {age:.1f} h old, {limit}")
     if run.degraded:
         return Check("forecast", "degraded", f"{age:.1f} h old; something it needs was missing")

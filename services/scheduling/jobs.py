@@ -30,14 +30,14 @@ def job_named(name: str, settings: Settings) -> Job:
 
 def cycle_job(settings: Settings) -> Job:
     """Return the forecast cycle, at the set hours of Beijing."""
-    hours = ",".join(map(str, settings.schedule_hours))
+    hours = ",".join(map(str, settings.schedule.schedule_hours))
     return Job(
         "cycle",
         "hazecast.services.scheduling.tasks:cycle",
-        Cron(str(settings.schedule_minute), hours, BEIJING),
+        Cron(str(settings.schedule.schedule_minute), hours, BEIJING),
         "One forecast cycle: forecast, warnings, map; with live sources, the newest input first.",
-        limit_seconds=settings.cycle_limit_seconds,
-        grace_seconds=settings.misfire_grace_seconds,
+        limit_seconds=settings.schedule.cycle_limit_seconds,
+        grace_seconds=settings.schedule.misfire_grace_seconds,
         rerun=True,
     )
 
@@ -47,7 +47,7 @@ def ingest_job(settings: Settings) -> Job:
     return Job(
         "ingest",
         "hazecast.services.scheduling.tasks:ingest",
-        Cron(str(settings.ingest_minute)),
+        Cron(str(settings.schedule.ingest_minute)),
         "The newest weather cycle and the newest observations of all sources.",
         limit_seconds=0.75 * _HOUR,
         grace_seconds=0.5 * _HOUR,

@@ -178,10 +178,10 @@ class Scheduler:
         self._thread.start()
 
     def stop(self) -> list[str]:
-        """Stop; running jobs may go on for `Settings.stop_seconds`. Return the names of those stopped."""
+        """Stop; running jobs may go on for `ScheduleSettings.stop_seconds`. Return the names of those stopped."""
         self._stop.set()
         self._thread.join()
-        stopped = self._step_down(self._settings.stop_seconds)
+        stopped = self._step_down(self._settings.schedule.stop_seconds)
         self._engine.dispose()
         return stopped
 
@@ -195,7 +195,7 @@ class Scheduler:
             except Exception:
                 log.exception("the scheduler failed; it tries again")
                 self._step_down(0.0)
-            self._stop.wait(self._settings.scheduler_beat_seconds)
+            self._stop.wait(self._settings.schedule.scheduler_beat_seconds)
 
     def _turn(self) -> None:
         if self._leadership is None:

@@ -102,11 +102,11 @@ def janitor(settings: Settings, due: datetime) -> JobResult:
     now = datetime.now(UTC)
     store = Store(settings.database_url)
     try:
-        runs = JobHistory(store.engine.begin).prune(now - timedelta(days=settings.job_history_days))
+        runs = JobHistory(store.engine.begin).prune(now - timedelta(days=settings.schedule.job_history_days))
     finally:
         store.close()
-    cycles = WeatherStore(settings.weather_dir).prune(now - timedelta(days=settings.weather_keep_days))
+    cycles = WeatherStore(settings.weather_dir).prune(now - timedelta(days=settings.ingest.weather_keep_days))
     pruned = prune(settings, now)
-    archived = prune_weather_archive(settings.archive_dir, settings.archive_days, now)
+    archived = prune_weather_archive(settings.archive_dir, settings.ingest.archive_days, now)
     told = f"{pruned.total} rows and {pruned.files} files of old forecasts and observations, {runs} runs of jobs"
     return JobResult("done", f"removed: {told}, {cycles} weather cycles, {archived} parts of the weather archive")

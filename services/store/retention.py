@@ -61,11 +61,11 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
         store.migrate()
         rows: dict[str, int] = {}
         files = 0
-        if settings.keep_forecast_days is not None:
-            limit = now - timedelta(days=settings.keep_forecast_days)
+        if settings.retention.forecast_days is not None:
+            limit = now - timedelta(days=settings.retention.forecast_days)
             files = _prune_forecasts(store, limit, rows, dry_run)
-        if settings.keep_observation_days is not None:
-            limit = now - timedelta(days=settings.keep_observation_days)
+        if settings.retention.observation_days is not None:
+            limit = now - timedelta(days=settings.retention.observation_days)
             _prune_observations(store, limit, rows, dry_run)
     finally:
         store.close()

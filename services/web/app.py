@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 
+from hazecast import __version__
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.rules import rule_book
@@ -56,7 +57,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     store.migrate()
     app = FastAPI(
         title="Hazecast",
-        version="1",
+        version=__version__,
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
         "What rests on simulated input says `simulated: true`.",
         openapi_tags=TAGS,
@@ -92,9 +93,9 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         Answers,
         find_version=lambda: public_version(store),
         count_commits=count_commits,
-        max_age=settings.cache_seconds,
-        check_seconds=settings.answers_check_seconds,
-        memory=settings.answers_memory_mb * 2**20,
+        max_age=settings.answers.cache_seconds,
+        check_seconds=settings.answers.answers_check_seconds,
+        memory=settings.answers.answers_memory_mb * 2**20,
     )
     protect(app, settings, store.sessions)
     add_operation(app, store, settings)

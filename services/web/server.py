@@ -31,8 +31,8 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
     with _stopping(), _scheduler(settings, with_scheduler) as stopped, _delivery(settings, with_scheduler):
         uvicorn.run(
             app,
-            host=host or settings.host,
-            port=port or settings.port,
+            host=host or settings.server.host,
+            port=port or settings.server.port,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_CLOSING_SECONDS,
@@ -74,7 +74,7 @@ def _scheduler(settings: Settings, wanted: bool) -> Iterator[list[str]]:
         yield stopped
     finally:
         if scheduler is not None:
-            log.info("stopping: running jobs may go on for %g s", settings.stop_seconds)
+            log.info("stopping: running jobs may go on for %g s", settings.schedule.stop_seconds)
             stopped.extend(scheduler.stop())
 
 

@@ -32,7 +32,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, Unchecked, charted, make_bulletin, today
 from hazecast.alerts.bulletin.data import as_csv, as_dataset
-from hazecast.alerts.bulletin.forms import View
+from hazecast.alerts.bulletin.forms import BulletinText
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
 from hazecast.alerts.engine.engine import signal_window
@@ -136,7 +136,7 @@ class Edition:
         return found
 
     @cached_property
-    def view(self) -> View:
+    def view(self) -> BulletinText:
         """The words of it."""
         with self._working:
             return make_view(self.bulletin, self.language, self.pictures)
@@ -264,7 +264,7 @@ class Bulletins:
             return tuple(connection.execute(query).one())
 
     def _stale(self, run: ForecastRun, now: datetime) -> bool:
-        return now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
+        return now - run.init_time > timedelta(hours=self._settings.answers.stale_after_hours)
 
     def _compose(
         self, run: ForecastRun, warnings: Sequence[HazeWarning], cities: Sequence[City], now: datetime

@@ -73,7 +73,7 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
     try:
         store.migrate()
         store.recover()
-        cycle_id = store.begin_cycle(init_time, settings.observations_dir is None)
+        cycle_id = store.begin_cycle(init_time, settings.inputs.observations_dir is None)
         try:
             with log_context(cycle=cycle_id):
                 report = _run(settings, store, cycle_id, registry, book, init_time, cities)
@@ -101,12 +101,12 @@ def _run(
 ) -> CycleReport:
     inputs, now = load_inputs(
         registry,
-        settings.observations_dir,
-        settings.weather,
+        settings.inputs.observations_dir,
+        settings.inputs.weather,
         init_time,
         settings.data_dir / "sample",
-        lambda at: stored_monitors(store, registry, at, preference=settings.monitor_sources),
-        lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.weather_sources),
+        lambda at: stored_monitors(store, registry, at, preference=settings.ingest.monitor_sources),
+        lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.ingest.weather_sources),
     )
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
     model, model_id, fault = _model(settings)
@@ -238,13 +238,13 @@ def _warn(
     earlier = store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
     result = _Warned([], [], set(), [])
-    for rules, ids in book.of_cities(cities, now, settings.rule_sets):
+    for rules, ids in book.of_cities(cities, now, settings.warnings.rule_sets):
         assessments = assess(forecast, observations, registry, rules, stations=inputs.monitors.stations, cities=ids)
         messages = advance(earlier, assessments, now, ruleset=rules)
         missing = sum(a.missing_hours for a in assessments)
         if missing:
             log.warning("%s: %d city hours of the window have no value and count as no warning", rules.id, missing)
-        if rules.id in settings.approval:
+        if rules.id in settings.warnings.approval:
             result.proposals.extend(messages)
             result.drafted.update((rules.id, city) for city in ids)
         else:

@@ -1,4 +1,4 @@
-"""Why a warning was given, from the forecast it rests on."""
+"""The causes of a warning, from the forecast that it is based on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,25 @@ log = logging.getLogger(__name__)
 
 
 def explain(store: Store, registry: Registry, warning: HazeWarning) -> Causes:
-    """Return the causes of a warning; where its forecast is gone, those that its own evidence shows."""
+    """Return the causes of a warning.
+
+    Parameters
+    ----------
+    store : Store
+        Holds the run that the warning rests on.
+    registry : Registry
+    warning : HazeWarning
+
+    Returns
+    -------
+    Causes
+        Where the run's forecast is gone, only those that the warning's own evidence shows.
+
+    Raises
+    ------
+    InputError
+        If the warning's city is unknown.
+    """
     city = registry.city(warning.city)
     run = store.run_at(warning.run_init_time, warning.simulated)
     if run is None:

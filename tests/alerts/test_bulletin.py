@@ -21,8 +21,9 @@ from pypdf import PdfReader
 
 from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, charted, make_bulletin
 from hazecast.alerts.bulletin.data import COLUMNS, as_csv, as_dataset
+from hazecast.alerts.bulletin.forms import ink_on
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
-from hazecast.alerts.bulletin.wording import MAP, chart_name, ink_on, make_view
+from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
 from hazecast.alerts.maps.options import FONT_FILE
 from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.causes import Causes

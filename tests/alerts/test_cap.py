@@ -22,11 +22,10 @@ from hazecast.alerts.messages.cap import (
     event_chain,
     identifier,
     parse,
-    sign,
     terms,
-    verify,
 )
 from hazecast.alerts.messages.geojson import feature_collection
+from hazecast.alerts.messages.signature import sign, verify
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry

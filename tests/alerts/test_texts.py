@@ -12,7 +12,8 @@ import xarray as xr
 from hazecast.alerts.geography.shapes import provinces
 from hazecast.alerts.messages.cap import cap_message, parse
 from hazecast.alerts.messages.causes import Causes, causes
-from hazecast.alerts.messages.texts import AUDIENCES, LANGUAGES, bulletin, catalog, compose
+from hazecast.alerts.messages.texts import LANGUAGES, catalog
+from hazecast.alerts.messages.warning_texts import AUDIENCES, compose, haze_bulletin
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
@@ -169,11 +170,13 @@ def test_bulletin_has_the_shape_of_the_cma() -> None:
     by_name = {p.name_en: p for p in provinces()}
     touched = [(by_name["Hebei"], 1, 0.4), (by_name["Beijing"], 1, 0.2), (by_name["Beijing"], 2, 0.6)]
     window = (datetime(2013, 1, 12, tzinfo=UTC), datetime(2013, 1, 13, tzinfo=UTC))
-    assert bulletin(touched, window, RULES, "zh") == (
+    assert haze_bulletin(touched, window, RULES, "zh") == (
         "预计1月12日08时至13日08时，北京和河北的部分地区有中度霾，其中北京局地有重度霾。"
     )
-    assert bulletin(touched, window, RULES, "en").endswith("Beijing and Hebei, with severe haze locally in Beijing.")
-    assert bulletin(touched, window, RULES, "ja").endswith(
+    assert haze_bulletin(touched, window, RULES, "en").endswith(
+        "Beijing and Hebei, with severe haze locally in Beijing."
+    )
+    assert haze_bulletin(touched, window, RULES, "ja").endswith(
         "このうち北京市では、ところにより重度の煙霧となる見込みです。"
     )
-    assert "没有达到" in bulletin([], window, RULES, "zh")
+    assert "没有达到" in haze_bulletin([], window, RULES, "zh")

@@ -21,6 +21,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
+from tests.support.settings import make_settings
 
 PATHS = ("/v1/cities/beijing/forecast", "/v1/warnings")
 
@@ -157,5 +158,5 @@ if __name__ == "__main__":
         from hazecast.services.web.app import create_app
 
         # The counting of requests is part of what is measured; being turned away is not.
-        settings = Settings(data_dir=Path(rest[0]), rate_anonymous=10**9)
+        settings = make_settings(data_dir=Path(rest[0]), rate_anonymous=10**9)
         _serve(int(port), create_app(settings, registry=many_cities(int(rest[1]))))

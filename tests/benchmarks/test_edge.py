@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.edge.protect import protect
+from tests.support.settings import make_settings
 
 REQUESTS = 2_000
 BODY = b"x" * 20_000
@@ -50,7 +50,7 @@ def test_the_edge(benchmark, tmp_path, way) -> None:
     if way == "bare":
         app: Any = Starlette(routes=[Route("/", hot)])
     else:
-        settings = Settings(data_dir=tmp_path, rate_anonymous=10**9, allowed_hosts=("h",), cors_origins=("*",))
+        settings = make_settings(data_dir=tmp_path, rate_anonymous=10**9, allowed_hosts=("h",), cors_origins=("*",))
         app = FastAPI(docs_url=None, openapi_url=None)
         app.router.routes.append(Route("/", hot))
         store = Store(settings.database_url)

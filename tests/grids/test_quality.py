@@ -93,7 +93,7 @@ def test_nothing_is_lost_and_nothing_unfit_is_used(raw, name, reporting) -> None
 def test_the_order_of_stations_does_not_matter(raw, random) -> None:
     order = list(range(raw.shape[1]))
     random.shuffle(order)
-    # Of two equal stations the first is kept: copies apart, each station's flags go with it.
+    # Of two equal stations the first stays unflagged: apart from copies, each station's flags go with it.
     flags, moved = screened(raw)[1], screened(raw[:, order])[1]
     same = (flags[:, order] == moved) | (flags[:, order] == DUPLICATE) | (moved == DUPLICATE)
     assert same.all()

@@ -1,4 +1,4 @@
-"""Stations and their cities: the rules, distance, and means that never mix what must stay apart."""
+"""Stations and their cities: the rules, distances, and city means that never mix sources."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hazecast.alerts.messages.causes import Causes, causes, transport_share
-from hazecast.alerts.messages.texts import LANGUAGES, compose
+from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import load_registry
 from hazecast.models.attribution import TURNS, from_elsewhere, turned

@@ -16,8 +16,8 @@ from hazecast.models.files import CARD_FILE
 from hazecast.models.registry import HISTORY_FILE, ModelRegistry, load_trained, newest_until, shipped_models
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
-from hazecast.services.core.settings import Settings
 from hazecast.services.work.cycle import run_cycle
+from tests.support.settings import make_settings
 
 AT = datetime(2026, 1, 15, 22, tzinfo=UTC)
 
@@ -92,7 +92,7 @@ def test_a_broken_model_is_never_promoted_and_keeps_no_other_from_serving(regist
 
 
 def test_a_cycle_uses_the_model_in_service_and_says_so_when_the_shipped_one_stands_in(tmp_path, shared_data) -> None:
-    settings = Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
+    settings = make_settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
     registry = ModelRegistry(settings.models_dir)
     model_id = checkpoint_in(tmp_path / "a")
     registry.register(tmp_path / "a")

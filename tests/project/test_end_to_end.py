@@ -21,6 +21,7 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import Base
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.sample import OBSERVATIONS_FILE, WEATHER_FILE, write_sample
+from tests.support.settings import changed, make_settings
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ def utc(*parts: int) -> datetime:
 
 
 def settings_for(folder: Path, **given: object) -> Settings:
-    return Settings(data_dir=folder, **given)
+    return make_settings(data_dir=folder, **given)
 
 
 def stored(settings: Settings) -> dict[str, list[tuple]]:
@@ -175,7 +176,7 @@ def test_bad_input_is_named_and_leaves_the_store_as_it_was(simulated, tmp_path, 
     broken.mkdir()
     before, files_before = stored(settings), files(settings)
     with pytest.raises(InputError, match=message):
-        run_cycle(settings.model_copy(update=break_input(broken)), **run)
+        run_cycle(changed(settings, **break_input(broken)), **run)
     assert stored(settings) == before and files(settings) == files_before
 
 

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
+from tests.support.settings import make_settings
 
 # What the simulated sample starts from; the page's clock stands twenty minutes later.
 SAMPLE_TIME = datetime.fromisoformat("2026-01-15T10:00Z")
@@ -99,7 +100,7 @@ def serving(site: Site) -> Iterator[Site]:
 
 def sample_site(folder: Path) -> Site:
     """Return a site over the simulated sample."""
-    settings = Settings(data_dir=folder, cache_seconds=0)
+    settings = make_settings(data_dir=folder, cache_seconds=0)
     run_cycle(settings, init_time=SAMPLE_TIME)
     return Site(settings)
 
@@ -107,7 +108,7 @@ def sample_site(folder: Path) -> Site:
 def episode_site(folder: Path, shared_data: Path) -> Site:
     """Return a site over the real episode of January 2013."""
     observations = shared_data / "five-cities"
-    settings = Settings(data_dir=folder, observations_dir=observations, weather="observed", cache_seconds=0)
+    settings = make_settings(data_dir=folder, observations_dir=observations, weather="observed", cache_seconds=0)
     run_cycle(settings, init_time=EPISODE_TIME)
     return Site(settings, now=EPISODE_TIME + LATER)
 

@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
+from tests.support.settings import make_settings
 
 KINDS = ("sqlite", "postgresql")
 _TEMPLATE = "hazecast_template"
@@ -141,7 +142,7 @@ class Databases:
 
     def settings(self, folder: Path, **given: object) -> Settings:
         """Return settings on a folder and its database."""
-        return Settings(data_dir=folder, database_url=self.url(folder), **given)
+        return make_settings(data_dir=folder, database_url=self.url(folder), **given)
 
     def copy(self, settings: Settings, folder: Path) -> Settings:
         """Copy a folder of files with its database, and return settings on the copy."""

@@ -16,7 +16,6 @@ from hazecast.alerts.engine.warning import Evidence, HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.accounts.accounts import accounts_of, add_account
-from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
 from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.queue import Queue
@@ -25,6 +24,7 @@ from hazecast.services.store.drafts import warning_row
 from hazecast.services.store.outbox import record_message
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
+from tests.support.settings import make_settings
 
 START = datetime(2026, 1, 15, 22, tzinfo=UTC)
 REGISTRY = load_registry()
@@ -73,7 +73,7 @@ class World:
     """One store, and all that works on it."""
 
     def __init__(self, folder: Path, url: str | None = None, **given: Any) -> None:
-        self.settings = Settings(**{"data_dir": folder} | ({"database_url": url} if url else {}) | given)
+        self.settings = make_settings(**{"data_dir": folder} | ({"database_url": url} if url else {}) | given)
         self.store = Store(self.settings.database_url)
         self.store.migrate()
         self.clock = Clock()

@@ -19,6 +19,7 @@ from hazecast.grids.units import PPB_25C
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.monitors.airnow import AirNowPosts
 from hazecast.services.sources.monitors.soramame import HEADER, hour_path
+from tests.support.settings import make_settings
 from tests.support.source_server import Reply, Seen, SourceServer, json_reply
 
 HOUR = timedelta(hours=1)
@@ -316,4 +317,4 @@ def settings_for(folder: Path, *publishers: Publisher, **given: object) -> Setti
     known: dict[str, object] = {"data_dir": folder, "monitor_sources": [p.name for p in publishers]}
     for publisher in publishers:
         known |= publisher.settings
-    return Settings(**{**known, **given})
+    return make_settings(**{**known, **given})

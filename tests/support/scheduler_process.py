@@ -14,6 +14,7 @@ from pathlib import Path
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling import service
 from hazecast.services.scheduling.spec import Every, Job, JobResult
+from tests.support.settings import make_settings
 
 SECONDS = 0.3
 FAST = Job(
@@ -50,7 +51,9 @@ def main(database_url: str, folder: str) -> None:
     from hazecast.services.web.server import schedule
 
     service.all_jobs = lambda _: (FAST,)
-    settings = Settings(data_dir=Path(folder), database_url=database_url, scheduler_beat_seconds=0.3, stop_seconds=5.0)
+    settings = make_settings(
+        data_dir=Path(folder), database_url=database_url, scheduler_beat_seconds=0.3, stop_seconds=5.0
+    )
     schedule(settings)
 
 

@@ -5,8 +5,8 @@ They are answers to the haze of January 2013 in Beijing, from the collection "fi
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from hazecast.services.web.documents import EXAMPLES, operations
 from hazecast.services.web.negotiate import MEDIA_TYPES
+from tests.support.settings import make_settings
 
 # A stream has no end, and no example but what happens.
 BINARY = ("image/", "application/pdf", "application/x-netcdf", "text/event-stream")
@@ -69,12 +70,11 @@ def main(data: Path) -> None:
     """Run the cycle of the episode, and write its answers."""
     from datetime import UTC, datetime
 
-    from hazecast.services.core.settings import Settings
     from hazecast.services.web.app import create_app
     from hazecast.services.work.cycle import run_cycle
 
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(
+        settings = make_settings(
             data_dir=Path(folder),
             observations_dir=data / "five-cities",
             weather="observed",
@@ -87,4 +87,6 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder of the real data, with five-cities")
+    main(parser.parse_args().data)

@@ -38,6 +38,7 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import tables_of
 from hazecast.services.work.cycle import run_cycle
 from tests.support.databases import KINDS, Databases, postgres_server
+from tests.support.settings import make_settings
 
 FIRST, KILLED = "2013-01-11T10:00Z", "2013-01-11T22:00Z"
 # Two sets of messages: some go out, some wait for a person.
@@ -345,10 +346,9 @@ def kills(databases: Databases, folder: Path, collection: Path, count: int) -> R
 
 def warm(collection: Path, folder: Path) -> None:
     """Run a cycle here, so that those that are forked have all imported and loaded."""
-    from hazecast.services.core.settings import Settings
 
     folder.mkdir()
-    settings = Settings(data_dir=folder, observations_dir=excerpt(collection, folder / "observations"))
+    settings = make_settings(data_dir=folder, observations_dir=excerpt(collection, folder / "observations"))
     run_cycle(settings, init_time=datetime.fromisoformat(FIRST))
 
 

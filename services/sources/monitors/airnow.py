@@ -15,7 +15,8 @@ from hazecast.grids.observations.station_cities import NetworkStation, StationCi
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import SENTINELS, Reporting
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.http import FetchError, HttpClient, Patience
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, number, try_each
 
 URL = "https://dosairnowdata.org"
@@ -67,7 +68,7 @@ class AirNowPosts:
         -------
         AirNowPosts
         """
-        return cls(registry, rules, settings.airnow_url, patience)
+        return cls(registry, rules, settings.publishers.airnow_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -18,7 +18,8 @@ from hazecast.grids.observations.station_cities import NetworkStation, StationCi
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.http import FetchError, HttpClient, Patience
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
 
 URL = "https://air.cnemc.cn:18007"
@@ -75,7 +76,7 @@ class Cnemc:
         -------
         Cnemc
         """
-        return cls(rules, settings.cnemc_url, patience)
+        return cls(rules, settings.publishers.cnemc_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -67,9 +67,9 @@ class CsvFolder:
         InputError
             If the folder is not set.
         """
-        if settings.monitor_dir is None:
+        if settings.ingest.monitor_dir is None:
             raise InputError("HAZECAST_MONITOR_DIR", "not set", "a folder, since monitor_sources names 'csv'")
-        return cls(settings.monitor_dir, registry, rules)
+        return cls(settings.ingest.monitor_dir, registry, rules)
 
     def close(self) -> None:
         """Nothing is held open."""

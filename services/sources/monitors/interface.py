@@ -17,7 +17,8 @@ from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.http import FetchError, Patience
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import Patience
 
 HOUR = timedelta(hours=1)
 _GIVE_UP_AFTER = 2

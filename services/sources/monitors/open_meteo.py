@@ -70,8 +70,8 @@ class OpenMeteoAir:
         -------
         OpenMeteoAir
         """
-        key = settings.open_meteo_key.get_secret_value()
-        return cls(list(registry.cities.values()), settings.open_meteo_air_url, key, patience)
+        key = settings.publishers.open_meteo_key.get_secret_value()
+        return cls(list(registry.cities.values()), settings.publishers.open_meteo_air_url, key, patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -90,8 +90,10 @@ class OpenAQ:
         -------
         OpenAQ
         """
-        key = settings.openaq_key.get_secret_value()
-        return cls(registry, rules, key, settings.openaq_url, settings.openaq_stations_per_city, patience)
+        key = settings.publishers.openaq_key.get_secret_value()
+        return cls(
+            registry, rules, key, settings.publishers.openaq_url, settings.publishers.openaq_stations_per_city, patience
+        )
 
     def close(self) -> None:
         """Close the connections."""

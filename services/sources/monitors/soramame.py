@@ -76,7 +76,7 @@ class Soramame:
         -------
         Soramame
         """
-        return cls(rules, settings.soramame_url, patience)
+        return cls(rules, settings.publishers.soramame_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

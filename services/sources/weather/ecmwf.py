@@ -82,7 +82,7 @@ class EcmwfOpenData:
         -------
         EcmwfOpenData
         """
-        return cls(settings.ecmwf_url, patience)
+        return cls(settings.publishers.ecmwf_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

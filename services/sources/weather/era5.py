@@ -11,7 +11,8 @@ from hazecast.grids.extras import requires
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.services.core.subprocesses import run_in_subprocess
-from hazecast.services.sources.http import FetchError, HttpClient, Patience
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import HttpClient, Patience
 
 log = logging.getLogger(__name__)
 

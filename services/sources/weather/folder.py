@@ -48,9 +48,9 @@ class Folder:
         InputError
             If the folder is not set.
         """
-        if settings.weather_folder is None:
+        if settings.ingest.weather_folder is None:
             raise InputError("HAZECAST_WEATHER_FOLDER", "not set", "a folder, since weather_sources names 'folder'")
-        return cls(settings.weather_folder)
+        return cls(settings.ingest.weather_folder)
 
     def close(self) -> None:
         """Do nothing: no connection is open."""

@@ -91,7 +91,7 @@ class Gfs:
         -------
         Gfs
         """
-        return cls(settings.gfs_url, patience)
+        return cls(settings.publishers.gfs_url, patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,7 +16,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.http import FetchError, Patience, Traffic
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import Patience, Traffic
 
 # A cycle is published some hours after its init time and is used until the next one is published, so it
 # must reach further than the forecast made from it.

@@ -100,8 +100,14 @@ class OpenMeteo:
         -------
         OpenMeteo
         """
-        key = settings.open_meteo_key.get_secret_value()
-        return cls(settings.open_meteo_url, settings.open_meteo_archive_url, key, settings.open_meteo_model, patience)
+        key = settings.publishers.open_meteo_key.get_secret_value()
+        return cls(
+            settings.publishers.open_meteo_url,
+            settings.publishers.open_meteo_archive_url,
+            key,
+            settings.publishers.open_meteo_model,
+            patience,
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -54,8 +54,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
     return {
         "http": HastyProtocol,
         "h11_max_incomplete_event_size": HEAD_BYTES,
-        "proxy_headers": bool(settings.trusted_proxies),
-        "forwarded_allow_ips": list(settings.trusted_proxies),
+        "proxy_headers": bool(settings.server.trusted_proxies),
+        "forwarded_allow_ips": list(settings.server.trusted_proxies),
         "server_header": False,
         "ws": "none",
     }

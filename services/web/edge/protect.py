@@ -24,9 +24,9 @@ def limit_requests(app: FastAPI, settings: Settings) -> None:
     """Limit the size and the time of requests; to be added before what answers from memory, which needs no such care."""
     app.add_middleware(
         RequestLimits,
-        max_bytes=settings.max_body_bytes,
-        body_seconds=settings.body_seconds,
-        answer_seconds=settings.answer_seconds,
+        max_bytes=settings.limits.max_body_bytes,
+        body_seconds=settings.limits.body_seconds,
+        answer_seconds=settings.limits.answer_seconds,
     )
 
 
@@ -44,23 +44,23 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions) -> None:
     app.add_middleware(
         Guard,
         check=partial(check_key, sessions),
-        anonymous=Windows(settings.rate_anonymous, 60),
-        keyed=Windows(settings.rate_key, 60),
-        failures=Windows(settings.failed_keys, 600),
+        anonymous=Windows(settings.limits.rate_anonymous, 60),
+        keyed=Windows(settings.limits.rate_key, 60),
+        failures=Windows(settings.limits.failed_keys, 600),
     )
-    if settings.cors_origins:
+    if settings.server.cors_origins:
         # Keys come in headers that a page sets itself: nothing needs cookies, so credentials are never allowed.
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=settings.cors_origins,
+            allow_origins=settings.server.cors_origins,
             allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=("Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"),
             expose_headers=("ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After"),
         )
-    if "*" not in settings.allowed_hosts:
+    if "*" not in settings.server.allowed_hosts:
         app.add_middleware(
-            TrustedHostMiddleware, allowed_hosts=[*settings.allowed_hosts, *_OWN_HOSTS], www_redirect=False
+            TrustedHostMiddleware, allowed_hosts=[*settings.server.allowed_hosts, *_OWN_HOSTS], www_redirect=False
         )
     # Outside even of what answers unexpected errors, so that those have the headers too.
-    build, https = app.build_middleware_stack, (settings.public_url or "").startswith("https://")
+    build, https = app.build_middleware_stack, (settings.server.public_url or "").startswith("https://")
     app.build_middleware_stack = lambda: SecurityHeaders(build(), https)  # type: ignore[method-assign]

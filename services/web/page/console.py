@@ -37,7 +37,7 @@ def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> li
         asked = request.query_params.get("lang")
         language = preferred(request.headers.get("accept-language", ""), asked)
         content = _page(language, f"?lang={language}" if asked in LANGUAGES else "", settings, registry, book)
-        return answer(request, content, HTML, seconds=settings.cache_seconds)
+        return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
     return [Route("/console", home, middleware=COMPRESSED)]
 
@@ -65,7 +65,7 @@ def _page(language: Language, query: str, settings: Settings, registry: Registry
             channels=get_args(ChannelName),
             formats=get_args(BulletinFormat),
             states=get_args(State),
-            key_days=settings.key_days,
+            key_days=settings.limits.key_days,
         )
     )
 

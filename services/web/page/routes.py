@@ -79,11 +79,11 @@ class _Page:
             )
             return answer(request, content, HTML, seconds=0, status=404)
         content = self._whole(self.snapshots.current(), asked, self._base(request))
-        return answer(request, content, HTML, seconds=self.settings.cache_seconds)
+        return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds)
 
     def map_values(self, request: Request) -> Response:
         """All cities and hours of the newest run."""
-        return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.cache_seconds)
+        return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.answers.cache_seconds)
 
     def shapes(self, request: Request) -> Response:
         """Coasts and borders."""
@@ -107,7 +107,7 @@ class _Page:
             high=_high(snapshot, asked.city, said),
             target=asked.address(),
         )
-        return answer(request, content, HTML, seconds=self.settings.cache_seconds, framed=True)
+        return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds, framed=True)
 
     def picture(self, request: Request) -> Response:
         """The warning card of a city as a picture."""
@@ -119,7 +119,7 @@ class _Page:
         snapshot = self.snapshots.current()
         here = view.city_view(snapshot, asked.city, self.store, self.registry, said)
         content = card_png(snapshot, here, _high(snapshot, asked.city, said), said)
-        return answer(request, content, "image/png", seconds=self.settings.cache_seconds, framed=True)
+        return answer(request, content, "image/png", seconds=self.settings.answers.cache_seconds, framed=True)
 
     def _asked(self, request: Request, city: str | None = None) -> Asked:
         query = request.query_params
@@ -198,7 +198,7 @@ class _Page:
         return [(colour, f"{label} {name}") for (colour, label), name in zip(found, named, strict=True)]
 
     def _base(self, request: Request) -> str:
-        return (self.settings.public_url or str(request.base_url)).rstrip("/")
+        return (self.settings.server.public_url or str(request.base_url)).rstrip("/")
 
     def _render(self, template: str, asked: Asked, base: str, **values: Any) -> str:
         said = words(asked.language)

@@ -170,7 +170,7 @@ class Snapshots:
         simulated = bool(run and run.simulated)
         in_force = self._store.warnings_in_force(now, simulated)
         warnings = tuple(sorted(in_force, key=partial(_gravest_first, book=self._book)))
-        stale = run is not None and now - run.init_time > timedelta(hours=self._settings.stale_after_hours)
+        stale = run is not None and now - run.init_time > timedelta(hours=self._settings.answers.stale_after_hours)
         # What is made of a snapshot is kept with it: the same state is the same snapshot. Observations come hourly.
         state = (key[0], now.replace(minute=0, second=0, microsecond=0), warnings, stale)
         if self._last is not None and state == self._state:

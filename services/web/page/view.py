@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 import numpy as np
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import BEIJING, Language, Text, compose
+from hazecast.alerts.messages.texts import BEIJING, Language
+from hazecast.alerts.messages.warning_texts import Text, compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.indices import category_of, china_standard
 from hazecast.forecast.layers import LAYERS

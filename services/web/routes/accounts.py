@@ -152,6 +152,6 @@ def _answered() -> Iterator[None]:
 
 
 def _lifetime(days: int | None, settings: Settings) -> timedelta:
-    if days is not None and days > settings.key_days:
-        raise Refusal(InputError("days", days, f"at most {settings.key_days}"))
-    return timedelta(days=days or settings.key_days)
+    if days is not None and days > settings.limits.key_days:
+        raise Refusal(InputError("days", days, f"at most {settings.limits.key_days}"))
+    return timedelta(days=days or settings.limits.key_days)

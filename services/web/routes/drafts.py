@@ -11,7 +11,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from hazecast.alerts.engine.approval import Draft, Status
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import LANGUAGES, Language, compose
+from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry

@@ -45,8 +45,8 @@ Position = Annotated[int | None, Depends(_from)]
 def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRouter:
     """Return the routes of streams."""
     router = APIRouter(tags=["events"])
-    tail = public_tail(store.sessions, settings.events_poll_seconds)
-    seats = Seats(settings.events_connections)
+    tail = public_tail(store.sessions, settings.events.poll_seconds)
+    seats = Seats(settings.events.connections)
 
     def room() -> None:
         if seats.free <= 0:
@@ -84,7 +84,7 @@ def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRoute
                 else:
                     start = position
             yield ServerSentEvent(comment="listening", retry=_RETRY)
-            async for number, event in tail.read(start, settings.events_seconds):
+            async for number, event in tail.read(start, settings.events.seconds):
                 yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
 
     @router.get(
@@ -102,11 +102,11 @@ def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRoute
         """
         with seats.taken():
             yield ServerSentEvent(comment="listening", retry=_RETRY)
-            own_events = own_tail(store.sessions, row.id, settings.events_poll_seconds)
+            own_events = own_tail(store.sessions, row.id, settings.events.poll_seconds)
             start = position or 0
             # A number beyond the newest is of another store: what is repeated, the ids show.
             start = start if start <= await own_events.newest() else 0
-            async for number, (delivery, event) in own_events.read(start, settings.events_seconds):
+            async for number, (delivery, event) in own_events.read(start, settings.events.seconds):
                 body = await run_in_threadpool(render, row, event, delivery.id)
                 yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))
 

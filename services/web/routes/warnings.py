@@ -12,10 +12,11 @@ from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.polygons import polygons, provinces_touched
 from hazecast.alerts.messages.atom import atom_feed
-from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain, sign
+from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
-from hazecast.alerts.messages.texts import LANGUAGES, Language, bulletin
+from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.alerts.messages.warning_texts import haze_bulletin
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
@@ -170,7 +171,7 @@ def warning_routes(store: Store, settings: Settings, registry: Registry, book: R
             "type": "FeatureCollection",
             "simulated": run.simulated,
             "init_time": run.init_time.isoformat(),
-            "bulletin": {language: bulletin(touched, window, rules, language) for language in LANGUAGES},
+            "bulletin": {language: haze_bulletin(touched, window, rules, language) for language in LANGUAGES},
             "features": polygons(field, rules),
         }
         return GeoJSON(content)
@@ -207,22 +208,33 @@ def _known(field: str, values: list[str] | None, known: Collection[str]) -> tupl
 
 
 def _base(settings: Settings, request: Request) -> str:
-    return settings.public_url or str(request.base_url).rstrip("/")
+    return settings.server.public_url or str(request.base_url).rstrip("/")
 
 
 def _sender(settings: Settings, request: Request) -> Sender:
-    return Sender(settings.sender, settings.sender_name, settings.sender_contact, _base(settings, request))
+    return Sender(
+        settings.warnings.sender,
+        settings.warnings.sender_name,
+        settings.warnings.sender_contact,
+        _base(settings, request),
+    )
 
 
 def _signer(settings: Settings) -> Callable[[bytes], bytes]:
     """Return what signs a message; the key is read once, and tried, when the service starts."""
-    if settings.cap_key_file is None and settings.cap_certificate_file is None:
+    if settings.warnings.cap_key_file is None and settings.warnings.cap_certificate_file is None:
         return lambda message: message
-    if settings.cap_key_file is None or settings.cap_certificate_file is None:
+    if settings.warnings.cap_key_file is None or settings.warnings.cap_certificate_file is None:
         raise InputError("CAP signature", "a key or a certificate alone", "both cap_key_file and cap_certificate_file")
     try:
-        key, certificate = settings.cap_key_file.read_bytes(), settings.cap_certificate_file.read_bytes()
+        key, certificate = (
+            settings.warnings.cap_key_file.read_bytes(),
+            settings.warnings.cap_certificate_file.read_bytes(),
+        )
     except OSError as error:
         raise InputError("CAP key and certificate", error, "two PEM files") from error
+    # Loaded by a service that signs only.
+    from hazecast.alerts.messages.signature import sign
+
     sign(b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"/>', key, certificate)
     return lambda message: sign(message, key, certificate)

@@ -62,11 +62,11 @@ def weather_sources(settings: Settings) -> list[WeatherSource]:
     InputError
         If a source can't be loaded, or the settings lack what it needs.
     """
-    return [create_weather_source(name, settings, _patience(settings)) for name in settings.weather_sources]
+    return [create_weather_source(name, settings, _patience(settings)) for name in settings.ingest.weather_sources]
 
 
 def _patience(settings: Settings) -> Patience:
-    return Patience(attempts=settings.http_attempts, read_seconds=settings.http_timeout_seconds)
+    return Patience(attempts=settings.ingest.http_attempts, read_seconds=settings.ingest.http_timeout_seconds)
 
 
 def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
@@ -84,12 +84,12 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
         If the settings lack what a source needs.
     """
     sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
-    wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.weather_step_hours)
+    wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.ingest.weather_step_hours)
     try:
         with _lock(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)
-            store.prune(now - timedelta(days=settings.weather_keep_days))
-            prune_weather_archive(settings.archive_dir, settings.archive_days, now)
+            store.prune(now - timedelta(days=settings.ingest.weather_keep_days))
+            prune_weather_archive(settings.archive_dir, settings.ingest.archive_days, now)
             store.note(now, report.reasons)
     finally:
         for source in sources:
@@ -175,12 +175,12 @@ def ingest_archive(
 def _fetch_era5(settings: Settings, first: datetime, last: datetime, folder: Path) -> None:
     from hazecast.services.sources.weather.era5 import Era5
 
-    key = settings.era5_key.get_secret_value()
+    key = settings.publishers.era5_key.get_secret_value()
     if not key:
         raise InputError(
             "HAZECAST_ERA5_KEY", "not set", "an access token of the Climate Data Store, or --weather-files"
         )
-    source = Era5(key, settings.era5_url, _patience(settings))
+    source = Era5(key, settings.publishers.era5_url, _patience(settings))
     try:
         month = (first.year, first.month)
         while month <= (last.year, last.month):

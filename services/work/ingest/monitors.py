@@ -11,7 +11,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import load_station_cities
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.http import FetchError, Patience
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import Patience
 from hazecast.services.sources.monitors.interface import HOUR, MonitorSource
 from hazecast.services.sources.registry import create_monitor_source
 from hazecast.services.store.monitors import save_readings, stored_hours
@@ -138,13 +139,15 @@ def build_sources(settings: Settings, registry: Registry, patience: Patience | N
         If one can't be loaded, or lacks a key or a folder.
     """
     rules = load_station_cities(registry)
-    return [create_monitor_source(name, settings, registry, rules, patience) for name in settings.monitor_sources]
+    return [
+        create_monitor_source(name, settings, registry, rules, patience) for name in settings.ingest.monitor_sources
+    ]
 
 
 def _ingest(
     source: MonitorSource, store: Store, settings: Settings, registry: Registry, now: datetime
 ) -> SourceOutcome:
-    hours = wanted_hours(store, source.name, now, settings.monitor_reread_hours)
+    hours = wanted_hours(store, source.name, now, settings.ingest.monitor_reread_hours)
     try:
         batch = source.fetch(hours)
         # A source that answers by period may give more than was asked for, but nothing ahead.

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hazecast.grids.errors import InputError
-from hazecast.services.sources.http import FetchError, Traffic
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import Traffic
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, WeatherSource
 from hazecast.services.store.weather_cycles import WeatherStore
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from hazecast.grids.errors import InputError
-from hazecast.services.core.settings import Settings
 from hazecast.services.work.cycle import run_cycle
 from tests.support.command_line import run_command
+from tests.support.settings import make_settings
 
 
 def test_train_register_compare_promote_and_roll_back(shared_data, tmp_path) -> None:
@@ -43,7 +43,7 @@ def test_train_register_compare_promote_and_roll_back(shared_data, tmp_path) -> 
 
 
 def test_verify_scores_stored_forecasts(shared_data, tmp_path) -> None:
-    settings = Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
+    settings = make_settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
     for hour in (10, 22):
         run_cycle(settings, init_time=datetime(2013, 1, 11, hour, tzinfo=UTC), cities=("beijing",))
     first = json.loads(run_command("verify", "--json", "--data-dir", tmp_path))

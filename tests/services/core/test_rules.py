@@ -9,11 +9,12 @@ from hazecast.grids.errors import InputError
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
+from tests.support.settings import make_settings
 
 
 def settings_of(folder, rules_dir=None, **given) -> Settings:
     folder.mkdir(exist_ok=True)
-    return Settings(data_dir=folder, rules_dir=rules_dir, **given)
+    return make_settings(data_dir=folder, rules_dir=rules_dir, **given)
 
 
 def own_folder(folder, city: str):

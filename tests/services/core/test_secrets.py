@@ -11,20 +11,30 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from hazecast.services.core.settings import Settings, explained
+from hazecast.services.core.settings import Settings, explained, variables
 from tests.support.paths import ROOT
+from tests.support.settings import make_settings
 
 ROOMS = ("grids", "models", "forecast", "alerts", "services")
 SECRET = "s3cr3t-of-the-bureau"  # noqa: S105 (an example)
 
 
+FIELDS = {variable.removeprefix("HAZECAST_").lower(): (group, field) for variable, group, field in variables()}
+
+
 def secret_fields() -> list[str]:
-    return [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    return [name for name, (_, field) in FIELDS.items() if "SecretStr" in str(field.annotation)]
+
+
+def value_of(settings: Settings, name: str) -> object:
+    group, field = FIELDS[name]
+    owner = next(getattr(settings, n) for n, f in Settings.model_fields.items() if f.annotation is group)
+    return getattr(owner, next(n for n, f in group.model_fields.items() if f is field))
 
 
 def test_names_that_sound_secret_are_secret() -> None:
     assert len(secret_fields()) >= 3
-    for name, field in Settings.model_fields.items():
+    for name, (_, field) in FIELDS.items():
         words = set(name.split("_"))
         if words & {"key", "password", "secret", "token"} and field.annotation not in (int, float, bool):
             assert name in secret_fields() or name.endswith(("_file", "_url")), name
@@ -36,14 +46,14 @@ def test_a_secret_comes_from_the_environment_or_a_file_and_is_never_shown(name, 
     monkeypatch.setenv("HAZECAST_DATA_DIR", str(tmp_path))
     (tmp_path / f"hazecast_{name}").write_text(f"{SECRET} of a file\n")
     monkeypatch.setenv("HAZECAST_SECRETS_DIR", str(tmp_path))
-    of_file = getattr(Settings(), name)
+    of_file = value_of(Settings(), name)
     monkeypatch.setenv(f"HAZECAST_{name.upper()}", SECRET)
     settings = Settings()
     assert of_file.get_secret_value() == f"{SECRET} of a file"
-    assert isinstance(getattr(settings, name), SecretStr) and getattr(settings, name).get_secret_value() == SECRET
+    assert isinstance(value_of(settings, name), SecretStr) and value_of(settings, name).get_secret_value() == SECRET
     logging.getLogger("test").info("%s %r %s", settings, settings, settings.model_dump())
     try:
-        Settings(weather="", **{name: [SECRET]})
+        make_settings(weather="", **{name: [SECRET]})
     except ValidationError as error:
         logging.getLogger("test").error("%s %s", error, explained(error))
     logging.getLogger("test").error("%s", settings.model_dump_json())

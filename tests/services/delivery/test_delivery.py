@@ -18,6 +18,7 @@ from hazecast.services.store.outbox import record_run
 from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, Warning_
 from tests.support.delivery_world import REGISTRY, START, World, message
+from tests.support.settings import changed
 
 HOUR = timedelta(hours=1)
 
@@ -334,7 +335,7 @@ def test_dispatchers_side_by_side_send_each_message_once_and_in_order(world) -> 
 
     # Real time: it is leases that keep them apart.
     world.clock = lambda: datetime.now(UTC)
-    settings = world.settings.model_copy(update={"delivery_poll_seconds": 0.01, "delivery_workers": 3})
+    settings = changed(world.settings, delivery_poll_seconds=0.01, delivery_workers=3)
     world.settings = settings
     threads = [
         threading.Thread(target=world.dispatcher(number, webhook=Slow()).run, args=(stop,)) for number in range(3)

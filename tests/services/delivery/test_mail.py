@@ -33,6 +33,7 @@ from hazecast.services.work.cycle import run_cycle
 from tests.support.certificates import certificate
 from tests.support.delivery_world import REGISTRY, Clock, World, message
 from tests.support.receivers import free_port
+from tests.support.settings import make_settings
 
 INIT = datetime(2026, 1, 15, 22, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -82,7 +83,7 @@ def simulated(tmp_path_factory):
 
 
 def settings_for(folder, postbox, **given) -> Settings:
-    return Settings(
+    return make_settings(
         **{
             "data_dir": folder, "smtp_host": "127.0.0.1", "smtp_port": postbox.port, "smtp_tls": "none",
             "public_url": "https://haze.bureau.example", "mail_from": "haze@bureau.example", "sender_name": "北京市",

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from hazecast.grids.errors import InputError
-from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message
 from hazecast.services.delivery.targets import Policy, check_target, is_public, parse_target
 from hazecast.services.delivery.webhook import WebhookChannel, new_secret
 from hazecast.services.store.tables.delivery import Subscription
 from tests.support.certificates import certificate
 from tests.support.receivers import Receiver, receiving
+from tests.support.settings import changed, make_settings
 
 NOW = datetime(2026, 1, 15, 22, tzinfo=UTC)
 MESSAGE = Message("msg_1", "event", "warning.issue", NOW, False, "batch", {}, '{"id":"msg_1"}')
@@ -39,7 +39,7 @@ def subscription(target: str) -> Subscription:
 
 def channel(receiver: Receiver, resolve=None, **given) -> WebhookChannel:
     """A channel that may use the receiver's port, so that nothing but the address stands in the way."""
-    settings = Settings(webhook_http=True, webhook_ports=(receiver.port,), webhook_timeout_seconds=5.0, **given)
+    settings = make_settings(webhook_http=True, webhook_ports=(receiver.port,), webhook_timeout_seconds=5.0, **given)
     return WebhookChannel(settings, resolve)
 
 
@@ -203,7 +203,7 @@ def test_redirects_are_not_followed(receiver) -> None:
 
 
 def test_slow_and_endless_answers_are_cut_off(receiver) -> None:
-    settings = Settings(
+    settings = make_settings(
         webhook_http=True, webhook_ports=(receiver.port,), webhook_networks=("127.0.0.0/8",),
         webhook_timeout_seconds=0.4,
     )  # fmt: skip
@@ -213,7 +213,7 @@ def test_slow_and_endless_answers_are_cut_off(receiver) -> None:
     # A byte at a time keeps every single read short: it is the whole that is timed.
     assert outcome.kind == "failed" and "ReadTimeout" in str(outcome.error) and time.monotonic() - started < 3.0
     receiver.answer, receiver.trickle = lambda *_: (200, {}, b"x" * 50_000_000), 0.0
-    outcome = WebhookChannel(Settings(**settings.model_dump() | {"webhook_timeout_seconds": 20.0})).send(
+    outcome = WebhookChannel(changed(settings, webhook_timeout_seconds=20.0)).send(
         subscription(receiver.url), [MESSAGE], NOW
     )
     assert outcome.kind == "delivered"

@@ -28,6 +28,7 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import MonitorStation, StationObservation
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
+from tests.support.settings import changed, make_settings
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -183,7 +184,7 @@ def test_a_silent_scheduler_is_degraded_and_a_stale_forecast_unready(client, sto
     answer = client.get("/v1/readyz")
     assert answer.status_code == 200 and answer.json()["status"] == "degraded"
     assert checks(answer)["scheduler"] == "degraded"
-    stale = TestClient(create_app(settings.model_copy(update={"stale_after_hours": 1e-6}))).get("/v1/readyz")
+    stale = TestClient(create_app(changed(settings, stale_after_hours=1e-6))).get("/v1/readyz")
     assert stale.status_code == 503 and stale.headers["content-type"] == "application/problem+json"
     assert checks(stale)["forecast"] == "failed" and checks(stale)["database"] == "ok"
     assert "h old" in stale.json()["detail"] and stale.headers["cache-control"] == "no-store"
@@ -281,5 +282,5 @@ def _logging_as_before():
 
 def test_logging_can_be_configured_again(tmp_path) -> None:
     for form in ("json", "text"):
-        configure_logging(Settings(data_dir=tmp_path, log_format=form))
+        configure_logging(make_settings(data_dir=tmp_path, log_format=form))
     assert len([h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler]) == 1

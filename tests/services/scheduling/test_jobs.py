@@ -30,6 +30,7 @@ from hazecast.services.scheduling.tasks import CycleBusy, cycle_lock
 from hazecast.services.scheduling.worker import job_lock, resolve
 from hazecast.services.store.locks import LockLost, store_lock
 from hazecast.services.store.store import Store
+from tests.support.settings import changed, make_settings
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -61,14 +62,14 @@ def history(store) -> JobHistory:
 
 
 def test_cycles_are_due_at_the_set_beijing_hours(tmp_path) -> None:
-    trigger = cycle_job(Settings(data_dir=tmp_path, schedule_hours="5,17")).schedule.trigger()
+    trigger = cycle_job(make_settings(data_dir=tmp_path, schedule_hours="5,17")).schedule.trigger()
     fire = trigger.get_next_fire_time(None, datetime(2026, 1, 1, tzinfo=UTC))
     assert fire.astimezone(UTC) == datetime(2026, 1, 1, 9, 40, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("weather", ["none", "live"])
 def test_every_job_names_a_function_that_is_there(tmp_path, weather) -> None:
-    settings = Settings(data_dir=tmp_path, weather=weather)
+    settings = make_settings(data_dir=tmp_path, weather=weather)
     jobs = all_jobs(settings)
     assert len({one.name for one in jobs}) == len(jobs) and all(callable(resolve(one.function)) for one in jobs)
     assert ("ingest" in {one.name for one in jobs}) == (weather == "live")
@@ -285,7 +286,7 @@ def test_a_leader_whose_connection_dies_can_start_nothing(postgres, tmp_path) ->
 
 def test_a_second_scheduler_stands_by_and_takes_over(settings, store, history, monkeypatch) -> None:
     monkeypatch.setattr("hazecast.services.scheduling.service.all_jobs", lambda _: (job(),))
-    quick = settings.model_copy(update={"scheduler_beat_seconds": 0.1, "stop_seconds": 1.0})
+    quick = changed(settings, scheduler_beat_seconds=0.1, stop_seconds=1.0)
     first, second = Scheduler(quick), Scheduler(quick)
     first.start()
     wait_for(history.last_beat)

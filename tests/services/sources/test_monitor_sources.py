@@ -16,7 +16,7 @@ from hazecast.grids.observations.station_cities import load_station_cities
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import MODELLED, SENTINEL
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.http import FetchError
+from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.monitors.airnow import read_file
 from hazecast.services.sources.monitors.cnemc import read_hour as read_cnemc
 from hazecast.services.sources.monitors.interface import Batch, number, try_each
@@ -92,7 +92,7 @@ def dump(settings) -> list[list[tuple]]:
 
 def observations(settings, at=LAST):
     store = Store(settings.database_url)
-    data = stored_monitors(store, REGISTRY, at, preference=settings.monitor_sources)
+    data = stored_monitors(store, REGISTRY, at, preference=settings.ingest.monitor_sources)
     store.close()
     return data
 
@@ -134,7 +134,7 @@ def stores_of_six(tmp_path_factory) -> dict[str, Path]:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", KINDS)
 def test_fault_table(name, fault, stores_of_six, source_server, tmp_path, monkeypatch) -> None:
-    """Whatever fails, earlier values stay, the failure is told, and another source still comes in."""
+    """Whatever fails, earlier values stay, the failure is reported, and another source is still ingested."""
     monkeypatch.setattr("hazecast.services.work.ingest.monitors.HISTORY_HOURS", 6)
     publisher = PUBLISHERS[name](source_server)
     export = publishers.write_csv_folder(tmp_path / "export", hours=4)
@@ -199,7 +199,7 @@ def test_a_model_never_mixes_with_measurements(tmp_path) -> None:
     beijing = data["pm25"].sel(city="beijing").values
     mean = np.mean([truth(code, LAST, "pm25") for code in measured.codes])
     assert beijing[-1] == pytest.approx(mean, rel=1e-5)
-    # CNEMC keeps a day: the hours before stay empty rather than being filled from the model.
+    # CNEMC serves a day: the hours before stay empty rather than being filled from the model.
     assert np.isfinite(beijing).sum() == 25 and data["pm25_stations"].sel(city="beijing").values[-1] == 3
     assert (data["pm25_flag"].sel(city="tokyo").values[-26:] == MODELLED).all()
 
@@ -373,7 +373,7 @@ def test_a_dead_publisher_is_not_asked_for_every_hour() -> None:
 
 def test_settings_name_sources_once_and_only_known_ones(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HAZECAST_MONITOR_SOURCES", "cnemc, soramame")
-    assert Settings(data_dir=tmp_path).monitor_sources == ("cnemc", "soramame")
+    assert Settings(data_dir=tmp_path).ingest.monitor_sources == ("cnemc", "soramame")
     for wrong in ("cnemc,cnemc", "waqi", ""):
         with pytest.raises(ValueError, match="monitor_sources"):
             settings_for(tmp_path, monitor_sources=wrong)

@@ -17,6 +17,7 @@ from hazecast.services.core.source_names import MONITOR_SOURCES, SHIPPED, WEATHE
 from hazecast.services.sources import registry
 from hazecast.services.work.ingest.ingest import ingest_live
 from tests.support.paths import ROOT
+from tests.support.settings import make_settings
 
 NOW = datetime(2026, 1, 14, 9, 30, tzinfo=UTC)
 CITIES = load_registry()
@@ -116,14 +117,14 @@ def test_shipped_sources_are_those_of_the_metadata() -> None:
 
 @pytest.mark.parametrize("name", sorted(SHIPPED[WEATHER_SOURCES]))
 def test_every_shipped_weather_source_is_made_by_its_name(name, tmp_path) -> None:
-    source = registry.create_weather_source(name, Settings(data_dir=tmp_path, weather_folder=tmp_path))
+    source = registry.create_weather_source(name, make_settings(data_dir=tmp_path, weather_folder=tmp_path))
     assert source.name == name
     source.close()
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED[MONITOR_SOURCES]))
 def test_every_shipped_monitor_source_is_made_by_its_name(name, tmp_path) -> None:
-    settings = Settings(data_dir=tmp_path, monitor_dir=tmp_path, openaq_key="k")
+    settings = make_settings(data_dir=tmp_path, monitor_dir=tmp_path, openaq_key="k")
     source = registry.create_monitor_source(name, settings, CITIES, RULES)
     assert source.name == name
     source.close()
@@ -131,7 +132,7 @@ def test_every_shipped_monitor_source_is_made_by_its_name(name, tmp_path) -> Non
 
 def test_sources_of_another_distribution_serve_an_ingest(distribution, tmp_path) -> None:
     assert "own_model" in registry.weather_source_names() and "bureau" in registry.monitor_source_names()
-    settings = Settings(data_dir=tmp_path / "data", weather_sources="own_model", monitor_sources="bureau")
+    settings = make_settings(data_dir=tmp_path / "data", weather_sources="own_model", monitor_sources="bureau")
     report = ingest_live(settings, NOW)
     assert report.status == "done" and report.weather.path is not None
     with xr.open_dataset(report.weather.path) as weather:
@@ -144,8 +145,8 @@ def test_what_cannot_be_used_is_named(distribution, tmp_path) -> None:
     with pytest.raises(InputError, match=r"weather_sources: found nope; expected one of ecmwf, .*own_model"):
         registry.create_weather_source("nope", Settings(data_dir=tmp_path))
     with pytest.raises(ValueError, match="weather_sources"):
-        Settings(data_dir=tmp_path, weather_sources="gfs,nope")
-    settings = Settings(data_dir=tmp_path, monitor_sources="broken,misnamed")
+        make_settings(data_dir=tmp_path, weather_sources="gfs,nope")
+    settings = make_settings(data_dir=tmp_path, monitor_sources="broken,misnamed")
     with pytest.raises(InputError, match=r"broken: found AttributeError.*bureau_sources:absent to load"):
         registry.create_monitor_source("broken", settings, CITIES, RULES)
     with pytest.raises(InputError, match="misnamed: name: found bureau"):
@@ -164,4 +165,4 @@ def test_a_name_that_two_distributions_declare_is_refused(distribution, tmp_path
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: second\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[hazecast.monitor_sources]\nbureau = second:other\n")
     with pytest.raises(ValueError, match="declared once"):
-        Settings(data_dir=tmp_path, monitor_sources="bureau")
+        make_settings(data_dir=tmp_path, monitor_sources="bureau")

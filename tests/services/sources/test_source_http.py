@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hazecast.grids.errors import InputError
-from hazecast.services.sources.http import ContentError, FetchError, HttpClient
+from hazecast.services.sources.errors import ContentError, FetchError
+from hazecast.services.sources.http import HttpClient
 from tests.support.source_server import IMPATIENT, QUICK, Reply, SourceServer, json_reply
 
 CONTENT = bytes(range(256)) * 40
@@ -97,7 +98,7 @@ def test_a_broken_download_goes_on_where_it_stopped(source_server, tmp_path) -> 
     assert source_server.requests[1].headers["range"].startswith("bytes=6")
 
 
-def test_a_file_that_changed_meanwhile_is_fetched_anew(source_server, tmp_path) -> None:
+def test_a_file_that_changed_meanwhile_is_fetched_again(source_server, tmp_path) -> None:
     path, later = tmp_path / "f", CONTENT[::-1]
     for ranges, expected in ((None, later), ([(10, 2000), (3000, 5000)], later[10:2001] + later[3000:5001])):
         url = source_server.file("/f", CONTENT)

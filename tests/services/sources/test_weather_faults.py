@@ -157,12 +157,12 @@ LASTING = {
 
 @pytest.mark.parametrize("fault", LASTING)
 def test_a_lasting_fault_is_named_and_the_next_source_serves(scene, second, store, fault) -> None:
-    keys, said = LASTING[fault]
+    keys, message = LASTING[fault]
     scene.server.fail(path=scene.index if fault == "HTML page" else scene.data, times=99, **keys)
     report = ingest_newest([scene.source, second], WANTED, store, NOW)
     assert stored(store) == [("second", NEWEST)]
     (reason,) = report.reasons
-    assert reason.startswith(f"weather: {scene.source.name}: ") and (said or "HTML page") in reason
+    assert reason.startswith(f"weather: {scene.source.name}: ") and (message or "HTML page") in reason
     assert scene.server.url in reason
     assert [a.outcome for a in report.attempts] == ["failed", "fetched"]
 
@@ -201,10 +201,10 @@ def test_a_cycle_with_a_hole_is_replaced_by_the_one_before(scene, second, store)
 
 
 def test_a_changed_format_names_the_field_and_the_rest_goes_on(scene, second, store) -> None:
-    said = scene.change()
+    message = scene.change()
     report = ingest_newest([scene.source, second], WANTED, store, NOW)
     assert stored(store) == [("second", NEWEST)]
-    assert said in report.reasons[0]
+    assert message in report.reasons[0]
 
 
 def test_all_down_keeps_what_is_stored(scene, second, store) -> None:

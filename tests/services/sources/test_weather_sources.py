@@ -14,7 +14,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.grids.weather.sampling import at_cities
-from hazecast.services.sources.http import FetchError
+from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
 from hazecast.services.sources.weather.era5 import Era5
 from hazecast.services.sources.weather.folder import Folder
@@ -132,7 +132,7 @@ def test_of_spans_that_end_alike_the_shortest_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("1;0;d=2026112400;TMP", "here: line 1: found '1;0;d=2026112400;TMP'"),
         ("1:0:d=2026112318:TMP:surface:anl:", "here: line 1, d: found 2026112318; expected 2026112400"),
@@ -140,10 +140,10 @@ def test_of_spans_that_end_alike_the_shortest_is_taken() -> None:
         ("", "here: first bytes: found none"),
     ],
 )
-def test_an_index_of_another_form_is_named(line, said) -> None:
+def test_an_index_of_another_form_is_named(line, message) -> None:
     with pytest.raises(InputError) as caught:
         parse_index(line, CYCLE, "here")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_dew_point_that_is_lacking_is_derived_and_said(source_server, tmp_path) -> None:
@@ -163,7 +163,7 @@ def test_a_dew_point_that_is_lacking_is_derived_and_said(source_server, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda p: p.pop("hourly_units"), "beijing hourly_units: found absent"),
         (lambda p: p.update(latitude=10.0), "beijing latitude: found 10.0; expected within 0.5 degrees of"),
@@ -175,13 +175,13 @@ def test_a_dew_point_that_is_lacking_is_derived_and_said(source_server, tmp_path
         (lambda p: p.update(hourly=[]), "beijing hourly: found list"),
     ],
 )
-def test_a_changed_answer_names_the_field(source_server, tmp_path, change, said) -> None:
+def test_a_changed_answer_names_the_field(source_server, tmp_path, change, message) -> None:
     OpenMeteoServer(source_server, CYCLE).change = change
     source, wanted = OpenMeteo(source_server.url, patience=QUICK), Wanted(CITIES[:1], hours=6)
     assert CITIES[0].id == "beijing"
     with pytest.raises(InputError) as caught:
         source.fetch(source.newest_cycle(NOW, wanted), wanted, tmp_path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_run_that_comes_in_meanwhile_is_not_taken_for_the_older_one(source_server, tmp_path) -> None:
@@ -211,10 +211,10 @@ def test_faults_of_the_climate_store_are_named(source_server, tmp_path) -> None:
     store = ClimateStore(source_server, "token", era5_month)
     url = source_server.url + "/api"
 
-    def fails(said: str, key: str = "token") -> None:
+    def fails(message: str, key: str = "token") -> None:
         with pytest.raises(FetchError) as caught:
             Era5(key, url, QUICK).fetch_month(2014, 2, EAST_ASIA, tmp_path)
-        assert said in str(caught.value) and "found" in str(caught.value) and "token2" not in str(caught.value)
+        assert message in str(caught.value) and "found" in str(caught.value) and "token2" not in str(caught.value)
         assert not list(tmp_path.glob("*.nc"))
 
     fails("Authentication failed", key="token2")

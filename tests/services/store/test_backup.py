@@ -27,6 +27,7 @@ from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
 from tests.support.databases import Databases
+from tests.support.settings import make_settings
 from tests.tools.kills import tables
 
 INIT = datetime(2026, 1, 15, 22, tzinfo=UTC)
@@ -40,7 +41,7 @@ READS = (
 def source(tmp_path_factory) -> Settings:
     """A store with a run, drafts, a killed cycle, own models and ingested weather."""
     folder = tmp_path_factory.mktemp("source")
-    settings = Settings(data_dir=folder, rule_sets=("who_guideline",), approval=("who_guideline",))
+    settings = make_settings(data_dir=folder, rule_sets=("who_guideline",), approval=("who_guideline",))
     run_cycle(settings, init_time=INIT, cities=("beijing", "tianjin"))
     for name in ("models/own/card.json", "weather/gfs/20260115T1200Z.nc", "archive/analyses/2026-01.zarr/zarr.json"):
         path = folder / name

@@ -17,6 +17,7 @@ from hazecast.services.store.drafts import audit_trail, decide_draft, list_draft
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.work.cycle import run_cycle
+from tests.support.settings import make_settings
 
 INIT = datetime(2026, 1, 15, 22, tzinfo=UTC)
 CITIES = ("beijing", "tianjin", "shijiazhuang", "baoding")
@@ -112,11 +113,11 @@ def test_the_commands(settings) -> None:
 def test_unknown_rule_sets_in_settings_are_refused(tmp_path) -> None:
     for given in ({"approval": ("cma_fog",)}, {"rule_sets": ("cma_fog",)}, {"rules_dir": tmp_path / "absent"}):
         with pytest.raises(InputError, match=r"cma_fog|absent"):
-            run_cycle(Settings(data_dir=tmp_path, **given), init_time=INIT)
+            run_cycle(make_settings(data_dir=tmp_path, **given), init_time=INIT)
 
 
 def test_rule_sets_asked_for_are_applied(tmp_path) -> None:
-    settings = Settings(data_dir=tmp_path, rule_sets=("who_guideline",))
+    settings = make_settings(data_dir=tmp_path, rule_sets=("who_guideline",))
     run_cycle(settings, init_time=INIT, cities=("beijing",))
     store = Store(settings.database_url)
     assert {"cma_haze", "who_guideline"} <= {w.rule_set for w in store.warnings_in_force(INIT, True)}

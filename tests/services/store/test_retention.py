@@ -14,6 +14,7 @@ from hazecast.services.cli.app import app
 from hazecast.services.store.retention import prune
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation
 from tests.support.forecasts import forecast_of, observations_of
+from tests.support.settings import changed
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 DAY = np.timedelta64(1, "D")
@@ -62,9 +63,7 @@ def test_old_forecasts_and_observations_go_with_their_files(kept, tmp_path) -> N
 
 def test_the_newest_forecast_stays_and_nothing_goes_unasked(kept, tmp_path) -> None:
     store, settings = kept
-    assert (
-        prune(settings.model_copy(update={"keep_forecast_days": None, "keep_observation_days": None}), NOW).rows == {}
-    )
+    assert prune(changed(settings, keep_forecast_days=None, keep_observation_days=None), NOW).rows == {}
     prune(settings, NOW + timedelta(days=400))
     assert counts(store)[:3] == [1, 120, 1] and Path(store.latest_run().netcdf_path).exists()
 

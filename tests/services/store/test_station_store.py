@@ -24,6 +24,7 @@ from hazecast.services.work.ingest.monitors import ingest_live
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
 from tests.support import monitor_publishers as publishers
 from tests.support.monitor_publishers import HOUR, LAST, NOW, settings_for
+from tests.support.settings import changed
 from tests.support.source_server import QUICK, serving
 
 REGISTRY = load_registry()
@@ -174,7 +175,7 @@ def test_monitors_silent_for_a_day_make_a_degraded_forecast(weather, source_serv
     settings = settings_for(tmp_path, publisher, observations_dir="live", weather=weather)
     ingest_live(settings, NOW - 30 * HOUR, patience=QUICK)
     with pytest.raises(InputError, match=r"weather: found none.*holds no weather"):
-        run_cycle(settings.model_copy(update={"weather": "none"}), init_time=LAST)
+        run_cycle(changed(settings, weather="none"), init_time=LAST)
     report = run_cycle(settings, init_time=LAST, cities=("beijing",))
     assert report.status == "degraded" and report.reasons == ("beijing: newest PM2.5 is 30 h old",)
     assert report.init_time == LAST.astimezone(UTC)

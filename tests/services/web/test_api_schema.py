@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hazecast.services.web.app import create_app
+from tests.support.settings import changed
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ def known_arguments(client: TestClient) -> dict[str, list[str]]:
 
 
 def test_no_answer_is_undescribed(simulated_run, subtests) -> None:
-    app = create_app(simulated_run.model_copy(update={"rate_anonymous": 0, "events_seconds": 0.05}))
+    app = create_app(changed(simulated_run, rate_anonymous=0, events_seconds=0.05))
     known = known_arguments(TestClient(app))
 
     @schemathesis.hook

@@ -197,7 +197,7 @@ def test_history_dead_letters_and_replay(client, world, keys) -> None:
 
 
 def test_an_account_has_only_so_many(client, world, keys) -> None:
-    limit = world.settings.subscriptions_per_account
+    limit = world.settings.subscriptions.subscriptions_per_account
     statuses = [
         client.post("/v1/subscriptions", json=STREAM, headers=keys["kitakyushu"]).status_code for _ in range(limit + 1)
     ]

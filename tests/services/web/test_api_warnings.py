@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from shapely.geometry import shape
 
-from hazecast.alerts.messages.cap import parse, verify
+from hazecast.alerts.messages.cap import parse
+from hazecast.alerts.messages.signature import verify
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
@@ -19,11 +20,12 @@ from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
 from tests.support.cap_messages import NS, schema, texts_at
 from tests.support.certificates import key_and_certificate
+from tests.support.settings import changed, make_settings
 
 
 @pytest.fixture(scope="module")
 def settings(simulated_run) -> Settings:
-    return simulated_run.model_copy(update={"sender": "haze@bureau.example"})
+    return changed(simulated_run, sender="haze@bureau.example")
 
 
 @pytest.fixture(scope="module")
@@ -143,18 +145,18 @@ def test_messages_are_signed_where_there_is_a_key(settings, tmp_path) -> None:
     (tmp_path / "key.pem").write_bytes(key)
     (tmp_path / "certificate.pem").write_bytes(certificate)
     files = {"cap_key_file": tmp_path / "key.pem", "cap_certificate_file": tmp_path / "certificate.pem"}
-    client = TestClient(create_app(settings.model_copy(update=files)))
+    client = TestClient(create_app(changed(settings, **files)))
     content = client.get(f"/v1/warnings/{first_id(client)}.cap").content
     assert texts_at(verify(content, certificate), "sender") == ["haze@bureau.example"]
     with pytest.raises(InputError, match="both"):
-        create_app(settings.model_copy(update={"cap_key_file": tmp_path / "key.pem"}))
+        create_app(changed(settings, cap_key_file=tmp_path / "key.pem"))
     (tmp_path / "key.pem").write_bytes(b"no key")
     with pytest.raises(InputError, match="CAP signature"):
-        create_app(settings.model_copy(update=files))
+        create_app(changed(settings, **files))
 
 
 def test_every_message_of_january_2013_validates(shared_data, tmp_path) -> None:
-    settings = Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities", weather="observed")
+    settings = make_settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities", weather="observed")
     for step in range(6):
         run_cycle(
             settings, init_time=datetime(2013, 1, 11, 10, tzinfo=UTC) + timedelta(hours=12 * step), cities=("beijing",)

@@ -24,6 +24,7 @@ from hazecast.services.web.app import create_app
 from hazecast.services.web.documents import examples, operations
 from hazecast.services.web.pages import from_cursor, to_cursor
 from hazecast.services.web.problems import InvalidArgument
+from tests.support.settings import make_settings
 from tests.tools.api_examples import make
 
 FORECAST = "/v1/cities/beijing/forecast"
@@ -203,7 +204,7 @@ def copied(simulated_run, tmp_path) -> Settings:
     import shutil
 
     shutil.copytree(simulated_run.data_dir, tmp_path / "copy")
-    return Settings(data_dir=tmp_path / "copy", answers_check_seconds=60.0)
+    return make_settings(data_dir=tmp_path / "copy", answers_check_seconds=60.0)
 
 
 def test_kept_answers_end_with_what_they_rest_on(copied) -> None:

@@ -13,6 +13,7 @@ from hazecast.services.accounts.tokens import new_token
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
 from tests.support.accounts import keys_of_every_kind
+from tests.support.settings import make_settings
 
 HTTPS = {"public_url": "https://haze.example", "allowed_hosts": ("haze.example",)}
 KEYS: dict[str, str] = {}
@@ -28,7 +29,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(folder) -> TestClient:
-    return TestClient(create_app(Settings(data_dir=folder, failed_keys=0)), raise_server_exceptions=False)
+    return TestClient(create_app(make_settings(data_dir=folder, failed_keys=0)), raise_server_exceptions=False)
 
 
 # -- keys ------------------------------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ def test_a_bad_key_is_told_of_on_public_routes_too_and_a_foreign_scheme_is_let_b
 
 
 def test_guessing_is_slowed_down_but_shuts_nobody_out(folder) -> None:
-    client = TestClient(create_app(Settings(data_dir=folder, failed_keys=5)))
+    client = TestClient(create_app(make_settings(data_dir=folder, failed_keys=5)))
     good = {"X-API-Key": KEYS["tianjin"]}
     assert client.get("/v1/account", headers=good).status_code == 200
     statuses = [client.get("/v1/account", headers={"X-API-Key": new_token()[1]}).status_code for _ in range(8)]
@@ -116,7 +117,7 @@ def test_guessing_is_slowed_down_but_shuts_nobody_out(folder) -> None:
 
 # -- rates -----------------------------------------------------------------------------------------------------------
 def test_floods_are_answered_429_by_address_and_by_key(folder) -> None:
-    client = TestClient(create_app(Settings(data_dir=folder, rate_anonymous=6, rate_key=3)))
+    client = TestClient(create_app(make_settings(data_dir=folder, rate_anonymous=6, rate_key=3)))
     answers = [client.get("/v1/cities/beijing") for _ in range(8)]
     assert [answer.status_code for answer in answers] == [200] * 6 + [429] * 2
     assert answers[0].headers["ratelimit-policy"] == '"anonymous";q=6;w=60'
@@ -168,19 +169,19 @@ def test_names_lead_nowhere_else(folder, client, path, statuses) -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
 def test_foreign_pages_read_nothing_unless_allowed(folder, client, origin) -> None:
     assert "access-control-allow-origin" not in client.get("/v1/cities", headers={"Origin": origin}).headers
-    ours = TestClient(create_app(Settings(data_dir=folder, cors_origins=("https://map.example",))))
+    ours = TestClient(create_app(make_settings(data_dir=folder, cors_origins=("https://map.example",))))
     assert "access-control-allow-origin" not in ours.get("/v1/cities", headers={"Origin": origin}).headers
     preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     assert ours.options("/v1/account/keys", headers=preflight).status_code == 400
     allowed = ours.get("/v1/cities", headers={"Origin": "https://map.example"})
     assert allowed.headers["access-control-allow-origin"] == "https://map.example"
-    any_page = TestClient(create_app(Settings(data_dir=folder, cors_origins=("*",))))
+    any_page = TestClient(create_app(make_settings(data_dir=folder, cors_origins=("*",))))
     for answer in (allowed, any_page.get("/v1/cities", headers={"Origin": origin})):
         assert "access-control-allow-credentials" not in answer.headers
 
 
 def test_a_foreign_host_name_is_refused_and_gets_into_no_link(folder) -> None:
-    client = TestClient(create_app(Settings(data_dir=folder, **HTTPS)), base_url="https://haze.example")
+    client = TestClient(create_app(make_settings(data_dir=folder, **HTTPS)), base_url="https://haze.example")
     for host in ("evil.example", "haze.example.evil.example", "haze.example@evil.example", ""):
         assert client.get("/v1/warnings/feed.atom", headers={"Host": host}).status_code == 400
     feed = client.get("/v1/warnings/feed.atom", headers={"X-Forwarded-Host": "evil.example"})
@@ -188,7 +189,7 @@ def test_a_foreign_host_name_is_refused_and_gets_into_no_link(folder) -> None:
 
 
 def test_every_answer_has_its_security_headers(folder, monkeypatch) -> None:
-    app = create_app(Settings(data_dir=folder, **HTTPS))
+    app = create_app(make_settings(data_dir=folder, **HTTPS))
     client = TestClient(app, base_url="https://haze.example", raise_server_exceptions=False)
     monkeypatch.setattr("hazecast.services.store.store.Store.latest_run", lambda *_: 1 / 0)
     for path, status in (

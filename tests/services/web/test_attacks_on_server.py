@@ -18,6 +18,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
 from hazecast.services.web.edge.listening import HastyProtocol, server_options
 from tests.support.accounts import keys_of_every_kind
+from tests.support.settings import changed, make_settings
 
 KEYS: dict[str, str] = {}
 
@@ -54,7 +55,7 @@ def listening(app: FastAPI, settings: Settings, **more: object) -> Iterator[int]
 
 @pytest.fixture(scope="module")
 def server(folder) -> Iterator[int]:
-    settings = Settings(data_dir=folder, max_body_bytes=2_000, failed_keys=0)
+    settings = make_settings(data_dir=folder, max_body_bytes=2_000, failed_keys=0)
     with listening(create_app(settings), settings) as port:
         yield port
 
@@ -62,7 +63,7 @@ def server(folder) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def impatient(folder) -> Iterator[int]:
     """A server whose limits on time are so short that only what ought to exceed them is sent to it."""
-    settings = Settings(data_dir=folder, body_seconds=1.0, answer_seconds=0.5, failed_keys=0)
+    settings = make_settings(data_dir=folder, body_seconds=1.0, answer_seconds=0.5, failed_keys=0)
     app = create_app(settings)
 
     @app.get("/v1/slow")
@@ -183,10 +184,10 @@ def test_nothing_sent_becomes_a_header(folder, server, value) -> None:
 def test_the_server_does_not_name_itself_and_believes_no_proxy_but_its_own(folder, server) -> None:
     answer = answer_to(server, head("GET", "/v1/healthz"))
     assert b"\r\nserver:" not in answer.lower()
-    trusted = Settings(data_dir=folder, trusted_proxies=("127.0.0.1",), rate_anonymous=2)
+    trusted = make_settings(data_dir=folder, trusted_proxies=("127.0.0.1",), rate_anonymous=2)
     for settings, expected in (
         (trusted, [200] * 6),
-        (trusted.model_copy(update={"trusted_proxies": ()}), [200] * 2 + [429] * 4),
+        (changed(trusted, trusted_proxies=()), [200] * 2 + [429] * 4),
     ):
         with listening(create_app(settings), settings) as port:
             asked = [

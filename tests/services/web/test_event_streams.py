@@ -145,7 +145,7 @@ def test_numbers_that_are_none_are_refused(url, given) -> None:
 
 
 def test_a_process_has_so_many_seats(world, url) -> None:
-    taken = [Listener(f"{url}/v1/events") for _ in range(world.settings.events_connections)]
+    taken = [Listener(f"{url}/v1/events") for _ in range(world.settings.events.connections)]
     full = httpx.get(f"{url}/v1/events")
     assert full.status_code == 503 and full.headers["retry-after"] == "30"
     for listener in taken:

@@ -16,6 +16,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.work.adaptation import adapt
 from hazecast.services.work.cycle import run_cycle
+from tests.support.settings import make_settings
 
 FIRST = datetime(2014, 1, 10, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -30,7 +31,7 @@ def run(settings: Settings, init_time: datetime) -> xr.Dataset:
 
 @pytest.fixture
 def settings(shared_data, tmp_path) -> Settings:
-    return Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
+    return make_settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
 
 
 def test_calibration_starts_as_trained_and_follows_from_run_to_run(settings) -> None:
@@ -57,7 +58,7 @@ def test_a_cycle_run_again_learns_the_same_again(settings) -> None:
 def test_nothing_observed_later_and_nothing_twice(settings) -> None:
     run(settings, FIRST)
     now = FIRST + DAY
-    observations = read_observations(settings.observations_dir, load_registry()).observations
+    observations = read_observations(settings.inputs.observations_dir, load_registry()).observations
     known = observations.where(observations["time"] <= np.datetime64(now.replace(tzinfo=None)), 1.0)
     store = Store(settings.database_url)
     learned = []

@@ -27,6 +27,7 @@ from hazecast.services.work import bulletin as service
 from hazecast.services.work.bulletin import FORMATS, Bulletins, as_reason
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.inputs import CycleInputs, shortcomings
+from tests.support.settings import make_settings
 
 REGISTRY = load_registry()
 NOW = datetime(2013, 1, 11, 22, 30, tzinfo=UTC)
@@ -47,7 +48,7 @@ def client(simulated) -> TestClient:
 @pytest.fixture(scope="module")
 def episode(shared_data, tmp_path_factory) -> Settings:
     """Beijing and Shenyang in January 2013: a forecast from before the 11th, and one of the morning of the 12th."""
-    settings = Settings(
+    settings = make_settings(
         data_dir=tmp_path_factory.mktemp("episode"), observations_dir=shared_data / "five-cities", weather="observed"
     )
     for init_time in (datetime(2013, 1, 10, 10, tzinfo=UTC), datetime(2013, 1, 11, 22, tzinfo=UTC)):

@@ -23,6 +23,7 @@ from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.ingest.ingest import ingest_live
 from hazecast.services.work.sample import write_sample
 from tests.support.monitor_publishers import open_meteo as open_meteo_air
+from tests.support.settings import make_settings
 from tests.support.weather_publishers import ClimateStore, OpenMeteoServer, era5_month, publish_gfs, truth
 from tests.support.weather_samples import write_era5
 
@@ -163,7 +164,7 @@ def test_with_the_first_source_down_the_second_serves_and_the_report_says_so(liv
 
 
 def test_with_all_sources_down_the_last_cycle_serves_and_the_report_says_so(live, source_server) -> None:
-    ingest_live(Settings(weather_sources=("open_meteo",)), live.now)
+    ingest_live(make_settings(weather_sources=("open_meteo",)), live.now)
     store = WeatherStore(Settings().weather_dir)
     ((_, source, path),) = store.cycles(live.now)
     with xr.open_dataset(path) as stored:
@@ -181,13 +182,13 @@ def test_with_all_sources_down_the_last_cycle_serves_and_the_report_says_so(live
 
 
 def test_a_replay_in_the_past_sees_no_later_weather(live) -> None:
-    ingest_live(Settings(weather_sources=("open_meteo",)))
+    ingest_live(make_settings(weather_sources=("open_meteo",)))
     with pytest.raises(InputError, match="live weather: found no ingested cycle; expected one issued by"):
         run_cycle(Settings(), init_time=live.newest - timedelta(hours=1), cities=("beijing",))
 
 
 def test_open_meteo_alone_needs_no_grid(live) -> None:
-    report = ingest_live(Settings(weather_sources=("open_meteo",)))
+    report = ingest_live(make_settings(weather_sources=("open_meteo",)))
     assert report.status == "done"
     with xr.open_dataset(report.weather.path) as weather:
         check(weather.load(), "city_weather")
@@ -203,8 +204,8 @@ def test_settings_are_checked(monkeypatch, tmp_path) -> None:
     with pytest.raises(ValueError, match="weather_sources"):
         Settings()
     with pytest.raises(InputError, match="HAZECAST_WEATHER_FOLDER"):
-        ingest_live(Settings(weather_sources=("folder",), data_dir=tmp_path))
-    assert "s3cret" not in repr(Settings(weather_sources=("gfs",), open_meteo_key="s3cret"))
+        ingest_live(make_settings(weather_sources=("folder",), data_dir=tmp_path))
+    assert "s3cret" not in repr(make_settings(weather_sources=("gfs",), open_meteo_key="s3cret"))
 
 
 def test_the_command_builds_an_archive_from_files_and_goes_on_with_it(tmp_path) -> None:

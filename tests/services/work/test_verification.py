@@ -21,6 +21,7 @@ from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.verification import serving_id, verify
 from tests.support.forecasts import HOUR, INIT, forecast_of, observations_of
+from tests.support.settings import make_settings
 
 BY = ["pollutant", "lead_time"]
 
@@ -216,6 +217,6 @@ def test_simulated_runs_are_not_scored(tmp_path) -> None:
 
 def test_a_fault_in_verification_costs_no_forecast(tmp_path, shared_data, monkeypatch) -> None:
     monkeypatch.setattr("hazecast.services.work.cycle.verify", lambda *_: 1 / 0)
-    given = Settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
+    given = make_settings(data_dir=tmp_path, observations_dir=shared_data / "five-cities")
     report = run_cycle(given, init_time=datetime(2013, 1, 11, 22, tzinfo=UTC), cities=("beijing",))
     assert report.status == "done" and "ZeroDivisionError" in report.verification[0]
