@@ -14,18 +14,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazecast.forecast.indices import band_of, band_steps, china_aqi, china_standard, japan_day_classes, ozone_ppm
+from hazecast.forecast.days import by_day, day_begins, forecast_days, joined_hours
+from hazecast.forecast.indices import (
+    IndexResult,
+    band_of,
+    band_steps,
+    china_aqi,
+    china_standard,
+    japan_day_classes,
+    ozone_ppm,
+)
 from hazecast.forecast.products import daily_mean, haze_grade, local_hours, mda8, valid_times
 from hazecast.forecast.visibility import visibility
-from hazecast.grids.contract import FORECAST_POLLUTANTS, QUANTILES
+from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Country, Registry
 from hazecast.grids.times import to_datetime64
@@ -44,17 +52,17 @@ _REDUCTIONS: dict[str, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Datas
 
 @dataclass(frozen=True)
 class DayIndex:
-    """How a city's own country rates a day.
+    """How a standard rates a day.
 
     Attributes
     ----------
     standard : str
     value : int or None
-        China's AQI; None for Japan, which has standards and no index.
+        The AQI; None for Japan, which has standards and no index.
     id, name_zh, name_ja, name_en, colour : str
         The class.
     primary : tuple of str
-        The items that decide it, "pm25" or "o3"; empty where the day is in the lowest class.
+        The pollutants that decide it; empty where the day is in the lowest class.
     """
 
     standard: str
@@ -65,6 +73,15 @@ class DayIndex:
     name_en: str
     colour: str
     primary: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, found: IndexResult) -> Self | None:
+        """Return an AQI with its category, None where no item is known."""
+        own = found.category
+        if own is None:
+            return None
+        primary = tuple(dict.fromkeys(item.removesuffix("_8h").removesuffix("_1h") for item in found.primary))
+        return cls(found.standard, found.value, own.id, own.name_zh, own.name_ja, own.name_en, own.colour, primary)
 
 
 def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registry: Registry) -> xr.Dataset:
@@ -99,96 +116,15 @@ def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registr
         parts = [reduction(hours[bound], registry, name)[name].reindex(date=days) for bound in BOUNDS]
         joined = xr.concat(parts, dim=pd.Index(BOUNDS, name="quantile")).transpose("date", "city", "quantile")
         result[target] = joined
-        highest = _by_day(np.asarray(median[name].values), dates, days, np.max)
+        highest = by_day(np.asarray(median[name].values), dates, days, np.max)
         # The rule of how many hours a day needs is that of its mean.
         known = np.isfinite(joined.sel(quantile=0.5).values)
         result[f"{name}_max"] = (("date", "city"), np.where(known, highest, np.nan), {"units": "ug m-3"})
     if "pm25" in median:
         past = (median["time"] <= median["init_time"]).values[:, None]
-        counts = _by_day((median["pm25"].notnull().values & past).astype(float), dates, days, np.sum)
+        counts = by_day((median["pm25"].notnull().values & past).astype(float), dates, days, np.sum)
         result["observed_hours"] = (("date", "city"), np.nan_to_num(counts).astype(np.int16), {"units": "1"})
     return result.merge(_sight(forecast, registry, days))
-
-
-def forecast_days(forecast: xr.Dataset, registry: Registry) -> npt.NDArray[np.datetime64]:
-    """Return the local days that any city has forecast hours of.
-
-    Parameters
-    ----------
-    forecast : xarray.Dataset
-        Contract "forecast".
-    registry : Registry
-        Gives the time zones.
-
-    Returns
-    -------
-    datetime64[ns] (date,)
-        Rising, each at 00:00.
-    """
-    times = xr.Dataset(coords={"time": valid_times(forecast), "city": forecast["city"].values})
-    return np.unique(local_hours(times, registry)[0])
-
-
-def joined_hours(forecast: xr.Dataset, observations: xr.Dataset | None, quantile: float) -> xr.Dataset:
-    """Join the observations of the last 24 hours and a quantile of the forecast.
-
-    Parameters
-    ----------
-    forecast : xarray.Dataset
-        Contract "forecast".
-    observations : xarray.Dataset or None
-        Contract "observations"; None leaves the hours up to the init time missing.
-    quantile : float
-        One of `hazecast.grids.contract.QUANTILES`.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``pm25`` and ``o3`` (time, city), ug m-3, with the coordinate ``init_time``.
-
-    Raises
-    ------
-    InputError
-        If the forecast has neither pollutant.
-    """
-    at = QUANTILES.index(quantile)
-    init = forecast["init_time"].values.astype("datetime64[ns]")
-    past = init + (np.arange(24) - 23) * _HOUR
-    result = xr.Dataset(
-        coords={"time": np.concatenate([past, valid_times(forecast)]), "city": forecast["city"].values}
-    ).assign_coords(init_time=init)
-    for name in FORECAST_POLLUTANTS:
-        if name not in forecast.data_vars:
-            continue
-        after = forecast[name].transpose("lead_time", "city", "quantile").values[..., at]
-        before = np.full((past.size, after.shape[1]), np.nan)
-        if observations is not None and name in observations:
-            before = (
-                observations[name]
-                .transpose("time", "city")
-                .reindex(time=past, city=forecast["city"].values)
-                .values.astype(float)
-            )
-        result[name] = (("time", "city"), np.concatenate([before, after]), {"units": "ug m-3"})
-    if not result.data_vars:
-        raise InputError("forecast: variables", sorted(map(str, forecast.data_vars)), "pm25 or o3")
-    return result
-
-
-def _by_day(
-    values: npt.NDArray[np.float64],
-    dates: npt.NDArray[np.datetime64],
-    days: npt.NDArray[np.datetime64],
-    reduction: Callable[[npt.NDArray[np.float64]], np.floating],
-) -> npt.NDArray[np.float64]:
-    result = np.full((days.size, values.shape[1]), np.nan)
-    for d, day in enumerate(days):
-        for c in range(values.shape[1]):
-            here = values[dates[:, c] == day, c]
-            here = here[np.isfinite(here)]
-            if here.size:
-                result[d, c] = reduction(here)
-    return result
 
 
 def _sight(forecast: xr.Dataset, registry: Registry, days: npt.NDArray[np.datetime64]) -> xr.Dataset:
@@ -209,7 +145,7 @@ def _sight(forecast: xr.Dataset, registry: Registry, days: npt.NDArray[np.dateti
             grades[d, c] = lasting_grade(hourly[dates[:, c] == day, c])
     return xr.Dataset(
         {
-            "visibility_min": (("date", "city"), _by_day(seen, dates, days, np.min), {"units": "m"}),
+            "visibility_min": (("date", "city"), by_day(seen, dates, days, np.min), {"units": "m"}),
             "haze_grade": (("date", "city"), grades, {"units": "1"}),
         },
         coords={"date": days, "city": forecast["city"].values},
@@ -259,12 +195,8 @@ def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h:
         None where nothing is known.
     """
     if city.country == "CN":
-        found = china_aqi({"pm25": pm25, "o3_8h": o3_8h}, _begins(city, date))
-        if found.category is None:
-            return None
-        own = found.category
-        primary = tuple(item.removesuffix("_8h") for item in found.primary)
-        return DayIndex(found.standard, found.value, own.id, own.name_zh, own.name_ja, own.name_en, own.colour, primary)
+        found = china_aqi({"pm25": pm25, "o3_8h": o3_8h}, day_begins(city, date))
+        return DayIndex.of(found)
     bands = {
         "pm25": band_of("japan_pm25_day", pm25),
         "o3": band_of("japan_ox_hour", float(ozone_ppm(o3_1h))),
@@ -304,11 +236,6 @@ def pm25_limit(country: Country, begins: datetime) -> float:
         standard = china_standard(begins)
         return standard.tables["daily"]["pm25"][standard.index.index(100.0)]
     return float(next(step["above"] for step in band_steps("japan_pm25_day") if step["id"] == "above_standard"))
-
-
-def _begins(city: City, date: np.datetime64) -> datetime:
-    day: datetime = pd.Timestamp(date).to_pydatetime()
-    return day.replace(tzinfo=ZoneInfo(city.time_zone))
 
 
 @dataclass(frozen=True)
@@ -362,7 +289,7 @@ def day_check(
     InputError
         If the forecast is not from before the day.
     """
-    begins = _begins(city, date)
+    begins = day_begins(city, date)
     init = forecast["init_time"].values.astype("datetime64[ns]")
     if init > to_datetime64(begins):
         raise InputError("day check: init_time", str(init), f"a forecast from before {begins.isoformat()}")

@@ -91,15 +91,15 @@ def trajectories(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
     return np.asarray(np.clip(np.round(np.expm1(_weights() @ logs.T), 9), 0.0, highest), dtype=np.float64)
 
 
-def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
+def exceedance_probability(values: npt.ArrayLike, threshold: npt.ArrayLike) -> Float:
     """Return the probability that a concentration exceeds a threshold, hour by hour.
 
     Parameters
     ----------
     values : array_like, (..., quantile)
         ug m-3, at `hazecast.grids.contract.QUANTILES`.
-    threshold : float
-        ug m-3.
+    threshold : array_like, (...)
+        ug m-3, one for all or one for each.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
     Raises
     ------
     InputError
-        If the threshold is negative or the last axis isn't that of the quantiles.
+        If a threshold is negative or the last axis isn't that of the quantiles.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def exceedance_probability(values: npt.ArrayLike, threshold: float) -> Float:
     """
     from scipy.special import ndtr, ndtri
 
-    if not threshold >= 0.0:
+    if not np.all(np.asarray(threshold) >= 0.0):
         raise InputError("exceedance: threshold", threshold, "0 or more")
     logs, bound = _sorted_log(values), np.log1p(threshold)
     z = ndtri(np.array(QUANTILES))

@@ -13,10 +13,10 @@ import httpx
 import stamina
 from pydantic import BaseModel
 
+from hazecast.services.web.schemas.daily import DailyOut
 from hazecast.services.web.schemas.forecasts import (
     CitiesOut,
     CityOut,
-    DailyOut,
     FeatureCollectionOut,
     ForecastOut,
     InvalidOut,

@@ -1,4 +1,4 @@
-"""What a map and a table of days need: all cities by hour in one compact answer, and a city's days ahead."""
+"""Products of the latest forecast: all cities by hour in one compact answer, and a city's days."""
 
 from __future__ import annotations
 
@@ -13,28 +13,37 @@ import xarray as xr
 from fastapi import APIRouter, HTTPException, Query, Request
 
 from hazecast.alerts.maps.scales import SCALES
-from hazecast.forecast.daily import BOUNDS, daily_outlook, day_index
+from hazecast.forecast.daily import BOUNDS, DayIndex, daily_outlook, day_index
+from hazecast.forecast.exceedance import daily_exceedance
 from hazecast.forecast.layers import LAYERS, hourly_layers
+from hazecast.forecast.reports import china_report_before, us_current_index, us_day_index
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.times import to_datetime
+from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import keep
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
-from hazecast.services.web.schemas.forecasts import (
-    CityLayersOut,
+from hazecast.services.web.schemas.daily import (
+    CurrentIndexOut,
     DailyOut,
+    DailyReportOut,
     DayOut,
     DayRangeOut,
+    ExceedanceOut,
     IndexOut,
+)
+from hazecast.services.web.schemas.forecasts import (
+    CityLayersOut,
     LayerOut,
     MapOut,
 )
 from hazecast.services.work.maps import load_forecast
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
+# Reaches back to the beginning of yesterday in any time zone.
+_TWO_DAYS = timedelta(hours=47)
 # A map shows no more: whole ug m-3, visibility to 10 m.
 _DECIMALS = {"pm25": 0, "o3": 0, "aqi": 0, "visibility": -1, "haze_grade": 0}
 
@@ -43,7 +52,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
     """Return the routes ``/map`` and ``/cities/{id}/daily``."""
     router = APIRouter(tags=["forecasts"])
 
-    # A run's file has a name of its own, so what was reckoned from it stays true.
+    # A run's file has a name of its own, so what was computed from it stays valid.
     @lru_cache(maxsize=4)
     def by_hour(path: str) -> xr.Dataset:
         return hourly_layers(load_forecast(path))
@@ -54,7 +63,18 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
             observed = store.observed(init_time - timedelta(hours=23), init_time, simulated)
         except InputError:
             observed = None
-        return daily_outlook(load_forecast(path), observed, registry)
+        forecast = load_forecast(path)
+        return daily_outlook(forecast, observed, registry).merge(daily_exceedance(forecast, observed, registry))
+
+    @lru_cache(maxsize=256)
+    def observed_indices(
+        city: City, init_time: datetime, simulated: bool
+    ) -> tuple[CurrentIndexOut | None, DailyReportOut | None]:
+        try:
+            observed = store.observed(init_time - _TWO_DAYS, init_time, simulated, city.id)
+        except InputError:
+            return None, None
+        return _current(observed, city, init_time), _report(observed, city, init_time, registry)
 
     @router.get("/map", responses=NOT_FOUND | INVALID | UNCHANGED)
     def layers(
@@ -99,7 +119,9 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
         """A city's days in the latest forecast, by its own clock: means, maxima, index, visibility and haze.
 
         The first day begins with what was observed of it. Means are null where too few hours of a day are known,
-        as mostly on the last. The index is that of the city's own country: China's AQI, or Japan's standards.
+        as mostly on the last. The index is that of the city's own country: China's AQI, or Japan's standards; beside it
+        are the US AQI and the probability of exceeding the country's standards. `current` and `report` rate what was
+        observed: the hour of the init time by the US AQI with NowCast, and a Chinese city's last whole day.
         """
         city, run = known_city(registry, city_id), latest_run(store)
         days = _of_run(run, lambda path: by_day(path, run.init_time, run.simulated))
@@ -107,6 +129,7 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
             raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
         keep(request, modified=run.created_at)
         here = days.sel(city=city_id)
+        current, report = observed_indices(city, run.init_time, run.simulated)
         return DailyOut(
             city=city_id,
             init_time=run.init_time,
@@ -114,6 +137,8 @@ def product_routes(store: Store, registry: Registry) -> APIRouter:
             degraded=run.degraded,
             time_zone=city.time_zone,
             days=[_day(city, here.isel(date=at)) for at in range(here.sizes["date"])],
+            current=current,
+            report=report,
         )
 
     return router
@@ -152,6 +177,7 @@ def _day(city: City, day: xr.Dataset) -> DayOut:
     pm25, o3 = (float(day[name].sel(quantile=0.5)) for name in ("pm25_mean", "o3_mda8"))
     index = day_index(city, date, pm25, o3, float(day["o3_max"]))
     seen, grade = float(day["visibility_min"]), int(day["haze_grade"])
+    us = us_day_index(pm25, o3, float(day["o3_max"]))
     return DayOut(
         date=to_datetime(date).date(),
         observed_hours=int(day["observed_hours"]),
@@ -159,10 +185,36 @@ def _day(city: City, day: xr.Dataset) -> DayOut:
         pm25_max=_one(day["pm25_max"], 1),
         o3_max=_one(day["o3_max"], 1),
         o3_mda8=range_of("o3_mda8"),
-        index=None if index is None else IndexOut(**asdict(index)),
+        index=_index(index),
+        us_aqi=_index(us),
+        exceedance=ExceedanceOut(
+            pm25=_one(day["pm25_exceedance"], 2),
+            pm25_limit=round(float(day["pm25_limit"]), 1),
+            o3=_one(day["o3_exceedance"], 2),
+            o3_limit=round(float(day["o3_limit"]), 1),
+        ),
         visibility_min=None if np.isnan(seen) else int(round(seen, -1)),
         haze_grade=None if grade < 0 else grade,
     )
+
+
+def _index(found: DayIndex | None) -> IndexOut | None:
+    return None if found is None else IndexOut(**asdict(found))
+
+
+def _current(observed: xr.Dataset, city: City, init_time: datetime) -> CurrentIndexOut | None:
+    found = us_current_index(observed, city.id, to_datetime64(init_time))
+    if found is None:
+        return None
+    pm25, pm10 = rounded(np.array([found.pm25, found.pm10]), 1)
+    return CurrentIndexOut(time=to_datetime(found.time), pm25=pm25, pm10=pm10, us_aqi=IndexOut(**asdict(found.index)))
+
+
+def _report(observed: xr.Dataset, city: City, init_time: datetime, registry: Registry) -> DailyReportOut | None:
+    found = china_report_before(observed, city, to_datetime64(init_time), registry) if city.country == "CN" else None
+    if found is None:
+        return None
+    return DailyReportOut(date=to_datetime(found.date).date(), aqi=IndexOut(**asdict(found.index)), parts=found.parts)
 
 
 def _one(value: xr.DataArray, decimals: int) -> float | None:

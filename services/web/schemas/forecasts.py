@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 
@@ -345,49 +345,3 @@ class MapOut(RunHeadOut):
     times: list[datetime] = Field(description="Ends of the hours, UTC.")
     layers: dict[str, LayerOut]
     cities: list[CityLayersOut]
-
-
-class DayRangeOut(BaseModel):
-    """A day's value, ug/m3: its median and the range of 80 %."""
-
-    q10: float | None
-    q50: float | None
-    q90: float | None
-
-
-class IndexOut(BaseModel):
-    """How the city's own country rates a day."""
-
-    standard: str
-    value: int | None = Field(description="China's AQI; Japan has standards and no index.")
-    id: str
-    name_zh: str
-    name_ja: str
-    name_en: str
-    colour: str
-    primary: list[str] = Field(description="What decides it: pm25 or o3.")
-
-
-class DayOut(BaseModel):
-    """A day of a city by its own clock."""
-
-    date: date
-    observed_hours: int = Field(description="Hours of the day that were observed before the init time.")
-    pm25_mean: DayRangeOut
-    pm25_max: float | None = Field(description="ug/m3, highest hour of the median")
-    o3_max: float | None = Field(description="ug/m3, highest hour of the median")
-    o3_mda8: DayRangeOut = Field(description="The highest mean of 8 hours.")
-    index: IndexOut | None
-    visibility_min: int | None = Field(description="m")
-    haze_grade: int | None = Field(description="The highest of QX/T 113-2010 that lasts: 0 none to 4 severe.")
-
-
-class DailyOut(BaseModel):
-    """A city's days in a forecast."""
-
-    city: str
-    init_time: datetime
-    simulated: bool
-    degraded: bool
-    time_zone: str = Field(description="IANA name; the days are its own.")
-    days: list[DayOut]

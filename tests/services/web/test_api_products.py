@@ -9,6 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from hazecast.forecast.daily import daily_outlook
+from hazecast.forecast.exceedance import daily_exceedance
+from hazecast.forecast.indices import nowcast_pm, us_sub_index
 from hazecast.forecast.layers import hourly_layers
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.places.cities import load_registry
@@ -92,3 +94,42 @@ def test_days_are_the_citys_own_and_those_of_the_bulletin(client, settings, fore
             if day["index"]:
                 assert (day["index"]["value"] is not None) == (city == "beijing")
     assert client.get("/v1/cities/bejing/daily").status_code == 404
+
+
+def test_days_have_the_us_index_and_the_probability_of_exceeding_the_country_s_standards(
+    client, settings, forecast
+) -> None:
+    registry, store = load_registry(), Store(settings.database_url)
+    run = store.latest_run()
+    observed = store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated)
+    store.close()
+    likely = daily_exceedance(forecast, observed, registry)
+    for city, limit in (("beijing", 60.0), ("tokyo", 35.0)):
+        days = client.get(f"/v1/cities/{city}/daily").json()["days"]
+        known = [day for day in days if day["us_aqi"] is not None]
+        assert len(known) >= 4 and all(day["us_aqi"]["standard"] == "US-EPA-2024" for day in known)
+        for day in days:
+            here = likely.sel(city=city, date=day["date"])
+            assert day["exceedance"]["pm25_limit"] == limit
+            for name in ("pm25", "o3"):
+                given, expected = day["exceedance"][name], float(here[f"{name}_exceedance"])
+                assert (np.nan if given is None else given) == pytest.approx(expected, abs=0.006, nan_ok=True)
+
+
+def test_the_observed_hour_and_day_are_rated(client, settings) -> None:
+    store = Store(settings.database_url)
+    run = store.latest_run()
+    observed = store.observed(run.init_time - timedelta(hours=11), run.init_time, run.simulated, "beijing")
+    store.close()
+    answer = client.get("/v1/cities/beijing/daily").json()
+    current, report = answer["current"], answer["report"]
+    assert current["time"] == answer["init_time"]
+    assert current["pm25"] == pytest.approx(float(nowcast_pm(observed["pm25"].values[:, 0])), abs=0.06)
+    assert current["us_aqi"]["value"] == max(
+        int(us_sub_index(name, current[name])) for name in ("pm25", "pm10") if current[name] is not None
+    )
+    assert report["date"] < answer["days"][0]["date"]
+    assert report["aqi"]["value"] == max(report["parts"].values())
+    assert {"pm25", "pm10", "o3_8h"} <= set(report["parts"])
+    tokyo = client.get("/v1/cities/tokyo/daily").json()
+    assert tokyo["report"] is None and tokyo["current"]["us_aqi"]["standard"] == "US-EPA-2024"
