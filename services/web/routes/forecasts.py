@@ -38,7 +38,7 @@ from hazecast.services.web.places import Chosen, Places
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.web.schemas.forecasts import ForecastOut, RunForecastOut, RunOut, RunsOut
 from hazecast.services.web.times import InitTime, Period, Time, Within, stamp
-from hazecast.services.work.maps import load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
 _RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "netcdf")

@@ -1,4 +1,7 @@
-"""Maps and charts through the API: drawn when first asked for, then kept until newer ones push them out."""
+"""Maps and charts through the API: drawn when first asked for, then kept until newer ones push them out.
+
+The drawing libraries are loaded by the first map: a process that draws none has no need of them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from hazecast.alerts.maps.options import Format, Size
-from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
@@ -17,8 +19,7 @@ from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import keep
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
-from hazecast.services.work import maps
-from hazecast.services.work.maps import Look, ValueKind
+from hazecast.services.work.stored_forecast import MEDIA_TYPES, Look, ValueKind, load_forecast
 
 InLanguage = Annotated[Language, Query(description="Of the words on it.")]
 InSize = Annotated[Size, Query(description="For a desk, or narrow and with larger letters for a phone.")]
@@ -26,7 +27,7 @@ Hour = Annotated[int, Query(ge=1, le=LEAD_HOURS, description="Hours after the in
 FirstHour = Annotated[int, Query(ge=1, le=LEAD_HOURS - 23, description="The first of its 24 hours.")]
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "PNG"}}
 _MOVING: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media: {} for media in maps.MEDIA_TYPES.values()}, "description": "WebP, GIF or APNG"}
+    200: {"content": {media: {} for media in MEDIA_TYPES.values()}, "description": "WebP, GIF or APNG"}
 }
 _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
 
@@ -37,12 +38,17 @@ router = APIRouter(prefix="/maps", tags=["maps"])
 # A run's file has a name of its own, so what was drawn from it stays true.
 @lru_cache(maxsize=128)
 def _hour_map(service: Service, path: str, kind: ValueKind, hour: int, look: Look) -> bytes:
-    return as_png(maps.draw_hour(maps.load_forecast(path), service.registry, kind, hour, look))
+    from hazecast.alerts.maps.sheet import as_png
+    from hazecast.services.work.maps import draw_hour
+
+    return as_png(draw_hour(load_forecast(path), service.registry, kind, hour, look))
 
 
 @lru_cache(maxsize=12)
 def _day_map(service: Service, path: str, kind: ValueKind, hour: int, look: Look, form: Format) -> bytes:
-    return maps.draw_day(maps.load_forecast(path), service.registry, kind, hour, look, form)
+    from hazecast.services.work.maps import draw_day
+
+    return draw_day(load_forecast(path), service.registry, kind, hour, look, form)
 
 
 @router.get("/haze.png", response_class=Response, responses=_ANSWERS | _PNG)
@@ -55,7 +61,9 @@ def haze(service: Given, request: Request, language: InLanguage = "zh", size: In
         if not path.is_file():
             raise HTTPException(404, "the map of the latest forecast is gone")
         return Response(path.read_bytes(), media_type="image/png")
-    return _png(run, lambda: maps.haze_of_run(service.store, run, service.registry, service.book, look))
+    from hazecast.services.work.maps import haze_of_run
+
+    return _png(run, lambda: haze_of_run(service.store, run, service.registry, service.book, look))
 
 
 @router.get("/{kind}.png", response_class=Response, responses=_ANSWERS | _PNG)
@@ -87,7 +95,7 @@ def day(
     run = latest_run(service.store)
     keep(request, modified=run.created_at)
     answer = _png(run, lambda: _day_map(service, run.netcdf_path, kind, hour, Look(language, size), form))
-    answer.headers["Content-Type"] = maps.MEDIA_TYPES[form]
+    answer.headers["Content-Type"] = MEDIA_TYPES[form]
     return answer
 
 
@@ -100,11 +108,11 @@ def fan(
     size: InSize = "desktop",
 ) -> Response:
     """The latest forecast of a city with its ranges, after what was observed in the days before."""
+    from hazecast.services.work.maps import fan_of_run
+
     known_city(service.registry, city_id)
     run = latest_run(service.store)
-    return _png(
-        run, lambda: maps.fan_of_run(service.store, run, service.registry, city_id, pollutant, Look(language, size))
-    )
+    return _png(run, lambda: fan_of_run(service.store, run, service.registry, city_id, pollutant, Look(language, size)))
 
 
 def _png(run: ForecastRun, draw: Any) -> Response:

@@ -39,7 +39,7 @@ from hazecast.services.web.schemas.forecasts import (
     LayerOut,
     MapOut,
 )
-from hazecast.services.work.maps import load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
 # Reaches back to the beginning of yesterday in any time zone.

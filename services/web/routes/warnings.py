@@ -10,7 +10,6 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.maps.polygons import polygons, provinces_touched
 from hazecast.alerts.messages.atom import atom_feed
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
 from hazecast.alerts.messages.causes import Causes
@@ -31,7 +30,6 @@ from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, l
 from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
 from hazecast.services.web.times import Time, Within
 from hazecast.services.work.explain import explain
-from hazecast.services.work.maps import haze_field
 
 ATOM = "application/atom+xml"
 # How long an ended message stays in the feed: readers that poll once a day still learn of its end.
@@ -164,6 +162,10 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
 @router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
 def areas(service: Given, request: Request) -> Response:
     """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin."""
+    # Geometry is loaded by whoever asks for it.
+    from hazecast.alerts.maps.polygons import polygons, provinces_touched
+    from hazecast.services.work.maps import haze_field
+
     run = latest_run(service.store)
     keep(request, modified=run.created_at)
     try:
