@@ -34,7 +34,7 @@ from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.work.stored_forecast import Look, ValueKind, load_forecast
+from hazecast.services.work.stored_forecast import VALUE_KINDS, Look, ValueKind, load_forecast
 
 _LATS, _LONS = np.arange(15.0, 55.01, 0.25), np.arange(95.0, 150.01, 0.25)
 # Pillow's fonts and matplotlib are not made for several threads at once.
