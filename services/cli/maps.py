@@ -104,7 +104,7 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
     from hazecast.services.core.rules import rule_book
     from hazecast.services.store.store import Store
     from hazecast.services.work import maps
-    from hazecast.services.work.stored_forecast import load_forecast
+    from hazecast.services.work.stored_forecast import VALUE_KINDS, load_forecast
 
     book = rule_book(settings)
     registry, store = load_registry(), Store(settings.database_url)
@@ -120,11 +120,11 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
         forecast = load_forecast(run.netcdf_path)
         if kind is Kind.ANIMATION:
             form = _form(out)
-            shown = next((k for k in maps.VALUE_KINDS if k == pollutant), None)
+            shown = next((k for k in VALUE_KINDS if k == pollutant), None)
             if shown is None:
-                raise InputError("--pollutant", pollutant, f"one of {list(maps.VALUE_KINDS)}")
+                raise InputError("--pollutant", pollutant, f"one of {list(VALUE_KINDS)}")
             return maps.draw_day(forecast, registry, shown, hour, look, form)
-        wanted = next(k for k in maps.VALUE_KINDS if k == kind.value)
+        wanted = next(k for k in VALUE_KINDS if k == kind.value)
         return as_png(maps.draw_hour(forecast, registry, wanted, hour, look))
     finally:
         store.close()
