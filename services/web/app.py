@@ -98,7 +98,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         memory=settings.answers.answers_memory_mb * 2**20,
     )
     protect(app, settings, store.sessions)
-    add_operation(app, store, settings)
+    add_operation(app, store, settings, clock)
     return app
 
 
