@@ -94,9 +94,9 @@ def cycles(service: Given, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> l
     ]  # fmt: skip
 
 
-def add_operation(app: FastAPI, store: Store, settings: Settings) -> None:
+def add_operation(app: FastAPI, store: Store, settings: Settings, clock: Clock) -> None:
     """Give every request its id, log line and metrics, and Prometheus its page; the last of all middleware."""
-    registry = new_registry(store, settings)
+    registry = new_registry(store, settings, clock)
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
