@@ -108,11 +108,6 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         check_seconds=settings.answers.answers_check_seconds,
         memory=settings.answers.answers_memory_mb * 2**20,
     )
-<<<<<<< HEAD
     protect(app, settings, service.store.sessions)
-    operation.add_operation(app, service.store, settings)
-=======
-    protect(app, settings, store.sessions)
-    add_operation(app, store, settings, clock)
->>>>>>> main
+    operation.add_operation(app, service)
     return app

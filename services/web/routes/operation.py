@@ -12,16 +12,14 @@ from prometheus_client.exposition import choose_encoder
 from starlette.routing import Route
 
 from hazecast.grids.errors import InputError
-from hazecast.services.core.settings import Settings
 from hazecast.services.observability.health import examine
 from hazecast.services.observability.metrics import new_registry
 from hazecast.services.observability.requests import Requests
 from hazecast.services.scheduling.board import JobState, RunState, job_runs, job_states
 from hazecast.services.scheduling.jobs import job_named
-from hazecast.services.store.store import Store
 from hazecast.services.web.access import require
 from hazecast.services.web.answers import not_stored
-from hazecast.services.web.dependencies import Given
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.problems import problem
 from hazecast.services.web.routes.common import DENIED, INVALID, NOT_FOUND, NOT_READY
 from hazecast.services.web.schemas.forecasts import CheckOut, CycleOut, HealthOut, ReadyOut
@@ -94,9 +92,16 @@ def cycles(service: Given, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> l
     ]  # fmt: skip
 
 
-def add_operation(app: FastAPI, store: Store, settings: Settings, clock: Clock) -> None:
-    """Give every request its id, log line and metrics, and Prometheus its page; the last of all middleware."""
-    registry = new_registry(store, settings, clock)
+def add_operation(app: FastAPI, service: Service) -> None:
+    """Give every request its id, log line and metrics, and Prometheus its page; the last of all middleware.
+
+    Parameters
+    ----------
+    app : FastAPI
+        With all its routes.
+    service : Service
+    """
+    registry = new_registry(service.store, service.settings, service.clock)
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
