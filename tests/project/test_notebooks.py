@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -36,7 +38,8 @@ def test_notebook_runs(path, shared_data, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("HAZECAST_COLLECTIONS", str(shared_data))
     monkeypatch.setenv("HAZECAST_NOTEBOOK_WINDOWS", "640")
     monkeypatch.setenv("HAZECAST_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+    # The kernel is a process of its own: it must import this checkout, not an installed one.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}}).execute()
     figures = [
