@@ -16,7 +16,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.subscriptions import BulletinFormat
+from hazecast.services.delivery.subscription_fields import BulletinFormat
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
@@ -101,7 +101,7 @@ class Renderer:
                 [warning], self._registry, self._book, why=lambda w: explain(self._store, self._registry, w)
             )["features"][0]
             feature["properties"] = {
-                name: _spoken(value, subscription.languages) for name, value in feature["properties"].items()
+                name: _in_languages(value, subscription.languages) for name, value in feature["properties"].items()
             }
             links = warning_links(warning.id, event.simulated, self._base)
             return {"warning": feature, "withdrawn": event.type == WITHDRAWN, "revision": event.revision, **links}
@@ -169,7 +169,7 @@ def languages_of(subscription: Subscription) -> list[Language]:
     return [known for name in subscription.languages for known in LANGUAGES if known == name]
 
 
-def _spoken(value: Any, languages: Sequence[str]) -> Any:
+def _in_languages(value: Any, languages: Sequence[str]) -> Any:
     if isinstance(value, Mapping) and set(value) == set(LANGUAGES):
         return {language: value[language] for language in languages}
     return value
