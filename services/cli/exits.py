@@ -31,7 +31,7 @@ def explain(error: Exception) -> tuple[int, str] | None:
 
         # The title is the class's name: Settings, or a group of it such as ServerSettings.
         return INPUT, explained(error) if error.title.endswith("Settings") else str(error)
-    from hazecast.services.client.client import ServerError
+    from hazecast.services.client import ServerError
     from hazecast.services.core.errors import StoreError
 
     if isinstance(error, ServerError):

@@ -16,7 +16,7 @@ import typer
 from hazecast.services.core.clock import utc_now
 
 if TYPE_CHECKING:
-    from hazecast.services.client.client import Client
+    from hazecast.services.client import Client
     from hazecast.services.core.settings import Settings
     from hazecast.services.store.store import Store
 
@@ -126,6 +126,6 @@ def client_of(context: typer.Context) -> Client | None:
     address = context.find_root().obj
     if address is None:
         return None
-    from hazecast.services.client.client import Client
+    from hazecast.services.client import Client
 
     return Client(str(address))
