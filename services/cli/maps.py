@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hazecast.alerts.maps.options import Format
     from hazecast.services.core.settings import Settings
     from hazecast.services.store.tables.forecasts import ForecastRun
-    from hazecast.services.work.maps import Look
+    from hazecast.services.work.stored_forecast import Look
 
 
 app = typer.Typer()
@@ -56,12 +56,14 @@ def draw_map(
     """Draw a map or chart of the latest forecast, or the haze days of a year."""
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.work.maps import Look, draw_haze_days
+    from hazecast.services.work.stored_forecast import Look
 
     look = Look(language, size)
     if kind is Kind.HAZE_DAYS:
         if observations is None:
             raise InputError("--observations", None, "a folder of observations, for --kind haze-days")
+        from hazecast.services.work.maps import draw_haze_days
+
         content = draw_haze_days(observations, load_registry(), year, look)
     elif (remote := client_of(context)) is not None:
         with remote as client:
@@ -73,7 +75,7 @@ def draw_map(
 
 def _form(out: Path) -> Format:
     from hazecast.grids.errors import InputError
-    from hazecast.services.work.maps import MEDIA_TYPES
+    from hazecast.services.work.stored_forecast import MEDIA_TYPES
 
     form = next((f for f in MEDIA_TYPES if out.suffix == f".{f}"), None)
     if form is None:
@@ -118,12 +120,13 @@ def _of_values(run: ForecastRun, kind: Kind, hour: int, pollutant: str, out: Pat
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
     from hazecast.services.work import maps
+    from hazecast.services.work.stored_forecast import VALUE_KINDS, load_forecast
 
     wanted = pollutant if kind is Kind.ANIMATION else kind.value
-    layer = next((known for known in maps.VALUE_KINDS if known == wanted), None)
+    layer = next((known for known in VALUE_KINDS if known == wanted), None)
     if layer is None:
-        raise InputError("--pollutant", pollutant, f"one of {list(maps.VALUE_KINDS)}")
-    registry, forecast = load_registry(), maps.load_forecast(run.netcdf_path)
+        raise InputError("--pollutant", pollutant, f"one of {list(VALUE_KINDS)}")
+    registry, forecast = load_registry(), load_forecast(run.netcdf_path)
     if kind is Kind.ANIMATION:
         return maps.draw_day(forecast, registry, layer, hour, look, _form(out))
     return as_png(maps.draw_hour(forecast, registry, layer, hour, look))

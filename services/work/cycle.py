@@ -20,9 +20,8 @@ from hazecast.forecast.products import next_24h, valid_times
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Model
+from hazecast.models.interface import Attributed, Calibrated, Model
 from hazecast.models.registry import ModelRegistry, load_trained
-from hazecast.models.zoo.network_model import NetworkModel, informed
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import whole_file
 from hazecast.services.core.logs import log_context
@@ -34,8 +33,9 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.adaptation import adapt, with_calibration
 from hazecast.services.work.inputs import CycleInputs, forecast_cities, load_inputs, shortcomings, with_humidity
-from hazecast.services.work.maps import Look, draw_haze
+from hazecast.services.work.maps import draw_haze
 from hazecast.services.work.report import CityLine, CycleReport, as_dict
+from hazecast.services.work.stored_forecast import Look
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _run(
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
     model, model_id, fault = _model(settings)
     reasons = [*shortcomings(inputs, cities, now), *fault]
-    if isinstance(model, NetworkModel) and not inputs.simulated:
+    if isinstance(model, Calibrated) and not inputs.simulated:
         adapt(model, model_id, store, inputs.monitors.observations, now)
     forecast = _forecast(inputs, cities, now, model, model_id, degraded=bool(reasons))
     observations = _known(inputs, cities, now)
@@ -201,10 +201,11 @@ def _forecast(
         degraded=degraded,
     )
     forecast = _with_weather(forecast, inputs.future)
-    if not isinstance(model, NetworkModel):
-        return forecast
-    forecast = with_calibration(forecast, model, informed(windows))
-    return with_transport(forecast, model.from_elsewhere(windows)) if informed(windows).any() else forecast
+    if isinstance(model, Calibrated):
+        forecast = with_calibration(forecast, model, windows.informed)
+    if isinstance(model, Attributed) and windows.informed.any():
+        forecast = with_transport(forecast, model.from_elsewhere(windows))
+    return forecast
 
 
 def _known(inputs: CycleInputs, cities: list[City], now: datetime) -> xr.Dataset:

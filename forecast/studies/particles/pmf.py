@@ -124,7 +124,7 @@ class Factorization:
 
     def _totals(self) -> pd.Series:
         if self.samples.total is None:
-            raise InputError("total", "none", "a species that holds the mass of all others, named when preparing")
+            raise InputError("total", "none", "a species that is the mass of all others, named when preparing")
         return self.profiles[self.samples.total]
 
 
@@ -193,18 +193,18 @@ def factorize(
         raise InputError("starts", starts, "at least 1")
     if (zeros or pulls) and first is None:
         raise InputError("constraints", len(zeros) + len(pulls), "a solution to start from, which numbers the factors")
-    held = _held(samples, factors, zeros)
+    zero_mask = _zero_mask(samples, factors, zeros)
     if first is not None:
-        found = [solve(x, u, *_arrays(first), zeros=held, pulls=pulls)]
+        found = [solve(x, u, *_arrays(first), zeros=zero_mask, pulls=pulls)]
     else:
         found = []
         for start in range(starts):
             g, f = random_start(x, u, factors, np.random.default_rng([seed, start]))
-            found.append(solve(x, u, g, f, zeros=held, sweeps=_SWEEPS))
+            found.append(solve(x, u, g, f, zeros=zero_mask, sweeps=_SWEEPS))
             if progress:
                 progress(f"{factors} factors, start {start + 1}: robust Q {found[-1].q:.1f}")
     best = min(found, key=lambda solution: solution.q)
-    return _described(samples, best, tuple(solution.q for solution in found), held, tuple(pulls))
+    return _factorization(samples, best, tuple(solution.q for solution in found), zero_mask, tuple(pulls))
 
 
 def pull_profiles(
@@ -315,13 +315,13 @@ def random_start(
     return generator.uniform(0.5, 1.5, (len(x), factors)) / factors, np.maximum(x[rows], 0.1 * u[rows])
 
 
-def _held(samples: Samples, factors: int, zeros: Collection[tuple[int, str]]) -> NDArray[np.bool_]:
-    held = np.zeros((factors, len(samples.species)), dtype=bool)
+def _zero_mask(samples: Samples, factors: int, zeros: Collection[tuple[int, str]]) -> NDArray[np.bool_]:
+    zero_mask = np.zeros((factors, len(samples.species)), dtype=bool)
     for factor, name in zeros:
         if not 0 <= factor < factors or name not in samples.species:
             raise InputError("zero", (factor, name), f"a factor below {factors} and one of {samples.species}")
-        held[factor, samples.species.index(name)] = True
-    return held
+        zero_mask[factor, samples.species.index(name)] = True
+    return zero_mask
 
 
 def _pairs(base: Factorization) -> list[tuple[int, str]]:
@@ -332,7 +332,7 @@ def _arrays(base: Factorization) -> tuple[NDArray[np.float64], NDArray[np.float6
     return base.contributions.to_numpy(), base.profiles.to_numpy()
 
 
-def _described(
+def _factorization(
     samples: Samples,
     solution: Solution,
     start_q: tuple[float, ...],

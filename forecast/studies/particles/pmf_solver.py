@@ -202,32 +202,32 @@ class _System:
             off = g[:, k].mean() * f[k, j] - pull.target
             grad_g, grad_f = grad_g + pull.strength * off * row_g, grad_f + pull.strength * off * row_f
             self.rows.append((row_g, row_f, pull.strength))
-        self.held_g = (g <= 0) & (grad_g > 0)
-        self.held_f = (f <= 0) & (grad_f > 0)
+        self.fixed_g = (g <= 0) & (grad_g > 0)
+        self.fixed_f = (f <= 0) & (grad_f > 0)
         if problem.zeros is not None:
-            self.held_f |= problem.zeros
-        self.grad_g, self.grad_f = np.where(self.held_g, 0, grad_g), np.where(self.held_f, 0, grad_f)
+            self.fixed_f |= problem.zeros
+        self.grad_g, self.grad_f = np.where(self.fixed_g, 0, grad_g), np.where(self.fixed_f, 0, grad_f)
         squares_f = np.einsum("kj,lj->jkl", f, f).reshape(species, -1)
         squares_g = np.einsum("ik,il->ikl", g, g).reshape(samples, -1)
         self.a = (w @ squares_f).reshape(samples, factors, factors)
         self.c = (w.T @ squares_g).reshape(species, factors, factors)
         cross = (w[:, None, :, None] * f[None, :, :, None]) * g[:, None, None, :]
-        cross *= ~self.held_g[:, :, None, None] * ~self.held_f.T[None, None]
+        cross *= ~self.fixed_g[:, :, None, None] * ~self.fixed_f.T[None, None]
         self.cross = cross.reshape(samples, factors, species * factors)
 
     def direction(self, damping: float) -> tuple[Array, Array]:
         """Return the step in G and F; pulls couple all samples and enter by the Woodbury formula."""
         samples, factors, species = self.shape
-        inverse = np.linalg.inv(np.linalg.cholesky(_damped(self.a, damping, self.held_g)))
+        inverse = np.linalg.inv(np.linalg.cholesky(_damped(self.a, damping, self.fixed_g)))
         y = inverse @ self.cross
         flat = y.reshape(samples * factors, species * factors)
         schur = -(flat.T @ flat)
-        blocks = _damped(self.c, damping, self.held_f.T)
+        blocks = _damped(self.c, damping, self.fixed_f.T)
         for j in range(species):
             part = slice(j * factors, (j + 1) * factors)
             schur[part, part] += blocks[j]
         right = [(self.grad_g, self.grad_f)]
-        right += [(np.where(self.held_g, 0, rg), np.where(self.held_f, 0, rf)) for rg, rf, _ in self.rows]
+        right += [(np.where(self.fixed_g, 0, rg), np.where(self.fixed_f, 0, rf)) for rg, rf, _ in self.rows]
         solved = _eliminate(inverse, y, schur, right, self.shape)
         base, extra = solved[0], solved[1:]
         if not extra:
@@ -245,13 +245,13 @@ class _System:
         return -dg, -df
 
 
-def _damped(blocks: Array, damping: float, held: NDArray[np.bool_]) -> Array:
+def _damped(blocks: Array, damping: float, fixed: NDArray[np.bool_]) -> Array:
     """Add damping to the diagonals (block, k, k); rows and columns of fixed elements become unit vectors."""
     unit = np.eye(blocks.shape[1])
     diagonal = np.maximum(np.einsum("bkk->bk", blocks), 1e-10)
-    free = ~held
+    free = ~fixed
     open_part = (blocks + damping * diagonal[:, :, None] * unit) * free[:, :, None] * free[:, None, :]
-    return np.asarray(open_part + unit * held[:, :, None] + 1e-12 * unit)
+    return np.asarray(open_part + unit * fixed[:, :, None] + 1e-12 * unit)
 
 
 def _eliminate(

@@ -250,7 +250,7 @@ class _Element:
         weight = ((self.g[:, factor] / self.u[:, species]) ** 2).sum()
         self.spread = float(1 / np.sqrt(max(weight, 1e-300)))
         self.reach = {-1: 2.0, 1: 2.0}
-        self.held = {-1: (self.g, self.f), 1: (self.g, self.f)}
+        self.latest = {-1: (self.g, self.f), 1: (self.g, self.f)}
         self.lowest = base.q_robust
 
     def displace(self, level: float, sign: int) -> tuple[float, bool]:
@@ -273,14 +273,14 @@ class _Element:
             step = _next_step(below, above, float(np.sqrt(level)), step)
         assert solution is not None
         self.reach[sign] = step / np.sqrt(level)
-        self.held[sign] = (solution.g, solution.f)
+        self.latest[sign] = (solution.g, solution.f)
         order = uncentred_correlation(solution.g, self.g).argmax(axis=1)
         return (0.0 if sign < 0 and value < 1e-3 * self.spread else value), bool((order != np.arange(len(order))).any())
 
     def _pulled(self, target: float, sign: int) -> Solution:
         # Strong enough that the value is within a thousandth of its spread of the target.
         pull = Pull(self.factor, self.species, target, 1e3 / self.spread**2)
-        return solve(self.x, self.u, *self.held[sign], zeros=self.base.zeros, pulls=[pull])
+        return solve(self.x, self.u, *self.latest[sign], zeros=self.base.zeros, pulls=[pull])
 
 
 def _next_step(below: tuple[float, float], above: tuple[float, float] | None, wanted: float, step: float) -> float:

@@ -1,26 +1,24 @@
-"""Accounts and keys through the API: one's own, and for administrators everybody's."""
+"""One's own account and its keys through the API."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Path
 
 from hazecast.grids.errors import InputError
-from hazecast.services.accounts.accounts import account_of, accounts_of, add_account, change_account
+from hazecast.services.accounts.accounts import account_of
 from hazecast.services.accounts.keys import BeyondScopesError, Identity, add_key, keys_of, revoke_key, rotate_key
 from hazecast.services.accounts.scopes import SCOPES
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.store import Store
 from hazecast.services.web.access import require
+from hazecast.services.web.dependencies import Given
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
 from hazecast.services.web.schemas.accounts import (
-    AccountChange,
-    AccountIn,
     AccountOut,
     KeyIn,
     KeyOut,
@@ -37,111 +35,58 @@ AccountId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$", examples
 _CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
 
 
-def account_routes(store: Store, settings: Settings) -> APIRouter:
-    """Return the routes under ``/account``: what a key may do with its own account."""
-    router = APIRouter(prefix="/account", tags=["account"])
-    sessions = store.sessions
+_DEFAULT_ROTATION = RotationIn()
 
-    @router.get("", responses=DENIED)
-    def me(who: Reader) -> SelfOut:
-        """The account and the key that ask."""
-        account = AccountOut.of(account_of(sessions, who.account_id))
-        return SelfOut(**account.model_dump(), key=who.key_id, scopes=[s for s in SCOPES if s in who.scopes])
-
-    @router.get("/keys", responses=DENIED)
-    def keys(who: KeyKeeper) -> list[KeyOut]:
-        """The account's keys, the newest first, those that are over too."""
-        return [KeyOut.of(key) for key in keys_of(sessions, who.account_id)]
-
-    @router.post("/keys", status_code=201, responses=DENIED | CONFLICT | INVALID)
-    def create(asked: KeyIn, who: KeyKeeper) -> NewKeyOut:
-        """Make a key with no more scopes than the one that asks; its text is in this answer alone."""
-        with _answered():
-            made = add_key(
-                sessions, who.account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-                lifetime=_lifetime(asked.days, settings), at=datetime.now(UTC), by=who.account_id,
-            )  # fmt: skip
-        return NewKeyOut.made(*made)
-
-    @router.post("/keys/{key_id}/rotate", status_code=201, responses=_CHANGES)
-    def rotate(key_id: KeyId, who: KeyKeeper, asked: Annotated[RotationIn, Body()] = RotationIn()) -> NewKeyOut:  # noqa: B008 (frozen default of the body)
-        """Make a successor of a key; the old one works on for the overlap."""
-        with _answered():
-            made = rotate_key(
-                sessions, key_id, overlap=timedelta(hours=asked.overlap_hours),
-                lifetime=_lifetime(asked.days, settings), at=datetime.now(UTC), by=who.account_id,
-                account_id=who.account_id, within=who.scopes,
-            )  # fmt: skip
-        return NewKeyOut.made(*made)
-
-    @router.delete("/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
-    def revoke(key_id: KeyId, who: KeyKeeper) -> None:
-        """Revoke a key, at once and for good."""
-        with _answered():
-            revoke_key(sessions, key_id, at=datetime.now(UTC), by=who.account_id, account_id=who.account_id)
-
-    return router
+router = APIRouter(prefix="/account", tags=["account"])
 
 
-def administration_routes(store: Store, settings: Settings) -> APIRouter:
-    """Return the routes under ``/accounts``, for administrators."""
-    router = APIRouter(prefix="/accounts", tags=["accounts"])
-    sessions = store.sessions
+@router.get("", responses=DENIED)
+def me(service: Given, who: Reader) -> SelfOut:
+    """The account and the key that ask."""
+    account = AccountOut.of(account_of(service.store.sessions, who.account_id))
+    return SelfOut(**account.model_dump(), key=who.key_id, scopes=[s for s in SCOPES if s in who.scopes])
 
-    @router.get("", responses=DENIED)
-    def accounts(_: Administrator) -> list[AccountOut]:
-        """All accounts by id."""
-        return [AccountOut.of(account) for account in accounts_of(sessions)]
 
-    @router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
-    def add(asked: AccountIn, _: Administrator) -> AccountOut:
-        """Add an account; its first key is made under its keys."""
-        with _answered():
-            return AccountOut.of(
-                add_account(sessions, asked.id, name=asked.name, role=asked.role, at=datetime.now(UTC))
-            )
+@router.get("/keys", responses=DENIED)
+def keys(service: Given, who: KeyKeeper) -> list[KeyOut]:
+    """The account's keys, the newest first, those that are over too."""
+    return [KeyOut.of(key) for key in keys_of(service.store.sessions, who.account_id)]
 
-    @router.get("/{account_id}", responses=DENIED | NOT_FOUND | INVALID)
-    def account(account_id: AccountId, _: Administrator) -> AccountOut:
-        """One account."""
-        with _answered():
-            return AccountOut.of(account_of(sessions, account_id))
 
-    @router.patch("/{account_id}", responses=_CHANGES)
-    def change(account_id: AccountId, asked: AccountChange, _: Administrator) -> AccountOut:
-        """Rename an account, give it another role, disable or enable it; its keys follow at once."""
-        with _answered():
-            return AccountOut.of(
-                change_account(sessions, account_id, at=datetime.now(UTC), **asked.model_dump(exclude_none=True))
-            )
+@router.post("/keys", status_code=201, responses=DENIED | CONFLICT | INVALID)
+def create(service: Given, asked: KeyIn, who: KeyKeeper) -> NewKeyOut:
+    """Make a key with no more scopes than the one that asks; its text is in this answer alone."""
+    with refusals_answered():
+        made = add_key(
+            service.store.sessions, who.account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
+            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+        )  # fmt: skip
+    return NewKeyOut.made(*made)
 
-    @router.get("/{account_id}/keys", responses=DENIED | NOT_FOUND | INVALID)
-    def keys(account_id: AccountId, _: Administrator) -> list[KeyOut]:
-        """An account's keys, the newest first."""
-        with _answered():
-            return [KeyOut.of(key) for key in keys_of(sessions, account_id)]
 
-    @router.post("/{account_id}/keys", status_code=201, responses=_CHANGES)
-    def create(account_id: AccountId, asked: KeyIn, who: Administrator) -> NewKeyOut:
-        """Make a key for an account, within its role; its text is in this answer alone."""
-        with _answered():
-            made = add_key(
-                sessions, account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-                lifetime=_lifetime(asked.days, settings), at=datetime.now(UTC), by=who.account_id,
-            )  # fmt: skip
-        return NewKeyOut.made(*made)
+@router.post("/keys/{key_id}/rotate", status_code=201, responses=_CHANGES)
+def rotate(
+    service: Given, key_id: KeyId, who: KeyKeeper, asked: Annotated[RotationIn, Body()] = _DEFAULT_ROTATION
+) -> NewKeyOut:
+    """Make a successor of a key; the old one works on for the overlap."""
+    with refusals_answered():
+        made = rotate_key(
+            service.store.sessions, key_id, overlap=timedelta(hours=asked.overlap_hours),
+            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+            account_id=who.account_id, within=who.scopes,
+        )  # fmt: skip
+    return NewKeyOut.made(*made)
 
-    @router.delete("/{account_id}/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
-    def revoke(account_id: AccountId, key_id: KeyId, who: Administrator) -> None:
-        """Revoke an account's key, at once and for good."""
-        with _answered():
-            revoke_key(sessions, key_id, at=datetime.now(UTC), by=who.account_id, account_id=account_id)
 
-    return router
+@router.delete("/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
+def revoke(service: Given, key_id: KeyId, who: KeyKeeper) -> None:
+    """Revoke a key, at once and for good."""
+    with refusals_answered():
+        revoke_key(service.store.sessions, key_id, at=service.clock(), by=who.account_id, account_id=who.account_id)
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def refusals_answered() -> Iterator[None]:
     """Answer what the store refuses as a problem."""
     try:
         yield
@@ -151,7 +96,7 @@ def _answered() -> Iterator[None]:
         raise Refusal(error) from error
 
 
-def _lifetime(days: int | None, settings: Settings) -> timedelta:
+def lifetime_of(days: int | None, settings: Settings) -> timedelta:
     if days is not None and days > settings.limits.key_days:
         raise Refusal(InputError("days", days, f"at most {settings.limits.key_days}"))
     return timedelta(days=days or settings.limits.key_days)
