@@ -28,8 +28,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
 from hazecast.services.delivery.content import FORMATS as BULLETIN_FORMATS
 from hazecast.services.delivery.content import (
-    Bulletins,
-    Edition,
+    EditionSource,
     cities_of,
     confirmation_url,
     languages_of,
@@ -38,6 +37,7 @@ from hazecast.services.delivery.content import (
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
+from hazecast.services.work.bulletin import Edition
 from hazecast.services.work.explain import explain
 from hazecast.services.work.stored_forecast import Look
 
@@ -76,7 +76,7 @@ class MailChannel:
     registry : Registry
     book : RuleBook
     bulletins : callable, optional
-        Gives the documents of the daily bulletin.
+        Returns the daily bulletin of some cities in a language, at a time.
     """
 
     batch_size = 60
@@ -87,7 +87,7 @@ class MailChannel:
         settings: Settings,
         registry: Registry,
         book: RuleBook,
-        bulletins: Bulletins | None = None,
+        bulletins: EditionSource | None = None,
     ) -> None:
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
         self._book = book

@@ -17,6 +17,7 @@ from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.mail import MailChannel
 from hazecast.services.delivery.webhook import WebhookChannel
 from hazecast.services.store.store import Store
+from hazecast.services.work.bulletin import Bulletins
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,6 @@ def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) ->
     registry, book = load_registry(), rule_book(settings)
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
     if settings.smtp.host is not None:
-        from hazecast.services.work.bulletin import Bulletins
-
         bulletins = Bulletins(store, settings, registry, book)
         channels["email"] = MailChannel(store, settings, registry, book, bulletins.edition)
     render = Renderer(store, settings, registry, book)
