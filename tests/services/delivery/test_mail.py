@@ -130,9 +130,9 @@ def test_a_run_s_warnings_come_as_one_mail_with_the_map_inside(simulated, postbo
     leave = f"https://haze.bureau.example/v1/subscriptions/{row.id}/unsubscribe?code={row.code}"
     assert mail["List-Unsubscribe"] == f"<{leave}>"
     text, html = part(mail, "plain"), part(mail, "html")
-    for part in (text, html):
-        assert "北京" in part and "Beijing" in part and "haze warning" in part
-        assert ".simulated.cap" in part and "研究性预报" in part
+    for content in (text, html):
+        assert "北京" in content and "Beijing" in content and "haze warning" in content
+        assert ".simulated.cap" in content and "研究性预报" in content
     assert leave in text and 'lang="zh-CN"' in html and 'lang="en"' in html
     pictures = [p for p in mail.walk() if p.get_content_type() == "image/png"]
     assert len(pictures) == 1 and f"cid:{pictures[0]['Content-ID'].strip('<>')}" in html
