@@ -19,7 +19,7 @@ from hazecast.grids.contract import LEAD_HOURS, check
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.web.answers import Answers, keep
+from hazecast.services.web.answers import AnswerCache, cache_answer
 from hazecast.services.web.app import create_app
 from hazecast.services.web.documents import examples, operations
 from hazecast.services.web.pages import from_cursor, to_cursor
@@ -254,10 +254,10 @@ def test_memory_for_kept_answers_is_bounded() -> None:
 
     async def app(scope, receive, send) -> None:
         asked.append(scope["path"])
-        keep(Request(scope))
+        cache_answer(Request(scope))
         await PlainTextResponse("x" * 1_000)(scope, receive, send)
 
-    answers = Answers(
+    answers = AnswerCache(
         app, find_version=lambda: 1, count_commits=lambda: 0, max_age=60, check_seconds=60.0, memory=5_000, under="/v1/"
     )
     client = TestClient(answers, headers={"Accept-Encoding": "identity"})
