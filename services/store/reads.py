@@ -13,7 +13,14 @@ from sqlalchemy.engine import Engine
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.forecasts import ForecastRun, ForecastValue, Observation, Warning_, WarningAudit
+from hazecast.services.store.tables.forecasts import (
+    CycleRun,
+    ForecastRun,
+    ForecastValue,
+    Observation,
+    Warning_,
+    WarningAudit,
+)
 
 QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90", "mean")
 VALUE_COLUMNS = (*(f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in QUANTILE_COLUMNS), "relative_humidity")
@@ -44,6 +51,27 @@ def public_version(store: Store) -> Hashable:
     )
     with store.engine.connect() as connection:
         return tuple(connection.execute(query).one())
+
+
+def degraded_reasons(store: Store, run: ForecastRun) -> tuple[str, ...]:
+    """Return why a run is degraded, as its cycle reported it.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+
+    Returns
+    -------
+    tuple of str
+        Empty if the run isn't degraded, or its cycle is no longer stored.
+    """
+    if not run.degraded:
+        return ()
+    with store.sessions() as session:
+        report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
+    found = report.get("reasons")
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def runs_page(

@@ -11,8 +11,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.delivery.content import public_event
-from hazecast.services.delivery.stream import oldest, own_tail
-from hazecast.services.delivery.subscriptions import find
+from hazecast.services.delivery.stream import oldest_event_number, subscription_feed
+from hazecast.services.delivery.subscriptions import find_subscription
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given
@@ -45,8 +45,8 @@ Position = Annotated[int | None, Depends(_position)]
 router = APIRouter(tags=["events"])
 
 
-def _require_seat(service: Given) -> None:
-    if service.seats.free <= 0:
+def _require_connection(service: Given) -> None:
+    if service.connections.free <= 0:
         raise HTTPException(503, "too many listeners: try again later", {"Retry-After": "30"})
 
 
@@ -55,7 +55,7 @@ def _own_subscription(
 ) -> Subscription:
     try:
         with service.store.sessions() as session:
-            return find(session, subscription_id, identity.account_id)
+            return find_subscription(session, subscription_id, identity.account_id)
     except InputError as error:
         raise Refusal(error) from error
 
@@ -63,7 +63,7 @@ def _own_subscription(
 @router.get(
     "/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_require_seat)],
+    dependencies=[Depends(_require_connection)],
     responses=INVALID | FULL,
 )
 async def events(service: Given, position: Position) -> AsyncIterator[ServerSentEvent]:
@@ -73,24 +73,24 @@ async def events(service: Given, position: Position) -> AsyncIterator[ServerSent
     number are no longer stored, and everything must be read again. `data` holds `id`, `type`, `timestamp`, `simulated`
     and what happened, with the address of the complete resource.
     """
-    with service.seats.taken():
-        start = await service.tail.newest()
+    with service.connections.hold():
+        start = await service.public_feed.newest()
         if position is not None:
-            first = await run_in_threadpool(oldest, service.store.sessions)
+            first = await run_in_threadpool(oldest_event_number, service.store.sessions)
             # A number beyond the newest belongs to another store.
             if position > start or position < first - 1:
                 yield ServerSentEvent(event="reset", data={}, id=str(start))
             else:
                 start = position
         yield ServerSentEvent(comment="listening", retry=_RETRY)
-        async for number, event in service.tail.read(start, service.settings.events.seconds):
+        async for number, event in service.public_feed.read(start, service.settings.events.seconds):
             yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
 
 
 @router.get(
     "/subscriptions/{subscription_id}/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_require_seat)],
+    dependencies=[Depends(_require_connection)],
     responses=DENIED | NOT_FOUND | INVALID | FULL,
 )
 async def own_events(
@@ -100,9 +100,9 @@ async def own_events(
 
     `data` is what a webhook would receive; `event` its type.
     """
-    with service.seats.taken():
+    with service.connections.hold():
         yield ServerSentEvent(comment="listening", retry=_RETRY)
-        own = own_tail(service.store.sessions, row.id, service.settings.events.poll_seconds)
+        own = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
         start = position or 0
         # A number beyond the newest belongs to another store; receivers recognise repetitions by the ids.
         start = start if start <= await own.newest() else 0
