@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import DataDir, current_time, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.accounts.accounts import Sessions
@@ -48,7 +48,7 @@ def add(account_id: AccountId, name: Name, role: RoleName = "subscriber", data_d
     from hazecast.services.accounts.accounts import add_account
 
     with _sessions(data_dir) as sessions:
-        account = add_account(sessions, account_id, name=name, role=role, at=datetime.now(UTC))
+        account = add_account(sessions, account_id, name=name, role=role, at=current_time())
     print(f"{account.id} added as {account.role}; its first key: hazecast accounts key add {account.id} --label ...")
 
 
@@ -99,7 +99,7 @@ def _change(account_id: str, data_dir: Path | None, **changes: Any) -> None:
     from hazecast.services.accounts.accounts import change_account
 
     with _sessions(data_dir) as sessions:
-        account = change_account(sessions, account_id, at=datetime.now(UTC), **changes)
+        account = change_account(sessions, account_id, at=current_time(), **changes)
     print(f"{account.id}: {account.name}, {account.role}, {_state(account)}")
 
 
@@ -119,7 +119,7 @@ def add_one(
     lifetime = _lifetime(days, data_dir)
     with _sessions(data_dir) as sessions:
         made = add_key(
-            sessions, account_id, label=label, scopes=scope or None, lifetime=lifetime, at=datetime.now(UTC), by=_BY
+            sessions, account_id, label=label, scopes=scope or None, lifetime=lifetime, at=current_time(), by=_BY
         )
     _show_once(*made)
 
@@ -139,7 +139,7 @@ def rotate(
     lifetime = _lifetime(days, data_dir)
     with _sessions(data_dir) as sessions:
         made = rotate_key(
-            sessions, key_id, overlap=timedelta(hours=overlap_hours), lifetime=lifetime, at=datetime.now(UTC), by=_BY
+            sessions, key_id, overlap=timedelta(hours=overlap_hours), lifetime=lifetime, at=current_time(), by=_BY
         )
     _show_once(*made)
 
@@ -150,7 +150,7 @@ def revoke(key_id: KeyId, data_dir: DataDir = None) -> None:
     from hazecast.services.accounts.keys import revoke_key
 
     with _sessions(data_dir) as sessions:
-        key = revoke_key(sessions, key_id, at=datetime.now(UTC), by=_BY)
+        key = revoke_key(sessions, key_id, at=current_time(), by=_BY)
     print(f"{key.id} of {key.account_id} revoked at {key.revoked_at:%Y-%m-%dT%H:%MZ}")
 
 
@@ -166,7 +166,7 @@ def list_keys(account_id: AccountId, data_dir: DataDir = None, as_json: AsJson =
 
         _print_json([KeyOut.of(key).model_dump(mode="json") for key in found])
         return
-    now = datetime.now(UTC)
+    now = current_time()
     for key in found:
         state = "revoked" if key.revoked_at else "expired" if key.expires_at <= now else "in use"
         used = f"{key.last_used_at:%Y-%m-%dT%H:%MZ}" if key.last_used_at else "never"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,7 @@ from hazecast.services.cli.ingest import ingest
 from hazecast.services.cli.jobs import jobs_app, scheduler
 from hazecast.services.cli.maps import register as register_maps
 from hazecast.services.cli.models import models_app, verify
-from hazecast.services.cli.options import DataDir, InitTime, Observations, Server, Weather
+from hazecast.services.cli.options import DataDir, InitTime, Observations, Server, Weather, current_time
 from hazecast.services.cli.options import settings_of as _settings
 from hazecast.services.cli.options import time_of as _time
 from hazecast.services.cli.store import register as register_store
@@ -110,7 +109,7 @@ def sample(folder: Annotated[Path, typer.Argument(help="Where to write it.")], i
     from hazecast.grids.places.cities import load_registry
     from hazecast.services.work.sample import write_sample
 
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    now = current_time().replace(minute=0, second=0, microsecond=0)
     print(write_sample(folder, load_registry(), _time(init_time, "--init-time") or now))
 
 

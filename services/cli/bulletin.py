@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of, time_of
+from hazecast.services.cli.options import DataDir, current_time, settings_of, time_of
 
 EXIT_DEGRADED = 3
 
@@ -38,7 +38,6 @@ def bulletin(
     data_dir: DataDir = None,
 ) -> None:
     """Write the daily bulletin of the latest forecast issued by then: HTML, PDF, CSV, NetCDF or plain text."""
-    from datetime import UTC, datetime
 
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
@@ -54,7 +53,7 @@ def bulletin(
     try:
         store.migrate()
         wanted = region_cities(registry, region) if region is not None else city or []
-        now = time_of(at, "--at") or datetime.now(UTC)
+        now = time_of(at, "--at") or current_time()
         edition = Bulletins(store, settings, registry, book).edition(wanted, language, now)
         out.mkdir(parents=True, exist_ok=True)
         for name in form or [Form.PDF]:

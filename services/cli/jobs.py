@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import DataDir, current_time, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.scheduling.board import JobState, RunState
@@ -104,7 +104,7 @@ def check(
 ) -> None:
     """Say whether a scheduler leads; exit code 1 if none has given a sign of life lately."""
     beat = _board(data_dir)[1]
-    age = None if beat is None else (datetime.now(UTC) - beat.beat_at).total_seconds()
+    age = None if beat is None else (current_time() - beat.beat_at).total_seconds()
     if beat is None or age is None or age > seconds:
         print("no scheduler leads" + ("" if age is None else f"; the last sign of life is {age:.0f} s old"))
         raise typer.Exit(EXIT_FAILED)

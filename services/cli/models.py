@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, server, settings_of, time_of
+from hazecast.services.cli.options import DataDir, current_time, server, settings_of, time_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,14 +130,14 @@ def compare(
 @models_app.command()
 def promote(model_id: ModelId, why: Why, by: By = None, data_dir: DataDir = None) -> None:
     """Put a model into service from the next cycle on."""
-    change = _registry(data_dir).promote(model_id, by=_user(by), why=why, at=datetime.now(UTC))
+    change = _registry(data_dir).promote(model_id, by=_user(by), why=why, at=current_time())
     print(f"{change.model_id} is in service in place of {change.previous}")
 
 
 @models_app.command()
 def rollback(why: Why, by: By = None, data_dir: DataDir = None) -> None:
     """Put the model back into service that the present one replaced."""
-    change = _registry(data_dir).rollback(by=_user(by), why=why, at=datetime.now(UTC))
+    change = _registry(data_dir).rollback(by=_user(by), why=why, at=current_time())
     print(f"{change.model_id} is in service again in place of {change.previous}")
 
 
@@ -170,7 +169,7 @@ def verify(
     store = Store(settings.database_url)
     try:
         store.migrate()
-        report = score(settings, store, time_of(until, "--until") or datetime.now(UTC), again=again)
+        report = score(settings, store, time_of(until, "--until") or current_time(), again=again)
         board = banded_scores(store, days, city)
     finally:
         store.close()

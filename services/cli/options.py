@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hazecast.services.core.clock import utc_now
+
 if TYPE_CHECKING:
     from hazecast.services.client.client import Client
     from hazecast.services.core.settings import Settings
@@ -39,6 +41,11 @@ InitTime = Annotated[
     str | None,
     typer.Option("--init-time", help="ISO 8601, for example 2013-01-11T22:00Z; UTC where no offset is given."),
 ]
+
+
+def current_time() -> datetime:
+    """Return the current time, aware, UTC; all commands take it from here."""
+    return utc_now()
 
 
 def time_of(text: str | None, name: str) -> datetime | None:

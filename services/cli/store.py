@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import DataDir, current_time, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.store.backup import Manifest
@@ -99,6 +98,6 @@ def prune(
     """Remove what is older than HAZECAST_KEEP_FORECAST_DAYS and HAZECAST_KEEP_OBSERVATION_DAYS."""
     from hazecast.services.store.retention import prune as prune_store
 
-    pruned = prune_store(settings_of(data_dir), datetime.now(UTC), dry_run=dry_run)
+    pruned = prune_store(settings_of(data_dir), current_time(), dry_run=dry_run)
     what = ", ".join(f"{number} of {name}" for name, number in pruned.rows.items() if number) or "no rows"
     print(f"{'would remove' if dry_run else 'removed'}: {what}; {pruned.files} files")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import DataDir, current_time, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
@@ -109,7 +108,7 @@ def add(
     new = NewSubscription.model_validate(given)
     with _opened(data_dir) as (store, settings):
         subscriptions = _subscriptions(store, settings)
-        row = subscriptions.create(account, new, datetime.now(UTC), confirmed=confirmed)
+        row = subscriptions.create(account, new, current_time(), confirmed=confirmed)
         print(f"{row.id} added, {row.state}")
         if webhook:
             print(f"secret, shown this once: {row.secret}")
@@ -129,7 +128,7 @@ def test(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
     """Put a test message into a subscription's queue."""
     with _opened(data_dir) as (store, settings):
         subscriptions = _subscriptions(store, settings)
-        print(subscriptions.test(subscriptions.get(subscription), datetime.now(UTC)))
+        print(subscriptions.test(subscriptions.get(subscription), current_time()))
 
 
 @subscribers_app.command()
@@ -165,7 +164,7 @@ def replay(
     """Send again what was delivered or given up, after all that waits."""
     from hazecast.services.delivery.queue import Queue
 
-    now = datetime.now(UTC)
+    now = current_time()
     with _opened(data_dir) as (store, settings):
         queue = Queue(store.sessions, settings)
         count = queue.replay_dead(name, now) if name.startswith("sub_") else queue.replay([queue.get(name)[0].id], now)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, server, settings_of, time_of
+from hazecast.services.cli.options import DataDir, current_time, server, settings_of, time_of
 
 if TYPE_CHECKING:
     from hazecast.alerts.rules.book import RuleBook
@@ -58,7 +58,7 @@ def in_force(
     """Print the warnings in force as GeoJSON; look after drafts."""
     if context.invoked_subcommand is not None:
         return
-    time = time_of(at, "--at") or datetime.now(UTC)
+    time = time_of(at, "--at") or current_time()
     if (remote := server(context)) is not None:
         with remote as client:
             content = client.warnings(at=time, simulated=simulated).model_dump(exclude={"next"})
@@ -138,7 +138,7 @@ def _decide(
 
     store, book = _opened(data_dir)
     decided = decide_draft(
-        store.sessions, book, draft, simulated, action, by=by, reason=reason, at=datetime.now(UTC), **changes
+        store.sessions, book, draft, simulated, action, by=by, reason=reason, at=current_time(), **changes
     )
     print(f"{decided.id}: {decided.status} by {decided.by}: {decided.reason}")
 

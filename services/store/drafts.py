@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, delete, select, update
@@ -51,6 +51,8 @@ def save_drafts(
     drafted: Collection[tuple[str, str]],
     init_time: datetime,
     simulated: bool,
+    *,
+    at: datetime,
 ) -> None:
     """Store a run's proposals as drafts, within the caller's transaction.
 
@@ -67,7 +69,7 @@ def save_drafts(
     }
     for row in known.values():
         if (row.rule_set, row.city) in drafted and row.run_init_time < init_time:
-            _record(session, row, supersede(Draft.model_validate_json(row.payload), init_time), "superseded")
+            _record(session, row, supersede(Draft.model_validate_json(row.payload), init_time), "superseded", at)
     decided = set(
         session.scalars(
             select(WarningDraft.id).where(
@@ -93,14 +95,14 @@ def save_drafts(
             run_init_time=init_time, status="pending", payload="",
         )  # fmt: skip
         session.add(row)
-        _record(session, row, draft, "drafted")
+        _record(session, row, draft, "drafted", at)
 
 
-def _record(session: Session, row: WarningDraft, draft: Draft, action: str) -> None:
+def _record(session: Session, row: WarningDraft, draft: Draft, action: str, at: datetime) -> None:
     row.status, row.payload = draft.status, draft.model_dump_json()
     session.add(
         WarningAudit(
-            at=datetime.now(UTC), draft_id=draft.id, simulated=draft.proposed.simulated, action=action, by=draft.by,
+            at=at, draft_id=draft.id, simulated=draft.proposed.simulated, action=action, by=draft.by,
             reason=draft.reason, payload=row.payload,
         )
     )  # fmt: skip
@@ -180,7 +182,7 @@ def decide_draft(
             raise UnknownError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
         draft = Draft.model_validate_json(row.payload)
         if action == "reject":
-            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected")
+            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected", at)
             return Draft.model_validate_json(row.payload)
         own = session.scalars(
             select(Warning_.payload).where(
@@ -196,7 +198,7 @@ def decide_draft(
                 draft, history, rules, by=by, reason=reason, at=at, level=level, onset=onset, expires=expires
             )
         session.add(warning_row(message))
-        _record(session, row, decided, decided.status)
+        _record(session, row, decided, decided.status, at)
         session.flush()
         record_message(session, message)
         return decided

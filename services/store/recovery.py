@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -117,7 +117,7 @@ def note_files(session: Session, cycle_id: int, files: Iterable[str], **values: 
         setattr(row, name, value)
 
 
-def recover(engine: Engine, sessions: Sessions) -> Recovered:
+def recover(engine: Engine, sessions: Sessions, at: datetime) -> Recovered:
     """Mark the cycles that a dead process left running, and remove what they left of files."""
     with sessions() as session:
         running = session.scalars(select(CycleRun.id).where(CycleRun.status == "running")).all()
@@ -127,7 +127,7 @@ def recover(engine: Engine, sessions: Sessions) -> Recovered:
             session.execute(
                 update(CycleRun)
                 .where(CycleRun.id.in_(dead), CycleRun.status == "running")
-                .values(status="failed", error=INTERRUPTED, finished_at=datetime.now(UTC))
+                .values(status="failed", error=INTERRUPTED, finished_at=at)
             )
     _sweep_marks(engine)
     with sessions() as session:

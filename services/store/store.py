@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import remove_file
 from hazecast.services.store.database import Sessions, make_engine, migrate, one_at_a_time, shown, writing
@@ -39,10 +40,13 @@ class Store:
     ----------
     database_url : str
         SQLAlchemy URL.
+    clock : callable
+        Gives the current time, aware, for when rows were written.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, clock: Clock = utc_now) -> None:
         self.url = database_url
+        self.clock = clock
         self.engine = make_engine(database_url)
         self.sessions = self._session = Sessions(self.engine)
         self._marks: dict[int, Mark] = {}
@@ -64,7 +68,7 @@ class Store:
     def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
         """Note the start of a cycle and return its id; others see it running until it is finished or killed."""
         with self._session.begin() as session:
-            row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=datetime.now(UTC))
+            row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=self.clock())
             session.add(row)
             session.flush()
             # Before anyone can see the row: a cycle without its lock is taken for dead.
@@ -89,7 +93,7 @@ class Store:
         self, cycle_id: int, status: str, *, error: str | None = None, report: dict[str, object] | None = None
     ) -> None:
         """Note how a cycle ended: ``done``, ``degraded`` or ``failed``."""
-        values: dict[str, Any] = {"status": status, "error": error, "finished_at": datetime.now(UTC)}
+        values: dict[str, Any] = {"status": status, "error": error, "finished_at": self.clock()}
         if report is not None:
             # JSON has no NaN: PostgreSQL refuses it.
             values["report"] = json.loads(json.dumps(report), parse_constant=lambda _: None)
@@ -102,7 +106,7 @@ class Store:
 
     def recover(self) -> int:
         """Mark cycles that a dead process left running as failed and remove their files; return how many cycles."""
-        return recover(self.engine, self.sessions).cycles
+        return recover(self.engine, self.sessions, self.clock()).cycles
 
     def cycles(self, limit: int = 20) -> Sequence[CycleRun]:
         """Return the newest cycles, newest first."""
@@ -135,7 +139,7 @@ class Store:
         """
         check(forecast, "forecast", name="forecast")
         check(observations, "observations", name="observations")
-        run = _run_row(forecast, netcdf_path, map_path, cycle_id)
+        run = _run_row(forecast, netcdf_path, map_path, cycle_id, self.clock())
         with self._session.begin() as session:
             one_at_a_time(session, "run")
             old = session.scalar(_same_run(run))
@@ -157,7 +161,7 @@ class Store:
             session.execute(insert(ForecastValue), _value_rows(forecast, run.id))
             upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
             session.add_all(warning_row(warning) for warning in warnings)
-            save_drafts(session, proposals, drafted, run.init_time, run.simulated)
+            save_drafts(session, proposals, drafted, run.init_time, run.simulated, at=run.created_at)
             session.flush()
             record_run(session, run, _digest(forecast), warnings)
         for path in replaced - {run.netcdf_path, run.map_path}:
@@ -260,7 +264,7 @@ def _digest(forecast: xr.Dataset) -> str:
     return hashlib.sha256(values).hexdigest()[:16]
 
 
-def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int) -> ForecastRun:
+def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int, at: datetime) -> ForecastRun:
     return ForecastRun(
         cycle_id=cycle_id,
         init_time=to_datetime(np.datetime64(forecast["init_time"].item(), "ns")),
@@ -272,7 +276,7 @@ def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: 
         observations_until=datetime.fromisoformat(str(forecast.attrs["observations_until"])),
         netcdf_path=str(netcdf_path),
         map_path=str(map_path),
-        created_at=datetime.now(UTC),
+        created_at=at,
     )
 
 

@@ -50,10 +50,10 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     registry : Registry, optional
         The cities; by default those that Hazecast ships.
     clock : callable
-        Gives the time, aware, by which a forecast is stale and a warning in force.
+        Gives the current time, aware: what is stored, stale, in force, expired or outdated goes by it.
     """
     book = rule_book(settings)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, clock)
     store.migrate()
     app = FastAPI(
         title="Hazecast",
@@ -74,12 +74,12 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         map_routes(store, registry, book),
         product_routes(store, registry),
         verification_routes(store, settings, registry),
-        subscription_routes(store, settings, registry, book),
-        draft_routes(store, registry, book),
-        account_routes(store, settings),
-        administration_routes(store, settings),
+        subscription_routes(store, settings, registry, book, clock=clock),
+        draft_routes(store, registry, book, clock),
+        account_routes(store, settings, clock),
+        administration_routes(store, settings, clock),
         operation_routes(store, settings, clock),
-        bulletin_routes(store, settings, registry, book),
+        bulletin_routes(store, settings, registry, book, clock),
         study_routes(store, registry),
         climatology_routes(store, registry),
     ):
@@ -96,8 +96,9 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         max_age=settings.answers.cache_seconds,
         check_seconds=settings.answers.answers_check_seconds,
         memory=settings.answers.answers_memory_mb * 2**20,
+        clock=clock,
     )
-    protect(app, settings, store.sessions)
+    protect(app, settings, store.sessions, clock)
     add_operation(app, store, settings)
     return app
 

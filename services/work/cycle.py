@@ -23,6 +23,7 @@ from hazecast.grids.times import to_datetime64
 from hazecast.models.interface import Model
 from hazecast.models.registry import ModelRegistry, load_trained
 from hazecast.models.zoo.network_model import NetworkModel, informed
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import whole_file
 from hazecast.services.core.logs import log_context
@@ -41,7 +42,9 @@ from hazecast.services.work.verification import verify
 log = logging.getLogger(__name__)
 
 
-def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: tuple[str, ...] = ()) -> CycleReport:
+def run_cycle(
+    settings: Settings, *, init_time: datetime | None = None, cities: tuple[str, ...] = (), clock: Clock = utc_now
+) -> CycleReport:
     """Run one cycle and store what it gives.
 
     Run again for the same init time it replaces its own results; killed at any moment it
@@ -54,6 +57,8 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
         Aware; by default the newest observed hour.
     cities : tuple of str
         City ids; by default all that are observed.
+    clock : callable
+        Gives the current time, aware.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def run_cycle(settings: Settings, *, init_time: datetime | None = None, cities: 
     book = rule_book(settings)
     for city in cities:
         registry.city(city)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, clock)
     try:
         store.migrate()
         store.recover()
@@ -108,6 +113,7 @@ def _run(
         settings.data_dir / "sample",
         lambda at: stored_monitors(store, registry, at, preference=settings.ingest.monitor_sources),
         lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.ingest.weather_sources),
+        now=store.clock(),
     )
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
     model, model_id, fault = _model(settings)

@@ -58,6 +58,8 @@ def load_inputs(
     sample_dir: Path,
     live_observations: LiveObservations,
     live_weather: LiveWeather,
+    *,
+    now: datetime,
 ) -> tuple[CycleInputs, datetime]:
     """Read everything one cycle needs, before anything is stored.
 
@@ -75,6 +77,8 @@ def load_inputs(
     sample_dir : Path
         Where the sample is written.
     live_observations, live_weather : callable
+    now : datetime
+        The current time, aware: no init time may be later.
 
     Returns
     -------
@@ -89,14 +93,14 @@ def load_inputs(
         the observations.
     """
     if init_time is not None:
-        init_time = _checked(init_time)
+        init_time = _checked(init_time, now)
     if observations_dir is None:
-        init_time = init_time or _this_hour()
+        init_time = init_time or _hour_of(now)
         write_sample(sample_dir, registry, init_time)
         weather, observations_dir = str(sample_dir / WEATHER_FILE), sample_dir
     if observations_dir == LIVE_OBSERVATIONS:
         # This hour, not the newest that came in: monitors that fall silent must show.
-        init_time = init_time or _this_hour()
+        init_time = init_time or _hour_of(now)
         monitors = live_observations(init_time)
     else:
         monitors = _observed(Path(observations_dir), registry)
@@ -131,13 +135,13 @@ def _observed(folder: Path, registry: Registry) -> MonitorData:
     return read_observations(folder, registry)
 
 
-def _this_hour() -> datetime:
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+def _hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _checked(init_time: datetime) -> datetime:
+def _checked(init_time: datetime, now: datetime) -> datetime:
     init_time = init_time.astimezone(UTC)
-    if init_time > datetime.now(UTC):
+    if init_time > now:
         raise InputError("init_time", init_time.isoformat(), "a time that is not in the future")
     if init_time != init_time.replace(minute=0, second=0, microsecond=0):
         raise InputError("init_time", init_time.isoformat(), "a whole hour")

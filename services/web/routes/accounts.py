@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Path
@@ -13,6 +13,7 @@ from hazecast.grids.errors import InputError
 from hazecast.services.accounts.accounts import account_of, accounts_of, add_account, change_account
 from hazecast.services.accounts.keys import BeyondScopesError, Identity, add_key, keys_of, revoke_key, rotate_key
 from hazecast.services.accounts.scopes import SCOPES
+from hazecast.services.core.clock import Clock
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.access import require
@@ -37,7 +38,7 @@ AccountId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$", examples
 _CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
 
 
-def account_routes(store: Store, settings: Settings) -> APIRouter:
+def account_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
     """Return the routes under ``/account``: what a key may do with its own account."""
     router = APIRouter(prefix="/account", tags=["account"])
     sessions = store.sessions
@@ -59,7 +60,7 @@ def account_routes(store: Store, settings: Settings) -> APIRouter:
         with _answered():
             made = add_key(
                 sessions, who.account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-                lifetime=_lifetime(asked.days, settings), at=datetime.now(UTC), by=who.account_id,
+                lifetime=_lifetime(asked.days, settings), at=clock(), by=who.account_id,
             )  # fmt: skip
         return NewKeyOut.made(*made)
 
@@ -69,7 +70,7 @@ def account_routes(store: Store, settings: Settings) -> APIRouter:
         with _answered():
             made = rotate_key(
                 sessions, key_id, overlap=timedelta(hours=asked.overlap_hours),
-                lifetime=_lifetime(asked.days, settings), at=datetime.now(UTC), by=who.account_id,
+                lifetime=_lifetime(asked.days, settings), at=clock(), by=who.account_id,
                 account_id=who.account_id, within=who.scopes,
             )  # fmt: skip
         return NewKeyOut.made(*made)
@@ -78,12 +79,12 @@ def account_routes(store: Store, settings: Settings) -> APIRouter:
     def revoke(key_id: KeyId, who: KeyKeeper) -> None:
         """Revoke a key, at once and for good."""
         with _answered():
-            revoke_key(sessions, key_id, at=datetime.now(UTC), by=who.account_id, account_id=who.account_id)
+            revoke_key(sessions, key_id, at=clock(), by=who.account_id, account_id=who.account_id)
 
     return router
 
 
-def administration_routes(store: Store, settings: Settings) -> APIRouter:
+def administration_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
     """Return the routes under ``/accounts``, for administrators."""
     router = APIRouter(prefix="/accounts", tags=["accounts"])
     sessions = store.sessions
@@ -97,9 +98,7 @@ def administration_routes(store: Store, settings: Settings) -> APIRouter:
     def add(asked: AccountIn, _: Administrator) -> AccountOut:
         """Add an account; its first key is made under its keys."""
         with _answered():
-            return AccountOut.of(
-                add_account(sessions, asked.id, name=asked.name, role=asked.role, at=datetime.now(UTC))
-            )
+            return AccountOut.of(add_account(sessions, asked.id, name=asked.name, role=asked.role, at=clock()))
 
     @router.get("/{account_id}", responses=DENIED | NOT_FOUND | INVALID)
     def account(account_id: AccountId, _: Administrator) -> AccountOut:
@@ -112,7 +111,7 @@ def administration_routes(store: Store, settings: Settings) -> APIRouter:
         """Rename an account, give it another role, disable or enable it; its keys follow at once."""
         with _answered():
             return AccountOut.of(
-                change_account(sessions, account_id, at=datetime.now(UTC), **asked.model_dump(exclude_none=True))
+                change_account(sessions, account_id, at=clock(), **asked.model_dump(exclude_none=True))
             )
 
     @router.get("/{account_id}/keys", responses=DENIED | NOT_FOUND | INVALID)
@@ -127,7 +126,7 @@ def administration_routes(store: Store, settings: Settings) -> APIRouter:
         with _answered():
             made = add_key(
                 sessions, account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-                lifetime=_lifetime(asked.days, settings), at=datetime.now(UTC), by=who.account_id,
+                lifetime=_lifetime(asked.days, settings), at=clock(), by=who.account_id,
             )  # fmt: skip
         return NewKeyOut.made(*made)
 
@@ -135,7 +134,7 @@ def administration_routes(store: Store, settings: Settings) -> APIRouter:
     def revoke(account_id: AccountId, key_id: KeyId, who: Administrator) -> None:
         """Revoke an account's key, at once and for good."""
         with _answered():
-            revoke_key(sessions, key_id, at=datetime.now(UTC), by=who.account_id, account_id=account_id)
+            revoke_key(sessions, key_id, at=clock(), by=who.account_id, account_id=account_id)
 
     return router
 

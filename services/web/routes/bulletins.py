@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
@@ -11,6 +10,7 @@ from hazecast.alerts.messages.texts import Language
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
+from hazecast.services.core.clock import Clock
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, known_city
@@ -39,7 +39,7 @@ _NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: RuleBook) -> APIRouter:
+def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock) -> APIRouter:
     """Return the routes under ``/bulletins``."""
     router = APIRouter(prefix="/bulletins", tags=["bulletins"])
     bulletins = Bulletins(store, settings, registry, book)
@@ -77,7 +77,7 @@ def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: 
     def _answer(form: Format, cities: str | None, region: str | None, language: Language) -> Response:
         wanted = _wanted(registry, cities, region)
         try:
-            document = bulletins.edition(wanted, language, datetime.now(UTC)).document(form)
+            document = bulletins.edition(wanted, language, clock()).document(form)
         except MissingExtraError as error:
             raise HTTPException(501, f"{form}: {error}") from error
         except InputError as error:

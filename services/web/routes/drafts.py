@@ -17,6 +17,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.keys import Identity
+from hazecast.services.core.clock import Clock
 from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
 from hazecast.services.store.store import Store
 from hazecast.services.web.access import require
@@ -110,7 +111,7 @@ class AmendmentIn(DecisionIn):
     expires: _Time | None = None
 
 
-def draft_routes(store: Store, registry: Registry, book: RuleBook) -> APIRouter:
+def draft_routes(store: Store, registry: Registry, book: RuleBook, clock: Clock) -> APIRouter:
     """Return the routes under ``/drafts``."""
     router = APIRouter(prefix="/drafts", tags=["drafts"])
     sessions = store.sessions
@@ -164,9 +165,7 @@ def draft_routes(store: Store, registry: Registry, book: RuleBook) -> APIRouter:
     def decide(action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool) -> DraftOut:
         given = said.model_dump()
         try:
-            decided = decide_draft(
-                sessions, book, draft_id, simulated, action, by=who.name, at=datetime.now(UTC), **given
-            )
+            decided = decide_draft(sessions, book, draft_id, simulated, action, by=who.name, at=clock(), **given)
         except InputError as error:
             raise Refusal(error) from error
         log.info("draft %s %s by account %s with key %s", draft_id, decided.status, who.account_id, who.key_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,6 +13,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.keys import Identity
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.mail import page
@@ -55,7 +55,7 @@ def subscription_routes(
     book: RuleBook,
     *,
     resolve: Resolver | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Clock = utc_now,
 ) -> APIRouter:
     """Return the routes of subscriptions, of their deliveries and of events."""
     router = APIRouter()
@@ -69,7 +69,7 @@ def subscription_routes(
     return router
 
 
-def _own_routes(subscriptions: Subscriptions, queue: Queue, clock: Callable[[], datetime]) -> APIRouter:
+def _own_routes(subscriptions: Subscriptions, queue: Queue, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["subscriptions"])
 
     @router.get("/subscriptions", responses=DENIED)
@@ -142,7 +142,7 @@ def _own_routes(subscriptions: Subscriptions, queue: Queue, clock: Callable[[], 
     return router
 
 
-def _delivery_routes(queue: Queue, clock: Callable[[], datetime]) -> APIRouter:
+def _delivery_routes(queue: Queue, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["subscriptions"])
 
     @router.get("/dead-letters", responses=DENIED | INVALID)
@@ -165,7 +165,7 @@ def _delivery_routes(queue: Queue, clock: Callable[[], datetime]) -> APIRouter:
     return router
 
 
-def _receiver_routes(subscriptions: Subscriptions, clock: Callable[[], datetime]) -> APIRouter:
+def _receiver_routes(subscriptions: Subscriptions, clock: Clock) -> APIRouter:
     """The pages of receivers, who have no key: the code of their message stands in for one."""
     router = APIRouter(tags=["subscriptions"], default_response_class=HTMLResponse)
 

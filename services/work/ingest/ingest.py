@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.regular_grid import EAST_ASIA
+from hazecast.services.core.clock import utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.registry import create_weather_source
@@ -124,7 +125,7 @@ def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport
     InputError
         If the settings lack what a source needs.
     """
-    now = now or datetime.now(UTC)
+    now = now or utc_now()
     # Observations first: they are quick, and a forecast needs them more.
     observations = ingest_observations(settings, now)
     return IngestReport(now, ingest_weather(settings, now), observations)
