@@ -25,6 +25,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.services.core.database_url import with_driver
 from hazecast.services.core.errors import StoreError
+from hazecast.services.store.locks import lock_until_commit
 
 # How long a statement waits for what another process holds.
 LOCK_SECONDS = 30
@@ -33,8 +34,6 @@ _POSTGRES = (
     f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s "
     "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
-# The first key of Hazecast's advisory locks in PostgreSQL, of no other meaning.
-_LOCKS = 0x4A5E
 
 
 class DatabaseFault(StoreError, OperationalError):  # noqa: N818 still SQLAlchemy's error, in clear words
@@ -123,14 +122,6 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def one_at_a_time(connection: Connection | Session, what: str) -> None:
-    """Let no other transaction that asks for the same go on until this one ends; SQLite's writers never do."""
-    bind = connection.get_bind() if isinstance(connection, Session) else connection
-    if bind.dialect.name == "postgresql":
-        lock = text("SELECT pg_advisory_xact_lock(:locks, hashtext(:what))")
-        connection.execute(lock, {"locks": _LOCKS, "what": what})
-
-
 def head_revision() -> str:
     """Return the newest schema that this version of Hazecast knows."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
@@ -204,7 +195,7 @@ def _migration(engine: Engine) -> Iterator[Connection]:
         with connection.begin():
             if not sqlite:
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
-                one_at_a_time(connection, "migration")
+                lock_until_commit(connection, "migration")
             yield connection
             if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
                 raise StoreError(f"{shown(engine.url)}: rows that refer to nothing after a migration: {broken[:3]}")

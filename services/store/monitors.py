@@ -21,7 +21,7 @@ from hazecast.grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, co
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.units import REFERENCE_STATE
 from hazecast.services.sources.monitors.interface import HOUR, Batch, MonitorSource, Reading, SourceKind
-from hazecast.services.store.database import one_at_a_time
+from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import EarlierValue, MonitorStation, StationObservation
 from hazecast.services.store.upsert import upsert
@@ -68,7 +68,7 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
     if not readings:
         return Saved(0, 0, 0, 0)
     with store.writing() as connection:
-        one_at_a_time(connection, "station observations")
+        lock_until_commit(connection, "station observations")
         upsert(connection, MonitorStation, [_station_row(s, source.kind) for s in batch.stations.values()])
         times = [time for _, time, _ in readings]
         present = _present(connection, list(batch.stations), min(times), max(times))

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.cap import identifier
-from hazecast.services.store.database import one_at_a_time
+from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.store.tables.forecasts import ForecastRun, Warning_
 
@@ -37,7 +37,7 @@ def in_turn(session: Session) -> None:
     Numbers are then given in the order in which they become visible: a reader that has seen one has missed
     none before it.
     """
-    one_at_a_time(session, "outbox")
+    lock_until_commit(session, "outbox")
 
 
 def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequence[HazeWarning]) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from hazecast.forecast.evaluation.verification import BASELINE_SUMS, CLIMATOLOGY_DAYS, SUMS
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES, describe
 from hazecast.grids.times import to_datetime64
-from hazecast.services.store.database import one_at_a_time
+from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
 
@@ -107,7 +107,7 @@ def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until:
     nothing away that was scored.
     """
     with store.writing() as connection:
-        one_at_a_time(connection, "scores")
+        lock_until_commit(connection, "scores")
         known = _stored(connection, days)
         changed = _changed(scores, known)
         keys: list[dict[Any, Any]] = changed[_KEY].to_dict("records")

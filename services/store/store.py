@@ -21,10 +21,11 @@ from hazecast.grids.times import to_datetime
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import remove_file
-from hazecast.services.store.database import Sessions, make_engine, migrate, one_at_a_time, shown, writing
+from hazecast.services.store.database import Sessions, make_engine, migrate, shown, writing
 from hazecast.services.store.drafts import let_out, save_drafts, warning_row
+from hazecast.services.store.locks import Lock, cycle_lock, lock_until_commit
 from hazecast.services.store.outbox import record_run
-from hazecast.services.store.recovery import Mark, clear_files, mark_of, note_files, recover
+from hazecast.services.store.recovery import clear_files, note_files, recover
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from hazecast.services.store.upsert import upsert
 
@@ -49,12 +50,12 @@ class Store:
         self.clock = clock
         self.engine = make_engine(database_url)
         self.sessions = self._session = Sessions(self.engine)
-        self._marks: dict[int, Mark] = {}
+        self._cycle_locks: dict[int, Lock] = {}
 
     def close(self) -> None:
         """Give all connections and locks back."""
-        while self._marks:
-            self._marks.popitem()[1].free()
+        while self._cycle_locks:
+            self._cycle_locks.popitem()[1].release()
         self.engine.dispose()
 
     def migrate(self, revision: str = "head") -> None:
@@ -72,10 +73,10 @@ class Store:
             session.add(row)
             session.flush()
             # Before anyone can see the row: a cycle without its lock is taken for dead.
-            mark = mark_of(self.engine, row.id)
-            if not mark.take():
+            lock = cycle_lock(self.engine, row.id)
+            if not lock.acquire():
                 raise StoreError(f"{shown(self.url)}: another process holds the lock of cycle {row.id}")
-            self._marks[row.id] = mark
+            self._cycle_locks[row.id] = lock
             return row.id
 
     def note_files(self, cycle_id: int, init_time: datetime, simulated: bool, files: Sequence[Path]) -> None:
@@ -101,8 +102,8 @@ class Store:
             session.execute(update(CycleRun).where(CycleRun.id == cycle_id).values(**values))
         if status == "failed":
             clear_files(self.sessions, cycle_id)
-        if cycle_id in self._marks:
-            self._marks.pop(cycle_id).free()
+        if cycle_id in self._cycle_locks:
+            self._cycle_locks.pop(cycle_id).release()
 
     def recover(self) -> int:
         """Mark cycles that a dead process left running as failed and remove their files; return how many cycles."""
@@ -141,7 +142,7 @@ class Store:
         check(observations, "observations", name="observations")
         run = _run_row(forecast, netcdf_path, map_path, cycle_id, self.clock())
         with self._session.begin() as session:
-            one_at_a_time(session, "run")
+            lock_until_commit(session, "run")
             old = session.scalar(_same_run(run))
             replaced = {old.netcdf_path, old.map_path} if old is not None else set()
             note_files(session, cycle_id, {run.netcdf_path, run.map_path, *replaced})

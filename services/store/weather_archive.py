@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from filelock import FileLock
 
 from hazecast.grids.contract import WEATHER, check, describe
 from hazecast.grids.errors import InputError
@@ -39,6 +38,7 @@ from hazecast.grids.weather.archive_layout import (
     present_names,
 )
 from hazecast.grids.weather.sampling import at_cities
+from hazecast.services.store.locks import file_locked
 
 _ANALYSES, _FORECASTS = "analyses", "forecasts"
 
@@ -265,8 +265,7 @@ def _remove(path: Path) -> None:
 @contextmanager
 def only_writer(path: Path) -> Iterator[None]:
     """Hold the lock of a month or a run: nobody else writes to it, or removes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with file_locked(path.with_suffix(".lock")):
         yield
 
 

@@ -17,7 +17,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.registry import create_weather_source
 from hazecast.services.sources.weather.interface import Wanted, WeatherSource
-from hazecast.services.store.locks import only_one
+from hazecast.services.store.locks import file_locked
 from hazecast.services.store.weather_archive import prune_weather_archive
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.ingest.monitors import MonitorReport
@@ -71,7 +71,7 @@ def _patience(settings: Settings) -> Patience:
 
 
 def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
-    return only_one(settings.data_dir / lock_file, IngestBusyError("another process is ingesting"))
+    return file_locked(settings.data_dir / lock_file, IngestBusyError("another process is ingesting"))
 
 
 def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:

@@ -67,7 +67,7 @@ def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(
 
 def test_a_cycle_that_was_given_up_can_store_nothing_any_more(databases, store, tmp_path) -> None:
     cycle, _ = begun(store, tmp_path)
-    store._marks[cycle].free()  # a connection that was lost while the process lives on
+    store._cycle_locks[cycle].release()  # a connection that was lost while the process lives on
     other = Store(databases.url(tmp_path))
     assert other.recover() == 1
     with pytest.raises(StoreError, match="given up"):
