@@ -25,6 +25,7 @@ lint: $(VENV)/.test-ready
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 # Known vulnerabilities of the pinned versions; fails too where the database of them can't be asked.
 PIP_AUDIT ?= pip-audit==2.10.1

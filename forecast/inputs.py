@@ -13,7 +13,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.places.stations import load_stations
-from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Float, Series, Windows
+from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Float, HourlySeries, Windows
 
 HOUR = np.timedelta64(1, "h")
 
@@ -136,7 +136,7 @@ def windows_at(
     )
 
 
-def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, cities: bool = True) -> Series:
+def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, cities: bool = True) -> HourlySeries:
     """Turn a collection into hourly series for training and backtests.
 
     Parameters
@@ -149,7 +149,7 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
 
     Returns
     -------
-    Series
+    HourlySeries
         float32 (place, hour, variable) and where each place is.
 
     Raises
@@ -179,7 +179,7 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
     known = load_stations()
     position = [known.position(place, city, registry) for place, city in zip(places, owners, strict=True)]
     zones = [known.time_zone(city, registry) for city in owners]
-    return Series(
+    return HourlySeries(
         observations=np.concatenate([part[1] for part in parts]),
         weather=np.concatenate([part[2] for part in parts]),
         times=times,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.models.interface import WEATHER_NAMES, Float, Series, Windows
+from hazecast.models.interface import WEATHER_NAMES, Float, HourlySeries, Windows
 
 _ALWAYS = np.datetime64("1700-01-01T00", "ns")
 
@@ -24,7 +24,7 @@ class IssuedWeather:
     forecasts : sequence of (datetime64 or None, xarray.Dataset)
         When each was issued (UTC; None for an analysis, which is used for any init time) and its contract
         "city_weather" with the series' places as ``city``.
-    series : Series
+    series : HourlySeries
 
     Raises
     ------
@@ -32,7 +32,7 @@ class IssuedWeather:
         If there is no forecast, or a place is absent.
     """
 
-    def __init__(self, forecasts: Sequence[tuple[np.datetime64 | None, xr.Dataset]], series: Series) -> None:
+    def __init__(self, forecasts: Sequence[tuple[np.datetime64 | None, xr.Dataset]], series: HourlySeries) -> None:
         if not forecasts:
             raise InputError("weather", "no forecast", "at least one")
         places = [str(place) for place in series.places]

@@ -16,7 +16,7 @@ from torch import Tensor
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
 from hazecast.models.events import LEAD_GROUPS
 from hazecast.models.interface import TARGETS, Float
-from hazecast.models.zoo.network import decode_concentration, encode_concentration
+from hazecast.models.scaling import decode_concentration, encode_concentration
 
 # Chosen on 2014-03 to 2015-02 of beijing-multisite with the network trained on the year before. The mean
 # of ozone drifts with its precursors and gains from following its errors; that of PM2.5 doesn't.

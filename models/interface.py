@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,12 @@ class Windows:
     def __len__(self) -> int:
         return len(self.init_time)
 
+    @property
+    def informed(self) -> NDArray[np.bool_]:
+        """Whether each window holds any weather of its lead times, bool (n,)."""
+        given = [np.isfinite(w).any(axis=(1, 2)) for w in (self.future_weather, self.area_future_weather)]
+        return np.asarray(given[0] | given[1])
+
     def rows(self, rows: slice | NDArray[np.int64]) -> Windows:
         """Return some of the windows."""
         parts: dict[str, Any] = {name: getattr(self, name) for name in Windows.__dataclass_fields__}
@@ -125,7 +132,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Series:
+class HourlySeries:
     """Hourly series of `p` places on one time axis, from which windows are cut.
 
     Attributes
@@ -163,7 +170,7 @@ class WindowSet:
 
     Attributes
     ----------
-    series : tuple of Series
+    series : tuple of HourlySeries
     index : int64 (n, 3)
         For each window its series, its place and the position of its init time.
     until : datetime64[ns], optional
@@ -172,7 +179,7 @@ class WindowSet:
         Whether a model may be given the weather of the lead times; if not, `batch` never shows it.
     """
 
-    series: tuple[Series, ...]
+    series: tuple[HourlySeries, ...]
     index: NDArray[np.int64]
     until: np.datetime64 | None = None
     weather_known: bool = True
@@ -187,7 +194,7 @@ class WindowSet:
         cut = [self._cut(self.series[number], self.index[rows[where]], future_weather) for where, number in parts]
         return Windows.join(cut).rows(order)
 
-    def _cut(self, series: Series, index: NDArray[np.int64], future_weather: bool) -> Windows:
+    def _cut(self, series: HourlySeries, index: NDArray[np.int64], future_weather: bool) -> Windows:
         place, now = index[:, 1:2], index[:, 2:3]
         area = series.area[place]
         past = now + np.arange(1 - HISTORY_HOURS, 1)
@@ -222,89 +229,70 @@ class WindowSet:
         )
 
 
-def window_set(
-    series: tuple[Series, ...],
-    start: np.datetime64,
-    end: np.datetime64,
-    *,
-    every: int = 1,
-    without: tuple[tuple[np.datetime64, np.datetime64], ...] = (),
-) -> WindowSet:
-    """Index the windows to train on: history and targets all lie in ``[start, end]``.
-
-    Parameters
-    ----------
-    series : tuple of Series
-    start, end : datetime64
-        UTC; no hour outside them is read, neither as history nor as target.
-    every : int
-        Hours between init times.
-    without : pairs of datetime64
-        Periods held out: no window touches them.
-    """
-    rows: list[NDArray[np.int64]] = []
-    for number, one in enumerate(series):
-        now = np.arange(HISTORY_HOURS - 1, len(one.times) - LEAD_HOURS, every)
-        first, last = one.times[now - HISTORY_HOURS + 1], one.times[now + LEAD_HOURS]
-        keep = (first >= start) & (last <= end)
-        for held_from, held_to in without:
-            keep &= (last < held_from) | (first > held_to)
-        rows += _useful(one, number, now[keep], len(one.times) - 1)
-    return WindowSet(series, np.concatenate(rows) if rows else np.empty((0, 3), np.int64))
-
-
-def scoring_windows(
-    series: tuple[Series, ...], start: np.datetime64, end: np.datetime64, *, every: int = 1
-) -> WindowSet:
-    """Index the windows to score: init times in ``[start, end)``, targets up to `end`.
-
-    The history reaches back before `start`, as it does in service. The last windows lack their
-    longest lead times (NaN) rather than being left out.
-
-    Parameters
-    ----------
-    series : tuple of Series
-    start, end : datetime64
-        UTC; no hour after `end` is read.
-    every : int
-        Hours between init times, counted from `start`.
-    """
-    rows: list[NDArray[np.int64]] = []
-    for number, one in enumerate(series):
-        now = np.arange(HISTORY_HOURS - 1, len(one.times) - 1)
-        time = one.times[now]
-        on_step = (time - start) % np.timedelta64(every, "h") == np.timedelta64(0, "h")
-        last = int(np.searchsorted(one.times, end, side="right")) - 1
-        rows += _useful(one, number, now[(time >= start) & (time < end) & on_step], last)
-    return WindowSet(series, np.concatenate(rows) if rows else np.empty((0, 3), np.int64), end)
-
-
-def _useful(series: Series, number: int, now: NDArray[np.int64], last: int) -> list[NDArray[np.int64]]:
-    """Return the index rows, a block a place, of the init times with any target up to `last`."""
-    rows = []
-    for place in range(len(series.places)):
-        observed = np.isfinite(series.observations[place][:, list(TARGETS)]).any(axis=1)
-        seen = np.concatenate([[0], np.cumsum(observed)])
-        found = now[(seen[np.minimum(now + LEAD_HOURS, last) + 1] - seen[now + 1]) > 0]
-        rows.append(np.stack([np.full_like(found, number), np.full_like(found, place), found], axis=1))
-    return rows
-
-
 class Model(Protocol):
-    """A forecast model: learns from windows and gives quantiles and mean."""
+    """A forecast model: learns from windows and gives quantiles and mean.
+
+    What else it can do it offers by the methods of `KeptModel`, `Adaptive`, `Calibrated`, `Attributed` or
+    `Described`. A kept model that lacks the last four serves all the same: its forecasts lack those parts.
+    """
 
     name: str
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
-        """Learn from `train`; with `progress`, show a bar."""
+        """Learn from `train`.
+
+        Parameters
+        ----------
+        train : WindowSet
+        progress : bool
+            Show a bar.
+        """
 
     def predict(self, windows: Windows) -> Prediction:
         """Forecast every window; the target in `windows` is never read."""
 
 
 @runtime_checkable
+class KeptModel(Model, Protocol):
+    """A model that can be kept in a folder, registered and served; `hazecast.models.zoo.template` is one to copy.
+
+    It is found again by its `name`, which an entry point in the group ``hazecast.models`` declares.
+    """
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write what the model has learned into files in `folder`.
+
+        Parameters
+        ----------
+        folder : Path
+            An empty folder; files of any name but ``model_card.json``, no folders in it.
+
+        Returns
+        -------
+        dict
+            What `load` needs besides, as JSON: becomes part of the model card.
+        """
+
+    @classmethod
+    def load(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Return a model as `save` wrote it; no code may be read from the folder.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            The model card, with what `save` returned.
+
+        Raises
+        ------
+        InputError
+            If the files are broken.
+        """
+
+
+@runtime_checkable
 class Adaptive(Protocol):
-    """A model that goes on learning while it forecasts, from forecasts that have come true."""
+    """A model that goes on learning while it forecasts, from verified forecasts."""
 
     def learn(self, past: Windows, forecast: Prediction) -> None:
         """Learn from what the model itself forecast earlier; called once a day.
@@ -312,8 +300,53 @@ class Adaptive(Protocol):
         Parameters
         ----------
         past : Windows
-            Earlier windows. Of their targets only those are shown that were observed since the call
+            Earlier windows. Of their targets only those are given that were observed since the call
             before; all others are NaN, so that every target is seen exactly once.
         forecast : Prediction
             What `predict` gave for `past`.
         """
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """A model with a calibration that follows its errors in service; each stored forecast carries the state.
+
+    Attributes
+    ----------
+    calibration : tuple of float32
+        Offsets of the quantiles (2, lead, 2, 5) and shifts of the mean (2, lead, 2); of forecasts without weather
+        first, with weather second.
+    """
+
+    calibration: tuple[Float, Float]
+
+    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float, days: float = 1.0) -> None:
+        """Follow the errors of forecasts as they were issued.
+
+        Parameters
+        ----------
+        given : bool (n,)
+            Whether each was informed of the coming weather.
+        target, mean : float32 (n, lead, 2)
+            ug m-3; a target that is not known, or was given before, is NaN.
+        quantiles : float32 (n, lead, 2, 5)
+            ug m-3.
+        days : float
+            Time in which the targets became known, in days.
+        """
+
+
+@runtime_checkable
+class Attributed(Protocol):
+    """A model that says how much of its PM2.5 it attributes to transport by the wind."""
+
+    def from_elsewhere(self, windows: Windows) -> Float:
+        """Return the PM2.5 attributed to transport, (member, n, lead), ug m-3; see `hazecast.models.attribution`."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A model that has more to say in its card than where it was trained."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return entries for the model card, such as ``architecture``, ``seed`` and ``features``, as JSON."""

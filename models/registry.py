@@ -1,4 +1,7 @@
-"""The models that Hazecast knows: by name, as trained and kept, and the one in service."""
+"""The registry: the cards of trained models, the history of those in service, and the one in service now.
+
+Nothing here imports a model before its weights are loaded.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,51 +20,27 @@ from filelock import FileLock
 
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
-from hazecast.models.interface import Model
-from hazecast.models.zoo.baselines import Climatology, DiurnalPersistence, Persistence
-from hazecast.models.zoo.network_model import NetworkModel
-from hazecast.models.zoo.recurrent import GraphModel, GRUModel
-from hazecast.models.zoo.tabular import RidgeModel, TreesModel
+from hazecast.models.files import CARD_FILE
+from hazecast.models.interface import KeptModel
 
 log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parent / "weights"
 HISTORY_FILE = "in_service.json"
 
-_FACTORIES: dict[str, Callable[[], Model]] = {
-    Persistence.name: Persistence,
-    DiurnalPersistence.name: DiurnalPersistence,
-    Climatology.name: Climatology,
-    RidgeModel.name: RidgeModel,
-    TreesModel.name: TreesModel,
-    GRUModel.name: GRUModel,
-    GraphModel.name: GraphModel,
-    NetworkModel.name: NetworkModel,
-}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-
-
-def model_names() -> list[str]:
-    """Return the names that `create` knows."""
-    return sorted(_FACTORIES)
-
-
-def create(name: str) -> Model:
-    """Return a new, untrained model.
-
-    Raises
-    ------
-    InputError
-        If no model has this name.
-    """
-    if name not in _FACTORIES:
-        raise InputError("model", name, f"one of {model_names()}")
-    return _FACTORIES[name]()
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model on disk: its id, folder and card; `shipped` if it came with Hazecast."""
+    """A trained model on disk: its id, folder and card; `shipped` if it came with Hazecast.
+
+    Examples
+    --------
+    >>> model = shipped_models()[0]
+    >>> model.kind, str(model.trained_until)[:10]
+    ('network', '2016-02-29')
+    """
 
     model_id: str
     folder: Path
@@ -73,10 +52,21 @@ class TrainedModel:
         """The newest hour that the training read, UTC."""
         return np.datetime64(self.card["period"][1], "ns")
 
-    def load(self) -> NetworkModel:
-        """Return the model, ready to predict; raises InputError if its weights are broken."""
-        network, _ = checkpoint.load(self.folder)
-        return NetworkModel(network=network)
+    @property
+    def kind(self) -> str:
+        """The name of the entry point that loads it."""
+        return str(self.card["kind"])
+
+    def load(self) -> KeptModel:
+        """Return the model, ready to predict.
+
+        Raises
+        ------
+        InputError
+            If its files are broken, or its kind is not installed.
+        """
+        model, _ = checkpoint.load(self.folder)
+        return model
 
 
 def models_in(folder: Path, *, shipped: bool = False) -> list[TrainedModel]:
@@ -84,9 +74,16 @@ def models_in(folder: Path, *, shipped: bool = False) -> list[TrainedModel]:
 
     A folder whose model card is broken is left out with a warning in the log: one bad model keeps no other
     from serving.
+
+    Parameters
+    ----------
+    folder : Path
+        With a folder for each model, named by its id.
+    shipped : bool
+        Whether these came with Hazecast.
     """
     found = []
-    for path in sorted(folder.glob(f"*/{checkpoint.CARD_FILE}")):
+    for path in sorted(folder.glob(f"*/{CARD_FILE}")):
         if path.parent.name.startswith("."):
             continue
         try:
@@ -109,7 +106,18 @@ def shipped_models() -> list[TrainedModel]:
 
 
 def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> TrainedModel | None:
-    """Return the model with the newest training period that ended by `time` (UTC); None if there is none."""
+    """Return the model with the newest training period that ended by a time.
+
+    Parameters
+    ----------
+    models : sequence of TrainedModel
+    time : datetime64
+        UTC.
+
+    Returns
+    -------
+    TrainedModel or None
+    """
     found = [model for model in models if model.trained_until <= time]
     return max(found, key=lambda model: model.trained_until, default=None)
 
@@ -130,7 +138,7 @@ class ModelRegistry:
     """The shipped models, those of one installation, and which of them is in service.
 
     Models are folders named by their id. The model in service follows from the history in
-    ``in_service.json``, which is replaced whole at each change; without a history it is the shipped model
+    ``in_service.json``, which is replaced atomically at each change; without a history it is the shipped model
     with the newest training period.
 
     Parameters
@@ -168,9 +176,14 @@ class ModelRegistry:
         Parameters
         ----------
         source : Path
-            Folder with weights and model card, as training writes it.
+            Folder with a model's files and card, as training writes it.
         scores : dict, optional
             Put into the card as ``scores``.
+
+        Returns
+        -------
+        TrainedModel
+            The copy; it serves only once it is promoted.
 
         Raises
         ------
@@ -193,8 +206,7 @@ class ModelRegistry:
             part = self.folder / f".{model_id}.part"
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
-            shutil.copyfile(source / checkpoint.WEIGHTS_FILE, part / checkpoint.WEIGHTS_FILE)
-            checkpoint.write_card(card if scores is None else card | {"scores": scores}, part)
+            checkpoint.copy(source, part, {} if scores is None else {"scores": scores})
             part.rename(self.folder / model_id)
         return self.get(model_id)
 
@@ -238,6 +250,10 @@ class ModelRegistry:
         at : datetime
             Aware.
 
+        Returns
+        -------
+        Change
+
         Raises
         ------
         InputError
@@ -252,6 +268,17 @@ class ModelRegistry:
 
     def rollback(self, *, by: str, why: str, at: datetime) -> Change:
         """Put the model back into service that the present one replaced.
+
+        Parameters
+        ----------
+        by, why : str
+            Who decides and for what reason; kept in the history.
+        at : datetime
+            Aware.
+
+        Returns
+        -------
+        Change
 
         Raises
         ------
@@ -291,7 +318,23 @@ class ModelRegistry:
         return FileLock(self.folder / ".lock")
 
 
-def load_trained(registry: ModelRegistry | None = None) -> tuple[NetworkModel, str]:
-    """Return the model in service and its id; without a registry, the newest that is shipped."""
+def load_trained(registry: ModelRegistry | None = None) -> tuple[KeptModel, str]:
+    """Load the model in service.
+
+    Parameters
+    ----------
+    registry : ModelRegistry, optional
+        By default the newest shipped model is loaded.
+
+    Returns
+    -------
+    model : KeptModel
+    model_id : str
+
+    Raises
+    ------
+    InputError
+        If the model is gone or broken, or its kind is not installed.
+    """
     model = registry.in_service() if registry is not None else shipped_models()[0]
     return model.load(), model.model_id

@@ -1,4 +1,4 @@
-"""The cooperation's own studies: where pollution comes from, what makes ozone, and how far measurements can be trusted.
+"""Studies of air pollution: sources, ozone formation, transport, effect of measures, climatology, data quality.
 
-Each study is a pure module: tables in, results out. `services/cli/studies/` holds the commands.
+Each study is a pure module: it takes tables and returns results. `services/cli/studies/` holds the commands.
 """

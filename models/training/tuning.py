@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models.events import LEAD_GROUPS, EventDecision
+from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.interface import Float, Prediction, Windows, WindowSet
 
 _HOUR = np.timedelta64(1, "h")
@@ -18,6 +20,7 @@ _TUNING_SPAN = np.timedelta64(365, "D")
 _TUNING_TIMES = 700
 _BINS = 12
 _BATCH = 256
+_FILE = "dressing.safetensors"
 
 
 def init_times(windows: WindowSet) -> NDArray[np.datetime64]:
@@ -30,7 +33,13 @@ def init_times(windows: WindowSet) -> NDArray[np.datetime64]:
 
 
 def subset(windows: WindowSet, rows: NDArray[np.int64] | NDArray[np.bool_]) -> WindowSet:
-    """Return some windows of a set."""
+    """Return some windows of a set.
+
+    Parameters
+    ----------
+    windows : WindowSet
+    rows : int64 (k,) or bool (n,)
+    """
     return dataclasses.replace(windows, index=windows.index[rows])
 
 
@@ -57,7 +66,15 @@ def split(train: WindowSet) -> tuple[WindowSet, WindowSet]:
 
 
 def sample_times(windows: WindowSet, count: int, seed: int) -> WindowSet:
-    """Return the windows of at most `count` init times drawn at random, all places of each."""
+    """Return the windows of some init times drawn at random, all places of each.
+
+    Parameters
+    ----------
+    windows : WindowSet
+    count : int
+        Init times at most.
+    seed : int
+    """
     times = init_times(windows)
     unique = np.unique(times)
     if len(unique) <= count:
@@ -70,11 +87,11 @@ class ErrorDressing:
     """Quantiles around a point forecast, from its errors by lead group and size of the forecast."""
 
     def __init__(self) -> None:
-        self._centres = np.zeros((len(LEAD_GROUPS), len(FORECAST_POLLUTANTS), _BINS), np.float32)
-        self._errors = np.zeros((*self._centres.shape, len(QUANTILES)), np.float32)
+        self.centres: Float = np.zeros((len(LEAD_GROUPS), len(FORECAST_POLLUTANTS), _BINS), np.float32)
+        self.errors: Float = np.zeros((*self.centres.shape, len(QUANTILES)), np.float32)
 
     def fit(self, mean: Float, target: Float) -> None:
-        """Learn from forecasts that have come true.
+        """Learn from verified forecasts.
 
         Parameters
         ----------
@@ -93,9 +110,9 @@ class ErrorDressing:
         for number, part in enumerate(np.array_split(order, _BINS)):
             # A handful of pairs leaves bins empty: those take all of them.
             rows = part if part.size else order
-            self._centres[group, pollutant, number] = forecast[rows].mean()
-            self._errors[group, pollutant, number] = np.quantile(error[rows], QUANTILES)
-        self._centres[group, pollutant] = np.maximum.accumulate(self._centres[group, pollutant])
+            self.centres[group, pollutant, number] = forecast[rows].mean()
+            self.errors[group, pollutant, number] = np.quantile(error[rows], QUANTILES)
+        self.centres[group, pollutant] = np.maximum.accumulate(self.centres[group, pollutant])
 
     def quantiles(self, mean: Float) -> Float:
         """Return float32 (n, lead, 2, 5), ug m-3, ascending and not negative."""
@@ -104,7 +121,7 @@ class ErrorDressing:
             for p in range(len(FORECAST_POLLUTANTS)):
                 forecast = mean[:, first - 1 : last, p]
                 for q in range(len(QUANTILES)):
-                    error = np.interp(forecast, self._centres[g, p], self._errors[g, p, :, q])
+                    error = np.interp(forecast, self.centres[g, p], self.errors[g, p, :, q])
                     result[:, first - 1 : last, p, q] = forecast + error
         return np.sort(np.maximum(result, 0.0), axis=-1)
 
@@ -113,10 +130,37 @@ class PointForecaster(Protocol):
     """A model that forecasts the mean only."""
 
     def learn_point(self, train: WindowSet, tune: WindowSet | None, *, progress: bool) -> None:
-        """Learn from `train`; with `tune`, choose by it how long or how much."""
+        """Learn from `train`.
+
+        Parameters
+        ----------
+        train : WindowSet
+        tune : WindowSet, optional
+            Chooses how long or how much is learned.
+        progress : bool
+            Show a bar.
+        """
 
     def point(self, windows: Windows) -> Float:
         """Return the mean, float32 (n, lead, 2), ug m-3."""
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write what was learned into `folder`; see `hazecast.models.interface.KeptModel.save`."""
+
+    def restore(self, folder: Path, card: dict[str, Any]) -> None:
+        """Take on what `save` wrote.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            The model card.
+
+        Raises
+        ------
+        InputError
+            If the files are broken.
+        """
 
 
 class Peer:
@@ -140,6 +184,12 @@ class Peer:
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
         """Learn, tune on the newest training windows, then learn from all.
+
+        Parameters
+        ----------
+        train : WindowSet
+        progress : bool
+            Show a bar.
 
         Raises
         ------
@@ -168,6 +218,35 @@ class Peer:
         mean = self._mean(windows)
         quantiles = self._dressing.quantiles(mean)
         return Prediction(quantiles, mean, self._decision.events(quantiles))
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the forecaster, the distribution of its errors and the event decisions into `folder`."""
+        dressing = {"centres": self._dressing.centres, "errors": self._dressing.errors}
+        save_arrays(dressing | {"event_limits": self._decision.limits}, folder / _FILE)
+        return self._forecaster.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Return the model that `save` wrote.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            The model card.
+
+        Raises
+        ------
+        InputError
+            If the files are broken.
+        """
+        # Each kind of peer has defaults for all that its own constructor takes.
+        model = cls()  # type: ignore[call-arg]
+        arrays = load_arrays(folder / _FILE, needed=("centres", "errors", "event_limits"))
+        model._dressing.centres, model._dressing.errors = arrays["centres"], arrays["errors"]
+        model._decision.limits = arrays["event_limits"]
+        model._forecaster.restore(folder, card)
+        return model
 
     def _mean(self, windows: Windows) -> Float:
         return np.maximum(self._forecaster.point(windows), 0.0).astype(np.float32)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.events import EventDecision
+from hazecast.models.features import last_observed
+from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
 
 _SAMPLE = 10_000
+_FILE = "arrays.safetensors"
+# Before the name of a place; alone it is the table of all places.
+_TABLE = "table:"
 
 
 def _sample(train: WindowSet) -> NDArray[np.int64]:
@@ -17,25 +25,16 @@ def _sample(train: WindowSet) -> NDArray[np.int64]:
     return np.random.default_rng(0).choice(rows, _SAMPLE, replace=False) if len(rows) > _SAMPLE else rows
 
 
-def last_observed(history: Float) -> Float:
-    """Return the newest valid value of each series.
-
-    Parameters
-    ----------
-    history : float32 (n, hours, k)
-
-    Returns
-    -------
-    float32 (n, k)
-        NaN where all hours are missing.
-    """
-    valid = np.isfinite(history)
-    newest = history.shape[1] - 1 - np.argmax(valid[:, ::-1], axis=1)
-    return np.take_along_axis(history, newest[:, None], axis=1)[:, 0]
-
-
 class Persistence:
-    """The newest observation, for all lead times; quantiles from its errors in training."""
+    """The newest observation, for all lead times; quantiles from its errors in training.
+
+    Examples
+    --------
+    >>> from hazecast.models.interface import KeptModel
+    >>> model = Persistence()
+    >>> model.name, isinstance(model, KeptModel)
+    ('persistence', True)
+    """
 
     name = "persistence"
 
@@ -45,7 +44,14 @@ class Persistence:
         self._decision = EventDecision()
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
-        """Learn the quantiles of the errors by lead time, and when to call an event."""
+        """Learn the quantiles of the errors by lead time, and when to call an event.
+
+        Parameters
+        ----------
+        train : WindowSet
+        progress : bool
+            Not used: this takes no time.
+        """
         windows = train.batch(_sample(train), future_weather=False)
         assert windows.target is not None
         self._default = np.nanmean(windows.target, axis=(0, 1)).astype(np.float32)
@@ -59,6 +65,33 @@ class Persistence:
         mean = self._point(windows)
         quantiles = np.maximum(mean[..., None] + self._errors, 0.0).astype(np.float32)
         return Prediction(quantiles, mean, self._decision.events(quantiles))
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the errors and event decisions into `folder`."""
+        arrays = {"errors": self._errors, "default": self._default, "event_limits": self._decision.limits}
+        save_arrays(arrays, folder / _FILE)
+        return {}
+
+    @classmethod
+    def load(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Return the model that `save` wrote.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            Not used.
+
+        Raises
+        ------
+        InputError
+            If the file is broken.
+        """
+        arrays = load_arrays(folder / _FILE, needed=("errors", "default", "event_limits"))
+        model = cls()
+        model._errors, model._default = arrays["errors"], arrays["default"]
+        model._decision.limits = arrays["event_limits"]
+        return model
 
     def _point(self, windows: Windows) -> Float:
         last = last_observed(windows.history_obs[..., list(TARGETS)])
@@ -107,7 +140,14 @@ class Climatology:
         self._decision = EventDecision()
 
     def fit(self, train: WindowSet, *, progress: bool = False) -> None:
-        """Learn the mean and quantiles of each month and local hour, and when to call an event."""
+        """Learn the mean and quantiles of each month and local hour, and when to call an event.
+
+        Parameters
+        ----------
+        train : WindowSet
+        progress : bool
+            Not used: this takes no time.
+        """
         used: dict[str, list[tuple[NDArray[np.int64], Float]]] = {"": []}
         for number, series in enumerate(train.series):
             index = train.index[train.index[:, 0] == number]
@@ -134,6 +174,33 @@ class Climatology:
         found = self._look_up(windows)
         quantiles = found[..., 1:]
         return Prediction(quantiles, found[..., 0], self._decision.events(quantiles))
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the tables and event decisions into `folder`."""
+        tables = {f"{_TABLE}{place}": table for place, table in self._tables.items()}
+        save_arrays(tables | {"event_limits": self._decision.limits}, folder / _FILE)
+        return {}
+
+    @classmethod
+    def load(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Return the model that `save` wrote.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            Not used.
+
+        Raises
+        ------
+        InputError
+            If the file is broken.
+        """
+        arrays = load_arrays(folder / _FILE, needed=(_TABLE, "event_limits"))
+        model = cls()
+        model._decision.limits = arrays.pop("event_limits")
+        model._tables = {name.removeprefix(_TABLE): table for name, table in arrays.items()}
+        return model
 
     def _look_up(self, windows: Windows) -> Float:
         leads = np.arange(1, LEAD_HOURS + 1).astype("timedelta64[h]")

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
 from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Windows
+from hazecast.models.scaling import decode_concentration, encode_concentration
 
-# Centre and spread of each input, in its contract units after the transform in `encode`:
-# round figures near those of the training data, so that a checkpoint needs no statistics.
+# Centre and spread of each variable in its contract units: round figures near those of the training data, so that a
+# checkpoint needs no statistics.
 _WEATHER_SCALE: dict[str, tuple[float, float]] = {
     "t2m": (286.0, 12.0),
     "d2m": (276.0, 14.0),
@@ -28,19 +29,10 @@ _WEATHER_SCALE: dict[str, tuple[float, float]] = {
     "tcc": (0.5, 0.4),
     "ssrd": (150.0, 220.0),
 }
-_LOG_CENTRE: dict[str, tuple[float, float]] = {
-    "pm25": (4.0, 1.0),
-    "o3": (3.7, 1.1),
-    "pm10": (4.4, 0.9),
-    "no2": (3.7, 0.7),
-    "so2": (2.5, 1.1),
-    "co": (6.9, 0.8),
-}
-_LOG_OFFSET = 5.0
-_OBS_CENTRE = torch.tensor([_LOG_CENTRE[name][0] for name in OBSERVED])
-_OBS_SPREAD = torch.tensor([_LOG_CENTRE[name][1] for name in OBSERVED])
 _WEATHER_CENTRE = torch.tensor([_WEATHER_SCALE[name][0] for name in WEATHER_NAMES])
 _WEATHER_SPREAD = torch.tensor([_WEATHER_SCALE[name][1] for name in WEATHER_NAMES])
+# Which of its two ensembles: blind to the coming weather, or informed of it.
+BLIND, INFORMED = 0, 1
 _WEATHER_INPUTS = 2 * len(WEATHER_NAMES) + 2
 _OBSERVED_INPUTS = 2 * len(OBSERVED)
 _CALENDAR = 6
@@ -55,20 +47,6 @@ BLIND_INPUTS = _CALENDAR + 1 + 2 * _ANCHORS
 INFORMED_INPUTS = BLIND_INPUTS + 1 + 2 * _WEATHER_INPUTS + len(_RUNNING_HOURS) * len(_DRIVERS) + len(_PRESSURE_HOURS)
 # Outputs a pollutant: lowest quantile, steps to the others, the mean's distance, the gate of persistence.
 _OUTPUTS = len(QUANTILES) + 2
-
-
-def encode_concentration(value: Tensor, which: tuple[int, ...] | None = None) -> Tensor:
-    """Take concentrations (..., k) in ug m-3 to the scaled logarithm the network works on."""
-    pick = list(which) if which is not None else list(range(len(OBSERVED)))
-    logs = torch.log(value.clamp(min=0.0) + _LOG_OFFSET)
-    return (logs - _OBS_CENTRE[pick].to(value.device)) / _OBS_SPREAD[pick].to(value.device)
-
-
-def decode_concentration(z: Tensor) -> Tensor:
-    """Invert `encode_concentration` for the forecast pollutants; (..., 2, k) to ug m-3."""
-    pick = list(TARGETS)
-    logs = z * _OBS_SPREAD[pick, None].to(z.device) + _OBS_CENTRE[pick, None].to(z.device)
-    return torch.exp(logs.clamp(max=8.0)) - _LOG_OFFSET
 
 
 def _scaled(weather: Tensor) -> Tensor:

@@ -10,16 +10,21 @@ the history too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors import torch as tensors
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS
+from hazecast.grids.errors import InputError
 from hazecast.models.features import CALENDAR, calendar, mean_of
+from hazecast.models.files import checked_settings
 from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Float, Windows, WindowSet
 from hazecast.models.training.tuning import Peer, init_times
 
@@ -35,6 +40,7 @@ _KM_PER_DEGREE = 111.2
 _LARGEST_INPUT = 5.0
 _PREDICTED_AT_ONCE = 512
 _STATISTICS_FROM = 4_000
+_WEIGHTS_FILE = "network.safetensors"
 
 
 class _Inputs(nn.Module):
@@ -173,7 +179,13 @@ class PlaceGraph(nn.Module):
 
 
 def edges(windows: Windows, reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Float, Float]:
-    """Join the places of each init time that lie within `reach` (km) of each other.
+    """Join the places of each init time that lie near each other.
+
+    Parameters
+    ----------
+    windows : Windows
+    reach : float
+        Places up to this distance (km) are joined.
 
     Returns
     -------
@@ -210,7 +222,9 @@ class RecurrentPoint:
     Parameters
     ----------
     build : callable
-        Returns a new `PlainGRU` or `PlaceGraph`.
+        Returns a new `PlainGRU` or `PlaceGraph` of a width.
+    hidden : int
+        The width.
     windows : int
         How many training windows to draw; a fixed amount of training, which needs no tuning.
     batch : int
@@ -222,22 +236,33 @@ class RecurrentPoint:
 
     def __init__(
         self,
-        build: Callable[[], PlainGRU | PlaceGraph],
+        build: Callable[[int], PlainGRU | PlaceGraph],
+        hidden: int,
         *,
         windows: int,
         batch: int = 256,
         learning_rate: float = 3e-3,
         together: bool = False,
     ) -> None:
-        self._build, self._windows, self._batch = build, windows, batch
+        self._build, self._hidden = build, hidden
+        self._windows, self._batch = windows, batch
         self._learning_rate, self._together = learning_rate, together
         self.network: PlainGRU | PlaceGraph | None = None
 
     def learn_point(self, train: WindowSet, tune: WindowSet | None, *, progress: bool = False) -> None:
-        """Train a new network; `tune` isn't used."""
+        """Train a new network.
+
+        Parameters
+        ----------
+        train : WindowSet
+        tune : WindowSet, optional
+            Not used.
+        progress : bool
+            Show a bar.
+        """
         torch.manual_seed(_SEED)
         random = np.random.default_rng(_SEED)
-        network = self._build()
+        network = self._build(self._hidden)
         drawn = random.integers(0, len(train), min(len(train), _STATISTICS_FROM))
         network.inputs.learn(train.batch(drawn, future_weather=True))
         steps = max(self._windows // self._batch, 10)
@@ -277,7 +302,7 @@ class RecurrentPoint:
         """
         if self.network is None:
             raise RuntimeError("the network has no weights: fit it")
-        # Whole init times: places of one must not be torn apart.
+        # All places of an init time go together: the graph joins them.
         order = np.argsort(windows.init_time, kind="stable")
         starts = np.flatnonzero(np.diff(windows.init_time[order], prepend=np.datetime64("NaT")) != np.timedelta64(0))
         result = np.empty((len(windows), LEAD_HOURS, _POLLUTANTS), np.float32)
@@ -285,6 +310,43 @@ class RecurrentPoint:
             for rows in _chunks(order, starts):
                 result[rows] = self.network(windows.rows(rows)).numpy()
         return result
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the weights into `folder`; returns the width, which the network is built from.
+
+        Raises
+        ------
+        RuntimeError
+            If the network was not trained.
+        """
+        if self.network is None:
+            raise RuntimeError("the network has no weights: fit it")
+        weights = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
+        (folder / _WEIGHTS_FILE).write_bytes(tensors.save(weights))
+        return {"settings": {"hidden": self._hidden}}
+
+    def restore(self, folder: Path, card: dict[str, Any]) -> None:
+        """Take on the weights in `folder`.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            With the width.
+
+        Raises
+        ------
+        InputError
+            If the weights are broken or do not fit the width.
+        """
+        settings, path = checked_settings(card, "settings", folder), folder / _WEIGHTS_FILE
+        try:
+            self._hidden = int(settings["hidden"])
+            network = self._build(self._hidden)
+            network.load_state_dict(tensors.load(path.read_bytes()))
+        except (OSError, KeyError, SafetensorError, RuntimeError, ValueError) as error:
+            raise InputError(str(path), error, "the weights of this network") from error
+        self.network = network.eval()
 
 
 def _chunks(order: NDArray[np.int64], starts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -303,7 +365,7 @@ class GRUModel(Peer):
     name = "gru"
 
     def __init__(self, *, hidden: int = 64, **settings: Any) -> None:
-        super().__init__(RecurrentPoint(lambda: PlainGRU(hidden), **({"windows": 60_000} | settings)), _SEED)
+        super().__init__(RecurrentPoint(PlainGRU, hidden, **({"windows": 60_000} | settings)), _SEED)
 
 
 class GraphModel(Peer):
@@ -312,5 +374,5 @@ class GraphModel(Peer):
     name = "graph"
 
     def __init__(self, *, hidden: int = 64, **settings: Any) -> None:
-        point = RecurrentPoint(lambda: PlaceGraph(hidden), **({"windows": 50_000} | settings), together=True)
+        point = RecurrentPoint(PlaceGraph, hidden, **({"windows": 50_000} | settings), together=True)
         super().__init__(point, _SEED)

@@ -5,28 +5,28 @@ Both are direct: each lead time is forecast from the init time's features, none 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import Ridge
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
+from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.models.features import features, names
+from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.interface import Float, Windows, WindowSet
 from hazecast.models.training.tuning import Peer
-
-if TYPE_CHECKING:
-    import lightgbm
 
 _SEED = 20130112
 _BATCH = 512
 _ALPHAS = (100.0, 1_000.0, 10_000.0)
+# Of each regression: what replaces a missing feature, centre and spread of each, and the weights.
+_RIDGE_PARTS = ("fill", "mean", "scale", "weight", "intercept")
+_RIDGE_FILE = "ridge.safetensors"
+_TREES_FILE = "trees-{}-{}.txt"
 
 
 class RidgePoint:
@@ -41,11 +41,19 @@ class RidgePoint:
     def __init__(self, windows: int = 8_000) -> None:
         self._windows = windows
         self._alpha = _ALPHAS[1]
-        self._fitted: dict[tuple[int, int], Pipeline] = {}
-        self._default: Float = np.zeros(len(FORECAST_POLLUTANTS), np.float32)
+        self._parts: dict[str, NDArray[np.float64]] = {}
 
     def learn_point(self, train: WindowSet, tune: WindowSet | None, *, progress: bool = False) -> None:
-        """Fit; with `tune`, take the penalty with the least squared error on it."""
+        """Fit, with the penalty that has the least squared error on `tune`.
+
+        Parameters
+        ----------
+        train : WindowSet
+        tune : WindowSet, optional
+            Without it the penalty found before is used.
+        progress : bool
+            Show a bar.
+        """
         rows = _drawn(train, self._windows)
         if tune is not None:
             check = tune.batch(_drawn(tune, self._windows // 4), future_weather=True)
@@ -59,27 +67,64 @@ class RidgePoint:
             self._fit(train, rows, progress)
 
     def _fit(self, train: WindowSet, rows: NDArray[np.int64], progress: bool) -> None:
+        # Only fitting needs scikit-learn; a kept model forecasts without it.
+        from sklearn.impute import SimpleImputer
+        from sklearn.linear_model import Ridge
+        from sklearn.preprocessing import StandardScaler
+
         windows = train.batch(rows, future_weather=True)
         assert windows.target is not None
         fixed, coming = features(windows)
-        self._fitted = {}
+        shape = (LEAD_HOURS, len(FORECAST_POLLUTANTS))
+        width = fixed.shape[-1] + coming.shape[-1]
+        self._parts = {name: np.full((*shape, width), np.nan) for name in _RIDGE_PARTS}
+        self._parts["intercept"] = np.full((*shape, 1), np.nan)
         for lead in tqdm(range(LEAD_HOURS), desc=f"ridge {self._alpha:g}", unit="h", disable=not progress):
             table = np.concatenate([fixed, coming[:, lead]], axis=1)
             for pollutant in range(len(FORECAST_POLLUTANTS)):
                 target = windows.target[:, lead, pollutant]
                 valid = np.isfinite(target)
-                if valid.any():
-                    fill = SimpleImputer(keep_empty_features=True)
-                    fitted = make_pipeline(fill, StandardScaler(), Ridge(self._alpha))
-                    self._fitted[lead, pollutant] = fitted.fit(table[valid], target[valid])
+                if not valid.any():
+                    continue
+                fill, scale, fitted = SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(self._alpha)
+                fitted.fit(scale.fit_transform(fill.fit_transform(table[valid])), target[valid])
+                found = (fill.statistics_, scale.mean_, scale.scale_, fitted.coef_, fitted.intercept_)
+                for name, values in zip(_RIDGE_PARTS, found, strict=True):
+                    self._parts[name][lead, pollutant] = values
 
     def point(self, windows: Windows) -> Float:
-        """Return the mean; NaN for a pollutant that training never held."""
+        """Return the mean, float32 (n, lead, 2), ug m-3; NaN for a pollutant that training never held."""
         fixed, coming = features(windows)
+        fill, mean, scale, weight, intercept = (self._parts[name] for name in _RIDGE_PARTS)
         result = np.full((len(windows), LEAD_HOURS, len(FORECAST_POLLUTANTS)), np.nan, np.float32)
-        for (lead, pollutant), fitted in self._fitted.items():
-            result[:, lead, pollutant] = fitted.predict(np.concatenate([fixed, coming[:, lead]], axis=1))
+        for lead in range(LEAD_HOURS):
+            table = np.concatenate([fixed, coming[:, lead]], axis=1)
+            for pollutant in range(len(FORECAST_POLLUTANTS)):
+                here = lead, pollutant
+                filled = np.where(np.isfinite(table), table, fill[here])
+                result[:, lead, pollutant] = (filled - mean[here]) / scale[here] @ weight[here] + intercept[here]
         return result
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the regressions into `folder`."""
+        save_arrays(self._parts, folder / _RIDGE_FILE)
+        return {}
+
+    def restore(self, folder: Path, card: dict[str, Any]) -> None:
+        """Take on the regressions in `folder`.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            Not used.
+
+        Raises
+        ------
+        InputError
+            If the file is broken.
+        """
+        self._parts = load_arrays(folder / _RIDGE_FILE, needed=_RIDGE_PARTS)
 
 
 class TreesPoint:
@@ -125,15 +170,24 @@ class TreesPoint:
         self._windows, self._leads, self._rounds = windows, leads, rounds
         self._options = self.OPTIONS | (options or {})
         self.best: dict[tuple[int, int], int] = {}
-        self.boosters: dict[tuple[int, int], lightgbm.Booster] = {}
+        # By group and pollutant, a lightgbm.Booster each.
+        self.boosters: dict[tuple[int, int], Any] = {}
 
     def learn_point(self, train: WindowSet, tune: WindowSet | None, *, progress: bool = False) -> None:
-        """Fit; with `tune`, stop when the squared error on it no longer falls.
+        """Fit, until the squared error on `tune` no longer falls.
+
+        Parameters
+        ----------
+        train : WindowSet
+        tune : WindowSet, optional
+            Without it as many trees are grown as were best before.
+        progress : bool
+            Show a bar.
 
         Raises
         ------
         MissingExtraError
-            If the extra "train" is not installed.
+            If LightGBM is not installed.
         """
         lightgbm = requires("lightgbm", "train")
         tables = self._rows(train, self._windows, progress)
@@ -177,7 +231,7 @@ class TreesPoint:
         return {group: (np.concatenate(tables[group]), np.concatenate(targets[group])) for group in tables}
 
     def point(self, windows: Windows) -> Float:
-        """Return the mean; NaN for a pollutant that training never held."""
+        """Return the mean, float32 (n, lead, 2), ug m-3; NaN for a pollutant that training never held."""
         fixed, coming = features(windows)
         result = np.full((len(windows), LEAD_HOURS, len(FORECAST_POLLUTANTS)), np.nan, np.float32)
         for group, (first, last) in enumerate(self.GROUPS):
@@ -191,6 +245,36 @@ class TreesPoint:
                     found = np.asarray(self.boosters[group, pollutant].predict(table))
                     result[:, leads, pollutant] = found.reshape(len(windows), -1)
         return result
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write each ensemble into `folder` in LightGBM's text format; returns which there are."""
+        for (group, pollutant), booster in self.boosters.items():
+            booster.save_model(folder / _TREES_FILE.format(group, pollutant))
+        return {"ensembles": sorted(self.boosters)}
+
+    def restore(self, folder: Path, card: dict[str, Any]) -> None:
+        """Take on the ensembles in `folder`.
+
+        Parameters
+        ----------
+        folder : Path
+        card : dict
+            Names them.
+
+        Raises
+        ------
+        InputError
+            If a file is broken.
+        MissingExtraError
+            If LightGBM is not installed.
+        """
+        lightgbm = requires("lightgbm", "train")
+        try:
+            for group, pollutant in card["ensembles"]:
+                path = folder / _TREES_FILE.format(int(group), int(pollutant))
+                self.boosters[int(group), int(pollutant)] = lightgbm.Booster(model_file=path)
+        except (KeyError, TypeError, ValueError, lightgbm.basic.LightGBMError) as error:
+            raise InputError(str(folder), error, "the ensembles of trees that the model card names") from error
 
 
 def _drawn(windows: WindowSet, count: int) -> NDArray[np.int64]:

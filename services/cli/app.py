@@ -129,7 +129,7 @@ def train(
 ) -> None:
     """Train the network and write its weights and model card; under torchrun, on several GPUs."""
     from hazecast.models.training.loop import Run
-    from hazecast.models.zoo.network_model import TrainingSettings
+    from hazecast.models.zoo.network_training import TrainingSettings
     from hazecast.services.research.experiments import STATE_FILE, train_and_save
 
     given = {"windows": windows, "seed": seed}
@@ -160,7 +160,7 @@ def backtest(
     out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
 ) -> None:
     """Score models on a past period that none of them was trained on."""
-    from hazecast.models.registry import model_names
+    from hazecast.models.kinds import model_names
     from hazecast.services.research.backtests import BacktestPlan, run_backtest
     from hazecast.services.research.files import write_json
 

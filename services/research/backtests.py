@@ -25,9 +25,10 @@ from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.files import read_weather, to_hourly
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.models.disturbance import disturb
-from hazecast.models.interface import EVENTS, Adaptive, Model, Series, Windows, WindowSet, scoring_windows
-from hazecast.models.registry import create, newest_until, shipped_models
-from hazecast.models.zoo.network_model import NetworkModel
+from hazecast.models.interface import EVENTS, Adaptive, HourlySeries, Model, Windows, WindowSet
+from hazecast.models.kinds import create
+from hazecast.models.registry import newest_until, shipped_models
+from hazecast.models.windows import scoring_windows
 from hazecast.services.research.experiments import read_series, training_windows
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
@@ -156,24 +157,19 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
 
 
 def _ready(model: Model, train: WindowSet, plan: BacktestPlan) -> Model:
-    if isinstance(model, NetworkModel) and not plan.retrain:
-        shipped = _shipped(plan.until)
-        if shipped is not None:
-            return shipped
-        log.warning("no shipped network was trained by %s: training one", plan.until.isoformat())
+    shipped = [one for one in shipped_models() if one.kind == model.name]
+    if shipped and not plan.retrain:
+        found = newest_until(shipped, to_datetime64(plan.until))
+        if found is not None:
+            return found.load()
+        log.warning("no shipped %s was trained by %s: training one", model.name, plan.until.isoformat())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty slice", RuntimeWarning)
         model.fit(train, progress=True)
     return model
 
 
-def _shipped(until: datetime) -> NetworkModel | None:
-    """Return the shipped network whose training ended last, but not after `until`."""
-    found = newest_until(shipped_models(), to_datetime64(until))
-    return None if found is None else found.load()
-
-
-def _weather(plan: BacktestPlan, series: Series) -> tuple[Callable[[Windows], Windows] | None, str]:
+def _weather(plan: BacktestPlan, series: HourlySeries) -> tuple[Callable[[Windows], Windows] | None, str]:
     if plan.weather == NO_WEATHER:
         return None, "no future weather"
     if plan.weather == OBSERVED_WEATHER:
@@ -190,7 +186,7 @@ def _weather(plan: BacktestPlan, series: Series) -> tuple[Callable[[Windows], Wi
     )
 
 
-def _forecasts(path: Path, series: Series) -> list[tuple[np.datetime64 | None, xr.Dataset]]:
+def _forecasts(path: Path, series: HourlySeries) -> list[tuple[np.datetime64 | None, xr.Dataset]]:
     """Read forecasts: a file or folder is one; a folder of folders or of files of several is several."""
     unknown = [str(p) for p, lat in zip(series.places, series.latitude, strict=True) if not np.isfinite(lat)]
     if unknown:

@@ -20,9 +20,11 @@ from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
-from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Series, WindowSet, window_set
+from hazecast.models.interface import OBSERVED, Described, HourlySeries, Model, WindowSet
 from hazecast.models.training.loop import Run, chosen_device
-from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings, count_parameters, state_files
+from hazecast.models.windows import window_set
+from hazecast.models.zoo.network_model import NetworkModel
+from hazecast.models.zoo.network_training import TrainingSettings, state_files
 
 # The two Beijing episodes and the clean spell that the end-to-end tests replay: no training window touches them.
 HELD_OUT = (
@@ -36,14 +38,22 @@ _EVERY_WITHOUT_OZONE = 3
 STATE_FILE = "training_state.pt"
 
 
-def read_series(folder: Path) -> Series:
+def read_series(folder: Path) -> HourlySeries:
     """Read a collection as the hourly series that windows are cut from."""
     # Any city may teach or test a model, whether it is forecast or not.
     return series_of(read_observations(folder, None), load_registry())
 
 
-def training_windows(series: Sequence[Series], until: datetime, *, since: datetime | None = None) -> WindowSet:
-    """Return every window from `since` up to `until` that touches no held-out episode.
+def training_windows(series: Sequence[HourlySeries], until: datetime, *, since: datetime | None = None) -> WindowSet:
+    """Return every window of a period that touches no held-out episode.
+
+    Parameters
+    ----------
+    series : sequence of HourlySeries
+    until : datetime
+        Aware; no later hour is read.
+    since : datetime, optional
+        Aware; by default the first hour of all.
 
     Raises
     ------
@@ -85,10 +95,26 @@ def process_group(device: str) -> Iterator[int]:
 def train_and_save(
     folders: Sequence[Path], until: datetime, out: Path, settings: TrainingSettings, run: Run | None = None
 ) -> str:
-    """Train the network on collections and write weights and model card; return a summary.
+    """Train the network on collections and write weights and model card.
 
     The state of the training is kept in `out` until the weights are written, so that a killed training can
     be resumed. Under ``torchrun`` all processes train and the first one writes.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Collections.
+    until : datetime
+        Aware; no later hour is read.
+    out : Path
+    settings : TrainingSettings
+    run : Run, optional
+        By default on the CPU, its state in `out`.
+
+    Returns
+    -------
+    str
+        A summary in one line.
 
     Raises
     ------
@@ -111,25 +137,42 @@ def train_and_save(
 
 
 def save_trained(
-    model: NetworkModel, train: WindowSet, collections: Sequence[str], until: datetime, out: Path
+    model: Model, train: WindowSet, collections: Sequence[str], until: datetime, out: Path
 ) -> dict[str, Any]:
-    """Write a trained network's weights and model card into `out` and return the card."""
-    assert model.network is not None
-    return checkpoint.save(model.network, _card(model, train, collections, to_datetime64(until)), out)
+    """Write a trained model's files and model card.
+
+    Parameters
+    ----------
+    model : Model
+        One that is a `hazecast.models.interface.KeptModel` of an installed kind.
+    train : WindowSet
+        What it was trained on.
+    collections : sequence of str
+        Names of the collections that `train` was cut from.
+    until : datetime
+        Aware; no later hour was read.
+    out : Path
+        Made if absent.
+
+    Returns
+    -------
+    dict
+        The model card.
+
+    Raises
+    ------
+    InputError
+        If the model can't be kept, or no entry point declares its kind.
+    """
+    return checkpoint.save(model, _card(model, train, collections, to_datetime64(until)), out)
 
 
-def _card(model: NetworkModel, train: WindowSet, collections: Sequence[str], until: np.datetime64) -> dict[str, object]:
-    assert model.network is not None
-    seen = {
-        "observations": [name for name, known in zip(OBSERVED, model.network.seen_observed.tolist(), strict=True) if known],
-        "weather": [name for name, known in zip(WEATHER_NAMES, model.network.seen_weather.tolist(), strict=True) if known],
-        "calendar": ["local hour", "day of the year"],
-    }  # fmt: skip
+def _card(model: Model, train: WindowSet, collections: Sequence[str], until: np.datetime64) -> dict[str, object]:
+    described = model.describe() if isinstance(model, Described) else {}
+    name = f"{model.name}-{until.astype('datetime64[D]')}"
     return {
-        "name": f"network-{until.astype('datetime64[D]')}-{model.settings.seed}",
-        "architecture": "two small ensembles of GRU encoders and decoders, informed of and blind to the coming weather; "
-        "quantiles and mean; models/zoo/network.py",
-        "parameters": count_parameters(model.network),
+        "name": f"{name}-{described['seed']}" if "seed" in described else name,
+        **described,
         "trained_on": list(collections),
         "places": sorted({str(place) for one in train.series for place in one.places}),
         "period": [
@@ -139,13 +182,6 @@ def _card(model: NetworkModel, train: WindowSet, collections: Sequence[str], unt
         ],
         "held_out": [[str(first), str(last)] for first, last in HELD_OUT],
         "windows_available": len(train),
-        "windows_drawn": model.settings.windows,
-        "seed": model.settings.seed,
-        "features": seen,
         "targets": f"PM2.5 and O3, ug m-3, 1 to {LEAD_HOURS} h, quantiles 0.1 0.25 0.5 0.75 0.9 and mean",
-        "weather": "observed weather, in part with errors that grow with lead time (models/disturbance.py); the blind "
-        "ensemble sees none of the future's",
-        "limits": "Variables that are not among the features were never seen and are ignored. "
-        "The places are those listed; elsewhere the network is extrapolating.",
         "scores": None,
     }

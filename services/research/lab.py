@@ -26,9 +26,12 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import parse_time, to_datetime64
-from hazecast.models.interface import Model, Series, WindowSet, scoring_windows
-from hazecast.models.registry import ModelRegistry, TrainedModel, create
-from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings
+from hazecast.models.interface import HourlySeries, Model, WindowSet
+from hazecast.models.kinds import create
+from hazecast.models.registry import ModelRegistry, TrainedModel
+from hazecast.models.windows import scoring_windows
+from hazecast.models.zoo.network_model import NetworkModel
+from hazecast.models.zoo.network_training import TrainingSettings
 from hazecast.services.research.experiments import save_trained, training_windows
 from hazecast.services.research.model_scores import compare_models
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
@@ -48,7 +51,7 @@ class Collection:
     stations : xarray.Dataset (time, station) or None
     weather : xarray.Dataset (time, city) or None
         Contract "city_weather".
-    series : Series
+    series : HourlySeries
     counts : dict of str to int
         Faults found in the files, by kind.
     """
@@ -57,7 +60,7 @@ class Collection:
     observations: xr.Dataset
     stations: xr.Dataset | None
     weather: xr.Dataset | None
-    series: Series
+    series: HourlySeries
     counts: dict[str, int]
 
 
@@ -101,7 +104,7 @@ def fit(
         No earlier hour is read; by default all are.
     progress : bool
     **settings
-        Of `hazecast.models.zoo.network_model.TrainingSettings`, for the network: ``windows``, ``batch``, ``seed``, ...
+        Of `hazecast.models.zoo.network_training.TrainingSettings`, for the network: ``windows``, ``batch``, ``seed``, ...
 
     Raises
     ------
@@ -236,15 +239,28 @@ def registry(data_dir: Path | str) -> ModelRegistry:
 
 
 def register(fitted: Fitted, data_dir: Path | str, scores: Mapping[str, Any] | None = None) -> TrainedModel:
-    """Put a trained network into the registry of an installation, with scores in its card.
+    """Put a trained model into the registry of an installation.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        Of any model with `save` and `load` whose name is declared as an entry point; see
+        `hazecast.models.zoo.template`.
+    data_dir : Path or str
+        The installation's data folder.
+    scores : mapping, optional
+        Put into the model card.
+
+    Returns
+    -------
+    TrainedModel
+        It serves only once it is promoted.
 
     Raises
     ------
     InputError
-        If the model isn't the network: only it has a checkpoint.
+        If the model can't be kept, or no entry point declares its name.
     """
-    if not isinstance(fitted.model, NetworkModel):
-        raise InputError("model", fitted.model.name, f"{NetworkModel.name}: only it can be kept in a checkpoint")
     with tempfile.TemporaryDirectory() as folder:
         save_trained(fitted.model, fitted.train, fitted.collections, fitted.until, Path(folder))
         return registry(data_dir).register(Path(folder), None if scores is None else dict(scores))

@@ -12,8 +12,9 @@ from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, differences
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Model, scoring_windows
+from hazecast.models.interface import Model
 from hazecast.models.registry import TrainedModel
+from hazecast.models.windows import scoring_windows
 from hazecast.services.research.experiments import read_series
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 

@@ -1,4 +1,4 @@
-"""One place's series out of a collection."""
+"""The series of one place from a collection."""
 
 from __future__ import annotations
 
@@ -11,12 +11,28 @@ from hazecast.grids.observations.collections import read_observations
 
 
 def series_at(folder: Path, place: str, pollutant: str) -> tuple[xr.DataArray, xr.Dataset]:
-    """Return the hourly concentrations of a station or city, ug m-3, and its weather.
+    """Read the hourly concentrations and the weather of a station or city.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the collection.
+    place : str
+        City id or station name.
+    pollutant : str
+        Variable of the observations, such as ``pm25``.
+
+    Returns
+    -------
+    concentration : xarray.DataArray (time)
+        ug m-3, UTC.
+    weather : xarray.Dataset (time)
+        Hourly weather at the place, with ``u10`` and ``v10``.
 
     Raises
     ------
     InputError
-        If the collection can't be read, or lacks the place, the pollutant or weather at the place.
+        If the collection cannot be read, or lacks the place, the pollutant or weather at the place.
     """
     data = read_observations(folder, None)
     cities = [str(c) for c in data.observations["city"].values]

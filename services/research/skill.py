@@ -17,7 +17,7 @@ import typer
 from hazecast.forecast.evaluation.scoring import LEADS_SHOWN
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Model
-from hazecast.models.registry import model_names
+from hazecast.models.kinds import model_names
 from hazecast.services.core.files import whole_file
 from hazecast.services.research.backtests import BacktestPlan, run_backtest
 from hazecast.services.research.files import write_json

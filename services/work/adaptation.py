@@ -1,4 +1,4 @@
-"""The model in service goes on learning: its calibration follows the forecasts that have come true.
+"""Calibration in service: it follows the errors of the stored forecasts as they are verified.
 
 The state is a function of what is stored: each forecast keeps the calibration it was made with, and the
 next begins there and learns from what was observed since. A cycle run again learns the same again.
@@ -17,7 +17,7 @@ from hazecast.forecast.inputs import stacked
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
 from hazecast.grids.times import to_datetime64
-from hazecast.models.zoo.network_model import NetworkModel
+from hazecast.models.interface import Calibrated
 from hazecast.services.store.scores import StoredRun, runs_before
 from hazecast.services.store.store import Store
 
@@ -27,12 +27,12 @@ _OFFSETS, _SHIFTS, _INFORMED = "calibration_offset", "calibration_shift", "infor
 _DIMS = ("ensemble", "lead_time", "pollutant")
 
 
-def adapt(model: NetworkModel, model_id: str, store: Store, observations: xr.Dataset, now: datetime) -> int:
+def adapt(model: Calibrated, model_id: str, store: Store, observations: xr.Dataset, now: datetime) -> int:
     """Bring a model's calibration up to `now` from its stored forecasts that aren't simulated.
 
     Parameters
     ----------
-    model : NetworkModel
+    model : Calibrated
         Changed in place; left as it was trained where it has no stored forecast.
     model_id : str
     store : Store
@@ -44,7 +44,7 @@ def adapt(model: NetworkModel, model_id: str, store: Store, observations: xr.Dat
     Returns
     -------
     int
-        How many pairs of forecast and observation were learned from.
+        Number of pairs of forecast and observation that were learned from.
     """
     oldest = now - timedelta(hours=2 * LEAD_HOURS)
     found = [run for run in runs_before(store, now) if run.model_id == model_id and run.init_time >= oldest]
@@ -73,16 +73,21 @@ def adapt(model: NetworkModel, model_id: str, store: Store, observations: xr.Dat
     return int(np.isfinite(known).sum())
 
 
-def with_calibration(forecast: xr.Dataset, model: NetworkModel, given: np.ndarray) -> xr.Dataset:
+def with_calibration(forecast: xr.Dataset, model: Calibrated, given: np.ndarray) -> xr.Dataset:
     """Return `forecast` with the calibration it was made with.
 
     Parameters
     ----------
     forecast : xarray.Dataset
         Contract "forecast".
-    model : NetworkModel
+    model : Calibrated
     given : bool (city,)
         Whether each city's forecast was informed of the coming weather.
+
+    Returns
+    -------
+    xarray.Dataset
+        With ``calibration_offset``, ``calibration_shift`` and ``informed``.
     """
     offsets, shifts = model.calibration
     return forecast.assign({

@@ -20,9 +20,8 @@ from hazecast.forecast.products import next_24h, valid_times
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Model
+from hazecast.models.interface import Attributed, Calibrated, Model
 from hazecast.models.registry import ModelRegistry, load_trained
-from hazecast.models.zoo.network_model import NetworkModel, informed
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import whole_file
@@ -118,7 +117,7 @@ def _run(
     cities, skipped = forecast_cities(inputs.monitors, registry, now, wanted)
     model, model_id, fault = _model(settings)
     reasons = [*shortcomings(inputs, cities, now), *fault]
-    if isinstance(model, NetworkModel) and not inputs.simulated:
+    if isinstance(model, Calibrated) and not inputs.simulated:
         adapt(model, model_id, store, inputs.monitors.observations, now)
     forecast = _forecast(inputs, cities, now, model, model_id, degraded=bool(reasons))
     observations = _known(inputs, cities, now)
@@ -207,10 +206,11 @@ def _forecast(
         degraded=degraded,
     )
     forecast = _with_weather(forecast, inputs.future)
-    if not isinstance(model, NetworkModel):
-        return forecast
-    forecast = with_calibration(forecast, model, informed(windows))
-    return with_transport(forecast, model.from_elsewhere(windows)) if informed(windows).any() else forecast
+    if isinstance(model, Calibrated):
+        forecast = with_calibration(forecast, model, windows.informed)
+    if isinstance(model, Attributed) and windows.informed.any():
+        forecast = with_transport(forecast, model.from_elsewhere(windows))
+    return forecast
 
 
 def _known(inputs: CycleInputs, cities: list[City], now: datetime) -> xr.Dataset:

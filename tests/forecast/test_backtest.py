@@ -15,7 +15,8 @@ from hazecast.forecast.evaluation.backtest import backtest, format_table, tally
 from hazecast.forecast.evaluation.comparison import differences, resampled_days
 from hazecast.forecast.evaluation.scoring import BANDS, LEADS_SHOWN, Tally
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.models.interface import EVENTS, Prediction, scoring_windows
+from hazecast.models.interface import EVENTS, Prediction
+from hazecast.models.windows import scoring_windows
 from tests.support.training_data import made_series, made_windows
 
 

@@ -15,7 +15,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.places.stations import load_stations
-from hazecast.models.interface import scoring_windows, window_set
+from hazecast.models.windows import scoring_windows, window_set
 from tests.support.training_data import made_series
 
 

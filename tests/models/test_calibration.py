@@ -9,7 +9,7 @@ import torch
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.calibration import RollingCalibration, calibrated_over
 from hazecast.models.interface import TARGETS
-from hazecast.models.zoo.network import decode_concentration, encode_concentration
+from hazecast.models.scaling import decode_concentration, encode_concentration
 
 N = 40
 

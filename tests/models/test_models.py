@@ -14,11 +14,17 @@ from hypothesis import strategies as st
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
-from hazecast.models.interface import WEATHER_NAMES, window_set
-from hazecast.models.registry import SHIPPED, create, load_trained, model_names
-from hazecast.models.zoo.baselines import Climatology, Persistence, last_observed
-from hazecast.models.zoo.network import Network, decode_concentration, encode_concentration
-from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings, with_gaps
+from hazecast.models.features import last_observed
+from hazecast.models.files import CARD_FILE
+from hazecast.models.interface import WEATHER_NAMES
+from hazecast.models.kinds import create, model_names
+from hazecast.models.registry import SHIPPED, load_trained
+from hazecast.models.scaling import decode_concentration, encode_concentration
+from hazecast.models.windows import window_set
+from hazecast.models.zoo.baselines import Climatology, Persistence
+from hazecast.models.zoo.network import Network
+from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
+from hazecast.models.zoo.network_training import TrainingSettings, with_gaps
 from hazecast.models.zoo.recurrent import GraphModel, GRUModel
 from hazecast.models.zoo.tabular import RidgeModel, TreesModel
 from tests.support.training_data import TINY, made_series, made_windows
@@ -186,37 +192,36 @@ def test_concentration_scale_round_trips(pm25: float, o3: float) -> None:
 
 def test_checkpoint_round_trip(tmp_path) -> None:
     network = Network(**TINY)
-    saved = checkpoint.save(network, {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
+    model = NetworkModel(network=network)
+    saved = checkpoint.save(model, {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
     loaded, card = checkpoint.load(tmp_path)
     assert card == saved and card["model_id"].startswith("m-") and card["network"] == network.options
-    assert card["model_id"] == checkpoint.save(network, {"name": "m"}, tmp_path / "again")["model_id"]
+    assert card["model_id"] == checkpoint.save(model, {"name": "m"}, tmp_path / "again")["model_id"]
     batch = made_windows().batch(np.arange(3), future_weather=True)
-    np.testing.assert_array_equal(
-        NetworkModel(network=network).predict(batch).mean, NetworkModel(network=loaded).predict(batch).mean
-    )
+    np.testing.assert_array_equal(model.predict(batch).mean, loaded.predict(batch).mean)
 
 
 def test_broken_checkpoints_are_named(tmp_path) -> None:
     with pytest.raises(InputError, match="model_card"):
         checkpoint.load(tmp_path)
     card = {"name": "m", "period": ["2013-01-01", "2013-02-01"]}
-    checkpoint.save(Network(**TINY), card, tmp_path / "other")
-    checkpoint.save(Network(**TINY), card, tmp_path)
-    weights = tmp_path / checkpoint.WEIGHTS_FILE
+    checkpoint.save(NetworkModel(network=Network(**TINY)), card, tmp_path / "other")
+    checkpoint.save(NetworkModel(network=Network(**TINY)), card, tmp_path)
+    weights = tmp_path / WEIGHTS_FILE
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(InputError, match="safetensors"):
         checkpoint.load(tmp_path)
-    weights.write_bytes((tmp_path / "other" / checkpoint.WEIGHTS_FILE).read_bytes())
+    weights.write_bytes((tmp_path / "other" / WEIGHTS_FILE).read_bytes())
     with pytest.raises(InputError, match="SHA-256"):
         checkpoint.load(tmp_path)
 
 
 @pytest.mark.parametrize("network", [[1], None, *({"hidden": wrong} for wrong in (None, 10**9, -1, float("inf")))])
 def test_a_damaged_model_card_is_named(tmp_path, network) -> None:
-    card = {"model_id": "m", "period": ["2013-01-01", "2013-02-01"], "network": network}
-    (tmp_path / checkpoint.CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
-    (tmp_path / checkpoint.WEIGHTS_FILE).write_bytes(b"")
-    with pytest.raises(InputError, match="model_card.*network"):
+    model = NetworkModel(network=Network(**TINY))
+    card = checkpoint.save(model, {"period": ["2013-01-01", "2013-02-01"]}, tmp_path) | {"network": network}
+    (tmp_path / CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(InputError, match="model_card.json: network"):
         checkpoint.load(tmp_path)
 
 
@@ -235,8 +240,10 @@ def test_unknown_model_is_named() -> None:
 
 @pytest.mark.parametrize("options", [{"dropout": 3.0}, {"hidden": 0}, {"hidden": 1.5}, {"unheard_of": 1}])
 def test_a_network_that_can_t_be_built_is_named(tmp_path, options) -> None:
-    checkpoint.save(Network(**TINY), {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path)
-    path = tmp_path / checkpoint.CARD_FILE
+    checkpoint.save(
+        NetworkModel(network=Network(**TINY)), {"name": "m", "period": ["2013-01-01", "2013-02-01"]}, tmp_path
+    )
+    path = tmp_path / CARD_FILE
     card = json.loads(path.read_text())
     card["network"] |= options
     path.write_text(json.dumps(card))

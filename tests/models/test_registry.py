@@ -12,8 +12,10 @@ import pytest
 
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
+from hazecast.models.files import CARD_FILE
 from hazecast.models.registry import HISTORY_FILE, ModelRegistry, load_trained, newest_until, shipped_models
 from hazecast.models.zoo.network import Network
+from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
 from hazecast.services.work.cycle import run_cycle
 from tests.support.settings import make_settings
 
@@ -22,7 +24,7 @@ AT = datetime(2026, 1, 15, 22, tzinfo=UTC)
 
 def checkpoint_in(folder: Path, until: str = "2015-01-01T00", hidden: int = 4) -> str:
     card = {"name": "mine", "period": ["2013-01-01T00", until], "seed": 1}
-    return checkpoint.save(Network(hidden, 4, 1, 4), card, folder)["model_id"]
+    return checkpoint.save(NetworkModel(network=Network(hidden, 4, 1, 4)), card, folder)["model_id"]
 
 
 @pytest.fixture
@@ -78,11 +80,11 @@ def test_registering_again_changes_nothing_and_another_model_never_takes_an_id(r
 def test_a_broken_model_is_never_promoted_and_keeps_no_other_from_serving(registry, tmp_path, caplog) -> None:
     model_id = checkpoint_in(tmp_path / "a")
     registry.register(tmp_path / "a")
-    weights = registry.folder / model_id / checkpoint.WEIGHTS_FILE
+    weights = registry.folder / model_id / WEIGHTS_FILE
     weights.write_bytes(weights.read_bytes()[:-8])
     with pytest.raises(InputError, match="SHA-256"):
         registry.promote(model_id, by="li", why="trial", at=AT)
-    (registry.folder / model_id / checkpoint.CARD_FILE).write_text("{")
+    (registry.folder / model_id / CARD_FILE).write_text("{")
     assert model_id not in [model.model_id for model in registry.models()] and "left out" in caplog.text
     with pytest.raises(InputError, match="model_card"):
         registry.get(model_id)
@@ -97,7 +99,7 @@ def test_a_cycle_uses_the_model_in_service_and_says_so_when_the_shipped_one_stan
     registry.promote(model_id, by="li", why="trial", at=AT)
     report = run_cycle(settings, init_time=datetime(2013, 1, 11, 22, tzinfo=UTC), cities=("beijing",))
     assert report.model_id == model_id and report.status == "done"
-    (registry.folder / model_id / checkpoint.WEIGHTS_FILE).unlink()
+    (registry.folder / model_id / WEIGHTS_FILE).unlink()
     report = run_cycle(settings, init_time=datetime(2013, 1, 11, 23, tzinfo=UTC), cities=("beijing",))
     assert report.model_id == shipped_models()[0].model_id and report.status == "degraded"
     assert any("model in service can't be loaded" in reason for reason in report.reasons)

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import TARGETS
+from hazecast.models.scaling import decode_concentration, encode_concentration
 from hazecast.models.training.loop import Run, chosen_device, chosen_dtype, rows_of_step
 from hazecast.models.training.state import fingerprint
-from hazecast.models.zoo.network import Network, decode_concentration, encode_concentration
-from hazecast.models.zoo.network_model import NetworkModel, TrainingSettings, _loss, train_network
+from hazecast.models.zoo.network import Network
+from hazecast.models.zoo.network_model import NetworkModel
+from hazecast.models.zoo.network_training import TrainingSettings, network_loss, train_network
 from hazecast.services.research.experiments import HELD_OUT, training_windows
 from tests.support.paths import ROOT
 from tests.support.training_data import SMALL, TINY, made_series, made_windows
@@ -55,7 +57,7 @@ def test_training_killed_in_mid_step_resumes_to_the_very_same_weights(tmp_path) 
     whole = weights(train_network(made_windows(), SMALL))
     # The same weights take the same number of threads.
     code = (
-        "import os, signal, torch, hazecast.models.training.loop as loop, hazecast.models.zoo.network_model as training\n"
+        "import os, signal, torch, hazecast.models.training.loop as loop, hazecast.models.zoo.network_training as training\n"
         f"torch.set_num_threads({torch.get_num_threads()})\n"
         "from pathlib import Path\n"
         "from tests.support.training_data import SMALL, made_windows\n"
@@ -113,7 +115,7 @@ def test_network_and_loss_leave_nothing_on_the_cpu() -> None:
     batch = made_windows().batch(np.arange(4), future_weather=True)
     network = Network(**TINY).to("meta")
     quantiles, mean = network(batch)
-    loss = _loss(network, batch)
+    loss = network_loss(network, batch)
     z = encode_concentration(mean, TARGETS)
     assert {t.device.type for t in (quantiles, mean, loss, z, decode_concentration(quantiles))} == {"meta"}
 
@@ -136,7 +138,7 @@ def test_two_processes_train_one_network(tmp_path) -> None:
     code.write_text(
         "import sys, torch\n"
         "from hazecast.models.training.loop import rank_and_world\n"
-        "from hazecast.models.zoo.network_model import train_network\n"
+        "from hazecast.models.zoo.network_training import train_network\n"
         "from hazecast.services.research.experiments import process_group\n"
         "from tests.support.training_data import SMALL, made_windows\n"
         "with process_group('cpu') as rank:\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 
 import promql_parser
 import pytest
@@ -89,6 +91,13 @@ def test_every_container_is_confined(name) -> None:
     assert "healthcheck" in service or name == "api"  # that of the image
     text = yaml.safe_dump(service)
     assert "PASSWORD:" not in text and "postgresql://" not in text
+
+
+def test_the_image_has_the_extras_that_the_compose_file_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (names,) = re.findall(r"^ARG EXTRAS=(.*)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert set(names.split(",")) <= set(project["optional-dependencies"])
+    assert "postgres" in names.split(",") and "database" in COMPOSE["services"]
 
 
 def test_secrets_and_volumes_named_are_defined_and_every_setting_is_one() -> None:

@@ -16,6 +16,9 @@ from packaging.utils import canonicalize_name
 
 from tests.support.paths import ROOT
 
+# Every test starts processes that import nearly everything.
+pytestmark = pytest.mark.slow
+
 Python = Callable[..., subprocess.CompletedProcess[str]]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]

@@ -5,8 +5,8 @@ They are answers to the haze of January 2013 in Beijing, from the collection "fi
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -87,4 +87,6 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder of the real data, with five-cities")
+    main(parser.parse_args().data)

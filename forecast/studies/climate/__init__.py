@@ -1,1 +1,1 @@
-"""A city's years: climatology, episodes and trends."""
+"""Climatology of a city: daily statistics of a year, episodes and trends."""

@@ -1,6 +1,6 @@
-"""Years of a city: daily values, days above each country's standards, classes for a calendar, cities side by side.
+"""Climatology of a city: daily values, exceedances of each country's standards, daily classes, comparison of cities.
 
-Limits are not written here: they are the corners of the indices and bands in ``forecast/indices/breakpoints.toml``.
+Limits are not defined here: they are the breakpoints of the indices and bands in ``forecast/indices/breakpoints.toml``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from hazecast.forecast.studies.ozone.effects import to_ppb
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 
-# Valid hours that a day's highest hour needs, as many as its mean does.
+# Valid hours required for a daily maximum, the same as for a daily mean.
 _MIN_HOURS = 20
 _CLASS_COLUMNS = ("standard", "value", "id", "name_zh", "name_ja", "name_en", "colour")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What a standard lets a day reach; above it, the day exceeds.
+    """Daily limit of a standard; a day above it is an exceedance.
 
     Attributes
     ----------
@@ -38,8 +38,9 @@ class Limit:
     units : str
         ug m-3, or ppm for ``ox_1h``.
     rounded : bool
-        Whether the value is rounded to a whole number before it is held against the limit, as China does.
+        Whether the value is rounded to an integer before it is compared with the limit, as China does.
     source : str
+        Standard, or table of ``forecast/indices/breakpoints.toml``, that the limit comes from.
     """
 
     standard: str
@@ -54,8 +55,9 @@ class Limit:
 def limits() -> tuple[Limit, ...]:
     """Return the daily limits of China (GB 3095-2012, classes 1 and 2; 2026, class 2), Japan and the WHO (2021).
 
-    China's are the breakpoints of AQI 50 and 100, which GB 3095's classes 1 and 2 are for these three items;
-    ``cn_2026_class2`` holds until the end of 2030. Class 1 of GB 3095-2026 could not be verified and is left out.
+    China's are the breakpoints of AQI 50 and 100, which are the limits of GB 3095's classes 1 and 2 for these three
+    items; ``cn_2026_class2`` applies until the end of 2030. Class 1 of GB 3095-2026 could not be verified and is
+    omitted.
     """
     old, new = (next(s for s in china_standards() if s.id == name) for name in ("HJ633-2012", "HJ633-2026"))
     china = [
@@ -89,25 +91,27 @@ STANDARDS = ("cn_2012_class1", "cn_2012_class2", "cn_2026_class2", "jp", "who_20
 
 
 def daily_values(observations: xr.Dataset, registry: Registry, city: str) -> pd.DataFrame:
-    """Return the daily values of a city that standards are about.
+    """Return the daily values of a city that air quality standards refer to.
 
     Parameters
     ----------
     observations : xarray.Dataset
-        Contract "observations" on ``city``, with ``pm25``; ``pm10`` and ``o3`` where they were observed.
+        Contract "observations" on ``city``, with hourly ``pm25``; ``pm10`` and ``o3`` where observed.
     registry : Registry
+        Gives the city's time zone and country.
     city : str
+        City id.
 
     Returns
     -------
     pandas.DataFrame (day)
-        Local days, without a gap, with ``pm25``, ``pm10`` (mean of 20 valid hours or more), ``o3_8h``, ``o3_1h``
-        (highest 8-hour mean and hour), ug m-3, and ``ox_1h``, ppm; NaN where a day has too few hours.
+        Consecutive local days with ``pm25``, ``pm10`` (mean of at least 20 valid hours), ``o3_8h``, ``o3_1h``
+        (highest 8-hour mean and highest hour), ug m-3, and ``ox_1h``, ppm; NaN where a day has too few valid hours.
 
     Raises
     ------
     InputError
-        If the city isn't there or has no PM2.5.
+        If the city is not in the observations or has no PM2.5.
     """
     cities = [str(name) for name in observations["city"].values]
     if city not in cities:
@@ -128,7 +132,7 @@ def daily_values(observations: xr.Dataset, registry: Registry, city: str) -> pd.
     table = pd.DataFrame({name: found.get(name, np.nan) for name in ("pm25", "pm10", "o3_8h", "o3_1h")})
     table["ox_1h"] = np.nan
     table = table.asfreq("D").rename_axis("day")
-    # China's gases had another reference state until 2018: see `to_ppb`.
+    # China reported gases at a different reference state until 2018: see `to_ppb`.
     if registry.city(city).country == "CN":
         table["ox_1h"] = (to_ppb(table["o3_1h"], "o3") / 1000.0).round(9)
     else:
@@ -136,13 +140,25 @@ def daily_values(observations: xr.Dataset, registry: Registry, city: str) -> pd.
     return table
 
 
-def days_of(table: pd.DataFrame, year: int) -> pd.DataFrame:
-    """Return the rows of a calendar year, of a table of days.
+def days_in_year(table: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Return the days of a calendar year.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (day)
+        From `daily_values`.
+    year : int
+        Calendar year, local time.
+
+    Returns
+    -------
+    pandas.DataFrame (day)
+        The rows of that year.
 
     Raises
     ------
     InputError
-        If none of them has PM2.5; the years that have are named.
+        If none of them has PM2.5; the message lists the years that have.
     """
     years = pd.DatetimeIndex(table.index).year
     if not table.loc[years == year, "pm25"].notna().any():
@@ -152,7 +168,7 @@ def days_of(table: pd.DataFrame, year: int) -> pd.DataFrame:
 
 
 def exceedance_days(days: pd.DataFrame) -> pd.DataFrame:
-    """Count the days above every daily limit of `limits`.
+    """Count the days above each daily limit of `limits`.
 
     Parameters
     ----------
@@ -162,15 +178,17 @@ def exceedance_days(days: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame (standard, item)
-        ``limit``, ``units``, ``valid_days`` and ``days_above``; item ``any`` is a day on which at least one item
-        is above, of the days on which at least one is known. Counts are of observed days alone.
+        ``limit``, ``units``, ``valid_days`` and ``days_above``; item ``any`` counts the days on which at least one
+        item exceeds its limit, out of the days on which at least one is known. Only observed days are counted.
     """
     rows = []
     for standard in STANDARDS:
         own = [one for one in limits() if one.standard == standard]
         values = days[[one.item for one in own]]
-        held = pd.DataFrame({one.item: values[one.item].round() if one.rounded else values[one.item] for one in own})
-        above = pd.DataFrame({one.item: held[one.item] > one.limit for one in own})
+        compared = pd.DataFrame(
+            {one.item: values[one.item].round() if one.rounded else values[one.item] for one in own}
+        )
+        above = pd.DataFrame({one.item: compared[one.item] > one.limit for one in own})
         for one in own:
             count = int(values[one.item].notna().sum())
             rows.append((standard, one.item, one.limit, one.units, count, int(above[one.item].sum())))
@@ -181,21 +199,23 @@ def exceedance_days(days: pd.DataFrame) -> pd.DataFrame:
 
 
 def day_classes(days: pd.DataFrame, city: City) -> pd.DataFrame:
-    """Return the class that the city's own country gives each day, for a calendar.
+    """Return the class of each day in the index of the city's own country.
 
-    From PM2.5 and ozone alone, as forecasts are rated (`hazecast.forecast.daily.day_index`): a day with much coarse dust
-    may have a higher AQI than is shown.
+    Only PM2.5 and ozone are rated, as in forecasts (`hazecast.forecast.daily.day_index`): a day with much coarse dust
+    may have a higher AQI than this.
 
     Parameters
     ----------
     days : pandas.DataFrame (day)
         From `daily_values`.
     city : City
+        Its country selects the index.
 
     Returns
     -------
     pandas.DataFrame (day)
-        ``standard``, ``value``, ``id``, ``name_zh``, ``name_ja``, ``name_en``, ``colour`` and ``primary``; empty values where nothing is known.
+        ``standard``, ``value`` (index), ``id``, ``name_zh``, ``name_ja``, ``name_en``, ``colour`` and ``primary``
+        (pollutants that determine the class); missing values where neither pollutant is known.
     """
     rows = []
     for day, pm25, o3_8h, o3_1h in zip(days.index, days["pm25"], days["o3_8h"], days["o3_1h"], strict=True):
@@ -204,47 +224,52 @@ def day_classes(days: pd.DataFrame, city: City) -> pd.DataFrame:
     return pd.DataFrame(rows, index=days.index, columns=[*_CLASS_COLUMNS, "primary"])
 
 
-def class_days(classes: pd.DataFrame) -> pd.DataFrame:
-    """Count the days of each class that occurs: ``days`` with its names and colour, the lowest first."""
+def count_class_days(classes: pd.DataFrame) -> pd.DataFrame:
+    """Count the days of each class that occurs.
+
+    Returns one row a class (id), the lowest first: ``name_zh``, ``name_ja``, ``name_en``, ``colour``, ``days``.
+    """
     order = [*(one.id for one in categories("china")), *(one.id for one in japan_day_classes())]
     known = classes.dropna(subset=["id"])
     found = known.groupby("id")[["name_zh", "name_ja", "name_en", "colour"]].first()
     return found.assign(days=known["id"].value_counts()).sort_index(key=lambda ids: ids.map(order.index))
 
 
-def months_of(days: pd.DataFrame) -> pd.DataFrame:
-    """Return the months of a table of days: ``days`` with PM2.5, and their mean ``pm25`` and ``o3_8h``, ug m-3."""
+def monthly_statistics(days: pd.DataFrame) -> pd.DataFrame:
+    """Return monthly statistics of daily values: ``days`` with PM2.5, mean ``pm25`` and mean ``o3_8h``, ug m-3."""
     groups = days.groupby(pd.DatetimeIndex(days.index).month)
     table = groups[["pm25", "o3_8h"]].mean()
     table.insert(0, "days", groups["pm25"].count())
     return table.rename_axis("month")
 
 
-def side_by_side(
+def compare_cities(
     cities: Mapping[str, pd.DataFrame],
     year: int,
     haze: xr.Dataset | None,
     episodes: Mapping[str, pd.DataFrame],
     registry: Registry,
 ) -> pd.DataFrame:
-    """Return one row a city: what the year was like there.
+    """Compare the year's statistics of several cities, one row a city.
 
     Parameters
     ----------
     cities : mapping of str to pandas.DataFrame
-        By city id, from `daily_values`; a city without PM2.5 in the year gets a row of gaps.
+        By city id, from `daily_values`; a city without PM2.5 in the year gets a row of missing values.
     year : int
+        Calendar year, local time.
     haze : xarray.Dataset or None
-        From `hazecast.forecast.haze_days.haze_days`; None where there is no weather to tell haze by.
+        From `hazecast.forecast.haze_days.haze_days`; None where there is no weather to identify haze.
     episodes : mapping of str to pandas.DataFrame
         By city id, the year's, from `hazecast.forecast.studies.climate.episodes.find_episodes`.
     registry : Registry
+        Gives each city's region.
 
     Returns
     -------
     pandas.DataFrame (city)
-        ``region``, ``pm25_days`` (valid days), ``pm25_mean`` (ug m-3, of those days), ``haze_days`` of
-        ``haze_observed_days``, days of PM2.5 ``above_`` each standard, ``episodes`` and their ``episode_hours``.
+        ``region``, ``pm25_days`` (valid days), ``pm25_mean`` (ug m-3, of those days), ``haze_days`` out of
+        ``haze_observed_days``, days with PM2.5 ``above_`` each standard, ``episodes`` and their ``episode_hours``.
     """
     rows = {}
     for city, table in cities.items():
@@ -262,8 +287,21 @@ def side_by_side(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("city")
 
 
-def partners_of(city: str, registry: Registry) -> Sequence[str]:
-    """Return a city and the cities of its region's working partners."""
+def city_with_partners(city: str, registry: Registry) -> Sequence[str]:
+    """Return a city and the cities of its region's cooperation partners.
+
+    Parameters
+    ----------
+    city : str
+        City id.
+    registry : Registry
+        Gives regions and their partners.
+
+    Returns
+    -------
+    sequence of str
+        City ids, `city` first.
+    """
     region = registry.regions[registry.city(city).region]
     others = [name for partner in region.partners for name in registry.regions[partner].cities]
     return [city, *(name for name in others if name != city)]

@@ -1,20 +1,21 @@
-"""Episodes of a pollutant: a catalogue out of an hourly series."""
+"""Pollution episodes: a catalogue derived from an hourly series."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hazecast.forecast.indices import china_standards
 from hazecast.grids.errors import InputError
 
-# Chosen, not taken from a standard: half a day below the threshold parts two episodes, and shorter ones are left out.
+# Chosen, not from a standard: half a day below the threshold separates two episodes, and shorter ones are omitted.
 GAP_HOURS = 12
 LEAST_HOURS = 12
 
 
 def heavy_pollution() -> float:
-    """Return the PM2.5 above which China's AQI calls an hour or a day heavily polluted (AQI 200), ug m-3."""
+    """Return the PM2.5 concentration of AQI 200, above which China's index rates heavy pollution, ug m-3."""
     standard = china_standards()[0]
     return standard.tables["hourly"]["pm25"][standard.index.index(200.0)]
 
@@ -26,33 +27,60 @@ def find_episodes(
     gap_hours: int = GAP_HOURS,
     least_hours: int = LEAST_HOURS,
 ) -> pd.DataFrame:
-    """Return the episodes of a series.
+    """Find the episodes of an hourly series.
 
-    An episode goes from an hour above the threshold to the last one that is no more than `gap_hours` hours (not
-    above, or missing) behind the one before it. It counts if `least_hours` of its hours are above.
+    An episode starts with an hour above the threshold and continues as long as no more than `gap_hours` hours (not
+    above, or missing) lie between one hour above and the next. It counts if at least `least_hours` of its hours are
+    above.
 
     Parameters
     ----------
     hourly : pandas.Series (time)
-        ug m-3; UTC stamps without a zone that mark the end of their hour, rising; NaN or absent where missing.
+        ug m-3; naive UTC timestamps that mark the end of their hour, increasing; NaN or absent where missing.
     threshold : float, optional
         ug m-3; by default `heavy_pollution`.
-    gap_hours, least_hours : int
+    gap_hours : int
+        Longest interruption, hours.
+    least_hours : int
+        Fewest hours above the threshold.
 
     Returns
     -------
     pandas.DataFrame (episode)
-        From 1: ``start`` and ``end`` (UTC, of the first hour's beginning and the last one's end),
+        Numbered from 1: ``start`` and ``end`` (UTC, start of the first hour and end of the last),
         ``duration_hours``, ``hours_above``, ``hours_missing``, ``peak`` (ug m-3) with ``peak_time`` (the end of its
-        hour), ``mean`` (ug m-3, of all valid hours from start to end) and ``cut``: whether it comes within the
-        gap of an end of the series, and so may have been longer.
+        hour), ``mean`` (ug m-3, of all valid hours from start to end) and ``cut``: whether it lies within
+        `gap_hours` of an end of the series, and so may have been longer.
 
     Raises
     ------
     InputError
-        If the threshold is negative or not finite, a number of hours is out of range, or times don't rise.
+        If the threshold is negative or not finite, a number of hours is out of range, or times do not increase.
+
+    Examples
+    --------
+    Fourteen hours at 200 ug m-3 within two cleaner days:
+
+    >>> import pandas as pd
+    >>> hourly = pd.Series(40.0, index=pd.date_range("2014-01-01", periods=48, freq="h"))
+    >>> hourly.iloc[20:34] = 200.0
+    >>> episode = find_episodes(hourly).loc[1]
+    >>> str(episode["start"]), int(episode["hours_above"]), float(episode["peak"])
+    ('2014-01-01 19:00:00', 14, 200.0)
     """
     limit = heavy_pollution() if threshold is None else threshold
+    _check_parameters(hourly, limit, gap_hours, least_hours)
+    known = hourly.dropna()
+    if known.empty:
+        return _catalogue([])
+    # Hours absent from the series count as missing.
+    regular = known.reindex(pd.date_range(known.index[0], known.index[-1], freq="h"))
+    above = np.flatnonzero(regular.to_numpy(dtype=np.float64) > limit)
+    runs = np.split(above, np.flatnonzero(np.diff(above) > gap_hours + 1) + 1)
+    return _catalogue([_episode(regular, run, gap_hours) for run in runs if len(run) >= least_hours])
+
+
+def _check_parameters(hourly: pd.Series, limit: float, gap_hours: int, least_hours: int) -> None:
     if not (np.isfinite(limit) and limit >= 0):
         raise InputError("episodes: threshold", limit, "0 or more, ug m-3")
     if gap_hours < 0:
@@ -62,35 +90,25 @@ def find_episodes(
     times = pd.DatetimeIndex(hourly.index)
     if not (times.is_monotonic_increasing and times.is_unique):
         raise InputError("episodes: time", "stamps that don't rise", "each hour once, in order")
-    known = hourly.dropna()
-    if known.empty:
-        return _catalogue([])
-    # Hours that are absent from the series count as missing, not as no time.
-    whole = known.reindex(pd.date_range(known.index[0], known.index[-1], freq="h"))
-    values = whole.to_numpy(dtype=np.float64)
-    above = np.flatnonzero(values > limit)
-    runs = np.split(above, np.flatnonzero(np.diff(above) > gap_hours + 1) + 1)
-    rows = []
-    for run in runs:
-        if len(run) < least_hours:
-            continue
-        first, last = int(run[0]), int(run[-1])
-        span = values[first : last + 1]
-        peak = int(np.nanargmax(span))
-        rows.append(
-            {
-                "start": whole.index[first] - pd.Timedelta(hours=1),
-                "end": whole.index[last],
-                "duration_hours": last + 1 - first,
-                "hours_above": len(run),
-                "hours_missing": int(np.isnan(span).sum()),
-                "peak": float(span[peak]),
-                "peak_time": whole.index[first + peak],
-                "mean": float(np.nanmean(span)),
-                "cut": first <= gap_hours or last >= len(values) - 1 - gap_hours,
-            }
-        )
-    return _catalogue(rows)
+
+
+def _episode(regular: pd.Series, run: NDArray[np.intp], gap_hours: int) -> dict[str, object]:
+    """Return the row of one episode; `run` holds the positions of its hours above the threshold."""
+    values = regular.to_numpy(dtype=np.float64)
+    first, last = int(run[0]), int(run[-1])
+    span = values[first : last + 1]
+    peak = int(np.nanargmax(span))
+    return {
+        "start": regular.index[first] - pd.Timedelta(hours=1),
+        "end": regular.index[last],
+        "duration_hours": last + 1 - first,
+        "hours_above": len(run),
+        "hours_missing": int(np.isnan(span).sum()),
+        "peak": float(span[peak]),
+        "peak_time": regular.index[first + peak],
+        "mean": float(np.nanmean(span)),
+        "cut": first <= gap_hours or last >= len(values) - 1 - gap_hours,
+    }
 
 
 def _catalogue(rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -99,6 +117,21 @@ def _catalogue(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def episodes_beginning_in(catalogue: pd.DataFrame, year: int, time_zone: str) -> pd.DataFrame:
-    """Return the episodes of a catalogue that begin in a calendar year of the place's own time."""
+    """Select the episodes that begin in a calendar year of the place's local time.
+
+    Parameters
+    ----------
+    catalogue : pandas.DataFrame (episode)
+        From `find_episodes`.
+    year : int
+        Calendar year.
+    time_zone : str
+        IANA name of the place's time zone.
+
+    Returns
+    -------
+    pandas.DataFrame (episode)
+        Those rows.
+    """
     begin = pd.DatetimeIndex(pd.to_datetime(catalogue["start"])).tz_localize("UTC").tz_convert(time_zone)
     return catalogue[begin.year == year]

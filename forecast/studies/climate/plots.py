@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from hazecast.forecast.studies.climate.climatology import class_days
+from hazecast.forecast.studies.climate.climatology import count_class_days
 from hazecast.forecast.studies.climate.seasonal_trend import Trend, monthly_means
 
 _BLUE, _BLACK, _GREY = "#2b6cb0", "#1a202c", "#a0aec0"
@@ -17,9 +17,21 @@ _UNKNOWN = "#e2e8f0"
 
 
 def calendar(classes: pd.DataFrame, title: str) -> Figure:
-    """Draw the days of a year, a month a row, in the colour of their class; grey where a day has none.
+    """Draw a calendar: the days of a year, one row a month, in the colour of their class.
 
-    The index or, without one, the number of the day is printed in each.
+    The value of the index, where there is one, is printed in each day. Days without data are grey.
+
+    Parameters
+    ----------
+    classes : pandas.DataFrame (day)
+        From `hazecast.forecast.studies.climate.climatology.day_classes`, of one year.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With the number of days of each class in the legend.
     """
     days = pd.DatetimeIndex(classes.index)
     face = np.ones((12, 31, 3))
@@ -43,7 +55,7 @@ def calendar(classes: pd.DataFrame, title: str) -> Figure:
     for side in axes.spines.values():
         side.set_visible(False)
     axes.set_title(title, loc="left", fontsize=10)
-    counts = class_days(classes)
+    counts = count_class_days(classes)
     patches = [
         Patch(color=colour, label=f"{name} ({number})")
         for colour, name, number in zip(counts["colour"], counts["name_en"], counts["days"], strict=True)
@@ -55,7 +67,22 @@ def calendar(classes: pd.DataFrame, title: str) -> Figure:
 
 
 def trend(daily: pd.Series, found: Trend, label: str) -> Figure:
-    """Draw the months of a daily series with their trend."""
+    """Draw the monthly means of a daily series with their trend.
+
+    Parameters
+    ----------
+    daily : pandas.Series (day)
+        The series that the trend was estimated from.
+    found : Trend
+        From `hazecast.forecast.studies.climate.seasonal_trend.seasonal_trend`.
+    label : str
+        Name and unit of the series.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Monthly means, trend line, and the relative trend with its interval in the title.
+    """
     months = monthly_means(daily)
     at = pd.PeriodIndex(months.index).to_timestamp()
     figure = Figure(figsize=(8, 3), layout="constrained")
@@ -71,7 +98,24 @@ def trend(daily: pd.Series, found: Trend, label: str) -> Figure:
 
 
 def episodes(hourly: pd.Series, found: pd.DataFrame, threshold: float, label: str) -> Figure:
-    """Draw an hourly series (UTC) with its episodes shaded."""
+    """Draw an hourly series with its episodes shaded.
+
+    Parameters
+    ----------
+    hourly : pandas.Series (time)
+        ug m-3, naive UTC.
+    found : pandas.DataFrame (episode)
+        From `hazecast.forecast.studies.climate.episodes.find_episodes`.
+    threshold : float
+        Drawn as a line, ug m-3.
+    label : str
+        Name and unit of the series.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The series and its shaded episodes.
+    """
     figure = Figure(figsize=(10, 3), layout="constrained")
     axes = figure.subplots()
     axes.plot(hourly.index, hourly, color=_BLUE, linewidth=0.6)

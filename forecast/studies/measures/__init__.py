@@ -1,1 +1,1 @@
-"""Whether a measure worked: weather-normalised series, interventions, trends and change-points."""
+"""Effect of measures: weather-normalised series, interventions, trends and change points."""

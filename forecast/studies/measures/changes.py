@@ -1,4 +1,4 @@
-"""Trend and change-point of a weather-normalised series, with intervals that know neighbouring weeks are alike."""
+"""Trend and change point of a weather-adjusted series, with intervals that allow for autocorrelation of the weeks."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from scipy.stats import kendalltau, theilslopes
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 
-# Weeks drawn together, and the fewest on each side of a change: chosen.
+# Weeks in a bootstrap block, fewest weeks on each side of a change, fewest weeks of a series. Chosen.
 _BLOCK_WEEKS, _SIDE_WEEKS, _MIN_WEEKS = 8, 13, 52
 _YEAR = 365.25
 
 
 @dataclass(frozen=True)
 class Trend:
-    """Straight change of the logarithm.
+    """Linear trend of the logarithm.
 
     Attributes
     ----------
     per_year, low, high : float
-        Relative change a year (-0.05 is 5 % less), Theil-Sen, and its interval from blocks of eight weeks.
+        Relative change per year (-0.05 is 5 % less), Theil-Sen, and its interval from blocks of eight weeks.
     level : float
+        Nominal coverage of the interval.
     tau : float
         Kendall's tau of the weeks (Mann-Kendall's statistic, scaled).
     p_value : float
-        Share of block-resampled series without a trend whose tau is as large.
+        Share of block-resampled series without a trend whose tau is at least as large.
     weeks : int
+        Weeks with a value.
     """
 
     per_year: float
@@ -54,10 +56,11 @@ class ChangePoint:
     earliest, latest : pandas.Timestamp
         Interval of the date.
     change, low, high : float
-        Relative change across it.
+        Relative change across the step, and its interval.
     level : float
+        Nominal coverage of the intervals.
     p_value : float
-        Share of block-resampled series without a step in which the best step explains as much.
+        Share of block-resampled series without a step in which the best step explains at least as much.
     """
 
     date: pd.Timestamp
@@ -71,9 +74,9 @@ class ChangePoint:
 
 
 def weekly(daily: pd.Series) -> pd.Series:
-    """Return the logarithm of weekly means (of at least four days) without its yearly cycle.
+    """Return the logarithm of weekly means (of at least four days) without its annual cycle.
 
-    The cycle is two harmonics, fitted together with a straight line that stays in.
+    The cycle is two harmonics, fitted together with a linear trend, which is not removed.
 
     Raises
     ------
@@ -94,11 +97,40 @@ def weekly(daily: pd.Series) -> pd.Series:
 
 
 def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int = 0) -> Trend:
-    """Estimate Theil-Sen's slope and Mann-Kendall's test of a series of weeks, as `weekly` gives it."""
+    """Estimate the Theil-Sen slope and the Mann-Kendall test of a weekly series.
+
+    Parameters
+    ----------
+    log : pandas.Series (week)
+        Logarithms, as from `weekly`.
+    level : float
+        Nominal coverage of the interval.
+    resamples : int
+        Block-resampled series for the interval and the test.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    Trend
+        Relative change per year.
+
+    Examples
+    --------
+    Two years of weeks that fall by a tenth a year:
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> weeks = pd.date_range("2013-01-07", periods=104, freq="7D")
+    >>> years = (weeks - weeks[0]).days / 365.25
+    >>> noise = np.random.default_rng(1).normal(0.0, 0.05, 104)
+    >>> found = trend(pd.Series(4.0 + np.log(0.9) * years + noise, index=weeks), resamples=50)
+    >>> round(found.per_year, 2), found.p_value < 0.05
+    (-0.1, True)
+    """
     years, values = _years(log), log.to_numpy()
     slope = float(theilslopes(values, years).slope)
-    rest = values - slope * years
-    drawn = _blocks(rest, resamples, seed)
+    drawn = _blocks(values - slope * years, resamples, seed)
     slopes = np.array([theilslopes(slope * years + one, years).slope for one in drawn])
     taus = np.array([kendalltau(years, one).statistic for one in drawn])
     tau = float(kendalltau(years, values).statistic)
@@ -108,16 +140,36 @@ def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int
 
 
 def change_point(log: pd.Series, *, level: float = 0.9, resamples: int = 200, seed: int = 0) -> ChangePoint:
-    """Find the one step that explains most, at least 13 weeks from either end (least squares).
+    """Find the single step that explains most of the variance, at least 13 weeks from either end (least squares).
 
-    Whether it is a step or a slope can't be told from this: both are given their say by `trend`.
+    This does not distinguish a step from a slope: compare with `trend`.
+
+    Parameters
+    ----------
+    log : pandas.Series (week)
+        Logarithms, as from `weekly`.
+    level : float
+        Nominal coverage of the intervals.
+    resamples : int
+        Block-resampled series for the intervals and the test.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    ChangePoint
+        Date and relative change.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package ``ruptures`` (extra ``studies``) is not installed.
     """
     values = log.to_numpy()
     at, gain = _best(values)
     means = np.where(np.arange(len(values)) < at, values[:at].mean(), values[at:].mean())
     drawn = _blocks(values - means, resamples, seed)
-    again = [_best(means + one) for one in drawn]
-    places = np.array([one[0] for one in again])
+    places = np.array([_best(means + one)[0] for one in drawn])
     steps = np.array(
         [(means + one)[k:].mean() - (means + one)[:k].mean() for one, k in zip(drawn, places, strict=True)]
     )
@@ -132,20 +184,21 @@ def change_point(log: pd.Series, *, level: float = 0.9, resamples: int = 200, se
 
 
 def _best(values: NDArray[Any]) -> tuple[int, float]:
+    """Return the position of the best step and the sum of squares that it explains."""
     ruptures = requires("ruptures", "studies")
-    found = ruptures.Binseg(model="l2", min_size=_SIDE_WEEKS, jump=1).fit(values).predict(n_bkps=1)[0]
+    found = int(ruptures.Binseg(model="l2", min_size=_SIDE_WEEKS, jump=1).fit(values).predict(n_bkps=1)[0])
     left, right = values[:found], values[found:]
     gain = len(values) * values.var() - len(left) * left.var() - len(right) * right.var()
     return found, float(gain)
 
 
-def _blocks(rest: NDArray[Any], resamples: int, seed: int) -> NDArray[Any]:
-    """Return series of blocks drawn from `rest`, (resamples, weeks), centred."""
+def _blocks(residuals: NDArray[Any], resamples: int, seed: int) -> NDArray[Any]:
+    """Return block-resampled series of residuals (resamples, weeks), centred."""
     random = np.random.default_rng(seed)
-    n = len(rest)
+    n = len(residuals)
     starts = random.integers(0, n, size=(resamples, -(-n // _BLOCK_WEEKS)))
     places = (starts[:, :, None] + np.arange(_BLOCK_WEEKS)).reshape(resamples, -1)[:, :n] % n
-    return np.asarray(rest[places] - rest.mean())
+    return np.asarray(residuals[places] - residuals.mean())
 
 
 def _years(log: pd.Series) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What the weather would have made of a pollutant: prediction of days left out, and weather-normalised series."""
+"""Weather normalisation: concentrations expected from the weather, and series with the weather removed."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ from hazecast.grids.extras import requires
 
 WEATHER = ("t2m", "d2m", "sp", "tp", "u10", "v10")
 _MIN_HOURS, _MIN_DAYS = 18, 200
-# Days on both sides of a window that the model doesn't see either: haze lasts for about so long. Chosen.
+# Days on both sides of a window that are also withheld from the model: about the duration of haze. Chosen.
 GAP_DAYS = 5
 _FOLDS = 8
 _SEASON_DAYS = 30
-# Chosen for daily series of a few years, before any effect was looked at.
+# Chosen for daily series of a few years, before any effect was evaluated.
 _MODEL: dict[str, Any] = dict(n_estimators=150, learning_rate=0.05, num_leaves=15, min_child_samples=15, subsample=0.8,
               subsample_freq=1, colsample_bytree=0.8, n_jobs=1, verbose=-1)  # fmt: skip
 
 
 def daily_table(concentration: xr.DataArray, air: xr.Dataset, timezone: str = "Asia/Shanghai") -> pd.DataFrame:
-    """Return a place's own days: concentration, weather, weather of the day before, and the calendar.
+    """Return daily concentration and predictors: weather, weather of the day before, and the calendar.
 
     Parameters
     ----------
     concentration : xarray.DataArray (time)
         Hourly, ug m-3, UTC.
     air : xarray.Dataset (time)
-        Those of `WEATHER` that were observed; wind at least.
+        Hourly; those of `WEATHER` that were observed, at least ``u10`` and ``v10``.
     timezone : str
-        IANA name of the place's time.
+        IANA name of the place's time zone.
 
     Returns
     -------
     pandas.DataFrame (day)
-        ``concentration`` (mean of at least 18 h above zero, else NaN) and the predictors; ``trend`` is in days.
+        Local days with ``concentration`` (ug m-3, mean of at least 18 h, above zero, else NaN) and the predictors;
+        ``trend`` is the day number.
 
     Raises
     ------
     InputError
-        If the time zone isn't known, wind is missing, or fewer than 200 days have a value.
+        If the time zone is not known, wind is missing, or fewer than 200 days have a value.
     """
     try:
         offset = ZoneInfo(timezone)
@@ -72,33 +73,56 @@ def daily_table(concentration: xr.DataArray, air: xr.Dataset, timezone: str = "A
     return table
 
 
-def windows(days: pd.DatetimeIndex, start: pd.Timestamp, length: int) -> NDArray[Any]:
-    """Return the number of each day's window: windows of `length` days, number 0 beginning on `start`."""
+def window_numbers(days: pd.DatetimeIndex, start: pd.Timestamp, length: int) -> NDArray[Any]:
+    """Number consecutive windows of equal length.
+
+    Parameters
+    ----------
+    days : pandas.DatetimeIndex
+        Days to number.
+    start : pandas.Timestamp
+        First day of window 0.
+    length : int
+        Days in a window.
+
+    Returns
+    -------
+    int (day,)
+        Window of each day; negative before `start`.
+    """
     return np.asarray((days - start).days // length)
 
 
-def expected(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int = 0) -> pd.Series:
-    """Predict every day by a model that saw neither its window, nor the days around, nor the studied window.
+def expected_concentration(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int = 0) -> pd.Series:
+    """Predict each day with a model fitted without its window, the days around it and the studied window.
 
-    The studied window and all others of its length are predicted alike, so that the errors of the others tell how
-    large the error of the studied one may be.
+    All windows are predicted in the same way, so the errors in the other windows estimate the error in the studied
+    one.
 
     Parameters
     ----------
     table : pandas.DataFrame (day)
-        As `daily_table` gives it.
+        From `daily_table`.
     start : pandas.Timestamp
         First day of the studied window.
     length : int
-        Its days.
+        Days in the window.
     seed : int
+        Of the model.
 
     Returns
     -------
     pandas.Series (day)
         Concentration expected from weather, season and trend, ug m-3.
+
+    Raises
+    ------
+    InputError
+        If too few days are left to fit the model.
+    MissingExtraError
+        If the package ``lightgbm`` (extra ``studies``) is not installed.
     """
-    number = windows(pd.DatetimeIndex(table.index), start, length)
+    number = window_numbers(pd.DatetimeIndex(table.index), start, length)
     folds = np.where(number == 0, _FOLDS, number % _FOLDS)
     known = table["concentration"].notna().to_numpy()
     found = pd.Series(np.nan, index=table.index, name="expected")
@@ -108,26 +132,34 @@ def expected(table: pd.DataFrame, start: pd.Timestamp, length: int, *, seed: int
     return found
 
 
-def normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) -> pd.Series:
-    """Return the series under average weather of the season.
+def weather_normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) -> pd.Series:
+    """Return the concentration under average weather of the season.
 
-    As Grange and Carslaw (2019, Sci. Total Environ. 653:578-588): a model of weather and time, then for each day the
-    mean of predictions under weather drawn from the record. As Vu et al. (2019, Atmos. Chem. Phys. 19:11303-11314) do,
-    only weather is drawn, and from days of the same season (here 30 days on both sides, of every year), so the
-    season of emissions stays in. Papers' procedure from memory, not verified.
+    As in Grange and Carslaw (2019, Sci. Total Environ. 653:578-588): a model of weather and time, then for each day
+    the mean of predictions under weather drawn from the record. As in Vu et al. (2019, Atmos. Chem. Phys.
+    19:11303-11314), only weather is drawn, and from days of the same season (here 30 days on both sides, of every
+    year), so the seasonal cycle of emissions is retained. Procedure of the papers from memory, not verified.
 
     Parameters
     ----------
     table : pandas.DataFrame (day)
-        As `daily_table` gives it.
+        From `daily_table`.
     draws : int
-        Of weather, a day.
+        Draws of weather for each day.
     seed : int
+        Of the model and the draws.
 
     Returns
     -------
     pandas.Series (day)
         ug m-3; NaN on days without an observation.
+
+    Raises
+    ------
+    InputError
+        If `draws` is below 1 or too few days are known.
+    MissingExtraError
+        If the package ``lightgbm`` (extra ``studies``) is not installed.
     """
     if draws < 1:
         raise InputError("draws", draws, "at least 1")
@@ -137,8 +169,8 @@ def normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) -> pd.Se
     weather = [str(name) for name in table if name not in (*fixed, "concentration")]
     day = table["day_of_year"].to_numpy()
     random = np.random.default_rng(seed)
-    apart = np.abs(day[:, None] - np.unique(day)[None, :])
-    near = np.minimum(apart, 365 - apart) <= _SEASON_DAYS
+    distance = np.abs(day[:, None] - np.unique(day)[None, :])
+    near = np.minimum(distance, 365 - distance) <= _SEASON_DAYS
     pools = {d: np.flatnonzero(near[:, i] & known) for i, d in enumerate(np.unique(day))}
     total = np.zeros(len(table))
     for _ in range(draws):
@@ -160,7 +192,7 @@ def _fit(table: pd.DataFrame, seed: int) -> tuple[Any, float, Sequence[str]]:
     target = np.log(table["concentration"].to_numpy())
     lightgbm = requires("lightgbm", "studies")
     model = lightgbm.LGBMRegressor(**_MODEL, random_state=seed).fit(table[names].to_numpy(), target)
-    # Means of logarithms are turned into means by the mean of the exponentiated residuals (Duan 1983).
+    # Retransformation bias is corrected by the mean of the exponentiated residuals (smearing, Duan 1983).
     smear = float(np.mean(np.exp(target - np.asarray(model.booster_.predict(table[names].to_numpy())))))
     return model.booster_, smear, names
 
@@ -170,13 +202,26 @@ def _predict(fitted: tuple[Any, float, Sequence[str]], table: pd.DataFrame) -> N
     return np.asarray(smear * np.exp(np.asarray(booster.predict(table[list(names)].to_numpy(), num_threads=1))))
 
 
-def adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
-    """Return the series with what weather and season explain taken out (ug m-3, at its own mean).
+def weather_adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
+    """Return the series with the part explained by weather and season removed.
 
-    Observed over expected, where the model knows no trend and hasn't seen the days that it predicts (blocks of 28).
-    Unlike `normalised`, whose model smooths trends and steps, it keeps their size, so tests belong on this one.
+    Observed over expected concentration, where the model has no trend and is not fitted to the days that it predicts
+    (blocks of 28). Unlike `weather_normalised`, whose model smooths trends and steps, this retains their size: use it
+    for tests.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (day)
+        From `daily_table`.
+    seed : int
+        Of the model.
+
+    Returns
+    -------
+    pandas.Series (day)
+        ug m-3, scaled to the mean of the observations.
     """
     days = pd.DatetimeIndex(table.index)
-    predicted = expected(table.drop(columns="trend"), days[0], 28, seed=seed)
+    predicted = expected_concentration(table.drop(columns="trend"), days[0], 28, seed=seed)
     ratio = table["concentration"] / predicted
     return (ratio * table["concentration"].mean() / ratio.mean()).rename("adjusted")

@@ -1,4 +1,4 @@
-"""Did a measure work: the change in a window of days, held against windows in which nothing was done."""
+"""Intervention analysis: the change in a window of days, compared with placebo windows without a measure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from hazecast.forecast.studies.measures.deweather import GAP_DAYS, expected, windows
+from hazecast.forecast.studies.measures.deweather import GAP_DAYS, expected_concentration, window_numbers
 from hazecast.grids.errors import InputError
 
 METHODS = ("before_after", "weather", "with_without")
 _MIN_SHARE, _MIN_PLACEBOS = 0.6, 20
-# Weight of the row that makes the donors' weights sum to one.
+# Weight of the row that constrains the donors' weights to sum to one.
 _SUM_WEIGHT = 1e4
 
 
@@ -29,9 +29,9 @@ class Effect:
     low, high : float
         Interval from the placebo windows.
     level : float
-        Nominal rate at which the interval holds the truth.
+        Nominal coverage of the interval.
     p_value : float
-        Share of windows, this one included, that stand out as far as this one: placebo in time.
+        Share of windows, this one included, whose deviation is at least as large: placebo in time.
     placebos : pandas.Series (start)
         Logarithm of observed over expected in the other windows.
     """
@@ -45,7 +45,22 @@ class Effect:
 
 
 def check_window(table: pd.DataFrame, start: pd.Timestamp, length: int) -> None:
-    """Raise InputError unless the window lies inside the table and most of its days were observed."""
+    """Check that a window lies inside the table and that at least 60 % of its days were observed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (day)
+        From `hazecast.forecast.studies.measures.deweather.daily_table`.
+    start : pandas.Timestamp
+        First day of the window.
+    length : int
+        Days in the window.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
     days = pd.DatetimeIndex(table.index)
     if length < 1:
         raise InputError("last day", f"{length} days", "a last day not before the first")
@@ -57,27 +72,57 @@ def check_window(table: pd.DataFrame, start: pd.Timestamp, length: int) -> None:
         raise InputError("days of the window with a concentration", f"{share:.0%}", f"at least {_MIN_SHARE:.0%}")
 
 
-def ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, length: int) -> pd.Series:
-    """Return the logarithm of observed over expected mean of every window with 60 % of its days, by first day."""
+def window_log_ratios(observed: pd.Series, predicted: pd.Series, start: pd.Timestamp, length: int) -> pd.Series:
+    """Return the log ratio of observed to expected mean concentration of each window.
+
+    Parameters
+    ----------
+    observed, predicted : pandas.Series (day)
+        Observed and expected concentration, ug m-3.
+    start : pandas.Timestamp
+        First day of the studied window; the other windows precede and follow it.
+    length : int
+        Days in a window.
+
+    Returns
+    -------
+    pandas.Series (start)
+        By first day; windows with fewer than 60 % of their days are absent.
+    """
     both = pd.DataFrame({"observed": observed, "expected": predicted}).dropna()
-    number = windows(pd.DatetimeIndex(both.index), start, length)
+    number = window_numbers(pd.DatetimeIndex(both.index), start, length)
     sums = both.groupby(number).agg(["sum", "count"])
-    kept = sums[sums["observed", "count"] >= _MIN_SHARE * length]
-    values = np.log(kept["observed", "sum"].to_numpy() / kept["expected", "sum"].to_numpy())
-    starts = start + pd.to_timedelta(kept.index.to_numpy() * length, unit="D")
+    valid = sums[sums["observed", "count"] >= _MIN_SHARE * length]
+    values = np.log(valid["observed", "sum"].to_numpy() / valid["expected", "sum"].to_numpy())
+    starts = start + pd.to_timedelta(valid.index.to_numpy() * length, unit="D")
     return pd.Series(values, index=pd.DatetimeIndex(starts, name="start"), name="log_ratio")
 
 
-def judge(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effect:
+def estimate_effect(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effect:
     """Estimate the change in the window that begins on `start` from the log ratios of all windows.
 
-    The placebo windows' median is taken for the bias of the method; their quantiles, at the ranks that give the
-    nominal rate for exchangeable windows (as in conformal prediction), for its error.
+    The median of the placebo windows estimates the bias of the method; their quantiles, at the ranks that give the
+    nominal coverage for exchangeable windows (as in conformal prediction), estimate its error.
+
+    Parameters
+    ----------
+    found : pandas.Series (start)
+        Log ratios by first day of the window, from `window_log_ratios`.
+    start : pandas.Timestamp
+        First day of the studied window.
+    level : float
+        Nominal coverage of the interval.
+
+    Returns
+    -------
+    Effect
+        Relative change with interval and p-value.
 
     Raises
     ------
     InputError
-        If the window has no ratio, or fewer than 20 others (40 for a level of 0.95) have one.
+        If the level is out of range, the window has no ratio, or fewer than 20 others (40 for a level of 0.95) have
+        one.
     """
     if not 0.5 <= level < 1:
         raise InputError("level", level, "from 0.5 to below 1, such as 0.9")
@@ -97,8 +142,23 @@ def judge(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effec
 
 
 def before_after(observed: pd.Series, start: pd.Timestamp, length: int) -> pd.Series:
-    """Return what each day would be if its window were like the ones before and after it (ug m-3)."""
-    number = windows(pd.DatetimeIndex(observed.index), start, length)
+    """Predict each day by the mean of the windows before and after its own.
+
+    Parameters
+    ----------
+    observed : pandas.Series (day)
+        ug m-3.
+    start : pandas.Timestamp
+        First day of the studied window.
+    length : int
+        Days in a window.
+
+    Returns
+    -------
+    pandas.Series (day)
+        ug m-3; NaN where a neighbouring window has no value.
+    """
+    number = window_numbers(pd.DatetimeIndex(observed.index), start, length)
     means = observed.groupby(number).mean().reindex(range(number.min() - 1, number.max() + 2))
     around = (means.shift(1) + means.shift(-1)) / 2
     return pd.Series(around.reindex(number).to_numpy(), index=observed.index)
@@ -107,44 +167,53 @@ def before_after(observed: pd.Series, start: pd.Timestamp, length: int) -> pd.Se
 def synthetic_control(
     places: pd.DataFrame, treated: str, start: pd.Timestamp, length: int
 ) -> tuple[pd.Series, pd.Series]:
-    """Predict a place from others: convex weights that fit it best outside of each window.
+    """Predict a place from other places with the convex weights that fit best outside each window.
 
     Abadie, Diamond and Hainmueller (2010, J. Am. Stat. Assoc. 105:493-505), on days as a share of each place's mean;
-    the weights of every window come from the days of all other windows, GAP_DAYS around it left out.
+    the weights of each window come from the days of all other windows, without GAP_DAYS around it.
 
     Parameters
     ----------
     places : pandas.DataFrame (day, place)
         Daily concentrations, ug m-3.
     treated : str
+        Column of the studied place; the other columns are donors.
     start : pandas.Timestamp
+        First day of the studied window.
     length : int
+        Days in a window.
 
     Returns
     -------
     expected : pandas.Series (day)
+        ug m-3.
     weights : pandas.Series (place)
-        Of the studied window.
+        Of the donors, for the studied window.
+
+    Raises
+    ------
+    InputError
+        If there are no donors, or too few days outside the window have values at all places.
     """
     donors = [name for name in places if name != treated]
     if not donors:
         raise InputError("donors", "none", "at least one other place where the measure was not taken")
-    whole = places.dropna()
-    days = pd.DatetimeIndex(whole.index)
-    number = windows(days, start, length)
+    complete = places.dropna()
+    days = pd.DatetimeIndex(complete.index)
+    number = window_numbers(days, start, length)
     studied = (days >= start - pd.Timedelta(days=GAP_DAYS)) & (days < start + pd.Timedelta(days=length + GAP_DAYS))
     found, chosen = pd.Series(np.nan, index=places.index), pd.Series(np.nan, index=donors)
     for one in np.unique(number):
         first = start + pd.Timedelta(days=int(one) * length)
         gap = pd.Timedelta(days=GAP_DAYS)
-        fit = whole[~((days >= first - gap) & (days < first + pd.Timedelta(days=length) + gap)) & ~studied]
+        fit = complete[~((days >= first - gap) & (days < first + pd.Timedelta(days=length) + gap)) & ~studied]
         if len(fit) < 3 * length or len(fit) < 30:
             raise InputError("days with all places", len(fit), f"at least {max(30, 3 * length)} outside the window")
         scaled = fit / fit.mean()
         a = np.vstack([scaled[donors].to_numpy(), np.full(len(donors), _SUM_WEIGHT)])
         weights = nnls(a, np.append(scaled[treated].to_numpy(), _SUM_WEIGHT))[0]
-        here = whole.index[number == one]
-        share = (whole.loc[here, donors] / fit[donors].mean()).to_numpy() @ weights
+        here = complete.index[number == one]
+        share = (complete.loc[here, donors] / fit[donors].mean()).to_numpy() @ weights
         found[here] = share * float(fit[treated].mean())
         if one == 0:
             chosen[:] = weights
@@ -160,65 +229,122 @@ def assess(
     Parameters
     ----------
     table : pandas.DataFrame (day)
-        As `deweather.daily_table` gives it.
-    start, length
-        The window.
+        From `hazecast.forecast.studies.measures.deweather.daily_table`.
+    start : pandas.Timestamp
+        First day of the window.
+    length : int
+        Days in the window.
     donors : pandas.DataFrame (day, place), optional
-        Daily concentrations of places where the measure was not taken; for `with_without`.
+        Daily concentrations of places where the measure was not taken, ug m-3; for `with_without`.
     level : float
+        Nominal coverage of the intervals.
     seed : int
+        Of the weather model.
     weather : pandas.Series (day), optional
-        What `deweather.expected` gave for this window, if it is known already.
+        Result of `expected_concentration` for this window, if known already.
 
     Returns
     -------
     effects : dict of str to Effect
         By method.
     course : pandas.DataFrame (day)
-        ``observed`` and what each method expected, ug m-3.
+        ``observed`` and the concentration expected by each method, ug m-3.
     weights : pandas.Series (place)
         Of the donors; empty without any.
+
+    Raises
+    ------
+    InputError
+        If the window is not covered by observations, a donor is named ``treated``, or there are too few placebo
+        windows.
+    MissingExtraError
+        If the package ``lightgbm`` (extra ``studies``) is not installed.
     """
     check_window(table, start, length)
     observed = table["concentration"]
     course = pd.DataFrame({"observed": observed, "before_after": before_after(observed, start, length)})
-    course["weather"] = expected(table, start, length, seed=seed) if weather is None else weather
+    course["weather"] = expected_concentration(table, start, length, seed=seed) if weather is None else weather
     weights = pd.Series(dtype=float)
     if donors is not None:
         if "treated" in donors:
-            raise InputError("donor", "treated", "a name other than the one kept for the studied place")
+            raise InputError("donor", "treated", "a name other than the one reserved for the studied place")
         places = donors.reindex(course.index).assign(treated=observed)
         course["with_without"], weights = synthetic_control(places, "treated", start, length)
     methods = [name for name in METHODS if name in course]
-    effects = {name: judge(ratios(observed, course[name], start, length), start, level=level) for name in methods}
+    effects = {
+        name: estimate_effect(window_log_ratios(observed, course[name], start, length), start, level=level)
+        for name in methods
+    }
     return effects, course, weights
 
 
-def in_space(donors: pd.DataFrame, start: pd.Timestamp, length: int, *, level: float = 0.9) -> dict[str, Effect]:
-    """Take each donor for the treated place, the other donors for its own: placebo in space.
+def placebo_in_space(
+    donors: pd.DataFrame, start: pd.Timestamp, length: int, *, level: float = 0.9
+) -> dict[str, Effect]:
+    """Apply the synthetic control to each donor with the other donors: placebo in space.
 
-    A measure that worked should not be found where it was not taken. At least two donors are needed; else empty.
+    No effect should be found where the measure was not taken.
+
+    Parameters
+    ----------
+    donors : pandas.DataFrame (day, place)
+        Daily concentrations of places where the measure was not taken, ug m-3.
+    start : pandas.Timestamp
+        First day of the window.
+    length : int
+        Days in the window.
+    level : float
+        Nominal coverage of the intervals.
+
+    Returns
+    -------
+    dict of str to Effect
+        By donor; empty with fewer than two donors.
     """
     found = {}
     for name in donors if donors.shape[1] > 1 else ():
         predicted, _ = synthetic_control(donors, str(name), start, length)
-        found[str(name)] = judge(ratios(donors[name], predicted, start, length), start, level=level)
+        found[str(name)] = estimate_effect(
+            window_log_ratios(donors[name], predicted, start, length), start, level=level
+        )
     return found
 
 
-def recovery(
+def recover_known_cuts(
     table: pd.DataFrame, length: int, *, cuts: Sequence[float] = (0.1, 0.2, 0.3), placements: int = 20,
     donors: pd.DataFrame | None = None, level: float = 0.9, seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
-    """Put cuts into windows of a real series and see whether they are found: the check against a known answer.
+    """Impose known reductions on windows of a real series and estimate them: validation against a known answer.
 
     Windows are spread evenly over those in which 80 % of the days were observed, at the donors too.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (day)
+        From `hazecast.forecast.studies.measures.deweather.daily_table`.
+    length : int
+        Days in a window.
+    cuts : sequence of float
+        Relative reductions, 0.1 for 10 %.
+    placements : int
+        Windows that the reductions are imposed on.
+    donors : pandas.DataFrame (day, place), optional
+        Daily concentrations of places where the measure was not taken, ug m-3.
+    level : float
+        Nominal coverage of the intervals.
+    seed : int
+        Of the weather model.
 
     Returns
     -------
     pandas.DataFrame
         A row for each placement, cut and method: ``start``, ``cut``, ``method``, ``change``, ``low``, ``high``,
-        ``covered`` (the interval holds the cut), ``detected`` (the interval lies below zero).
+        ``covered`` (the interval contains the cut), ``detected`` (the interval lies below zero).
+
+    Raises
+    ------
+    InputError
+        If fewer windows were observed than `placements`.
     """
     days = pd.DatetimeIndex(table.index)
     observed = table["concentration"].notna()
@@ -232,8 +358,8 @@ def recovery(
     rows: list[Mapping[str, object]] = []
     for start in chosen:
         inside = (days >= start) & (days < start + pd.Timedelta(days=length))
-        # The model never sees the window, so what it expects there and elsewhere is the same for every cut.
-        weather = expected(table, start, length, seed=seed)
+        # The model is never fitted to the window, so its prediction is the same for every cut.
+        weather = expected_concentration(table, start, length, seed=seed)
         for cut in cuts:
             changed = table.copy()
             changed.loc[inside, "concentration"] *= 1 - cut

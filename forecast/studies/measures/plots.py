@@ -15,7 +15,26 @@ _COLOURS = {"before_after": "#a0aec0", "weather": "#2b6cb0", "with_without": "#d
 
 
 def course(table: pd.DataFrame, effects: Mapping[str, Effect], start: pd.Timestamp, length: int, title: str) -> Figure:
-    """Draw observed and expected days around the window, and the change by each method with its interval."""
+    """Draw observed and expected days around the window, and the change by each method with its interval.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (day)
+        ``observed`` and the concentration expected by each method, ug m-3, as from `assess`.
+    effects : mapping of str to Effect
+        By method.
+    start : pandas.Timestamp
+        First day of the window.
+    length : int
+        Days in the window.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left the series, right the changes in percent.
+    """
     figure = Figure(figsize=(9.0, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2.4, 1.0))
     end = start + pd.Timedelta(days=length)
@@ -37,7 +56,22 @@ def course(table: pd.DataFrame, effects: Mapping[str, Effect], start: pd.Timesta
 
 
 def trend(series: pd.DataFrame, step: ChangePoint, title: str) -> Figure:
-    """Draw 28-day means of the observed and the weather-corrected series, and the interval of the step's date."""
+    """Draw 28-day means of the observed and the weather-corrected series, and the interval of the step's date.
+
+    Parameters
+    ----------
+    series : pandas.DataFrame (day)
+        ``concentration``, ``adjusted`` and ``normalised``, ug m-3.
+    step : ChangePoint
+        Its interval of the date is shaded.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One line a series.
+    """
     figure = Figure(figsize=(8.0, 3.2), layout="constrained")
     axes = figure.subplots()
     colours = {"concentration": "#a0aec0", "adjusted": "#2b6cb0", "normalised": "#dd6b20"}

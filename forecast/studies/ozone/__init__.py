@@ -1,1 +1,1 @@
-"""What makes ozone: weekdays, temperature, and the reactivity of volatile organic compounds."""
+"""Ozone formation: weekday effect, temperature response, and reactivity of volatile organic compounds."""

@@ -1,4 +1,4 @@
-"""Hourly observations and weather of a city as the daily series that the ozone study takes."""
+"""Daily series for the ozone study from a city's hourly observations and weather."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 
 _ZERO_CELSIUS = 273.15
-# Local hours (end of the hour) over which Ox is averaged: when ozone is made. Chosen, not from a source.
+# Local hours (end of the hour) over which Ox is averaged: the hours of ozone production. Chosen, not from a source.
 _DAYTIME = range(11, 19)
 _MIN_HOURS, _MIN_DAYTIME = 18, 6
 
 
 def daily_series(observations: xr.Dataset, weather: xr.Dataset | None, registry: Registry, city: str) -> pd.DataFrame:
-    """Return a city's days.
+    """Return daily ozone, NO2, Ox and maximum temperature of a city.
 
     Parameters
     ----------
@@ -29,18 +29,20 @@ def daily_series(observations: xr.Dataset, weather: xr.Dataset | None, registry:
     weather : xarray.Dataset or None
         Contract "city_weather", with ``t2m``.
     registry : Registry
+        Gives the city's time zone.
     city : str
+        City id.
 
     Returns
     -------
     pandas.DataFrame (day)
-        Local days with ``o3`` (highest 8 h mean, ug m-3), ``no2`` (mean, ug m-3), ``ox`` (O3 + NO2 from 10 to
-        18 o'clock, ppb) and ``t_max`` (degC); a column is absent where what it needs is.
+        Local days with ``o3`` (highest 8 h mean, ug m-3), ``no2`` (mean, ug m-3), ``ox`` (O3 + NO2, mean from 10:00
+        to 18:00, ppb) and ``t_max`` (degC); a column is absent where its input is.
 
     Raises
     ------
     InputError
-        If the city or its ozone isn't there.
+        If the city or its ozone is not in the observations.
     """
     cities = [str(name) for name in observations["city"].values]
     if city not in cities:

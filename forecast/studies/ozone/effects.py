@@ -1,4 +1,4 @@
-"""What makes ozone: days of the week, temperature, and the chemical regime."""
+"""Ozone formation: weekday effect, temperature response, and the chemical regime."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.units import PPB_25C
 
 RESAMPLES = 1000
-# Weeks, or days, drawn together: weather keeps for about so long. Chosen, not taken from a source.
+# Weeks, or days, in a bootstrap block: about the persistence of weather. Chosen, not from a source.
 _BLOCK_WEEKS, _BLOCK_DAYS = 2, 10
 _LEVEL = (0.025, 0.975)
 _MIN_WEEKS, _MIN_DAYS = 10, 60
 _WEEKEND = (5, 6)
-# China kept gases at 273 K (GB 3095-2012, clause 3.14) until its amendment took force on 2018-09-01.
+# China reported gases at 273 K (GB 3095-2012, clause 3.14) until its amendment took effect on 2018-09-01.
 _AMENDED = np.datetime64("2018-09-01")
 _KELVIN_BEFORE, _KELVIN_SINCE = 273.15, 298.15
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval from resampling blocks."""
+    """A value with its 95 % interval from a block bootstrap."""
 
     value: float
     low: float
@@ -36,7 +36,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class WeekdayEffect:
-    """Weekend against working days.
+    """Difference between weekends and working days.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class WeekdayEffect:
     by_day : dict of int to Estimate
         Each day of the week (0 is Monday) less the mean of its week.
     placebo_rank : int
-        Rank of the weekend's difference, in size, among the seven pairs of neighbouring days taken for a
+        Rank of the weekend's absolute difference among the seven pairs of neighbouring days, each treated as a
         weekend: 1 if none is larger. A real effect of working life should rank first.
     """
 
@@ -61,15 +61,21 @@ class WeekdayEffect:
 
 
 def weekday_effect(daily: pd.Series, *, leave_out: Collection[date] = (), seed: int = 0) -> WeekdayEffect:
-    """Compare weekends with working days, week by week, so that season and slow weather drop out.
+    """Compare weekends with working days of the same week, which removes season and slow weather.
 
     Parameters
     ----------
     daily : pandas.Series (day)
-        Index of days, naive, in local time; NaN where there is no value.
+        Naive local days; NaN where there is no value.
     leave_out : collection of datetime.date
-        Days to leave out, such as public holidays and the working weekends that make up for them.
+        Days to exclude, such as public holidays and the working weekends that compensate for them.
     seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    WeekdayEffect
+        In the unit of the series.
 
     Raises
     ------
@@ -78,18 +84,19 @@ def weekday_effect(daily: pd.Series, *, leave_out: Collection[date] = (), seed: 
     """
     table = _by_week(daily, leave_out)
     difference, level = _weekend_of(table, _WEEKEND)
-    kept = difference.notna()
-    if kept.sum() < _MIN_WEEKS:
-        raise InputError("weeks with a weekend and two working days", int(kept.sum()), f"at least {_MIN_WEEKS}")
-    weights = _weights(int(kept.sum()), _BLOCK_WEEKS, seed)
-    d, w = difference[kept].to_numpy(), level[kept].to_numpy()
+    valid = difference.notna()
+    weeks = int(valid.sum())
+    if weeks < _MIN_WEEKS:
+        raise InputError("weeks with a weekend and two working days", weeks, f"at least {_MIN_WEEKS}")
+    weights = _weights(weeks, _BLOCK_WEEKS, seed)
+    d, w = difference[valid].to_numpy(), level[valid].to_numpy()
     sums = weights @ np.stack([np.ones_like(d), d, w], axis=1)
     from_week = table.sub(table.mean(axis=1), axis=0)
     everything = _weights(len(table), _BLOCK_WEEKS, seed)
     by_day = {day: _mean_of(from_week[day].to_numpy(), everything) for day in range(7)}
     pairs = [abs(float(np.nanmean(_weekend_of(table, (day, (day + 1) % 7))[0]))) for day in range(7)]
     return WeekdayEffect(
-        int(kept.sum()),
+        weeks,
         _interval(sums[:, 1] / sums[:, 0]),
         _interval(sums[:, 1] / sums[:, 2]),
         by_day,
@@ -99,16 +106,17 @@ def weekday_effect(daily: pd.Series, *, leave_out: Collection[date] = (), seed: 
 
 @dataclass(frozen=True)
 class TemperatureResponse:
-    """Ozone against temperature in one regime.
+    """Response of ozone to temperature in one regime.
 
     Attributes
     ----------
     days : int
+        Days used.
     slope : Estimate
-        Unit of ozone a kelvin, straight line: the "climate penalty" of Bloomer et al. (2009, Geophys. Res.
+        Unit of ozone per kelvin, linear fit: the "climate penalty" of Bloomer et al. (2009, Geophys. Res.
         Lett. 36:L09803) where the regime is the warm season.
     breakpoint : float or None
-        Temperature at which the slope changes, where a bent line is better than a straight one by BIC.
+        Temperature at which the slope changes, where BIC prefers a broken line to a straight one.
     below, above : float or None
         Slopes on both sides of it.
     """
@@ -123,17 +131,18 @@ class TemperatureResponse:
 def temperature_response(
     ozone: pd.Series, temperature: pd.Series, regimes: pd.Series | None = None, *, seed: int = 0
 ) -> dict[str, TemperatureResponse]:
-    """Fit daily ozone on daily temperature, in all days and in each regime.
+    """Regress daily ozone on daily temperature, for all days and for each regime.
 
     Parameters
     ----------
     ozone : pandas.Series (day)
-        As a rule the highest 8 h mean.
+        Usually the highest 8 h mean, ug m-3.
     temperature : pandas.Series (day)
-        As a rule the day's highest, degC or K.
+        Usually the daily maximum, degC or K.
     regimes : pandas.Series (day), optional
-        Name of each day's regime, such as what `terciles` of NO2 gives.
+        Name of each day's regime, such as `terciles` of NO2.
     seed : int
+        Of the resampling.
 
     Returns
     -------
@@ -143,7 +152,7 @@ def temperature_response(
     Raises
     ------
     InputError
-        If fewer than 60 days have both, or the temperature doesn't vary.
+        If fewer than 60 days have both, or the temperature does not vary.
     """
     both = pd.DataFrame({"o3": ozone, "t": temperature}).dropna().sort_index()
     if len(both) < _MIN_DAYS:
@@ -156,9 +165,19 @@ def temperature_response(
 
 
 def terciles(values: pd.Series, names: tuple[str, str, str] = ("low", "middle", "high")) -> pd.Series:
-    """Return the third of its own calendar month that each day's value falls in: a regime without the season.
+    """Classify each day by the tercile of its value within its own calendar month, which removes the season.
 
-    Days whose month holds fewer than nine values have none.
+    Parameters
+    ----------
+    values : pandas.Series (day)
+        Such as daily NO2.
+    names : tuple of str
+        Names of the terciles, the lowest first.
+
+    Returns
+    -------
+    pandas.Series (day)
+        One of `names`; missing where the month has fewer than nine values.
     """
     month = pd.Series(values.index, index=values.index).dt.to_period("M")
     rank = values.groupby(month).rank(pct=True)
@@ -168,13 +187,21 @@ def terciles(values: pd.Series, names: tuple[str, str, str] = ("low", "middle", 
 
 
 def to_ppb(values: pd.Series, gas: str) -> pd.Series:
-    """Return the mixing ratio, ppb, of Chinese concentrations (ug m-3) by the reference state of their day.
+    """Convert Chinese concentrations to mixing ratios with the reference state in force on their day.
+
+    273.15 K before 2018-09-01 (GB 3095-2012, clause 3.14), 298.15 K since its amendment.
 
     Parameters
     ----------
     values : pandas.Series (day or hour)
+        ug m-3.
     gas : str
         ``o3``, ``no2``, ``so2`` or ``co``.
+
+    Returns
+    -------
+    pandas.Series (day or hour)
+        ppb.
 
     Raises
     ------
@@ -188,13 +215,24 @@ def to_ppb(values: pd.Series, gas: str) -> pd.Series:
 
 
 def oxidant(o3: pd.Series, no2: pd.Series) -> pd.Series:
-    """Return Ox = O3 + NO2, ppb, from ug m-3: what titration by fresh NO leaves unchanged."""
+    """Return the oxidant Ox = O3 + NO2, which titration by fresh NO does not change.
+
+    Parameters
+    ----------
+    o3, no2 : pandas.Series (day or hour)
+        Concentrations at the Chinese reference state of their day, ug m-3.
+
+    Returns
+    -------
+    pandas.Series (day or hour)
+        ppb.
+    """
     return to_ppb(o3, "o3") + to_ppb(no2, "no2")
 
 
 @dataclass(frozen=True)
 class Indicator:
-    """A ratio that tells whether ozone answers to NOx or to VOC: below `low` to VOC, above `high` to NOx."""
+    """A ratio that indicates the ozone regime: VOC-limited below `low`, NOx-limited above `high`."""
 
     name: str
     low: float
@@ -215,19 +253,19 @@ INDICATORS = (
 
 
 def regimes(measured: pd.DataFrame) -> pd.DataFrame:
-    """Judge the regime by every indicator that the columns allow.
+    """Classify the ozone regime by each indicator that the columns allow.
 
     Parameters
     ----------
     measured : pandas.DataFrame (sample, quantity)
-        Mixing ratios in one unit under the names ``h2o2 hno3 hcho noy noz no2 o3``; ``nox`` with ``noy``
-        gives ``noz``. For HCHO/NO2 the same may be columns of both.
+        Mixing ratios in one unit under the names ``h2o2 hno3 hcho noy noz no2 o3``; ``noz`` is computed from
+        ``noy`` and ``nox``. For HCHO/NO2, column densities of both may be given instead.
 
     Returns
     -------
     pandas.DataFrame (sample, [indicator, "indicator regime"])
         The ratio, and ``VOC``, ``transition`` or ``NOx``; None where a value is missing or the denominator
-        is not positive. `INDICATORS` holds thresholds and sources.
+        is not positive. `INDICATORS` lists thresholds and sources.
 
     Raises
     ------
@@ -268,7 +306,7 @@ def _by_week(daily: pd.Series, leave_out: Collection[date]) -> pd.DataFrame:
 
 
 def _weekend_of(table: pd.DataFrame, pair: tuple[int, int]) -> tuple[pd.Series, pd.Series]:
-    """Return the pair's mean less that of the other days of the week, and the latter; NaN for thin weeks."""
+    """Return the pair's mean less that of the other days of the week, and the latter; NaN for incomplete weeks."""
     others = [day for day in range(7) if day not in pair]
     level = table[others].mean(axis=1).where(table[others].notna().sum(axis=1) >= 2)
     return table[list(pair)].mean(axis=1) - level, level
@@ -282,12 +320,11 @@ def _response(group: pd.DataFrame, seed: int) -> TemperatureResponse:
     # Sums of 1, t, o, tt, to, by resample.
     n, st, so, stt, sto = (weights @ part for part in (np.ones_like(t), t, o, t * t, t * o))
     slope = (sto - st * so / n) / (stt - st * st / n)
-    bent = _bent(t, o)
-    return TemperatureResponse(len(t), _interval(slope), *bent)
+    return TemperatureResponse(len(t), _interval(slope), *_broken_line(t, o))
 
 
-def _bent(t: NDArray[np.float64], o: NDArray[np.float64]) -> tuple[float | None, float | None, float | None]:
-    """Return breakpoint and both slopes of the best bent line, or Nones where BIC prefers the straight one."""
+def _broken_line(t: NDArray[np.float64], o: NDArray[np.float64]) -> tuple[float | None, float | None, float | None]:
+    """Return breakpoint and both slopes of the best broken line, or Nones where BIC prefers the straight one."""
     best: tuple[float, float, NDArray[np.float64]] | None = None
     for knot in np.quantile(t, np.linspace(0.1, 0.9, 81)):
         design = np.stack([np.ones_like(t), t, np.maximum(t - knot, 0)], axis=1)
@@ -297,14 +334,14 @@ def _bent(t: NDArray[np.float64], o: NDArray[np.float64]) -> tuple[float | None,
             best = error, float(knot), coefficients
     straight = float(((o - np.polyval(np.polyfit(t, o, 1), t)) ** 2).sum())
     assert best is not None
-    # Two parameters more: the second slope and the breakpoint.
+    # Two additional parameters: the second slope and the breakpoint.
     if len(t) * np.log(straight / max(best[0], 1e-12)) <= 2 * np.log(len(t)):
         return None, None, None
     return best[1], float(best[2][1]), float(best[2][1] + best[2][2])
 
 
 def _weights(number: int, block: int, seed: int) -> NDArray[np.float64]:
-    """Return how often each unit counts: once each in the first row, as drawn in the others."""
+    """Return bootstrap weights (resample, unit): one each in the first row, as drawn in the others."""
     drawn = resampled_days(number, block=block, resamples=RESAMPLES, seed=seed)
     return np.concatenate([np.ones((1, number)), drawn])
 
@@ -321,7 +358,7 @@ def _interval(resampled: NDArray[np.float64]) -> Estimate:
 
 
 def as_table(effect: Mapping[str, WeekdayEffect]) -> pd.DataFrame:
-    """Return effects of several series as a table (series), for printing."""
+    """Tabulate the weekend effects of several series, one row a series, for printing."""
     return pd.DataFrame(
         {
             name: {

@@ -39,7 +39,22 @@ def weekdays(effects: Mapping[str, WeekdayEffect]) -> Figure:
 def temperature(
     ozone: pd.Series, degrees: pd.Series, found: Mapping[str, TemperatureResponse], regimes: pd.Series
 ) -> Figure:
-    """Draw daily ozone against temperature by regime, with the straight line of each."""
+    """Draw daily ozone against temperature by regime, with the linear fit of each.
+
+    Parameters
+    ----------
+    ozone, degrees : pandas.Series (day)
+        Highest 8 h mean, ug m-3, and maximum temperature, degC.
+    found : mapping of str to TemperatureResponse
+        By regime, from `hazecast.forecast.studies.ozone.effects.temperature_response`.
+    regimes : pandas.Series (day)
+        Name of each day's regime.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a regime.
+    """
     figure = Figure(figsize=(3 * max(len(found) - 1, 1), 3.2), layout="constrained")
     names = [name for name in found if name != "all"] or ["all"]
     panels = np.atleast_1d(figure.subplots(1, len(names), sharex=True, sharey=True))
@@ -57,7 +72,20 @@ def temperature(
 
 
 def voc_ranking(found: Reactivity, most: int = 15) -> Figure:
-    """Draw the species with the highest ozone formation potential beside their OH reactivity."""
+    """Draw the species with the highest ozone formation potential, and their OH reactivity.
+
+    Parameters
+    ----------
+    found : Reactivity
+        From `hazecast.forecast.studies.ozone.voc.reactivity`.
+    most : int
+        Species drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left the ozone formation potential, ug m-3, right the OH reactivity, s-1.
+    """
     table = found.ranking().head(most).iloc[::-1]
     figure = Figure(figsize=(8, 0.26 * len(table) + 1), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)

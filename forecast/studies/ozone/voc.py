@@ -1,4 +1,4 @@
-"""Volatile organic compounds: their reactivity with OH and the ozone that they can form."""
+"""Volatile organic compounds: reactivity with OH and ozone formation potential."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hazecast.grids.errors import InputError
 
 Units = Literal["ppb", "ug m-3"]
 _GAS_CONSTANT, _BOLTZMANN = 8.314462618, 1.380649e-23
-# Other names in use, as `_plain` writes them.
+# Synonyms, as normalised by `_plain`.
 _ALIASES = {
     "ethene": "ethylene",
     "propene": "propylene",
@@ -57,13 +57,13 @@ _ALIASES = {
 
 @dataclass(frozen=True)
 class Reactivity:
-    """What a table of VOC amounts to.
+    """Reactivity of samples of VOC.
 
     Attributes
     ----------
     ofp : pandas.DataFrame (sample, species)
         Ozone formation potential, ug m-3 of ozone: concentration times MIR (Carter 1994, J. Air Waste Manage.
-        Assoc. 44:881). What the mixture could form where NOx is best for it, not what it forms.
+        Assoc. 44:881). The ozone that the mixture could form at optimal NOx, not the ozone that it forms.
     oh_reactivity : pandas.DataFrame (sample, species)
         s-1: rate constant at 298 K times number density.
     concentration : pandas.DataFrame (sample, species)
@@ -71,9 +71,9 @@ class Reactivity:
     names : dict of str to str
         Column of the table to species.
     unknown : tuple of str
-        Columns that no species is known for; they are in none of the sums.
+        Columns that match no known species; they are excluded from all sums.
     without_rate : tuple of str
-        Species whose rate constant is not known here; they are not in `oh_reactivity`.
+        Species without a rate constant in the table; they are not in `oh_reactivity`.
     """
 
     ofp: pd.DataFrame
@@ -106,26 +106,28 @@ def _species() -> pd.DataFrame:
 
 
 def species_table() -> pd.DataFrame:
-    """Return the species known (name): ``cas formula molar_mass mir mir_checked koh koh_checked group chinese``.
+    """Return the table of known species (name): ``cas formula molar_mass mir koh group chinese`` and checks.
 
-    `mir` is g O3 a g VOC (Carter 2010), `koh` 1e-12 cm3 molecule-1 s-1 at 298 K (Atkinson and Arey 2003);
-    ``mir_checked`` and ``koh_checked`` say whether a second public table gave the same.
+    ``mir`` is g O3 per g VOC (Carter 2010), ``koh`` 1e-12 cm3 molecule-1 s-1 at 298 K (Atkinson and Arey 2003);
+    ``mir_checked`` and ``koh_checked`` tell whether a second public table has the same value.
     """
     return _species().copy()
 
 
 def recognise(columns: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return which species each column is, by English or Chinese name, a usual other name or its CAS number.
+    """Identify the species of each column by English or Chinese name, synonym or CAS number.
 
     Returns
     -------
     names : dict of str to str
+        Column to species.
     unknown : tuple of str
+        Columns that match no known species.
 
     Raises
     ------
     InputError
-        If two columns are the same species, unless they are the two xylenes that share their row.
+        If two columns are the same species, except for m- and p-xylene, which share a row.
     """
     table = _species()
     known = {_plain(str(name)): str(name) for name in table.index}
@@ -157,7 +159,12 @@ def reactivity(
     units : str
         ``ppb`` (of the compound, not of its carbon) or ``ug m-3``.
     kelvin, hpa : float
-        State of the air that volumes refer to.
+        Temperature and pressure of the reference state of volumes, K and hPa.
+
+    Returns
+    -------
+    Reactivity
+        By sample and species.
 
     Raises
     ------
@@ -173,13 +180,13 @@ def reactivity(
     if (chosen < 0).to_numpy().any():
         row, column = np.argwhere((chosen < 0).to_numpy())[0]
         raise InputError(f"{chosen.columns[column]}, sample {chosen.index[row]}", chosen.iloc[row, column], "0 or more")
-    # The two xylenes may come in two columns; min_count keeps a gap a gap.
+    # m- and p-xylene may be two columns; min_count leaves missing values missing.
     merged = chosen.T.groupby(chosen.columns.map(names), sort=False).sum(min_count=1).T
     table = _species().loc[merged.columns]
     litre_per_mol = _GAS_CONSTANT * kelvin / hpa * 10
     ppb = merged if units == "ppb" else merged * litre_per_mol / table["molar_mass"]
     mass = ppb * table["molar_mass"] / litre_per_mol
-    # Molecules cm-3 of one ppb.
+    # Number density of 1 ppb, molecules cm-3.
     density = hpa * 100 / (_BOLTZMANN * kelvin) * 1e-9 * 1e-6
     rated = table["koh"].dropna()
     return Reactivity(

@@ -1,1 +1,1 @@
-"""Where particles come from: positive matrix factorization and chemical mass balance."""
+"""Source apportionment of particles: positive matrix factorization and chemical mass balance."""

@@ -1,7 +1,7 @@
-"""Chemical mass balance: how much each of the given sources adds to a sample.
+"""Chemical mass balance: contributions of given sources to a sample.
 
 The effective-variance solution of Watson, Cooper and Huntzicker (1984, Atmos. Environ. 18:1347), which
-weighs a species by the uncertainty of its concentration and of the profiles, with no source below zero
+weights a species by the uncertainty of its concentration and of the profiles, with non-negative contributions
 (Wang and Larson 1993, Environ. Sci. Technol. 27:1593, on negative solutions: from memory, not verified).
 """
 
@@ -30,7 +30,7 @@ class MassBalance:
         In the unit of the concentrations; errors are one standard deviation, NaN where a source is zero.
     quality : pandas.DataFrame (sample)
         ``chi2`` (reduced), ``r2``, ``mass_share`` (sum of contributions over the measured total, NaN without
-        one), ``degrees`` (species less sources above zero), ``converged``. The CMB 8.2 protocol asks for
+        one), ``degrees`` (species less sources above zero), ``converged``. The CMB 8.2 protocol requires
         chi2 < 4, r2 > 0.8 and 0.8 to 1.2 of the mass (EPA-452/R-04-011; from memory, not verified).
     """
 
@@ -47,63 +47,90 @@ def mass_balance(
     *,
     total: pd.Series | None = None,
 ) -> MassBalance:
-    """Fit source contributions to each sample.
+    """Estimate source contributions to each sample.
 
     Parameters
     ----------
     concentration, uncertainty : pandas.DataFrame (sample, species)
-        A species that is missing in a sample is left out of its fit.
+        In one unit, usually ug m-3; uncertainties are one standard deviation. A species that is missing in a
+        sample is excluded from its fit.
     profiles, profile_uncertainty : pandas.DataFrame (source, species)
-        Share of the species in the mass of the source. Fitting uses the species that both tables hold.
+        Share of the species in the mass of the source. The fit uses the species that are in both tables.
     total : pandas.Series (sample), optional
-        Measured mass.
+        Measured mass, in the unit of the concentrations.
+
+    Returns
+    -------
+    MassBalance
+        Contributions with errors, and the quality of each fit.
 
     Raises
     ------
     InputError
-        If tables don't fit each other, a value or uncertainty is negative or missing where needed, or
-        a sample has fewer species than there are sources.
+        If tables do not match, a value or uncertainty is negative or missing where needed, or a sample has
+        fewer species than there are sources.
+
+    Examples
+    --------
+    One sample of 10 ug m-3 of dust and 5 of sea salt:
+
+    >>> import pandas as pd
+    >>> profiles = pd.DataFrame(
+    ...     {"Si": [0.25, 0.0], "Al": [0.08, 0.0], "Na": [0.01, 0.30]}, index=["dust", "sea salt"]
+    ... )
+    >>> sample = pd.DataFrame({"Si": [2.5], "Al": [0.8], "Na": [1.6]})
+    >>> mass_balance(sample, 0.1 * sample, profiles, 0.1 * profiles).contributions.round(1)
+       dust  sea salt
+    0  10.0       5.0
     """
     species = [name for name in profiles.columns if name in concentration.columns]
+    sources = list(profiles.index)
+    spread_of_profiles = profile_uncertainty.reindex_like(profiles)
+    _check_profiles(profiles, spread_of_profiles, species)
+    x, u = concentration[species], uncertainty.reindex_like(concentration)[species]
+    _check_samples(x, u, len(sources))
+    a, s = profiles[species].to_numpy().T, spread_of_profiles[species].to_numpy().T
+    rows = []
+    for values, spread in zip(x.to_numpy(), u.to_numpy(), strict=True):
+        measured = np.isfinite(values)
+        rows.append(_fit_sample(values[measured], spread[measured], a[measured], s[measured]))
+    contributions = pd.DataFrame([row[0] for row in rows], index=x.index, columns=sources)
+    errors = pd.DataFrame([row[1] for row in rows], index=x.index, columns=sources)
+    quality = pd.DataFrame([row[2] for row in rows], index=x.index)
+    mass = pd.Series(np.nan, index=x.index) if total is None else total.reindex(x.index)
+    quality["mass_share"] = contributions.sum(axis=1) / mass
+    return MassBalance(contributions, errors, quality)
+
+
+def _check_profiles(profiles: pd.DataFrame, spread: pd.DataFrame, species: list[str]) -> None:
     sources = list(profiles.index)
     if len(species) < len(sources):
         raise InputError(
             "profiles: species", f"{len(species)} also measured", f"at least one for each of {len(sources)} sources"
         )
-    for what, table in (("profile", profiles), ("profile uncertainty", profile_uncertainty.reindex_like(profiles))):
+    for what, table in (("profile", profiles), ("profile uncertainty", spread)):
         bad = ~(table[species] >= 0)
         if bad.to_numpy().any():
             row, column = np.argwhere(bad.to_numpy())[0]
             raise InputError(
                 f"{what} of {sources[row]}, {species[column]}", table[species].iloc[row, column], "0 or more"
             )
-    x, u = concentration[species], uncertainty.reindex_like(concentration)[species]
+
+
+def _check_samples(x: pd.DataFrame, u: pd.DataFrame, sources: int) -> None:
     bad = ~(u > 0) & x.notna()
     if bad.to_numpy().any():
         row, column = np.argwhere(bad.to_numpy())[0]
-        raise InputError(f"uncertainty of {species[column]}, sample {x.index[row]}", u.iloc[row, column], "above 0")
-    a = profiles[species].to_numpy().T
-    s = profile_uncertainty.reindex_like(profiles)[species].to_numpy().T
-    rows = []
-    for label, values, spread in zip(x.index, x.to_numpy(), u.to_numpy(), strict=True):
-        there = np.isfinite(values)
-        if there.sum() < len(sources):
-            raise InputError(
-                f"sample {label}: species measured", int(there.sum()), f"at least {len(sources)}, one a source"
-            )
-        rows.append(_one(values[there], spread[there], a[there], s[there]))
-    contributions = pd.DataFrame([row[0] for row in rows], index=x.index, columns=sources)
-    errors = pd.DataFrame([row[1] for row in rows], index=x.index, columns=sources)
-    quality = pd.DataFrame([row[2] for row in rows], index=x.index)
-    measured = pd.Series(np.nan, index=x.index) if total is None else total.reindex(x.index)
-    quality["mass_share"] = contributions.sum(axis=1) / measured
-    return MassBalance(contributions, errors, quality)
+        raise InputError(f"uncertainty of {x.columns[column]}, sample {x.index[row]}", u.iloc[row, column], "above 0")
+    for label, number in np.isfinite(x).sum(axis=1).items():
+        if number < sources:
+            raise InputError(f"sample {label}: species measured", int(number), f"at least {sources}, one a source")
 
 
-def _one(
+def _fit_sample(
     x: NDArray[np.float64], u: NDArray[np.float64], a: NDArray[np.float64], s: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float | bool]]:
-    """Solve one sample: the weights depend on the contributions, so both are found in turn."""
+    """Solve one sample; the weights depend on the contributions, so both are iterated."""
     share = np.zeros(a.shape[1])
     converged = False
     root = u

@@ -1,8 +1,7 @@
-"""Synthetic speciated samples with a known answer: seven sources of a Chinese coastal city, mixed.
+"""Synthetic speciated samples with a known answer: mixtures of seven sources of a Chinese coastal city.
 
-Invented, for checks and for trying things out. The profiles have the make-up that receptor studies
-describe for such sources (which species mark which source); their numbers are this module's own and
-not measured ones.
+For validation and experiments. The profiles follow what receptor studies describe for such sources (which
+species are markers of which source); their values are invented here, not measured.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import pandas as pd
 from hazecast.forecast.studies.particles.speciation import Samples, equation_uncertainty, prepare
 
 TOTAL = "PM2.5"
-# Share of each species in the mass of the source; what is left to one is mass that no species explains.
+# Share of each species in the mass of the source; the remainder to one is mass that no species explains.
 _PROFILES: dict[str, dict[str, float]] = {
     "secondary sulfate": {"SO4": 0.55, "NH4": 0.21, "OC": 0.12, "EC": 0.01, "Se": 2e-4},
     "secondary nitrate": {"NO3": 0.62, "NH4": 0.19, "OC": 0.05, "Cl": 0.02},
@@ -43,7 +42,7 @@ SPECIES = tuple(dict.fromkeys([TOTAL, *(name for profile in _PROFILES.values() f
 
 @dataclass(frozen=True)
 class Mixture:
-    """Samples with what they were mixed from.
+    """Synthetic samples with the true sources.
 
     Attributes
     ----------
@@ -52,10 +51,11 @@ class Mixture:
     contributions : pandas.DataFrame (sample, source)
         Mass of the source, ug m-3.
     concentration, uncertainty : pandas.DataFrame (sample, species)
-        As a laboratory would hand them over, with gaps (NaN); ug m-3.
+        As a laboratory would report them, NaN where missing; ug m-3.
     limits : dict of str to float
         Detection limits, ug m-3.
     error_fraction : float
+        Relative measurement uncertainty.
     """
 
     profiles: pd.DataFrame
@@ -66,7 +66,7 @@ class Mixture:
     error_fraction: float
 
     def samples(self) -> Samples:
-        """Return the samples as a receptor model takes them."""
+        """Return the samples prepared for a receptor model."""
         return prepare(self.concentration, self.uncertainty, limits=self.limits, total=TOTAL)
 
 
@@ -88,23 +88,30 @@ def mix(
     missing: float = 0.02,
     outliers: float = 0.002,
 ) -> Mixture:
-    """Mix samples, day by day.
+    """Generate synthetic daily samples.
 
-    Source masses are log-normal and remember the day before (autocorrelation 0.6). Each value gets a
-    normal error of the size that its uncertainty states; some are gross errors (3 times the value).
+    Source masses are log-normal with an autocorrelation of 0.6 from day to day. Each value has a normal error
+    of the size of its uncertainty; some are gross errors (3 times the value).
 
     Parameters
     ----------
     seed : int
+        Of the random numbers.
     samples : int
+        Number of days.
     sources : tuple of str, optional
         Of `source_profiles`; all by default.
     error_fraction : float
         Relative measurement uncertainty.
     below_limit : float
-        Share of each species' values that its detection limit lies above; that of the total is 2 ug m-3.
+        Share of each species' values below its detection limit; that of the total is 2 ug m-3.
     missing, outliers : float
         Shares of the values.
+
+    Returns
+    -------
+    Mixture
+        Samples with the true profiles and contributions.
     """
     generator = np.random.default_rng(seed)
     share = source_profiles(sources)

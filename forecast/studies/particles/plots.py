@@ -14,15 +14,21 @@ _BLUE, _BLACK, _GREY, _ORANGE = "#2b6cb0", "#1a202c", "#a0aec0", "#dd6b20"
 
 
 def profiles(solution: Factorization, bootstrap: Bootstrap | None = None, truth: pd.DataFrame | None = None) -> Figure:
-    """Draw each factor: bars for its amount of every species (log), dots for its share of the species.
+    """Draw each factor: bars for its amount of each species (log), dots for its share of the species.
 
     Parameters
     ----------
     solution : Factorization
+        From `hazecast.forecast.studies.particles.pmf.factorize`.
     bootstrap : Bootstrap, optional
         Whiskers from its quantiles 0.05 to 0.95.
     truth : pandas.DataFrame (factor, species), optional
         Known profiles under the same factor names, drawn as marks.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a factor.
     """
     number = len(solution.factors)
     figure = Figure(figsize=(9, 1.5 * number + 0.6), layout="constrained")
@@ -55,7 +61,7 @@ def profiles(solution: Factorization, bootstrap: Bootstrap | None = None, truth:
 
 
 def contributions(solution: Factorization) -> Figure:
-    """Draw the mass of the factors day by day, one on the other, over the measured total.
+    """Draw the mass of the factors sample by sample, stacked, with the measured total.
 
     Raises
     ------
@@ -81,7 +87,7 @@ def contributions(solution: Factorization) -> Figure:
 
 
 def numbers(found: FactorNumbers) -> Figure:
-    """Draw what each further factor gains, against the most that it would gain from noise."""
+    """Draw the gain of each additional factor, compared with the largest gain expected from noise."""
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     table = found.table

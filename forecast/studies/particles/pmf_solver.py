@@ -1,11 +1,11 @@
-"""The least-squares problem under positive matrix factorization, in plain arrays.
+"""The least-squares problem of positive matrix factorization, on plain arrays.
 
-X (sample, species) is taken apart into G (sample, factor) and F (factor, species), neither negative,
-by the smallest sum of squared residuals over their uncertainties. Alternating schemes crawl here, as
-do quasi-Newton ones (thousands of steps): G and F can be traded for each other at nearly no cost. The
-steps below are Gauss-Newton's, damped (Levenberg and Marquardt), for G and F together; G is eliminated
-sample by sample (a Schur complement), so a step costs one system of factors x species. Elements at zero
-that want to fall are held there (Bertsekas 1982, SIAM J. Control Optim. 20:221).
+X (sample, species) is factorized into non-negative G (sample, factor) and F (factor, species) that minimise the
+sum of squared residuals over their uncertainties. Alternating and quasi-Newton schemes converge slowly here
+(thousands of steps), since the objective is nearly flat along exchanges between G and F. The steps below are damped
+Gauss-Newton steps (Levenberg-Marquardt) for G and F together; G is eliminated sample by sample (a Schur
+complement), so a step costs one system of factors x species. Elements at zero with a positive gradient are fixed
+there (Bertsekas 1982, SIAM J. Control Optim. 20:221).
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Beyond so many uncertainties a residual counts linearly: "outlier threshold distance" of EPA PMF.
+# Scaled residuals beyond this count linearly: "outlier threshold distance" of EPA PMF.
 OUTLIER = 4.0
-_SWEEPS = 30
 _STEPS = 300
-# A solution stands when three steps in a row gain less than this share of Q.
+# Converged when three consecutive steps each reduce Q by less than this share.
 _TOLERANCE = 3e-6
 
 
 @dataclass(frozen=True)
 class Pull:
-    """A wish that the mean contribution of a factor to a species be `target`; `strength` is 1 / its variance."""
+    """Soft constraint of the mean contribution of a factor to a species to `target`; `strength` is 1 / variance."""
 
     factor: int
     species: int
@@ -47,7 +46,20 @@ class Solution:
 
 
 def robust_q(residual: Array, threshold: float = OUTLIER) -> float:
-    """Return Q with residuals (in uncertainties) beyond the threshold counted linearly (Huber's function)."""
+    """Compute Q with residuals beyond the threshold counted linearly (Huber's function).
+
+    Parameters
+    ----------
+    residual : float array
+        Scaled residuals, in uncertainties.
+    threshold : float
+        Beyond it a residual counts linearly.
+
+    Returns
+    -------
+    float
+        Sum over all elements.
+    """
     size = np.abs(residual)
     return float(np.where(size > threshold, threshold * (2 * size - threshold), size**2).sum())
 
@@ -63,21 +75,29 @@ def solve(
     sweeps: int = 0,
     threshold: float = OUTLIER,
 ) -> Solution:
-    """Return the nearest minimum of robust Q, from a start.
+    """Find the local minimum of robust Q from a start.
 
     Parameters
     ----------
     x, u : float (sample, species)
         Data and uncertainties, > 0.
     g : float (sample, factor)
-        Start, not negative.
+        Start of the contributions, non-negative.
     f : float (factor, species)
+        Start of the profiles, non-negative.
     zeros : bool (factor, species), optional
-        Elements of F that stay at zero.
+        Elements of F constrained to zero.
     pulls : sequence of Pull
+        Soft constraints.
     sweeps : int
-        So many rounds of alternating least squares first, from a start that is far off.
+        Initial rounds of alternating least squares, for a start far from the minimum.
     threshold : float
+        Of `robust_q`.
+
+    Returns
+    -------
+    Solution
+        Contributions, profiles and robust Q.
     """
     scale = np.median(u, axis=0)
     problem = _Problem(x / scale, scale / u, zeros, tuple(pulls), threshold, scale)
@@ -101,7 +121,7 @@ def solve(
 
 
 class _Problem:
-    """Data in units in which the uncertainties of each species are about one."""
+    """Data scaled so that the uncertainties of each species are about one."""
 
     def __init__(
         self,
@@ -126,26 +146,26 @@ class _Problem:
             if number == sweeps // 2:
                 self._revive(g, f)
             for k in range(len(f)):
-                rest = self.x - g @ f + np.outer(g[:, k], f[k])
-                g[:, k] = np.maximum(0, (weight * rest) @ f[k] / np.maximum(weight @ f[k] ** 2, 1e-12))
+                partial = self.x - g @ f + np.outer(g[:, k], f[k])
+                g[:, k] = np.maximum(0, (weight * partial) @ f[k] / np.maximum(weight @ f[k] ** 2, 1e-12))
             for k in range(len(f)):
-                rest = self.x - g @ f + np.outer(g[:, k], f[k])
-                row = np.maximum(0, g[:, k] @ (weight * rest) / np.maximum(g[:, k] ** 2 @ weight, 1e-12))
+                partial = self.x - g @ f + np.outer(g[:, k], f[k])
+                row = np.maximum(0, g[:, k] @ (weight * partial) / np.maximum(g[:, k] ** 2 @ weight, 1e-12))
                 f[k] = row if self.zeros is None else np.where(self.zeros[k], 0.0, row)
         return g, f
 
     def _revive(self, g: Array, f: Array) -> None:
-        """Give a factor that has fallen to nothing, and would stay there, the sample that is explained worst."""
+        """Reset a factor that has vanished, and would stay zero, to the residual of the worst explained sample."""
         for k in np.flatnonzero((g.max(axis=0) <= 0) | (f.max(axis=1) <= 0)):
-            rest = np.maximum(self.x - g @ f, 0.0)
-            worst = int(((rest * self.root) ** 2).sum(axis=1).argmax())
-            f[k] = rest[worst] if self.zeros is None else np.where(self.zeros[k], 0.0, rest[worst])
+            residual = np.maximum(self.x - g @ f, 0.0)
+            worst = int(((residual * self.root) ** 2).sum(axis=1).argmax())
+            f[k] = residual[worst] if self.zeros is None else np.where(self.zeros[k], 0.0, residual[worst])
             g[:, k] = 0.1
 
     def value(self, g: Array, f: Array) -> tuple[Array, float]:
         residual = g @ f - self.x
-        wishes = sum(p.strength * (g[:, p.factor].mean() * f[p.factor, p.species] - p.target) ** 2 for p in self.pulls)
-        return residual, robust_q(residual * self.root, self.threshold) + float(wishes)
+        penalty = sum(p.strength * (g[:, p.factor].mean() * f[p.factor, p.species] - p.target) ** 2 for p in self.pulls)
+        return residual, robust_q(residual * self.root, self.threshold) + float(penalty)
 
     def step(
         self, g: Array, f: Array, residual: Array, value: float, damping: float
@@ -164,7 +184,7 @@ class _Problem:
 
 
 class _System:
-    """The normal equations at one point, with the elements that are held at zero taken out."""
+    """The normal equations at one point, without the elements that are fixed at zero."""
 
     def __init__(self, problem: _Problem, g: Array, f: Array, residual: Array) -> None:
         size = np.abs(residual) * problem.root
@@ -182,32 +202,32 @@ class _System:
             off = g[:, k].mean() * f[k, j] - pull.target
             grad_g, grad_f = grad_g + pull.strength * off * row_g, grad_f + pull.strength * off * row_f
             self.rows.append((row_g, row_f, pull.strength))
-        self.held_g = (g <= 0) & (grad_g > 0)
-        self.held_f = (f <= 0) & (grad_f > 0)
+        self.fixed_g = (g <= 0) & (grad_g > 0)
+        self.fixed_f = (f <= 0) & (grad_f > 0)
         if problem.zeros is not None:
-            self.held_f |= problem.zeros
-        self.grad_g, self.grad_f = np.where(self.held_g, 0, grad_g), np.where(self.held_f, 0, grad_f)
+            self.fixed_f |= problem.zeros
+        self.grad_g, self.grad_f = np.where(self.fixed_g, 0, grad_g), np.where(self.fixed_f, 0, grad_f)
         squares_f = np.einsum("kj,lj->jkl", f, f).reshape(species, -1)
         squares_g = np.einsum("ik,il->ikl", g, g).reshape(samples, -1)
         self.a = (w @ squares_f).reshape(samples, factors, factors)
         self.c = (w.T @ squares_g).reshape(species, factors, factors)
         cross = (w[:, None, :, None] * f[None, :, :, None]) * g[:, None, None, :]
-        cross *= ~self.held_g[:, :, None, None] * ~self.held_f.T[None, None]
+        cross *= ~self.fixed_g[:, :, None, None] * ~self.fixed_f.T[None, None]
         self.cross = cross.reshape(samples, factors, species * factors)
 
     def direction(self, damping: float) -> tuple[Array, Array]:
-        """Return the step in G and F; pulls enter by Woodbury's formula, since they couple all samples."""
+        """Return the step in G and F; pulls couple all samples and enter by the Woodbury formula."""
         samples, factors, species = self.shape
-        inverse = np.linalg.inv(np.linalg.cholesky(_damped(self.a, damping, self.held_g)))
+        inverse = np.linalg.inv(np.linalg.cholesky(_damped(self.a, damping, self.fixed_g)))
         y = inverse @ self.cross
         flat = y.reshape(samples * factors, species * factors)
         schur = -(flat.T @ flat)
-        blocks = _damped(self.c, damping, self.held_f.T)
+        blocks = _damped(self.c, damping, self.fixed_f.T)
         for j in range(species):
             part = slice(j * factors, (j + 1) * factors)
             schur[part, part] += blocks[j]
         right = [(self.grad_g, self.grad_f)]
-        right += [(np.where(self.held_g, 0, rg), np.where(self.held_f, 0, rf)) for rg, rf, _ in self.rows]
+        right += [(np.where(self.fixed_g, 0, rg), np.where(self.fixed_f, 0, rf)) for rg, rf, _ in self.rows]
         solved = _eliminate(inverse, y, schur, right, self.shape)
         base, extra = solved[0], solved[1:]
         if not extra:
@@ -225,19 +245,19 @@ class _System:
         return -dg, -df
 
 
-def _damped(blocks: Array, damping: float, held: NDArray[np.bool_]) -> Array:
-    """Add damping to the diagonals (block, k, k); a held element keeps nothing but a one there."""
+def _damped(blocks: Array, damping: float, fixed: NDArray[np.bool_]) -> Array:
+    """Add damping to the diagonals (block, k, k); rows and columns of fixed elements become unit vectors."""
     unit = np.eye(blocks.shape[1])
     diagonal = np.maximum(np.einsum("bkk->bk", blocks), 1e-10)
-    free = ~held
+    free = ~fixed
     open_part = (blocks + damping * diagonal[:, :, None] * unit) * free[:, :, None] * free[:, None, :]
-    return np.asarray(open_part + unit * held[:, :, None] + 1e-12 * unit)
+    return np.asarray(open_part + unit * fixed[:, :, None] + 1e-12 * unit)
 
 
 def _eliminate(
     inverse: Array, y: Array, schur: Array, right: list[tuple[Array, Array]], shape: tuple[int, int, int]
 ) -> list[tuple[Array, Array]]:
-    """Solve the system for several right sides (G, F)."""
+    """Solve the system for several right-hand sides (G, F)."""
     samples, factors, species = shape
     flat = y.reshape(samples * factors, species * factors)
     tops = [np.einsum("ikl,il->ik", inverse, g) for g, _ in right]

@@ -1,7 +1,7 @@
-"""How far a factorization can be trusted: bootstrap (random errors) and displacement (rotational ambiguity).
+"""Uncertainty of a factorization: bootstrap (random errors) and displacement (rotational ambiguity).
 
-Paatero et al. (2014, Atmos. Meas. Tech. 7:781) and Brown et al. (2015, Sci. Total Environ. 518:626), as EPA
-PMF 5.0 has them. The third method there, bootstrap enhanced by displacement, is not built.
+Paatero et al. (2014, Atmos. Meas. Tech. 7:781) and Brown et al. (2015, Sci. Total Environ. 518:626), as in EPA
+PMF 5.0. The third method there, bootstrap enhanced by displacement, is not implemented.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hazecast.forecast.studies.particles.pmf import Factorization, Progress, random_start, uncentred
+from hazecast.forecast.studies.particles.pmf import Factorization, Progress, random_start, uncentred_correlation
 from hazecast.forecast.studies.particles.pmf_solver import Pull, Solution, solve
 from hazecast.grids.errors import InputError
 
@@ -21,23 +21,24 @@ MIN_CORRELATION = 0.6
 DQ_MAX = (4.0, 8.0, 15.0, 25.0)
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SWEEPS = 30
-# A displacement counts as found when the rise of Q is within this share of the one wanted.
+# A displacement is accepted when the increase of Q is within this share of the target.
 _CLOSE = 0.05
 _TRIES = 12
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What resampling the samples does to the profiles: random error only, not what rotation leaves open.
+    """Variation of the profiles among resamples: random error only, not rotational ambiguity.
 
     Attributes
     ----------
     mapping : pandas.DataFrame (bootstrap factor, base factor)
-        How often the factor of a resample was nearest the factor of the base solution; the column
+        How often the factor of a resample was mapped to the factor of the base solution; the column
         ``unmapped`` counts correlations below `MIN_CORRELATION`.
     profiles : pandas.DataFrame ((factor, quantile), species)
         Quantiles 0.05, 0.25, 0.5, 0.75 and 0.95 over the mapped factors; NaN where none was.
     runs : int
+        Number of resamples.
     """
 
     mapping: pd.DataFrame
@@ -46,13 +47,28 @@ class Bootstrap:
 
     @property
     def stability(self) -> pd.Series:
-        """Share of the runs in which a factor came back as itself; below 0.8 the factor is doubtful (EPA PMF)."""
+        """Share of the runs in which a factor was mapped to itself; below 0.8 the factor is doubtful (EPA PMF)."""
         own = [self.mapping.loc[name, name] for name in self.mapping.index]
         return pd.Series(own, index=self.mapping.index) / self.runs
 
 
 def block_rows(samples: int, block: int, generator: np.random.Generator) -> NDArray[np.int_]:
-    """Return rows drawn in blocks of neighbours, which keep what a day shares with the day before."""
+    """Draw rows in blocks of consecutive samples, which preserve autocorrelation.
+
+    Parameters
+    ----------
+    samples : int
+        Number of rows.
+    block : int
+        Rows in a block.
+    generator : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    int (samples,)
+        Row numbers, with repetition.
+    """
     first = generator.integers(0, samples, size=-(-samples // block))
     return ((first[:, None] + np.arange(block)[None]) % samples).ravel()[:samples]
 
@@ -66,27 +82,36 @@ def bootstrap(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Bootstrap:
-    """Factorize resamples of the samples, and map their factors to those of the base solution.
+    """Factorize block-bootstrap resamples, and map their factors to those of the base solution.
 
     A factor of a resample is mapped to the base factor with which its contributions to the same samples
-    have the highest uncentred correlation; below `MIN_CORRELATION` it is unmapped.
+    have the highest uncentred_correlation correlation; below `MIN_CORRELATION` it is unmapped.
 
     Parameters
     ----------
     base : Factorization
+        Solution whose uncertainty is estimated.
     runs : int
+        Number of resamples.
     block : int
         Samples in a block.
     random_starts : int
-        Starts at random for each run, beside the one from the base profiles; the lowest Q wins. None of
-        them is quicker, but can't find a run's minimum that is far from the base.
+        Random starts for each run, in addition to the one from the base profiles; the lowest Q is used. Without
+        them a run is faster, but cannot find a minimum far from the base solution.
     seed : int
+        Of the resampling.
     progress : callable, optional
+        Called with a line of text after each run.
+
+    Returns
+    -------
+    Bootstrap
+        Mapping of factors and quantiles of profiles.
 
     Raises
     ------
     InputError
-        If `runs` or `block` can't be.
+        If `runs` or `block` is out of range.
     """
     x, u = base.samples.concentration.to_numpy(), base.samples.uncertainty.to_numpy()
     if runs < 1:
@@ -96,7 +121,7 @@ def bootstrap(
     g, f = base.contributions.to_numpy(), base.profiles.to_numpy()
     names = list(base.factors)
     counts = np.zeros((len(names), len(names) + 1), dtype=int)
-    kept: list[list[NDArray[np.float64]]] = [[] for _ in names]
+    mapped: list[list[NDArray[np.float64]]] = [[] for _ in names]
     for run in range(runs):
         generator = np.random.default_rng([seed, run])
         rows = block_rows(len(x), block, generator)
@@ -105,7 +130,7 @@ def bootstrap(
             start = random_start(x[rows], u[rows], len(names), generator)
             tried.append(solve(x[rows], u[rows], *start, zeros=base.zeros, sweeps=_SWEEPS))
         best = min(tried, key=lambda solution: solution.q)
-        table = uncentred(best.g, g[rows])
+        table = uncentred_correlation(best.g, g[rows])
         for number in range(len(names)):
             near = int(table[number].argmax())
             if table[number, near] < MIN_CORRELATION:
@@ -113,35 +138,37 @@ def bootstrap(
                 continue
             counts[number, near] += 1
             # The base contributions of the drawn rows need not have a mean of one.
-            kept[near].append(best.f[number] / max(g[rows, near].mean(), 1e-12))
+            mapped[near].append(best.f[number] / max(g[rows, near].mean(), 1e-12))
         if progress:
             progress(f"bootstrap {run + 1} of {runs}")
-    columns = base.profiles.columns
-    parts = [
-        np.quantile(np.array(found), _QUANTILES, axis=0) if found else np.full((len(_QUANTILES), len(columns)), np.nan)
-        for found in kept
-    ]
-    index = pd.MultiIndex.from_product([names, _QUANTILES], names=["factor", "quantile"])
     return Bootstrap(
         pd.DataFrame(counts, index=pd.Index(names, name="bootstrap factor"), columns=[*names, "unmapped"]),
-        pd.DataFrame(np.concatenate(parts), index=index, columns=columns),
+        _profile_quantiles(mapped, base.profiles),
         runs,
     )
 
 
+def _profile_quantiles(mapped: Sequence[Sequence[NDArray[np.float64]]], profiles: pd.DataFrame) -> pd.DataFrame:
+    """Return quantiles ((factor, quantile), species) of the profiles mapped to each factor."""
+    nothing = np.full((len(_QUANTILES), profiles.shape[1]), np.nan)
+    parts = [np.quantile(np.array(found), _QUANTILES, axis=0) if found else nothing for found in mapped]
+    index = pd.MultiIndex.from_product([profiles.index.astype(str), _QUANTILES], names=["factor", "quantile"])
+    return pd.DataFrame(np.concatenate(parts), index=index, columns=profiles.columns)
+
+
 @dataclass(frozen=True)
 class Displacement:
-    """How far each element of the profiles can be moved before Q rises by so much.
+    """Range of each element of the profiles within a given increase of Q.
 
     Attributes
     ----------
     intervals : pandas.DataFrame ((dq_max, factor, species), [low, high])
         Mean contribution of the factor to the species.
     swaps : pandas.DataFrame (dq_max, factor)
-        How often displacing one of its elements changed a factor into another: any at dQmax = 4 means
-        that the solution is not well defined (EPA PMF).
+        How often displacing one of its elements exchanged a factor for another: any at dQmax = 4 means that the
+        solution is not well defined (EPA PMF).
     largest_fall : float
-        How far Q fell below the base's anywhere: more than 1 % means that the base was not its minimum.
+        Largest decrease of Q below that of the base: more than 1 % means that the base was not the minimum.
     """
 
     intervals: pd.DataFrame
@@ -156,21 +183,28 @@ def displace(
     species: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Displacement:
-    """Move each element down and up, all others following, until robust Q has risen by each of `dq_max`.
+    """Displace each element down and up, all others refitted, until robust Q has increased by each of `dq_max`.
 
     Parameters
     ----------
     base : Factorization
+        Solution whose uncertainty is estimated.
     dq_max : sequence of float
-        Rising.
+        Increases of robust Q, ascending, above 0.
     species : sequence of str, optional
-        By default all strong ones, as EPA PMF has it.
+        By default all strong species, as in EPA PMF.
     progress : callable, optional
+        Called with a line of text after each factor.
+
+    Returns
+    -------
+    Displacement
+        Intervals and swaps of factors.
 
     Raises
     ------
     InputError
-        If a species is unknown or `dq_max` doesn't rise.
+        If a species is unknown or `dq_max` does not ascend.
     """
     chosen = list(base.samples.strong if species is None else species)
     for name in chosen:
@@ -183,9 +217,9 @@ def displace(
     lowest = base.q_robust
     for k, factor in enumerate(base.factors):
         for name in chosen:
-            walk = _Walk(base, k, base.samples.species.index(name))
-            found = {sign: [walk.to(level, sign) for level in levels] for sign in (-1, 1)}
-            lowest = min(lowest, walk.lowest)
+            element = _Element(base, k, base.samples.species.index(name))
+            found = {sign: [element.displace(level, sign) for level in levels] for sign in (-1, 1)}
+            lowest = min(lowest, element.lowest)
             for number, level in enumerate(levels):
                 low, high = found[-1][number], found[1][number]
                 rows.append((level, factor, name, low[0], high[0]))
@@ -200,11 +234,11 @@ def displace(
     )
 
 
-class _Walk:
-    """One element's way along the lowest Q for each of its values.
+class _Element:
+    """One element of the profiles, displaced along the profile of Q (the lowest Q for each of its values).
 
-    A pull to a value ends on that way, whatever its strength: the value it comes to, and Q there, are
-    those of a displacement. So the next value is guessed from Q's curvature, and refined.
+    A pull to a value ends on that curve, whatever its strength: the value reached, and Q there, are those of a
+    displacement. So the next value is extrapolated from the curvature of Q, and refined.
     """
 
     def __init__(self, base: Factorization, factor: int, species: int) -> None:
@@ -212,17 +246,17 @@ class _Walk:
         self.x, self.u = base.samples.concentration.to_numpy(), base.samples.uncertainty.to_numpy()
         self.g, self.f = base.contributions.to_numpy(), base.profiles.to_numpy()
         self.start = float(self.f[factor, species])
-        # The spread that this species' uncertainties alone allow: with all else fixed, Q rises by (d / s)^2.
+        # Standard error from this species' uncertainties alone: with all else fixed, Q increases by (d / s)^2.
         weight = ((self.g[:, factor] / self.u[:, species]) ** 2).sum()
         self.spread = float(1 / np.sqrt(max(weight, 1e-300)))
         self.reach = {-1: 2.0, 1: 2.0}
-        self.held = {-1: (self.g, self.f), 1: (self.g, self.f)}
+        self.latest = {-1: (self.g, self.f), 1: (self.g, self.f)}
         self.lowest = base.q_robust
 
-    def to(self, level: float, sign: int) -> tuple[float, bool]:
-        """Return the value at which Q has risen by `level`, and whether factors changed places."""
+    def displace(self, level: float, sign: int) -> tuple[float, bool]:
+        """Return the value at which Q has increased by `level`, and whether factors were swapped."""
         step = self.reach[sign] * np.sqrt(level)
-        # The nearest values known on both sides, as (way in spreads, root of the rise).
+        # Brackets of the solution, as (displacement in spreads, root of the increase of Q).
         below, above = (0.0, 0.0), None
         value, solution = self.start, None
         for _ in range(_TRIES):
@@ -239,18 +273,18 @@ class _Walk:
             step = _next_step(below, above, float(np.sqrt(level)), step)
         assert solution is not None
         self.reach[sign] = step / np.sqrt(level)
-        self.held[sign] = (solution.g, solution.f)
-        order = uncentred(solution.g, self.g).argmax(axis=1)
+        self.latest[sign] = (solution.g, solution.f)
+        order = uncentred_correlation(solution.g, self.g).argmax(axis=1)
         return (0.0 if sign < 0 and value < 1e-3 * self.spread else value), bool((order != np.arange(len(order))).any())
 
     def _pulled(self, target: float, sign: int) -> Solution:
-        # Strong enough that the value comes within a thousandth of its spread of the target.
+        # Strong enough that the value is within a thousandth of its spread of the target.
         pull = Pull(self.factor, self.species, target, 1e3 / self.spread**2)
-        return solve(self.x, self.u, *self.held[sign], zeros=self.base.zeros, pulls=[pull])
+        return solve(self.x, self.u, *self.latest[sign], zeros=self.base.zeros, pulls=[pull])
 
 
 def _next_step(below: tuple[float, float], above: tuple[float, float] | None, wanted: float, step: float) -> float:
-    """Return the next way to try: the root of Q's rise goes about straight with the way."""
+    """Return the next displacement to try; the root of the increase of Q is about linear in the displacement."""
     if above is None:
         return step * float(np.clip(wanted / max(below[1], 1e-9), 1.2, 3.0))
     share = (wanted - below[1]) / max(above[1] - below[1], 1e-9)

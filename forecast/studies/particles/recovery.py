@@ -1,4 +1,4 @@
-"""How well factorization finds what synthetic samples were mixed from, beside NMF that knows no uncertainties."""
+"""Accuracy of factorization on synthetic mixtures, compared with NMF, which ignores uncertainties."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from hazecast.forecast.studies.particles.mixtures import TOTAL, Mixture
-from hazecast.forecast.studies.particles.pmf import Factorization, matched
-
-PEERS = ("nmf", "nmf_scaled")
+from hazecast.forecast.studies.particles.pmf import Factorization, match_factors
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """Errors of a solution against the mixture.
+    """Errors of a solution relative to the true mixture.
 
     Attributes
     ----------
@@ -38,48 +36,82 @@ class Recovery:
     by_source: pd.DataFrame
 
 
-def recovery(mixture: Mixture, profiles: pd.DataFrame, contributions: pd.DataFrame) -> Recovery:
-    """Compare profiles (factor, species) and contributions (sample, factor) with what was mixed.
+def compare_with_mixture(mixture: Mixture, profiles: pd.DataFrame, contributions: pd.DataFrame) -> Recovery:
+    """Compare profiles and contributions with the true ones of a mixture.
 
-    Factors are paired with sources by their contributions.
+    Factors are matched to sources by their contributions.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        The truth.
+    profiles : pandas.DataFrame (factor, species)
+        Mean contribution of the factor to the species, ug m-3.
+    contributions : pandas.DataFrame (sample, factor)
+        In any unit.
+
+    Returns
+    -------
+    Recovery
+        Errors, in total and by source.
     """
-    order, _ = matched(mixture.contributions, contributions)
+    order, _ = match_factors(mixture.contributions, contributions)
     found = profiles.iloc[order].set_axis(mixture.profiles.index)
     course = contributions.iloc[:, order].set_axis(mixture.profiles.index, axis=1)
-    off = (found - mixture.profiles).drop(columns=TOTAL).abs()
+    errors = (found - mixture.profiles).drop(columns=TOTAL).abs()
     true = mixture.profiles.drop(columns=TOTAL)
     by_source = pd.DataFrame(
         {
             "mass_error": found[TOTAL] / mixture.profiles[TOTAL] - 1,
-            "profile_error": off.sum(axis=1) / true.sum(axis=1),
+            "profile_error": errors.sum(axis=1) / true.sum(axis=1),
             "correlation": [course[name].corr(mixture.contributions[name]) for name in course],
         }
     )
     return Recovery(
         float(by_source["mass_error"].abs().mean()),
-        float(off.to_numpy().sum() / true.to_numpy().sum()),
+        float(errors.to_numpy().sum() / true.to_numpy().sum()),
         float(by_source["correlation"].min()),
         by_source,
     )
 
 
-def recovery_of(mixture: Mixture, solution: Factorization) -> Recovery:
-    """Compare a factorization of the mixture's samples with what was mixed."""
-    return recovery(mixture, solution.profiles, solution.contributions)
-
-
-def peer(mixture: Mixture, kind: str, *, starts: int = 5, seed: int = 0) -> Recovery:
-    """Factorize the same input with scikit-learn's NMF, which weighs all values alike, at the true number of sources.
+def compare_solution(mixture: Mixture, solution: Factorization) -> Recovery:
+    """Compare a factorization of a mixture's samples with the truth.
 
     Parameters
     ----------
     mixture : Mixture
-        Gaps are filled with medians and negative values cut, as NMF asks.
+        The truth.
+    solution : Factorization
+        Of its samples.
+
+    Returns
+    -------
+    Recovery
+        Errors, in total and by source.
+    """
+    return compare_with_mixture(mixture, solution.profiles, solution.contributions)
+
+
+def nmf_recovery(mixture: Mixture, kind: str, *, starts: int = 5, seed: int = 0) -> Recovery:
+    """Factorize the same samples with scikit-learn's NMF, which weights all values equally, at the true number.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Missing values are replaced by medians and negative values by zero, as NMF requires.
     kind : str
         ``nmf`` on concentrations, or ``nmf_scaled`` on concentrations over the median uncertainty of their
-        species: the most that scaling can tell it of the uncertainties.
-    starts, seed : int
-        The best of so many random starts.
+        species, the most that scaling can convey of the uncertainties.
+    starts : int
+        Random starts, of which the best is used.
+    seed : int
+        Of the random starts.
+
+    Returns
+    -------
+    Recovery
+        Errors, in total and by source.
     """
     samples = mixture.samples()
     x = samples.concentration.clip(lower=0.0)
@@ -95,4 +127,4 @@ def peer(mixture: Mixture, kind: str, *, starts: int = 5, seed: int = 0) -> Reco
     assert best is not None
     mean = np.where(best[1].mean(axis=0) > 0, best[1].mean(axis=0), 1.0)
     profiles = pd.DataFrame(best[2] * mean[:, None], columns=x.columns) * scale
-    return recovery(mixture, profiles, pd.DataFrame(best[1] / mean, index=x.index))
+    return compare_with_mixture(mixture, profiles, pd.DataFrame(best[1] / mean, index=x.index))

@@ -1,4 +1,4 @@
-"""Speciated samples with their measurement uncertainties, made ready for a receptor model.
+"""Speciated samples with their measurement uncertainties, prepared for a receptor model.
 
 Follows chapter 5 of the EPA Positive Matrix Factorization (PMF) 5.0 Fundamentals and User Guide
 (EPA/600/R-14/108, April 2014).
@@ -21,23 +21,23 @@ BAD_BELOW, WEAK_BELOW = 0.5, 1.0
 
 @dataclass(frozen=True)
 class Samples:
-    """Concentrations of species and their uncertainties, complete and positive where they must be.
+    """Concentrations of species and their uncertainties, without missing values.
 
     Attributes
     ----------
     concentration, uncertainty : pandas.DataFrame (sample, species)
-        In one unit for all species, ug m-3 as a rule. Uncertainties are one standard deviation, > 0,
+        In one unit for all species, usually ug m-3. Uncertainties are one standard deviation, > 0,
         those of weak species already multiplied by `WEAK_FACTOR`.
     weak : tuple of str
-        Species that count less: the total by custom, and those with a low signal-to-noise ratio.
+        Down-weighted species: the total by convention, and those with a low signal-to-noise ratio.
     total : str or None
         The species that is the mass of all of them (PM2.5), always weak.
     signal_to_noise : pandas.Series (species)
-        Before weak species were down-weighted; also of the species left out.
+        Before weak species were down-weighted; includes the species left out.
     left_out : tuple of str
         Bad species.
     counts : dict of str to int
-        What was found: ``missing``, ``below_limit``, ``negative``.
+        Number of values ``missing``, ``below_limit`` and ``negative``.
     """
 
     concentration: pd.DataFrame
@@ -50,7 +50,7 @@ class Samples:
 
     @property
     def species(self) -> tuple[str, ...]:
-        """Names of the species kept."""
+        """Names of the species used."""
         return tuple(str(name) for name in self.concentration.columns)
 
     @property
@@ -62,7 +62,7 @@ class Samples:
 def equation_uncertainty(
     concentration: pd.DataFrame, limits: Mapping[str, float], error_fraction: Mapping[str, float] | float
 ) -> pd.DataFrame:
-    """Return uncertainties from detection limits and an error fraction.
+    """Compute uncertainties from detection limits and an error fraction.
 
     ``5/6 MDL`` at or below the detection limit, else ``sqrt((error fraction x concentration)^2 +
     (0.5 MDL)^2)``: EPA PMF 5.0 User Guide, chapter 5 (after Polissar et al. 1998, J.
@@ -71,10 +71,16 @@ def equation_uncertainty(
     Parameters
     ----------
     concentration : pandas.DataFrame (sample, species)
+        In one unit, usually ug m-3.
     limits : mapping of str to float
         Method detection limit (MDL) of each species, in the unit of the concentrations, > 0.
     error_fraction : mapping of str to float, or float
         Relative uncertainty of the measurement, 0.1 for 10 %.
+
+    Returns
+    -------
+    pandas.DataFrame (sample, species)
+        One standard deviation, in the unit of the concentrations.
 
     Raises
     ------
@@ -93,7 +99,20 @@ def equation_uncertainty(
 
 
 def signal_to_noise(concentration: pd.DataFrame, uncertainty: pd.DataFrame) -> pd.Series:
-    """Return the mean over samples of (x - u)/u where x > u, else 0: EPA PMF 5.0 User Guide, chapter 5."""
+    """Compute the signal-to-noise ratio of each species by the EPA PMF 5.0 User Guide, chapter 5.
+
+    The mean over samples of (x - u)/u where x > u, else 0.
+
+    Parameters
+    ----------
+    concentration, uncertainty : pandas.DataFrame (sample, species)
+        In one unit; missing concentrations (NaN) are skipped.
+
+    Returns
+    -------
+    pandas.Series (species)
+        Dimensionless.
+    """
     excess = ((concentration - uncertainty) / uncertainty).where(concentration > uncertainty, 0.0)
     return excess.where(concentration.notna()).mean()
 
@@ -108,27 +127,33 @@ def prepare(
     bad: Collection[str] = (),
     by_signal: bool = True,
 ) -> Samples:
-    """Fill in, weigh and sort out species as the EPA PMF 5.0 User Guide has it.
+    """Impute, weight and select species following the EPA PMF 5.0 User Guide.
 
-    - A missing concentration becomes the median of its species, with 4 times that median as its
-      uncertainty: the model hardly sees it.
+    - A missing concentration is replaced by the median of its species, with 4 times that median as its
+      uncertainty, so that it has little weight.
     - A concentration at or below its detection limit, where limits are given, gets 5/6 of the limit
-      as its uncertainty, whatever the table says; the measured value is kept, since replacing it
-      (by half the limit) would throw away what it tells. One below zero is kept too.
-    - By its signal-to-noise ratio a species is bad below 0.5 (left out) and weak below 1.0.
+      as its uncertainty, whatever the table states; the measured value is retained, since replacing it
+      (by half the limit) would discard information. Negative values are retained too.
+    - A species with a signal-to-noise ratio below 0.5 is bad (left out), below 1.0 weak.
     - Uncertainties of weak species are tripled.
 
     Parameters
     ----------
     concentration, uncertainty : pandas.DataFrame (sample, species)
+        In one unit, usually ug m-3; NaN where not measured.
     limits : mapping of str to float, optional
-        Detection limits of some or all species.
+        Detection limits of some or all species, in that unit.
     total : str, optional
-        The species that holds the mass of all others.
+        The species that is the mass of all others.
     weak, bad : collection of str
-        Species to take as such whatever their ratio.
+        Species to classify as such whatever their ratio.
     by_signal : bool
-        Whether the ratio decides too.
+        Whether the signal-to-noise ratio is used too.
+
+    Returns
+    -------
+    Samples
+        Input of `hazecast.forecast.studies.particles.pmf.factorize`.
 
     Raises
     ------
@@ -138,14 +163,9 @@ def prepare(
     """
     _check_same(concentration, uncertainty)
     limits = limits or {}
-    for kind, names in (("weak", weak), ("bad", bad), ("limits", limits), ("total", [total] if total else [])):
-        for name in names:
-            if name not in concentration.columns:
-                raise InputError(f"{kind} species", name, f"one of {list(concentration.columns)}")
+    named = {"weak": weak, "bad": bad, "limits": limits, "total": [total] if total else []}
+    _check_species(concentration, named)
     missing = concentration.isna()
-    empty = [str(name) for name in concentration.columns if missing[name].all()]
-    if empty:
-        raise InputError("concentration: species", empty[0], "at least one measured value")
     below = pd.DataFrame({n: concentration[n] <= limits.get(str(n), -np.inf) for n in concentration.columns})
     known = pd.DataFrame(
         {n: uncertainty[n].mask(below[n], 5.0 / 6.0 * limits.get(str(n), np.nan)) for n in concentration.columns}
@@ -153,23 +173,23 @@ def prepare(
     _check_uncertainty(known, missing)
     ratio = signal_to_noise(concentration, known)
     left_out = {str(n) for n in concentration.columns if n in bad or (by_signal and ratio[n] < BAD_BELOW)} - {total}
-    kept = [n for n in concentration.columns if str(n) not in left_out]
-    if len(kept) < 2:
+    used = [n for n in concentration.columns if str(n) not in left_out]
+    if len(used) < 2:
         raise InputError(
-            "species", f"{len(kept)} left of {len(concentration.columns)}", "at least two that are not bad"
+            "species", f"{len(used)} left of {len(concentration.columns)}", "at least two that are not bad"
         )
-    weak_kept = [str(n) for n in kept if n in weak or n == total or (by_signal and ratio[n] < WEAK_BELOW)]
+    weak_used = [str(n) for n in used if n in weak or n == total or (by_signal and ratio[n] < WEAK_BELOW)]
     median = concentration.median()
-    filled = concentration.fillna(median)[kept]
-    spread = known.mask(missing, MISSING_FACTOR * median.abs().clip(lower=known.median()), axis=1)[kept]
-    spread[weak_kept] *= WEAK_FACTOR
+    filled = concentration.fillna(median)[used]
+    spread = known.mask(missing, MISSING_FACTOR * median.abs().clip(lower=known.median()), axis=1)[used]
+    spread[weak_used] *= WEAK_FACTOR
     counts = {
-        "missing": int(missing[kept].to_numpy().sum()),
-        "below_limit": int(below[kept].to_numpy().sum()),
-        "negative": int((concentration[kept] < 0).to_numpy().sum()),
+        "missing": int(missing[used].to_numpy().sum()),
+        "below_limit": int(below[used].to_numpy().sum()),
+        "negative": int((concentration[used] < 0).to_numpy().sum()),
     }
     return Samples(
-        filled.astype(float), spread.astype(float), tuple(weak_kept), total, ratio, tuple(sorted(left_out)), counts
+        filled.astype(float), spread.astype(float), tuple(weak_used), total, ratio, tuple(sorted(left_out)), counts
     )
 
 
@@ -187,6 +207,16 @@ def _check_same(concentration: pd.DataFrame, uncertainty: pd.DataFrame) -> None:
     if not concentration.index.equals(uncertainty.index):
         other = list(concentration.index.symmetric_difference(uncertainty.index)[:3])
         raise InputError("uncertainty: samples", other or "another order", "the samples of the concentrations")
+
+
+def _check_species(concentration: pd.DataFrame, named: Mapping[str, Collection[str]]) -> None:
+    for kind, names in named.items():
+        for name in names:
+            if name not in concentration.columns:
+                raise InputError(f"{kind} species", name, f"one of {list(concentration.columns)}")
+    empty = [str(name) for name in concentration.columns if concentration[name].isna().all()]
+    if empty:
+        raise InputError("concentration: species", empty[0], "at least one measured value")
 
 
 def _check_uncertainty(uncertainty: pd.DataFrame, missing: pd.DataFrame) -> None:

@@ -1,1 +1,1 @@
-"""How far measurements can be trusted: instruments, laboratories and networks."""
+"""Quality of measurements: instruments, laboratories and networks."""

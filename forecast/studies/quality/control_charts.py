@@ -1,6 +1,6 @@
-"""Control charts of a measurement that should stay the same: check standards, zero and span, blanks.
+"""Control charts of a measurement that should be constant: check standards, zero and span, blanks.
 
-Shewhart's chart finds large faults at once, EWMA and CUSUM small ones that last (Montgomery, Introduction to
+Shewhart charts detect large shifts at once, EWMA and CUSUM small persistent ones (Montgomery, Introduction to
 Statistical Quality Control; NIST/SEMATECH e-Handbook of Statistical Methods, section 6.3.2).
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hazecast.grids.errors import InputError
 
 MIN_BASELINE = 10
-# Mean of the range of two normal values, in standard deviations.
+# Expected range of two normal values, in standard deviations.
 _D2 = 1.128
 
 
@@ -31,9 +31,9 @@ class ControlChart:
     center, spread : float
         Mean and standard deviation in control.
     statistic : pandas.DataFrame (point)
-        ``value`` with ``low`` and ``high`` limits; for CUSUM ``up`` and ``down`` with ``high``. In the unit of the data.
+        ``value`` with ``low`` and ``high`` limits; for CUSUM ``up`` and ``down`` with ``high``; in the unit of the data.
     signals : pandas.Series (point)
-        Text of the rule that a point broke, for those that did.
+        Rule that a point violates, for the points that do.
     """
 
     kind: str
@@ -44,20 +44,26 @@ class ControlChart:
 
 
 def baseline(values: pd.Series, points: int | None = None) -> tuple[float, float]:
-    """Return mean and standard deviation in control, the latter from moving ranges (mean range / 1.128).
+    """Estimate mean and standard deviation in control, the latter from moving ranges (mean range / 1.128).
 
-    Moving ranges don't grow with a drift or step in the baseline, as the plain standard deviation does.
+    Unlike the sample standard deviation, moving ranges are not inflated by a drift or step in the baseline.
 
     Parameters
     ----------
     values : pandas.Series (point)
+        In order of time; NaN is skipped.
     points : int, optional
-        So many first points are the baseline; all by default.
+        Number of first points that are the baseline; all by default.
+
+    Returns
+    -------
+    mean, spread : float
+        In the unit of the values.
 
     Raises
     ------
     InputError
-        If there are fewer than ten, or they don't vary.
+        If there are fewer than ten points, or they do not vary.
     """
     first = values.dropna().to_numpy(dtype=float)[:points]
     if len(first) < MIN_BASELINE:
@@ -73,6 +79,27 @@ def shewhart(values: pd.Series, center: float, spread: float) -> ControlChart:
 
     The rules (Western Electric 1956, as in the e-Handbook, 6.3.2): one point beyond 3 standard deviations;
     two of three beyond 2 on one side; four of five beyond 1 on one side; eight in a row on one side.
+
+    Parameters
+    ----------
+    values : pandas.Series (point)
+        In order of time; NaN where missing.
+    center, spread : float
+        Mean and standard deviation in control.
+
+    Returns
+    -------
+    ControlChart
+        Of kind ``shewhart``.
+
+    Examples
+    --------
+    A check standard with one outlier:
+
+    >>> import pandas as pd
+    >>> chart = shewhart(pd.Series([20.1, 19.8, 20.2, 22.4, 20.0]), 20.0, 0.5)
+    >>> chart.signals.to_dict()
+    {3: 'beyond 3 s'}
     """
     z = ((values - center) / spread).to_numpy(dtype=float)
     table = pd.DataFrame({"value": values, "low": center - 3 * spread, "high": center + 3 * spread}, index=values.index)
@@ -93,18 +120,30 @@ def shewhart(values: pd.Series, center: float, spread: float) -> ControlChart:
 
 
 def ewma(values: pd.Series, center: float, spread: float, *, weight: float = 0.2, reach: float = 3.0) -> ControlChart:
-    """Chart the exponentially weighted moving average; a gap leaves it as it was.
+    """Chart the exponentially weighted moving average (EWMA); a missing value leaves it unchanged.
 
-    Limits are those of its true variance, s^2 w/(2 - w) (1 - (1 - w)^2t), narrower for the first points.
+    The limits follow its exact variance, s^2 w/(2 - w) (1 - (1 - w)^2t), narrower for the first points.
 
     Parameters
     ----------
     values : pandas.Series (point)
+        In order of time; NaN where missing.
     center, spread : float
+        Mean and standard deviation in control.
     weight : float
-        Of the newest value, 0 to 1; 0.2 to 0.3 by custom.
+        Of the newest value, 0 to 1; usually 0.2 to 0.3.
     reach : float
-        Limits in standard deviations.
+        Limits in standard deviations of the average.
+
+    Returns
+    -------
+    ControlChart
+        Of kind ``ewma``.
+
+    Raises
+    ------
+    InputError
+        If `weight` or `reach` is out of range.
     """
     if not 0 < weight <= 1 or not reach > 0:
         raise InputError("EWMA: weight, reach", (weight, reach), "0 to 1, and above 0")
@@ -126,15 +165,27 @@ def ewma(values: pd.Series, center: float, spread: float, *, weight: float = 0.2
 def cusum(
     values: pd.Series, center: float, spread: float, *, slack: float = 0.5, decision: float = 5.0
 ) -> ControlChart:
-    """Chart the cumulative sums of what exceeds the slack, up and down; they go on after a signal.
+    """Chart the cumulative sums (CUSUM) of upward and downward deviations; they are not reset by a signal.
 
     Parameters
     ----------
     values : pandas.Series (point)
+        In order of time; NaN where missing.
     center, spread : float
+        Mean and standard deviation in control.
     slack, decision : float
-        k and h in standard deviations. With 0.5 and 5 a false signal comes every 465 points, a shift of one
-        standard deviation is found after 10.4 (Montgomery; simulated in the tests).
+        k and h in standard deviations. With 0.5 and 5 the average run length is 465 points in control and 10.4
+        after a shift of one standard deviation (Montgomery; simulated in the tests).
+
+    Returns
+    -------
+    ControlChart
+        Of kind ``cusum``.
+
+    Raises
+    ------
+    InputError
+        If `slack` or `decision` is out of range.
     """
     if slack < 0 or not decision > 0:
         raise InputError("CUSUM: slack, decision", (slack, decision), "0 or more, and above 0")
@@ -152,15 +203,15 @@ def cusum(
 
 
 def shift_began(chart: ControlChart) -> Hashable | None:
-    """Return the point at which the shift began that a CUSUM chart signals first: the last zero before it, plus one."""
+    """Return the estimated start of the first shift that a CUSUM chart signals: the point after its last zero."""
     if chart.kind != "cusum" or chart.signals.empty:
         return None
     side = "up" if chart.signals.iloc[0] == "shift up" else "down"
     sums: NDArray[np.float64] = chart.statistic[side].to_numpy(dtype=float)
     at = int(np.flatnonzero(chart.statistic.index == chart.signals.index[0])[0])
     zeros = np.flatnonzero(sums[: at + 1] == 0)
-    began: Hashable = chart.statistic.index[int(zeros[-1]) + 1 if len(zeros) else 0]
-    return began
+    start: Hashable = chart.statistic.index[int(zeros[-1]) + 1 if len(zeros) else 0]
+    return start
 
 
 def _named(rules: list[str], index: pd.Index) -> pd.Series:

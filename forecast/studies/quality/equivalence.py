@@ -1,8 +1,8 @@
-"""A candidate instrument against the reference: orthogonal regression and expanded uncertainty.
+"""Equivalence of a candidate instrument to the reference: orthogonal regression and expanded uncertainty.
 
 The Guide to the Demonstration of Equivalence of Ambient Air Monitoring Methods (EC working group, January
-2010, sections 9.5 to 9.8), for particles at side-by-side samplers. Formulas from memory, checked against
-the principal axis of the data and simulations in the tests. `hazecast.grids.quality.comparison` holds the plainer
+2010, sections 9.5 to 9.8), for particles at collocated samplers. Formulas from memory, checked against
+the principal axis of the data and simulations in the tests. `hazecast.grids.quality.comparison` has a simpler
 comparison of two hourly series.
 """
 
@@ -25,17 +25,18 @@ _COVERAGE = 2.0
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Concentrations in the unit of the data; uncertainties are standard ones unless named expanded.
+    """Result of the test; concentrations in the unit of the data, standard uncertainties unless named expanded.
 
     Attributes
     ----------
     pairs : int
+        Valid days.
     slope, slope_error, intercept, intercept_error : float
         Of candidate on reference.
     slope_differs, intercept_differs : bool
         From 1 and 0, by more than twice the error.
     random : float
-        Scatter about the line that the reference's own uncertainty doesn't explain.
+        Scatter about the line that is not explained by the uncertainty of the reference.
     bias_at_limit : float
         a + (b - 1) L.
     expanded : float
@@ -79,19 +80,25 @@ def equivalence(
     Parameters
     ----------
     reference, candidate : float (day,)
-        Of the same days, NaN where not valid.
+        Daily concentrations of the same days, NaN where not valid.
     limit : float
-        Limit value at which the uncertainty is judged: 30 ug m-3 for daily PM2.5, 50 for PM10 in the Guide.
+        Limit value at which the uncertainty is evaluated: 30 ug m-3 for daily PM2.5, 50 for PM10 in the Guide.
     reference_error : float
-        Uncertainty between two reference samplers; the Guide takes 0.67 ug m-3 where only one ran.
+        Uncertainty between two reference samplers; the Guide uses 0.67 ug m-3 where only one ran.
     second : float (day,), optional
-        A second candidate of the same kind; `candidate` is then averaged with it.
+        A second candidate of the same type; `candidate` is then averaged with it.
     objective : float
+        Largest expanded uncertainty, relative.
+
+    Returns
+    -------
+    Equivalence
+        Line, uncertainties, and whether the objective is met.
 
     Raises
     ------
     InputError
-        If lengths differ, fewer than 40 days are valid, or the reference doesn't vary.
+        If lengths differ, fewer than 40 days are valid, or the reference does not vary.
     """
     columns = [reference, candidate] + ([] if second is None else [second])
     if len({len(column) for column in columns}) != 1:
@@ -112,7 +119,7 @@ def equivalence(
     random = max(scatter - reference_error**2, 0.0)
     bias = intercept + (slope - 1) * limit
     expanded = _COVERAGE * float(np.sqrt(random + bias**2)) / limit
-    # With slope and intercept corrected together their errors enter in place of the bias.
+    # After correction of slope and intercept, their errors replace the bias.
     corrected = _COVERAGE * float(np.sqrt(random + intercept_error**2 + (limit * slope_error) ** 2)) / limit
     alike = between is None or between <= BETWEEN_CANDIDATES
     return Equivalence(
@@ -124,12 +131,39 @@ def equivalence(
 
 
 def between_sampler(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return the uncertainty between two samplers, sqrt(sum of squared differences / 2 n)."""
+    """Return the uncertainty between two samplers, sqrt(sum of squared differences / 2 n).
+
+    Parameters
+    ----------
+    first, second : float (day,)
+        Concentrations of the same days, all finite.
+
+    Returns
+    -------
+    float
+        In the unit of the data.
+    """
     return float(np.sqrt(((first - second) ** 2).sum() / (2 * len(first))))
 
 
 def orthogonal_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return slope, its error, intercept and its error of the line that is nearest in both directions."""
+    """Fit a line by orthogonal regression.
+
+    Parameters
+    ----------
+    x, y : float (day,)
+        Reference and candidate, all finite.
+
+    Returns
+    -------
+    slope, slope_error, intercept, intercept_error : float
+        With standard errors.
+
+    Raises
+    ------
+    InputError
+        If `x` and `y` are uncorrelated.
+    """
     sxx, syy = ((x - x.mean()) ** 2).sum(), ((y - y.mean()) ** 2).sum()
     sxy = ((x - x.mean()) * (y - y.mean())).sum()
     if sxy == 0:

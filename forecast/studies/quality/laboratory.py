@@ -1,4 +1,4 @@
-"""Detection limits and the scores of an interlaboratory comparison with blind samples."""
+"""Method detection limits, and scores of an interlaboratory comparison with blind samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hazecast.grids.errors import InputError
 MIN_REPLICATES = 7
 _CONFIDENCE = 0.99
 _MANY_BLANKS = 100
-# Huber's function at 1.5 standard deviations, as ISO 13528 annex C has it.
+# Huber's function at 1.5 standard deviations, as in ISO 13528 annex C.
 _HUBER, _MAD, _CONSISTENT = 1.5, 1.483, 1.134
 _ROUNDS = 200
 MIN_LABORATORIES = 5
@@ -23,16 +23,18 @@ MIN_LABORATORIES = 5
 
 @dataclass(frozen=True)
 class DetectionLimit:
-    """Method detection limit with both values that it is the larger of.
+    """Method detection limit, the larger of the values from spikes and from blanks.
 
     Attributes
     ----------
     mdl, from_spikes : float
+        In the unit of the data.
     from_blanks : float or None
-        None where no blank gave a number.
+        None where no blank has a numerical result.
     spikes, blanks : int
+        Number of samples.
     spike_level_fits : bool or None
-        Whether the spikes lie 2 to 10 times above the limit, as the procedure asks; None without their level.
+        Whether the spikes are 2 to 10 times the limit, as the procedure requires; None without their level.
     """
 
     mdl: float
@@ -46,26 +48,31 @@ class DetectionLimit:
 def detection_limit(
     spikes: NDArray[np.float64], blanks: NDArray[np.float64], *, level: float | None = None
 ) -> DetectionLimit:
-    """Return the method detection limit by 40 CFR part 136, appendix B, revision 2.
+    """Compute the method detection limit by 40 CFR part 136, appendix B, revision 2.
 
-    Of spiked samples, t(n - 1, 0.99) times their standard deviation. Of method blanks: nothing, if none
-    gave a number; the highest (their 99th percentile, if there are more than 100), if some did; and if all
-    did, their mean, but not less than 0, plus t(n - 1, 0.99) times their standard deviation. The limit is
-    the larger of both.
+    From spiked samples: t(n - 1, 0.99) times their standard deviation. From method blanks: nothing if none has
+    a numerical result; the highest (their 99th percentile if there are more than 100) if some have; and if all
+    have, their mean, but not less than 0, plus t(n - 1, 0.99) times their standard deviation. The limit is the
+    larger of both.
 
     Parameters
     ----------
     spikes : float (sample,)
-        At least 7 (over 3 days or more, which can't be checked here), all of them numbers.
+        At least 7 (over 3 days or more, which is not checked here), all finite.
     blanks : float (sample,)
-        At least 7, NaN where the method gave no number.
+        At least 7, NaN where the method gave no numerical result.
     level : float, optional
         Concentration of the spikes.
+
+    Returns
+    -------
+    DetectionLimit
+        In the unit of the data.
 
     Raises
     ------
     InputError
-        If there are too few, a spike is missing, or spikes don't differ.
+        If there are too few, a spike is missing, or spikes do not differ.
     """
     for name, values in (("spikes", spikes), ("blanks", blanks)):
         if len(values) < MIN_REPLICATES:
@@ -81,7 +88,7 @@ def detection_limit(
         spread = float(stats.t.ppf(_CONFIDENCE, len(given) - 1) * given.std(ddof=1))
         of_blanks = max(float(given.mean()), 0.0) + spread
     elif len(given):
-        # The level that is as high as or higher than 99 % of the blanks, those without a number being lowest.
+        # The level that is at least as high as 99 % of the blanks, those without a numerical result being lowest.
         rank = int(np.ceil(_CONFIDENCE * len(blanks))) if len(blanks) > _MANY_BLANKS else len(blanks)
         of_blanks = float(np.sort(np.concatenate([np.full(len(blanks) - len(given), -np.inf), given]))[rank - 1])
         of_blanks = of_blanks if np.isfinite(of_blanks) else float(given.min())
@@ -93,9 +100,9 @@ def detection_limit(
 def robust_mean(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return robust mean and standard deviation by Algorithm A of ISO 13528 (annex C.3).
 
-    Start from the median and 1.483 times the median absolute deviation; pull values beyond 1.5 standard
-    deviations in to there; take their mean and 1.134 times their standard deviation; again, until nothing
-    changes.
+    Starts from the median and 1.483 times the median absolute deviation; values beyond 1.5 standard deviations
+    are moved to that bound; their mean and 1.134 times their standard deviation are computed; iterated until
+    convergence.
 
     Raises
     ------
@@ -107,7 +114,7 @@ def robust_mean(values: NDArray[np.float64]) -> tuple[float, float]:
     mean = float(np.median(values))
     spread = _MAD * float(np.median(np.abs(values - mean)))
     if spread == 0:
-        # More than half agree: the standard then starts from the plain standard deviation.
+        # More than half are equal: the standard then starts from the sample standard deviation.
         spread = float(values.std(ddof=1))
     for _ in range(_ROUNDS):
         drawn = np.clip(values, mean - _HUBER * spread, mean + _HUBER * spread)
@@ -126,7 +133,7 @@ class Round:
     Attributes
     ----------
     assigned, assigned_error : float
-        Value that the scores are taken from, and its standard uncertainty.
+        Reference value of the scores, and its standard uncertainty.
     source : str
         ``given`` or ``participants``.
     deviation : float
@@ -155,16 +162,17 @@ def interlaboratory(
     deviation: float | None = None,
     coverage: float = 2.0,
 ) -> Round:
-    """Score the results of laboratories as ISO 13528:2015 does (clauses 7.7, 9.4 to 9.7).
+    """Score the results of laboratories by ISO 13528:2015 (clauses 7.7, 9.4 to 9.7).
 
     z = (x - X) / s; z' = (x - X) / sqrt(s^2 + u(X)^2); zeta = (x - X) / sqrt(u(x)^2 + u(X)^2);
     En = (x - X) / sqrt(U(x)^2 + U(X)^2) with U = `coverage` u. Without a given value X is the robust mean and
-    u(X) = 1.25 s* / sqrt(p); without a given deviation s is the robust standard deviation, which judges
-    laboratories by each other and lets about 5 % of them fail whatever they are worth.
+    u(X) = 1.25 s* / sqrt(p); without a given deviation s is the robust standard deviation, which rates
+    laboratories relative to each other, so that about 5 % of them fail whatever their quality.
 
     Parameters
     ----------
     values : pandas.Series (laboratory)
+        Results, none missing.
     errors : pandas.Series (laboratory), optional
         Standard uncertainties, NaN where a laboratory gave none.
     assigned, assigned_error : float, optional
@@ -172,6 +180,12 @@ def interlaboratory(
     deviation : float, optional
         Fitness-for-purpose standard deviation.
     coverage : float
+        Coverage factor of expanded uncertainties.
+
+    Returns
+    -------
+    Round
+        Assigned value, scores and verdicts.
 
     Raises
     ------
@@ -179,13 +193,7 @@ def interlaboratory(
         If a result is missing, an uncertainty is not positive, or there are too few laboratories for a
         consensus (5; the standard warns below 12).
     """
-    if values.isna().any():
-        raise InputError(f"laboratory {values.index[values.isna()][0]}: value", "nothing", "a number")
-    error = pd.Series(np.nan, index=values.index) if errors is None else errors.reindex(values.index)
-    if (error <= 0).any():
-        raise InputError(
-            f"laboratory {error.index[error <= 0][0]}: uncertainty", float(error[error <= 0].iloc[0]), "above 0"
-        )
+    error = _checked_errors(values, errors)
     if (assigned is None or deviation is None) and len(values) < MIN_LABORATORIES:
         raise InputError("laboratories", len(values), f"at least {MIN_LABORATORIES}, or a given value and deviation")
     source: Literal["given", "participants"] = "given"
@@ -201,18 +209,36 @@ def interlaboratory(
         raise InputError(
             "deviation, uncertainty of the assigned value", (deviation, assigned_error), "above 0, and 0 or more"
         )
-    off = values - assigned
-    table = pd.DataFrame(
-        {
-            "value": values,
-            "error": error,
-            "z": off / deviation,
-            "z_prime": off / np.sqrt(deviation**2 + assigned_error**2),
-            "zeta": off / np.sqrt(error**2 + assigned_error**2),
-            "en": off / (coverage * np.sqrt(error**2 + assigned_error**2)),
-        }
-    )
     score = "z'" if assigned_error > 0.3 * deviation else "z"
+    table = _scores(values, error, assigned, assigned_error, deviation, coverage)
     size = table["z_prime" if score == "z'" else "z"].abs()
     table["verdict"] = np.where(size <= 2, "satisfactory", np.where(size < 3, "questionable", "unsatisfactory"))
     return Round(float(assigned), float(assigned_error), source, float(deviation), score, table)
+
+
+def _checked_errors(values: pd.Series, errors: pd.Series | None) -> pd.Series:
+    """Return the uncertainties of the laboratories, NaN where not given; raise InputError for faulty results."""
+    if values.isna().any():
+        raise InputError(f"laboratory {values.index[values.isna()][0]}: value", "nothing", "a number")
+    error = pd.Series(np.nan, index=values.index) if errors is None else errors.reindex(values.index)
+    if (error <= 0).any():
+        raise InputError(
+            f"laboratory {error.index[error <= 0][0]}: uncertainty", float(error[error <= 0].iloc[0]), "above 0"
+        )
+    return error
+
+
+def _scores(
+    values: pd.Series, error: pd.Series, assigned: float, assigned_error: float, deviation: float, coverage: float
+) -> pd.DataFrame:
+    difference = values - assigned
+    return pd.DataFrame(
+        {
+            "value": values,
+            "error": error,
+            "z": difference / deviation,
+            "z_prime": difference / np.sqrt(deviation**2 + assigned_error**2),
+            "zeta": difference / np.sqrt(error**2 + assigned_error**2),
+            "en": difference / (coverage * np.sqrt(error**2 + assigned_error**2)),
+        }
+    )

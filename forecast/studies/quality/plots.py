@@ -1,4 +1,4 @@
-"""Plots of the network and laboratory studies."""
+"""Plots of the studies of data quality."""
 
 from __future__ import annotations
 
@@ -19,7 +19,20 @@ _VERDICTS = {"satisfactory": _BLUE, "questionable": "#dd6b20", "unsatisfactory":
 
 
 def charts(found: Sequence[ControlChart], values: pd.Series) -> Figure:
-    """Draw control charts of one series below each other; signals are red."""
+    """Draw control charts of one series below each other, signals in red.
+
+    Parameters
+    ----------
+    found : sequence of ControlChart
+        Charts of the same series.
+    values : pandas.Series (point)
+        The series.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a chart.
+    """
     figure = Figure(figsize=(9, 2.1 * len(found)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True))
     where = np.arange(len(values))
@@ -27,9 +40,9 @@ def charts(found: Sequence[ControlChart], values: pd.Series) -> Figure:
         table = chart.statistic
         for name in ("up", "down") if chart.kind == "cusum" else ("value",):
             axes.plot(where, table[name], color=_BLUE, linewidth=1, marker=".", markersize=3)
-        out = table.index.isin(chart.signals.index)
-        shown = table[["up", "down"]].max(axis=1) if chart.kind == "cusum" else table["value"]
-        axes.plot(where[out], shown[out], "o", color=_RED, markersize=4)
+        signals = table.index.isin(chart.signals.index)
+        plotted = table[["up", "down"]].max(axis=1) if chart.kind == "cusum" else table["value"]
+        axes.plot(where[signals], plotted[signals], "o", color=_RED, markersize=4)
         for name in ("low", "high"):
             if name in table:
                 axes.plot(where, table[name], color=_GREY, linewidth=1)
@@ -58,7 +71,20 @@ def scores(found: Round) -> Figure:
 
 
 def against_reference(reference: NDArray[np.float64], candidate: NDArray[np.float64], found: Equivalence) -> Figure:
-    """Draw candidate against reference with the orthogonal line."""
+    """Draw candidate against reference concentrations with the line of orthogonal regression.
+
+    Parameters
+    ----------
+    reference, candidate : float (day,)
+        Of the same days; NaN is skipped.
+    found : Equivalence
+        From `hazecast.forecast.studies.quality.equivalence.equivalence`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With the 1:1 line in grey.
+    """
     figure = Figure(figsize=(4.2, 4.2), layout="constrained")
     axes = figure.subplots()
     top = float(np.nanmax([reference, candidate])) * 1.05
@@ -71,14 +97,21 @@ def against_reference(reference: NDArray[np.float64], candidate: NDArray[np.floa
 
 
 def station_ratios(hourly: pd.DataFrame, table: pd.DataFrame, stations: Sequence[str]) -> Figure:
-    """Draw monthly ratios of stations to the median of the others, with the steps found.
+    """Draw weekly ratios of stations to the median of the others, with the steps found.
 
     Parameters
     ----------
     hourly : pandas.DataFrame (time, station)
+        One pollutant, NaN where not valid.
     table : pandas.DataFrame (station)
-        What `network.consistency` gives.
+        From `hazecast.forecast.studies.quality.station_agreement.consistency`.
     stations : sequence of str
+        Stations to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a station.
     """
     figure = Figure(figsize=(9, 1.5 * len(stations) + 0.4), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(stations), 1, sharex=True))

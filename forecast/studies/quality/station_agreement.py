@@ -1,4 +1,4 @@
-"""Whether the stations of a city agree: each against the others, by level, course and drift."""
+"""Agreement of a city's stations: each compared with the others by level, correlation, drift and steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hazecast.grids.quality.comparison import compare
 
 MIN_STATIONS, MIN_DAYS = 3, 60
 _MIN_HOURS = 18
-# Standard deviations (robust, among stations) beyond which a station is unlike the others. Chosen.
+# Robust standard deviations among stations beyond which a station is flagged. Chosen.
 _UNLIKE = 3.0
 _MIN_SHIFT_WEEKS, _BLOCK, _DRAWS, _CERTAIN = 104, 8, 999, 0.99
 _MIN_STEP = 5.0
@@ -28,10 +28,11 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame (station)
-        ``hours`` valid in both, ``mean``, ``ratio`` (median of daily means over the others'), ``bias``, ``rmse``,
-        ``correlation``, ``slope`` (Deming) with ``slope_low`` and ``slope_high``, ``drift`` (% a year of the ratio, by
-        Theil and Sen), ``shift`` (day of a lasting step of 5 % or more, NaT if there is none; two years are needed to
-        tell it from the season), ``shift_size`` (%) and ``unlike``: what sets it apart, empty if nothing does.
+        ``hours`` valid in both, ``mean``, ``ratio`` (median ratio of daily means), ``bias``, ``rmse``,
+        ``correlation``, ``slope`` (Deming) with ``slope_low`` and ``slope_high``, ``drift`` (% per year of the ratio,
+        Theil-Sen), ``shift`` (day of a lasting step of 5 % or more, NaT if there is none; two years are needed to
+        distinguish it from the season), ``shift_size`` (%) and ``unlike``: the statistics in which the station is an
+        outlier, empty if there are none.
 
     Raises
     ------
@@ -40,8 +41,8 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    A station that stands elsewhere (a suburb, a street) differs with good reason: the table says which ones to
-    look at, not which are wrong. A drift or shift that the others don't have speaks for the instrument.
+    A station in a different environment (suburb, street) differs for good reason: the table identifies stations to
+    examine, not faulty ones. A drift or shift that the others do not have suggests a problem of the instrument.
     """
     if hourly.shape[1] < MIN_STATIONS:
         raise InputError("stations", hourly.shape[1], f"at least {MIN_STATIONS}")
@@ -56,12 +57,23 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
 
 
 def daily_ratio(own: pd.Series, others: pd.Series) -> pd.Series:
-    """Return the logarithm of the ratio of daily means (day), of days with 18 hours valid in both."""
+    """Return the logarithm of the ratio of daily means.
+
+    Parameters
+    ----------
+    own, others : pandas.Series (time)
+        Hourly concentrations of a station and of its comparison, in one unit; NaN where not valid.
+
+    Returns
+    -------
+    pandas.Series (day)
+        Of days with at least 18 hours valid in both.
+    """
     both = pd.DataFrame({"own": own, "others": others}).dropna()
     days = both.groupby(pd.DatetimeIndex(both.index).normalize())
     means, counts = days.mean(), days.size()
-    kept = means[(counts >= _MIN_HOURS) & (means["own"] > 0) & (means["others"] > 0)]
-    return pd.Series(np.log((kept["own"] / kept["others"]).to_numpy()), index=kept.index)
+    valid = means[(counts >= _MIN_HOURS) & (means["own"] > 0) & (means["others"] > 0)]
+    return pd.Series(np.log((valid["own"] / valid["others"]).to_numpy()), index=valid.index)
 
 
 def _row(station: str, own: pd.Series, others: pd.Series) -> dict[str, object]:
@@ -89,10 +101,10 @@ def _row(station: str, own: pd.Series, others: pd.Series) -> dict[str, object]:
 
 
 def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, float]:
-    """Return day and size (%) of the one step that explains weekly ratios best, NaT and NaN where chance may.
+    """Return day and size (%) of the single step that explains weekly ratios best; NaT and NaN if not significant.
 
-    The season is taken out first (the median of each calendar month), so two years are needed. The largest
-    cumulative sum is held against those of weeks drawn in blocks: above 99 % of them it counts.
+    The season (the median of each calendar month) is removed first, so two years are needed. The largest
+    cumulative sum is compared with those of block-resampled weeks: it counts if it exceeds 99 % of them.
     """
     none = pd.Timestamp("NaT"), float("nan")
     weekly = ratio.resample("7D").median().dropna()
@@ -109,7 +121,7 @@ def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, float]:
     if sums.max() <= np.quantile(by_chance, _CERTAIN):
         return none
     size = float(np.expm1(np.median(values[at:]) - np.median(values[:at]))) * 100
-    # One station's step moves the median of the others a little, too.
+    # A step at one station also shifts the median of the others slightly.
     return (weekly.index[at], size) if abs(size) >= _MIN_STEP else none
 
 

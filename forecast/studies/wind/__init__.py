@@ -1,1 +1,1 @@
-"""Where the wind brings pollution from: roses, trajectories and receptor models."""
+"""Transport of pollution: wind roses, trajectories and receptor models."""

@@ -1,4 +1,4 @@
-"""A case with a known answer: arrivals in a made-up wind, polluted by a source whose place is known."""
+"""Synthetic case with a known answer: arrivals in a synthetic wind, polluted by a source at a known location."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BOX = ((22.0, 41.0), (108.0, 134.0))
 
 
 class Arrivals(NamedTuple):
-    """Trajectories (36 h back), their arrival times and their days from 0."""
+    """Trajectories (36 h backward), their arrival times and their day numbers from 0."""
 
     paths: xr.Dataset
     times: NDArray[np.datetime64]
@@ -25,9 +25,21 @@ class Arrivals(NamedTuple):
 
 
 def turning_wind(days: int, seed: int) -> xr.Dataset:
-    """Return hourly wind that is the same everywhere and wanders in direction, on a grid about Shanghai.
+    """Return hourly, spatially uniform wind on a grid around Shanghai whose direction is a random walk.
 
-    Contract "weather_grid"; 3 to 7 m s-1, the direction a random walk of about 34 degrees a day.
+    Speed varies between 3 and 7 m s-1, direction by about 34 degrees a day.
+
+    Parameters
+    ----------
+    days : int
+        Length, from 2015-01-01.
+    seed : int
+        Of the random walk.
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "weather_grid" with ``u10`` and ``v10``, m s-1, on 1 degree.
     """
     hours = 24 * days
     random = np.random.default_rng(seed)
@@ -46,13 +58,26 @@ def turning_wind(days: int, seed: int) -> xr.Dataset:
             "latitude": lats,
             "longitude": lons,
         },
-        attrs={"source": "made up"},
+        attrs={"source": "synthetic"},
     )
     return describe(wind, "weather_grid")
 
 
 def arrivals(days: int = 120, seed: int = 3) -> Arrivals:
-    """Return arrivals in Shanghai every three hours."""
+    """Return synthetic arrivals in Shanghai every three hours.
+
+    Parameters
+    ----------
+    days : int
+        Length of the synthetic wind.
+    seed : int
+        Of the synthetic wind.
+
+    Returns
+    -------
+    Arrivals
+        From the third day on.
+    """
     wind = turning_wind(days, seed)
     times = wind["time"].values[48::3]
     count = len(times)
@@ -62,25 +87,45 @@ def arrivals(days: int = 120, seed: int = 3) -> Arrivals:
     return Arrivals(paths, times, (times - times[0]).astype("timedelta64[D]").astype(np.int64))
 
 
-def polluted(paths: xr.Dataset, source: tuple[float, float], *, reach_km: float = 60.0, seed: int = 8) -> Array:
-    """Return what is measured at arrival, ug m-3: 30, and 25 for each hour within reach of the source, and noise of 8.
+def arrival_concentrations(
+    paths: xr.Dataset, source: tuple[float, float], *, reach_km: float = 60.0, seed: int = 8
+) -> Array:
+    """Return synthetic concentrations at arrival: 30 ug m-3, plus 25 per hour near the source, plus noise of 8.
 
     Parameters
     ----------
     paths : xarray.Dataset
-        With a step of an hour.
+        Trajectories with hourly steps.
     source : tuple of float
-        Latitude and longitude.
+        Latitude and longitude, degrees.
     reach_km : float
+        Distance from the source within which air is polluted.
     seed : int
+        Of the noise.
+
+    Returns
+    -------
+    float64 (parcel,)
+        ug m-3.
     """
-    near = kilometres(*source, paths["latitude"].values, paths["longitude"].values) < reach_km
+    near = great_circle_km(*source, paths["latitude"].values, paths["longitude"].values) < reach_km
     noise = np.random.default_rng(seed).normal(0.0, 8.0, paths.sizes["parcel"])
     return np.asarray(30.0 + 25.0 * near.sum(axis=1) + noise)
 
 
-def kilometres(lat1: float | Array, lon1: float | Array, lat2: float | Array, lon2: float | Array) -> Array:
-    """Return great-circle distances on the sphere."""
+def great_circle_km(lat1: float | Array, lon1: float | Array, lat2: float | Array, lon2: float | Array) -> Array:
+    """Return great-circle distances on the sphere.
+
+    Parameters
+    ----------
+    lat1, lon1, lat2, lon2 : float or float64 array
+        Degrees, broadcast against each other.
+
+    Returns
+    -------
+    float64 array
+        km.
+    """
     a, b = np.deg2rad(lat1), np.deg2rad(lat2)
     turn = np.deg2rad(np.subtract(lon2, lon1))
     cosine = np.sin(a) * np.sin(b) + np.cos(a) * np.cos(b) * np.cos(turn)

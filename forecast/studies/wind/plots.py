@@ -16,7 +16,20 @@ _UNIT = "µg m$^{-3}$"
 
 
 def conditional(found: xr.Dataset, title: str) -> Figure:
-    """Draw the conditional probability function with its 95 % intervals; parameters as `roses` gives them."""
+    """Draw the conditional probability function with its 95 % intervals.
+
+    Parameters
+    ----------
+    found : xarray.Dataset (sector,)
+        From `hazecast.forecast.studies.wind.roses.conditional_probability`.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Polar axes, north up; the grey circle is the probability over all wind directions.
+    """
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
     axes = figure.add_subplot(projection="polar")
     axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
@@ -40,7 +53,22 @@ def conditional(found: xr.Dataset, title: str) -> Figure:
 
 
 def rose(shares: xr.DataArray, edges: list[float], title: str) -> Figure:
-    """Draw a pollution rose: the share of hours by wind direction, in classes of concentration."""
+    """Draw a pollution rose: the share of hours by wind direction, in classes of concentration.
+
+    Parameters
+    ----------
+    shares : xarray.DataArray (sector, group)
+        From `hazecast.forecast.studies.wind.roses.pollution_rose`.
+    edges : list of float
+        Limits between the classes, ug m-3.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Polar axes, north up.
+    """
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
     axes = figure.add_subplot(projection="polar")
     axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
@@ -61,7 +89,20 @@ def rose(shares: xr.DataArray, edges: list[float], title: str) -> Figure:
 
 
 def polar(surface: xr.Dataset, title: str) -> Figure:
-    """Draw a bivariate polar plot."""
+    """Draw a bivariate polar plot.
+
+    Parameters
+    ----------
+    surface : xarray.Dataset (north, east)
+        From `hazecast.forecast.studies.wind.roses.polar_surface`.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Expected concentration, ug m-3, with circles of wind speed.
+    """
     figure = Figure(figsize=(4.8, 4.4), layout="constrained")
     axes = figure.subplots()
     drawn = axes.pcolormesh(
@@ -87,7 +128,22 @@ def polar(surface: xr.Dataset, title: str) -> Figure:
 
 
 def paths_on_map(paths: xr.Dataset, labels: xr.DataArray | None, title: str) -> Figure:
-    """Draw trajectories, coloured by cluster."""
+    """Draw trajectories on a map, coloured by cluster.
+
+    Parameters
+    ----------
+    paths : xarray.Dataset (parcel, age)
+        From `hazecast.forecast.studies.wind.trajectories.trajectories`.
+    labels : xarray.DataArray of int (parcel,) or None
+        From `hazecast.forecast.studies.wind.trajectories.cluster`; grey where negative or None.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A map in plate carrée projection.
+    """
     figure = Figure(figsize=(6, 4.8), layout="constrained")
     axes = figure.add_subplot(projection=crs.PlateCarree())
     colours = ["#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83280", "#4a5568"]
@@ -104,7 +160,24 @@ def paths_on_map(paths: xr.Dataset, labels: xr.DataArray | None, title: str) -> 
 
 
 def regions_on_map(found: xr.Dataset, name: str, title: str, mark: tuple[float, float] | None = None) -> Figure:
-    """Draw ``pscf`` or ``cwt`` of `receptor.source_regions`; `mark` (latitude, longitude) is the receptor."""
+    """Draw the map of a source region statistic.
+
+    Parameters
+    ----------
+    found : xarray.Dataset (latitude, longitude)
+        From `hazecast.forecast.studies.wind.receptor.source_regions`.
+    name : str
+        ``pscf`` or ``cwt``.
+    title : str
+        Title of the figure.
+    mark : tuple of float, optional
+        Latitude and longitude of the receptor, degrees.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A map in plate carrée projection.
+    """
     figure = Figure(figsize=(6, 4.8), layout="constrained")
     axes = figure.add_subplot(projection=crs.PlateCarree())
     drawn = axes.pcolormesh(

@@ -1,8 +1,7 @@
-"""Source regions from trajectories and what was measured where they ended.
+"""Receptor models: source regions from trajectories and the concentrations measured at their end.
 
-Potential source contribution function (PSCF) and concentration-weighted trajectories (CWT). Both find where
-air had passed that arrived polluted; they name regions, not sources, and trail beyond a source along the
-paths that crossed it.
+Potential source contribution function (PSCF) and concentration-weighted trajectories (CWT). Both identify regions
+that polluted air had crossed, not sources, and the regions extend beyond a source along the paths that crossed it.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ Array = NDArray[np.float64]
 
 _RESAMPLES = 200
 _FEWEST = 20
-# Cells that few paths crossed say little: weight by the number of end points over the mean of all crossed
-# cells. Steps of this kind are common since Polissar et al. (2001, Environ. Sci. Technol. 35:4604); these
-# figures are this service's own choice.
+# Cells crossed by few paths are uncertain: weight by the number of end points over the mean of all crossed
+# cells. Weights of this kind are common since Polissar et al. (2001, Environ. Sci. Technol. 35:4604); these
+# values are chosen here.
 _WEIGHTS = ((3.0, 1.0), (1.5, 0.7), (1.0, 0.4), (0.0, 0.2))
 
 
@@ -33,44 +32,43 @@ def source_regions(
     day: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return PSCF and CWT on a grid.
+    """Compute PSCF and CWT on a grid.
 
-    PSCF of a cell is m / n: of the n trajectory end points in it, the share m that belong to arrivals at or
-    above a percentile of the concentration (Ashbaugh, Malm and Sadeh 1985, Atmos. Environ. 19:1263). CWT is
-    the mean concentration of the arrivals, weighted by the time they spent in the cell (Hsu, Holsen and
-    Hopke 2003, Atmos. Environ. 37:545).
+    PSCF of a cell is m / n: of the n trajectory end points in it, m belong to arrivals at or above a percentile
+    of the concentration (Ashbaugh, Malm and Sadeh 1985, Atmos. Environ. 19:1263). CWT is the mean concentration
+    of the arrivals, weighted by the time they spent in the cell (Hsu, Holsen and Hopke 2003, Atmos. Environ.
+    37:545).
 
     Parameters
     ----------
-    paths : xarray.Dataset
+    paths : xarray.Dataset (parcel, age)
         Backward, as from `hazecast.forecast.studies.wind.trajectories.trajectories`.
     concentration : float (parcel,)
-        Measured at arrival, ug m-3; parcels without one are left out.
+        Measured at arrival, ug m-3; parcels with NaN are left out.
     cell_degrees : float
+        Cell size, 0.05 to 5 degrees.
     percentile : float
+        Threshold of a high concentration, 1 to 99.
     day : int64 (parcel,), optional
-        Day of each arrival, from 0; for intervals from resampled blocks of days.
+        Day number of each arrival, from 0; for intervals from resampled blocks of days.
     seed : int
+        Of the resampling.
 
     Returns
     -------
     xarray.Dataset (latitude, longitude)
-        ``pscf`` and ``cwt`` (ug m-3), weighted down where few paths passed; ``points`` (n); with `day`,
-        ``cwt_low`` and ``cwt_high`` (95 %). NaN where no path passed. Attributes ``threshold``, ``arrivals``.
+        ``pscf`` (1) and ``cwt`` (ug m-3), down-weighted where few paths passed; ``points`` (n); with `day`,
+        ``cwt_low`` and ``cwt_high`` (95 %). NaN where no path passed. Attributes ``threshold`` (ug m-3),
+        ``percentile`` and ``arrivals``.
 
     Raises
     ------
     InputError
         If a number is out of range, or fewer than 20 arrivals have a concentration and a path.
     """
-    if not 0.05 <= cell_degrees <= 5.0:
-        raise InputError("cell_degrees", cell_degrees, "0.05 to 5")
-    if not 1.0 <= percentile <= 99.0:
-        raise InputError("percentile", percentile, "1 to 99")
     value = np.asarray(concentration, float)
-    if value.shape != (paths.sizes["parcel"],):
-        raise InputError("concentration", f"shape {value.shape}", f"({paths.sizes['parcel']},), one a trajectory")
-    # The first point is the receptor itself: every path has it.
+    _check_parameters(paths, value, cell_degrees, percentile)
+    # The first point is the receptor itself, common to all paths.
     lat, lon = paths["latitude"].values[:, 1:], paths["longitude"].values[:, 1:]
     used = np.isfinite(value) & np.isfinite(lat[:, 0])
     if used.sum() < _FEWEST:
@@ -78,10 +76,11 @@ def source_regions(
     threshold = float(np.percentile(value[used], percentile))
     rows, columns, axes = _cells(lat, lon, used, cell_degrees)
     shape = (len(axes[0]), len(axes[1]))
+    size = shape[0] * shape[1]
     parcel = np.broadcast_to(np.arange(len(value))[:, None], lat.shape)
     inside = used[:, None] & np.isfinite(lat)
+    # Cell and parcel of each end point.
     cell, owner = rows[inside] * shape[1] + columns[inside], parcel[inside]
-    size = shape[0] * shape[1]
     n = np.bincount(cell, minlength=size)
     m = np.bincount(cell, (value >= threshold)[owner], minlength=size)
     total = np.bincount(cell, value[owner], minlength=size)
@@ -104,6 +103,15 @@ def source_regions(
         coords={"latitude": axes[0], "longitude": axes[1]},
         attrs={"threshold": threshold, "percentile": percentile, "arrivals": int(used.sum())},
     )
+
+
+def _check_parameters(paths: xr.Dataset, value: Array, cell_degrees: float, percentile: float) -> None:
+    if not 0.05 <= cell_degrees <= 5.0:
+        raise InputError("cell_degrees", cell_degrees, "0.05 to 5")
+    if not 1.0 <= percentile <= 99.0:
+        raise InputError("percentile", percentile, "1 to 99")
+    if value.shape != (paths.sizes["parcel"],):
+        raise InputError("concentration", f"shape {value.shape}", f"({paths.sizes['parcel']},), one a trajectory")
 
 
 def _cells(

@@ -1,7 +1,7 @@
-"""Where the wind blows from when the air is polluted: roses, conditional probability, polar plots.
+"""Concentration by wind direction: pollution roses, conditional probability, polar plots.
 
-Directions are those the wind comes from, degrees clockwise from north. Hours with less wind than
-`CALM` have no direction worth the name; they are counted, and left out of what asks for one.
+Directions are those the wind comes from, degrees clockwise from north. Hours with wind below `CALM` have no
+meaningful direction; they are counted, and excluded from statistics by direction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hazecast.grids.errors import InputError
 
 Array = NDArray[np.float64]
 
-# m s-1. The limit of a cup anemometer; chosen, not a standard's.
+# m s-1. About the starting threshold of a cup anemometer; chosen, not from a standard.
 CALM = 0.5
 RESAMPLES = 500
 _FEWEST_HOURS = 200
@@ -26,7 +26,7 @@ _LEVEL = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class WindSample:
-    """Hours with a concentration and a wind, in order of time.
+    """Hours with both concentration and wind, in order of time.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class WindSample:
     origin : float64 (n,)
         Direction the wind comes from, degrees, 0 to 360.
     day : int64 (n,)
-        Number of the day, from 0, for resampling.
+        Day number, from 0, for resampling.
     left_out : int
-        Hours without a concentration or without a wind.
+        Hours without a concentration or without wind.
     """
 
     concentration: Array
@@ -55,14 +55,19 @@ class WindSample:
 
 
 def wind_sample(concentration: xr.DataArray, u: xr.DataArray, v: xr.DataArray) -> WindSample:
-    """Bring a series and the wind together.
+    """Combine a concentration series with the wind.
 
     Parameters
     ----------
     concentration : xarray.DataArray (time,)
-        ug m-3.
+        Hourly, ug m-3.
     u, v : xarray.DataArray (time,)
         Eastward and northward wind, m s-1.
+
+    Returns
+    -------
+    WindSample
+        The hours that have both.
 
     Raises
     ------
@@ -87,21 +92,23 @@ def wind_sample(concentration: xr.DataArray, u: xr.DataArray, v: xr.DataArray) -
 def conditional_probability(
     sample: WindSample, *, sectors: int = 16, percentile: float = 75.0, seed: int = 0
 ) -> xr.Dataset:
-    """Return how likely a high concentration is by wind direction: the conditional probability function.
+    """Compute the conditional probability function (CPF) of high concentrations by wind direction.
 
-    CPF = m / n: of the n hours with wind from a sector, the share m whose concentration is at or above a
-    percentile of all hours (Ashbaugh, Malm and Sadeh 1985, Atmos. Environ. 19:1263; with a percentile as
-    threshold Uria-Tellaetxe and Carslaw 2014, Environ. Model. Softw. 59:1). Intervals are from resampled
-    blocks of days, since one hour tells little of the next.
+    CPF = m / n: of the n hours with wind from a sector, m have a concentration at or above a percentile of all
+    hours (Ashbaugh, Malm and Sadeh 1985, Atmos. Environ. 19:1263; with a percentile as threshold Uria-Tellaetxe
+    and Carslaw 2014, Environ. Model. Softw. 59:1). Intervals come from resampled blocks of days, since
+    consecutive hours are not independent.
 
     Parameters
     ----------
     sample : WindSample
+        From `wind_sample`.
     sectors : int
-        Equal sectors, the first centred on north.
+        Number of equal sectors, 4 to 72, the first centred on north.
     percentile : float
-        Of all hours, between 1 and 99.
+        Threshold of a high concentration among all hours, 1 to 99.
     seed : int
+        Of the resampling.
 
     Returns
     -------
@@ -112,7 +119,7 @@ def conditional_probability(
     Raises
     ------
     InputError
-        If `sectors` or `percentile` is out of range, or no hour is windy.
+        If `sectors` or `percentile` is out of range, or all hours are calm.
     """
     if not 4 <= sectors <= 72:
         raise InputError("sectors", sectors, "4 to 72")
@@ -151,24 +158,41 @@ def conditional_probability(
 
 
 def pollution_rose(sample: WindSample, edges: Array, *, sectors: int = 16) -> xr.DataArray:
-    """Return the share of the windy hours by sector and class of concentration.
+    """Compute the share of the windy hours by sector and class of concentration.
 
     Parameters
     ----------
     sample : WindSample
+        From `wind_sample`.
     edges : float64 (k,)
         Ascending limits between the classes, ug m-3.
     sectors : int
+        Number of equal sectors, the first centred on north.
 
     Returns
     -------
-    xarray.DataArray (sector, k + 1)
-        Sums to 1.
+    xarray.DataArray (sector, group)
+        k + 1 classes; sums to 1. Coordinate ``origin`` (degrees).
 
     Raises
     ------
     InputError
-        If the limits don't ascend.
+        If the limits do not ascend.
+
+    Examples
+    --------
+    Wind from the west, clean; then from the east, polluted:
+
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> u = xr.DataArray(np.repeat([3.0, -3.0], [300, 100]), dims="time", coords={"time": np.arange(400)})
+    >>> u["time"] = np.datetime64("2014-01-01", "ns") + u["time"] * np.timedelta64(1, "h")
+    >>> pm25 = xr.where(u > 0, 20.0, 120.0)
+    >>> pollution_rose(wind_sample(pm25, u, 0 * u), np.array([75.0]), sectors=4).values
+    array([[0.  , 0.  ],
+           [0.  , 0.25],
+           [0.  , 0.  ],
+           [0.75, 0.  ]])
     """
     limits = np.asarray(edges, float)
     if limits.ndim != 1 or not len(limits) or not (np.diff(limits) > 0).all():
@@ -187,33 +211,36 @@ def pollution_rose(sample: WindSample, edges: Array, *, sectors: int = 16) -> xr
 def polar_surface(
     sample: WindSample, *, width: float = 30.0, bandwidth: float = 1.5, fastest: float | None = None, points: int = 41
 ) -> xr.Dataset:
-    """Return the expected concentration by wind direction and speed: the bivariate polar plot.
+    """Compute the expected concentration by wind direction and speed: the bivariate polar plot.
 
     Nonparametric wind regression (Henry, Norris, Vedantham and Turner 2009, Environ. Sci. Technol. 43:4090):
-    at each direction and speed the weighted mean of the concentrations, with a Gaussian kernel of `width`
-    (full width at half maximum, degrees) in direction and an Epanechnikov kernel of half width `bandwidth`
-    (m s-1) in speed.
+    at each direction and speed the weighted mean of the concentrations, with a Gaussian kernel in direction and
+    an Epanechnikov kernel in speed.
 
     Parameters
     ----------
     sample : WindSample
-    width, bandwidth : float
+        From `wind_sample`.
+    width : float
+        Full width at half maximum of the kernel in direction, degrees.
+    bandwidth : float
+        Half width of the kernel in speed, m s-1.
     fastest : float, optional
-        Highest speed shown, m s-1; by default that which 99 % of hours keep below.
+        Highest speed, m s-1; by default the 99th percentile.
     points : int
-        Points a side.
+        Grid points per side.
 
     Returns
     -------
     xarray.Dataset (north, east)
         ``concentration`` (ug m-3), ``error`` (its standard error if hours were independent) and ``weight``
-        (the hours that count there, by the kernels). NaN where fewer than 5 do. The coordinates are the
-        components, m s-1, of a vector that points to where the wind comes from.
+        (effective number of hours, by the kernels). NaN where fewer than 5. The coordinates are the components,
+        m s-1, of a vector that points in the direction the wind comes from.
 
     Raises
     ------
     InputError
-        If a width is not above 0.
+        If `width` or `bandwidth` is not above 0.
     """
     for name, value in (("width", width), ("bandwidth", bandwidth)):
         if not value > 0:

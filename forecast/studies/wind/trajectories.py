@@ -1,9 +1,9 @@
-"""Where air came from: trajectories through gridded wind, and their clusters.
+"""Air trajectories through gridded wind, and their clusters.
 
 The scheme is Petterssen's (1940, "Weather Analysis and Forecasting"): the mean of the wind at both ends
-of a step, found by iteration; of second order, and exact to the grid's own interpolation. Wind is
-interpolated linearly in time, latitude and longitude. The wind of the contract is that at 10 m: air that
-carries pollution over days moves higher and faster, so these paths show where from, and not how far.
+of a step, found by iteration; second order. Wind is interpolated linearly in time, latitude and longitude. The
+contract has wind at 10 m: air that transports pollution over days moves higher and faster, so these paths indicate
+direction, not distance.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 EARTH_RADIUS = 6_371_008.8
 _GEOD = Geod(a=EARTH_RADIUS, b=EARTH_RADIUS)
 _ITERATIONS = 5
-# Metres: positions closer than this are the same.
+# Metres: the iteration of a step stops when positions change by less.
 _CONVERGED = 1.0
 
 
@@ -39,40 +39,33 @@ def trajectories(
     hours: float = -72.0,
     step_minutes: float = 30.0,
 ) -> xr.Dataset:
-    """Follow parcels with the wind, backward or forward.
+    """Compute trajectories of air parcels, backward or forward.
 
     Parameters
     ----------
     weather : xarray.Dataset
         Contract "weather_grid" with ``u10`` and ``v10``.
     latitude, longitude : float (parcel,)
-        Where each parcel starts, degrees.
+        Starting position of each parcel, degrees.
     start : datetime64 (parcel,)
-        When, UTC; one for all, or one for each.
+        Starting time, UTC; one for all, or one for each.
     hours : float
-        How long to follow them; negative goes back to where they came from.
+        Length, at most 720 either way; negative for backward trajectories.
     step_minutes : float
-        Length of a step.
+        Time step, at most 180.
 
     Returns
     -------
     xarray.Dataset (parcel, age)
         ``latitude`` and ``longitude`` (degrees) at every step; ``age`` in hours, negative backward. NaN
-        from where a parcel leaves the grid or its time; attribute ``left_early`` counts these parcels.
+        after a parcel leaves the grid or its period; attribute ``left_early`` counts these parcels.
 
     Raises
     ------
     InputError
-        If the weather breaks the contract or lacks wind, or a number is out of range.
+        If the weather violates the contract or lacks wind, or a number is out of range.
     """
-    check(weather, "weather_grid", name="weather")
-    missing = [name for name in ("u10", "v10") if name not in weather]
-    if missing:
-        raise InputError("weather", f"no {missing}", "u10 and v10")
-    if not 0 < step_minutes <= 180:
-        raise InputError("step_minutes", step_minutes, "above 0, at most 180")
-    if hours == 0 or not np.isfinite(hours) or abs(hours) > 24 * 30:
-        raise InputError("hours", hours, "not 0, at most 720 either way")
+    _check_parameters(weather, hours, step_minutes)
     lat0, lon0 = np.broadcast_arrays(np.atleast_1d(np.asarray(latitude, float)), np.asarray(longitude, float))
     wind = _Wind(weather)
     begin = np.broadcast_to(wind.seconds(np.atleast_1d(start)), lat0.shape)
@@ -97,6 +90,17 @@ def trajectories(
         coords={"age": ("age", np.arange(count + 1) * step / 3600.0, {"units": "h"})},
         attrs={"source": str(weather.attrs["source"]), "left_early": int((~np.isfinite(lats[:, -1])).sum())},
     )
+
+
+def _check_parameters(weather: xr.Dataset, hours: float, step_minutes: float) -> None:
+    check(weather, "weather_grid", name="weather")
+    missing = [name for name in ("u10", "v10") if name not in weather]
+    if missing:
+        raise InputError("weather", f"no {missing}", "u10 and v10")
+    if not 0 < step_minutes <= 180:
+        raise InputError("step_minutes", step_minutes, "above 0, at most 180")
+    if hours == 0 or not np.isfinite(hours) or abs(hours) > 24 * 30:
+        raise InputError("hours", hours, "not 0, at most 720 either way")
 
 
 class _Wind:
@@ -140,7 +144,7 @@ def _step(wind: _Wind, time: Array, step: float, latitude: Array, longitude: Arr
 
 
 def _moved(latitude: Array, longitude: Array, wind: Array, step: float) -> tuple[Array, Array]:
-    """Move along the great circle that the wind points to; both components of the wind are of the start."""
+    """Move along the great circle in the direction of the wind, in its components at the start."""
     bearing = np.degrees(np.arctan2(wind[:, 0], wind[:, 1]))
     distance = np.hypot(wind[:, 0], wind[:, 1]) * step
     known = np.isfinite(distance)
@@ -151,36 +155,38 @@ def _moved(latitude: Array, longitude: Array, wind: Array, step: float) -> tuple
 
 
 def cluster(paths: xr.Dataset, *, groups: int | None = None, most: int = 6, seed: int = 0) -> xr.DataArray:
-    """Group trajectories that came the same way.
+    """Group trajectories with similar paths.
 
     K-means on the positions at every sixth hour, in km east and north of the start. Without a number of
-    groups, the smallest is taken from which one more explains less than a tenth of what is left of the
-    variance (the bend of the total spatial variance; a choice, not a standard).
+    groups, the smallest number is used at which one more explains less than a tenth of the remaining variance
+    (the bend of the total spatial variance; a choice, not a standard).
 
     Parameters
     ----------
-    paths : xarray.Dataset
-        As from `trajectories`. Those that left early belong to no group (-1).
+    paths : xarray.Dataset (parcel, age)
+        From `trajectories`. Those that left early belong to no group (-1).
     groups : int, optional
+        Number of groups; by default determined as above.
     most : int
         Largest number tried.
     seed : int
+        Of k-means.
 
     Returns
     -------
     xarray.DataArray of int (parcel,)
-        Largest group first; attribute ``explained``, the share of the variance that the groups explain.
+        Largest group first; attributes ``explained`` (share of the variance that the groups explain), ``groups``.
 
     Raises
     ------
     InputError
-        If fewer whole trajectories are there than groups.
+        If there are fewer complete trajectories than groups.
     """
-    whole = np.flatnonzero(np.isfinite(paths["latitude"].values[:, -1]))
+    complete = np.flatnonzero(np.isfinite(paths["latitude"].values[:, -1]))
     wanted = groups or most
-    if not 1 <= wanted <= len(whole):
-        raise InputError("groups", wanted, f"1 to {len(whole)}, the number of trajectories that stay on the grid")
-    points = _displacements(paths, whole)
+    if not 1 <= wanted <= len(complete):
+        raise InputError("groups", wanted, f"1 to {len(complete)}, the number of trajectories that stay on the grid")
+    points = _displacements(paths, complete)
     spread = float(((points - points.mean(axis=0)) ** 2).sum())
     distinct = len(np.unique(points.round(3), axis=0))
     tried = [groups] if groups else list(range(1, min(most, distinct) + 1))
@@ -193,7 +199,7 @@ def cluster(paths: xr.Dataset, *, groups: int | None = None, most: int = 6, seed
         chosen = fits[int(small[0])] if len(small) else fits[-1]
     order = np.argsort(-np.bincount(chosen.labels_))
     labels = np.full(paths.sizes["parcel"], -1)
-    labels[whole] = np.argsort(order)[chosen.labels_]
+    labels[complete] = np.argsort(order)[chosen.labels_]
     explained = 1.0 - float(chosen.inertia_) / spread if spread > 0 else 1.0
     return xr.DataArray(labels, dims="parcel", attrs={"explained": explained, "groups": len(order)})
 

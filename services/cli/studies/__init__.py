@@ -1,1 +1,1 @@
-"""The commands of the cooperation's studies; each module is one study. Heavy imports wait inside the commands."""
+"""Commands of the studies; each module is one study. Expensive imports are inside the commands."""

@@ -1,4 +1,4 @@
-"""``hazecast study``: the cooperation's own studies. Each module of `hazecast.services.cli.studies` adds its commands."""
+"""``hazecast study``: the studies' commands. Each module of `hazecast.services.cli.studies` is one study."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ study_app = typer.Typer(
     no_args_is_help=True,
 )
 for _study in (sources, ozone, wind, measures, climatology, quality):
-    _study.register(study_app)
+    study_app.add_typer(_study.app)

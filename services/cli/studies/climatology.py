@@ -1,22 +1,24 @@
-"""``hazecast study climatology`` and ``study episodes``: a city's years."""
+"""``hazecast study climatology`` and ``study episodes``: climatology of a city."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.studies.output import AsJson, Out, emit
+from hazecast.services.cli.studies.options import Output, option_groups
+from hazecast.services.cli.studies.output import Result, emit
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from matplotlib.figure import Figure
 
     from hazecast.grids.observations.collections import MonitorData
     from hazecast.grids.places.cities import Registry
+
+app = typer.Typer()
 
 Folder = Annotated[Path, typer.Option("--observations", help="Folder of a collection.")]
 CityId = Annotated[str, typer.Option("--city", help="City of the collection.")]
@@ -25,71 +27,68 @@ GapHours = Annotated[int, typer.Option("--gap", help="Hours below (or missing) t
 LeastHours = Annotated[int, typer.Option("--least", help="Hours above that make an episode.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the group."""
-    app.command()(climatology)
-    app.command()(episodes)
-
-
+@app.command()
+@option_groups
 def climatology(
     observations: Folder,
     city: CityId,
     year: Annotated[int, typer.Option("--year", help="Calendar year, of the city's own time.")],
-    partners: Annotated[bool, typer.Option("--partners", help="Set the city's partners beside it.")] = False,
+    partners: Annotated[bool, typer.Option("--partners", help="Compare with the city's partners.")] = False,
     beside: Annotated[
-        list[str] | None, typer.Option("--beside", help="Another city to set beside it; may be repeated.")
+        list[str] | None, typer.Option("--beside", help="Another city to compare with; may be repeated.")
     ] = None,
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
-    """A city's year: haze days, calendar, days above standards, months, trend; partner cities beside it."""
+    """A city's year: haze days, calendar, days above standards, months, trend; comparison with other cities."""
     from hazecast.forecast.studies.climate import climatology as study
     from hazecast.forecast.studies.climate import plots
 
     data, registry = _read(observations)
-    chosen = list(dict.fromkeys([*(study.partners_of(city, registry) if partners else [city]), *(beside or ())]))
+    chosen = list(dict.fromkeys([*(study.city_with_partners(city, registry) if partners else [city]), *(beside or ())]))
     for one in chosen:
         registry.city(one)
-    # First the city itself: without it there is no study, and the error says what there is.
+    # First the city itself: without it there is no study, and the error names the cities that were observed.
     days = study.daily_values(data.observations, registry, city)
-    observed = [one for one in chosen if _has_pm25(data.observations, one)]
-    tables = {one: days if one == city else study.daily_values(data.observations, registry, one) for one in observed}
-    of_year = study.days_of(days, year)
+    of_year = study.days_in_year(days, year)
     classes = study.day_classes(of_year, registry.city(city))
+    observed = [one for one in chosen if _has_pm25(data.observations, one)]
     haze, why = _haze(data, registry, observed, year)
-    compared = study.side_by_side(
-        tables,
-        year,
-        haze,
-        {one: _episodes_of_year(data.observations, one, registry, year) for one in observed},
-        registry,
+    result = Result(
+        {
+            "city": city,
+            "year": year,
+            "pm25_days": int(of_year["pm25"].notna().sum()),
+            "pm25_mean_ug_m3": float(of_year["pm25"].mean()),
+            "haze_days": _haze_days(haze, city) or why,
+            "cities_without_data": [one for one in chosen if one not in observed],
+        },
+        {
+            "exceedances": study.exceedance_days(of_year),
+            "classes": study.count_class_days(classes)[["name_en", "days"]],
+            "months": study.monthly_statistics(of_year),
+            "cities": _compared(data, registry, observed, year, haze).T,
+        },
+        {"calendar": plots.calendar(classes, f"{registry.city(city).name_en} {year}")},
     )
-    shown: dict[str, pd.DataFrame] = {
-        "exceedances": study.exceedance_days(of_year),
-        "classes": study.class_days(classes)[["name_en", "days"]],
-        "months": study.months_of(of_year),
-        "cities": compared.T,
-    }
-    figures: dict[str, Figure] = {"calendar": plots.calendar(classes, f"{registry.city(city).name_en} {year}")}
-    summary: dict[str, Any] = {
-        "city": city,
-        "year": year,
-        "pm25_days": int(of_year["pm25"].notna().sum()),
-        "pm25_mean_ug_m3": float(of_year["pm25"].mean()),
-        "haze_days": _haze_days(haze, city) or why,
-        "cities_without_data": [one for one in chosen if one not in observed],
-    }
-    summary |= _trend(days["pm25"], figures)
-    emit(
-        summary,
-        shown | {"days": days.join(study.day_classes(days, registry.city(city)))},
-        figures,
-        as_json=as_json,
-        out=out,
-        shown=tuple(shown),
-    )
+    printed = tuple(result.tables)
+    result.tables["days"] = days.join(study.day_classes(days, registry.city(city)))
+    _add_trend(days["pm25"], result)
+    emit(result, output, printed)
 
 
+def _compared(
+    data: MonitorData, registry: Registry, cities: list[str], year: int, haze: xr.Dataset | None
+) -> pd.DataFrame:
+    from hazecast.forecast.studies.climate.climatology import compare_cities, daily_values
+
+    tables = {city: daily_values(data.observations, registry, city) for city in cities}
+    episodes = {city: _episodes_of_year(data.observations, city, registry, year) for city in cities}
+    return compare_cities(tables, year, haze, episodes, registry)
+
+
+@app.command()
+@option_groups
 def episodes(
     observations: Folder,
     city: CityId,
@@ -97,8 +96,8 @@ def episodes(
     threshold: Threshold = None,
     gap: GapHours = 12,
     least: LeastHours = 12,
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Catalogue of episodes: start, end, peak, mean and hours above a threshold."""
     from hazecast.forecast.studies.climate import plots
@@ -124,7 +123,7 @@ def episodes(
         "times": "UTC; start is the beginning of the first hour, the others the end of an hour",
     }
     figure = plots.episodes(hourly, found, limit, f"{pollutant}, µg m$^{{-3}}$")
-    emit(summary, {"episodes": found}, {"episodes": figure}, as_json=as_json, out=out, shown=("episodes",))
+    emit(Result(summary, {"episodes": found}, {"episodes": figure}), output, ("episodes",))
 
 
 def _read(folder: Path) -> tuple[MonitorData, Registry]:
@@ -181,8 +180,8 @@ def _haze_days(haze: xr.Dataset | None, city: str) -> str | None:
     return f"{counted} of {observed} observed days"
 
 
-def _trend(pm25: pd.Series, figures: dict[str, Figure]) -> dict[str, Any]:
-    """Return what the summary says of the trend over all years, and add its figure."""
+def _add_trend(pm25: pd.Series, result: Result) -> None:
+    """Add the trend over all years, or why there is none, to the result."""
     from hazecast.forecast.studies.climate import plots
     from hazecast.forecast.studies.climate.seasonal_trend import seasonal_trend
     from hazecast.grids.errors import InputError
@@ -190,9 +189,10 @@ def _trend(pm25: pd.Series, figures: dict[str, Figure]) -> dict[str, Any]:
     try:
         found = seasonal_trend(pm25)
     except InputError as error:
-        return {"trend": f"none: {error}"}
-    figures["trend"] = plots.trend(pm25, found, "PM2.5, µg m$^{-3}$")
-    return {
+        result.summary["trend"] = f"none: {error}"
+        return
+    result.figures["trend"] = plots.trend(pm25, found, "PM2.5, µg m$^{-3}$")
+    result.summary |= {
         "trend_months": f"{found.first} to {found.last}",
         "trend_ug_m3_a_year": list(asdict(found.slope).values()),
         "trend_percent_a_year": list(asdict(found.relative).values()),

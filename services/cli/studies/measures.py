@@ -1,4 +1,4 @@
-"""``hazecast study intervention``, ``study intervention-check`` and ``study trend``: did a measure work."""
+"""``hazecast study intervention``, ``study intervention-check`` and ``study trend``: effect of measures."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.studies.output import AsJson, Out, emit
+from hazecast.services.cli.studies.options import Output, option_groups
+from hazecast.services.cli.studies.output import Result, emit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
+
+    from hazecast.forecast.studies.measures.changes import ChangePoint, Trend
+    from hazecast.forecast.studies.measures.intervention import Effect
+
+app = typer.Typer()
 
 Observations = Annotated[Path, typer.Option("--observations", help="Folder of a collection with weather.")]
 Place = Annotated[str, typer.Option("--place", help="Station or city of the collection.")]
@@ -21,13 +29,8 @@ Level = Annotated[float, typer.Option("--level", help="Nominal rate of the inter
 Timezone = Annotated[str, typer.Option("--timezone", help="Time zone of the place's days.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the group."""
-    app.command()(intervention)
-    app.command(name="intervention-check")(intervention_check)
-    app.command()(trend)
-
-
+@app.command()
+@option_groups
 def intervention(
     observations: Observations,
     place: Place,
@@ -37,28 +40,26 @@ def intervention(
     donor: Donors = None,
     level: Level = 0.9,
     timezone: Timezone = "Asia/Shanghai",
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Change in a window of days against weather, neighbouring days and other places, with placebos."""
     import pandas as pd
 
     from hazecast.forecast.studies.measures import plots as measures_plots
-    from hazecast.forecast.studies.measures.intervention import assess, in_space
+    from hazecast.forecast.studies.measures.intervention import assess, placebo_in_space
 
     start, end = _day(first, "--from"), _day(last, "--to")
     length = (end - start).days + 1
     table, others = _tables(observations, place, donor, pollutant, timezone)
     effects, course, weights = assess(table, start, length, donors=others, level=level)
-    tables = {"effects": _rows(effects), "course": course.rename_axis("day")}
-    shown = ["effects"]
+    printed = {"effects": _rows(effects)}
     if others is not None:
-        tables["weights"] = weights.rename_axis("donor").to_frame("weight")
-        shown.append("weights")
+        printed["weights"] = weights.rename_axis("donor").to_frame("weight")
         if others.shape[1] > 1:
-            tables["placebo_in_space"] = _rows(in_space(others, start, length, level=level))
-            shown.append("placebo_in_space")
-    tables["placebos"] = pd.DataFrame({name: one.placebos for name, one in effects.items()})
+            printed["placebo_in_space"] = _rows(placebo_in_space(others, start, length, level=level))
+    placebos = pd.DataFrame({name: one.placebos for name, one in effects.items()})
+    tables = printed | {"course": course.rename_axis("day"), "placebos": placebos}
     summary = {
         "place": place,
         "pollutant": pollutant,
@@ -68,9 +69,11 @@ def intervention(
         "level": level,
     }
     figure = measures_plots.course(course, effects, start, length, f"{place}, {pollutant}, {first} to {last}")
-    emit(summary, tables, {"course": figure}, as_json=as_json, out=out, shown=tuple(shown))
+    emit(Result(summary, tables, {"course": figure}), output, tuple(printed))
 
 
+@app.command()
+@option_groups
 def intervention_check(
     observations: Observations,
     place: Place,
@@ -80,23 +83,25 @@ def intervention_check(
     donor: Donors = None,
     level: Level = 0.9,
     timezone: Timezone = "Asia/Shanghai",
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
-    """Put cuts of 10, 20 and 30 % into a real series and count how often the interval holds them."""
-    from hazecast.forecast.studies.measures.intervention import recovery
+    """Impose cuts of 10, 20 and 30 % on a real series and count how often the interval contains them."""
+    from hazecast.forecast.studies.measures.intervention import recover_known_cuts
     from hazecast.grids.errors import InputError
 
     if days < 1 or placements < 1:
         raise InputError("--days, --placements", f"{days}, {placements}", "at least 1")
     table, others = _tables(observations, place, donor, pollutant, timezone)
-    found = recovery(table, days, placements=placements, donors=others, level=level)
+    found = recover_known_cuts(table, days, placements=placements, donors=others, level=level)
     rates = found.assign(width=found["high"] - found["low"]).groupby(["method", "cut"])
     rate = rates[["change", "width", "covered", "detected"]].mean()
     summary = {"place": place, "pollutant": pollutant, "days": days, "placements": placements, "nominal_level": level}
-    emit(summary, {"rates": rate, "placements": found}, {}, as_json=as_json, out=out, shown=("rates",))
+    emit(Result(summary, {"rates": rate, "placements": found}), output, ("rates",))
 
 
+@app.command()
+@option_groups
 def trend(
     observations: Observations,
     place: Place,
@@ -105,16 +110,11 @@ def trend(
     resamples: Annotated[int, typer.Option("--resamples", help="Resampled series for the intervals.")] = 200,
     draws: Annotated[int, typer.Option("--draws", help="Draws of weather a day for the normalised series.")] = 50,
     timezone: Timezone = "Asia/Shanghai",
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
-    """Trend and change-point, as observed and with the weather taken out."""
-    import pandas as pd
-
+    """Trend and change point, as observed and with the weather removed."""
     from hazecast.forecast.studies.measures import plots as measures_plots
-    from hazecast.forecast.studies.measures.changes import change_point, weekly
-    from hazecast.forecast.studies.measures.changes import trend as trend_of
-    from hazecast.forecast.studies.measures.deweather import adjusted, normalised
     from hazecast.grids.errors import InputError
     from hazecast.grids.extras import requires
 
@@ -124,21 +124,8 @@ def trend(
     if not 0.5 <= level < 1:
         raise InputError("--level", level, "from 0.5 to below 1, such as 0.9")
     table, _ = _tables(observations, place, None, pollutant, timezone)
-    series = pd.DataFrame(
-        {
-            "concentration": table["concentration"],
-            "adjusted": adjusted(table),
-            "normalised": normalised(table, draws=draws),
-        }
-    )
-    weeks = {"observed": weekly(series["concentration"]), "adjusted": weekly(series["adjusted"])}
-    trends = {name: asdict(trend_of(one, level=level, resamples=resamples)) for name, one in weeks.items()}
-    steps = {name: change_point(one, level=level, resamples=resamples) for name, one in weeks.items()}
-    tables = {
-        "trend": pd.DataFrame(trends).T.rename_axis("series"),
-        "change_point": pd.DataFrame({name: asdict(one) for name, one in steps.items()}).T.rename_axis("series"),
-        "series": series,
-    }
+    series = _series(table, draws)
+    trends, steps = _changes(series, level, resamples)
     figure = measures_plots.trend(series, steps["adjusted"], f"{place}, {pollutant}")
     summary = {
         "place": place,
@@ -146,7 +133,40 @@ def trend(
         "days": int(table["concentration"].notna().sum()),
         "level": level,
     }
-    emit(summary, tables, {"trend": figure}, as_json=as_json, out=out, shown=("trend", "change_point"))
+    tables = {"trend": _by_series(trends), "change_point": _by_series(steps), "series": series}
+    emit(Result(summary, tables, {"trend": figure}), output, ("trend", "change_point"))
+
+
+def _series(table: pd.DataFrame, draws: int) -> pd.DataFrame:
+    """Return the observed, the weather-adjusted and the weather-normalised series (day)."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.measures.deweather import weather_adjusted, weather_normalised
+
+    return pd.DataFrame(
+        {
+            "concentration": table["concentration"],
+            "adjusted": weather_adjusted(table),
+            "normalised": weather_normalised(table, draws=draws),
+        }
+    )
+
+
+def _changes(series: pd.DataFrame, level: float, resamples: int) -> tuple[dict[str, Trend], dict[str, ChangePoint]]:
+    """Return trend and change point of the observed and of the weather-adjusted series."""
+    from hazecast.forecast.studies.measures.changes import change_point, weekly
+    from hazecast.forecast.studies.measures.changes import trend as trend_of
+
+    weeks = {"observed": weekly(series["concentration"]), "adjusted": weekly(series["adjusted"])}
+    trends = {name: trend_of(one, level=level, resamples=resamples) for name, one in weeks.items()}
+    steps = {name: change_point(one, level=level, resamples=resamples) for name, one in weeks.items()}
+    return trends, steps
+
+
+def _by_series(found: Mapping[str, Trend | ChangePoint]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({name: asdict(one) for name, one in found.items()}).T.rename_axis("series")
 
 
 def _tables(
@@ -166,7 +186,7 @@ def _tables(
     return tables[place], others
 
 
-def _rows(effects: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+def _rows(effects: Mapping[str, Effect]) -> pd.DataFrame:
     import pandas as pd
 
     rows = {name: asdict(one) | {"placebos": len(one.placebos)} for name, one in effects.items()}

@@ -1,78 +1,82 @@
-"""What every study command gives: tables and figures, as text, JSON or files."""
+"""The result of a study command: tables and figures, as text, JSON or files."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+from hazecast.services.cli.studies.options import Output
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for tables (CSV), figures (PNG) and summary.json.")]
-Table = Annotated[Path, typer.Argument(help="CSV file.")]
+
+@dataclass
+class Result:
+    """What a study found.
+
+    Attributes
+    ----------
+    summary : dict of str to Any
+        Single values.
+    tables : dict of str to pandas.DataFrame
+        By the names of their files.
+    figures : dict of str to matplotlib.figure.Figure
+        By the names of their files.
+    """
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict)
 
 
-def emit(
-    summary: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
-    figures: Mapping[str, Figure],
-    *,
-    as_json: bool,
-    out: Path | None,
-    shown: tuple[str, ...],
-) -> None:
+def emit(result: Result, output: Output, printed: Sequence[str] = ()) -> None:
     """Print a study's result, and write it where a folder is given.
 
     Parameters
     ----------
-    summary : mapping of str to Any
-        Single values.
-    tables, figures : mapping
-        By the names of their files.
-    as_json : bool
-    out : Path or None
-    shown : tuple of str
+    result : Result
+        Summary, tables and figures.
+    output : Output
+        Format and folder.
+    printed : sequence of str
         The tables that are printed.
     """
-    if out is not None:
-        _write(summary, tables, figures, out)
-    if as_json:
-        printed = dict(summary) | {name: _records(tables[name]) for name in shown}
-        print(json.dumps(printed, indent=2, ensure_ascii=False, default=str))
+    if output.out is not None:
+        _write(result, output.out)
+    if output.as_json:
+        shown = result.summary | {name: _records(result.tables[name]) for name in printed}
+        print(json.dumps(shown, indent=2, ensure_ascii=False, default=str))
         return
-    for name, value in summary.items():
+    for name, value in result.summary.items():
         print(f"{name}: {_text(value)}")
-    for name in shown:
+    for name in printed:
         print(f"\n{name}")
-        print(tables[name].to_string(float_format=lambda value: f"{value:.4g}", na_rep="-"))
-    if out is not None:
-        print(f"\nwritten to {out}")
+        print(result.tables[name].to_string(float_format=lambda value: f"{value:.4g}", na_rep="-"))
+    if output.out is not None:
+        print(f"\nwritten to {output.out}")
 
 
-def _write(
-    summary: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], figures: Mapping[str, Figure], out: Path
-) -> None:
+def _write(result: Result, out: Path) -> None:
     from hazecast.grids.errors import InputError
 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("--out", out, "a folder that can be written to") from error
-    for name, table in tables.items():
+    for name, table in result.tables.items():
         partial = out / f".{name}.csv.partial"
         table.to_csv(partial)
         os.replace(partial, out / f"{name}.csv")
-    for name, figure in figures.items():
+    for name, figure in result.figures.items():
         figure.savefig(out / f"{name}.png", dpi=110)
     (out / "summary.json").write_text(
-        json.dumps(dict(summary), indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
+        json.dumps(result.summary, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
     )
 
 

@@ -1,24 +1,25 @@
-"""``hazecast study ozone``, ``study voc`` and ``study ozone-regime``: what makes ozone."""
+"""``hazecast study ozone``, ``study voc`` and ``study ozone-regime``: ozone formation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.studies.output import AsJson, Out, Table, emit
+from hazecast.services.cli.studies.options import Output, Table, option_groups
+from hazecast.services.cli.studies.output import Result, emit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the group."""
-    app.command()(ozone)
-    app.command()(voc)
-    app.command(name="ozone-regime")(ozone_regime)
-
-
+@app.command()
+@option_groups
 def ozone(
     observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection.")],
     city: Annotated[str, typer.Option("--city", help="City of the collection.")],
@@ -26,15 +27,15 @@ def ozone(
     leave_out: Annotated[
         list[str] | None, typer.Option("--leave-out", help="Day to leave out (holidays), YYYY-MM-DD; may be repeated.")
     ] = None,
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Weekend effect of O3, NO2 and Ox, and ozone against temperature by NO2, from a collection."""
     import pandas as pd
 
     from hazecast.forecast.studies.ozone import plots as ozone_plots
     from hazecast.forecast.studies.ozone.days import daily_series
-    from hazecast.forecast.studies.ozone.effects import as_table, temperature_response, terciles, weekday_effect
+    from hazecast.forecast.studies.ozone.effects import as_table, weekday_effect
     from hazecast.grids.observations.collections import read_observations
     from hazecast.grids.places.cities import load_registry
 
@@ -47,33 +48,42 @@ def ozone(
     month = pd.DatetimeIndex(daily.index).month
     chosen = daily[(month >= first) & (month <= last)]
     effects = {n: weekday_effect(chosen[n], leave_out=days) for n in ("o3", "no2", "ox") if n in chosen}
-    tables = {"days": daily, "weekend": as_table(effects)}
-    figures = {"weekdays": ozone_plots.weekdays(effects)}
-    shown = ["weekend"]
+    result = Result(
+        {
+            "city": city,
+            "months": f"{first} to {last}",
+            "days": int(chosen["o3"].notna().sum()),
+            "units": "o3 (highest 8 h mean) and no2 ug m-3, ox ppb; slopes ug m-3 a K",
+        },
+        {"days": daily, "weekend": as_table(effects)},
+        {"weekdays": ozone_plots.weekdays(effects)},
+    )
     if {"t_max", "no2"} <= set(chosen.columns):
-        regimes = terciles(chosen["no2"])
-        found = temperature_response(chosen["o3"], chosen["t_max"], regimes)
-        rows = {
-            name: asdict(one) | {f"slope_{k}": v for k, v in asdict(one.slope).items()} for name, one in found.items()
-        }
-        tables["temperature"] = pd.DataFrame(rows).T.drop(columns="slope")
-        tables["temperature"].index.name = "no2_tercile"
-        figures["temperature"] = ozone_plots.temperature(chosen["o3"], chosen["t_max"], found, regimes)
-        shown.append("temperature")
-    summary: dict[str, Any] = {
-        "city": city,
-        "months": f"{first} to {last}",
-        "days": int(chosen["o3"].notna().sum()),
-        "units": "o3 (highest 8 h mean) and no2 ug m-3, ox ppb; slopes ug m-3 a K",
-    }
-    emit(summary, tables, figures, as_json=as_json, out=out, shown=tuple(shown))
+        _add_temperature(chosen, result)
+    emit(result, output, [name for name in ("weekend", "temperature") if name in result.tables])
 
 
+def _add_temperature(days: pd.DataFrame, result: Result) -> None:
+    """Add the response of ozone to temperature by terciles of NO2."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.ozone import plots as ozone_plots
+    from hazecast.forecast.studies.ozone.effects import temperature_response, terciles
+
+    regimes = terciles(days["no2"])
+    found = temperature_response(days["o3"], days["t_max"], regimes)
+    rows = {name: asdict(one) | {f"slope_{k}": v for k, v in asdict(one.slope).items()} for name, one in found.items()}
+    result.tables["temperature"] = pd.DataFrame(rows).T.drop(columns="slope").rename_axis("no2_tercile")
+    result.figures["temperature"] = ozone_plots.temperature(days["o3"], days["t_max"], found, regimes)
+
+
+@app.command()
+@option_groups
 def voc(
     table: Table,
     units: Annotated[str, typer.Option("--units", help="ppb (of the compound) or ug m-3.")],
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Ozone formation potential (MIR) and OH reactivity of a table of VOC species."""
     from hazecast.forecast.studies.ozone.plots import voc_ranking
@@ -92,11 +102,13 @@ def voc(
         "oh_reactivity_per_s": float(found.oh_reactivity.sum(axis=1).mean()),
     }
     tables = {"ranking": ranking, "groups": groups, "ofp": found.ofp, "oh_reactivity": found.oh_reactivity}
-    emit(summary, tables, {"ranking": voc_ranking(found)}, as_json=as_json, out=out, shown=("groups", "ranking"))
+    emit(Result(summary, tables, {"ranking": voc_ranking(found)}), output, ("groups", "ranking"))
 
 
-def ozone_regime(table: Table, as_json: AsJson = False, out: Out = None) -> None:
-    """Judge from H2O2, HNO3, HCHO, NOy, NO2 and O3 whether ozone answers to NOx or to VOC."""
+@app.command()
+@option_groups
+def ozone_regime(table: Table, output: Output) -> None:
+    """Classify from H2O2, HNO3, HCHO, NOy, NO2 and O3 whether ozone formation is limited by NOx or by VOC."""
     import pandas as pd
 
     from hazecast.forecast.studies.ozone.effects import INDICATORS, regimes
@@ -116,7 +128,7 @@ def ozone_regime(table: Table, as_json: AsJson = False, out: Out = None) -> None
             if one.name in names
         },
     }
-    emit(summary, {"regimes": found, "counts": counts}, {}, as_json=as_json, out=out, shown=("counts",))
+    emit(Result(summary, {"regimes": found, "counts": counts}), output, ("counts",))
 
 
 def _months(text: str) -> tuple[int, int]:

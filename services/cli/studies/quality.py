@@ -1,32 +1,34 @@
-"""``hazecast study network|equivalence|detection|chart|interlab``: how far measurements can be trusted."""
+"""``hazecast study network|equivalence|detection|chart|interlab``: quality of measurements."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.studies.output import AsJson, Out, Table, emit
+from hazecast.services.cli.studies.options import Output, Table, option_groups
+from hazecast.services.cli.studies.output import Result, emit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the group."""
-    app.command()(network)
-    app.command()(equivalence)
-    app.command()(detection)
-    app.command()(chart)
-    app.command()(interlab)
-
-
+@app.command()
+@option_groups
 def network(
     observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection with stations.")],
     pollutant: Annotated[str, typer.Option("--pollutant", help="Such as pm25 or o3.")] = "pm25",
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
-    """Compare each station with the others: level, course, drift and steps."""
+    """Compare each station with the others: level, correlation, drift and steps."""
     import pandas as pd
 
     from hazecast.forecast.studies.quality.plots import station_ratios
@@ -49,9 +51,11 @@ def network(
         "with_a_step": [str(name) for name in table.index[table["shift"].notna()]],
     }
     figures = {"ratios": station_ratios(hourly, table, list(table.index))}
-    emit(summary, {"stations": table}, figures, as_json=as_json, out=out, shown=("stations",))
+    emit(Result(summary, {"stations": table}, figures), output, ("stations",))
 
 
+@app.command()
+@option_groups
 def equivalence(
     table: Table,
     limit: Annotated[
@@ -65,13 +69,11 @@ def equivalence(
             help="Uncertainty between two references; with a column reference2 it is measured.",
         ),
     ] = 0.67,
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Test a candidate instrument against the reference (columns day, reference, candidate, candidate2, reference2)."""
-    import numpy as np
-
-    from hazecast.forecast.studies.quality.equivalence import BETWEEN_REFERENCES, between_sampler
+    from hazecast.forecast.studies.quality.equivalence import BETWEEN_REFERENCES
     from hazecast.forecast.studies.quality.equivalence import equivalence as test
     from hazecast.forecast.studies.quality.plots import against_reference
     from hazecast.grids.errors import InputError
@@ -84,26 +86,34 @@ def equivalence(
     reference, candidate = data["reference"].to_numpy(), data["candidate"].to_numpy()
     summary: dict[str, Any] = {}
     if "reference2" in data:
-        other = data["reference2"].to_numpy()
-        both = np.isfinite(reference) & np.isfinite(other)
-        if not both.any():
-            raise InputError(f"{table}: column reference2", "no day together with reference", "some")
-        reference_error = between_sampler(reference[both], other[both])
-        reference = np.nanmean(np.stack([reference, other]), axis=0)
+        reference, reference_error = _two_references(reference, data["reference2"].to_numpy(), table)
         summary |= {"between_references": reference_error, "references_agree": reference_error <= BETWEEN_REFERENCES}
     second = data["candidate2"].to_numpy() if "candidate2" in data else None
     found = test(reference, candidate, limit=limit, reference_error=reference_error, second=second)
-    emit(
-        summary | asdict(found), {"days": data}, {"line": against_reference(reference, candidate, found)},
-        as_json=as_json, out=out, shown=(),
-    )  # fmt: skip
+    figures = {"line": against_reference(reference, candidate, found)}
+    emit(Result(summary | asdict(found), {"days": data}, figures), output)
 
 
+def _two_references(first: Array, second: Array, table: Path) -> tuple[Array, float]:
+    """Return the mean of two references and the uncertainty between them."""
+    import numpy as np
+
+    from hazecast.forecast.studies.quality.equivalence import between_sampler
+    from hazecast.grids.errors import InputError
+
+    both = np.isfinite(first) & np.isfinite(second)
+    if not both.any():
+        raise InputError(f"{table}: column reference2", "no day together with reference", "some")
+    return np.nanmean(np.stack([first, second]), axis=0), between_sampler(first[both], second[both])
+
+
+@app.command()
+@option_groups
 def detection(
     table: Table,
     level: Annotated[float | None, typer.Option("--level", help="Concentration of the spikes.")] = None,
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Method detection limit from spiked samples and blanks (columns kind: spike or blank, value)."""
     from hazecast.forecast.studies.quality.laboratory import detection_limit
@@ -116,9 +126,11 @@ def detection(
             raise InputError(f"{table}, line {line}, column kind", kind, "spike or blank")
     parts = {kind: data.loc[data["kind"] == kind, "value"].to_numpy(dtype=float) for kind in ("spike", "blank")}
     found = detection_limit(parts["spike"], parts["blank"], level=level)
-    emit(asdict(found), {}, {}, as_json=as_json, out=out, shown=())
+    emit(Result(asdict(found)), output)
 
 
+@app.command()
+@option_groups
 def chart(
     table: Table,
     column: Annotated[str, typer.Option("--column", help="Column to chart.")],
@@ -131,8 +143,8 @@ def chart(
     points: Annotated[
         int | None, typer.Option("--baseline", min=10, help="So many first points are the baseline.")
     ] = None,
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Shewhart, EWMA and CUSUM charts of repeated measurements (first column names the points)."""
     import pandas as pd
@@ -152,9 +164,8 @@ def chart(
     if not deviation > 0:
         raise InputError("--deviation", deviation, "above 0")
     found = [make(values, target, deviation) for make in (shewhart, ewma, cusum)]
-    signals = pd.DataFrame({one.kind: one.signals for one in found}).reindex(
-        [i for i in values.index if any(i in c.signals.index for c in found)]
-    )
+    signalled = [point for point in values.index if any(point in one.signals.index for one in found)]
+    signals = pd.DataFrame({one.kind: one.signals for one in found}).reindex(signalled)
     signals.index.name = values.index.name
     summary = {
         "points": int(values.notna().sum()),
@@ -163,9 +174,11 @@ def chart(
         "shift_began": shift_began(found[-1]),
     }
     tables = {"signals": signals.fillna("")} | {one.kind: one.statistic for one in found}
-    emit(summary, tables, {"charts": charts(found, values)}, as_json=as_json, out=out, shown=("signals",))
+    emit(Result(summary, tables, {"charts": charts(found, values)}), output, ("signals",))
 
 
+@app.command()
+@option_groups
 def interlab(
     table: Table,
     assigned: Annotated[
@@ -175,8 +188,8 @@ def interlab(
     deviation: Annotated[
         float | None, typer.Option("--deviation", help="Standard deviation for assessment; by default the robust one.")
     ] = None,
-    as_json: AsJson = False,
-    out: Out = None,
+    *,
+    output: Output,
 ) -> None:
     """Score laboratories on a blind sample (columns laboratory, value, and uncertainty where given)."""
     from hazecast.forecast.studies.quality.laboratory import interlaboratory
@@ -205,4 +218,4 @@ def interlab(
         "score": found.score,
         "not_satisfactory": [str(n) for n in found.table.index[found.table["verdict"] != "satisfactory"]],
     }
-    emit(summary, {"scores": found.table}, {"scores": scores(found)}, as_json=as_json, out=out, shown=("scores",))
+    emit(Result(summary, {"scores": found.table}, {"scores": scores(found)}), output, ("scores",))

@@ -1,164 +1,198 @@
-"""``hazecast study sources`` and ``study mass-balance``: where particles come from."""
+"""``hazecast study sources`` and ``study mass-balance``: source apportionment of particles."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.studies.output import AsJson, Out, Table, emit
+from hazecast.services.cli.studies.options import Output, Table, option_groups
+from hazecast.services.cli.studies.output import Result, emit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hazecast.forecast.studies.particles.pmf import Factorization
+    from hazecast.forecast.studies.particles.pmf import Factorization, Progress
     from hazecast.forecast.studies.particles.speciation import Samples
 
-Uncertainties = Annotated[
-    Path | None, typer.Option("--uncertainties", help="CSV of standard uncertainties, laid out as the concentrations.")
-]
-Limits = Annotated[
-    Path | None,
-    typer.Option("--limits", help="CSV with the columns species, limit (unit of the samples), error_fraction."),
-]
-Total = Annotated[str | None, typer.Option("--total", help="Column that holds the whole mass, such as PM2.5.")]
+app = typer.Typer()
+
+_PRINTED = ("numbers", "profiles", "fit", "bootstrap_mapping", "displacement_swaps")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the group."""
-    app.command()(sources)
-    app.command(name="mass-balance")(mass_balance)
+@dataclass(frozen=True)
+class MeasurementOptions:
+    """Files and columns beside the concentrations."""
+
+    uncertainties: Annotated[
+        Path | None,
+        typer.Option("--uncertainties", help="CSV of standard uncertainties, laid out as the concentrations."),
+    ] = None
+    limits: Annotated[
+        Path | None,
+        typer.Option("--limits", help="CSV with the columns species, limit (unit of the samples), error_fraction."),
+    ] = None
+    total: Annotated[str | None, typer.Option("--total", help="Column that holds the whole mass, such as PM2.5.")] = (
+        None
+    )
 
 
-def sources(
-    concentrations: Table,
-    uncertainties: Uncertainties = None,
-    limits: Limits = None,
-    total: Total = None,
-    factors: Annotated[str, typer.Option("--factors", help="A number, or a range such as 3-8 to choose from.")] = "3-8",
-    weak: Annotated[list[str] | None, typer.Option("--weak", help="Species to down-weight; may be repeated.")] = None,
-    bad: Annotated[list[str] | None, typer.Option("--bad", help="Species to leave out; may be repeated.")] = None,
+@dataclass(frozen=True)
+class SampleOptions(MeasurementOptions):
+    """The samples of a factorization."""
+
+    weak: Annotated[list[str] | None, typer.Option("--weak", help="Species to down-weight; may be repeated.")] = None
+    bad: Annotated[list[str] | None, typer.Option("--bad", help="Species to leave out; may be repeated.")] = None
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The factorization."""
+
+    factors: Annotated[str, typer.Option("--factors", help="A number, or a range such as 3-8 to choose from.")] = "3-8"
     zero: Annotated[
         list[str] | None,
         typer.Option("--zero", help="FACTOR:SPECIES that must be absent, such as 2:Si; may be repeated."),
-    ] = None,
-    starts: Annotated[int, typer.Option("--starts", min=1, help="Random starts.")] = 20,
-    bootstraps: Annotated[int, typer.Option("--bootstraps", min=0, help="Bootstrap runs; 0 for none.")] = 0,
-    block: Annotated[int, typer.Option("--block", min=1, help="Samples in a bootstrap block.")] = 3,
-    displacement: Annotated[
-        bool, typer.Option("--displacement", help="Displace every element; takes minutes.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of starts and resampling.")] = 0,
-    as_json: AsJson = False,
-    out: Out = None,
-) -> None:
-    """Take speciated samples apart into sources by positive matrix factorization."""
-    from hazecast.forecast.studies.particles import plots as source_plots
-    from hazecast.forecast.studies.particles.pmf import factorize
-    from hazecast.forecast.studies.particles.pmf_number import factor_numbers
-    from hazecast.forecast.studies.particles.pmf_uncertainty import bootstrap, displace
-    from hazecast.grids.errors import InputError
-
-    samples = _samples(concentrations, uncertainties, limits, total, weak or (), bad or ())
-    first, last = _range(factors)
-    progress = _progress()
-    summary: dict[str, Any] = {}
-    tables: dict[str, pd.DataFrame] = {}
-    figures = {}
-    if last > first:
-        found = factor_numbers(samples, range(first, last + 1), starts=starts, seed=seed, progress=progress)
-        tables["numbers"] = found.table
-        figures["numbers"] = source_plots.numbers(found)
-        if found.suggested is None:
-            summary["note"] = f"even {last} factors gain more than noise: try more; shown are {last}"
-        base = found.solutions[found.suggested or last]
-    else:
-        base = factorize(samples, first, starts=starts, seed=seed, progress=progress)
-    if zero:
-        base = factorize(
-            samples, len(base.factors), first=base, zeros=[_zero(text, len(base.factors)) for text in zero]
-        )
-    summary |= _summary(base)
-    tables |= _tables(base)
-    resampled = None
-    if bootstraps:
-        resampled = bootstrap(base, runs=bootstraps, block=block, seed=seed, progress=progress)
-        summary["bootstrap_stability"] = [round(float(share), 2) for share in resampled.stability]
-        tables |= {"bootstrap_mapping": resampled.mapping, "bootstrap_profiles": resampled.profiles}
-    if displacement:
-        moved = displace(base, progress=progress)
-        summary["displacement_largest_fall"] = moved.largest_fall
-        tables |= {"displacement": moved.intervals, "displacement_swaps": moved.swaps}
-    figures["profiles"] = source_plots.profiles(base, resampled)
-    if samples.total:
-        figures["contributions"] = source_plots.contributions(base)
-    chosen = ("numbers", "profiles", "fit", "bootstrap_mapping", "displacement_swaps")
-    if not base.converged:
-        print(f"the best of {starts} starts had not settled: try more starts", file=sys.stderr)
-    if not tables["profiles"].to_numpy().any():
-        raise InputError(str(concentrations), "profiles of zero", "concentrations above their uncertainties")
-    emit(summary, tables, figures, as_json=as_json, out=out, shown=tuple(name for name in chosen if name in tables))
+    ] = None
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Random starts.")] = 20
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of starts and resampling.")] = 0
 
 
-def mass_balance(
-    concentrations: Table,
-    profiles: Annotated[Path, typer.Option("--profiles", help="CSV: a row a source, shares of its mass by species.")],
-    uncertainties: Uncertainties = None,
-    limits: Limits = None,
+@dataclass(frozen=True)
+class UncertaintyOptions:
+    """The uncertainty of the factorization."""
+
+    bootstraps: Annotated[int, typer.Option("--bootstraps", min=0, help="Bootstrap runs; 0 for none.")] = 0
+    block: Annotated[int, typer.Option("--block", min=1, help="Samples in a bootstrap block.")] = 3
+    displacement: Annotated[bool, typer.Option("--displacement", help="Displace every element; takes minutes.")] = False
+
+
+@dataclass(frozen=True)
+class ProfileOptions:
+    """The source profiles of a mass balance."""
+
+    profiles: Annotated[Path, typer.Option("--profiles", help="CSV: a row a source, shares of its mass by species.")]
     profile_uncertainties: Annotated[
         Path | None, typer.Option("--profile-uncertainties", help="CSV laid out as the profiles.")
-    ] = None,
+    ] = None
     profile_fraction: Annotated[
         float,
         typer.Option("--profile-fraction", min=0.0, help="Relative uncertainty of the profiles without such a file."),
-    ] = 0.1,
-    total: Total = None,
-    as_json: AsJson = False,
-    out: Out = None,
+    ] = 0.1
+
+
+@app.command()
+@option_groups
+def sources(
+    concentrations: Table, given: SampleOptions, fit: FitOptions, uncertainty: UncertaintyOptions, output: Output
 ) -> None:
+    """Apportion speciated samples to sources by positive matrix factorization."""
+    from hazecast.grids.errors import InputError
+
+    samples = _samples(concentrations, given)
+    progress = _progress()
+    result = Result()
+    base = _factorized(samples, fit, result, progress)
+    result.summary |= _summary(base)
+    result.tables |= _tables(base)
+    _add_uncertainty(base, uncertainty, fit.seed, result, progress)
+    if not base.converged:
+        print(f"the best of {fit.starts} starts had not settled: try more starts", file=sys.stderr)
+    if not result.tables["profiles"].to_numpy().any():
+        raise InputError(str(concentrations), "profiles of zero", "concentrations above their uncertainties")
+    emit(result, output, [name for name in _PRINTED if name in result.tables])
+
+
+def _factorized(samples: Samples, fit: FitOptions, result: Result, progress: Progress | None) -> Factorization:
+    """Return the solution; with a range of factor numbers, add their comparison to the result."""
+    from hazecast.forecast.studies.particles import plots as source_plots
+    from hazecast.forecast.studies.particles.pmf import factorize
+    from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
+
+    first, last = _range(fit.factors)
+    if last > first:
+        numbers = range(first, last + 1)
+        found = compare_factor_numbers(samples, numbers, starts=fit.starts, seed=fit.seed, progress=progress)
+        result.tables["numbers"] = found.table
+        result.figures["numbers"] = source_plots.numbers(found)
+        if found.suggested is None:
+            result.summary["note"] = f"even {last} factors gain more than noise: try more; shown are {last}"
+        base = found.solutions[found.suggested or last]
+    else:
+        base = factorize(samples, first, starts=fit.starts, seed=fit.seed, progress=progress)
+    if fit.zero:
+        number = len(base.factors)
+        base = factorize(samples, number, first=base, zeros=[_zero(text, number) for text in fit.zero])
+    return base
+
+
+def _add_uncertainty(
+    base: Factorization, options: UncertaintyOptions, seed: int, result: Result, progress: Progress | None
+) -> None:
+    """Add bootstrap, displacement and the figures of the solution to the result."""
+    from hazecast.forecast.studies.particles import plots as source_plots
+    from hazecast.forecast.studies.particles.pmf_uncertainty import bootstrap, displace
+
+    resampled = None
+    if options.bootstraps:
+        resampled = bootstrap(base, runs=options.bootstraps, block=options.block, seed=seed, progress=progress)
+        result.summary["bootstrap_stability"] = [round(float(share), 2) for share in resampled.stability]
+        result.tables |= {"bootstrap_mapping": resampled.mapping, "bootstrap_profiles": resampled.profiles}
+    if options.displacement:
+        moved = displace(base, progress=progress)
+        result.summary["displacement_largest_fall"] = moved.largest_fall
+        result.tables |= {"displacement": moved.intervals, "displacement_swaps": moved.swaps}
+    result.figures["profiles"] = source_plots.profiles(base, resampled)
+    if base.samples.total:
+        result.figures["contributions"] = source_plots.contributions(base)
+
+
+@app.command()
+@option_groups
+def mass_balance(concentrations: Table, given: MeasurementOptions, sources: ProfileOptions, output: Output) -> None:
     """Fit given source profiles to each sample (chemical mass balance, none below zero)."""
     import numpy as np
 
     from hazecast.forecast.studies.particles.mass_balance import mass_balance as fit
     from hazecast.grids.observations.sample_tables import read_samples
 
-    values, errors, _ = _measured(concentrations, uncertainties, limits)
-    mass = None
-    if total is not None:
-        mass = _column(values, total, concentrations)
-    shares = read_samples(profiles)
-    spread = profile_fraction * shares if profile_uncertainties is None else read_samples(profile_uncertainties)
-    kept = [name for name in values.columns if name != total]
-    result = fit(values[kept], errors[kept], shares, spread, total=mass)
+    values, errors, _ = _measured(concentrations, given)
+    mass = None if given.total is None else _column(values, given.total, concentrations)
+    shares = read_samples(sources.profiles)
+    if sources.profile_uncertainties is None:
+        spread = sources.profile_fraction * shares
+    else:
+        spread = read_samples(sources.profile_uncertainties)
+    species = [name for name in values.columns if name != given.total]
+    found = fit(values[species], errors[species], shares, spread, total=mass)
     summary: dict[str, Any] = {
         "samples": len(values),
-        "species": len([name for name in shares.columns if name in kept]),
-        "mean_contributions": {k: round(float(v), 4) for k, v in result.contributions.mean().items()},
-        "median_chi2": float(result.quality["chi2"].median()),
-        "median_r2": float(result.quality["r2"].median()),
-        "median_mass_share": float(np.nanmedian(result.quality["mass_share"])) if mass is not None else None,
-        "samples_not_converged": int((~result.quality["converged"].astype(bool)).sum()),
+        "species": len([name for name in shares.columns if name in species]),
+        "mean_contributions": {k: round(float(v), 4) for k, v in found.contributions.mean().items()},
+        "median_chi2": float(found.quality["chi2"].median()),
+        "median_r2": float(found.quality["r2"].median()),
+        "median_mass_share": float(np.nanmedian(found.quality["mass_share"])) if mass is not None else None,
+        "samples_not_converged": int((~found.quality["converged"].astype(bool)).sum()),
     }
-    tables = {"contributions": result.contributions, "errors": result.errors, "quality": result.quality}
-    emit(summary, tables, {}, as_json=as_json, out=out, shown=("contributions", "quality"))
+    tables = {"contributions": found.contributions, "errors": found.errors, "quality": found.quality}
+    emit(Result(summary, tables), output, ("contributions", "quality"))
 
 
-def _measured(
-    concentrations: Path, uncertainties: Path | None, limits: Path | None
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Return concentrations, uncertainties and detection limits from the files given."""
+def _measured(concentrations: Path, given: MeasurementOptions) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
+    """Read concentrations, uncertainties and detection limits from the files given."""
     from hazecast.forecast.studies.particles.speciation import equation_uncertainty
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
 
     values = read_samples(concentrations)
-    table = None if limits is None else read_labelled(limits, ["species"], ["limit", "error_fraction?"])
+    table = None if given.limits is None else read_labelled(given.limits, ["species"], ["limit", "error_fraction?"])
     known = {} if table is None else dict(zip(table["species"], table["limit"].astype(float), strict=True))
     known = {str(name): limit for name, limit in known.items() if str(name) in values.columns}
-    if uncertainties is not None:
-        return values, read_samples(uncertainties), known
+    if given.uncertainties is not None:
+        return values, read_samples(given.uncertainties), known
     if table is None or "error_fraction" not in table:
         raise InputError(
             "--uncertainties, --limits", "neither gives uncertainties", "one file, or limits with error_fraction"
@@ -167,20 +201,13 @@ def _measured(
     return values, equation_uncertainty(values, known, fractions), known
 
 
-def _samples(
-    concentrations: Path,
-    uncertainties: Path | None,
-    limits: Path | None,
-    total: str | None,
-    weak: list[str] | tuple[()],
-    bad: list[str] | tuple[()],
-) -> Samples:
+def _samples(concentrations: Path, given: SampleOptions) -> Samples:
     from hazecast.forecast.studies.particles.speciation import prepare
 
-    values, errors, known = _measured(concentrations, uncertainties, limits)
-    if total is not None:
-        _column(values, total, concentrations)
-    return prepare(values, errors, limits=known, total=total, weak=weak, bad=bad)
+    values, errors, known = _measured(concentrations, given)
+    if given.total is not None:
+        _column(values, given.total, concentrations)
+    return prepare(values, errors, limits=known, total=given.total, weak=given.weak or (), bad=given.bad or ())
 
 
 def _column(values: pd.DataFrame, name: str, path: Path) -> pd.Series:
@@ -242,8 +269,8 @@ def _tables(base: Factorization) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def _progress() -> Any:
-    """Show the newest line of progress on a terminal; keep quiet elsewhere."""
+def _progress() -> Progress | None:
+    """Return a function that shows the newest line of progress, on a terminal only."""
     if not sys.stderr.isatty():
         return None
 

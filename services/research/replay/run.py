@@ -28,10 +28,9 @@ from hazecast.grids.observations.collections import MonitorData, read_observatio
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
+from hazecast.models.features import last_observed
 from hazecast.models.interface import TARGETS, Model, Windows
 from hazecast.models.registry import load_trained
-from hazecast.models.zoo.baselines import last_observed
-from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, ReplayResult, WindowScore
 from hazecast.services.work.inputs import OBSERVED_WEATHER, with_humidity
 
@@ -90,8 +89,8 @@ def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool
 def _model(plan: ReplayPlan) -> tuple[Model, str]:
     if plan.weights is None:
         return load_trained()
-    network, card = checkpoint.load(plan.weights)
-    return NetworkModel(network=network), str(card["model_id"])
+    model, card = checkpoint.load(plan.weights)
+    return model, str(card["model_id"])
 
 
 def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: ReplayPlan) -> list[City]:

@@ -11,12 +11,12 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 
 from hazecast.forecast.studies.climate.climatology import (
-    class_days,
+    count_class_days,
     daily_values,
     day_classes,
-    days_of,
+    days_in_year,
     exceedance_days,
-    months_of,
+    monthly_statistics,
 )
 from hazecast.forecast.studies.climate.episodes import (
     GAP_HOURS,
@@ -142,7 +142,7 @@ def _climatology(store: Store, registry: Registry, city: City, year: int, simula
     zone = ZoneInfo(city.time_zone)
     first, last = (datetime(y, 1, 1, tzinfo=zone).astimezone(UTC) for y in (year, year + 1))
     observed = store.observed(first - _AROUND, last + _AROUND, simulated, city.id)
-    days = days_of(daily_values(observed, registry, city.id), year)
+    days = days_in_year(daily_values(observed, registry, city.id), year)
     classes = day_classes(days, city)
     hourly = observed["pm25"].sel(city=city.id).to_series().astype(float)
     episodes = episodes_beginning_in(
@@ -158,8 +158,8 @@ def _climatology(store: Store, registry: Registry, city: City, year: int, simula
         pm25_days=int(days["pm25"].notna().sum()),
         pm25_mean=round(float(days["pm25"].mean()), 2),
         exceedances=[ExceedanceOut(**row) for row in _rows(exceedance_days(days).reset_index())],
-        classes=[ClassOut(**row) for row in _rows(class_days(classes).reset_index())],
-        months=[MonthOut(**row) for row in _rows(months_of(days).reset_index())],
+        classes=[ClassOut(**row) for row in _rows(count_class_days(classes).reset_index())],
+        months=[MonthOut(**row) for row in _rows(monthly_statistics(days).reset_index())],
         episode_threshold=heavy_pollution(),
         episodes=[EpisodeOut(**{k: row[k] for k in EpisodeOut.model_fields}) for row in _rows(episodes)],
         calendar=[CalendarDayOut(**row) for row in _rows(calendar)],

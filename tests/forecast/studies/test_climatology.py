@@ -1,4 +1,4 @@
-"""Climatology: a made-up year with counted days, episodes and a trend that were put in, and the real collections."""
+"""Climatology: a synthetic year with known counts, imposed episodes and trend, and the real collections."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hazecast.forecast.indices import band_of, china_standards, china_sub_index
 from hazecast.forecast.studies.climate import plots as climatology_plots
 from hazecast.forecast.studies.climate.climatology import (
     STANDARDS,
-    class_days,
+    city_with_partners,
+    compare_cities,
+    count_class_days,
     daily_values,
     day_classes,
-    days_of,
+    days_in_year,
     exceedance_days,
     limits,
-    partners_of,
-    side_by_side,
 )
 from hazecast.forecast.studies.climate.episodes import episodes_beginning_in, find_episodes, heavy_pollution
 from hazecast.forecast.studies.climate.seasonal_trend import monthly_means, seasonal_trend
@@ -43,7 +43,7 @@ REGISTRY = load_registry()
 COUNTED = {10.0: 40, 35.0: 60, 36.0: 20, 60.0: 30, 75.0: 25, 76.0: 90, 160.0: 70, 260.0: 30}
 
 
-def made_up(city: str = "beijing", year: int = 2015) -> xr.Dataset:
+def synthetic_year(city: str = "beijing", year: int = 2015) -> xr.Dataset:
     """Return a year of the city's own days, shuffled, with `COUNTED` days of constant PM2.5 and ozone at 150."""
     days = np.repeat(list(COUNTED), list(COUNTED.values()))
     np.random.default_rng(0).shuffle(days)
@@ -52,12 +52,12 @@ def made_up(city: str = "beijing", year: int = 2015) -> xr.Dataset:
     data = {"pm25": np.repeat(days, 24), "o3": np.full(24 * 365, 150.0)}
     columns = {name: (("time", "city"), values[:, None].astype("f4")) for name, values in data.items()}
     dataset = describe(xr.Dataset(columns, coords={"time": stamps, "city": [city]}), "observations")
-    return dataset.assign_attrs(source="made up")
+    return dataset.assign_attrs(source="synthetic")
 
 
-def test_a_made_up_year_has_the_days_that_were_put_in() -> None:
-    days = daily_values(made_up(), REGISTRY, "beijing")
-    assert list(days.index) == list(pd.date_range("2015-01-01", "2015-12-31")) and len(days_of(days, 2015)) == 365
+def test_a_synthetic_year_has_the_days_that_were_put_in() -> None:
+    days = daily_values(synthetic_year(), REGISTRY, "beijing")
+    assert list(days.index) == list(pd.date_range("2015-01-01", "2015-12-31")) and len(days_in_year(days, 2015)) == 365
     found = exceedance_days(days)
     above = {limit: sum(n for mass, n in COUNTED.items() if mass > limit) for limit in (15, 35, 60, 75)}
     expected = {"cn_2012_class1": 35, "cn_2012_class2": 75, "cn_2026_class2": 60, "jp": 35, "who_2021": 15}
@@ -71,18 +71,18 @@ def test_a_made_up_year_has_the_days_that_were_put_in() -> None:
     assert ozone["cn_2012_class2", "o3_8h"] == 0 and ozone["cn_2012_class2", "any"] == above[75]
     assert days["ox_1h"].iloc[0] == pytest.approx(150 / 2.1415 / 1000, rel=1e-3)
     assert found.loc[("who_2021", "pm10"), "valid_days"] == 0
-    classes = class_days(day_classes(days, REGISTRY.city("beijing")))["days"]
+    classes = count_class_days(day_classes(days, REGISTRY.city("beijing")))["days"]
     # Ozone of 150 alone makes AQI 92: no day is better than that.
     assert classes.to_dict() == {"moderate": 175, "light": 90, "heavy": 70, "severe": 30}
 
 
 def test_a_japanese_city_is_rated_by_its_own_standards() -> None:
-    days = daily_values(made_up("kawasaki"), REGISTRY, "kawasaki")
+    days = daily_values(synthetic_year("kawasaki"), REGISTRY, "kawasaki")
     assert days["ox_1h"].iloc[0] == pytest.approx(150 / 1962, rel=1e-3)
     classes = day_classes(days, REGISTRY.city("kawasaki"))
     assert set(classes["standard"]) == {"JP-standards"} and classes["value"].isna().all()
     # PM2.5 above 70 is the guideline's level; ozone of 0.076 ppm is above the standard on every day.
-    assert class_days(classes)["days"].to_dict() == {"alert_level": 215, "above_standard": 150}
+    assert count_class_days(classes)["days"].to_dict() == {"alert_level": 215, "above_standard": 150}
 
 
 @settings(max_examples=50, deadline=None)
@@ -147,8 +147,8 @@ def test_every_hour_above_is_in_one_episode_and_episodes_lie_apart(values: list[
     assert every["hours_above"].sum() == (series > 150).sum()
     apart = (every["start"].iloc[1:].to_numpy() - every["end"].iloc[:-1].to_numpy()) / np.timedelta64(1, "h")
     assert (apart > gap).all()
-    kept = find_episodes(series, gap_hours=gap, least_hours=least)
-    assert list(kept["start"]) == list(every.loc[every["hours_above"] >= least, "start"])
+    long = find_episodes(series, gap_hours=gap, least_hours=least)
+    assert list(long["start"]) == list(every.loc[every["hours_above"] >= least, "start"])
     # Hours that are absent count like hours that are missing.
     pd.testing.assert_frame_equal(every, find_episodes(series.dropna(), gap_hours=gap, least_hours=1))
 
@@ -186,7 +186,7 @@ def test_a_trend_that_was_put_in_comes_back_at_the_stated_rate() -> None:
 
 def test_real_days_are_counted_as_pandas_counts_them(shared_data) -> None:
     data = read_observations(shared_data / "beijing-multisite", REGISTRY)
-    days = days_of(daily_values(data.observations, REGISTRY, "beijing"), 2014)
+    days = days_in_year(daily_values(data.observations, REGISTRY, "beijing"), 2014)
     hourly = data.observations["pm25"].sel(city="beijing").to_series()
     local = hourly.set_axis(hourly.index + pd.Timedelta(hours=7))["2014"].astype(float)
     mean = local.resample("D").mean()[local.resample("D").count() >= 20].round()
@@ -194,7 +194,7 @@ def test_real_days_are_counted_as_pandas_counts_them(shared_data) -> None:
     assert (counted["valid_days"], counted["days_above"]) == (len(mean), int((mean > 75).sum()))
     assert len(mean) > 340 and int((mean > 75).sum()) > 100
     classes = day_classes(days, REGISTRY.city("beijing"))
-    assert class_days(classes)["days"].sum() == classes["id"].notna().sum() > 350
+    assert count_class_days(classes)["days"].sum() == classes["id"].notna().sum() > 350
     figure = climatology_plots.calendar(classes, "Beijing 2014")
     assert len(figure.axes[0].texts) == classes["value"].notna().sum()
     catalogue = find_episodes(hourly)
@@ -208,11 +208,13 @@ def test_cities_side_by_side(shared_data) -> None:
     tables = {name: daily_values(data.observations, REGISTRY, name) for name in names}
     series = {name: data.observations["pm25"].sel(city=name).to_series().astype(float) for name in names}
     episodes = {name: find_episodes(one["2014"]) for name, one in series.items()}
-    found = side_by_side(tables, 2014, None, episodes, REGISTRY)
+    found = compare_cities(tables, 2014, None, episodes, REGISTRY)
     assert found.loc["beijing", "pm25_mean"] > found.loc["shanghai", "pm25_mean"]
     assert (found["above_cn_2012_class2"] <= found["above_cn_2026_class2"]).all() and "haze_days" not in found
-    assert "kawasaki" in partners_of("shenyang", REGISTRY) and "shenyang" in partners_of("kawasaki", REGISTRY)
-    assert side_by_side(tables, 1999, None, episodes, REGISTRY)["pm25_days"].sum() == 0
+    assert "kawasaki" in city_with_partners("shenyang", REGISTRY) and "shenyang" in city_with_partners(
+        "kawasaki", REGISTRY
+    )
+    assert compare_cities(tables, 1999, None, episodes, REGISTRY)["pm25_days"].sum() == 0
 
 
 def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
@@ -240,7 +242,7 @@ def test_a_year_through_the_api(tmp_path) -> None:
     options = Settings(data_dir=tmp_path)
     run_cycle(options, cities=("beijing",))
     store = Store(options.database_url)
-    store_observations(store, made_up(), simulated=True)
+    store_observations(store, synthetic_year(), simulated=True)
     store.close()
     client = TestClient(create_app(options), raise_server_exceptions=False)
     found = client.get("/v1/cities/beijing/climatology?year=2015").json()

@@ -1,4 +1,4 @@
-"""Did it work: cuts put into real series are found again, and what cannot be meant is refused."""
+"""Effect of measures: cuts imposed on real series are found, and impossible requests are refused."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from hazecast.forecast.studies.measures.changes import change_point, trend, weekly
-from hazecast.forecast.studies.measures.deweather import daily_table, expected
-from hazecast.forecast.studies.measures.intervention import assess, judge, recovery, synthetic_control
+from hazecast.forecast.studies.measures.deweather import daily_table, expected_concentration
+from hazecast.forecast.studies.measures.intervention import (
+    assess,
+    estimate_effect,
+    recover_known_cuts,
+    synthetic_control,
+)
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
 from hazecast.services.research.places import series_at
@@ -25,7 +30,7 @@ def beijing(shared_data) -> pd.DataFrame:
 
 
 def test_cuts_put_into_the_real_series_are_inside_their_intervals(beijing) -> None:
-    found = recovery(beijing, 10, placements=4)
+    found = recover_known_cuts(beijing, 10, placements=4)
     weather = found[found["method"] == "weather"]
     assert len(weather) == 12 and weather["covered"].mean() >= 0.75
     steps = weather.pivot(index="start", columns="cut", values="change")
@@ -35,7 +40,9 @@ def test_cuts_put_into_the_real_series_are_inside_their_intervals(beijing) -> No
 def test_the_model_does_not_see_the_window_it_judges(beijing) -> None:
     changed = beijing.copy()
     changed.loc[START : START + pd.Timedelta(days=9), "concentration"] *= 0.1
-    pd.testing.assert_series_equal(expected(beijing, START, 10), expected(changed, START, 10))
+    pd.testing.assert_series_equal(
+        expected_concentration(beijing, START, 10), expected_concentration(changed, START, 10)
+    )
 
 
 def test_judge_covers_at_its_nominal_rate() -> None:
@@ -43,7 +50,7 @@ def test_judge_covers_at_its_nominal_rate() -> None:
     days = pd.date_range("2013-01-01", periods=100, freq="10D")
     held = []
     for _ in range(300):
-        one = judge(pd.Series(random.standard_t(3, 100), index=days), days[50])
+        one = estimate_effect(pd.Series(random.standard_t(3, 100), index=days), days[50])
         held.append(np.log1p(one.low) <= 0 <= np.log1p(one.high))
     assert 0.84 <= np.mean(held) <= 0.96
 

@@ -1,4 +1,4 @@
-"""Ozone formation: known effects are found again, and the real days of Beijing go through."""
+"""Ozone formation: imposed effects are found, and the real days of Beijing are evaluated."""
 
 from __future__ import annotations
 

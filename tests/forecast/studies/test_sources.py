@@ -1,4 +1,4 @@
-"""Source apportionment: known mixtures are found again, faults are named, and the commands work on files."""
+"""Source apportionment: known mixtures are recovered, faults are named, and the commands work on files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scipy.optimize import minimize
 
 from hazecast.forecast.studies.particles.mass_balance import mass_balance
 from hazecast.forecast.studies.particles.mixtures import TOTAL, mix, source_profiles
-from hazecast.forecast.studies.particles.pmf import factorize, matched, pulled
-from hazecast.forecast.studies.particles.pmf_number import factor_numbers
+from hazecast.forecast.studies.particles.pmf import factorize, match_factors, pull_profiles
+from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
 from hazecast.forecast.studies.particles.pmf_solver import Pull, robust_q, solve
 from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, bootstrap, displace
-from hazecast.forecast.studies.particles.recovery import peer, recovery_of
+from hazecast.forecast.studies.particles.recovery import compare_solution, nmf_recovery
 from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
 from hazecast.grids.errors import InputError
 from tests.support.command_line import run_command
@@ -105,7 +105,7 @@ def test_outliers_count_linearly() -> None:
 
 
 def test_known_sources_are_found(mixture, solution) -> None:
-    found = recovery_of(mixture, solution)
+    found = compare_solution(mixture, solution)
     assert solution.reached == 1.0 and solution.converged
     assert found.mass_error < 0.2 and found.profile_error < 0.2 and found.correlation > 0.95
     assert solution.q_robust == pytest.approx(solution.q_expected, rel=0.15)
@@ -117,17 +117,17 @@ def test_known_sources_are_found(mixture, solution) -> None:
 
 
 def test_the_number_of_sources_is_found(mixture) -> None:
-    found = factor_numbers(mixture.samples(), range(3, 6), starts=2)
+    found = compare_factor_numbers(mixture.samples(), range(3, 6), starts=2)
     assert found.suggested == 4 and found.table["q_robust"].is_monotonic_decreasing
-    assert factor_numbers(mixture.samples(), range(2, 4), starts=1).suggested is None
+    assert compare_factor_numbers(mixture.samples(), range(2, 4), starts=1).suggested is None
     with pytest.raises(InputError, match="follow each other"):
-        factor_numbers(mixture.samples(), [3, 5])
+        compare_factor_numbers(mixture.samples(), [3, 5])
 
 
 def test_uncertainties_matter(mixture, solution) -> None:
     """NMF sees only the species with much mass; scaled by median uncertainties it comes nearer."""
-    found = recovery_of(mixture, solution)
-    plain, scaled = peer(mixture, "nmf", starts=2), peer(mixture, "nmf_scaled", starts=2)
+    found = compare_solution(mixture, solution)
+    plain, scaled = nmf_recovery(mixture, "nmf", starts=2), nmf_recovery(mixture, "nmf_scaled", starts=2)
     assert found.profile_error < scaled.profile_error < plain.profile_error
 
 
@@ -161,20 +161,20 @@ def test_constraints_hold(solution) -> None:
     without = factorize(solution.samples, 4, first=solution, zeros=[(factor, "SO4")])
     assert without.profiles.iloc[factor]["SO4"] == 0.0 and without.q_robust >= solution.q_robust - 0.1
     wish = 0.5 * float(solution.profiles.iloc[factor]["Fe"])
-    soft = pulled(solution, [(factor, "Fe", wish)], most=1.0)
+    soft = pull_profiles(solution, [(factor, "Fe", wish)], most=1.0)
     assert wish <= soft.profiles.iloc[factor]["Fe"] < solution.profiles.iloc[factor]["Fe"]
     assert soft.q_robust <= 1.01 * solution.q_robust
     with pytest.raises(InputError, match="solution to start from"):
         factorize(solution.samples, 4, zeros=[(0, "SO4")])
     with pytest.raises(InputError, match="a species"):
-        pulled(solution, [(0, "Xe", 0.0)])
+        pull_profiles(solution, [(0, "Xe", 0.0)])
     with pytest.raises(InputError, match="factors"):
         factorize(solution.samples, 21)
 
 
 def test_factors_are_paired_one_to_one(solution) -> None:
     turned = solution.contributions.iloc[:, [2, 0, 3, 1]]
-    order, correlation = matched(solution.contributions, turned)
+    order, correlation = match_factors(solution.contributions, turned)
     assert order.tolist() == [1, 3, 0, 2] and correlation == pytest.approx(np.ones(4))
 
 

@@ -1,4 +1,4 @@
-"""Where the wind brings it from: sources put into synthetic data are found again."""
+"""Transport: sources in synthetic data are located."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hazecast.forecast.studies.wind.cases import arrivals, kilometres, polluted, turning_wind
+from hazecast.forecast.studies.wind.cases import arrival_concentrations, arrivals, great_circle_km, turning_wind
 from hazecast.forecast.studies.wind.receptor import source_regions
 from hazecast.forecast.studies.wind.roses import (
     conditional_probability,
@@ -64,7 +64,7 @@ def test_in_a_zonal_wind_parcels_keep_near_their_parallel_and_go_as_far_as_it_bl
     weather = grid(lambda t, lat, lon: np.full_like(lat, 10.0), lambda t, lat, lon: np.zeros_like(lat))
     paths = trajectories(weather, [30.0], [120.0], START + 48 * HOUR, hours=-24)
     assert paths["age"].values[-1] == -24 and paths.attrs["left_early"] == 0
-    gone = kilometres(30.0, 120.0, paths["latitude"].values[0, -1], paths["longitude"].values[0, -1])
+    gone = great_circle_km(30.0, 120.0, paths["latitude"].values[0, -1], paths["longitude"].values[0, -1])
     assert gone == pytest.approx(10.0 * 86.4, rel=0.002)
     assert paths["longitude"].values[0, -1] < 112 and abs(paths["latitude"].values[0, -1] - 30.0) < 0.05
 
@@ -73,10 +73,10 @@ def test_in_a_zonal_wind_parcels_keep_near_their_parallel_and_go_as_far_as_it_bl
 def test_in_solid_rotation_parcels_come_back_after_a_period_at_their_distance(hours) -> None:
     weather = rotation(48.0)
     paths = trajectories(weather, [37.0, 35.0, 33.0], [120.0, 123.0, 117.0], START + 48 * HOUR, hours=hours)
-    away = kilometres(35.0, 120.0, paths["latitude"].values, paths["longitude"].values)
+    away = great_circle_km(35.0, 120.0, paths["latitude"].values, paths["longitude"].values)
     assert np.abs(away - away[:, :1]).max() < 3.0
     lat, lon = paths["latitude"].values, paths["longitude"].values
-    assert kilometres(lat[:, 0], lon[:, 0], lat[:, -1], lon[:, -1]).max() < 12.0
+    assert great_circle_km(lat[:, 0], lon[:, 0], lat[:, -1], lon[:, -1]).max() < 12.0
     # a quarter of a period on, a parcel north of the pole is west of it going with the flow, east going back
     quarter = paths.sizes["age"] // 4
     assert (lon[0, quarter] < 118.0) if hours > 0 else (lon[0, quarter] > 122.0)
@@ -100,7 +100,7 @@ def test_the_path_in_a_changing_wind_is_its_integral_and_leads_there_and_back() 
     out = trajectories(weather, [36.5], [121.0], START, hours=30)
     end = START + 30 * HOUR
     back = trajectories(weather, out["latitude"].values[:, -1], out["longitude"].values[:, -1], end, hours=-30)
-    assert kilometres(36.5, 121.0, back["latitude"].values[0, -1], back["longitude"].values[0, -1]) < 0.5
+    assert great_circle_km(36.5, 121.0, back["latitude"].values[0, -1], back["longitude"].values[0, -1]) < 0.5
 
 
 def test_parcels_that_leave_are_counted_and_have_no_position_beyond() -> None:
@@ -115,16 +115,16 @@ def test_parcels_that_leave_are_counted_and_have_no_position_beyond() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "named"),
     [
         ({"hours": 0.0}, "hours"),
         ({"hours": -1e6}, "hours"),
         ({"step_minutes": 0.0}, "step_minutes"),
     ],
 )
-def test_numbers_out_of_range_are_refused(change, said) -> None:
+def test_numbers_out_of_range_are_refused(change, named) -> None:
     weather = rotation(48.0)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=named):
         trajectories(weather, [30.0], [120.0], START, **change)
     with pytest.raises(InputError, match="u10"):
         trajectories(weather.drop_vars("u10"), [30.0], [120.0], START)
@@ -138,11 +138,11 @@ def shanghai():
 @pytest.mark.parametrize("source", [(30.0, 119.5), (33.0, 120.0), (31.5, 118.5)])
 def test_a_source_region_is_found_where_it_was_put(shanghai, source) -> None:
     paths, when, day = shanghai
-    found = source_regions(paths, polluted(paths, source), cell_degrees=0.5, day=day)
+    found = source_regions(paths, arrival_concentrations(paths, source), cell_degrees=0.5, day=day)
     for name in ("pscf", "cwt"):
         field = found[name].values
         row, column = np.unravel_index(int(np.nanargmax(field)), field.shape)
-        away = kilometres(*source, found["latitude"].values[row], found["longitude"].values[column])
+        away = great_circle_km(*source, found["latitude"].values[row], found["longitude"].values[column])
         assert away < 90.0, f"{name}: {away:.0f} km"
     assert (found["cwt_low"] <= found["cwt_high"]).where(found["points"] > 0, True).all()
     assert float(found["pscf"].max()) <= 1.0 and found.attrs["arrivals"] == len(when)

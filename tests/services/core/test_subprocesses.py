@@ -78,12 +78,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hazecast.services.core.setting_groups import InputSettings
 from hazecast.services.core.settings import Settings
 from hazecast.services.work.cycle import run_cycle
 
 print("started")
 data, observations = map(Path, sys.argv[1:])
-report = run_cycle(Settings(data_dir=data, observations_dir=observations), init_time=datetime(2026, 1, 14, 12, tzinfo=UTC))
+report = run_cycle(Settings(data_dir=data, inputs=InputSettings(observations_dir=observations)), init_time=datetime(2026, 1, 14, 12, tzinfo=UTC))
 print(report.status, report.init_time.isoformat(), *(line.city for line in report.lines))
 """
 

@@ -18,7 +18,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.errors import InputError
+from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message
@@ -327,6 +327,37 @@ def test_the_bulletin_is_the_mail_with_its_files(tmp_path, postbox) -> None:
     assert attached == [("bulletin.pdf", "application/pdf"), ("bulletin.csv", "application/csv")] * 2
     clock.pass_(days=1)
     assert dispatcher.run_once() == 1 and len(postbox.mails) == 2
+    world.close()
+
+
+def test_a_file_whose_extra_is_missing_does_not_hold_the_bulletin_back(tmp_path, postbox, caplog) -> None:
+    class WithoutPdf(FakeEdition):
+        def document(self, form):
+            if form == "pdf":
+                raise MissingExtraError("typst", "pdf")
+            return super().document(form)
+
+    world = World(tmp_path)
+    clock = Clock(datetime(2026, 1, 15, 21, 59, tzinfo=UTC))
+    settings = settings_for(tmp_path, postbox)
+    new = NewSubscription(
+        name="morning", channel="email", target="mayor@bureau.example", kinds=["bulletin"], bulletin_hour=7,
+        cities=["tokyo"], languages=["ja"], formats=["csv", "pdf"],
+    )  # fmt: skip
+    book = RuleBook.shipped()
+    Subscriptions(world.store.sessions, settings, REGISTRY, book).create("tianjin", new, clock(), confirmed=True)
+    channel = MailChannel(
+        world.store, settings, REGISTRY, book, lambda cities, language, _: WithoutPdf(cities, language)
+    )
+    dispatcher = Dispatcher(
+        world.store.sessions, REGISTRY, settings, {"email": channel}, lambda *_: "{}", clock=clock
+    )  # fmt: skip
+    dispatcher.run_once()
+    clock.pass_(minutes=1)
+    assert dispatcher.run_once() == 1
+    (mail,) = postbox.mails
+    assert [attached.get_filename() for attached in mail.iter_attachments()] == ["bulletin.csv"]
+    assert "pip install 'hazecast[pdf]'" in caplog.text
     world.close()
 
 

@@ -102,8 +102,10 @@ def test_the_lab_on_real_data(shared_data, tmp_path) -> None:
         and model.card["trained_on"] == ["five-cities"]
     )
     assert lab.registry(tmp_path).get(model.model_id).card["network"]["hidden"] == 4
-    with pytest.raises(InputError, match="persistence"):
-        lab.register(persistence, tmp_path)
+    kept = lab.register(persistence, tmp_path)
+    assert kept.kind == "persistence" and kept.card["trained_on"] == ["five-cities"]
+    with pytest.raises(InputError, match="knows.*save and load"):
+        lab.register(lab.Fitted(Knows(), network.train, (), network.until), tmp_path)
     with pytest.raises(InputError, match="fitted until"):
         lab.backtest({"p": persistence}, data, "2013-06-20T00:00Z", "2013-07-05T00:00Z")
     with pytest.raises(InputError, match="takes no settings"):

@@ -20,8 +20,10 @@ from hazecast.grids.contract import check, describe
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities
-from hazecast.models.checkpoint import CARD_FILE, WEIGHTS_FILE, load, save
+from hazecast.models.checkpoint import load, save
+from hazecast.models.files import CARD_FILE
 from hazecast.models.zoo.network import Network
+from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_archive import WeatherArchive
 from tests.support.training_data import TINY
@@ -132,7 +134,11 @@ def _observations_nc(path: Path) -> None:
 def _checkpoint() -> dict[str, bytes]:
     """A small network's files by name."""
     with tempfile.TemporaryDirectory() as folder:
-        save(Network(**TINY), {"name": "fuzz", "period": ["2013-01-01", "2013-02-01"]}, Path(folder))
+        save(
+            NetworkModel(network=Network(**TINY)),
+            {"name": "fuzz", "period": ["2013-01-01", "2013-02-01"]},
+            Path(folder),
+        )
         return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
@@ -151,8 +157,8 @@ def _held() -> xr.Dataset:
 
 
 def _model(path: Path) -> None:
-    network, card = load(path.parent)
-    assert isinstance(card, dict) and network.options["hidden"] > 0
+    model, card = load(path.parent)
+    assert isinstance(card, dict) and isinstance(model, NetworkModel) and model.network is not None
 
 
 READERS: dict[str, Reader] = {
