@@ -69,7 +69,6 @@ def configure_logging(settings: Settings) -> None:
             "root": {"level": settings.server.log_level, "handlers": ["stderr"]},
             # They say of every run and request what the service says itself, with its context.
             "loggers": {
-                "apscheduler": {"level": "ERROR"},
                 "alembic": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
             },

@@ -1,1 +1,1 @@
-"""What the service tells about itself: metrics, requests and health."""
+"""The service observed: metrics, requests and health."""

@@ -1,4 +1,4 @@
-"""Whether the service can be relied on: what is checked, and what each check found."""
+"""Whether the service is healthy: the checks, and what each of them found."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hazecast.services.store.tables.forecasts import ForecastRun
 
 log = logging.getLogger(__name__)
 
-# Of beats every few seconds, and of what a take-over takes.
+# Longer than the time between signs of life (seconds), and than another process needs to take over.
 SILENT_AFTER = timedelta(seconds=60)
 Status = Literal["ok", "degraded", "failed"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: ``degraded`` calls for a look, ``failed`` means that no reader should be sent here."""
+    """One check: ``degraded`` needs attention, ``failed`` means that no reader should be sent here."""
 
     name: str
     status: Status
@@ -46,21 +46,32 @@ class Health:
 
     @property
     def faults(self) -> str:
-        """What is amiss, in words."""
+        """What is wrong, in words."""
         return "; ".join(f"{check.name}: {check.detail}" for check in self.checks if check.status != "ok")
 
 
 def examine(store: Store, settings: Settings, now: datetime) -> Health:
     """Check the database, its schema, the scheduler and the forecast.
 
-    Without the database, or on another schema, nothing further is asked.
+    Without the database, or on another schema, nothing further is checked.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    Health
     """
     checks: list[Check] = []
     for name, check in (("database", _database), ("schema", _schema)):
-        checks.append(_made(name, lambda check=check: check(store)))  # type: ignore[misc]
+        checks.append(_run_check(name, lambda check=check: check(store)))  # type: ignore[misc]
         if checks[-1].status == "failed":
             return Health(tuple(checks))
-    checks.append(_made("scheduler", lambda: _scheduler(store, now)))
+    checks.append(_run_check("scheduler", lambda: _scheduler(store, now)))
     run = None
     try:
         run = store.latest_run()
@@ -70,7 +81,7 @@ def examine(store: Store, settings: Settings, now: datetime) -> Health:
     return Health(tuple(checks), run)
 
 
-def _made(name: str, check: Callable[[], Check]) -> Check:
+def _run_check(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except Exception as error:

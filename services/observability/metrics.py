@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 
 from hazecast.grids.times import in_utc
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.due import DueTimes
 from hazecast.services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.store.store import Store
@@ -36,26 +38,46 @@ RECENT = timedelta(hours=24)
 _STANDING_SECONDS = 600.0
 
 
-def new_registry(store: Store, settings: Settings) -> CollectorRegistry:
-    """Return a registry with the metrics of the store and of this process."""
+def new_registry(store: Store, settings: Settings, clock: Clock = utc_now) -> CollectorRegistry:
+    """Return a registry with the metrics of the store and of this process.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    clock : callable
+        Gives the time, aware, by which a warning is in force and a run of a job recent.
+
+    Returns
+    -------
+    CollectorRegistry
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(StoreMetrics(store, settings))
+    registry.register(StoreMetrics(store, settings, clock))
     return registry
 
 
 class StoreMetrics(Collector):
-    """What the store tells; a part that can't be read is left out, logged and counted."""
+    """Metrics read from the store; a part that can't be read is left out, logged and counted.
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self._store, self._settings = store, settings
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    clock : callable
+        Gives the time, aware.
+    """
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock = utc_now) -> None:
+        self._store, self._settings, self._clock = store, settings, clock
         self._history = JobHistory(store.engine.begin)
         self._standing: tuple[float, Any] | None = None
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is read to be registered."""
+        """Return nothing: the store is not read when the collector is registered."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -128,7 +150,7 @@ class StoreMetrics(Collector):
     def _weather(self) -> Iterator[Metric]:
         newest = _gauge("hazecast_weather_init_timestamp_seconds", "Init time of the newest weather cycle.", "source")
         seen: dict[str, datetime] = {}
-        for init_time, source, _ in WeatherStore(self._settings.weather_dir).cycles(datetime.now(UTC)):
+        for init_time, source, _ in WeatherStore(self._settings.weather_dir).cycles(self._clock()):
             seen.setdefault(source, init_time)
         for source, init_time in seen.items():
             newest.add_metric([source], init_time.timestamp())
@@ -137,7 +159,7 @@ class StoreMetrics(Collector):
     def _warnings(self) -> Iterator[Metric]:
         in_force = _gauge("hazecast_warnings_in_force", "Warnings in force, not simulated.", "rule_set", "level")
         counts: dict[tuple[str, str], int] = {}
-        for warning in self._store.warnings_in_force(datetime.now(UTC), simulated=False):
+        for warning in self._store.warnings_in_force(self._clock(), simulated=False):
             key = (warning.rule_set, warning.level)
             counts[key] = counts.get(key, 0) + 1
         for labels, count in counts.items():
@@ -154,28 +176,31 @@ class StoreMetrics(Collector):
         if (last := history.last_beat()) is not None:
             beat.add_metric([], last.beat_at.timestamp())
         due = _gauge("hazecast_job_next_run_timestamp_seconds", "When a job is due next.", "job")
-        for name, at in history.next_runs().items():
+        for name, at in DueTimes(self._store.engine.begin).next_runs().items():
             due.add_metric([name], at.timestamp())
         well = _gauge("hazecast_job_last_success_timestamp_seconds", "End of the last run that succeeded.", "job")
         for name, run in history.latest(*ENDED_WELL).items():
             well.add_metric([name], run.finished_at.timestamp())
+        recent = _gauge("hazecast_job_recent_runs", "Runs of the last 24 h.", "job", "outcome")
+        counts = history.counts(self._clock() - RECENT)
+        for job in all_jobs(self._settings):
+            for one in OUTCOMES:
+                recent.add_metric([job.name, one], counts.get((job.name, one), 0))
+        yield from (beat, due, well, *self._ended_jobs(), recent)
+
+    def _ended_jobs(self) -> Iterator[Metric]:
         ended = _gauge("hazecast_job_last_end_timestamp_seconds", "End of the last run, however it ended.", "job")
         duration = _gauge("hazecast_job_last_duration_seconds", "Duration of the last run.", "job")
         late = _gauge("hazecast_job_last_lateness_seconds", "From due to started, of the last run.", "job")
         outcome = _gauge("hazecast_job_last_outcome", "1 for how the last run ended.", "job", "outcome")
-        for name, run in history.latest(*OUTCOMES).items():
+        for name, run in self._history.latest(*OUTCOMES).items():
             ended.add_metric([name], run.finished_at.timestamp())
             if run.started_at is not None:
                 duration.add_metric([name], (run.finished_at - run.started_at).total_seconds())
                 late.add_metric([name], max((run.started_at - run.due).total_seconds(), 0.0))
             for one in OUTCOMES:
                 outcome.add_metric([name, one], float(one == run.status))
-        recent = _gauge("hazecast_job_recent_runs", "Runs of the last 24 h.", "job", "outcome")
-        counts = history.counts(datetime.now(UTC) - RECENT)
-        for job in all_jobs(self._settings):
-            for one in OUTCOMES:
-                recent.add_metric([job.name, one], counts.get((job.name, one), 0))
-        yield from (beat, due, well, ended, duration, late, outcome, recent)
+        yield from (ended, duration, late, outcome)
 
     def _model(self) -> Iterator[Metric]:
         from hazecast.services.work.verification import serving_id, standing_of

@@ -77,9 +77,9 @@ class Requests:
         try:
             await self._app(scope, receive, send_on)
         finally:
-            self._note(scope, status, time.perf_counter() - begin if seconds is None else seconds)
+            self._record(scope, status, time.perf_counter() - begin if seconds is None else seconds)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         path: str = scope["path"]
         # A client may invent methods and paths: each would be a series of its own.
         method = scope["method"] if scope["method"] in _METHODS else "other"

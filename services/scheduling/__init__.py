@@ -1,1 +1,1 @@
-"""Jobs by schedule: what is due, who may start it, and what became of it."""
+"""Scheduled jobs: when they are due, which process may start them, and how each run ended."""

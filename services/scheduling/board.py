@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.due import DueTimes
 from hazecast.services.scheduling.history import ENDED_WELL, JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.store.store import Store
@@ -72,9 +73,19 @@ class JobState(BaseModel):
 
 
 def job_states(store: Store, settings: Settings) -> list[JobState]:
-    """Return all jobs that the settings ask for."""
-    history = JobHistory(store.engine.begin)
-    due, newest, well = history.next_runs(), history.latest(), history.latest(*ENDED_WELL)
+    """Return the state of all jobs that the settings ask for.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+
+    Returns
+    -------
+    list of JobState
+    """
+    history, due = JobHistory(store.engine.begin), DueTimes(store.engine.begin).next_runs()
+    newest, well = history.latest(), history.latest(*ENDED_WELL)
     badly = history.latest("failed", "timeout", "interrupted", "missed")
     states = []
     for job in all_jobs(settings):
@@ -97,12 +108,27 @@ def job_states(store: Store, settings: Settings) -> list[JobState]:
 
 
 def job_runs(store: Store, name: str, limit: int, before: int | None = None) -> list[RunState]:
-    """Return the newest runs of a job, newest first."""
+    """Return the newest runs of a job.
+
+    Parameters
+    ----------
+    store : Store
+    name : str
+        The job.
+    limit : int
+    before : int, optional
+        Only runs with a smaller id, for the next page.
+
+    Returns
+    -------
+    list of RunState
+        Newest first.
+    """
     return [run_state(row) for row in JobHistory(store.engine.begin).runs(name, limit, before)]
 
 
 def run_state(row: Row[Any]) -> RunState:
-    """Return a run as it is shown."""
+    """Return a run as the API and the command line show it."""
     started, finished = row.started_at, row.finished_at
     return RunState(
         id=row.id,

@@ -14,8 +14,20 @@ from hazecast.services.store.locks import AdvisoryLock, LockLost, StoreLock
 class Fence:
     """Transactions that only the leader can make; after one that failed, none.
 
-    What APScheduler does when a due job can't be claimed is to move its due time on all the same.
-    That must not be stored: the job is due still.
+    A leader whose transaction failed may have lost its lock. It writes nothing more: its jobs stay due, and the
+    next leader starts from what is stored.
+
+    Parameters
+    ----------
+    lock : StoreLock
+        The leader's lock. With PostgreSQL's, transactions are made by the session that holds it.
+    engine : Engine
+        Makes the transactions where the lock is a file.
+
+    Attributes
+    ----------
+    broken : bool
+        Whether a transaction has failed.
     """
 
     def __init__(self, lock: StoreLock, engine: Engine) -> None:
@@ -26,10 +38,14 @@ class Fence:
     def begin(self) -> Iterator[Connection]:
         """Open a transaction.
 
+        Yields
+        ------
+        Connection
+
         Raises
         ------
         LockLost
-            If the leader is one no more.
+            If this process no longer leads, or an earlier transaction failed.
         """
         if self.broken:
             raise LockLost("an earlier transaction failed")
@@ -37,6 +53,7 @@ class Fence:
             with self._begin() as connection:
                 yield connection
         except IntegrityError:
+            # A row that is there already, such as an earlier claim: the transaction did its work.
             raise
         except Exception:
             self.broken = True

@@ -15,7 +15,16 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
 
 
 def job_named(name: str, settings: Settings) -> Job:
-    """Return a job.
+    """Return a job by its name.
+
+    Parameters
+    ----------
+    name : str
+    settings : Settings
+
+    Returns
+    -------
+    Job
 
     Raises
     ------

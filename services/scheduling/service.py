@@ -1,26 +1,25 @@
-"""The scheduler: of all processes on one store, one leads and fires the jobs; the others stand by."""
+"""The scheduler: of all processes on one store, one leads and starts the jobs that are due; the others stand by."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
-from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.settings import Settings
-from hazecast.services.scheduling.executor import RunExecutor, run_now
+from hazecast.services.scheduling.due import DueTimes, next_due_time, passed_due_times
+from hazecast.services.scheduling.executor import RunExecutor
 from hazecast.services.scheduling.fence import Fence
 from hazecast.services.scheduling.history import JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
-from hazecast.services.scheduling.jobstore import JsonJobStore
-from hazecast.services.scheduling.spec import ATTEMPTS, Job, schedule_of
+from hazecast.services.scheduling.spec import ATTEMPTS, Job
 from hazecast.services.scheduling.worker import job_lock
 from hazecast.services.store.database import make_engine
 from hazecast.services.store.locks import LockLost, StoreLock, store_lock
@@ -28,103 +27,107 @@ from hazecast.services.store.locks import LockLost, StoreLock, store_lock
 log = logging.getLogger(__name__)
 
 LEADER_LOCK = "scheduler"
-# A run by hand is claimed before its process holds the job's lock.
-_BY_HAND_STARTS_WITHIN = timedelta(minutes=1)
-
-
-class _Apscheduler(BackgroundScheduler):  # type: ignore[misc]
-    died = False
-
-    def _main_loop(self) -> None:
-        try:
-            super()._main_loop()
-        except Exception:
-            self.died = True
-            log.exception("the scheduler's thread ended; it is started anew")
+# A manual run is claimed before its process holds the job's lock.
+_MANUAL_RUN_STARTS_WITHIN = timedelta(minutes=1)
+# A changed system clock, or a machine that was suspended, is noticed within it.
+_LONGEST_WAIT_SECONDS = 1.0
 
 
 class Leadership:
-    """What a leader runs: APScheduler on the store, and the executor of its jobs.
+    """What the leader does: starts what is due, in a thread of its own, and records runs whose process died.
 
     Parameters
     ----------
     settings : Settings
     jobs : sequence of Job
     lock : StoreLock
-        Held.
+        The leader's lock, held.
     engine : Engine
+    clock : callable
+        Gives the time, aware.
     """
 
-    def __init__(self, settings: Settings, jobs: Sequence[Job], lock: StoreLock, engine: Engine) -> None:
-        self._settings, self._jobs = settings, {job.name: job for job in jobs}
-        self.since = datetime.now(UTC)
+    def __init__(
+        self, settings: Settings, jobs: Sequence[Job], lock: StoreLock, engine: Engine, clock: Clock = utc_now
+    ) -> None:
+        self._settings, self._jobs, self._clock = settings, {job.name: job for job in jobs}, clock
+        self.since = clock()
         self._fence = Fence(lock, engine)
-        self._history = JobHistory(self._fence.begin)
-        self._executor = RunExecutor(settings, self._jobs, self._fence, JobHistory(engine.begin))
-        self._scheduler = _Apscheduler(
-            timezone=UTC,
-            jobstores={"default": JsonJobStore(self._fence)},
-            executors={"default": self._executor},
-            jobstore_retry_interval=1,
-        )
-        self._scheduler.add_listener(self._left_out, EVENT_JOB_MAX_INSTANCES)
+        self._history = JobHistory(self._fence.begin, clock)
+        self._due_times = DueTimes(self._fence.begin)
+        self._executor = RunExecutor(settings, self._jobs, self._fence, JobHistory(engine.begin, clock), clock)
+        self._triggers = {job.name: job.schedule.trigger() for job in jobs}
+        self._due: dict[str, datetime | None] = {}
+        self._failed = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._fire, name="due-times", daemon=True)
 
     def start(self) -> None:
         """Take over: jobs as they are defined now, with the due times that are stored; then what was interrupted."""
-        self._scheduler.start(paused=True)
-        for job in self._jobs.values():
-            self._put(job)
-        for stored in self._scheduler.get_jobs():
-            if stored.id not in self._jobs:
-                log.info("job %s is no longer scheduled", stored.id)
-                stored.remove()
+        stored, now = self._due_times.all(), self._clock()
+        for name, job in self._jobs.items():
+            known = stored.get(name)
+            if known is not None and known.schedule == job.schedule:
+                # What came due while no scheduler ran is found by the stored time.
+                self._due[name] = known.due
+            else:
+                self._move(job, next_due_time(self._triggers[name], None, now))
+        for name in stored.keys() - self._jobs.keys():
+            log.info("job %s is no longer scheduled", name)
+            self._due_times.remove(name)
         self.beat()
-        self._scheduler.resume()
+        self._thread.start()
 
-    def _put(self, job: Job) -> None:
-        trigger = job.schedule.trigger()
-        stored = self._scheduler.get_job(job.name)
-        due = {}
-        if stored is not None and schedule_of(stored.trigger) == job.schedule:
-            # What came due while no scheduler ran is found by the stored time.
-            due = {"next_run_time": stored.next_run_time}
-        self._scheduler.add_job(
-            run_now,
-            trigger,
-            args=(job.name,),
-            id=job.name,
-            name=job.name,
-            coalesce=False,
-            max_instances=job.max_instances,
-            misfire_grace_time=None,
-            replace_existing=True,
-            **due,
-        )
+    def _fire(self) -> None:
+        try:
+            while not self._stop.is_set():
+                for job in self._jobs.values():
+                    self._start_due(job)
+                self._stop.wait(self._seconds_to_wait())
+        except Exception:
+            self._failed = True
+            log.exception("a due job could not be started; this process steps down, and the job stays due")
+
+    def _start_due(self, job: Job) -> None:
+        passed, following = passed_due_times(self._triggers[job.name], self._due[job.name], self._clock())
+        if passed:
+            # First the claims, then the due time: killed in between, the next leader finds the claims.
+            self._executor.start_due(job.name, passed)
+            self._move(job, following)
+
+    def _move(self, job: Job, due: datetime | None) -> None:
+        self._due_times.put(job.name, job.schedule, due)
+        self._due[job.name] = due
+
+    def _seconds_to_wait(self) -> float:
+        now = self._clock()
+        waits = [(due - now).total_seconds() for due in self._due.values() if due is not None]
+        return max(0.0, min([*waits, _LONGEST_WAIT_SECONDS]))
 
     @property
     def sound(self) -> bool:
-        """Whether jobs are still fired."""
-        return not self._scheduler.died and not self._fence.broken
+        """Whether due jobs are still started."""
+        return not self._failed and not self._fence.broken
 
     def beat(self) -> None:
-        """Leave a sign of life, and see to runs whose process has died.
+        """Leave a sign of life, record runs whose process died, and start them again where the job asks for it.
 
         Raises
         ------
         LockLost
-            If the leader is one no more.
+            If this process no longer leads.
         """
         self._history.beat(self.since)
         for run in self._history.unfinished():
             if not self._executor.owns(run.id):
-                self._settle(run)
+                self._record_if_dead(run)
         for job in self._jobs.values():
             if job.rerun:
-                self._run_again(job)
+                self._start_again(job)
 
-    def _settle(self, run: Row[Any]) -> None:
+    def _record_if_dead(self, run: Row[Any]) -> None:
         """Record a run as interrupted if its process is dead: then its lock is free."""
-        if run.manual and datetime.now(UTC) - run.claimed_at < _BY_HAND_STARTS_WITHIN:
+        if run.manual and self._clock() - run.claimed_at < _MANUAL_RUN_STARTS_WITHIN:
             return
         lock = store_lock(self._settings.database_url, job_lock(run.name))
         if not lock.acquire():
@@ -135,22 +138,19 @@ class Leadership:
         finally:
             lock.release()
 
-    def _run_again(self, job: Job) -> None:
-        since = datetime.now(UTC) - timedelta(seconds=job.grace_seconds)
+    def _start_again(self, job: Job) -> None:
+        since = self._clock() - timedelta(seconds=job.grace_seconds)
         for run in self._history.interrupted(job.name, since):
             # What never began is no attempt.
             left = run.started_at is None or run.attempt < ATTEMPTS
-            if left and self._executor.run_again(job.name, run.due, run.attempt + 1):
+            if left and self._executor.start_again(job.name, run.due, run.attempt + 1):
                 log.warning("job %s, due %s: started again", job.name, run.due.isoformat())
 
-    def _left_out(self, event: JobSubmissionEvent) -> None:
-        log.warning("job %s is still running: %d runs left out", event.job_id, len(event.scheduled_run_times))
-        self._history.skip(event.job_id, len(event.scheduled_run_times))
-
-    def stop_firing(self) -> None:
-        """Fire no more jobs; those that run go on."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    def stop_starting(self) -> None:
+        """Start no more jobs; those that run go on."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def end(self, seconds: float) -> list[str]:
         """Let running jobs go on for some seconds; return the names of those that were then stopped."""
@@ -163,10 +163,12 @@ class Scheduler:
     Parameters
     ----------
     settings : Settings
+    clock : callable
+        Gives the time, aware.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
+        self._settings, self._clock = settings, clock
         self._lock = store_lock(settings.database_url, LEADER_LOCK, hold_while_idle=False)
         self._engine = make_engine(settings.database_url)
         self._leadership: Leadership | None = None
@@ -174,11 +176,11 @@ class Scheduler:
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
-        """Start."""
+        """Start the thread, which leads or stands by."""
         self._thread.start()
 
     def stop(self) -> list[str]:
-        """Stop; running jobs may go on for `ScheduleSettings.stop_seconds`. Return the names of those stopped."""
+        """Stop, running jobs after `ScheduleSettings.stop_seconds`; return the names of those jobs."""
         self._stop.set()
         self._thread.join()
         stopped = self._step_down(self._settings.schedule.stop_seconds)
@@ -190,7 +192,7 @@ class Scheduler:
             try:
                 self._turn()
             except (LockLost, SQLAlchemyError, StoreError) as error:
-                log.warning("this process leads the schedule no more: %s", error)
+                log.warning("this process no longer leads the schedule: %s", error)
                 self._step_down(0.0)
             except Exception:
                 log.exception("the scheduler failed; it tries again")
@@ -201,12 +203,13 @@ class Scheduler:
         if self._leadership is None:
             if self._lock.acquire():
                 log.info("this process leads the schedule")
-                self._leadership = Leadership(self._settings, all_jobs(self._settings), self._lock, self._engine)
+                jobs = all_jobs(self._settings)
+                self._leadership = Leadership(self._settings, jobs, self._lock, self._engine, self._clock)
                 self._leadership.start()
         elif self._lock.still_held() and self._leadership.sound:
             self._leadership.beat()
         else:
-            log.warning("this process leads the schedule no more")
+            log.warning("this process no longer leads the schedule")
             self._step_down(0.0)
 
     def _step_down(self, seconds: float) -> list[str]:
@@ -214,8 +217,8 @@ class Scheduler:
         if leadership is None:
             self._lock.release()
             return []
-        leadership.stop_firing()
-        # Before what runs has ended: another may lead meanwhile, since each run holds its job's lock.
+        leadership.stop_starting()
+        # Not only when running jobs have ended: another may lead meanwhile, since each run holds its job's lock.
         self._lock.release()
         stopped = leadership.end(seconds)
         for name in stopped:

@@ -1,4 +1,4 @@
-"""What a job is: when it is due, how long it may take, and what becomes of a run that was missed."""
+"""What a job is: when it is due, how long it may take, and what happens to a run that was missed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Cron:
     time_zone: str = "UTC"
 
     def trigger(self) -> BaseTrigger:
-        """Return APScheduler's form of it."""
+        """Return the trigger of APScheduler that computes the due times."""
         return CronTrigger(hour=self.hour, minute=self.minute, timezone=ZoneInfo(self.time_zone))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the schedule as JSON values."""
         return {"minute": self.minute, "hour": self.hour, "time_zone": self.time_zone}
 
     def __str__(self) -> str:
@@ -44,11 +44,11 @@ class Every:
     seconds: float
 
     def trigger(self) -> BaseTrigger:
-        """Return APScheduler's form of it."""
+        """Return the trigger of APScheduler that computes the due times."""
         return IntervalTrigger(seconds=self.seconds, start_date=_EPOCH, timezone=UTC)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the schedule as JSON values."""
         return {"seconds": self.seconds}
 
     def __str__(self) -> str:
@@ -61,14 +61,6 @@ Schedule = Cron | Every
 def schedule_from(values: dict[str, Any]) -> Schedule:
     """Return the schedule that `as_dict` wrote."""
     return Every(**values) if "seconds" in values else Cron(**values)
-
-
-def schedule_of(trigger: BaseTrigger) -> Schedule:
-    """Return the schedule that a trigger was made of."""
-    if isinstance(trigger, IntervalTrigger):
-        return Every(trigger.interval_length)
-    fields = {field.name: str(field) for field in trigger.fields}
-    return Cron(fields["minute"], fields["hour"], str(trigger.timezone))
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ class Job:
     grace_seconds : float
         How late a run may still start; a later one is recorded as ``missed``.
     catch_up : {"latest", "each"}
-        Of several runs due at once, for instance after a stop: the latest stands for all, or each is made.
+        Of several runs due at once, for instance after a stop: only the latest is made, which stands for all, or each.
     rerun : bool
         Whether a run whose process died is started again, within the grace, `ATTEMPTS` times in all.
     keep_process : bool
@@ -107,20 +99,31 @@ class Job:
 
     @property
     def max_instances(self) -> int:
-        """How many runs may wait or go on at once; they follow one another all the same."""
+        """How many batches of due runs may wait or go on at once; runs of a job follow one another all the same."""
         return 1 if self.catch_up == "latest" else 1_000
 
     @property
     def missed_rule(self) -> str:
-        """What becomes of missed runs, in words."""
+        """What happens to missed runs, in words."""
         several = "the latest of several stands for all" if self.catch_up == "latest" else "each of several is made"
         again = "; started again if its process dies" if self.rerun else ""
         return f"caught up within {self.grace_seconds:g} s, {several}; later ones are missed{again}"
 
     def plan(self, due: Sequence[datetime], now: datetime) -> tuple[list[datetime], list[datetime]]:
-        """Part the times that are due, in order, into those to run and those missed.
+        """Split due times into those to run and those missed.
 
-        By ``latest`` only the last of the former is run, which then stands for the rest.
+        Parameters
+        ----------
+        due : sequence of datetime
+            In order.
+        now : datetime
+
+        Returns
+        -------
+        to_run : list of datetime
+            At most `grace_seconds` late. By ``latest`` only the last of them is run, and stands for the rest.
+        missed : list of datetime
+            Those that are later.
         """
         late = now - timedelta(seconds=self.grace_seconds)
         return [time for time in due if time >= late], [time for time in due if time < late]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.spec import JobResult
 from hazecast.services.store.locks import store_locked
@@ -27,6 +28,16 @@ class CycleBusy(RuntimeError):  # noqa: N818 a state, not a fault
 def cycle_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the one lock under which a cycle runs.
 
+    Parameters
+    ----------
+    settings : Settings
+    wait_seconds : float
+        How long to wait for another process that holds it.
+
+    Yields
+    ------
+    None
+
     Raises
     ------
     CycleBusy
@@ -38,20 +49,31 @@ def cycle_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 def cycle(settings: Settings, due: datetime) -> JobResult:
-    """Run a forecast cycle."""
+    """Run a forecast cycle.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+
+    Returns
+    -------
+    JobResult
+        ``degraded`` with the reasons where the cycle was.
+    """
     with cycle_lock(settings, wait_seconds=60.0):
         report = scheduled_cycle(settings)
-    told = f"init time {report.init_time.isoformat()}, {len(report.lines)} cities, {len(report.warnings)} messages"
+    summary = f"init time {report.init_time.isoformat()}, {len(report.lines)} cities, {len(report.warnings)} messages"
     if report.status == "degraded":
-        return JobResult("degraded", f"{told}; {'; '.join(report.reasons)}")
-    return JobResult("done", told)
+        return JobResult("degraded", f"{summary}; {'; '.join(report.reasons)}")
+    return JobResult("done", summary)
 
 
 def scheduled_cycle(settings: Settings) -> CycleReport:
-    """Run a cycle; with live weather or live observations, bring in the newest first.
+    """Run a cycle; with live weather or live observations, fetch the newest first.
 
-    Nothing that goes wrong with that keeps the cycle from running: it says what it had to do
-    without.
+    If fetching fails, the cycle runs all the same and reports what was missing.
     """
     from hazecast.services.work.cycle import run_cycle
     from hazecast.services.work.ingest.ingest import ingest_live
@@ -65,12 +87,23 @@ def scheduled_cycle(settings: Settings) -> CycleReport:
 
 
 def ingest(settings: Settings, due: datetime) -> JobResult:
-    """Bring in the newest weather and observations.
+    """Fetch the newest weather and observations.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+
+    Returns
+    -------
+    JobResult
+        ``degraded`` with the reasons where a part is missing.
 
     Raises
     ------
     RuntimeError
-        If nothing came in.
+        If nothing was fetched.
     """
     from hazecast.services.work.ingest.ingest import ingest_live
 
@@ -80,26 +113,52 @@ def ingest(settings: Settings, due: datetime) -> JobResult:
     return JobResult("degraded" if report.reasons else "done", "; ".join(report.reasons) or None)
 
 
-def verification(settings: Settings, due: datetime) -> JobResult:
-    """Score what has come due."""
+def verification(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
+    """Score the forecasts whose valid times have passed.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    JobResult
+    """
     from hazecast.services.work.verification import verify
 
     store = Store(settings.database_url)
     try:
-        report = verify(settings, store, datetime.now(UTC))
+        report = verify(settings, store, clock())
     finally:
         store.close()
     return JobResult("done", f"{report.pairs} pairs of {report.days} days; {' '.join(report.standing.sentences)}")
 
 
-def janitor(settings: Settings, due: datetime) -> JobResult:
-    """Remove what is no longer kept."""
+def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
+    """Remove what is older than the settings keep it.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    JobResult
+    """
     from hazecast.services.scheduling.history import JobHistory
     from hazecast.services.store.retention import prune
     from hazecast.services.store.weather_archive import prune_weather_archive
     from hazecast.services.store.weather_cycles import WeatherStore
 
-    now = datetime.now(UTC)
+    now = clock()
     store = Store(settings.database_url)
     try:
         runs = JobHistory(store.engine.begin).prune(now - timedelta(days=settings.schedule.job_history_days))
@@ -108,5 +167,5 @@ def janitor(settings: Settings, due: datetime) -> JobResult:
     cycles = WeatherStore(settings.weather_dir).prune(now - timedelta(days=settings.ingest.weather_keep_days))
     pruned = prune(settings, now)
     archived = prune_weather_archive(settings.archive_dir, settings.ingest.archive_days, now)
-    told = f"{pruned.total} rows and {pruned.files} files of old forecasts and observations, {runs} runs of jobs"
-    return JobResult("done", f"removed: {told}, {cycles} weather cycles, {archived} parts of the weather archive")
+    summary = f"{pruned.total} rows and {pruned.files} files of old forecasts and observations, {runs} runs of jobs"
+    return JobResult("done", f"removed: {summary}, {cycles} weather cycles, {archived} parts of the weather archive")

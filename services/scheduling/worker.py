@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from multiprocessing.connection import wait
 
@@ -24,20 +25,33 @@ _LOCK_WAIT_SECONDS = 10.0
 
 
 class JobBusy(RuntimeError):  # noqa: N818 a state, not a fault
-    """Another process is at the same job."""
+    """Another process is running the same job."""
 
 
-def work(job: Job, settings: Settings, due: datetime, run_id: int) -> str:
-    """Make a claimed run under the job's lock, record how it ended, and return that status.
+def execute_run(job: Job, settings: Settings, due: datetime, run_id: int) -> str:
+    """Make a claimed run under the job's lock, and record how it ended.
 
     The lock and the record are the process's own: a run whose scheduler has died, or no longer leads,
-    is neither doubled nor taken for done.
+    is neither made twice nor counted as done.
+
+    Parameters
+    ----------
+    job : Job
+    settings : Settings
+    due : datetime
+    run_id : int
+        The claimed run, by its id in the history.
+
+    Returns
+    -------
+    str
+        The status recorded.
     """
     engine = make_engine(settings.database_url)
     history = JobHistory(engine.begin)
     with log_context(job=job.name, job_run=run_id):
         try:
-            busy = JobBusy(f"another process is at the job {job.name}")
+            busy = JobBusy(f"another process is running the job {job.name}")
             with store_locked(settings.database_url, job_lock(job.name), busy, _LOCK_WAIT_SECONDS):
                 if not history.start(run_id):
                     log.warning("not started: the run was given up by another scheduler")
@@ -69,14 +83,15 @@ def _call(function: str, settings: Settings, due: datetime) -> tuple[str, str | 
     return result.status, result.detail, None
 
 
-def resolve(function: str):  # type: ignore[no-untyped-def]
+def resolve(function: str) -> Callable[[Settings, datetime], JobResult | None]:
     """Return the function that ``module:function`` names."""
     module, _, name = function.partition(":")
-    return getattr(importlib.import_module(module), name)
+    found: Callable[[Settings, datetime], JobResult | None] = getattr(importlib.import_module(module), name)
+    return found
 
 
-def prepare(settings: Settings) -> None:
-    """Make a new process ready for runs: it ends with its scheduler, and takes along what it started itself."""
+def prepare_process(settings: Settings) -> None:
+    """Make a new process ready for runs: it ends with its scheduler, and so do the processes that it starts."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, lambda *_: _end())
     threading.Thread(target=_end_with_parent, daemon=True).start()

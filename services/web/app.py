@@ -99,7 +99,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         clock=clock,
     )
     protect(app, settings, store.sessions, clock)
-    add_operation(app, store, settings)
+    add_operation(app, store, settings, clock)
     return app
 
 

@@ -12,7 +12,7 @@ from hazecast.services.store.tables.forecasts import Base
 
 
 class ScheduledJob(Base):
-    """A job as APScheduler keeps it: when it is due next, and its state as JSON."""
+    """When a job is due next (seconds since 1970, UTC), and in `job_state` the schedule by which that was computed."""
 
     __tablename__ = "scheduled_job"
 

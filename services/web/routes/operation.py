@@ -80,9 +80,9 @@ def operation_routes(store: Store, settings: Settings, clock: Clock) -> APIRoute
     return router
 
 
-def add_operation(app: FastAPI, store: Store, settings: Settings) -> None:
+def add_operation(app: FastAPI, store: Store, settings: Settings, clock: Clock) -> None:
     """Give every request its id, log line and metrics, and Prometheus its page; the last of all middleware."""
-    registry = new_registry(store, settings)
+    registry = new_registry(store, settings, clock)
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -12,20 +12,20 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from apscheduler.schedulers.background import BackgroundScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import SQLAlchemyError
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
-from hazecast.services.scheduling.executor import Apart, RunExecutor, run_now
+from hazecast.services.scheduling.due import DueTimes
+from hazecast.services.scheduling.executor import RunExecutor, run_now
 from hazecast.services.scheduling.fence import Fence
 from hazecast.services.scheduling.history import JobHistory
 from hazecast.services.scheduling.jobs import all_jobs, cycle_job, job_named
-from hazecast.services.scheduling.jobstore import JsonJobStore
+from hazecast.services.scheduling.process import JobProcess
 from hazecast.services.scheduling.service import Leadership, Scheduler
-from hazecast.services.scheduling.spec import Cron, Every, Job, schedule_from, schedule_of
+from hazecast.services.scheduling.spec import Cron, Every, Job, schedule_from
 from hazecast.services.scheduling.tasks import CycleBusy, cycle_lock
 from hazecast.services.scheduling.worker import job_lock, resolve
 from hazecast.services.store.locks import LockLost, store_lock
@@ -61,6 +61,11 @@ def history(store) -> JobHistory:
     return JobHistory(store.engine.begin)
 
 
+@pytest.fixture
+def due_times(store) -> DueTimes:
+    return DueTimes(store.engine.begin)
+
+
 def test_cycles_are_due_at_the_set_beijing_hours(tmp_path) -> None:
     trigger = cycle_job(make_settings(data_dir=tmp_path, schedule_hours="5,17")).schedule.trigger()
     fire = trigger.get_next_fire_time(None, datetime(2026, 1, 1, tzinfo=UTC))
@@ -91,22 +96,18 @@ def test_what_is_due_is_run_or_missed_and_nothing_is_lost(seconds, grace, catch_
 
 
 @pytest.mark.parametrize("schedule", [Every(5.0), Cron("40", "5,17", "Asia/Shanghai"), Cron("10", "*/6")])
-def test_a_stored_job_is_json_and_comes_back_as_it_was(store, schedule) -> None:
-    scheduler = BackgroundScheduler(timezone=UTC, jobstores={"default": JsonJobStore(store.engine)})
-    scheduler.start(paused=True)
-    try:
-        scheduler.add_job(run_now, schedule.trigger(), args=("cycle",), id="cycle", misfire_grace_time=None)
-        with store.engine.connect() as connection:
-            state = connection.exec_driver_sql("select job_state from scheduled_job").scalar()
-        kept = json.loads(state)
-        assert kept["func"] == "hazecast.services.scheduling.executor:run_now" and kept["args"] == ["cycle"]
-        found = scheduler.get_job("cycle")
-        assert schedule_of(found.trigger) == schedule == schedule_from(kept["schedule"])
-        assert found.next_run_time == schedule.trigger().get_next_fire_time(None, datetime.now(UTC))
-        found.remove()
-        assert scheduler.get_jobs() == []
-    finally:
-        scheduler.shutdown()
+def test_a_stored_job_is_json_and_comes_back_as_it_was(store, due_times, schedule) -> None:
+    due = schedule.trigger().get_next_fire_time(None, datetime.now(UTC))
+    due_times.put("cycle", schedule, due)
+    with store.engine.connect() as connection:
+        state = connection.exec_driver_sql("select job_state from scheduled_job").scalar()
+    kept = json.loads(state)
+    # No name of a function: nothing that the database holds is called.
+    assert set(kept) == {"schedule"} and schedule == schedule_from(kept["schedule"])
+    found = due_times.all()["cycle"]
+    assert found.schedule == schedule and found.due == due == due_times.next_runs()["cycle"]
+    due_times.remove("cycle")
+    assert due_times.all() == {}
 
 
 def test_a_due_time_is_claimed_once_and_ends_once(history) -> None:
@@ -141,10 +142,9 @@ def test_the_history_is_cut_but_for_open_and_newest_runs(history) -> None:
 def test_how_a_run_ends_is_recorded(settings, store, history, function, limit, status, error) -> None:
     one = job(function, limit_seconds=limit)
     executor = RunExecutor(settings, {"job": one}, Fence(None, store.engine), history)
-    executor.start(BackgroundScheduler(timezone=UTC), "default")
     now = datetime.now(UTC).replace(microsecond=0)
     due = [now - timedelta(seconds=s) for s in (120, 30, 0)]
-    executor._do_submit_job(type("Due", (), {"id": "job"}), due)
+    executor.start_due("job", due)
     assert executor.stop(60.0) == []
     run, missed = history.runs("job")
     if run.status == "missed":
@@ -159,8 +159,7 @@ def test_how_a_run_ends_is_recorded(settings, store, history, function, limit, s
 
 def test_a_run_in_progress_is_stopped_with_its_scheduler(settings, store, history) -> None:
     executor = RunExecutor(settings, {"job": job("endless")}, Fence(None, store.engine), history)
-    executor.start(BackgroundScheduler(timezone=UTC), "default")
-    executor._do_submit_job(type("Due", (), {"id": "job"}), [datetime.now(UTC)])
+    executor.start_due("job", [datetime.now(UTC)])
     wait_for(lambda: history.runs("job")[0].status == "running")
     lock = store_lock(settings.database_url, job_lock("job"))
     assert not lock.acquire()
@@ -172,8 +171,8 @@ def test_a_run_in_progress_is_stopped_with_its_scheduler(settings, store, histor
 def test_a_run_whose_scheduler_gave_it_up_does_nothing(settings, history) -> None:
     run = history.claim("job", NOW)
     history.finish(run, "interrupted")
-    apart = Apart(settings, job("failing"))
-    assert apart.run(NOW, run) == ("interrupted", None) and not apart.stop()
+    process = JobProcess(settings, job("failing"))
+    assert process.run(NOW, run) == ("interrupted", None) and not process.stop()
     assert history.run(run).started_at is None
 
 
@@ -185,31 +184,27 @@ def test_a_run_by_hand_waits_for_nobody(settings, monkeypatch) -> None:
 
 @pytest.mark.parametrize(("late", "status"), [(30.0, "degraded"), (900.0, "missed")])
 def test_what_came_due_while_no_scheduler_ran_is_caught_up_or_missed(
-    settings, store, history, monkeypatch, late, status
+    settings, store, history, due_times, late, status
 ) -> None:
     one = job(grace_seconds=600.0)
     with led(settings, store, one):
         pass
     due = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=late)
-    with store.engine.begin() as connection:
-        state = json.loads(connection.exec_driver_sql("select job_state from scheduled_job").scalar())
-        state["next_run_time"] = due.isoformat()
-        values = (json.dumps(state), due.timestamp())
-        connection.exec_driver_sql("update scheduled_job set job_state = ?, next_run_time = ?", values)
+    due_times.put("job", one.schedule, due)
     with led(settings, store, one):
         wait_for(lambda: history.runs("job") and history.runs("job")[0].finished_at)
         run = history.runs("job")[0]
         assert (run.due, run.status) == (due, status)
-        wait_for(lambda: history.next_runs()["job"] > datetime.now(UTC))
+        wait_for(lambda: due_times.next_runs()["job"] > datetime.now(UTC))
 
 
-def test_a_changed_schedule_starts_anew_and_a_removed_job_goes(settings, store, history) -> None:
+def test_a_changed_schedule_starts_anew_and_a_removed_job_goes(settings, store, due_times) -> None:
     first, second = job(), Job("other", "tests.support.job_functions:fine", Every(60.0), "Another.", 60.0, 60.0)
     with led(settings, store, first, second):
-        assert set(history.next_runs()) == {"job", "other"}
-    hourly = history.next_runs()["job"]
+        assert set(due_times.next_runs()) == {"job", "other"}
+    hourly = due_times.next_runs()["job"]
     with led(settings, store, Job("job", first.function, Cron("7", "3"), "A test.", 60.0, 60.0)):
-        assert set(history.next_runs()) == {"job"} and history.next_runs()["job"].minute == 7
+        assert set(due_times.next_runs()) == {"job"} and due_times.next_runs()["job"].minute == 7
         assert hourly.minute == 0
 
 
@@ -239,17 +234,17 @@ def test_a_run_whose_process_lives_is_left_alone(settings, store, history) -> No
     lock.release()
 
 
-def test_a_claim_that_fails_leaves_the_job_due(settings, store, history, monkeypatch) -> None:
+def test_a_claim_that_fails_leaves_the_job_due(settings, store, due_times, monkeypatch) -> None:
     one = Job("job", "tests.support.job_functions:fine", Every(1.0), "A test.", 60.0, 60.0)
     monkeypatch.setattr(JobHistory, "claim", lambda *_, **__: 1 / 0)
     lock = store_lock(settings.database_url, "scheduler")
     assert lock.acquire()
     leader = Leadership(settings, [one], lock, store.engine)
     leader.start()
-    before = history.next_runs()["job"]
+    before = due_times.next_runs()["job"]
     wait_for(lambda: not leader.sound)
-    leader.stop_firing()
-    assert leader.end(0.0) == [] and history.next_runs()["job"] == before and before < datetime.now(UTC)
+    leader.stop_starting()
+    assert leader.end(0.0) == [] and due_times.next_runs()["job"] == before and before < datetime.now(UTC)
     lock.release()
 
 
@@ -276,7 +271,7 @@ def test_a_leader_whose_connection_dies_can_start_nothing(postgres, tmp_path) ->
     with pytest.raises(LockLost), fence.begin():
         pass
     assert not lock.still_held() and second.acquire()
-    leader.stop_firing()
+    leader.stop_starting()
     assert leader.end(0.0) == [] and not lock.acquire()
     second.release()
     assert lock.acquire()
@@ -359,7 +354,7 @@ class led:  # noqa: N801 (reads as a phrase)
         return self._leader
 
     def __exit__(self, *_: object) -> None:
-        self._leader.stop_firing()
+        self._leader.stop_starting()
         self._lock.release()
         self._leader.end(60.0)
 
