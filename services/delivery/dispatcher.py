@@ -13,13 +13,14 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 from sqlalchemy import ColumnElement, CursorResult, Select, Update, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.places.cities import Registry
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel, Message, Outcome
 from hazecast.services.delivery.routing import IN_USE, route, schedule_bulletins
@@ -62,7 +63,7 @@ class Dispatcher:
         channels: Mapping[str, Channel],
         render: Render,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = utc_now,
         chance: random.Random | None = None,
     ) -> None:
         self.owner = secrets.token_hex(8)
