@@ -9,15 +9,14 @@ from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.services.accounts.scopes import ROLES, Role
+from hazecast.services.store.database import Sessions
 from hazecast.services.store.tables.accounts import Account
 
 log = logging.getLogger(__name__)
-
-Sessions = sessionmaker[Session]
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
@@ -27,7 +26,7 @@ def add_account(sessions: Sessions, account_id: str, *, name: str, role: str, at
 
     Parameters
     ----------
-    sessions : sessionmaker
+    sessions : Sessions
     account_id : str
         Short and lasting, such as ``beijing-eeb``.
     name : str

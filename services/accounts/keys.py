@@ -12,9 +12,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
-from hazecast.services.accounts.accounts import Sessions, existing
+from hazecast.services.accounts.accounts import existing
 from hazecast.services.accounts.scopes import ROLE_SCOPES, SCOPES, Role, Scope
 from hazecast.services.accounts.tokens import digest_of, key_id_of, matches, new_token
+from hazecast.services.store.database import Sessions
 from hazecast.services.store.tables.accounts import Account, ApiKey
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def add_key(
 
     Parameters
     ----------
-    sessions : sessionmaker
+    sessions : Sessions
     account_id : str
     label : str
         What the key is for, in the owner's words.

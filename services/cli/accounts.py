@@ -14,7 +14,7 @@ import typer
 from hazecast.services.cli.options import DataDir, current_time, settings_of
 
 if TYPE_CHECKING:
-    from hazecast.services.accounts.accounts import Sessions
+    from hazecast.services.store.database import Sessions
     from hazecast.services.store.tables.accounts import Account, ApiKey
 
 accounts_app = typer.Typer(help="Accounts and their API keys.", no_args_is_help=True)

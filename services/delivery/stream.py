@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -45,7 +44,7 @@ class Tail(Generic[Item]):
         """Return the newest number, as of at most `seconds` ago."""
         async with self._lock:
             if time.monotonic() - self._asked_at >= self._seconds:
-                found = await run_in_threadpool(self._last)
+                found = await asyncio.to_thread(self._last)
                 if found != self._newest:
                     self._newest, self._known = found, {}
                 self._asked_at = time.monotonic()
@@ -62,7 +61,7 @@ class Tail(Generic[Item]):
             async with self._lock:
                 items = self._known.get(position)
                 if items is None:
-                    items = self._known[position] = await run_in_threadpool(self._after, position)
+                    items = self._known[position] = await asyncio.to_thread(self._after, position)
             for number, item in items:
                 yield number, item
             read = items[-1][0] if items else position

@@ -27,9 +27,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from hazecast.grids.errors import InputError
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import PART, whole_file
+from hazecast.services.core.files import PART, atomic_write
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.database import current_revision, head_revision, known_revision, shown
+from hazecast.services.store.database import current_revision, head_revision, known_revision, redacted
 from hazecast.services.store.recovery import INTERRUPTED
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import counters, dump_table, load_table, set_counters, tables_of
@@ -94,12 +94,12 @@ def back_up(
     try:
         schema = current_revision(store.engine)
         if schema is None:
-            raise InputError(shown(settings.database_url), "no tables", "a store to back up")
+            raise InputError(redacted(settings.database_url), "no tables", "a store to back up")
         for _ in range(_ATTEMPTS):
             at = clock()
             manifest = Manifest(schema, at.isoformat(timespec="seconds"), store.engine.dialect.name)
             try:
-                with whole_file(target) as part, tarfile.open(part, "w") as tar:
+                with atomic_write(target) as part, tarfile.open(part, "w") as tar:
                     _add_all(
                         _Writer(tar, manifest, at), settings, store, [*["weather"] * weather, *["archive"] * archive]
                     )
@@ -321,7 +321,7 @@ def _check_empty(settings: Settings, store: Store) -> None:
         with store.engine.connect() as connection:
             for table in tables_of(connection):
                 if connection.execute(select(table).limit(1)).first() is not None:
-                    raise InputError(shown(settings.database_url), f"rows in {table.name}", "an empty database")
+                    raise InputError(redacted(settings.database_url), f"rows in {table.name}", "an empty database")
     if (settings.data_dir / _STAGING).exists():
         # With an empty database: a restore was killed before it counted.
         _undo(settings)

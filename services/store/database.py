@@ -51,8 +51,8 @@ class DatabaseFault(StoreError, OperationalError):  # noqa: N818 still SQLAlchem
         return StoreError, (self._words,)
 
 
-def shown(url: str | URL) -> str:
-    """Return a database URL that may be shown: without its password."""
+def redacted(url: str | URL) -> str:
+    """Return a database URL without its password, for messages and logs."""
     return make_url(url).render_as_string(hide_password=True)
 
 
@@ -159,7 +159,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and not known_revision(current):
             expected = f"a schema up to {script.get_current_head()}: a newer Hazecast made this one"
-            raise InputError(f"{shown(engine.url)}: schema", current, expected)
+            raise InputError(f"{redacted(engine.url)}: schema", current, expected)
         config = _config()
         config.attributes["connection"] = connection
         try:
@@ -198,7 +198,7 @@ def _migration(engine: Engine) -> Iterator[Connection]:
                 lock_until_commit(connection, "migration")
             yield connection
             if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
-                raise StoreError(f"{shown(engine.url)}: rows that refer to nothing after a migration: {broken[:3]}")
+                raise StoreError(f"{redacted(engine.url)}: rows that refer to nothing after a migration: {broken[:3]}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -232,7 +232,7 @@ def _explain(context: ExceptionContext) -> None:
     error = context.original_exception
     if context.is_pre_ping or not _is_operational(error):
         return
-    where = shown(context.engine.url) if context.engine is not None else "the database"
+    where = redacted(context.engine.url) if context.engine is not None else "the database"
     words = " ".join(str(error).split())
     for sign, advice in _ADVICE.items():
         if sign in words.lower():

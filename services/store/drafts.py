@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, delete, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from hazecast.alerts.engine.approval import Draft, Status, amend, approve, reject, supersede
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import UnknownError
+from hazecast.services.store.database import Sessions
 from hazecast.services.store.outbox import record_message
 from hazecast.services.store.tables.forecasts import Warning_, WarningAudit, WarningDraft
 
@@ -36,8 +37,8 @@ def warning_row(warning: HazeWarning) -> Warning_:
     )
 
 
-def let_out(init_time: datetime, simulated: bool) -> Select[str]:
-    """Return the query of the ids of a run's messages that a person let out."""
+def approved_ids(init_time: datetime, simulated: bool) -> Select[str]:
+    """Return the query of the ids of a run's messages that a person approved, amended or not."""
     return select(WarningDraft.id).where(
         WarningDraft.run_init_time == init_time,
         WarningDraft.simulated == simulated,
@@ -109,7 +110,7 @@ def _record(session: Session, row: WarningDraft, draft: Draft, action: str, at: 
 
 
 def list_drafts(
-    sessions: sessionmaker[Session], simulated: bool, status: Status | None = "pending", limit: int | None = None
+    sessions: Sessions, simulated: bool, status: Status | None = "pending", limit: int | None = None
 ) -> list[Draft]:
     """Return the drafts of a status (all if None), newest run first; the first `limit` of them, if given."""
     query = select(WarningDraft.payload).where(WarningDraft.simulated == simulated)
@@ -120,7 +121,7 @@ def list_drafts(
         return [Draft.model_validate_json(payload) for payload in found]
 
 
-def draft_of(sessions: sessionmaker[Session], draft_id: str, simulated: bool) -> Draft:
+def draft_of(sessions: Sessions, draft_id: str, simulated: bool) -> Draft:
     """Return one draft.
 
     Raises
@@ -135,7 +136,7 @@ def draft_of(sessions: sessionmaker[Session], draft_id: str, simulated: bool) ->
     return Draft.model_validate_json(row.payload)
 
 
-def audit_trail(sessions: sessionmaker[Session], simulated: bool, draft_id: str | None = None) -> list[dict[str, Any]]:
+def audit_trail(sessions: Sessions, simulated: bool, draft_id: str | None = None) -> list[dict[str, Any]]:
     """Return what was done with one draft, or with all, oldest first: at, draft, action, by, reason."""
     query = select(WarningAudit).where(WarningAudit.simulated == simulated)
     if draft_id is not None:
@@ -148,7 +149,7 @@ def audit_trail(sessions: sessionmaker[Session], simulated: bool, draft_id: str 
 
 
 def decide_draft(
-    sessions: sessionmaker[Session],
+    sessions: Sessions,
     book: RuleBook,
     draft_id: str,
     simulated: bool,

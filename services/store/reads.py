@@ -13,7 +13,14 @@ from sqlalchemy.engine import Engine
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.forecasts import ForecastRun, ForecastValue, Observation, Warning_, WarningAudit
+from hazecast.services.store.tables.forecasts import (
+    CycleRun,
+    ForecastRun,
+    ForecastValue,
+    Observation,
+    Warning_,
+    WarningAudit,
+)
 
 QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90", "mean")
 VALUE_COLUMNS = (*(f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in QUANTILE_COLUMNS), "relative_humidity")
@@ -33,17 +40,38 @@ def count_commits() -> int:
 
 
 def public_version(store: Store) -> Hashable:
-    """Return what changes whenever a run is stored or removed, or a person lets a warning out.
+    """Return what changes whenever a run is stored or removed, or a person approves a warning.
 
     Warnings are stored with their run or by a decision on a draft, which the audit keeps.
     """
     query = select(
         select(func.max(ForecastRun.created_at)).scalar_subquery(),
+        # Each run has a cycle of its own, whatever clock it went by.
+        select(func.max(ForecastRun.cycle_id)).scalar_subquery(),
         select(func.count()).select_from(ForecastRun).scalar_subquery(),
         select(func.max(WarningAudit.id)).scalar_subquery(),
     )
     with store.engine.connect() as connection:
         return tuple(connection.execute(query).one())
+
+
+def reasons_of(store: Store, run: ForecastRun) -> tuple[str, ...]:
+    """Return why a run is degraded, as its cycle reported.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+
+    Returns
+    -------
+    tuple of str
+        Empty where nothing was missing, or the cycle was killed before it reported.
+    """
+    with store.sessions() as session:
+        report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
+    found = report.get("reasons")
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def runs_page(

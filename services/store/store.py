@@ -21,8 +21,8 @@ from hazecast.grids.times import to_datetime
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import remove_file
-from hazecast.services.store.database import Sessions, make_engine, migrate, shown, writing
-from hazecast.services.store.drafts import let_out, save_drafts, warning_row
+from hazecast.services.store.database import Sessions, make_engine, migrate, redacted, writing
+from hazecast.services.store.drafts import approved_ids, save_drafts, warning_row
 from hazecast.services.store.locks import Lock, cycle_lock, lock_until_commit
 from hazecast.services.store.outbox import record_run
 from hazecast.services.store.recovery import clear_files, note_files, recover
@@ -75,7 +75,7 @@ class Store:
             # Before anyone can see the row: a cycle without its lock is taken for dead.
             lock = cycle_lock(self.engine, row.id)
             if not lock.acquire():
-                raise StoreError(f"{shown(self.url)}: another process holds the lock of cycle {row.id}")
+                raise StoreError(f"{redacted(self.url)}: another process holds the lock of cycle {row.id}")
             self._cycle_locks[row.id] = lock
             return row.id
 
@@ -153,7 +153,7 @@ class Store:
                 delete(Warning_).where(
                     Warning_.simulated == run.simulated,
                     Warning_.run_init_time == run.init_time,
-                    Warning_.id.not_in(let_out(run.init_time, run.simulated)),
+                    Warning_.id.not_in(approved_ids(run.init_time, run.simulated)),
                 )
             )
             session.flush()

@@ -24,11 +24,11 @@ from hazecast.models.interface import Attributed, Calibrated, Model
 from hazecast.models.registry import ModelRegistry, load_trained
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import whole_file
+from hazecast.services.core.files import atomic_write
 from hazecast.services.core.logs import log_context
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.database import shown
+from hazecast.services.store.database import redacted
 from hazecast.services.store.monitors import stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
@@ -257,7 +257,7 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     cycle.store.note_files(cycle.id, now, simulated, (netcdf_path, map_path))
     _write_netcdf(forecast, netcdf_path)
     in_force = in_force_at([*cycle.store.warnings_before(now, simulated), *messages], now)
-    with whole_file(map_path) as part:
+    with atomic_write(map_path) as part:
         part.write_bytes(draw_haze(forecast, cycle.registry, cycle.book.haze_signal, in_force, Look()))
     return netcdf_path, map_path
 
@@ -301,7 +301,7 @@ def _report(
         verification=verification,
         netcdf_path=files[0],
         map_path=files[1],
-        database=shown(cycle.settings.database_url),
+        database=redacted(cycle.settings.database_url),
     )
 
 
@@ -316,7 +316,7 @@ def _write_netcdf(forecast: xr.Dataset, path: Path) -> None:
     encoding: dict[str, dict[str, object]] = {str(name): {"zlib": True, "complevel": 4} for name in forecast.data_vars}
     encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
     encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         forecast.to_netcdf(part, engine="netcdf4", encoding=encoding)
 
 

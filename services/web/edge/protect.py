@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from hazecast.services.accounts.accounts import Sessions
 from hazecast.services.accounts.keys import check_key
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.database import Sessions
 from hazecast.services.web.edge.bodies import RequestLimits
 from hazecast.services.web.edge.headers import SecurityHeaders
 from hazecast.services.web.edge.key_check import Guard
@@ -39,7 +39,7 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock =
     app : FastAPI
         With all other middleware added already.
     settings : Settings
-    sessions : sessionmaker
+    sessions : Sessions
         Of the store that holds the accounts.
     clock : callable
         Gives the current time, aware: whether a key has expired goes by it.

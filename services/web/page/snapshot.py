@@ -12,7 +12,6 @@ from functools import cached_property, partial
 
 import numpy as np
 import xarray as xr
-from sqlalchemy import select
 
 from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
@@ -27,9 +26,9 @@ from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.reads import public_version
+from hazecast.services.store.reads import public_version, reasons_of
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
+from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.page.outlook import Values
 from hazecast.services.work.maps import load_forecast
 
@@ -189,12 +188,7 @@ class Snapshots:
         )
 
     def _reasons(self, run: ForecastRun | None) -> tuple[str, ...]:
-        if run is None or not run.degraded:
-            return ()
-        with self._store.sessions() as session:
-            report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
-        found = report.get("reasons")
-        return tuple(map(str, found)) if isinstance(found, list) else ()
+        return reasons_of(self._store, run) if run is not None and run.degraded else ()
 
     def _observed(self, run: ForecastRun | None, now: datetime) -> xr.Dataset | None:
         if run is None:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import delete, text
 
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import whole_file
+from hazecast.services.core.files import atomic_write
 from hazecast.services.store.recovery import INTERRUPTED, INTERRUPTED_LATE
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastValue
@@ -103,16 +103,16 @@ def test_a_failed_cycle_removes_its_files_itself(store, tmp_path) -> None:
 
 def test_what_can_t_be_written_leaves_what_was_there(tmp_path, monkeypatch) -> None:
     path = tmp_path / "sub" / "file.txt"
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text("old")
-    with pytest.raises(StoreError, match=r"file\.txt: can't be written: \[Errno 28\]"), whole_file(path) as part:
+    with pytest.raises(StoreError, match=r"file\.txt: can't be written: \[Errno 28\]"), atomic_write(path) as part:
         part.write_text("new")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(ZeroDivisionError), whole_file(path) as part:
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as part:
         part.write_text("new")
         raise ZeroDivisionError
     assert path.read_text() == "old" and os.listdir(path.parent) == ["file.txt"]
-    with pytest.raises(StoreError, match="can't be written"), whole_file(path / "below a file") as part:
+    with pytest.raises(StoreError, match="can't be written"), atomic_write(path / "below a file") as part:
         part.write_text("new")
 
 
