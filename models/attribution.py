@@ -1,9 +1,9 @@
-"""What a forecast owes to the direction of the wind: the part that the model lays to air from elsewhere.
+"""Attribution of a forecast to transport: how much of it depends on the direction of the wind.
 
-The wind of the coming hours, at the place and over its area, is turned as a whole to each of eight
-directions, its speed and its changes kept, and the network asked again. What the forecast has more than
-under the cleanest of the eight is laid to where the wind blows from. It is what the network has learned,
-not a budget of emissions: it holds for the hours forecast, and air that came before counts as the place's own.
+The forecast wind, at the place and over its area, is turned by one angle to each of eight directions, its speed
+and its changes in time left as they are, and the model run again. The excess over the cleanest of the eight is
+attributed to transport. It is the model's learned response, not a budget of emissions: it covers the hours forecast,
+and pollution that arrived earlier counts as local.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ _U, _V = WEATHER_NAMES.index("u10"), WEATHER_NAMES.index("v10")
 
 
 def turned(windows: Windows, degrees: float) -> Windows:
-    """Return `windows` with the wind of the lead times turned clockwise."""
+    """Return `windows` with the wind of the lead times turned clockwise.
+
+    Parameters
+    ----------
+    windows : Windows
+    degrees : float
+        Angle of the turn.
+
+    Returns
+    -------
+    Windows
+    """
     return dataclasses.replace(
         windows,
         future_weather=_turned(windows.future_weather, degrees),
@@ -29,7 +40,7 @@ def turned(windows: Windows, degrees: float) -> Windows:
 
 
 def from_elsewhere(expected: Callable[[Windows], Float], windows: Windows) -> Float:
-    """Return the part of a forecast that is laid to the direction of the wind.
+    """Return the part of a forecast that is attributed to transport.
 
     Parameters
     ----------

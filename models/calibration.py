@@ -27,7 +27,7 @@ _LEVELS = np.array(QUANTILES, np.float32)
 
 
 class RollingCalibration:
-    """Offsets of quantiles and mean by lead group and pollutant, learned from forecasts come true.
+    """Offsets of quantiles and mean by lead group and pollutant, learned from verified forecasts.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class RollingCalibration:
         return decode_concentration(moved).clamp(min=0.0).numpy(), shifted.numpy()
 
     def learn(self, target: Float, quantiles: Float, mean: Float, days: float = 1.0) -> None:
-        """Follow the errors of forecasts that have come true, in one step.
+        """Follow the errors of verified forecasts, in one step.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class RollingCalibration:
             As they were forecast, ug m-3.
         mean : float32 (n, lead, 2)
         days : float
-            Time in which they came true, in days; the step is in proportion, up to that of a day.
+            Time over which they were verified, in days; the step is proportional, at most that of a day.
         """
         step = min(days, 1.0)
         valid = np.isfinite(target)

@@ -38,14 +38,18 @@ def disturb(windows: Windows, seed: int = 2015) -> Windows:
     """Return `windows` with errors added to the future weather.
 
     All places of a series' area at one init time get the same error, as a forecast errs over a
-    whole region: the error depends on `seed` and init time only. It is an AR(1) process in lead
+    region: the error depends on `seed` and init time only. It is an AR(1) process in lead
     time with a memory of about a day, its standard deviation growing linearly from 0.3 of
-    `ERROR_AT_120_H` at the init time to the whole at 120 h.
+    `ERROR_AT_120_H` at the init time to the full value at 120 h.
 
     Parameters
     ----------
     windows : Windows
     seed : int
+
+    Returns
+    -------
+    Windows
     """
     errors = np.empty((len(windows), LEAD_HOURS, len(WEATHER_NAMES)), np.float32)
     for time in np.unique(windows.init_time):
@@ -55,7 +59,7 @@ def disturb(windows: Windows, seed: int = 2015) -> Windows:
 
 
 def disturb_by(windows: Windows, size: Float, random: np.random.Generator) -> Windows:
-    """Return `windows` with errors of another size in each, drawn anew for each, as training wants them.
+    """Return `windows` with an error of its own size and draw in each, for training.
 
     Parameters
     ----------
@@ -63,6 +67,11 @@ def disturb_by(windows: Windows, size: Float, random: np.random.Generator) -> Wi
     size : float32 (n,)
         1 for errors as those of `disturb`; 0 leaves the weather as it is.
     random : numpy.random.Generator
+
+    Returns
+    -------
+    Windows
+        With `size` as their ``weather_error``.
     """
     rows = np.flatnonzero(size > 0)
     erring = _disturbed(windows.rows(rows), _errors(random, len(rows)) * size[rows, None, None], size[rows])
@@ -83,7 +92,7 @@ def _disturbed(windows: Windows, errors: Float, size: Float) -> Windows:
 def _errors(random: np.random.Generator, count: int) -> Float:
     """Return unit-free errors (count, lead, 9) of forecasts: AR(1), grown with lead time."""
     steps = random.normal(size=(count, LEAD_HOURS, len(WEATHER_NAMES)))
-    # The first hour begins with the whole spread; each later one adds what keeps it.
+    # The first hour has the full spread; each later one adds what maintains it.
     steps[:, 1:] *= np.sqrt(1 - _HOURLY_MEMORY**2)
     correlated = lfilter([1.0], [1.0, -_HOURLY_MEMORY], steps, axis=1)
     growth = _AT_START + (1 - _AT_START) * np.arange(1, LEAD_HOURS + 1) / 120.0

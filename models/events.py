@@ -29,6 +29,14 @@ def exceedance(quantiles: Float) -> Float:
     Returns
     -------
     float32 (n, lead, 6)
+
+    Examples
+    --------
+    The median is the first threshold, 75 ug m-3 of PM2.5, so it is met with probability 0.5:
+
+    >>> quantiles = np.full((1, 1, 2, 5), [25, 50, 75, 100, 150], np.float32)
+    >>> exceedance(quantiles)[0, 0, 0].item()
+    0.5
     """
     return np.stack([_above(quantiles[:, :, FORECAST_POLLUTANTS.index(p)], limit) for p, limit in EVENTS], axis=-1)
 
@@ -70,7 +78,7 @@ class EventDecision:
         self.limits: Float = np.full((LEAD_HOURS, len(EVENTS)), _UNDECIDED, np.float32)
 
     def fit(self, quantiles: Float, target: Float) -> None:
-        """Choose the probabilities on forecasts that have come true.
+        """Choose the probabilities on verified forecasts.
 
         Parameters
         ----------

@@ -87,7 +87,19 @@ def last_observed(history: Float) -> Float:
 
 
 def mean_of(values: Float, axis: int = 1) -> Float:
-    """Return the mean of what isn't NaN; NaN where all is."""
+    """Return the mean of what isn't NaN; NaN where all is.
+
+    Parameters
+    ----------
+    values : float32
+    axis : int
+        Averaged over.
+
+    Returns
+    -------
+    float32
+        As `values`, without `axis`.
+    """
     valid = np.isfinite(values)
     count = valid.sum(axis=axis)
     total = np.where(valid, values, 0.0).sum(axis=axis)

@@ -68,6 +68,11 @@ def checked_settings(card: Mapping[str, Any], entry: str, folder: Path) -> dict[
     folder : Path
         Where the card is, for the error.
 
+    Returns
+    -------
+    dict
+        The entry.
+
     Raises
     ------
     InputError

@@ -47,7 +47,7 @@ class Windows:
     area_future_weather : float32 (n, lead, 9)
         As `history_obs`, `history_weather` and `future_weather`, of the area.
     weather_error : float32 (n,)
-        Size of the error that is expected of the future weather: 0 where it is what came, 1 for a
+        Size of the error that is expected of the future weather: 0 where it is what was observed, 1 for a
         forecast that errs as `hazecast.models.disturbance.ERROR_AT_120_H` says.
     target : float32 (n, lead, 2), optional
         PM2.5 and O3 in ug m-3 at the lead times; only in training and scoring.
@@ -116,6 +116,12 @@ class Prediction:
     events : bool (n, lead, 6), optional
         The model's own decision for each of `EVENTS`: whether it calls it. Without it, an event is
         called where the mean meets the threshold.
+
+    Examples
+    --------
+    >>> one = Prediction(np.zeros((3, 120, 2, 5), np.float32), np.zeros((3, 120, 2), np.float32))
+    >>> Prediction.join([one, one]).mean.shape
+    (6, 120, 2)
     """
 
     quantiles: Float
@@ -188,7 +194,19 @@ class WindowSet:
         return len(self.index)
 
     def batch(self, rows: NDArray[np.int64], *, future_weather: bool) -> Windows:
-        """Cut the windows of `rows`; without `future_weather` it is all NaN."""
+        """Cut the windows of `rows`; without `future_weather` it is all NaN.
+
+        Parameters
+        ----------
+        rows : int64 (k,)
+        future_weather : bool
+            Whether to give the weather of the lead times, where `weather_known`.
+
+        Returns
+        -------
+        Windows
+            In the order of `rows`, with targets.
+        """
         parts = [(np.flatnonzero(self.index[rows, 0] == number), number) for number in np.unique(self.index[rows, 0])]
         order = np.argsort(np.concatenate([where for where, _ in parts]))
         cut = [self._cut(self.series[number], self.index[rows[where]], future_weather) for where, number in parts]
@@ -282,6 +300,11 @@ class KeptModel(Model, Protocol):
         folder : Path
         card : dict
             The model card, with what `save` returned.
+
+        Returns
+        -------
+        KeptModel
+            Ready to predict.
 
         Raises
         ------

@@ -81,6 +81,10 @@ def models_in(folder: Path, *, shipped: bool = False) -> list[TrainedModel]:
         With a folder for each model, named by its id.
     shipped : bool
         Whether these came with Hazecast.
+
+    Returns
+    -------
+    list of TrainedModel
     """
     found = []
     for path in sorted(folder.glob(f"*/{CARD_FILE}")):

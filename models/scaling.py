@@ -23,7 +23,19 @@ _OBS_SPREAD = torch.tensor([_LOG_CENTRE[name][1] for name in OBSERVED])
 
 
 def encode_concentration(value: Tensor, which: tuple[int, ...] | None = None) -> Tensor:
-    """Take concentrations (..., k) in ug m-3 to the scaled logarithm the network works on."""
+    """Take concentrations (..., k) in ug m-3 to the scaled logarithm the network works on.
+
+    Parameters
+    ----------
+    value : Tensor (..., k)
+        ug m-3.
+    which : tuple of int, optional
+        Positions in `OBSERVED` of the k pollutants; by default all.
+
+    Returns
+    -------
+    Tensor (..., k)
+    """
     pick = list(which) if which is not None else list(range(len(OBSERVED)))
     logs = torch.log(value.clamp(min=0.0) + _LOG_OFFSET)
     return (logs - _OBS_CENTRE[pick].to(value.device)) / _OBS_SPREAD[pick].to(value.device)

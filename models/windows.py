@@ -28,6 +28,11 @@ def window_set(
         Hours between init times.
     without : pairs of datetime64
         Periods held out: no window touches them.
+
+    Returns
+    -------
+    WindowSet
+        Only windows with an observed target.
     """
     rows: list[NDArray[np.int64]] = []
     for number, one in enumerate(series):
@@ -55,6 +60,11 @@ def scoring_windows(
         UTC; no hour after `end` is read.
     every : int
         Hours between init times, counted from `start`.
+
+    Returns
+    -------
+    WindowSet
+        Only windows with an observed target.
     """
     rows: list[NDArray[np.int64]] = []
     for number, one in enumerate(series):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scores.processing import block_bootstrap
 
 from hazecast.forecast.evaluation.scoring import BANDS, LEADS_SHOWN, Tally, band, continuous_scores
 from hazecast.grids.contract import FORECAST_POLLUTANTS
@@ -44,6 +43,8 @@ def resampled_days(days: int, *, block: int = BLOCK_DAYS, resamples: int = RESAM
     >>> drawn.shape, drawn.sum(axis=1).tolist()
     ((4, 30), [30, 30, 30, 30])
     """
+    from scores.processing import block_bootstrap
+
     state = np.random.get_state()
     np.random.seed(seed)
     try:

@@ -9,17 +9,18 @@ an approximation from below. Coverage is of the interval from the lowest quantil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scores.categorical import BasicContingencyManager, BinaryContingencyManager
-from scores.continuous import additive_bias, mae, mse, quantile_score
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
 from hazecast.models.events import met
 from hazecast.models.interface import EVENTS, Float
+
+if TYPE_CHECKING:
+    from scores.categorical import BasicContingencyManager
 
 LEADS_SHOWN = (1, 3, 6, 12, 24, 48, 72, 96, 120)
 BANDS = ((1, 24), (25, 48), (49, 72), (1, 72), (73, 120))
@@ -79,6 +80,8 @@ class Tally:
         events : bool (day, slot, place, lead, 6), optional
             The model's own decisions; without them its mean decides.
         """
+        from scores.continuous import additive_bias, mae, mse, quantile_score
+
         days = slice(first, first + len(target))
         dims = ("day", "slot", "place", "lead", "pollutant")
         observed, forecast = xr.DataArray(target, dims=dims), xr.DataArray(mean, dims=dims)
@@ -108,6 +111,8 @@ class Tally:
         self._count(days, met(target), {"mean": by_mean, "decision": by_mean if events is None else events})
 
     def _count(self, days: slice, observed: Float, called: dict[str, NDArray[Any]]) -> None:
+        from scores.categorical import BinaryContingencyManager
+
         dims = ("day", "slot", "place", "lead", "event")
         truth = xr.DataArray(observed, dims=dims)
         for number, rule in enumerate(_RULES):
@@ -171,6 +176,8 @@ def _event_scores(counts: xr.Dataset, pollutant: str, rule: str) -> dict[str, ND
 
 def contingency(counts: dict[str, xr.DataArray]) -> BasicContingencyManager:
     """Return the contingency table of summed hits, false alarms and misses; correct negatives are not counted."""
+    from scores.categorical import BasicContingencyManager
+
     nothing = xr.zeros_like(counts["tp_count"])
     return BasicContingencyManager(counts | {"tn_count": nothing, "total_count": sum(counts.values()) + nothing})
 

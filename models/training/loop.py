@@ -70,7 +70,7 @@ class Run:
     precision : {"auto", "fp32", "bf16", "fp16"}
         ``auto``: on a GPU bf16 where it has it, else fp16 with scaled gradients; fp32 on a CPU.
     state : Path, optional
-        File that the training's state is kept in, replaced whole; removed at the end.
+        File that the training's state is kept in, replaced atomically; removed by the caller at the end.
     state_every : int
         Steps between two writes of the state.
     resume : bool
@@ -102,7 +102,16 @@ def chosen_device(name: str) -> torch.device:
 
 
 def chosen_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the type that matrix products are reckoned in.
+    """Return the type that matrix products are computed in.
+
+    Parameters
+    ----------
+    name : {"auto", "fp32", "bf16", "fp16"}
+    device : torch.device
+
+    Returns
+    -------
+    torch.dtype
 
     Raises
     ------
@@ -130,6 +139,18 @@ def rows_of_step(windows: int, batch: int, seed: int, step: int, rank: int = 0, 
 
     All processes draw the same batch of `windows` and each takes its own share, so that the
     data of a step does not depend on how many share it.
+
+    Parameters
+    ----------
+    windows, batch, seed, step : int
+        Number of windows, size of the batch, seed of the training, number of the step.
+    rank, world : int
+        This process, of so many.
+
+    Returns
+    -------
+    int64 (about batch / world,)
+        Rows of the training windows.
     """
     return np.random.default_rng([seed, step]).integers(0, windows, batch)[rank::world]
 
@@ -159,7 +180,7 @@ def train_loop(
     settings : LoopSettings
     run : Run
     augment : callable
-        Changes a batch before it is shown, with the generator that it is given.
+        Changes a batch before the network is given it, with the generator that it is given.
     progress : bool
         Show a bar with the remaining time and the loss.
 
@@ -182,7 +203,7 @@ def train_loop(
         raise InputError("batch", settings.batch, f"at least one window for each of {world} processes")
     network = network.to(device)
     average = copy.deepcopy(network).requires_grad_(False)
-    shown = network if world == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+    replica = network if world == 1 else DistributedDataParallel(network, broadcast_buffers=False)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.steps)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
@@ -204,7 +225,7 @@ def train_loop(
         )
         torch.manual_seed(int(np.random.SeedSequence([settings.seed, step, rank]).generate_state(1)[0]))
         with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-            value = loss(shown, windows)
+            value = loss(replica, windows)
         if _update(value, network, optimiser, scaler):
             schedule.step()
         _move_average(average, network, min(0.998, step / (step + 10)))

@@ -1,4 +1,4 @@
-"""The state of a training: written whole, read without running code from the file."""
+"""The state of a training: written atomically, read without running code from the file."""
 
 from __future__ import annotations
 
@@ -49,6 +49,21 @@ def write_state(path: Path, step: int, parts: dict[str, Any], identity: dict[str
 
 def read_state(path: Path, parts: dict[str, Any], identity: dict[str, Any], device: torch.device) -> int:
     """Put `parts` back into the state in `path` and return the steps done.
+
+    Parameters
+    ----------
+    path : Path
+    parts : dict of str to object
+        Changed in place.
+    identity : dict
+        Settings and data of this training.
+    device : torch.device
+        Where the tensors go.
+
+    Returns
+    -------
+    int
+        Steps done.
 
     Raises
     ------

@@ -39,6 +39,10 @@ def subset(windows: WindowSet, rows: NDArray[np.int64] | NDArray[np.bool_]) -> W
     ----------
     windows : WindowSet
     rows : int64 (k,) or bool (n,)
+
+    Returns
+    -------
+    WindowSet
     """
     return dataclasses.replace(windows, index=windows.index[rows])
 
@@ -74,6 +78,11 @@ def sample_times(windows: WindowSet, count: int, seed: int) -> WindowSet:
     count : int
         Init times at most.
     seed : int
+
+    Returns
+    -------
+    WindowSet
+        The same one if it has no more init times.
     """
     times = init_times(windows)
     unique = np.unique(times)
@@ -234,6 +243,10 @@ class Peer:
         folder : Path
         card : dict
             The model card.
+
+        Returns
+        -------
+        Peer
 
         Raises
         ------

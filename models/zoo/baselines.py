@@ -82,6 +82,10 @@ class Persistence:
         card : dict
             Not used.
 
+        Returns
+        -------
+        Persistence
+
         Raises
         ------
         InputError
@@ -190,6 +194,10 @@ class Climatology:
         folder : Path
         card : dict
             Not used.
+
+        Returns
+        -------
+        Climatology
 
         Raises
         ------

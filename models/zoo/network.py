@@ -144,6 +144,13 @@ class Member(nn.Module):
     def forward(self, past: Tensor, coming: Tensor, newest: Tensor) -> tuple[Tensor, Tensor]:
         """Forecast from encoded inputs; `newest` (n, 2) is the newest observation on the network's scale.
 
+        Parameters
+        ----------
+        past : Tensor (n, 72, inputs)
+        coming : Tensor (n, lead, inputs)
+        newest : Tensor (n, 2)
+            Newest observation on the network's scale.
+
         Returns
         -------
         quantiles : Tensor (n, lead, 2, 5)
@@ -177,7 +184,7 @@ class Network(nn.Module):
     hidden : int
         Width of the informed ensemble's recurrent layers.
     blind_hidden : int
-        Of the blind one's, which has less to tell apart.
+        Of the blind members, which have less to distinguish.
     members : int
         Of each ensemble.
     context : int
@@ -220,7 +227,7 @@ class Network(nn.Module):
         self.register_buffer("event_limits", torch.full((2, LEAD_HOURS, len(EVENTS)), 0.5))
 
     def forward(self, windows: Windows) -> tuple[Tensor, Tensor]:
-        """Forecast a batch with every member of both ensembles; the blind ones are not shown its future weather.
+        """Forecast a batch with every member of both ensembles; the blind ones are not given its future weather.
 
         Returns
         -------
@@ -233,12 +240,38 @@ class Network(nn.Module):
         return torch.cat([blind[0], informed[0]]), torch.cat([blind[1], informed[1]])
 
     def forecast(self, windows: Windows, *, informed: bool) -> tuple[Tensor, Tensor]:
-        """Return the average over one ensemble: quantiles (n, lead, 2, 5) and mean (n, lead, 2)."""
+        """Return the average over one ensemble: quantiles (n, lead, 2, 5) and mean (n, lead, 2).
+
+        Parameters
+        ----------
+        windows : Windows
+        informed : bool
+            Which ensemble.
+
+        Returns
+        -------
+        quantiles : Tensor (n, lead, 2, 5)
+            On the network's scale.
+        mean : Tensor (n, lead, 2)
+            ug m-3.
+        """
         quantiles, mean = self._run(windows, informed=informed)
         return quantiles.mean(dim=0), mean.mean(dim=0)
 
     def members_mean(self, windows: Windows, *, informed: bool) -> Tensor:
-        """Return the mean by each member of one ensemble, (member, n, lead, 2), ug m-3."""
+        """Return the mean by each member of one ensemble, (member, n, lead, 2), ug m-3.
+
+        Parameters
+        ----------
+        windows : Windows
+        informed : bool
+            Which ensemble.
+
+        Returns
+        -------
+        Tensor (member, n, lead, 2)
+            ug m-3.
+        """
         return self._run(windows, informed=informed)[1]
 
     def _run(self, windows: Windows, *, informed: bool) -> tuple[Tensor, Tensor]:

@@ -173,6 +173,10 @@ class NetworkModel:
         card : dict
             Its model card; ``network`` holds what the network is built from.
 
+        Returns
+        -------
+        NetworkModel
+
         Raises
         ------
         InputError

@@ -113,6 +113,12 @@ def state_files(run: Run) -> list[Path]:
 def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor, Tensor]:
     """Learn intervals and event decisions on windows that the network was not trained on.
 
+    Parameters
+    ----------
+    network : Network
+    windows : WindowSet
+        None of which it was trained on.
+
     Returns
     -------
     offsets : Tensor (2, lead, 2, 5)
@@ -145,6 +151,15 @@ def train_network(
 ) -> Network:
     """Train a new network; see `hazecast.models.training.loop.train_loop`.
 
+    Parameters
+    ----------
+    train : WindowSet
+    settings : TrainingSettings
+    run : Run, optional
+        By default on the CPU, without a state file.
+    progress : bool
+        Show a bar.
+
     Returns
     -------
     Network
@@ -168,6 +183,19 @@ def _mark_seen(network: Network, train: WindowSet) -> None:
 
 
 def network_loss(network: nn.Module, windows: Windows) -> Tensor:
+    """Return the loss of a network: pinball loss of the quantiles and scaled squared error of the mean.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A `Network`, or a replica of one.
+    windows : Windows
+        With targets; missing ones do not count.
+
+    Returns
+    -------
+    Tensor ()
+    """
     assert windows.target is not None
     quantiles, mean = network(windows)
     target = torch.from_numpy(windows.target).to(mean.device)
@@ -182,7 +210,17 @@ def network_loss(network: nn.Module, windows: Windows) -> Tensor:
 
 
 def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
-    """Return `windows` with inputs taken away and blurred at random, as stations and weather fail in service."""
+    """Return `windows` with inputs removed and blurred at random, as stations and weather fail in service.
+
+    Parameters
+    ----------
+    windows : Windows
+    random : numpy.random.Generator
+
+    Returns
+    -------
+    Windows
+    """
     n = len(windows)
     size = np.where(random.random(n) < _ERRING, random.uniform(*_ERROR_SIZES, n), 0.0).astype(np.float32)
     windows = disturb_by(windows, size, random)

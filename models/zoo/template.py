@@ -96,6 +96,10 @@ class TemplateModel:
         card : dict
             The model card, with what `save` returned.
 
+        Returns
+        -------
+        TemplateModel
+
         Raises
         ------
         InputError

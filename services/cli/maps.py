@@ -13,7 +13,7 @@ from hazecast.services.cli.options import DataDir, server, settings_of
 if TYPE_CHECKING:
     from hazecast.alerts.maps.options import Format
     from hazecast.services.core.settings import Settings
-    from hazecast.services.work.maps import Look
+    from hazecast.services.work.stored_forecast import Look
 
 
 class Kind(StrEnum):
@@ -55,7 +55,8 @@ def draw_map(
     """Draw a map or chart of the latest forecast, or the haze days of a year."""
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.work.maps import Look, draw_haze_days
+    from hazecast.services.work.maps import draw_haze_days
+    from hazecast.services.work.stored_forecast import Look
 
     look = Look(language, size)
     if kind is Kind.HAZE_DAYS:
@@ -75,7 +76,7 @@ def draw_map(
 
 def _form(out: Path) -> Format:
     from hazecast.grids.errors import InputError
-    from hazecast.services.work.maps import MEDIA_TYPES
+    from hazecast.services.work.stored_forecast import MEDIA_TYPES
 
     form = next((f for f in MEDIA_TYPES if out.suffix == f".{f}"), None)
     if form is None:
@@ -103,6 +104,7 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
     from hazecast.services.core.rules import rule_book
     from hazecast.services.store.store import Store
     from hazecast.services.work import maps
+    from hazecast.services.work.stored_forecast import VALUE_KINDS, load_forecast
 
     book = rule_book(settings)
     registry, store = load_registry(), Store(settings.database_url)
@@ -115,14 +117,14 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
             return maps.haze_of_run(store, run, registry, book, look)
         if kind is Kind.FAN:
             return maps.fan_of_run(store, run, registry, city, pollutant, look)
-        forecast = maps.load_forecast(run.netcdf_path)
+        forecast = load_forecast(run.netcdf_path)
         if kind is Kind.ANIMATION:
             form = _form(out)
-            shown = next((k for k in maps.VALUE_KINDS if k == pollutant), None)
+            shown = next((k for k in VALUE_KINDS if k == pollutant), None)
             if shown is None:
-                raise InputError("--pollutant", pollutant, f"one of {list(maps.VALUE_KINDS)}")
+                raise InputError("--pollutant", pollutant, f"one of {list(VALUE_KINDS)}")
             return maps.draw_day(forecast, registry, shown, hour, look, form)
-        wanted = next(k for k in maps.VALUE_KINDS if k == kind.value)
+        wanted = next(k for k in VALUE_KINDS if k == kind.value)
         return as_png(maps.draw_hour(forecast, registry, wanted, hour, look))
     finally:
         store.close()

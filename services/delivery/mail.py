@@ -39,7 +39,7 @@ from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TES
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.work.explain import explain
-from hazecast.services.work.maps import Look, haze_of_run
+from hazecast.services.work.stored_forecast import Look
 
 log = logging.getLogger(__name__)
 
@@ -245,6 +245,8 @@ class MailChannel:
     def _draw(self, init_time: datetime, simulated: bool, path: str, language: str) -> bytes:
         run = self._store.run_at(init_time, simulated)
         assert run is not None
+        from hazecast.services.work.maps import haze_of_run
+
         return haze_of_run(self._store, run, self._registry, self._book, Look(language, "phone"))
 
     def _editions(self, subscription: Subscription, now: datetime) -> list[Edition]:

@@ -55,6 +55,10 @@ def training_windows(series: Sequence[HourlySeries], until: datetime, *, since: 
     since : datetime, optional
         Aware; by default the first hour of all.
 
+    Returns
+    -------
+    WindowSet
+
     Raises
     ------
     InputError

@@ -106,6 +106,10 @@ def fit(
     **settings
         Of `hazecast.models.zoo.network_training.TrainingSettings`, for the network: ``windows``, ``batch``, ``seed``, ...
 
+    Returns
+    -------
+    Fitted
+
     Raises
     ------
     InputError
@@ -131,6 +135,16 @@ def forecast(
     model: Model | Fitted, data: Collection, init_time: str, cities: Sequence[str] = (), weather: str = NO_WEATHER
 ) -> xr.Dataset:
     """Forecast from what was known at `init_time`; ``weather="observed"`` shows the weather that came.
+
+    Parameters
+    ----------
+    model : Model or Fitted
+    data : Collection
+    init_time : str
+    cities : sequence of str
+        City ids; by default all of the collection.
+    weather : {"none", "observed"}
+        Whether the observed weather of the lead times is given (perfect prog).
 
     Returns
     -------
@@ -186,7 +200,26 @@ def replay(
     every: int = 24,
     weather: str = NO_WEATHER,
 ) -> list[xr.Dataset]:
-    """Forecast again and again through an episode, each time from what was known then."""
+    """Forecast again and again through an episode, each time from what was known then.
+
+    Parameters
+    ----------
+    model : Model or Fitted
+    data : Collection
+    first, last : str
+        Init times.
+    cities : sequence of str
+        City ids; by default all of the collection.
+    every : int
+        Hours between init times.
+    weather : {"none", "observed"}
+        Whether the observed weather of the lead times is given (perfect prog).
+
+    Returns
+    -------
+    list of xarray.Dataset
+        Contract "forecast".
+    """
     times = pd.date_range(parse_time(first, "first"), parse_time(last, "last"), freq=f"{every}h")
     return [forecast(model, data, time.isoformat(), cities, weather) for time in times]
 
@@ -202,6 +235,24 @@ def backtest(
     progress: bool = False,
 ) -> dict[str, Any]:
     """Score trained models on the same windows; the result is described in docs/backtest.md.
+
+    Parameters
+    ----------
+    models : mapping of str to Model or Fitted
+    data : Collection
+    start, end : str
+        Init times lie in ``[start, end)``, targets end at `end`.
+    weather : {"none", "observed"}
+        Whether the observed weather of the lead times is given (perfect prog).
+    every : int
+        Hours between init times.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    dict
+        As `hazecast.forecast.evaluation.backtest.backtest` returns it.
 
     Raises
     ------
@@ -222,14 +273,50 @@ def reliability(
     weather: str = NO_WEATHER,
     every: int = 6,
 ) -> dict[str, pd.DataFrame]:
-    """Return for each model how often observations fell below its quantiles; for `hazecast.forecast.evaluation.plots.reliability`."""
+    """Return for each model how often observations fell below its quantiles; for `hazecast.forecast.evaluation.plots.reliability`.
+
+    Parameters
+    ----------
+    models : mapping of str to Model or Fitted
+    data : Collection
+    start, end : str
+        Init times lie in ``[start, end)``, targets end at `end`.
+    weather : {"none", "observed"}
+        Whether the observed weather of the lead times is given (perfect prog).
+    every : int
+        Hours between init times.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Shares by quantile (rows) and pollutant (columns).
+    """
     windows = _windows(models, data, start, end, every, weather)
     observed = weather == OBSERVED_WEATHER
     return {name: quantile_shares(_plain(model), windows, future_weather=observed) for name, model in models.items()}
 
 
 def table(result: Mapping[str, Any], pollutant: str = "pm25", score: str = "rmse") -> pd.DataFrame:
-    """Return a score of a backtest as a table: a row for each model, a column for each lead time and band."""
+    """Return a score of a backtest as a table: a row for each model, a column for each lead time and band.
+
+    Parameters
+    ----------
+    result : mapping
+        As `backtest` returns it.
+    pollutant : {"pm25", "o3"}
+    score : str
+        Such as ``"rmse"``, ``"mae"`` or ``"crps"``.
+
+    Returns
+    -------
+    pandas.DataFrame (model, lead)
+
+    Examples
+    --------
+    >>> result = {"models": {"persistence": {"pm25": {"rmse": {"1": 9.5, "24": 41.0}}}}}
+    >>> table(result).loc["persistence", "24"].item()
+    41.0
+    """
     return pd.DataFrame({name: scores[pollutant][score] for name, scores in result["models"].items()}).T.astype(float)
 
 
@@ -276,7 +363,24 @@ def compare(
     weather: str = NO_WEATHER,
     every: int = 6,
 ) -> dict[str, Any]:
-    """Compare two registered models on the same windows; see `hazecast.services.research.model_scores.compare_models`."""
+    """Compare two registered models on the same windows; see `hazecast.services.research.model_scores.compare_models`.
+
+    Parameters
+    ----------
+    candidate, other : TrainedModel
+    folder : Path or str
+        Of a collection.
+    start, end : str
+        After the training of both.
+    weather : {"none", "observed"}
+        Whether the observed weather of the lead times is given (perfect prog).
+    every : int
+        Hours between init times.
+
+    Returns
+    -------
+    dict
+    """
     first, last = parse_time(start, "start"), parse_time(end, "end")
     return compare_models(candidate, other, Path(folder), first, last, weather=weather, every=every)
 

@@ -126,6 +126,11 @@ def card_scores(path: Path, name: str) -> dict[str, Any]:
     name : str
         The model's name there.
 
+    Returns
+    -------
+    dict
+        Scores by pollutant, with the period and weather they hold for.
+
     Raises
     ------
     InputError

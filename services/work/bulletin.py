@@ -37,7 +37,6 @@ from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
 from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.maps.polygons import provinces_touched
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.daily import DayCheck, day_check
@@ -48,7 +47,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, Observation
 from hazecast.services.work.explain import explain
-from hazecast.services.work.maps import Look, draw_haze, fan_of_run, haze_field, load_forecast
+from hazecast.services.work.stored_forecast import Look, load_forecast
 
 Format = Literal["html", "pdf", "csv", "nc", "txt"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -120,6 +119,8 @@ class Edition:
     @cached_property
     def pictures(self) -> dict[str, bytes]:
         """The map and the charts, PNG by name; what can't be drawn for want of values is left out."""
+        from hazecast.services.work.maps import draw_haze, fan_of_run, haze_field
+
         look = Look(self.language, "desktop")
         forecast = load_forecast(self._run.netcdf_path)
         found: dict[str, bytes] = {}
@@ -269,6 +270,9 @@ class Bulletins:
     def _compose(
         self, run: ForecastRun, warnings: Sequence[HazeWarning], cities: Sequence[City], now: datetime
     ) -> Bulletin:
+        from hazecast.alerts.maps.polygons import provinces_touched
+        from hazecast.services.work.maps import haze_field
+
         forecast = load_forecast(run.netcdf_path)
         observations = self._observations(run.simulated, now)
         checks, unchecked = self._checks(run, cities, observations, now)

@@ -34,8 +34,9 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.adaptation import adapt, with_calibration
 from hazecast.services.work.inputs import CycleInputs, forecast_cities, load_inputs, shortcomings, with_humidity
-from hazecast.services.work.maps import Look, draw_haze
+from hazecast.services.work.maps import draw_haze
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, message_line
+from hazecast.services.work.stored_forecast import Look
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)

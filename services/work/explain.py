@@ -9,7 +9,7 @@ from hazecast.alerts.messages.causes import Causes, causes
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.store.store import Store
-from hazecast.services.work.maps import load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
 log = logging.getLogger(__name__)
 

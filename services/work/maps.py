@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -35,36 +34,11 @@ from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.work.stored_forecast import VALUE_KINDS, Look, ValueKind, load_forecast
 
-ValueKind = Literal["pm25", "o3", "aqi"]
-VALUE_KINDS: tuple[ValueKind, ...] = ("pm25", "o3", "aqi")
-MEDIA_TYPES: dict[Format, str] = {"gif": "image/gif", "png": "image/png", "webp": "image/webp"}
 _LATS, _LONS = np.arange(15.0, 55.01, 0.25), np.arange(95.0, 150.01, 0.25)
 # Pillow's fonts and matplotlib are not made for several threads at once.
 _drawing = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a picture is to look: its language and its size."""
-
-    language: str = "zh"
-    size: str = "desktop"
-
-
-@lru_cache(maxsize=16)
-def load_forecast(path: str) -> xr.Dataset:
-    """Return a stored forecast. Its file never changes under one name; do not change what is returned.
-
-    Raises
-    ------
-    InputError
-        If the file is gone.
-    """
-    if not Path(path).is_file():
-        raise InputError("forecast file", path, "the file of a stored run")
-    with xr.open_dataset(path, decode_timedelta=True) as dataset:
-        return dataset.load()
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.page import chart, view
 from hazecast.services.web.page.answers import COMPRESSED, answer, static_files, static_prefix
-from hazecast.services.web.page.card import card_png, ink
+from hazecast.services.web.page.colours import ink
 from hazecast.services.web.page.mapdata import legend, map_json, shapes_json
 from hazecast.services.web.page.snapshot import Snapshot, Snapshots
 from hazecast.services.web.page.view import Asked
@@ -118,6 +118,8 @@ class _Page:
             return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
         snapshot = self.snapshots.current()
         here = view.city_view(snapshot, asked.city, self.store, self.registry, said)
+        from hazecast.services.web.page.card import card_png
+
         content = card_png(snapshot, here, _high(snapshot, asked.city, said), said)
         return answer(request, content, "image/png", seconds=self.settings.answers.cache_seconds, framed=True)
 

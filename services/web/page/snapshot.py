@@ -30,7 +30,7 @@ from hazecast.services.store.reads import public_version, reasons_of
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.page.outlook import Values
-from hazecast.services.work.maps import load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
 log = logging.getLogger(__name__)
 

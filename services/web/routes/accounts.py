@@ -1,4 +1,4 @@
-"""Accounts and keys through the API: one's own, and for administrators everybody's."""
+"""One's own account and its keys through the API."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, HTTPException, Path
 
 from hazecast.grids.errors import InputError
-from hazecast.services.accounts.accounts import account_of, accounts_of, add_account, change_account
+from hazecast.services.accounts.accounts import account_of
 from hazecast.services.accounts.keys import BeyondScopesError, Identity, add_key, keys_of, revoke_key, rotate_key
 from hazecast.services.accounts.scopes import SCOPES
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.store import Store
 from hazecast.services.web.access import require
+from hazecast.services.web.dependencies import Given
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
 from hazecast.services.web.schemas.accounts import (
-    AccountChange,
-    AccountIn,
     AccountOut,
     KeyIn,
     KeyOut,
@@ -38,6 +36,7 @@ AccountId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$", examples
 _CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
 
 
+<<<<<<< HEAD
 def account_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
     """Return the routes under ``/account``: what a key may do with its own account."""
     router = APIRouter(prefix="/account", tags=["account"])
@@ -88,24 +87,35 @@ def administration_routes(store: Store, settings: Settings, clock: Clock) -> API
     """Return the routes under ``/accounts``, for administrators."""
     router = APIRouter(prefix="/accounts", tags=["accounts"])
     sessions = store.sessions
+=======
+_DEFAULT_ROTATION = RotationIn()
 
-    @router.get("", responses=DENIED)
-    def accounts(_: Administrator) -> list[AccountOut]:
-        """All accounts by id."""
-        return [AccountOut.of(account) for account in accounts_of(sessions)]
+router = APIRouter(prefix="/account", tags=["account"])
 
+
+@router.get("", responses=DENIED)
+def me(service: Given, who: Reader) -> SelfOut:
+    """The account and the key that ask."""
+    account = AccountOut.of(account_of(service.store.sessions, who.account_id))
+    return SelfOut(**account.model_dump(), key=who.key_id, scopes=[s for s in SCOPES if s in who.scopes])
+>>>>>>> main
+
+
+<<<<<<< HEAD
     @router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
     def add(asked: AccountIn, _: Administrator) -> AccountOut:
         """Add an account; its first key is made under its keys."""
         with _answered():
             return AccountOut.of(add_account(sessions, asked.id, name=asked.name, role=asked.role, at=clock()))
+=======
+@router.get("/keys", responses=DENIED)
+def keys(service: Given, who: KeyKeeper) -> list[KeyOut]:
+    """The account's keys, the newest first, those that are over too."""
+    return [KeyOut.of(key) for key in keys_of(service.store.sessions, who.account_id)]
+>>>>>>> main
 
-    @router.get("/{account_id}", responses=DENIED | NOT_FOUND | INVALID)
-    def account(account_id: AccountId, _: Administrator) -> AccountOut:
-        """One account."""
-        with _answered():
-            return AccountOut.of(account_of(sessions, account_id))
 
+<<<<<<< HEAD
     @router.patch("/{account_id}", responses=_CHANGES)
     def change(account_id: AccountId, asked: AccountChange, _: Administrator) -> AccountOut:
         """Rename an account, give it another role, disable or enable it; its keys follow at once."""
@@ -113,13 +123,20 @@ def administration_routes(store: Store, settings: Settings, clock: Clock) -> API
             return AccountOut.of(
                 change_account(sessions, account_id, at=clock(), **asked.model_dump(exclude_none=True))
             )
+=======
+@router.post("/keys", status_code=201, responses=DENIED | CONFLICT | INVALID)
+def create(service: Given, asked: KeyIn, who: KeyKeeper) -> NewKeyOut:
+    """Make a key with no more scopes than the one that asks; its text is in this answer alone."""
+    with refusals_answered():
+        made = add_key(
+            service.store.sessions, who.account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
+            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+        )  # fmt: skip
+    return NewKeyOut.made(*made)
+>>>>>>> main
 
-    @router.get("/{account_id}/keys", responses=DENIED | NOT_FOUND | INVALID)
-    def keys(account_id: AccountId, _: Administrator) -> list[KeyOut]:
-        """An account's keys, the newest first."""
-        with _answered():
-            return [KeyOut.of(key) for key in keys_of(sessions, account_id)]
 
+<<<<<<< HEAD
     @router.post("/{account_id}/keys", status_code=201, responses=_CHANGES)
     def create(account_id: AccountId, asked: KeyIn, who: Administrator) -> NewKeyOut:
         """Make a key for an account, within its role; its text is in this answer alone."""
@@ -135,12 +152,31 @@ def administration_routes(store: Store, settings: Settings, clock: Clock) -> API
         """Revoke an account's key, at once and for good."""
         with _answered():
             revoke_key(sessions, key_id, at=clock(), by=who.account_id, account_id=account_id)
+=======
+@router.post("/keys/{key_id}/rotate", status_code=201, responses=_CHANGES)
+def rotate(
+    service: Given, key_id: KeyId, who: KeyKeeper, asked: Annotated[RotationIn, Body()] = _DEFAULT_ROTATION
+) -> NewKeyOut:
+    """Make a successor of a key; the old one works on for the overlap."""
+    with refusals_answered():
+        made = rotate_key(
+            service.store.sessions, key_id, overlap=timedelta(hours=asked.overlap_hours),
+            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+            account_id=who.account_id, within=who.scopes,
+        )  # fmt: skip
+    return NewKeyOut.made(*made)
 
-    return router
+>>>>>>> main
+
+@router.delete("/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
+def revoke(service: Given, key_id: KeyId, who: KeyKeeper) -> None:
+    """Revoke a key, at once and for good."""
+    with refusals_answered():
+        revoke_key(service.store.sessions, key_id, at=service.clock(), by=who.account_id, account_id=who.account_id)
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def refusals_answered() -> Iterator[None]:
     """Answer what the store refuses as a problem."""
     try:
         yield
@@ -150,7 +186,7 @@ def _answered() -> Iterator[None]:
         raise Refusal(error) from error
 
 
-def _lifetime(days: int | None, settings: Settings) -> timedelta:
+def lifetime_of(days: int | None, settings: Settings) -> timedelta:
     if days is not None and days > settings.limits.key_days:
         raise Refusal(InputError("days", days, f"at most {settings.limits.key_days}"))
     return timedelta(days=days or settings.limits.key_days)

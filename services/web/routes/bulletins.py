@@ -7,15 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 
 from hazecast.alerts.messages.texts import Language
-from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
+<<<<<<< HEAD
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
+=======
+from hazecast.services.web.dependencies import Given, Service
+>>>>>>> main
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, known_city
 from hazecast.services.web.schemas.forecasts import ProblemOut
-from hazecast.services.work.bulletin import FORMATS, MEDIA_TYPES, Bulletins, Format, region_cities
+from hazecast.services.work.bulletin import FORMATS, MEDIA_TYPES, Format, region_cities
 
 Cities = Annotated[
     str | None,
@@ -39,41 +42,37 @@ _NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
+<<<<<<< HEAD
 def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock) -> APIRouter:
     """Return the routes under ``/bulletins``."""
     router = APIRouter(prefix="/bulletins", tags=["bulletins"])
     bulletins = Bulletins(store, settings, registry, book)
+=======
+router = APIRouter(prefix="/bulletins", tags=["bulletins"])
+>>>>>>> main
 
-    @router.get(
-        "/latest",
-        response_class=Response,
-        responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_ACCEPTABLE | _NOT_INSTALLED,
-    )
-    def latest(
-        cities: Cities = None,
-        region: InRegion = None,
-        language: InLanguage = "zh",
-        accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
-    ) -> Response:
-        """The daily bulletin of the latest forecast, as HTML, PDF, CSV, NetCDF or plain text by `Accept`."""
-        form = preferred_form(accept)
-        if form is None:
-            raise HTTPException(406, f"accept: found {accept}; expected one of {', '.join(_BARE.values())}")
-        answer = _answer(form, cities, region, language)
-        answer.headers["Vary"] = "Accept"
-        return answer
 
-    @router.get(
-        "/latest.{form}",
-        response_class=Response,
-        responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_INSTALLED,
-    )
-    def latest_as(
-        form: Format, cities: Cities = None, region: InRegion = None, language: InLanguage = "zh"
-    ) -> Response:
-        """The daily bulletin of the latest forecast in one form: html, pdf, csv, nc or txt."""
-        return _answer(form, cities, region, language)
+@router.get(
+    "/latest",
+    response_class=Response,
+    responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_ACCEPTABLE | _NOT_INSTALLED,
+)
+def latest(
+    service: Given,
+    cities: Cities = None,
+    region: InRegion = None,
+    language: InLanguage = "zh",
+    accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
+) -> Response:
+    """The daily bulletin of the latest forecast, as HTML, PDF, CSV, NetCDF or plain text by `Accept`."""
+    form = preferred_form(accept)
+    if form is None:
+        raise HTTPException(406, f"accept: found {accept}; expected one of {', '.join(_BARE.values())}")
+    answer = _answer(service, form, cities, region, language)
+    answer.headers["Vary"] = "Accept"
+    return answer
 
+<<<<<<< HEAD
     def _answer(form: Format, cities: str | None, region: str | None, language: Language) -> Response:
         wanted = _wanted(registry, cities, region)
         try:
@@ -87,8 +86,34 @@ def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: 
         if form == "html":
             headers["Content-Security-Policy"] = _POLICY
         return Response(document.content, media_type=document.media_type, headers=headers)
+=======
+>>>>>>> main
 
-    return router
+@router.get(
+    "/latest.{form}",
+    response_class=Response,
+    responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_INSTALLED,
+)
+def latest_as(
+    service: Given, form: Format, cities: Cities = None, region: InRegion = None, language: InLanguage = "zh"
+) -> Response:
+    """The daily bulletin of the latest forecast in one form: html, pdf, csv, nc or txt."""
+    return _answer(service, form, cities, region, language)
+
+
+def _answer(service: Service, form: Format, cities: str | None, region: str | None, language: Language) -> Response:
+    wanted = _wanted(service.registry, cities, region)
+    try:
+        document = service.bulletins.edition(wanted, language, service.clock()).document(form)
+    except MissingExtraError as error:
+        raise HTTPException(501, f"{form}: {error}") from error
+    except InputError as error:
+        # The arguments were checked: what is missing is the forecast, or its file.
+        raise HTTPException(404, f"no bulletin: {error}") from error
+    headers = {"Content-Disposition": f'inline; filename="{document.name}"', "Content-Language": language}
+    if form == "html":
+        headers["Content-Security-Policy"] = _POLICY
+    return Response(document.content, media_type=document.media_type, headers=headers)
 
 
 def preferred_form(accept: str) -> Format | None:

@@ -31,6 +31,7 @@ from hazecast.grids.times import in_utc
 from hazecast.services.store.reads import newest_observed
 from hazecast.services.store.store import Store
 from hazecast.services.web.answers import keep
+from hazecast.services.web.dependencies import Given
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
 
 # Hours before and after the year, in which an episode that reaches across its ends may have its other part.
@@ -106,36 +107,34 @@ class ClimatologyOut(BaseModel):
     calendar: list[CalendarDayOut]
 
 
-def climatology_routes(store: Store, registry: Registry) -> APIRouter:
-    """Return the route of a city's year."""
-    router = APIRouter(tags=["studies"])
+router = APIRouter(tags=["studies"])
 
-    @router.get("/cities/{city_id}/climatology", responses=NOT_FOUND | INVALID | UNCHANGED)
-    def climatology(
-        request: Request,
-        city_id: str,
-        year: Annotated[
-            int | None, Query(ge=1970, le=2200, description="Of the city's own time; by default the newest observed.")
-        ] = None,
-    ) -> ClimatologyOut:
-        """A city's year: days above each standard, classes, months, episodes and a calendar; 404 without any day.
 
-        Haze days are not here, since weather is not stored with observations: `hazecast study climatology`.
-        """
-        city, simulated = known_city(registry, city_id), shows_simulated(store)
-        keep(request)
-        newest = newest_observed(store, simulated, city.id)
-        if newest is None:
-            raise HTTPException(404, f"no observation of {city.id} is stored")
-        zone = ZoneInfo(city.time_zone)
-        aware = in_utc(newest)
-        chosen = (aware - timedelta(hours=1)).astimezone(zone).year if year is None else year
-        try:
-            return _climatology(store, registry, city, chosen, simulated)
-        except InputError as error:
-            raise HTTPException(404, str(error)) from error
+@router.get("/cities/{city_id}/climatology", responses=NOT_FOUND | INVALID | UNCHANGED)
+def climatology(
+    service: Given,
+    request: Request,
+    city_id: str,
+    year: Annotated[
+        int | None, Query(ge=1970, le=2200, description="Of the city's own time; by default the newest observed.")
+    ] = None,
+) -> ClimatologyOut:
+    """A city's year: days above each standard, classes, months, episodes and a calendar; 404 without any day.
 
-    return router
+    Haze days are not here, since weather is not stored with observations: `hazecast study climatology`.
+    """
+    city, simulated = known_city(service.registry, city_id), shows_simulated(service.store)
+    keep(request)
+    newest = newest_observed(service.store, simulated, city.id)
+    if newest is None:
+        raise HTTPException(404, f"no observation of {city.id} is stored")
+    zone = ZoneInfo(city.time_zone)
+    aware = in_utc(newest)
+    chosen = (aware - timedelta(hours=1)).astimezone(zone).year if year is None else year
+    try:
+        return _climatology(service.store, service.registry, city, chosen, simulated)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from error
 
 
 def _climatology(store: Store, registry: Registry, city: City, year: int, simulated: bool) -> ClimatologyOut:

@@ -13,14 +13,12 @@ from hazecast.alerts.engine.approval import Draft, Status
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import LANGUAGES, Language
 from hazecast.alerts.messages.warning_texts import compose
-from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.core.clock import Clock
 from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
-from hazecast.services.store.store import Store
 from hazecast.services.web.access import require
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
 from hazecast.services.work.explain import explain
@@ -111,57 +109,50 @@ class AmendmentIn(DecisionIn):
     expires: _Time | None = None
 
 
+<<<<<<< HEAD
 def draft_routes(store: Store, registry: Registry, book: RuleBook, clock: Clock) -> APIRouter:
     """Return the routes under ``/drafts``."""
     router = APIRouter(prefix="/drafts", tags=["drafts"])
     sessions = store.sessions
+=======
+router = APIRouter(prefix="/drafts", tags=["drafts"])
+>>>>>>> main
 
-    @router.get("", responses=DENIED | INVALID)
-    def drafts(
-        _: Reader,
-        status: Annotated[Status | Literal["all"], Query(description="Of this status.")] = "pending",
-        simulated: Simulated = False,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> list[DraftOut]:
-        """Messages that wait for a person, those of the newest run first."""
-        return [DraftOut.of(d) for d in list_drafts(sessions, simulated, None if status == "all" else status, limit)]
 
-    @router.get("/{draft_id}", responses=DENIED | NOT_FOUND | INVALID)
-    def draft(draft_id: DraftId, _: Reader, simulated: Simulated = False) -> AuditedDraftOut:
-        """One draft, with what it says, and what was done with it, by whom and why."""
-        try:
-            found = draft_of(sessions, draft_id, simulated)
-        except InputError as error:
-            raise Refusal(error) from error
-        audit = [AuditOut.model_validate(row) for row in audit_trail(sessions, simulated, draft_id)]
-        return AuditedDraftOut(**DraftOut.of(found).model_dump(), texts=texts(found.proposed), audit=audit)
+@router.get("", responses=DENIED | INVALID)
+def drafts(
+    service: Given,
+    _: Reader,
+    status: Annotated[Status | Literal["all"], Query(description="Of this status.")] = "pending",
+    simulated: Simulated = False,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[DraftOut]:
+    """Messages that wait for a person, those of the newest run first."""
+    return [
+        DraftOut.of(d)
+        for d in list_drafts(service.store.sessions, simulated, None if status == "all" else status, limit)
+    ]
 
-    @router.post("/{draft_id}/approve", responses=_DECISIONS)
-    def approve(draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
-        """Let a draft out as it is."""
-        return decide("approve", draft_id, said, who, simulated)
 
-    @router.post("/{draft_id}/amend", responses=_DECISIONS)
-    def amend(draft_id: DraftId, said: AmendmentIn, who: Decider, simulated: Simulated = False) -> DraftOut:
-        """Let a draft out with another level or other times."""
-        return decide("amend", draft_id, said, who, simulated)
+@router.get("/{draft_id}", responses=DENIED | NOT_FOUND | INVALID)
+def draft(service: Given, draft_id: DraftId, _: Reader, simulated: Simulated = False) -> AuditedDraftOut:
+    """One draft, with what it says, and what was done with it, by whom and why."""
+    try:
+        found = draft_of(service.store.sessions, draft_id, simulated)
+    except InputError as error:
+        raise Refusal(error) from error
+    audit = [AuditOut.model_validate(row) for row in audit_trail(service.store.sessions, simulated, draft_id)]
+    return AuditedDraftOut(**DraftOut.of(found).model_dump(), texts=_texts(service, found.proposed), audit=audit)
 
-    @router.post("/{draft_id}/reject", responses=_DECISIONS)
-    def reject(draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
-        """Keep a draft from going out."""
-        return decide("reject", draft_id, said, who, simulated)
 
-    def texts(proposed: HazeWarning) -> list[DraftTextOut]:
-        rules, city = book.rule_set(proposed.rule_set), registry.city(proposed.city)
-        why = explain(store, registry, proposed)
-        said = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
-        return [
-            DraftTextOut(
-                language=language, headline=text.headline, description=text.description, instruction=text.instruction
-            )
-            for language, text in said
-        ]
+@router.post("/{draft_id}/approve", responses=_DECISIONS)
+def approve(
+    service: Given, draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False
+) -> DraftOut:
+    """Let a draft out as it is."""
+    return _decide(service, "approve", draft_id, said, who, simulated)
 
+<<<<<<< HEAD
     def decide(action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool) -> DraftOut:
         given = said.model_dump()
         try:
@@ -170,5 +161,49 @@ def draft_routes(store: Store, registry: Registry, book: RuleBook, clock: Clock)
             raise Refusal(error) from error
         log.info("draft %s %s by account %s with key %s", draft_id, decided.status, who.account_id, who.key_id)
         return DraftOut.of(decided)
+=======
+>>>>>>> main
 
-    return router
+@router.post("/{draft_id}/amend", responses=_DECISIONS)
+def amend(service: Given, draft_id: DraftId, said: AmendmentIn, who: Decider, simulated: Simulated = False) -> DraftOut:
+    """Let a draft out with another level or other times."""
+    return _decide(service, "amend", draft_id, said, who, simulated)
+
+
+@router.post("/{draft_id}/reject", responses=_DECISIONS)
+def reject(service: Given, draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
+    """Keep a draft from going out."""
+    return _decide(service, "reject", draft_id, said, who, simulated)
+
+
+def _texts(service: Service, proposed: HazeWarning) -> list[DraftTextOut]:
+    rules, city = service.book.rule_set(proposed.rule_set), service.registry.city(proposed.city)
+    why = explain(service.store, service.registry, proposed)
+    said = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
+    return [
+        DraftTextOut(
+            language=language, headline=text.headline, description=text.description, instruction=text.instruction
+        )
+        for language, text in said
+    ]
+
+
+def _decide(
+    service: Service, action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool
+) -> DraftOut:
+    given = said.model_dump()
+    try:
+        decided = decide_draft(
+            service.store.sessions,
+            service.book,
+            draft_id,
+            simulated,
+            action,
+            by=who.name,
+            at=service.clock(),
+            **given,
+        )
+    except InputError as error:
+        raise Refusal(error) from error
+    log.info("draft %s %s by account %s with key %s", draft_id, decided.status, who.account_id, who.key_id)
+    return DraftOut.of(decided)

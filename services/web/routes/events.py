@@ -10,13 +10,12 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
-from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.content import Renderer, public_event
-from hazecast.services.delivery.stream import Seats, oldest, own_tail, public_tail
+from hazecast.services.delivery.content import public_event
+from hazecast.services.delivery.stream import oldest, own_tail
 from hazecast.services.delivery.subscriptions import find
-from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
+from hazecast.services.web.dependencies import Given
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import DENIED, INVALID, NOT_FOUND, Responses
 from hazecast.services.web.schemas.forecasts import ProblemOut
@@ -42,72 +41,70 @@ def _from(
 Position = Annotated[int | None, Depends(_from)]
 
 
-def event_routes(store: Store, settings: Settings, render: Renderer) -> APIRouter:
-    """Return the routes of streams."""
-    router = APIRouter(tags=["events"])
-    tail = public_tail(store.sessions, settings.events.poll_seconds)
-    seats = Seats(settings.events.connections)
+router = APIRouter(tags=["events"])
 
-    def room() -> None:
-        if seats.free <= 0:
-            raise HTTPException(503, "too many listeners: try again later", {"Retry-After": "30"})
 
-    def own(
-        subscription_id: str, identity: Annotated[Identity, Depends(require("subscriptions:read"))]
-    ) -> Subscription:
-        try:
-            with store.sessions() as session:
-                return find(session, subscription_id, identity.account_id)
-        except InputError as error:
-            raise Refusal(error) from error
+def _room(service: Given) -> None:
+    if service.seats.free <= 0:
+        raise HTTPException(503, "too many listeners: try again later", {"Retry-After": "30"})
 
-    @router.get(
-        "/events",
-        response_class=EventSourceResponse,
-        dependencies=[Depends(room)],
-        responses=INVALID | FULL,
-    )
-    async def events(position: Position) -> AsyncIterator[ServerSentEvent]:
-        """New forecasts and warnings as they come, as server-sent events.
 
-        Without a number it begins now. `event` is `forecast`, `warning`, or `reset` where events after the given
-        number are no longer kept, and all is to be read anew. `data` holds `id`, `type`, `timestamp`, `simulated`
-        and what happened, with the address of the whole.
-        """
-        with seats.taken():
-            start = await tail.newest()
-            if position is not None:
-                kept = await run_in_threadpool(oldest, store.sessions)
-                # Numbers beyond the newest are of another store.
-                if position > start or position < kept - 1:
-                    yield ServerSentEvent(event="reset", data={}, id=str(start))
-                else:
-                    start = position
-            yield ServerSentEvent(comment="listening", retry=_RETRY)
-            async for number, event in tail.read(start, settings.events.seconds):
-                yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
+def _own(
+    service: Given, subscription_id: str, identity: Annotated[Identity, Depends(require("subscriptions:read"))]
+) -> Subscription:
+    try:
+        with service.store.sessions() as session:
+            return find(session, subscription_id, identity.account_id)
+    except InputError as error:
+        raise Refusal(error) from error
 
-    @router.get(
-        "/subscriptions/{subscription_id}/events",
-        response_class=EventSourceResponse,
-        dependencies=[Depends(room)],
-        responses=DENIED | NOT_FOUND | INVALID | FULL,
-    )
-    async def own_events(
-        row: Annotated[Subscription, Depends(own)], position: Position
-    ) -> AsyncIterator[ServerSentEvent]:
-        """The messages of a subscription as server-sent events, from the beginning or after the given number.
 
-        `data` is what a webhook would receive; `event` its type.
-        """
-        with seats.taken():
-            yield ServerSentEvent(comment="listening", retry=_RETRY)
-            own_events = own_tail(store.sessions, row.id, settings.events.poll_seconds)
-            start = position or 0
-            # A number beyond the newest is of another store: what is repeated, the ids show.
-            start = start if start <= await own_events.newest() else 0
-            async for number, (delivery, event) in own_events.read(start, settings.events.seconds):
-                body = await run_in_threadpool(render, row, event, delivery.id)
-                yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))
+@router.get(
+    "/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(_room)],
+    responses=INVALID | FULL,
+)
+async def events(service: Given, position: Position) -> AsyncIterator[ServerSentEvent]:
+    """New forecasts and warnings as they come, as server-sent events.
 
-    return router
+    Without a number it begins now. `event` is `forecast`, `warning`, or `reset` where events after the given
+    number are no longer kept, and all is to be read anew. `data` holds `id`, `type`, `timestamp`, `simulated`
+    and what happened, with the address of the whole.
+    """
+    with service.seats.taken():
+        start = await service.tail.newest()
+        if position is not None:
+            kept = await run_in_threadpool(oldest, service.store.sessions)
+            # Numbers beyond the newest are of another store.
+            if position > start or position < kept - 1:
+                yield ServerSentEvent(event="reset", data={}, id=str(start))
+            else:
+                start = position
+        yield ServerSentEvent(comment="listening", retry=_RETRY)
+        async for number, event in service.tail.read(start, service.settings.events.seconds):
+            yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
+
+
+@router.get(
+    "/subscriptions/{subscription_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(_room)],
+    responses=DENIED | NOT_FOUND | INVALID | FULL,
+)
+async def own_events(
+    service: Given, row: Annotated[Subscription, Depends(_own)], position: Position
+) -> AsyncIterator[ServerSentEvent]:
+    """The messages of a subscription as server-sent events, from the beginning or after the given number.
+
+    `data` is what a webhook would receive; `event` its type.
+    """
+    with service.seats.taken():
+        yield ServerSentEvent(comment="listening", retry=_RETRY)
+        own_events = own_tail(service.store.sessions, row.id, service.settings.events.poll_seconds)
+        start = position or 0
+        # A number beyond the newest is of another store: what is repeated, the ids show.
+        start = start if start <= await own_events.newest() else 0
+        async for number, (delivery, event) in own_events.read(start, service.settings.events.seconds):
+            body = await run_in_threadpool(service.renderer, row, event, delivery.id)
+            yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))

@@ -21,6 +21,7 @@ from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, runs_
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import keep
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.negotiate import (
     AsFormat,
     Format,
@@ -37,7 +38,7 @@ from hazecast.services.web.places import Chosen, Places
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.web.schemas.forecasts import ForecastOut, RunForecastOut, RunOut, RunsOut
 from hazecast.services.web.times import InitTime, Period, Time, Within, stamp
-from hazecast.services.work.maps import load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
 _RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "netcdf")
@@ -48,124 +49,130 @@ Simulated = Annotated[
 ]
 
 
-def forecast_routes(store: Store, registry: Registry) -> APIRouter:
-    """Return the routes under ``/forecasts``, and the forecast of a city."""
-    router = APIRouter(tags=["forecasts"])
+router = APIRouter(tags=["forecasts"])
 
-    @router.get(
-        "/cities/{city_id}/forecast",
-        response_class=JSONResponse,
-        responses=_ANSWERS | representations(*_CITY_FORMATS, like=ForecastOut),
-    )
-    def city_forecast(
-        request: Request,
-        city_id: str,
-        within: Within,
-        init_time: Annotated[
-            Time | None, Query(description="Of this run; by default the newest.", examples=["2013-01-11T22:00:00Z"])
-        ] = None,
-        form: AsFormat = None,
-    ) -> Response:
-        """The forecast of a city: five days of PM2.5 and ozone by hour with their uncertainty.
 
-        `from` and `to` choose hours by the time they end at.
-        """
-        city, chosen = known_city(registry, city_id), choose(request, form, _CITY_FORMATS)
-        run = latest_run(store) if init_time is None else _run_at(store, init_time, None)
-        first, last = _leads(run, within)
-        keep(request, modified=run.created_at)
-        name = f"{city_id}-{run.init_time:%Y%m%dT%H%MZ}"
-        if chosen == "netcdf":
-            return answer(_netcdf(run, [city_id], first, last), "netcdf", name=name)
-        rows = values_of(store, run, [city_id], first, last)
-        if not rows:
-            raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city_id}")
-        if chosen == "csv":
-            return answer(as_csv(_table(run, rows, registry), _CSV_COLUMNS), "csv", name=name)
-        return _json(_city_content(run, city, rows))
+@router.get(
+    "/cities/{city_id}/forecast",
+    response_class=JSONResponse,
+    responses=_ANSWERS | representations(*_CITY_FORMATS, like=ForecastOut),
+)
+def city_forecast(
+    service: Given,
+    request: Request,
+    city_id: str,
+    within: Within,
+    init_time: Annotated[
+        Time | None, Query(description="Of this run; by default the newest.", examples=["2013-01-11T22:00:00Z"])
+    ] = None,
+    form: AsFormat = None,
+) -> Response:
+    """The forecast of a city: five days of PM2.5 and ozone by hour with their uncertainty.
 
-    @router.get("/forecasts", responses=INVALID | UNCHANGED)
-    def runs(
-        request: Request,
-        response: Response,
-        within: Within,
-        simulated: Simulated = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        cursor: Cursor = None,
-    ) -> RunsOut:
-        """The stored runs, newest first; `from` and `to` are about their init times."""
-        keys = from_cursor(cursor, datetime, bool)
-        after = None if keys is None else (keys[0], keys[1])
-        found = runs_page(store, simulated=simulated, start=within.start, end=within.end, after=after, limit=limit)
-        page, more = found[:limit], len(found) > limit
-        following = to_cursor(page[-1].init_time, page[-1].simulated) if more else None
-        link_next(response, request, following)
-        keep(request)
-        return RunsOut(runs=[RunOut(**_head(run), created_at=run.created_at) for run in page], next=following)
+    `from` and `to` choose hours by the time they end at.
+    """
+    city, chosen = known_city(service.registry, city_id), choose(request, form, _CITY_FORMATS)
+    run = latest_run(service.store) if init_time is None else _run_at(service.store, init_time, None)
+    first, last = _leads(run, within)
+    keep(request, modified=run.created_at)
+    name = f"{city_id}-{run.init_time:%Y%m%dT%H%MZ}"
+    if chosen == "netcdf":
+        return answer(_netcdf(run, [city_id], first, last), "netcdf", name=name)
+    rows = values_of(service.store, run, [city_id], first, last)
+    if not rows:
+        raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city_id}")
+    if chosen == "csv":
+        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=name)
+    return _json(_city_content(run, city, rows))
 
-    @router.get(
-        "/forecasts/latest",
-        response_class=JSONResponse,
-        responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
-    )
-    def latest_forecast(
-        request: Request, places: Chosen, within: Within, simulated: Simulated = None, form: AsFormat = None
-    ) -> Response:
-        """The newest run whole, or some of its cities and hours.
 
-        NetCDF is the stored file in the data contract. GeoJSON has a point for each city, with its values as
-        lists in the order of `time`.
-        """
-        run = store.latest_run(simulated)
-        if run is None:
-            raise HTTPException(404, "no such forecast is stored yet")
-        return _whole(request, run, places, within, form)
+@router.get("/forecasts", responses=INVALID | UNCHANGED)
+def runs(
+    service: Given,
+    request: Request,
+    response: Response,
+    within: Within,
+    simulated: Simulated = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Cursor = None,
+) -> RunsOut:
+    """The stored runs, newest first; `from` and `to` are about their init times."""
+    keys = from_cursor(cursor, datetime, bool)
+    after = None if keys is None else (keys[0], keys[1])
+    found = runs_page(service.store, simulated=simulated, start=within.start, end=within.end, after=after, limit=limit)
+    page, more = found[:limit], len(found) > limit
+    following = to_cursor(page[-1].init_time, page[-1].simulated) if more else None
+    link_next(response, request, following)
+    keep(request)
+    return RunsOut(runs=[RunOut(**_head(run), created_at=run.created_at) for run in page], next=following)
 
-    @router.get(
-        "/forecasts/{init_time}",
-        response_class=JSONResponse,
-        responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
-    )
-    def forecast_of_run(
-        request: Request,
-        init_time: InitTime,
-        places: Chosen,
-        within: Within,
-        simulated: Simulated = None,
-        form: AsFormat = None,
-    ) -> Response:
-        """One run, as `/forecasts/latest` gives the newest."""
-        return _whole(request, _run_at(store, init_time, simulated), places, within, form)
 
-    def _whole(request: Request, run: ForecastRun, places: Places, within: Period, form: Format | None) -> Response:
-        chosen = choose(request, form, _RUN_FORMATS)
-        cities = {city.id: city for city in places.of(registry)}
-        first, last = _leads(run, within)
-        keep(request, modified=run.created_at)
-        wanted = None if places.all else list(cities)
-        if chosen == "netcdf":
-            return answer(_netcdf(run, wanted, first, last), "netcdf", name=f"{run.init_time:%Y%m%dT%H%MZ}")
-        rows = values_of(store, run, wanted, first, last)
-        if chosen == "csv":
-            name = f"{run.init_time:%Y%m%dT%H%MZ}"
-            return answer(as_csv(_table(run, rows, registry), _CSV_COLUMNS), "csv", name=name)
-        by_city: dict[str, list[Any]] = defaultdict(list)
-        for row in rows:
-            by_city[row.city].append(row)
-        if chosen == "geojson":
-            features = [_feature(run, registry.city(name), found) for name, found in by_city.items()]
-            content = {"type": "FeatureCollection", **_head(run), "units": "ug m-3", "features": features}
-            return answer(as_json(content), "geojson")
-        content = _head(run) | {
-            "units": "ug m-3",
-            "cities": [
-                {"city": name, "hours": _hours(run, found, ZoneInfo(registry.city(name).time_zone))}
-                for name, found in by_city.items()
-            ],
-        }
-        return _json(content)
+@router.get(
+    "/forecasts/latest",
+    response_class=JSONResponse,
+    responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
+)
+def latest_forecast(
+    service: Given, request: Request, places: Chosen, within: Within, simulated: Simulated = None, form: AsFormat = None
+) -> Response:
+    """The newest run whole, or some of its cities and hours.
 
-    return router
+    NetCDF is the stored file in the data contract. GeoJSON has a point for each city, with its values as
+    lists in the order of `time`.
+    """
+    run = service.store.latest_run(simulated)
+    if run is None:
+        raise HTTPException(404, "no such forecast is stored yet")
+    return _whole(service, request, run, places, within, form)
+
+
+@router.get(
+    "/forecasts/{init_time}",
+    response_class=JSONResponse,
+    responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
+)
+def forecast_of_run(
+    service: Given,
+    request: Request,
+    init_time: InitTime,
+    places: Chosen,
+    within: Within,
+    simulated: Simulated = None,
+    form: AsFormat = None,
+) -> Response:
+    """One run, as `/forecasts/latest` gives the newest."""
+    return _whole(service, request, _run_at(service.store, init_time, simulated), places, within, form)
+
+
+def _whole(
+    service: Service, request: Request, run: ForecastRun, places: Places, within: Period, form: Format | None
+) -> Response:
+    chosen = choose(request, form, _RUN_FORMATS)
+    cities = {city.id: city for city in places.of(service.registry)}
+    first, last = _leads(run, within)
+    keep(request, modified=run.created_at)
+    wanted = None if places.all else list(cities)
+    if chosen == "netcdf":
+        return answer(_netcdf(run, wanted, first, last), "netcdf", name=f"{run.init_time:%Y%m%dT%H%MZ}")
+    rows = values_of(service.store, run, wanted, first, last)
+    if chosen == "csv":
+        name = f"{run.init_time:%Y%m%dT%H%MZ}"
+        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=name)
+    by_city: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_city[row.city].append(row)
+    if chosen == "geojson":
+        features = [_feature(run, service.registry.city(name), found) for name, found in by_city.items()]
+        content = {"type": "FeatureCollection", **_head(run), "units": "ug m-3", "features": features}
+        return answer(as_json(content), "geojson")
+    content = _head(run) | {
+        "units": "ug m-3",
+        "cities": [
+            {"city": name, "hours": _hours(run, found, ZoneInfo(service.registry.city(name).time_zone))}
+            for name, found in by_city.items()
+        ],
+    }
+    return _json(content)
 
 
 def forecast_of_city(store: Store, run: ForecastRun, city: City) -> ForecastOut | None:

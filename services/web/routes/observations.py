@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import Registry
 from hazecast.services.store.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from hazecast.services.store.store import Store
+from hazecast.services.web.dependencies import Given
 from hazecast.services.web.negotiate import (
     AsFormat,
     Format,
@@ -38,84 +38,84 @@ _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
 _LONGEST_FILE = timedelta(days=366)
 
 
-def observation_routes(store: Store, registry: Registry) -> APIRouter:
-    """Return the routes of observations."""
-    router = APIRouter(tags=["observations"])
+router = APIRouter(tags=["observations"])
 
-    @router.get(
-        "/cities/{city_id}/observations",
-        response_class=JSONResponse,
-        responses=_ANSWERS | representations(*_CITY_FORMATS, like=ObservationsOut),
-    )
-    def city_observations(
-        request: Request,
-        city_id: str,
-        within: Within,
-        limit: Annotated[int, Query(ge=1, le=2000, description="Hours in a page.")] = 500,
-        cursor: Cursor = None,
-        form: AsFormat = None,
-    ) -> Response:
-        """A city's observed hours, oldest first; by default the last 72 hours that are stored.
 
-        A time is the end of its hour; a flag of 0 means that quality control lets the value be used. NetCDF is
-        the whole period in the data contract, of a year at most; the others come in pages.
-        """
-        known_city(registry, city_id)
-        chosen, simulated = choose(request, form, _CITY_FORMATS), shows_simulated(store)
-        end = within.end or newest_observed(store, simulated, city_id)
-        if end is None:
-            raise HTTPException(404, f"no observation of {city_id} is stored")
-        start = within.start or end - timedelta(hours=HISTORY_HOURS - 1)
-        if chosen == "netcdf":
-            return answer(_netcdf(store, city_id, simulated, start, end), "netcdf", name=f"{city_id}-observations")
-        keys = from_cursor(cursor, datetime)
-        after = None if keys is None else keys[0]
-        found = observations_page(store, city_id, simulated, start=start, end=end, after=after, limit=limit)
-        page, more = found[:limit], len(found) > limit
-        following = to_cursor(page[-1].time) if more else None
-        hours = [_hour(row, simulated) for row in page]
-        if chosen == "csv":
-            made = answer(as_csv(hours, _COLUMNS), "csv", name=f"{city_id}-observations")
-        else:
-            for hour in hours:
-                del hour["city"], hour["simulated"]
-            content = {"city": city_id, "simulated": simulated, "units": "ug m-3", "hours": hours, "next": following}
-            made = answer(as_json(content), "json")
-        link_next(made, request, following)
-        return made
+@router.get(
+    "/cities/{city_id}/observations",
+    response_class=JSONResponse,
+    responses=_ANSWERS | representations(*_CITY_FORMATS, like=ObservationsOut),
+)
+def city_observations(
+    service: Given,
+    request: Request,
+    city_id: str,
+    within: Within,
+    limit: Annotated[int, Query(ge=1, le=2000, description="Hours in a page.")] = 500,
+    cursor: Cursor = None,
+    form: AsFormat = None,
+) -> Response:
+    """A city's observed hours, oldest first; by default the last 72 hours that are stored.
 
-    @router.get(
-        "/observations",
-        response_class=JSONResponse,
-        responses=_ANSWERS | representations(*_HOUR_FORMATS, like=ObservedHourOut),
-    )
-    def observations(
-        request: Request,
-        places: Chosen,
-        time: Annotated[Time | None, Query(description="End of the hour; by default the newest.")] = None,
-        form: AsFormat = None,
-    ) -> Response:
-        """What was observed in one hour, in all cities or some."""
-        chosen, simulated = choose(request, form, _HOUR_FORMATS), shows_simulated(store)
-        wanted = {city.id: city for city in places.of(registry)}
-        when = time or newest_observed(store, simulated)
-        rows = [] if when is None else [r for r in observed_hour(store, simulated, when) if r.city in wanted]
-        if when is None or not rows:
-            raise HTTPException(404, "no such observation is stored")
-        cities = [_hour(row, simulated) for row in rows]
-        if chosen == "csv":
-            return answer(as_csv(cities, _COLUMNS), "csv", name=f"observations-{when:%Y%m%dT%H%MZ}")
-        for city in cities:
-            del city["time"], city["simulated"]
-        head = {"time": stamp(when), "simulated": simulated, "units": "ug m-3"}
-        if chosen == "geojson":
-            places_of = {name: (city.longitude, city.latitude) for name, city in wanted.items()}
-            features = [point(*places_of[city["city"]], city["city"], city) for city in cities]
-            collection = {"type": "FeatureCollection", **head, "features": features}
-            return answer(as_json(collection), "geojson")
-        return answer(as_json(head | {"cities": cities}), "json")
+    A time is the end of its hour; a flag of 0 means that quality control lets the value be used. NetCDF is
+    the whole period in the data contract, of a year at most; the others come in pages.
+    """
+    known_city(service.registry, city_id)
+    chosen, simulated = choose(request, form, _CITY_FORMATS), shows_simulated(service.store)
+    end = within.end or newest_observed(service.store, simulated, city_id)
+    if end is None:
+        raise HTTPException(404, f"no observation of {city_id} is stored")
+    start = within.start or end - timedelta(hours=HISTORY_HOURS - 1)
+    if chosen == "netcdf":
+        return answer(_netcdf(service.store, city_id, simulated, start, end), "netcdf", name=f"{city_id}-observations")
+    keys = from_cursor(cursor, datetime)
+    after = None if keys is None else keys[0]
+    found = observations_page(service.store, city_id, simulated, start=start, end=end, after=after, limit=limit)
+    page, more = found[:limit], len(found) > limit
+    following = to_cursor(page[-1].time) if more else None
+    hours = [_hour(row, simulated) for row in page]
+    if chosen == "csv":
+        made = answer(as_csv(hours, _COLUMNS), "csv", name=f"{city_id}-observations")
+    else:
+        for hour in hours:
+            del hour["city"], hour["simulated"]
+        content = {"city": city_id, "simulated": simulated, "units": "ug m-3", "hours": hours, "next": following}
+        made = answer(as_json(content), "json")
+    link_next(made, request, following)
+    return made
 
-    return router
+
+@router.get(
+    "/observations",
+    response_class=JSONResponse,
+    responses=_ANSWERS | representations(*_HOUR_FORMATS, like=ObservedHourOut),
+)
+def observations(
+    service: Given,
+    request: Request,
+    places: Chosen,
+    time: Annotated[Time | None, Query(description="End of the hour; by default the newest.")] = None,
+    form: AsFormat = None,
+) -> Response:
+    """What was observed in one hour, in all cities or some."""
+    chosen, simulated = choose(request, form, _HOUR_FORMATS), shows_simulated(service.store)
+    wanted = {city.id: city for city in places.of(service.registry)}
+    when = time or newest_observed(service.store, simulated)
+    rows = [] if when is None else [r for r in observed_hour(service.store, simulated, when) if r.city in wanted]
+    if when is None or not rows:
+        raise HTTPException(404, "no such observation is stored")
+    cities = [_hour(row, simulated) for row in rows]
+    if chosen == "csv":
+        return answer(as_csv(cities, _COLUMNS), "csv", name=f"observations-{when:%Y%m%dT%H%MZ}")
+    for city in cities:
+        del city["time"], city["simulated"]
+    head = {"time": stamp(when), "simulated": simulated, "units": "ug m-3"}
+    if chosen == "geojson":
+        places_of = {name: (city.longitude, city.latitude) for name, city in wanted.items()}
+        features = [point(*places_of[city["city"]], city["city"], city) for city in cities]
+        collection = {"type": "FeatureCollection", **head, "features": features}
+        return answer(as_json(collection), "geojson")
+    return answer(as_json(head | {"cities": cities}), "json")
 
 
 def _netcdf(store: Store, city: str, simulated: bool, start: datetime, end: datetime) -> bytes:

@@ -12,77 +12,96 @@ from prometheus_client.exposition import choose_encoder
 from starlette.routing import Route
 
 from hazecast.grids.errors import InputError
-from hazecast.services.core.clock import Clock
-from hazecast.services.core.settings import Settings
 from hazecast.services.observability.health import examine
 from hazecast.services.observability.metrics import new_registry
 from hazecast.services.observability.requests import Requests
 from hazecast.services.scheduling.board import JobState, RunState, job_runs, job_states
 from hazecast.services.scheduling.jobs import job_named
-from hazecast.services.store.store import Store
 from hazecast.services.web.access import require
 from hazecast.services.web.answers import not_stored
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.problems import problem
 from hazecast.services.web.routes.common import DENIED, INVALID, NOT_FOUND, NOT_READY
-from hazecast.services.web.schemas.forecasts import CheckOut, HealthOut, ReadyOut
+from hazecast.services.web.schemas.forecasts import CheckOut, CycleOut, HealthOut, ReadyOut
 
 METRICS_PATH = "/metrics"
 
 
-def operation_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
-    """Return the routes of the service's own state."""
-    router = APIRouter(tags=["service"], dependencies=[Depends(not_stored)])
+router = APIRouter(tags=["service"], dependencies=[Depends(not_stored)])
 
-    @router.get("/healthz")
-    async def healthz() -> HealthOut:
-        """Whether the process is alive."""
-        return HealthOut(status="alive")
 
-    @router.get("/readyz", response_model=ReadyOut, responses=NOT_READY)
-    def readyz() -> ReadyOut | JSONResponse:
-        """Whether the service can be relied on: database, schema, scheduler, and a fresh forecast."""
-        now = clock()
-        health = examine(store, settings, now)
-        checks = [asdict(check) for check in health.checks]
-        if health.status == "unready" or health.run is None:
-            return problem(503, health.faults, more={"checks": checks})
-        age = (now - health.run.init_time) / timedelta(hours=1)
-        return ReadyOut(
-            status=health.status,
-            init_time=health.run.init_time,
-            age_hours=round(age, 2),
-            simulated=health.run.simulated,
-            checks=[CheckOut(**check) for check in checks],
+@router.get("/healthz")
+async def healthz() -> HealthOut:
+    """Whether the process is alive."""
+    return HealthOut(status="alive")
+
+
+@router.get("/readyz", response_model=ReadyOut, responses=NOT_READY)
+def readyz(service: Given) -> ReadyOut | JSONResponse:
+    """Whether the service can be relied on: database, schema, scheduler, and a fresh forecast."""
+    now = service.clock()
+    health = examine(service.store, service.settings, now)
+    checks = [asdict(check) for check in health.checks]
+    if health.status == "unready" or health.run is None:
+        return problem(503, health.faults, more={"checks": checks})
+    age = (now - health.run.init_time) / timedelta(hours=1)
+    return ReadyOut(
+        status=health.status,
+        init_time=health.run.init_time,
+        age_hours=round(age, 2),
+        simulated=health.run.simulated,
+        checks=[CheckOut(**check) for check in checks],
+    )
+
+
+_READER = [Depends(require("jobs:read"))]
+
+
+@router.get("/jobs", responses=DENIED, dependencies=_READER)
+def jobs(service: Given) -> list[JobState]:
+    """The scheduled jobs: when each is due next, and how it last ended."""
+    return job_states(service.store, service.settings)
+
+
+@router.get("/jobs/{name}/runs", responses=DENIED | NOT_FOUND | INVALID, dependencies=_READER)
+def runs(
+    service: Given,
+    name: Annotated[str, Path(description="name of a job")],
+    limit: Annotated[int, Query(ge=1, le=500)] = 20,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="only runs with a smaller id: the next page")
+    ] = None,
+) -> list[RunState]:
+    """The newest runs of a job, newest first."""
+    try:
+        job_named(name, service.settings)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from error
+    return job_runs(service.store, name, limit, before)
+
+
+@router.get("/cycles", responses=INVALID)
+def cycles(service: Given, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> list[CycleOut]:
+    """The newest forecast cycles with their outcome."""
+    return [
+        CycleOut(
+            id=row.id, init_time=row.init_time, simulated=row.simulated, status=row.status,
+            started_at=row.started_at, finished_at=row.finished_at, failed=row.status == "failed",
         )
-
-    reader = [Depends(require("jobs:read"))]
-
-    @router.get("/jobs", responses=DENIED, dependencies=reader)
-    def jobs() -> list[JobState]:
-        """The scheduled jobs: when each is due next, and how it last ended."""
-        return job_states(store, settings)
-
-    @router.get("/jobs/{name}/runs", responses=DENIED | NOT_FOUND | INVALID, dependencies=reader)
-    def runs(
-        name: Annotated[str, Path(description="name of a job")],
-        limit: Annotated[int, Query(ge=1, le=500)] = 20,
-        before: Annotated[
-            int | None, Query(ge=1, le=2**31 - 1, description="only runs with a smaller id: the next page")
-        ] = None,
-    ) -> list[RunState]:
-        """The newest runs of a job, newest first."""
-        try:
-            job_named(name, settings)
-        except InputError as error:
-            raise HTTPException(404, str(error)) from error
-        return job_runs(store, name, limit, before)
-
-    return router
+        for row in service.store.cycles(limit)
+    ]  # fmt: skip
 
 
-def add_operation(app: FastAPI, store: Store, settings: Settings, clock: Clock) -> None:
-    """Give every request its id, log line and metrics, and Prometheus its page; the last of all middleware."""
-    registry = new_registry(store, settings, clock)
+def add_operation(app: FastAPI, service: Service) -> None:
+    """Give every request its id, log line and metrics, and Prometheus its page; the last of all middleware.
+
+    Parameters
+    ----------
+    app : FastAPI
+        With all its routes.
+    service : Service
+    """
+    registry = new_registry(service.store, service.settings, service.clock)
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -20,9 +20,9 @@ from hazecast.forecast.reports import china_report_before, us_current_index, us_
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime, to_datetime64
-from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import keep
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.web.schemas.daily import (
@@ -39,7 +39,7 @@ from hazecast.services.web.schemas.forecasts import (
     LayerOut,
     MapOut,
 )
-from hazecast.services.work.maps import load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
 # Reaches back to the beginning of yesterday in any time zone.
@@ -48,100 +48,104 @@ _TWO_DAYS = timedelta(hours=47)
 _DECIMALS = {"pm25": 0, "o3": 0, "aqi": 0, "visibility": -1, "haze_grade": 0}
 
 
-def product_routes(store: Store, registry: Registry) -> APIRouter:
-    """Return the routes ``/map`` and ``/cities/{id}/daily``."""
-    router = APIRouter(tags=["forecasts"])
+router = APIRouter(tags=["forecasts"])
 
-    # A run's file has a name of its own, so what was computed from it stays valid.
-    @lru_cache(maxsize=4)
-    def by_hour(path: str) -> xr.Dataset:
-        return hourly_layers(load_forecast(path))
 
-    @lru_cache(maxsize=4)
-    def by_day(path: str, init_time: datetime, simulated: bool) -> xr.Dataset:
-        try:
-            observed = store.observed(init_time - timedelta(hours=23), init_time, simulated)
-        except InputError:
-            observed = None
-        forecast = load_forecast(path)
-        return daily_outlook(forecast, observed, registry).merge(daily_exceedance(forecast, observed, registry))
+# A run's file has a name of its own, so what was computed from it stays valid.
+@lru_cache(maxsize=4)
+def _by_hour(path: str) -> xr.Dataset:
+    return hourly_layers(load_forecast(path))
 
-    @lru_cache(maxsize=256)
-    def observed_indices(
-        city: City, init_time: datetime, simulated: bool
-    ) -> tuple[CurrentIndexOut | None, DailyReportOut | None]:
-        try:
-            observed = store.observed(init_time - _TWO_DAYS, init_time, simulated, city.id)
-        except InputError:
-            return None, None
-        return _current(observed, city, init_time), _report(observed, city, init_time, registry)
 
-    @router.get("/map", responses=NOT_FOUND | INVALID | UNCHANGED)
-    def layers(
-        request: Request,
-        places: Chosen,
-        layer: Annotated[
-            list[Layer] | None, Query(description="Only these layers; may be repeated.", examples=[["pm25"]])
-        ] = None,
-    ) -> MapOut:
-        """All cities and hours of the latest forecast at once, for a map with a time slider.
+@lru_cache(maxsize=4)
+def _by_day(service: Service, path: str, init_time: datetime, simulated: bool) -> xr.Dataset:
+    try:
+        observed = service.store.observed(init_time - timedelta(hours=23), init_time, simulated)
+    except InputError:
+        observed = None
+    forecast = load_forecast(path)
+    return daily_outlook(forecast, observed, service.registry).merge(
+        daily_exceedance(forecast, observed, service.registry)
+    )
 
-        `values` of a city stand in the order of `times`; null where there is none. AQI is China's of the
-        hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010.
-        """
-        run = latest_run(store)
-        keep(request, modified=run.created_at)
-        hours = _of_run(run, by_hour)
-        known = set(hours["city"].values)
-        wanted = [name for name in LAYERS if layer is None or name in layer]
-        return MapOut(
-            init_time=run.init_time,
-            simulated=run.simulated,
-            degraded=run.degraded,
-            model_id=run.model_id,
-            weather_source=run.weather_source,
-            humidity_source=run.humidity_source,
-            observations_until=run.observations_until,
-            times=[to_datetime(time) for time in hours["time"].values],
-            layers={name: _layer(name, hours[name]) for name in wanted},
-            cities=[
-                CityLayersOut(
-                    **city.model_dump(exclude={"elevation", "code"}),
-                    values={n: rounded(hours[n].sel(city=city.id).values, _DECIMALS[n]) for n in wanted},
-                )
-                for city in places.of(registry)
-                if city.id in known
-            ],
-        )
 
-    @router.get("/cities/{city_id}/daily", responses=NOT_FOUND | UNCHANGED)
-    def daily(request: Request, city_id: str) -> DailyOut:
-        """A city's days in the latest forecast, by its own clock: means, maxima, index, visibility and haze.
+@lru_cache(maxsize=256)
+def _observed_indices(
+    service: Service, city: City, init_time: datetime, simulated: bool
+) -> tuple[CurrentIndexOut | None, DailyReportOut | None]:
+    try:
+        observed = service.store.observed(init_time - _TWO_DAYS, init_time, simulated, city.id)
+    except InputError:
+        return None, None
+    return _current(observed, city, init_time), _report(observed, city, init_time, service.registry)
 
-        The first day begins with what was observed of it. Means are null where too few hours of a day are known,
-        as mostly on the last. The index is that of the city's own country: China's AQI, or Japan's standards; beside it
-        are the US AQI and the probability of exceeding the country's standards. `current` and `report` rate what was
-        observed: the hour of the init time by the US AQI with NowCast, and a Chinese city's last whole day.
-        """
-        city, run = known_city(registry, city_id), latest_run(store)
-        days = _of_run(run, lambda path: by_day(path, run.init_time, run.simulated))
-        if city_id not in days["city"].values:
-            raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
-        keep(request, modified=run.created_at)
-        here = days.sel(city=city_id)
-        current, report = observed_indices(city, run.init_time, run.simulated)
-        return DailyOut(
-            city=city_id,
-            init_time=run.init_time,
-            simulated=run.simulated,
-            degraded=run.degraded,
-            time_zone=city.time_zone,
-            days=[_day(city, here.isel(date=at)) for at in range(here.sizes["date"])],
-            current=current,
-            report=report,
-        )
 
-    return router
+@router.get("/map", responses=NOT_FOUND | INVALID | UNCHANGED)
+def layers(
+    service: Given,
+    request: Request,
+    places: Chosen,
+    layer: Annotated[
+        list[Layer] | None, Query(description="Only these layers; may be repeated.", examples=[["pm25"]])
+    ] = None,
+) -> MapOut:
+    """All cities and hours of the latest forecast at once, for a map with a time slider.
+
+    `values` of a city stand in the order of `times`; null where there is none. AQI is China's of the
+    hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010.
+    """
+    run = latest_run(service.store)
+    keep(request, modified=run.created_at)
+    hours = _of_run(run, _by_hour)
+    known = set(hours["city"].values)
+    wanted = [name for name in LAYERS if layer is None or name in layer]
+    return MapOut(
+        init_time=run.init_time,
+        simulated=run.simulated,
+        degraded=run.degraded,
+        model_id=run.model_id,
+        weather_source=run.weather_source,
+        humidity_source=run.humidity_source,
+        observations_until=run.observations_until,
+        times=[to_datetime(time) for time in hours["time"].values],
+        layers={name: _layer(name, hours[name]) for name in wanted},
+        cities=[
+            CityLayersOut(
+                **city.model_dump(exclude={"elevation", "code"}),
+                values={n: rounded(hours[n].sel(city=city.id).values, _DECIMALS[n]) for n in wanted},
+            )
+            for city in places.of(service.registry)
+            if city.id in known
+        ],
+    )
+
+
+@router.get("/cities/{city_id}/daily", responses=NOT_FOUND | UNCHANGED)
+def daily(service: Given, request: Request, city_id: str) -> DailyOut:
+    """A city's days in the latest forecast, by its own clock: means, maxima, index, visibility and haze.
+
+    The first day begins with what was observed of it. Means are null where too few hours of a day are known,
+    as mostly on the last. The index is that of the city's own country: China's AQI, or Japan's standards; beside it
+    are the US AQI and the probability of exceeding the country's standards. `current` and `report` rate what was
+    observed: the hour of the init time by the US AQI with NowCast, and a Chinese city's last whole day.
+    """
+    city, run = known_city(service.registry, city_id), latest_run(service.store)
+    days = _of_run(run, lambda path: _by_day(service, path, run.init_time, run.simulated))
+    if city_id not in days["city"].values:
+        raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
+    keep(request, modified=run.created_at)
+    here = days.sel(city=city_id)
+    current, report = _observed_indices(service, city, run.init_time, run.simulated)
+    return DailyOut(
+        city=city_id,
+        init_time=run.init_time,
+        simulated=run.simulated,
+        degraded=run.degraded,
+        time_zone=city.time_zone,
+        days=[_day(city, here.isel(date=at)) for at in range(here.sizes["date"])],
+        current=current,
+        report=report,
+    )
 
 
 def _of_run(run: ForecastRun, make: Any) -> xr.Dataset:

@@ -15,9 +15,8 @@ from hazecast.forecast.studies.ozone.days import daily_series
 from hazecast.forecast.studies.ozone.effects import Estimate, WeekdayEffect, weekday_effect
 from hazecast.forecast.studies.ozone.voc import species_table
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import in_utc
-from hazecast.services.store.store import Store
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 
 
@@ -64,51 +63,51 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _BEFORE = timedelta(days=1)
 
 
-def study_routes(store: Store, registry: Registry) -> APIRouter:
-    """Return the routes under ``/studies``."""
-    router = APIRouter(prefix="/studies", tags=["studies"])
+router = APIRouter(prefix="/studies", tags=["studies"])
 
-    @router.get("/voc-species", responses=UNCHANGED)
-    def voc_species() -> list[VocSpeciesOut]:
-        """Maximum incremental reactivity and OH rate constant of the VOC that Hazecast knows."""
-        return [
-            VocSpeciesOut(
-                name=str(name),
-                mir_checked=row["mir_checked"] == "yes",
-                koh=None if pd.isna(row["koh"]) else float(row["koh"]),
-                koh_checked=None if pd.isna(row["koh"]) else row["koh_checked"] == "yes",
-                **{key: row[key] for key in ("chinese", "cas", "formula", "group", "molar_mass", "mir")},
-            )
-            for name, row in species_table().iterrows()
-        ]
 
-    @router.get("/ozone/{city_id}/weekend", responses=NOT_FOUND | INVALID | UNCHANGED)
-    def weekend(
-        city_id: str,
-        series: Annotated[Literal["o3", "no2", "ox"], Query(description="ox is O3 + NO2.")] = "o3",
-        days: Annotated[int, Query(ge=77, le=1096, description="Days up to the newest run's init time.")] = 366,
-    ) -> WeekendOut:
-        """Weekend effect in a city's stored observations; 404 where they hold fewer than ten weeks of it."""
-        city = known_city(registry, city_id)
-        run = latest_run(store)
-        until = in_utc(run.init_time)
-        try:
-            return answer(city.id, series, days, until, run.simulated)
-        except InputError as error:
-            raise HTTPException(404, str(error)) from error
+@router.get("/voc-species", responses=UNCHANGED)
+def voc_species() -> list[VocSpeciesOut]:
+    """Maximum incremental reactivity and OH rate constant of the VOC that Hazecast knows."""
+    return [
+        VocSpeciesOut(
+            name=str(name),
+            mir_checked=row["mir_checked"] == "yes",
+            koh=None if pd.isna(row["koh"]) else float(row["koh"]),
+            koh_checked=None if pd.isna(row["koh"]) else row["koh_checked"] == "yes",
+            **{key: row[key] for key in ("chinese", "cas", "formula", "group", "molar_mass", "mir")},
+        )
+        for name, row in species_table().iterrows()
+    ]
 
-    # Years of hours take about a second: once for each new run is enough.
-    @lru_cache(maxsize=128)
-    def answer(
-        city: str, series: Literal["o3", "no2", "ox"], days: int, until: datetime, simulated: bool
-    ) -> WeekendOut:
-        observed = store.observed(until - timedelta(days=days) - _BEFORE, until, simulated, city)
-        daily = daily_series(observed, None, registry, city).iloc[-days:]
-        if series not in daily:
-            raise InputError(f"{city}: {series}", "no observed value", "hourly NO2")
-        return _out(city, series, daily, weekday_effect(daily[series]))
 
-    return router
+@router.get("/ozone/{city_id}/weekend", responses=NOT_FOUND | INVALID | UNCHANGED)
+def weekend(
+    service: Given,
+    city_id: str,
+    series: Annotated[Literal["o3", "no2", "ox"], Query(description="ox is O3 + NO2.")] = "o3",
+    days: Annotated[int, Query(ge=77, le=1096, description="Days up to the newest run's init time.")] = 366,
+) -> WeekendOut:
+    """Weekend effect in a city's stored observations; 404 where they hold fewer than ten weeks of it."""
+    city = known_city(service.registry, city_id)
+    run = latest_run(service.store)
+    until = in_utc(run.init_time)
+    try:
+        return _weekend_effect(service, city.id, series, days, until, run.simulated)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+# Years of hours take about a second: once for each new run is enough.
+@lru_cache(maxsize=128)
+def _weekend_effect(
+    service: Service, city: str, series: Literal["o3", "no2", "ox"], days: int, until: datetime, simulated: bool
+) -> WeekendOut:
+    observed = service.store.observed(until - timedelta(days=days) - _BEFORE, until, simulated, city)
+    daily = daily_series(observed, None, service.registry, city).iloc[-days:]
+    if series not in daily:
+        raise InputError(f"{city}: {series}", "no observed value", "hourly NO2")
+    return _out(city, series, daily, weekday_effect(daily[series]))
 
 
 def _out(city: str, series: Literal["o3", "no2", "ox"], daily: pd.DataFrame, effect: WeekdayEffect) -> WeekendOut:

@@ -9,23 +9,22 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from hazecast.alerts.messages.texts import LANGUAGES
-from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.keys import Identity
+<<<<<<< HEAD
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.content import Renderer
+=======
+>>>>>>> main
 from hazecast.services.delivery.mail import page
-from hazecast.services.delivery.queue import Queue, Row, State
-from hazecast.services.delivery.subscriptions import Change, NewSubscription, Subscriptions
-from hazecast.services.delivery.targets import Resolver
-from hazecast.services.store.store import Store
+from hazecast.services.delivery.queue import Row, State
+from hazecast.services.delivery.subscriptions import Change, NewSubscription
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND, Responses
-from hazecast.services.web.routes.events import event_routes
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
     DeliveriesOut,
@@ -48,6 +47,7 @@ Code = Annotated[str, Query(max_length=128, description="The code that the recei
 _PAGE: Responses = {200: {"content": {"text/html": {}}, "description": "A page with one button"}}
 
 
+<<<<<<< HEAD
 def subscription_routes(
     store: Store,
     settings: Settings,
@@ -144,52 +144,143 @@ def _own_routes(subscriptions: Subscriptions, queue: Queue, clock: Clock) -> API
 
 def _delivery_routes(queue: Queue, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["subscriptions"])
-
-    @router.get("/dead-letters", responses=DENIED | INVALID)
-    def dead_letters(identity: History, before: Before = None, limit: Limit = 100) -> DeliveriesOut:
-        """What could not be delivered to any of the account's subscriptions."""
-        rows = queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit)
-        return _page(rows, limit)
-
-    @router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
-    def delivery(delivery_id: str, identity: History) -> DeliveryOut:
-        """One delivery."""
-        return delivery_out(_try(lambda: queue.get(delivery_id, identity.account_id)))
-
-    @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
-    def replay(delivery_id: str, identity: Replayer) -> ReplayedOut:
-        """Send a delivery that is over again, under its id, after all that waits."""
-        row, _ = _try(lambda: queue.get(delivery_id, identity.account_id))
-        return ReplayedOut(replayed=_try(lambda: queue.replay([row.id], clock())))
-
-    return router
+=======
+router = APIRouter(tags=["subscriptions"])
+# What receivers open in a browser.
+pages = APIRouter(tags=["subscriptions"], default_response_class=HTMLResponse)
 
 
+@router.get("/subscriptions", responses=DENIED)
+def all_of_account(service: Given, identity: Reader) -> SubscriptionsOut:
+    """The account's subscriptions, oldest first."""
+    return SubscriptionsOut(subscriptions=[_out(row) for row in service.subscriptions.list(identity.account_id)])
+
+
+@router.post("/subscriptions", status_code=201, responses=DENIED | CONFLICT | INVALID)
+def create(service: Given, new: NewSubscription, identity: Writer) -> CreatedOut:
+    """Subscribe. The answer holds the secret, this once.
+>>>>>>> main
+
+    A webhook or e-mail address gets nothing but one message until it has confirmed: a webhook by answering
+    that message with its code, either by the page that the message names.
+    """
+    row = _try(lambda: service.subscriptions.create(identity.account_id, new, service.clock()))
+    return CreatedOut(**_out(row).model_dump(), secret=row.secret)
+
+
+<<<<<<< HEAD
 def _receiver_routes(subscriptions: Subscriptions, clock: Clock) -> APIRouter:
     """The pages of receivers, who have no key: the code of their message stands in for one."""
     router = APIRouter(tags=["subscriptions"], default_response_class=HTMLResponse)
+=======
+@router.get("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND)
+def one(service: Given, subscription_id: str, identity: Reader) -> SubscriptionOut:
+    """One subscription."""
+    return _out(_own(service, subscription_id, identity))
+>>>>>>> main
 
-    @router.get("/subscriptions/{subscription_id}/confirm", responses=_PAGE | INVALID)
-    def ask_to_confirm(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
-        """Ask whether messages are wanted: following a link, as mail scanners do, confirms nothing."""
-        return _html(page(_language(request), "confirm_page", button="confirm_button", action=_again(request)))
 
-    @router.post("/subscriptions/{subscription_id}/confirm", responses=_PAGE | NOT_FOUND | INVALID)
-    def confirm(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
-        """Confirm that messages are wanted at this address."""
-        return _decide(request, lambda: subscriptions.confirm(subscription_id, code, clock()), "confirm_done")
+@router.patch("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND | CONFLICT | INVALID)
+def change(service: Given, subscription_id: str, changes: Change, identity: Writer) -> SubscriptionOut:
+    """Change what is given; the state too: "paused" holds messages back, "active" lets them go."""
+    row = _own(service, subscription_id, identity)
+    return _out(_try(lambda: service.subscriptions.change(row, changes, service.clock())))
 
-    @router.get("/subscriptions/{subscription_id}/unsubscribe", responses=_PAGE | INVALID)
-    def ask_to_unsubscribe(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
-        """Ask whether no more messages are wanted."""
-        return _html(page(_language(request), "unsubscribe_page", button="unsubscribe_button", action=_again(request)))
 
-    @router.post("/subscriptions/{subscription_id}/unsubscribe", responses=_PAGE | NOT_FOUND | INVALID)
-    def unsubscribe(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
-        """End the messages to this address; mail programs do it with one click (RFC 8058)."""
-        return _decide(request, lambda: subscriptions.unsubscribe(subscription_id, code, clock()), "unsubscribe_done")
+@router.delete("/subscriptions/{subscription_id}", status_code=204, responses=DENIED | NOT_FOUND)
+def remove(service: Given, subscription_id: str, identity: Writer) -> None:
+    """End a subscription; what waits for it, and its history, go with it."""
+    service.subscriptions.remove(_own(service, subscription_id, identity))
 
-    return router
+
+@router.post("/subscriptions/{subscription_id}/secret", responses=DENIED | NOT_FOUND)
+def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
+    """Make a new secret; for a while messages are signed with both."""
+    secret, until = service.subscriptions.rotate(_own(service, subscription_id, identity), service.clock())
+    return SecretOut(secret=secret, previous_until=until)
+
+
+@router.post(
+    "/subscriptions/{subscription_id}/test", status_code=202, responses=DENIED | NOT_FOUND | CONFLICT
+)  # fmt: skip
+def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
+    """Send a test message, in its turn after all that waits."""
+    row = _own(service, subscription_id, identity)
+    return TestOut(delivery=_try(lambda: service.subscriptions.test(row, service.clock())))
+
+
+@router.get("/subscriptions/{subscription_id}/deliveries", responses=DENIED | NOT_FOUND | INVALID)
+def deliveries(
+    service: Given,
+    subscription_id: str,
+    identity: History,
+    state: Annotated[State | None, Query(description="Only of this state.")] = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> DeliveriesOut:
+    """What was sent to a subscription, or waits, or was given up."""
+    row = _own(service, subscription_id, identity)
+    return _page(service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit), limit)
+
+
+@router.post("/subscriptions/{subscription_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
+def replay_dead(service: Given, subscription_id: str, identity: Replayer) -> ReplayedOut:
+    """Send all dead letters of a subscription again, in their order, after all that waits."""
+    row = _own(service, subscription_id, identity)
+    return ReplayedOut(replayed=_try(lambda: service.queue.replay_dead(row.id, service.clock())))
+
+
+def _own(service: Service, subscription_id: str, identity: Identity) -> Subscription:
+    found: Subscription = _try(lambda: service.subscriptions.get(subscription_id, identity.account_id))
+    return found
+
+
+@router.get("/dead-letters", responses=DENIED | INVALID)
+def dead_letters(service: Given, identity: History, before: Before = None, limit: Limit = 100) -> DeliveriesOut:
+    """What could not be delivered to any of the account's subscriptions."""
+    rows = service.queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit)
+    return _page(rows, limit)
+
+
+@router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
+def delivery(service: Given, delivery_id: str, identity: History) -> DeliveryOut:
+    """One delivery."""
+    return delivery_out(_try(lambda: service.queue.get(delivery_id, identity.account_id)))
+
+
+@router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
+def replay(service: Given, delivery_id: str, identity: Replayer) -> ReplayedOut:
+    """Send a delivery that is over again, under its id, after all that waits."""
+    row, _ = _try(lambda: service.queue.get(delivery_id, identity.account_id))
+    return ReplayedOut(replayed=_try(lambda: service.queue.replay([row.id], service.clock())))
+
+
+@pages.get("/subscriptions/{subscription_id}/confirm", responses=_PAGE | INVALID)
+def ask_to_confirm(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
+    """Ask whether messages are wanted: following a link, as mail scanners do, confirms nothing."""
+    return _html(page(_language(request), "confirm_page", button="confirm_button", action=_again(request)))
+
+
+@pages.post("/subscriptions/{subscription_id}/confirm", responses=_PAGE | NOT_FOUND | INVALID)
+def confirm(service: Given, subscription_id: str, code: Code, request: Request) -> HTMLResponse:
+    """Confirm that messages are wanted at this address."""
+    return _decide(
+        request, lambda: service.subscriptions.confirm(subscription_id, code, service.clock()), "confirm_done"
+    )
+
+
+@pages.get("/subscriptions/{subscription_id}/unsubscribe", responses=_PAGE | INVALID)
+def ask_to_unsubscribe(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
+    """Ask whether no more messages are wanted."""
+    return _html(page(_language(request), "unsubscribe_page", button="unsubscribe_button", action=_again(request)))
+
+
+@pages.post("/subscriptions/{subscription_id}/unsubscribe", responses=_PAGE | NOT_FOUND | INVALID)
+def unsubscribe(service: Given, subscription_id: str, code: Code, request: Request) -> HTMLResponse:
+    """End the messages to this address; mail programs do it with one click (RFC 8058)."""
+    return _decide(
+        request, lambda: service.subscriptions.unsubscribe(subscription_id, code, service.clock()), "unsubscribe_done"
+    )
 
 
 def _decide(request: Request, act: Callable[[], None], done: str) -> HTMLResponse:

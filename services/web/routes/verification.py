@@ -11,55 +11,56 @@ import pandas as pd
 from fastapi import APIRouter, Query
 
 from hazecast.forecast.evaluation.verification import Verdict, scoreboard
-from hazecast.grids.places.cities import Registry
-from hazecast.services.core.settings import Settings
 from hazecast.services.store.scores import daily_sums, newest_scored
-from hazecast.services.store.store import Store
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city
 from hazecast.services.web.schemas.scores import BandOut, BaselineScoreOut, ScoreOut, VerdictOut, VerificationOut
 from hazecast.services.work.verification import banded_scores, serving_id, standing_of
 
+router = APIRouter()
 
-def verification_routes(store: Store, settings: Settings, registry: Registry) -> APIRouter:
-    """Return the route of the scoreboard."""
-    router = APIRouter()
 
-    @router.get("/verification", tags=["forecasts"], responses=NOT_FOUND | INVALID | UNCHANGED)
-    def verification(
-        city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
-        pollutant: Annotated[Literal["pm25", "o3"] | None, Query(description="Only this pollutant.")] = None,
-        days: Annotated[int, Query(ge=1, le=366, description="Days of init times, up to the newest scored.")] = 30,
-    ) -> VerificationOut:
-        """How well the forecasts came true, by model and lead time, beside persistence and climatology.
+@router.get("/verification", tags=["forecasts"], responses=NOT_FOUND | INVALID | UNCHANGED)
+def verification(
+    service: Given,
+    city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
+    pollutant: Annotated[Literal["pm25", "o3"] | None, Query(description="Only this pollutant.")] = None,
+    days: Annotated[int, Query(ge=1, le=366, description="Days of init times, up to the newest scored.")] = 30,
+) -> VerificationOut:
+    """How well the forecasts came true, by model and lead time, beside persistence and climatology.
 
-        Statements and verdicts are about the model in service over the last 30 days and all cities.
-        """
-        if city is not None:
-            known_city(registry, city)
-        return answer(newest_scored(store), serving_id(settings), city, pollutant, days)
+    Statements and verdicts are about the model in service over the last 30 days and all cities.
+    """
+    if city is not None:
+        known_city(service.registry, city)
+    return _answer(service, newest_scored(service.store), serving_id(service.settings), city, pollutant, days)
 
-    # The sums of a month and many cities take seconds to add: once for each new scoring or promotion is enough.
-    @lru_cache(maxsize=256)
-    def answer(
-        newest: tuple[date, datetime] | None, serving: str, city: str | None, pollutant: str | None, days: int
-    ) -> VerificationOut:
-        standing = standing_of(store, serving)
-        first = None if newest is None else newest[0] - timedelta(days=days - 1)
-        sums = None if first is None else daily_sums(store, first, city=city, pollutant=pollutant)
-        return VerificationOut(
-            model_id=standing.model_id,
-            behind=standing.behind,
-            statements=list(standing.sentences),
-            verdicts=[_verdict(verdict) for verdict in standing.verdicts],
-            city=city,
-            first_day=first,
-            last_day=newest[0] if newest else None,
-            scored_until=newest[1] if newest else None,
-            bands=_bands(banded_scores(store, days, city), pollutant),
-            scores=[] if sums is None or sums.empty else _scores(sums),
-        )
 
-    return router
+# The sums of a month and many cities take seconds to add: once for each new scoring or promotion is enough.
+@lru_cache(maxsize=256)
+def _answer(
+    service: Service,
+    newest: tuple[date, datetime] | None,
+    serving: str,
+    city: str | None,
+    pollutant: str | None,
+    days: int,
+) -> VerificationOut:
+    standing = standing_of(service.store, serving)
+    first = None if newest is None else newest[0] - timedelta(days=days - 1)
+    sums = None if first is None else daily_sums(service.store, first, city=city, pollutant=pollutant)
+    return VerificationOut(
+        model_id=standing.model_id,
+        behind=standing.behind,
+        statements=list(standing.sentences),
+        verdicts=[_verdict(verdict) for verdict in standing.verdicts],
+        city=city,
+        first_day=first,
+        last_day=newest[0] if newest else None,
+        scored_until=newest[1] if newest else None,
+        bands=_bands(banded_scores(service.store, days, city), pollutant),
+        scores=[] if sums is None or sums.empty else _scores(sums),
+    )
 
 
 def _scores(sums: pd.DataFrame) -> list[ScoreOut]:

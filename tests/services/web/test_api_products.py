@@ -17,7 +17,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
-from hazecast.services.work.maps import load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
 
 @pytest.fixture(scope="module")

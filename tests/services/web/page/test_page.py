@@ -23,8 +23,8 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.web.page import answers
-from hazecast.services.web.page.card import ink
 from hazecast.services.web.page.chart import HEIGHT, WIDTH, Series, draw
+from hazecast.services.web.page.colours import ink
 from hazecast.services.web.page.words import preferred, words
 from hazecast.services.work.cycle import run_cycle
 from tests.support.catalogs import fields_of

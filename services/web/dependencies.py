@@ -1,0 +1,116 @@
+"""What the routes work with: made once for an app, and handed to every route that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.clock import Clock
+from hazecast.services.core.rules import rule_book
+from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.content import Renderer
+from hazecast.services.delivery.queue import Queue
+from hazecast.services.delivery.stream import Seats, Tail, public_tail
+from hazecast.services.delivery.subscriptions import Subscriptions
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.delivery import OutboxEvent
+from hazecast.services.web.signing import signer_of
+from hazecast.services.work.bulletin import Bulletins
+
+
+# Compared by identity: what a route computes once is kept for each app.
+@dataclass(frozen=True, eq=False)
+class Service:
+    """The parts of an app.
+
+    Attributes
+    ----------
+    store : Store
+    settings : Settings
+    registry : Registry
+        The cities.
+    book : RuleBook
+        The rule sets.
+    clock : callable
+        Gives the time, aware, by which a forecast is stale and a warning in force.
+    bulletins : Bulletins
+    subscriptions : Subscriptions
+    queue : Queue
+        Deliveries of all subscriptions.
+    renderer : Renderer
+        Makes the body that a subscriber receives.
+    tail : Tail
+        The newest public events, read once for all listeners of the process.
+    seats : Seats
+        How many may listen.
+    sign : callable
+        Signs a CAP message, or returns it as it is where the service has no key.
+    """
+
+    store: Store
+    settings: Settings
+    registry: Registry
+    book: RuleBook
+    clock: Clock
+    bulletins: Bulletins
+    subscriptions: Subscriptions
+    queue: Queue
+    renderer: Renderer
+    tail: Tail[OutboxEvent]
+    seats: Seats
+    sign: Callable[[bytes], bytes]
+
+
+def make_service(settings: Settings, registry: Registry, clock: Clock) -> Service:
+    """Build the parts of an app on the store that `settings` names; its schema is brought up to date first.
+
+    Parameters
+    ----------
+    settings : Settings
+    registry : Registry
+    clock : callable
+
+    Returns
+    -------
+    Service
+
+    Raises
+    ------
+    InputError
+        If the rule sets, or the key for CAP messages, can't be used.
+    StoreError
+        If the store can't be reached.
+    """
+    book = rule_book(settings)
+    store = Store(settings.database_url)
+    store.migrate()
+    sessions = store.sessions
+    return Service(
+        store=store,
+        settings=settings,
+        registry=registry,
+        book=book,
+        clock=clock,
+        bulletins=Bulletins(store, settings, registry, book),
+        subscriptions=Subscriptions(sessions, settings, registry, book),
+        queue=Queue(sessions, settings),
+        renderer=Renderer(store, settings, registry, book),
+        tail=public_tail(sessions, settings.events.poll_seconds),
+        seats=Seats(settings.events.connections),
+        sign=signer_of(settings),
+    )
+
+
+# Not a thread's work: a plain function would go through the pool for every request.
+async def service_of(request: Request) -> Service:
+    """Return the parts of the app that a request came to."""
+    found: Service = request.app.state.service
+    return found
+
+
+Given = Annotated[Service, Depends(service_of)]

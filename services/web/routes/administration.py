@@ -1,0 +1,86 @@
+"""Everybody's accounts and keys through the API, for administrators."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from hazecast.services.accounts.accounts import account_of, accounts_of, add_account, change_account
+from hazecast.services.accounts.keys import Identity, add_key, keys_of, revoke_key
+from hazecast.services.web.access import require
+from hazecast.services.web.dependencies import Given
+from hazecast.services.web.routes.accounts import AccountId, KeyId, lifetime_of, refusals_answered
+from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
+from hazecast.services.web.schemas.accounts import (
+    AccountChange,
+    AccountIn,
+    AccountOut,
+    KeyIn,
+    KeyOut,
+    NewKeyOut,
+)
+
+Administrator = Annotated[Identity, Depends(require("accounts:admin"))]
+_CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
+
+
+router = APIRouter(prefix="/accounts", tags=["accounts"])
+
+
+@router.get("", responses=DENIED)
+def accounts(service: Given, _: Administrator) -> list[AccountOut]:
+    """All accounts by id."""
+    return [AccountOut.of(account) for account in accounts_of(service.store.sessions)]
+
+
+@router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
+def add(service: Given, asked: AccountIn, _: Administrator) -> AccountOut:
+    """Add an account; its first key is made under its keys."""
+    with refusals_answered():
+        return AccountOut.of(
+            add_account(service.store.sessions, asked.id, name=asked.name, role=asked.role, at=service.clock())
+        )
+
+
+@router.get("/{account_id}", responses=DENIED | NOT_FOUND | INVALID)
+def account(service: Given, account_id: AccountId, _: Administrator) -> AccountOut:
+    """One account."""
+    with refusals_answered():
+        return AccountOut.of(account_of(service.store.sessions, account_id))
+
+
+@router.patch("/{account_id}", responses=_CHANGES)
+def change(service: Given, account_id: AccountId, asked: AccountChange, _: Administrator) -> AccountOut:
+    """Rename an account, give it another role, disable or enable it; its keys follow at once."""
+    with refusals_answered():
+        return AccountOut.of(
+            change_account(
+                service.store.sessions, account_id, at=service.clock(), **asked.model_dump(exclude_none=True)
+            )
+        )
+
+
+@router.get("/{account_id}/keys", responses=DENIED | NOT_FOUND | INVALID)
+def keys(service: Given, account_id: AccountId, _: Administrator) -> list[KeyOut]:
+    """An account's keys, the newest first."""
+    with refusals_answered():
+        return [KeyOut.of(key) for key in keys_of(service.store.sessions, account_id)]
+
+
+@router.post("/{account_id}/keys", status_code=201, responses=_CHANGES)
+def create(service: Given, account_id: AccountId, asked: KeyIn, who: Administrator) -> NewKeyOut:
+    """Make a key for an account, within its role; its text is in this answer alone."""
+    with refusals_answered():
+        made = add_key(
+            service.store.sessions, account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
+            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+        )  # fmt: skip
+    return NewKeyOut.made(*made)
+
+
+@router.delete("/{account_id}/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
+def revoke(service: Given, account_id: AccountId, key_id: KeyId, who: Administrator) -> None:
+    """Revoke an account's key, at once and for good."""
+    with refusals_answered():
+        revoke_key(service.store.sessions, key_id, at=service.clock(), by=who.account_id, account_id=account_id)
