@@ -68,14 +68,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     registry : Registry, optional
         The cities; by default those that Hazecast ships.
     clock : callable
-<<<<<<< HEAD
         Gives the current time, aware: what is stored, stale, in force, expired or outdated goes by it.
-    """
-    book = rule_book(settings)
-    store = Store(settings.database_url, clock)
-    store.migrate()
-=======
-        Gives the time, aware, by which a forecast is stale and a warning in force.
 
     Returns
     -------
@@ -88,7 +81,6 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     StoreError
         If the store can't be reached.
     """
->>>>>>> main
     app = FastAPI(
         title="Hazecast",
         version=__version__,
@@ -100,34 +92,11 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     registry = registry or load_registry()
-<<<<<<< HEAD
-    for routes in (
-        _routes(store, settings, registry),
-        forecast_routes(store, registry),
-        observation_routes(store, registry),
-        warning_routes(store, settings, registry, book, clock),
-        map_routes(store, registry, book),
-        product_routes(store, registry),
-        verification_routes(store, settings, registry),
-        subscription_routes(store, settings, registry, book, clock=clock),
-        draft_routes(store, registry, book, clock),
-        account_routes(store, settings, clock),
-        administration_routes(store, settings, clock),
-        operation_routes(store, settings, clock),
-        bulletin_routes(store, settings, registry, book, clock),
-        study_routes(store, registry),
-        climatology_routes(store, registry),
-    ):
-        app.include_router(routes, prefix="/v1")
-    app.router.routes.extend(page_routes(store, settings, registry, book, clock))
-    app.router.routes.extend(console_routes(settings, registry, book))
-=======
     service = app.state.service = make_service(settings, registry, clock)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1")
     app.router.routes.extend(page_routes(service.store, settings, registry, service.book, clock))
     app.router.routes.extend(console_routes(settings, registry, service.book))
->>>>>>> main
     add_problems(app)
     describe(app)
     limit_requests(app, settings)
@@ -140,11 +109,6 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         memory=settings.answers.answers_memory_mb * 2**20,
         clock=clock,
     )
-<<<<<<< HEAD
-    protect(app, settings, store.sessions, clock)
-    add_operation(app, store, settings, clock)
-=======
-    protect(app, settings, service.store.sessions)
+    protect(app, settings, service.store.sessions, clock)
     operation.add_operation(app, service)
->>>>>>> main
     return app

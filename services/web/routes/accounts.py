@@ -13,7 +13,6 @@ from hazecast.grids.errors import InputError
 from hazecast.services.accounts.accounts import account_of
 from hazecast.services.accounts.keys import BeyondScopesError, Identity, add_key, keys_of, revoke_key, rotate_key
 from hazecast.services.accounts.scopes import SCOPES
-from hazecast.services.core.clock import Clock
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given
@@ -36,58 +35,6 @@ AccountId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$", examples
 _CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
 
 
-<<<<<<< HEAD
-def account_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
-    """Return the routes under ``/account``: what a key may do with its own account."""
-    router = APIRouter(prefix="/account", tags=["account"])
-    sessions = store.sessions
-
-    @router.get("", responses=DENIED)
-    def me(who: Reader) -> SelfOut:
-        """The account and the key that ask."""
-        account = AccountOut.of(account_of(sessions, who.account_id))
-        return SelfOut(**account.model_dump(), key=who.key_id, scopes=[s for s in SCOPES if s in who.scopes])
-
-    @router.get("/keys", responses=DENIED)
-    def keys(who: KeyKeeper) -> list[KeyOut]:
-        """The account's keys, the newest first, those that are over too."""
-        return [KeyOut.of(key) for key in keys_of(sessions, who.account_id)]
-
-    @router.post("/keys", status_code=201, responses=DENIED | CONFLICT | INVALID)
-    def create(asked: KeyIn, who: KeyKeeper) -> NewKeyOut:
-        """Make a key with no more scopes than the one that asks; its text is in this answer alone."""
-        with _answered():
-            made = add_key(
-                sessions, who.account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-                lifetime=_lifetime(asked.days, settings), at=clock(), by=who.account_id,
-            )  # fmt: skip
-        return NewKeyOut.made(*made)
-
-    @router.post("/keys/{key_id}/rotate", status_code=201, responses=_CHANGES)
-    def rotate(key_id: KeyId, who: KeyKeeper, asked: Annotated[RotationIn, Body()] = RotationIn()) -> NewKeyOut:  # noqa: B008 (frozen default of the body)
-        """Make a successor of a key; the old one works on for the overlap."""
-        with _answered():
-            made = rotate_key(
-                sessions, key_id, overlap=timedelta(hours=asked.overlap_hours),
-                lifetime=_lifetime(asked.days, settings), at=clock(), by=who.account_id,
-                account_id=who.account_id, within=who.scopes,
-            )  # fmt: skip
-        return NewKeyOut.made(*made)
-
-    @router.delete("/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
-    def revoke(key_id: KeyId, who: KeyKeeper) -> None:
-        """Revoke a key, at once and for good."""
-        with _answered():
-            revoke_key(sessions, key_id, at=clock(), by=who.account_id, account_id=who.account_id)
-
-    return router
-
-
-def administration_routes(store: Store, settings: Settings, clock: Clock) -> APIRouter:
-    """Return the routes under ``/accounts``, for administrators."""
-    router = APIRouter(prefix="/accounts", tags=["accounts"])
-    sessions = store.sessions
-=======
 _DEFAULT_ROTATION = RotationIn()
 
 router = APIRouter(prefix="/account", tags=["account"])
@@ -98,32 +45,14 @@ def me(service: Given, who: Reader) -> SelfOut:
     """The account and the key that ask."""
     account = AccountOut.of(account_of(service.store.sessions, who.account_id))
     return SelfOut(**account.model_dump(), key=who.key_id, scopes=[s for s in SCOPES if s in who.scopes])
->>>>>>> main
 
 
-<<<<<<< HEAD
-    @router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
-    def add(asked: AccountIn, _: Administrator) -> AccountOut:
-        """Add an account; its first key is made under its keys."""
-        with _answered():
-            return AccountOut.of(add_account(sessions, asked.id, name=asked.name, role=asked.role, at=clock()))
-=======
 @router.get("/keys", responses=DENIED)
 def keys(service: Given, who: KeyKeeper) -> list[KeyOut]:
     """The account's keys, the newest first, those that are over too."""
     return [KeyOut.of(key) for key in keys_of(service.store.sessions, who.account_id)]
->>>>>>> main
 
 
-<<<<<<< HEAD
-    @router.patch("/{account_id}", responses=_CHANGES)
-    def change(account_id: AccountId, asked: AccountChange, _: Administrator) -> AccountOut:
-        """Rename an account, give it another role, disable or enable it; its keys follow at once."""
-        with _answered():
-            return AccountOut.of(
-                change_account(sessions, account_id, at=clock(), **asked.model_dump(exclude_none=True))
-            )
-=======
 @router.post("/keys", status_code=201, responses=DENIED | CONFLICT | INVALID)
 def create(service: Given, asked: KeyIn, who: KeyKeeper) -> NewKeyOut:
     """Make a key with no more scopes than the one that asks; its text is in this answer alone."""
@@ -133,26 +62,8 @@ def create(service: Given, asked: KeyIn, who: KeyKeeper) -> NewKeyOut:
             lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
         )  # fmt: skip
     return NewKeyOut.made(*made)
->>>>>>> main
 
 
-<<<<<<< HEAD
-    @router.post("/{account_id}/keys", status_code=201, responses=_CHANGES)
-    def create(account_id: AccountId, asked: KeyIn, who: Administrator) -> NewKeyOut:
-        """Make a key for an account, within its role; its text is in this answer alone."""
-        with _answered():
-            made = add_key(
-                sessions, account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-                lifetime=_lifetime(asked.days, settings), at=clock(), by=who.account_id,
-            )  # fmt: skip
-        return NewKeyOut.made(*made)
-
-    @router.delete("/{account_id}/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
-    def revoke(account_id: AccountId, key_id: KeyId, who: Administrator) -> None:
-        """Revoke an account's key, at once and for good."""
-        with _answered():
-            revoke_key(sessions, key_id, at=clock(), by=who.account_id, account_id=account_id)
-=======
 @router.post("/keys/{key_id}/rotate", status_code=201, responses=_CHANGES)
 def rotate(
     service: Given, key_id: KeyId, who: KeyKeeper, asked: Annotated[RotationIn, Body()] = _DEFAULT_ROTATION
@@ -166,7 +77,6 @@ def rotate(
         )  # fmt: skip
     return NewKeyOut.made(*made)
 
->>>>>>> main
 
 @router.delete("/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
 def revoke(service: Given, key_id: KeyId, who: KeyKeeper) -> None:

@@ -9,13 +9,7 @@ from fastapi import APIRouter, Header, HTTPException, Query, Response
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
-<<<<<<< HEAD
-from hazecast.services.core.clock import Clock
-from hazecast.services.core.settings import Settings
-from hazecast.services.store.store import Store
-=======
 from hazecast.services.web.dependencies import Given, Service
->>>>>>> main
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, known_city
 from hazecast.services.web.schemas.forecasts import ProblemOut
 from hazecast.services.work.bulletin import FORMATS, MEDIA_TYPES, Format, region_cities
@@ -42,14 +36,7 @@ _NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-<<<<<<< HEAD
-def bulletin_routes(store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock) -> APIRouter:
-    """Return the routes under ``/bulletins``."""
-    router = APIRouter(prefix="/bulletins", tags=["bulletins"])
-    bulletins = Bulletins(store, settings, registry, book)
-=======
 router = APIRouter(prefix="/bulletins", tags=["bulletins"])
->>>>>>> main
 
 
 @router.get(
@@ -72,22 +59,6 @@ def latest(
     answer.headers["Vary"] = "Accept"
     return answer
 
-<<<<<<< HEAD
-    def _answer(form: Format, cities: str | None, region: str | None, language: Language) -> Response:
-        wanted = _wanted(registry, cities, region)
-        try:
-            document = bulletins.edition(wanted, language, clock()).document(form)
-        except MissingExtraError as error:
-            raise HTTPException(501, f"{form}: {error}") from error
-        except InputError as error:
-            # The arguments were checked: what is missing is the forecast, or its file.
-            raise HTTPException(404, f"no bulletin: {error}") from error
-        headers = {"Content-Disposition": f'inline; filename="{document.name}"', "Content-Language": language}
-        if form == "html":
-            headers["Content-Security-Policy"] = _POLICY
-        return Response(document.content, media_type=document.media_type, headers=headers)
-=======
->>>>>>> main
 
 @router.get(
     "/latest.{form}",

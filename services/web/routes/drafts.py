@@ -15,7 +15,6 @@ from hazecast.alerts.messages.texts import LANGUAGES, Language
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
-from hazecast.services.core.clock import Clock
 from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given, Service
@@ -109,14 +108,7 @@ class AmendmentIn(DecisionIn):
     expires: _Time | None = None
 
 
-<<<<<<< HEAD
-def draft_routes(store: Store, registry: Registry, book: RuleBook, clock: Clock) -> APIRouter:
-    """Return the routes under ``/drafts``."""
-    router = APIRouter(prefix="/drafts", tags=["drafts"])
-    sessions = store.sessions
-=======
 router = APIRouter(prefix="/drafts", tags=["drafts"])
->>>>>>> main
 
 
 @router.get("", responses=DENIED | INVALID)
@@ -152,17 +144,6 @@ def approve(
     """Let a draft out as it is."""
     return _decide(service, "approve", draft_id, said, who, simulated)
 
-<<<<<<< HEAD
-    def decide(action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool) -> DraftOut:
-        given = said.model_dump()
-        try:
-            decided = decide_draft(sessions, book, draft_id, simulated, action, by=who.name, at=clock(), **given)
-        except InputError as error:
-            raise Refusal(error) from error
-        log.info("draft %s %s by account %s with key %s", draft_id, decided.status, who.account_id, who.key_id)
-        return DraftOut.of(decided)
-=======
->>>>>>> main
 
 @router.post("/{draft_id}/amend", responses=_DECISIONS)
 def amend(service: Given, draft_id: DraftId, said: AmendmentIn, who: Decider, simulated: Simulated = False) -> DraftOut:

@@ -11,12 +11,6 @@ from fastapi.responses import HTMLResponse
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
-<<<<<<< HEAD
-from hazecast.services.core.clock import Clock, utc_now
-from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.content import Renderer
-=======
->>>>>>> main
 from hazecast.services.delivery.mail import page
 from hazecast.services.delivery.queue import Row, State
 from hazecast.services.delivery.subscriptions import Change, NewSubscription
@@ -47,104 +41,6 @@ Code = Annotated[str, Query(max_length=128, description="The code that the recei
 _PAGE: Responses = {200: {"content": {"text/html": {}}, "description": "A page with one button"}}
 
 
-<<<<<<< HEAD
-def subscription_routes(
-    store: Store,
-    settings: Settings,
-    registry: Registry,
-    book: RuleBook,
-    *,
-    resolve: Resolver | None = None,
-    clock: Clock = utc_now,
-) -> APIRouter:
-    """Return the routes of subscriptions, of their deliveries and of events."""
-    router = APIRouter()
-    subscriptions = Subscriptions(store.sessions, settings, registry, book, resolve)
-    queue = Queue(store.sessions, settings)
-    # Before the routes by id: "events" of a subscription are theirs.
-    router.include_router(event_routes(store, settings, Renderer(store, settings, registry, book)))
-    router.include_router(_own_routes(subscriptions, queue, clock))
-    router.include_router(_delivery_routes(queue, clock))
-    router.include_router(_receiver_routes(subscriptions, clock))
-    return router
-
-
-def _own_routes(subscriptions: Subscriptions, queue: Queue, clock: Clock) -> APIRouter:
-    router = APIRouter(tags=["subscriptions"])
-
-    @router.get("/subscriptions", responses=DENIED)
-    def all_of_account(identity: Reader) -> SubscriptionsOut:
-        """The account's subscriptions, oldest first."""
-        return SubscriptionsOut(subscriptions=[_out(row) for row in subscriptions.list(identity.account_id)])
-
-    @router.post("/subscriptions", status_code=201, responses=DENIED | CONFLICT | INVALID)
-    def create(new: NewSubscription, identity: Writer) -> CreatedOut:
-        """Subscribe. The answer holds the secret, this once.
-
-        A webhook or e-mail address gets nothing but one message until it has confirmed: a webhook by answering
-        that message with its code, either by the page that the message names.
-        """
-        row = _try(lambda: subscriptions.create(identity.account_id, new, clock()))
-        return CreatedOut(**_out(row).model_dump(), secret=row.secret)
-
-    @router.get("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND)
-    def one(subscription_id: str, identity: Reader) -> SubscriptionOut:
-        """One subscription."""
-        return _out(_own(subscription_id, identity))
-
-    @router.patch("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND | CONFLICT | INVALID)
-    def change(subscription_id: str, changes: Change, identity: Writer) -> SubscriptionOut:
-        """Change what is given; the state too: "paused" holds messages back, "active" lets them go."""
-        row = _own(subscription_id, identity)
-        return _out(_try(lambda: subscriptions.change(row, changes, clock())))
-
-    @router.delete("/subscriptions/{subscription_id}", status_code=204, responses=DENIED | NOT_FOUND)
-    def remove(subscription_id: str, identity: Writer) -> None:
-        """End a subscription; what waits for it, and its history, go with it."""
-        subscriptions.remove(_own(subscription_id, identity))
-
-    @router.post("/subscriptions/{subscription_id}/secret", responses=DENIED | NOT_FOUND)
-    def rotate(subscription_id: str, identity: Writer) -> SecretOut:
-        """Make a new secret; for a while messages are signed with both."""
-        secret, until = subscriptions.rotate(_own(subscription_id, identity), clock())
-        return SecretOut(secret=secret, previous_until=until)
-
-    @router.post(
-        "/subscriptions/{subscription_id}/test", status_code=202, responses=DENIED | NOT_FOUND | CONFLICT
-    )  # fmt: skip
-    def test(subscription_id: str, identity: Writer) -> TestOut:
-        """Send a test message, in its turn after all that waits."""
-        row = _own(subscription_id, identity)
-        return TestOut(delivery=_try(lambda: subscriptions.test(row, clock())))
-
-    @router.get("/subscriptions/{subscription_id}/deliveries", responses=DENIED | NOT_FOUND | INVALID)
-    def deliveries(
-        subscription_id: str,
-        identity: History,
-        state: Annotated[State | None, Query(description="Only of this state.")] = None,
-        before: Before = None,
-        limit: Limit = 100,
-    ) -> DeliveriesOut:
-        """What was sent to a subscription, or waits, or was given up."""
-        row = _own(subscription_id, identity)
-        return _page(queue.history(subscription_id=row.id, state=state, before=before, limit=limit), limit)
-
-    @router.post("/subscriptions/{subscription_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
-    def replay_dead(subscription_id: str, identity: Replayer) -> ReplayedOut:
-        """Send all dead letters of a subscription again, in their order, after all that waits."""
-        row = _own(subscription_id, identity)
-        return ReplayedOut(replayed=_try(lambda: queue.replay_dead(row.id, clock())))
-
-    def _own(subscription_id: str, identity: Identity) -> Subscription:
-        found: Subscription = _try(lambda: subscriptions.get(subscription_id, identity.account_id))
-        return found
-
-    return router
-
-
-def _delivery_routes(queue: Queue, clock: Clock) -> APIRouter:
-    router = APIRouter(tags=["subscriptions"])
-=======
 router = APIRouter(tags=["subscriptions"])
 # What receivers open in a browser.
 pages = APIRouter(tags=["subscriptions"], default_response_class=HTMLResponse)
@@ -159,7 +55,6 @@ def all_of_account(service: Given, identity: Reader) -> SubscriptionsOut:
 @router.post("/subscriptions", status_code=201, responses=DENIED | CONFLICT | INVALID)
 def create(service: Given, new: NewSubscription, identity: Writer) -> CreatedOut:
     """Subscribe. The answer holds the secret, this once.
->>>>>>> main
 
     A webhook or e-mail address gets nothing but one message until it has confirmed: a webhook by answering
     that message with its code, either by the page that the message names.
@@ -168,16 +63,10 @@ def create(service: Given, new: NewSubscription, identity: Writer) -> CreatedOut
     return CreatedOut(**_out(row).model_dump(), secret=row.secret)
 
 
-<<<<<<< HEAD
-def _receiver_routes(subscriptions: Subscriptions, clock: Clock) -> APIRouter:
-    """The pages of receivers, who have no key: the code of their message stands in for one."""
-    router = APIRouter(tags=["subscriptions"], default_response_class=HTMLResponse)
-=======
 @router.get("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND)
 def one(service: Given, subscription_id: str, identity: Reader) -> SubscriptionOut:
     """One subscription."""
     return _out(_own(service, subscription_id, identity))
->>>>>>> main
 
 
 @router.patch("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND | CONFLICT | INVALID)
