@@ -75,16 +75,21 @@ def back_up(
     ----------
     settings : Settings
     target : Path
-        The tar; it appears once it is whole.
+        The tar; it appears once it is complete.
     weather, archive : bool
-        Whether the ingested weather and the weather archive go in too.
+        Whether the ingested weather and the weather archive are included.
     clock : callable
         Gives the current time, aware, for the manifest and the members.
+
+    Returns
+    -------
+    Manifest
+        What the backup holds.
 
     Raises
     ------
     InputError
-        If `target` is there already, or the database has no tables.
+        If `target` exists already, or the database has no tables.
     StoreError
         If the database can't be read or the tar can't be written.
     """
@@ -213,7 +218,7 @@ class _Summed:
 
 
 def check_backup(source: Path) -> Manifest:
-    """Read a backup through and return its manifest.
+    """Read a backup completely, compare all sums, and return its manifest.
 
     Raises
     ------
@@ -225,7 +230,19 @@ def check_backup(source: Path) -> Manifest:
 
 
 def restore(settings: Settings, source: Path) -> Manifest:
-    """Restore a backup into an empty machine, whole or not at all.
+    """Restore a backup into an empty database and data folder, completely or not at all.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the database and the data folder.
+    source : Path
+        The tar.
+
+    Returns
+    -------
+    Manifest
+        What was restored.
 
     Raises
     ------

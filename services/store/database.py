@@ -142,9 +142,15 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up or down to a revision, whole or not at all; ``base`` takes all tables away.
+    """Bring the schema up or down to a revision, completely or not at all; ``base`` drops all tables.
 
     One process migrates at a time; the next finds the work done.
+
+    Parameters
+    ----------
+    engine : Engine
+    revision : str
+        ``head``, ``base`` or the number of a schema.
 
     Raises
     ------

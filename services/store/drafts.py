@@ -38,7 +38,18 @@ def warning_row(warning: HazeWarning) -> Warning_:
 
 
 def approved_ids(init_time: datetime, simulated: bool) -> Select[str]:
-    """Return the query of the ids of a run's messages that a person approved, amended or not."""
+    """Return the query of the ids of a run's messages that a person approved, amended or not.
+
+    Parameters
+    ----------
+    init_time : datetime
+        Of the run, aware.
+    simulated : bool
+
+    Returns
+    -------
+    sqlalchemy.Select
+    """
     return select(WarningDraft.id).where(
         WarningDraft.run_init_time == init_time,
         WarningDraft.simulated == simulated,
@@ -59,6 +70,20 @@ def save_drafts(
 
     Pending drafts of earlier runs for the same rule set and city are superseded. A run stored again replaces
     its own pending drafts; what a person has decided stays decided.
+
+    Parameters
+    ----------
+    session : Session
+        In a transaction that writes.
+    proposals : sequence of HazeWarning
+        The run's messages that need approval.
+    drafted : collection of (str, str)
+        All rule sets and cities that need approval: ids of both.
+    init_time : datetime
+        Of the run, aware.
+    simulated : bool
+    at : datetime
+        When the run is stored, aware, for the audit.
     """
     known = {
         row.id: row
@@ -112,7 +137,21 @@ def _record(session: Session, row: WarningDraft, draft: Draft, action: str, at: 
 def list_drafts(
     sessions: Sessions, simulated: bool, status: Status | None = "pending", limit: int | None = None
 ) -> list[Draft]:
-    """Return the drafts of a status (all if None), newest run first; the first `limit` of them, if given."""
+    """Return drafts, those of the newest run first.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    simulated : bool
+    status : str, optional
+        Only of this status; all if None.
+    limit : int, optional
+        At most so many.
+
+    Returns
+    -------
+    list of Draft
+    """
     query = select(WarningDraft.payload).where(WarningDraft.simulated == simulated)
     if status is not None:
         query = query.where(WarningDraft.status == status)
@@ -123,6 +162,16 @@ def list_drafts(
 
 def draft_of(sessions: Sessions, draft_id: str, simulated: bool) -> Draft:
     """Return one draft.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    draft_id : str
+    simulated : bool
+
+    Returns
+    -------
+    Draft
 
     Raises
     ------
@@ -137,7 +186,20 @@ def draft_of(sessions: Sessions, draft_id: str, simulated: bool) -> Draft:
 
 
 def audit_trail(sessions: Sessions, simulated: bool, draft_id: str | None = None) -> list[dict[str, Any]]:
-    """Return what was done with one draft, or with all, oldest first: at, draft, action, by, reason."""
+    """Return what was done with one draft, or with all, oldest first.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    simulated : bool
+    draft_id : str, optional
+        By default all drafts.
+
+    Returns
+    -------
+    list of dict
+        Each with ``at`` (ISO 8601), ``draft``, ``action``, ``by`` and ``reason``.
+    """
     query = select(WarningAudit).where(WarningAudit.simulated == simulated)
     if draft_id is not None:
         query = query.where(WarningAudit.draft_id == draft_id)
@@ -162,17 +224,41 @@ def decide_draft(
     onset: datetime | None = None,
     expires: datetime | None = None,
 ) -> Draft:
-    """Approve, amend or reject a draft, in one transaction; return it as it then is.
+    """Approve, amend or reject a draft, in one transaction.
 
     Approved and amended messages are stored as warnings, issued at `at`.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    book : RuleBook
+        Holds the rule set of the draft.
+    draft_id : str
+    simulated : bool
+    action : {"approve", "amend", "reject"}
+    by : str
+        Who decides, for the audit.
+    reason : str
+        Why, for the audit.
+    at : datetime
+        When, aware.
+    level : str, optional
+        Another level; of an amendment, as all that follow.
+    onset, expires : datetime, optional
+        Other times, aware.
+
+    Returns
+    -------
+    Draft
+        As it is after the decision.
 
     Raises
     ------
     UnknownError
         If there is no such draft.
     InputError
-        If `hazecast.alerts.engine.approval` refuses; a `ConflictError` where that is because of how things stand. Nothing is then
-        changed.
+        If `hazecast.alerts.engine.approval` refuses; a `ConflictError` where the state of the draft or of other
+        warnings is the reason. Nothing is then changed.
     """
     with sessions.begin() as session:
         # A change of nothing: from here on nobody else decides, on any database, until this is over.

@@ -50,8 +50,8 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
     """Store the readings of a fetch, in one transaction.
 
     Readings that are there already change nothing. Where the publisher has changed a value, the
-    earlier one is kept in its own table. The flags of the week before are worked out anew, for
-    a spike or a slipped clock shows itself only by what follows.
+    earlier one is kept in its own table. The flags of the week before are computed again, for
+    a spike or a clock that is off shows only in later values.
 
     Parameters
     ----------
@@ -62,7 +62,12 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
     registry : Registry
         Gives each city's longitude, for the sun.
     now : datetime
-        When it was fetched.
+        When it was fetched, aware.
+
+    Returns
+    -------
+    Saved
+        Counts of values.
     """
     readings = {(r.station, r.time.astimezone(UTC), r.pollutant): r for r in batch.readings}
     if not readings:
@@ -85,7 +90,20 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
 
 
 def stored_hours(store: Store, source: str, first: datetime, last: datetime) -> set[datetime]:
-    """Return the hours from `first` to `last` of which a source has anything stored."""
+    """Return the hours for which a source has anything stored.
+
+    Parameters
+    ----------
+    store : Store
+    source : str
+        Name of the source.
+    first, last : datetime
+        Aware, both included.
+
+    Returns
+    -------
+    set of datetime
+    """
     query = (
         select(_Obs.time).distinct().join(MonitorStation)
         .where(MonitorStation.source == source, _Obs.time >= first, _Obs.time <= last)
@@ -117,8 +135,14 @@ def stored_monitors(
     init_time : datetime
         Aware; the last hour.
     hours : int
+        How many hours to read.
     preference : sequence of str
         Names of sources, first choice first; others follow in alphabetical order.
+
+    Returns
+    -------
+    MonitorData
+        Without weather.
 
     Raises
     ------

@@ -43,10 +43,19 @@ class Recovered:
 def note_files(session: Session, cycle_id: int, files: Iterable[str], **values: Any) -> None:
     """Note what a running cycle is about to write or to replace, within the caller's transaction.
 
+    Parameters
+    ----------
+    session : Session
+    cycle_id : int
+    files : iterable of str
+        Paths. They replace those noted before.
+    **values : object
+        Other columns of the cycle's row to set.
+
     Raises
     ------
     StoreError
-        If the cycle has been given up, so that its files may be gone.
+        If another process took the cycle for dead, so that its files may be gone.
     """
     row = session.get(CycleRun, cycle_id, with_for_update=True)
     if row is None or row.status != "running":
@@ -57,7 +66,19 @@ def note_files(session: Session, cycle_id: int, files: Iterable[str], **values: 
 
 
 def recover(engine: Engine, sessions: Sessions, at: datetime) -> Recovered:
-    """Mark the cycles that a dead process left running, and remove what they left of files."""
+    """Mark the cycles that a dead process left running as failed, and remove their files.
+
+    Parameters
+    ----------
+    engine : Engine
+    sessions : Sessions
+    at : datetime
+        The current time, aware, as the end of those cycles.
+
+    Returns
+    -------
+    Recovered
+    """
     with sessions() as session:
         running = session.scalars(select(CycleRun.id).where(CycleRun.status == "running")).all()
     dead = _dead(engine, running)
@@ -79,7 +100,18 @@ def recover(engine: Engine, sessions: Sessions, at: datetime) -> Recovered:
 
 
 def clear_files(sessions: Sessions, cycle_id: int) -> int:
-    """Remove the files of a failed cycle that no stored run names; return how many."""
+    """Remove the files of a failed cycle that no stored run names.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    cycle_id : int
+
+    Returns
+    -------
+    int
+        How many files were removed; 0 if the cycle didn't fail.
+    """
     with sessions() as session:
         row = session.get(CycleRun, cycle_id)
         if row is None or row.status != "failed":

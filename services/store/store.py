@@ -59,7 +59,7 @@ class Store:
         self.engine.dispose()
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema to `revision`; ``base`` takes all tables away."""
+        """Bring the schema to `revision`; ``base`` drops all tables."""
         migrate(self.engine, revision)
 
     def writing(self) -> AbstractContextManager[Connection]:
@@ -67,7 +67,24 @@ class Store:
         return writing(self.engine)
 
     def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
-        """Note the start of a cycle and return its id; others see it running until it is finished or killed."""
+        """Note the start of a cycle; others see it running until it is finished or killed.
+
+        Parameters
+        ----------
+        init_time : datetime or None
+            Aware; None if it is not known yet.
+        simulated : bool
+
+        Returns
+        -------
+        int
+            Id of the cycle.
+
+        Raises
+        ------
+        StoreError
+            If the database can't be written, or another process holds the lock of that id.
+        """
         with self._session.begin() as session:
             row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=self.clock())
             session.add(row)
@@ -82,10 +99,18 @@ class Store:
     def note_files(self, cycle_id: int, init_time: datetime, simulated: bool, files: Sequence[Path]) -> None:
         """Note what a cycle is about to write: if it is killed, the next one removes it.
 
+        Parameters
+        ----------
+        cycle_id : int
+        init_time : datetime
+            Aware.
+        simulated : bool
+        files : sequence of Path
+
         Raises
         ------
         StoreError
-            If another process has given the cycle up.
+            If another process took the cycle for dead.
         """
         with self._session.begin() as session:
             note_files(session, cycle_id, map(str, files), init_time=init_time, simulated=simulated)
@@ -93,7 +118,18 @@ class Store:
     def finish_cycle(
         self, cycle_id: int, status: str, *, error: str | None = None, report: dict[str, object] | None = None
     ) -> None:
-        """Note how a cycle ended: ``done``, ``degraded`` or ``failed``."""
+        """Note how a cycle ended, and release its lock.
+
+        Parameters
+        ----------
+        cycle_id : int
+        status : {"done", "degraded", "failed"}
+            Files of a failed one are removed.
+        error : str, optional
+            What made it fail.
+        report : dict, optional
+            JSON values; NaN is stored as null.
+        """
         values: dict[str, Any] = {"status": status, "error": error, "finished_at": self.clock()}
         if report is not None:
             # JSON has no NaN: PostgreSQL refuses it.
@@ -126,17 +162,32 @@ class Store:
         proposals: Sequence[HazeWarning] = (),
         drafted: Collection[tuple[str, str]] = (),
     ) -> None:
-        """Store a run whole, in one transaction, in place of an earlier one of its init time.
+        """Store a run completely, in one transaction, in place of an earlier one of its init time.
 
-        `proposals` are messages that a person must approve; `drafted` are all rule sets and cities for which
-        that is asked, so that older proposals give way. Messages that a person let out stay.
+        Parameters
+        ----------
+        forecast : xarray.Dataset (lead_time, city, quantile)
+            Contract "forecast".
+        observations : xarray.Dataset (time, city)
+            Contract "observations"; what the forecast was made from.
+        warnings : sequence of HazeWarning
+            Messages that are issued at once.
+        netcdf_path, map_path : Path
+            Files of the run, written already.
+        cycle_id : int
+        proposals : sequence of HazeWarning
+            Messages that a person must approve.
+        drafted : collection of (str, str)
+            All rule sets and cities whose messages need approval, so that older proposals are superseded. Messages
+            that a
+            person approved stay.
 
         Raises
         ------
         InputError
             If a Dataset breaks the contract; nothing is then stored.
         StoreError
-            If the database can't be written, or another process has given the cycle up; nothing is then stored.
+            If the database can't be written, or another process took the cycle for dead; nothing is then stored.
         """
         check(forecast, "forecast", name="forecast")
         check(observations, "observations", name="observations")
@@ -169,9 +220,17 @@ class Store:
             remove_file(Path(path))
 
     def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
-        """Return what was observed from `first` to `last`, both included, in one city or in all.
+        """Return what was observed in one city or in all.
 
         Made for a city's year and for an hour's map; see docs/archive.md for what they take.
+
+        Parameters
+        ----------
+        first, last : datetime
+            Aware, both included.
+        simulated : bool
+        city : str, optional
+            An id; by default all cities.
 
         Returns
         -------
@@ -209,13 +268,39 @@ class Store:
             return session.scalar(query)
 
     def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
-        """Return the run of an init time."""
+        """Return the run of an init time.
+
+        Parameters
+        ----------
+        init_time : datetime
+            Aware.
+        simulated : bool
+
+        Returns
+        -------
+        ForecastRun or None
+        """
         query = select(ForecastRun).where(ForecastRun.init_time == init_time, ForecastRun.simulated == simulated)
         with self._session() as session:
             return session.scalar(query)
 
     def observations_of(self, city: str, simulated: bool, until: datetime, hours: int) -> Sequence[Observation]:
-        """Return a city's observed hours in the `hours` up to `until`, oldest first."""
+        """Return a city's newest observed hours, oldest first.
+
+        Parameters
+        ----------
+        city : str
+            An id.
+        simulated : bool
+        until : datetime
+            The last hour, aware.
+        hours : int
+            How many hours back.
+
+        Returns
+        -------
+        sequence of Observation
+        """
         query = select(Observation).where(
             Observation.city == city,
             Observation.simulated == simulated,
@@ -226,7 +311,18 @@ class Store:
             return session.scalars(query.order_by(Observation.time)).all()
 
     def warnings_before(self, init_time: datetime, simulated: bool) -> list[HazeWarning]:
-        """Return what stood at `init_time` by the messages of earlier runs alone."""
+        """Return the warnings in force at an init time by the messages of earlier runs alone.
+
+        Parameters
+        ----------
+        init_time : datetime
+            Aware.
+        simulated : bool
+
+        Returns
+        -------
+        list of HazeWarning
+        """
         earlier = self._warnings(
             Warning_.simulated == simulated,
             Warning_.run_init_time < init_time,
@@ -235,18 +331,51 @@ class Store:
         return in_force_at(earlier, init_time)
 
     def warnings_in_force(self, at: datetime, simulated: bool) -> list[HazeWarning]:
-        """Return the warnings in force at `at`."""
+        """Return the warnings in force.
+
+        Parameters
+        ----------
+        at : datetime
+            Aware.
+        simulated : bool
+
+        Returns
+        -------
+        list of HazeWarning
+        """
         recent = self._warnings(
             Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - _LONGEST_WARNING
         )
         return in_force_at(recent, at)
 
     def warning_history(self, simulated: bool, limit: int = 500) -> list[HazeWarning]:
-        """Return the newest messages, newest first."""
+        """Return the newest messages, newest first.
+
+        Parameters
+        ----------
+        simulated : bool
+        limit : int
+            At most so many.
+
+        Returns
+        -------
+        list of HazeWarning
+        """
         return self._warnings(Warning_.simulated == simulated)[::-1][:limit]
 
     def warning(self, warning_id: str, simulated: bool | None = None) -> HazeWarning | None:
-        """Return one message; by default a real one before a simulated one of the same id."""
+        """Return one message.
+
+        Parameters
+        ----------
+        warning_id : str
+        simulated : bool, optional
+            By default either, a real one before a simulated one of the same id.
+
+        Returns
+        -------
+        HazeWarning or None
+        """
         found = [w for w in self._warnings(Warning_.id == warning_id) if simulated in (None, w.simulated)]
         return min(found, key=lambda w: w.simulated, default=None)
 

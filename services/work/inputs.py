@@ -233,7 +233,23 @@ def forecast_cities(
 
 
 def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
-    """Say what the forecast lacks, in words; an empty list is a forecast in full order."""
+    """Return what the inputs of a forecast lack, in words.
+
+    Parameters
+    ----------
+    inputs : CycleInputs
+    cities : list of City
+        Those that are forecast.
+    init_time : datetime
+        Aware.
+    late_hours : int
+        A city's newest PM2.5 that is older than this is late.
+
+    Returns
+    -------
+    list of str
+        Empty if nothing is missing.
+    """
     reasons = list(inputs.weather_reasons)
     now = to_datetime64(init_time)
     pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
@@ -253,7 +269,20 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
 
 
 def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Dataset:
-    """Return observations with ``relative_humidity`` (time, city), %, where observed weather tells it."""
+    """Add the relative humidity to observations where temperature and dew point are known.
+
+    Parameters
+    ----------
+    observations : xarray.Dataset (time, city)
+        Contract "observations".
+    weather : xarray.Dataset (time, city) or None
+        Contract "city_weather".
+
+    Returns
+    -------
+    xarray.Dataset (time, city)
+        With ``relative_humidity``, %, unless `weather` lacks ``t2m`` or ``d2m``.
+    """
     if weather is None or "t2m" not in weather or "d2m" not in weather:
         return observations
     here = weather[["t2m", "d2m"]].reindex(time=observations["time"], city=observations["city"])

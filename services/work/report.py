@@ -133,7 +133,13 @@ def message_line(message: HazeWarning, registry: Registry, book: RuleBook) -> st
 
 
 def print_report(report: CycleReport, console: Console) -> None:
-    """Print the report as a table with what the run rests on."""
+    """Print a report: a table of the cities, the messages, and what the run is based on.
+
+    Parameters
+    ----------
+    report : CycleReport
+    console : rich.console.Console
+    """
     if report.simulated:
         console.print("[bold red]SIMULATED DATA[/]: this forecast rests on a simulated sample, not on measurements.")
     console.print(f"Hazecast forecast from {report.init_time:%Y-%m-%d %H:%M} UTC  (status: {report.status})")

@@ -75,12 +75,22 @@ def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
 
 
 def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
-    """Fetch and store the newest cycle, remove old ones, and leave a note of what was amiss.
+    """Fetch and store the newest cycle, remove old ones, and note what was wrong.
+
+    Parameters
+    ----------
+    settings : Settings
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    WeatherReport
 
     Raises
     ------
     IngestBusyError
-        If another process is at it.
+        If another process is ingesting weather.
     InputError
         If the settings lack what a source needs.
     """
@@ -101,10 +111,20 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
 def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:
     """Fetch and store the newest observations of all sources that the settings name.
 
+    Parameters
+    ----------
+    settings : Settings
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    MonitorReport
+
     Raises
     ------
     IngestBusyError
-        If another process is at it.
+        If another process is ingesting observations.
     InputError
         If the settings lack what a source needs.
     """
@@ -113,15 +133,24 @@ def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:
 
 
 def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport:
-    """Bring in the newest weather and the newest observations.
+    """Fetch and store the newest weather and the newest observations.
 
-    What is in already isn't fetched again; what fails is in the report and keeps the rest from
-    nothing.
+    What is stored already isn't fetched again. What fails is in the report; the rest is stored.
+
+    Parameters
+    ----------
+    settings : Settings
+    now : datetime, optional
+        Aware; by default the current time.
+
+    Returns
+    -------
+    IngestReport
 
     Raises
     ------
     IngestBusyError
-        If another process is at it.
+        If another process is ingesting.
     InputError
         If the settings lack what a source needs.
     """
@@ -140,7 +169,7 @@ def ingest_archive(
     scheduler_address: str | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Build the weather archive of a period, or go on with it.
+    """Build the weather archive of a period, or continue a build.
 
     Parameters
     ----------
@@ -149,11 +178,15 @@ def ingest_archive(
         Aware, both included.
     files : Path, optional
         Weather files or a folder of them. Without, the months of ERA5 that the period touches are
-        fetched from the Climate Data Store first; those already there aren't asked for again.
+        fetched from the Climate Data Store first; those already there aren't requested again.
     scheduler_address : str, optional
         Of a Dask scheduler.
     progress : callable, optional
         Called with the number of parts done and in all.
+
+    Returns
+    -------
+    BuildReport
 
     Raises
     ------
