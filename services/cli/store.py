@@ -1,4 +1,4 @@
-"""``hazecast db``, ``backup``, ``restore`` and ``prune``: the care of the store."""
+"""``hazecast db``, ``backup``, ``restore`` and ``prune``: maintenance of the store."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from hazecast.services.cli.options import DataDir, current_time, settings_of
 if TYPE_CHECKING:
     from hazecast.services.store.backup import Manifest
 
+app = typer.Typer()
 db_app = typer.Typer(help="The schema of the database: current, upgrade, downgrade.", no_args_is_help=True)
 
 Revision = Annotated[str, typer.Argument(help="Number of a schema, or base: no tables at all.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(db_app, name="db")
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(prune)
 
 
 @db_app.command()
@@ -54,6 +47,7 @@ def _migrate(data_dir: Path | None, revision: str) -> None:
     current(data_dir)
 
 
+@app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="The tar to write; must not exist.")],
     weather: Annotated[bool, typer.Option("--weather", help="With the ingested weather.")] = False,
@@ -67,6 +61,7 @@ def backup(
     print(f"{file}: {_summary(manifest)}")
 
 
+@app.command()
 def restore(
     file: Annotated[Path, typer.Argument(help="A backup.")],
     check: Annotated[bool, typer.Option("--check", help="Only read it through and compare all sums.")] = False,
@@ -91,6 +86,7 @@ def _summary(manifest: Manifest) -> str:
     )
 
 
+@app.command()
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     data_dir: DataDir = None,

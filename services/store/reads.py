@@ -55,8 +55,8 @@ def public_version(store: Store) -> Hashable:
         return tuple(connection.execute(query).one())
 
 
-def reasons_of(store: Store, run: ForecastRun) -> tuple[str, ...]:
-    """Return why a run is degraded, as its cycle reported.
+def degraded_reasons(store: Store, run: ForecastRun) -> tuple[str, ...]:
+    """Return why a run is degraded, as its cycle reported it.
 
     Parameters
     ----------
@@ -66,8 +66,10 @@ def reasons_of(store: Store, run: ForecastRun) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Empty where nothing was missing, or the cycle was killed before it reported.
+        Empty if the run isn't degraded, or its cycle is no longer stored.
     """
+    if not run.degraded:
+        return ()
     with store.sessions() as session:
         report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
     found = report.get("reasons")

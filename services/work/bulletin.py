@@ -44,7 +44,7 @@ from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.reads import reasons_of
+from hazecast.services.store.reads import degraded_reasons
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, Observation
 from hazecast.services.work.explain import explain
@@ -300,7 +300,7 @@ class Bulletins:
             unchecked=unchecked,
             haze=haze,
             stale=self._stale(run, now),
-            reasons=[as_reason(text) for text in reasons_of(self._store, run)],
+            reasons=[as_reason(text) for text in degraded_reasons(self._store, run)],
         )
 
     def _observations(self, simulated: bool, now: datetime) -> xr.Dataset | None:

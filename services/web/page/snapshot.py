@@ -26,7 +26,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.reads import public_version, reasons_of
+from hazecast.services.store.reads import degraded_reasons, public_version
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.page.outlook import Values
@@ -179,16 +179,13 @@ class Snapshots:
             now=now,
             run=run,
             stale=stale,
-            reasons=self._reasons(run),
+            reasons=() if run is None else degraded_reasons(self._store, run),
             warnings=warnings,
             forecast=_forecast(run),
             observed=self._observed(run, now),
             registry=self._registry,
             book=self._book,
         )
-
-    def _reasons(self, run: ForecastRun | None) -> tuple[str, ...]:
-        return reasons_of(self._store, run) if run is not None and run.degraded else ()
 
     def _observed(self, run: ForecastRun | None, now: datetime) -> xr.Dataset | None:
         if run is None:
