@@ -20,6 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hazecast.grids.times import in_utc
+from hazecast.services.core.clock import Clock, utc_now
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class _CachePolicy:
     """What a route declares about its answer."""
 
     cached: bool = False
-    until: float = float("inf")
+    until: datetime | None = None
     modified: datetime | None = None
 
 
@@ -46,7 +47,7 @@ class _CachedAnswer:
     """An answer in memory, ready to be sent."""
 
     version: Hashable
-    until: float
+    until: datetime | None
     headers: list[tuple[bytes, bytes]]
     body: bytes
     etag: bytes
@@ -81,8 +82,7 @@ def cache_answer(request: Request, *, modified: datetime | None = None, until: d
     """
     policy = request.scope.get(_POLICY)
     if policy is not None:
-        policy.cached, policy.modified = True, modified
-        policy.until = float("inf") if until is None else until.timestamp()
+        policy.cached, policy.modified, policy.until = True, modified, until
 
 
 async def not_stored(response: Response) -> None:
@@ -119,9 +119,11 @@ class AnswerCache:
         max_age: int,
         check_seconds: float,
         memory: int,
+        clock: Clock = utc_now,
         under: str = "/v1/",
     ) -> None:
         self.app, self.max_age, self.check_seconds, self.memory, self.under = app, max_age, check_seconds, memory, under
+        self._clock = clock
         self._find_version, self._count_commits = find_version, count_commits
         self._cached: OrderedDict[Hashable, _CachedAnswer] = OrderedDict()
         self._size = 0
@@ -144,7 +146,11 @@ class AnswerCache:
         key = (scope["path"], scope["query_string"], request.values.get(b"accept"), request.gzip)
         if version is not None:
             cached = self._cached.get(key)
-            if cached is not None and cached.version == version and cached.until > time.time():
+            if (
+                cached is not None
+                and cached.version == version
+                and (cached.until is None or cached.until > self._clock())
+            ):
                 self._cached.move_to_end(key)
                 await _send_answer(send, cached, request, head=scope["method"] == "HEAD")
                 return

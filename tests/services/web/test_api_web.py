@@ -230,11 +230,12 @@ def test_kept_answers_end_with_what_they_rest_on(copied) -> None:
     assert client.get(FORECAST).status_code == 404
 
 
-def test_warnings_in_force_end_by_the_clock(copied, monkeypatch) -> None:
-    client = TestClient(create_app(copied))
+def test_warnings_in_force_end_by_the_clock(copied) -> None:
+    now = datetime.now(UTC)
+    client = TestClient(create_app(copied, clock=lambda: now))
     standing = client.get("/v1/warnings").json()["features"]
     first_end = min(datetime.fromisoformat(f["properties"]["expires"]) for f in standing)
-    monkeypatch.setattr("hazecast.services.web.answers.time.time", lambda: first_end.timestamp() - 1)
+    now = first_end - timedelta(seconds=1)
     seen, note = count_reads(copied.database_url)
     from sqlalchemy.engine import Engine
 
@@ -242,7 +243,7 @@ def test_warnings_in_force_end_by_the_clock(copied, monkeypatch) -> None:
     try:
         client.get("/v1/warnings")
         assert seen == []
-        monkeypatch.setattr("hazecast.services.web.answers.time.time", lambda: first_end.timestamp())
+        now = first_end
         client.get("/v1/warnings")
         assert seen
     finally:
