@@ -2,67 +2,51 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import AsJson, DataDir, current_time, open_store, settings_of
+from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
-    from hazecast.services.accounts.accounts import Sessions
     from hazecast.services.store.tables.accounts import Account, ApiKey
 
-accounts_app = typer.Typer(help="Accounts and their API keys.", no_args_is_help=True)
+app = typer.Typer(help="Accounts and their API keys.", no_args_is_help=True)
 key_app = typer.Typer(help="The API keys of an account; the text of a key is printed once.", no_args_is_help=True)
-accounts_app.add_typer(key_app, name="key")
+app.add_typer(key_app, name="key")
 
 AccountId = Annotated[str, typer.Argument(help="Id of an account, such as beijing-eeb.")]
 KeyId = Annotated[str, typer.Argument(help="Id of a key: hz_<id>_...")]
 Name = Annotated[str, typer.Option("--name", help="Name of the bureau or person, as the audit shows it.")]
 RoleName = Annotated[str, typer.Option("--role", help="public, subscriber, forecaster or administrator.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Days = Annotated[int | None, typer.Option("--days", min=1, help="How long it works; default HAZECAST_KEY_DAYS.")]
 _BY = "command"
 
 
-@contextmanager
-def _sessions(data_dir: Path | None) -> Iterator[Sessions]:
-    from hazecast.services.store.store import Store
-
-    store = Store(settings_of(data_dir).database_url)
-    try:
-        store.migrate()
-        yield store.sessions
-    finally:
-        store.close()
-
-
-@accounts_app.command()
+@app.command()
 def add(account_id: AccountId, name: Name, role: RoleName = "subscriber", data_dir: DataDir = None) -> None:
     """Add an account; then make it a key."""
     from hazecast.services.accounts.accounts import add_account
 
-    with _sessions(data_dir) as sessions:
-        account = add_account(sessions, account_id, name=name, role=role, at=datetime.now(UTC))
+    with open_store(settings_of(data_dir)) as store:
+        account = add_account(store.sessions, account_id, name=name, role=role, at=current_time())
     print(f"{account.id} added as {account.role}; its first key: hazecast accounts key add {account.id} --label ...")
 
 
-@accounts_app.command(name="list")
+@app.command(name="list")
 def list_accounts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all accounts."""
     from hazecast.services.accounts.accounts import accounts_of
 
-    with _sessions(data_dir) as sessions:
-        found = accounts_of(sessions)
+    with open_store(settings_of(data_dir)) as store:
+        found = accounts_of(store.sessions)
     if as_json:
         from hazecast.services.web.schemas.accounts import AccountOut
 
-        _print_json([AccountOut.of(account).model_dump(mode="json") for account in found])
+        print_json([AccountOut.of(account).model_dump(mode="json") for account in found])
         return
     for account in found:
         print(f"{account.id:<24} {account.role:<14} {_state(account):<9} {account.name}")
@@ -72,7 +56,7 @@ def _state(account: Account) -> str:
     return "disabled" if account.disabled_at else "in use"
 
 
-@accounts_app.command()
+@app.command()
 def change(
     account_id: AccountId,
     name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
@@ -83,13 +67,13 @@ def change(
     _change(account_id, data_dir, name=name, role=role)
 
 
-@accounts_app.command()
+@app.command()
 def disable(account_id: AccountId, data_dir: DataDir = None) -> None:
     """Disable an account: none of its keys opens anything any more."""
     _change(account_id, data_dir, disabled=True)
 
 
-@accounts_app.command()
+@app.command()
 def enable(account_id: AccountId, data_dir: DataDir = None) -> None:
     """Enable a disabled account; its keys work again."""
     _change(account_id, data_dir, disabled=False)
@@ -98,8 +82,8 @@ def enable(account_id: AccountId, data_dir: DataDir = None) -> None:
 def _change(account_id: str, data_dir: Path | None, **changes: Any) -> None:
     from hazecast.services.accounts.accounts import change_account
 
-    with _sessions(data_dir) as sessions:
-        account = change_account(sessions, account_id, at=datetime.now(UTC), **changes)
+    with open_store(settings_of(data_dir)) as store:
+        account = change_account(store.sessions, account_id, at=current_time(), **changes)
     print(f"{account.id}: {account.name}, {account.role}, {_state(account)}")
 
 
@@ -117,9 +101,9 @@ def add_one(
     from hazecast.services.accounts.keys import add_key
 
     lifetime = _lifetime(days, data_dir)
-    with _sessions(data_dir) as sessions:
+    with open_store(settings_of(data_dir)) as store:
         made = add_key(
-            sessions, account_id, label=label, scopes=scope or None, lifetime=lifetime, at=datetime.now(UTC), by=_BY
+            store.sessions, account_id, label=label, scopes=scope or None, lifetime=lifetime, at=current_time(), by=_BY
         )
     _show_once(*made)
 
@@ -137,9 +121,9 @@ def rotate(
     from hazecast.services.accounts.keys import rotate_key
 
     lifetime = _lifetime(days, data_dir)
-    with _sessions(data_dir) as sessions:
+    with open_store(settings_of(data_dir)) as store:
         made = rotate_key(
-            sessions, key_id, overlap=timedelta(hours=overlap_hours), lifetime=lifetime, at=datetime.now(UTC), by=_BY
+            store.sessions, key_id, overlap=timedelta(hours=overlap_hours), lifetime=lifetime, at=current_time(), by=_BY
         )
     _show_once(*made)
 
@@ -149,8 +133,8 @@ def revoke(key_id: KeyId, data_dir: DataDir = None) -> None:
     """Revoke a key, at once and for good."""
     from hazecast.services.accounts.keys import revoke_key
 
-    with _sessions(data_dir) as sessions:
-        key = revoke_key(sessions, key_id, at=datetime.now(UTC), by=_BY)
+    with open_store(settings_of(data_dir)) as store:
+        key = revoke_key(store.sessions, key_id, at=current_time(), by=_BY)
     print(f"{key.id} of {key.account_id} revoked at {key.revoked_at:%Y-%m-%dT%H:%MZ}")
 
 
@@ -159,14 +143,14 @@ def list_keys(account_id: AccountId, data_dir: DataDir = None, as_json: AsJson =
     """List the keys of an account, the newest first."""
     from hazecast.services.accounts.keys import keys_of
 
-    with _sessions(data_dir) as sessions:
-        found = keys_of(sessions, account_id)
+    with open_store(settings_of(data_dir)) as store:
+        found = keys_of(store.sessions, account_id)
     if as_json:
         from hazecast.services.web.schemas.accounts import KeyOut
 
-        _print_json([KeyOut.of(key).model_dump(mode="json") for key in found])
+        print_json([KeyOut.of(key).model_dump(mode="json") for key in found])
         return
-    now = datetime.now(UTC)
+    now = current_time()
     for key in found:
         state = "revoked" if key.revoked_at else "expired" if key.expires_at <= now else "in use"
         used = f"{key.last_used_at:%Y-%m-%dT%H:%MZ}" if key.last_used_at else "never"
@@ -191,7 +175,3 @@ def _show_once(key: ApiKey, token: str) -> None:
         err=True,
     )
     print(token)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))

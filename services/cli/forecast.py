@@ -1,4 +1,4 @@
-"""The command that prints the forecast of a city."""
+"""``hazecast forecast``: print the forecast of a city."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, server, settings_of
+from hazecast.services.cli.options import DataDir, client_of, open_store, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
     from hazecast.services.web.schemas.forecasts import ForecastOut, PollutantOut
 
+app = typer.Typer()
 
+
+@app.command()
 def forecast(
     context: typer.Context,
     city: Annotated[str, typer.Argument(help="Id of the city, such as beijing.")],
@@ -21,7 +24,7 @@ def forecast(
     data_dir: DataDir = None,
 ) -> None:
     """Print the latest forecast of a city by hour: medians, and the range of 80 % in brackets."""
-    if (remote := server(context)) is not None:
+    if (remote := client_of(context)) is not None:
         with remote as client:
             found = client.forecast(city)
     else:
@@ -33,23 +36,19 @@ def forecast(
 def _stored(settings: Settings, city: str) -> ForecastOut:
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.store.store import Store
     from hazecast.services.web.routes.forecasts import forecast_of_city
 
-    place, store = load_registry().city(city), Store(settings.database_url)
-    try:
-        store.migrate()
+    place = load_registry().city(city)
+    with open_store(settings) as store:
         run = store.latest_run()
         found = None if run is None else forecast_of_city(store, run, place)
-    finally:
-        store.close()
     if found is None:
         raise InputError("store", settings.database_url, f"a forecast of {city}; run hazecast run")
     return found
 
 
 def _table(found: ForecastOut) -> str:
-    notes = [word for word, said in (("SIMULATED", found.simulated), ("degraded", found.degraded)) if said]
+    notes = [word for word, holds in (("SIMULATED", found.simulated), ("degraded", found.degraded)) if holds]
     lines = [
         f"{found.city}, forecast of {found.init_time:%Y-%m-%d %H:%MZ} by {found.model_id}"
         + (f" ({', '.join(notes)})" if notes else ""),

@@ -1,8 +1,7 @@
-"""``hazecast ingest``: bring weather and observations in."""
+"""``hazecast ingest``: fetch and store weather and observations."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hazecast.services.cli import exits
+from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.output import print_json
+
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
     from hazecast.services.work.ingest.archive import BuildReport
     from hazecast.services.work.ingest.ingest import IngestReport
 
-EXIT_FAILED, EXIT_DEGRADED = 1, 3
+app = typer.Typer()
 
 
+@app.command()
 def ingest(
     live: Annotated[bool, typer.Option("--live", help="The newest weather and the newest observations.")] = False,
     first: Annotated[
@@ -30,16 +34,13 @@ def ingest(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="Address of a Dask scheduler; by default threads.")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Store and files; default HAZECAST_DATA_DIR or ./data.")
-    ] = None,
+    data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report of --live as JSON.")] = False,
 ) -> None:
     """Bring in weather and observations: the newest of all sources, or weather of years."""
     from hazecast.grids.errors import InputError
-    from hazecast.services.core.settings import Settings
 
-    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    settings = settings_of(data_dir)
     if live == (first is not None or last is not None):
         raise InputError("hazecast ingest", "both or neither", "--live, or --from and --to")
     if live:
@@ -57,10 +58,13 @@ def _live(settings: Settings, as_json: bool) -> None:
         report = ingest_live(settings)
     except IngestBusyError as busy:
         typer.echo(f"hazecast: {busy}", err=True)
-        raise typer.Exit(EXIT_FAILED) from busy
-    typer.echo(json.dumps(as_dict(report), ensure_ascii=False, indent=2) if as_json else as_text(report))
+        raise typer.Exit(exits.FAILED) from busy
+    if as_json:
+        print_json(as_dict(report))
+    else:
+        print(as_text(report))
     if report.status != "done":
-        raise typer.Exit(EXIT_FAILED if report.status == "failed" else EXIT_DEGRADED)
+        raise typer.Exit(exits.FAILED if report.status == "failed" else exits.DEGRADED)
 
 
 def _archive(settings: Settings, first: datetime, last: datetime, files: Path | None, scheduler: str | None) -> None:
@@ -79,14 +83,27 @@ def _archive(settings: Settings, first: datetime, last: datetime, files: Path | 
             report = ingest_archive(settings, first, last, files, scheduler_address=scheduler, progress=progress)
         except FetchError as error:
             typer.echo(f"hazecast: {error}", err=True)
-            raise typer.Exit(EXIT_FAILED) from error
-    typer.echo(archive_text(report, settings.archive_dir))
+            raise typer.Exit(exits.FAILED) from error
+    print(archive_text(report, settings.archive_dir))
     if report.failed or report.missing_hours:
-        raise typer.Exit(EXIT_DEGRADED)
+        raise typer.Exit(exits.DEGRADED)
 
 
 def archive_text(report: BuildReport, folder: Path) -> str:
-    """Return what a build did, for a person at a terminal."""
+    """Return the report of an archive's build as text.
+
+    Parameters
+    ----------
+    report : BuildReport
+        What was stored, known already, missing or failed.
+    folder : Path
+        The archive's folder.
+
+    Returns
+    -------
+    str
+        Lines without a line end at the end.
+    """
     lines = [
         f"archive {folder}: hours {report.hours.new} new, {report.hours.known} known; "
         f"runs {report.runs.new} new, {report.runs.known} known"
@@ -126,7 +143,7 @@ def as_dict(report: IngestReport) -> dict[str, Any]:
 
 
 def as_text(report: IngestReport) -> str:
-    """Return a report for a person at a terminal."""
+    """Return a report as text."""
     lines = [f"Ingest at {report.at:%Y-%m-%d %H:%M} UTC (status: {report.status})"]
     for attempt in report.weather.attempts:
         cycle = "no cycle" if attempt.cycle is None else f"cycle of {attempt.cycle.init_time:%Y-%m-%d %H} UTC"

@@ -1,4 +1,4 @@
-"""The command that draws maps and charts."""
+"""``hazecast map``: draw maps and charts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, server, settings_of
+from hazecast.services.cli.options import DataDir, Language, client_of, open_store, settings_of
+from hazecast.services.cli.output import write_file
 
 if TYPE_CHECKING:
     from hazecast.alerts.maps.options import Format
     from hazecast.services.core.settings import Settings
+    from hazecast.services.store.tables.forecasts import ForecastRun
     from hazecast.services.work.stored_forecast import Look
+
+
+app = typer.Typer()
 
 
 class Kind(StrEnum):
@@ -28,11 +33,7 @@ class Kind(StrEnum):
     HAZE_DAYS = "haze-days"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the main one."""
-    app.command(name="map")(draw_map)
-
-
+@app.command(name="map")
 def draw_map(
     context: typer.Context,
     out: Annotated[
@@ -48,30 +49,28 @@ def draw_map(
     observations: Annotated[
         Path | None, typer.Option("--observations", help="Folder of a collection with weather, for haze days.")
     ] = None,
-    language: Annotated[str, typer.Option("--language", help="zh, ja or en.")] = "zh",
+    language: Language = "zh",
     size: Annotated[str, typer.Option("--size", help="desktop or phone.")] = "desktop",
     data_dir: DataDir = None,
 ) -> None:
     """Draw a map or chart of the latest forecast, or the haze days of a year."""
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.work.maps import draw_haze_days
     from hazecast.services.work.stored_forecast import Look
 
     look = Look(language, size)
     if kind is Kind.HAZE_DAYS:
         if observations is None:
             raise InputError("--observations", None, "a folder of observations, for --kind haze-days")
+        from hazecast.services.work.maps import draw_haze_days
+
         content = draw_haze_days(observations, load_registry(), year, look)
-    elif (remote := server(context)) is not None:
+    elif (remote := client_of(context)) is not None:
         with remote as client:
             content = client.picture(_path(kind, city, pollutant, out), **_query(kind, hour, pollutant, look))
     else:
         content = _of_latest(settings_of(data_dir), kind, hour, city, pollutant, out, look)
-    part = out.with_name(out.name + ".part")
-    part.write_bytes(content)
-    part.replace(out)
-    print(out)
+    write_file(out, content)
 
 
 def _form(out: Path) -> Format:
@@ -98,18 +97,13 @@ def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str |
 
 
 def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: str, out: Path, look: Look) -> bytes:
-    from hazecast.alerts.maps.sheet import as_png
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
     from hazecast.services.core.rules import rule_book
-    from hazecast.services.store.store import Store
     from hazecast.services.work import maps
-    from hazecast.services.work.stored_forecast import VALUE_KINDS, load_forecast
 
-    book = rule_book(settings)
-    registry, store = load_registry(), Store(settings.database_url)
-    try:
-        store.migrate()
+    book, registry = rule_book(settings), load_registry()
+    with open_store(settings) as store:
         run = store.latest_run()
         if run is None:
             raise InputError("store", settings.database_url, "at least one forecast; run hazecast run")
@@ -117,14 +111,22 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
             return maps.haze_of_run(store, run, registry, book, look)
         if kind is Kind.FAN:
             return maps.fan_of_run(store, run, registry, city, pollutant, look)
-        forecast = load_forecast(run.netcdf_path)
-        if kind is Kind.ANIMATION:
-            form = _form(out)
-            shown = next((k for k in VALUE_KINDS if k == pollutant), None)
-            if shown is None:
-                raise InputError("--pollutant", pollutant, f"one of {list(VALUE_KINDS)}")
-            return maps.draw_day(forecast, registry, shown, hour, look, form)
-        wanted = next(k for k in VALUE_KINDS if k == kind.value)
-        return as_png(maps.draw_hour(forecast, registry, wanted, hour, look))
-    finally:
-        store.close()
+        return _of_values(run, kind, hour, pollutant, out, look)
+
+
+def _of_values(run: ForecastRun, kind: Kind, hour: int, pollutant: str, out: Path, look: Look) -> bytes:
+    """Draw the values of a pollutant or index in one hour, or an animation of a day."""
+    from hazecast.alerts.maps.sheet import as_png
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.work import maps
+    from hazecast.services.work.stored_forecast import VALUE_KINDS, load_forecast
+
+    wanted = pollutant if kind is Kind.ANIMATION else kind.value
+    layer = next((known for known in VALUE_KINDS if known == wanted), None)
+    if layer is None:
+        raise InputError("--pollutant", pollutant, f"one of {list(VALUE_KINDS)}")
+    registry, forecast = load_registry(), load_forecast(run.netcdf_path)
+    if kind is Kind.ANIMATION:
+        return maps.draw_day(forecast, registry, layer, hour, look, _form(out))
+    return as_png(maps.draw_hour(forecast, registry, layer, hour, look))

@@ -1,16 +1,24 @@
-"""Options and small helpers that several commands share; nothing heavy is imported here."""
+"""Options that commands share, and what follows from them: settings, times, the store, a server's client.
+
+Nothing heavy is imported here: every command loads this module.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, overload
 
 import typer
 
+from hazecast.services.core.clock import utc_now
+
 if TYPE_CHECKING:
-    from hazecast.services.client.client import Client
+    from hazecast.services.client import Client
     from hazecast.services.core.settings import Settings
+    from hazecast.services.store.store import Store
 
 Server = Annotated[
     str | None,
@@ -39,17 +47,59 @@ InitTime = Annotated[
     str | None,
     typer.Option("--init-time", help="ISO 8601, for example 2013-01-11T22:00Z; UTC where no offset is given."),
 ]
+Collection = Annotated[Path, typer.Option("--observations", help="Folder of a monitoring collection.")]
+PastWeather = Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")]
+Cities = Annotated[list[str] | None, typer.Option("--city", help="Only this city; may be repeated.")]
+Language = Annotated[str, typer.Option("--language", help="zh, ja or en.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def current_time() -> datetime:
+    """Return the current time, aware, UTC; all commands take it from here."""
+    return utc_now()
+
+
+@overload
+def time_of(text: str, name: str) -> datetime: ...
+@overload
+def time_of(text: str | None, name: str) -> datetime | None: ...
 def time_of(text: str | None, name: str) -> datetime | None:
-    """Return the time that an option gives, aware; UTC where no offset is given."""
+    """Return the time that an option gives.
+
+    Parameters
+    ----------
+    text : str or None
+        ISO 8601, UTC where it has no offset.
+    name : str
+        The option, for the message of an error.
+
+    Returns
+    -------
+    datetime.datetime or None
+        Aware; None where the option isn't given.
+    """
     from hazecast.grids.times import parse_time
 
     return None if text is None else parse_time(text, name)
 
 
 def settings_of(data_dir: Path | None, observations: str | None = None, weather: str | None = None) -> Settings:
-    """Return the settings with what the command line gives."""
+    """Return the settings of the environment, with what the command line gives in their place.
+
+    Parameters
+    ----------
+    data_dir : Path or None
+        The option ``--data-dir``.
+    observations : str, optional
+        The option ``--observations``.
+    weather : str, optional
+        The option ``--weather``.
+
+    Returns
+    -------
+    Settings
+        Validated.
+    """
     from hazecast.services.core.setting_groups import InputSettings
     from hazecast.services.core.settings import Settings
 
@@ -58,11 +108,24 @@ def settings_of(data_dir: Path | None, observations: str | None = None, weather:
     return Settings(inputs=inputs) if data_dir is None else Settings(data_dir=data_dir, inputs=inputs)
 
 
-def server(context: typer.Context) -> Client | None:
-    """Return the client of the server that the command line names; None where it names none."""
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store]:
+    """Open the store with its schema up to date, and close it at the end."""
+    from hazecast.services.store.store import Store
+
+    store = Store(settings.database_url)
+    try:
+        store.migrate()
+        yield store
+    finally:
+        store.close()
+
+
+def client_of(context: typer.Context) -> Client | None:
+    """Return a client of the server that ``--server`` names; None where it isn't given."""
     address = context.find_root().obj
     if address is None:
         return None
-    from hazecast.services.client.client import Client
+    from hazecast.services.client import Client
 
     return Client(str(address))

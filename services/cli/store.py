@@ -1,39 +1,31 @@
-"""``hazecast db``, ``backup``, ``restore`` and ``prune``: the care of the store."""
+"""``hazecast db``, ``backup``, ``restore`` and ``prune``: maintenance of the store."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import DataDir, current_time, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.store.backup import Manifest
 
+app = typer.Typer()
 db_app = typer.Typer(help="The schema of the database: current, upgrade, downgrade.", no_args_is_help=True)
 
 Revision = Annotated[str, typer.Argument(help="Number of a schema, or base: no tables at all.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(db_app, name="db")
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(prune)
-
-
 @db_app.command()
 def current(data_dir: DataDir = None) -> None:
     """Print the schema that the database has, and the one that this version works with."""
-    from hazecast.services.store.database import current_revision, head_revision, make_engine, shown
+    from hazecast.services.store.database import current_revision, head_revision, make_engine, redacted
 
     settings = settings_of(data_dir)
     found = current_revision(make_engine(settings.database_url))
-    print(f"{shown(settings.database_url)}: {found or 'no tables'}; this version: {head_revision()}")
+    print(f"{redacted(settings.database_url)}: {found or 'no tables'}; this version: {head_revision()}")
 
 
 @db_app.command()
@@ -55,6 +47,7 @@ def _migrate(data_dir: Path | None, revision: str) -> None:
     current(data_dir)
 
 
+@app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="The tar to write; must not exist.")],
     weather: Annotated[bool, typer.Option("--weather", help="With the ingested weather.")] = False,
@@ -68,6 +61,7 @@ def backup(
     print(f"{file}: {_summary(manifest)}")
 
 
+@app.command()
 def restore(
     file: Annotated[Path, typer.Argument(help="A backup.")],
     check: Annotated[bool, typer.Option("--check", help="Only read it through and compare all sums.")] = False,
@@ -92,6 +86,7 @@ def _summary(manifest: Manifest) -> str:
     )
 
 
+@app.command()
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     data_dir: DataDir = None,
@@ -99,6 +94,6 @@ def prune(
     """Remove what is older than HAZECAST_KEEP_FORECAST_DAYS and HAZECAST_KEEP_OBSERVATION_DAYS."""
     from hazecast.services.store.retention import prune as prune_store
 
-    pruned = prune_store(settings_of(data_dir), datetime.now(UTC), dry_run=dry_run)
+    pruned = prune_store(settings_of(data_dir), current_time(), dry_run=dry_run)
     what = ", ".join(f"{number} of {name}" for name, number in pruned.rows.items() if number) or "no rows"
     print(f"{'would remove' if dry_run else 'removed'}: {what}; {pruned.files} files")

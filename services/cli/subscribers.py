@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import DataDir, current_time, open_store, settings_of
+from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
     from hazecast.services.delivery.subscriptions import Subscriptions
     from hazecast.services.store.store import Store
 
-subscribers_app = typer.Typer(help="Subscriptions, their deliveries and dead letters.", no_args_is_help=True)
+app = typer.Typer()
+group = typer.Typer(help="Subscriptions, their deliveries and dead letters.", no_args_is_help=True)
 
 SubscriptionId = Annotated[str, typer.Argument(help="Id of a subscription, as `hazecast subscribers list` shows it.")]
 OfAccount = Annotated[str | None, typer.Option("--account", help="Only those of this account.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main one."""
-    app.add_typer(subscribers_app, name="subscribers")
-    app.command()(deliver)
-
-
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[tuple[Store, Settings]]:
-    from hazecast.services.store.store import Store
-
     settings = settings_of(data_dir)
-    store = Store(settings.database_url)
-    try:
-        store.migrate()
+    with open_store(settings) as store:
         yield store, settings
-    finally:
-        store.close()
 
 
 def _subscriptions(store: Store, settings: Settings) -> Subscriptions:
@@ -51,18 +39,14 @@ def _subscriptions(store: Store, settings: Settings) -> Subscriptions:
     return Subscriptions(store.sessions, settings, load_registry(), rule_book(settings))
 
 
-def _print(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-@subscribers_app.command(name="list")
+@group.command(name="list")
 def list_subscriptions(account: OfAccount = None, data_dir: DataDir = None) -> None:
     """List subscriptions as JSON, without their secrets."""
     from hazecast.services.web.schemas.subscriptions import SubscriptionOut
 
     with _opened(data_dir) as (store, settings):
         rows = _subscriptions(store, settings).list(account)
-        _print(
+        print_json(
             [
                 {"account": row.account_id} | SubscriptionOut.model_validate(row).model_dump(mode="json")
                 for row in rows
@@ -70,7 +54,7 @@ def list_subscriptions(account: OfAccount = None, data_dir: DataDir = None) -> N
         )  # fmt: skip
 
 
-@subscribers_app.command()
+@group.command()
 def add(
     account: Annotated[str, typer.Argument(help="Id of the account.")],
     name: Annotated[str, typer.Option("--name", help="What it is for, in the owner's words.")],
@@ -87,13 +71,13 @@ def add(
     time_zone: Annotated[str | None, typer.Option("--time-zone", help="Its zone; default the first city's.")] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Messages of simulated runs too.")] = False,
     confirmed: Annotated[
-        bool, typer.Option("--confirmed", help="You vouch for the receiver: nothing is asked.")
+        bool, typer.Option("--confirmed", help="The receiver has agreed: no confirmation is asked for.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Add a subscription; with neither webhook nor e-mail address it is a stream. Its secret is printed once."""
     from hazecast.grids.errors import InputError
-    from hazecast.services.delivery.subscriptions import NewSubscription
+    from hazecast.services.delivery.subscription_fields import NewSubscription
 
     if webhook and email:
         raise InputError("target", "a webhook and an e-mail address", "one of them")
@@ -109,13 +93,13 @@ def add(
     new = NewSubscription.model_validate(given)
     with _opened(data_dir) as (store, settings):
         subscriptions = _subscriptions(store, settings)
-        row = subscriptions.create(account, new, datetime.now(UTC), confirmed=confirmed)
+        row = subscriptions.create(account, new, current_time(), confirmed=confirmed)
         print(f"{row.id} added, {row.state}")
         if webhook:
             print(f"secret, shown this once: {row.secret}")
 
 
-@subscribers_app.command()
+@group.command()
 def remove(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
     """Remove a subscription with what waits for it and its history."""
     with _opened(data_dir) as (store, settings):
@@ -124,15 +108,15 @@ def remove(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
     print(f"{subscription} removed")
 
 
-@subscribers_app.command()
+@group.command()
 def test(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
     """Put a test message into a subscription's queue."""
     with _opened(data_dir) as (store, settings):
         subscriptions = _subscriptions(store, settings)
-        print(subscriptions.test(subscriptions.get(subscription), datetime.now(UTC)))
+        print(subscriptions.test(subscriptions.get(subscription), current_time()))
 
 
-@subscribers_app.command()
+@group.command()
 def deliveries(
     subscription: Annotated[str | None, typer.Argument(help="Only of this subscription.")] = None,
     account: OfAccount = None,
@@ -154,10 +138,10 @@ def deliveries(
     with _opened(data_dir) as (store, settings):
         queue = Queue(store.sessions, settings)
         rows = queue.history(subscription_id=subscription, account_id=account, state=chosen, limit=limit)
-        _print([delivery_out(row).model_dump(mode="json") for row in rows])
+        print_json([delivery_out(row).model_dump(mode="json") for row in rows])
 
 
-@subscribers_app.command()
+@group.command()
 def replay(
     name: Annotated[str, typer.Argument(help="Id of a delivery, or of a subscription: all its dead letters.")],
     data_dir: DataDir = None,
@@ -165,13 +149,14 @@ def replay(
     """Send again what was delivered or given up, after all that waits."""
     from hazecast.services.delivery.queue import Queue
 
-    now = datetime.now(UTC)
+    now = current_time()
     with _opened(data_dir) as (store, settings):
         queue = Queue(store.sessions, settings)
         count = queue.replay_dead(name, now) if name.startswith("sub_") else queue.replay([queue.get(name)[0].id], now)
     print(f"{count} will be sent again")
 
 
+@app.command()
 def deliver(
     once: Annotated[bool, typer.Option("--once", help="Send what is due now, and end.")] = False,
     data_dir: DataDir = None,

@@ -1,4 +1,7 @@
-"""A typed client of the API: what a program, a notebook or the command uses to ask a Hazecast somewhere else."""
+"""A typed client of the API, for programs, notebooks and the command.
+
+Answers are the models of `hazecast.services.web.schemas`. Errors are those of `hazecast.services.client.errors`.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,17 @@ import httpx
 import stamina
 from pydantic import BaseModel
 
+from hazecast.services.client.errors import PASSING, NoAnswerError, error_of
 from hazecast.services.web.schemas.daily import DailyOut
 from hazecast.services.web.schemas.forecasts import (
     CitiesOut,
     CityOut,
     FeatureCollectionOut,
     ForecastOut,
-    InvalidOut,
     MapOut,
     ObservationOut,
     ObservationsOut,
     ObservedHourOut,
-    ProblemOut,
     ReadyOut,
     RunForecastOut,
     RunOut,
@@ -33,34 +35,13 @@ from hazecast.services.web.schemas.forecasts import (
 from hazecast.services.web.schemas.scores import VerificationOut
 
 _M = TypeVar("_M", bound=BaseModel)
-_PASSING = (429, 502, 503, 504)
+# Answers that are kept with their ETag.
 _REMEMBERED = 64
 Value = str | int | float | bool | datetime | list[str] | None
 
 
-class ServerError(Exception):
-    """What a server answered instead, or that it could not be reached.
-
-    Attributes
-    ----------
-    status : int or None
-        None where no answer came.
-    errors : list of InvalidOut
-        Every argument that is wrong.
-    """
-
-    def __init__(self, address: str, status: int | None, detail: str, errors: list[InvalidOut] | None = None) -> None:
-        super().__init__(f"{address}: {detail}")
-        self.status, self.detail, self.errors = status, detail, errors or []
-
-    @property
-    def refused(self) -> bool:
-        """Whether the request itself is at fault."""
-        return self.status is not None and 400 <= self.status < 500 and self.status not in _PASSING
-
-
 class _Passing(Exception):  # noqa: N818 a state, not a fault
-    """An answer that a later try may do without."""
+    """An answer of a status that may be another at the next attempt."""
 
     def __init__(self, answer: httpx.Response) -> None:
         super().__init__(answer.status_code)
@@ -68,10 +49,11 @@ class _Passing(Exception):  # noqa: N818 a state, not a fault
 
 
 class Client:
-    """A connection to a Hazecast; close it, or use it as a context manager.
+    """A connection to a Hazecast service; close it, or use it as a context manager.
 
-    Reads that fail in passing (no connection, 429, 502 to 504) are tried again with growing pauses, or after what
-    Retry-After says. Answers are remembered with their ETag, and not sent again while they hold.
+    A read that fails temporarily (no connection, status 429, 502, 503 or 504) is repeated with growing pauses, or after
+    the time that the header Retry-After gives. Answers are cached with their ETag; the server sends a cached one again
+    only after it changed.
 
     Parameters
     ----------
@@ -80,11 +62,28 @@ class Client:
     key : str, optional
         An API key; reads of public data need none.
     attempts : int
-        How often a read is tried.
+        How often a read is made at most.
     timeout : float
         Longest silence of the server, s.
     transport : httpx.BaseTransport, optional
-        Another way to the server, for tests.
+        Sends the requests in place of the network, for tests.
+
+    Raises
+    ------
+    NoAnswerError
+        If `server` is not an address.
+
+    Notes
+    -----
+    Every method that reads raises a `ServerError`: `NoAnswerError`, `RefusedError` or `UnavailableError`; see
+    `hazecast.services.client.errors`.
+
+    Examples
+    --------
+    >>> with Client("https://haze.example") as client:  # doctest: +SKIP
+    ...     forecast = client.forecast("beijing")
+    ...     tomorrow = forecast.hours[23]
+    ...     print(tomorrow.time, tomorrow.pm25.q10, tomorrow.pm25.q50, tomorrow.pm25.q90)
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class Client:
         try:
             self._http = httpx.Client(base_url=server, headers=headers, timeout=timeout, transport=transport)
         except httpx.InvalidURL as error:
-            raise ServerError(server, None, f"not an address: {error}") from error
+            raise NoAnswerError(server, f"not an address: {error}") from error
         self._attempts = attempts
         self._known: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
 
@@ -119,7 +118,15 @@ class Client:
         self._http.close()
 
     def cities(self, **places: Value) -> list[CityOut]:
-        """Return the cities; `places` narrow them: ``city``, ``region``, ``country``, ``bbox``."""
+        """Return the cities that are forecast.
+
+        The arguments select some of them: ``city``, ``region`` (text or lists of it), ``country`` (``CN`` or ``JP``) and
+        ``bbox`` (west, south, east, north in degrees, comma-separated).
+
+        Examples
+        --------
+        >>> client.cities(country="JP", bbox="139,35,140,36")  # doctest: +SKIP
+        """
         return self._read(CitiesOut, "/v1/cities", places).root
 
     def forecast(
@@ -130,49 +137,142 @@ class Client:
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> ForecastOut:
-        """Return the forecast of a city: the newest, or that of a run."""
+        """Return the forecast of a city, by hour.
+
+        Parameters
+        ----------
+        city : str
+            Id of the city.
+        init_time : datetime.datetime, optional
+            The run, by its init time; the newest by default.
+        start, end : datetime.datetime, optional
+            First and last hour, by the time that the hour ends at; all 120 by default.
+
+        Returns
+        -------
+        ForecastOut
+            PM2.5 and ozone in ug/m3, with quantiles.
+
+        Examples
+        --------
+        >>> [hour.pm25.q50 for hour in client.forecast("beijing").hours]  # doctest: +SKIP
+        """
         query = {"init_time": init_time, "from": start, "to": end}
         return self._read(ForecastOut, f"/v1/cities/{_name(city)}/forecast", query)
 
     def daily(self, city: str) -> DailyOut:
-        """Return the days ahead of a city."""
+        """Return the coming days of a city: means, maxima, indices, exceedance probabilities and haze grade."""
         return self._read(DailyOut, f"/v1/cities/{_name(city)}/daily", {})
 
     def run(self, init_time: datetime | None = None, **query: Value) -> RunForecastOut:
-        """Return a run, the newest by default; `query` narrows its cities (as `cities`) and hours."""
+        """Return the forecast of all cities from one run.
+
+        Parameters
+        ----------
+        init_time : datetime.datetime, optional
+            The run; the newest by default.
+        **query : str, int, float, bool, datetime.datetime or list of str
+            Cities as in `cities`; ``from`` and ``to`` for the hours.
+
+        Returns
+        -------
+        RunForecastOut
+            The run with its cities.
+        """
         return self._read(RunForecastOut, _run(init_time), query)
 
     def run_netcdf(self, init_time: datetime | None = None, **query: Value) -> bytes:
-        """Return a run as the bytes of a NetCDF file in the data contract."""
+        """Return a run as a NetCDF file in the data contract.
+
+        Parameters
+        ----------
+        init_time : datetime.datetime, optional
+            The run; the newest by default.
+        **query : str, int, float, bool, datetime.datetime or list of str
+            As in `run`.
+
+        Returns
+        -------
+        bytes
+            The file's content.
+
+        Examples
+        --------
+        >>> Path("run.nc").write_bytes(client.run_netcdf())  # doctest: +SKIP
+        >>> xarray.open_dataset("run.nc", decode_timedelta=True)  # doctest: +SKIP
+        """
         return self._get(_run(init_time), query, "application/x-netcdf")
 
     def runs(self, **query: Value) -> Iterator[RunOut]:
-        """Yield the stored runs, newest first, page by page; `query`: ``simulated``, ``from``, ``to``, ``limit``."""
+        """Yield the stored runs, newest first, fetched page by page.
+
+        `query` may hold ``simulated``, ``from`` and ``to`` (init times) and ``limit`` (runs a page).
+        """
         for page in self._pages(RunsOut, "/v1/forecasts", query):
             yield from page.runs
 
     def map(self, **query: Value) -> MapOut:
-        """Return all cities and hours of the newest run; `query`: ``layer`` and places."""
+        """Return all cities and hours of the newest run, compact; `query` may hold ``layer`` and cities as in `cities`."""
         return self._read(MapOut, "/v1/map", query)
 
     def observations(
         self, city: str, *, start: datetime | None = None, end: datetime | None = None, limit: int = 500
     ) -> Iterator[ObservationOut]:
-        """Yield the observed hours of a city, oldest first, `limit` to a page; by default the last 72 hours."""
+        """Yield the observed hours of a city, oldest first, fetched page by page.
+
+        Parameters
+        ----------
+        city : str
+            Id of the city.
+        start, end : datetime.datetime, optional
+            First and last hour, by the time that the hour ends at; by default the last 72 hours.
+        limit : int
+            Hours a page.
+
+        Yields
+        ------
+        ObservationOut
+            One hour.
+
+        Examples
+        --------
+        >>> for hour in client.observations("beijing"):  # doctest: +SKIP
+        ...     print(hour.time, hour.pm25)
+        """
         query: dict[str, Value] = {"from": start, "to": end, "limit": limit}
         for page in self._pages(ObservationsOut, f"/v1/cities/{_name(city)}/observations", query):
             yield from page.hours
 
     def observed_hour(self, time: datetime | None = None, **places: Value) -> ObservedHourOut:
-        """Return one observed hour of the cities, the newest by default."""
+        """Return one observed hour of the cities.
+
+        Parameters
+        ----------
+        time : datetime.datetime, optional
+            The time that the hour ends at; the newest by default.
+        **places : str, int, float, bool, datetime.datetime or list of str
+            Cities as in `cities`.
+
+        Returns
+        -------
+        ObservedHourOut
+            The hour with its cities.
+        """
         return self._read(ObservedHourOut, "/v1/observations", {"time": time, **places})
 
     def warnings(self, **query: Value) -> FeatureCollectionOut:
-        """Return the warnings in force; `query`: ``at``, ``level``, ``rule_set``, ``simulated`` and places."""
+        """Return the warnings in force as GeoJSON features.
+
+        `query` may hold ``at`` (a time, now by default), ``level``, ``rule_set``, ``simulated``, and cities as in `cities`.
+
+        Examples
+        --------
+        >>> [warning["id"] for warning in client.warnings(level=["red"]).features]  # doctest: +SKIP
+        """
         return self._read(FeatureCollectionOut, "/v1/warnings", query)
 
     def warning_history(self, **query: Value) -> Iterator[dict[str, object]]:
-        """Yield all warning messages as GeoJSON features, newest first, page by page."""
+        """Yield all warning messages as GeoJSON features, newest first, fetched page by page; `query` as in `warnings`."""
         for page in self._pages(FeatureCollectionOut, "/v1/warnings", {"state": "all", **query}):
             yield from page.features
 
@@ -183,15 +283,41 @@ class Client:
     def verification(
         self, *, city: str | None = None, pollutant: str | None = None, days: int | None = None
     ) -> VerificationOut:
-        """Return how well the forecasts came true."""
+        """Return how well past forecasts agreed with observations.
+
+        Parameters
+        ----------
+        city, pollutant : str, optional
+            One city or pollutant; all by default.
+        days : int, optional
+            Days of init times that are counted.
+
+        Returns
+        -------
+        VerificationOut
+            Scores by pollutant and lead time, beside those of the baselines.
+        """
         return self._read(VerificationOut, "/v1/verification", {"city": city, "pollutant": pollutant, "days": days})
 
     def picture(self, name: str, **query: Value) -> bytes:
-        """Return a map or chart by its name under ``/v1/maps``, such as ``haze.png``."""
+        """Return a map or chart.
+
+        Parameters
+        ----------
+        name : str
+            Path below ``/v1/maps``, such as ``haze.png``.
+        **query : str, int, float, bool, datetime.datetime or list of str
+            ``language`` (zh, ja or en), ``size`` (desktop or phone) and others of the picture.
+
+        Returns
+        -------
+        bytes
+            The file's content.
+        """
         return self._get(f"/v1/maps/{name}", query, "*/*")
 
     def ready(self) -> ReadyOut:
-        """Return the readiness of the service; a `ServerError` of status 503 where its forecast is stale."""
+        """Return the readiness of the service; where its forecast is stale, an `UnavailableError` (503) is raised."""
         return self._read(ReadyOut, "/v1/readyz", {})
 
     def _pages(self, model: type[_M], path: str, query: Mapping[str, Value]) -> Iterator[_M]:
@@ -214,12 +340,12 @@ class Client:
         try:
             answer = self._ask(address, headers)
         except httpx.HTTPError as error:
-            raise ServerError(address, None, f"no answer: {error or type(error).__name__}") from error
+            raise NoAnswerError(address, f"no answer: {error or type(error).__name__}") from error
         if answer.status_code == 304 and known is not None:
             self._known.move_to_end((address, accept))
             return known[1]
         if answer.status_code != 200:
-            raise _error(address, answer)
+            raise error_of(address, answer)
         if "etag" in answer.headers:
             self._known[address, accept] = (answer.headers["etag"], answer.content)
             if len(self._known) > _REMEMBERED:
@@ -231,7 +357,7 @@ class Client:
             for attempt in stamina.retry_context(on=_pause, attempts=self._attempts, wait_initial=0.2, timeout=None):
                 with attempt:
                     answer = self._http.get(address, headers=headers)
-                    if answer.status_code in _PASSING:
+                    if answer.status_code in PASSING:
                         raise _Passing(answer)
         except _Passing as passing:
             return passing.answer
@@ -246,21 +372,13 @@ def _pause(error: Exception) -> bool | float:
     return min(float(wait), 60.0) if wait.isdigit() else True
 
 
-def _error(address: str, answer: httpx.Response) -> ServerError:
-    try:
-        problem = ProblemOut.model_validate_json(answer.content)
-    except ValueError:
-        return ServerError(address, answer.status_code, f"{answer.status_code} {answer.reason_phrase}")
-    return ServerError(address, answer.status_code, problem.detail, problem.errors)
-
-
 def _plain(query: Mapping[str, Value]) -> dict[str, Any]:
     given = {name: value for name, value in query.items() if value is not None}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
 
 
 def _name(text: str) -> str:
-    """Return a name as one segment of a path, whatever is in it."""
+    """Return a name as one segment of a path, with everything else in it escaped."""
     return quote(text, safe="")
 
 

@@ -1,11 +1,11 @@
-"""What subscribers read: events as JSON, for webhooks and streams."""
+"""The content of messages: events as JSON, for webhooks and streams."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 from hazecast.alerts.engine.warning import HazeWarning
@@ -16,51 +16,18 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.subscriptions import BulletinFormat
+from hazecast.services.delivery.subscription_fields import BulletinFormat
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
+from hazecast.services.work.bulletin import Edition
 from hazecast.services.work.explain import explain
 
 FORMATS: tuple[BulletinFormat, ...] = get_args(BulletinFormat)
 
 
-class Document(Protocol):
-    """A file of the daily bulletin."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def media_type(self) -> str:
-        """Its media type."""
-
-    @property
-    def content(self) -> bytes:
-        """Its bytes."""
-
-
-class Edition(Protocol):
-    """The daily bulletin of some cities in one language."""
-
-    @property
-    def title(self) -> str:
-        """The subject of a mail."""
-
-    @property
-    def text(self) -> str:
-        """The whole as plain text."""
-
-    def mail(self) -> tuple[bytes, dict[str, bytes]]:
-        """Return the HTML of a mail, and its PNGs by Content-ID."""
-
-    def document(self, form: BulletinFormat, /) -> Document:
-        """Return the bulletin as a file."""
-
-
 # Cities (none for all that are forecast), language and time, to the bulletin of the newest forecast.
-Bulletins = Callable[[Sequence[str], Language, datetime], Edition]
+EditionSource = Callable[[Sequence[str], Language, datetime], Edition]
 
 
 class Renderer:
@@ -81,7 +48,7 @@ class Renderer:
         self._base = (settings.server.public_url or "").rstrip("/")
 
     def __call__(self, subscription: Subscription, event: OutboxEvent, delivery_id: str) -> str:
-        """Return an event as the JSON text that a subscription receives, texts in its languages alone."""
+        """Return an event as the JSON text that a subscription receives, with texts in its languages only."""
         body = {
             "id": delivery_id,
             "type": event.type,
@@ -101,7 +68,7 @@ class Renderer:
                 [warning], self._registry, self._book, why=lambda w: explain(self._store, self._registry, w)
             )["features"][0]
             feature["properties"] = {
-                name: _spoken(value, subscription.languages) for name, value in feature["properties"].items()
+                name: _in_languages(value, subscription.languages) for name, value in feature["properties"].items()
             }
             links = warning_links(warning.id, event.simulated, self._base)
             return {"warning": feature, "withdrawn": event.type == WITHDRAWN, "revision": event.revision, **links}
@@ -123,7 +90,7 @@ class Renderer:
 
 
 def public_event(event: OutboxEvent) -> dict[str, Any]:
-    """Return an event as all may read it: what happened, and where the whole of it stands."""
+    """Return an event as everyone may read it: what happened, and the address of the full content."""
     content = json.loads(event.payload)
     data: dict[str, Any]
     if event.type == FORECAST:
@@ -139,24 +106,74 @@ def public_event(event: OutboxEvent) -> dict[str, Any]:
 
 
 def warning_links(warning_id: str, simulated: bool, base: str) -> dict[str, str]:
-    """Return the addresses of a warning, as GeoJSON and as CAP."""
+    """Return the addresses of a warning.
+
+    Parameters
+    ----------
+    warning_id : str
+    simulated : bool
+    base : str
+        Address of the service, without a slash at its end; empty for addresses that begin with its root.
+
+    Returns
+    -------
+    dict of str to str
+        ``url`` (GeoJSON) and ``cap``.
+    """
     address = f"{base}/v1/warnings/{identifier(warning_id, simulated)}"
     return {"url": address, "cap": f"{address}.cap"}
 
 
 def confirmation_url(base: str, subscription: Subscription) -> str:
-    """Return the address at which a receiver confirms."""
+    """Return the address at which a receiver confirms its subscription.
+
+    Parameters
+    ----------
+    base : str
+        Address of the service, without a slash at its end.
+    subscription : Subscription
+
+    Returns
+    -------
+    str
+    """
     return f"{base}/v1/subscriptions/{subscription.id}/confirm?{urlencode({'code': subscription.code})}"
 
 
 def bulletin_url(base: str, cities: Sequence[str], language: str, form: str) -> str:
-    """Return the address of the newest bulletin of some cities; of all that are forecast without any."""
+    """Return the address of the newest bulletin.
+
+    Parameters
+    ----------
+    base : str
+        Address of the service, without a slash at its end.
+    cities : sequence of str
+        Ids; empty for all that are forecast.
+    language : str
+    form : str
+        One of `FORMATS`.
+
+    Returns
+    -------
+    str
+    """
     asked = {"language": language} | ({"cities": ",".join(cities)} if cities else {})
     return f"{base}/v1/bulletins/latest.{form}?{urlencode(asked, safe=',')}"
 
 
 def cities_of(subscription: Subscription, registry: Registry) -> list[str]:
-    """Return the cities of a subscription, its regions' with them, in the registry's order; none if it is of all."""
+    """Return the cities of a subscription, with those of its regions.
+
+    Parameters
+    ----------
+    subscription : Subscription
+    registry : Registry
+
+    Returns
+    -------
+    list of str
+        Ids, in the registry's order; empty if the subscription is of all cities.
+    """
     return [
         city.id
         for city in registry.cities.values()
@@ -169,7 +186,7 @@ def languages_of(subscription: Subscription) -> list[Language]:
     return [known for name in subscription.languages for known in LANGUAGES if known == name]
 
 
-def _spoken(value: Any, languages: Sequence[str]) -> Any:
+def _in_languages(value: Any, languages: Sequence[str]) -> Any:
     if isinstance(value, Mapping) and set(value) == set(LANGUAGES):
         return {language: value[language] for language in languages}
     return value

@@ -1,4 +1,4 @@
-"""E-mail: HTML and text, the map inside, one mail for all that a run says to a subscriber."""
+"""E-mail: HTML and text with the map, one mail for all messages of a run to a subscriber."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
 from hazecast.services.delivery.content import FORMATS as BULLETIN_FORMATS
 from hazecast.services.delivery.content import (
-    Bulletins,
-    Edition,
+    EditionSource,
     cities_of,
     confirmation_url,
     languages_of,
@@ -38,6 +37,7 @@ from hazecast.services.delivery.content import (
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
+from hazecast.services.work.bulletin import Edition
 from hazecast.services.work.explain import explain
 from hazecast.services.work.stored_forecast import Look
 
@@ -49,7 +49,7 @@ _SMTP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class _Item:
+class _Part:
     title: str
     paragraphs: Sequence[str]
     links: Sequence[tuple[str, str]] = ()
@@ -58,7 +58,7 @@ class _Item:
 
 @dataclass
 class _Content:
-    """What goes into a mail besides its head: one section for each language, files, and a picture."""
+    """The content of a mail besides its headers: one section for each language, files, and a picture."""
 
     subject: str = ""
     sections: list[dict[str, Any]] = field(default_factory=list)
@@ -76,10 +76,10 @@ class MailChannel:
     registry : Registry
     book : RuleBook
     bulletins : callable, optional
-        Gives the documents of the daily bulletin.
+        Returns the daily bulletin of some cities in a language, at a time.
     """
 
-    together = 60
+    batch_size = 60
 
     def __init__(
         self,
@@ -87,15 +87,29 @@ class MailChannel:
         settings: Settings,
         registry: Registry,
         book: RuleBook,
-        bulletins: Bulletins | None = None,
+        bulletins: EditionSource | None = None,
     ) -> None:
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
         self._book = book
         self._base = (settings.server.public_url or "").rstrip("/")
-        self._map = lru_cache(maxsize=12)(self._draw)
+        self._draw_once = lru_cache(maxsize=12)(self._draw)
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
-        """Send messages as one mail."""
+        """Send messages as one mail.
+
+        Parameters
+        ----------
+        subscription : Subscription
+        messages : sequence of Message
+            Of one batch.
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        Outcome
+            Of all of them.
+        """
         mail = self.compose(subscription, messages, now)
         try:
             with self._server() as server:
@@ -106,21 +120,33 @@ class MailChannel:
         except smtplib.SMTPDataError as error:
             return _refusal(error.smtp_code, error.smtp_error)
         except smtplib.SMTPResponseException as error:
-            # A fault between this service and its mail server: no fault of the message.
-            return Outcome("failed", error.smtp_code, _said(error.smtp_error))
+            # Between this service and its mail server, such as a refused login: not the message's fault.
+            return Outcome("failed", error.smtp_code, _server_text(error.smtp_error))
         except (OSError, smtplib.SMTPException) as error:
             return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
         return Outcome("delivered", 250)
 
     def compose(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> EmailMessage:
-        """Return the mail of some messages.
+        """Return messages as one mail.
+
+        Parameters
+        ----------
+        subscription : Subscription
+        messages : sequence of Message
+            Of one batch.
+        now : datetime
+            Aware; the mail's date.
+
+        Returns
+        -------
+        EmailMessage
 
         Raises
         ------
         InputError
-            If a bulletin is asked for and there is no forecast to make it of.
+            If a bulletin is asked for and there is no forecast for it.
         ValueError
-            If something would break a header.
+            If a header would contain a line break.
         """
         content = self._content(subscription, messages, now)
         first = messages[0]
@@ -129,7 +155,7 @@ class MailChannel:
         mail["From"] = Address(self._settings.warnings.sender_name, addr_spec=self._settings.subscriptions.mail_from)
         mail["To"] = Address(addr_spec=subscription.target)
         mail["Date"] = now
-        # The same through all attempts: mail programs show a repeated one once.
+        # The same through all attempts: mail programs show a repeated mail once.
         mail["Message-ID"] = f"<{first.id}@{self._settings.subscriptions.mail_from.rsplit('@', 1)[-1]}>"
         mail["Auto-Submitted"] = "auto-generated"
         for message in messages:
@@ -155,7 +181,7 @@ class MailChannel:
     def _add_bulletin(
         self, mail: EmailMessage, subscription: Subscription, editions: Sequence[Edition], values: dict[str, Any]
     ) -> None:
-        """Make a mail of the bulletin: the page of the first language, the text of all, and the files asked for."""
+        """Fill a mail with the bulletin: HTML in the first language, text in all, and the files asked for."""
         del mail["Subject"]
         mail["Subject"] = editions[0].title
         foot = _templates().get_template("foot.txt").render(values)
@@ -169,7 +195,7 @@ class MailChannel:
                     try:
                         document = edition.document(name)
                     except MissingExtraError as error:
-                        # The mail itself says all that the file would.
+                        # The mail itself has the same content as the file.
                         log.warning("delivery: the bulletin goes without its %s: %s", name, error)
                         continue
                     main, sub = document.media_type.split(";")[0].split("/")
@@ -179,7 +205,7 @@ class MailChannel:
         content = _Content()
         for language in languages_of(subscription):
             words = texts(language)
-            items = [self._item(subscription, message, language, words) for message in messages]
+            items = [self._part(subscription, message, language, words) for message in messages]
             if not content.sections:
                 first = items[0].title
                 content.subject = first if len(items) == 1 else words["several"].format(first=first, n=len(items) - 1)
@@ -196,7 +222,7 @@ class MailChannel:
                 picture
                 for message in messages
                 if message.type.startswith("warning.")
-                and (picture := self._picture(message, first_language)) is not None
+                and (picture := self._map_of(message, first_language)) is not None
             ),
             None,
         )
@@ -204,22 +230,22 @@ class MailChannel:
             content.editions = self._editions(subscription, now)
         return content
 
-    def _item(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Item:
+    def _part(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Part:
         if message.type == CONFIRMATION:
             link = confirmation_url(self._base, subscription)
             title = words["confirm"].format(name=subscription.name)
-            return _Item(title, [words["confirm_note"]], [(words["confirm_button"], link)])
+            return _Part(title, [words["confirm_note"]], [(words["confirm_button"], link)])
         if message.type == TEST:
-            return _Item(words["test"].format(name=subscription.name), [words["test_note"]])
+            return _Part(words["test"].format(name=subscription.name), [words["test_note"]])
         if message.type == FORECAST:
             time = message.content["init_time"][:16].replace("T", " ") + " UTC"
             notes = [words["forecast_note"].format(time=time)]
             if message.content["degraded"]:
                 notes.append(words["degraded"])
             mark = words["simulated"] if message.simulated else ""
-            return _Item(mark + words["forecast"].format(time=time), notes)
+            return _Part(mark + words["forecast"].format(time=time), notes)
         if message.type == BULLETIN:
-            return _Item(words["bulletin"].format(date=message.content["date"]), [])
+            return _Part(words["bulletin"].format(date=message.content["date"]), [])
         warning = HazeWarning.model_validate(message.content)
         rules = self._book.rule_set(warning.rule_set)
         why = explain(self._store, self._registry, warning)
@@ -229,15 +255,15 @@ class MailChannel:
         title, paragraphs = text.headline, [text.description, *text.instruction.split("\n")]
         if message.type == WITHDRAWN:
             title, paragraphs = words["withdrawn"].format(headline=title), [words["withdrawn_note"], text.description]
-        return _Item(title, paragraphs, labelled, rules.level_of(warning.level).colour)
+        return _Part(title, paragraphs, labelled, rules.level_of(warning.level).colour)
 
-    def _picture(self, message: Message, language: str) -> bytes | None:
+    def _map_of(self, message: Message, language: str) -> bytes | None:
         warning = HazeWarning.model_validate(message.content)
         run = self._store.run_at(warning.run_init_time, warning.simulated)
         if run is None:
             return None
         try:
-            return self._map(warning.run_init_time, warning.simulated, run.netcdf_path, language)
+            return self._draw_once(warning.run_init_time, warning.simulated, run.netcdf_path, language)
         except InputError:
             # The forecast's file is gone: the warning goes out without a picture.
             return None
@@ -277,7 +303,7 @@ class MailChannel:
 
 @cache
 def texts(language: str) -> dict[str, str]:
-    """Return what mails and pages say in a language, besides the warnings.
+    """Return the texts of mails and pages in a language, besides those of warnings.
 
     Raises
     ------
@@ -297,7 +323,22 @@ def _templates() -> Environment:
 
 
 def page(language: str, title: str, *, button: str | None = None, action: str = "") -> str:
-    """Return a page of one sentence, in a language, with a button where something is to be decided."""
+    """Return an HTML page of one sentence, with a button where the reader has to decide.
+
+    Parameters
+    ----------
+    language : str
+    title : str
+        Key of the sentence in ``texts.toml``.
+    button : str, optional
+        Key of the button's text; without it, the page has no button.
+    action : str
+        Address to which the button posts.
+
+    Returns
+    -------
+    str
+    """
     words = texts(language)
     return _templates().get_template("page.html").render(
         words=words, title=words[title], button=words[button] if button else None, action=action
@@ -313,10 +354,10 @@ def _add_pictures(mail: EmailMessage, pictures: Mapping[str, bytes]) -> None:
 
 def _refusal(code: int, text: object) -> Outcome:
     # RFC 5321, 4.2.1: 4yz may succeed later, 5yz will not.
-    return Outcome("refused" if 500 <= code < 600 else "failed", code, _said(text))
+    return Outcome("refused" if 500 <= code < 600 else "failed", code, _server_text(text))
 
 
-def _said(text: object) -> str:
+def _server_text(text: object) -> str:
     return (text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text))[:500]
 
 

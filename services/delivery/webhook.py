@@ -1,4 +1,4 @@
-"""Webhooks: signed after Standard Webhooks 1.0.0, and sent to checked addresses only.
+"""Webhooks: signed by Standard Webhooks 1.0.0, and sent to checked addresses only.
 
 The specification: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -22,29 +22,42 @@ from standardwebhooks import Webhook
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
-from hazecast.services.delivery.targets import GuardedBackend, Policy, Resolver, Target, parse_target
+from hazecast.services.delivery.targets import CheckedBackend, Resolver, TargetPolicy, WebhookTarget, parse_target
 from hazecast.services.store.tables.delivery import Subscription
 
 _MAX_ANSWER = 65_536
 _GONE, _TOO_MANY, _UNAVAILABLE = 410, 429, 503
-# The receiver understood and does not want this message: the one after it may fare better.
+# The receiver understood and does not want this message; it may accept the next one.
 _REFUSED = frozenset({400, 406, 411, 413, 415, 422})
 _AGENT = "hazecast-webhooks/1"
 
 
 def new_secret() -> str:
-    """Return a secret: 32 random bytes, written as the specification says."""
+    """Return a new secret: 32 random bytes, in the notation of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def signatures(secrets_: Sequence[str], message_id: str, at: datetime, body: str) -> str:
-    """Return the header ``webhook-signature``: HMAC-SHA256 over ``id.timestamp.body``, one for each secret."""
+    """Return the header ``webhook-signature``: HMAC-SHA256 over ``id.timestamp.body``, one for each secret.
+
+    Parameters
+    ----------
+    secrets_ : sequence of str
+    message_id : str
+    at : datetime
+        Aware; the time stamp.
+    body : str
+
+    Returns
+    -------
+    str
+    """
     return " ".join(Webhook(secret).sign(message_id, at.astimezone(UTC), body) for secret in secrets_)
 
 
-def policy_of(settings: Settings) -> Policy:
-    """Return where the settings let webhooks go."""
-    return Policy(settings.webhooks.ports, settings.webhooks.http, settings.webhooks.networks)
+def target_policy(settings: Settings) -> TargetPolicy:
+    """Return which addresses the settings allow for webhooks."""
+    return TargetPolicy(settings.webhooks.ports, settings.webhooks.http, settings.webhooks.networks)
 
 
 class WebhookChannel:
@@ -54,17 +67,31 @@ class WebhookChannel:
     ----------
     settings : Settings
     resolve : callable, optional
-        Gives the addresses of a name.
+        Returns the addresses of a host name.
     """
 
-    together = 1
+    batch_size = 1
 
     def __init__(self, settings: Settings, resolve: Resolver | None = None) -> None:
-        self._policy, self._resolve = policy_of(settings), resolve
+        self._policy, self._resolve = target_policy(settings), resolve
         self._seconds, self._ca_file = settings.webhooks.timeout_seconds, settings.webhooks.ca_file
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
-        """Send the one message; a 2xx answer is success, and everything else failure."""
+        """Send one message.
+
+        Parameters
+        ----------
+        subscription : Subscription
+        messages : sequence of Message
+            One.
+        now : datetime
+            Aware; the time stamp of the signature.
+
+        Returns
+        -------
+        Outcome
+            "delivered" for a 2xx answer.
+        """
         (message,) = messages
         try:
             target = parse_target(subscription.target, self._policy)
@@ -83,7 +110,7 @@ class WebhookChannel:
         return Outcome(kind, status, f"HTTP {status}; expected 2xx", retry_after=wait)
 
     def _headers(
-        self, subscription: Subscription, message: Message, target: Target, now: datetime
+        self, subscription: Subscription, message: Message, target: WebhookTarget, now: datetime
     ) -> list[tuple[bytes, bytes]]:
         keys = [subscription.secret]
         until = subscription.previous_secret_until
@@ -103,10 +130,10 @@ class WebhookChannel:
         return [(name.encode(), value.encode()) for name, value in given.items()]
 
     def _post(
-        self, target: Target, headers: list[tuple[bytes, bytes]], body: bytes
+        self, target: WebhookTarget, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> tuple[int, dict[bytes, bytes], bytes]:
-        # A pool for each message: its backend holds the deadline.
-        backend = GuardedBackend(self._policy, self._seconds, self._resolve)
+        # A pool for each message, for its backend has the deadline of this one.
+        backend = CheckedBackend(self._policy, self._seconds, self._resolve)
         url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
         with (
             httpcore.ConnectionPool(ssl_context=_tls(self._ca_file), network_backend=backend) as pool,

@@ -1,4 +1,4 @@
-"""What the routes work with: made once for an app, and handed to every route that asks for it."""
+"""What the routes work with: made once for an app, and given to every route that declares it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
-from hazecast.services.delivery.stream import Seats, Tail, public_tail
+from hazecast.services.delivery.stream import ConnectionLimit, EventFeed, public_feed
 from hazecast.services.delivery.subscriptions import Subscriptions
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent
@@ -23,7 +23,7 @@ from hazecast.services.web.signing import signer_of
 from hazecast.services.work.bulletin import Bulletins
 
 
-# Compared by identity: what a route computes once is kept for each app.
+# Compared by identity: what a route caches is cached for each app.
 @dataclass(frozen=True, eq=False)
 class Service:
     """The parts of an app.
@@ -37,16 +37,16 @@ class Service:
     book : RuleBook
         The rule sets.
     clock : callable
-        Gives the time, aware, by which a forecast is stale and a warning in force.
+        Gives the current time, aware: what is stale, expired or in force depends on it.
     bulletins : Bulletins
     subscriptions : Subscriptions
     queue : Queue
         Deliveries of all subscriptions.
     renderer : Renderer
         Makes the body that a subscriber receives.
-    tail : Tail
+    public_feed : EventFeed
         The newest public events, read once for all listeners of the process.
-    seats : Seats
+    connections : ConnectionLimit
         How many may listen.
     sign : callable
         Signs a CAP message, or returns it as it is where the service has no key.
@@ -61,8 +61,8 @@ class Service:
     subscriptions: Subscriptions
     queue: Queue
     renderer: Renderer
-    tail: Tail[OutboxEvent]
-    seats: Seats
+    public_feed: EventFeed[OutboxEvent]
+    connections: ConnectionLimit
     sign: Callable[[bytes], bytes]
 
 
@@ -87,7 +87,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         If the store can't be reached.
     """
     book = rule_book(settings)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, clock)
     store.migrate()
     sessions = store.sessions
     return Service(
@@ -100,13 +100,13 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         subscriptions=Subscriptions(sessions, settings, registry, book),
         queue=Queue(sessions, settings),
         renderer=Renderer(store, settings, registry, book),
-        tail=public_tail(sessions, settings.events.poll_seconds),
-        seats=Seats(settings.events.connections),
+        public_feed=public_feed(sessions, settings.events.poll_seconds),
+        connections=ConnectionLimit(settings.events.connections),
         sign=signer_of(settings),
     )
 
 
-# Not a thread's work: a plain function would go through the pool for every request.
+# Async, as a plain function would go through the thread pool for every request.
 async def service_of(request: Request) -> Service:
     """Return the parts of the app that a request came to."""
     found: Service = request.app.state.service

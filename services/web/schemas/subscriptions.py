@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from hazecast.services.delivery.queue import Row, State
-from hazecast.services.delivery.subscriptions import ChannelName, Wanted
+from hazecast.services.delivery.subscription_fields import ChannelName, SubscriptionFields
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": "sub_1f0c9a52e8b7d3416a90c2fe", "name": "Duty desk", "channel": "webhook",
@@ -26,7 +26,7 @@ _DELIVERY: dict[str, JsonValue] = {
 }  # fmt: skip
 
 
-class SubscriptionOut(Wanted):
+class SubscriptionOut(SubscriptionFields):
     """A subscription, without its secret."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _EXAMPLE})
@@ -66,7 +66,7 @@ class SecretOut(BaseModel):
 
 
 class DeliveryOut(BaseModel):
-    """One message on its way to one subscription, or arrived, or given up."""
+    """One message to one subscription: waiting, delivered or given up."""
 
     model_config = ConfigDict(json_schema_extra={"example": _DELIVERY})
 
@@ -89,12 +89,12 @@ class DeliveryOut(BaseModel):
 def delivery_out(row: Row) -> DeliveryOut:
     """Return a delivery as the API shows it."""
     delivery, event = row
-    kept = {
+    shared = {
         name: getattr(delivery, name)
         for name in DeliveryOut.model_fields
         if name not in ("subscription", "event", "type")
     }
-    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **kept)
+    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **shared)
 
 
 class DeliveriesOut(BaseModel):

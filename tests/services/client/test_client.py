@@ -21,7 +21,7 @@ from PIL import Image
 
 from hazecast.alerts.messages.cap import parse
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.services.client.client import Client, ServerError
+from hazecast.services.client import Client, ServerError
 from hazecast.services.web.app import create_app
 
 

@@ -1,4 +1,4 @@
-// Keeps the page true: told of changes by server-sent events, and asking each minute should they break off.
+// Keeps the page current: notified of changes by server-sent events, and asking each minute should they break off.
 
 import { reload } from "./addresses.js";
 

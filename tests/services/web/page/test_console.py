@@ -89,22 +89,22 @@ def test_a_draft_is_read_in_three_languages_and_let_out(page, desk) -> None:
     assert one.locator(".evidence tr").count() >= 1 and "forecast" in one.locator(".evidence tr").first.inner_text()
     expect(one.locator(".history li")).to_have_count(1)
     # What the API asks for is said at its field.
-    one.get_by_role("button", name="Let out as proposed").click()
+    one.get_by_role("button", name="Approve as proposed").click()
     answer_yes(page)
     reason = one.get_by_label("Reason")
     expect(reason).to_have_attribute("aria-invalid", "true")
     expect(reason).to_be_focused()
     expect(one.locator('[data-field="reason"] .problem')).to_contain_text("at least 1 character")
     reason.fill("agrees with the ensemble")
-    one.get_by_role("button", name="Let out as proposed").click()
+    one.get_by_role("button", name="Approve as proposed").click()
     assert "Beijing" in page.locator("#ask-text").inner_text()
     answer_yes(page)
-    expect(page.locator("#said")).to_have_text("Let out.")
+    expect(page.locator("#said")).to_have_text("Approved.")
     expect(page.locator(".draft", has_text="Beijing")).to_have_count(0)
     out = page.request.get(f"{desk.site.address}/v1/warnings").json()["features"]
     assert [f["properties"]["level"] for f in out if f["properties"]["city"] == "beijing"] == ["orange"]
     page.select_option("#draft-status", "all")
-    expect(page.locator(".draft", has_text="Beijing")).to_contain_text("let out by 李娜: agrees with the ensemble")
+    expect(page.locator(".draft", has_text="Beijing")).to_contain_text("approved by 李娜: agrees with the ensemble")
 
 
 def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk) -> None:
@@ -114,17 +114,17 @@ def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk)
     one.get_by_text("Change level or times").click()
     one.locator('[name="level"]').select_option("red")
     # Changes that were entered are not lost by the wrong button.
-    one.get_by_role("button", name="Let out as proposed").click()
+    one.get_by_role("button", name="Approve as proposed").click()
     expect(one.locator(".problem.whole")).to_contain_text("were changed")
     one.get_by_label("Ends").fill("2001-01-01T00:00")
-    one.get_by_role("button", name="Let out with these changes").click()
+    one.get_by_role("button", name="Approve with these changes").click()
     answer_yes(page)
     expect(one.locator(".problem:visible")).not_to_have_count(0)
     ends = datetime.now(UTC).replace(minute=30, second=0, microsecond=0) + timedelta(hours=20)
     one.get_by_label("Ends").fill(f"{ends + timedelta(hours=8):%Y-%m-%dT%H:%M}")
-    one.get_by_role("button", name="Let out with these changes").click()
+    one.get_by_role("button", name="Approve with these changes").click()
     answer_yes(page)
-    expect(page.locator("#said")).to_have_text("Let out with changes.")
+    expect(page.locator("#said")).to_have_text("Approved with changes.")
     out = page.request.get(f"{desk.site.address}/v1/warnings").json()["features"]
     [found] = [f["properties"] for f in out if f["properties"]["city"] == "tianjin"]
     assert found["level"] == "red" and datetime.fromisoformat(found["expires"]) == ends
@@ -151,7 +151,7 @@ def test_what_another_has_decided_meanwhile_is_a_conflict_that_is_told(page, des
     said = {"reason": "by another"}
     page.request.post(f"{desk.site.address}/v1/drafts/{waiting['id']}/reject", headers=head, data=said)
     one.get_by_label("Reason").fill("agrees")
-    one.get_by_role("button", name="Let out as proposed").click()
+    one.get_by_role("button", name="Approve as proposed").click()
     answer_yes(page)
     expect(one.locator(".problem.whole")).to_contain_text("This can't be done as things stand")
     expect(one.get_by_label("Reason")).to_have_value("agrees")
@@ -349,9 +349,9 @@ def test_a_draft_is_decided_by_keyboard_alone(page, desk) -> None:
     expect(page.locator("#ask")).to_be_visible()
     assert page.evaluate("document.activeElement.closest('dialog') !== null")
     page.keyboard.press("Escape")
-    expect(one.get_by_role("button", name="Let out as proposed")).to_be_focused()
+    expect(one.get_by_role("button", name="Approve as proposed")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#ask")).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.locator("#said")).to_have_text("Let out.")
+    expect(page.locator("#said")).to_have_text("Approved.")
     expect(page.locator("#drafts")).to_be_focused()

@@ -1,4 +1,4 @@
-// Drafts of warnings: read, let out, changed or rejected, each with a reason.
+// Drafts of warnings: read, approved, changed or rejected, each with a reason.
 
 import { ask } from "./api.js";
 import { attempt, copy, facts, find, language, may, moment, put, say, sure, tell } from "./view.js";

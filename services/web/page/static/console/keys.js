@@ -1,4 +1,4 @@
-// The account's keys: made, rotated, revoked; those that end soon are told of.
+// The account's keys: made, rotated, revoked; those that end soon are announced.
 
 import { ask, keep } from "./api.js";
 import { attempt, copy, find, moment, put, say, showOnce, sure, tell, values } from "./view.js";

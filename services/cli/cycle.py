@@ -1,0 +1,61 @@
+"""``hazecast run`` and ``hazecast sample``: one forecast cycle, and simulated input for one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hazecast.services.cli import exits
+from hazecast.services.cli.options import (
+    AsJson,
+    Cities,
+    DataDir,
+    InitTime,
+    Observations,
+    Weather,
+    current_time,
+    settings_of,
+    time_of,
+)
+from hazecast.services.cli.output import print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    observations: Observations = None,
+    init_time: InitTime = None,
+    weather: Weather = None,
+    city: Cities = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one forecast cycle: observations and weather in, forecast, warnings and map out."""
+    from rich.console import Console
+
+    from hazecast.services.work.cycle import run_cycle
+    from hazecast.services.work.report import as_dict, print_report
+
+    settings = settings_of(data_dir, observations, weather)
+    report = run_cycle(settings, init_time=time_of(init_time, "--init-time"), cities=tuple(city or ()))
+    if as_json:
+        print_json(as_dict(report))
+    else:
+        width = None if sys.stdout.isatty() else 110
+        print_report(report, Console(width=width, highlight=False))
+    if report.status == "degraded":
+        raise typer.Exit(exits.DEGRADED)
+
+
+@app.command()
+def sample(folder: Annotated[Path, typer.Argument(help="Where to write it.")], init_time: InitTime = None) -> None:
+    """Write the simulated sample: a week of observations and weather, plainly labelled."""
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.work.sample import write_sample
+
+    now = current_time().replace(minute=0, second=0, microsecond=0)
+    print(write_sample(folder, load_registry(), time_of(init_time, "--init-time") or now))

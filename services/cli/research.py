@@ -1,0 +1,159 @@
+"""``hazecast train``, ``backtest``, ``replay`` and ``thresholds``: work on past periods."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazecast.services.cli.options import Cities, Collection, PastWeather, settings_of, time_of
+
+if TYPE_CHECKING:
+    from hazecast.services.research.replay.result import ReplayPlan
+
+app = typer.Typer()
+
+From = Annotated[str, typer.Option("--from", help="First init time, ISO 8601.")]
+To = Annotated[str, typer.Option("--to", help="Last init time, ISO 8601.")]
+CyclesEvery = Annotated[int, typer.Option("--every", min=1, help="Hours between cycles, from --from on.")]
+RuleSetName = Annotated[str, typer.Option("--rule-set", help="Which rule set.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="Folder of a trained network; by default the shipped one.")
+]
+
+
+@app.command()
+def train(
+    observations: Annotated[
+        list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for weights, model card and the state of the training.")],
+    train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
+    windows: Annotated[int | None, typer.Option("--windows", min=1, help="How many training windows to draw.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the training.")] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="auto (mixed on a GPU), fp32, bf16 or fp16.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished training in --out.")] = False,
+    state_every: Annotated[int, typer.Option("--state-every", min=1, help="Steps between two written states.")] = 200,
+) -> None:
+    """Train the network and write its weights and model card; under torchrun, on several GPUs."""
+    from hazecast.models.training.loop import Run
+    from hazecast.models.zoo.network_training import TrainingSettings
+    from hazecast.services.research.experiments import STATE_FILE, train_and_save
+
+    given = {"windows": windows, "seed": seed}
+    settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
+    run = Run(device, precision, out / STATE_FILE, state_every, resume)  # type: ignore[arg-type]
+    print(train_and_save(observations, time_of(train_until, "--train-until"), out, settings, run))
+
+
+@app.command()
+def backtest(
+    observations: Collection,
+    start: Annotated[str, typer.Option("--from", help="First hour of the test period.")],
+    end: Annotated[str, typer.Option("--to", help="Last hour of the test period.")],
+    train_until: Annotated[str, typer.Option("--train-until", help="Models learn from no later hour.")],
+    models: Annotated[
+        str, typer.Option("--models", help="Comma-separated names, or all.")
+    ] = "network,persistence,diurnal_persistence,climatology",
+    weather: Annotated[
+        str, typer.Option("--weather", help="none, observed (perfect prog) or a path of weather files.")
+    ] = "none",
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="Disturb observed weather as a forecast of it would be.")
+    ] = False,
+    every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train the network again instead of loading a shipped one.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
+) -> None:
+    """Score models on a past period that none of them was trained on."""
+    from hazecast.models.kinds import model_names
+    from hazecast.services.research.backtests import BacktestPlan, run_backtest
+    from hazecast.services.research.files import write_json
+
+    first, last = _period(start, end)
+    until = time_of(train_until, "--train-until")
+    names = tuple(model_names()) if models == "all" else tuple(models.split(","))
+    result, text = run_backtest(BacktestPlan(observations, until, first, last, names, weather, perturb, every, retrain))
+    print(text)
+    if out is not None:
+        write_json(result, out)
+
+
+@app.command()
+def replay(
+    observations: Collection,
+    start: From,
+    end: To,
+    out: Annotated[Path, typer.Option("--out", help="Write history and scores here, as JSON.")],
+    city: Cities = None,
+    rule_set: RuleSetName = "cma_haze",
+    weather: PastWeather = "none",
+    every: CyclesEvery = 12,
+    weights: Weights = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw a timeline (PNG) of the only or first city.")
+    ] = None,
+) -> None:
+    """Replay a past period cycle by cycle: the history of warnings, their scores, and a timeline."""
+    from hazecast.alerts.maps.timeline import draw_timeline
+    from hazecast.services.core.rules import rule_book
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.report import format_scores
+    from hazecast.services.research.replay.run import run_replay
+
+    plan = _replay_plan(observations, start, end, city, rule_set, weather, every, weights)
+    result = run_replay(plan, rule_book(settings_of(None)), progress=True)
+    write_json(result.as_dict(), out)
+    print(format_scores(result))
+    if plot is not None:
+        plot.write_bytes(draw_timeline(result.episodes[result.cities[0]]))
+        print(plot)
+
+
+@app.command()
+def thresholds(
+    observations: Collection,
+    start: From,
+    end: To,
+    city: Cities = None,
+    rule_set: RuleSetName = "cma_haze",
+    weather: PastWeather = "none",
+    every: CyclesEvery = 12,
+    weights: Weights = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
+) -> None:
+    """Choose each level's probability threshold by its cost-loss ratio, on a tuning period."""
+    from hazecast.services.core.rules import rule_book
+    from hazecast.services.research.files import write_json
+    from hazecast.services.research.replay.thresholds import choose_thresholds
+
+    plan = _replay_plan(observations, start, end, city, rule_set, weather, every, weights)
+    table, text = choose_thresholds(plan, rule_book(settings_of(None)), progress=True)
+    print(text)
+    if out is not None:
+        write_json(table, out)
+
+
+def _period(start: str, end: str) -> tuple[datetime, datetime]:
+    return time_of(start, "--from"), time_of(end, "--to")
+
+
+def _replay_plan(
+    observations: Path,
+    start: str,
+    end: str,
+    city: list[str] | None,
+    rule_set: str,
+    weather: str,
+    every: int,
+    weights: Path | None,
+) -> ReplayPlan:
+    from hazecast.services.research.replay.result import ReplayPlan
+
+    first, last = _period(start, end)
+    return ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
