@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pytest
 
@@ -15,6 +16,16 @@ from tests.support.source_server import SourceServer, serving
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
+
+
+class Closable(Protocol):
+    """What holds connections until it is closed: a store, a source, a client."""
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+C = TypeVar("C", bound=Closable)
 
 MARK_OF_FIXTURE = {"shared_data": "data", "postgres": "postgres", "browser": "browser"}
 
@@ -46,6 +57,18 @@ def source_server() -> Iterator[SourceServer]:
     """A local server that speaks a publisher's protocol and fails on demand."""
     with serving() as server:
         yield server
+
+
+@pytest.fixture
+def closed_after() -> Iterator[Callable[[C], C]]:
+    """Close what a test makes when it ends: ``source = closed_after(Gfs(url))``."""
+    with ExitStack() as stack:
+
+        def register(made: C) -> C:
+            stack.callback(made.close)
+            return made
+
+        yield register
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -73,7 +74,7 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(store, tmp_path) -> None:
     secret = token.split("_", 2)[2]
     assert secret.encode() not in content and key.digest.encode() in content
     assert secret not in repr(key) and secret not in repr(vars(key))
-    with sqlite3.connect(tmp_path / "hazecast.db") as database:
+    with closing(sqlite3.connect(tmp_path / "hazecast.db")) as database:
         (digest,) = database.execute("SELECT digest FROM api_key").fetchone()
     assert digest == digest_of(token)
 

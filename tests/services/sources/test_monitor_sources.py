@@ -291,7 +291,9 @@ def test_soramame_ox_is_ozone_at_25_degrees_and_roadside_stays_out_of_the_mean(s
     assert data.observations["pm25_stations"].sel(city="tokyo").values[-1] == 2
 
 
-def test_openaq_follows_the_pages_and_keeps_its_key_to_itself(source_server, tmp_path, monkeypatch) -> None:
+def test_openaq_follows_the_pages_and_keeps_its_key_to_itself(
+    source_server, tmp_path, monkeypatch, closed_after
+) -> None:
     monkeypatch.setattr("hazecast.services.sources.monitors.openaq._PAGE", 2)
     publisher = publishers.openaq(source_server, page_size=2)
     batch = fetched(publisher, tmp_path)
@@ -300,17 +302,19 @@ def test_openaq_follows_the_pages_and_keeps_its_key_to_itself(source_server, tmp
     assert batch.stations["openaq:100"].licence == "CC BY 4.0"
     assert batch.stations["openaq:100"].attribution == "Ministry; Japan Soramame; OpenAQ"
     with pytest.raises(FetchError) as refused:
-        OpenAQ(REGISTRY, RULES, "wrong-key", source_server.url, patience=QUICK).fetch(HOURS)
+        closed_after(OpenAQ(REGISTRY, RULES, "wrong-key", source_server.url, patience=QUICK)).fetch(HOURS)
     assert refused.value.status == 401 and "wrong-key" not in str(refused.value)
     with pytest.raises(InputError, match="HAZECAST_OPENAQ_KEY"):
         OpenAQ(REGISTRY, RULES, "")
 
 
-def test_openaq_waits_before_its_limit_is_used_up(source_server) -> None:
+def test_openaq_waits_before_its_limit_is_used_up(source_server, closed_after) -> None:
     publishers.openaq(source_server)
     source_server.requests.extend([None] * 56)  # type: ignore[list-item]
     waited: list[float] = []
-    source = OpenAQ(REGISTRY, RULES, publishers.KEY, source_server.url, patience=QUICK, sleep=waited.append)
+    source = closed_after(
+        OpenAQ(REGISTRY, RULES, publishers.KEY, source_server.url, patience=QUICK, sleep=waited.append)
+    )
     source.fetch(HOURS)
     assert waited == [7.0]
 

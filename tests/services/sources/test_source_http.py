@@ -98,16 +98,16 @@ def test_a_broken_download_goes_on_where_it_stopped(source_server, tmp_path) -> 
     assert source_server.requests[1].headers["range"].startswith("bytes=6")
 
 
-def test_a_file_that_changed_meanwhile_is_fetched_again(source_server, tmp_path) -> None:
+def test_a_file_that_changed_meanwhile_is_fetched_again(source_server, tmp_path, closed_after) -> None:
     path, later = tmp_path / "f", CONTENT[::-1]
     for ranges, expected in ((None, later), ([(10, 2000), (3000, 5000)], later[10:2001] + later[3000:5001])):
         url = source_server.file("/f", CONTENT)
         source_server.fail(keep=0.6)
-        once = HttpClient(dataclasses.replace(QUICK, attempts=1))
+        once = closed_after(HttpClient(dataclasses.replace(QUICK, attempts=1)))
         with pytest.raises(FetchError):
             once.download(url, path, ranges=ranges)
         source_server.file("/f", later)
-        assert HttpClient(QUICK).download(url, path, ranges=ranges).read_bytes() == expected
+        assert closed_after(HttpClient(QUICK)).download(url, path, ranges=ranges).read_bytes() == expected
         path.unlink()
 
 

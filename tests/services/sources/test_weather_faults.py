@@ -253,9 +253,9 @@ def test_a_field_that_went_missing_is_marked_absent_and_said(source_server, stor
     assert "weather: gfs lacks blh: no HPBL:surface in the index of step 0 h" in known.reasons
 
 
-def test_an_answer_of_the_api_is_quoted(source_server, store) -> None:
+def test_an_answer_of_the_api_is_quoted(source_server, store, closed_after) -> None:
     OpenMeteoServer(source_server, NEWEST, key="right")
-    source = OpenMeteo(source_server.url, source_server.url, key="wrong", patience=QUICK)
+    source = closed_after(OpenMeteo(source_server.url, source_server.url, key="wrong", patience=QUICK))
     report = ingest_newest([source], WANTED, store, NOW)
     assert "The supplied API key is invalid." in report.reasons[0] and "wrong" not in json.dumps(report.reasons)
     source.close()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -356,6 +357,6 @@ def test_sqlite_reads_while_another_writes(tmp_path) -> None:
     with store.writing() as connection:
         connection.execute(insert(MonitorStation), made_row(MonitorStation.__table__, {}))
         assert store.cycles() == [] and store.latest_run() is None
-    with sqlite3.connect(tmp_path / "h.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "h.db")) as raw:
         assert raw.execute("pragma journal_mode").fetchone() == ("wal",)
     store.close()
