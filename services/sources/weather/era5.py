@@ -104,18 +104,21 @@ class Era5:
         cdsapi, requests = requires("cdsapi", "archive"), requires("requests", "archive")
         waits = self._http.patience
         try:
-            client = cdsapi.Client(
-                url=self._url,
-                key=self._key,
-                verify=True,
-                quiet=True,
-                progress=False,
-                delete=False,
-                timeout=waits.read_seconds,
-                retry_max=waits.attempts,
-                sleep_max=waits.wait_max,
-            )
-            return str(client.retrieve(DATASET, request).location)
+            # A session of its own: the client never closes the one it would open.
+            with requests.Session() as session:
+                client = cdsapi.Client(
+                    url=self._url,
+                    key=self._key,
+                    verify=True,
+                    quiet=True,
+                    progress=False,
+                    delete=False,
+                    timeout=waits.read_seconds,
+                    retry_max=waits.attempts,
+                    sleep_max=waits.wait_max,
+                    session=session,
+                )
+                return str(client.retrieve(DATASET, request).location)
         except requests.HTTPError as error:
             status = None if error.response is None else error.response.status_code
             raise FetchError(self._url, self._http.redacted(error), "a job that is accepted", status=status) from error
