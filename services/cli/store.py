@@ -24,7 +24,11 @@ def current(data_dir: DataDir = None) -> None:
     from hazecast.services.store.database import current_revision, head_revision, make_engine, redacted
 
     settings = settings_of(data_dir)
-    found = current_revision(make_engine(settings.database_url))
+    engine = make_engine(settings.database_url)
+    try:
+        found = current_revision(engine)
+    finally:
+        engine.dispose()
     print(f"{redacted(settings.database_url)}: {found or 'no tables'}; this version: {head_revision()}")
 
 
@@ -43,7 +47,11 @@ def downgrade(revision: Revision, data_dir: DataDir = None) -> None:
 def _migrate(data_dir: Path | None, revision: str) -> None:
     from hazecast.services.store.database import make_engine, migrate
 
-    migrate(make_engine(settings_of(data_dir).database_url), revision)
+    engine = make_engine(settings_of(data_dir).database_url)
+    try:
+        migrate(engine, revision)
+    finally:
+        engine.dispose()
     current(data_dir)
 
 

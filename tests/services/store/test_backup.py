@@ -63,8 +63,10 @@ def backup(source, tmp_path_factory) -> Path:
 
 
 def answers(settings: Settings) -> dict[str, bytes]:
-    client = TestClient(create_app(settings))
+    app = create_app(settings)
+    client = TestClient(app)
     found = {path: client.get(path) for path in READS}
+    app.state.service.store.close()
     assert all(answer.status_code == 200 for answer in found.values())
     return {path: answer.content for path, answer in found.items()}
 
@@ -85,14 +87,16 @@ def test_a_restored_machine_answers_the_same_bytes_on_either_database(source, ba
         assert (target.data_dir / "models/own/card.json").read_text() == "models/own/card.json"
         assert (target.data_dir / "weather/gfs/20260115T1200Z.nc").exists()
         assert not list(target.data_dir.rglob("*.part")) and not (target.data_dir / ".restore").exists()
-        run = Store(target.database_url).latest_run()
+        store = Store(target.database_url)
+        run = store.latest_run()
         assert Path(run.netcdf_path).parent == target.data_dir / "forecasts" and Path(run.netcdf_path).exists()
         expected, found = answers(source), answers(target)
         expected.pop("/v1/cycles"), found.pop("/v1/cycles")
         assert found == expected
         # And on: a backup of the restored machine, restored again.
-        with Store(target.database_url).writing() as connection:
+        with store.writing() as connection:
             connection.execute(text(f"DELETE FROM cycle_run WHERE id > {killed.id}"))
+        store.close()
         path = tmp_path / f"again{number}.tar"
         back_up(target, path, weather=True)
         settings = target
