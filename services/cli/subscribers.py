@@ -77,7 +77,7 @@ def add(
 ) -> None:
     """Add a subscription; with neither webhook nor e-mail address it is a stream. Its secret is printed once."""
     from hazecast.grids.errors import InputError
-    from hazecast.services.delivery.subscriptions import NewSubscription
+    from hazecast.services.delivery.subscription_fields import NewSubscription
 
     if webhook and email:
         raise InputError("target", "a webhook and an e-mail address", "one of them")

@@ -45,9 +45,9 @@ class Outcome:
 
 
 class Channel(Protocol):
-    """A way of sending. It takes up to `together` messages of one batch at a time."""
+    """A way of sending. It takes up to `batch_size` messages of one batch at a time."""
 
-    together: int
+    batch_size: int
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
         """Send messages, all or none, in order."""

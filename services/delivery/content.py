@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 from hazecast.alerts.engine.warning import HazeWarning
@@ -16,51 +16,18 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.subscriptions import BulletinFormat
+from hazecast.services.delivery.subscription_fields import BulletinFormat
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
+from hazecast.services.work.bulletin import Edition
 from hazecast.services.work.explain import explain
 
 FORMATS: tuple[BulletinFormat, ...] = get_args(BulletinFormat)
 
 
-class Document(Protocol):
-    """A file of the daily bulletin."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def media_type(self) -> str:
-        """Its media type."""
-
-    @property
-    def content(self) -> bytes:
-        """Its bytes."""
-
-
-class Edition(Protocol):
-    """The daily bulletin of some cities in one language."""
-
-    @property
-    def title(self) -> str:
-        """The subject of a mail."""
-
-    @property
-    def text(self) -> str:
-        """The whole as plain text."""
-
-    def mail(self) -> tuple[bytes, dict[str, bytes]]:
-        """Return the HTML of a mail, and its PNGs by Content-ID."""
-
-    def document(self, form: BulletinFormat, /) -> Document:
-        """Return the bulletin as a file."""
-
-
 # Cities (none for all that are forecast), language and time, to the bulletin of the newest forecast.
-Bulletins = Callable[[Sequence[str], Language, datetime], Edition]
+EditionSource = Callable[[Sequence[str], Language, datetime], Edition]
 
 
 class Renderer:
@@ -101,7 +68,7 @@ class Renderer:
                 [warning], self._registry, self._book, why=lambda w: explain(self._store, self._registry, w)
             )["features"][0]
             feature["properties"] = {
-                name: _spoken(value, subscription.languages) for name, value in feature["properties"].items()
+                name: _in_languages(value, subscription.languages) for name, value in feature["properties"].items()
             }
             links = warning_links(warning.id, event.simulated, self._base)
             return {"warning": feature, "withdrawn": event.type == WITHDRAWN, "revision": event.revision, **links}
@@ -169,7 +136,7 @@ def languages_of(subscription: Subscription) -> list[Language]:
     return [known for name in subscription.languages for known in LANGUAGES if known == name]
 
 
-def _spoken(value: Any, languages: Sequence[str]) -> Any:
+def _in_languages(value: Any, languages: Sequence[str]) -> Any:
     if isinstance(value, Mapping) and set(value) == set(LANGUAGES):
         return {language: value[language] for language in languages}
     return value

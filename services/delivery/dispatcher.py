@@ -13,16 +13,17 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 from sqlalchemy import ColumnElement, CursorResult, Select, Update, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.places.cities import Registry
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel, Message, Outcome
-from hazecast.services.delivery.routing import IN_USE, route, schedule_bulletins
+from hazecast.services.delivery.routing import ACCOUNT_ENABLED, route, schedule_bulletins
 from hazecast.services.delivery.subscriptions import activate
 from hazecast.services.store.outbox import CONFIRMATION
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
@@ -33,7 +34,7 @@ Render = Callable[[Subscription, OutboxEvent, str], str]
 # Longer than any one attempt: only a dispatcher that has died or hangs loses its lease.
 _LEASE_MARGIN = timedelta(seconds=60)
 # After this many messages at a stretch a subscription lets others go first.
-_AT_A_STRETCH = 100
+_MESSAGES_PER_TURN = 100
 
 
 class Dispatcher:
@@ -50,7 +51,7 @@ class Dispatcher:
         Gives the JSON text of an event for a subscription, under a delivery's id.
     clock : callable
         Gives the time, aware.
-    chance : random.Random, optional
+    rng : random.Random, optional
         Spreads the waits between attempts.
     """
 
@@ -62,13 +63,13 @@ class Dispatcher:
         channels: Mapping[str, Channel],
         render: Render,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        chance: random.Random | None = None,
+        clock: Clock = utc_now,
+        rng: random.Random | None = None,
     ) -> None:
         self.owner = secrets.token_hex(8)
         self._sessions, self._registry, self._settings = sessions, registry, settings
         self._channels, self._render = channels, render
-        self._clock, self._chance = clock, chance or random.SystemRandom()
+        self._clock, self._rng = clock, rng or random.SystemRandom()
         self._lease = _LEASE_MARGIN + timedelta(seconds=2 * settings.webhooks.timeout_seconds)
         self._busy: dict[str, Future[int]] = {}
         self._pruned_at: datetime | None = None
@@ -118,24 +119,24 @@ class Dispatcher:
 
         Returns at once if another dispatcher is at it.
         """
-        if not self._take(subscription_id):
+        if not self._take_lease(subscription_id):
             return 0
         delivered = 0
         try:
-            for _ in range(_AT_A_STRETCH):
+            for _ in range(_MESSAGES_PER_TURN):
                 if stop is not None and stop.is_set():
                     break
-                found = self._head(subscription_id)
+                found = self._next_messages(subscription_id)
                 if found is None:
                     break
                 subscription, pairs = found
                 outcome = self._attempt(subscription, pairs)
-                goes_on = self._note(subscription_id, [row.id for row, _ in pairs], outcome, pairs[0][1].type)
+                goes_on = self._record(subscription_id, [row.id for row, _ in pairs], outcome, pairs[0][1].type)
                 delivered += len(pairs) if outcome.kind == "delivered" else 0
                 if not goes_on:
                     break
         finally:
-            self._release(subscription_id)
+            self._release_lease(subscription_id)
         return delivered
 
     def _serve_safely(self, subscription_id: str, stop: threading.Event) -> int:
@@ -145,7 +146,7 @@ class Dispatcher:
             log.exception("delivery to %s failed; it is tried again", subscription_id)
             return 0
 
-    def _take(self, subscription_id: str) -> bool:
+    def _take_lease(self, subscription_id: str) -> bool:
         now = self._clock()
         with self._sessions.begin() as session:
             return _changed(
@@ -155,7 +156,7 @@ class Dispatcher:
                 .values(lease_owner=self.owner, lease_until=now + self._lease),
             )
 
-    def _release(self, subscription_id: str) -> None:
+    def _release_lease(self, subscription_id: str) -> None:
         with self._sessions.begin() as session:
             session.execute(
                 update(Subscription)
@@ -163,7 +164,7 @@ class Dispatcher:
                 .values(lease_owner=None, lease_until=None)
             )
 
-    def _head(self, subscription_id: str) -> tuple[Subscription, list[tuple[Delivery, OutboxEvent]]] | None:
+    def _next_messages(self, subscription_id: str) -> tuple[Subscription, list[tuple[Delivery, OutboxEvent]]] | None:
         """Return the first messages that wait, as many as the channel takes together; the lease is renewed."""
         now = self._clock()
         with self._sessions.begin() as session:
@@ -179,7 +180,7 @@ class Dispatcher:
                 return None
             channel = self._channels.get(subscription.channel)
             query = _queue(subscription_id, subscription.state == "unconfirmed")
-            rows = session.execute(query.limit(channel.together if channel else 1)).all()
+            rows = session.execute(query.limit(channel.batch_size if channel else 1)).all()
             if subscription.state not in ("active", "unconfirmed") or not rows:
                 return None
             batch = rows[0][1].batch
@@ -197,7 +198,7 @@ class Dispatcher:
             log.exception("delivery %s failed", pairs[0][0].id)
             return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
 
-    def _note(self, subscription_id: str, ids: Sequence[str], outcome: Outcome, event_type: str) -> bool:
+    def _record(self, subscription_id: str, ids: Sequence[str], outcome: Outcome, event_type: str) -> bool:
         """Write what became of an attempt; return whether the next message may follow at once."""
         now = self._clock()
         with self._sessions.begin() as session:
@@ -225,7 +226,7 @@ class Dispatcher:
                     activate(subscription, now)
                 return True
             subscription.failures += 1
-            subscription.next_attempt_at = now + self._wait(subscription.failures, outcome)
+            subscription.next_attempt_at = now + self._retry_delay(subscription.failures, outcome)
             if outcome.kind == "gone" and subscription.state in ("active", "unconfirmed"):
                 subscription.state, subscription.state_reason = "stopped", "the receiver answered 410 Gone"
                 log.warning("subscription %s stopped: the receiver answered 410 Gone", subscription_id)
@@ -263,7 +264,7 @@ class Dispatcher:
 
     def _give_up_unserved(self, now: datetime) -> None:
         """Give up what waits for a subscription that nothing is sent to, at the same age as all else."""
-        unserved = select(Subscription.id).where(or_(Subscription.state.in_(("paused", "stopped")), ~IN_USE))
+        unserved = select(Subscription.id).where(or_(Subscription.state.in_(("paused", "stopped")), ~ACCOUNT_ENABLED))
         old = (Delivery.state == "pending", Delivery.give_up_at <= now, Delivery.subscription_id.in_(unserved))
         with self._sessions() as session:
             if session.scalar(select(Delivery.id).where(*old).limit(1)) is None:
@@ -273,11 +274,11 @@ class Dispatcher:
                 update(Delivery).where(*old).values(state="dead", error="given up: the subscription is not active")
             )
 
-    def _wait(self, failures: int, outcome: Outcome) -> timedelta:
+    def _retry_delay(self, failures: int, outcome: Outcome) -> timedelta:
         longest = self._settings.delivery.retry_max_seconds
         seconds = min(longest, self._settings.delivery.retry_seconds * 2.0 ** min(failures - 1, 30))
         # Down to a half: receivers that failed together are not tried together again.
-        seconds *= self._chance.uniform(0.5, 1.0)
+        seconds *= self._rng.uniform(0.5, 1.0)
         return timedelta(seconds=min(longest, max(seconds, outcome.retry_after or 0.0)))
 
 
@@ -317,7 +318,7 @@ def _servable(now: datetime) -> ColumnElement[bool]:
         Subscription.channel != "stream",
         Subscription.next_attempt_at <= now,
         or_(Subscription.lease_until.is_(None), Subscription.lease_until <= now),
-        IN_USE,
+        ACCOUNT_ENABLED,
     )
 
 

@@ -28,8 +28,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
 from hazecast.services.delivery.content import FORMATS as BULLETIN_FORMATS
 from hazecast.services.delivery.content import (
-    Bulletins,
-    Edition,
+    EditionSource,
     cities_of,
     confirmation_url,
     languages_of,
@@ -38,6 +37,7 @@ from hazecast.services.delivery.content import (
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
+from hazecast.services.work.bulletin import Edition
 from hazecast.services.work.explain import explain
 from hazecast.services.work.stored_forecast import Look
 
@@ -49,7 +49,7 @@ _SMTP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class _Item:
+class _Part:
     title: str
     paragraphs: Sequence[str]
     links: Sequence[tuple[str, str]] = ()
@@ -76,10 +76,10 @@ class MailChannel:
     registry : Registry
     book : RuleBook
     bulletins : callable, optional
-        Gives the documents of the daily bulletin.
+        Returns the daily bulletin of some cities in a language, at a time.
     """
 
-    together = 60
+    batch_size = 60
 
     def __init__(
         self,
@@ -87,12 +87,12 @@ class MailChannel:
         settings: Settings,
         registry: Registry,
         book: RuleBook,
-        bulletins: Bulletins | None = None,
+        bulletins: EditionSource | None = None,
     ) -> None:
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
         self._book = book
         self._base = (settings.server.public_url or "").rstrip("/")
-        self._map = lru_cache(maxsize=12)(self._draw)
+        self._draw_once = lru_cache(maxsize=12)(self._draw)
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
         """Send messages as one mail."""
@@ -107,7 +107,7 @@ class MailChannel:
             return _refusal(error.smtp_code, error.smtp_error)
         except smtplib.SMTPResponseException as error:
             # A fault between this service and its mail server: no fault of the message.
-            return Outcome("failed", error.smtp_code, _said(error.smtp_error))
+            return Outcome("failed", error.smtp_code, _server_text(error.smtp_error))
         except (OSError, smtplib.SMTPException) as error:
             return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
         return Outcome("delivered", 250)
@@ -179,7 +179,7 @@ class MailChannel:
         content = _Content()
         for language in languages_of(subscription):
             words = texts(language)
-            items = [self._item(subscription, message, language, words) for message in messages]
+            items = [self._part(subscription, message, language, words) for message in messages]
             if not content.sections:
                 first = items[0].title
                 content.subject = first if len(items) == 1 else words["several"].format(first=first, n=len(items) - 1)
@@ -196,7 +196,7 @@ class MailChannel:
                 picture
                 for message in messages
                 if message.type.startswith("warning.")
-                and (picture := self._picture(message, first_language)) is not None
+                and (picture := self._map_of(message, first_language)) is not None
             ),
             None,
         )
@@ -204,22 +204,22 @@ class MailChannel:
             content.editions = self._editions(subscription, now)
         return content
 
-    def _item(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Item:
+    def _part(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Part:
         if message.type == CONFIRMATION:
             link = confirmation_url(self._base, subscription)
             title = words["confirm"].format(name=subscription.name)
-            return _Item(title, [words["confirm_note"]], [(words["confirm_button"], link)])
+            return _Part(title, [words["confirm_note"]], [(words["confirm_button"], link)])
         if message.type == TEST:
-            return _Item(words["test"].format(name=subscription.name), [words["test_note"]])
+            return _Part(words["test"].format(name=subscription.name), [words["test_note"]])
         if message.type == FORECAST:
             time = message.content["init_time"][:16].replace("T", " ") + " UTC"
             notes = [words["forecast_note"].format(time=time)]
             if message.content["degraded"]:
                 notes.append(words["degraded"])
             mark = words["simulated"] if message.simulated else ""
-            return _Item(mark + words["forecast"].format(time=time), notes)
+            return _Part(mark + words["forecast"].format(time=time), notes)
         if message.type == BULLETIN:
-            return _Item(words["bulletin"].format(date=message.content["date"]), [])
+            return _Part(words["bulletin"].format(date=message.content["date"]), [])
         warning = HazeWarning.model_validate(message.content)
         rules = self._book.rule_set(warning.rule_set)
         why = explain(self._store, self._registry, warning)
@@ -229,15 +229,15 @@ class MailChannel:
         title, paragraphs = text.headline, [text.description, *text.instruction.split("\n")]
         if message.type == WITHDRAWN:
             title, paragraphs = words["withdrawn"].format(headline=title), [words["withdrawn_note"], text.description]
-        return _Item(title, paragraphs, labelled, rules.level_of(warning.level).colour)
+        return _Part(title, paragraphs, labelled, rules.level_of(warning.level).colour)
 
-    def _picture(self, message: Message, language: str) -> bytes | None:
+    def _map_of(self, message: Message, language: str) -> bytes | None:
         warning = HazeWarning.model_validate(message.content)
         run = self._store.run_at(warning.run_init_time, warning.simulated)
         if run is None:
             return None
         try:
-            return self._map(warning.run_init_time, warning.simulated, run.netcdf_path, language)
+            return self._draw_once(warning.run_init_time, warning.simulated, run.netcdf_path, language)
         except InputError:
             # The forecast's file is gone: the warning goes out without a picture.
             return None
@@ -313,10 +313,10 @@ def _add_pictures(mail: EmailMessage, pictures: Mapping[str, bytes]) -> None:
 
 def _refusal(code: int, text: object) -> Outcome:
     # RFC 5321, 4.2.1: 4yz may succeed later, 5yz will not.
-    return Outcome("refused" if 500 <= code < 600 else "failed", code, _said(text))
+    return Outcome("refused" if 500 <= code < 600 else "failed", code, _server_text(text))
 
 
-def _said(text: object) -> str:
+def _server_text(text: object) -> str:
     return (text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text))[:500]
 
 

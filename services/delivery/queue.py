@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.errors import ConflictError, UnknownError
 from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.routing import place
+from hazecast.services.delivery.routing import append_to_queues
 from hazecast.services.store.outbox import BULLETIN, in_turn
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
@@ -54,7 +54,7 @@ class Queue:
         if subscription_id is not None:
             query = query.where(Delivery.subscription_id == subscription_id)
         if account_id is not None:
-            query = query.where(Delivery.subscription_id.in_(_of(account_id)))
+            query = query.where(Delivery.subscription_id.in_(_subscriptions_of(account_id)))
         if state is not None:
             query = query.where(Delivery.state == state)
         if before is not None:
@@ -77,7 +77,7 @@ class Queue:
             .where(Delivery.id == delivery_id)
         )
         if account_id is not None:
-            query = query.where(Delivery.subscription_id.in_(_of(account_id)))
+            query = query.where(Delivery.subscription_id.in_(_subscriptions_of(account_id)))
         with self._sessions() as session:
             row = session.execute(query).one_or_none()
         if row is None:
@@ -113,7 +113,7 @@ class Queue:
                     hours = self._settings.subscriptions.bulletin_give_up_hours
                 row.state, row.replays, row.refused_since = "pending", row.replays + 1, None
                 row.give_up_at = now + timedelta(hours=hours)
-            place(session, rows)
+            append_to_queues(session, rows)
             return len(rows)
 
     def replay_dead(self, subscription_id: str, now: datetime) -> int:
@@ -124,5 +124,5 @@ class Queue:
         return self.replay(ids, now)
 
 
-def _of(account_id: str):  # type: ignore[no-untyped-def]
+def _subscriptions_of(account_id: str):  # type: ignore[no-untyped-def]
     return select(Subscription.id).where(Subscription.account_id == account_id)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.subscriptions import delivery_id, next_bulletin
+from hazecast.services.delivery.subscriptions import delivery_id, next_bulletin_time
 from hazecast.services.store.outbox import BULLETIN, FORECAST, in_turn, record_addressed
 from hazecast.services.store.tables.accounts import Account
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
@@ -20,7 +20,7 @@ from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subsc
 log = logging.getLogger(__name__)
 
 # Nothing is made for, or sent to, a disabled account.
-IN_USE = Subscription.account_id.in_(select(Account.id).where(Account.disabled_at.is_(None)))
+ACCOUNT_ENABLED = Subscription.account_id.in_(select(Account.id).where(Account.disabled_at.is_(None)))
 
 
 def wants(subscription: Subscription, event: OutboxEvent, registry: Registry) -> bool:
@@ -58,19 +58,19 @@ def route(sessions: sessionmaker[Session], registry: Registry, settings: Setting
         ).all()
         for event in events:
             event.routed_at = now
-        subscriptions = session.scalars(select(Subscription).where(IN_USE).order_by(Subscription.id)).all()
+        subscriptions = session.scalars(select(Subscription).where(ACCOUNT_ENABLED).order_by(Subscription.id)).all()
         rows = [
             _delivery(subscription, event, settings, now)
             for event in events
             for subscription in subscriptions
             if wants(subscription, event, registry)
         ]
-        place(session, rows)
+        append_to_queues(session, rows)
         session.add_all(rows)
         return len(rows)
 
 
-def place(session: Session, rows: Sequence[Delivery]) -> None:
+def append_to_queues(session: Session, rows: Sequence[Delivery]) -> None:
     """Put deliveries at the end of their queues, in the order given; the caller has waited its turn."""
     last = session.scalar(select(func.max(Delivery.position))) or 0
     for number, row in enumerate(rows, last + 1):
@@ -83,7 +83,7 @@ def schedule_bulletins(sessions: sessionmaker[Session], settings: Settings, now:
     Of several that are due (after a stop of the service), the last one alone; none that is due for longer than
     bulletins are kept.
     """
-    due = (Subscription.next_bulletin_at <= now, Subscription.state == "active", IN_USE)
+    due = (Subscription.next_bulletin_at <= now, Subscription.state == "active", ACCOUNT_ENABLED)
     with sessions() as session:
         if session.scalar(select(Subscription.id).where(*due).limit(1)) is None:
             return 0
@@ -96,7 +96,7 @@ def schedule_bulletins(sessions: sessionmaker[Session], settings: Settings, now:
 def _bulletin(session: Session, row: Subscription, settings: Settings, now: datetime) -> bool:
     due = row.next_bulletin_at
     assert due is not None
-    while (following := next_bulletin(row, due)) is not None and following <= now:
+    while (following := next_bulletin_time(row, due)) is not None and following <= now:
         log.warning("subscription %s: the bulletin due %s is left out for the one due %s", row.id, due, following)
         due = following
     row.next_bulletin_at = following

@@ -1,4 +1,4 @@
-"""The dispatcher as the service runs it: with the channels that the settings allow, in a thread of its own."""
+"""The dispatcher as the service runs it: with the channels that the settings allow, in its own thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel
@@ -21,19 +22,32 @@ from hazecast.services.work.bulletin import Bulletins
 log = logging.getLogger(__name__)
 
 
-def make_dispatcher(store: Store, settings: Settings) -> Dispatcher:
-    """Return the dispatcher of a store."""
+def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) -> Dispatcher:
+    """Return the dispatcher of a store, with the channels that the settings allow.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    Dispatcher
+    """
     registry, book = load_registry(), rule_book(settings)
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
     if settings.smtp.host is not None:
         bulletins = Bulletins(store, settings, registry, book)
         channels["email"] = MailChannel(store, settings, registry, book, bulletins.edition)
-    return Dispatcher(store.sessions, registry, settings, channels, Renderer(store, settings, registry, book))
+    render = Renderer(store, settings, registry, book)
+    return Dispatcher(store.sessions, registry, settings, channels, render, clock=clock)
 
 
 @contextmanager
 def delivering(settings: Settings) -> Iterator[None]:
-    """Send what is due, beside whatever else the process does."""
+    """Send due messages in a thread of their own, for as long as the context lasts."""
     store = Store(settings.database_url)
     stop = threading.Event()
     thread = threading.Thread(target=make_dispatcher(store, settings).run, args=(stop,), name="delivery")
@@ -42,6 +56,6 @@ def delivering(settings: Settings) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        # What is being sent ends, within its time limit; the rest waits for the next start.
+        # An attempt in progress ends, within its time limit; the rest waits for the next start.
         thread.join()
         store.close()

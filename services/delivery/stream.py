@@ -1,16 +1,16 @@
-"""Streams of events for many readers at once: one look at the store serves all of a process."""
+"""Streams of events for many readers at once: one query of the store serves all readers of a process."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, sessionmaker
+from anyio.to_thread import run_sync
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from hazecast.services.store.outbox import PUBLIC_TYPES
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent
@@ -20,17 +20,17 @@ Item = TypeVar("Item")
 _AT_A_TIME = 500
 
 
-class Tail(Generic[Item]):
-    """A numbered list that grows, read by many from where each of them stands.
+class EventFeed(Generic[Item]):
+    """A growing, numbered list of events, read by many readers, each from its own position.
 
     Parameters
     ----------
     last : callable
-        Gives the newest number.
+        Returns the newest number.
     after : callable
-        Gives the numbered items after a number, in order.
+        Returns the numbered items after a number, in order.
     seconds : float
-        How often, at most, the newest number is asked for.
+        The newest number is queried at most once in this time.
     """
 
     def __init__(
@@ -45,14 +45,27 @@ class Tail(Generic[Item]):
         """Return the newest number, as of at most `seconds` ago."""
         async with self._lock:
             if time.monotonic() - self._asked_at >= self._seconds:
-                found = await run_in_threadpool(self._last)
+                found = await run_sync(self._last)
                 if found != self._newest:
                     self._newest, self._known = found, {}
                 self._asked_at = time.monotonic()
             return self._newest
 
     async def read(self, position: int, seconds: float = float("inf")) -> AsyncIterator[tuple[int, Item]]:
-        """Give what comes after a number, for some time."""
+        """Yield the items after a position as they come.
+
+        Parameters
+        ----------
+        position : int
+            Items with a greater number are yielded.
+        seconds : float
+            For how long.
+
+        Yields
+        ------
+        number : int
+        item : Item
+        """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             newest = await self.newest()
@@ -62,22 +75,32 @@ class Tail(Generic[Item]):
             async with self._lock:
                 items = self._known.get(position)
                 if items is None:
-                    items = self._known[position] = await run_in_threadpool(self._after, position)
+                    items = self._known[position] = await run_sync(self._after, position)
             for number, item in items:
                 yield number, item
             read = items[-1][0] if items else position
             position = read if len(items) == _AT_A_TIME else max(newest, read)
 
 
-class Seats:
-    """A bound on the readers of a process."""
+class ConnectionLimit:
+    """An upper limit on the readers of a process.
+
+    Parameters
+    ----------
+    number : int
+
+    Attributes
+    ----------
+    free : int
+        How many more may connect.
+    """
 
     def __init__(self, number: int) -> None:
         self.free = number
 
     @contextmanager
-    def taken(self):  # type: ignore[no-untyped-def]
-        """Hold one."""
+    def hold(self) -> Iterator[None]:
+        """Count one reader for as long as the context lasts."""
         self.free -= 1
         try:
             yield
@@ -85,21 +108,44 @@ class Seats:
             self.free += 1
 
 
-def public_tail(sessions: sessionmaker[Session], seconds: float) -> Tail[OutboxEvent]:
-    """Return the events that all may read, numbered as in the outbox."""
+def public_feed(sessions: sessionmaker[Session], seconds: float) -> EventFeed[OutboxEvent]:
+    """Return the feed of the events that everyone may read, numbered as in the outbox.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    seconds : float
+        The store is queried at most once in this time.
+
+    Returns
+    -------
+    EventFeed of OutboxEvent
+    """
 
     def after(position: int) -> Sequence[tuple[int, OutboxEvent]]:
         query = select(OutboxEvent).where(OutboxEvent.seq > position, OutboxEvent.type.in_(PUBLIC_TYPES))
         with sessions() as session:
             return [(row.seq, row) for row in session.scalars(query.order_by(OutboxEvent.seq).limit(_AT_A_TIME))]
 
-    return Tail(lambda: _newest(sessions, OutboxEvent.seq), after, seconds)
+    return EventFeed(lambda: _newest(sessions, OutboxEvent.seq), after, seconds)
 
 
-def own_tail(
+def subscription_feed(
     sessions: sessionmaker[Session], subscription_id: str, seconds: float
-) -> Tail[tuple[Delivery, OutboxEvent]]:
-    """Return the events of a subscription, numbered as its deliveries are."""
+) -> EventFeed[tuple[Delivery, OutboxEvent]]:
+    """Return the feed of a subscription's events, numbered by the positions of its deliveries.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    subscription_id : str
+    seconds : float
+        The store is queried at most once in this time.
+
+    Returns
+    -------
+    EventFeed of (Delivery, OutboxEvent)
+    """
     own = Delivery.subscription_id == subscription_id
 
     def after(position: int) -> Sequence[tuple[int, tuple[Delivery, OutboxEvent]]]:
@@ -112,15 +158,17 @@ def own_tail(
             rows = session.execute(query.order_by(Delivery.position).limit(_AT_A_TIME))
             return [(row[0].position, (row[0], row[1])) for row in rows]
 
-    return Tail(lambda: _newest(sessions, Delivery.position, own), after, seconds)
+    return EventFeed(lambda: _newest(sessions, Delivery.position, own), after, seconds)
 
 
-def oldest(sessions: sessionmaker[Session]) -> int:
-    """Return the number of the oldest event that is still kept; 0 if there is none."""
+def oldest_event_number(sessions: sessionmaker[Session]) -> int:
+    """Return the number of the oldest event that has not been removed; 0 if there is none."""
     with sessions() as session:
         return session.scalar(select(func.min(OutboxEvent.seq))) or 0
 
 
-def _newest(sessions, column, *conditions) -> int:  # type: ignore[no-untyped-def]
+def _newest(
+    sessions: sessionmaker[Session], column: InstrumentedAttribute[int], *conditions: ColumnElement[bool]
+) -> int:
     with sessions() as session:
         return session.scalar(select(func.max(column)).where(*conditions)) or 0

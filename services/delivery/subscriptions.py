@@ -1,4 +1,4 @@
-"""Subscriptions: what may be asked for, and what becomes of one from its confirmation to its end."""
+"""Subscriptions in the store: made, confirmed, changed, stopped and removed."""
 
 from __future__ import annotations
 
@@ -8,84 +8,25 @@ import logging
 import re
 import secrets
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from hazecast.alerts.messages.texts import BEIJING, Language
+from hazecast.alerts.messages.texts import BEIJING
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.accounts import existing
 from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.subscription_fields import Change, NewSubscription, SubscriptionFields
 from hazecast.services.delivery.targets import Resolver, check_target
-from hazecast.services.delivery.webhook import new_secret, policy_of
+from hazecast.services.delivery.webhook import new_secret, target_policy
 from hazecast.services.store.outbox import CONFIRMATION, TEST, record_addressed
 from hazecast.services.store.tables.delivery import Delivery, Subscription
 
 log = logging.getLogger(__name__)
-
-ChannelName = Literal["webhook", "email", "stream"]
-Kind = Literal["warning", "bulletin", "forecast"]
-BulletinFormat = Literal["html", "pdf", "csv", "nc"]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_Hour = Annotated[int, Field(ge=0, le=23)]
-_Few = Annotated[list[str], Field(max_length=200)]
-
-
-class Wanted(BaseModel):
-    """What a subscription asks for, all of it changeable later.
-
-    Without cities and regions it is of all cities; without rule sets or levels, of all of them.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: Name
-    kinds: list[Kind] = Field(default=["warning"], min_length=1, description="What to be told of.")
-    cities: _Few = Field(default=[], description="City ids.", examples=[["beijing"]])
-    regions: _Few = Field(default=[], description="Ids of partner governments.")
-    rule_sets: _Few = Field(default=[], description="Rule sets of warnings.", examples=[["cma_haze"]])
-    levels: _Few = Field(
-        default=[], description="Levels of warnings; leaving one of them is told too.", examples=[["orange", "red"]]
-    )
-    languages: list[Language] = Field(default=["zh"], min_length=1, description="Of texts, in this order.")
-    formats: list[BulletinFormat] = Field(default=["pdf"], description="Files of the bulletin attached to its e-mail.")
-    simulated: bool = Field(default=False, description="Messages of simulated runs too.")
-    bulletin_hour: _Hour = Field(default=7, description="Local hour of the daily bulletin.")
-    time_zone: str | None = Field(
-        default=None, description="IANA zone of that hour; by default the first city's.", examples=["Asia/Tokyo"]
-    )
-
-
-class NewSubscription(Wanted):
-    """A subscription to be made, and where it is sent."""
-
-    channel: ChannelName
-    target: str = Field(default="", max_length=2_048, description="Address of the webhook, or e-mail address.")
-
-
-class Change(BaseModel):
-    """Changes of a subscription; what isn't given stays. For another target, make another subscription."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: Name | None = None
-    kinds: list[Kind] | None = Field(default=None, min_length=1)
-    cities: _Few | None = None
-    regions: _Few | None = None
-    rule_sets: _Few | None = None
-    levels: _Few | None = None
-    languages: list[Language] | None = Field(default=None, min_length=1)
-    formats: list[BulletinFormat] | None = None
-    simulated: bool | None = None
-    bulletin_hour: _Hour | None = None
-    time_zone: str | None = None
-    state: Literal["active", "paused"] | None = None
 
 
 class Subscriptions:
@@ -129,7 +70,7 @@ class Subscriptions:
             If it has too many.
         """
         target = self._target(new)
-        wanted = self._checked(Wanted(**new.model_dump(exclude={"channel", "target"})))
+        wanted = self._checked(SubscriptionFields(**new.model_dump(exclude={"channel", "target"})))
         active = confirmed or new.channel == "stream"
         row = Subscription(
             id=f"sub_{secrets.token_hex(12)}", account_id=account_id, channel=new.channel, target=target,
@@ -138,7 +79,7 @@ class Subscriptions:
             failures=0, next_attempt_at=now, lease_owner=None, lease_until=None, next_bulletin_at=None,
             **wanted.model_dump(),
         )  # fmt: skip
-        row.next_bulletin_at = next_bulletin(row, now)
+        row.next_bulletin_at = next_bulletin_time(row, now)
         with self._sessions.begin() as session:
             existing(session, account_id)
             count = session.scalar(
@@ -170,7 +111,7 @@ class Subscriptions:
             If there is none, or not of `account_id` where that is given.
         """
         with self._sessions() as session:
-            return find(session, subscription_id, account_id)
+            return find_subscription(session, subscription_id, account_id)
 
     def change(self, row: Subscription, change: Change, now: datetime) -> Subscription:
         """Change a subscription and return it as it then is.
@@ -182,8 +123,8 @@ class Subscriptions:
         """
         given = {name: value for name in change.model_fields_set if (value := getattr(change, name)) is not None}
         state = given.pop("state", None)
-        known = {name: getattr(row, name) for name in Wanted.model_fields}
-        values = self._checked(Wanted(**known | given)).model_dump()
+        known = {name: getattr(row, name) for name in SubscriptionFields.model_fields}
+        values = self._checked(SubscriptionFields(**known | given)).model_dump()
         if state is not None:
             if row.state == "unconfirmed":
                 raise ConflictError("state", state, "no change before the receiver has confirmed")
@@ -194,7 +135,7 @@ class Subscriptions:
             )  # fmt: skip
             changed = session.get_one(Subscription, row.id)
             if changed.next_bulletin_at is None or {"bulletin_hour", "time_zone", "kinds"} & set(given) or state:
-                changed.next_bulletin_at = next_bulletin(changed, now)
+                changed.next_bulletin_at = next_bulletin_time(changed, now)
         return changed
 
     def rotate(self, row: Subscription, now: datetime) -> tuple[str, datetime]:
@@ -262,13 +203,13 @@ class Subscriptions:
                 raise InputError("target", new.target, "none for a stream: it is fetched")
             return ""
         if new.channel == "webhook":
-            check_target(new.target, policy_of(self._settings), self._resolve)
+            check_target(new.target, target_policy(self._settings), self._resolve)
             return new.target
         if self._settings.smtp.host is None or self._settings.server.public_url is None:
             raise InputError("channel", "email", "webhook or stream: this service is not set up to send e-mail")
-        return checked_address(new.target)
+        return normal_email_address(new.target)
 
-    def _checked(self, wanted: Wanted) -> Wanted:
+    def _checked(self, wanted: SubscriptionFields) -> SubscriptionFields:
         for city in wanted.cities:
             self._registry.city(city)
         for region in wanted.regions:
@@ -292,7 +233,7 @@ class Subscriptions:
         return wanted.model_copy(update=once | {"time_zone": zone})
 
 
-def checked_address(text: str) -> str:
+def normal_email_address(text: str) -> str:
     """Return an e-mail address in its usual form.
 
     Raises
@@ -309,10 +250,10 @@ def checked_address(text: str) -> str:
 def activate(row: Subscription, now: datetime) -> None:
     """Let a subscription receive."""
     row.state, row.state_reason, row.updated_at = "active", "", now
-    row.next_bulletin_at = next_bulletin(row, now)
+    row.next_bulletin_at = next_bulletin_time(row, now)
 
 
-def next_bulletin(row: Subscription, after: datetime) -> datetime | None:
+def next_bulletin_time(row: Subscription, after: datetime) -> datetime | None:
     """Return the first time after `after` at which a bulletin is due; None if none is asked for."""
     if "bulletin" not in row.kinds:
         return None
@@ -330,7 +271,7 @@ def delivery_id(subscription_id: str, event_id: str) -> str:
     return "msg_" + hashlib.sha256(f"{subscription_id}/{event_id}".encode()).hexdigest()[:32]
 
 
-def find(session: Session, subscription_id: str, account_id: str | None) -> Subscription:
+def find_subscription(session: Session, subscription_id: str, account_id: str | None) -> Subscription:
     """Return a subscription, of `account_id` where that is given.
 
     Raises

@@ -41,7 +41,7 @@ _IPV4_REFUSED = (ipaddress.IPv4Network("168.63.129.16/32"),)
 
 
 @dataclass(frozen=True)
-class Target:
+class WebhookTarget:
     """A checked address of a webhook; `host` is without brackets."""
 
     scheme: str
@@ -57,7 +57,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Policy:
+class TargetPolicy:
     """What webhooks may reach: ports, plain HTTP, and networks that are allowed though they are not public."""
 
     ports: tuple[int, ...] = (443, 8443)
@@ -87,7 +87,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def parse_target(url: str, policy: Policy) -> Target:
+def parse_target(url: str, policy: TargetPolicy) -> WebhookTarget:
     """Return a webhook's address, taken apart once, so that what is checked is what is used.
 
     Raises
@@ -110,16 +110,16 @@ def parse_target(url: str, policy: Policy) -> Target:
     if "@" in parts.netloc or parts.fragment or "#" in url:
         raise InputError("target", shown, f"{expected}, without user, password or fragment")
     host = parts.hostname or ""
-    if not (parts.netloc.startswith("[") and _is_ipv6(host)) and not _sound_name(host):
+    if not (parts.netloc.startswith("[") and _is_ipv6(host)) and not _is_host_name(host):
         raise InputError("target: host", shown, "a name, or an address in its usual form")
     port = port if port is not None else _PORTS[parts.scheme]
     if port not in policy.ports:
         raise InputError("target: port", port, f"one of {', '.join(map(str, policy.ports))}")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, host, port, path)
+    return WebhookTarget(parts.scheme, host, port, path)
 
 
-def check_target(url: str, policy: Policy, resolve: Resolver | None = None) -> Target:
+def check_target(url: str, policy: TargetPolicy, resolve: Resolver | None = None) -> WebhookTarget:
     """Return a webhook's address, also checked for what its name resolves to now.
 
     An early answer to whoever gives it: what counts is the check when the connection is made.
@@ -143,7 +143,7 @@ def resolve_name(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def allowed_addresses(host: str, port: int, policy: Policy, resolve: Resolver) -> Sequence[str]:
+def allowed_addresses(host: str, port: int, policy: TargetPolicy, resolve: Resolver) -> Sequence[str]:
     """Return the addresses of a host, all of them allowed.
 
     Raises
@@ -162,19 +162,19 @@ def allowed_addresses(host: str, port: int, policy: Policy, resolve: Resolver) -
     return found
 
 
-class GuardedBackend(httpcore.NetworkBackend):
+class CheckedBackend(httpcore.NetworkBackend):
     """Connects to checked addresses only, and to nothing once the deadline has passed.
 
     Parameters
     ----------
-    policy : Policy
+    policy : TargetPolicy
     seconds : float
         From now on, for everything that is done through this backend.
     resolve : callable, optional
         Gives the addresses of a name.
     """
 
-    def __init__(self, policy: Policy, seconds: float, resolve: Resolver | None = None) -> None:
+    def __init__(self, policy: TargetPolicy, seconds: float, resolve: Resolver | None = None) -> None:
         self._policy, self._resolve = policy, resolve or resolve_name
         self._deadline = time.monotonic() + seconds
         self._plain = httpcore.SyncBackend()
@@ -197,7 +197,9 @@ class GuardedBackend(httpcore.NetworkBackend):
         fault: Exception | None = None
         for address in addresses:
             try:
-                stream = self._plain.connect_tcp(address, port, _left(self._deadline), local_address, socket_options)
+                stream = self._plain.connect_tcp(
+                    address, port, _remaining(self._deadline), local_address, socket_options
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 fault = error
             else:
@@ -218,10 +220,10 @@ class _TimedStream(httpcore.NetworkStream):
         self._stream, self._deadline = stream, deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(self._deadline))
+        return self._stream.read(max_bytes, _remaining(self._deadline))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(self._deadline))
+        self._stream.write(buffer, _remaining(self._deadline))
 
     def close(self) -> None:
         self._stream.close()
@@ -229,14 +231,14 @@ class _TimedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, _left(self._deadline))
+        stream = self._stream.start_tls(ssl_context, server_hostname, _remaining(self._deadline))
         return _TimedStream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
-def _left(deadline: float) -> float:
+def _remaining(deadline: float) -> float:
     seconds = deadline - time.monotonic()
     if seconds <= 0.0:
         raise httpcore.ReadTimeout("no answer in time")
@@ -251,7 +253,7 @@ def _is_ipv6(host: str) -> bool:
         return False
 
 
-def _sound_name(host: str) -> bool:
+def _is_host_name(host: str) -> bool:
     if not _NAME.fullmatch(host):
         return False
     if not _NUMBER.fullmatch(host.rstrip(".").rsplit(".", 1)[-1]):

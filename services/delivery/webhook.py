@@ -22,7 +22,7 @@ from standardwebhooks import Webhook
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
-from hazecast.services.delivery.targets import GuardedBackend, Policy, Resolver, Target, parse_target
+from hazecast.services.delivery.targets import CheckedBackend, Resolver, TargetPolicy, WebhookTarget, parse_target
 from hazecast.services.store.tables.delivery import Subscription
 
 _MAX_ANSWER = 65_536
@@ -42,9 +42,9 @@ def signatures(secrets_: Sequence[str], message_id: str, at: datetime, body: str
     return " ".join(Webhook(secret).sign(message_id, at.astimezone(UTC), body) for secret in secrets_)
 
 
-def policy_of(settings: Settings) -> Policy:
+def target_policy(settings: Settings) -> TargetPolicy:
     """Return where the settings let webhooks go."""
-    return Policy(settings.webhooks.ports, settings.webhooks.http, settings.webhooks.networks)
+    return TargetPolicy(settings.webhooks.ports, settings.webhooks.http, settings.webhooks.networks)
 
 
 class WebhookChannel:
@@ -57,10 +57,10 @@ class WebhookChannel:
         Gives the addresses of a name.
     """
 
-    together = 1
+    batch_size = 1
 
     def __init__(self, settings: Settings, resolve: Resolver | None = None) -> None:
-        self._policy, self._resolve = policy_of(settings), resolve
+        self._policy, self._resolve = target_policy(settings), resolve
         self._seconds, self._ca_file = settings.webhooks.timeout_seconds, settings.webhooks.ca_file
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
@@ -83,7 +83,7 @@ class WebhookChannel:
         return Outcome(kind, status, f"HTTP {status}; expected 2xx", retry_after=wait)
 
     def _headers(
-        self, subscription: Subscription, message: Message, target: Target, now: datetime
+        self, subscription: Subscription, message: Message, target: WebhookTarget, now: datetime
     ) -> list[tuple[bytes, bytes]]:
         keys = [subscription.secret]
         until = subscription.previous_secret_until
@@ -103,10 +103,10 @@ class WebhookChannel:
         return [(name.encode(), value.encode()) for name, value in given.items()]
 
     def _post(
-        self, target: Target, headers: list[tuple[bytes, bytes]], body: bytes
+        self, target: WebhookTarget, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> tuple[int, dict[bytes, bytes], bytes]:
         # A pool for each message: its backend holds the deadline.
-        backend = GuardedBackend(self._policy, self._seconds, self._resolve)
+        backend = CheckedBackend(self._policy, self._seconds, self._resolve)
         url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
         with (
             httpcore.ConnectionPool(ssl_context=_tls(self._ca_file), network_backend=backend) as pool,

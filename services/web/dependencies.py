@@ -15,7 +15,7 @@ from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
-from hazecast.services.delivery.stream import Seats, Tail, public_tail
+from hazecast.services.delivery.stream import ConnectionLimit, EventFeed, public_feed
 from hazecast.services.delivery.subscriptions import Subscriptions
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent
@@ -44,9 +44,9 @@ class Service:
         Deliveries of all subscriptions.
     renderer : Renderer
         Makes the body that a subscriber receives.
-    tail : Tail
+    public_feed : EventFeed
         The newest public events, read once for all listeners of the process.
-    seats : Seats
+    connections : ConnectionLimit
         How many may listen.
     sign : callable
         Signs a CAP message, or returns it as it is where the service has no key.
@@ -61,8 +61,8 @@ class Service:
     subscriptions: Subscriptions
     queue: Queue
     renderer: Renderer
-    tail: Tail[OutboxEvent]
-    seats: Seats
+    public_feed: EventFeed[OutboxEvent]
+    connections: ConnectionLimit
     sign: Callable[[bytes], bytes]
 
 
@@ -100,8 +100,8 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         subscriptions=Subscriptions(sessions, settings, registry, book),
         queue=Queue(sessions, settings),
         renderer=Renderer(store, settings, registry, book),
-        tail=public_tail(sessions, settings.events.poll_seconds),
-        seats=Seats(settings.events.connections),
+        public_feed=public_feed(sessions, settings.events.poll_seconds),
+        connections=ConnectionLimit(settings.events.connections),
         sign=signer_of(settings),
     )
 

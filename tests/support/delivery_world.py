@@ -19,7 +19,8 @@ from hazecast.services.accounts.accounts import accounts_of, add_account
 from hazecast.services.delivery.channel import Message, Outcome
 from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.queue import Queue
-from hazecast.services.delivery.subscriptions import NewSubscription, Subscriptions
+from hazecast.services.delivery.subscription_fields import NewSubscription
+from hazecast.services.delivery.subscriptions import Subscriptions
 from hazecast.services.store.drafts import warning_row
 from hazecast.services.store.outbox import record_message
 from hazecast.services.store.store import Store
@@ -54,7 +55,7 @@ class Ear:
     heard: list[str] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     answer: Callable[[Sequence[Message]], Outcome] = lambda _: Outcome("delivered", 200)
-    together: int = 1
+    batch_size: int = 1
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
         outcome = self.answer(messages)
@@ -90,7 +91,7 @@ class World:
         render = lambda subscription, event, name: json.dumps({"id": name})  # noqa: E731
         return Dispatcher(
             self.store.sessions, REGISTRY, self.settings, {"webhook": self.ear} | channels, render, clock=self.clock,
-            chance=random.Random(seed),
+            rng=random.Random(seed),
         )  # fmt: skip
 
     def subscribe(self, account: str = "tianjin", confirmed: bool = True, **given: Any) -> Subscription:

@@ -18,7 +18,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.scopes import SCOPES
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.queue import State
-from hazecast.services.delivery.subscriptions import BulletinFormat, ChannelName, Kind
+from hazecast.services.delivery.subscription_fields import BulletinFormat, ChannelName, Kind
 from hazecast.services.web.page.answers import COMPRESSED, answer
 from hazecast.services.web.page.routes import HTML, cities_by_country, templates
 from hazecast.services.web.page.words import Words, preferred, words

@@ -11,8 +11,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.delivery.content import public_event
-from hazecast.services.delivery.stream import oldest, own_tail
-from hazecast.services.delivery.subscriptions import find
+from hazecast.services.delivery.stream import oldest_event_number, subscription_feed
+from hazecast.services.delivery.subscriptions import find_subscription
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given
@@ -45,7 +45,7 @@ router = APIRouter(tags=["events"])
 
 
 def _room(service: Given) -> None:
-    if service.seats.free <= 0:
+    if service.connections.free <= 0:
         raise HTTPException(503, "too many listeners: try again later", {"Retry-After": "30"})
 
 
@@ -54,7 +54,7 @@ def _own(
 ) -> Subscription:
     try:
         with service.store.sessions() as session:
-            return find(session, subscription_id, identity.account_id)
+            return find_subscription(session, subscription_id, identity.account_id)
     except InputError as error:
         raise Refusal(error) from error
 
@@ -72,17 +72,17 @@ async def events(service: Given, position: Position) -> AsyncIterator[ServerSent
     number are no longer kept, and all is to be read anew. `data` holds `id`, `type`, `timestamp`, `simulated`
     and what happened, with the address of the whole.
     """
-    with service.seats.taken():
-        start = await service.tail.newest()
+    with service.connections.hold():
+        start = await service.public_feed.newest()
         if position is not None:
-            kept = await run_in_threadpool(oldest, service.store.sessions)
+            kept = await run_in_threadpool(oldest_event_number, service.store.sessions)
             # Numbers beyond the newest are of another store.
             if position > start or position < kept - 1:
                 yield ServerSentEvent(event="reset", data={}, id=str(start))
             else:
                 start = position
         yield ServerSentEvent(comment="listening", retry=_RETRY)
-        async for number, event in service.tail.read(start, service.settings.events.seconds):
+        async for number, event in service.public_feed.read(start, service.settings.events.seconds):
             yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
 
 
@@ -99,9 +99,9 @@ async def own_events(
 
     `data` is what a webhook would receive; `event` its type.
     """
-    with service.seats.taken():
+    with service.connections.hold():
         yield ServerSentEvent(comment="listening", retry=_RETRY)
-        own_events = own_tail(service.store.sessions, row.id, service.settings.events.poll_seconds)
+        own_events = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
         start = position or 0
         # A number beyond the newest is of another store: what is repeated, the ids show.
         start = start if start <= await own_events.newest() else 0

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from hazecast.services.delivery.queue import Row, State
-from hazecast.services.delivery.subscriptions import ChannelName, Wanted
+from hazecast.services.delivery.subscription_fields import ChannelName, SubscriptionFields
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": "sub_1f0c9a52e8b7d3416a90c2fe", "name": "Duty desk", "channel": "webhook",
@@ -26,7 +26,7 @@ _DELIVERY: dict[str, JsonValue] = {
 }  # fmt: skip
 
 
-class SubscriptionOut(Wanted):
+class SubscriptionOut(SubscriptionFields):
     """A subscription, without its secret."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _EXAMPLE})

@@ -216,7 +216,7 @@ def test_a_message_that_is_refused_holds_up_the_others_for_an_hour_at_most(world
 
 
 def test_gone_stops_a_subscription_until_its_owner_starts_it(world) -> None:
-    from hazecast.services.delivery.subscriptions import Change
+    from hazecast.services.delivery.subscription_fields import Change
 
     row = world.subscribe()
     world.warn(number="a")
@@ -234,7 +234,7 @@ def test_gone_stops_a_subscription_until_its_owner_starts_it(world) -> None:
 
 
 def test_paused_messages_wait_and_are_given_up_like_all(world) -> None:
-    from hazecast.services.delivery.subscriptions import Change
+    from hazecast.services.delivery.subscription_fields import Change
 
     row = world.subscribe()
     world.subscriptions.change(row, Change(state="paused"), world.clock())
@@ -256,7 +256,7 @@ def test_one_slow_receiver_and_one_broken_message_delay_no_other(world) -> None:
     world.ear.answer = lambda _: Outcome("delivered", 200)
 
     class Broken:
-        together = 1
+        batch_size = 1
 
         def send(self, subscription, messages, now):
             if subscription.id == slow.id:
@@ -326,7 +326,7 @@ def test_dispatchers_side_by_side_send_each_message_once_and_in_order(world) -> 
     stop = threading.Event()
 
     class Slow:
-        together = 1
+        batch_size = 1
 
         def send(self, subscription, messages, now):
             time.sleep(0.002)

@@ -27,9 +27,9 @@ class Mortal(Dispatcher):
 
     dead = False
 
-    def _release(self, subscription_id: str) -> None:
+    def _release_lease(self, subscription_id: str) -> None:
         if not self.dead:
-            super()._release(subscription_id)
+            super()._release_lease(subscription_id)
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -62,7 +62,7 @@ class Interleavings(RuleBasedStateMachine):
         )  # fmt: skip
 
     # The channel of both dispatchers.
-    together = 1
+    batch_size = 1
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
         mode, self.mode = self.mode, "ok"

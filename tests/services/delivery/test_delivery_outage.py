@@ -31,7 +31,7 @@ def test_every_message_arrives_in_order_once_each(tmp_path, fault) -> None:
     )  # fmt: skip
     dispatcher = Dispatcher(
         world.store.sessions, REGISTRY, world.settings, {"webhook": WebhookChannel(world.settings)},
-        Renderer(world.store, world.settings, REGISTRY, RuleBook.shipped()), clock=world.clock, chance=random.Random(1),
+        Renderer(world.store, world.settings, REGISTRY, RuleBook.shipped()), clock=world.clock, rng=random.Random(1),
     )  # fmt: skip
     row = world.subscribe(target=f"http://127.0.0.1:{port}/hook")
     until = world.clock.now + OUTAGE

@@ -25,7 +25,8 @@ from hazecast.services.delivery.channel import Message
 from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.mail import MailChannel, texts
 from hazecast.services.delivery.service import make_dispatcher
-from hazecast.services.delivery.subscriptions import NewSubscription, Subscriptions
+from hazecast.services.delivery.subscription_fields import NewSubscription
+from hazecast.services.delivery.subscriptions import Subscriptions
 from hazecast.services.store.outbox import record_addressed
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Delivery

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from hazecast.grids.errors import InputError
 from hazecast.services.delivery.channel import Message
-from hazecast.services.delivery.targets import Policy, check_target, is_public, parse_target
+from hazecast.services.delivery.targets import TargetPolicy, check_target, is_public, parse_target
 from hazecast.services.delivery.webhook import WebhookChannel, new_secret
 from hazecast.services.store.tables.delivery import Subscription
 from tests.support.certificates import certificate
@@ -101,7 +101,7 @@ HOSTS = {
 def test_no_address_inside_is_reached(host) -> None:
     with receiving("0.0.0.0") as outside:  # noqa: S104
         url = f"http://{host}:{outside.port}/latest/meta-data"
-        policy = Policy((outside.port,), True)
+        policy = TargetPolicy((outside.port,), True)
         with pytest.raises(InputError, match="target"):
             check_target(url, policy)
         assert channel(outside).send(subscription(url), [MESSAGE], NOW).kind == "failed"
@@ -140,14 +140,14 @@ URLS = {
 @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
 def test_addresses_that_no_webhook_has_are_refused(url) -> None:
     with pytest.raises(InputError, match="target"):
-        parse_target(url, Policy())
+        parse_target(url, TargetPolicy())
 
 
 @pytest.mark.parametrize("url", ["https://hooks.example/a?b=c", "https://hooks.example:8443", "https://1.1.1.1/x",
                                  "https://[2606:4700:4700::1111]/x", "https://xn--fiq228c.example/x"])  # fmt: skip
 def test_addresses_of_the_public_internet_are_taken(url) -> None:
-    host = parse_target(url, Policy()).host
-    assert check_target(url, Policy(), lambda *_: ["1.1.1.1"]).host == host
+    host = parse_target(url, TargetPolicy()).host
+    assert check_target(url, TargetPolicy(), lambda *_: ["1.1.1.1"]).host == host
 
 
 def test_names_that_resolve_inside_are_refused_whole(receiver) -> None:
@@ -155,7 +155,7 @@ def test_names_that_resolve_inside_are_refused_whole(receiver) -> None:
         resolve = names(inside_example=found)
         url = f"http://inside.example:{receiver.port}/x"
         with pytest.raises(InputError) as refused:
-            check_target(url, Policy((receiver.port,), True), resolve)
+            check_target(url, TargetPolicy((receiver.port,), True), resolve)
         assert not any(address in str(refused.value) for address in found)
         outcome = channel(receiver, resolve).send(subscription(url), [MESSAGE], NOW)
         assert outcome.kind == "failed" and "inside.example" in str(outcome.error)
@@ -172,7 +172,7 @@ def test_a_name_that_changes_between_check_and_use_gains_nothing(receiver) -> No
         return next(answers)
 
     url = f"http://rebinding.example:{receiver.port}/x"
-    check_target(url, Policy((receiver.port,), True), rebinding)
+    check_target(url, TargetPolicy((receiver.port,), True), rebinding)
     outcome = channel(receiver, rebinding).send(subscription(url), [MESSAGE], NOW)
     assert outcome.kind == "failed" and "all public" in str(outcome.error)
     # One lookup for the check and one for the connection, which connects to what that one gave.
@@ -289,7 +289,7 @@ def test_no_form_of_an_address_is_more_public_than_the_address(address) -> None:
 @given(st.text(max_size=60) | st.from_regex(r"https?://[\x20-\x7e]{0,40}", fullmatch=True))
 def test_whatever_is_given_is_taken_apart_or_refused(url) -> None:
     try:
-        target = parse_target(url, Policy(http=True, ports=(80, 443)))
+        target = parse_target(url, TargetPolicy(http=True, ports=(80, 443)))
     except InputError:
         return
     assert target.port in (80, 443) and target.host and not set("\r\n @\\") & set(target.host + target.path)

@@ -1,0 +1,67 @@
+"""The fields of a subscription: what may be asked for, when it is made and when it is changed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from hazecast.alerts.messages.texts import Language
+
+ChannelName = Literal["webhook", "email", "stream"]
+Kind = Literal["warning", "bulletin", "forecast"]
+BulletinFormat = Literal["html", "pdf", "csv", "nc"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Hour = Annotated[int, Field(ge=0, le=23)]
+_Few = Annotated[list[str], Field(max_length=200)]
+
+
+class SubscriptionFields(BaseModel):
+    """What a subscription asks for; all of it can be changed later.
+
+    Without cities and regions it is of all cities; without rule sets or levels, of all of them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    kinds: list[Kind] = Field(default=["warning"], min_length=1, description="What to be told of.")
+    cities: _Few = Field(default=[], description="City ids.", examples=[["beijing"]])
+    regions: _Few = Field(default=[], description="Ids of partner governments.")
+    rule_sets: _Few = Field(default=[], description="Rule sets of warnings.", examples=[["cma_haze"]])
+    levels: _Few = Field(
+        default=[], description="Levels of warnings; leaving one of them is told too.", examples=[["orange", "red"]]
+    )
+    languages: list[Language] = Field(default=["zh"], min_length=1, description="Of texts, in this order.")
+    formats: list[BulletinFormat] = Field(default=["pdf"], description="Files of the bulletin attached to its e-mail.")
+    simulated: bool = Field(default=False, description="Messages of simulated runs too.")
+    bulletin_hour: _Hour = Field(default=7, description="Local hour of the daily bulletin.")
+    time_zone: str | None = Field(
+        default=None, description="IANA zone of that hour; by default the first city's.", examples=["Asia/Tokyo"]
+    )
+
+
+class NewSubscription(SubscriptionFields):
+    """A subscription to be made, and where it is sent."""
+
+    channel: ChannelName
+    target: str = Field(default="", max_length=2_048, description="Address of the webhook, or e-mail address.")
+
+
+class Change(BaseModel):
+    """Changes of a subscription; what isn't given stays. For another target, make another subscription."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    kinds: list[Kind] | None = Field(default=None, min_length=1)
+    cities: _Few | None = None
+    regions: _Few | None = None
+    rule_sets: _Few | None = None
+    levels: _Few | None = None
+    languages: list[Language] | None = Field(default=None, min_length=1)
+    formats: list[BulletinFormat] | None = None
+    simulated: bool | None = None
+    bulletin_hour: _Hour | None = None
+    time_zone: str | None = None
+    state: Literal["active", "paused"] | None = None
