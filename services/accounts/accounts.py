@@ -9,15 +9,14 @@ from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.services.accounts.scopes import ROLES, Role
+from hazecast.services.store.database import Sessions
 from hazecast.services.store.tables.accounts import Account
 
 log = logging.getLogger(__name__)
-
-Sessions = sessionmaker[Session]
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
@@ -27,7 +26,7 @@ def add_account(sessions: Sessions, account_id: str, *, name: str, role: str, at
 
     Parameters
     ----------
-    sessions : sessionmaker
+    sessions : Sessions
     account_id : str
         Short and lasting, such as ``beijing-eeb``.
     name : str
@@ -37,10 +36,14 @@ def add_account(sessions: Sessions, account_id: str, *, name: str, role: str, at
     at : datetime
         Aware.
 
+    Returns
+    -------
+    Account
+
     Raises
     ------
     InputError
-        If id, name or role is not of its form.
+        If id, name or role is malformed.
     ConflictError
         If the id is taken.
     """
@@ -65,6 +68,15 @@ def accounts_of(sessions: Sessions) -> Sequence[Account]:
 def account_of(sessions: Sessions, account_id: str) -> Account:
     """Return one account.
 
+    Parameters
+    ----------
+    sessions : Sessions
+    account_id : str
+
+    Returns
+    -------
+    Account
+
     Raises
     ------
     UnknownError
@@ -83,12 +95,26 @@ def change_account(
     role: str | None = None,
     disabled: bool | None = None,
 ) -> Account:
-    """Change what is given of an account; its keys follow at their next request.
+    """Change what is given of an account; it holds for its keys from their next request.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    account_id : str
+    at : datetime
+        Aware; when it was disabled, if it is.
+    name, role : str, optional
+    disabled : bool, optional
+
+    Returns
+    -------
+    Account
+        As changed.
 
     Raises
     ------
     InputError
-        If name or role is not of its form.
+        If name or role is malformed.
     UnknownError
         If there is no such account.
     ConflictError
@@ -112,7 +138,22 @@ def change_account(
 
 
 def existing(session: Session, account_id: str) -> Account:
-    """Return an account within the caller's session, or raise `UnknownError`."""
+    """Return an account within the caller's session.
+
+    Parameters
+    ----------
+    session : Session
+    account_id : str
+
+    Returns
+    -------
+    Account
+
+    Raises
+    ------
+    UnknownError
+        If there is none of that id.
+    """
     account = session.get(Account, account_id)
     if account is None:
         raise UnknownError("account", account_id, "the id of an account, as hazecast accounts list shows it")

@@ -12,9 +12,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
-from hazecast.services.accounts.accounts import Sessions, existing
+from hazecast.services.accounts.accounts import existing
 from hazecast.services.accounts.scopes import ROLE_SCOPES, SCOPES, Role, Scope
 from hazecast.services.accounts.tokens import digest_of, key_id_of, matches, new_token
+from hazecast.services.store.database import Sessions
 from hazecast.services.store.tables.accounts import Account, ApiKey
 
 log = logging.getLogger(__name__)
@@ -58,11 +59,11 @@ def add_key(
     scopes: Collection[str] | None = None,
     within: frozenset[Scope] | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key for an account; return it, and its text, which is nowhere kept.
+    """Make a key for an account.
 
     Parameters
     ----------
-    sessions : sessionmaker
+    sessions : Sessions
     account_id : str
     label : str
         What the key is for, in the owner's words.
@@ -74,7 +75,13 @@ def add_key(
     scopes : collection of str, optional
         By default all that may be given.
     within : frozenset, optional
-        Scopes of the key that asks: nobody gives away more than they have.
+        Scopes of the key that asks: nobody can give more than they have.
+
+    Returns
+    -------
+    key : ApiKey
+    token : str
+        The text of the key, which is stored nowhere.
 
     Raises
     ------
@@ -85,7 +92,7 @@ def add_key(
     BeyondScopesError
         If a scope is not `within`.
     InputError
-        If label, lifetime or scopes are not of their form, or the role lacks one of the scopes.
+        If label, lifetime or scopes are malformed, or the role lacks one of the scopes.
     """
     with sessions.begin() as session:
         account = existing(session, account_id)
@@ -97,6 +104,15 @@ def add_key(
 
 def keys_of(sessions: Sessions, account_id: str) -> Sequence[ApiKey]:
     """Return the keys of an account, the newest first.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    account_id : str
+
+    Returns
+    -------
+    sequence of ApiKey
 
     Raises
     ------
@@ -122,7 +138,28 @@ def rotate_key(
 ) -> tuple[ApiKey, str]:
     """Make a successor of a key with its label and scopes; the old one still works for the `overlap`.
 
-    Parameters are those of `add_key`; with `account_id` only keys of that account are found.
+    Parameters
+    ----------
+    sessions : Sessions
+    key_id : str
+    overlap : timedelta
+        At most 30 days.
+    lifetime : timedelta
+        Of the new key.
+    at : datetime
+        Aware.
+    by : str
+        Id of the account that asks, or ``command``.
+    account_id : str, optional
+        Find only keys of this account.
+    within : frozenset, optional
+        Scopes of the key that asks.
+
+    Returns
+    -------
+    key : ApiKey
+    token : str
+        The text of the key, which is stored nowhere.
 
     Raises
     ------
@@ -133,7 +170,7 @@ def rotate_key(
     BeyondScopesError
         If it has a scope that is not `within`.
     InputError
-        If overlap or lifetime can't be.
+        If overlap or lifetime is out of range.
     """
     if not timedelta(0) <= overlap <= timedelta(days=30):
         raise InputError("overlap", overlap, "up to 30 days")
@@ -151,10 +188,25 @@ def rotate_key(
 def revoke_key(sessions: Sessions, key_id: str, *, at: datetime, by: str, account_id: str | None = None) -> ApiKey:
     """Revoke a key from now on; one that is revoked already stays as it is.
 
+    Parameters
+    ----------
+    sessions : Sessions
+    key_id : str
+    at : datetime
+        Aware.
+    by : str
+        Id of the account that asks, or ``command``; for the log.
+    account_id : str, optional
+        Find only keys of this account.
+
+    Returns
+    -------
+    ApiKey
+
     Raises
     ------
     UnknownError
-        If there is no such key, or not of `account_id` where that is given.
+        If there is no such key.
     """
     with sessions.begin() as session:
         key = _key(session, key_id, account_id)
@@ -166,10 +218,22 @@ def revoke_key(sessions: Sessions, key_id: str, *, at: datetime, by: str, accoun
 def check_key(sessions: Sessions, token: str, at: datetime) -> Identity:
     """Return who sent a key, and note its use.
 
+    Parameters
+    ----------
+    sessions : Sessions
+    token : str
+        The text of the key.
+    at : datetime
+        Aware.
+
+    Returns
+    -------
+    Identity
+
     Raises
     ------
     RefusedError
-        If it is no key, unknown, revoked or expired, or its account is disabled. Only who holds the whole key
+        If it is no key, unknown, revoked or expired, or its account is disabled. Only who sends a complete, valid key
         learns which of the last three.
     """
     key_id = key_id_of(token)

@@ -33,5 +33,17 @@ def digest_of(token: str) -> str:
 
 
 def matches(token: str, digest: str) -> bool:
-    """Return whether a key is the one of `digest`, in a time that doesn't depend on where they differ."""
+    """Compare a key with a stored digest, in a time that doesn't depend on where they differ.
+
+    Parameters
+    ----------
+    token : str
+        The text of the key.
+    digest : str
+        As `digest_of` returns it.
+
+    Returns
+    -------
+    bool
+    """
     return hmac.compare_digest(digest_of(token), digest)

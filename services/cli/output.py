@@ -22,8 +22,8 @@ def write_file(path: Path, content: bytes) -> None:
     content : bytes
         What it holds.
     """
-    from hazecast.services.core.files import whole_file
+    from hazecast.services.core.files import atomic_write
 
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(content)
     print(path)

@@ -21,11 +21,11 @@ Revision = Annotated[str, typer.Argument(help="Number of a schema, or base: no t
 @db_app.command()
 def current(data_dir: DataDir = None) -> None:
     """Print the schema that the database has, and the one that this version works with."""
-    from hazecast.services.store.database import current_revision, head_revision, make_engine, shown
+    from hazecast.services.store.database import current_revision, head_revision, make_engine, redacted
 
     settings = settings_of(data_dir)
     found = current_revision(make_engine(settings.database_url))
-    print(f"{shown(settings.database_url)}: {found or 'no tables'}; this version: {head_revision()}")
+    print(f"{redacted(settings.database_url)}: {found or 'no tables'}; this version: {head_revision()}")
 
 
 @db_app.command()

@@ -1,4 +1,7 @@
-"""The time as the service's answers go by it: handed in, so that a past moment can be looked at."""
+"""The clock: a function passed to whatever needs the current time, so that any moment can be set in its place.
+
+This module alone reads the system's time of day; a test holds the rest of the code to it.
+"""
 
 from __future__ import annotations
 
@@ -9,5 +12,5 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Return the time, aware."""
+    """Return the current time, aware, UTC."""
     return datetime.now(UTC)

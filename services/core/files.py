@@ -13,7 +13,7 @@ PART = ".part"
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a name beside `path` to write to; at the end what is there takes its place, on disk and whole.
 
     Raises

@@ -16,18 +16,18 @@ _CONTEXT: ContextVar[dict[str, Any]] = ContextVar("log_context", default={})  # 
 
 
 def add_log_context(**values: Any) -> None:
-    """Name something in every log line of what goes on here: the task, or the thread."""
+    """Add fields to every log line of the current task or thread."""
     _CONTEXT.set(_CONTEXT.get() | values)
 
 
 def current_log_context() -> dict[str, Any]:
-    """Return what log lines name here."""
+    """Return the fields that log lines of the current task or thread have."""
     return dict(_CONTEXT.get())
 
 
 @contextmanager
 def log_context(**values: Any) -> Iterator[None]:
-    """Name something in every log line within."""
+    """Add fields to every log line within."""
     token = _CONTEXT.set(_CONTEXT.get() | values)
     try:
         yield
@@ -83,7 +83,19 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(context)s%(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's own)
-        """Return the record's time, ISO 8601."""
+        """Format a record's time.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+        datefmt : str, optional
+            Ignored.
+
+        Returns
+        -------
+        str
+            ISO 8601, UTC, with milliseconds.
+        """
         return _time(record)
 
 

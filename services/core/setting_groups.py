@@ -62,7 +62,25 @@ class Group(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read what is given, then the environment, then the files of HAZECAST_SECRETS_DIR."""
+        """Read what is given, then the environment, then the files of HAZECAST_SECRETS_DIR.
+
+        Parameters
+        ----------
+        settings_cls : type of BaseSettings
+        init_settings, env_settings : PydanticBaseSettingsSource
+        dotenv_settings, file_secret_settings : PydanticBaseSettingsSource
+            Not used.
+
+        Returns
+        -------
+        tuple of PydanticBaseSettingsSource
+            The first that has a setting gives it.
+
+        Raises
+        ------
+        InputError
+            If HAZECAST_SECRETS_DIR is not a folder.
+        """
         folder = os.environ.get("HAZECAST_SECRETS_DIR") or None
         if folder is not None and not Path(folder).is_dir():
             raise InputError("HAZECAST_SECRETS_DIR", folder, "a folder with a file for each secret")

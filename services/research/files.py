@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hazecast.services.core.files import whole_file
+from hazecast.services.core.files import atomic_write
 
 
 def write_json(value: dict[str, Any], path: Path) -> None:
@@ -18,5 +18,5 @@ def write_json(value: dict[str, Any], path: Path) -> None:
         JSON values, none of them NaN or infinite.
     path : Path
     """
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")

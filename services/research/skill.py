@@ -18,7 +18,7 @@ from hazecast.forecast.evaluation.scoring import LEADS_SHOWN
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Model
 from hazecast.models.kinds import model_names
-from hazecast.services.core.files import whole_file
+from hazecast.services.core.files import atomic_write
 from hazecast.services.research.backtests import BacktestPlan, run_backtest
 from hazecast.services.research.files import write_json
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
@@ -149,7 +149,7 @@ def put_into(document: Path, table: str) -> None:
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise InputError(str(document), "no marks", f"the lines {BEGIN} and {END}")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    with whole_file(document) as part:
+    with atomic_write(document) as part:
         part.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 

@@ -19,6 +19,7 @@ import httpx
 import stamina
 
 from hazecast.grids.errors import InputError
+from hazecast.services.core.clock import utc_now
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.partial import ByteRange, Part, range_headers
 
@@ -394,6 +395,6 @@ def _retry_after(response: httpx.Response) -> float | None:
     if value.isdigit():
         return float(value)
     try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+        return max(parsedate_to_datetime(value).timestamp() - utc_now().timestamp(), 0.0)
     except (TypeError, ValueError):
         return None

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -25,10 +25,11 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from hazecast.grids.errors import InputError
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import PART, whole_file
+from hazecast.services.core.files import PART, atomic_write
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.database import current_revision, head_revision, known_revision, shown
+from hazecast.services.store.database import current_revision, head_revision, known_revision, redacted
 from hazecast.services.store.recovery import INTERRUPTED
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import counters, dump_table, load_table, set_counters, tables_of
@@ -65,21 +66,30 @@ class _RunReplaced(Exception):  # noqa: N818 a state, not a fault
     """A run was replaced while it was being backed up."""
 
 
-def back_up(settings: Settings, target: Path, *, weather: bool = False, archive: bool = False) -> Manifest:
+def back_up(
+    settings: Settings, target: Path, *, weather: bool = False, archive: bool = False, clock: Clock = utc_now
+) -> Manifest:
     """Write a backup while the service goes on: tables, forecasts, maps and the installation's own models.
 
     Parameters
     ----------
     settings : Settings
     target : Path
-        The tar; it appears once it is whole.
+        The tar; it appears once it is complete.
     weather, archive : bool
-        Whether the ingested weather and the weather archive go in too.
+        Whether the ingested weather and the weather archive are included.
+    clock : callable
+        Gives the current time, aware, for the manifest and the members.
+
+    Returns
+    -------
+    Manifest
+        What the backup holds.
 
     Raises
     ------
     InputError
-        If `target` is there already, or the database has no tables.
+        If `target` exists already, or the database has no tables.
     StoreError
         If the database can't be read or the tar can't be written.
     """
@@ -89,12 +99,15 @@ def back_up(settings: Settings, target: Path, *, weather: bool = False, archive:
     try:
         schema = current_revision(store.engine)
         if schema is None:
-            raise InputError(shown(settings.database_url), "no tables", "a store to back up")
+            raise InputError(redacted(settings.database_url), "no tables", "a store to back up")
         for _ in range(_ATTEMPTS):
-            manifest = Manifest(schema, datetime.now(UTC).isoformat(timespec="seconds"), store.engine.dialect.name)
+            at = clock()
+            manifest = Manifest(schema, at.isoformat(timespec="seconds"), store.engine.dialect.name)
             try:
-                with whole_file(target) as part, tarfile.open(part, "w") as tar:
-                    _add_all(tar, manifest, settings, store, [*["weather"] * weather, *["archive"] * archive])
+                with atomic_write(target) as part, tarfile.open(part, "w") as tar:
+                    _add_all(
+                        _Writer(tar, manifest, at), settings, store, [*["weather"] * weather, *["archive"] * archive]
+                    )
                 return manifest
             except _RunReplaced:
                 log.info("a run was replaced during the backup, which begins again")
@@ -103,7 +116,25 @@ def back_up(settings: Settings, target: Path, *, weather: bool = False, archive:
         store.close()
 
 
-def _add_all(tar: tarfile.TarFile, manifest: Manifest, settings: Settings, store: Store, extra: list[str]) -> None:
+def _add_all(writer: _Writer, settings: Settings, store: Store, extra: list[str]) -> None:
+    manifest = writer.manifest
+    for path, folder in _add_tables(writer, store):
+        if not writer.add_file(path, f"files/{folder}/{path.name}"):
+            if not _still_named(store, str(path)):
+                raise _RunReplaced
+            manifest.missing.append(path.name)
+    for folder in ("models", *extra):
+        for path in _files_of(settings.data_dir / folder):
+            with _held(path, settings.data_dir / folder):
+                writer.add_file(path, f"files/{path.relative_to(settings.data_dir).as_posix()}")
+    if manifest.missing:
+        log.warning("%d files that the store names are gone: %s", len(manifest.missing), manifest.missing[:5])
+    writer.add_manifest()
+
+
+def _add_tables(writer: _Writer, store: Store) -> list[tuple[Path, str]]:
+    """Add all tables as of one moment; return the files that the runs among them name, each with its folder."""
+    manifest = writer.manifest
     with _snapshot(store) as connection:
         tables = tables_of(connection)
         manifest.counters = counters(connection, tables)
@@ -112,25 +143,10 @@ def _add_all(tar: tarfile.TarFile, manifest: Manifest, settings: Settings, store
                 with gzip.open(file, "wt", encoding="utf-8", compresslevel=6) as lines:
                     manifest.tables[table.name] = dump_table(connection, table, lines)
                 file.seek(0)
-                _add(tar, manifest, f"tables/{table.name}.jsonl.gz", file)
+                writer.add(f"tables/{table.name}.jsonl.gz", file)
         runs = [table for table in tables if table.name == ForecastRun.__tablename__]
-        named = connection.execute(select(*(runs[0].c[name] for name in _RUN_FILES))).all() if runs else []
-    for row in named:
-        for path, folder in zip(map(Path, row), _RUN_FILES.values(), strict=True):
-            if not _add_file(tar, manifest, path, f"files/{folder}/{path.name}"):
-                if not _still_named(store, str(path)):
-                    raise _RunReplaced
-                manifest.missing.append(path.name)
-    for folder in ("models", *extra):
-        for path in _files_of(settings.data_dir / folder):
-            with _held(path, settings.data_dir / folder):
-                _add_file(tar, manifest, path, f"files/{path.relative_to(settings.data_dir).as_posix()}")
-    if manifest.missing:
-        log.warning("%d files that the store names are gone: %s", len(manifest.missing), manifest.missing[:5])
-    content = json.dumps(vars(manifest), indent=1).encode()
-    info = tarfile.TarInfo(MANIFEST)
-    info.size = len(content)
-    tar.addfile(info, io.BytesIO(content))
+        rows = connection.execute(select(*(runs[0].c[name] for name in _RUN_FILES))).all() if runs else []
+    return [(Path(name), folder) for row in rows for name, folder in zip(row, _RUN_FILES.values(), strict=True)]
 
 
 def _snapshot(store: Store) -> AbstractContextManager[Connection]:
@@ -159,23 +175,34 @@ def _held(path: Path, folder: Path) -> AbstractContextManager[object]:
     return only_writer(inside[-1]) if inside else nullcontext()
 
 
-def _add_file(tar: tarfile.TarFile, manifest: Manifest, path: Path, name: str) -> bool:
-    try:
-        with path.open("rb") as file:
-            _add(tar, manifest, name, file)
-    except FileNotFoundError:
-        return False
-    return True
+class _Writer:
+    """Adds members to a backup's tar, and their sums to its manifest."""
 
+    def __init__(self, tar: tarfile.TarFile, manifest: Manifest, at: datetime) -> None:
+        self._tar, self.manifest, self._modified = tar, manifest, int(at.timestamp())
 
-def _add(tar: tarfile.TarFile, manifest: Manifest, name: str, file: IO[bytes]) -> None:
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    info = tarfile.TarInfo(name)
-    info.size, info.mtime = size, int(datetime.now(UTC).timestamp())
-    summed = _Summed(file)
-    tar.addfile(info, summed)
-    manifest.members[name] = {"sha256": summed.sum.hexdigest(), "size": size}
+    def add(self, name: str, file: IO[bytes]) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mtime = file.seek(0, io.SEEK_END), self._modified
+        file.seek(0)
+        summed = _Summed(file)
+        self._tar.addfile(info, summed)
+        self.manifest.members[name] = {"sha256": summed.sum.hexdigest(), "size": info.size}
+
+    def add_file(self, path: Path, name: str) -> bool:
+        """Add a file; return whether it was there."""
+        try:
+            with path.open("rb") as file:
+                self.add(name, file)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def add_manifest(self) -> None:
+        content = json.dumps(vars(self.manifest), indent=1).encode()
+        info = tarfile.TarInfo(MANIFEST)
+        info.size = len(content)
+        self._tar.addfile(info, io.BytesIO(content))
 
 
 class _Summed:
@@ -191,7 +218,7 @@ class _Summed:
 
 
 def check_backup(source: Path) -> Manifest:
-    """Read a backup through and return its manifest.
+    """Read a backup completely, compare all sums, and return its manifest.
 
     Raises
     ------
@@ -203,7 +230,19 @@ def check_backup(source: Path) -> Manifest:
 
 
 def restore(settings: Settings, source: Path) -> Manifest:
-    """Restore a backup into an empty machine, whole or not at all.
+    """Restore a backup into an empty database and data folder, completely or not at all.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the database and the data folder.
+    source : Path
+        The tar.
+
+    Returns
+    -------
+    Manifest
+        What was restored.
 
     Raises
     ------
@@ -299,7 +338,7 @@ def _check_empty(settings: Settings, store: Store) -> None:
         with store.engine.connect() as connection:
             for table in tables_of(connection):
                 if connection.execute(select(table).limit(1)).first() is not None:
-                    raise InputError(shown(settings.database_url), f"rows in {table.name}", "an empty database")
+                    raise InputError(redacted(settings.database_url), f"rows in {table.name}", "an empty database")
     if (settings.data_dir / _STAGING).exists():
         # With an empty database: a restore was killed before it counted.
         _undo(settings)

@@ -25,6 +25,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.services.core.database_url import with_driver
 from hazecast.services.core.errors import StoreError
+from hazecast.services.store.locks import lock_until_commit
 
 # How long a statement waits for what another process holds.
 LOCK_SECONDS = 30
@@ -33,8 +34,6 @@ _POSTGRES = (
     f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s "
     "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
-# The first key of Hazecast's advisory locks in PostgreSQL, of no other meaning.
-_LOCKS = 0x4A5E
 
 
 class DatabaseFault(StoreError, OperationalError):  # noqa: N818 still SQLAlchemy's error, in clear words
@@ -52,8 +51,8 @@ class DatabaseFault(StoreError, OperationalError):  # noqa: N818 still SQLAlchem
         return StoreError, (self._words,)
 
 
-def shown(url: str | URL) -> str:
-    """Return a database URL that may be shown: without its password."""
+def redacted(url: str | URL) -> str:
+    """Return a database URL without its password, for messages and logs."""
     return make_url(url).render_as_string(hide_password=True)
 
 
@@ -123,14 +122,6 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def one_at_a_time(connection: Connection | Session, what: str) -> None:
-    """Let no other transaction that asks for the same go on until this one ends; SQLite's writers never do."""
-    bind = connection.get_bind() if isinstance(connection, Session) else connection
-    if bind.dialect.name == "postgresql":
-        lock = text("SELECT pg_advisory_xact_lock(:locks, hashtext(:what))")
-        connection.execute(lock, {"locks": _LOCKS, "what": what})
-
-
 def head_revision() -> str:
     """Return the newest schema that this version of Hazecast knows."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
@@ -151,9 +142,15 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up or down to a revision, whole or not at all; ``base`` takes all tables away.
+    """Bring the schema up or down to a revision, completely or not at all; ``base`` drops all tables.
 
     One process migrates at a time; the next finds the work done.
+
+    Parameters
+    ----------
+    engine : Engine
+    revision : str
+        ``head``, ``base`` or the number of a schema.
 
     Raises
     ------
@@ -168,7 +165,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and not known_revision(current):
             expected = f"a schema up to {script.get_current_head()}: a newer Hazecast made this one"
-            raise InputError(f"{shown(engine.url)}: schema", current, expected)
+            raise InputError(f"{redacted(engine.url)}: schema", current, expected)
         config = _config()
         config.attributes["connection"] = connection
         try:
@@ -204,10 +201,10 @@ def _migration(engine: Engine) -> Iterator[Connection]:
         with connection.begin():
             if not sqlite:
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
-                one_at_a_time(connection, "migration")
+                lock_until_commit(connection, "migration")
             yield connection
             if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
-                raise StoreError(f"{shown(engine.url)}: rows that refer to nothing after a migration: {broken[:3]}")
+                raise StoreError(f"{redacted(engine.url)}: rows that refer to nothing after a migration: {broken[:3]}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -241,7 +238,7 @@ def _explain(context: ExceptionContext) -> None:
     error = context.original_exception
     if context.is_pre_ping or not _is_operational(error):
         return
-    where = shown(context.engine.url) if context.engine is not None else "the database"
+    where = redacted(context.engine.url) if context.engine is not None else "the database"
     words = " ".join(str(error).split())
     for sign, advice in _ADVICE.items():
         if sign in words.lower():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, delete, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from hazecast.alerts.engine.approval import Draft, Status, amend, approve, reject, supersede
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import UnknownError
+from hazecast.services.store.database import Sessions
 from hazecast.services.store.outbox import record_message
 from hazecast.services.store.tables.forecasts import Warning_, WarningAudit, WarningDraft
 
@@ -36,8 +37,19 @@ def warning_row(warning: HazeWarning) -> Warning_:
     )
 
 
-def let_out(init_time: datetime, simulated: bool) -> Select[str]:
-    """Return the query of the ids of a run's messages that a person let out."""
+def approved_ids(init_time: datetime, simulated: bool) -> Select[str]:
+    """Return the query of the ids of a run's messages that a person approved, amended or not.
+
+    Parameters
+    ----------
+    init_time : datetime
+        Of the run, aware.
+    simulated : bool
+
+    Returns
+    -------
+    sqlalchemy.Select
+    """
     return select(WarningDraft.id).where(
         WarningDraft.run_init_time == init_time,
         WarningDraft.simulated == simulated,
@@ -51,11 +63,27 @@ def save_drafts(
     drafted: Collection[tuple[str, str]],
     init_time: datetime,
     simulated: bool,
+    *,
+    at: datetime,
 ) -> None:
     """Store a run's proposals as drafts, within the caller's transaction.
 
     Pending drafts of earlier runs for the same rule set and city are superseded. A run stored again replaces
     its own pending drafts; what a person has decided stays decided.
+
+    Parameters
+    ----------
+    session : Session
+        In a transaction that writes.
+    proposals : sequence of HazeWarning
+        The run's messages that need approval.
+    drafted : collection of (str, str)
+        All rule sets and cities that need approval: ids of both.
+    init_time : datetime
+        Of the run, aware.
+    simulated : bool
+    at : datetime
+        When the run is stored, aware, for the audit.
     """
     known = {
         row.id: row
@@ -67,7 +95,7 @@ def save_drafts(
     }
     for row in known.values():
         if (row.rule_set, row.city) in drafted and row.run_init_time < init_time:
-            _record(session, row, supersede(Draft.model_validate_json(row.payload), init_time), "superseded")
+            _record(session, row, supersede(Draft.model_validate_json(row.payload), init_time), "superseded", at)
     decided = set(
         session.scalars(
             select(WarningDraft.id).where(
@@ -93,23 +121,37 @@ def save_drafts(
             run_init_time=init_time, status="pending", payload="",
         )  # fmt: skip
         session.add(row)
-        _record(session, row, draft, "drafted")
+        _record(session, row, draft, "drafted", at)
 
 
-def _record(session: Session, row: WarningDraft, draft: Draft, action: str) -> None:
+def _record(session: Session, row: WarningDraft, draft: Draft, action: str, at: datetime) -> None:
     row.status, row.payload = draft.status, draft.model_dump_json()
     session.add(
         WarningAudit(
-            at=datetime.now(UTC), draft_id=draft.id, simulated=draft.proposed.simulated, action=action, by=draft.by,
+            at=at, draft_id=draft.id, simulated=draft.proposed.simulated, action=action, by=draft.by,
             reason=draft.reason, payload=row.payload,
         )
     )  # fmt: skip
 
 
 def list_drafts(
-    sessions: sessionmaker[Session], simulated: bool, status: Status | None = "pending", limit: int | None = None
+    sessions: Sessions, simulated: bool, status: Status | None = "pending", limit: int | None = None
 ) -> list[Draft]:
-    """Return the drafts of a status (all if None), newest run first; the first `limit` of them, if given."""
+    """Return drafts, those of the newest run first.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    simulated : bool
+    status : str, optional
+        Only of this status; all if None.
+    limit : int, optional
+        At most so many.
+
+    Returns
+    -------
+    list of Draft
+    """
     query = select(WarningDraft.payload).where(WarningDraft.simulated == simulated)
     if status is not None:
         query = query.where(WarningDraft.status == status)
@@ -118,8 +160,18 @@ def list_drafts(
         return [Draft.model_validate_json(payload) for payload in found]
 
 
-def draft_of(sessions: sessionmaker[Session], draft_id: str, simulated: bool) -> Draft:
+def draft_of(sessions: Sessions, draft_id: str, simulated: bool) -> Draft:
     """Return one draft.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    draft_id : str
+    simulated : bool
+
+    Returns
+    -------
+    Draft
 
     Raises
     ------
@@ -133,8 +185,21 @@ def draft_of(sessions: sessionmaker[Session], draft_id: str, simulated: bool) ->
     return Draft.model_validate_json(row.payload)
 
 
-def audit_trail(sessions: sessionmaker[Session], simulated: bool, draft_id: str | None = None) -> list[dict[str, Any]]:
-    """Return what was done with one draft, or with all, oldest first: at, draft, action, by, reason."""
+def audit_trail(sessions: Sessions, simulated: bool, draft_id: str | None = None) -> list[dict[str, Any]]:
+    """Return what was done with one draft, or with all, oldest first.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    simulated : bool
+    draft_id : str, optional
+        By default all drafts.
+
+    Returns
+    -------
+    list of dict
+        Each with ``at`` (ISO 8601), ``draft``, ``action``, ``by`` and ``reason``.
+    """
     query = select(WarningAudit).where(WarningAudit.simulated == simulated)
     if draft_id is not None:
         query = query.where(WarningAudit.draft_id == draft_id)
@@ -146,7 +211,7 @@ def audit_trail(sessions: sessionmaker[Session], simulated: bool, draft_id: str 
 
 
 def decide_draft(
-    sessions: sessionmaker[Session],
+    sessions: Sessions,
     book: RuleBook,
     draft_id: str,
     simulated: bool,
@@ -159,17 +224,41 @@ def decide_draft(
     onset: datetime | None = None,
     expires: datetime | None = None,
 ) -> Draft:
-    """Approve, amend or reject a draft, in one transaction; return it as it then is.
+    """Approve, amend or reject a draft, in one transaction.
 
     Approved and amended messages are stored as warnings, issued at `at`.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    book : RuleBook
+        Holds the rule set of the draft.
+    draft_id : str
+    simulated : bool
+    action : {"approve", "amend", "reject"}
+    by : str
+        Who decides, for the audit.
+    reason : str
+        Why, for the audit.
+    at : datetime
+        When, aware.
+    level : str, optional
+        Another level; of an amendment, as all that follow.
+    onset, expires : datetime, optional
+        Other times, aware.
+
+    Returns
+    -------
+    Draft
+        As it is after the decision.
 
     Raises
     ------
     UnknownError
         If there is no such draft.
     InputError
-        If `hazecast.alerts.engine.approval` refuses; a `ConflictError` where that is because of how things stand. Nothing is then
-        changed.
+        If `hazecast.alerts.engine.approval` refuses; a `ConflictError` where the state of the draft or of other
+        warnings is the reason. Nothing is then changed.
     """
     with sessions.begin() as session:
         # A change of nothing: from here on nobody else decides, on any database, until this is over.
@@ -180,7 +269,7 @@ def decide_draft(
             raise UnknownError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
         draft = Draft.model_validate_json(row.payload)
         if action == "reject":
-            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected")
+            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected", at)
             return Draft.model_validate_json(row.payload)
         own = session.scalars(
             select(Warning_.payload).where(
@@ -196,7 +285,7 @@ def decide_draft(
                 draft, history, rules, by=by, reason=reason, at=at, level=level, onset=onset, expires=expires
             )
         session.add(warning_row(message))
-        _record(session, row, decided, decided.status)
+        _record(session, row, decided, decided.status, at)
         session.flush()
         record_message(session, message)
         return decided

@@ -21,7 +21,7 @@ from hazecast.grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, co
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.units import REFERENCE_STATE
 from hazecast.services.sources.monitors.interface import HOUR, Batch, MonitorSource, Reading, SourceKind
-from hazecast.services.store.database import one_at_a_time
+from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import EarlierValue, MonitorStation, StationObservation
 from hazecast.services.store.upsert import upsert
@@ -50,8 +50,8 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
     """Store the readings of a fetch, in one transaction.
 
     Readings that are there already change nothing. Where the publisher has changed a value, the
-    earlier one is kept in its own table. The flags of the week before are worked out anew, for
-    a spike or a slipped clock shows itself only by what follows.
+    earlier one is kept in its own table. The flags of the week before are computed again, for
+    a spike or a clock that is off shows only in later values.
 
     Parameters
     ----------
@@ -62,13 +62,18 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
     registry : Registry
         Gives each city's longitude, for the sun.
     now : datetime
-        When it was fetched.
+        When it was fetched, aware.
+
+    Returns
+    -------
+    Saved
+        Counts of values.
     """
     readings = {(r.station, r.time.astimezone(UTC), r.pollutant): r for r in batch.readings}
     if not readings:
         return Saved(0, 0, 0, 0)
     with store.writing() as connection:
-        one_at_a_time(connection, "station observations")
+        lock_until_commit(connection, "station observations")
         upsert(connection, MonitorStation, [_station_row(s, source.kind) for s in batch.stations.values()])
         times = [time for _, time, _ in readings]
         present = _present(connection, list(batch.stations), min(times), max(times))
@@ -85,7 +90,20 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
 
 
 def stored_hours(store: Store, source: str, first: datetime, last: datetime) -> set[datetime]:
-    """Return the hours from `first` to `last` of which a source has anything stored."""
+    """Return the hours for which a source has anything stored.
+
+    Parameters
+    ----------
+    store : Store
+    source : str
+        Name of the source.
+    first, last : datetime
+        Aware, both included.
+
+    Returns
+    -------
+    set of datetime
+    """
     query = (
         select(_Obs.time).distinct().join(MonitorStation)
         .where(MonitorStation.source == source, _Obs.time >= first, _Obs.time <= last)
@@ -117,8 +135,14 @@ def stored_monitors(
     init_time : datetime
         Aware; the last hour.
     hours : int
+        How many hours to read.
     preference : sequence of str
         Names of sources, first choice first; others follow in alphabetical order.
+
+    Returns
+    -------
+    MonitorData
+        Without weather.
 
     Raises
     ------

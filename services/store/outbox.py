@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.cap import identifier
-from hazecast.services.store.database import one_at_a_time
+from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.store.tables.forecasts import ForecastRun, Warning_
 
@@ -37,11 +37,11 @@ def in_turn(session: Session) -> None:
     Numbers are then given in the order in which they become visible: a reader that has seen one has missed
     none before it.
     """
-    one_at_a_time(session, "outbox")
+    lock_until_commit(session, "outbox")
 
 
 def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequence[HazeWarning]) -> None:
-    """Note a stored forecast and the messages it gave, within the caller's transaction.
+    """Record a stored forecast and its messages, within the caller's transaction.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
         The run's warnings are already in it.
     run : ForecastRun
     digest : str
-        Of the forecast's values: the same forecast stored again is no news.
+        Of the forecast's values: the same forecast stored again is no new event.
     warnings : sequence of HazeWarning
-        All messages of the run that stand in the store. What an earlier run of its init time gave and this one
-        does not is withdrawn, unless a person let it out.
+        All messages of the run that are in the store. What an earlier run of its init time gave and this one
+        does not is withdrawn, unless a person approved it.
     """
     in_turn(session)
     name = f"forecast.{run.init_time:%Y%m%dT%H%MZ}"
@@ -86,7 +86,13 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
 
 
 def record_message(session: Session, warning: HazeWarning) -> None:
-    """Note a message that a person let out, within the caller's transaction; its row is already in it."""
+    """Record a message that a person approved, within the caller's transaction; its row is already in it.
+
+    Parameters
+    ----------
+    session : Session
+    warning : HazeWarning
+    """
     in_turn(session)
     _record(session, [warning], f"approval.{warning.id}")
 
@@ -94,7 +100,26 @@ def record_message(session: Session, warning: HazeWarning) -> None:
 def record_addressed(
     session: Session, subscription_id: str, event_type: str, event_id: str, at: datetime, content: dict[str, Any]
 ) -> OutboxEvent | None:
-    """Note an event that concerns one subscription; None if it is there already."""
+    """Record an event that concerns one subscription, within the caller's transaction.
+
+    Parameters
+    ----------
+    session : Session
+    subscription_id : str
+    event_type : str
+        `CONFIRMATION`, `TEST` or `BULLETIN`.
+    event_id : str
+        The same for the same event: it is recorded once.
+    at : datetime
+        When it occurred, aware.
+    content : dict
+        As JSON.
+
+    Returns
+    -------
+    OutboxEvent or None
+        None if it is there already.
+    """
     in_turn(session)
     if session.scalar(select(OutboxEvent.seq).where(OutboxEvent.id == event_id)) is not None:
         return None

@@ -40,12 +40,14 @@ def count_commits() -> int:
 
 
 def public_version(store: Store) -> Hashable:
-    """Return what changes whenever a run is stored or removed, or a person lets a warning out.
+    """Return what changes whenever a run is stored or removed, or a person approves a warning.
 
     Warnings are stored with their run or by a decision on a draft, which the audit keeps.
     """
     query = select(
         select(func.max(ForecastRun.created_at)).scalar_subquery(),
+        # Each run has a cycle of its own, whatever clock it went by.
+        select(func.max(ForecastRun.cycle_id)).scalar_subquery(),
         select(func.count()).select_from(ForecastRun).scalar_subquery(),
         select(func.max(WarningAudit.id)).scalar_subquery(),
     )
@@ -83,7 +85,25 @@ def runs_page(
     after: tuple[datetime, bool] | None,
     limit: int,
 ) -> list[ForecastRun]:
-    """Return runs by init time, newest first; of one time the real one first; one more than `limit` if there is."""
+    """Return runs by init time, newest first; of one time the real one before the simulated one.
+
+    Parameters
+    ----------
+    store : Store
+    simulated : bool or None
+        None for both.
+    start, end : datetime or None
+        Earliest and latest init time, aware, both included.
+    after : (datetime, bool) or None
+        Init time and `simulated` of the last run of the page before.
+    limit : int
+        Size of a page.
+
+    Returns
+    -------
+    list of ForecastRun
+        One more than `limit` where another page follows.
+    """
     query = select(ForecastRun).order_by(ForecastRun.init_time.desc(), ForecastRun.simulated).limit(limit + 1)
     if simulated is not None:
         query = query.where(ForecastRun.simulated == simulated)
@@ -103,7 +123,22 @@ def runs_page(
 def values_of(
     store: Store, run: ForecastRun, cities: Collection[str] | None, first: int, last: int
 ) -> Sequence[Row[Any]]:
-    """Return rows (city, lead_time, `VALUE_COLUMNS`) of a run, by city and lead time; of all cities where None."""
+    """Return the values of a run, by city and lead time.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+    cities : collection of str or None
+        Ids; None for all.
+    first, last : int
+        Lead times in hours, both included.
+
+    Returns
+    -------
+    sequence of Row
+        ``city``, ``lead_time`` and `VALUE_COLUMNS`.
+    """
     columns = [getattr(ForecastValue, name) for name in ("city", "lead_time", *VALUE_COLUMNS)]
     query = select(*columns).where(
         ForecastValue.run_id == run.id, ForecastValue.lead_time >= first, ForecastValue.lead_time <= last
@@ -120,7 +155,20 @@ def _observed(simulated: bool) -> Select[Any]:
 
 
 def newest_observed(store: Store, simulated: bool, city: str | None = None) -> datetime | None:
-    """Return the newest observed hour of a city, or of all."""
+    """Return the newest observed hour of a city, or of all.
+
+    Parameters
+    ----------
+    store : Store
+    simulated : bool
+    city : str, optional
+        An id; by default all cities.
+
+    Returns
+    -------
+    datetime or None
+        Aware; None if nothing is stored.
+    """
     query = select(func.max(Observation.time)).where(Observation.simulated == simulated)
     if city is not None:
         query = query.where(Observation.city == city)
@@ -138,7 +186,25 @@ def observations_page(
     after: datetime | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Return rows (city, time, `OBSERVED_COLUMNS`) of a city, oldest first; one more than `limit` if there is."""
+    """Return the observed hours of a city, oldest first.
+
+    Parameters
+    ----------
+    store : Store
+    city : str
+    simulated : bool
+    start, end : datetime
+        Aware, both included.
+    after : datetime or None
+        Last hour of the page before.
+    limit : int
+        Size of a page.
+
+    Returns
+    -------
+    sequence of Row
+        ``city``, ``time`` and `OBSERVED_COLUMNS`; one more than `limit` where another page follows.
+    """
     query = _observed(simulated).where(Observation.city == city, Observation.time >= start, Observation.time <= end)
     if after is not None:
         query = query.where(Observation.time > after)
@@ -147,7 +213,20 @@ def observations_page(
 
 
 def observed_hour(store: Store, simulated: bool, time: datetime) -> Sequence[Row[Any]]:
-    """Return rows (city, time, `OBSERVED_COLUMNS`) of all cities in one hour."""
+    """Return what was observed in one hour in all cities.
+
+    Parameters
+    ----------
+    store : Store
+    simulated : bool
+    time : datetime
+        Aware; the end of the hour.
+
+    Returns
+    -------
+    sequence of Row
+        ``city``, ``time`` and `OBSERVED_COLUMNS`.
+    """
     with store.engine.connect() as connection:
         return connection.execute(_observed(simulated).where(Observation.time == time)).all()
 
@@ -191,7 +270,23 @@ class WarningFilter:
 def warnings_page(
     store: Store, simulated: bool, chosen: WarningFilter, *, after: tuple[datetime, str] | None, limit: int
 ) -> list[HazeWarning]:
-    """Return messages, the newest first; one more than `limit` if there is."""
+    """Return messages, the newest first.
+
+    Parameters
+    ----------
+    store : Store
+    simulated : bool
+    chosen : WarningFilter
+    after : (datetime, str) or None
+        Time of issue and id of the last message of the page before.
+    limit : int
+        Size of a page.
+
+    Returns
+    -------
+    list of HazeWarning
+        One more than `limit` where another page follows.
+    """
     query = select(Warning_.payload).where(Warning_.simulated == simulated, *chosen.conditions())
     if after is not None:
         issued, name = after
@@ -202,9 +297,21 @@ def warnings_page(
 
 
 def next_change(store: Store, simulated: bool, at: datetime, standing: Sequence[HazeWarning]) -> datetime | None:
-    """Return when, after `at`, the warnings in force change by the clock alone: the next to end or to begin.
+    """Return when the warnings in force change without anything new being stored: the next to end or to begin.
 
-    None if never, as long as nothing new is stored.
+    Parameters
+    ----------
+    store : Store
+    simulated : bool
+    at : datetime
+        Aware; only later changes count.
+    standing : sequence of HazeWarning
+        In force at `at`.
+
+    Returns
+    -------
+    datetime or None
+        None if never.
     """
     query = select(func.min(Warning_.issued)).where(Warning_.simulated == simulated, Warning_.issued > at)
     with store.engine.connect() as connection:

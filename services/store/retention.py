@@ -51,6 +51,11 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
     dry_run : bool
         Only count.
 
+    Returns
+    -------
+    Pruned
+        Counts of rows by table and of files.
+
     Raises
     ------
     StoreError

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from hazecast.forecast.evaluation.verification import BASELINE_SUMS, CLIMATOLOGY_DAYS, SUMS
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES, describe
 from hazecast.grids.times import to_datetime64
-from hazecast.services.store.database import one_at_a_time
+from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
 
@@ -36,7 +36,18 @@ class StoredRun:
 
 
 def runs_before(store: Store, time: datetime) -> list[StoredRun]:
-    """Return the stored runs whose first lead time has come by `time`, oldest first."""
+    """Return the stored runs, simulated ones aside, whose first lead time is not after `time`, oldest first.
+
+    Parameters
+    ----------
+    store : Store
+    time : datetime
+        Aware.
+
+    Returns
+    -------
+    list of StoredRun
+    """
     columns = (ForecastRun.id, ForecastRun.init_time, ForecastRun.model_id, ForecastRun.observations_until)
     query = (
         select(*columns, ForecastRun.netcdf_path)
@@ -54,7 +65,18 @@ def scored_until(store: Store) -> dict[date, datetime]:
 
 
 def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
-    """Return the PM2.5 and O3 of a run as a Dataset of the contract "forecast"; None if they were pruned."""
+    """Read the PM2.5 and O3 of a run from the database.
+
+    Parameters
+    ----------
+    store : Store
+    run : StoredRun
+
+    Returns
+    -------
+    xarray.Dataset (lead_time, city, quantile) or None
+        Contract "forecast"; None if the values were pruned.
+    """
     columns = [f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in (*_QUANTILE_COLUMNS, "mean")]
     query = select(
         ForecastValue.lead_time, ForecastValue.city, *(getattr(ForecastValue, column) for column in columns)
@@ -86,7 +108,20 @@ def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
 
 
 def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dataset | None:
-    """Return what is stored for forecasts of ``[first, last]``: their 30 days before and their hours since."""
+    """Read the observations that forecasts are verified against and the climatology is computed from.
+
+    Parameters
+    ----------
+    store : Store
+    first, last : datetime
+        Init times of the first and the last forecast, aware.
+
+    Returns
+    -------
+    xarray.Dataset (time, city) or None
+        PM2.5 and O3, contract "observations": from `CLIMATOLOGY_DAYS` + 3 days before `first` to the last lead time of
+        `last`. None if nothing is stored.
+    """
     query = select(Observation.time, Observation.city, Observation.pm25, Observation.o3).where(
         Observation.simulated.is_(False),
         Observation.time > first - timedelta(days=CLIMATOLOGY_DAYS + 3),
@@ -101,13 +136,28 @@ def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dat
 
 
 def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until: datetime) -> int:
-    """Store the sums of whole days in one transaction and return how many rows have changed.
+    """Store the sums of complete days in one transaction.
 
-    A row gives way only to one that rests on as many pairs or more: pruned forecasts or observations take
-    nothing away that was scored.
+    A row is replaced only by one of as many pairs or more: pruned forecasts or observations don't remove
+    what was scored.
+
+    Parameters
+    ----------
+    store : Store
+    scores : pandas.DataFrame
+        Rows by day, model, city, pollutant and lead time, with the sums of `ForecastScore`.
+    days : sequence of date
+        The days (UTC) that were scored.
+    until : datetime
+        The time up to which observations were used, aware.
+
+    Returns
+    -------
+    int
+        How many rows have changed.
     """
     with store.writing() as connection:
-        one_at_a_time(connection, "scores")
+        lock_until_commit(connection, "scores")
         known = _stored(connection, days)
         changed = _changed(scores, known)
         keys: list[dict[Any, Any]] = changed[_KEY].to_dict("records")
@@ -130,7 +180,20 @@ def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until:
 def daily_sums(
     store: Store, first: date, *, city: str | None = None, pollutant: str | None = None, model_id: str | None = None
 ) -> pd.DataFrame:
-    """Return the sums since `first`, added over cities, by day, model, pollutant and lead time."""
+    """Return the stored sums added over cities, by day, model, pollutant and lead time.
+
+    Parameters
+    ----------
+    store : Store
+    first : date
+        The first day of init times (UTC).
+    city, pollutant, model_id : str, optional
+        Only of this city, pollutant or model.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     by = (ForecastScore.day, ForecastScore.model_id, ForecastScore.pollutant, ForecastScore.lead_time)
     sums = [func.sum(getattr(ForecastScore, name)).label(name) for name in _SUMS]
     query = select(*by, *sums).where(ForecastScore.day >= first).group_by(*by)

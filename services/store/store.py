@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import remove_file
-from hazecast.services.store.database import Sessions, make_engine, migrate, one_at_a_time, shown, writing
-from hazecast.services.store.drafts import let_out, save_drafts, warning_row
+from hazecast.services.store.database import Sessions, make_engine, migrate, redacted, writing
+from hazecast.services.store.drafts import approved_ids, save_drafts, warning_row
+from hazecast.services.store.locks import Lock, cycle_lock, lock_until_commit
 from hazecast.services.store.outbox import record_run
-from hazecast.services.store.recovery import Mark, clear_files, mark_of, note_files, recover
+from hazecast.services.store.recovery import clear_files, note_files, recover
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from hazecast.services.store.upsert import upsert
 
@@ -39,22 +41,25 @@ class Store:
     ----------
     database_url : str
         SQLAlchemy URL.
+    clock : callable
+        Gives the current time, aware, for when rows were written.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, clock: Clock = utc_now) -> None:
         self.url = database_url
+        self.clock = clock
         self.engine = make_engine(database_url)
         self.sessions = self._session = Sessions(self.engine)
-        self._marks: dict[int, Mark] = {}
+        self._cycle_locks: dict[int, Lock] = {}
 
     def close(self) -> None:
         """Give all connections and locks back."""
-        while self._marks:
-            self._marks.popitem()[1].free()
+        while self._cycle_locks:
+            self._cycle_locks.popitem()[1].release()
         self.engine.dispose()
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema to `revision`; ``base`` takes all tables away."""
+        """Bring the schema to `revision`; ``base`` drops all tables."""
         migrate(self.engine, revision)
 
     def writing(self) -> AbstractContextManager[Connection]:
@@ -62,25 +67,50 @@ class Store:
         return writing(self.engine)
 
     def begin_cycle(self, init_time: datetime | None, simulated: bool) -> int:
-        """Note the start of a cycle and return its id; others see it running until it is finished or killed."""
+        """Note the start of a cycle; others see it running until it is finished or killed.
+
+        Parameters
+        ----------
+        init_time : datetime or None
+            Aware; None if it is not known yet.
+        simulated : bool
+
+        Returns
+        -------
+        int
+            Id of the cycle.
+
+        Raises
+        ------
+        StoreError
+            If the database can't be written, or another process holds the lock of that id.
+        """
         with self._session.begin() as session:
-            row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=datetime.now(UTC))
+            row = CycleRun(init_time=init_time, simulated=simulated, status="running", started_at=self.clock())
             session.add(row)
             session.flush()
             # Before anyone can see the row: a cycle without its lock is taken for dead.
-            mark = mark_of(self.engine, row.id)
-            if not mark.take():
-                raise StoreError(f"{shown(self.url)}: another process holds the lock of cycle {row.id}")
-            self._marks[row.id] = mark
+            lock = cycle_lock(self.engine, row.id)
+            if not lock.acquire():
+                raise StoreError(f"{redacted(self.url)}: another process holds the lock of cycle {row.id}")
+            self._cycle_locks[row.id] = lock
             return row.id
 
     def note_files(self, cycle_id: int, init_time: datetime, simulated: bool, files: Sequence[Path]) -> None:
         """Note what a cycle is about to write: if it is killed, the next one removes it.
 
+        Parameters
+        ----------
+        cycle_id : int
+        init_time : datetime
+            Aware.
+        simulated : bool
+        files : sequence of Path
+
         Raises
         ------
         StoreError
-            If another process has given the cycle up.
+            If another process took the cycle for dead.
         """
         with self._session.begin() as session:
             note_files(session, cycle_id, map(str, files), init_time=init_time, simulated=simulated)
@@ -88,8 +118,19 @@ class Store:
     def finish_cycle(
         self, cycle_id: int, status: str, *, error: str | None = None, report: dict[str, object] | None = None
     ) -> None:
-        """Note how a cycle ended: ``done``, ``degraded`` or ``failed``."""
-        values: dict[str, Any] = {"status": status, "error": error, "finished_at": datetime.now(UTC)}
+        """Note how a cycle ended, and release its lock.
+
+        Parameters
+        ----------
+        cycle_id : int
+        status : {"done", "degraded", "failed"}
+            Files of a failed one are removed.
+        error : str, optional
+            What made it fail.
+        report : dict, optional
+            JSON values; NaN is stored as null.
+        """
+        values: dict[str, Any] = {"status": status, "error": error, "finished_at": self.clock()}
         if report is not None:
             # JSON has no NaN: PostgreSQL refuses it.
             values["report"] = json.loads(json.dumps(report), parse_constant=lambda _: None)
@@ -97,12 +138,12 @@ class Store:
             session.execute(update(CycleRun).where(CycleRun.id == cycle_id).values(**values))
         if status == "failed":
             clear_files(self.sessions, cycle_id)
-        if cycle_id in self._marks:
-            self._marks.pop(cycle_id).free()
+        if cycle_id in self._cycle_locks:
+            self._cycle_locks.pop(cycle_id).release()
 
     def recover(self) -> int:
         """Mark cycles that a dead process left running as failed and remove their files; return how many cycles."""
-        return recover(self.engine, self.sessions).cycles
+        return recover(self.engine, self.sessions, self.clock()).cycles
 
     def cycles(self, limit: int = 20) -> Sequence[CycleRun]:
         """Return the newest cycles, newest first."""
@@ -121,23 +162,38 @@ class Store:
         proposals: Sequence[HazeWarning] = (),
         drafted: Collection[tuple[str, str]] = (),
     ) -> None:
-        """Store a run whole, in one transaction, in place of an earlier one of its init time.
+        """Store a run completely, in one transaction, in place of an earlier one of its init time.
 
-        `proposals` are messages that a person must approve; `drafted` are all rule sets and cities for which
-        that is asked, so that older proposals give way. Messages that a person let out stay.
+        Parameters
+        ----------
+        forecast : xarray.Dataset (lead_time, city, quantile)
+            Contract "forecast".
+        observations : xarray.Dataset (time, city)
+            Contract "observations"; what the forecast was made from.
+        warnings : sequence of HazeWarning
+            Messages that are issued at once.
+        netcdf_path, map_path : Path
+            Files of the run, written already.
+        cycle_id : int
+        proposals : sequence of HazeWarning
+            Messages that a person must approve.
+        drafted : collection of (str, str)
+            All rule sets and cities whose messages need approval, so that older proposals are superseded. Messages
+            that a
+            person approved stay.
 
         Raises
         ------
         InputError
             If a Dataset breaks the contract; nothing is then stored.
         StoreError
-            If the database can't be written, or another process has given the cycle up; nothing is then stored.
+            If the database can't be written, or another process took the cycle for dead; nothing is then stored.
         """
         check(forecast, "forecast", name="forecast")
         check(observations, "observations", name="observations")
-        run = _run_row(forecast, netcdf_path, map_path, cycle_id)
+        run = _run_row(forecast, netcdf_path, map_path, cycle_id, self.clock())
         with self._session.begin() as session:
-            one_at_a_time(session, "run")
+            lock_until_commit(session, "run")
             old = session.scalar(_same_run(run))
             replaced = {old.netcdf_path, old.map_path} if old is not None else set()
             note_files(session, cycle_id, {run.netcdf_path, run.map_path, *replaced})
@@ -148,7 +204,7 @@ class Store:
                 delete(Warning_).where(
                     Warning_.simulated == run.simulated,
                     Warning_.run_init_time == run.init_time,
-                    Warning_.id.not_in(let_out(run.init_time, run.simulated)),
+                    Warning_.id.not_in(approved_ids(run.init_time, run.simulated)),
                 )
             )
             session.flush()
@@ -157,16 +213,24 @@ class Store:
             session.execute(insert(ForecastValue), _value_rows(forecast, run.id))
             upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
             session.add_all(warning_row(warning) for warning in warnings)
-            save_drafts(session, proposals, drafted, run.init_time, run.simulated)
+            save_drafts(session, proposals, drafted, run.init_time, run.simulated, at=run.created_at)
             session.flush()
             record_run(session, run, _digest(forecast), warnings)
         for path in replaced - {run.netcdf_path, run.map_path}:
             remove_file(Path(path))
 
     def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
-        """Return what was observed from `first` to `last`, both included, in one city or in all.
+        """Return what was observed in one city or in all.
 
         Made for a city's year and for an hour's map; see docs/archive.md for what they take.
+
+        Parameters
+        ----------
+        first, last : datetime
+            Aware, both included.
+        simulated : bool
+        city : str, optional
+            An id; by default all cities.
 
         Returns
         -------
@@ -204,13 +268,39 @@ class Store:
             return session.scalar(query)
 
     def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
-        """Return the run of an init time."""
+        """Return the run of an init time.
+
+        Parameters
+        ----------
+        init_time : datetime
+            Aware.
+        simulated : bool
+
+        Returns
+        -------
+        ForecastRun or None
+        """
         query = select(ForecastRun).where(ForecastRun.init_time == init_time, ForecastRun.simulated == simulated)
         with self._session() as session:
             return session.scalar(query)
 
     def observations_of(self, city: str, simulated: bool, until: datetime, hours: int) -> Sequence[Observation]:
-        """Return a city's observed hours in the `hours` up to `until`, oldest first."""
+        """Return a city's newest observed hours, oldest first.
+
+        Parameters
+        ----------
+        city : str
+            An id.
+        simulated : bool
+        until : datetime
+            The last hour, aware.
+        hours : int
+            How many hours back.
+
+        Returns
+        -------
+        sequence of Observation
+        """
         query = select(Observation).where(
             Observation.city == city,
             Observation.simulated == simulated,
@@ -221,7 +311,18 @@ class Store:
             return session.scalars(query.order_by(Observation.time)).all()
 
     def warnings_before(self, init_time: datetime, simulated: bool) -> list[HazeWarning]:
-        """Return what stood at `init_time` by the messages of earlier runs alone."""
+        """Return the warnings in force at an init time by the messages of earlier runs alone.
+
+        Parameters
+        ----------
+        init_time : datetime
+            Aware.
+        simulated : bool
+
+        Returns
+        -------
+        list of HazeWarning
+        """
         earlier = self._warnings(
             Warning_.simulated == simulated,
             Warning_.run_init_time < init_time,
@@ -230,18 +331,51 @@ class Store:
         return in_force_at(earlier, init_time)
 
     def warnings_in_force(self, at: datetime, simulated: bool) -> list[HazeWarning]:
-        """Return the warnings in force at `at`."""
+        """Return the warnings in force.
+
+        Parameters
+        ----------
+        at : datetime
+            Aware.
+        simulated : bool
+
+        Returns
+        -------
+        list of HazeWarning
+        """
         recent = self._warnings(
             Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - _LONGEST_WARNING
         )
         return in_force_at(recent, at)
 
     def warning_history(self, simulated: bool, limit: int = 500) -> list[HazeWarning]:
-        """Return the newest messages, newest first."""
+        """Return the newest messages, newest first.
+
+        Parameters
+        ----------
+        simulated : bool
+        limit : int
+            At most so many.
+
+        Returns
+        -------
+        list of HazeWarning
+        """
         return self._warnings(Warning_.simulated == simulated)[::-1][:limit]
 
     def warning(self, warning_id: str, simulated: bool | None = None) -> HazeWarning | None:
-        """Return one message; by default a real one before a simulated one of the same id."""
+        """Return one message.
+
+        Parameters
+        ----------
+        warning_id : str
+        simulated : bool, optional
+            By default either, a real one before a simulated one of the same id.
+
+        Returns
+        -------
+        HazeWarning or None
+        """
         found = [w for w in self._warnings(Warning_.id == warning_id) if simulated in (None, w.simulated)]
         return min(found, key=lambda w: w.simulated, default=None)
 
@@ -260,7 +394,7 @@ def _digest(forecast: xr.Dataset) -> str:
     return hashlib.sha256(values).hexdigest()[:16]
 
 
-def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int) -> ForecastRun:
+def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int, at: datetime) -> ForecastRun:
     return ForecastRun(
         cycle_id=cycle_id,
         init_time=to_datetime(np.datetime64(forecast["init_time"].item(), "ns")),
@@ -272,7 +406,7 @@ def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: 
         observations_until=datetime.fromisoformat(str(forecast.attrs["observations_until"])),
         netcdf_path=str(netcdf_path),
         map_path=str(map_path),
-        created_at=datetime.now(UTC),
+        created_at=at,
     )
 
 

@@ -30,7 +30,20 @@ def tables_of(connection: Connection) -> list[Table]:
 
 
 def dump_table(connection: Connection, table: Table, file: TextIO) -> int:
-    """Write a table in the order of its key; return how many rows."""
+    """Write a table as JSON lines in the order of its key, after a line with its columns.
+
+    Parameters
+    ----------
+    connection : Connection
+    table : Table
+    file : text file
+        Open for writing.
+
+    Returns
+    -------
+    int
+        How many rows.
+    """
     kinds = {column.name: _kind(column) for column in table.columns}
     json.dump({"columns": kinds}, file)
     writers = [_WRITE.get(kind) for kind in kinds.values()]
@@ -46,21 +59,27 @@ def dump_table(connection: Connection, table: Table, file: TextIO) -> int:
 def load_table(
     connection: Connection, table: Table, lines: Iterable[str], change: Callable[[dict[str, Any]], None] | None = None
 ) -> int:
-    """Insert the rows of a dump; return how many.
+    """Insert the rows of a dump.
 
     Parameters
     ----------
     connection : Connection
+        In a transaction that writes.
     table : Table
-        As `tables_of` gives it.
     lines : iterable of str
+        As `dump_table` wrote them.
     change : callable, optional
-        Changes each row in place before it is inserted.
+        Changes a row, a dict by column, before it is inserted.
+
+    Returns
+    -------
+    int
+        How many rows.
 
     Raises
     ------
     InputError
-        If the dump has other columns than the table.
+        If the columns are not those of the table.
     """
     rest = iter(lines)
     kinds: dict[str, str] = json.loads(next(rest))["columns"]
@@ -78,7 +97,18 @@ def load_table(
 
 
 def counters(connection: Connection, tables: Iterable[Table]) -> dict[str, int]:
-    """Return the last number that each table has given to a row of its own accord, where any was."""
+    """Return the last number that each table has given to a row by itself.
+
+    Parameters
+    ----------
+    connection : Connection
+    tables : iterable of Table
+
+    Returns
+    -------
+    dict of str to int
+        By name of the table; those that have given none are left out.
+    """
     found = {}
     for table, key in _numbered(tables):
         if connection.dialect.name == "postgresql":
@@ -94,7 +124,15 @@ def counters(connection: Connection, tables: Iterable[Table]) -> dict[str, int]:
 
 
 def set_counters(connection: Connection, tables: Iterable[Table], last: dict[str, int]) -> None:
-    """Let each table go on counting where it was, and after its last row: no number is given twice."""
+    """Let each table continue counting after its last number and its last row: no number is given twice.
+
+    Parameters
+    ----------
+    connection : Connection
+    tables : iterable of Table
+    last : dict of str to int
+        As `counters` returns it.
+    """
     for table, key in _numbered(tables):
         highest = max(connection.execute(select(func.max(key))).scalar() or 0, last.get(table.name, 0))
         if connection.dialect.name == "postgresql":

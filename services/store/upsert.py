@@ -40,7 +40,25 @@ def upsert(connection: Connection, table: type[Base], rows: Sequence[Mapping[str
 
 
 def upsert_statement(table: type[Base], dialect: str, columns: Sequence[str]) -> Insert:
-    """Return the statement for a database, by the name of its SQLAlchemy dialect."""
+    """Return the statement for a database.
+
+    Parameters
+    ----------
+    table : type of Base
+    dialect : str
+        Name of the SQLAlchemy dialect.
+    columns : sequence of str
+        Those that rows will have.
+
+    Returns
+    -------
+    sqlalchemy.sql.dml.Insert
+
+    Raises
+    ------
+    ValueError
+        If the database is neither SQLite nor PostgreSQL.
+    """
     if dialect not in _INSERTS:
         raise ValueError(f"no upsert for the database {dialect}: use SQLite or PostgreSQL")
     statement: Any = _INSERTS[dialect](table)

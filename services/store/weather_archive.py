@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from filelock import FileLock
 
 from hazecast.grids.contract import WEATHER, check, describe
 from hazecast.grids.errors import InputError
@@ -39,6 +38,7 @@ from hazecast.grids.weather.archive_layout import (
     present_names,
 )
 from hazecast.grids.weather.sampling import at_cities
+from hazecast.services.store.locks import file_locked
 
 _ANALYSES, _FORECASTS = "analyses", "forecasts"
 
@@ -67,10 +67,15 @@ class WeatherArchive:
 
         Parameters
         ----------
-        grid : xarray.Dataset
-            Contract "weather_grid"; with ``init_time`` it is a forecast run and kept whole.
+        grid : xarray.Dataset (time, latitude, longitude)
+            Contract "weather_grid"; with ``init_time`` it is a forecast run and stored as one.
         replace : bool
-            Write hours anew that are there already, for a source that revises them.
+            Write hours again that are there already, for a source that revises them.
+
+        Returns
+        -------
+        Written
+            Hours of an analysis, or runs.
 
         Raises
         ------
@@ -112,7 +117,7 @@ class WeatherArchive:
         return _open(path)
 
     def analyses(self, first: datetime, last: datetime, *, near: Sequence[City] = ()) -> xr.Dataset:
-        """Read the hours from `first` to `last`, both included; contract "weather_grid".
+        """Read the hours from `first` to `last`, both included.
 
         Parameters
         ----------
@@ -120,6 +125,11 @@ class WeatherArchive:
             Aware.
         near : sequence of City
             Read only the part of the grid that surrounds these cities.
+
+        Returns
+        -------
+        xarray.Dataset (time, latitude, longitude)
+            Contract "weather_grid", in memory.
 
         Raises
         ------
@@ -144,7 +154,18 @@ class WeatherArchive:
         return check(describe(grid, "weather_grid"), "weather_grid", name=str(self.folder))
 
     def at_cities(self, cities: Sequence[City], first: datetime, last: datetime) -> xr.Dataset:
-        """Read the hours from `first` to `last` at cities; contract "city_weather".
+        """Read the hours from `first` to `last`, both included, at cities.
+
+        Parameters
+        ----------
+        cities : sequence of City
+        first, last : datetime
+            Aware.
+
+        Returns
+        -------
+        xarray.Dataset (time, city)
+            Contract "city_weather".
 
         Raises
         ------
@@ -207,10 +228,23 @@ class WeatherArchive:
 
 
 def prune_weather_archive(folder: Path, days: int | None, now: datetime) -> int:
-    """Apply the retention of ``HAZECAST_ARCHIVE_DAYS`` and return how many months and runs were deleted.
+    """Apply the retention of ``HAZECAST_ARCHIVE_DAYS``.
 
-    Analyses are kept by whole months: a month goes once its last hour is older than `days`.
-    None keeps everything.
+    Analyses are kept by complete months: a month is deleted once its last hour is older than `days`.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the archive.
+    days : int or None
+        None keeps everything.
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    int
+        How many months and runs were deleted.
     """
     return 0 if days is None else WeatherArchive(folder).prune(now - timedelta(days=days))
 
@@ -265,8 +299,7 @@ def _remove(path: Path) -> None:
 @contextmanager
 def only_writer(path: Path) -> Iterator[None]:
     """Hold the lock of a month or a run: nobody else writes to it, or removes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with file_locked(path.with_suffix(".lock")):
         yield
 
 

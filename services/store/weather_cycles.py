@@ -60,7 +60,7 @@ class WeatherStore:
         return self.folder / cycle.source / f"{cycle.label}.nc"
 
     def scratch(self, cycle: Cycle) -> Path:
-        """Return the folder of a cycle's downloads, made if absent; what is there is gone on with."""
+        """Return the folder of a cycle's downloads, made if absent; a download continues what is there."""
         folder = self.folder / cycle.source / f"{cycle.label}.parts"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -70,7 +70,20 @@ class WeatherStore:
         shutil.rmtree(self.folder / cycle.source / f"{cycle.label}.parts", ignore_errors=True)
 
     def save(self, source: str, dataset: xr.Dataset) -> Path:
-        """Store a cycle whole, under the init time in its attributes."""
+        """Store a cycle atomically, under the init time in its attributes.
+
+        Parameters
+        ----------
+        source : str
+            Name of the source.
+        dataset : xarray.Dataset
+            Contract "weather_grid" or "city_weather".
+
+        Returns
+        -------
+        Path
+            The file.
+        """
         init_time = datetime.fromisoformat(str(dataset.attrs["init_time"])).astimezone(UTC)
         path = self.path(Cycle(source, init_time))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +161,15 @@ class WeatherStore:
         return KnownWeather(past, newest, source, tuple(reasons))
 
     def note(self, at: datetime, reasons: Sequence[str]) -> None:
-        """Leave what was amiss with the last ingest, for the reports of the cycles that follow."""
+        """Store what was wrong with the last ingest, for the reports of the cycles that follow.
+
+        Parameters
+        ----------
+        at : datetime
+            When, aware.
+        reasons : sequence of str
+            Empty if nothing was.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / (_NOTE + ".part")
         part.write_text(json.dumps({"at": at.isoformat(), "reasons": list(reasons)}, indent=1), encoding="utf-8")

@@ -20,6 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hazecast.grids.times import in_utc
+from hazecast.services.core.clock import Clock, utc_now
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class _Hold:
     """What a route says of its answer."""
 
     kept: bool = False
-    until: float = float("inf")
+    until: datetime | None = None
     modified: datetime | None = None
 
 
@@ -46,7 +47,7 @@ class _Kept:
     """An answer in memory, ready to be sent."""
 
     version: Hashable
-    until: float
+    until: datetime | None
     headers: list[tuple[bytes, bytes]]
     body: bytes
     etag: bytes
@@ -82,7 +83,7 @@ def keep(request: Request, *, modified: datetime | None = None, until: datetime 
     hold = request.scope.get(_HOLD)
     if hold is not None:
         hold.kept, hold.modified = True, modified
-        hold.until = float("inf") if until is None else until.timestamp()
+        hold.until = until
 
 
 async def not_stored(response: Response) -> None:
@@ -119,9 +120,11 @@ class Answers:
         max_age: int,
         check_seconds: float,
         memory: int,
+        clock: Clock = utc_now,
         under: str = "/v1/",
     ) -> None:
         self.app, self.max_age, self.check_seconds, self.memory, self.under = app, max_age, check_seconds, memory, under
+        self._clock = clock
         self._find_version, self._count_commits = find_version, count_commits
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._size = 0
@@ -144,7 +147,7 @@ class Answers:
         key = (scope["path"], scope["query_string"], asked.values.get(b"accept"), asked.gzip)
         if version is not None:
             kept = self._kept.get(key)
-            if kept is not None and kept.version == version and kept.until > time.time():
+            if kept is not None and kept.version == version and (kept.until is None or kept.until > self._clock()):
                 self._kept.move_to_end(key)
                 await _send_answer(send, kept, asked, head=scope["method"] == "HEAD")
                 return

@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     registry : Registry, optional
         The cities; by default those that Hazecast ships.
     clock : callable
-        Gives the time, aware, by which a forecast is stale and a warning in force.
+        Gives the current time, aware: what is stored, stale, in force, expired or outdated goes by it.
 
     Returns
     -------
@@ -107,7 +107,8 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         max_age=settings.answers.cache_seconds,
         check_seconds=settings.answers.answers_check_seconds,
         memory=settings.answers.answers_memory_mb * 2**20,
+        clock=clock,
     )
-    protect(app, settings, service.store.sessions)
+    protect(app, settings, service.store.sessions, clock)
     operation.add_operation(app, service)
     return app

@@ -87,7 +87,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         If the store can't be reached.
     """
     book = rule_book(settings)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, clock)
     store.migrate()
     sessions = store.sessions
     return Service(

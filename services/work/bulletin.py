@@ -1,4 +1,4 @@
-"""The daily bulletin of stored forecasts: reads the store, puts a bulletin together, lays it out and keeps it.
+"""The daily bulletin of stored forecasts: reads the store, composes a bulletin, renders and caches it.
 
 Others call `Bulletins.edition`::
 
@@ -8,7 +8,7 @@ Others call `Bulletins.edition`::
     html, parts = edition.mail()                      # HTML part, and PNGs by Content-ID
     edition.key                                       # the same for the same content: an idempotency key
 
-What was laid out once is kept: a thousand subscribers of the same cities and language cost one rendering.
+Editions are cached: a thousand subscribers of the same cities and language cost one rendering.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.reads import degraded_reasons
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, Observation
+from hazecast.services.store.tables.forecasts import ForecastRun, Observation
 from hazecast.services.work.explain import explain
 from hazecast.services.work.stored_forecast import Look, load_forecast
 
@@ -80,7 +81,7 @@ class Document:
 
 
 class Edition:
-    """One bulletin in one language; each form is laid out when first asked for, then kept.
+    """One bulletin in one language; each form is rendered when first requested, then cached.
 
     Attributes
     ----------
@@ -113,7 +114,7 @@ class Edition:
 
     @property
     def text(self) -> str:
-        """The whole of it as plain text."""
+        """All of it as plain text."""
         return as_text(self.view)
 
     @cached_property
@@ -196,6 +197,10 @@ class Bulletins:
             Aware: what "today", "yesterday" and "in force" refer to.
         run : ForecastRun, optional
             The latest issued by then, by default; a real one before any simulated one.
+
+        Returns
+        -------
+        Edition
 
         Raises
         ------
@@ -295,7 +300,7 @@ class Bulletins:
             unchecked=unchecked,
             haze=haze,
             stale=self._stale(run, now),
-            reasons=[as_reason(text) for text in self._reasons(run)],
+            reasons=[as_reason(text) for text in degraded_reasons(self._store, run)],
         )
 
     def _observations(self, simulated: bool, now: datetime) -> xr.Dataset | None:
@@ -305,18 +310,12 @@ class Bulletins:
         except InputError:
             return None
 
-    def _reasons(self, run: ForecastRun) -> list[str]:
-        with self._store.sessions() as session:
-            report = session.scalar(select(CycleRun.report).where(CycleRun.id == run.cycle_id)) or {}
-        reasons = report.get("reasons", ())
-        return [str(reason) for reason in reasons] if isinstance(reasons, list) else []
-
     def _checks(
         self, run: ForecastRun, cities: Sequence[City], observations: xr.Dataset | None, now: datetime
     ) -> tuple[list[DayCheck], Unchecked]:
-        """Hold the newest forecast from before yesterday against what was observed."""
+        """Compare the newest forecast from before yesterday with what was observed."""
         if run.simulated:
-            # Each sample invents its observations anew.
+            # Each sample generates its own observations.
             return [], "simulated"
         if observations is None:
             return [], "no_observations"
@@ -356,6 +355,16 @@ def as_reason(text: str) -> Reason:
 
 def region_cities(registry: Registry, region: str) -> list[str]:
     """Return the ids of the cities of a region.
+
+    Parameters
+    ----------
+    registry : Registry
+    region : str
+        Id of a region.
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------

@@ -58,6 +58,8 @@ def load_inputs(
     sample_dir: Path,
     live_observations: LiveObservations,
     live_weather: LiveWeather,
+    *,
+    now: datetime,
 ) -> tuple[CycleInputs, datetime]:
     """Read everything one cycle needs, before anything is stored.
 
@@ -75,6 +77,8 @@ def load_inputs(
     sample_dir : Path
         Where the sample is written.
     live_observations, live_weather : callable
+    now : datetime
+        The current time, aware: no init time may be later.
 
     Returns
     -------
@@ -89,14 +93,14 @@ def load_inputs(
         the observations.
     """
     if init_time is not None:
-        init_time = _checked(init_time)
+        init_time = _checked(init_time, now)
     if observations_dir is None:
-        init_time = init_time or _this_hour()
+        init_time = init_time or _hour_of(now)
         write_sample(sample_dir, registry, init_time)
         weather, observations_dir = str(sample_dir / WEATHER_FILE), sample_dir
     if observations_dir == LIVE_OBSERVATIONS:
         # This hour, not the newest that came in: monitors that fall silent must show.
-        init_time = init_time or _this_hour()
+        init_time = init_time or _hour_of(now)
         monitors = live_observations(init_time)
     else:
         monitors = _observed(Path(observations_dir), registry)
@@ -131,13 +135,13 @@ def _observed(folder: Path, registry: Registry) -> MonitorData:
     return read_observations(folder, registry)
 
 
-def _this_hour() -> datetime:
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+def _hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _checked(init_time: datetime) -> datetime:
+def _checked(init_time: datetime, now: datetime) -> datetime:
     init_time = init_time.astimezone(UTC)
-    if init_time > datetime.now(UTC):
+    if init_time > now:
         raise InputError("init_time", init_time.isoformat(), "a time that is not in the future")
     if init_time != init_time.replace(minute=0, second=0, microsecond=0):
         raise InputError("init_time", init_time.isoformat(), "a whole hour")
@@ -229,7 +233,23 @@ def forecast_cities(
 
 
 def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
-    """Say what the forecast lacks, in words; an empty list is a forecast in full order."""
+    """Return what the inputs of a forecast lack, in words.
+
+    Parameters
+    ----------
+    inputs : CycleInputs
+    cities : list of City
+        Those that are forecast.
+    init_time : datetime
+        Aware.
+    late_hours : int
+        A city's newest PM2.5 that is older than this is late.
+
+    Returns
+    -------
+    list of str
+        Empty if nothing is missing.
+    """
     reasons = list(inputs.weather_reasons)
     now = to_datetime64(init_time)
     pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
@@ -249,7 +269,20 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
 
 
 def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Dataset:
-    """Return observations with ``relative_humidity`` (time, city), %, where observed weather tells it."""
+    """Add the relative humidity to observations where temperature and dew point are known.
+
+    Parameters
+    ----------
+    observations : xarray.Dataset (time, city)
+        Contract "observations".
+    weather : xarray.Dataset (time, city) or None
+        Contract "city_weather".
+
+    Returns
+    -------
+    xarray.Dataset (time, city)
+        With ``relative_humidity``, %, unless `weather` lacks ``t2m`` or ``d2m``.
+    """
     if weather is None or "t2m" not in weather or "d2m" not in weather:
         return observations
     here = weather[["t2m", "d2m"]].reindex(time=observations["time"], city=observations["city"])

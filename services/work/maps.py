@@ -43,7 +43,20 @@ _drawing = threading.Lock()
 
 @lru_cache(maxsize=4)
 def haze_field(path: str, book: RuleBook) -> xr.Dataset:
-    """Return the haze areas of a stored forecast's next window."""
+    """Return the haze areas of a stored forecast's next window.
+
+    Parameters
+    ----------
+    path : str
+        NetCDF file of the forecast.
+    book : RuleBook
+        Its haze signals are used.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `hazecast.alerts.maps.areas.haze_areas` returns it.
+    """
     forecast, ruleset = load_forecast(path), book.haze_signal
     return haze_areas(forecast, load_registry(), ruleset, signal_window(_issued(forecast), ruleset))
 
@@ -57,19 +70,25 @@ def draw_haze(
     *,
     field: xr.Dataset | None = None,
 ) -> bytes:
-    """Draw the haze map of a forecast's next window, with the warnings that stand.
+    """Draw the haze map of a forecast's next window, with the warnings in force.
 
     Parameters
     ----------
     forecast : xarray.Dataset
+        Contract "forecast".
     registry : Registry
     ruleset : RuleSet
         Of single hours, as China's haze signal.
     standing : sequence of HazeWarning
-        In force after the run; those of other rule sets are passed over.
+        In force after the run; those of other rule sets are ignored.
     look : Look
     field : xarray.Dataset, optional
         Its haze areas, if they are known already.
+
+    Returns
+    -------
+    bytes
+        PNG.
     """
     rules = ruleset
     window = signal_window(_issued(forecast), rules)
@@ -88,7 +107,26 @@ def draw_haze(
 
 
 def haze_of_run(store: Store, run: ForecastRun, registry: Registry, book: RuleBook, look: Look) -> bytes:
-    """Draw the haze map of a stored run anew."""
+    """Draw the haze map of a stored run again.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+    registry : Registry
+    book : RuleBook
+    look : Look
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    InputError
+        If the forecast's file is gone.
+    """
     forecast = load_forecast(run.netcdf_path)
     standing = store.warnings_in_force(run.init_time, run.simulated)
     field = haze_field(run.netcdf_path, book)
@@ -101,12 +139,17 @@ def draw_hour(forecast: xr.Dataset, registry: Registry, kind: ValueKind, hour: i
     Parameters
     ----------
     forecast : xarray.Dataset
+        Contract "forecast".
     registry : Registry
     kind : {"pm25", "o3", "aqi"}
         The AQI is that of the hourly report, from PM2.5 and ozone alone.
     hour : int
         Hours after the init time, from 1.
     look : Look
+
+    Returns
+    -------
+    PIL.Image.Image
 
     Raises
     ------
@@ -130,12 +173,54 @@ def draw_hour(forecast: xr.Dataset, registry: Registry, kind: ValueKind, hour: i
 
 
 def draw_day(forecast: xr.Dataset, registry: Registry, kind: ValueKind, first: int, look: Look, form: Format) -> bytes:
-    """Draw 24 hours of a forecast, from `first` on, as a picture that moves."""
+    """Draw 24 hours of a forecast as an animation.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast".
+    registry : Registry
+    kind : {"pm25", "o3", "aqi"}
+    first : int
+        First hour after the init time.
+    look : Look
+    form : {"gif", "png", "webp"}
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    InputError
+        As `draw_hour`.
+    """
     return animate([draw_hour(forecast, registry, kind, hour, look) for hour in range(first, first + 24)], form)
 
 
 def fan_of_run(store: Store, run: ForecastRun, registry: Registry, city_id: str, pollutant: str, look: Look) -> bytes:
-    """Draw the forecast chart of a city, with what the store knows of the days before."""
+    """Draw the forecast chart of a city, with what was observed in the days before.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+    registry : Registry
+    city_id : str
+    pollutant : str
+        A variable of the forecast, or an index of it.
+    look : Look
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    InputError
+        If the city is unknown, or the forecast's file is gone.
+    """
     city, forecast = registry.city(city_id), load_forecast(run.netcdf_path)
     rows = store.observations_of(city_id, run.simulated, run.init_time, HISTORY_HOURS)
     observed = None
@@ -154,6 +239,19 @@ def fan_of_run(store: Store, run: ForecastRun, registry: Registry, city_id: str,
 
 def draw_haze_days(folder: Path, registry: Registry, year: int, look: Look) -> bytes:
     """Draw the haze days of a year from a collection of observations with weather.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the collection.
+    registry : Registry
+    year : int
+    look : Look
+
+    Returns
+    -------
+    bytes
+        PNG.
 
     Raises
     ------

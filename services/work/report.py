@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import xarray as xr
 from rich.console import Console
 from rich.table import Table
+
+from hazecast.alerts.engine.engine import Assessment
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.products import next_24h
+from hazecast.grids.places.cities import Registry
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 
@@ -51,8 +60,86 @@ class CycleReport:
     database: str = ""
 
 
+def city_lines(
+    forecast: xr.Dataset,
+    observations: xr.Dataset,
+    registry: Registry,
+    ruleset: RuleSet,
+    assessments: list[Assessment],
+) -> tuple[CityLine, ...]:
+    """Return a line for each city of a forecast, the highest PM2.5 of the next 24 h first.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset (lead_time, city, quantile)
+        Contract "forecast".
+    observations : xarray.Dataset (time, city)
+        Contract "observations"; its last hour is the init time.
+    registry : Registry
+    ruleset : RuleSet
+        Of the haze signals, whose level is named.
+    assessments : list of Assessment
+        By that rule set.
+
+    Returns
+    -------
+    tuple of CityLine
+    """
+    coming = next_24h(forecast)
+    by_city = {a.city: a for a in assessments}
+    lines = []
+    for city_id in map(str, forecast["city"].values):
+        now = float(observations["pm25"].sel(city=city_id).values[-1])
+        assessment = by_city.get(city_id)
+        level = assessment.level if assessment else None
+        here = coming.sel(city=city_id)
+        lines.append(
+            CityLine(
+                city=city_id,
+                name=f"{registry.city(city_id).name_en} {registry.city(city_id).name_zh}",
+                pm25_now=now if np.isfinite(now) else None,
+                pm25_mean_24h=float(here["pm25_mean"]),
+                pm25_max_24h=float(here["pm25_max"]),
+                o3_max_24h=float(here["o3_max"]),
+                haze=ruleset.level_of(level).haze_en if level else "-",
+                level=level or "",
+            )
+        )
+    return tuple(sorted(lines, key=lambda line: -line.pm25_max_24h))
+
+
+def message_line(message: HazeWarning, registry: Registry, book: RuleBook) -> str:
+    """Return a message of a cycle on one line.
+
+    Parameters
+    ----------
+    message : HazeWarning
+    registry : Registry
+    book : RuleBook
+        Holds the rule set of the message.
+
+    Returns
+    -------
+    str
+        Kind, level, city, onset and expiry in UTC, the highest PM2.5, the probability and the reason.
+    """
+    level = book.rule_set(message.rule_set).level_of(message.level)
+    onset, expires = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") for t in (message.onset, message.expires))
+    peak = max((e.pm25 for e in message.evidence if e.pm25 is not None), default=None)
+    reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"
+    chance = "" if message.probability is None else f", probability {message.probability:.2f}"
+    place = registry.city(message.city).name_en
+    return f"{message.kind}: {level.name_en}, {place}, {onset} to {expires}{reason}{chance} ({message.reason})"
+
+
 def print_report(report: CycleReport, console: Console) -> None:
-    """Print the report as a table with what the run rests on."""
+    """Print a report: a table of the cities, the messages, and what the run is based on.
+
+    Parameters
+    ----------
+    report : CycleReport
+    console : rich.console.Console
+    """
     if report.simulated:
         console.print("[bold red]SIMULATED DATA[/]: this forecast rests on a simulated sample, not on measurements.")
     console.print(f"Hazecast forecast from {report.init_time:%Y-%m-%d %H:%M} UTC  (status: {report.status})")
@@ -63,10 +150,19 @@ def print_report(report: CycleReport, console: Console) -> None:
     )
     start, end = (t.astimezone(BEIJING) for t in report.window)
     console.print(f"warning window: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} Beijing time")
+    console.print(_table(report.lines))
+    console.print("Concentrations in ug/m3; forecasts are medians.", style="dim")
+    _print_messages(report, console)
+    _print_faults(report, console)
+    for label, value in (("forecast", report.netcdf_path), ("map", report.map_path), ("store", report.database)):
+        console.print(f"{label}: {value}", soft_wrap=True)
+
+
+def _table(lines: tuple[CityLine, ...]) -> Table:
     table = Table()
     for heading in ("city", "PM2.5 now", "next 24 h mean", "next 24 h max", "O3 24 h max", "haze", "warning"):
         table.add_column(heading, justify="left" if heading in ("city", "haze", "warning") else "right")
-    for line in report.lines:
+    for line in lines:
         now = "-" if line.pm25_now is None else f"{line.pm25_now:.0f}"
         style = {"yellow": "yellow", "orange": "dark_orange", "red": "bold red"}.get(line.level, "")
         table.add_row(
@@ -79,8 +175,10 @@ def print_report(report: CycleReport, console: Console) -> None:
             line.level or "-",
             style=style,
         )
-    console.print(table)
-    console.print("Concentrations in ug/m3; forecasts are medians.", style="dim")
+    return table
+
+
+def _print_messages(report: CycleReport, console: Console) -> None:
     if report.warnings:
         console.print(f"Warnings ({len(report.warnings)} messages):")
         for text in report.warnings:
@@ -91,6 +189,9 @@ def print_report(report: CycleReport, console: Console) -> None:
         console.print(f"Drafts that wait for approval ({len(report.drafts)}; hazecast warnings drafts):")
         for text in report.drafts:
             console.print(f"  {text}", soft_wrap=True)
+
+
+def _print_faults(report: CycleReport, console: Console) -> None:
     if report.skipped:
         console.print(f"No forecast for {len(report.skipped)} cities without observations in the last 72 h.")
     faults = {name: n for name, n in report.counts.items() if n}
@@ -100,8 +201,6 @@ def print_report(report: CycleReport, console: Console) -> None:
         console.print(f"[yellow]degraded:[/] {reason}")
     for sentence in report.verification:
         console.print(f"verification: {sentence}", soft_wrap=True)
-    for label, value in (("forecast", report.netcdf_path), ("map", report.map_path), ("store", report.database)):
-        console.print(f"{label}: {value}", soft_wrap=True)
 
 
 def as_dict(report: CycleReport) -> dict[str, object]:

@@ -74,10 +74,10 @@ class VerificationReport:
 
 
 def verify(settings: Settings, store: Store, until: datetime, *, again: bool = False) -> VerificationReport:
-    """Score the stored forecasts that have come due by `until`; run again it changes nothing.
+    """Score the stored forecasts that can be verified by `until`; run again it changes nothing.
 
-    A day of runs is scored anew until two days after its last lead time, since observations come late and
-    are revised. Simulated runs are never scored: each sample invents its observations anew.
+    A day of runs is scored again until two days after its last lead time, since observations come late and
+    are revised. Simulated runs are never scored: each sample generates its observations again.
 
     Parameters
     ----------
@@ -86,7 +86,11 @@ def verify(settings: Settings, store: Store, until: datetime, *, again: bool = F
     until : datetime
         Aware; no later observation is read.
     again : bool
-        Score all stored runs, also those that are done.
+        Score all stored runs, also those that are finished.
+
+    Returns
+    -------
+    VerificationReport
     """
     done = {} if again else scored_until(store)
     open_runs = [run for run in runs_before(store, until) if not _closed(run.init_time.date(), done)]
@@ -106,7 +110,7 @@ def verify(settings: Settings, store: Store, until: datetime, *, again: bool = F
 
 
 def serving_id(settings: Settings) -> str:
-    """Return the id of the model that cycles run: the one in service, or the shipped one that stands in for it."""
+    """Return the id of the model that cycles run: the one in service or, where it can't be loaded, the shipped one."""
     try:
         return ModelRegistry(settings.models_dir).in_service().model_id
     except InputError as error:
@@ -115,7 +119,17 @@ def serving_id(settings: Settings) -> str:
 
 
 def standing_of(store: Store, model_id: str) -> Standing:
-    """Judge a model by the newest scored `WINDOW_DAYS` days of init times."""
+    """Judge a model by the newest scored `WINDOW_DAYS` days of init times.
+
+    Parameters
+    ----------
+    store : Store
+    model_id : str
+
+    Returns
+    -------
+    Standing
+    """
     newest = newest_scored(store)
     if newest is None:
         return Standing(model_id, None, None, (), ("No forecast has been scored yet.",))
@@ -126,7 +140,21 @@ def standing_of(store: Store, model_id: str) -> Standing:
 
 
 def banded_scores(store: Store, days: int = WINDOW_DAYS, city: str | None = None) -> pd.DataFrame:
-    """Return the scoreboard of the newest `days` by model, pollutant and day of lead time; empty if there is none."""
+    """Return the scoreboard by model, pollutant and day of lead time.
+
+    Parameters
+    ----------
+    store : Store
+    days : int
+        How many of the newest scored days.
+    city : str, optional
+        An id; by default all cities.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Empty if nothing has been scored.
+    """
     newest = newest_scored(store)
     if newest is None:
         return pd.DataFrame()

@@ -69,7 +69,7 @@ def draft(world: World, init: datetime, cities: tuple[str, ...] = DRAFTED, *, si
         for message in advance([], [assessed(RULES, city, init, (0.9, 0.8, 0.0))], init, ruleset=RULES)
     ]
     with world.store.sessions.begin() as session:
-        save_drafts(session, proposals, {(RULES.id, city) for city in cities}, init, simulated)
+        save_drafts(session, proposals, {(RULES.id, city) for city in cities}, init, simulated, at=init)
 
 
 def sign_in(page: Page, site: Site, key: str, language: str = "en") -> None:

@@ -15,7 +15,23 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store as naive UTC; a naive time is refused."""
+        """Convert to naive UTC for the database.
+
+        Parameters
+        ----------
+        value : datetime or None
+            Aware.
+        dialect : Dialect
+
+        Returns
+        -------
+        datetime or None
+
+        Raises
+        ------
+        ValueError
+            If the time has no zone.
+        """
         if value is None:
             return None
         if value.tzinfo is None:
@@ -23,7 +39,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give an aware UTC time back."""
+        """Convert a stored time to an aware one.
+
+        Parameters
+        ----------
+        value : datetime or None
+            Naive, UTC.
+        dialect : Dialect
+
+        Returns
+        -------
+        datetime or None
+        """
         return None if value is None else value.replace(tzinfo=UTC)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hazecast.services.accounts.keys import Identity, RefusedError
 from hazecast.services.accounts.tokens import digest_of
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.web.access import invalid_key, token_of
 from hazecast.services.web.edge.request_counts import Count, Windows
 from hazecast.services.web.problems import problem
@@ -45,6 +46,8 @@ class Guard:
     anonymous, keyed, failures : Windows
         Requests by address without a key, requests by key, and keys that open nothing by address; those of
         `limit` 0 don't limit.
+    clock : callable
+        Gives the current time, aware.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class Guard:
         anonymous: Windows,
         keyed: Windows,
         failures: Windows,
+        clock: Clock = utc_now,
     ) -> None:
         self.app = app
         self._check = check
         self._anonymous = anonymous
         self._keyed = keyed
         self._failures = failures
+        self._clock = clock
         self._known: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,7 +120,7 @@ class Guard:
         if self._failures.limit and digest not in self._known and self._failures.full(address):
             return ""
         try:
-            identity = await run_in_threadpool(self._check, token, datetime.now(UTC))
+            identity = await run_in_threadpool(self._check, token, self._clock())
         except RefusedError as error:
             log.warning("a key from %s was refused: %s", address, error)
             self._known.discard(digest)

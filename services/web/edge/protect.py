@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from hazecast.services.accounts.accounts import Sessions
 from hazecast.services.accounts.keys import check_key
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.database import Sessions
 from hazecast.services.web.edge.bodies import RequestLimits
 from hazecast.services.web.edge.headers import SecurityHeaders
 from hazecast.services.web.edge.key_check import Guard
@@ -30,7 +31,7 @@ def limit_requests(app: FastAPI, settings: Settings) -> None:
     )
 
 
-def protect(app: FastAPI, settings: Settings, sessions: Sessions) -> None:
+def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock = utc_now) -> None:
     """Add the edge as the last and so outermost layers: headers, hosts, origins, keys and rates.
 
     Parameters
@@ -38,12 +39,15 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions) -> None:
     app : FastAPI
         With all other middleware added already.
     settings : Settings
-    sessions : sessionmaker
+    sessions : Sessions
         Of the store that holds the accounts.
+    clock : callable
+        Gives the current time, aware: whether a key has expired goes by it.
     """
     app.add_middleware(
         Guard,
         check=partial(check_key, sessions),
+        clock=clock,
         anonymous=Windows(settings.limits.rate_anonymous, 60),
         keyed=Windows(settings.limits.rate_key, 60),
         failures=Windows(settings.limits.failed_keys, 600),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.regular_grid import EAST_ASIA
+from hazecast.services.core.clock import utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.registry import create_weather_source
 from hazecast.services.sources.weather.interface import Wanted, WeatherSource
-from hazecast.services.store.locks import only_one
+from hazecast.services.store.locks import file_locked
 from hazecast.services.store.weather_archive import prune_weather_archive
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.ingest.monitors import MonitorReport
@@ -70,16 +71,26 @@ def _patience(settings: Settings) -> Patience:
 
 
 def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
-    return only_one(settings.data_dir / lock_file, IngestBusyError("another process is ingesting"))
+    return file_locked(settings.data_dir / lock_file, IngestBusyError("another process is ingesting"))
 
 
 def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
-    """Fetch and store the newest cycle, remove old ones, and leave a note of what was amiss.
+    """Fetch and store the newest cycle, remove old ones, and note what was wrong.
+
+    Parameters
+    ----------
+    settings : Settings
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    WeatherReport
 
     Raises
     ------
     IngestBusyError
-        If another process is at it.
+        If another process is ingesting weather.
     InputError
         If the settings lack what a source needs.
     """
@@ -100,10 +111,20 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
 def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:
     """Fetch and store the newest observations of all sources that the settings name.
 
+    Parameters
+    ----------
+    settings : Settings
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    MonitorReport
+
     Raises
     ------
     IngestBusyError
-        If another process is at it.
+        If another process is ingesting observations.
     InputError
         If the settings lack what a source needs.
     """
@@ -112,19 +133,28 @@ def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:
 
 
 def ingest_live(settings: Settings, now: datetime | None = None) -> IngestReport:
-    """Bring in the newest weather and the newest observations.
+    """Fetch and store the newest weather and the newest observations.
 
-    What is in already isn't fetched again; what fails is in the report and keeps the rest from
-    nothing.
+    What is stored already isn't fetched again. What fails is in the report; the rest is stored.
+
+    Parameters
+    ----------
+    settings : Settings
+    now : datetime, optional
+        Aware; by default the current time.
+
+    Returns
+    -------
+    IngestReport
 
     Raises
     ------
     IngestBusyError
-        If another process is at it.
+        If another process is ingesting.
     InputError
         If the settings lack what a source needs.
     """
-    now = now or datetime.now(UTC)
+    now = now or utc_now()
     # Observations first: they are quick, and a forecast needs them more.
     observations = ingest_observations(settings, now)
     return IngestReport(now, ingest_weather(settings, now), observations)
@@ -139,7 +169,7 @@ def ingest_archive(
     scheduler_address: str | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Build the weather archive of a period, or go on with it.
+    """Build the weather archive of a period, or continue a build.
 
     Parameters
     ----------
@@ -148,11 +178,15 @@ def ingest_archive(
         Aware, both included.
     files : Path, optional
         Weather files or a folder of them. Without, the months of ERA5 that the period touches are
-        fetched from the Climate Data Store first; those already there aren't asked for again.
+        fetched from the Climate Data Store first; those already there aren't requested again.
     scheduler_address : str, optional
         Of a Dask scheduler.
     progress : callable, optional
         Called with the number of parts done and in all.
+
+    Returns
+    -------
+    BuildReport
 
     Raises
     ------

@@ -87,7 +87,7 @@ def ingest_live(
 ) -> MonitorReport:
     """Fetch and store the newest observations of every source in the settings.
 
-    Asked are the hours of the last three days that a source has nothing stored of, and the
+    The hours of the last three days that a source has nothing stored for are requested, and the
     newest ones again, since publishers revise them. A source that fails is reported, and the
     others go on; what it gave before stays.
 
@@ -100,6 +100,10 @@ def ingest_live(
         By default the one that Hazecast ships.
     patience : Patience, optional
         Time-outs and retries of all sources.
+
+    Returns
+    -------
+    MonitorReport
 
     Raises
     ------
@@ -174,9 +178,22 @@ def _ingest(
 
 
 def wanted_hours(store: Store, source: str, now: datetime, reread_hours: int) -> list[datetime]:
-    """Return the hours to ask a source for: those not stored, and the newest ones for revisions.
+    """Return the hours to request from a source: those not stored, and the newest ones for revisions.
 
-    They are hours that a forecast reads, up to `HISTORY_HOURS` back, ascending.
+    Parameters
+    ----------
+    store : Store
+    source : str
+        Name of the source.
+    now : datetime
+        Aware.
+    reread_hours : int
+        How many of the newest hours are requested again, at least 1.
+
+    Returns
+    -------
+    list of datetime
+        Ascending; hours that a forecast reads, up to `HISTORY_HOURS` back.
     """
     last = now.replace(minute=0, second=0, microsecond=0)
     hours = [last - n * HOUR for n in reversed(range(HISTORY_HOURS))]

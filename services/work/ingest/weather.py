@@ -64,7 +64,11 @@ def ingest_newest(
     wanted : Wanted
     store : WeatherStore
     now : datetime
-        Aware; no cycle issued later is asked for.
+        Aware; no cycle issued later is requested.
+
+    Returns
+    -------
+    WeatherReport
     """
     attempts: list[Attempt] = []
     reasons: list[str] = []

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import delete, text
 
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import whole_file
+from hazecast.services.core.files import atomic_write
 from hazecast.services.store.recovery import INTERRUPTED, INTERRUPTED_LATE
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastValue
@@ -67,7 +67,7 @@ def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(
 
 def test_a_cycle_that_was_given_up_can_store_nothing_any_more(databases, store, tmp_path) -> None:
     cycle, _ = begun(store, tmp_path)
-    store._marks[cycle].free()  # a connection that was lost while the process lives on
+    store._cycle_locks[cycle].release()  # a connection that was lost while the process lives on
     other = Store(databases.url(tmp_path))
     assert other.recover() == 1
     with pytest.raises(StoreError, match="given up"):
@@ -103,16 +103,16 @@ def test_a_failed_cycle_removes_its_files_itself(store, tmp_path) -> None:
 
 def test_what_can_t_be_written_leaves_what_was_there(tmp_path, monkeypatch) -> None:
     path = tmp_path / "sub" / "file.txt"
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text("old")
-    with pytest.raises(StoreError, match=r"file\.txt: can't be written: \[Errno 28\]"), whole_file(path) as part:
+    with pytest.raises(StoreError, match=r"file\.txt: can't be written: \[Errno 28\]"), atomic_write(path) as part:
         part.write_text("new")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(ZeroDivisionError), whole_file(path) as part:
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as part:
         part.write_text("new")
         raise ZeroDivisionError
     assert path.read_text() == "old" and os.listdir(path.parent) == ["file.txt"]
-    with pytest.raises(StoreError, match="can't be written"), whole_file(path / "below a file") as part:
+    with pytest.raises(StoreError, match="can't be written"), atomic_write(path / "below a file") as part:
         part.write_text("new")
 
 

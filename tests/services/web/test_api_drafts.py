@@ -38,7 +38,7 @@ def store(tmp_path) -> Store:
             for city in CITIES
             for message in advance([], [assessed(RULES, city, init, (0.9, 0.8, 0.0))], init, ruleset=RULES)
         ]
-        save_drafts(session, proposals, {("cma_haze", city) for city in CITIES}, init, False)
+        save_drafts(session, proposals, {("cma_haze", city) for city in CITIES}, init, False, at=init)
     yield store
     store.close()
 
