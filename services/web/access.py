@@ -21,28 +21,28 @@ _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key", de
 
 
 def token_of(headers: Headers) -> str | None:
-    """Return the API key that a request bears, in ``Authorization: Bearer`` or ``X-API-Key``."""
+    """Return the API key that a request carries, in ``Authorization: Bearer`` or ``X-API-Key``."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
 
 
 def invalid_key(reason: str) -> JSONResponse:
-    """Return the answer to a key that opens nothing."""
+    """Return the answer to an invalid key: 401 with a challenge (RFC 6750, 3.1)."""
     return problem(401, reason, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'})
 
 
 def identify(request: Request) -> Identity | None:
-    """Return who sent a request, as the guard before all routes found; None where it bears no key."""
+    """Return who sent a request, as `edge.key_check.KeyCheck` found; None where it carries no key."""
     identity: Identity | None = getattr(request.state, "identity", None)
     return identity
 
 
 @cache
 def require(scope: Scope) -> Callable[..., Identity]:
-    """Return the dependency that lets only keys of `scope` in, and says whose they are.
+    """Return the dependency that admits only keys with `scope`, and gives their `Identity`.
 
     ``Annotated[Identity, Depends(require("drafts:read"))]``; without a key it answers 401, without the scope 403
-    (RFC 9110, 15.5.2 and 15.5.4; challenges by RFC 6750, 3). The answer is marked private: no cache may keep it.
+    (RFC 9110, 15.5.2 and 15.5.4; challenges by RFC 6750, 3). The answer is marked private: no cache may store it.
     """
 
     def allowed(

@@ -1,4 +1,4 @@
-"""What every public answer gets: ETag, caching, compression, HEAD; and answers kept until what they rest on changes."""
+"""ETag, caching headers, compression and HEAD for every answer; answers cached in memory until the store changes."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from hazecast.services.core.clock import Clock, utc_now
 
 log = logging.getLogger(__name__)
 
-_HOLD = "hazecast.answer"
-_ASKED = (b"accept", b"accept-encoding", b"if-none-match", b"if-modified-since")
+_POLICY = "hazecast.answer"
+_REQUEST_HEADERS = (b"accept", b"accept-encoding", b"if-none-match", b"if-modified-since")
 _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
 _TEXTS = ("text/", "application/json", "application/xml", "application/javascript", "image/svg+xml")
-_SMALLEST = 512
-# Above this size compression and digest leave the event loop.
+_SMALLEST_COMPRESSED = 512
+# Above this size compression and digest run in a thread, off the event loop.
 _LARGE = 65_536
 
 
 @dataclass
-class _Hold:
-    """What a route says of its answer."""
+class _CachePolicy:
+    """What a route declares about its answer."""
 
-    kept: bool = False
+    cached: bool = False
     until: datetime | None = None
     modified: datetime | None = None
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedAnswer:
     """An answer in memory, ready to be sent."""
 
     version: Hashable
@@ -55,7 +55,7 @@ class _Kept:
 
 
 @dataclass
-class _Asked:
+class _RequestHeaders:
     """The headers of a request that an answer depends on."""
 
     values: dict[bytes, bytes] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class _Asked:
         return _takes_gzip(self.values.get(b"accept-encoding", b""))
 
 
-def keep(request: Request, *, modified: datetime | None = None, until: datetime | None = None) -> None:
-    """Say that the answer holds until the stored runs or warnings change, and may be kept in memory.
+def cache_answer(request: Request, *, modified: datetime | None = None, until: datetime | None = None) -> None:
+    """Declare that the answer is valid until the stored runs or warnings change, and may be cached in memory.
 
-    Only for answers that rest on nothing else: not on who asks, under which name the service is reached, or,
-    but for `until`, on the clock.
+    Only for answers that depend on nothing else: not on who asks, on the name under which the service is reached or,
+    except by `until`, on the time.
 
     Parameters
     ----------
@@ -78,35 +78,34 @@ def keep(request: Request, *, modified: datetime | None = None, until: datetime 
     modified : datetime, optional
         When its content last changed, for Last-Modified.
     until : datetime, optional
-        When it ends even so, such as when a warning expires.
+        When it ends in any case, such as when a warning expires.
     """
-    hold = request.scope.get(_HOLD)
-    if hold is not None:
-        hold.kept, hold.modified = True, modified
-        hold.until = until
+    policy = request.scope.get(_POLICY)
+    if policy is not None:
+        policy.cached, policy.modified, policy.until = True, modified, until
 
 
 async def not_stored(response: Response) -> None:
-    """Depend on this in a route whose answer is about the moment: nobody may store it."""
+    """Depend on this in a route whose answer is about the present moment: no cache may store it."""
     response.headers["Cache-Control"] = "no-store"
 
 
-class Answers:
+class AnswerCache:
     """ASGI middleware for the answers to GET and HEAD under a path.
 
     Parameters
     ----------
     app : ASGI application
     find_version : callable
-        Returns what changes whenever the stored runs or warnings do; asked from a thread.
+        Returns what changes whenever the stored runs or warnings do; called in a thread.
     count_commits : callable
-        Returns a number that grows with every commit of this process: what it stored itself is seen at once.
+        Returns a number that grows with every commit of this process: what it stored itself is seen immediately.
     max_age : int
-        Seconds that others may keep a public answer.
+        Seconds for which other caches may store a public answer.
     check_seconds : float
-        For how long a version is taken to hold: what another process stores is seen no later.
+        For how long a version is taken as current: what another process stores is seen after that at the latest.
     memory : int
-        Bytes that kept answers may take; the least used make room.
+        Bytes that cached answers may take; the least recently used are removed.
     under : str
         Beginning of the paths.
     """
@@ -126,7 +125,7 @@ class Answers:
         self.app, self.max_age, self.check_seconds, self.memory, self.under = app, max_age, check_seconds, memory, under
         self._clock = clock
         self._find_version, self._count_commits = find_version, count_commits
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._cached: OrderedDict[Hashable, _CachedAnswer] = OrderedDict()
         self._size = 0
         self._version: Hashable = None
         self._commits = -1
@@ -134,7 +133,7 @@ class Answers:
         self._checking: asyncio.Future[Hashable] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer from memory, or let the app answer and see to the headers."""
+        """Answer from memory, or let the app answer and add the headers."""
         if (
             scope["type"] != "http"
             or scope["method"] not in ("GET", "HEAD")
@@ -142,23 +141,29 @@ class Answers:
         ):
             await self.app(scope, receive, send)
             return
-        asked = _asked(scope)
+        request = _request_headers(scope)
         version = await self._current()
-        key = (scope["path"], scope["query_string"], asked.values.get(b"accept"), asked.gzip)
+        key = (scope["path"], scope["query_string"], request.values.get(b"accept"), request.gzip)
         if version is not None:
-            kept = self._kept.get(key)
-            if kept is not None and kept.version == version and (kept.until is None or kept.until > self._clock()):
-                self._kept.move_to_end(key)
-                await _send_answer(send, kept, asked, head=scope["method"] == "HEAD")
+            cached = self._cached.get(key)
+            if (
+                cached is not None
+                and cached.version == version
+                and (cached.until is None or cached.until > self._clock())
+            ):
+                self._cached.move_to_end(key)
+                await _send_answer(send, cached, request, head=scope["method"] == "HEAD")
                 return
-        hold = _Hold()
+        policy = _CachePolicy()
         # Routes know GET alone: HEAD is the same without the body.
-        inner = {**scope, "method": "GET", _HOLD: hold} if scope["method"] == "HEAD" else scope
-        inner[_HOLD] = hold
-        await self.app(inner, receive, _Dressing(self, asked, hold, send, version, key, scope["method"] == "HEAD"))
+        inner = {**scope, "method": "GET", _POLICY: policy} if scope["method"] == "HEAD" else scope
+        inner[_POLICY] = policy
+        await self.app(
+            inner, receive, _ResponseSender(self, request, policy, send, version, key, scope["method"] == "HEAD")
+        )
 
     async def _current(self) -> Hashable:
-        """Return the version of the store, looked up where that was too long ago; None if it can't be read."""
+        """Return the version of the store, looked up again after `check_seconds`; None if it can't be read."""
         if self._checked_until > time.monotonic() and self._commits == self._count_commits():
             return self._version
         running = self._checking
@@ -176,43 +181,58 @@ class Answers:
         self._commits, self._checked_until = commits, time.monotonic() + self.check_seconds
         return self._version
 
-    def store(self, key: Hashable, kept: _Kept) -> None:
-        """Keep an answer; those least used make room for it."""
-        if len(kept.body) > self.memory // 4:
+    def store(self, key: Hashable, answer: _CachedAnswer) -> None:
+        """Cache an answer; the least recently used are removed to make room for it.
+
+        Parameters
+        ----------
+        key : hashable
+            Of the requests that it answers.
+        answer : _CachedAnswer
+            Not cached if it would take more than a quarter of the memory.
+        """
+        if len(answer.body) > self.memory // 4:
             return
-        old = self._kept.pop(key, None)
-        self._kept[key] = kept
-        self._size += len(kept.body) - (len(old.body) if old else 0)
+        old = self._cached.pop(key, None)
+        self._cached[key] = answer
+        self._size += len(answer.body) - (len(old.body) if old else 0)
         while self._size > self.memory:
-            _, gone = self._kept.popitem(last=False)
-            self._size -= len(gone.body)
+            _, removed = self._cached.popitem(last=False)
+            self._size -= len(removed.body)
 
 
-class _Dressing:
-    """Takes an app's answer and sends it with the headers it needs; what streams goes through as it is."""
+class _ResponseSender:
+    """Takes an app's answer and sends it with the headers that it needs; streams and errors pass unchanged."""
 
     def __init__(
-        self, owner: Answers, asked: _Asked, hold: _Hold, send: Send, version: Hashable, key: Hashable, head: bool
+        self,
+        owner: AnswerCache,
+        request: _RequestHeaders,
+        policy: _CachePolicy,
+        send: Send,
+        version: Hashable,
+        key: Hashable,
+        head: bool,
     ) -> None:
-        self._owner, self._asked, self._hold, self._send = owner, asked, hold, send
+        self._owner, self._request, self._policy, self._send = owner, request, policy, send
         self._version, self._key, self._head = version, key, head
         self._start: Message = {}
         self._parts: list[bytes] = []
-        self._through = False
+        self._pass_through = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
             stored = headers.get("cache-control", "")
             streams = headers.get("content-type", "").startswith("text/event-stream")
-            self._through = message["status"] != 200 or streams or "no-store" in stored
-            if self._through:
+            self._pass_through = message["status"] != 200 or streams or "no-store" in stored
+            if self._pass_through:
                 if not stored:
                     headers["Cache-Control"] = "no-store"
                 await self._send({**message, "headers": headers.raw})
             else:
                 self._start = message
-        elif self._through:
+        elif self._pass_through:
             await self._send({**message, "body": b""} if self._head and "body" in message else message)
         elif message["type"] == "http.response.body":
             self._parts.append(message.get("body", b""))
@@ -224,37 +244,39 @@ class _Dressing:
     async def _finish(self, plain: bytes) -> None:
         headers = MutableHeaders(raw=list(self._start["headers"]))
         kind = headers.get("content-type", "")
-        squeezes = _squeezes(kind) and len(plain) >= _SMALLEST and "content-encoding" not in headers
-        squeezed = squeezes and self._asked.gzip
-        make = _digested if len(plain) < _LARGE else _digested_apart
-        body, etag = await make(plain, squeezed)
-        if squeezes:
+        compressible = _compressible(kind) and len(plain) >= _SMALLEST_COMPRESSED and "content-encoding" not in headers
+        compressed = compressible and self._request.gzip
+        if len(plain) < _LARGE:
+            body, etag = _encode(plain, compressed)
+        else:
+            body, etag = await run_in_threadpool(_encode, plain, compressed)
+        if compressible:
             headers.add_vary_header("Accept-Encoding")
-        if squeezed:
+        if compressed:
             headers["Content-Encoding"] = "gzip"
         headers["ETag"] = etag
         headers["Content-Length"] = str(len(body))
         if "cache-control" not in headers:
             # An answer to a request with credentials may be for that reader alone, unless its route says otherwise.
-            private = self._asked.credentials and not self._hold.kept
+            private = self._request.credentials and not self._policy.cached
             headers["Cache-Control"] = "private, no-cache" if private else f"public, max-age={self._owner.max_age}"
-        if self._hold.modified is not None:
-            headers["Last-Modified"] = format_datetime(self._hold.modified.astimezone(UTC), usegmt=True)
-        made = _Kept(self._version, self._hold.until, headers.raw, body, etag.encode(), self._hold.modified)
+        if self._policy.modified is not None:
+            headers["Last-Modified"] = format_datetime(self._policy.modified.astimezone(UTC), usegmt=True)
+        made = _CachedAnswer(self._version, self._policy.until, headers.raw, body, etag.encode(), self._policy.modified)
         varies = {part.strip().lower() for part in headers.get("vary", "").split(",") if part.strip()}
-        if self._hold.kept and self._version is not None and varies <= {"accept", "accept-encoding"}:
+        if self._policy.cached and self._version is not None and varies <= {"accept", "accept-encoding"}:
             self._owner.store(self._key, made)
-        await _send_answer(self._send, made, self._asked, head=self._head)
+        await _send_answer(self._send, made, self._request, head=self._head)
 
 
-def _asked(scope: Scope) -> _Asked:
-    asked = _Asked()
+def _request_headers(scope: Scope) -> _RequestHeaders:
+    request = _RequestHeaders()
     for name, value in scope["headers"]:
-        if name in _ASKED:
-            asked.values[name] = asked.values[name] + b", " + value if name in asked.values else value
+        if name in _REQUEST_HEADERS:
+            request.values[name] = request.values[name] + b", " + value if name in request.values else value
         elif name in _CREDENTIALS:
-            asked.credentials = True
-    return asked
+            request.credentials = True
+    return request
 
 
 @lru_cache(maxsize=256)
@@ -266,43 +288,35 @@ def _takes_gzip(accepted: bytes) -> bool:
     return False
 
 
-def _squeezes(kind: str) -> bool:
+def _compressible(kind: str) -> bool:
     return kind.startswith(_TEXTS) or kind.partition(";")[0].endswith(("+json", "+xml"))
 
 
-async def _digested(plain: bytes, squeezed: bool) -> tuple[bytes, str]:
-    return _digest(plain, squeezed)
-
-
-async def _digested_apart(plain: bytes, squeezed: bool) -> tuple[bytes, str]:
-    return await run_in_threadpool(_digest, plain, squeezed)
-
-
-def _digest(plain: bytes, squeezed: bool) -> tuple[bytes, str]:
+def _encode(plain: bytes, compressed: bool) -> tuple[bytes, str]:
     """Return the body to send and its strong ETag: one for each encoding, as the bytes differ (RFC 9110, 8.8.3)."""
     tag = hashlib.sha256(plain).hexdigest()[:32]
-    return (gzip.compress(plain, 6, mtime=0), f'"{tag}-gzip"') if squeezed else (plain, f'"{tag}"')
+    return (gzip.compress(plain, 6, mtime=0), f'"{tag}-gzip"') if compressed else (plain, f'"{tag}"')
 
 
-async def _send_answer(send: Send, answer: _Kept, asked: _Asked, *, head: bool) -> None:
-    if _unchanged(answer, asked.values):
-        left_out = (b"content-length", b"content-type", b"content-encoding", b"content-disposition")
-        headers = [(name, value) for name, value in answer.headers if name not in left_out]
+async def _send_answer(send: Send, answer: _CachedAnswer, request: _RequestHeaders, *, head: bool) -> None:
+    if _unchanged(answer, request.values):
+        omitted = (b"content-length", b"content-type", b"content-encoding", b"content-disposition")
+        headers = [(name, value) for name, value in answer.headers if name not in omitted]
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
         return
-    # A list of its own for each: layers further out add to it.
+    # A copy for each: middleware further out adds to it.
     await send({"type": "http.response.start", "status": 200, "headers": [*answer.headers]})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})
 
 
-def _unchanged(answer: _Kept, asked: dict[bytes, bytes]) -> bool:
+def _unchanged(answer: _CachedAnswer, conditions: dict[bytes, bytes]) -> bool:
     """Whether the client has this answer already (RFC 9110, 13.2.2)."""
-    tags = asked.get(b"if-none-match")
+    tags = conditions.get(b"if-none-match")
     if tags is not None:
         offered = {part.strip().removeprefix(b"W/") for part in tags.split(b",")}
         return answer.etag in offered or b"*" in offered
-    since = asked.get(b"if-modified-since")
+    since = conditions.get(b"if-modified-since")
     if since is None or answer.modified is None:
         return False
     try:

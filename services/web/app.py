@@ -9,7 +9,7 @@ from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import count_commits, public_version
-from hazecast.services.web.answers import Answers
+from hazecast.services.web.answers import AnswerCache
 from hazecast.services.web.dependencies import make_service
 from hazecast.services.web.documents import TAGS, describe, operation_id
 from hazecast.services.web.edge.protect import limit_requests, protect
@@ -101,7 +101,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     describe(app)
     limit_requests(app, settings)
     app.add_middleware(
-        Answers,
+        AnswerCache,
         find_version=lambda: public_version(service.store),
         count_commits=count_commits,
         max_age=settings.answers.cache_seconds,

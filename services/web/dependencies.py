@@ -1,4 +1,4 @@
-"""What the routes work with: made once for an app, and handed to every route that asks for it."""
+"""What the routes work with: made once for an app, and given to every route that declares it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hazecast.services.web.signing import signer_of
 from hazecast.services.work.bulletin import Bulletins
 
 
-# Compared by identity: what a route computes once is kept for each app.
+# Compared by identity: what a route caches is cached for each app.
 @dataclass(frozen=True, eq=False)
 class Service:
     """The parts of an app.
@@ -37,7 +37,7 @@ class Service:
     book : RuleBook
         The rule sets.
     clock : callable
-        Gives the time, aware, by which a forecast is stale and a warning in force.
+        Gives the current time, aware: what is stale, expired or in force depends on it.
     bulletins : Bulletins
     subscriptions : Subscriptions
     queue : Queue
@@ -106,7 +106,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
     )
 
 
-# Not a thread's work: a plain function would go through the pool for every request.
+# Async, as a plain function would go through the thread pool for every request.
 async def service_of(request: Request) -> Service:
     """Return the parts of the app that a request came to."""
     found: Service = request.app.state.service

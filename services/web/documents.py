@@ -20,13 +20,13 @@ TAGS = [
     {"name": "places", "description": "The cities that are forecast."},
     {
         "name": "forecasts",
-        "description": "Forecasts by city and by run, what follows from them, and how they came true.",
+        "description": "Forecasts by city and by run, what is derived from them, and how they verified.",
     },
     {"name": "observations", "description": "What was observed, by hour."},
     {"name": "warnings", "description": "Warnings in force and their history, as GeoJSON, CAP and a feed."},
     {"name": "maps", "description": "Maps and charts as pictures."},
     {"name": "events", "description": "What happens, as it happens, as server-sent events."},
-    {"name": "subscriptions", "description": "Who is told of what, and what became of each message."},
+    {"name": "subscriptions", "description": "Who is notified of what, and the delivery of each message."},
     {"name": "service", "description": "Health, readiness, the cycles, and what problems mean."},
 ]
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -35,7 +35,7 @@ _PROBLEM: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/ProblemOut"
 
 
 def operation_id(route: APIRoute) -> str:
-    """Return a route's operation id, made of its first tag and its function: it stays when the path changes."""
+    """Return a route's operation id, made of its first tag and its function: it doesn't change with the path."""
     tags = [str(tag) for tag in route.tags]
     return f"{tags[0]}_{route.name}" if tags else route.name
 
@@ -68,8 +68,8 @@ def describe(app: FastAPI) -> None:
                 tags=app.openapi_tags,
             )
             for _, _, operation in operations(document):
-                _tell_problems(operation)
-                _tell_headers(operation)
+                _describe_problems(operation)
+                _describe_headers(operation)
                 for media, example in examples().get(operation["operationId"], {}).items():
                     operation["responses"]["200"]["content"].setdefault(media, {})["example"] = deepcopy(example)
             document["components"]["schemas"].pop("HTTPValidationError", None)
@@ -80,14 +80,16 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _tell_problems(operation: dict[str, Any]) -> None:
+def _describe_problems(operation: dict[str, Any]) -> None:
     anywhere = {
         "400": "Unreadable request",
-        "401": "A key that opens nothing",
+        "401": "An invalid key",
         "429": "Too many requests",
-        "503": "Not now",
+        "503": "Unavailable",
     }
-    with_body = {"408": "A body that comes too slowly", "413": "Too large a body"} if "requestBody" in operation else {}
+    with_body = (
+        {"408": "A body that is sent too slowly", "413": "Too large a body"} if "requestBody" in operation else {}
+    )
     for status, words in (anywhere | with_body).items():
         operation["responses"].setdefault(status, {"description": words})
     for status, response in operation["responses"].items():
@@ -99,7 +101,7 @@ def _tell_problems(operation: dict[str, Any]) -> None:
         response["content"] = {PROBLEM: {**_PROBLEM, "example": example}}
 
 
-def _tell_headers(operation: dict[str, Any]) -> None:
+def _describe_headers(operation: dict[str, Any]) -> None:
     unchanged = operation["responses"].get("304")
     if unchanged is not None:
         unchanged.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}}

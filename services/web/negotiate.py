@@ -34,6 +34,19 @@ AsFormat = Annotated[Format | None, Query(alias="format", description="Represent
 def choose(request: Request, form: Format | None, offered: Sequence[Format]) -> Format:
     """Return the representation to answer with: the first offered where the client leaves it open.
 
+    Parameters
+    ----------
+    request : Request
+    form : str or None
+        The representation that the address names; else the header Accept decides.
+    offered : sequence of str
+        The representations that the route has.
+
+    Returns
+    -------
+    str
+        One of `offered`.
+
     Raises
     ------
     HTTPException
@@ -67,6 +80,11 @@ def representations(*offered: Format, like: type | None = None) -> dict[int | st
         The representations, as for `choose`.
     like : type, optional
         The model of the JSON one.
+
+    Returns
+    -------
+    dict
+        By status: 200 and 406.
     """
     content: dict[str, Any] = {}
     for name in offered:
@@ -81,7 +99,20 @@ def representations(*offered: Format, like: type | None = None) -> dict[int | st
 
 
 def answer(body: bytes | str, form: Format, *, name: str = "hazecast") -> Response:
-    """Return a body in a representation; tables and files carry a name to be saved under."""
+    """Return a body in a representation.
+
+    Parameters
+    ----------
+    body : bytes or str
+    form : str
+        The representation.
+    name : str
+        Under which tables and files are saved, without the ending.
+
+    Returns
+    -------
+    Response
+    """
     response = Response(body, media_type=MEDIA_TYPES[form])
     response.headers["Vary"] = "Accept"
     if form == "csv":
@@ -93,12 +124,25 @@ def answer(body: bytes | str, form: Format, *, name: str = "hazecast") -> Respon
 
 
 def as_json(content: Any) -> str:
-    """Return JSON without needless spaces."""
+    """Return JSON without spaces between its parts."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def point(longitude: float, latitude: float, name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Return a GeoJSON feature at a place (RFC 7946: longitude first)."""
+    """Return a GeoJSON feature at a place (RFC 7946, 3.1.1: longitude first).
+
+    Parameters
+    ----------
+    longitude, latitude : float
+        degrees east and north, WGS 84
+    name : str
+        Id of the feature.
+    properties : dict
+
+    Returns
+    -------
+    dict
+    """
     geometry = {"type": "Point", "coordinates": [longitude, latitude]}
     return {"type": "Feature", "id": name, "geometry": geometry, "properties": properties}
 
@@ -112,7 +156,19 @@ def as_netcdf(dataset: xr.Dataset) -> bytes:
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return rows as CSV with a header (RFC 4180); what is missing is empty."""
+    """Return rows as CSV with a header (RFC 4180); what is missing is empty.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        By column; those of no column are left out.
+    columns : sequence of str
+        In the order of the table.
+
+    Returns
+    -------
+    str
+    """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
     writer.writeheader()

@@ -1,4 +1,8 @@
-"""Long lists in pages: an opaque cursor, and the address of the next page in the header Link (RFC 8288)."""
+"""Cursors: long lists come in pages, each with an opaque cursor of the next and its address in the header Link (RFC 8288).
+
+`Cursor` is the query parameter, `to_cursor` and `from_cursor` write and read it, `link_next` adds the header. Cursors hold
+the keys of the last row, so that rows which arrive meanwhile shift nothing.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,16 @@ def to_cursor(*keys: Key) -> str:
 def from_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     """Return the keys that a cursor holds; None without one.
 
+    Parameters
+    ----------
+    cursor : str or None
+    *kinds : type
+        Of each key: str, int, bool or datetime.
+
+    Returns
+    -------
+    tuple or None
+
     Raises
     ------
     InvalidArgument
@@ -58,7 +72,21 @@ def _time(text: object) -> datetime:
 
 
 def link_next(response: Response, request: Request, cursor: str | None) -> Response:
-    """Add the address of the next page, if there is one; relative, so that it holds behind any proxy."""
+    """Add the address of the next page, if there is one, to an answer.
+
+    Parameters
+    ----------
+    response : Response
+    request : Request
+        Whose path and query the next page has too; relative, so that it is valid behind any proxy.
+    cursor : str or None
+        Of the next page; None on the last.
+
+    Returns
+    -------
+    Response
+        The same.
+    """
     if cursor is not None:
         query = [(name, value) for name, value in parse_qsl(request.url.query) if name != "cursor"]
         address = f"{request.url.path}?{urlencode([*query, ('cursor', cursor)])}"

@@ -1,4 +1,7 @@
-"""Which cities an answer is about: by id, region, country or within a box."""
+"""Which cities an answer is about: the query parameters ``city``, ``region``, ``country`` and ``bbox``.
+
+A route that declares `Chosen` receives them as `Places`, whose `of` gives the cities of the registry that meet them all.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ class Places:
         Raises
         ------
         InvalidArgument
-            If a city or region is unknown, or the box is none.
+            If a city or region is unknown, or the box is invalid.
         """
         for city in self.city or ():
             try:

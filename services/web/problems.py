@@ -1,4 +1,4 @@
-"""Errors as the API answers them: problem details (RFC 9457), with a type to look up and every argument that is wrong."""
+"""Errors as the API answers them: problem details (RFC 9457), with a type to look up and every invalid argument."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KINDS: dict[int, tuple[str, str]] = {
     405: ("method-not-allowed", "The address is right, the method isn't. The header Allow lists those that are."),
     406: ("not-acceptable", "The answer exists in other media types only; the detail lists them."),
     408: ("too-slow", "The body of the request did not come in time. Send it again."),
-    409: ("conflict", "What the request changes has changed meanwhile. Read it again and decide anew."),
+    409: ("conflict", "What the request changes has changed meanwhile. Read it again and decide again."),
     413: ("too-large", "The body of the request is larger than the service takes."),
     422: ("invalid-argument", "Arguments are wrong. Each is listed in `errors` with its place and the reason."),
     429: ("too-many-requests", "Wait as many seconds as Retry-After says."),
@@ -41,11 +41,12 @@ KINDS: dict[int, tuple[str, str]] = {
 
 
 class InvalidArgument(HTTPException):
-    """An argument that passed its type and is wrong all the same.
+    """An argument of the right type with an invalid value.
 
     Parameters
     ----------
     field : str
+        Its name.
     found : object
     expected : str
     where : {"query", "path", "header", "body"}
@@ -81,13 +82,19 @@ def problem(
     Parameters
     ----------
     status : int
+        Of HTTP.
     detail : str
-        One or two sentences about this very case.
+        One or two sentences about this occurrence.
     errors : list of dict, optional
-        Every wrong argument: ``field``, ``in`` and ``reason``.
+        Every invalid argument: ``field``, ``in`` and ``reason``.
     headers : mapping, optional
     more : mapping, optional
         Further members (RFC 9457, 3.2).
+
+    Returns
+    -------
+    JSONResponse
+        Of media type ``application/problem+json``.
     """
     # An address relative to the answer's own (RFC 9457, 3.1.1): the service may be known by several names.
     kind = f"/v1/problems/{KINDS[status][0]}" if status in KINDS else "about:blank"
@@ -99,7 +106,7 @@ def problem(
 
 
 def add_problems(app: FastAPI) -> None:
-    """Make every error of the app a problem."""
+    """Make the app answer every error as a problem."""
 
     @app.exception_handler(HTTPException)
     async def http_problem(_: Request, error: HTTPException) -> Response:
@@ -130,7 +137,7 @@ def _invalid(error: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _short(value: object) -> str:
-    # What was sent comes back, but not a megabyte of it.
+    # The answer repeats what was sent, but not a megabyte of it.
     return reprlib.repr(value)
 
 

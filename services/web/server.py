@@ -1,4 +1,4 @@
-"""The server process: the API, and beside it a scheduler in a thread of its own; or a scheduler alone."""
+"""The server process: the API with a scheduler in a thread of its own, or a scheduler alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,23 @@ _CLOSING_SECONDS = 10
 
 
 def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> list[str]:
-    """Serve until stopped by a signal; return the names of the jobs that had to be stopped."""
+    """Serve until stopped by a signal.
+
+    Parameters
+    ----------
+    settings : Settings
+    host : str or None
+        By default that of the settings.
+    port : int or None
+        By default that of the settings.
+    with_scheduler : bool
+        Whether jobs run and messages are delivered in this process too.
+
+    Returns
+    -------
+    list of str
+        Names of the jobs that had to be stopped.
+    """
     import uvicorn
 
     from hazecast.services.web.app import create_app
@@ -54,7 +70,7 @@ def schedule(settings: Settings) -> list[str]:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    # uvicorn takes the signals while it serves, and raises them again at its end: by then they must not kill.
+    # Uvicorn handles the signals while it serves, and raises them again when it ends: they must not kill the process then.
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -9,7 +9,7 @@ from hazecast.services.core.settings import Settings
 
 
 def signer_of(settings: Settings) -> Callable[[bytes], bytes]:
-    """Return what signs a CAP message; the key is read once, and tried.
+    """Return the function that signs a CAP message; the key is read once and tested, and without one nothing is signed.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def signer_of(settings: Settings) -> Callable[[bytes], bytes]:
         )
     except OSError as error:
         raise InputError("CAP key and certificate", error, "two PEM files") from error
-    # Loaded by a service that signs only.
+    # Imported only by a service that signs.
     from hazecast.alerts.messages.signature import sign
 
     sign(b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"/>', key, certificate)

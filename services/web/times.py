@@ -1,4 +1,8 @@
-"""Times in requests: with an offset, and a range whose ends are in order."""
+"""Times in requests and answers: ISO 8601 with an offset.
+
+`Time` and `InitTime` are parameters that hold a time; a route that declares `Within` receives ``from`` and ``to`` as a
+`Period` whose ends are in order; `stamp` writes a time for an answer.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from pydantic import AwareDatetime, Field
 
 from hazecast.services.web.problems import InvalidArgument
 
-# Wide enough for any archive, and far enough from the ends of the calendar to reckon with.
+# Wide enough for any archive, and far enough from the ends of the calendar that arithmetic on it can't overflow.
 Time = Annotated[AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
 InitTime = Annotated[
     Time, Path(description="Init time of the run, ISO 8601 with offset.", examples=["2013-01-11T22:00:00Z"])

@@ -17,17 +17,17 @@ _CLOSE = {"Connection": "close"}
 class RequestLimits:
     """Refuse large heads (431), bodies that are too large (413) or come too slowly (408), and slow answers (503).
 
-    The limit on the answer ends when it begins: a stream of events may go on.
+    An answer that has begun is not limited: a stream of events may go on.
 
     Parameters
     ----------
     app : ASGI application
     max_bytes : int
-        Of a body, as declared and as it comes.
+        Of a body, as declared and as received.
     body_seconds : float
-        From when a route wants the body to its end.
+        From when a route reads the body until its end.
     answer_seconds : float
-        To the beginning of the answer, besides the time that the body may take.
+        Until the beginning of the answer, in addition to `body_seconds`.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, body_seconds: float, answer_seconds: float) -> None:
@@ -37,7 +37,7 @@ class RequestLimits:
         self.answer_seconds = answer_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass within the limits."""
+        """Pass a request on within the limits."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -70,13 +70,16 @@ class RequestLimits:
         return problem(413, f"a body of more than {self.max_bytes} bytes", headers=_CLOSE)
 
     def too_slow(self) -> ASGIApp:
-        """Return the answer to a body that doesn't come."""
+        """Return the answer to a body that is not received in time."""
         return problem(408, f"the body did not come within {self.body_seconds:g} s", headers=_CLOSE)
 
 
 class _Exchange:
-    """One request and its answer. Once it is refused, the refusal takes the place of whatever the routes answer:
-    frameworks tell a body that broke off as one they could not parse."""
+    """One request and its answer.
+
+    Once it is refused, the refusal replaces whatever the routes answer: frameworks report an incomplete body as one
+    that they could not parse.
+    """
 
     limit: asyncio.Timeout
 
@@ -84,15 +87,15 @@ class _Exchange:
         self._limits, self._scope, self._receive, self._send = limits, scope, receive, send
         self._until: float | None = None
         self._taken = 0
-        self._whole = False
+        self._complete = False
         self.answered = False
         self.refusal: ASGIApp | None = None
 
     async def receive(self) -> Message:
-        if self._whole:
+        if self._complete:
             return await self._receive()
         if self._until is None:
-            # From when the body is wanted: that the service is busy is not the sender's fault.
+            # From when the body is read: that the service is busy is not the sender's fault.
             self._until = asyncio.get_running_loop().time() + self._limits.body_seconds
             if not self.answered and not self.limit.expired():
                 self.limit.reschedule(self._until + self._limits.answer_seconds)
@@ -103,7 +106,7 @@ class _Exchange:
             self.refusal = self._limits.too_slow()
         else:
             self._taken += len(message.get("body", b""))
-            self._whole = not message.get("more_body", False)
+            self._complete = not message.get("more_body", False)
             if self._taken <= self._limits.max_bytes:
                 return message
             self.refusal = self._limits.too_large()

@@ -1,4 +1,4 @@
-"""Headers that tell browsers how far to trust an answer."""
+"""Security headers: what browsers may load, run and frame."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _YEAR = 31_536_000
 
 
 class SecurityHeaders:
-    """Add what is missing of the security headers; what a route sets itself stays.
+    """Add the security headers that an answer lacks; those that a route sets itself stay.
 
     A page sets its own ``Content-Security-Policy``. One that may be framed names who may in its ``frame-ancestors``, and
-    then gets no ``X-Frame-Options``, which knows only yes and no.
+    then gets no ``X-Frame-Options``, which can only allow or deny.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class SecurityHeaders:
         self._own = {name for name, _ in self._added[_DATA_POLICY]}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the headers."""
+        """Pass a request on and add the headers to its answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -56,7 +56,7 @@ class SecurityHeaders:
                 headers = message["headers"]
                 names = dict(headers)
                 added = self._added[policy]
-                # Most answers set none of them, and are to cost next to nothing.
+                # Most answers set none of them, and must cost almost nothing.
                 if not self._own.isdisjoint(names):
                     framed = b"frame-ancestors 'none'" not in names.get(_POLICY, policy)
                     added = [(n, v) for n, v in added if n not in names and not (framed and n == _FRAME_OPTIONS)]

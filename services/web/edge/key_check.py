@@ -1,4 +1,4 @@
-"""Who asks, and how often: API keys are checked and requests counted before anything else is done."""
+"""API keys are checked and requests counted before anything else is done with a request."""
 
 from __future__ import annotations
 
@@ -16,35 +16,34 @@ from hazecast.services.accounts.keys import Identity, RefusedError
 from hazecast.services.accounts.tokens import digest_of
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.web.access import invalid_key, token_of
-from hazecast.services.web.edge.request_counts import Count, Windows
+from hazecast.services.web.edge.request_counts import Count, SlidingWindows
 from hazecast.services.web.problems import problem
 
 log = logging.getLogger(__name__)
 
-# What asks whether the service is alive must hear so, also behind a proxy that others keep busy.
-_FREE = ("/v1/healthz", "/v1/readyz")
-# A map is drawn: it takes what some tens of other answers take.
-_DRAWN, _COST_OF_DRAWING = "/v1/maps/", 5
+# Health checks must be answered, also behind a proxy through which others send many requests.
+_UNCOUNTED = ("/v1/healthz", "/v1/readyz")
+# A map has to be drawn, which takes as long as some tens of other answers.
+_MAPS, _COST_OF_MAP = "/v1/maps/", 5
 _MOST_KNOWN = 10_000
-_BEARERS = frozenset((b"authorization", b"x-api-key"))
+_KEY_HEADERS = frozenset((b"authorization", b"x-api-key"))
 
 
-class Guard:
-    """Check the key that a request bears, and count the request: by key, or without one by address.
+class KeyCheck:
+    """Check the key that a request carries, and count the request: by key, or without one by address.
 
-    A key that opens nothing is answered 401 on public routes too: its owner should learn of it. Too many of them
-    from one address are answered 429 without a look into the database; keys that have opened something are
-    spared that.
+    An invalid key is answered 401 on public routes too: its owner should learn of it. Too many of them from one
+    address are answered 429 without a query of the database, except keys that were valid before.
 
     Parameters
     ----------
     app : ASGI application
         Finds the `Identity`, or None, as ``request.state.identity``. Where it sets ``request.state.private``, no cache may
-        keep the answer.
+        store the answer.
     check : callable
         Return the `Identity` of a key, or raise `RefusedError`.
-    anonymous, keyed, failures : Windows
-        Requests by address without a key, requests by key, and keys that open nothing by address; those of
+    anonymous, keyed, failures : SlidingWindows
+        Requests by address without a key, requests by key, and invalid keys by address; those of
         `limit` 0 don't limit.
     clock : callable
         Gives the current time, aware.
@@ -54,9 +53,9 @@ class Guard:
         self,
         app: ASGIApp,
         check: Callable[[str, datetime], Identity],
-        anonymous: Windows,
-        keyed: Windows,
-        failures: Windows,
+        anonymous: SlidingWindows,
+        keyed: SlidingWindows,
+        failures: SlidingWindows,
         clock: Clock = utc_now,
     ) -> None:
         self.app = app
@@ -68,24 +67,24 @@ class Guard:
         self._known: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass, or answer 400, 401 or 429."""
+        """Pass a request on, or answer 400, 401 or 429."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         path: str = scope["path"]
         if "\0" in path or b"%00" in scope["query_string"]:
-            # No name and no value has one, and databases choke on it.
+            # No name and no value has one, and databases fail on it.
             await problem(400, "the address contains a NUL character")(scope, receive, send)
             return
         state = scope.setdefault("state", {})
         state["identity"] = None
-        if path in _FREE:
+        if path in _UNCOUNTED:
             await self.app(scope, receive, send)
             return
         address = network_of(scope["client"][0] if scope.get("client") else "")
-        # Most requests bear no key, and are to cost next to nothing.
-        bears = not _BEARERS.isdisjoint(dict(scope["headers"]))
-        token = token_of(Headers(scope=scope)) if bears else None
+        # Most requests carry no key, and must cost almost nothing.
+        has_key = not _KEY_HEADERS.isdisjoint(dict(scope["headers"]))
+        token = token_of(Headers(scope=scope)) if has_key else None
         windows, caller, name = self._anonymous, address, "anonymous"
         if token is not None:
             identity = await self._identify(token, address)
@@ -96,7 +95,7 @@ class Guard:
             windows, caller, name = self._keyed, identity.key_id, "key"
         rate: list[tuple[bytes, bytes]] = []
         if windows.limit:
-            count = windows.hit(caller, _COST_OF_DRAWING if path.startswith(_DRAWN) else 1)
+            count = windows.hit(caller, _COST_OF_MAP if path.startswith(_MAPS) else 1)
             rate = _rate_headers(name, windows, count)
             if not count.allowed:
                 waits = {"Retry-After": str(count.reset)} | {key.decode(): value.decode() for key, value in rate}
@@ -104,7 +103,7 @@ class Guard:
                 await problem(429, detail, headers=waits)(scope, receive, send)
                 return
 
-        async def marked(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message["headers"], *rate]
                 if state.get("private"):
@@ -113,7 +112,7 @@ class Guard:
                 message["headers"] = headers
             await send(message)
 
-        await self.app(scope, receive, marked)
+        await self.app(scope, receive, send_with_headers)
 
     async def _identify(self, token: str, address: str) -> Identity | str:
         digest = digest_of(token)
@@ -141,7 +140,7 @@ class Guard:
 
 @lru_cache(maxsize=4096)
 def network_of(host: str) -> str:
-    """Return whom an address counts for: itself, or for IPv6 its network of 64 bits, all of which one caller has."""
+    """Return the caller that an address counts for: itself, or for IPv6 its /64 network, which one caller has."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -153,8 +152,8 @@ def network_of(host: str) -> str:
     return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
 
 
-def _rate_headers(name: str, windows: Windows, count: Count) -> list[tuple[bytes, bytes]]:
-    """Return where a caller stands, by draft-ietf-httpapi-ratelimit-headers-11."""
+def _rate_headers(name: str, windows: SlidingWindows, count: Count) -> list[tuple[bytes, bytes]]:
+    """Return the headers with a caller's count (draft-ietf-httpapi-ratelimit-headers-11)."""
     return [
         (b"ratelimit-policy", f'"{name}";q={windows.limit};w={windows.seconds}'.encode()),
         (b"ratelimit", f'"{name}";r={count.remaining};t={count.reset}'.encode()),

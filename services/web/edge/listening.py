@@ -1,4 +1,4 @@
-"""How the server listens: whom it believes, and how long and large the head of a request may be."""
+"""How the server listens: which proxies it trusts, and how long and large the head of a request may be."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from hazecast.services.web.edge.bodies import HEAD_BYTES
 _HEAD_SECONDS = 10.0
 
 
-class HastyProtocol(H11Protocol):
+class HeadTimeoutProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection whose request's head does not come in time.
 
-    Uvicorn itself waits without end for the first request, and for the rest of one that has begun.
+    Uvicorn itself waits without limit for the first request, and for the rest of one that has begun.
     """
 
     head_seconds = _HEAD_SECONDS
     _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection."""
+        """Start the time of a new connection."""
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes."""
+        """Pass data on; stop the time once a request's head is complete."""
         super().data_received(data)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a connection."""
+        """Stop the time of a closed connection."""
         super().connection_lost(exc)
         self._stop()
 
@@ -52,7 +52,7 @@ class HastyProtocol(H11Protocol):
 def server_options(settings: Settings) -> dict[str, Any]:
     """Return the options of Uvicorn."""
     return {
-        "http": HastyProtocol,
+        "http": HeadTimeoutProtocol,
         "h11_max_incomplete_event_size": HEAD_BYTES,
         "proxy_headers": bool(settings.server.trusted_proxies),
         "forwarded_allow_ips": list(settings.server.trusted_proxies),

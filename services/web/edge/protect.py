@@ -1,4 +1,4 @@
-"""Put the edge round the API."""
+"""Add the edge to the app: limits, keys, rates, origins, hosts and security headers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.database import Sessions
 from hazecast.services.web.edge.bodies import RequestLimits
 from hazecast.services.web.edge.headers import SecurityHeaders
-from hazecast.services.web.edge.key_check import Guard
-from hazecast.services.web.edge.request_counts import Windows
+from hazecast.services.web.edge.key_check import KeyCheck
+from hazecast.services.web.edge.request_counts import SlidingWindows
 
-# Names that only reach the service from its own machine, for health checks.
+# Names by which only its own machine reaches the service, for health checks.
 _OWN_HOSTS = ("localhost", "127.0.0.1")
 
 
 def limit_requests(app: FastAPI, settings: Settings) -> None:
-    """Limit the size and the time of requests; to be added before what answers from memory, which needs no such care."""
+    """Limit the size and the time of requests.
+
+    To be added before the cache of answers, which is then outside of it: what it answers needs no limits.
+
+    Parameters
+    ----------
+    app : FastAPI
+    settings : Settings
+    """
     app.add_middleware(
         RequestLimits,
         max_bytes=settings.limits.max_body_bytes,
@@ -32,7 +40,7 @@ def limit_requests(app: FastAPI, settings: Settings) -> None:
 
 
 def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock = utc_now) -> None:
-    """Add the edge as the last and so outermost layers: headers, hosts, origins, keys and rates.
+    """Add the edge as the last and so outermost middleware: headers, hosts, origins, keys and rates.
 
     Parameters
     ----------
@@ -45,12 +53,12 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock =
         Gives the current time, aware: whether a key has expired goes by it.
     """
     app.add_middleware(
-        Guard,
+        KeyCheck,
         check=partial(check_key, sessions),
         clock=clock,
-        anonymous=Windows(settings.limits.rate_anonymous, 60),
-        keyed=Windows(settings.limits.rate_key, 60),
-        failures=Windows(settings.limits.failed_keys, 600),
+        anonymous=SlidingWindows(settings.limits.rate_anonymous, 60),
+        keyed=SlidingWindows(settings.limits.rate_key, 60),
+        failures=SlidingWindows(settings.limits.failed_keys, 600),
     )
     if settings.server.cors_origins:
         # Keys come in headers that a page sets itself: nothing needs cookies, so credentials are never allowed.
@@ -65,6 +73,6 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock =
         app.add_middleware(
             TrustedHostMiddleware, allowed_hosts=[*settings.server.allowed_hosts, *_OWN_HOSTS], www_redirect=False
         )
-    # Outside even of what answers unexpected errors, so that those have the headers too.
+    # Outside of the handler of unexpected errors too, so that its answers have the headers.
     build, https = app.build_middleware_stack, (settings.server.public_url or "").startswith("https://")
     app.build_middleware_stack = lambda: SecurityHeaders(build(), https)  # type: ignore[method-assign]

@@ -6,24 +6,24 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-# A hundred thousand callers a window are counted apart (some 20 MB); all beyond them share one count.
+# A hundred thousand callers a window are counted separately (some 20 MB); all beyond them share one count.
 _MOST_CALLERS = 100_000
 
 
 class Count(NamedTuple):
-    """Where a caller stands: requests left, and seconds until the window is over."""
+    """A caller's count: requests left, seconds until the window ends, and whether this request is allowed."""
 
     remaining: int
     reset: int
     allowed: bool
 
 
-class Windows:
-    """At most `limit` requests of a caller in any `seconds`, near enough.
+class SlidingWindows:
+    """At most `limit` requests of a caller in any `seconds`, approximately.
 
-    The last window counts by the share of it that still lies within `seconds`, as if its requests had come evenly: two
-    numbers a caller, and no work that grows with the number of callers. (A library that walks over all callers to
-    forget the old ones takes a third of a second a request at 100 000 addresses.) Counts live in this process.
+    The previous window counts by the share of it that still lies within `seconds`, as if its requests had come evenly:
+    two numbers a caller, and no work that grows with the number of callers. (A library that walks over all callers to
+    remove the old ones takes a third of a second a request at 100 000 addresses.) Counts are held by this process.
 
     Parameters
     ----------
@@ -42,7 +42,19 @@ class Windows:
         self._before: dict[str, int] = {}
 
     def hit(self, caller: str, cost: int = 1) -> Count:
-        """Count a request, unless it is one too many; say where its caller then stands."""
+        """Count a request, unless it exceeds the limit.
+
+        Parameters
+        ----------
+        caller : str
+        cost : int
+            As how many requests it counts.
+
+        Returns
+        -------
+        Count
+            Of the caller after it.
+        """
         caller, used, left = self._look(caller)
         allowed = used + cost <= self.limit
         if allowed:
@@ -51,7 +63,7 @@ class Windows:
         return Count(max(int(self.limit - used), 0), int(left) + 1, allowed)
 
     def full(self, caller: str) -> bool:
-        """Return whether the caller's next request would be one too many."""
+        """Return whether the caller's next request would exceed the limit."""
         return self._look(caller)[1] + 1 > self.limit
 
     def _look(self, caller: str) -> tuple[str, float, float]:

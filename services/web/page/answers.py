@@ -1,4 +1,4 @@
-"""How the page answers: security headers, revalidation by ETag, compression, its own files under lasting names."""
+"""How the page answers: security headers, revalidation by ETag, compression, its own files under immutable names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _A_YEAR = 365 * 24 * 3600
 def answer(
     request: Request, body: bytes | str, media_type: str, *, seconds: int, framed: bool = False, status: int = 200
 ) -> Response:
-    """Return a public answer, or 304 where the reader has it already.
+    """Return a public answer, or 304 where the client has it already.
 
     Parameters
     ----------
@@ -35,13 +35,18 @@ def answer(
     body : bytes or str
     media_type : str
     seconds : int
-        How long a cache may give it out unasked.
+        For how long a cache may answer with it without revalidating.
     framed : bool
-        Whether any site may show it in a frame; else none may.
+        Whether any site may show it in a frame; else only the service itself may.
     status : int
+        Other than 200, the answer is not stored by caches.
+
+    Returns
+    -------
+    Response
     """
     content = body.encode() if isinstance(body, str) else body
-    # Weak: the same tag stands for the compressed and the plain form.
+    # Weak: the compressed and the plain form have the same tag.
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {
         "Cache-Control": f"public, max-age={seconds}" if status == 200 else "no-store",
@@ -57,8 +62,8 @@ def answer(
     return Response(content, status, headers, media_type)
 
 
-class _Lasting(StaticFiles):
-    """Files whose address changes with their content: they are never asked for again."""
+class _ImmutableFiles(StaticFiles):
+    """Files whose address changes with their content: clients never need to revalidate them."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -78,4 +83,4 @@ def static_prefix() -> str:
 
 def static_files() -> Mount:
     """Return the route of the page's own files."""
-    return Mount(static_prefix(), app=_Lasting(directory=STATIC), middleware=COMPRESSED)
+    return Mount(static_prefix(), app=_ImmutableFiles(directory=STATIC), middleware=COMPRESSED)

@@ -24,8 +24,13 @@ def card_png(snapshot: Snapshot, here: CityView, high: str, words: Words) -> byt
     snapshot : Snapshot
     here : CityView
     high : str
-        Highest PM2.5 of the next 24 h in figures; empty where there is no current forecast.
+        Highest median PM2.5 of the 24 h after the init time as written; empty where there is no current forecast.
     words : Words
+        Of the language to write in.
+
+    Returns
+    -------
+    bytes
     """
     sheet = Image.new("RGB", (_WIDTH, _HEIGHT), _PAPER)
     draw = ImageDraw.Draw(sheet)

@@ -1,6 +1,6 @@
 """The page's forecast chart: the geometry of a fan over time, which a template draws as SVG.
 
-Nothing is styled here: the content security policy lets no style stand in the page, and dark and light differ.
+Nothing is styled here: the content security policy allows no inline style, and the dark and light themes differ.
 """
 
 from __future__ import annotations
@@ -23,8 +23,19 @@ Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Series:
-    """A city's hours around an init time; ``quantiles`` (hour, 5) from the first lead time on, NaN where unknown."""
+class ChartLine:
+    """A city's hours around an init time.
+
+    Attributes
+    ----------
+    init_time : datetime
+    observed_times : tuple of datetime
+        Ends of the observed hours.
+    observed : array (observed hour,)
+        ug m-3, NaN where unknown.
+    quantiles : array (lead time, 5)
+        0.1, 0.25, 0.5, 0.75 and 0.9, from the first lead time on; ug m-3, NaN where unknown.
+    """
 
     init_time: datetime
     observed_times: tuple[datetime, ...]
@@ -61,19 +72,48 @@ class Chart:
     hour_width: float
 
 
-def series(forecast: xr.Dataset, observed: xr.Dataset | None, city: str, pollutant: str) -> Series:
-    """Return a city's forecast of a pollutant and what was observed in the three days before, and since."""
+def chart_line(forecast: xr.Dataset, observed: xr.Dataset | None, city: str, pollutant: str) -> ChartLine:
+    """Return a city's forecast of a pollutant and what was observed in the three days before, and since.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast".
+    observed : xarray.Dataset or None
+        Contract "observations".
+    city : str
+        Id of a city of the forecast.
+    pollutant : str
+        Variable of both.
+
+    Returns
+    -------
+    ChartLine
+    """
     init = to_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
     quantiles = forecast[pollutant].sel(city=city).transpose("lead_time", "quantile").values.astype(np.float64)
     if observed is None or pollutant not in observed or city not in observed["city"].values:
-        return Series(init, (), np.array([]), quantiles)
+        return ChartLine(init, (), np.array([]), quantiles)
     here = observed[pollutant].sel(city=city)
     times = tuple(to_datetime(stamp) for stamp in here["time"].values)
-    return Series(init, times, here.values.astype(np.float64), quantiles)
+    return ChartLine(init, times, here.values.astype(np.float64), quantiles)
 
 
-def draw(data: Series, top: float, zone: str) -> Chart:
-    """Return the chart of a series up to the value `top`, with the days of a time zone."""
+def draw(data: ChartLine, top: float, zone: str) -> Chart:
+    """Return the chart of a city's hours.
+
+    Parameters
+    ----------
+    data : ChartLine
+    top : float
+        The value that the axis must reach, ug m-3.
+    zone : str
+        IANA name of the time zone whose days are marked.
+
+    Returns
+    -------
+    Chart
+    """
     step = _step(top)
     highest = step * max(2.0, float(np.ceil(top / step)))
 
@@ -142,6 +182,6 @@ def _step(top: float) -> float:
     return float(next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= rough))
 
 
-def common_top(many: Sequence[Series]) -> float:
-    """Return the highest value of several charts that are to be compared by eye."""
-    return max((one.highest for one in many), default=0.0)
+def common_top(lines: Sequence[ChartLine]) -> float:
+    """Return the highest value of several charts, which then share an axis."""
+    return max((one.highest for one in lines), default=0.0)

@@ -1,10 +1,10 @@
-"""Which colour is read on which."""
+"""Colours of text that contrast with a background."""
 
 from __future__ import annotations
 
 
 def ink(colour: str) -> str:
-    """Return black or white, whichever is read better on a colour (relative luminance of WCAG 2)."""
+    """Return black or white, whichever contrasts more with a colour, #rrggbb (relative luminance of WCAG 2)."""
     channels = [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

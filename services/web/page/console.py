@@ -1,4 +1,4 @@
-"""The bureau's console at ``/console``: a page without data, whose scripts ask the API with the reader's own key."""
+"""The bureau's console at ``/console``: a page without data, whose scripts call the API with the reader's own key."""
 
 from __future__ import annotations
 
@@ -29,8 +29,20 @@ _MESSAGES = Path(__file__).with_name("messages")
 def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> list[BaseRoute]:
     """Return the route of the console.
 
-    What it answers is the same for everybody: what an account may see and do, the API decides by the key that the
+    Its answer is the same for everybody: what an account may see and do, the API decides by the key that the
     scripts send.
+
+    Parameters
+    ----------
+    settings : Settings
+    registry : Registry
+        The cities and regions to choose from.
+    book : RuleBook
+        The rule sets and levels to choose from.
+
+    Returns
+    -------
+    list of BaseRoute
     """
 
     def home(request: Request) -> Response:
@@ -43,23 +55,23 @@ def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> li
 
 
 def _page(language: Language, query: str, settings: Settings, registry: Registry, book: RuleBook) -> str:
-    said = _words(language)
+    wording = _words(language)
     rules = list(book.sets.values())
     return (
         templates()
         .get_template("console.html")
         .render(
-            t=said.say,
-            words=said,
+            t=wording.say,
+            words=wording,
             languages=[words(one) for one in LANGUAGES],
             in_language=lambda one: f"/console?lang={one}",
             home=f"/{query}",
-            script=said.messages["console_script"],
-            facts=_facts(rules, registry, said),
+            script=wording.messages["console_script"],
+            facts=_facts(rules, registry, wording),
             choice=cities_by_country(registry),
             regions=sorted(registry.regions.values(), key=lambda region: region.name_en),
-            rules=[(one.id, said.of(one)) for one in rules],
-            levels=_levels(rules, said),
+            rules=[(one.id, wording.of(one)) for one in rules],
+            levels=_levels(rules, wording),
             scopes=SCOPES,
             kinds=get_args(Kind),
             channels=get_args(ChannelName),
@@ -76,16 +88,16 @@ def _words(language: Language) -> Words:
     return Words(language, {**words(language).messages, **own})
 
 
-def _facts(rules: list[RuleSet], registry: Registry, said: Words) -> dict[str, Any]:
-    """Return the names, colours and clocks that the scripts show in place of ids."""
+def _facts(rules: list[RuleSet], registry: Registry, wording: Words) -> dict[str, Any]:
+    """Return the names, colours and time zones that the scripts show in place of ids."""
     return {
-        "cities": {city.id: {"name": said.of(city), "zone": city.time_zone} for city in registry.cities.values()},
-        "regions": {region.id: said.of(region) for region in registry.regions.values()},
+        "cities": {city.id: {"name": wording.of(city), "zone": city.time_zone} for city in registry.cities.values()},
+        "regions": {region.id: wording.of(region) for region in registry.regions.values()},
         "rules": {
             one.id: {
-                "name": said.of(one),
+                "name": wording.of(one),
                 "levels": [
-                    {"id": level.id, "rank": level.rank, "name": said.of(level), "colour": level.colour}
+                    {"id": level.id, "rank": level.rank, "name": wording.of(level), "colour": level.colour}
                     for level in one.levels
                 ],
             }
@@ -94,10 +106,10 @@ def _facts(rules: list[RuleSet], registry: Registry, said: Words) -> dict[str, A
     }
 
 
-def _levels(rules: list[RuleSet], said: Words) -> list[tuple[str, str]]:
+def _levels(rules: list[RuleSet], wording: Words) -> list[tuple[str, str]]:
     """Return the levels that a subscription may name, each with all its names: rule sets share ids."""
     names: dict[str, list[str]] = {}
     for one in rules:
         for level in one.levels:
-            names.setdefault(level.id, []).append(said.of(level))
-    return [(level, said.catalog.places(list(dict.fromkeys(called)))) for level, called in sorted(names.items())]
+            names.setdefault(level.id, []).append(wording.of(level))
+    return [(level, wording.catalog.places(list(dict.fromkeys(called)))) for level, called in sorted(names.items())]

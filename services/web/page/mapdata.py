@@ -15,7 +15,7 @@ from hazecast.alerts.maps.scales import AQI, O3, PM25, Scale
 from hazecast.forecast.layers import LAYERS
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City, Registry
-from hazecast.services.web.page.snapshot import Snapshot, gravity
+from hazecast.services.web.page.snapshot import Snapshot, severity_rank
 
 # West, south, east, north: what the map may be moved to.
 BOX = (82.0, 6.0, 160.0, 62.0)
@@ -31,7 +31,19 @@ SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "visibility": VI
 
 
 def legend(kind: str, language: str) -> list[tuple[str, str]]:
-    """Return colour and label of each class of a layer, lowest first."""
+    """Return colour and label of each class of a layer, lowest first.
+
+    Parameters
+    ----------
+    kind : str
+        A layer, a key of `SCALES`.
+    language : str
+        Of the labels of haze grades; the others are figures.
+
+    Returns
+    -------
+    list of (str, str)
+    """
     scale = SCALES[kind]
     labels = [HAZE_GRADES[n][language] for n in range(5)] if kind == "haze_grade" else scale.labels()
     return list(zip(scale.colours, labels, strict=True))
@@ -81,13 +93,23 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
     """Return all cities and hours of the newest run, and the areas of the warnings in force.
 
     ``cities`` hold a list of values by layer, one for each hour from ``first`` on, null where unknown: ``pm25`` and
-    ``o3`` in whole ug m-3, ``aqi``, ``visibility`` in km, ``haze_grade``. ``marks`` is how grave a city's warnings
-    are, 0 to 3. Rings are as in `shapes_json`.
+    ``o3`` in whole ug m-3, ``aqi``, ``visibility`` in km, ``haze_grade``. ``marks`` is the highest severity of a city's
+    warnings, 0 (none) to 3. Rings are as in `shapes_json`.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    registry : Registry
+
+    Returns
+    -------
+    bytes
+        JSON.
     """
     run = snapshot.run
     marks: dict[str, int] = {}
     for warning in snapshot.warnings:
-        marks[warning.city] = max(marks.get(warning.city, 0), gravity(warning, snapshot.book))
+        marks[warning.city] = max(marks.get(warning.city, 0), severity_rank(warning, snapshot.book))
     content: dict[str, Any] = {
         "init_time": None if run is None else run.init_time.isoformat(),
         "now": snapshot.now.replace(minute=0, second=0, microsecond=0).isoformat(),
@@ -100,7 +122,7 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
                 "id": warning.id,
                 "city": warning.city,
                 "colour": snapshot.book.rule_set(warning.rule_set).level_of(warning.level).colour,
-                "marks": gravity(warning, snapshot.book),
+                "marks": severity_rank(warning, snapshot.book),
                 "rings": _area_rings(registry.city(warning.city)),
             }
             for warning in reversed(snapshot.warnings)
@@ -116,7 +138,9 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
 def _city(snapshot: Snapshot, city: City, number: int, marks: dict[str, int]) -> dict[str, Any]:
     layers = snapshot.layers
     values = {
-        kind: _whole(layers[kind][:, number] / 1000.0, 1) if kind == "visibility" else _whole(layers[kind][:, number])
+        kind: _json_numbers(layers[kind][:, number] / 1000.0, 1)
+        if kind == "visibility"
+        else _json_numbers(layers[kind][:, number])
         for kind in LAYERS
     }
     return {
@@ -129,7 +153,7 @@ def _city(snapshot: Snapshot, city: City, number: int, marks: dict[str, int]) ->
     }
 
 
-def _whole(values: npt.NDArray[np.float64], decimals: int = 0) -> list[float | int | None]:
+def _json_numbers(values: npt.NDArray[np.float64], decimals: int = 0) -> list[float | int | None]:
     rounded = np.round(values, decimals)
     found: list[float | int | None] = []
     for value in rounded:

@@ -1,4 +1,4 @@
-"""The days ahead of a city as its bulletin has them, and the index of an observed hour."""
+"""The days ahead of a city, the same as in its bulletin, and the index of an observed hour."""
 
 from __future__ import annotations
 
@@ -18,15 +18,39 @@ Values = npt.NDArray[np.float64]
 
 
 def hour_aqi(pm25: float, o3: float, end: datetime) -> int | None:
-    """Return China's AQI of the hour up to `end` from two concentrations, ug m-3; None where neither is known."""
+    """Return China's AQI of an hour from PM2.5 and ozone.
+
+    Parameters
+    ----------
+    pm25, o3 : float
+        ug m-3; NaN where unknown.
+    end : datetime
+        End of the hour, aware: the standard in force then is applied.
+
+    Returns
+    -------
+    int or None
+        None where neither is known.
+    """
     return china_aqi({"pm25": pm25, "o3": o3}, end - timedelta(hours=1), "hourly").value
 
 
 @dataclass(frozen=True)
 class Day:
-    """A local day of a city: ug m-3 and m; None where too few hours are known.
+    """A local day of a city; None where too few hours are known.
 
-    `pm25` are the low, the median and the high value of its mean; `o3_8h` the median; `haze` a grade.
+    Attributes
+    ----------
+    date : date
+    index : DayIndex or None
+    pm25 : (float, float, float) or None
+        Low, median and high value of the day's mean, ug m-3.
+    o3_8h : float or None
+        Median of the highest 8 h mean, ug m-3.
+    visibility : float or None
+        Lowest, m.
+    haze : int
+        Grade.
     """
 
     date: date
@@ -38,7 +62,18 @@ class Day:
 
 
 def days_of(outlook: xr.Dataset, city: City) -> list[Day]:
-    """Return the days of a city, from `hazecast.forecast.daily.daily_outlook`; those of which nothing is known are left out."""
+    """Return the days of a city; those of which nothing is known are left out.
+
+    Parameters
+    ----------
+    outlook : xarray.Dataset
+        From `hazecast.forecast.daily.daily_outlook`.
+    city : City
+
+    Returns
+    -------
+    list of Day
+    """
     here = outlook.sel(city=city.id)
     found = []
     for at, stamp in enumerate(here["date"].values):

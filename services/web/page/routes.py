@@ -1,7 +1,7 @@
 """The page's addresses: ``/``, ``/embed/{city}`` as a card and as a picture, and what the map draws.
 
 Every view has an address: ``/?city=beijing&partner=&layer=o3&time=2013-01-12T00:00Z&lang=ja``. It is answered as a
-whole page, which is useful without scripts; the scripts ask for the same address and put its parts in place.
+complete page, which is useful without scripts; the scripts request the same address and put its parts in place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hazecast.services.web.page.answers import COMPRESSED, answer, static_files,
 from hazecast.services.web.page.colours import ink
 from hazecast.services.web.page.mapdata import legend, map_json, shapes_json
 from hazecast.services.web.page.snapshot import Snapshot, Snapshots
-from hazecast.services.web.page.view import Asked
+from hazecast.services.web.page.view import PageQuery
 from hazecast.services.web.page.words import Words, preferred, words
 from hazecast.services.work.verification import WINDOW_DAYS
 
@@ -44,9 +44,16 @@ def page_routes(
 
     Parameters
     ----------
-    store, settings, registry, book
+    store : Store
+    settings : Settings
+    registry : Registry
+    book : RuleBook
     clock : callable
-        Gives the time, aware: what is stale and what is in force goes by it.
+        Gives the current time, aware: what is stale and what is in force depends on it.
+
+    Returns
+    -------
+    list of BaseRoute
     """
     page = _Page(store, settings, registry, book, clock)
     return [
@@ -64,37 +71,37 @@ class _Page:
         self.store, self.settings, self.registry = store, settings, registry
         self.snapshots = Snapshots(store, registry, settings, book, clock)
         self.templates = templates()
-        # The same state and address give the same page: asked for again, it costs nothing.
-        self._whole = lru_cache(maxsize=128)(self._make_page)
+        # The same state and address give the same page: requested again, it costs nothing.
+        self._cached_page = lru_cache(maxsize=128)(self._make_page)
         self._map = lru_cache(maxsize=2)(partial(map_json, registry=registry))
 
     def home(self, request: Request) -> Response:
-        """The page, whole."""
+        """Answer with the complete page."""
         asked = self._asked(request)
         unknown = request.query_params.get("city", "")
         if unknown and asked.city is None:
-            said = words(asked.language)
+            wording = words(asked.language)
             content = self._render(
-                "error.html", asked, self._base(request), message=said.say("error.city", city=unknown)
+                "error.html", asked, self._base(request), message=wording.say("error.city", city=unknown)
             )
             return answer(request, content, HTML, seconds=0, status=404)
-        content = self._whole(self.snapshots.current(), asked, self._base(request))
+        content = self._cached_page(self.snapshots.current(), asked, self._base(request))
         return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds)
 
     def map_values(self, request: Request) -> Response:
-        """All cities and hours of the newest run."""
+        """Answer with all cities and hours of the newest run."""
         return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.answers.cache_seconds)
 
     def shapes(self, request: Request) -> Response:
-        """Coasts and borders."""
+        """Answer with coasts and borders."""
         return answer(request, shapes_json(), JSON, seconds=24 * 3600)
 
     def card(self, request: Request) -> Response:
-        """The warning card of a city, which any site may frame."""
+        """Answer with the warning card of a city, which any site may frame."""
         asked = self._asked(request, request.path_params["city"])
-        said = words(asked.language)
+        wording = words(asked.language)
         if asked.city is None:
-            message = said.say("error.city", city=request.path_params["city"])
+            message = wording.say("error.city", city=request.path_params["city"])
             content = self._render("error.html", asked, self._base(request), message=message)
             return answer(request, content, HTML, seconds=0, status=404)
         snapshot = self.snapshots.current()
@@ -103,34 +110,34 @@ class _Page:
             asked,
             self._base(request),
             snapshot=snapshot,
-            here=view.city_view(snapshot, asked.city, self.store, self.registry, said),
-            high=_high(snapshot, asked.city, said),
+            here=view.city_view(snapshot, asked.city, self.store, self.registry, wording),
+            high=_high(snapshot, asked.city, wording),
             target=asked.address(),
         )
         return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds, framed=True)
 
     def picture(self, request: Request) -> Response:
-        """The warning card of a city as a picture."""
+        """Answer with the warning card of a city as a picture."""
         asked = self._asked(request, request.path_params["city"])
-        said = words(asked.language)
+        wording = words(asked.language)
         if asked.city is None:
-            message = said.say("error.city", city=request.path_params["city"])
+            message = wording.say("error.city", city=request.path_params["city"])
             return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
         snapshot = self.snapshots.current()
-        here = view.city_view(snapshot, asked.city, self.store, self.registry, said)
+        here = view.city_view(snapshot, asked.city, self.store, self.registry, wording)
         from hazecast.services.web.page.card import card_png
 
-        content = card_png(snapshot, here, _high(snapshot, asked.city, said), said)
+        content = card_png(snapshot, here, _high(snapshot, asked.city, wording), wording)
         return answer(request, content, "image/png", seconds=self.settings.answers.cache_seconds, framed=True)
 
-    def _asked(self, request: Request, city: str | None = None) -> Asked:
+    def _asked(self, request: Request, city: str | None = None) -> PageQuery:
         query = request.query_params
         given = query.get("lang") in LANGUAGES
         wanted = city if city is not None else query.get("city", "")
         here = self.registry.cities.get(wanted)
         partner = self.registry.cities.get(query.get("partner", ""))
         layer = query.get("layer", "")
-        return Asked(
+        return PageQuery(
             language=preferred(request.headers.get("accept-language", ""), query.get("lang")),
             given_language=given,
             city=here,
@@ -140,7 +147,7 @@ class _Page:
         )
 
     def _time(self, time: str | None, hour: str | None) -> datetime | None:
-        """Return the hour that an address names: a time, or, from the form without scripts, hours after the run."""
+        """Return the hour that an address names: as a time or, from the form without scripts, as hours after the run."""
         try:
             if time:
                 found = datetime.fromisoformat(time)
@@ -152,20 +159,20 @@ class _Page:
             return None
         return None
 
-    def _make_page(self, snapshot: Snapshot, asked: Asked, base: str) -> str:
-        return self._render("page.html", asked, base, **self._page(asked, snapshot))
+    def _make_page(self, snapshot: Snapshot, asked: PageQuery, base: str) -> str:
+        return self._render("page.html", asked, base, **self._page_values(asked, snapshot))
 
-    def _page(self, asked: Asked, snapshot: Snapshot) -> dict[str, Any]:
-        said, registry = words(asked.language), self.registry
+    def _page_values(self, asked: PageQuery, snapshot: Snapshot) -> dict[str, Any]:
+        wording, registry = words(asked.language), self.registry
         partners = view.partners_of(asked.city, registry) if asked.city else []
         beside = asked.partner or (partners[0] if partners else None)
         here = there = None
         if asked.city is not None:
-            here = view.city_view(snapshot, asked.city, self.store, registry, said, beside)
-            there = view.city_view(snapshot, beside, self.store, registry, said, asked.city) if beside else None
-        warnings = view.warning_views(snapshot.warnings, self.store, registry, snapshot.book, said)
+            here = view.city_view(snapshot, asked.city, self.store, registry, wording, beside)
+            there = view.city_view(snapshot, beside, self.store, registry, wording, asked.city) if beside else None
+        warnings = view.warning_views(snapshot.warnings, self.store, registry, snapshot.book, wording)
         zone = view.page_zone(asked)
-        zone_name = said.catalog.zone(zone, snapshot.now)
+        zone_name = wording.catalog.zone(zone, snapshot.now)
         hour = _hour(snapshot, asked)
         shown = snapshot.times[hour - 1] if snapshot.times else snapshot.now
         return {
@@ -174,25 +181,25 @@ class _Page:
             "there": there,
             "partners": partners,
             "choice": cities_by_country(registry),
-            "groups": view.warning_groups(warnings, snapshot.book, said),
-            "lines": view.city_lines(snapshot, registry, said),
-            "scores": view.skill(snapshot, self.store, asked.city, said) if asked.city else None,
+            "groups": view.warning_groups(warnings, snapshot.book, wording),
+            "lines": view.city_lines(snapshot, registry, wording),
+            "scores": view.skill(snapshot, self.store, asked.city, wording) if asked.city else None,
             "skill_days": WINDOW_DAYS,
             "layers": LAYERS,
             "legends": {kind: self._legend(kind, asked) for kind in LAYERS},
             "standard": view.standard_at(snapshot),
             "zone": zone,
             "zone_name": zone_name,
-            "beijing_name": said.catalog.zone(BEIJING, snapshot.now),
-            "window_said": said.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
+            "beijing_name": wording.catalog.zone(BEIJING, snapshot.now),
+            "window_text": wording.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
             "hours": max(len(snapshot.times), 1),
             "hour": hour,
-            "hour_said": f"{said.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
+            "hour_text": f"{wording.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
             "picture": _picture(asked, hour),
         }
 
     @staticmethod
-    def _legend(kind: str, asked: Asked) -> list[tuple[str, str]]:
+    def _legend(kind: str, asked: PageQuery) -> list[tuple[str, str]]:
         found = legend(kind, asked.language)
         if kind != "aqi":
             return found
@@ -202,11 +209,11 @@ class _Page:
     def _base(self, request: Request) -> str:
         return (self.settings.server.public_url or str(request.base_url)).rstrip("/")
 
-    def _render(self, template: str, asked: Asked, base: str, **values: Any) -> str:
-        said = words(asked.language)
+    def _render(self, template: str, asked: PageQuery, base: str, **values: Any) -> str:
+        wording = words(asked.language)
         return self.templates.get_template(template).render(
-            t=said.say,
-            words=said,
+            t=wording.say,
+            words=wording,
             asked=asked,
             languages=[words(language) for language in LANGUAGES],
             in_language=lambda language: asked.address(lang=language),
@@ -246,8 +253,8 @@ def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:
     return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]
 
 
-def _hour(snapshot: Snapshot, asked: Asked) -> int:
-    """Return the lead time that the slider stands at: the one asked for, else the present hour."""
+def _hour(snapshot: Snapshot, asked: PageQuery) -> int:
+    """Return the lead time that the slider is set to: the one requested, else the present hour."""
     if snapshot.run is None or not snapshot.times:
         return 1
     wanted = asked.time or snapshot.now
@@ -256,18 +263,18 @@ def _hour(snapshot: Snapshot, asked: Asked) -> int:
     return int(min(max(-(-hours // 1), 1), len(snapshot.times), LEAD_HOURS))
 
 
-def _picture(asked: Asked, hour: int) -> str:
-    """Return the drawn map that stands for the interactive one where scripts are off."""
+def _picture(asked: PageQuery, hour: int) -> str:
+    """Return the address of the drawn map that replaces the interactive one where scripts are off."""
     look = f"language={asked.language}&size=phone"
     if asked.layer in ("pm25", "o3", "aqi"):
         return f"/v1/maps/{asked.layer}.png?hour={hour}&{look}"
     return f"/v1/maps/haze.png?{look}"
 
 
-def _high(snapshot: Snapshot, city: City, said: Words) -> str:
-    """Return the highest median PM2.5 of the 24 h after the init time in figures; empty where it says nothing now."""
+def _high(snapshot: Snapshot, city: City, wording: Words) -> str:
+    """Return the highest median PM2.5 of the 24 h after the init time as written; empty where it is outdated."""
     if snapshot.stale or city.id not in snapshot.cities:
         return ""
     values = snapshot.layers["pm25"][:24, snapshot.cities.index(city.id)]
     known = values[values == values]
-    return said.number(float(known.max())) if known.size else ""
+    return wording.number(float(known.max())) if known.size else ""

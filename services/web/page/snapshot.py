@@ -1,4 +1,4 @@
-"""What is true now: the newest run, its state, the warnings in force and what was observed."""
+"""The current state that the page shows: the newest run, its age, the warnings in force and what was observed."""
 
 from __future__ import annotations
 
@@ -34,24 +34,36 @@ from hazecast.services.work.stored_forecast import load_forecast
 
 log = logging.getLogger(__name__)
 
-# How old an answer may be: a page asked for again within this time costs no query.
+# How old a snapshot may be: a page requested again within this time costs no query.
 _FRESH_SECONDS = 1.0
 # Older than this, an observed value is not called "now".
 CURRENT_HOURS = 3
 OBSERVED_HOURS = 24
 
 
-_GRAVITY: dict[Severity, int] = {"Minor": 1, "Moderate": 1, "Severe": 2, "Extreme": 3}
+_RANKS: dict[Severity, int] = {"Minor": 1, "Moderate": 1, "Severe": 2, "Extreme": 3}
 
 
-def gravity(warning: HazeWarning, book: RuleBook) -> int:
-    """Return how grave a warning is, 1 to 3: the number of its marks on the map, whatever its rule set."""
-    return _GRAVITY[severity(book.rule_set(warning.rule_set), warning.level)]
+def severity_rank(warning: HazeWarning, book: RuleBook) -> int:
+    """Return the severity of a warning as a number, comparable between rule sets: its marks on the map.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+    book : RuleBook
+        With the warning's rule set.
+
+    Returns
+    -------
+    int
+        1 (minor or moderate), 2 (severe) or 3 (extreme).
+    """
+    return _RANKS[severity(book.rule_set(warning.rule_set), warning.level)]
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The state of the service at one moment. Not to be changed: many readers share it.
+    """The state of the service at one moment, shared by many readers: not to be changed.
 
     Attributes
     ----------
@@ -63,11 +75,13 @@ class Snapshot:
     reasons : tuple of str
         What a degraded run lacked, as its cycle reported it.
     warnings : tuple of HazeWarning
-        In force now, the gravest first.
+        In force now, the most severe first.
     forecast : xarray.Dataset or None
         None too where the run's file is gone.
     observed : xarray.Dataset or None
         Contract "observations", from three days before the init time until now.
+    registry : Registry
+    book : RuleBook
     """
 
     now: datetime
@@ -138,7 +152,17 @@ class Snapshot:
 
 
 class Snapshots:
-    """Gives the newest snapshot; what rests on a run alone is reckoned once for it."""
+    """Gives the newest snapshot; what depends on a run alone is computed once for it.
+
+    Parameters
+    ----------
+    store : Store
+    registry : Registry
+    settings : Settings
+    book : RuleBook
+    clock : callable
+        Gives the current time, aware.
+    """
 
     def __init__(
         self, store: Store, registry: Registry, settings: Settings, book: RuleBook, clock: Clock = utc_now
@@ -152,7 +176,7 @@ class Snapshots:
         self._state: Hashable = None
 
     def current(self) -> Snapshot:
-        """Return what is true now, or was a second ago."""
+        """Return the state as of now, or of at most a second ago."""
         with self._lock:
             if self._last is None or time.monotonic() - self._taken > _FRESH_SECONDS:
                 self._last, self._taken = self._take(), time.monotonic()
@@ -168,9 +192,9 @@ class Snapshots:
         run = self._store.latest_run()
         simulated = bool(run and run.simulated)
         in_force = self._store.warnings_in_force(now, simulated)
-        warnings = tuple(sorted(in_force, key=partial(_gravest_first, book=self._book)))
+        warnings = tuple(sorted(in_force, key=partial(_severity_order, book=self._book)))
         stale = run is not None and now - run.init_time > timedelta(hours=self._settings.answers.stale_after_hours)
-        # What is made of a snapshot is kept with it: the same state is the same snapshot. Observations come hourly.
+        # What is computed from a snapshot is cached with it: the same state is the same snapshot. Observations come hourly.
         state = (key[0], now.replace(minute=0, second=0, microsecond=0), warnings, stale)
         if self._last is not None and state == self._state:
             return self._last
@@ -207,5 +231,5 @@ def _forecast(run: ForecastRun | None) -> xr.Dataset | None:
         return None
 
 
-def _gravest_first(warning: HazeWarning, book: RuleBook) -> tuple[int, str, str]:
-    return -gravity(warning, book), warning.rule_set, warning.city
+def _severity_order(warning: HazeWarning, book: RuleBook) -> tuple[int, str, str]:
+    return -severity_rank(warning, book), warning.rule_set, warning.city

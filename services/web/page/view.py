@@ -1,4 +1,4 @@
-"""What the templates say of a snapshot: plain values in one language, ready to be written down."""
+"""What the templates show of a snapshot: plain values in one language."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.store.scores import newest_scored
 from hazecast.services.store.store import Store
-from hazecast.services.web.page.chart import Chart, Series, common_top, draw, series
+from hazecast.services.web.page.chart import Chart, ChartLine, chart_line, common_top, draw
 from hazecast.services.web.page.outlook import Day, days_of, hour_aqi
-from hazecast.services.web.page.snapshot import CURRENT_HOURS, Snapshot, gravity
+from hazecast.services.web.page.snapshot import CURRENT_HOURS, Snapshot, severity_rank
 from hazecast.services.web.page.words import Words
 from hazecast.services.web.page.words import words as words_of
 from hazecast.services.work.explain import explain
@@ -33,8 +33,8 @@ POLLUTANTS = ("pm25", "o3")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A view of the page: what its address says."""
+class PageQuery:
+    """A view of the page, as its address requests it."""
 
     language: Language
     given_language: bool
@@ -52,8 +52,8 @@ class Asked:
             "time": f"{self.time:%Y-%m-%dT%H:%MZ}" if self.time else None,
             "lang": self.language if self.given_language else None,
         }
-        kept = {name: value for name, value in (parts | changes).items() if value is not None}
-        return "/" + ("?" + urlencode(kept, safe=":") if kept else "")
+        present = {name: value for name, value in (parts | changes).items() if value is not None}
+        return "/" + ("?" + urlencode(present, safe=":") if present else "")
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class NowView:
     aqi: int | None
     category: str
     colour: str
-    said: str
+    sentence: str
 
 
 @dataclass(frozen=True)
 class ChartView:
-    """A chart with the sentence that says it, for those who don't see it."""
+    """A chart with the sentence that describes it, for those who don't see it."""
 
     pollutant: str
     chart: Chart | None
@@ -120,7 +120,7 @@ class CityView:
 
 @dataclass(frozen=True)
 class ScoreView:
-    """How good the forecasts of one day ahead were."""
+    """Verification scores of the forecasts of one day ahead."""
 
     pollutant: str
     lead: int
@@ -132,12 +132,38 @@ class ScoreView:
 def warning_views(
     warnings: Sequence[HazeWarning], store: Store, registry: Registry, book: RuleBook, words: Words
 ) -> tuple[WarningView, ...]:
-    """Return warnings in words, in the order given."""
+    """Return warnings in words, in the order given.
+
+    Parameters
+    ----------
+    warnings : sequence of HazeWarning
+    store : Store
+        With the evidence that explains them.
+    registry : Registry
+    book : RuleBook
+    words : Words
+        Of the language to write in.
+
+    Returns
+    -------
+    tuple of WarningView
+    """
     return tuple(_warning_view(w, store, registry, book, words) for w in warnings)
 
 
 def warning_groups(views: Sequence[WarningView], book: RuleBook, words: Words) -> list[WarningGroup]:
-    """Return warnings by rule set and level, in the order of their first."""
+    """Return warnings by rule set and level, in the order of the first of each group.
+
+    Parameters
+    ----------
+    views : sequence of WarningView
+    book : RuleBook
+    words : Words
+
+    Returns
+    -------
+    list of WarningGroup
+    """
     groups: dict[tuple[str, str], list[WarningView]] = {}
     for one in views:
         groups.setdefault((one.warning.rule_set, one.warning.level), []).append(one)
@@ -162,7 +188,7 @@ def _warning_view(warning: HazeWarning, store: Store, registry: Registry, book: 
         warning=warning,
         city=words.of(city),
         colour=rules.level_of(warning.level).colour,
-        marks=gravity(warning, book),
+        marks=severity_rank(warning, book),
         text=text,
         authority=words.of(rules, "authority"),
         span=words.say("warning.until", span=span, zone=words.catalog.zone(city.time_zone, warning.onset)),
@@ -187,7 +213,23 @@ def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook
 def city_view(
     snapshot: Snapshot, city: City, store: Store, registry: Registry, words: Words, beside: City | None = None
 ) -> CityView:
-    """Return a city, its charts on the scale that they share with those of the city `beside` it."""
+    """Return all that the page shows of a city.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    city : City
+    store : Store
+    registry : Registry
+    words : Words
+        Of the language to write in.
+    beside : City, optional
+        A city shown for comparison: the charts of both have the same scale.
+
+    Returns
+    -------
+    CityView
+    """
     here = city.id in snapshot.cities and snapshot.forecast is not None
     warned = tuple(w for w in snapshot.warnings if w.city == city.id)
     days = days_of(snapshot.outlook, city) if here and snapshot.outlook is not None else []
@@ -205,7 +247,19 @@ def city_view(
 
 
 def now_view(snapshot: Snapshot, city: City, words: Words) -> NowView | None:
-    """Return what was last observed in a city; None where nothing was within a day."""
+    """Return what was last observed in a city.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    city : City
+    words : Words
+
+    Returns
+    -------
+    NowView or None
+        None where nothing was observed within a day.
+    """
     found = snapshot.newest_observed(city.id)
     if found is None:
         return None
@@ -219,7 +273,7 @@ def now_view(snapshot: Snapshot, city: City, words: Words) -> NowView | None:
         aqi=aqi,
         category="" if category is None else words.of(category),
         colour="" if category is None else category.colour,
-        said=words.say(
+        sentence=words.say(
             "city.observed" if age <= CURRENT_HOURS else "city.observed_old",
             moment=words.moment(time, city.time_zone),
             zone=words.catalog.zone(city.time_zone, time),
@@ -232,10 +286,10 @@ def _charts(snapshot: Snapshot, city: City, beside: City | None, words: Words) -
     assert snapshot.forecast is not None
     views = []
     for pollutant in POLLUTANTS:
-        own = series(snapshot.forecast, snapshot.observed, city.id, pollutant)
+        own = chart_line(snapshot.forecast, snapshot.observed, city.id, pollutant)
         both = [own]
         if beside is not None and beside.id in snapshot.cities:
-            both.append(series(snapshot.forecast, snapshot.observed, beside.id, pollutant))
+            both.append(chart_line(snapshot.forecast, snapshot.observed, beside.id, pollutant))
         name = words.say(f"chart.{pollutant}")
         if own.peak is None:
             views.append(ChartView(pollutant, None, words.say("chart.none", pollutant=name)))
@@ -245,7 +299,7 @@ def _charts(snapshot: Snapshot, city: City, beside: City | None, words: Words) -
     return views
 
 
-def _sentence(data: Series, city: City, words: Words) -> str:
+def _sentence(data: ChartLine, city: City, words: Words) -> str:
     assert data.peak is not None
     time, quantiles = data.peak
     low, high, top = (words.number(float(quantiles[n])) for n in (0, 2, 4))
@@ -257,7 +311,7 @@ def _rows(snapshot: Snapshot, city: City, words: Words) -> list[tuple[str, str, 
     assert snapshot.forecast is not None
     cells = []
     for pollutant in POLLUTANTS:
-        quantiles = series(snapshot.forecast, None, city.id, pollutant).quantiles
+        quantiles = chart_line(snapshot.forecast, None, city.id, pollutant).quantiles
         cells.append([_range(q, words) for q in quantiles])
     return [
         (f"{time:%Y-%m-%dT%H:%MZ}", words.moment(time, city.time_zone), cells[0][n], cells[1][n])
@@ -289,10 +343,21 @@ class Line:
 
 
 def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Line]:
-    """Return all cities of the registry, the highest forecast first, those without a forecast last."""
-    gravest: dict[str, HazeWarning] = {}
+    """Return all cities of the registry, the highest forecast first, those without a forecast last.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    registry : Registry
+    words : Words
+
+    Returns
+    -------
+    list of Line
+    """
+    most_severe: dict[str, HazeWarning] = {}
     for warning in snapshot.warnings:
-        gravest.setdefault(warning.city, warning)
+        most_severe.setdefault(warning.city, warning)
     lines = []
     for city in registry.cities.values():
         now = now_view(snapshot, city, words)
@@ -300,7 +365,7 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
         if city.id in snapshot.cities:
             coming = snapshot.layers["pm25"][:24, snapshot.cities.index(city.id)]
             high = _number(float(np.nanmax(coming))) if np.isfinite(coming).any() else None
-        warned = gravest.get(city.id)
+        warned = most_severe.get(city.id)
         level = None if warned is None else snapshot.book.rule_set(warned.rule_set).level_of(warned.level)
         lines.append(
             Line(
@@ -313,14 +378,25 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
                 warning=warned,
                 level="" if level is None else words.of(level),
                 level_colour="" if level is None else level.colour,
-                marks=0 if warned is None else gravity(warned, snapshot.book),
+                marks=0 if warned is None else severity_rank(warned, snapshot.book),
             )
         )
     return sorted(lines, key=lambda line: (line.high is None, -(line.high or 0.0), line.city.id))
 
 
 def partners_of(city: City, registry: Registry) -> list[City]:
-    """Return the cities of the partners of a city's region: those named like the partner first."""
+    """Return the cities of the partners of a city's region.
+
+    Parameters
+    ----------
+    city : City
+    registry : Registry
+
+    Returns
+    -------
+    list of City
+        In the order of the partners, of each the one named like the partner first.
+    """
     found: list[City] = []
     for partner in registry.regions[city.region].partners:
         found.extend(registry.city(name) for name in registry.regions[partner].cities)
@@ -328,9 +404,19 @@ def partners_of(city: City, registry: Registry) -> list[City]:
 
 
 def skill(snapshot: Snapshot, store: Store, city: City, words: Words) -> tuple[date, list[ScoreView]] | None:
-    """Return how the forecasts of the model behind the newest run came true in a city, by pollutant and day ahead.
+    """Return how the forecasts of the newest run's model verified in a city, by pollutant and day ahead.
 
-    None where none has come due yet, and for a simulated run: what it invents can't come true.
+    Parameters
+    ----------
+    snapshot : Snapshot
+    store : Store
+    city : City
+    words : Words
+
+    Returns
+    -------
+    (date, list of ScoreView) or None
+        With the newest scored day. None where nothing is scored yet, and for a simulated run, which can't be verified.
     """
     newest = newest_scored(store)
     if newest is None or snapshot.run is None or snapshot.run.simulated:
@@ -370,11 +456,22 @@ def standard_at(snapshot: Snapshot) -> str:
 
 
 def haze_name(grade: int, language: Language) -> str:
-    """Return the name of a haze grade."""
+    """Return the name of a haze grade.
+
+    Parameters
+    ----------
+    grade : int
+        0 (none) to 4 (severe), QX/T 113-2010.
+    language : {"zh", "ja", "en"}
+
+    Returns
+    -------
+    str
+    """
     return HAZE_GRADES[grade][language]
 
 
-def page_zone(asked: Asked) -> str:
+def page_zone(asked: PageQuery) -> str:
     """Return the time zone of the slider: that of the chosen city, else Beijing's, as on maps and bulletins."""
     return asked.city.time_zone if asked.city else BEIJING
 

@@ -1,4 +1,4 @@
-"""What the page says, in Chinese, Japanese and English, and which of them a reader wants."""
+"""The page's texts in Chinese, Japanese and English, and the language that a reader prefers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from babel.numbers import format_decimal
 from hazecast.alerts.messages.texts import LANGUAGES, Catalog, Language, catalog
 
 _FOLDER = Path(__file__).with_name("messages")
-# Where a browser's wish names none of the three languages.
+# Where a browser prefers none of the three languages.
 FALLBACK: Language = "en"
 
 
@@ -35,16 +35,51 @@ class Words:
         return str(found).format(**values)
 
     def of(self, thing: object, attribute: str = "name") -> str:
-        """Return the name (or another text) of a city, level or category in this language."""
+        """Return the name (or another text) of a city, level or category in this language.
+
+        Parameters
+        ----------
+        thing : object
+            With attributes such as ``name_zh``, ``name_ja`` and ``name_en``.
+        attribute : str
+            Without the language.
+
+        Returns
+        -------
+        str
+        """
         return str(getattr(thing, f"{attribute}_{self.language}"))
 
     def number(self, value: float, decimals: int = 0) -> str:
-        """Return a number as the language writes it."""
+        """Return a number as the language writes it.
+
+        Parameters
+        ----------
+        value : float
+        decimals : int
+            Digits after the point.
+
+        Returns
+        -------
+        str
+        """
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         return format_decimal(round(value, decimals), format=pattern, locale=self.catalog.locale)
 
     def moment(self, time: datetime, zone: str) -> str:
-        """Return a time in a zone, without the zone's name."""
+        """Return a time in a zone, without the zone's name.
+
+        Parameters
+        ----------
+        time : datetime
+            Aware.
+        zone : str
+            IANA name.
+
+        Returns
+        -------
+        str
+        """
         return self.catalog.moment(time, zone)
 
     def weekday(self, day: date) -> str:
@@ -52,7 +87,7 @@ class Words:
         return format_date(day, "EEE", locale=self.catalog.locale)
 
     def day(self, day: date) -> str:
-        """Return month and day, short; in English by name, for figures are read both ways."""
+        """Return month and day, short; in English with the month's name, as figures are ambiguous."""
         return format_date(day, "MMM d" if self.language == "en" else "M/d", locale=self.catalog.locale)
 
     def long_day(self, day: date) -> str:
@@ -72,13 +107,22 @@ def words(language: Language) -> Words:
 
 
 def preferred(accept_language: str, asked: str | None = None) -> Language:
-    """Return the language to answer in: the one asked for, else the browser's first wish that is known.
+    """Return the language to answer in: the one requested, else the browser's most preferred one that is known.
 
-    `accept_language` is the header of RFC 9110, 12.5.4; a range matches by its primary subtag.
+    Parameters
+    ----------
+    accept_language : str
+        The header Accept-Language (RFC 9110, 12.5.4); a range matches by its primary subtag.
+    asked : str, optional
+        The language that the address names; ignored where it is none of the three.
+
+    Returns
+    -------
+    {"zh", "ja", "en"}
     """
     if asked in LANGUAGES:
         return asked
-    wishes: list[tuple[float, int, str]] = []
+    ranges: list[tuple[float, int, str]] = []
     for number, part in enumerate(accept_language.split(",")):
         tag, *parameters = (piece.strip() for piece in part.split(";"))
         quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
@@ -86,8 +130,8 @@ def preferred(accept_language: str, asked: str | None = None) -> Language:
             weight = float(quality)
         except ValueError:
             weight = 0.0
-        wishes.append((-weight, number, tag.split("-")[0].lower()))
-    for weight, _, tag in sorted(wishes):
+        ranges.append((-weight, number, tag.split("-")[0].lower()))
+    for weight, _, tag in sorted(ranges):
         if weight < 0.0 and tag in LANGUAGES:
             return tag
     return FALLBACK

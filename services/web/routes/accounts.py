@@ -29,12 +29,9 @@ from hazecast.services.web.schemas.accounts import (
 
 Reader = Annotated[Identity, Depends(require("account:read"))]
 KeyKeeper = Annotated[Identity, Depends(require("account:keys"))]
-Administrator = Annotated[Identity, Depends(require("accounts:admin"))]
 KeyId = Annotated[str, Path(pattern="^[0-9a-f]{12}$", examples=["3f9c1a7be042"])]
 AccountId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$", examples=["beijing-eeb"])]
 _CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
-
-
 _DEFAULT_ROTATION = RotationIn()
 
 router = APIRouter(prefix="/account", tags=["account"])
@@ -49,7 +46,7 @@ def me(service: Given, who: Reader) -> SelfOut:
 
 @router.get("/keys", responses=DENIED)
 def keys(service: Given, who: KeyKeeper) -> list[KeyOut]:
-    """The account's keys, the newest first, those that are over too."""
+    """The account's keys, the newest first, also those that have ended."""
     return [KeyOut.of(key) for key in keys_of(service.store.sessions, who.account_id)]
 
 
@@ -80,14 +77,22 @@ def rotate(
 
 @router.delete("/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
 def revoke(service: Given, key_id: KeyId, who: KeyKeeper) -> None:
-    """Revoke a key, at once and for good."""
+    """Revoke a key, immediately and irrevocably."""
     with refusals_answered():
         revoke_key(service.store.sessions, key_id, at=service.clock(), by=who.account_id, account_id=who.account_id)
 
 
 @contextmanager
 def refusals_answered() -> Iterator[None]:
-    """Answer what the store refuses as a problem."""
+    """Answer what the store refuses as a problem.
+
+    Raises
+    ------
+    HTTPException
+        403 for a key with more scopes than the one that makes it.
+    Refusal
+        For any other unusable input.
+    """
     try:
         yield
     except BeyondScopesError as error:
@@ -97,6 +102,23 @@ def refusals_answered() -> Iterator[None]:
 
 
 def lifetime_of(days: int | None, settings: Settings) -> timedelta:
+    """Return how long a new key is valid.
+
+    Parameters
+    ----------
+    days : int or None
+        As requested; by default the longest allowed.
+    settings : Settings
+
+    Returns
+    -------
+    timedelta
+
+    Raises
+    ------
+    Refusal
+        422 if it is longer than the settings allow.
+    """
     if days is not None and days > settings.limits.key_days:
         raise Refusal(InputError("days", days, f"at most {settings.limits.key_days}"))
     return timedelta(days=days or settings.limits.key_days)

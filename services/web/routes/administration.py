@@ -24,7 +24,6 @@ from hazecast.services.web.schemas.accounts import (
 Administrator = Annotated[Identity, Depends(require("accounts:admin"))]
 _CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
 
-
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
 
@@ -52,7 +51,7 @@ def account(service: Given, account_id: AccountId, _: Administrator) -> AccountO
 
 @router.patch("/{account_id}", responses=_CHANGES)
 def change(service: Given, account_id: AccountId, asked: AccountChange, _: Administrator) -> AccountOut:
-    """Rename an account, give it another role, disable or enable it; its keys follow at once."""
+    """Rename an account, give it another role, disable or enable it; its keys follow immediately."""
     with refusals_answered():
         return AccountOut.of(
             change_account(
@@ -81,6 +80,6 @@ def create(service: Given, account_id: AccountId, asked: KeyIn, who: Administrat
 
 @router.delete("/{account_id}/keys/{key_id}", status_code=204, responses=DENIED | NOT_FOUND | INVALID)
 def revoke(service: Given, account_id: AccountId, key_id: KeyId, who: Administrator) -> None:
-    """Revoke an account's key, at once and for good."""
+    """Revoke an account's key, immediately and irrevocably."""
     with refusals_answered():
         revoke_key(service.store.sessions, key_id, at=service.clock(), by=who.account_id, account_id=account_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from hazecast.grids.places.cities import City, Registry
-from hazecast.services.web.answers import keep
+from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, choose, point, representations
 from hazecast.services.web.places import Chosen
@@ -22,7 +22,7 @@ router = APIRouter(tags=["places"])
 def cities(service: Given, request: Request, places: Chosen, form: AsFormat = None) -> Response:
     """All cities that are forecast, or some of them."""
     chosen = choose(request, form, _FORMATS)
-    keep(request)
+    cache_answer(request)
     found = [_city(city, service.registry) for city in places.of(service.registry)]
     if chosen == "json":
         return answer(CitiesOut(found).model_dump_json(), "json")
@@ -37,7 +37,7 @@ def cities(service: Given, request: Request, places: Chosen, form: AsFormat = No
 @router.get("/cities/{city_id}", responses=NOT_FOUND | UNCHANGED)
 def city(service: Given, request: Request, city_id: str) -> CityOut:
     """One city."""
-    keep(request)
+    cache_answer(request)
     return _city(known_city(service.registry, city_id), service.registry)
 
 

@@ -1,4 +1,4 @@
-"""``/v1/cities/{city}/climatology``: a city's year out of the stored observations."""
+"""``/v1/cities/{city}/climatology``: a city's year from the stored observations."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import in_utc
 from hazecast.services.store.reads import newest_observed
 from hazecast.services.store.store import Store
-from hazecast.services.web.answers import keep
+from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
 
-# Hours before and after the year, in which an episode that reaches across its ends may have its other part.
+# Before and after the year, for the other part of an episode that reaches across its ends.
 _AROUND = timedelta(days=31)
 
 
@@ -124,13 +124,12 @@ def climatology(
     Haze days are not here, since weather is not stored with observations: `hazecast study climatology`.
     """
     city, simulated = known_city(service.registry, city_id), shows_simulated(service.store)
-    keep(request)
+    cache_answer(request)
     newest = newest_observed(service.store, simulated, city.id)
     if newest is None:
         raise HTTPException(404, f"no observation of {city.id} is stored")
     zone = ZoneInfo(city.time_zone)
-    aware = in_utc(newest)
-    chosen = (aware - timedelta(hours=1)).astimezone(zone).year if year is None else year
+    chosen = (in_utc(newest) - timedelta(hours=1)).astimezone(zone).year if year is None else year
     try:
         return _climatology(service.store, service.registry, city, chosen, simulated)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What the routes of the API share: answers to what is not found or not valid, and the cities and runs they ask for."""
+"""What the routes of the API share: descriptions of error answers, and look-ups that answer 404."""
 
 from __future__ import annotations
 
@@ -17,15 +17,30 @@ NOT_FOUND: Responses = {404: {"model": ProblemOut, "description": "Not found"}}
 INVALID: Responses = {422: {"model": ProblemOut, "description": "Invalid argument"}}
 UNCHANGED: Responses = {304: {"description": "Unchanged since If-None-Match"}}
 DENIED: Responses = {
-    401: {"model": ProblemOut, "description": "No API key, or one that opens nothing"},
+    401: {"model": ProblemOut, "description": "No API key, or an invalid one"},
     403: {"model": ProblemOut, "description": "The key lacks the scope"},
 }
-CONFLICT: Responses = {409: {"model": ProblemOut, "description": "Not as things stand"}}
-NOT_READY: Responses = {503: {"model": UnreadyOut, "description": "Not to be relied on"}}
+CONFLICT: Responses = {409: {"model": ProblemOut, "description": "In conflict with the current state"}}
+NOT_READY: Responses = {503: {"model": UnreadyOut, "description": "Not ready"}}
 
 
 def known_city(registry: Registry, city_id: str) -> City:
-    """Return a city, or answer 404 with close matches."""
+    """Return a city.
+
+    Parameters
+    ----------
+    registry : Registry
+    city_id : str
+
+    Returns
+    -------
+    City
+
+    Raises
+    ------
+    HTTPException
+        404 with close matches if there is no such city.
+    """
     try:
         return registry.city(city_id)
     except InputError as error:
@@ -33,7 +48,13 @@ def known_city(registry: Registry, city_id: str) -> City:
 
 
 def latest_run(store: Store) -> ForecastRun:
-    """Return the newest run, or answer 404."""
+    """Return the newest run, a real one before any simulated one.
+
+    Raises
+    ------
+    HTTPException
+        404 if there is none.
+    """
     run = store.latest_run()
     if run is None:
         raise HTTPException(404, "no forecast is stored yet")
@@ -41,6 +62,6 @@ def latest_run(store: Store) -> ForecastRun:
 
 
 def shows_simulated(store: Store) -> bool:
-    """Return whether answers are about simulated input: only where there is no real forecast."""
+    """Return whether answers are about simulated input, which they are only where there is no real forecast."""
     run = store.latest_run()
     return bool(run and run.simulated)

@@ -1,4 +1,4 @@
-"""Drafts of warnings through the API: a forecaster lets them out, changes or rejects them, by name."""
+"""Drafts of warnings through the API: a forecaster approves, amends or rejects them, by name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Decider = Annotated[Identity, Depends(require("drafts:decide"))]
 DraftId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,128}$", examples=["cma_haze.beijing.20130112T1000Z"])]
 Simulated = Annotated[bool, Query(description="Those of simulated runs.")]
 Why = Annotated[
-    str, Field(min_length=1, max_length=2_000, description="In words that the audit keeps."), AfterValidator(_words)
+    str, Field(min_length=1, max_length=2_000, description="In words, for the audit trail."), AfterValidator(_words)
 ]
 _CENTURY = {"ge": datetime(2000, 1, 1, tzinfo=UTC), "lt": datetime(2100, 1, 1, tzinfo=UTC)}
 _Time = Annotated[AwareDatetime, Field(**_CENTURY)]
@@ -56,7 +56,7 @@ class DraftOut(BaseModel):
 
     @classmethod
     def of(cls, draft: Draft, **more: Any) -> DraftOut:
-        """Return what is told of a draft."""
+        """Return a draft as the API shows it."""
         return cls(id=draft.id, **{name: getattr(draft, name) for name in Draft.model_fields}, **more)
 
 
@@ -80,14 +80,14 @@ class DraftTextOut(BaseModel):
 
 
 class AuditedDraftOut(DraftOut):
-    """A draft in words, with all that was done with it, oldest first."""
+    """A draft in words, with its history, oldest first."""
 
     texts: list[DraftTextOut] = Field(description="As proposed, in all languages.")
     audit: list[AuditOut]
 
 
 class DecisionIn(BaseModel):
-    """Why a draft is let out or rejected."""
+    """Why a draft is approved or rejected."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"reason": "agrees with the ensemble of the bureau"}}
@@ -128,7 +128,7 @@ def drafts(
 
 @router.get("/{draft_id}", responses=DENIED | NOT_FOUND | INVALID)
 def draft(service: Given, draft_id: DraftId, _: Reader, simulated: Simulated = False) -> AuditedDraftOut:
-    """One draft, with what it says, and what was done with it, by whom and why."""
+    """One draft with its texts, and its history: what was decided, by whom and why."""
     try:
         found = draft_of(service.store.sessions, draft_id, simulated)
     except InputError as error:
@@ -139,40 +139,43 @@ def draft(service: Given, draft_id: DraftId, _: Reader, simulated: Simulated = F
 
 @router.post("/{draft_id}/approve", responses=_DECISIONS)
 def approve(
-    service: Given, draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False
+    service: Given, draft_id: DraftId, decision: DecisionIn, who: Decider, simulated: Simulated = False
 ) -> DraftOut:
-    """Let a draft out as it is."""
-    return _decide(service, "approve", draft_id, said, who, simulated)
+    """Approve a draft as it is: the warning is issued."""
+    return _decide(service, "approve", draft_id, decision, who, simulated)
 
 
 @router.post("/{draft_id}/amend", responses=_DECISIONS)
-def amend(service: Given, draft_id: DraftId, said: AmendmentIn, who: Decider, simulated: Simulated = False) -> DraftOut:
-    """Let a draft out with another level or other times."""
-    return _decide(service, "amend", draft_id, said, who, simulated)
+def amend(
+    service: Given, draft_id: DraftId, decision: AmendmentIn, who: Decider, simulated: Simulated = False
+) -> DraftOut:
+    """Approve a draft with another level or other times."""
+    return _decide(service, "amend", draft_id, decision, who, simulated)
 
 
 @router.post("/{draft_id}/reject", responses=_DECISIONS)
-def reject(service: Given, draft_id: DraftId, said: DecisionIn, who: Decider, simulated: Simulated = False) -> DraftOut:
-    """Keep a draft from going out."""
-    return _decide(service, "reject", draft_id, said, who, simulated)
+def reject(
+    service: Given, draft_id: DraftId, decision: DecisionIn, who: Decider, simulated: Simulated = False
+) -> DraftOut:
+    """Reject a draft: no warning is issued."""
+    return _decide(service, "reject", draft_id, decision, who, simulated)
 
 
 def _texts(service: Service, proposed: HazeWarning) -> list[DraftTextOut]:
     rules, city = service.book.rule_set(proposed.rule_set), service.registry.city(proposed.city)
     why = explain(service.store, service.registry, proposed)
-    said = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
+    composed = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
     return [
         DraftTextOut(
             language=language, headline=text.headline, description=text.description, instruction=text.instruction
         )
-        for language, text in said
+        for language, text in composed
     ]
 
 
 def _decide(
-    service: Service, action: Action, draft_id: str, said: DecisionIn, who: Identity, simulated: bool
+    service: Service, action: Action, draft_id: str, decision: DecisionIn, who: Identity, simulated: bool
 ) -> DraftOut:
-    given = said.model_dump()
     try:
         decided = decide_draft(
             service.store.sessions,
@@ -182,7 +185,7 @@ def _decide(
             action,
             by=who.name,
             at=service.clock(),
-            **given,
+            **decision.model_dump(),
         )
     except InputError as error:
         raise Refusal(error) from error

@@ -1,4 +1,4 @@
-"""Server-sent events: what happens, to all who listen, and each subscriber's own."""
+"""Server-sent events: public ones for all who listen, and each subscription's own."""
 
 # Annotations are evaluated here, for dependencies that a function makes: no `from __future__ import annotations`.
 from collections.abc import AsyncIterator
@@ -25,11 +25,13 @@ FULL: Responses = {503: {"model": ProblemOut, "description": "Too many listeners
 _RETRY = 3_000
 
 
-def _from(
+def _position(
     last_event_id: Annotated[
         str | None, Header(description="Number of the last event seen; browsers send it by themselves.")
     ] = None,
-    after: Annotated[int | None, Query(ge=0, le=2**62, description="The same, for those who can't.")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=2**62, description="The same, for clients that can't send the header.")
+    ] = None,
 ) -> int | None:
     if last_event_id is None or last_event_id == "":
         return after
@@ -38,18 +40,17 @@ def _from(
     return int(last_event_id)
 
 
-Position = Annotated[int | None, Depends(_from)]
-
+Position = Annotated[int | None, Depends(_position)]
 
 router = APIRouter(tags=["events"])
 
 
-def _room(service: Given) -> None:
+def _require_connection(service: Given) -> None:
     if service.connections.free <= 0:
         raise HTTPException(503, "too many listeners: try again later", {"Retry-After": "30"})
 
 
-def _own(
+def _own_subscription(
     service: Given, subscription_id: str, identity: Annotated[Identity, Depends(require("subscriptions:read"))]
 ) -> Subscription:
     try:
@@ -62,22 +63,22 @@ def _own(
 @router.get(
     "/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_room)],
+    dependencies=[Depends(_require_connection)],
     responses=INVALID | FULL,
 )
 async def events(service: Given, position: Position) -> AsyncIterator[ServerSentEvent]:
     """New forecasts and warnings as they come, as server-sent events.
 
     Without a number it begins now. `event` is `forecast`, `warning`, or `reset` where events after the given
-    number are no longer kept, and all is to be read anew. `data` holds `id`, `type`, `timestamp`, `simulated`
-    and what happened, with the address of the whole.
+    number are no longer stored, and everything must be read again. `data` holds `id`, `type`, `timestamp`, `simulated`
+    and what happened, with the address of the complete resource.
     """
     with service.connections.hold():
         start = await service.public_feed.newest()
         if position is not None:
-            kept = await run_in_threadpool(oldest_event_number, service.store.sessions)
-            # Numbers beyond the newest are of another store.
-            if position > start or position < kept - 1:
+            first = await run_in_threadpool(oldest_event_number, service.store.sessions)
+            # A number beyond the newest belongs to another store.
+            if position > start or position < first - 1:
                 yield ServerSentEvent(event="reset", data={}, id=str(start))
             else:
                 start = position
@@ -89,11 +90,11 @@ async def events(service: Given, position: Position) -> AsyncIterator[ServerSent
 @router.get(
     "/subscriptions/{subscription_id}/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_room)],
+    dependencies=[Depends(_require_connection)],
     responses=DENIED | NOT_FOUND | INVALID | FULL,
 )
 async def own_events(
-    service: Given, row: Annotated[Subscription, Depends(_own)], position: Position
+    service: Given, row: Annotated[Subscription, Depends(_own_subscription)], position: Position
 ) -> AsyncIterator[ServerSentEvent]:
     """The messages of a subscription as server-sent events, from the beginning or after the given number.
 
@@ -101,10 +102,10 @@ async def own_events(
     """
     with service.connections.hold():
         yield ServerSentEvent(comment="listening", retry=_RETRY)
-        own_events = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
+        own = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
         start = position or 0
-        # A number beyond the newest is of another store: what is repeated, the ids show.
-        start = start if start <= await own_events.newest() else 0
-        async for number, (delivery, event) in own_events.read(start, service.settings.events.seconds):
+        # A number beyond the newest belongs to another store; receivers recognise repetitions by the ids.
+        start = start if start <= await own.newest() else 0
+        async for number, (delivery, event) in own.read(start, service.settings.events.seconds):
             body = await run_in_threadpool(service.renderer, row, event, delivery.id)
             yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))

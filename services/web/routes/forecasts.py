@@ -20,7 +20,7 @@ from hazecast.grids.places.cities import City, Registry
 from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, runs_page, values_of
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.web.answers import keep
+from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.negotiate import (
     AsFormat,
@@ -74,7 +74,7 @@ def city_forecast(
     city, chosen = known_city(service.registry, city_id), choose(request, form, _CITY_FORMATS)
     run = latest_run(service.store) if init_time is None else _run_at(service.store, init_time, None)
     first, last = _leads(run, within)
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     name = f"{city_id}-{run.init_time:%Y%m%dT%H%MZ}"
     if chosen == "netcdf":
         return answer(_netcdf(run, [city_id], first, last), "netcdf", name=name)
@@ -103,7 +103,7 @@ def runs(
     page, more = found[:limit], len(found) > limit
     following = to_cursor(page[-1].init_time, page[-1].simulated) if more else None
     link_next(response, request, following)
-    keep(request)
+    cache_answer(request)
     return RunsOut(runs=[RunOut(**_head(run), created_at=run.created_at) for run in page], next=following)
 
 
@@ -115,7 +115,7 @@ def runs(
 def latest_forecast(
     service: Given, request: Request, places: Chosen, within: Within, simulated: Simulated = None, form: AsFormat = None
 ) -> Response:
-    """The newest run whole, or some of its cities and hours.
+    """The newest run, or some of its cities and hours.
 
     NetCDF is the stored file in the data contract. GeoJSON has a point for each city, with its values as
     lists in the order of `time`.
@@ -123,7 +123,7 @@ def latest_forecast(
     run = service.store.latest_run(simulated)
     if run is None:
         raise HTTPException(404, "no such forecast is stored yet")
-    return _whole(service, request, run, places, within, form)
+    return _run_answer(service, request, run, places, within, form)
 
 
 @router.get(
@@ -141,16 +141,16 @@ def forecast_of_run(
     form: AsFormat = None,
 ) -> Response:
     """One run, as `/forecasts/latest` gives the newest."""
-    return _whole(service, request, _run_at(service.store, init_time, simulated), places, within, form)
+    return _run_answer(service, request, _run_at(service.store, init_time, simulated), places, within, form)
 
 
-def _whole(
+def _run_answer(
     service: Service, request: Request, run: ForecastRun, places: Places, within: Period, form: Format | None
 ) -> Response:
     chosen = choose(request, form, _RUN_FORMATS)
     cities = {city.id: city for city in places.of(service.registry)}
     first, last = _leads(run, within)
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     wanted = None if places.all else list(cities)
     if chosen == "netcdf":
         return answer(_netcdf(run, wanted, first, last), "netcdf", name=f"{run.init_time:%Y%m%dT%H%MZ}")
@@ -176,7 +176,19 @@ def _whole(
 
 
 def forecast_of_city(store: Store, run: ForecastRun, city: City) -> ForecastOut | None:
-    """Return a city's part of a run as the API answers it; None if the run has none."""
+    """Return a city's part of a run as the API answers it.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+    city : City
+
+    Returns
+    -------
+    ForecastOut or None
+        None if the run has no values of the city.
+    """
     rows = values_of(store, run, [city.id], 1, LEAD_HOURS)
     return ForecastOut.model_validate(_city_content(run, city, rows)) if rows else None
 

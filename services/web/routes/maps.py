@@ -1,4 +1,4 @@
-"""Maps and charts through the API: drawn when first asked for, then kept until newer ones push them out.
+"""Maps and charts through the API: drawn when first requested, then cached until newer ones replace them.
 
 The drawing libraries are loaded by the first map: a process that draws none has no need of them.
 """
@@ -16,7 +16,7 @@ from hazecast.alerts.messages.texts import Language
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.web.answers import keep
+from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.work.stored_forecast import MEDIA_TYPES, Look, ValueKind, load_forecast
@@ -26,7 +26,7 @@ InSize = Annotated[Size, Query(description="For a desk, or narrow and with large
 Hour = Annotated[int, Query(ge=1, le=LEAD_HOURS, description="Hours after the init time.")]
 FirstHour = Annotated[int, Query(ge=1, le=LEAD_HOURS - 23, description="The first of its 24 hours.")]
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "PNG"}}
-_MOVING: dict[int | str, dict[str, Any]] = {
+_ANIMATION: dict[int | str, dict[str, Any]] = {
     200: {"content": {media: {} for media in MEDIA_TYPES.values()}, "description": "WebP, GIF or APNG"}
 }
 _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
@@ -35,7 +35,7 @@ _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
 router = APIRouter(prefix="/maps", tags=["maps"])
 
 
-# A run's file has a name of its own, so what was drawn from it stays true.
+# A run's file has a name of its own, so what was drawn from it stays valid.
 @lru_cache(maxsize=128)
 def _hour_map(service: Service, path: str, kind: ValueKind, hour: int, look: Look) -> bytes:
     from hazecast.alerts.maps.sheet import as_png
@@ -55,7 +55,7 @@ def _day_map(service: Service, path: str, kind: ValueKind, hour: int, look: Look
 def haze(service: Given, request: Request, language: InLanguage = "zh", size: InSize = "desktop") -> Response:
     """The haze map of the latest forecast, 08 to 08 or 20 to 20 Beijing time."""
     run, look = latest_run(service.store), Look(language, size)
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     if look == Look():
         path = Path(run.map_path)
         if not path.is_file():
@@ -77,11 +77,11 @@ def hour_map(
 ) -> Response:
     """PM2.5, ozone or China's AQI (from both) of one hour of the latest forecast."""
     run = latest_run(service.store)
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     return _png(run, lambda: _hour_map(service, run.netcdf_path, kind, hour, Look(language, size)))
 
 
-@router.get("/day/{kind}.{form}", response_class=Response, responses=_ANSWERS | _MOVING)
+@router.get("/day/{kind}.{form}", response_class=Response, responses=_ANSWERS | _ANIMATION)
 def day(
     service: Given,
     request: Request,
@@ -91,9 +91,9 @@ def day(
     language: InLanguage = "zh",
     size: InSize = "phone",
 ) -> Response:
-    """24 hours of the latest forecast as a picture that moves."""
+    """24 hours of the latest forecast as an animation."""
     run = latest_run(service.store)
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     answer = _png(run, lambda: _day_map(service, run.netcdf_path, kind, hour, Look(language, size), form))
     answer.headers["Content-Type"] = MEDIA_TYPES[form]
     return answer

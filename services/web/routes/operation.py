@@ -38,7 +38,7 @@ async def healthz() -> HealthOut:
 
 @router.get("/readyz", response_model=ReadyOut, responses=NOT_READY)
 def readyz(service: Given) -> ReadyOut | JSONResponse:
-    """Whether the service can be relied on: database, schema, scheduler, and a fresh forecast."""
+    """Whether the service is ready: database, schema, scheduler, and a fresh forecast."""
     now = service.clock()
     health = examine(service.store, service.settings, now)
     checks = [asdict(check) for check in health.checks]

@@ -21,7 +21,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.web.answers import keep
+from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
@@ -91,11 +91,11 @@ def layers(
 ) -> MapOut:
     """All cities and hours of the latest forecast at once, for a map with a time slider.
 
-    `values` of a city stand in the order of `times`; null where there is none. AQI is China's of the
+    `values` of a city are in the order of `times`; null where there is none. AQI is China's of the
     hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010.
     """
     run = latest_run(service.store)
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     hours = _of_run(run, _by_hour)
     known = set(hours["city"].values)
     wanted = [name for name in LAYERS if layer is None or name in layer]
@@ -133,7 +133,7 @@ def daily(service: Given, request: Request, city_id: str) -> DailyOut:
     days = _of_run(run, lambda path: _by_day(service, path, run.init_time, run.simulated))
     if city_id not in days["city"].values:
         raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     here = days.sel(city=city_id)
     current, report = _observed_indices(service, city, run.init_time, run.simulated)
     return DailyOut(
@@ -166,10 +166,22 @@ def _layer(name: str, values: xr.DataArray) -> LayerOut:
 
 
 def rounded(values: npt.NDArray[np.floating[Any]], decimals: int) -> list[float | None]:
-    """Return values as JSON can hold them: rounded, and None for what is missing; whole numbers as such."""
-    kept = np.round(np.asarray(values, np.float64), decimals).tolist()
+    """Return values as JSON can hold them.
+
+    Parameters
+    ----------
+    values : array (n,)
+    decimals : int
+        To which they are rounded; with 0 or fewer they are integers.
+
+    Returns
+    -------
+    list of float or None
+        None for NaN.
+    """
+    plain = np.round(np.asarray(values, np.float64), decimals).tolist()
     whole = decimals <= 0
-    return [None if value != value else int(value) if whole else value for value in kept]
+    return [None if value != value else int(value) if whole else value for value in plain]
 
 
 def _day(city: City, day: xr.Dataset) -> DayOut:

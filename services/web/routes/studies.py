@@ -1,4 +1,4 @@
-"""``/v1/studies``: what of the studies can be answered from the store, and the table of VOC."""
+"""``/v1/studies``: the studies that need the stored observations alone, and the table of VOC."""
 
 from __future__ import annotations
 

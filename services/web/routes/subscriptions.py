@@ -56,7 +56,7 @@ def all_of_account(service: Given, identity: Reader) -> SubscriptionsOut:
 def create(service: Given, new: NewSubscription, identity: Writer) -> CreatedOut:
     """Subscribe. The answer holds the secret, this once.
 
-    A webhook or e-mail address gets nothing but one message until it has confirmed: a webhook by answering
+    A webhook or e-mail address receives only one message until it has confirmed: a webhook by answering
     that message with its code, either by the page that the message names.
     """
     row = _try(lambda: service.subscriptions.create(identity.account_id, new, service.clock()))
@@ -71,14 +71,14 @@ def one(service: Given, subscription_id: str, identity: Reader) -> SubscriptionO
 
 @router.patch("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND | CONFLICT | INVALID)
 def change(service: Given, subscription_id: str, changes: Change, identity: Writer) -> SubscriptionOut:
-    """Change what is given; the state too: "paused" holds messages back, "active" lets them go."""
+    """Change what is given, also the state: "paused" holds messages back, "active" sends them."""
     row = _own(service, subscription_id, identity)
     return _out(_try(lambda: service.subscriptions.change(row, changes, service.clock())))
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204, responses=DENIED | NOT_FOUND)
 def remove(service: Given, subscription_id: str, identity: Writer) -> None:
-    """End a subscription; what waits for it, and its history, go with it."""
+    """Delete a subscription, its waiting messages and its history."""
     service.subscriptions.remove(_own(service, subscription_id, identity))
 
 
@@ -93,7 +93,7 @@ def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
     "/subscriptions/{subscription_id}/test", status_code=202, responses=DENIED | NOT_FOUND | CONFLICT
 )  # fmt: skip
 def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
-    """Send a test message, in its turn after all that waits."""
+    """Send a test message, after all that waits."""
     row = _own(service, subscription_id, identity)
     return TestOut(delivery=_try(lambda: service.subscriptions.test(row, service.clock())))
 
@@ -107,7 +107,7 @@ def deliveries(
     before: Before = None,
     limit: Limit = 100,
 ) -> DeliveriesOut:
-    """What was sent to a subscription, or waits, or was given up."""
+    """Messages to a subscription: sent, waiting or given up."""
     row = _own(service, subscription_id, identity)
     return _page(service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit), limit)
 
@@ -139,7 +139,7 @@ def delivery(service: Given, delivery_id: str, identity: History) -> DeliveryOut
 
 @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
 def replay(service: Given, delivery_id: str, identity: Replayer) -> ReplayedOut:
-    """Send a delivery that is over again, under its id, after all that waits."""
+    """Send a finished delivery again, under its id, after all that waits."""
     row, _ = _try(lambda: service.queue.get(delivery_id, identity.account_id))
     return ReplayedOut(replayed=_try(lambda: service.queue.replay([row.id], service.clock())))
 
@@ -178,7 +178,7 @@ def _decide(request: Request, act: Callable[[], None], done: str) -> HTMLRespons
 
 
 def _html(content: str) -> HTMLResponse:
-    # The address holds the code: it is kept out of caches and other sites' logs.
+    # The address holds the code: it must not reach caches and other sites' logs.
     return HTMLResponse(content, 200, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 

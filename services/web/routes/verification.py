@@ -1,4 +1,4 @@
-"""``GET /v1/verification``: the running scoreboard, and whether the model in service falls behind."""
+"""``GET /v1/verification``: the running scoreboard, and whether the model in service falls behind a baseline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def verification(
     pollutant: Annotated[Literal["pm25", "o3"] | None, Query(description="Only this pollutant.")] = None,
     days: Annotated[int, Query(ge=1, le=366, description="Days of init times, up to the newest scored.")] = 30,
 ) -> VerificationOut:
-    """How well the forecasts came true, by model and lead time, beside persistence and climatology.
+    """How forecasts verified, by model and lead time, beside persistence and climatology.
 
     Statements and verdicts are about the model in service over the last 30 days and all cities.
     """
@@ -36,7 +36,7 @@ def verification(
     return _answer(service, newest_scored(service.store), serving_id(service.settings), city, pollutant, days)
 
 
-# The sums of a month and many cities take seconds to add: once for each new scoring or promotion is enough.
+# A month of many cities takes seconds to add up: once for each new scoring or promotion is enough.
 @lru_cache(maxsize=256)
 def _answer(
     service: Service,

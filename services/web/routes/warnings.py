@@ -20,7 +20,7 @@ from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, next_change, warnings_page
 from hazecast.services.store.store import Store
-from hazecast.services.web.answers import keep
+from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.negotiate import AsFormat, Format, GeoJSON, answer, as_csv, as_json, choose, representations
 from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
@@ -32,7 +32,7 @@ from hazecast.services.web.times import Time, Within
 from hazecast.services.work.explain import explain
 
 ATOM = "application/atom+xml"
-# How long an ended message stays in the feed: readers that poll once a day still learn of its end.
+# How long an ended message stays in the feed: clients that poll once a day still see its end.
 _FEED_HOURS = 48
 _FORMATS: tuple[Format, ...] = ("geojson", "csv")
 _CSV_COLUMNS = (
@@ -45,7 +45,7 @@ _CAP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "des
 router = APIRouter(tags=["warnings"])
 
 
-def _why(service: Service) -> Callable[[HazeWarning], Causes]:
+def _explainer(service: Service) -> Callable[[HazeWarning], Causes]:
     return lambda warning: explain(service.store, service.registry, warning)
 
 
@@ -76,7 +76,7 @@ def warnings(
 ) -> Response:
     """Warnings as GeoJSON; of simulated runs only where there is no real forecast.
 
-    Those in force always come whole, never in pages. `from` and `to` choose warnings that hold at some time
+    Those in force always come complete, never in pages. `from` and `to` choose warnings that hold at some time
     within, from their onset to their end.
     """
     chosen = WarningFilter(
@@ -96,16 +96,16 @@ def warnings(
         if len(messages) > limit:
             messages = messages[:limit]
             following = to_cursor(messages[-1].issued, messages[-1].id)
-        keep(request)
+        cache_answer(request)
     else:
         now = at or service.clock()
         standing = service.store.warnings_in_force(now, simulated)
-        keep(request, until=None if at else next_change(service.store, simulated, now, standing))
+        cache_answer(request, until=None if at else next_change(service.store, simulated, now, standing))
         messages = [warning for warning in standing if chosen.meets(warning)]
     if shape == "csv":
         rows = [message.model_dump(mode="json", include=set(_CSV_COLUMNS)) for message in messages]
         return link_next(answer(as_csv(rows, _CSV_COLUMNS), "csv", name="warnings"), request, following)
-    content = feature_collection(messages, service.registry, service.book, why=_why(service))
+    content = feature_collection(messages, service.registry, service.book, why=_explainer(service))
     return link_next(
         answer(as_json(content | {"simulated": simulated, "next": following}), "geojson"), request, following
     )
@@ -130,7 +130,7 @@ def feed(
         if w.issued <= when and max(w.issued, w.expires) > when - timedelta(hours=_FEED_HOURS)
     ]
     sender, base = _sender(service.settings, request), _base(service.settings, request)
-    content = atom_feed(recent, service.registry, service.book, sender, language, base, why=_why(service))
+    content = atom_feed(recent, service.registry, service.book, sender, language, base, why=_explainer(service))
     return Response(content, media_type=ATOM)
 
 
@@ -152,8 +152,8 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
         made = _cap(service, found, request)
         made.headers["Vary"] = "Accept"
         return made
-    keep(request, modified=found.approval.at if found.approval else found.issued)
-    feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=_why(service))[
+    cache_answer(request, modified=found.approval.at if found.approval else found.issued)
+    feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=_explainer(service))[
         "features"
     ][0]
     return answer(as_json(feature), "geojson")
@@ -162,12 +162,12 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
 @router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
 def areas(service: Given, request: Request) -> Response:
     """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin."""
-    # Geometry is loaded by whoever asks for it.
+    # Imported here: only this route needs the geometry.
     from hazecast.alerts.maps.polygons import polygons, provinces_touched
     from hazecast.services.work.maps import haze_field
 
     run = latest_run(service.store)
-    keep(request, modified=run.created_at)
+    cache_answer(request, modified=run.created_at)
     try:
         field = haze_field(run.netcdf_path, service.book)
     except InputError as error:

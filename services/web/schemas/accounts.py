@@ -33,7 +33,7 @@ class AccountOut(BaseModel):
 
     @classmethod
     def of(cls, row: Account) -> AccountOut:
-        """Return what is told of an account."""
+        """Return an account as the API shows it."""
         return cls.model_validate(row, from_attributes=True)
 
 
@@ -62,7 +62,7 @@ class AccountIn(BaseModel):
 
 
 class AccountChange(BaseModel):
-    """What is to change of an account; what is not given stays."""
+    """Changes to an account; what is not given stays."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"role": "forecaster", "disabled": False}})
 
@@ -88,7 +88,7 @@ class KeyOut(BaseModel):
 
     @classmethod
     def of(cls, row: ApiKey) -> KeyOut:
-        """Return what is told of a key."""
+        """Return a key as the API shows it, without its secret."""
         return cls.model_validate(row, from_attributes=True)
 
 
@@ -101,7 +101,18 @@ class NewKeyOut(KeyOut):
 
     @classmethod
     def made(cls, row: ApiKey, token: str) -> NewKeyOut:
-        """Return a key with its text."""
+        """Return a new key with its text.
+
+        Parameters
+        ----------
+        row : ApiKey
+        token : str
+            The text, which the store doesn't hold.
+
+        Returns
+        -------
+        NewKeyOut
+        """
         return cls(**KeyOut.of(row).model_dump(), token=token)
 
 

@@ -1,4 +1,4 @@
-"""A city's days, as the API answers them."""
+"""A city's days as the API answers them."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class HourOut(BaseModel):
 
 
 class RunHeadOut(BaseModel):
-    """Which run it is, and what it rests on."""
+    """Which run it is, and its input."""
 
     init_time: datetime
     simulated: bool = Field(description="True if made from simulated input: not a real forecast.")
@@ -219,7 +219,7 @@ _CHECKS: list[JsonValue] = [
 
 
 class ReadyOut(BaseModel):
-    """Whether the service can be relied on, with each check."""
+    """Whether the service is ready, with each check."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -260,10 +260,10 @@ class ProblemOut(BaseModel):
         }
     )  # fmt: skip
 
-    type: str = Field(description="What kind it is: an address that explains it.")
+    type: str = Field(description="Its kind: an address that explains it.")
     title: str
     status: int
-    detail: str = Field(description="This very case, in words.")
+    detail: str = Field(description="This occurrence, in words.")
     errors: list[InvalidOut] | None = Field(default=None, description="Every argument that is wrong.")
 
 
@@ -277,7 +277,7 @@ class ProblemTypeOut(BaseModel):
 
 
 class UnreadyOut(ProblemOut):
-    """Why the service can't be relied on: a problem, with each check."""
+    """Why the service is not ready: a problem, with each check."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -1,4 +1,4 @@
-"""What the API answers about how forecasts came true, as typed models."""
+"""What the API answers about the verification of forecasts, as typed models."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _BASELINE: JsonValue = {"n": 1180, "rmse": 41.3, "mae": 24.9, "bias": -0.8, "rms
 
 
 class VerificationOut(BaseModel):
-    """The scoreboard of the newest days whose forecasts have come due."""
+    """The scoreboard of the newest days whose forecasts can be verified."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -66,7 +66,7 @@ class SecretOut(BaseModel):
 
 
 class DeliveryOut(BaseModel):
-    """One message on its way to one subscription, or arrived, or given up."""
+    """One message to one subscription: waiting, delivered or given up."""
 
     model_config = ConfigDict(json_schema_extra={"example": _DELIVERY})
 
@@ -89,12 +89,12 @@ class DeliveryOut(BaseModel):
 def delivery_out(row: Row) -> DeliveryOut:
     """Return a delivery as the API shows it."""
     delivery, event = row
-    kept = {
+    shared = {
         name: getattr(delivery, name)
         for name in DeliveryOut.model_fields
         if name not in ("subscription", "event", "type")
     }
-    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **kept)
+    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **shared)
 
 
 class DeliveriesOut(BaseModel):

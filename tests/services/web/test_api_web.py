@@ -19,7 +19,7 @@ from hazecast.grids.contract import LEAD_HOURS, check
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.web.answers import Answers, keep
+from hazecast.services.web.answers import AnswerCache, cache_answer
 from hazecast.services.web.app import create_app
 from hazecast.services.web.documents import examples, operations
 from hazecast.services.web.pages import from_cursor, to_cursor
@@ -230,11 +230,12 @@ def test_kept_answers_end_with_what_they_rest_on(copied) -> None:
     assert client.get(FORECAST).status_code == 404
 
 
-def test_warnings_in_force_end_by_the_clock(copied, monkeypatch) -> None:
-    client = TestClient(create_app(copied))
+def test_warnings_in_force_end_by_the_clock(copied) -> None:
+    now = datetime.now(UTC)
+    client = TestClient(create_app(copied, clock=lambda: now))
     standing = client.get("/v1/warnings").json()["features"]
     first_end = min(datetime.fromisoformat(f["properties"]["expires"]) for f in standing)
-    monkeypatch.setattr("hazecast.services.web.answers.time.time", lambda: first_end.timestamp() - 1)
+    now = first_end - timedelta(seconds=1)
     seen, note = count_reads(copied.database_url)
     from sqlalchemy.engine import Engine
 
@@ -242,7 +243,7 @@ def test_warnings_in_force_end_by_the_clock(copied, monkeypatch) -> None:
     try:
         client.get("/v1/warnings")
         assert seen == []
-        monkeypatch.setattr("hazecast.services.web.answers.time.time", lambda: first_end.timestamp())
+        now = first_end
         client.get("/v1/warnings")
         assert seen
     finally:
@@ -254,10 +255,10 @@ def test_memory_for_kept_answers_is_bounded() -> None:
 
     async def app(scope, receive, send) -> None:
         asked.append(scope["path"])
-        keep(Request(scope))
+        cache_answer(Request(scope))
         await PlainTextResponse("x" * 1_000)(scope, receive, send)
 
-    answers = Answers(
+    answers = AnswerCache(
         app, find_version=lambda: 1, count_commits=lambda: 0, max_age=60, check_seconds=60.0, memory=5_000, under="/v1/"
     )
     client = TestClient(answers, headers={"Accept-Encoding": "identity"})

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
-from hazecast.services.web.edge.listening import HastyProtocol, server_options
+from hazecast.services.web.edge.listening import HeadTimeoutProtocol, server_options
 from tests.support.accounts import keys_of_every_kind
 from tests.support.settings import changed, make_settings
 
@@ -71,7 +71,7 @@ def impatient(folder) -> Iterator[int]:
         time.sleep(3.0)
         return "late"
 
-    class Hastier(HastyProtocol):
+    class Hastier(HeadTimeoutProtocol):
         head_seconds = 0.5
 
     with listening(app, settings, http=Hastier) as port:

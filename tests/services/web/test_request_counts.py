@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hazecast.services.web.edge.key_check import network_of
-from hazecast.services.web.edge.request_counts import Windows
+from hazecast.services.web.edge.request_counts import SlidingWindows
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from("ab"), st.integers(1, 5)), max_size=60))
 def test_no_window_lets_more_than_twice_the_limit_through_and_callers_are_apart(steps) -> None:
     now, passed = [0.0], []
-    windows = Windows(10, 60, lambda: now[0])
-    alone = Windows(10, 60, lambda: now[0])
+    windows = SlidingWindows(10, 60, lambda: now[0])
+    alone = SlidingWindows(10, 60, lambda: now[0])
     for wait, caller, cost in steps:
         now[0] += wait
         count = windows.hit(caller, cost)
@@ -29,7 +29,7 @@ def test_no_window_lets_more_than_twice_the_limit_through_and_callers_are_apart(
 
 def test_a_fixed_window_s_edge_is_no_way_round() -> None:
     now = [59.0]
-    windows = Windows(10, 60, lambda: now[0])
+    windows = SlidingWindows(10, 60, lambda: now[0])
     assert all(windows.hit("a").allowed for _ in range(10))
     now[0] = 61.0
     assert not windows.hit("a").allowed and windows.full("a")
@@ -41,7 +41,7 @@ def test_a_fixed_window_s_edge_is_no_way_round() -> None:
 
 def test_many_addresses_fill_no_memory(monkeypatch) -> None:
     monkeypatch.setattr("hazecast.services.web.edge.request_counts._MOST_CALLERS", 100)
-    windows = Windows(10, 60, lambda: 0.0)
+    windows = SlidingWindows(10, 60, lambda: 0.0)
     assert sum(windows.hit(f"caller {number}").allowed for number in range(1_000)) == 110
     assert windows.hit("caller 1").allowed and len(windows._now) == 101
 

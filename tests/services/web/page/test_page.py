@@ -23,7 +23,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.web.page import answers
-from hazecast.services.web.page.chart import HEIGHT, WIDTH, Series, draw
+from hazecast.services.web.page.chart import HEIGHT, WIDTH, ChartLine, draw
 from hazecast.services.web.page.colours import ink
 from hazecast.services.web.page.words import preferred, words
 from hazecast.services.work.cycle import run_cycle
@@ -235,7 +235,7 @@ def test_ink_is_read_on_every_colour(number) -> None:
 def test_a_chart_stays_in_its_frame_and_breaks_at_gaps(observed, medians, zone) -> None:
     quantiles = np.array(medians)[:, None] * np.array([0.5, 0.8, 1.0, 1.2, 1.5])
     times = tuple(INIT - timedelta(hours=len(observed) - 1 - n) for n in range(len(observed)))
-    data = Series(INIT, times, np.array(observed, dtype=float), quantiles)
+    data = ChartLine(INIT, times, np.array(observed, dtype=float), quantiles)
     chart = draw(data, data.highest, zone)
     for path in (chart.most, chart.half, chart.median, chart.observed):
         numbers = np.array([float(x) for x in re.findall(r"[\d.]+", path)])
