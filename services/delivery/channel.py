@@ -1,4 +1,4 @@
-"""What all ways of sending have in common."""
+"""A message to one subscription, a channel that sends it, and the outcome of an attempt."""
 
 from __future__ import annotations
 
@@ -12,10 +12,25 @@ from hazecast.services.store.tables.delivery import Subscription
 
 @dataclass(frozen=True)
 class Message:
-    """One event on its way to one subscription.
+    """One event as it is sent to one subscription.
 
-    `id` is the same through all attempts; `body` the JSON text of webhooks and streams, `content` the event's
-    own content, `batch` what happened together with it.
+    Attributes
+    ----------
+    id : str
+        The same through all attempts.
+    event_id : str
+    type : str
+        Such as ``warning.issue``.
+    occurred_at : datetime
+        Aware.
+    simulated : bool
+        Whether it comes from a simulated run.
+    batch : str
+        Names the events that happened together, such as those of one run.
+    content : dict
+        The event's own content.
+    body : str
+        The JSON text for webhooks and streams.
     """
 
     id: str
@@ -30,11 +45,19 @@ class Message:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an attempt.
+    """The outcome of an attempt.
 
-    "delivered"; "failed", to be tried again; "refused", the receiver doesn't want this message; "gone", it
-    wants none. `confirmed` says that the answer held the subscription's code; `retry_after` (s) is what the
-    receiver asked for.
+    Attributes
+    ----------
+    kind : {"delivered", "failed", "refused", "gone"}
+        "failed" is tried again; "refused": the receiver does not want this message; "gone": it wants none.
+    status : int, optional
+        Of HTTP or SMTP.
+    error : str, optional
+    confirmed : bool
+        Whether the answer held the subscription's code.
+    retry_after : float, optional
+        Seconds to wait, as the receiver asked.
     """
 
     kind: Literal["delivered", "failed", "refused", "gone"]
@@ -45,9 +68,29 @@ class Outcome:
 
 
 class Channel(Protocol):
-    """A way of sending. It takes up to `batch_size` messages of one batch at a time."""
+    """A way of sending.
+
+    Attributes
+    ----------
+    batch_size : int
+        How many messages of one batch it takes at a time.
+    """
 
     batch_size: int
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
-        """Send messages, all or none, in order."""
+        """Send messages, all or none, in order.
+
+        Parameters
+        ----------
+        subscription : Subscription
+        messages : sequence of Message
+            Of one batch; at most `batch_size`.
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        Outcome
+            Of all of them.
+        """

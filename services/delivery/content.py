@@ -1,4 +1,4 @@
-"""What subscribers read: events as JSON, for webhooks and streams."""
+"""The content of messages: events as JSON, for webhooks and streams."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Renderer:
         self._base = (settings.server.public_url or "").rstrip("/")
 
     def __call__(self, subscription: Subscription, event: OutboxEvent, delivery_id: str) -> str:
-        """Return an event as the JSON text that a subscription receives, texts in its languages alone."""
+        """Return an event as the JSON text that a subscription receives, with texts in its languages only."""
         body = {
             "id": delivery_id,
             "type": event.type,
@@ -90,7 +90,7 @@ class Renderer:
 
 
 def public_event(event: OutboxEvent) -> dict[str, Any]:
-    """Return an event as all may read it: what happened, and where the whole of it stands."""
+    """Return an event as everyone may read it: what happened, and the address of the full content."""
     content = json.loads(event.payload)
     data: dict[str, Any]
     if event.type == FORECAST:
@@ -106,24 +106,74 @@ def public_event(event: OutboxEvent) -> dict[str, Any]:
 
 
 def warning_links(warning_id: str, simulated: bool, base: str) -> dict[str, str]:
-    """Return the addresses of a warning, as GeoJSON and as CAP."""
+    """Return the addresses of a warning.
+
+    Parameters
+    ----------
+    warning_id : str
+    simulated : bool
+    base : str
+        Address of the service, without a slash at its end; empty for addresses that begin with its root.
+
+    Returns
+    -------
+    dict of str to str
+        ``url`` (GeoJSON) and ``cap``.
+    """
     address = f"{base}/v1/warnings/{identifier(warning_id, simulated)}"
     return {"url": address, "cap": f"{address}.cap"}
 
 
 def confirmation_url(base: str, subscription: Subscription) -> str:
-    """Return the address at which a receiver confirms."""
+    """Return the address at which a receiver confirms its subscription.
+
+    Parameters
+    ----------
+    base : str
+        Address of the service, without a slash at its end.
+    subscription : Subscription
+
+    Returns
+    -------
+    str
+    """
     return f"{base}/v1/subscriptions/{subscription.id}/confirm?{urlencode({'code': subscription.code})}"
 
 
 def bulletin_url(base: str, cities: Sequence[str], language: str, form: str) -> str:
-    """Return the address of the newest bulletin of some cities; of all that are forecast without any."""
+    """Return the address of the newest bulletin.
+
+    Parameters
+    ----------
+    base : str
+        Address of the service, without a slash at its end.
+    cities : sequence of str
+        Ids; empty for all that are forecast.
+    language : str
+    form : str
+        One of `FORMATS`.
+
+    Returns
+    -------
+    str
+    """
     asked = {"language": language} | ({"cities": ",".join(cities)} if cities else {})
     return f"{base}/v1/bulletins/latest.{form}?{urlencode(asked, safe=',')}"
 
 
 def cities_of(subscription: Subscription, registry: Registry) -> list[str]:
-    """Return the cities of a subscription, its regions' with them, in the registry's order; none if it is of all."""
+    """Return the cities of a subscription, with those of its regions.
+
+    Parameters
+    ----------
+    subscription : Subscription
+    registry : Registry
+
+    Returns
+    -------
+    list of str
+        Ids, in the registry's order; empty if the subscription is of all cities.
+    """
     return [
         city.id
         for city in registry.cities.values()

@@ -1,7 +1,7 @@
-"""The dispatcher: takes what is due to each subscription and sends it, in order, until it is delivered or given up.
+"""The dispatcher: sends the due messages of each subscription, in order, until they are delivered or given up.
 
-Any number of dispatchers may run at once, in any number of processes. A subscription is served under a lease; that
-of a killed dispatcher ends by itself, and what it had sent without noting so is sent again, under the same id.
+Any number of dispatchers may run at once, in any number of processes. A subscription is served under a lease. That
+of a killed dispatcher expires; messages that it had sent but not recorded are sent again, under the same id.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from sqlalchemy import ColumnElement, CursorResult, Select, Update, and_, delete, exists, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel, Message, Outcome
+from hazecast.services.delivery.queries import has_waiting, is_servable, prune, update_rows, waiting_deliveries
 from hazecast.services.delivery.routing import ACCOUNT_ENABLED, route, schedule_bulletins
 from hazecast.services.delivery.subscriptions import activate
 from hazecast.services.store.outbox import CONFIRMATION
@@ -31,14 +32,14 @@ from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subsc
 log = logging.getLogger(__name__)
 
 Render = Callable[[Subscription, OutboxEvent, str], str]
-# Longer than any one attempt: only a dispatcher that has died or hangs loses its lease.
+# Longer than any one attempt: only a dispatcher that has died, or hangs, loses its lease.
 _LEASE_MARGIN = timedelta(seconds=60)
-# After this many messages at a stretch a subscription lets others go first.
+# After this many messages a subscription waits for its next turn, so that others are served.
 _MESSAGES_PER_TURN = 100
 
 
 class Dispatcher:
-    """Sends what is due.
+    """Sends due messages.
 
     Parameters
     ----------
@@ -48,11 +49,11 @@ class Dispatcher:
     channels : mapping of str to Channel
         By the name that subscriptions give.
     render : callable
-        Gives the JSON text of an event for a subscription, under a delivery's id.
+        Returns the JSON text of an event for a subscription, under a delivery's id.
     clock : callable
         Gives the time, aware.
     rng : random.Random, optional
-        Spreads the waits between attempts.
+        Spreads the delays between attempts.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Dispatcher:
         self._pruned_at: datetime | None = None
 
     def prepare(self) -> None:
-        """Make the deliveries of what has happened, give up what has waited too long, remove what is old."""
+        """Turn new events into deliveries, give up those that have waited too long, remove old ones."""
         now = self._clock()
         schedule_bulletins(self._sessions, self._settings, now)
         route(self._sessions, self._registry, self._settings, now)
@@ -85,21 +86,21 @@ class Dispatcher:
             self._pruned_at = now
 
     def due(self) -> list[str]:
-        """Return the ids of the subscriptions that have something to be sent now, the longest due first."""
+        """Return the ids of the subscriptions with messages to send now, the longest due first."""
         now = self._clock()
-        query = select(Subscription.id).where(_servable(now), _waiting())
+        query = select(Subscription.id).where(is_servable(now), has_waiting())
         with self._sessions() as session:
             return list(session.scalars(query.order_by(Subscription.next_attempt_at, Subscription.id)))
 
     def run_once(self) -> int:
-        """Send all that is due now, one subscription after the other; return how many messages went out."""
+        """Send all messages that are due now, one subscription after the other; return how many were delivered."""
         self.prepare()
         return sum(self.serve(subscription_id) for subscription_id in self.due())
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set, several subscriptions at a time: a slow receiver delays no other.
 
-        A fault of the store is logged, and tried again.
+        If the store fails, that is logged and tried again.
         """
         with ThreadPoolExecutor(self._settings.delivery.workers, "delivery") as pool:
             while not stop.is_set():
@@ -110,14 +111,23 @@ class Dispatcher:
                         if subscription_id not in self._busy and not stop.is_set():
                             self._busy[subscription_id] = pool.submit(self._serve_safely, subscription_id, stop)
                 except Exception:
-                    log.exception("delivery: the store failed; what is due waits")
+                    log.exception("delivery: the store failed; due messages wait")
                 stop.wait(self._settings.delivery.poll_seconds)
             wait(self._busy.values())
 
     def serve(self, subscription_id: str, stop: threading.Event | None = None) -> int:
-        """Send what is due to one subscription, in order, and return how many messages were delivered.
+        """Send the due messages of one subscription, in order.
 
-        Returns at once if another dispatcher is at it.
+        Parameters
+        ----------
+        subscription_id : str
+        stop : threading.Event, optional
+            If it is set, no further message is sent.
+
+        Returns
+        -------
+        int
+            How many messages were delivered; 0 if another dispatcher serves the subscription.
         """
         if not self._take_lease(subscription_id):
             return 0
@@ -149,10 +159,10 @@ class Dispatcher:
     def _take_lease(self, subscription_id: str) -> bool:
         now = self._clock()
         with self._sessions.begin() as session:
-            return _changed(
+            return update_rows(
                 session,
                 update(Subscription)
-                .where(Subscription.id == subscription_id, _servable(now))
+                .where(Subscription.id == subscription_id, is_servable(now))
                 .values(lease_owner=self.owner, lease_until=now + self._lease),
             )
 
@@ -165,10 +175,10 @@ class Dispatcher:
             )
 
     def _next_messages(self, subscription_id: str) -> tuple[Subscription, list[tuple[Delivery, OutboxEvent]]] | None:
-        """Return the first messages that wait, as many as the channel takes together; the lease is renewed."""
+        """Renew the lease and return the first waiting messages, as many as the channel takes at a time."""
         now = self._clock()
         with self._sessions.begin() as session:
-            held = _changed(
+            held = update_rows(
                 session,
                 update(Subscription)
                 .where(Subscription.id == subscription_id, Subscription.lease_owner == self.owner)
@@ -179,7 +189,7 @@ class Dispatcher:
                 log.warning("delivery to %s: another dispatcher has taken over", subscription_id)
                 return None
             channel = self._channels.get(subscription.channel)
-            query = _queue(subscription_id, subscription.state == "unconfirmed")
+            query = waiting_deliveries(subscription_id, subscription.state == "unconfirmed")
             rows = session.execute(query.limit(channel.batch_size if channel else 1)).all()
             if subscription.state not in ("active", "unconfirmed") or not rows:
                 return None
@@ -194,15 +204,15 @@ class Dispatcher:
             messages = [message_of(subscription, event, row.id, self._render) for row, event in pairs]
             return channel.send(subscription, messages, self._clock())
         except Exception as error:
-            # A message that can't be made must not stop the dispatcher, nor vanish.
+            # A message that can't be rendered must not stop the dispatcher, nor be lost.
             log.exception("delivery %s failed", pairs[0][0].id)
             return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
 
     def _record(self, subscription_id: str, ids: Sequence[str], outcome: Outcome, event_type: str) -> bool:
-        """Write what became of an attempt; return whether the next message may follow at once."""
+        """Store the outcome of an attempt; return whether the next message may follow at once."""
         now = self._clock()
         with self._sessions.begin() as session:
-            held = _changed(
+            held = update_rows(
                 session,
                 update(Subscription)
                 .where(Subscription.id == subscription_id, Subscription.lease_owner == self.owner)
@@ -214,7 +224,7 @@ class Dispatcher:
                 "error": outcome.error,
             }  # fmt: skip
             if outcome.kind == "delivered":
-                # True whoever holds the lease by now: it spares the receiver a repetition.
+                # True even if another dispatcher holds the lease by now: it spares the receiver a repetition.
                 session.execute(update(Delivery).where(*own).values(**tried, state="delivered", delivered_at=now))
             if not held:
                 log.warning("delivery to %s: another dispatcher has taken over", subscription_id)
@@ -239,7 +249,7 @@ class Dispatcher:
     ) -> bool:
         if outcome.kind == "refused":
             limit = now - timedelta(hours=self._settings.delivery.refused_hours)
-            dead = _changed(
+            dead = update_rows(
                 session,
                 update(Delivery)
                 .where(Delivery.id.in_(ids), Delivery.state == "pending",
@@ -248,10 +258,10 @@ class Dispatcher:
             )  # fmt: skip
             if dead:
                 log.error("delivery %s to %s given up: %s", ids[0], subscription.id, outcome.error)
-                # The receiver is there: what follows is not to wait for this one's sake.
+                # The receiver can be reached: the messages behind this one need not wait.
                 subscription.failures, subscription.next_attempt_at = 0, now
             return dead
-        # What has waited behind this attempt for as long is given up with it.
+        # Messages behind this one that have waited as long are given up with it.
         lost = session.scalars(
             select(Delivery).where(
                 Delivery.subscription_id == subscription.id, Delivery.state == "pending", Delivery.give_up_at <= now
@@ -263,7 +273,7 @@ class Dispatcher:
         return False
 
     def _give_up_unserved(self, now: datetime) -> None:
-        """Give up what waits for a subscription that nothing is sent to, at the same age as all else."""
+        """Give up messages of subscriptions that nothing is sent to, at the same age as all others."""
         unserved = select(Subscription.id).where(or_(Subscription.state.in_(("paused", "stopped")), ~ACCOUNT_ENABLED))
         old = (Delivery.state == "pending", Delivery.give_up_at <= now, Delivery.subscription_id.in_(unserved))
         with self._sessions() as session:
@@ -277,68 +287,27 @@ class Dispatcher:
     def _retry_delay(self, failures: int, outcome: Outcome) -> timedelta:
         longest = self._settings.delivery.retry_max_seconds
         seconds = min(longest, self._settings.delivery.retry_seconds * 2.0 ** min(failures - 1, 30))
-        # Down to a half: receivers that failed together are not tried together again.
+        # At least half of it: receivers that failed at the same time are not all tried again at the same time.
         seconds *= self._rng.uniform(0.5, 1.0)
         return timedelta(seconds=min(longest, max(seconds, outcome.retry_after or 0.0)))
 
 
 def message_of(subscription: Subscription, event: OutboxEvent, delivery_id: str, render: Render) -> Message:
-    """Return an event as the message that one subscription receives."""
+    """Return an event as the message that one subscription receives.
+
+    Parameters
+    ----------
+    subscription : Subscription
+    event : OutboxEvent
+    delivery_id : str
+    render : callable
+        Returns the JSON text of the event for the subscription.
+
+    Returns
+    -------
+    Message
+    """
     return Message(
         id=delivery_id, event_id=event.id, type=event.type, occurred_at=event.occurred_at, simulated=event.simulated,
         batch=event.batch, content=json.loads(event.payload), body=render(subscription, event, delivery_id),
     )  # fmt: skip
-
-
-def prune(sessions: sessionmaker[Session], before: datetime) -> None:
-    """Remove events, and deliveries that are over, from before a time; what still waits stays.
-
-    The newest row of each stays too, as the mark from which numbers go on.
-    """
-    with sessions.begin() as session:
-        last = select(func.max(Delivery.position)).scalar_subquery()
-        session.execute(
-            delete(Delivery).where(
-                Delivery.state != "pending", Delivery.created_at < before,
-                func.coalesce(Delivery.last_attempt_at, Delivery.created_at) < before, Delivery.position < last,
-            )
-        )  # fmt: skip
-        newest = select(func.max(OutboxEvent.seq)).scalar_subquery()
-        used = exists().where(Delivery.event_seq == OutboxEvent.seq)
-        session.execute(
-            delete(OutboxEvent)
-            .where(OutboxEvent.routed_at < before, OutboxEvent.seq < newest, ~used)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _servable(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        Subscription.state.in_(("active", "unconfirmed")),
-        Subscription.channel != "stream",
-        Subscription.next_attempt_at <= now,
-        or_(Subscription.lease_until.is_(None), Subscription.lease_until <= now),
-        ACCOUNT_ENABLED,
-    )
-
-
-def _waiting() -> ColumnElement[bool]:
-    pending = and_(Delivery.subscription_id == Subscription.id, Delivery.state == "pending")
-    confirmation = Delivery.event_seq.in_(select(OutboxEvent.seq).where(OutboxEvent.type == CONFIRMATION))
-    return exists().where(pending, or_(Subscription.state == "active", confirmation))
-
-
-def _queue(subscription_id: str, unconfirmed: bool) -> Select[Delivery, OutboxEvent]:
-    query = (
-        select(Delivery, OutboxEvent)
-        .join(OutboxEvent, OutboxEvent.seq == Delivery.event_seq)
-        .where(Delivery.subscription_id == subscription_id, Delivery.state == "pending")
-        .order_by(Delivery.position)
-    )
-    return query.where(OutboxEvent.type == CONFIRMATION) if unconfirmed else query
-
-
-def _changed(session: Session, statement: Update) -> bool:
-    result = session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)
-    return bool(result.rowcount)

@@ -1,4 +1,4 @@
-"""E-mail: HTML and text, the map inside, one mail for all that a run says to a subscriber."""
+"""E-mail: HTML and text with the map, one mail for all messages of a run to a subscriber."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Part:
 
 @dataclass
 class _Content:
-    """What goes into a mail besides its head: one section for each language, files, and a picture."""
+    """The content of a mail besides its headers: one section for each language, files, and a picture."""
 
     subject: str = ""
     sections: list[dict[str, Any]] = field(default_factory=list)
@@ -95,7 +95,21 @@ class MailChannel:
         self._draw_once = lru_cache(maxsize=12)(self._draw)
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
-        """Send messages as one mail."""
+        """Send messages as one mail.
+
+        Parameters
+        ----------
+        subscription : Subscription
+        messages : sequence of Message
+            Of one batch.
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        Outcome
+            Of all of them.
+        """
         mail = self.compose(subscription, messages, now)
         try:
             with self._server() as server:
@@ -106,21 +120,33 @@ class MailChannel:
         except smtplib.SMTPDataError as error:
             return _refusal(error.smtp_code, error.smtp_error)
         except smtplib.SMTPResponseException as error:
-            # A fault between this service and its mail server: no fault of the message.
+            # Between this service and its mail server, such as a refused login: not the message's fault.
             return Outcome("failed", error.smtp_code, _server_text(error.smtp_error))
         except (OSError, smtplib.SMTPException) as error:
             return Outcome("failed", error=f"{type(error).__name__}: {error}"[:500])
         return Outcome("delivered", 250)
 
     def compose(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> EmailMessage:
-        """Return the mail of some messages.
+        """Return messages as one mail.
+
+        Parameters
+        ----------
+        subscription : Subscription
+        messages : sequence of Message
+            Of one batch.
+        now : datetime
+            Aware; the mail's date.
+
+        Returns
+        -------
+        EmailMessage
 
         Raises
         ------
         InputError
-            If a bulletin is asked for and there is no forecast to make it of.
+            If a bulletin is asked for and there is no forecast for it.
         ValueError
-            If something would break a header.
+            If a header would contain a line break.
         """
         content = self._content(subscription, messages, now)
         first = messages[0]
@@ -129,7 +155,7 @@ class MailChannel:
         mail["From"] = Address(self._settings.warnings.sender_name, addr_spec=self._settings.subscriptions.mail_from)
         mail["To"] = Address(addr_spec=subscription.target)
         mail["Date"] = now
-        # The same through all attempts: mail programs show a repeated one once.
+        # The same through all attempts: mail programs show a repeated mail once.
         mail["Message-ID"] = f"<{first.id}@{self._settings.subscriptions.mail_from.rsplit('@', 1)[-1]}>"
         mail["Auto-Submitted"] = "auto-generated"
         for message in messages:
@@ -155,7 +181,7 @@ class MailChannel:
     def _add_bulletin(
         self, mail: EmailMessage, subscription: Subscription, editions: Sequence[Edition], values: dict[str, Any]
     ) -> None:
-        """Make a mail of the bulletin: the page of the first language, the text of all, and the files asked for."""
+        """Fill a mail with the bulletin: HTML in the first language, text in all, and the files asked for."""
         del mail["Subject"]
         mail["Subject"] = editions[0].title
         foot = _templates().get_template("foot.txt").render(values)
@@ -169,7 +195,7 @@ class MailChannel:
                     try:
                         document = edition.document(name)
                     except MissingExtraError as error:
-                        # The mail itself says all that the file would.
+                        # The mail itself has the same content as the file.
                         log.warning("delivery: the bulletin goes without its %s: %s", name, error)
                         continue
                     main, sub = document.media_type.split(";")[0].split("/")
@@ -277,7 +303,7 @@ class MailChannel:
 
 @cache
 def texts(language: str) -> dict[str, str]:
-    """Return what mails and pages say in a language, besides the warnings.
+    """Return the texts of mails and pages in a language, besides those of warnings.
 
     Raises
     ------
@@ -297,7 +323,22 @@ def _templates() -> Environment:
 
 
 def page(language: str, title: str, *, button: str | None = None, action: str = "") -> str:
-    """Return a page of one sentence, in a language, with a button where something is to be decided."""
+    """Return an HTML page of one sentence, with a button where the reader has to decide.
+
+    Parameters
+    ----------
+    language : str
+    title : str
+        Key of the sentence in ``texts.toml``.
+    button : str, optional
+        Key of the button's text; without it, the page has no button.
+    action : str
+        Address to which the button posts.
+
+    Returns
+    -------
+    str
+    """
     words = texts(language)
     return _templates().get_template("page.html").render(
         words=words, title=words[title], button=words[button] if button else None, action=action

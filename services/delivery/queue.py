@@ -1,4 +1,4 @@
-"""The queue of deliveries as people see it: its history, its dead letters, and sending them again."""
+"""The queue of deliveries: its history, its dead letters, and sending them again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.errors import ConflictError, UnknownError
@@ -44,11 +44,19 @@ class Queue:
 
         Parameters
         ----------
-        subscription_id, account_id, state : str, optional
-            Only those.
+        subscription_id : str, optional
+            Only deliveries of this subscription.
+        account_id : str, optional
+            Only those of this account's subscriptions.
+        state : str, optional
+            Only those in this state.
         before : int, optional
             Only those of an earlier position, for the next page.
         limit : int
+
+        Returns
+        -------
+        list of (Delivery, OutboxEvent)
         """
         query = select(Delivery, OutboxEvent).join(OutboxEvent, OutboxEvent.seq == Delivery.event_seq)
         if subscription_id is not None:
@@ -66,10 +74,20 @@ class Queue:
     def get(self, delivery_id: str, account_id: str | None = None) -> Row:
         """Return one delivery with its event.
 
+        Parameters
+        ----------
+        delivery_id : str
+        account_id : str, optional
+            The delivery must be of one of this account's subscriptions.
+
+        Returns
+        -------
+        tuple of (Delivery, OutboxEvent)
+
         Raises
         ------
         UnknownError
-            If there is none, or not of `account_id` where that is given.
+            If there is no such delivery, or it is of another account.
         """
         query = (
             select(Delivery, OutboxEvent)
@@ -85,12 +103,23 @@ class Queue:
         return row[0], row[1]
 
     def replay(self, ids: Sequence[str], now: datetime) -> int:
-        """Send deliveries that are over again, under their old ids, after all that waits; return how many.
+        """Send deliveries again that are delivered or given up, under their ids, after all that wait.
+
+        Parameters
+        ----------
+        ids : sequence of str
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        int
+            How many are sent again.
 
         Raises
         ------
         ConflictError
-            If one of them still waits, or is a stream's.
+            If one of them still waits, or is offered as a stream.
         """
         with self._sessions.begin() as session:
             in_turn(session)
@@ -117,12 +146,24 @@ class Queue:
             return len(rows)
 
     def replay_dead(self, subscription_id: str, now: datetime) -> int:
-        """Send all dead letters of a subscription again, in their order; return how many."""
+        """Send all dead letters of a subscription again, in their order.
+
+        Parameters
+        ----------
+        subscription_id : str
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        int
+            How many are sent again.
+        """
         query = select(Delivery.id).where(Delivery.subscription_id == subscription_id, Delivery.state == "dead")
         with self._sessions() as session:
             ids = session.scalars(query).all()
         return self.replay(ids, now)
 
 
-def _subscriptions_of(account_id: str):  # type: ignore[no-untyped-def]
+def _subscriptions_of(account_id: str) -> Select[str]:
     return select(Subscription.id).where(Subscription.account_id == account_id)

@@ -1,4 +1,4 @@
-"""From events to deliveries: who is told of what, and in which order."""
+"""From events to deliveries: which subscription is notified of which event, and in which order."""
 
 from __future__ import annotations
 
@@ -19,12 +19,24 @@ from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subsc
 
 log = logging.getLogger(__name__)
 
-# Nothing is made for, or sent to, a disabled account.
+# Nothing is created for, or sent to, a disabled account.
 ACCOUNT_ENABLED = Subscription.account_id.in_(select(Account.id).where(Account.disabled_at.is_(None)))
 
 
 def wants(subscription: Subscription, event: OutboxEvent, registry: Registry) -> bool:
-    """Return whether a subscription is to be told of an event."""
+    """Return whether a subscription is to be notified of an event.
+
+    Parameters
+    ----------
+    subscription : Subscription
+    event : OutboxEvent
+    registry : Registry
+        Gives the region of the event's city.
+
+    Returns
+    -------
+    bool
+    """
     if event.subscription_id is not None:
         return event.subscription_id == subscription.id
     if subscription.state not in ("active", "paused") or (event.simulated and not subscription.simulated):
@@ -44,9 +56,22 @@ def wants(subscription: Subscription, event: OutboxEvent, registry: Registry) ->
 
 
 def route(sessions: sessionmaker[Session], registry: Registry, settings: Settings, now: datetime) -> int:
-    """Turn the events that have not been routed yet into deliveries; return how many deliveries.
+    """Turn the events that have not been routed yet into deliveries.
 
-    One transaction: killed anywhere, it is as if it had not begun. Several at once take turns.
+    In one transaction: if the process is killed, nothing has changed. Several processes take turns.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    registry : Registry
+    settings : Settings
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    int
+        How many deliveries there are more.
     """
     with sessions() as session:
         if session.scalar(select(OutboxEvent.seq).where(OutboxEvent.routed_at.is_(None)).limit(1)) is None:
@@ -71,17 +96,37 @@ def route(sessions: sessionmaker[Session], registry: Registry, settings: Setting
 
 
 def append_to_queues(session: Session, rows: Sequence[Delivery]) -> None:
-    """Put deliveries at the end of their queues, in the order given; the caller has waited its turn."""
+    """Put deliveries at the end of their queues.
+
+    Parameters
+    ----------
+    session : Session
+        In a transaction that has waited its turn (`in_turn`).
+    rows : sequence of Delivery
+        In the order in which they are to be sent.
+    """
     last = session.scalar(select(func.max(Delivery.position))) or 0
     for number, row in enumerate(rows, last + 1):
         row.position = number
 
 
 def schedule_bulletins(sessions: sessionmaker[Session], settings: Settings, now: datetime) -> int:
-    """Note the bulletins whose local hour has come; return how many.
+    """Record an event for each bulletin whose local hour has passed.
 
-    Of several that are due (after a stop of the service), the last one alone; none that is due for longer than
-    bulletins are kept.
+    Of several that are due, after a stop of the service, only the last; none that is older than the settings let a
+    bulletin wait.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    settings : Settings
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    int
+        How many bulletins.
     """
     due = (Subscription.next_bulletin_at <= now, Subscription.state == "active", ACCOUNT_ENABLED)
     with sessions() as session:
@@ -105,7 +150,7 @@ def _bulletin(session: Session, row: Subscription, settings: Settings, now: date
     if now - due > timedelta(hours=settings.subscriptions.bulletin_give_up_hours):
         log.warning("subscription %s: the bulletin due %s is left out: it is too late for it", row.id, due)
         return False
-    # The day on which it is due by the subscriber's own clock names it: made once, however often this is done.
+    # Named by the local day on which it is due: recorded once, however often this runs.
     day = f"{_local(due, row):%Y-%m-%d}"
     content = {"date": day, "time_zone": row.time_zone}
     return record_addressed(session, row.id, BULLETIN, f"bulletin.{row.id}.{day}", due, content) is not None

@@ -25,12 +25,14 @@ class SubscriptionFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name
-    kinds: list[Kind] = Field(default=["warning"], min_length=1, description="What to be told of.")
+    kinds: list[Kind] = Field(default=["warning"], min_length=1, description="What to be notified of.")
     cities: _Few = Field(default=[], description="City ids.", examples=[["beijing"]])
     regions: _Few = Field(default=[], description="Ids of partner governments.")
     rule_sets: _Few = Field(default=[], description="Rule sets of warnings.", examples=[["cma_haze"]])
     levels: _Few = Field(
-        default=[], description="Levels of warnings; leaving one of them is told too.", examples=[["orange", "red"]]
+        default=[],
+        description="Levels of warnings; a change to a lower level is notified too.",
+        examples=[["orange", "red"]],
     )
     languages: list[Language] = Field(default=["zh"], min_length=1, description="Of texts, in this order.")
     formats: list[BulletinFormat] = Field(default=["pdf"], description="Files of the bulletin attached to its e-mail.")

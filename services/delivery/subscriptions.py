@@ -10,7 +10,6 @@ import secrets
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -21,7 +20,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.accounts import existing
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription, SubscriptionFields
-from hazecast.services.delivery.targets import Resolver, check_target
+from hazecast.services.delivery.targets import Resolver, check_target, normal_email_address
 from hazecast.services.delivery.webhook import new_secret, target_policy
 from hazecast.services.store.outbox import CONFIRMATION, TEST, record_addressed
 from hazecast.services.store.tables.delivery import Delivery, Subscription
@@ -40,7 +39,7 @@ class Subscriptions:
     book : RuleBook
         Rule sets and levels that may be asked for.
     resolve : callable, optional
-        Gives the addresses of a name.
+        Returns the addresses of a host name.
     """
 
     def __init__(
@@ -55,19 +54,32 @@ class Subscriptions:
         self._book = book
 
     def create(self, account_id: str, new: NewSubscription, now: datetime, *, confirmed: bool = False) -> Subscription:
-        """Store a subscription and return it, its secret with it.
+        """Store a new subscription.
 
-        A stream is active at once; another waits until its receiver has confirmed it, unless an operator
-        vouches for it (`confirmed`).
+        A stream is active at once; any other waits until its receiver has confirmed it.
+
+        Parameters
+        ----------
+        account_id : str
+        new : NewSubscription
+        now : datetime
+            Aware.
+        confirmed : bool
+            Whether an operator vouches for the receiver, so that it need not confirm.
+
+        Returns
+        -------
+        Subscription
+            With its secret.
 
         Raises
         ------
         InputError
-            If something asked for is unknown, or the target is not to be used.
+            If a city, region, rule set, level or time zone is unknown, or the target may not be used.
         UnknownError
             If there is no such account.
         ConflictError
-            If it has too many.
+            If the account has too many subscriptions.
         """
         target = self._target(new)
         wanted = self._checked(SubscriptionFields(**new.model_dump(exclude={"channel", "target"})))
@@ -105,21 +117,45 @@ class Subscriptions:
     def get(self, subscription_id: str, account_id: str | None = None) -> Subscription:
         """Return a subscription.
 
+        Parameters
+        ----------
+        subscription_id : str
+        account_id : str, optional
+            The subscription must be of this account.
+
+        Returns
+        -------
+        Subscription
+
         Raises
         ------
         UnknownError
-            If there is none, or not of `account_id` where that is given.
+            If there is no such subscription, or it is of another account.
         """
         with self._sessions() as session:
             return find_subscription(session, subscription_id, account_id)
 
     def change(self, row: Subscription, change: Change, now: datetime) -> Subscription:
-        """Change a subscription and return it as it then is.
+        """Change a subscription.
+
+        Parameters
+        ----------
+        row : Subscription
+        change : Change
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        Subscription
+            As changed.
 
         Raises
         ------
         InputError
-            If something asked for is unknown, or the state can't become the one asked for.
+            If a city, region, rule set, level or time zone is unknown.
+        ConflictError
+            If the state is to change before the receiver has confirmed.
         """
         given = {name: value for name in change.model_fields_set if (value := getattr(change, name)) is not None}
         state = given.pop("state", None)
@@ -139,7 +175,20 @@ class Subscriptions:
         return changed
 
     def rotate(self, row: Subscription, now: datetime) -> tuple[str, datetime]:
-        """Give a subscription a new secret; return it, and until when the one before signs too."""
+        """Give a subscription a new secret.
+
+        Parameters
+        ----------
+        row : Subscription
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        secret : str
+        until : datetime
+            Until when messages are signed with the previous secret too.
+        """
         secret = new_secret()
         until = now + timedelta(hours=self._settings.webhooks.secret_overlap_hours)
         with self._sessions.begin() as session:
@@ -158,12 +207,23 @@ class Subscriptions:
             session.execute(delete(Subscription).where(Subscription.id == row.id))
 
     def test(self, row: Subscription, now: datetime) -> str:
-        """Note a test message to a subscription and return the id under which it is delivered.
+        """Record a test message to a subscription.
+
+        Parameters
+        ----------
+        row : Subscription
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        str
+            The id of its delivery.
 
         Raises
         ------
         ConflictError
-            If its receiver has not confirmed that it wants messages, or wants none any more.
+            If the receiver has not confirmed, or the subscription is stopped.
         """
         if row.state not in ("active", "paused"):
             raise ConflictError("subscription", row.state, "one that is active")
@@ -173,12 +233,20 @@ class Subscriptions:
         return delivery_id(row.id, event_id)
 
     def confirm(self, subscription_id: str, code: str, now: datetime) -> None:
-        """Activate a subscription that waits for its receiver.
+        """Activate a subscription whose receiver confirms it.
+
+        Parameters
+        ----------
+        subscription_id : str
+        code : str
+            As the receiver was sent it.
+        now : datetime
+            Aware.
 
         Raises
         ------
         UnknownError
-            If the code is not the one that its receiver was sent.
+            If there is no such subscription, or the code is another.
         """
         with self._sessions.begin() as session:
             row = _by_code(session, subscription_id, code)
@@ -188,10 +256,18 @@ class Subscriptions:
     def unsubscribe(self, subscription_id: str, code: str, now: datetime) -> None:
         """Stop a subscription at its receiver's wish.
 
+        Parameters
+        ----------
+        subscription_id : str
+        code : str
+            As the subscription's messages carry it.
+        now : datetime
+            Aware.
+
         Raises
         ------
         UnknownError
-            If the code is not the one that its messages carry.
+            If there is no such subscription, or the code is another.
         """
         with self._sessions.begin() as session:
             row = _by_code(session, subscription_id, code)
@@ -233,28 +309,34 @@ class Subscriptions:
         return wanted.model_copy(update=once | {"time_zone": zone})
 
 
-def normal_email_address(text: str) -> str:
-    """Return an e-mail address in its usual form.
-
-    Raises
-    ------
-    InputError
-        If it isn't one (RFC 5321, without addresses of machines and quoted names).
-    """
-    try:
-        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
-    except EmailNotValidError as error:
-        raise InputError("target", repr(text[:200]), "an e-mail address such as duty@bureau.example") from error
-
-
 def activate(row: Subscription, now: datetime) -> None:
-    """Let a subscription receive."""
+    """Let a subscription receive messages.
+
+    Parameters
+    ----------
+    row : Subscription
+        Within a session that stores the change.
+    now : datetime
+        Aware.
+    """
     row.state, row.state_reason, row.updated_at = "active", "", now
     row.next_bulletin_at = next_bulletin_time(row, now)
 
 
 def next_bulletin_time(row: Subscription, after: datetime) -> datetime | None:
-    """Return the first time after `after` at which a bulletin is due; None if none is asked for."""
+    """Return when a subscription's bulletin is due next.
+
+    Parameters
+    ----------
+    row : Subscription
+    after : datetime
+        Aware.
+
+    Returns
+    -------
+    datetime or None
+        The first such time later than `after`; None if no bulletin is asked for.
+    """
     if "bulletin" not in row.kinds:
         return None
     zone = ZoneInfo(row.time_zone)
@@ -267,17 +349,41 @@ def next_bulletin_time(row: Subscription, after: datetime) -> datetime | None:
 
 
 def delivery_id(subscription_id: str, event_id: str) -> str:
-    """Return the id under which a subscription receives an event: no clock, no chance, and no dot."""
+    """Return the id under which a subscription receives an event.
+
+    It follows from the two ids alone, so that repeated routing gives the same id, and holds no dot, which the
+    signature of webhooks uses as a separator.
+
+    Parameters
+    ----------
+    subscription_id : str
+    event_id : str
+
+    Returns
+    -------
+    str
+    """
     return "msg_" + hashlib.sha256(f"{subscription_id}/{event_id}".encode()).hexdigest()[:32]
 
 
 def find_subscription(session: Session, subscription_id: str, account_id: str | None) -> Subscription:
-    """Return a subscription, of `account_id` where that is given.
+    """Return a subscription.
+
+    Parameters
+    ----------
+    session : Session
+    subscription_id : str
+    account_id : str or None
+        The subscription must be of this account; None for any.
+
+    Returns
+    -------
+    Subscription
 
     Raises
     ------
     UnknownError
-        If there is none.
+        If there is no such subscription, or it is of another account.
     """
     row = session.get(Subscription, subscription_id)
     if row is None or account_id not in (None, row.account_id):

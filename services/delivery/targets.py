@@ -1,7 +1,7 @@
-"""Where webhooks may go: no address inside this service's own network, however it is written or resolved.
+"""Which addresses webhooks may be sent to: none inside this service's own network, however it is written or resolved.
 
-The name is resolved by the connection itself, and the address that was checked is the one that is connected to: an
-answer of the name server that changes between check and use (DNS rebinding) changes nothing. Threats after OWASP,
+The name is resolved when the connection is made, and the address that was checked is the one connected to: a name
+server that answers differently between check and use (DNS rebinding) gains nothing. Threats after OWASP,
 "Server-Side Request Forgery Prevention Cheat Sheet".
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
+from email_validator import EmailNotValidError, validate_email
 
 from hazecast.grids.errors import InputError
 
@@ -27,13 +28,13 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 _MAX_LENGTH = 2_048
 _NAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
-# Last labels that C libraries read as a number, and so a name as an IPv4 address: 0x7f000001, 127.1, 0177.0.0.1.
+# A last label that C libraries read as a number makes a name an IPv4 address: 0x7f000001, 127.1, 0177.0.0.1.
 _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 _PORTS = {"http": 80, "https": 443}
 # RFC 6052: IPv4 behind a translator of the network's own (NAT64).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# IANA: all global unicast addresses of IPv6. Within it, tunnels that carry an IPv4 address of anyone's choice
-# (RFC 3056 6to4, RFC 4380 Teredo) and addresses for documents (RFC 9637).
+# IANA: all global unicast addresses of IPv6. Refused within it are tunnels that carry an IPv4 address of anyone's
+# choice (RFC 3056 6to4, RFC 4380 Teredo) and addresses for documentation (RFC 9637).
 _IPV6_UNICAST = ipaddress.IPv6Network("2000::/3")
 _IPV6_REFUSED = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32", "3fff::/20")))
 # Public by number, but answered by the cloud's own host (Microsoft Azure's "wire server").
@@ -42,7 +43,7 @@ _IPV4_REFUSED = (ipaddress.IPv4Network("168.63.129.16/32"),)
 
 @dataclass(frozen=True)
 class WebhookTarget:
-    """A checked address of a webhook; `host` is without brackets."""
+    """The address of a webhook, parsed and checked; `host` is without brackets."""
 
     scheme: str
     host: str
@@ -58,7 +59,16 @@ class WebhookTarget:
 
 @dataclass(frozen=True)
 class TargetPolicy:
-    """What webhooks may reach: ports, plain HTTP, and networks that are allowed though they are not public."""
+    """Which addresses webhooks may be sent to.
+
+    Attributes
+    ----------
+    ports : tuple of int
+    http : bool
+        Whether plain HTTP is allowed.
+    networks : tuple of Network
+        Networks that are allowed though they are not public.
+    """
 
     ports: tuple[int, ...] = (443, 8443)
     http: bool = False
@@ -88,12 +98,21 @@ def is_public(address: Address) -> bool:
 
 
 def parse_target(url: str, policy: TargetPolicy) -> WebhookTarget:
-    """Return a webhook's address, taken apart once, so that what is checked is what is used.
+    """Parse the address of a webhook, once, so that what is checked is what is used.
+
+    Parameters
+    ----------
+    url : str
+    policy : TargetPolicy
+
+    Returns
+    -------
+    WebhookTarget
 
     Raises
     ------
     InputError
-        If it isn't an address that webhooks may have, whatever its name resolves to.
+        If the policy refuses it, whatever its host name resolves to.
     """
     expected = f"an address https://name/path on port {' or '.join(map(str, policy.ports))}"
     shown = repr(url[:200])
@@ -120,14 +139,25 @@ def parse_target(url: str, policy: TargetPolicy) -> WebhookTarget:
 
 
 def check_target(url: str, policy: TargetPolicy, resolve: Resolver | None = None) -> WebhookTarget:
-    """Return a webhook's address, also checked for what its name resolves to now.
+    """Parse the address of a webhook, and check the addresses that its host name resolves to now.
 
-    An early answer to whoever gives it: what counts is the check when the connection is made.
+    An early answer to the subscriber. What counts is the check when the connection is made.
+
+    Parameters
+    ----------
+    url : str
+    policy : TargetPolicy
+    resolve : callable, optional
+        Returns the addresses of a host name.
+
+    Returns
+    -------
+    WebhookTarget
 
     Raises
     ------
     InputError
-        If it may not be used. The error names no address: what a name means inside is not for outsiders.
+        If the policy refuses it. The error does not name the addresses found: they may be internal.
     """
     target = parse_target(url, policy)
     try:
@@ -137,19 +167,56 @@ def check_target(url: str, policy: TargetPolicy, resolve: Resolver | None = None
     return target
 
 
+def normal_email_address(text: str) -> str:
+    """Return an e-mail address in its normal form.
+
+    Raises
+    ------
+    InputError
+        If it isn't one (RFC 5321, without address literals and quoted names).
+    """
+    try:
+        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
+    except EmailNotValidError as error:
+        raise InputError("target", repr(text[:200]), "an e-mail address such as duty@bureau.example") from error
+
+
 def resolve_name(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a name, each once, in the resolver's order."""
+    """Return the addresses of a host name.
+
+    Parameters
+    ----------
+    host : str
+    port : int
+
+    Returns
+    -------
+    sequence of str
+        Each once, in the resolver's order.
+    """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def allowed_addresses(host: str, port: int, policy: TargetPolicy, resolve: Resolver) -> Sequence[str]:
-    """Return the addresses of a host, all of them allowed.
+    """Return the addresses of a host name, if all of them are allowed.
+
+    Parameters
+    ----------
+    host : str
+    port : int
+    policy : TargetPolicy
+    resolve : callable
+        Returns the addresses of a host name.
+
+    Returns
+    -------
+    sequence of str
 
     Raises
     ------
     OSError
-        If it has none, or any of them is not: a name that is half inside is none of ours.
+        If there are none, or one of them is not allowed.
     """
     try:
         found = resolve(host, port)
@@ -163,15 +230,15 @@ def allowed_addresses(host: str, port: int, policy: TargetPolicy, resolve: Resol
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Connects to checked addresses only, and to nothing once the deadline has passed.
+    """A network backend of httpcore that connects to checked addresses only, until a deadline.
 
     Parameters
     ----------
     policy : TargetPolicy
     seconds : float
-        From now on, for everything that is done through this backend.
+        From now to the deadline, for everything that is done through this backend.
     resolve : callable, optional
-        Gives the addresses of a name.
+        Returns the addresses of a host name.
     """
 
     def __init__(self, policy: TargetPolicy, seconds: float, resolve: Resolver | None = None) -> None:
@@ -187,7 +254,26 @@ class CheckedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of a host that answers, if all of them are allowed."""
+        """Connect to the first address of a host that answers, if all of them are allowed.
+
+        Parameters
+        ----------
+        host : str
+        port : int
+        timeout : float, optional
+            Ignored: the deadline of the backend holds.
+        local_address : str, optional
+        socket_options : iterable, optional
+
+        Returns
+        -------
+        httpcore.NetworkStream
+
+        Raises
+        ------
+        httpcore.ConnectError
+            If an address or the port is not allowed, or none answers.
+        """
         try:
             addresses = allowed_addresses(host, port, self._policy, self._resolve)
         except OSError as error:
@@ -209,7 +295,24 @@ class CheckedBackend(httpcore.NetworkBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
-        """Refuse: no webhook has such an address."""
+        """Refuse the connection: no webhook has such an address.
+
+        Parameters
+        ----------
+        path : str
+        timeout : float, optional
+        socket_options : iterable, optional
+
+        Returns
+        -------
+        httpcore.NetworkStream
+            Never.
+
+        Raises
+        ------
+        httpcore.ConnectError
+            Always.
+        """
         raise httpcore.ConnectError("no sockets of this machine")
 
 

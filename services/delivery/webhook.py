@@ -1,4 +1,4 @@
-"""Webhooks: signed after Standard Webhooks 1.0.0, and sent to checked addresses only.
+"""Webhooks: signed by Standard Webhooks 1.0.0, and sent to checked addresses only.
 
 The specification: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -27,23 +27,36 @@ from hazecast.services.store.tables.delivery import Subscription
 
 _MAX_ANSWER = 65_536
 _GONE, _TOO_MANY, _UNAVAILABLE = 410, 429, 503
-# The receiver understood and does not want this message: the one after it may fare better.
+# The receiver understood and does not want this message; it may accept the next one.
 _REFUSED = frozenset({400, 406, 411, 413, 415, 422})
 _AGENT = "hazecast-webhooks/1"
 
 
 def new_secret() -> str:
-    """Return a secret: 32 random bytes, written as the specification says."""
+    """Return a new secret: 32 random bytes, in the notation of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def signatures(secrets_: Sequence[str], message_id: str, at: datetime, body: str) -> str:
-    """Return the header ``webhook-signature``: HMAC-SHA256 over ``id.timestamp.body``, one for each secret."""
+    """Return the header ``webhook-signature``: HMAC-SHA256 over ``id.timestamp.body``, one for each secret.
+
+    Parameters
+    ----------
+    secrets_ : sequence of str
+    message_id : str
+    at : datetime
+        Aware; the time stamp.
+    body : str
+
+    Returns
+    -------
+    str
+    """
     return " ".join(Webhook(secret).sign(message_id, at.astimezone(UTC), body) for secret in secrets_)
 
 
 def target_policy(settings: Settings) -> TargetPolicy:
-    """Return where the settings let webhooks go."""
+    """Return which addresses the settings allow for webhooks."""
     return TargetPolicy(settings.webhooks.ports, settings.webhooks.http, settings.webhooks.networks)
 
 
@@ -54,7 +67,7 @@ class WebhookChannel:
     ----------
     settings : Settings
     resolve : callable, optional
-        Gives the addresses of a name.
+        Returns the addresses of a host name.
     """
 
     batch_size = 1
@@ -64,7 +77,21 @@ class WebhookChannel:
         self._seconds, self._ca_file = settings.webhooks.timeout_seconds, settings.webhooks.ca_file
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
-        """Send the one message; a 2xx answer is success, and everything else failure."""
+        """Send one message.
+
+        Parameters
+        ----------
+        subscription : Subscription
+        messages : sequence of Message
+            One.
+        now : datetime
+            Aware; the time stamp of the signature.
+
+        Returns
+        -------
+        Outcome
+            "delivered" for a 2xx answer.
+        """
         (message,) = messages
         try:
             target = parse_target(subscription.target, self._policy)
@@ -105,7 +132,7 @@ class WebhookChannel:
     def _post(
         self, target: WebhookTarget, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> tuple[int, dict[bytes, bytes], bytes]:
-        # A pool for each message: its backend holds the deadline.
+        # A pool for each message, for its backend has the deadline of this one.
         backend = CheckedBackend(self._policy, self._seconds, self._resolve)
         url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
         with (

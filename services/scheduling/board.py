@@ -1,4 +1,4 @@
-"""The jobs as the API and the command line show them."""
+"""The state of the jobs, as the API and the command line show it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RunState(BaseModel):
     id: int
     due: datetime
     attempt: int = Field(description="1, or more where an earlier one's process died")
-    manual: bool = Field(description="whether it was started by hand")
+    manual: bool = Field(description="whether it was started manually")
     status: str = Field(
         description="due, running, done, degraded, failed, timeout (stopped at its limit), interrupted (its process "
         "died or was stopped) or missed (never started)"
@@ -39,7 +39,7 @@ class RunState(BaseModel):
     finished_at: datetime | None
     lateness_seconds: float | None = Field(description="from due to started")
     duration_seconds: float | None
-    skipped: int = Field(description="other due times that this run stands for")
+    skipped: int = Field(description="other due times that this run replaces")
     runner: str = Field(description="host and process")
     detail: str | None = Field(description="what it did")
     error: str | None
@@ -64,7 +64,7 @@ class JobState(BaseModel):
     description: str
     schedule: str
     limit_seconds: float = Field(description="after which a run is stopped")
-    missed: str = Field(description="what becomes of runs that were missed")
+    missed: str = Field(description="what happens to runs that were missed")
     next_run: datetime | None = Field(description="null until a scheduler has led")
     last_run: RunState | None
     last_success: datetime | None = Field(description="end of the last run that was done or degraded")

@@ -56,9 +56,9 @@ class JobHistory:
         attempt : int
             1, or more where the process of an earlier attempt died.
         skipped : int
-            How many other due times the run stands for.
+            How many other due times the run replaces.
         manual : bool
-            Whether it was started by hand.
+            Whether it was started manually.
 
         Returns
         -------
@@ -91,7 +91,7 @@ class JobHistory:
             return None
 
     def skip(self, name: str, count: int) -> None:
-        """Add to the due times that the runs still going on stand for.
+        """Add to the due times that the unfinished runs of a job replace.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a job is: when it is due, how long it may take, and what happens to a run that was missed."""
+"""The definition of a job: when it is due, how long it may take, and what happens to a run that was missed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Job:
     grace_seconds : float
         How late a run may still start; a later one is recorded as ``missed``.
     catch_up : {"latest", "each"}
-        Of several runs due at once, for instance after a stop: only the latest is made, which stands for all, or each.
+        Of several runs due at once, for instance after a stop: only the latest is made, in place of all, or each.
     rerun : bool
         Whether a run whose process died is started again, within the grace, `ATTEMPTS` times in all.
     keep_process : bool
@@ -121,7 +121,7 @@ class Job:
         Returns
         -------
         to_run : list of datetime
-            At most `grace_seconds` late. By ``latest`` only the last of them is run, and stands for the rest.
+            At most `grace_seconds` late. By ``latest`` only the last of them is run, in place of all.
         missed : list of datetime
             Those that are later.
         """

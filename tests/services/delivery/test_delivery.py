@@ -1,4 +1,4 @@
-"""Who is told of what, in which order, how long it is tried, and what is kept."""
+"""Which subscription is notified of which event, in which order, how long it is tried, and what is stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from hazecast.grids.errors import ConflictError
 from hazecast.services.delivery.channel import Outcome
-from hazecast.services.delivery.dispatcher import prune
+from hazecast.services.delivery.queries import prune
 from hazecast.services.delivery.routing import wants
 from hazecast.services.store.drafts import warning_row
 from hazecast.services.store.outbox import record_run
@@ -123,7 +123,7 @@ def event(**given) -> OutboxEvent:
         ({}, {"subscription_id": "sub_2"}, False),
     ],
 )
-def test_who_is_told_of_what(asked, happened, expected) -> None:
+def test_which_subscription_is_notified(asked, happened, expected) -> None:
     none: list[str] = []
     row = Subscription(
         **{

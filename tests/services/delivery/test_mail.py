@@ -110,7 +110,7 @@ def part(mail: EmailMessage, kind: str) -> str:
 def test_a_run_s_warnings_come_as_one_mail_with_the_map_inside(simulated, postbox) -> None:
     settings = settings_for(simulated, postbox)
     store, row = subscribed(settings, languages=["zh", "en"], rule_sets=["cma_haze"])
-    # What was said before the subscription is no news: let the run's events be routed anew.
+    # Events from before the subscription are not sent: route the run's events again.
     from hazecast.services.store.tables.delivery import OutboxEvent
 
     with store.sessions.begin() as session:
@@ -130,9 +130,9 @@ def test_a_run_s_warnings_come_as_one_mail_with_the_map_inside(simulated, postbo
     leave = f"https://haze.bureau.example/v1/subscriptions/{row.id}/unsubscribe?code={row.code}"
     assert mail["List-Unsubscribe"] == f"<{leave}>"
     text, html = part(mail, "plain"), part(mail, "html")
-    for said in (text, html):
-        assert "北京" in said and "Beijing" in said and "haze warning" in said
-        assert ".simulated.cap" in said and "研究性预报" in said
+    for content in (text, html):
+        assert "北京" in content and "Beijing" in content and "haze warning" in content
+        assert ".simulated.cap" in content and "研究性预报" in content
     assert leave in text and 'lang="zh-CN"' in html and 'lang="en"' in html
     pictures = [p for p in mail.walk() if p.get_content_type() == "image/png"]
     assert len(pictures) == 1 and f"cid:{pictures[0]['Content-ID'].strip('<>')}" in html

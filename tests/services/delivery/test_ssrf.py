@@ -38,7 +38,7 @@ def subscription(target: str) -> Subscription:
 
 
 def channel(receiver: Receiver, resolve=None, **given) -> WebhookChannel:
-    """A channel that may use the receiver's port, so that nothing but the address stands in the way."""
+    """A channel that may use the receiver's port, so that only the address can be refused."""
     settings = make_settings(webhook_http=True, webhook_ports=(receiver.port,), webhook_timeout_seconds=5.0, **given)
     return WebhookChannel(settings, resolve)
 
@@ -287,7 +287,7 @@ def test_no_form_of_an_address_is_more_public_than_the_address(address) -> None:
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[\x20-\x7e]{0,40}", fullmatch=True))
-def test_whatever_is_given_is_taken_apart_or_refused(url) -> None:
+def test_any_text_is_parsed_or_refused(url) -> None:
     try:
         target = parse_target(url, TargetPolicy(http=True, ports=(80, 443)))
     except InputError:

@@ -1,4 +1,4 @@
-"""What the service tells of itself: log lines, metrics, readiness, jobs."""
+"""The service observed: log lines, metrics, readiness, jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scheduled jobs: when they are due, what becomes of those missed, and how each run ends."""
+"""Scheduled jobs: when they are due, what happens to missed runs, and how each run ends."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_what_came_due_while_no_scheduler_ran_is_caught_up_or_missed(
         wait_for(lambda: due_times.next_runs()["job"] > datetime.now(UTC))
 
 
-def test_a_changed_schedule_starts_anew_and_a_removed_job_goes(settings, store, due_times) -> None:
+def test_a_changed_schedule_starts_again_and_a_removed_job_goes(settings, store, due_times) -> None:
     first, second = job(), Job("other", "tests.support.job_functions:fine", Every(60.0), "Another.", 60.0, 60.0)
     with led(settings, store, first, second):
         assert set(due_times.next_runs()) == {"job", "other"}
