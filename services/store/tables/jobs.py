@@ -26,7 +26,7 @@ class JobRun(Base):
 
     `status` is ``due`` (claimed), ``running``, or how it ended: ``done``, ``degraded``, ``failed``,
     ``timeout``, ``interrupted`` (its process died or was stopped) or ``missed`` (never started).
-    `skipped` counts other due times that this row stands for.
+    `skipped` counts other due times that this row replaces.
     """
 
     __tablename__ = "job_run"
