@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
-from hazecast.services.scheduling.due import DueTimes
+from hazecast.services.scheduling.due import DueTimes, NextRun, passed_due_times
 from hazecast.services.scheduling.executor import RunExecutor, run_now
 from hazecast.services.scheduling.fence import Fence
 from hazecast.services.scheduling.history import JobHistory
@@ -108,6 +108,23 @@ def test_a_stored_job_is_json_and_comes_back_as_it_was(store, due_times, schedul
     assert found.schedule == schedule and found.due == due == due_times.next_runs()["cycle"]
     due_times.remove("cycle")
     assert due_times.all() == {}
+
+
+def test_due_times_that_an_earlier_version_stored_are_read(store, due_times) -> None:
+    state = {"schedule": {"seconds": 5.0}, "func": "module:function", "next_run_time": NOW.isoformat(), "version": 1}
+    with store.engine.begin() as connection:
+        values = ("cycle", NOW.timestamp(), json.dumps(state))
+        connection.exec_driver_sql("insert into scheduled_job (id, next_run_time, job_state) values (?, ?, ?)", values)
+    assert due_times.all() == {"cycle": NextRun(Every(5.0), NOW)}
+
+
+def test_missed_due_times_are_listed_up_to_now() -> None:
+    trigger = Every(60.0).trigger()
+    first = NOW - timedelta(minutes=2)
+    passed, following = passed_due_times(trigger, first, NOW)
+    assert passed == [first, first + timedelta(minutes=1), NOW] and following == NOW + timedelta(minutes=1)
+    assert passed_due_times(trigger, following, NOW) == ([], following)
+    assert passed_due_times(trigger, None, NOW) == ([], None)
 
 
 def test_a_due_time_is_claimed_once_and_ends_once(history) -> None:
