@@ -340,7 +340,7 @@ def _check_empty(settings: Settings, store: Store) -> None:
                 if connection.execute(select(table).limit(1)).first() is not None:
                     raise InputError(redacted(settings.database_url), f"rows in {table.name}", "an empty database")
     if (settings.data_dir / _STAGING).exists():
-        # With an empty database: a restore was killed before it counted.
+        # With an empty database: a restore was killed before its commit.
         _undo(settings)
     for folder in _FOLDERS:
         path = settings.data_dir / folder
@@ -371,7 +371,7 @@ def _fill(settings: Settings, store: Store, manifest: Manifest, staging: Path) -
                 except SQLAlchemyError as error:
                     raise InputError(f"table {name}", error, "rows that the database takes") from error
         set_counters(connection, tables.values(), manifest.counters)
-        # What was running there isn't running here, and what it left there isn't to be removed from here.
+        # A cycle that was running at the backup isn't running here, and the files it noted are not to be removed here.
         own = tables[CycleRun.__tablename__]
         given_up = {"status": "failed", "error": INTERRUPTED, "report": None}
         connection.execute(update(own).where(own.c.status == "running").values(given_up))

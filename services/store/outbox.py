@@ -31,7 +31,7 @@ WARNING_TYPES = (
 PUBLIC_TYPES = (FORECAST, *WARNING_TYPES)
 
 
-def in_turn(session: Session) -> None:
+def lock_outbox(session: Session) -> None:
     """Let other writers of events and deliveries wait until this transaction ends.
 
     Numbers are then given in the order in which they become visible: a reader that has seen one has missed
@@ -54,7 +54,7 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
         All messages of the run that are in the store. What an earlier run of its init time gave and this one
         does not is withdrawn, unless a person approved it.
     """
-    in_turn(session)
+    lock_outbox(session)
     name = f"forecast.{run.init_time:%Y%m%dT%H%MZ}"
     content = {
         "init_time": run.init_time.isoformat(),
@@ -93,7 +93,7 @@ def record_message(session: Session, warning: HazeWarning) -> None:
     session : Session
     warning : HazeWarning
     """
-    in_turn(session)
+    lock_outbox(session)
     _record(session, [warning], f"approval.{warning.id}")
 
 
@@ -120,7 +120,7 @@ def record_addressed(
     OutboxEvent or None
         None if it is there already.
     """
-    in_turn(session)
+    lock_outbox(session)
     if session.scalar(select(OutboxEvent.seq).where(OutboxEvent.id == event_id)) is not None:
         return None
     row = OutboxEvent(

@@ -51,7 +51,7 @@ class JobRun(Base):
 
 
 class SchedulerBeat(Base):
-    """The sign of life of the scheduler that leads; one row."""
+    """The heartbeat of the leading scheduler; one row."""
 
     __tablename__ = "scheduler_beat"
 
