@@ -179,8 +179,8 @@ def _load_model(settings: Settings) -> _Served:
     try:
         return _Served(*load_trained(ModelRegistry(settings.models_dir)), [])
     except InputError as error:
-        log.error("the model in service can't be loaded, the shipped one stands in: %s", error)
-        return _Served(*load_trained(), [f"the model in service can't be loaded, the shipped one stands in: {error}"])
+        log.error("the model in service can't be loaded, the shipped one is used: %s", error)
+        return _Served(*load_trained(), [f"the model in service can't be loaded, the shipped one is used: {error}"])
 
 
 def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:

@@ -114,7 +114,7 @@ def serving_id(settings: Settings) -> str:
     try:
         return ModelRegistry(settings.models_dir).in_service().model_id
     except InputError as error:
-        log.warning("the model in service is gone, the shipped one stands in: %s", error)
+        log.warning("the model in service is gone, the shipped one is used: %s", error)
         return shipped_models()[0].model_id
 
 
