@@ -181,13 +181,13 @@ def _weather(
     if weather == OBSERVED_WEATHER:
         if monitors.weather is None:
             raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
-        return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
+        return monitors.weather, monitors.weather, "observed weather in place of a forecast (perfect prog)"
     cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
     sampled = to_hourly(run_in_subprocess(read_weather_at_cities, Path(weather), cities, where=weather))
     issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
-    kind = f"forecast of {issued}" if issued else "analysis standing in for a forecast (perfect prog)"
+    kind = f"forecast of {issued}" if issued else "analysis in place of a forecast (perfect prog)"
     past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
     return past, sampled, f"{sampled.attrs['source']}, {kind}"
 
