@@ -27,7 +27,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 
 _NAMES = {"pm25": "PM2.5", "o3": "O3"}
-# Blue and black: told apart by every reader, and by none taken for a warning's colour.
+# Blue and black: every reader can distinguish them, and neither looks like a warning's colour.
 _FAN, _SEEN = "#1f6fb4", "#111111"
 
 

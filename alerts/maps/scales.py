@@ -34,8 +34,8 @@ class Scale:
         return [f"> {low:g}" if high is None else f"{low + (shift if low else 0):g}–{high:g}" for low, high in pairs]
 
 
-# The sequential schemes YlOrBr, PuBuGn and YlGnBu of ColorBrewer (Brewer and Harrower), which are made to be told apart
-# by colour-blind readers: their lightness falls from class to class. Bounds of PM2.5: the corners of China's AQI.
+# The sequential schemes YlOrBr, PuBuGn and YlGnBu of ColorBrewer (Brewer and Harrower), which colour-blind readers can
+# distinguish: their lightness falls from class to class. Bounds of PM2.5: the corners of China's AQI.
 PM25 = Scale(
     (0, 35, 75, 115, 150, 250, 350, 500),
     ("#fff7bc", "#fee391", "#fec44f", "#fe9929", "#ec7014", "#cc4c02", "#8c2d04", "#4a1502"),

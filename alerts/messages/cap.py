@@ -162,7 +162,7 @@ def cap_message(
     Raises
     ------
     InputError
-        If an earlier message is missing, or a name can't stand in CAP.
+        If an earlier message is missing, or a name contains what CAP does not allow.
     """
     what = terms(warning, ruleset)
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})  # type: ignore[dict-item]

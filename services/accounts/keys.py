@@ -1,4 +1,4 @@
-"""API keys in the store: made, checked, rotated and revoked. Only their digest is kept."""
+"""API keys in the store: made, checked, rotated and revoked. Only their digest is stored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Identity:
 
 
 class RefusedError(Exception):
-    """A key that opens nothing; the message says why, and never repeats the key."""
+    """A key that gives no access; the message gives the reason, and never repeats the key."""
 
 
 class BeyondScopesError(InputError):

@@ -1,6 +1,6 @@
 """The text of an API key: ``hz_<id>_<secret>``.
 
-The secret is 32 random bytes. What is stored is the SHA-256 of the whole text: a slow password hash defends short secrets
+The secret is 32 random bytes. What is stored is the SHA-256 of the complete text: a slow password hash defends short secrets
 that a list of guesses can reach, and against 2**256 equally likely ones there is no such list, while every request
 would pay for it.
 """

@@ -1,4 +1,4 @@
-"""``hazecast accounts``: accounts and their API keys, for whoever runs the machine."""
+"""``hazecast accounts``: accounts and their API keys, for the operator of the machine."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ AccountId = Annotated[str, typer.Argument(help="Id of an account, such as beijin
 KeyId = Annotated[str, typer.Argument(help="Id of a key: hz_<id>_...")]
 Name = Annotated[str, typer.Option("--name", help="Name of the bureau or person, as the audit shows it.")]
 RoleName = Annotated[str, typer.Option("--role", help="public, subscriber, forecaster or administrator.")]
-Days = Annotated[int | None, typer.Option("--days", min=1, help="How long it works; default HAZECAST_KEY_DAYS.")]
+Days = Annotated[int | None, typer.Option("--days", min=1, help="How long it is valid; default HAZECAST_KEY_DAYS.")]
 _BY = "command"
 
 
 @app.command()
 def add(account_id: AccountId, name: Name, role: RoleName = "subscriber", data_dir: DataDir = None) -> None:
-    """Add an account; then make it a key."""
+    """Add an account; then add a key for it."""
     from hazecast.services.accounts.accounts import add_account
 
     with open_store(settings_of(data_dir)) as store:
@@ -69,13 +69,13 @@ def change(
 
 @app.command()
 def disable(account_id: AccountId, data_dir: DataDir = None) -> None:
-    """Disable an account: none of its keys opens anything any more."""
+    """Disable an account: none of its keys is valid any more."""
     _change(account_id, data_dir, disabled=True)
 
 
 @app.command()
 def enable(account_id: AccountId, data_dir: DataDir = None) -> None:
-    """Enable a disabled account; its keys work again."""
+    """Enable a disabled account: its keys are valid again."""
     _change(account_id, data_dir, disabled=False)
 
 
@@ -97,7 +97,7 @@ def add_one(
     days: Days = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a key and print its text, this once."""
+    """Create a key and print its text, only this once."""
     from hazecast.services.accounts.keys import add_key
 
     lifetime = _lifetime(days, data_dir)
@@ -112,12 +112,12 @@ def add_one(
 def rotate(
     key_id: KeyId,
     overlap_hours: Annotated[
-        float, typer.Option("--overlap-hours", min=0, help="How long the old key still works.")
+        float, typer.Option("--overlap-hours", min=0, help="How long the old key remains valid.")
     ] = 24.0,
     days: Days = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a successor of a key and print its text, this once."""
+    """Create a successor of a key and print its text, only this once."""
     from hazecast.services.accounts.keys import rotate_key
 
     lifetime = _lifetime(days, data_dir)
@@ -130,7 +130,7 @@ def rotate(
 
 @key_app.command()
 def revoke(key_id: KeyId, data_dir: DataDir = None) -> None:
-    """Revoke a key, at once and for good."""
+    """Revoke a key at once and permanently."""
     from hazecast.services.accounts.keys import revoke_key
 
     with open_store(settings_of(data_dir)) as store:
@@ -169,7 +169,7 @@ def _lifetime(days: int | None, data_dir: Path | None) -> timedelta:
 
 
 def _show_once(key: ApiKey, token: str) -> None:
-    # The text alone goes to the output, so that it can be piped to where secrets are kept.
+    # Standard output has the key alone, so that it can be piped into a store of secrets.
     typer.echo(
         f"key {key.id} of {key.account_id} until {key.expires_at:%Y-%m-%d}: {' '.join(key.scopes)}; shown this once:",
         err=True,

@@ -34,13 +34,13 @@ def bulletin(
     region: Annotated[str | None, typer.Option("--region", help="All cities of a partner region.")] = None,
     language: Language = "zh",
     form: Annotated[list[Form] | None, typer.Option("--format", help="May be repeated; pdf by default.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to; made if absent.")] = Path("."),
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; created if absent.")] = Path("."),
     at: Annotated[
-        str | None, typer.Option("--at", help="What today, yesterday and in force refer to; default now.")
+        str | None, typer.Option("--at", help="The time that today, yesterday and in force refer to; default now.")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the daily bulletin of the latest forecast issued by then: HTML, PDF, CSV, NetCDF or plain text."""
+    """Write the daily bulletin of the latest forecast issued by --at: HTML, PDF, CSV, NetCDF or plain text."""
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
     from hazecast.services.core.rules import rule_book

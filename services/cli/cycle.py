@@ -34,7 +34,7 @@ def run(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run one forecast cycle: observations and weather in, forecast, warnings and map out."""
+    """Run one forecast cycle: from observations and weather to forecast, warnings and map."""
     from rich.console import Console
 
     from hazecast.services.work.cycle import run_cycle
@@ -53,7 +53,7 @@ def run(
 
 @app.command()
 def sample(folder: Annotated[Path, typer.Argument(help="Where to write it.")], init_time: InitTime = None) -> None:
-    """Write the simulated sample: a week of observations and weather, plainly labelled."""
+    """Write the simulated sample: a week of observations and weather, labelled as simulated."""
     from hazecast.grids.places.cities import load_registry
     from hazecast.services.work.sample import write_sample
 

@@ -19,8 +19,8 @@ app = typer.Typer()
 def forecast(
     context: typer.Context,
     city: Annotated[str, typer.Argument(help="Id of the city, such as beijing.")],
-    hours: Annotated[int | None, typer.Option("--hours", min=1, help="Only so many hours.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as the API answers it.")] = False,
+    hours: Annotated[int | None, typer.Option("--hours", min=1, help="Only the first hours.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON of the API.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Print the latest forecast of a city by hour: medians, and the range of 80 % in brackets."""

@@ -23,13 +23,13 @@ app = typer.Typer()
 
 @app.command()
 def ingest(
-    live: Annotated[bool, typer.Option("--live", help="The newest weather and the newest observations.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Fetch the newest weather and observations.")] = False,
     first: Annotated[
         datetime | None, typer.Option("--from", help="First hour (UTC) of a weather archive to build.")
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", help="Its last hour (UTC).")] = None,
     weather_files: Annotated[
-        Path | None, typer.Option("--weather-files", help="Folder of weather files; without, ERA5 is fetched.")
+        Path | None, typer.Option("--weather-files", help="Folder of weather files; by default ERA5 is fetched.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="Address of a Dask scheduler; by default threads.")
@@ -37,7 +37,7 @@ def ingest(
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report of --live as JSON.")] = False,
 ) -> None:
-    """Bring in weather and observations: the newest of all sources, or weather of years."""
+    """Fetch and store weather and observations: the newest of all sources, or weather of years."""
     from hazecast.grids.errors import InputError
 
     settings = settings_of(data_dir)

@@ -1,4 +1,4 @@
-"""``hazecast jobs``: the scheduled jobs, their runs, and a run by hand."""
+"""``hazecast jobs``: the scheduled jobs, their runs, and a manual run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hazecast.services.cli.output import print_json
 if TYPE_CHECKING:
     from hazecast.services.scheduling.board import JobState, RunState
 
-app = typer.Typer(help="Scheduled jobs: what is due, what became of it, and a run by hand.", no_args_is_help=True)
+app = typer.Typer(help="Scheduled jobs: due times, results of runs, and a manual run.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_jobs(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """All jobs: when they are due, and how they last ended."""
+    """List all jobs: when they are due, and how they last ended."""
     states = _board(data_dir)[0]
     if as_json:
         print_json([state.model_dump(mode="json") for state in states])
@@ -52,7 +52,7 @@ def history(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """The newest runs of a job, newest first."""
+    """Print the newest runs of a job, newest first."""
     from hazecast.services.scheduling.board import job_runs
     from hazecast.services.scheduling.jobs import job_named
 
@@ -89,10 +89,10 @@ def run(name: Annotated[str, typer.Argument(help="Job.")], data_dir: DataDir = N
 
 @app.command()
 def check(
-    seconds: Annotated[float, typer.Option("--seconds", help="Greatest age of its sign of life.")] = 60.0,
+    seconds: Annotated[float, typer.Option("--seconds", help="Maximum age of its last sign of life.")] = 60.0,
     data_dir: DataDir = None,
 ) -> None:
-    """Say whether a scheduler leads; exit code 1 if none has given a sign of life lately."""
+    """Check whether a scheduler is active; exit code 1 if none has given a sign of life lately."""
     beat = _board(data_dir)[1]
     age = None if beat is None else (current_time() - beat.beat_at).total_seconds()
     if beat is None or age is None or age > seconds:
@@ -111,7 +111,7 @@ def _board(data_dir: Path | None) -> tuple[list[JobState], Any]:
 
 
 def run_text(run: RunState) -> str:
-    """Return a run as a line for a terminal."""
+    """Return a run as one line of text."""
     parts = [_time(run.due), run.status]
     if run.attempt > 1:
         parts.append(f"attempt {run.attempt}")

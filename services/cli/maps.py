@@ -22,7 +22,7 @@ app = typer.Typer()
 
 
 class Kind(StrEnum):
-    """What can be drawn."""
+    """The kinds of maps and charts."""
 
     HAZE = "haze"
     PM25 = "pm25"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 def draw_map(
     context: typer.Context,
     out: Annotated[
-        Path, typer.Argument(help="The file to write; an animation's ending says its form: webp, gif, png.")
+        Path, typer.Argument(help="The file to write; its ending selects the format of an animation: webp, gif, png.")
     ],
     kind: Annotated[Kind, typer.Option("--kind", help="What to draw.")] = Kind.HAZE,
     hour: Annotated[

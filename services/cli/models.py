@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Trained models: list, register, compare, promote, roll back.", no_args_is_help=True)
 
-Why = Annotated[str, typer.Option("--why", help="The reason; kept in the history.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; recorded in the history.")]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this system.")]
 ModelId = Annotated[str, typer.Argument(help="Id of a model, as `hazecast models list` shows it.")]
 
@@ -87,7 +87,7 @@ def register(
     name: Annotated[str, typer.Option("--name", help="The model's name in the scores.")] = "network",
     data_dir: DataDir = None,
 ) -> None:
-    """Copy a trained model into the registry; it serves only once it is promoted."""
+    """Copy a trained model into the registry; it is in service only once it is promoted."""
     from hazecast.services.research.model_scores import card_scores
 
     found = None if scores is None else card_scores(scores, name)
@@ -131,6 +131,6 @@ def promote(model_id: ModelId, why: Why, by: By = None, data_dir: DataDir = None
 
 @app.command()
 def rollback(why: Why, by: By = None, data_dir: DataDir = None) -> None:
-    """Put the model back into service that the present one replaced."""
+    """Put the previous model back into service."""
     change = _registry(data_dir).rollback(by=_user(by), why=why, at=current_time())
     print(f"{change.model_id} is in service again in place of {change.previous}")

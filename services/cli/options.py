@@ -25,7 +25,7 @@ Server = Annotated[
     typer.Option(
         "--server",
         envvar="HAZECAST_SERVER",
-        help="Address of a Hazecast to ask instead of the data folder here: for warnings, verify, map, forecast.",
+        help="Address of a Hazecast service to read from, not the local data folder: for warnings, verify, map, forecast.",
     ),
 ]
 DataDir = Annotated[

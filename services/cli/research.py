@@ -35,7 +35,7 @@ def train(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the training.")] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "auto",
     precision: Annotated[str, typer.Option("--precision", help="auto (mixed on a GPU), fp32, bf16 or fp16.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished training in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the unfinished training in --out.")] = False,
     state_every: Annotated[int, typer.Option("--state-every", min=1, help="Steps between two written states.")] = 200,
 ) -> None:
     """Train the network and write its weights and model card; under torchrun, on several GPUs."""

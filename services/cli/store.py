@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 db_app = typer.Typer(help="The schema of the database: current, upgrade, downgrade.", no_args_is_help=True)
 
-Revision = Annotated[str, typer.Argument(help="Number of a schema, or base: no tables at all.")]
+Revision = Annotated[str, typer.Argument(help="Number of a schema, or base: no tables.")]
 
 
 @db_app.command()
@@ -34,13 +34,13 @@ def current(data_dir: DataDir = None) -> None:
 
 @db_app.command()
 def upgrade(data_dir: DataDir = None) -> None:
-    """Bring the schema up to date. Every command does so by itself; this one does nothing else."""
+    """Bring the schema up to date, as every other command does first."""
     _migrate(data_dir, "head")
 
 
 @db_app.command()
 def downgrade(revision: Revision, data_dir: DataDir = None) -> None:
-    """Take the schema back to an earlier one, for an earlier version; what only the later one holds is lost."""
+    """Take the schema back to an earlier one, for an earlier version; data that it has no place for are lost."""
     _migrate(data_dir, revision)
 
 
@@ -62,7 +62,7 @@ def backup(
     archive: Annotated[bool, typer.Option("--archive", help="With the weather archive, which may be large.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Back up the database, forecasts, maps and own models into one file, while the service goes on."""
+    """Back up the database, forecasts, maps and own models into one file, while the service runs."""
     from hazecast.services.store.backup import back_up
 
     manifest = back_up(settings_of(data_dir), file, weather=weather, archive=archive)
@@ -72,10 +72,10 @@ def backup(
 @app.command()
 def restore(
     file: Annotated[Path, typer.Argument(help="A backup.")],
-    check: Annotated[bool, typer.Option("--check", help="Only read it through and compare all sums.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only read it and compare all checksums.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Restore a backup into an empty data folder and an empty database, whole or not at all."""
+    """Restore a backup into an empty data folder and an empty database, completely or not at all."""
     from hazecast.services.store.backup import check_backup
     from hazecast.services.store.backup import restore as restore_backup
 
@@ -96,7 +96,7 @@ def _summary(manifest: Manifest) -> str:
 
 @app.command()
 def prune(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be removed.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Remove what is older than HAZECAST_KEEP_FORECAST_DAYS and HAZECAST_KEEP_OBSERVATION_DAYS."""

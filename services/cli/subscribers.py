@@ -1,4 +1,4 @@
-"""``hazecast subscribers`` and ``hazecast deliver``: subscriptions and their deliveries, for whoever runs the machine."""
+"""``hazecast subscribers`` and ``hazecast deliver``: subscriptions and their deliveries, for the operator."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def add(
 
 @group.command()
 def remove(subscription: SubscriptionId, data_dir: DataDir = None) -> None:
-    """Remove a subscription with what waits for it and its history."""
+    """Remove a subscription with its pending deliveries and its history."""
     with _opened(data_dir) as (store, settings):
         subscriptions = _subscriptions(store, settings)
         subscriptions.remove(subscriptions.get(subscription))
@@ -121,10 +121,10 @@ def deliveries(
     subscription: Annotated[str | None, typer.Argument(help="Only of this subscription.")] = None,
     account: OfAccount = None,
     state: Annotated[str | None, typer.Option("--state", help="pending, delivered, dead or offered.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Maximum number, the newest first.")] = 50,
     data_dir: DataDir = None,
 ) -> None:
-    """Print what was delivered, waits or was given up, as JSON."""
+    """Print deliveries that succeeded, wait or were given up, as JSON."""
     from typing import get_args
 
     from hazecast.grids.errors import InputError
@@ -146,7 +146,7 @@ def replay(
     name: Annotated[str, typer.Argument(help="Id of a delivery, or of a subscription: all its dead letters.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Send again what was delivered or given up, after all that waits."""
+    """Send delivered or given up messages again, after those that wait."""
     from hazecast.services.delivery.queue import Queue
 
     now = current_time()
@@ -158,10 +158,10 @@ def replay(
 
 @app.command()
 def deliver(
-    once: Annotated[bool, typer.Option("--once", help="Send what is due now, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Send what is due now, then exit.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Send what subscribers wait for, until stopped; several of these may run at once."""
+    """Send pending deliveries until stopped; several processes may do so at once."""
     import logging
     import signal
     import threading

@@ -31,16 +31,16 @@ app = typer.Typer()
 @app.command()
 def verify(
     context: typer.Context,
-    until: Annotated[str | None, typer.Option("--until", help="Read no later observation; default now.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Use no later observation; default now.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Score all stored forecasts again.")] = False,
     city: Annotated[str | None, typer.Option("--city", help="Show the scores of this city.")] = None,
     days: Annotated[int, typer.Option("--days", min=1, help="Show the scores of so many days of init times.")] = 30,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Score the stored forecasts that have come due, and say whether the model falls behind a baseline.
+    """Score the stored forecasts that can be verified, and report whether the model falls behind a baseline.
 
-    Of a server (--server), show what it has scored.
+    With --server, print the scores that the server has computed.
     """
     if (remote := client_of(context)) is not None:
         with remote as client:

@@ -22,8 +22,8 @@ app = typer.Typer(help="Print the warnings in force as GeoJSON; list and decide 
 
 Simulated = Annotated[bool, typer.Option("--simulated", help="Those of simulated runs.")]
 DraftId = Annotated[str, typer.Argument(help="Id of the draft, as `hazecast warnings drafts` lists it.")]
-By = Annotated[str, typer.Option("--by", help="Who decides: a name that the audit keeps.")]
-Why = Annotated[str, typer.Option("--reason", help="Why, in words that the audit keeps.")]
+By = Annotated[str, typer.Option("--by", help="Who decides; recorded in the audit.")]
+Why = Annotated[str, typer.Option("--reason", help="Why; recorded in the audit.")]
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def drafts(
     simulated: Simulated = False,
     data_dir: DataDir = None,
 ) -> None:
-    """List the messages that wait for a person, as JSON."""
+    """List the drafts that await a decision, as JSON."""
     from hazecast.services.store.drafts import list_drafts
 
     with _opened(data_dir) as (store, _):
@@ -87,7 +87,7 @@ def audit(
     simulated: Simulated = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Print what was done with drafts, by whom and why, as JSON."""
+    """Print the decisions on drafts, by whom and why, as JSON."""
     from hazecast.services.store.drafts import audit_trail
 
     with _opened(data_dir) as (store, _):

@@ -2,4 +2,4 @@
 
 
 class StoreError(RuntimeError):
-    """The store can't be read or written: the database is away, locked or full, or a folder is."""
+    """The store can't be read or written: the database is unreachable, locked or full, or a folder isn't writable."""

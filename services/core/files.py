@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writes: a file is there completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PART = ".part"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` to write to; at the end what is there takes its place, on disk and whole.
+    """Yield a temporary path beside `path`; at the end the file written there replaces `path` atomically, synced to disk.
 
     Raises
     ------
     StoreError
-        If it can't be written, as on a full disk; what was at `path` before is still there.
+        If it can't be written, as on a full disk; an earlier file at `path` is unchanged.
     """
     part = path.with_name(path.name + PART)
     try:
@@ -38,7 +38,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_file(path: Path) -> bool:
-    """Remove a file and what was begun of it; return whether any was there."""
+    """Remove a file and its unfinished temporary one; return whether either was there."""
     found = [name for name in (path, path.with_name(path.name + PART)) if name.exists()]
     for name in found:
         name.unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def remove_file(path: Path) -> bool:
 
 
 def _to_disk(path: Path) -> None:
-    # A rename outlives a power cut sooner than what was written: without this an empty file may bear the name.
+    # A rename may survive a power cut that the content does not: without this an empty file may have the name.
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

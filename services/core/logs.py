@@ -67,7 +67,7 @@ def configure_logging(settings: Settings) -> None:
             "formatters": {"line": formatter},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"]}},
             "root": {"level": settings.server.log_level, "handlers": ["stderr"]},
-            # They say of every run and request what the service says itself, with its context.
+            # They log every run and request, which the service logs itself with its context.
             "loggers": {
                 "alembic": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},

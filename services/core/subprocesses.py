@@ -1,7 +1,7 @@
 """Calls that may crash or hang, made in a subprocess.
 
 The C libraries behind GRIB2 and NetCDF can crash, or never return, on damaged files (found by `make fuzz`).
-In a subprocess that costs the subprocess and becomes a clear error; the service goes on.
+In a subprocess only the subprocess ends, which becomes a clear error; the service continues.
 
 The subprocess is a new interpreter (`hazecast.services.core.subprocess_worker`), not a child of
 `multiprocessing`: that would import the caller's main module again, and so run a plain script twice.

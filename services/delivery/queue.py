@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from hazecast.grids.errors import ConflictError, UnknownError
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.routing import append_to_queues
-from hazecast.services.store.outbox import BULLETIN, in_turn
+from hazecast.services.store.outbox import BULLETIN, lock_outbox
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
 State = Literal["pending", "delivered", "dead", "offered"]
@@ -122,7 +122,7 @@ class Queue:
             If one of them still waits, or is offered as a stream.
         """
         with self._sessions.begin() as session:
-            in_turn(session)
+            lock_outbox(session)
             rows = session.scalars(
                 select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.position)
             ).all()  # fmt: skip

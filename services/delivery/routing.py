@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.subscriptions import delivery_id, next_bulletin_time
-from hazecast.services.store.outbox import BULLETIN, FORECAST, in_turn, record_addressed
+from hazecast.services.store.outbox import BULLETIN, FORECAST, lock_outbox, record_addressed
 from hazecast.services.store.tables.accounts import Account
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
@@ -77,7 +77,7 @@ def route(sessions: sessionmaker[Session], registry: Registry, settings: Setting
         if session.scalar(select(OutboxEvent.seq).where(OutboxEvent.routed_at.is_(None)).limit(1)) is None:
             return 0
     with sessions.begin() as session:
-        in_turn(session)
+        lock_outbox(session)
         events = session.scalars(
             select(OutboxEvent).where(OutboxEvent.routed_at.is_(None)).order_by(OutboxEvent.seq)
         ).all()
@@ -101,7 +101,7 @@ def append_to_queues(session: Session, rows: Sequence[Delivery]) -> None:
     Parameters
     ----------
     session : Session
-        In a transaction that has waited its turn (`in_turn`).
+        In a transaction that holds the lock of the outbox (`lock_outbox`).
     rows : sequence of Delivery
         In the order in which they are to be sent.
     """
@@ -133,7 +133,7 @@ def schedule_bulletins(sessions: sessionmaker[Session], settings: Settings, now:
         if session.scalar(select(Subscription.id).where(*due).limit(1)) is None:
             return 0
     with sessions.begin() as session:
-        in_turn(session)
+        lock_outbox(session)
         rows = session.scalars(select(Subscription).where(*due).order_by(Subscription.id)).all()
         return sum(_bulletin(session, row, settings, now) for row in rows)
 

@@ -173,13 +173,13 @@ def _weather(plan: BacktestPlan, series: HourlySeries) -> tuple[Callable[[Window
     if plan.weather == NO_WEATHER:
         return None, "no future weather"
     if plan.weather == OBSERVED_WEATHER:
-        label = "observed weather standing in for a forecast (perfect prog)"
+        label = "observed weather in place of a forecast (perfect prog)"
         if plan.perturb:
             return disturb, label + ", disturbed with errors that grow with lead time"
         return None, label
     issued = IssuedWeather(_forecasts(Path(plan.weather), series), series)
     if issued.analysis:
-        return issued.put_into, f"{Path(plan.weather).name}, analysis standing in for a forecast (perfect prog)"
+        return issued.put_into, f"{Path(plan.weather).name}, analysis in place of a forecast (perfect prog)"
     return (
         issued.put_into,
         f"{Path(plan.weather).name}, {len(issued.issued)} forecasts, each as issued by the init time",

@@ -183,7 +183,7 @@ def forecast(
         ),
         ids,
         init,
-        weather_source="observed weather standing in for a forecast (perfect prog)" if observed else "none",
+        weather_source="observed weather in place of a forecast (perfect prog)" if observed else "none",
         observations_until=newest,
         simulated=bool(data.observations.attrs.get("simulated", 0)),
         degraded=False,

@@ -1,7 +1,7 @@
 """Backup and restore: all tables and the files beside them in one tar, with a manifest of SHA-256 sums.
 
-Tables go in as JSON lines read in one transaction, so that a backup of SQLite can be restored into PostgreSQL and
-back, and by a later version: the restore makes the schema that the backup had and migrates from there.
+Tables are stored as JSON lines read in one transaction, so that a backup of SQLite can be restored into PostgreSQL and
+back, and by a later version: the restore creates the schema that the backup had and migrates from there.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _RunReplaced(Exception):  # noqa: N818 a state, not a fault
 def back_up(
     settings: Settings, target: Path, *, weather: bool = False, archive: bool = False, clock: Clock = utc_now
 ) -> Manifest:
-    """Write a backup while the service goes on: tables, forecasts, maps and the installation's own models.
+    """Write a backup while the service runs: tables, forecasts, maps and the installation's own models.
 
     Parameters
     ----------
@@ -340,7 +340,7 @@ def _check_empty(settings: Settings, store: Store) -> None:
                 if connection.execute(select(table).limit(1)).first() is not None:
                     raise InputError(redacted(settings.database_url), f"rows in {table.name}", "an empty database")
     if (settings.data_dir / _STAGING).exists():
-        # With an empty database: a restore was killed before it counted.
+        # With an empty database: a restore was killed before its commit.
         _undo(settings)
     for folder in _FOLDERS:
         path = settings.data_dir / folder
@@ -371,7 +371,7 @@ def _fill(settings: Settings, store: Store, manifest: Manifest, staging: Path) -
                 except SQLAlchemyError as error:
                     raise InputError(f"table {name}", error, "rows that the database takes") from error
         set_counters(connection, tables.values(), manifest.counters)
-        # What was running there isn't running here, and what it left there isn't to be removed from here.
+        # A cycle that was running at the backup isn't running here, and the files it noted are not to be removed here.
         own = tables[CycleRun.__tablename__]
         given_up = {"status": "failed", "error": INTERRUPTED, "report": None}
         connection.execute(update(own).where(own.c.status == "running").values(given_up))
@@ -387,6 +387,6 @@ def _fill(settings: Settings, store: Store, manifest: Manifest, staging: Path) -
 
 
 def _undo(settings: Settings) -> None:
-    # The target was empty before: all that is there came from the restore.
+    # The target was empty before: all that is there is from the restore.
     for folder in (*_FOLDERS, _STAGING):
         shutil.rmtree(settings.data_dir / folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The database behind the store, SQLite or PostgreSQL: its connections, its schema, and clear words for its faults."""
+"""The database behind the store, SQLite or PostgreSQL: its connections, its schema, and readable messages of its faults."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DatabaseFault(StoreError, OperationalError):  # noqa: N818 still SQLAlchem
         return self._words
 
     def __reduce__(self) -> tuple[type[StoreError], tuple[str]]:
-        # To another process go the words alone: a driver's error may not be picklable.
+        # Only the message is sent to another process: a driver's error may not be picklable.
         return StoreError, (self._words,)
 
 
@@ -84,7 +84,7 @@ def make_engine(database: str) -> Engine:
         engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        # As `Sessions.begin`: who begins a transaction is going to write, who only connects reads.
+        # As `Sessions.begin`: `begin` is for writing, `connect` for reading.
         engine.begin = partial(writing, engine)  # type: ignore[method-assign]
     else:
         requires("psycopg", "postgres")
@@ -194,8 +194,8 @@ def _migration(engine: Engine) -> Iterator[Connection]:
     sqlite = engine.dialect.name == "sqlite"
     with engine.execution_options(writing=True).connect() as connection:
         if sqlite:
-            # A table that a migration rewrites is dropped, and what refers to it would go too. Only outside of a
-            # transaction can this be switched; the connection is not used again.
+            # A table that a migration rewrites is dropped, and with it the rows that refer to it. This can only be switched
+            # off outside of a transaction; the connection is not used again.
             connection.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
             connection.detach()
         with connection.begin():

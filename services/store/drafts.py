@@ -261,7 +261,7 @@ def decide_draft(
         warnings is the reason. Nothing is then changed.
     """
     with sessions.begin() as session:
-        # A change of nothing: from here on nobody else decides, on any database, until this is over.
+        # An update that changes nothing, as a lock on any database: no other decision is made until this one is finished.
         own_row = (WarningDraft.id == draft_id, WarningDraft.simulated == simulated)
         session.execute(update(WarningDraft).where(*own_row).values(status=WarningDraft.status))
         row = session.get(WarningDraft, (draft_id, simulated))

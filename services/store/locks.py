@@ -9,7 +9,7 @@ lock                    advisory lock               lock file
 a store's, by name      ``<name>``                  ``<database>.<name>.lock``
 of a running cycle      ``running cycle <id>``      ``<database>.cycle<id>.lock``
 until a commit          ``transaction <name>``      none: SQLite has one writer at a time
-of a folder or a file   none                        as the caller says
+of a folder or a file   none                        as the caller chooses
 ======================  ==========================  ===========================================
 """
 
@@ -351,7 +351,7 @@ class AdvisoryLock:
             If there is none.
         """
         with self._guard:
-            # An invalidated connection would open a new session by itself: one without the lock.
+            # An invalidated connection would open a new session: one without the lock.
             if self._connection is None or self._connection.invalidated or self._connection.closed:
                 raise LockLost("its session is gone")
             with self._connection.begin():

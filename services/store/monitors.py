@@ -1,4 +1,4 @@
-"""NetworkStation observations in the store: written without repeating or losing anything, and read for a forecast."""
+"""Observations of monitoring stations in the store: written without repeating or losing any, and read for a forecast."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _Obs = StationObservation
 
 @dataclass(frozen=True)
 class Saved:
-    """What came of storing a batch, in values; `reflagged` of those that were there already."""
+    """The outcome of storing a batch, as counts of values; `reflagged` are of those stored before."""
 
     new: int
     revised: int
@@ -256,7 +256,7 @@ def _axis(first: datetime, hours: int) -> np.ndarray:
 def _arrays(
     rows: Iterable[Row[Any]], names: Sequence[str], first: datetime, hours: int, sentinels: tuple[float, ...]
 ) -> tuple[dict[str, np.ndarray], list[tuple[int, int]]]:
-    """Put rows on (time, station) by pollutant in ug m-3, and tell where each went."""
+    """Put rows on (time, station) by pollutant in ug m-3; return the place of each too."""
     column_of = {name: column for column, name in enumerate(names)}
     raw: dict[str, np.ndarray] = {}
     at = []

@@ -1,6 +1,6 @@
-"""The outbox: what happened, written in the transaction in which it happened, so that no event is lost or made up.
+"""The outbox: events written in the transaction in which they happen, so that none is lost or invented.
 
-An event's id follows from what it is about: the same cycle run again adds nothing. A message whose content has
+An event's id follows from its subject: the same cycle run again adds nothing. A message whose content has
 changed since, or that a later run of the same init time no longer gives, is a further event, a revision.
 """
 
@@ -31,7 +31,7 @@ WARNING_TYPES = (
 PUBLIC_TYPES = (FORECAST, *WARNING_TYPES)
 
 
-def in_turn(session: Session) -> None:
+def lock_outbox(session: Session) -> None:
     """Let other writers of events and deliveries wait until this transaction ends.
 
     Numbers are then given in the order in which they become visible: a reader that has seen one has missed
@@ -54,7 +54,7 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
         All messages of the run that are in the store. What an earlier run of its init time gave and this one
         does not is withdrawn, unless a person approved it.
     """
-    in_turn(session)
+    lock_outbox(session)
     name = f"forecast.{run.init_time:%Y%m%dT%H%MZ}"
     content = {
         "init_time": run.init_time.isoformat(),
@@ -71,7 +71,7 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
     _add(session, known.get(name), FORECAST, name, run.simulated, batch, run.init_time, payload)
     session.flush()
     _record(session, warnings, batch)
-    standing = select(Warning_.id).where(
+    stored = select(Warning_.id).where(
         Warning_.simulated == run.simulated, Warning_.run_init_time == run.init_time
     )  # fmt: skip
     given = session.scalars(
@@ -79,7 +79,7 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
             OutboxEvent.batch == batch,
             OutboxEvent.simulated == run.simulated,
             OutboxEvent.city.is_not(None),
-            OutboxEvent.subject.not_in(standing),
+            OutboxEvent.subject.not_in(stored),
         )
     )
     _withdraw(session, sorted(set(given)), run, batch)
@@ -93,7 +93,7 @@ def record_message(session: Session, warning: HazeWarning) -> None:
     session : Session
     warning : HazeWarning
     """
-    in_turn(session)
+    lock_outbox(session)
     _record(session, [warning], f"approval.{warning.id}")
 
 
@@ -120,7 +120,7 @@ def record_addressed(
     OutboxEvent or None
         None if it is there already.
     """
-    in_turn(session)
+    lock_outbox(session)
     if session.scalar(select(OutboxEvent.seq).where(OutboxEvent.id == event_id)) is not None:
         return None
     row = OutboxEvent(
@@ -139,7 +139,7 @@ def _record(session: Session, warnings: Sequence[HazeWarning], batch: str) -> No
     known = _latest(session, [w.id for w in warnings], simulated)
     before = _levels(session, {w.references[-1] for w in warnings if w.references}, simulated)
     for warning in sorted(warnings, key=lambda w: (w.rule_set, w.city, w.id)):
-        # Who asked for a level must also learn that it was left for another.
+        # Subscribers to a level must also learn that it changed to another.
         levels = [warning.level]
         if warning.references and before.get(warning.references[-1], warning.level) != warning.level:
             levels.append(before[warning.references[-1]])

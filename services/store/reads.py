@@ -1,4 +1,4 @@
-"""What the API reads from the store: pages, parts of a run, and whether anything has changed since."""
+"""What the API reads from the store: pages, parts of a run, and whether anything has changed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def public_version(store: Store) -> Hashable:
     """
     query = select(
         select(func.max(ForecastRun.created_at)).scalar_subquery(),
-        # Each run has a cycle of its own, whatever clock it went by.
+        # Each run has its own cycle, whatever clock its times are from.
         select(func.max(ForecastRun.cycle_id)).scalar_subquery(),
         select(func.count()).select_from(ForecastRun).scalar_subquery(),
         select(func.max(WarningAudit.id)).scalar_subquery(),
@@ -296,7 +296,7 @@ def warnings_page(
         return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
 
 
-def next_change(store: Store, simulated: bool, at: datetime, standing: Sequence[HazeWarning]) -> datetime | None:
+def next_change(store: Store, simulated: bool, at: datetime, in_force: Sequence[HazeWarning]) -> datetime | None:
     """Return when the warnings in force change without anything new being stored: the next to end or to begin.
 
     Parameters
@@ -305,7 +305,7 @@ def next_change(store: Store, simulated: bool, at: datetime, standing: Sequence[
     simulated : bool
     at : datetime
         Aware; only later changes count.
-    standing : sequence of HazeWarning
+    in_force : sequence of HazeWarning
         In force at `at`.
 
     Returns
@@ -316,5 +316,5 @@ def next_change(store: Store, simulated: bool, at: datetime, standing: Sequence[
     query = select(func.min(Warning_.issued)).where(Warning_.simulated == simulated, Warning_.issued > at)
     with store.engine.connect() as connection:
         begins = connection.execute(query).scalar()
-    times = [warning.expires for warning in standing] + ([begins] if begins else [])
+    times = [warning.expires for warning in in_force] + ([begins] if begins else [])
     return min(times, default=None)

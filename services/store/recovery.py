@@ -1,4 +1,4 @@
-"""Cycles that were killed: they are found by the lock that a running cycle holds, and leave nothing behind.
+"""Recovery from killed cycles: they are found by the lock that a running cycle holds, and their files are removed.
 
 A cycle notes which files it is about to write before it does. If it is killed, the next one finds its lock free,
 marks it failed, and removes those of its files that no stored run names.

@@ -1,4 +1,4 @@
-"""What is kept for how long: old forecasts, cycles and observations go; warnings, their audit and scores stay."""
+"""Retention: old forecasts, cycles and observations are removed; warnings, their audit and scores stay."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
 
 def _prune_forecasts(store: Store, limit: datetime, rows: dict[str, int], dry_run: bool) -> int:
     newest = select(func.max(ForecastRun.init_time)).group_by(ForecastRun.simulated)
-    kept = or_(ForecastRun.init_time >= limit, ForecastRun.init_time.in_(newest))
+    retained = or_(ForecastRun.init_time >= limit, ForecastRun.init_time.in_(newest))
     with store.sessions() as session:
-        runs = session.scalars(select(ForecastRun).where(not_(kept))).all()
+        runs = session.scalars(select(ForecastRun).where(not_(retained))).all()
     # Files first: of a run without files the next pruning takes the rest, but nothing would find files without a run.
     paths = [Path(name) for run in runs for name in (run.netcdf_path, run.map_path)]
     files = sum(path.exists() if dry_run else remove_file(path) for path in paths)
@@ -93,7 +93,7 @@ def _prune_forecasts(store: Store, limit: datetime, rows: dict[str, int], dry_ru
         for some in _split(ids):
             _count(rows, "forecast_value", _remove(connection, ForecastValue, ForecastValue.run_id.in_(some), dry_run))
             _count(rows, "forecast_run", _remove(connection, ForecastRun, ForecastRun.id.in_(some), dry_run))
-        of_run = exists().where(ForecastRun.cycle_id == CycleRun.id, kept)
+        of_run = exists().where(ForecastRun.cycle_id == CycleRun.id, retained)
         gone = CycleRun.started_at < limit, CycleRun.status != "running", ~of_run
         _count(rows, "cycle_run", _remove(connection, CycleRun, gone, dry_run))
     return files

@@ -1,4 +1,4 @@
-"""The stored sums of scores, and the forecasts and observations that they are reckoned from."""
+"""The stored sums of scores, and the forecasts and observations that they are computed from."""
 
 from __future__ import annotations
 

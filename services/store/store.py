@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
@@ -10,14 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from sqlalchemy import Connection, DateTime, delete, insert, select, type_coerce, update
 
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
-from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check, describe
+from hazecast.grids.contract import LEAD_HOURS, POLLUTANTS, check
 from hazecast.grids.errors import InputError
-from hazecast.grids.times import to_datetime
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import remove_file
@@ -26,10 +23,10 @@ from hazecast.services.store.drafts import approved_ids, save_drafts, warning_ro
 from hazecast.services.store.locks import Lock, cycle_lock, lock_until_commit
 from hazecast.services.store.outbox import record_run
 from hazecast.services.store.recovery import clear_files, note_files, recover
+from hazecast.services.store.rows import forecast_digest, observation_dataset, observation_rows, run_row, value_rows
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from hazecast.services.store.upsert import upsert
 
-_QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90")
 # No warning outlives its window, which ends with the forecast or the next two days at the latest.
 _LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
 
@@ -191,7 +188,7 @@ class Store:
         """
         check(forecast, "forecast", name="forecast")
         check(observations, "observations", name="observations")
-        run = _run_row(forecast, netcdf_path, map_path, cycle_id, self.clock())
+        run = run_row(forecast, netcdf_path, map_path, cycle_id, self.clock())
         with self._session.begin() as session:
             lock_until_commit(session, "run")
             old = session.scalar(_same_run(run))
@@ -210,12 +207,12 @@ class Store:
             session.flush()
             session.add(run)
             session.flush()
-            session.execute(insert(ForecastValue), _value_rows(forecast, run.id))
-            upsert(session.connection(), Observation, _observation_rows(observations, run.simulated))
+            session.execute(insert(ForecastValue), value_rows(forecast, run.id))
+            upsert(session.connection(), Observation, observation_rows(observations, run.simulated))
             session.add_all(warning_row(warning) for warning in warnings)
             save_drafts(session, proposals, drafted, run.init_time, run.simulated, at=run.created_at)
             session.flush()
-            record_run(session, run, _digest(forecast), warnings)
+            record_run(session, run, forecast_digest(forecast), warnings)
         for path in replaced - {run.netcdf_path, run.map_path}:
             remove_file(Path(path))
 
@@ -257,7 +254,7 @@ class Store:
             raise InputError(
                 "store", "no observation", f"hours of {where} from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
             )
-        return _observation_dataset(rows, names, city)
+        return observation_dataset(rows, names, city)
 
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
         """Return the newest run; by default a real one before any simulated one."""
@@ -387,81 +384,3 @@ class Store:
 
 def _same_run(run: ForecastRun) -> Any:
     return select(ForecastRun).where(ForecastRun.init_time == run.init_time, ForecastRun.simulated == run.simulated)
-
-
-def _digest(forecast: xr.Dataset) -> str:
-    values = b"".join(np.ascontiguousarray(forecast[name].values).tobytes() for name in FORECAST_POLLUTANTS)
-    return hashlib.sha256(values).hexdigest()[:16]
-
-
-def _run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: int, at: datetime) -> ForecastRun:
-    return ForecastRun(
-        cycle_id=cycle_id,
-        init_time=to_datetime(np.datetime64(forecast["init_time"].item(), "ns")),
-        simulated=bool(forecast.attrs["simulated"]),
-        degraded=bool(forecast.attrs["degraded"]),
-        model_id=str(forecast.attrs["model_id"]),
-        weather_source=str(forecast.attrs["weather_source"]),
-        humidity_source=str(forecast.attrs.get("humidity_source", "")),
-        observations_until=datetime.fromisoformat(str(forecast.attrs["observations_until"])),
-        netcdf_path=str(netcdf_path),
-        map_path=str(map_path),
-        created_at=at,
-    )
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
-    hours = (forecast["lead_time"].values / np.timedelta64(1, "h")).astype(int)
-    columns: dict[str, Any] = {"relative_humidity": forecast["relative_humidity"].values}
-    for name in FORECAST_POLLUTANTS:
-        columns[f"{name}_mean"] = forecast[f"{name}_mean"].values
-        for number, column in enumerate(_QUANTILE_COLUMNS):
-            columns[f"{name}_{column}"] = forecast[name].values[:, :, number]
-    return [
-        {"run_id": run_id, "city": str(city), "lead_time": int(hour)}
-        | {name: _number(values[i, j]) for name, values in columns.items()}
-        for i, hour in enumerate(hours)
-        for j, city in enumerate(forecast["city"].values)
-    ]
-
-
-def _observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[str, Any]]:
-    times = [to_datetime(time) for time in observations["time"].values]
-    cities = [str(city) for city in observations["city"].values]
-    columns: dict[str, list[Any]] = {
-        "time": [time for time in times for _ in cities],
-        "city": cities * len(times),
-        "simulated": [simulated] * (len(times) * len(cities)),
-        "source": [str(observations.attrs["source"])] * (len(times) * len(cities)),
-    }
-    for name in (*POLLUTANTS, "pm25_flag", "o3_flag", "pm25_stations"):
-        if name in observations:
-            values = observations[name].transpose("time", "city").values.ravel()
-            cells = values.astype(object)
-            cells[~np.isfinite(values)] = None
-            columns[name] = cells.tolist()
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _observation_dataset(rows: Sequence[Any], names: list[str], city: str | None) -> xr.Dataset:
-    stamps, sources, *values = zip(*rows, strict=True)
-    times, at_time = np.unique(np.array(stamps, "datetime64[us]"), return_inverse=True)
-    places, at_place = np.array([city]), np.zeros(len(rows), int)
-    if city is None:
-        places, at_place = np.unique(np.array(values.pop()), return_inverse=True)
-    dataset = xr.Dataset(
-        coords={"time": times.astype("datetime64[ns]"), "city": places.astype(object)},
-        attrs={"source": "; ".join(sorted(set(sources)))},
-    )
-    for name, column in zip(names, values, strict=True):
-        array = np.full((times.size, places.size), np.nan, np.float32)
-        array[at_time, at_place] = np.array(column, np.float32)
-        if np.isfinite(array).any():
-            dataset[name] = (("time", "city"), array)
-    if not dataset.data_vars:
-        dataset["pm25"] = (("time", "city"), np.full((times.size, places.size), np.nan, np.float32))
-    return check(describe(dataset, "observations"), "observations", name="stored observations")

@@ -3,8 +3,8 @@
 ``analyses/2014-02.zarr`` holds the hours of a month, ``forecasts/20140220T0000Z.zarr`` one
 forecast run. An archive holds one source on one grid.
 
-Nothing is ever half there. A forecast run and the frame of a month are written beside their
-place and renamed. An hour goes into its month file by file, each replaced whole by Zarr, and
+Writes are atomic. A forecast run and the frame of a month are written beside their
+place and renamed. An hour is written to its month file by file, each replaced atomically by Zarr, and
 counts only once its bits in `PRESENT` are written, which comes last: a writer that is killed
 before that leaves the hour out, and the next one writes it again. A month has one writer at a
 time, by a lock file.
@@ -201,11 +201,11 @@ class WeatherArchive:
                 break
             if not path.exists():
                 _write_whole(empty_month(month, grid), path)
-            kept = _open(path)
-            kept_bits = kept[PRESENT].values
-            places = np.searchsorted(kept["time"].values, grid["time"].values)
+            stored = _open(path)
+            stored_bits = stored[PRESENT].values
+            places = np.searchsorted(stored["time"].values, grid["time"].values)
             bits = presence(grid)
-            wanted = (bits != 0) & ((kept_bits[places] == 0) | replace)
+            wanted = (bits != 0) & ((stored_bits[places] == 0) | replace)
             for day in np.unique(places[wanted] // 24):
                 # By day, as the archive is chunked; by runs of hours, as a region must be.
                 own = np.flatnonzero(wanted & (places // 24 == day))
@@ -289,7 +289,7 @@ def _write_whole(dataset: xr.Dataset, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    # Renamed first: a removal that is killed leaves no half of it in its place.
+    # Renamed first: a removal that is killed leaves no part of it in place.
     part = path.with_suffix(".removed")
     shutil.rmtree(part, ignore_errors=True)
     path.replace(part)
@@ -298,7 +298,7 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def only_writer(path: Path) -> Iterator[None]:
-    """Hold the lock of a month or a run: nobody else writes to it, or removes it."""
+    """Hold the lock of a month or a run: no other process writes to it, or removes it."""
     with file_locked(path.with_suffix(".lock")):
         yield
 

@@ -21,12 +21,12 @@ from hazecast.grids.weather.sampling import at_cities
 from hazecast.services.sources.weather.interface import Cycle
 
 _NOTE = "last-ingest.json"
-# How far the ingest that a note is from may be from a forecast that it still speaks of.
+# A note applies to forecasts at most so long before or after the ingest that wrote it.
 _NOTE_HOLDS = timedelta(hours=6)
 _STAMP = "%Y%m%dT%H%MZ"
 _HOUR = np.timedelta64(1, "h")
-# Until the next but one cycle is out, a cycle isn't old: 6 h to the next, and the slowest
-# publisher's 9 h.
+# A cycle isn't old until the next but one is published: 6 h to the next, and the 9 h of the slowest
+# publisher.
 OLD_AFTER = timedelta(hours=15)
 
 

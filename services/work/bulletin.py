@@ -126,9 +126,9 @@ class Edition:
         forecast = load_forecast(self._run.netcdf_path)
         found: dict[str, bytes] = {}
         if self.bulletin.haze is not None:
-            standing = self._store.warnings_in_force(self.bulletin.at, self._run.simulated)
+            in_force = self._store.warnings_in_force(self.bulletin.at, self._run.simulated)
             field = haze_field(self._run.netcdf_path, self._book)
-            found[MAP] = draw_haze(forecast, self._registry, self._book.haze_signal, standing, look, field=field)
+            found[MAP] = draw_haze(forecast, self._registry, self._book.haze_signal, in_force, look, field=field)
         chart = Look(self.language, "print")
         for city, pollutants in charted(self.bulletin):
             for item in pollutants:

@@ -45,10 +45,10 @@ log = logging.getLogger(__name__)
 def run_cycle(
     settings: Settings, *, init_time: datetime | None = None, cities: tuple[str, ...] = (), clock: Clock = utc_now
 ) -> CycleReport:
-    """Run one cycle and store what it gives.
+    """Run one forecast cycle and store its results.
 
     Run again for the same init time it replaces its own results; killed at any moment it
-    leaves the results of earlier cycles whole.
+    leaves the results of earlier cycles intact.
 
     Parameters
     ----------
@@ -179,8 +179,8 @@ def _load_model(settings: Settings) -> _Served:
     try:
         return _Served(*load_trained(ModelRegistry(settings.models_dir)), [])
     except InputError as error:
-        log.error("the model in service can't be loaded, the shipped one stands in: %s", error)
-        return _Served(*load_trained(), [f"the model in service can't be loaded, the shipped one stands in: {error}"])
+        log.error("the model in service can't be loaded, the shipped one is used: %s", error)
+        return _Served(*load_trained(), [f"the model in service can't be loaded, the shipped one is used: {error}"])
 
 
 def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:
@@ -228,7 +228,7 @@ class _Warned:
 
 
 def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
-    """Apply to every city the rule sets of its jurisdiction, and those asked for."""
+    """Apply to every city the rule sets of its jurisdiction, and those that the settings name."""
     settings, inputs, now = cycle.settings.warnings, given.inputs, given.init_time
     earlier = cycle.store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
@@ -322,7 +322,7 @@ def _write_netcdf(forecast: xr.Dataset, path: Path) -> None:
 
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
-    """Keep the wind and mixing layer that the forecast rests on: they say why a warning was given."""
+    """Add the wind and mixing layer that the forecast is based on: they explain a warning."""
     names = [name for name in ("u10", "v10", "blh") if future is not None and name in future]
     if future is None or not names:
         return forecast

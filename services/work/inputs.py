@@ -37,8 +37,8 @@ LiveWeather = Callable[[datetime, Sequence[City]], KnownWeather | None]
 class CycleInputs:
     """Observations and weather of one cycle; `future` is None where no weather forecast is given.
 
-    `weather_reasons` says what is amiss with the weather; `weather_observed` whether it is what came,
-    standing in for a forecast.
+    `weather_reasons` are the faults of the weather; `weather_observed` is true where observed weather is used in place
+    of a forecast.
     """
 
     monitors: MonitorData
@@ -71,7 +71,7 @@ def load_inputs(
         simulated sample.
     weather : str
         ``"none"``, ``"live"`` (the newest ingested), ``"observed"`` (the collection's own weather
-        stands in for a forecast) or the path of weather files.
+        in place of a forecast) or the path of weather files.
     init_time : datetime or None
         Aware; None for the newest observed hour, or this hour with the sample or live.
     sample_dir : Path
@@ -99,7 +99,7 @@ def load_inputs(
         write_sample(sample_dir, registry, init_time)
         weather, observations_dir = str(sample_dir / WEATHER_FILE), sample_dir
     if observations_dir == LIVE_OBSERVATIONS:
-        # This hour, not the newest that came in: monitors that fall silent must show.
+        # This hour, not the newest received: it must show when monitors stop reporting.
         init_time = init_time or _hour_of(now)
         monitors = live_observations(init_time)
     else:
@@ -122,7 +122,7 @@ def _with_live_weather(
         if monitors.weather is None:
             # Without any humidity there is no visibility, and so no haze to warn of.
             raise InputError("live weather", "no ingested cycle", f"one issued by {init_time:%Y-%m-%dT%HZ}")
-        # A forecast from observed weather alone is worth more than none, as long as it says so.
+        # A forecast from observed weather alone is worth more than none, as long as it is labelled.
         reason = f"weather: no cycle issued by {init_time:%Y-%m-%dT%HZ} has been ingested"
         return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, (reason,))
     past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)
@@ -181,13 +181,13 @@ def _weather(
     if weather == OBSERVED_WEATHER:
         if monitors.weather is None:
             raise InputError("weather", weather, f"observed weather in {monitors.source}, which has none")
-        return monitors.weather, monitors.weather, "observed weather standing in for a forecast (perfect prog)"
+        return monitors.weather, monitors.weather, "observed weather in place of a forecast (perfect prog)"
     cities = [registry.city(str(c)) for c in monitors.observations["city"].values]
     sampled = to_hourly(run_in_subprocess(read_weather_at_cities, Path(weather), cities, where=weather))
     issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
-    kind = f"forecast of {issued}" if issued else "analysis standing in for a forecast (perfect prog)"
+    kind = f"forecast of {issued}" if issued else "analysis in place of a forecast (perfect prog)"
     past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
     return past, sampled, f"{sampled.attrs['source']}, {kind}"
 
@@ -207,7 +207,7 @@ def forecast_cities(
     registry : Registry
     init_time : datetime
     wanted : tuple of str
-        City ids asked for; empty for all.
+        City ids wanted; empty for all.
 
     Returns
     -------

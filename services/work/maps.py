@@ -1,4 +1,4 @@
-"""Maps and charts of stored forecasts: what the command and the API draw, and what they keep for the next reader."""
+"""Maps and charts of stored forecasts, as the command and the API draw them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def draw_haze(
     forecast: xr.Dataset,
     registry: Registry,
     ruleset: RuleSet,
-    standing: Sequence[HazeWarning],
+    in_force: Sequence[HazeWarning],
     look: Look,
     *,
     field: xr.Dataset | None = None,
@@ -79,7 +79,7 @@ def draw_haze(
     registry : Registry
     ruleset : RuleSet
         Of single hours, as China's haze signal.
-    standing : sequence of HazeWarning
+    in_force : sequence of HazeWarning
         In force after the run; those of other rule sets are ignored.
     look : Look
     field : xarray.Dataset, optional
@@ -92,7 +92,7 @@ def draw_haze(
     """
     rules = ruleset
     window = signal_window(_issued(forecast), rules)
-    ranks = {w.city: rules.level_of(w.level).rank for w in standing if w.rule_set == rules.id}
+    ranks = {w.city: rules.level_of(w.level).rank for w in in_force if w.rule_set == rules.id}
     highest = next_24h(forecast)["pm25_max"]
     cities = [
         (registry.city(str(city)), ranks.get(str(city), 0), float(highest.sel(city=city)))
@@ -128,9 +128,9 @@ def haze_of_run(store: Store, run: ForecastRun, registry: Registry, book: RuleBo
         If the forecast's file is gone.
     """
     forecast = load_forecast(run.netcdf_path)
-    standing = store.warnings_in_force(run.init_time, run.simulated)
+    in_force = store.warnings_in_force(run.init_time, run.simulated)
     field = haze_field(run.netcdf_path, book)
-    return draw_haze(forecast, registry, book.haze_signal, standing, look, field=field)
+    return draw_haze(forecast, registry, book.haze_signal, in_force, look, field=field)
 
 
 def draw_hour(forecast: xr.Dataset, registry: Registry, kind: ValueKind, hour: int, look: Look) -> Image.Image:
@@ -262,12 +262,12 @@ def draw_haze_days(folder: Path, registry: Registry, year: int, look: Look) -> b
     if monitors.weather is None:
         raise InputError(monitors.source, "no weather", "temperature and dew point beside PM2.5")
     found = haze_days(monitors.observations, monitors.weather, registry, year)
-    kept = found.where(found["observed_days"] > 0, drop=True)
-    ids = [str(c) for c in kept["city"].values]
+    observed = found.where(found["observed_days"] > 0, drop=True)
+    ids = [str(c) for c in observed["city"].values]
     subtitle = catalog(look.language).say("map.year", year=year)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
     provenance = Provenance(str(found.attrs["source"]), None, simulated)
-    values = kept["haze_days"].values.astype(float)
+    values = observed["haze_days"].values.astype(float)
     return as_png(_on_map(values, ids, registry, "haze_days", subtitle, provenance, look))
 
 

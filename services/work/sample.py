@@ -1,7 +1,7 @@
 """A simulated week for all partner cities, for a first run on a machine without data.
 
 Nothing here is measured: a haze episode builds up over the North China Plain under a slow
-high and a cold front clears it two and a half days after the init time. Every file says so in
+high and a cold front clears it two and a half days after the init time. Every file is labelled so in
 its attributes, and every output that is made from it is labelled as simulated.
 """
 
@@ -33,10 +33,10 @@ def write_sample(folder: Path, registry: Registry, init_time: datetime) -> Path:
     Parameters
     ----------
     folder : Path
-        Made if absent; files of an earlier sample are replaced whole.
+        Made if absent; files of an earlier sample are replaced atomically.
     registry : Registry
     init_time : datetime
-        Aware; the last observed hour. Weather goes on to the last lead time.
+        Aware; the last observed hour. Weather continues to the last lead time.
 
     Returns
     -------

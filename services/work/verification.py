@@ -1,4 +1,4 @@
-"""Scoring every forecast when its time has come, and saying when the model falls behind a baseline."""
+"""Verification: every forecast is scored once its hours were observed; a model that falls behind a baseline is reported."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _DAYS_AT_ONCE = 10
 
 @dataclass(frozen=True)
 class Standing:
-    """How the model in service stands: its verdicts over the newest days, and the same in words."""
+    """How the model in service compares with the baselines: verdicts over the newest days, and the same in words."""
 
     model_id: str
     first_day: date | None
@@ -64,7 +64,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What a verification did: days looked at, pairs in them, rows changed; and how the model stands."""
+    """What a verification did: days scored, pairs in them, rows changed; and how the model compares."""
 
     until: datetime
     days: int
@@ -114,7 +114,7 @@ def serving_id(settings: Settings) -> str:
     try:
         return ModelRegistry(settings.models_dir).in_service().model_id
     except InputError as error:
-        log.warning("the model in service is gone, the shipped one stands in: %s", error)
+        log.warning("the model in service is gone, the shipped one is used: %s", error)
         return shipped_models()[0].model_id
 
 

@@ -195,7 +195,7 @@ def _check_transition(was, stands, now, rules: RuleSet, hold: int) -> None:
     new = rules.level_of(stands.level).rank if stands else 0
     assert new >= now.rank  # what is raised stands
     if new > now.rank:
-        # Above what was raised only if it stood, and is still likely or held.
+        # Above what was raised only if it was in force, and is still likely or held.
         outlook = now.of(new)
         held = was is not None and now.init_time < was.level_since + timedelta(hours=hold)
         assert 0 < new <= old

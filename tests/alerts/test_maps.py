@@ -1,4 +1,4 @@
-"""Maps: drawn offline, in three languages, with every glyph, in colours that can be told apart."""
+"""Maps: drawn offline, in three languages, with every glyph, in colours that can be distinguished."""
 
 from __future__ import annotations
 

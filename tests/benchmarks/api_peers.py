@@ -109,7 +109,7 @@ def serving(kind: str, *arguments: str) -> Iterator[tuple[int, psutil.Process]]:
 
 
 def load(server: tuple[int, psutil.Process], path: str, seconds: float, connections: int = 16) -> Round:
-    """Put a server under load from another process, and return what came of it."""
+    """Put a server under load from another process, and return the measurements."""
     port, process = server
     before = sum(process.cpu_times()[:2])
     command = [

@@ -1,4 +1,4 @@
-"""Haze grades at every bound, and days reckoned in a city's own time."""
+"""Haze grades at every bound, and days counted in a city's own time."""
 
 from __future__ import annotations
 

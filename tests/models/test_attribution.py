@@ -1,4 +1,4 @@
-"""The share that is laid to the wind: none where it doesn't matter, the whole difference where it does."""
+"""The share that is attributed to the wind: none where it doesn't matter, the whole difference where it does."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_failure_while_saving_leaves_the_store_as_it_was(simulated, monkeypatch)
     settings, _ = simulated
     before, files_before = stored(settings), files(settings)
     broken = {"city": "beijing", "time": utc(2026, 1, 15, 23), "simulated": True, "source": None}
-    monkeypatch.setattr("hazecast.services.store.store._observation_rows", lambda *_: [broken])
+    monkeypatch.setattr("hazecast.services.store.store.observation_rows", lambda *_: [broken])
     with pytest.raises(Exception, match="source"):
         run_cycle(settings, init_time=utc(2026, 1, 15, 23))
     assert stored(settings) == before and files(settings) == files_before

@@ -55,7 +55,7 @@ def bureau(folder: Path) -> Bureau:
     dispatcher.run_once()
     world.clock.pass_(hours=80)
     dispatcher.run_once()
-    # The clock stands a little ahead: what is let out while the tests run is in force.
+    # The clock is a little ahead: what is approved while the tests run is in force.
     made = Bureau(world, Site(world.settings, now=now + timedelta(minutes=10)), "", "", webhook)
     made.forecaster, made.subscriber = made.key("li-na"), made.key("tianjin", 10)
     return made

@@ -127,7 +127,7 @@ def message(
     city: str, at: datetime, *, level: str = "orange", kind: str = "issue", rule_set: str = "cma_haze",
     simulated: bool = False, references: tuple[str, ...] = (), number: str = "",
 ) -> HazeWarning:  # fmt: skip
-    """A warning message; `number` tells those of one time apart."""
+    """A warning message; `number` distinguishes those of one time."""
     place = REGISTRY.city(city)
     hour = Evidence(
         time=at + timedelta(hours=3), pm25=280.0, relative_humidity=70.0, visibility=1_500.0, level=2, basis="forecast",

@@ -73,7 +73,7 @@ def json_reply(value: object, status: int = 200) -> Reply:
 
 
 class SourceServer:
-    """The server; `url` is its base, `requests` what came, `faults` what is still to go wrong."""
+    """The server; `url` is its base, `requests` what was received, `faults` what is still to go wrong."""
 
     def __init__(self) -> None:
         self.requests: list[Seen] = []

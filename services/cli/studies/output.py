@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,8 +49,8 @@ def emit(result: Result, output: Output, printed: Sequence[str] = ()) -> None:
     if output.out is not None:
         _write(result, output.out)
     if output.as_json:
-        shown = result.summary | {name: _records(result.tables[name]) for name in printed}
-        print(json.dumps(shown, indent=2, ensure_ascii=False, default=str))
+        content = result.summary | {name: _records(result.tables[name]) for name in printed}
+        print(_json(content))
         return
     for name, value in result.summary.items():
         print(f"{name}: {_text(value)}")
@@ -64,20 +63,24 @@ def emit(result: Result, output: Output, printed: Sequence[str] = ()) -> None:
 
 def _write(result: Result, out: Path) -> None:
     from hazecast.grids.errors import InputError
+    from hazecast.services.core.files import atomic_write
 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("--out", out, "a folder that can be written to") from error
     for name, table in result.tables.items():
-        partial = out / f".{name}.csv.partial"
-        table.to_csv(partial)
-        os.replace(partial, out / f"{name}.csv")
+        with atomic_write(out / f"{name}.csv") as part:
+            table.to_csv(part)
     for name, figure in result.figures.items():
-        figure.savefig(out / f"{name}.png", dpi=110)
-    (out / "summary.json").write_text(
-        json.dumps(result.summary, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
-    )
+        with atomic_write(out / f"{name}.png") as part:
+            figure.savefig(part, dpi=110, format="png")
+    with atomic_write(out / "summary.json") as part:
+        part.write_text(_json(result.summary) + "\n", encoding="utf-8")
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, default=str)
 
 
 def _records(table: pd.DataFrame) -> Any:

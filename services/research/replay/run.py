@@ -68,7 +68,7 @@ def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool
     data = read_observations(plan.observations, registry)
     cities = _cities(data, registry, rules, plan)
     model, model_id = _model(plan)
-    source = "none" if plan.weather == "none" else "observed weather standing in for a forecast (perfect prog)"
+    source = "none" if plan.weather == "none" else "observed weather in place of a forecast (perfect prog)"
     result = ReplayResult(plan, rules, model_id, source, [c.id for c in cities])
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
     data = _lean(data)

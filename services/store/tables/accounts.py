@@ -23,7 +23,7 @@ class Account(Base):
 
 
 class ApiKey(Base):
-    """An API key; `id` is its public part, and of the rest only the `digest` is kept."""
+    """An API key; `id` is its public part; of the rest only the `digest` is stored."""
 
     __tablename__ = "api_key"
     __table_args__ = (Index("ix_api_key_account", "account_id"),)

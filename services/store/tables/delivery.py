@@ -1,4 +1,4 @@
-"""The tables of delivery: what happened, who wants to know, and what became of each message."""
+"""The tables of delivery: events, subscriptions, and the deliveries of events to subscriptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hazecast.services.store.tables.forecasts import Base
 
 
 class OutboxEvent(Base):
-    """Something that happened, written in the transaction in which it happened. Rows are only added.
+    """An event, written in the transaction in which it happened. Rows are only added.
 
     `seq` rises in the order of commits and is never used twice. `subject` is what the event is about (the id
     of a warning); `revision` counts its events. `batch` is common to the events of one transaction.
@@ -46,11 +46,11 @@ class OutboxEvent(Base):
 
 
 class Subscription(Base):
-    """What an account wants to be told, in which languages, and where it is sent.
+    """What an account subscribes to, in which languages, and where messages are sent.
 
     `state` is "unconfirmed", "active", "paused" or "stopped" (by the receiver: HTTP 410). Empty lists of
-    cities and regions mean all cities; of rule sets and levels, all of them. The lease says which dispatcher
-    is sending to it, so that no two do; `failures` counts attempts since the last success.
+    cities and regions mean all cities; of rule sets and levels, all of them. The lease names the dispatcher
+    that is sending to it, so that no two do; `failures` counts attempts since the last success.
     """
 
     __tablename__ = "subscription"
@@ -87,7 +87,7 @@ class Subscription(Base):
 
 
 class Delivery(Base):
-    """One event on its way to one subscription; `id` follows from the two, and stays through every attempt.
+    """One event for one subscription; `id` follows from the two, and is the same in every attempt.
 
     `state` is "pending", "delivered", "dead" (given up) or "offered" (a stream's: it is fetched, not sent).
     Deliveries of a subscription go out by `position`, each once the one before is delivered or dead.

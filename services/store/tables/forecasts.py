@@ -141,7 +141,7 @@ class Observation(Base):
 
 
 class Warning_(Base):  # noqa: N801 (Warning is Python's own)
-    """One warning message; `payload` is the whole of it."""
+    """One warning message; `payload` is the complete message."""
 
     __tablename__ = "warning"
     __table_args__ = (Index("ix_warning_run", "simulated", "run_init_time"),)
@@ -252,7 +252,7 @@ class ScoredDay(Base):
 
 
 class WarningDraft(Base):
-    """One message that waits, or waited, for a person; `payload` is the whole draft."""
+    """One message that needs or needed approval; `payload` is the complete draft."""
 
     __tablename__ = "warning_draft"
     __table_args__ = (Index("ix_warning_draft_status", "simulated", "status"),)

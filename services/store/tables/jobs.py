@@ -26,7 +26,7 @@ class JobRun(Base):
 
     `status` is ``due`` (claimed), ``running``, or how it ended: ``done``, ``degraded``, ``failed``,
     ``timeout``, ``interrupted`` (its process died or was stopped) or ``missed`` (never started).
-    `skipped` counts other due times that this row stands for.
+    `skipped` counts other due times that this row replaces.
     """
 
     __tablename__ = "job_run"
@@ -51,7 +51,7 @@ class JobRun(Base):
 
 
 class SchedulerBeat(Base):
-    """The sign of life of the scheduler that leads; one row."""
+    """The heartbeat of the leading scheduler; one row."""
 
     __tablename__ = "scheduler_beat"
 

@@ -87,7 +87,7 @@ def build_weather_archive(
     scheduler_address: str | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Build a weather archive, or go on with one; hours and runs that are there stay as they are.
+    """Build a weather archive, or continue one; hours and runs that are there stay as they are.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def build_weather_archive(
     target : Path
         Folder of the archive.
     box : Box
-        The part of the grid that is kept.
+        The part of the grid that is stored.
     scheduler_address : str, optional
         Of a ``dask.distributed`` scheduler, such as ``tcp://10.0.0.5:8786``; its workers must
         see the files and the target under the same paths. By default threads of this process.

@@ -36,7 +36,7 @@ class IngestBusyError(RuntimeError):
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What an ingest did, and why it isn't all it should be."""
+    """What an ingest did, and its faults."""
 
     at: datetime
     weather: WeatherReport
@@ -44,12 +44,12 @@ class IngestReport:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Everything that is amiss, in words; empty if nothing is."""
+        """All faults, in words; empty if there are none."""
         return self.weather.reasons + self.observations.reasons
 
     @property
     def status(self) -> str:
-        """``"done"``, ``"degraded"``, or ``"failed"`` if nothing came in."""
+        """``"done"``, ``"degraded"``, or ``"failed"`` if nothing was received."""
         if self.weather.path is None and self.observations.failed:
             return "failed"
         return "degraded" if self.reasons else "done"

@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SourceOutcome:
-    """What came of one source.
+    """The outcome of one source.
 
     Attributes
     ----------
     source : str
     status : str
-        "done", "partial" (some of it failed, or nothing new came) or "failed".
+        "done", "partial" (some of it failed, or nothing was received) or "failed".
     newest : datetime or None
         The newest hour that the fetch gave.
     new, revised, unchanged, reflagged : int
@@ -63,7 +63,7 @@ class SourceOutcome:
 
 @dataclass(frozen=True)
 class MonitorReport:
-    """What came of all sources, in the order of the settings."""
+    """The outcomes of all sources, in the order of the settings."""
 
     outcomes: tuple[SourceOutcome, ...]
 
@@ -74,7 +74,7 @@ class MonitorReport:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Everything that is amiss, in words; empty if nothing is."""
+        """All faults, in words; empty if there are none."""
         return tuple(
             f"observations, {outcome.source}: {problem}"
             for outcome in self.outcomes
@@ -154,7 +154,7 @@ def _ingest(
     hours = wanted_hours(store, source.name, now, settings.ingest.monitor_reread_hours)
     try:
         batch = source.fetch(hours)
-        # A source that answers by period may give more than was asked for, but nothing ahead.
+        # A source that answers by period may give more hours than requested; future ones are dropped.
         batch.readings = [reading for reading in batch.readings if reading.time <= now]
         saved = save_readings(store, source, batch, registry, now)
     except (FetchError, InputError) as error:

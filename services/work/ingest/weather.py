@@ -1,4 +1,4 @@
-"""The sources in their order of preference: the first that has a cycle serves; why others didn't is said."""
+"""Ingesting weather: the first source in order of preference that has a cycle is used; why others failed is reported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class WeatherReport:
     attempts : tuple of Attempt
         In the order of preference, up to the first that served.
     reasons : tuple of str
-        Why the weather isn't all it should be, in words; empty if it is.
+        Faults of the weather, in words; empty if there are none.
     """
 
     path: Path | None
@@ -108,7 +108,7 @@ def _from(
             before = cycle.init_time - timedelta(hours=1)
             continue
         except InputError as error:
-            # What is in the scratch folder made it fail; kept, it would do so again.
+            # What is in the scratch folder made it fail, and would do so again.
             store.clear_scratch(cycle)
             return None, None, "failed", [*faults, str(error)]
         except FetchError as error:

@@ -1,4 +1,4 @@
-"""The client against a real server: every answer typed, pages joined, answers remembered, reads tried again."""
+"""The client against a real server: every answer typed, pages joined, answers cached, reads repeated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from PIL import Image
 
 from hazecast.alerts.messages.cap import parse
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.services.client import Client, ServerError
+from hazecast.services.client import Client, NoAnswerError, RefusedError, ServerError, UnavailableError
 from hazecast.services.web.app import create_app
 
 
@@ -61,10 +61,10 @@ def test_every_read_is_typed(client, tmp_path) -> None:
     hours = list(client.observations("beijing", limit=30))
     assert len(hours) == 72 and hours[-1].time == client.observed_hour(city="beijing").time
     assert client.daily("beijing").days and len(client.map(layer=["pm25"]).times) == LEAD_HOURS
-    standing = client.warnings(simulated=True).features
+    in_force = client.warnings(simulated=True).features
     history = list(client.warning_history(limit=7))
-    assert len(standing) > 7 and {f["id"] for f in standing} <= {f["id"] for f in history}
-    assert parse(client.warning_cap(str(standing[0]["id"]))).tag.endswith("alert")
+    assert len(in_force) > 7 and {f["id"] for f in in_force} <= {f["id"] for f in history}
+    assert parse(client.warning_cap(str(in_force[0]["id"]))).tag.endswith("alert")
     assert Image.open(io.BytesIO(client.picture("haze.png"))).format == "PNG"
     assert client.verification().scores == [] and client.ready().simulated
 
@@ -73,6 +73,7 @@ def test_problems_become_errors_that_name_the_field(client) -> None:
     with pytest.raises(ServerError, match="beijing") as unknown:
         client.forecast("bejing")
     assert unknown.value.status == 404 and unknown.value.refused
+    assert isinstance(unknown.value, RefusedError)
     with pytest.raises(ServerError) as wrong:
         client.warnings(level=["blue"])
     assert [error.field for error in wrong.value.errors] == ["level"] and wrong.value.status == 422
@@ -82,24 +83,24 @@ def test_problems_become_errors_that_name_the_field(client) -> None:
     assert away.value.status == 404
 
 
-def test_nobody_there_is_one_clear_error() -> None:
+def test_no_answer_is_one_clear_error() -> None:
     with pytest.raises(ServerError, match="no answer") as error, Client("http://127.0.0.1:9", attempts=1) as client:
         client.cities()
-    assert error.value.status is None and not error.value.refused
+    assert error.value.status is None and not error.value.refused and isinstance(error.value, NoAnswerError)
     with pytest.raises(ServerError, match="address"):
         Client("http://nowhere:port").cities()
 
 
-def test_what_holds_is_not_sent_again(address) -> None:
+def test_an_unchanged_answer_is_not_sent_again(address) -> None:
     seen = []
 
-    class Noting(httpx.HTTPTransport):
+    class Recording(httpx.HTTPTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             answer = super().handle_request(request)
             seen.append(answer.status_code)
             return answer
 
-    with Client(address, transport=Noting()) as client:
+    with Client(address, transport=Recording()) as client:
         assert client.forecast("beijing") == client.forecast("beijing")
     assert seen == [200, 304]
 
@@ -124,11 +125,11 @@ class Flaky(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize(("failures", "asked", "status"), [([503, 429], 3, 200), ([503] * 9, 3, 503), ([500], 1, 500)])
-def test_reads_that_fail_in_passing_are_tried_again(failures, asked, status) -> None:
+def test_reads_that_fail_temporarily_are_repeated(failures, asked, status) -> None:
     Flaky.failures, Flaky.asked = list(failures), 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), Flaky)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -139,7 +140,7 @@ def test_reads_that_fail_in_passing_are_tried_again(failures, asked, status) -> 
             else:
                 with pytest.raises(ServerError) as error:
                     client.ready()
-                assert error.value.status == status
+                assert error.value.status == status and isinstance(error.value, UnavailableError)
     finally:
         server.shutdown()
         server.server_close()
@@ -155,7 +156,7 @@ def hazecast(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
-def test_the_command_says_the_same_of_a_server_as_of_a_folder(address, simulated_run, tmp_path) -> None:
+def test_the_command_prints_the_same_from_a_server_and_from_a_folder(address, simulated_run, tmp_path) -> None:
     folder = ["--data-dir", str(simulated_run.data_dir)]
     for words in (["forecast", "beijing"], ["warnings", "--simulated"]):
         here = hazecast(*words, *folder)

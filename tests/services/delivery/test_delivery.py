@@ -333,7 +333,7 @@ def test_dispatchers_side_by_side_send_each_message_once_and_in_order(world) -> 
             heard[subscription.id].append(messages[0].event_id)
             return Outcome("delivered", 200)
 
-    # Real time: it is leases that keep them apart.
+    # Real time: leases separate them.
     world.clock = lambda: datetime.now(UTC)
     settings = changed(world.settings, delivery_poll_seconds=0.01, delivery_workers=3)
     world.settings = settings

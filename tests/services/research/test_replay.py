@@ -30,7 +30,7 @@ def test_january_2013_has_a_sensible_history(january) -> None:
     kinds = [m.kind for m in messages]
     assert kinds[0] == "issue" and kinds.count("issue") == 1 and "upgrade" in kinds
     assert {"orange", "red"} <= {m.level for m in messages}
-    # Red is first met on the evening of the 10th; before that a warning stood.
+    # Red is first met on the evening of the 10th; before that a warning was in force.
     first_red = min(january.met["beijing"][3])
     assert first_red.date() == datetime(2013, 1, 10).date()
     assert messages[0].issued < first_red

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
-from hazecast.services.scheduling.due import DueTimes
+from hazecast.services.scheduling.due import DueTimes, NextRun, passed_due_times
 from hazecast.services.scheduling.executor import RunExecutor, run_now
 from hazecast.services.scheduling.fence import Fence
 from hazecast.services.scheduling.history import JobHistory
@@ -110,6 +110,23 @@ def test_a_stored_job_is_json_and_comes_back_as_it_was(store, due_times, schedul
     assert due_times.all() == {}
 
 
+def test_due_times_that_an_earlier_version_stored_are_read(store, due_times) -> None:
+    state = {"schedule": {"seconds": 5.0}, "func": "module:function", "next_run_time": NOW.isoformat(), "version": 1}
+    with store.engine.begin() as connection:
+        values = ("cycle", NOW.timestamp(), json.dumps(state))
+        connection.exec_driver_sql("insert into scheduled_job (id, next_run_time, job_state) values (?, ?, ?)", values)
+    assert due_times.all() == {"cycle": NextRun(Every(5.0), NOW)}
+
+
+def test_missed_due_times_are_listed_up_to_now() -> None:
+    trigger = Every(60.0).trigger()
+    first = NOW - timedelta(minutes=2)
+    passed, following = passed_due_times(trigger, first, NOW)
+    assert passed == [first, first + timedelta(minutes=1), NOW] and following == NOW + timedelta(minutes=1)
+    assert passed_due_times(trigger, following, NOW) == ([], following)
+    assert passed_due_times(trigger, None, NOW) == ([], None)
+
+
 def test_a_due_time_is_claimed_once_and_ends_once(history) -> None:
     run = history.claim("job", NOW)
     assert run is not None and history.claim("job", NOW) is None
@@ -166,6 +183,24 @@ def test_a_run_in_progress_is_stopped_with_its_scheduler(settings, store, histor
     assert executor.stop(0.0) == ["job"]
     assert history.runs("job")[0].status == "interrupted" and lock.acquire()
     lock.release()
+
+
+def test_a_run_that_is_just_claimed_does_not_look_abandoned(settings, store, history, monkeypatch) -> None:
+    claim, claimed = JobHistory.claim, threading.Event()
+
+    def slow_claim(self: JobHistory, *given: object, **named: object) -> int | None:
+        run = claim(self, *given, **named)
+        claimed.set()
+        time.sleep(0.3)
+        return run
+
+    monkeypatch.setattr(JobHistory, "claim", slow_claim)
+    executor = RunExecutor(settings, {"job": job()}, Fence(None, store.engine), history)
+    thread = threading.Thread(target=executor.start_due, args=("job", [datetime.now(UTC)]))
+    thread.start()
+    assert claimed.wait(60.0) and executor.owns(history.unfinished()[0].id)
+    thread.join()
+    assert executor.stop(60.0) == []
 
 
 def test_a_run_whose_scheduler_gave_it_up_does_nothing(settings, history) -> None:

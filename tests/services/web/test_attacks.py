@@ -69,7 +69,7 @@ def test_every_write_and_every_private_read_wants_a_key(folder, client) -> None:
             if method in ("get", "head") and not private:
                 continue
             if path.endswith(("/confirm", "/unsubscribe")):
-                # For receivers, who have no key: the code that they were sent stands in for one.
+                # For receivers, who have no key: the code that they were sent is used in place of one.
                 address = path.replace("{subscription_id}", "sub_none")
                 assert client.request(method, address).status_code == 422
                 assert method == "get" or client.request(method, f"{address}?code=x").status_code == 404

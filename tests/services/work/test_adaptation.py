@@ -1,4 +1,4 @@
-"""The model in service follows its own forecasts that have come true, and nothing else."""
+"""The model in service follows its own verified forecasts, and nothing else."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_calibration_starts_as_trained_and_follows_from_run_to_run(settings) -> 
         by_ensemble = change.max(["lead_time", "pollutant", "quantile"]).values
         # Only the blind ensemble forecast, so only it learns; a day moves it a little.
         assert 0 < by_ensemble[0] < 0.1 and by_ensemble[1] == 0
-    # On the first day only the first 24 lead times of one forecast had come true.
+    # On the first day only the first 24 lead times of one forecast had been observed.
     assert not moved[0].sel(lead_time=slice(np.timedelta64(25, "h"), None)).any()
 
 

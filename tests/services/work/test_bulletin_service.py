@@ -23,7 +23,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.web.routes.bulletins import preferred_form
-from hazecast.services.work import bulletin as service
+from hazecast.services.work import maps
 from hazecast.services.work.bulletin import FORMATS, Bulletins, as_reason
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.inputs import CycleInputs, shortcomings
@@ -88,8 +88,8 @@ def test_real_episode_is_told_and_verified(bulletins, episode) -> None:
 
 def test_one_rendering_serves_all_until_something_changes(bulletins, monkeypatch) -> None:
     drawn: list[str] = []
-    original = service.fan_of_run
-    monkeypatch.setattr(service, "fan_of_run", lambda *a: drawn.append(a[3]) or original(*a))
+    original = maps.fan_of_run
+    monkeypatch.setattr(maps, "fan_of_run", lambda *a: drawn.append(a[3]) or original(*a))
     first = bulletins.edition(["beijing"], "zh", NOW)
     document = first.document("html")
     for _ in range(50):

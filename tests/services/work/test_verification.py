@@ -115,7 +115,7 @@ def stored(store: Store) -> list[tuple]:
 
 @pytest.fixture(scope="module")
 def episode(databases, tmp_path_factory, shared_data) -> Settings:
-    """Real runs over the January 2013 episode, a day apart, each verifying what has come due."""
+    """Real runs over the January 2013 episode, a day apart, each verifying what can be verified by then."""
     given = databases.settings(tmp_path_factory.mktemp("episode"), observations_dir=shared_data / "five-cities")
     for day in range(8, 12):
         report = run_cycle(given, init_time=datetime(2013, 1, day, 22, tzinfo=UTC), cities=("beijing",))
