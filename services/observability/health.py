@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Literal
 
 from hazecast.services.core.settings import Settings
@@ -68,7 +68,7 @@ def examine(store: Store, settings: Settings, now: datetime) -> Health:
     """
     checks: list[Check] = []
     for name, check in (("database", _database), ("schema", _schema)):
-        checks.append(_run_check(name, lambda check=check: check(store)))  # type: ignore[misc]
+        checks.append(_run_check(name, partial(check, store)))
         if checks[-1].status == "failed":
             return Health(tuple(checks))
     checks.append(_run_check("scheduler", lambda: _scheduler(store, now)))

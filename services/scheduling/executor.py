@@ -154,7 +154,9 @@ class RunExecutor:
 
     def owns(self, run_id: int) -> bool:
         """Return whether a run waits or goes on here."""
-        return run_id in self._ids
+        # A run is claimed and added under the guard: one that is just claimed must not look abandoned.
+        with self._guard:
+            return run_id in self._ids
 
     def _submit(self, job: Job, runs: Sequence[tuple[datetime, int]]) -> None:
         if runs:

@@ -1,1 +1,1 @@
-"""How the API answers, whatever it is asked: problems, representations, pages, caching."""
+"""The web service: the REST API, the public page and the bureau's console, and the edge before them."""

@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
     registry : Registry, optional
         The cities; by default those that Hazecast ships.
     clock : callable
-        Gives the current time, aware: what is stored, stale, in force, expired or outdated goes by it.
+        Gives the current time, aware: what is stored, stale, in force, expired or outdated depends on it.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         title="Hazecast",
         version=__version__,
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
-        "What rests on simulated input says `simulated: true`.",
+        "What is based on simulated input says `simulated: true`.",
         openapi_tags=TAGS,
         generate_unique_id_function=operation_id,
         # The service has metrics and logs of its own; looking for another's would cost every request.

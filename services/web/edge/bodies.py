@@ -41,7 +41,7 @@ class RequestLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self._of_head(scope["headers"])
+        refusal = self._check_head(scope["headers"])
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -59,7 +59,7 @@ class RequestLimits:
             detail = f"no answer within {self.answer_seconds:g} s"
             await problem(503, detail, headers={"Retry-After": "30"})(scope, receive, send)
 
-    def _of_head(self, headers: list[tuple[bytes, bytes]]) -> ASGIApp | None:
+    def _check_head(self, headers: list[tuple[bytes, bytes]]) -> ASGIApp | None:
         if sum(len(name) + len(value) for name, value in headers) > HEAD_BYTES:
             return problem(431, f"headers of more than {HEAD_BYTES} bytes", headers=_CLOSE)
         length = next((value for name, value in headers if name == b"content-length"), b"0")

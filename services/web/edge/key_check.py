@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _UNCOUNTED = ("/v1/healthz", "/v1/readyz")
 # A map has to be drawn, which takes as long as some tens of other answers.
 _MAPS, _COST_OF_MAP = "/v1/maps/", 5
-_MOST_KNOWN = 10_000
+_MOST_VALID_DIGESTS = 10_000
 _KEY_HEADERS = frozenset((b"authorization", b"x-api-key"))
 
 
@@ -64,7 +64,7 @@ class KeyCheck:
         self._keyed = keyed
         self._failures = failures
         self._clock = clock
-        self._known: set[str] = set()
+        self._valid_digests: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 400, 401 or 429."""
@@ -116,19 +116,19 @@ class KeyCheck:
 
     async def _identify(self, token: str, address: str) -> Identity | str:
         digest = digest_of(token)
-        if self._failures.limit and digest not in self._known and self._failures.full(address):
+        if self._failures.limit and digest not in self._valid_digests and self._failures.full(address):
             return ""
         try:
             identity = await run_in_threadpool(self._check, token, self._clock())
         except RefusedError as error:
             log.warning("a key from %s was refused: %s", address, error)
-            self._known.discard(digest)
+            self._valid_digests.discard(digest)
             if self._failures.limit:
                 self._failures.hit(address)
             return str(error)
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known.add(digest)
+        if len(self._valid_digests) >= _MOST_VALID_DIGESTS:
+            self._valid_digests.clear()
+        self._valid_digests.add(digest)
         return identity
 
     def _refuse(self, reason: str) -> ASGIApp:

@@ -50,7 +50,7 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock =
     sessions : Sessions
         Of the store that holds the accounts.
     clock : callable
-        Gives the current time, aware: whether a key has expired goes by it.
+        Gives the current time, aware: whether a key has expired depends on it.
     """
     app.add_middleware(
         KeyCheck,

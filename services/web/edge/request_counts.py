@@ -55,7 +55,7 @@ class SlidingWindows:
         Count
             Of the caller after it.
         """
-        caller, used, left = self._look(caller)
+        caller, used, left = self._usage(caller)
         allowed = used + cost <= self.limit
         if allowed:
             self._now[caller] = self._now.get(caller, 0) + cost
@@ -64,9 +64,9 @@ class SlidingWindows:
 
     def full(self, caller: str) -> bool:
         """Return whether the caller's next request would exceed the limit."""
-        return self._look(caller)[1] + 1 > self.limit
+        return self._usage(caller)[1] + 1 > self.limit
 
-    def _look(self, caller: str) -> tuple[str, float, float]:
+    def _usage(self, caller: str) -> tuple[str, float, float]:
         window, past = divmod(self._clock(), self.seconds)
         if window != self._window:
             self._before = self._now if window == self._window + 1 else {}

@@ -46,9 +46,9 @@ def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> li
     """
 
     def home(request: Request) -> Response:
-        asked = request.query_params.get("lang")
-        language = preferred(request.headers.get("accept-language", ""), asked)
-        content = _page(language, f"?lang={language}" if asked in LANGUAGES else "", settings, registry, book)
+        requested = request.query_params.get("lang")
+        language = preferred(request.headers.get("accept-language", ""), requested)
+        content = _page(language, f"?lang={language}" if requested in LANGUAGES else "", settings, registry, book)
         return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
     return [Route("/console", home, middleware=COMPRESSED)]

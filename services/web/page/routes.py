@@ -28,8 +28,10 @@ from hazecast.services.web.page import chart, view
 from hazecast.services.web.page.answers import COMPRESSED, answer, static_files, static_prefix
 from hazecast.services.web.page.colours import ink
 from hazecast.services.web.page.mapdata import legend, map_json, shapes_json
+from hazecast.services.web.page.query import PageQuery, page_zone
+from hazecast.services.web.page.scores import skill
 from hazecast.services.web.page.snapshot import Snapshot, Snapshots
-from hazecast.services.web.page.view import PageQuery
+from hazecast.services.web.page.warning_view import warning_groups, warning_views
 from hazecast.services.web.page.words import Words, preferred, words
 from hazecast.services.work.verification import WINDOW_DAYS
 
@@ -77,15 +79,15 @@ class _Page:
 
     def home(self, request: Request) -> Response:
         """Answer with the complete page."""
-        asked = self._asked(request)
+        query = self._query(request)
         unknown = request.query_params.get("city", "")
-        if unknown and asked.city is None:
-            wording = words(asked.language)
+        if unknown and query.city is None:
+            wording = words(query.language)
             content = self._render(
-                "error.html", asked, self._base(request), message=wording.say("error.city", city=unknown)
+                "error.html", query, self._base(request), message=wording.say("error.city", city=unknown)
             )
             return answer(request, content, HTML, seconds=0, status=404)
-        content = self._cached_page(self.snapshots.current(), asked, self._base(request))
+        content = self._cached_page(self.snapshots.current(), query, self._base(request))
         return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds)
 
     def map_values(self, request: Request) -> Response:
@@ -98,52 +100,52 @@ class _Page:
 
     def card(self, request: Request) -> Response:
         """Answer with the warning card of a city, which any site may frame."""
-        asked = self._asked(request, request.path_params["city"])
-        wording = words(asked.language)
-        if asked.city is None:
+        query = self._query(request, request.path_params["city"])
+        wording = words(query.language)
+        if query.city is None:
             message = wording.say("error.city", city=request.path_params["city"])
-            content = self._render("error.html", asked, self._base(request), message=message)
+            content = self._render("error.html", query, self._base(request), message=message)
             return answer(request, content, HTML, seconds=0, status=404)
         snapshot = self.snapshots.current()
         content = self._render(
             "embed.html",
-            asked,
+            query,
             self._base(request),
             snapshot=snapshot,
-            here=view.city_view(snapshot, asked.city, self.store, self.registry, wording),
-            high=_high(snapshot, asked.city, wording),
-            target=asked.address(),
+            here=view.city_view(snapshot, query.city, self.store, self.registry, wording),
+            high=_high(snapshot, query.city, wording),
+            target=query.address(),
         )
         return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds, framed=True)
 
     def picture(self, request: Request) -> Response:
         """Answer with the warning card of a city as a picture."""
-        asked = self._asked(request, request.path_params["city"])
-        wording = words(asked.language)
-        if asked.city is None:
+        query = self._query(request, request.path_params["city"])
+        wording = words(query.language)
+        if query.city is None:
             message = wording.say("error.city", city=request.path_params["city"])
             return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
         snapshot = self.snapshots.current()
-        here = view.city_view(snapshot, asked.city, self.store, self.registry, wording)
+        here = view.city_view(snapshot, query.city, self.store, self.registry, wording)
         from hazecast.services.web.page.card import card_png
 
-        content = card_png(snapshot, here, _high(snapshot, asked.city, wording), wording)
+        content = card_png(snapshot, here, _high(snapshot, query.city, wording), wording)
         return answer(request, content, "image/png", seconds=self.settings.answers.cache_seconds, framed=True)
 
-    def _asked(self, request: Request, city: str | None = None) -> PageQuery:
-        query = request.query_params
-        given = query.get("lang") in LANGUAGES
-        wanted = city if city is not None else query.get("city", "")
+    def _query(self, request: Request, city: str | None = None) -> PageQuery:
+        parameters = request.query_params
+        given = parameters.get("lang") in LANGUAGES
+        wanted = city if city is not None else parameters.get("city", "")
         here = self.registry.cities.get(wanted)
-        partner = self.registry.cities.get(query.get("partner", ""))
-        layer = query.get("layer", "")
+        partner = self.registry.cities.get(parameters.get("partner", ""))
+        layer = parameters.get("layer", "")
         return PageQuery(
-            language=preferred(request.headers.get("accept-language", ""), query.get("lang")),
+            language=preferred(request.headers.get("accept-language", ""), parameters.get("lang")),
             given_language=given,
             city=here,
             partner=partner if here is not None and partner in view.partners_of(here, self.registry) else None,
             layer=layer if layer in LAYERS else LAYERS[0],
-            time=self._time(query.get("time"), query.get("hour")),
+            time=self._time(parameters.get("time"), parameters.get("hour")),
         )
 
     def _time(self, time: str | None, hour: str | None) -> datetime | None:
@@ -159,21 +161,21 @@ class _Page:
             return None
         return None
 
-    def _make_page(self, snapshot: Snapshot, asked: PageQuery, base: str) -> str:
-        return self._render("page.html", asked, base, **self._page_values(asked, snapshot))
+    def _make_page(self, snapshot: Snapshot, query: PageQuery, base: str) -> str:
+        return self._render("page.html", query, base, **self._page_values(query, snapshot))
 
-    def _page_values(self, asked: PageQuery, snapshot: Snapshot) -> dict[str, Any]:
-        wording, registry = words(asked.language), self.registry
-        partners = view.partners_of(asked.city, registry) if asked.city else []
-        beside = asked.partner or (partners[0] if partners else None)
+    def _page_values(self, query: PageQuery, snapshot: Snapshot) -> dict[str, Any]:
+        wording, registry = words(query.language), self.registry
+        partners = view.partners_of(query.city, registry) if query.city else []
+        beside = query.partner or (partners[0] if partners else None)
         here = there = None
-        if asked.city is not None:
-            here = view.city_view(snapshot, asked.city, self.store, registry, wording, beside)
-            there = view.city_view(snapshot, beside, self.store, registry, wording, asked.city) if beside else None
-        warnings = view.warning_views(snapshot.warnings, self.store, registry, snapshot.book, wording)
-        zone = view.page_zone(asked)
+        if query.city is not None:
+            here = view.city_view(snapshot, query.city, self.store, registry, wording, beside)
+            there = view.city_view(snapshot, beside, self.store, registry, wording, query.city) if beside else None
+        warnings = warning_views(snapshot.warnings, self.store, registry, snapshot.book, wording)
+        zone = page_zone(query)
         zone_name = wording.catalog.zone(zone, snapshot.now)
-        hour = _hour(snapshot, asked)
+        hour = _hour(snapshot, query)
         shown = snapshot.times[hour - 1] if snapshot.times else snapshot.now
         return {
             "snapshot": snapshot,
@@ -181,12 +183,12 @@ class _Page:
             "there": there,
             "partners": partners,
             "choice": cities_by_country(registry),
-            "groups": view.warning_groups(warnings, snapshot.book, wording),
+            "groups": warning_groups(warnings, snapshot.book, wording),
             "lines": view.city_lines(snapshot, registry, wording),
-            "scores": view.skill(snapshot, self.store, asked.city, wording) if asked.city else None,
+            "scores": skill(snapshot, self.store, query.city, wording) if query.city else None,
             "skill_days": WINDOW_DAYS,
             "layers": LAYERS,
-            "legends": {kind: self._legend(kind, asked) for kind in LAYERS},
+            "legends": {kind: self._legend(kind, query) for kind in LAYERS},
             "standard": view.standard_at(snapshot),
             "zone": zone,
             "zone_name": zone_name,
@@ -195,31 +197,31 @@ class _Page:
             "hours": max(len(snapshot.times), 1),
             "hour": hour,
             "hour_text": f"{wording.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
-            "picture": _picture(asked, hour),
+            "picture": _picture(query, hour),
         }
 
     @staticmethod
-    def _legend(kind: str, asked: PageQuery) -> list[tuple[str, str]]:
-        found = legend(kind, asked.language)
+    def _legend(kind: str, query: PageQuery) -> list[tuple[str, str]]:
+        found = legend(kind, query.language)
         if kind != "aqi":
             return found
-        named = [words(asked.language).of(category) for category in categories("china")]
+        named = [words(query.language).of(category) for category in categories("china")]
         return [(colour, f"{label} {name}") for (colour, label), name in zip(found, named, strict=True)]
 
     def _base(self, request: Request) -> str:
         return (self.settings.server.public_url or str(request.base_url)).rstrip("/")
 
-    def _render(self, template: str, asked: PageQuery, base: str, **values: Any) -> str:
-        wording = words(asked.language)
+    def _render(self, template: str, query: PageQuery, base: str, **values: Any) -> str:
+        wording = words(query.language)
         return self.templates.get_template(template).render(
             t=wording.say,
             words=wording,
-            asked=asked,
+            query=query,
             languages=[words(language) for language in LANGUAGES],
-            in_language=lambda language: asked.address(lang=language),
-            home=asked.address(city=None, partner=None, layer=None, time=None),
+            in_language=lambda language: query.address(lang=language),
+            home=query.address(city=None, partner=None, layer=None, time=None),
             base=base,
-            haze_name=lambda grade: view.haze_name(grade, asked.language),
+            haze_name=lambda grade: view.haze_name(grade, query.language),
             **values,
         )
 
@@ -253,21 +255,21 @@ def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:
     return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]
 
 
-def _hour(snapshot: Snapshot, asked: PageQuery) -> int:
+def _hour(snapshot: Snapshot, query: PageQuery) -> int:
     """Return the lead time that the slider is set to: the one requested, else the present hour."""
     if snapshot.run is None or not snapshot.times:
         return 1
-    wanted = asked.time or snapshot.now
+    wanted = query.time or snapshot.now
     hours = (wanted - snapshot.run.init_time) / timedelta(hours=1)
     # An hour is named by its end: at 10:20 it is the one that ends at 11:00.
     return int(min(max(-(-hours // 1), 1), len(snapshot.times), LEAD_HOURS))
 
 
-def _picture(asked: PageQuery, hour: int) -> str:
+def _picture(query: PageQuery, hour: int) -> str:
     """Return the address of the drawn map that replaces the interactive one where scripts are off."""
-    look = f"language={asked.language}&size=phone"
-    if asked.layer in ("pm25", "o3", "aqi"):
-        return f"/v1/maps/{asked.layer}.png?hour={hour}&{look}"
+    look = f"language={query.language}&size=phone"
+    if query.layer in ("pm25", "o3", "aqi"):
+        return f"/v1/maps/{query.layer}.png?hour={hour}&{look}"
     return f"/v1/maps/haze.png?{look}"
 
 

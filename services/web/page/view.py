@@ -1,85 +1,26 @@
-"""What the templates show of a snapshot: plain values in one language."""
+"""What the templates show of the cities: plain values in one language."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import BEIJING, Language
-from hazecast.alerts.messages.warning_texts import Text, compose
-from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.messages.texts import Language
 from hazecast.forecast.indices import category_of, china_standard
-from hazecast.forecast.layers import LAYERS
 from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City, Registry
-from hazecast.services.store.scores import newest_scored
 from hazecast.services.store.store import Store
 from hazecast.services.web.page.chart import Chart, ChartLine, chart_line, common_top, draw
 from hazecast.services.web.page.outlook import Day, days_of, hour_aqi
 from hazecast.services.web.page.snapshot import CURRENT_HOURS, Snapshot, severity_rank
+from hazecast.services.web.page.warning_view import WarningView, warning_views
 from hazecast.services.web.page.words import Words
-from hazecast.services.web.page.words import words as words_of
-from hazecast.services.work.explain import explain
-from hazecast.services.work.verification import WINDOW_DAYS, banded_scores
 
 POLLUTANTS = ("pm25", "o3")
-
-
-@dataclass(frozen=True)
-class PageQuery:
-    """A view of the page, as its address requests it."""
-
-    language: Language
-    given_language: bool
-    city: City | None
-    partner: City | None
-    layer: str
-    time: datetime | None
-
-    def address(self, **changes: str | None) -> str:
-        """Return the address of this view with some of its parts changed; None leaves a part out."""
-        parts: dict[str, str | None] = {
-            "city": self.city.id if self.city else None,
-            "partner": self.partner.id if self.partner else None,
-            "layer": self.layer if self.layer != LAYERS[0] else None,
-            "time": f"{self.time:%Y-%m-%dT%H:%MZ}" if self.time else None,
-            "lang": self.language if self.given_language else None,
-        }
-        present = {name: value for name, value in (parts | changes).items() if value is not None}
-        return "/" + ("?" + urlencode(present, safe=":") if present else "")
-
-
-@dataclass(frozen=True)
-class WarningView:
-    """A warning in words."""
-
-    warning: HazeWarning
-    city: str
-    colour: str
-    marks: int
-    text: Text
-    authority: str
-    span: str
-    advice: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class WarningGroup:
-    """The warnings of one level of one rule set: what to do is the same for all of them."""
-
-    name: str
-    colour: str
-    marks: int
-    advice: tuple[str, ...]
-    authority: str
-    warnings: tuple[WarningView, ...]
 
 
 @dataclass(frozen=True)
@@ -116,98 +57,6 @@ class CityView:
     rows: tuple[tuple[str, str, str, str], ...]
     zone: str
     has_forecast: bool
-
-
-@dataclass(frozen=True)
-class ScoreView:
-    """Verification scores of the forecasts of one day ahead."""
-
-    pollutant: str
-    lead: int
-    error: str
-    persistence: str
-    coverage: str
-
-
-def warning_views(
-    warnings: Sequence[HazeWarning], store: Store, registry: Registry, book: RuleBook, words: Words
-) -> tuple[WarningView, ...]:
-    """Return warnings in words, in the order given.
-
-    Parameters
-    ----------
-    warnings : sequence of HazeWarning
-    store : Store
-        With the evidence that explains them.
-    registry : Registry
-    book : RuleBook
-    words : Words
-        Of the language to write in.
-
-    Returns
-    -------
-    tuple of WarningView
-    """
-    return tuple(_warning_view(w, store, registry, book, words) for w in warnings)
-
-
-def warning_groups(views: Sequence[WarningView], book: RuleBook, words: Words) -> list[WarningGroup]:
-    """Return warnings by rule set and level, in the order of the first of each group.
-
-    Parameters
-    ----------
-    views : sequence of WarningView
-    book : RuleBook
-    words : Words
-
-    Returns
-    -------
-    list of WarningGroup
-    """
-    groups: dict[tuple[str, str], list[WarningView]] = {}
-    for one in views:
-        groups.setdefault((one.warning.rule_set, one.warning.level), []).append(one)
-    return [
-        WarningGroup(
-            name=words.of(book.rule_set(rules).level_of(level)),
-            colour=members[0].colour,
-            marks=members[0].marks,
-            advice=members[0].advice,
-            authority=members[0].authority,
-            warnings=tuple(members),
-        )
-        for (rules, level), members in groups.items()
-    ]
-
-
-def _warning_view(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, words: Words) -> WarningView:
-    rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
-    text = _text(warning, store, registry, book, words.language)
-    span = words.catalog.span(warning.onset, warning.expires, city.time_zone)
-    return WarningView(
-        warning=warning,
-        city=words.of(city),
-        colour=rules.level_of(warning.level).colour,
-        marks=severity_rank(warning, book),
-        text=text,
-        authority=words.of(rules, "authority"),
-        span=words.say("warning.until", span=span, zone=words.catalog.zone(city.time_zone, warning.onset)),
-        advice=tuple(text.instruction.split("\n")),
-    )
-
-
-_texts: dict[tuple[RuleBook, str, bool, str], Text] = {}
-
-
-def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, language: Language) -> Text:
-    """Return the words of a warning; a message never changes under its id and run."""
-    key = (book, warning.id, warning.simulated, language)
-    if key not in _texts:
-        if len(_texts) > 2_000:
-            _texts.clear()
-        rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
-        _texts[key] = compose(warning, rules, city, language, why=explain(store, registry, warning))
-    return _texts[key]
 
 
 def city_view(
@@ -403,53 +252,6 @@ def partners_of(city: City, registry: Registry) -> list[City]:
     return found
 
 
-def skill(snapshot: Snapshot, store: Store, city: City, words: Words) -> tuple[date, list[ScoreView]] | None:
-    """Return how the forecasts of the newest run's model verified in a city, by pollutant and day ahead.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-    store : Store
-    city : City
-    words : Words
-
-    Returns
-    -------
-    (date, list of ScoreView) or None
-        With the newest scored day. None where nothing is scored yet, and for a simulated run, which can't be verified.
-    """
-    newest = newest_scored(store)
-    if newest is None or snapshot.run is None or snapshot.run.simulated:
-        return None
-    return _skill(store, newest, city.id, snapshot.run.model_id, words.language)
-
-
-@lru_cache(maxsize=256)
-def _skill(
-    store: Store, newest: tuple[date, datetime], city: str, model_id: str, language: Language
-) -> tuple[date, list[ScoreView]] | None:
-    words = words_of(language)
-    board = banded_scores(store, WINDOW_DAYS, city)
-    if board.empty or not (board["model_id"] == model_id).any():
-        return None
-    board = board[board["model_id"] == model_id]
-    views = []
-    for row in board.to_dict("records"):
-        ratio = float(row["persistence_rmse_ratio"])
-        share = words.catalog.percent(abs(1.0 - ratio)) if np.isfinite(ratio) else ""
-        views.append(
-            ScoreView(
-                pollutant=str(row["pollutant"]),
-                lead=(int(str(row["lead"]).split("-")[0]) - 1) // 24 + 1,
-                error=words.number(float(row["mae"])),
-                persistence=words.say("skill.better" if ratio <= 1.0 else "skill.worse", share=share) if share else "–",
-                coverage=words.catalog.percent(float(row["coverage80"])) if np.isfinite(row["coverage80"]) else "–",
-            )
-        )
-    order = {name: n for n, name in enumerate(POLLUTANTS)}
-    return newest[0], sorted(views, key=lambda v: (order.get(v.pollutant, 9), v.lead))
-
-
 def standard_at(snapshot: Snapshot) -> str:
     """Return the id of the AQI standard in force when the forecast begins."""
     return china_standard(snapshot.times[0] if snapshot.times else snapshot.now).id
@@ -469,11 +271,6 @@ def haze_name(grade: int, language: Language) -> str:
     str
     """
     return HAZE_GRADES[grade][language]
-
-
-def page_zone(asked: PageQuery) -> str:
-    """Return the time zone of the slider: that of the chosen city, else Beijing's, as on maps and bulletins."""
-    return asked.city.time_zone if asked.city else BEIJING
 
 
 def _number(value: float) -> float | None:

@@ -106,22 +106,22 @@ def words(language: Language) -> Words:
     return Words(language, tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
 
 
-def preferred(accept_language: str, asked: str | None = None) -> Language:
+def preferred(accept_language: str, requested: str | None = None) -> Language:
     """Return the language to answer in: the one requested, else the browser's most preferred one that is known.
 
     Parameters
     ----------
     accept_language : str
         The header Accept-Language (RFC 9110, 12.5.4); a range matches by its primary subtag.
-    asked : str, optional
+    requested : str, optional
         The language that the address names; ignored where it is none of the three.
 
     Returns
     -------
     {"zh", "ja", "en"}
     """
-    if asked in LANGUAGES:
-        return asked
+    if requested in LANGUAGES:
+        return requested
     ranges: list[tuple[float, int, str]] = []
     for number, part in enumerate(accept_language.split(",")):
         tag, *parameters = (piece.strip() for piece in part.split(";"))

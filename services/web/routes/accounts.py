@@ -51,25 +51,25 @@ def keys(service: Given, who: KeyKeeper) -> list[KeyOut]:
 
 
 @router.post("/keys", status_code=201, responses=DENIED | CONFLICT | INVALID)
-def create(service: Given, asked: KeyIn, who: KeyKeeper) -> NewKeyOut:
+def create(service: Given, new: KeyIn, who: KeyKeeper) -> NewKeyOut:
     """Make a key with no more scopes than the one that asks; its text is in this answer alone."""
     with refusals_answered():
         made = add_key(
-            service.store.sessions, who.account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+            service.store.sessions, who.account_id, label=new.label, scopes=new.scopes, within=who.scopes,
+            lifetime=lifetime_of(new.days, service.settings), at=service.clock(), by=who.account_id,
         )  # fmt: skip
     return NewKeyOut.made(*made)
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, responses=_CHANGES)
 def rotate(
-    service: Given, key_id: KeyId, who: KeyKeeper, asked: Annotated[RotationIn, Body()] = _DEFAULT_ROTATION
+    service: Given, key_id: KeyId, who: KeyKeeper, rotation: Annotated[RotationIn, Body()] = _DEFAULT_ROTATION
 ) -> NewKeyOut:
     """Make a successor of a key; the old one works on for the overlap."""
     with refusals_answered():
         made = rotate_key(
-            service.store.sessions, key_id, overlap=timedelta(hours=asked.overlap_hours),
-            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+            service.store.sessions, key_id, overlap=timedelta(hours=rotation.overlap_hours),
+            lifetime=lifetime_of(rotation.days, service.settings), at=service.clock(), by=who.account_id,
             account_id=who.account_id, within=who.scopes,
         )  # fmt: skip
     return NewKeyOut.made(*made)

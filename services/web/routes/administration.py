@@ -34,11 +34,11 @@ def accounts(service: Given, _: Administrator) -> list[AccountOut]:
 
 
 @router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
-def add(service: Given, asked: AccountIn, _: Administrator) -> AccountOut:
+def add(service: Given, new: AccountIn, _: Administrator) -> AccountOut:
     """Add an account; its first key is made under its keys."""
     with refusals_answered():
         return AccountOut.of(
-            add_account(service.store.sessions, asked.id, name=asked.name, role=asked.role, at=service.clock())
+            add_account(service.store.sessions, new.id, name=new.name, role=new.role, at=service.clock())
         )
 
 
@@ -50,12 +50,12 @@ def account(service: Given, account_id: AccountId, _: Administrator) -> AccountO
 
 
 @router.patch("/{account_id}", responses=_CHANGES)
-def change(service: Given, account_id: AccountId, asked: AccountChange, _: Administrator) -> AccountOut:
+def change(service: Given, account_id: AccountId, changes: AccountChange, _: Administrator) -> AccountOut:
     """Rename an account, give it another role, disable or enable it; its keys follow immediately."""
     with refusals_answered():
         return AccountOut.of(
             change_account(
-                service.store.sessions, account_id, at=service.clock(), **asked.model_dump(exclude_none=True)
+                service.store.sessions, account_id, at=service.clock(), **changes.model_dump(exclude_none=True)
             )
         )
 
@@ -68,12 +68,12 @@ def keys(service: Given, account_id: AccountId, _: Administrator) -> list[KeyOut
 
 
 @router.post("/{account_id}/keys", status_code=201, responses=_CHANGES)
-def create(service: Given, account_id: AccountId, asked: KeyIn, who: Administrator) -> NewKeyOut:
+def create(service: Given, account_id: AccountId, new: KeyIn, who: Administrator) -> NewKeyOut:
     """Make a key for an account, within its role; its text is in this answer alone."""
     with refusals_answered():
         made = add_key(
-            service.store.sessions, account_id, label=asked.label, scopes=asked.scopes, within=who.scopes,
-            lifetime=lifetime_of(asked.days, service.settings), at=service.clock(), by=who.account_id,
+            service.store.sessions, account_id, label=new.label, scopes=new.scopes, within=who.scopes,
+            lifetime=lifetime_of(new.days, service.settings), at=service.clock(), by=who.account_id,
         )  # fmt: skip
     return NewKeyOut.made(*made)
 

@@ -32,7 +32,7 @@ _DOCUMENT: Responses = {
 }
 _NOT_INSTALLED: Responses = {501: {"model": ProblemOut, "description": "A form whose extra the service lacks"}}
 _NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form that the request accepts"}}
-# The page brings everything with it and runs nothing.
+# The document contains all that it needs, and no scripts.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -73,7 +73,7 @@ def latest_as(
 
 
 def _answer(service: Service, form: Format, cities: str | None, region: str | None, language: Language) -> Response:
-    wanted = _wanted(service.registry, cities, region)
+    wanted = _city_ids(service.registry, cities, region)
     try:
         document = service.bulletins.edition(wanted, language, service.clock()).document(form)
     except MissingExtraError as error:
@@ -107,7 +107,7 @@ def preferred_form(accept: str) -> Format | None:
     return best if weight(best) > 0.0 else None
 
 
-def _wanted(registry: Registry, cities: str | None, region: str | None) -> list[str]:
+def _city_ids(registry: Registry, cities: str | None, region: str | None) -> list[str]:
     if cities is not None and region is not None:
         raise HTTPException(422, "region: found both cities and region; expected one of them")
     if region is not None:

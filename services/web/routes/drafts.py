@@ -25,7 +25,7 @@ from hazecast.services.work.explain import explain
 log = logging.getLogger(__name__)
 
 
-def _words(text: str) -> str:
+def _printable(text: str) -> str:
     if not text.strip() or not all(part.isprintable() for part in text.splitlines()):
         raise ValueError("some words that can be printed")
     return text.strip()
@@ -36,7 +36,7 @@ Decider = Annotated[Identity, Depends(require("drafts:decide"))]
 DraftId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,128}$", examples=["cma_haze.beijing.20130112T1000Z"])]
 Simulated = Annotated[bool, Query(description="Those of simulated runs.")]
 Why = Annotated[
-    str, Field(min_length=1, max_length=2_000, description="In words, for the audit trail."), AfterValidator(_words)
+    str, Field(min_length=1, max_length=2_000, description="In words, for the audit trail."), AfterValidator(_printable)
 ]
 _CENTURY = {"ge": datetime(2000, 1, 1, tzinfo=UTC), "lt": datetime(2100, 1, 1, tzinfo=UTC)}
 _Time = Annotated[AwareDatetime, Field(**_CENTURY)]

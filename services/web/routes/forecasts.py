@@ -276,7 +276,7 @@ def _netcdf(run: ForecastRun, cities: list[str] | None, first: int, last: int) -
     try:
         if cities is None and (first, last) == (1, LEAD_HOURS):
             return Path(run.netcdf_path).read_bytes()
-        return _part(run.netcdf_path, None if cities is None else tuple(cities), first, last)
+        return _netcdf_part(run.netcdf_path, None if cities is None else tuple(cities), first, last)
     except (InputError, OSError) as error:
         gone = (
             f"the file of the forecast of {run.init_time.isoformat()} is gone; its values are answered as JSON and CSV"
@@ -285,7 +285,7 @@ def _netcdf(run: ForecastRun, cities: list[str] | None, first: int, last: int) -
 
 
 @lru_cache(maxsize=32)
-def _part(path: str, cities: tuple[str, ...] | None, first: int, last: int) -> bytes:
+def _netcdf_part(path: str, cities: tuple[str, ...] | None, first: int, last: int) -> bytes:
     forecast = load_forecast(path)
     lead = forecast["lead_time"].values / np.timedelta64(1, "h")
     part = forecast.isel(lead_time=np.flatnonzero((lead >= first) & (lead <= last)))

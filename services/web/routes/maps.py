@@ -63,7 +63,7 @@ def haze(service: Given, request: Request, language: InLanguage = "zh", size: In
         return Response(path.read_bytes(), media_type="image/png")
     from hazecast.services.work.maps import haze_of_run
 
-    return _png(run, lambda: haze_of_run(service.store, run, service.registry, service.book, look))
+    return _picture(run, lambda: haze_of_run(service.store, run, service.registry, service.book, look))
 
 
 @router.get("/{kind}.png", response_class=Response, responses=_ANSWERS | _PNG)
@@ -78,7 +78,7 @@ def hour_map(
     """PM2.5, ozone or China's AQI (from both) of one hour of the latest forecast."""
     run = latest_run(service.store)
     cache_answer(request, modified=run.created_at)
-    return _png(run, lambda: _hour_map(service, run.netcdf_path, kind, hour, Look(language, size)))
+    return _picture(run, lambda: _hour_map(service, run.netcdf_path, kind, hour, Look(language, size)))
 
 
 @router.get("/day/{kind}.{form}", response_class=Response, responses=_ANSWERS | _ANIMATION)
@@ -94,7 +94,7 @@ def day(
     """24 hours of the latest forecast as an animation."""
     run = latest_run(service.store)
     cache_answer(request, modified=run.created_at)
-    answer = _png(run, lambda: _day_map(service, run.netcdf_path, kind, hour, Look(language, size), form))
+    answer = _picture(run, lambda: _day_map(service, run.netcdf_path, kind, hour, Look(language, size), form))
     answer.headers["Content-Type"] = MEDIA_TYPES[form]
     return answer
 
@@ -112,10 +112,12 @@ def fan(
 
     known_city(service.registry, city_id)
     run = latest_run(service.store)
-    return _png(run, lambda: fan_of_run(service.store, run, service.registry, city_id, pollutant, Look(language, size)))
+    return _picture(
+        run, lambda: fan_of_run(service.store, run, service.registry, city_id, pollutant, Look(language, size))
+    )
 
 
-def _png(run: ForecastRun, draw: Any) -> Response:
+def _picture(run: ForecastRun, draw: Any) -> Response:
     try:
         return Response(draw(), media_type="image/png")
     except InputError as error:

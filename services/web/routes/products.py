@@ -96,7 +96,7 @@ def layers(
     """
     run = latest_run(service.store)
     cache_answer(request, modified=run.created_at)
-    hours = _of_run(run, _by_hour)
+    hours = _from_file(run, _by_hour)
     known = set(hours["city"].values)
     wanted = [name for name in LAYERS if layer is None or name in layer]
     return MapOut(
@@ -130,7 +130,7 @@ def daily(service: Given, request: Request, city_id: str) -> DailyOut:
     observed: the hour of the init time by the US AQI with NowCast, and a Chinese city's last whole day.
     """
     city, run = known_city(service.registry, city_id), latest_run(service.store)
-    days = _of_run(run, lambda path: _by_day(service, path, run.init_time, run.simulated))
+    days = _from_file(run, lambda path: _by_day(service, path, run.init_time, run.simulated))
     if city_id not in days["city"].values:
         raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
     cache_answer(request, modified=run.created_at)
@@ -148,7 +148,7 @@ def daily(service: Given, request: Request, city_id: str) -> DailyOut:
     )
 
 
-def _of_run(run: ForecastRun, make: Any) -> xr.Dataset:
+def _from_file(run: ForecastRun, make: Any) -> xr.Dataset:
     try:
         made: xr.Dataset = make(run.netcdf_path)
     except InputError as error:
@@ -186,7 +186,7 @@ def rounded(values: npt.NDArray[np.floating[Any]], decimals: int) -> list[float 
 
 def _day(city: City, day: xr.Dataset) -> DayOut:
     def range_of(name: str) -> DayRangeOut:
-        low, middle, high = (_one(day[name].sel(quantile=bound), 1) for bound in BOUNDS)
+        low, middle, high = (_rounded_value(day[name].sel(quantile=bound), 1) for bound in BOUNDS)
         return DayRangeOut(q10=low, q50=middle, q90=high)
 
     date = np.datetime64(day["date"].item(), "ns")
@@ -198,15 +198,15 @@ def _day(city: City, day: xr.Dataset) -> DayOut:
         date=to_datetime(date).date(),
         observed_hours=int(day["observed_hours"]),
         pm25_mean=range_of("pm25_mean"),
-        pm25_max=_one(day["pm25_max"], 1),
-        o3_max=_one(day["o3_max"], 1),
+        pm25_max=_rounded_value(day["pm25_max"], 1),
+        o3_max=_rounded_value(day["o3_max"], 1),
         o3_mda8=range_of("o3_mda8"),
         index=_index(index),
         us_aqi=_index(us),
         exceedance=ExceedanceOut(
-            pm25=_one(day["pm25_exceedance"], 2),
+            pm25=_rounded_value(day["pm25_exceedance"], 2),
             pm25_limit=round(float(day["pm25_limit"]), 1),
-            o3=_one(day["o3_exceedance"], 2),
+            o3=_rounded_value(day["o3_exceedance"], 2),
             o3_limit=round(float(day["o3_limit"]), 1),
         ),
         visibility_min=None if np.isnan(seen) else int(round(seen, -1)),
@@ -233,5 +233,5 @@ def _report(observed: xr.Dataset, city: City, init_time: datetime, registry: Reg
     return DailyReportOut(date=to_datetime(found.date).date(), aqi=IndexOut(**asdict(found.index)), parts=found.parts)
 
 
-def _one(value: xr.DataArray, decimals: int) -> float | None:
+def _rounded_value(value: xr.DataArray, decimals: int) -> float | None:
     return rounded(value.values[None], decimals)[0]

@@ -59,33 +59,33 @@ def create(service: Given, new: NewSubscription, identity: Writer) -> CreatedOut
     A webhook or e-mail address receives only one message until it has confirmed: a webhook by answering
     that message with its code, either by the page that the message names.
     """
-    row = _try(lambda: service.subscriptions.create(identity.account_id, new, service.clock()))
+    row = _or_refusal(lambda: service.subscriptions.create(identity.account_id, new, service.clock()))
     return CreatedOut(**_out(row).model_dump(), secret=row.secret)
 
 
 @router.get("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND)
 def one(service: Given, subscription_id: str, identity: Reader) -> SubscriptionOut:
     """One subscription."""
-    return _out(_own(service, subscription_id, identity))
+    return _out(_own_subscription(service, subscription_id, identity))
 
 
 @router.patch("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND | CONFLICT | INVALID)
 def change(service: Given, subscription_id: str, changes: Change, identity: Writer) -> SubscriptionOut:
     """Change what is given, also the state: "paused" holds messages back, "active" sends them."""
-    row = _own(service, subscription_id, identity)
-    return _out(_try(lambda: service.subscriptions.change(row, changes, service.clock())))
+    row = _own_subscription(service, subscription_id, identity)
+    return _out(_or_refusal(lambda: service.subscriptions.change(row, changes, service.clock())))
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204, responses=DENIED | NOT_FOUND)
 def remove(service: Given, subscription_id: str, identity: Writer) -> None:
     """Delete a subscription, its waiting messages and its history."""
-    service.subscriptions.remove(_own(service, subscription_id, identity))
+    service.subscriptions.remove(_own_subscription(service, subscription_id, identity))
 
 
 @router.post("/subscriptions/{subscription_id}/secret", responses=DENIED | NOT_FOUND)
 def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
     """Make a new secret; for a while messages are signed with both."""
-    secret, until = service.subscriptions.rotate(_own(service, subscription_id, identity), service.clock())
+    secret, until = service.subscriptions.rotate(_own_subscription(service, subscription_id, identity), service.clock())
     return SecretOut(secret=secret, previous_until=until)
 
 
@@ -94,8 +94,8 @@ def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
 )  # fmt: skip
 def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
     """Send a test message, after all that waits."""
-    row = _own(service, subscription_id, identity)
-    return TestOut(delivery=_try(lambda: service.subscriptions.test(row, service.clock())))
+    row = _own_subscription(service, subscription_id, identity)
+    return TestOut(delivery=_or_refusal(lambda: service.subscriptions.test(row, service.clock())))
 
 
 @router.get("/subscriptions/{subscription_id}/deliveries", responses=DENIED | NOT_FOUND | INVALID)
@@ -108,19 +108,19 @@ def deliveries(
     limit: Limit = 100,
 ) -> DeliveriesOut:
     """Messages to a subscription: sent, waiting or given up."""
-    row = _own(service, subscription_id, identity)
+    row = _own_subscription(service, subscription_id, identity)
     return _page(service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit), limit)
 
 
 @router.post("/subscriptions/{subscription_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
 def replay_dead(service: Given, subscription_id: str, identity: Replayer) -> ReplayedOut:
     """Send all dead letters of a subscription again, in their order, after all that waits."""
-    row = _own(service, subscription_id, identity)
-    return ReplayedOut(replayed=_try(lambda: service.queue.replay_dead(row.id, service.clock())))
+    row = _own_subscription(service, subscription_id, identity)
+    return ReplayedOut(replayed=_or_refusal(lambda: service.queue.replay_dead(row.id, service.clock())))
 
 
-def _own(service: Service, subscription_id: str, identity: Identity) -> Subscription:
-    found: Subscription = _try(lambda: service.subscriptions.get(subscription_id, identity.account_id))
+def _own_subscription(service: Service, subscription_id: str, identity: Identity) -> Subscription:
+    found: Subscription = _or_refusal(lambda: service.subscriptions.get(subscription_id, identity.account_id))
     return found
 
 
@@ -134,20 +134,20 @@ def dead_letters(service: Given, identity: History, before: Before = None, limit
 @router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
 def delivery(service: Given, delivery_id: str, identity: History) -> DeliveryOut:
     """One delivery."""
-    return delivery_out(_try(lambda: service.queue.get(delivery_id, identity.account_id)))
+    return delivery_out(_or_refusal(lambda: service.queue.get(delivery_id, identity.account_id)))
 
 
 @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
 def replay(service: Given, delivery_id: str, identity: Replayer) -> ReplayedOut:
     """Send a finished delivery again, under its id, after all that waits."""
-    row, _ = _try(lambda: service.queue.get(delivery_id, identity.account_id))
-    return ReplayedOut(replayed=_try(lambda: service.queue.replay([row.id], service.clock())))
+    row, _ = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
+    return ReplayedOut(replayed=_or_refusal(lambda: service.queue.replay([row.id], service.clock())))
 
 
 @pages.get("/subscriptions/{subscription_id}/confirm", responses=_PAGE | INVALID)
 def ask_to_confirm(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
     """Ask whether messages are wanted: following a link, as mail scanners do, confirms nothing."""
-    return _html(page(_language(request), "confirm_page", button="confirm_button", action=_again(request)))
+    return _html(page(_language(request), "confirm_page", button="confirm_button", action=_same_query(request)))
 
 
 @pages.post("/subscriptions/{subscription_id}/confirm", responses=_PAGE | NOT_FOUND | INVALID)
@@ -161,7 +161,7 @@ def confirm(service: Given, subscription_id: str, code: Code, request: Request) 
 @pages.get("/subscriptions/{subscription_id}/unsubscribe", responses=_PAGE | INVALID)
 def ask_to_unsubscribe(subscription_id: str, code: Code, request: Request) -> HTMLResponse:
     """Ask whether no more messages are wanted."""
-    return _html(page(_language(request), "unsubscribe_page", button="unsubscribe_button", action=_again(request)))
+    return _html(page(_language(request), "unsubscribe_page", button="unsubscribe_button", action=_same_query(request)))
 
 
 @pages.post("/subscriptions/{subscription_id}/unsubscribe", responses=_PAGE | NOT_FOUND | INVALID)
@@ -173,7 +173,7 @@ def unsubscribe(service: Given, subscription_id: str, code: Code, request: Reque
 
 
 def _decide(request: Request, act: Callable[[], None], done: str) -> HTMLResponse:
-    _try(act)
+    _or_refusal(act)
     return _html(page(_language(request), done))
 
 
@@ -183,15 +183,15 @@ def _html(content: str) -> HTMLResponse:
 
 
 def _language(request: Request) -> str:
-    asked = request.headers.get("accept-language", "").lower().replace(",", " ").split()
-    return next((known for tag in asked for known in LANGUAGES if tag.startswith(known)), "en")
+    tags = request.headers.get("accept-language", "").lower().replace(",", " ").split()
+    return next((known for tag in tags for known in LANGUAGES if tag.startswith(known)), "en")
 
 
-def _again(request: Request) -> str:
+def _same_query(request: Request) -> str:
     return f"?{request.url.query}"
 
 
-def _try(act: Callable[[], Any]) -> Any:
+def _or_refusal(act: Callable[[], Any]) -> Any:
     try:
         return act()
     except InputError as error:

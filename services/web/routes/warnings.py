@@ -80,8 +80,8 @@ def warnings(
     within, from their onset to their end.
     """
     chosen = WarningFilter(
-        levels=_known("level", level, service.book.level_ids()),
-        rule_sets=_known("rule_set", rule_set, service.book.names()),
+        levels=_checked("level", level, service.book.level_ids()),
+        rule_sets=_checked("rule_set", rule_set, service.book.names()),
         cities=None if places.all else tuple(city.id for city in places.of(service.registry)),
         start=within.start,
         end=within.end,
@@ -137,7 +137,7 @@ def feed(
 @router.get("/warnings/{warning_id}.cap", response_class=Response, responses=NOT_FOUND | UNCHANGED | _CAP)
 def warning_as_cap(service: Given, warning_id: str, request: Request) -> Response:
     """One warning message as CAP 1.2, signed where the service has a key."""
-    return _cap(service, _found(service.store, warning_id), request)
+    return _cap(service, _stored_warning(service.store, warning_id), request)
 
 
 @router.get(
@@ -147,7 +147,7 @@ def warning_as_cap(service: Given, warning_id: str, request: Request) -> Respons
 )
 def warning(service: Given, request: Request, warning_id: str, form: AsFormat = None) -> Response:
     """One warning message with its evidence: a GeoJSON feature, or CAP 1.2 where that is preferred."""
-    found = _found(service.store, warning_id)
+    found = _stored_warning(service.store, warning_id)
     if choose(request, form, ("geojson", "cap")) == "cap":
         made = _cap(service, found, request)
         made.headers["Vary"] = "Accept"
@@ -197,7 +197,7 @@ def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
     return Response(service.sign(content), media_type=MEDIA_TYPE)
 
 
-def _found(store: Store, name: str) -> HazeWarning:
+def _stored_warning(store: Store, name: str) -> HazeWarning:
     """Return a message by its id or its CAP identifier, which marks simulated ones."""
     bare = name.removesuffix(".simulated")
     found = store.warning(bare, True if bare != name else None)
@@ -206,7 +206,7 @@ def _found(store: Store, name: str) -> HazeWarning:
     return found
 
 
-def _known(field: str, values: list[str] | None, known: Collection[str]) -> tuple[str, ...]:
+def _checked(field: str, values: list[str] | None, known: Collection[str]) -> tuple[str, ...]:
     for value in values or ():
         if value not in known:
             raise InvalidArgument(field, value, f"one of {', '.join(sorted(known))}")

@@ -35,7 +35,7 @@ class CityOut(BaseModel):
 
 
 class CitiesOut(RootModel[list[CityOut]]):
-    """All cities asked for."""
+    """The cities of an answer."""
 
 
 class PollutantOut(BaseModel):
@@ -206,7 +206,7 @@ class CheckOut(BaseModel):
     """One check of the service."""
 
     name: str = Field(description="database, schema, scheduler or forecast")
-    status: str = Field(description="ok, degraded (calls for a look) or failed (unready)")
+    status: str = Field(description="ok, degraded (needs attention) or failed (unready)")
     detail: str
 
 
@@ -230,7 +230,7 @@ class ReadyOut(BaseModel):
         }
     )  # fmt: skip
 
-    status: str = Field(description="ready, or degraded: it serves, but something calls for a look")
+    status: str = Field(description="ready, or degraded: it serves, but something needs attention")
     init_time: datetime
     age_hours: float
     simulated: bool

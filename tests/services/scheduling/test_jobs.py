@@ -185,6 +185,24 @@ def test_a_run_in_progress_is_stopped_with_its_scheduler(settings, store, histor
     lock.release()
 
 
+def test_a_run_that_is_just_claimed_does_not_look_abandoned(settings, store, history, monkeypatch) -> None:
+    claim, claimed = JobHistory.claim, threading.Event()
+
+    def slow_claim(self: JobHistory, *given: object, **named: object) -> int | None:
+        run = claim(self, *given, **named)
+        claimed.set()
+        time.sleep(0.3)
+        return run
+
+    monkeypatch.setattr(JobHistory, "claim", slow_claim)
+    executor = RunExecutor(settings, {"job": job()}, Fence(None, store.engine), history)
+    thread = threading.Thread(target=executor.start_due, args=("job", [datetime.now(UTC)]))
+    thread.start()
+    assert claimed.wait(60.0) and executor.owns(history.unfinished()[0].id)
+    thread.join()
+    assert executor.stop(60.0) == []
+
+
 def test_a_run_whose_scheduler_gave_it_up_does_nothing(settings, history) -> None:
     run = history.claim("job", NOW)
     history.finish(run, "interrupted")

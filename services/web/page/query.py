@@ -1,0 +1,40 @@
+"""The query of the page's address: which city, layer, hour and language a view shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from hazecast.alerts.messages.texts import BEIJING, Language
+from hazecast.forecast.layers import LAYERS
+from hazecast.grids.places.cities import City
+
+
+@dataclass(frozen=True)
+class PageQuery:
+    """A view of the page, as its address requests it."""
+
+    language: Language
+    given_language: bool
+    city: City | None
+    partner: City | None
+    layer: str
+    time: datetime | None
+
+    def address(self, **changes: str | None) -> str:
+        """Return the address of this view with some of its parts changed; None leaves a part out."""
+        parts: dict[str, str | None] = {
+            "city": self.city.id if self.city else None,
+            "partner": self.partner.id if self.partner else None,
+            "layer": self.layer if self.layer != LAYERS[0] else None,
+            "time": f"{self.time:%Y-%m-%dT%H:%MZ}" if self.time else None,
+            "lang": self.language if self.given_language else None,
+        }
+        present = {name: value for name, value in (parts | changes).items() if value is not None}
+        return "/" + ("?" + urlencode(present, safe=":") if present else "")
+
+
+def page_zone(query: PageQuery) -> str:
+    """Return the time zone of the slider: that of the chosen city, else Beijing's, as on maps and bulletins."""
+    return query.city.time_zone if query.city else BEIJING
