@@ -18,6 +18,7 @@ from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.files import to_hourly
 from hazecast.grids.weather.sampling import at_cities
+from hazecast.services.core.files import atomic_write
 from hazecast.services.sources.weather.interface import Cycle
 
 _NOTE = "last-ingest.json"
@@ -83,14 +84,17 @@ class WeatherStore:
         -------
         Path
             The file.
+
+        Raises
+        ------
+        StoreError
+            If it can't be written.
         """
         init_time = datetime.fromisoformat(str(dataset.attrs["init_time"])).astimezone(UTC)
         path = self.path(Cycle(source, init_time))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".nc.part")
         encoding = {str(name): {"zlib": True, "complevel": 1} for name in dataset.data_vars}
-        dataset.to_netcdf(part, engine="netcdf4", encoding=encoding)
-        part.replace(path)
+        with atomic_write(path) as part:
+            dataset.to_netcdf(part, engine="netcdf4", encoding=encoding)
         return path
 
     def prune(self, before: datetime) -> int:
@@ -170,10 +174,9 @@ class WeatherStore:
         reasons : sequence of str
             Empty if nothing was.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / (_NOTE + ".part")
-        part.write_text(json.dumps({"at": at.isoformat(), "reasons": list(reasons)}, indent=1), encoding="utf-8")
-        part.replace(self.folder / _NOTE)
+        note = json.dumps({"at": at.isoformat(), "reasons": list(reasons)}, indent=1)
+        with atomic_write(self.folder / _NOTE) as part:
+            part.write_text(note, encoding="utf-8")
 
     def _noted(self, at: datetime) -> list[str]:
         path = self.folder / _NOTE

@@ -16,6 +16,7 @@ import xarray as xr
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
 from hazecast.grids.derived import dew_point
 from hazecast.grids.places.cities import Registry
+from hazecast.services.core.files import atomic_write
 
 OBSERVATIONS_FILE = "observations.nc"
 WEATHER_FILE = "weather.nc"
@@ -48,10 +49,9 @@ def write_sample(folder: Path, registry: Registry, init_time: datetime) -> Path:
     weather = _weather(now)
     observations = _observations(now, registry)
     for dataset, name in ((observations, OBSERVATIONS_FILE), (weather, WEATHER_FILE)):
-        part = folder / (name + ".part")
         packing = {v: {"zlib": True, "complevel": 1} for v in dataset.data_vars}
-        dataset.to_netcdf(part, encoding=packing, engine="netcdf4")
-        part.replace(folder / name)
+        with atomic_write(folder / name) as part:
+            dataset.to_netcdf(part, encoding=packing, engine="netcdf4")
     return folder
 
 

@@ -105,7 +105,7 @@ def test_errors_are_problem_details(client, path, status, word) -> None:
     assert word in str(problem)
 
 
-def test_unexpected_errors_tell_nothing_of_the_inside(settings, monkeypatch) -> None:
+def test_unexpected_errors_reveal_no_internals(settings, monkeypatch) -> None:
     app = create_app(settings)
     monkeypatch.setattr("hazecast.services.store.store.Store.latest_run", lambda *_: 1 / 0)
     answer = TestClient(app, raise_server_exceptions=False).get("/v1/maps/haze.png")

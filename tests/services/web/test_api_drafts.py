@@ -115,7 +115,7 @@ def test_who_may_not_decide_changes_nothing(client, store) -> None:
         ("amend", WHY | {"by": "Zhao Lei", "level": "red"}, 422, "by"),
     ],
 )
-def test_decisions_of_no_form_change_nothing(client, store, action, body, status, word) -> None:
+def test_malformed_decisions_change_nothing(client, store, action, body, status, word) -> None:
     head = bearer(store, "li-na")
     draft_id = client.get("/v1/drafts", headers=head).json()[0]["id"]
     before = audit_trail(store.sessions, False)

@@ -49,7 +49,7 @@ def test_weekend_effect(client) -> None:
     assert ox["units"] == "ppb" and ox["weekend"]["value"] != found["weekend"]["value"]
 
 
-def test_what_is_not_there_is_said(client) -> None:
+def test_missing_observations_are_answered_404(client) -> None:
     nowhere = client.get("/v1/studies/ozone/bejing/weekend")
     assert nowhere.status_code == 404 and "beijing" in nowhere.json()["detail"]
     unobserved = client.get("/v1/studies/ozone/shanghai/weekend")

@@ -123,7 +123,7 @@ def test_no_account_sees_another_s(client, world, keys) -> None:
     assert client.get(f"/v1/subscriptions/{new['id']}", headers=keys["tianjin"]).status_code == 200
 
 
-def test_keys_and_scopes_are_asked_for(client, keys) -> None:
+def test_keys_and_scopes_are_required(client, keys) -> None:
     new = made(client, keys)
     address = f"/v1/subscriptions/{new['id']}"
     for method, path in (
@@ -204,7 +204,7 @@ def test_an_account_has_only_so_many(client, world, keys) -> None:
     assert statuses == [201] * limit + [409]
 
 
-def test_a_disabled_account_is_told_nothing(tmp_path) -> None:
+def test_a_disabled_account_receives_nothing(tmp_path) -> None:
     world = World(tmp_path)
     row = world.subscribe()
     world.warn()
@@ -218,7 +218,7 @@ def test_every_route_of_subscriptions_has_its_errors_documented(client) -> None:
     for path, operations in schema["paths"].items():
         if "subscriptions" in path or "deliver" in path or path == "/v1/dead-letters":
             for method, operation in operations.items():
-                # Also where no key is asked for: one that opens nothing is refused anywhere.
+                # Also where no key is needed: an invalid one is refused everywhere.
                 assert "401" in operation["responses"], (method, path)
                 open_to_all = path.endswith(("confirm", "unsubscribe"))
                 assert ("403" in operation["responses"]) != open_to_all, (method, path)

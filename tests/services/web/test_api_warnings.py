@@ -173,7 +173,7 @@ def test_every_message_of_january_2013_validates(shared_data, tmp_path) -> None:
         assert texts_at(root, "status") == ["Actual"]
         triplets = texts_at(root, "references")[0].split(" ") if warning.references else []
         assert [t.split(",")[1] for t in triplets] == list(warning.references)
-    # Calm and humid, as that week was observed: the reasons are said, in every language.
+    # Calm and humid, as that week was observed: the reasons are given in every language.
     first = parse(client.get(f"/v1/warnings/{history[-1].id}.cap").content)
     for text, words in zip(
         texts_at(first, "info/description"),

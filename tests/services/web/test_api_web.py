@@ -1,4 +1,4 @@
-"""What holds for every answer: representations, pages, validators, compression, HEAD, and answers kept in memory."""
+"""What holds for every answer: representations, pages, validators, compression, HEAD, and answers cached in memory."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def copied(simulated_run, tmp_path) -> Settings:
     return make_settings(data_dir=tmp_path / "copy", answers_check_seconds=60.0)
 
 
-def test_kept_answers_end_with_what_they_rest_on(copied) -> None:
+def test_cached_answers_end_when_the_store_changes(copied) -> None:
     from sqlalchemy.engine import Engine
 
     client = TestClient(create_app(copied))
@@ -222,7 +222,7 @@ def test_kept_answers_end_with_what_they_rest_on(copied) -> None:
         assert len(seen) == before
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    # What this process commits is seen at once.
+    # What this process commits is seen immediately.
     store = Store(copied.database_url)
     with store.sessions.begin() as session:
         session.execute(delete(ForecastRun))
@@ -250,7 +250,7 @@ def test_warnings_in_force_end_by_the_clock(copied) -> None:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-def test_memory_for_kept_answers_is_bounded() -> None:
+def test_memory_of_cached_answers_is_bounded() -> None:
     asked = []
 
     async def app(scope, receive, send) -> None:

@@ -71,10 +71,10 @@ def impatient(folder) -> Iterator[int]:
         time.sleep(3.0)
         return "late"
 
-    class Hastier(HeadTimeoutProtocol):
+    class ShortTimeout(HeadTimeoutProtocol):
         head_seconds = 0.5
 
-    with listening(app, settings, http=Hastier) as port:
+    with listening(app, settings, http=ShortTimeout) as port:
         yield port
 
 
@@ -111,7 +111,7 @@ def test_declared_oversize_is_refused_unread(server) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999999", "5, 6"])
-def test_lengths_that_are_none_are_refused(server, length) -> None:
+def test_invalid_lengths_are_refused(server, length) -> None:
     assert status_of(answer_to(server, head("POST", "/v1/account/keys", f"Content-Length: {length}"), b"{}")) in (
         400,
         413,

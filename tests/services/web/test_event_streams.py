@@ -129,7 +129,7 @@ def test_warnings_come_as_they_happen_to_all_who_listen(world, url) -> None:
         assert [e["data"]["data"]["id"] for e in again.wait(1)] == [after.id]
 
 
-def test_a_reader_of_another_store_is_told_to_begin_anew(world, url) -> None:
+def test_a_client_of_another_store_is_told_to_start_again(world, url) -> None:
     newest = world.warn(number="newest")
     with listening(f"{url}/v1/events", headers={"Last-Event-ID": "99999"}) as listener:
         (reset,) = listener.wait(1)
@@ -139,12 +139,12 @@ def test_a_reader_of_another_store_is_told_to_begin_anew(world, url) -> None:
 
 
 @pytest.mark.parametrize("given", ["x", "-1", "1.5", "1" * 30, "１"])
-def test_numbers_that_are_none_are_refused(url, given) -> None:
+def test_invalid_event_numbers_are_refused(url, given) -> None:
     answer = httpx.get(f"{url}/v1/events", headers={"Last-Event-ID": given.encode()})
     assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_process_has_so_many_seats(world, url) -> None:
+def test_a_process_limits_its_listeners(world, url) -> None:
     taken = [Listener(f"{url}/v1/events") for _ in range(world.settings.events.connections)]
     full = httpx.get(f"{url}/v1/events")
     assert full.status_code == 503 and full.headers["retry-after"] == "30"

@@ -11,7 +11,7 @@ from hazecast.services.web.edge.request_counts import SlidingWindows
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from("ab"), st.integers(1, 5)), max_size=60))
-def test_no_window_lets_more_than_twice_the_limit_through_and_callers_are_apart(steps) -> None:
+def test_no_window_lets_more_than_twice_the_limit_through_and_callers_are_counted_separately(steps) -> None:
     now, passed = [0.0], []
     windows = SlidingWindows(10, 60, lambda: now[0])
     alone = SlidingWindows(10, 60, lambda: now[0])

@@ -77,7 +77,7 @@ def test_the_page_holds_no_data_and_nothing_inline(tmp_path) -> None:
         assert key is not None and " name=" not in key[0]
 
 
-def test_a_draft_is_read_in_three_languages_and_let_out(page, desk) -> None:
+def test_a_draft_is_read_in_three_languages_and_approved(page, desk) -> None:
     sign_in(page, desk.site, desk.forecaster)
     one = page.locator(".draft", has_text="Beijing")
     expect(one.locator("h3")).to_have_text("Beijing · Orange haze warning · new")
@@ -138,7 +138,7 @@ def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk)
     expect(page.locator("#said")).to_have_text("Rejected.")
 
 
-def test_what_another_has_decided_meanwhile_is_a_conflict_that_is_told(page, desk) -> None:
+def test_what_another_has_decided_meanwhile_is_shown_as_a_conflict(page, desk) -> None:
     init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     draft(desk.world, init, ("baoding",))
     sign_in(page, desk.site, desk.forecaster)
@@ -270,7 +270,7 @@ def test_keys_are_made_shown_once_rotated_and_revoked(page, desk) -> None:
     assert page.evaluate("Object.keys(sessionStorage).length") == 0 and page.locator("#key-list tr").count() == 0
 
 
-def test_wrong_keys_and_a_lost_connection_are_told(page, context, desk) -> None:
+def test_wrong_keys_and_a_lost_connection_are_reported(page, context, desk) -> None:
     page.goto(f"{desk.site.address}/console?lang=en")
     for wrong in ("hz_000000000000_wrong", "密钥"):
         page.fill("#key", wrong)

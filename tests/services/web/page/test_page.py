@@ -57,12 +57,12 @@ def client(settings) -> TestClient:
         ("ja", "fr", "ja"),
     ],
 )
-def test_language_is_the_one_asked_for_else_the_browsers_wish(header, asked, language) -> None:
+def test_language_is_the_one_requested_else_the_one_the_browser_prefers(header, asked, language) -> None:
     assert preferred(header, asked) == language
 
 
 @given(st.text(max_size=60))
-def test_no_language_header_is_too_strange(header) -> None:
+def test_any_language_header_is_answered(header) -> None:
     assert preferred(header) in LANGUAGES
 
 
@@ -78,7 +78,7 @@ def test_the_languages_say_the_same_things() -> None:
 @pytest.mark.parametrize(
     ("language", "name", "tag"), [("zh", "沈阳", "zh-CN"), ("ja", "瀋陽", "ja-JP"), ("en", "Shenyang", "en-US")]
 )
-def test_a_view_is_whole_in_each_language(client, language, name, tag) -> None:
+def test_a_view_is_complete_in_each_language(client, language, name, tag) -> None:
     said = words(language)
     page = client.get("/", params={"city": "shenyang", "lang": language}).text
     assert f'<html lang="{tag}">' in page and f'id="city-title" tabindex="-1">{name}<' in page
@@ -126,7 +126,7 @@ def test_nothing_is_inline_and_the_policy_forbids_it(client) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/?city=beijing", "/page/map.json", "/page/shapes.json", "/embed/beijing", "/embed/beijing.png"]
 )
-def test_answers_can_be_asked_for_again(client, path) -> None:
+def test_answers_can_be_revalidated(client, path) -> None:
     first = client.get(path)
     assert first.status_code == 200 and "max-age" in first.headers["cache-control"]
     again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
@@ -178,7 +178,7 @@ def test_the_library_is_the_one_that_was_checked_in() -> None:
     assert f'version="{pinned}"' in (vendor / "leaflet" / "leaflet.js").read_text()
 
 
-def test_states_are_told(settings, tmp_path) -> None:
+def test_states_are_shown(settings, tmp_path) -> None:
     old = TestClient(create_app(settings, clock=lambda: INIT + timedelta(hours=30))).get("/?lang=en").text
     assert "Out of date" in old and "30 hours ago" in old
     fresh = TestClient(create_app(settings, clock=lambda: INIT)).get("/?lang=en").text
@@ -214,7 +214,7 @@ def test_the_card_is_a_picture_of_its_size(client) -> None:
 
 
 @given(st.integers(0, 0xFFFFFF))
-def test_ink_is_read_on_every_colour(number) -> None:
+def test_ink_contrasts_with_every_colour(number) -> None:
     def luminance(colour: str) -> float:
         linear = [
             c / 12.92 if (c := int(colour[i : i + 2], 16) / 255) <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
