@@ -326,9 +326,11 @@ def test_a_command_without_its_database_ends_with_one_line_and_code_1(monkeypatc
     assert lines[0].startswith("hazecast: postgresql+psycopg://u:***@127.0.0.1:1/x: connection failed")
 
 
-def test_a_server_that_comes_back_costs_no_request(postgres, tmp_path) -> None:
+def test_a_server_that_comes_back_costs_no_request(postgres, tmp_path, closed_after) -> None:
     url = postgres.migrated_database()
-    client = TestClient(create_app(Settings(data_dir=tmp_path, database_url=url)), raise_server_exceptions=False)
+    app = create_app(Settings(data_dir=tmp_path, database_url=url))
+    closed_after(app.state.service.store)
+    client = TestClient(app, raise_server_exceptions=False)
     assert client.get("/v1/cycles").status_code == 200
     postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hazecast'")
     assert client.get("/v1/cycles").json() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,8 +25,10 @@ def settings(databases, tmp_path_factory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def client(settings) -> TestClient:
-    return TestClient(create_app(settings), raise_server_exceptions=False)
+def client(settings) -> Iterator[TestClient]:
+    app = create_app(settings)
+    yield TestClient(app, raise_server_exceptions=False)
+    app.state.service.store.close()
 
 
 def test_cities_have_names_in_three_languages(client) -> None:
@@ -105,8 +108,9 @@ def test_errors_are_problem_details(client, path, status, word) -> None:
     assert word in str(problem)
 
 
-def test_unexpected_errors_reveal_no_internals(settings, monkeypatch) -> None:
+def test_unexpected_errors_reveal_no_internals(settings, monkeypatch, closed_after) -> None:
     app = create_app(settings)
+    closed_after(app.state.service.store)
     monkeypatch.setattr("hazecast.services.store.store.Store.latest_run", lambda *_: 1 / 0)
     answer = TestClient(app, raise_server_exceptions=False).get("/v1/maps/haze.png")
     assert answer.status_code == 500 and "division" not in answer.text

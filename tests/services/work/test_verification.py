@@ -166,8 +166,10 @@ def test_an_earlier_time_or_pruned_forecasts_take_no_score_away(databases, episo
     store.close()
 
 
-def test_the_api_shows_the_scoreboard(episode) -> None:
-    client = TestClient(create_app(episode))
+def test_the_api_shows_the_scoreboard(episode, closed_after) -> None:
+    app = create_app(episode)
+    closed_after(app.state.service.store)
+    client = TestClient(app)
     answer = client.get("/v1/verification")
     body = answer.json()
     assert answer.headers["cache-control"].startswith("public") and body["behind"] is False
@@ -185,12 +187,14 @@ def test_the_api_shows_the_scoreboard(episode) -> None:
     assert client.get("/v1/verification?days=0").status_code == 422
 
 
-def test_the_api_says_when_the_model_in_service_falls_behind(databases, tmp_path) -> None:
+def test_the_api_says_when_the_model_in_service_falls_behind(databases, tmp_path, closed_after) -> None:
     given = databases.settings(tmp_path)
     store = Store(given.database_url)
     store.migrate()
     model_id = serving_id(given)
-    client = TestClient(create_app(given))
+    app = create_app(given)
+    closed_after(app.state.service.store)
+    client = TestClient(app)
     for error, behind in ((30.0, False), (70.0, True)):
         rows = daily(error, 40.0, days=12).assign(model_id=model_id, city="beijing")
         rows["day"] = [date(2026, 1, 1) + timedelta(days=int(day)) for day in rows["day"]]
