@@ -76,7 +76,7 @@ def test_json_lines_name_what_they_belong_to() -> None:
 
 
 def test_a_cycle_names_itself_in_its_log_lines(tmp_path, monkeypatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         logging.getLogger("inside").warning("here")
         raise ZeroDivisionError
 
