@@ -42,7 +42,7 @@ WeatherSourceName = Annotated[str, AfterValidator(installed_weather_source)]
 
 
 class Group(BaseSettings):
-    """Settings that are read from the environment, from files of secrets, or given by the caller, in that order last.
+    """A group of settings: what the caller gives comes before the environment, and that before files of secrets.
 
     With ``HAZECAST_SECRETS_DIR`` a setting may also be a file ``hazecast_<name>`` in that folder, as Docker and
     Kubernetes mount secrets.
