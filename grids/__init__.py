@@ -1,1 +1,6 @@
 """The map of the world: cities, the data contract, readers and sampling."""
+
+# The wheels of pyproj and eccodes each hold a PROJ library of their own. Loaded after that of eccodes, pyproj (and with
+# it cartopy) finds no database and the process dies; loaded first, both work. xarray loads every installed backend with
+# the first file it opens, that of cfgrib and so eccodes too: nothing of Hazecast may come before this.
+import pyproj  # noqa: F401

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hazecast.grids.errors import InputError
+from hazecast.grids.errors import InputError, UnknownError
 from hazecast.models.files import CARD_FILE
 from hazecast.models.interface import KeptModel, Model
 from hazecast.models.kinds import model_class
@@ -150,7 +150,11 @@ def load(folder: Path) -> tuple[KeptModel, dict[str, Any]]:
             raise InputError(str(path), error, "a file of this model") from error
         if found != expected:
             raise InputError(str(path), f"SHA-256 {found}", f"{expected}, as the card says")
-    model: KeptModel = model_class(str(card["kind"])).load(folder, card)
+    try:
+        kind = model_class(str(card["kind"]))
+    except UnknownError as error:
+        raise UnknownError(f"{folder / CARD_FILE}: kind", error.found, error.expected) from error
+    model: KeptModel = kind.load(folder, card)
     return model, card
 
 

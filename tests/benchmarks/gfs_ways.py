@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-# Before eccodes, or the process dies as it exits: see grids/weather/codec.py.
+# Before eccodes, or the process dies as it exits: see grids/__init__.py.
 import pyproj  # noqa: F401  # isort: skip
 import cfgrib
 import eccodes

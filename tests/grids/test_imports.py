@@ -10,7 +10,7 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.weather_samples import PLANE, write_grib
 
-HEAVY = ("cartopy", "dask", "eccodes", "pyproj", "scipy.stats", "sklearn", "zarr")
+HEAVY = ("cartopy", "dask", "eccodes", "scipy.stats", "sklearn", "zarr")
 MODULES = (
     "hazecast.grids",
     "hazecast.grids.contract",
