@@ -131,6 +131,7 @@ def test_warnings_come_as_they_happen_to_all_who_listen(world, url) -> None:
 
 def test_a_client_of_another_store_is_told_to_start_again(world, url) -> None:
     newest = world.warn(number="newest")
+    time.sleep(2 * POLL)  # the newest number may be as old as one poll
     with listening(f"{url}/v1/events", headers={"Last-Event-ID": "99999"}) as listener:
         (reset,) = listener.wait(1)
         assert reset["event"] == "reset" and int(reset["id"]) == world.events()[-1].seq
