@@ -91,11 +91,14 @@ $(BIN)/python:
 		{ echo "Hazecast needs Python 3.11 or later; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# Metadata that an earlier layout left at the top would hide the entry points of this one.
 $(VENV)/.run-ready: pyproject.toml constraints.txt | $(BIN)/python
+	rm -rf hazecast.egg-info
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
 $(VENV)/.test-ready: pyproject.toml constraints.txt | $(BIN)/python
+	rm -rf hazecast.egg-info
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.run-ready
 
@@ -108,4 +111,4 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) .audit-venv build *.egg-info
+	rm -rf $(VENV) .audit-venv build *.egg-info src/*.egg-info

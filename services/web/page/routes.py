@@ -6,7 +6,7 @@ complete page, which is useful without scripts; the scripts request the same add
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from hazecast.forecast.indices import categories
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.times import in_utc
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
@@ -152,8 +153,7 @@ class _Page:
         """Return the hour that an address names: as a time or, from the form without scripts, as hours after the run."""
         try:
             if time:
-                found = datetime.fromisoformat(time)
-                return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+                return in_utc(datetime.fromisoformat(time))
             run = self.snapshots.current().run
             if hour and run is not None:
                 return run.init_time + timedelta(hours=int(hour))
