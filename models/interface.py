@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, WEATHER
+from hazecast.models.background import Background, MonthlyClimate, background, monthly_climate, weather_climate
 
 Float = NDArray[np.float32]
 
@@ -48,7 +50,17 @@ class Windows:
         As `history_obs`, `history_weather` and `future_weather`, of the area.
     weather_error : float32 (n,)
         Size of the error that is expected of the future weather: 0 where it is what was observed, 1 for a
-        forecast that errs as `hazecast.models.disturbance.ERROR_AT_120_H` says.
+        forecast that errs as `hazecast.models.weather_errors.CORRELATION` says.
+    level, spread, long_level, area_level, area_spread : float32 (n, 6)
+        What is usual at the place and in its area, as known at the init time; see `hazecast.models.background.Background`.
+    same_hour : float32 (n, lead, 2)
+        30-day mean at the lead time's hour of the day, ug m-3.
+    monthly : float32 (n, lead, 2)
+        Mean of the lead time's month and hour in earlier years, ug m-3; NaN where there are none.
+    weather_level, area_weather_level : float32 (n, 10)
+        30-day mean of the weather variables and of wind speed.
+    guidance : float32 (n, lead, 2)
+        Forecast of a chemistry model, ug m-3; NaN where there is none.
     target : float32 (n, lead, 2), optional
         PM2.5 and O3 in ug m-3 at the lead times; only in training and scoring.
     """
@@ -65,6 +77,16 @@ class Windows:
     area_weather: Float
     area_future_weather: Float
     weather_error: Float
+    level: Float
+    spread: Float
+    long_level: Float
+    area_level: Float
+    area_spread: Float
+    same_hour: Float
+    monthly: Float
+    weather_level: Float
+    area_weather_level: Float
+    guidance: Float
     target: Float | None = None
 
     def __len__(self) -> int:
@@ -156,6 +178,8 @@ class HourlySeries:
     area_observations : float32 (a, t, 6)
     area_weather : float32 (a, t, 9)
         Means over all stations of each city.
+    prior : float32 (p, 6), optional
+        Long-term mean concentrations of the places where known, ug m-3; see `hazecast.models.background`.
     """
 
     observations: Float
@@ -168,6 +192,40 @@ class HourlySeries:
     area: NDArray[np.int64]
     area_observations: Float
     area_weather: Float
+    prior: Float | None = None
+
+    @cached_property
+    def background(self) -> Background:
+        """What is usual at each place and hour."""
+        return background(self.observations, self.weather, TARGETS, self.prior)
+
+    @cached_property
+    def area_background(self) -> Background:
+        """The same of the area means."""
+        prior = None if self.prior is None else self.prior[np.unique(self.area, return_index=True)[1]]
+        return background(self.area_observations, self.area_weather, TARGETS, prior)
+
+    @cached_property
+    def weather_climate(self) -> Float:
+        """Mean weather by hour of the year, (p, 8760, 9)."""
+        return weather_climate(self.weather, self.times)
+
+    @cached_property
+    def area_weather_climate(self) -> Float:
+        """The same of the area means."""
+        return weather_climate(self.area_weather, self.times)
+
+    @cached_property
+    def monthly(self) -> MonthlyClimate:
+        """Means by month and hour of earlier years."""
+        return monthly_climate(self.observations, self.times, TARGETS)
+
+
+class ErringWeather(Protocol):
+    """Makes the coming weather of windows err as a forecast's does; see `hazecast.models.weather_errors`."""
+
+    def applied(self, windows: Windows, series: HourlySeries, index: NDArray[np.int64], last: int) -> Windows:
+        """Return `windows`, cut from `series` at `index` with nothing after position `last`, with weather that errs."""
 
 
 @dataclass(frozen=True)
@@ -183,12 +241,15 @@ class WindowSet:
         Lead times after it are NaN, both weather and target.
     weather_known : bool
         Whether a model may be given the weather of the lead times; if not, `batch` never shows it.
+    errors : ErringWeather, optional
+        Makes the weather of the lead times err as a forecast's does, in all windows or a share of them.
     """
 
     series: tuple[HourlySeries, ...]
     index: NDArray[np.int64]
     until: np.datetime64 | None = None
     weather_known: bool = True
+    errors: ErringWeather | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -225,15 +286,15 @@ class WindowSet:
             found = values[row, np.minimum(ahead, last)]
             return np.where((ahead <= last)[..., None], found, np.float32(np.nan))
 
-        def weather_ahead(values: Float, row: NDArray[np.int64]) -> Float:
-            if future_weather and self.weather_known:
-                return coming(values, row)
-            return np.full((*ahead.shape, values.shape[-1]), np.nan, np.float32)
-
-        return Windows(
+        given = future_weather and self.weather_known
+        nothing = np.full((*ahead.shape, series.weather.shape[-1]), np.nan, np.float32)
+        own, around = series.background, series.area_background
+        # The stamp of the last day that has the lead time's hour of the day.
+        same_hour = now - 23 + np.arange(LEAD_HOURS) % 24
+        windows = Windows(
             history_obs=series.observations[place, past],
             history_weather=series.weather[place, past],
-            future_weather=weather_ahead(series.weather, place),
+            future_weather=coming(series.weather, place) if given else nothing,
             init_time=series.times[now[:, 0]],
             utc_offset=series.utc_offset[place[:, 0]],
             place=series.places[place[:, 0]],
@@ -241,10 +302,23 @@ class WindowSet:
             longitude=series.longitude[place[:, 0]],
             area_obs=series.area_observations[area, past],
             area_weather=series.area_weather[area, past],
-            area_future_weather=weather_ahead(series.area_weather, area),
+            area_future_weather=coming(series.area_weather, area) if given else nothing,
             weather_error=np.zeros(len(index), np.float32),
+            level=own.level[place[:, 0], now[:, 0]],
+            spread=own.spread[place[:, 0], now[:, 0]],
+            long_level=own.long_level[place[:, 0], now[:, 0]],
+            area_level=around.level[area[:, 0], now[:, 0]],
+            area_spread=around.spread[area[:, 0], now[:, 0]],
+            same_hour=own.same_hour[place, same_hour],
+            monthly=series.monthly.ahead(place[:, 0], series.times[now[:, 0]]),
+            weather_level=own.weather_level[place[:, 0], now[:, 0]],
+            area_weather_level=around.weather_level[area[:, 0], now[:, 0]],
+            guidance=np.full((len(index), LEAD_HOURS, len(TARGETS)), np.nan, np.float32),
             target=coming(series.observations, place)[..., list(TARGETS)],
         )
+        if self.errors is None or not given:
+            return windows
+        return self.errors.applied(windows, series, index, last)
 
 
 class Model(Protocol):

@@ -1,48 +1,51 @@
-"""The scaled logarithm of concentrations that the network and its calibration work on."""
+"""Concentrations relative to what is usual at the place: the scale that the network and its calibration work on.
+
+The logarithm of the ratio to the place's level, in units of the place's own spread. Multiplying all concentrations
+of a place by a factor changes nothing on this scale.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from hazecast.models.interface import OBSERVED, TARGETS
-
-# Centre and spread of log(concentration + offset), ug m-3: round figures near those of the training data, so that a
-# checkpoint needs no statistics.
-_LOG_CENTRE: dict[str, tuple[float, float]] = {
-    "pm25": (4.0, 1.0),
-    "o3": (3.7, 1.1),
-    "pm10": (4.4, 0.9),
-    "no2": (3.7, 0.7),
-    "so2": (2.5, 1.1),
-    "co": (6.9, 0.8),
-}
-_LOG_OFFSET = 5.0
-_OBS_CENTRE = torch.tensor([_LOG_CENTRE[name][0] for name in OBSERVED])
-_OBS_SPREAD = torch.tensor([_LOG_CENTRE[name][1] for name in OBSERVED])
+# Share of the level that is added before the logarithm: values near zero, often below what an instrument resolves,
+# are then no extremes.
+_OFFSET = 0.1
+_HIGHEST = 4.0
 
 
-def encode_concentration(value: Tensor, which: tuple[int, ...] | None = None) -> Tensor:
-    """Take concentrations (..., k) in ug m-3 to the scaled logarithm the network works on.
+def encode_concentration(value: Tensor, level: Tensor, spread: Tensor) -> Tensor:
+    """Take concentrations to the network's scale.
 
     Parameters
     ----------
-    value : Tensor (..., k)
-        ug m-3.
-    which : tuple of int, optional
-        Positions in `OBSERVED` of the k pollutants; by default all.
+    value : Tensor
+        ug m-3; NaN stays NaN.
+    level, spread : Tensor
+        Of `hazecast.models.background.Background`, in a shape that goes with `value`.
 
     Returns
     -------
-    Tensor (..., k)
+    Tensor
+        log((value + 0.1 level) / (1.1 level)) / spread.
     """
-    pick = list(which) if which is not None else list(range(len(OBSERVED)))
-    logs = torch.log(value.clamp(min=0.0) + _LOG_OFFSET)
-    return (logs - _OBS_CENTRE[pick].to(value.device)) / _OBS_SPREAD[pick].to(value.device)
+    return torch.log((value.clamp(min=0.0) + _OFFSET * level) / ((1 + _OFFSET) * level)) / spread
 
 
-def decode_concentration(z: Tensor) -> Tensor:
-    """Invert `encode_concentration` for the forecast pollutants; (..., 2, k) to ug m-3."""
-    pick = list(TARGETS)
-    logs = z * _OBS_SPREAD[pick, None].to(z.device) + _OBS_CENTRE[pick, None].to(z.device)
-    return torch.exp(logs.clamp(max=8.0)) - _LOG_OFFSET
+def decode_concentration(z: Tensor, level: Tensor, spread: Tensor) -> Tensor:
+    """Invert `encode_concentration`.
+
+    Parameters
+    ----------
+    z : Tensor
+        On the network's scale.
+    level, spread : Tensor
+        In a shape that goes with `z`.
+
+    Returns
+    -------
+    Tensor
+        ug m-3; slightly negative where a value lies below zero on the scale's own terms.
+    """
+    return level * ((1 + _OFFSET) * torch.exp((z * spread).clamp(max=_HIGHEST)) - _OFFSET)

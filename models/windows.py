@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,6 +76,41 @@ def scoring_windows(
         last = int(np.searchsorted(one.times, end, side="right")) - 1
         rows += _useful(one, number, now[(time >= start) & (time < end) & on_step], last)
     return WindowSet(series, np.concatenate(rows) if rows else np.empty((0, 3), np.int64), end)
+
+
+# A place with fewer windows than this does not make the others give up theirs.
+_FEWEST_WINDOWS = 5_000
+
+
+def balanced(windows: WindowSet, seed: int = 0) -> WindowSet:
+    """Thin out the windows of much-observed cities, so that they do not decide what is learned.
+
+    A city with n windows gives a number that grows with the square root of n; the one with fewest gives all of its own.
+
+    Parameters
+    ----------
+    windows : WindowSet
+    seed : int
+
+    Returns
+    -------
+    WindowSet
+        Some of the windows, in the order they had.
+    """
+    if not len(windows):
+        return windows
+    area = np.concatenate([s.area + 1_000 * n for n, s in enumerate(windows.series)])
+    first = np.cumsum([0, *(len(s.places) for s in windows.series)])
+    city = area[first[windows.index[:, 0]] + windows.index[:, 1]]
+    cities, counts = np.unique(city, return_counts=True)
+    fewest = max(int(counts.min()), _FEWEST_WINDOWS)
+    random = np.random.default_rng(seed)
+    kept = []
+    for number, count in zip(cities, counts, strict=True):
+        rows = np.flatnonzero(city == number)
+        share = min(count, int(np.sqrt(float(count) * fewest)))
+        kept.append(np.sort(random.choice(rows, share, replace=False)))
+    return dataclasses.replace(windows, index=windows.index[np.sort(np.concatenate(kept))])
 
 
 def _useful(series: HourlySeries, number: int, now: NDArray[np.int64], last: int) -> list[NDArray[np.int64]]:

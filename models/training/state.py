@@ -17,8 +17,10 @@ from hazecast.models.interface import WindowSet
 
 def fingerprint(train: WindowSet) -> str:
     """Return a digest of all that training windows are cut from: the same data, the same digest."""
-    digest = hashlib.sha256(f"{train.until} {train.weather_known}".encode())
+    digest = hashlib.sha256(f"{train.until} {train.weather_known} {train.errors}".encode())
     for array in (train.index, *(getattr(one, field.name) for one in train.series for field in fields(one))):
+        if array is None:
+            continue
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()[:32]

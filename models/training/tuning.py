@@ -69,6 +69,36 @@ def split(train: WindowSet) -> tuple[WindowSet, WindowSet]:
     return subset(train, early), subset(train, late)
 
 
+# One block of days in so many is held back.
+_BLOCK_DAYS, _BLOCKS = 20, 12
+_HELD_BLOCK = 5
+
+
+def hold_back(train: WindowSet) -> tuple[WindowSet, WindowSet]:
+    """Divide training windows into those to learn from and blocks of days, spread over the years, to calibrate on.
+
+    Of every 240 days 20 are held back; no target of a window to learn from lies within them, and no target of those
+    held back outside them.
+
+    Parameters
+    ----------
+    train : WindowSet
+
+    Returns
+    -------
+    learn, held : WindowSet
+        `held` is empty where the period is shorter than the first block's end.
+    """
+    times = init_times(train)
+
+    def held(hours: int) -> NDArray[np.bool_]:
+        days = (times + hours * _HOUR).astype("datetime64[D]").astype(np.int64)
+        return np.asarray(days // _BLOCK_DAYS % _BLOCKS == _HELD_BLOCK)
+
+    begins, ends = held(0), held(LEAD_HOURS)
+    return subset(train, ~begins & ~ends & ~held(LEAD_HOURS // 2)), subset(train, begins & ends)
+
+
 def sample_times(windows: WindowSet, count: int, seed: int) -> WindowSet:
     """Return the windows of some init times drawn at random, all places of each.
 
@@ -90,6 +120,23 @@ def sample_times(windows: WindowSet, count: int, seed: int) -> WindowSet:
         return windows
     chosen = np.random.default_rng(seed).choice(unique, count, replace=False)
     return subset(windows, np.isin(times, chosen))
+
+
+def sample_windows(windows: WindowSet, count: int, seed: int) -> WindowSet:
+    """Return `count` of the windows, drawn at random, or all where there are no more.
+
+    Parameters
+    ----------
+    windows : WindowSet
+    count, seed : int
+
+    Returns
+    -------
+    WindowSet
+    """
+    if len(windows) <= count:
+        return windows
+    return subset(windows, np.sort(np.random.default_rng(seed).choice(len(windows), count, replace=False)))
 
 
 class ErrorDressing:

@@ -1,4 +1,4 @@
-"""The network as a model: calibrated while it serves, attributed to the wind, kept as weights."""
+"""The network as a model: forecasts, its sensitivity to the wind, kept as weights."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from safetensors import torch as tensors
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models.attribution import from_elsewhere
-from hazecast.models.calibration import RollingCalibration
 from hazecast.models.events import exceedance
 from hazecast.models.files import checked_settings
 from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
+from hazecast.models.scaling import decode_concentration
 from hazecast.models.training.loop import Run
-from hazecast.models.zoo.network import BLIND, INFORMED, Network
+from hazecast.models.zoo.network import BLIND, INFORMED, Network, level_and_spread
 from hazecast.models.zoo.network_training import TrainingSettings, fit_network
 
 WEIGHTS_FILE = "network.safetensors"
@@ -27,7 +27,7 @@ _BATCH = 512
 
 
 class NetworkModel:
-    """The network behind the model interface, with its rolling calibration.
+    """The network behind the model interface.
 
     Parameters
     ----------
@@ -46,16 +46,11 @@ class NetworkModel:
         self.settings = settings or TrainingSettings()
         self.run = run or Run()
         self.network: Network | None = None
-        self._rolling: list[RollingCalibration] = []
         if network is not None:
             self._take(network)
 
     def _take(self, network: Network) -> None:
         self.network = network.eval()
-        self._rolling = [
-            RollingCalibration(network.offsets[mode].numpy(), network.shifts[mode].numpy())
-            for mode in (BLIND, INFORMED)
-        ]
 
     def _trained(self) -> Network:
         if self.network is None:
@@ -89,9 +84,13 @@ class NetworkModel:
         for mode, rows in _by_mode(windows.informed):
             for start in range(0, len(rows), _BATCH):
                 some = rows[start : start + _BATCH]
+                part = windows.rows(some)
                 with torch.inference_mode():
-                    z, expected = network.forecast(windows.rows(some), informed=mode == INFORMED)
-                quantiles[some], mean[some] = self._rolling[mode].apply(z, expected)
+                    z, expected = network.forecast(part, informed=mode == INFORMED)
+                z = torch.sort(z + network.offsets[mode], dim=-1).values
+                level, spread = (value[..., None] for value in level_and_spread(part))
+                quantiles[some] = decode_concentration(z, level, spread).clamp(min=0.0).numpy()
+                mean[some] = expected.numpy()
             events[rows] = exceedance(quantiles[rows]) >= network.event_limits[mode].numpy()
         return Prediction(quantiles, mean, events)
 
@@ -110,45 +109,6 @@ class NetworkModel:
                 return np.asarray(network.members_mean(some, informed=True)[..., 0].numpy(), np.float32)
 
         return from_elsewhere(expected, windows)
-
-    def learn(self, past: Windows, forecast: Prediction) -> None:
-        """Follow the errors of verified forecasts; see `hazecast.models.interface.Adaptive`.
-
-        Parameters
-        ----------
-        past : Windows
-            With the targets observed since the call before; the others NaN.
-        forecast : Prediction
-            What `predict` gave for `past`.
-        """
-        assert past.target is not None
-        self.follow(past.informed, past.target, forecast.quantiles, forecast.mean)
-
-    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float, days: float = 1.0) -> None:
-        """Follow the errors of forecasts as they were issued.
-
-        Parameters
-        ----------
-        given : bool (n,)
-            Whether each was informed of the coming weather.
-        target, mean : float32 (n, lead, 2)
-            ug m-3; a target that is not known, or was given before, is NaN.
-        quantiles : float32 (n, lead, 2, 5)
-            ug m-3.
-        days : float
-            Time in which the targets became known, in days.
-        """
-        for mode, rows in _by_mode(given):
-            self._rolling[mode].learn(target[rows], quantiles[rows], mean[rows], days)
-
-    @property
-    def calibration(self) -> tuple[Float, Float]:
-        """Current offsets (2, lead, 2, 5) and shifts (2, lead, 2); blind first, informed second."""
-        return np.stack([r.offsets for r in self._rolling]), np.stack([r.shifts for r in self._rolling])
-
-    @calibration.setter
-    def calibration(self, state: tuple[Float, Float]) -> None:
-        self._rolling = [RollingCalibration(state[0][mode], state[1][mode]) for mode in (BLIND, INFORMED)]
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the weights into `folder` and return what the network is built from, for the model card.

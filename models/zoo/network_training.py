@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
-from hazecast.grids.errors import InputError
-from hazecast.models.calibration import calibrated_over
-from hazecast.models.disturbance import disturb_by
-from hazecast.models.events import EventDecision
+from hazecast.models.events import LEAD_GROUPS, EventDecision
 from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Windows, WindowSet
 from hazecast.models.scaling import decode_concentration, encode_concentration
 from hazecast.models.training.loop import LoopSettings, Run, train_loop
-from hazecast.models.training.tuning import init_times, sample_times, split
-from hazecast.models.zoo.network import BLIND, INFORMED, Network
+from hazecast.models.training.tuning import hold_back, sample_windows, subset
+from hazecast.models.windows import balanced
+from hazecast.models.zoo.network import BLIND, INFORMED, Network, level_and_spread
 
 log = logging.getLogger(__name__)
 
-# ug m-3: brings the squared error of the mean, PM2.5 and O3, to the size of the pinball loss.
-_MEAN_SCALE = torch.tensor([80.0, 50.0])
+_WIND_JITTER = 0.15
+# Weight of the first lead time beside that of the later ones.
+_FIRST_HOURS = 3.0
 _BATCH = 512
-_TUNING_TIMES = 700
+_TUNING_WINDOWS = 6_000
+_FEWEST_ERRORS = 500
 # Days by which the season a window seems to be in is moved at random (standard deviation): with few
 # years to learn from, the exact date would only name the episode to remember.
 _SEASON_JITTER = 17.0
-# Standard deviation of the error added to all hours of a window's future weather, in its units.
+# Standard deviation of the error added to all hours of a window's future weather, in its units, and of the logarithm
+# of a factor of its wind: a grid is no station.
 _WEATHER_JITTER = np.array(
     [{"t2m": 1.2, "d2m": 1.4, "u10": 0.25, "v10": 0.25, "sp": 100.0}.get(name, 0.0) for name in WEATHER_NAMES],
     np.float32,
 )
-# Share of the training windows whose weather errs as a forecast's, and the range of the errors' size.
-_ERRING = 0.4
-_ERROR_SIZES = (0.3, 1.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,10 +58,7 @@ class TrainingSettings(LoopSettings):
 
 
 def fit_network(train: WindowSet, settings: TrainingSettings, run: Run, *, progress: bool = False) -> Network:
-    """Train a network on all of `train`, after a first training that shows how to calibrate it.
-
-    The first training, half as long, leaves the newest windows out; on them its intervals are calibrated and
-    the probabilities chosen from which an event is called. The second learns from all.
+    """Train a network and calibrate it on blocks of days that are held back, spread over the years.
 
     Parameters
     ----------
@@ -79,39 +73,23 @@ def fit_network(train: WindowSet, settings: TrainingSettings, run: Run, *, progr
     Network
         With its calibration; uncalibrated where the period is too short to hold windows back.
     """
-    calibration = _calibration(train, settings, run, progress)
-    network = train_network(train, settings, run, progress=progress)
-    if calibration is not None:
-        network.offsets, network.shifts, network.event_limits = calibration
+    learn, held = hold_back(train)
+    if not len(learn) or not len(held):
+        log.warning("no windows held back for calibration: the period is too short")
+        learn, held = train, subset(train, np.zeros(0, np.int64))
+    network = train_network(balanced(learn, settings.seed), settings, run, progress=progress)
+    if len(held):
+        sample = sample_windows(balanced(held, settings.seed), _TUNING_WINDOWS, settings.seed)
+        network.offsets, network.event_limits = calibrate(network, sample)
     return network
 
 
-def _calibration(
-    train: WindowSet, settings: TrainingSettings, run: Run, progress: bool
-) -> tuple[Tensor, Tensor, Tensor] | None:
-    try:
-        early, late = split(train)
-    except InputError as error:
-        log.warning("no windows held back for calibration: %s", error)
-        return None
-    short = dataclasses.replace(settings, windows=settings.windows // 2)
-    first = train_network(early, short, _stage(run, "first"), progress=progress)
-    return calibrate(first, sample_times(late, _TUNING_TIMES, settings.seed))
+def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor]:
+    """Learn where the quantiles belong and when to call an event, on windows that the network was not trained on.
 
-
-def _stage(run: Run, name: str) -> Run:
-    if run.state is None:
-        return run
-    return dataclasses.replace(run, state=run.state.with_name(f"{run.state.stem}.{name}{run.state.suffix}"))
-
-
-def state_files(run: Run) -> list[Path]:
-    """Return the files that `fit_network` keeps its state in."""
-    return [stage.state for stage in (run, _stage(run, "first")) if stage.state is not None]
-
-
-def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor, Tensor]:
-    """Learn intervals and event decisions on windows that the network was not trained on.
+    Each quantile is moved by the corresponding quantile of its own errors on the network's scale, by lead group
+    (split conformal prediction; Romano, Patterson and Candes 2019, arXiv:1905.03222, section 2.2, for quantiles one
+    at a time).
 
     Parameters
     ----------
@@ -122,28 +100,44 @@ def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor, Ten
     Returns
     -------
     offsets : Tensor (2, lead, 2, 5)
-    shifts : Tensor (2, lead, 2)
     event_limits : Tensor (2, lead, 6)
         Blind first, informed second.
     """
-    times = init_times(windows)
-    order = np.argsort(times, kind="stable")
-    days = times[order].astype("datetime64[D]").astype(np.int64)
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    found: list[tuple[Tensor, Tensor]] = []
     for mode in (BLIND, INFORMED):
         parts = []
-        for start in range(0, len(order), _BATCH):
-            batch = windows.batch(order[start : start + _BATCH], future_weather=mode == INFORMED)
+        for start in range(0, len(windows), _BATCH):
+            rows = np.arange(start, min(start + _BATCH, len(windows)))
+            batch = windows.batch(rows, future_weather=mode == INFORMED)
+            if mode == INFORMED:
+                batch = batch.rows(np.flatnonzero(batch.informed))
             assert batch.target is not None
             with torch.inference_mode():
-                z, expected = network.forecast(batch, informed=mode == INFORMED)
-            parts.append((batch.target, decode_concentration(z).clamp(min=0.0).numpy(), expected.numpy()))
-        target, quantiles, mean = (np.concatenate([part[k] for part in parts]) for k in range(3))
-        rolling, calibrated = calibrated_over(target, quantiles, mean, days)
+                z, _ = network.forecast(batch, informed=mode == INFORMED)
+            target, (level, spread) = torch.from_numpy(batch.target), level_and_spread(batch)
+            parts.append((z, encode_concentration(target, level, spread), target, level, spread))
+        z, wanted, target, level, spread = (torch.cat([part[k] for part in parts]) for k in range(5))
+        offsets = _conformal(z, wanted)
+        quantiles = decode_concentration(torch.sort(z + offsets, -1).values, level[..., None], spread[..., None])
         decision = EventDecision()
-        decision.fit(calibrated, target)
-        found.append(tuple(torch.from_numpy(a) for a in (rolling.offsets, rolling.shifts, decision.limits)))  # type: ignore[arg-type]
-    return torch.stack([f[0] for f in found]), torch.stack([f[1] for f in found]), torch.stack([f[2] for f in found])
+        decision.fit(quantiles.clamp(min=0.0).numpy(), target.numpy())
+        found.append((offsets, torch.from_numpy(decision.limits)))
+    return torch.stack([f[0] for f in found]), torch.stack([f[1] for f in found])
+
+
+def _conformal(z: Tensor, wanted: Tensor) -> Tensor:
+    """Return offsets (lead, 2, 5) that put the right share of `wanted` (n, lead, 2) below each quantile of `z`."""
+    offsets = torch.zeros(z.shape[1:])
+    for first, last in LEAD_GROUPS:
+        group = slice(first - 1, last)
+        for pollutant in range(len(TARGETS)):
+            valid = torch.isfinite(wanted[:, group, pollutant])
+            if valid.sum() < _FEWEST_ERRORS:
+                continue
+            for number, level in enumerate(QUANTILES):
+                error = (wanted[:, group, pollutant] - z[:, group, pollutant, number])[valid]
+                offsets[group, pollutant, number] = float(np.quantile(error.numpy(), level))
+    return offsets
 
 
 def train_network(
@@ -200,13 +194,22 @@ def network_loss(network: nn.Module, windows: Windows) -> Tensor:
     quantiles, mean = network(windows)
     target = torch.from_numpy(windows.target).to(mean.device)
     valid = torch.isfinite(target)
-    z = encode_concentration(torch.nan_to_num(target, nan=0.0), TARGETS)
-    error = z[..., None] - quantiles
+    known = torch.nan_to_num(target, nan=0.0)
+    level, spread = level_and_spread(windows, mean.device)
+    error = encode_concentration(known, level, spread)[..., None] - quantiles
     levels = torch.tensor(QUANTILES, device=mean.device)
     pinball = torch.maximum(levels * error, (levels - 1) * error).mean(dim=-1)
-    squared = ((mean - torch.nan_to_num(target, nan=0.0)) / _MEAN_SCALE.to(mean.device)).clamp(-8, 8) ** 2
-    loss: Tensor = ((pinball + squared) * valid).sum() / (len(mean) * valid.sum().clamp(min=1))
+    usual = torch.from_numpy(windows.long_level[:, None, list(TARGETS)]).to(mean.device)
+    squared = ((mean - known) / usual).clamp(-6, 6) ** 2
+    weight = valid * _lead_weight().to(mean.device)[:, None]
+    loss: Tensor = ((pinball + squared) * weight).sum() / (len(mean) * weight.sum().clamp(min=1))
     return loss
+
+
+def _lead_weight() -> Tensor:
+    """Return the weight of each lead time, (lead,): errors of the first hours are small and would count for little."""
+    hours = torch.arange(LEAD_HOURS, dtype=torch.float32)
+    return 1.0 + _FIRST_HOURS * torch.exp(-hours / 4.0)
 
 
 def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
@@ -222,8 +225,6 @@ def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
     Windows
     """
     n = len(windows)
-    size = np.where(random.random(n) < _ERRING, random.uniform(*_ERROR_SIZES, n), 0.0).astype(np.float32)
-    windows = disturb_by(windows, size, random)
     own, area = windows.history_obs.copy(), windows.area_obs.copy()
     for pollutant in range(len(OBSERVED)):
         share = 0.05 if pollutant in TARGETS else 0.2
@@ -234,6 +235,10 @@ def with_gaps(windows: Windows, random: np.random.Generator) -> Windows:
     past, coming = windows.history_weather.copy(), windows.future_weather.copy()
     area_past, area_coming = windows.area_weather.copy(), windows.area_future_weather.copy()
     coming += (random.normal(size=(n, 1, len(WEATHER_NAMES))) * _WEATHER_JITTER).astype(np.float32)
+    wind = [WEATHER_NAMES.index(name) for name in ("u10", "v10")]
+    stronger = np.exp(random.normal(0.0, _WIND_JITTER, (n, 1, 1))).astype(np.float32)
+    coming[..., wind] *= stronger
+    area_coming[..., wind] *= stronger
     for variable in range(len(WEATHER_NAMES)):
         gone = random.random(n) < 0.03
         for weather in (past, coming, area_past, area_coming):
