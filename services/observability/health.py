@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -14,6 +14,7 @@ from hazecast.services.scheduling.history import JobHistory
 from hazecast.services.store.database import current_revision, head_revision
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.store.withdrawal import future_runs
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def examine(store: Store, settings: Settings, now: datetime) -> Health:
     run = None
     try:
         run = store.latest_run()
-        checks.append(_forecast(run, settings, now))
+        checks.append(_forecast(run, future_runs(store), settings, now))
     except Exception as error:
         checks.append(_fault("forecast", error))
     return Health(tuple(checks), run)
@@ -122,13 +123,17 @@ def _scheduler(store: Store, now: datetime) -> Check:
     return Check("scheduler", "ok", f"last sign of life {age.total_seconds():.0f} s ago")
 
 
-def _forecast(run: ForecastRun | None, settings: Settings, now: datetime) -> Check:
+def _forecast(run: ForecastRun | None, future: Sequence[ForecastRun], settings: Settings, now: datetime) -> Check:
+    ahead = ", ".join(f"run {one.id} of {one.init_time:%Y-%m-%dT%H:%MZ}" for one in future[:3])
     if run is None:
-        return Check("forecast", "failed", "no forecast is stored")
+        return Check("forecast", "failed", f"only of the future: {ahead}" if ahead else "no forecast is stored")
     age = (now - run.init_time) / timedelta(hours=1)
     if age > settings.answers.stale_after_hours:
         limit = f"more than {settings.answers.stale_after_hours:g} h"
         return Check("forecast", "failed", f"the newest forecast is {age:.1f} h old, {limit}")
+    if ahead:
+        words = f"{len(future)} stamped in the future ({ahead}): hazecast runs withdraw takes them back"
+        return Check("forecast", "degraded", f"{age:.1f} h old; {words}")
     if run.degraded:
         return Check("forecast", "degraded", f"{age:.1f} h old; something it needs was missing")
     return Check("forecast", "ok", f"{age:.1f} h old")

@@ -128,10 +128,11 @@ class StoreMetrics(Collector):
         cities = _gauge(
             "hazecast_city_observation_timestamp_seconds", "End of the newest hour that a forecast knew.", "simulated"
         )
+        now = self._clock()
         # By station: the key then leads to each newest hour, and the long table isn't read.
         newest = (
             select(func.max(StationObservation.time))
-            .where(StationObservation.station_id == MonitorStation.id)
+            .where(StationObservation.station_id == MonitorStation.id, StationObservation.time <= now)
             .scalar_subquery()
         )
         each = select(MonitorStation.source, newest.label("time")).subquery()
@@ -141,7 +142,7 @@ class StoreMetrics(Collector):
                 if observed is not None:
                     stations.add_metric([source], _seconds(observed))
             for simulated in (False, True):
-                known = select(Observation.time).where(Observation.simulated == simulated)
+                known = select(Observation.time).where(Observation.simulated == simulated, Observation.time <= now)
                 last = connection.execute(known.order_by(Observation.time.desc()).limit(1)).scalar()
                 if last is not None:
                     cities.add_metric([str(simulated).lower()], _seconds(last))
