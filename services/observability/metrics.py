@@ -73,7 +73,7 @@ class StoreMetrics(Collector):
 
     def __init__(self, store: Store, settings: Settings, clock: Clock = utc_now) -> None:
         self._store, self._settings, self._clock = store, settings, clock
-        self._history = JobHistory(store.engine.begin)
+        self._history = JobHistory(store.engine.connect)
         self._standing: tuple[float, Any] | None = None
 
     def describe(self) -> Iterable[Metric]:
@@ -177,7 +177,7 @@ class StoreMetrics(Collector):
         if (last := history.last_beat()) is not None:
             beat.add_metric([], last.beat_at.timestamp())
         due = _gauge("hazecast_job_next_run_timestamp_seconds", "When a job is due next.", "job")
-        for name, at in DueTimes(self._store.engine.begin).next_runs().items():
+        for name, at in DueTimes(self._store.engine.connect).next_runs().items():
             due.add_metric([name], at.timestamp())
         well = _gauge("hazecast_job_last_success_timestamp_seconds", "End of the last run that succeeded.", "job")
         for name, run in history.latest(*ENDED_WELL).items():
