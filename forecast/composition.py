@@ -69,7 +69,8 @@ def with_composition(forecast: xr.Dataset, composition: xr.Dataset | None, sourc
     forecast = forecast.assign_attrs(composition_source=source)
     if composition is None:
         return forecast
-    ahead = composition_ahead(composition, [str(c) for c in forecast["city"].values], forecast["init_time"].values)
+    init_time = np.datetime64(forecast["init_time"].item(), "ns")
+    ahead = composition_ahead(composition, [str(c) for c in forecast["city"].values], init_time)
     for number, name in enumerate(FORECAST_POLLUTANTS):
         variable = POLLUTANTS[name]
         attrs = {
