@@ -32,6 +32,7 @@ LIVE_WEATHER = "live"
 OBSERVED_WEATHER = "observed"
 # Counted in `MonitorData.counts`.
 FUTURE_HOURS = "future_hours"
+NO_COMPOSITION = "none"
 # Gives what has been ingested of observations up to an init time.
 LiveObservations = Callable[[datetime], MonitorData]
 # Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
@@ -43,7 +44,8 @@ class CycleInputs:
     """Observations and weather of one cycle; `future` is None where no weather forecast is given.
 
     `weather_reasons` are the faults of the weather; `weather_observed` is true where observed weather is used in place
-    of a forecast.
+    of a forecast. `composition`, contract "composition", is the newest forecast of a chemistry model that was known at
+    the init time; without one a forecast is not degraded.
     """
 
     monitors: MonitorData
@@ -53,6 +55,8 @@ class CycleInputs:
     simulated: bool
     weather_reasons: tuple[str, ...] = ()
     weather_observed: bool = False
+    composition: xr.Dataset | None = None
+    composition_source: str = NO_COMPOSITION
 
 
 def load_inputs(
