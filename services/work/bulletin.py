@@ -69,6 +69,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"weather: no cycle issued by"), "weather_missing"),
     (re.compile(r"observations: (?P<n>\d+) hours are stamped in the future"), "future"),
     (re.compile(r"the model in service can't be loaded"), "model"),
+    (re.compile(r"no trained model can be loaded"), "no_model"),
 )
 
 
