@@ -66,7 +66,8 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?P<city>\w+): newest PM2\.5 is (?P<hours>\d+) h old$"), "late"),
     (re.compile(r"PM2\.5 is a model's analysis, not measured, in (?P<n>\d+) cities"), "modelled"),
     (re.compile(r"weather ends at \S+, before the last lead time$"), "weather_short"),
-    (re.compile(r"weather: no cycle issued by"), "weather_missing"),
+    (re.compile(r"weather: no cycle issued by|weather: no value in any"), "weather_missing"),
+    (re.compile(r"weather lacks|weather: left out|weather: .+ (without a value in|lie outside) "), "weather_gaps"),
     (re.compile(r"the model in service can't be loaded"), "model"),
 )
 
