@@ -12,17 +12,19 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
+from hazecast.grids.contract import HISTORY_HOURS, WEATHER, describe
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.quality import MODELLED
 from hazecast.grids.times import to_datetime, to_datetime64
-from hazecast.grids.weather.files import read_weather_at_cities, to_hourly
+from hazecast.grids.weather.files import read_weather_at_cities
+from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_cycles import KnownWeather
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
+from hazecast.services.work.weather_gaps import weather_gaps
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +258,13 @@ def forecast_cities(
     return cities, skipped
 
 
-def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
+def shortcomings(
+    inputs: CycleInputs,
+    cities: list[City],
+    init_time: datetime,
+    late_hours: int = 6,
+    weather_needed: Sequence[str] = tuple(WEATHER),
+) -> list[str]:
     """Return what the inputs of a forecast lack, in words.
 
     Parameters
@@ -268,6 +276,8 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
         Aware.
     late_hours : int
         A city's newest PM2.5 that is older than this is late.
+    weather_needed : sequence of str
+        The weather variables that the model uses.
 
     Returns
     -------
@@ -288,9 +298,7 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
     if modelled:
         reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
     if inputs.future is not None:
-        last = to_datetime(inputs.future["time"].values[-1])
-        if last < init_time + timedelta(hours=LEAD_HOURS):
-            reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
+        reasons.extend(weather_gaps(inputs.future, cities, init_time, weather_needed))
     return reasons
 
 
