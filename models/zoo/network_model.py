@@ -13,7 +13,6 @@ from safetensors import torch as tensors
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
-from hazecast.models.attribution import from_elsewhere
 from hazecast.models.events import exceedance
 from hazecast.models.files import checked_settings
 from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
@@ -94,21 +93,6 @@ class NetworkModel:
             events[rows] = exceedance(quantiles[rows]) >= network.event_limits[mode].numpy()
         return Prediction(quantiles, mean, events)
 
-    def from_elsewhere(self, windows: Windows) -> Float:
-        """Return the PM2.5 attributed to transport, (member, n, lead), ug m-3; see `hazecast.models.attribution`.
-
-        Raises
-        ------
-        RuntimeError
-            If the network was neither trained nor loaded.
-        """
-        network = self._trained()
-
-        def expected(some: Windows) -> Float:
-            with torch.inference_mode():
-                return np.asarray(network.members_mean(some, informed=True)[..., 0].numpy(), np.float32)
-
-        return from_elsewhere(expected, windows)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the weights into `folder` and return what the network is built from, for the model card.
