@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
+from hazecast.models.experts import last_observed
 from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Float, Windows
 
 _COLUMN = {name: number for number, name in enumerate(WEATHER_NAMES)}
@@ -67,23 +68,6 @@ def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
         *CALENDAR,
     ]
     return tuple(fixed), tuple(coming)
-
-
-def last_observed(history: Float) -> Float:
-    """Return the newest valid value of each series.
-
-    Parameters
-    ----------
-    history : float32 (n, hours, k)
-
-    Returns
-    -------
-    float32 (n, k)
-        NaN where all hours are missing.
-    """
-    valid = np.isfinite(history)
-    newest = history.shape[1] - 1 - np.argmax(valid[:, ::-1], axis=1)
-    return np.take_along_axis(history, newest[:, None], axis=1)[:, 0]
 
 
 def mean_of(values: Float, axis: int = 1) -> Float:

@@ -138,6 +138,8 @@ class Prediction:
     events : bool (n, lead, 6), optional
         The model's own decision for each of `EVENTS`: whether it calls it. Without it, an event is
         called where the mean meets the threshold.
+    experts : float32 (n, lead, 2, 7), optional
+        What a combination was made from, ug m-3; see `hazecast.models.zoo.combined.POINTS`.
 
     Examples
     --------
@@ -149,14 +151,13 @@ class Prediction:
     quantiles: Float
     mean: Float
     events: NDArray[np.bool_] | None = None
+    experts: Float | None = None
 
     @staticmethod
     def join(parts: Sequence[Prediction]) -> Prediction:
-        """Return several forecasts one after the other; all of them with events, or none."""
-        events = None if parts[0].events is None else np.concatenate([part.events for part in parts])  # type: ignore[misc]
-        return Prediction(
-            np.concatenate([part.quantiles for part in parts]), np.concatenate([part.mean for part in parts]), events
-        )
+        """Return several forecasts one after the other; each part in all of them, or in none."""
+        columns = {name: [getattr(part, name) for part in parts] for name in Prediction.__dataclass_fields__}
+        return Prediction(**{n: None if c[0] is None else np.concatenate(c) for n, c in columns.items()})
 
 
 @dataclass(frozen=True)
@@ -405,32 +406,29 @@ class Adaptive(Protocol):
 
 
 @runtime_checkable
-class Calibrated(Protocol):
-    """A model with a calibration that follows its errors in service; each stored forecast carries the state.
+class TrainedPool(Protocol):
+    """A model that knows from training how its errors compare with those of the other experts.
 
     Attributes
     ----------
-    calibration : tuple of float32
-        Offsets of the quantiles (2, lead, 2, 5) and shifts of the mean (2, lead, 2); of forecasts without weather
-        first, with weather second.
+    pool : dict of str to float32
+        ``moments`` and ``offsets`` as of the pool in `hazecast.models.combination.State`.
     """
 
-    calibration: tuple[Float, Float]
+    pool: dict[str, Float]
 
-    def follow(self, given: NDArray[np.bool_], target: Float, quantiles: Float, mean: Float, days: float = 1.0) -> None:
-        """Follow the errors of forecasts as they were issued.
 
-        Parameters
-        ----------
-        given : bool (n,)
-            Whether each was informed of the coming weather.
-        target, mean : float32 (n, lead, 2)
-            ug m-3; a target that is not known, or was given before, is NaN.
-        quantiles : float32 (n, lead, 2, 5)
-            ug m-3.
-        days : float
-            Time in which the targets became known, in days.
-        """
+@runtime_checkable
+class EventLimits(Protocol):
+    """A model that knows from which probability each event is best called.
+
+    Attributes
+    ----------
+    event_limits : float32 (2, lead, 6)
+        Without weather first, with weather second.
+    """
+
+    event_limits: Float
 
 
 @runtime_checkable

@@ -78,6 +78,19 @@ def scoring_windows(
     return WindowSet(series, np.concatenate(rows) if rows else np.empty((0, 3), np.int64), end)
 
 
+def until(series: HourlySeries, end: np.datetime64) -> HourlySeries:
+    """Return a series without the hours after `end`, UTC."""
+    hours = int(np.searchsorted(series.times, end, side="right"))
+    return dataclasses.replace(
+        series,
+        times=series.times[:hours],
+        **{
+            name: getattr(series, name)[:, :hours]
+            for name in ("observations", "weather", "area_observations", "area_weather")
+        },
+    )
+
+
 # A place with fewer windows than this does not make the others give up theirs.
 _FEWEST_WINDOWS = 5_000
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.events import EventDecision
-from hazecast.models.features import last_observed
+from hazecast.models.experts import last_observed, newest_same_hour
 from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
 
@@ -114,24 +114,6 @@ class DiurnalPersistence(Persistence):
             same_hour,
             super()._point(windows),
         ).astype(np.float32)
-
-
-def newest_same_hour(history: Float) -> Float:
-    """Return for each lead time the newest valid value at its hour of the day.
-
-    Parameters
-    ----------
-    history : float32 (n, hours, k)
-        Whole days; the last row is the init time.
-
-    Returns
-    -------
-    float32 (n, lead, k)
-        NaN where no day has that hour.
-    """
-    days = history.reshape(len(history), -1, 24, history.shape[-1])
-    by_hour = last_observed(days.reshape(len(days), days.shape[1], -1)).reshape(len(days), 24, -1)
-    return np.tile(by_hour, (1, -(-LEAD_HOURS // 24), 1))[:, :LEAD_HOURS]
 
 
 class Climatology:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
+from hazecast.models.combination import State
 from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Windows
 from hazecast.models.scaling import decode_concentration, encode_concentration
 
@@ -254,13 +255,17 @@ class Network(nn.Module):
     ----------
     offsets, event_limits : Tensor
         What calibration on held-back windows gave, blind first and informed second; see
-        `hazecast.models.calibration` and `hazecast.models.events`.
+        `hazecast.models.zoo.network_training.calibrate` and `hazecast.models.events`.
+    pool_moments, pool_offsets : Tensor
+        Where the combination with other experts begins; see `hazecast.models.combination.State`.
     """
 
     seen_weather: Tensor
     seen_observed: Tensor
     offsets: Tensor
     event_limits: Tensor
+    pool_moments: Tensor
+    pool_offsets: Tensor
 
     def __init__(
         self, hidden: int = 96, blind_hidden: int = 64, members: int = 3, context: int = 48, dropout: float = 0.3
@@ -281,6 +286,9 @@ class Network(nn.Module):
         targets = len(TARGETS)
         self.register_buffer("offsets", torch.zeros(2, LEAD_HOURS, targets, len(QUANTILES)))
         self.register_buffer("event_limits", torch.full((2, LEAD_HOURS, len(EVENTS)), 0.5))
+        first = State.empty()
+        self.register_buffer("pool_moments", torch.from_numpy(first.moments[0]))
+        self.register_buffer("pool_offsets", torch.from_numpy(first.offsets[0]))
 
     def forward(self, windows: Windows) -> tuple[Tensor, Tensor]:
         """Forecast a batch with every member of both ensembles; the blind ones are not given its future weather.

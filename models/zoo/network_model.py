@@ -18,6 +18,7 @@ from hazecast.models.files import checked_settings
 from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
 from hazecast.models.scaling import decode_concentration
 from hazecast.models.training.loop import Run
+from hazecast.models.zoo.combined import trained_pool
 from hazecast.models.zoo.network import BLIND, INFORMED, Network, level_and_spread
 from hazecast.models.zoo.network_training import TrainingSettings, fit_network
 
@@ -65,7 +66,28 @@ class NetworkModel:
         progress : bool
             Show a bar.
         """
-        self._take(fit_network(train, self.settings, self.run, progress=progress))
+        network, held = fit_network(train, self.settings, self.run, progress=progress)
+        self._take(network)
+        if len(held):
+            pool = trained_pool(self, held)
+            network.pool_moments, network.pool_offsets = (torch.from_numpy(pool[n]) for n in ("moments", "offsets"))
+
+    @property
+    def pool(self) -> dict[str, Float]:
+        """Where a combination with other experts begins; see `hazecast.models.interface.TrainedPool`."""
+        network = self.network
+        if network is None:
+            return {}
+        return {"moments": network.pool_moments.numpy(), "offsets": network.pool_offsets.numpy()}
+
+    @property
+    def event_limits(self) -> Float:
+        """Probabilities from which events are called, (2, lead, 6); see `hazecast.models.interface.EventLimits`."""
+        return (
+            np.full((2, LEAD_HOURS, len(EVENTS)), 0.5, np.float32)
+            if self.network is None
+            else self.network.event_limits.numpy()
+        )
 
     def predict(self, windows: Windows) -> Prediction:
         """Forecast every window: with any future weather by the informed ensemble, else by the blind one.
@@ -92,7 +114,6 @@ class NetworkModel:
                 mean[some] = expected.numpy()
             events[rows] = exceedance(quantiles[rows]) >= network.event_limits[mode].numpy()
         return Prediction(quantiles, mean, events)
-
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the weights into `folder` and return what the network is built from, for the model card.

@@ -52,12 +52,14 @@ class TrainingSettings(LoopSettings):
     weight_decay: float = 1e-2
     hidden: int = 96
     blind_hidden: int = 64
-    members: int = 3
+    members: int = 2
     context: int = 48
     dropout: float = 0.3
 
 
-def fit_network(train: WindowSet, settings: TrainingSettings, run: Run, *, progress: bool = False) -> Network:
+def fit_network(
+    train: WindowSet, settings: TrainingSettings, run: Run, *, progress: bool = False
+) -> tuple[Network, WindowSet]:
     """Train a network and calibrate it on blocks of days that are held back, spread over the years.
 
     Parameters
@@ -70,18 +72,20 @@ def fit_network(train: WindowSet, settings: TrainingSettings, run: Run, *, progr
 
     Returns
     -------
-    Network
+    network : Network
         With its calibration; uncalibrated where the period is too short to hold windows back.
+    held : WindowSet
+        Windows that it was calibrated on; empty where it wasn't.
     """
     learn, held = hold_back(train)
     if not len(learn) or not len(held):
         log.warning("no windows held back for calibration: the period is too short")
         learn, held = train, subset(train, np.zeros(0, np.int64))
     network = train_network(balanced(learn, settings.seed), settings, run, progress=progress)
-    if len(held):
-        sample = sample_windows(balanced(held, settings.seed), _TUNING_WINDOWS, settings.seed)
+    sample = sample_windows(balanced(held, settings.seed), _TUNING_WINDOWS, settings.seed)
+    if len(sample):
         network.offsets, network.event_limits = calibrate(network, sample)
-    return network
+    return network, sample
 
 
 def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,8 @@ from typing import Any, Self
 import numpy as np
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
-from hazecast.models.features import last_observed, mean_of
+from hazecast.models.experts import last_observed
+from hazecast.models.features import mean_of
 from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
 

@@ -39,6 +39,13 @@ def train(
             help="CITY=DIR: the city's weather in collections without any, from a folder of NOAA ISD files; may be repeated.",
         ),
     ] = None,
+    until_of: Annotated[
+        list[str] | None,
+        typer.Option("--until-of", help="COLLECTION=TIME: until when one collection is read; may be repeated."),
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="A place or city to leave out; may be repeated.")
+    ] = None,
     windows: Annotated[int | None, typer.Option("--windows", min=1, help="How many training windows to draw.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the training.")] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "auto",
@@ -49,23 +56,29 @@ def train(
     """Train the network and write its weights and model card; under torchrun, on several GPUs."""
     from hazecast.models.training.loop import Run
     from hazecast.models.zoo.network_training import TrainingSettings
-    from hazecast.services.research.experiments import STATE_FILE, train_and_save
+    from hazecast.services.research.experiments import STATE_FILE, TrainingPlan, train_and_save
 
     given = {"windows": windows, "seed": seed}
     settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
     run = Run(device, precision, out / STATE_FILE, state_every, resume)  # type: ignore[arg-type]
-    until, stations = time_of(train_until, "--train-until"), _folders_by_city(weather_of or [])
-    print(train_and_save(observations, until, out, settings, run, weather_of=stations))
+    plan = TrainingPlan(
+        tuple(observations),
+        time_of(train_until, "--train-until"),
+        {name: time_of(end, "--until-of") for name, end in _pairs(until_of or [], "--until-of").items()},
+        frozenset(without or ()),
+        {city: Path(folder) for city, folder in _pairs(weather_of or [], "--weather-of").items()},
+    )
+    print(train_and_save(plan, out, settings, run))
 
 
-def _folders_by_city(options: list[str]) -> dict[str, Path]:
-    folders: dict[str, Path] = {}
+def _pairs(options: list[str], name: str) -> dict[str, str]:
+    found: dict[str, str] = {}
     for option in options:
-        city, separator, folder = option.partition("=")
-        if not (city and separator and folder) or city in folders:
-            raise InputError("--weather-of", option, "CITY=DIR, each city once")
-        folders[city] = Path(folder)
-    return folders
+        key, separator, value = option.partition("=")
+        if not (key and separator and value) or key in found:
+            raise InputError(name, option, "NAME=VALUE, each name once")
+        found[key] = value
+    return found
 
 
 @app.command()

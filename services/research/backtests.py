@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from hazecast.models.disturbance import disturb
 
 from hazecast.forecast.evaluation.backtest import backtest, format_table
 from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, RESAMPLES
@@ -25,7 +26,6 @@ from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
-from hazecast.models.disturbance import disturb
 from hazecast.models.interface import EVENTS, Adaptive, HourlySeries, Model, Windows, WindowSet
 from hazecast.models.kinds import create
 from hazecast.models.registry import newest_until, shipped_models

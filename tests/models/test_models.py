@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
-from hazecast.models.features import last_observed
+from hazecast.models.experts import last_observed
 from hazecast.models.files import CARD_FILE
 from hazecast.models.interface import WEATHER_NAMES
 from hazecast.models.kinds import create, model_names

@@ -6,17 +6,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hazecast.models.disturbance import ERROR_AT_120_H, disturb, disturb_by
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
-from hazecast.models.disturbance import ERROR_AT_120_H, disturb, disturb_by
 from hazecast.models.events import EventDecision, exceedance, met
+from hazecast.models.experts import newest_same_hour
 from hazecast.models.features import features, names
 from hazecast.models.interface import EVENTS, WEATHER_NAMES
 from hazecast.models.training.tuning import ErrorDressing, init_times, sample_times, split, subset
-from hazecast.models.zoo.baselines import DiurnalPersistence, newest_same_hour
+from hazecast.models.zoo.baselines import DiurnalPersistence
 from hazecast.models.zoo.recurrent import GraphModel, GRUModel, PlaceGraph, edges
 from hazecast.models.zoo.tabular import RidgeModel, TreesModel
 from tests.support.training_data import START, made_series, made_windows

@@ -28,7 +28,7 @@ from hazecast.grids.observations.collections import MonitorData, read_observatio
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
-from hazecast.models.features import last_observed
+from hazecast.models.experts import last_observed
 from hazecast.models.interface import TARGETS, Model, Windows
 from hazecast.models.registry import load_trained
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, ReplayResult, WindowScore

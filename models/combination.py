@@ -1,0 +1,338 @@
+"""Experts combined on line: weights, bias and intervals that follow, in each city, what was observed.
+
+The mean is the convex combination of the experts with the least mean square error over the last weeks, and the median
+that of their logarithms: exponentially weighted second moments of the experts' errors, by city, pollutant and lead
+group, drawn to those of all cities where a city is young, and minimised over the simplex (Bates and Granger 1969,
+Oper. Res. Q. 20:451; with the weights' sum and sign constrained as in Timmermann 2006, Handbook of Economic
+Forecasting 1:135, section 3.1). Quantiles carry offsets that follow how often observations have fallen below them:
+quantile tracking (Angelopoulos, Candes and Tibshirani 2023, arXiv:2307.16895, section 2.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.grids.contract import FORECAST_POLLUTANTS, QUANTILES
+from hazecast.models.experts import EXPERTS, LEAD_GROUPS
+from hazecast.models.interface import Float
+
+_K, _G, _P, _Q = len(EXPERTS), len(LEAD_GROUPS), len(FORECAST_POLLUTANTS), len(QUANTILES)
+# Of the mean and of the median: errors in units of the place's long level, and on the scale of `scaling`.
+SPACES = 2
+MEAN, MEDIAN = 0, 1
+_HALF_LIFE, POOL_HALF_LIFE = 30.0, 120.0
+# Days that the pool counts as beside a city's own.
+_POOL_DAYS = 12.0
+# Independent errors a day, at most: those of neighbouring hours are one.
+_INDEPENDENT_A_DAY = 0.5
+_CITY_RATE, _POOL_RATE, _FORGET_OFFSET = 0.05, 0.02, 0.005
+_FEWEST_PAIRS = 1
+# A prior of equal right for all where nothing was learned yet, but for the model.
+_FIRST_ERRORS = np.array([1.0, 1.5, 1.5, 1.2, 1.3, 1.5], np.float32)
+_COMMON_ERROR = 0.8
+_ITERATIONS = 150
+
+
+@dataclass(frozen=True)
+class State:
+    """What was learned of `c` places; the first row is the pool of all.
+
+    Two modes: without the coming weather (0), with it (1).
+
+    Attributes
+    ----------
+    places : tuple of str (c,)
+        ``""`` first, for the pool.
+    moments : float32 (c, mode 2, group, pollutant 2, space 2, expert, expert)
+        Mean products of the experts' errors.
+    days : float32 (c, 2, group, 2)
+        Days that they are the mean of, earlier ones counted less.
+    bias, bias_square : float32 (c, 2, group, 2)
+        Mean and mean square of the combination's errors, in units of the place's long level.
+    offsets : float32 (c, 2, group, 2, 5)
+        Of the quantiles, on the scale of `hazecast.models.scaling`; a place's come on top of the pool's.
+    guidance : float32 (c, 2, 2)
+        By pollutant: mean of what was observed and of the guidance for it, in units of the long level.
+    """
+
+    places: tuple[str, ...]
+    moments: Float
+    days: Float
+    bias: Float
+    bias_square: Float
+    offsets: Float
+    guidance: Float
+
+    @staticmethod
+    def empty(pool: dict[str, Float] | None = None) -> State:
+        """Return the state of no place, with the pool as it was learned in training, if it was.
+
+        Parameters
+        ----------
+        pool : dict of str to float32, optional
+            ``moments`` and ``offsets`` of the pool, without the axis of places.
+
+        Returns
+        -------
+        State
+        """
+        common = np.full((_K, _K), _COMMON_ERROR, np.float32)
+        np.fill_diagonal(common, _FIRST_ERRORS)
+        shapes = _shapes()
+        parts = {name: np.zeros((1, *shape), np.float32) for name, shape in shapes.items()}
+        parts["moments"] = np.broadcast_to(common, (1, *shapes["moments"])).copy()
+        for name, value in (pool or {}).items():
+            parts[name][0] = value
+        return State(("",), **parts)
+
+    def with_places(self, places: Sequence[str]) -> State:
+        """Return the state with rows for new places: nothing learned of them."""
+        new = sorted(set(places) - set(self.places))
+        if not new:
+            return self
+        parts = {
+            name: np.concatenate([getattr(self, name), np.zeros((len(new), *shape), np.float32)])
+            for name, shape in _shapes().items()
+        }
+        return State((*self.places, *new), **parts)
+
+    def rows(self, places: npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:
+        """Return the row of each place, all of which must be there."""
+        row = {place: number for number, place in enumerate(self.places)}
+        return np.array([row[str(place)] for place in places], np.int64)
+
+    def arrays(self) -> dict[str, Float]:
+        """Return all but the places, by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "places"}
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    by_group = (2, _G, _P)
+    return {
+        "moments": (*by_group, SPACES, _K, _K),
+        "days": by_group,
+        "bias": by_group,
+        "bias_square": by_group,
+        "offsets": (*by_group, _Q),
+        "guidance": (_P, 2),
+    }
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Forecasts beside what was observed since they were last learned from.
+
+    Attributes
+    ----------
+    places : str (n,)
+    informed : bool (n,)
+        Whether each was given coming weather.
+    errors : float32 (n, lead, 2, space 2, expert)
+        Of each expert; NaN where the observation isn't known.
+    below : float32 (n, lead, 2, 5)
+        1 where the observation lay at or below the issued quantile, else 0; NaN where it isn't known.
+    observed, guidance : float32 (n, lead, 2)
+        In units of the long level; NaN where not known.
+    """
+
+    places: npt.NDArray[np.str_]
+    informed: npt.NDArray[np.bool_]
+    errors: Float
+    below: Float
+    observed: Float
+    guidance: Float
+
+    @staticmethod
+    def join(parts: Sequence[Verified]) -> Verified:
+        """Return several one after the other."""
+        return Verified(**{one.name: np.concatenate([getattr(p, one.name) for p in parts]) for one in fields(Verified)})
+
+
+def learned(state: State, verified: Verified, days: float = 1.0) -> State:
+    """Return the state after more forecasts were verified.
+
+    Parameters
+    ----------
+    state : State
+    verified : Verified
+    days : float
+        Time in which they were, in days.
+
+    Returns
+    -------
+    State
+    """
+    state = state.with_places([str(place) for place in np.unique(verified.places)])
+    row = state.rows(verified.places)
+    parts = {name: value.copy() for name, value in state.arrays().items()}
+    weights = combining_weights(state)
+    for mode in (0, 1):
+        mine = np.flatnonzero(verified.informed == bool(mode))
+        for group, (first, last) in enumerate(LEAD_GROUPS):
+            hours = slice(first - 1, last)
+            where = (mode, group)
+            errors = verified.errors[mine, hours]
+            _learn_moments(parts, where, row[mine], errors, days)
+            used = weights[row[mine], mode, group, :, MEAN]
+            residual = -np.einsum("nhpk,npk->nhp", errors[..., MEAN, :], used)
+            _learn_bias(parts, where, row[mine], residual, days)
+            _learn_offsets(parts, where, row[mine], verified.below[mine, hours], days)
+    _learn_guidance(parts, row, verified, days)
+    return State(state.places, **parts)
+
+
+def _means(row: npt.NDArray[np.int64], values: Float, places: int) -> tuple[Float, npt.NDArray[np.bool_]]:
+    """Return the mean over windows and hours of `values` (n, hours, 2, ...) by place, and where there was any."""
+    valid = np.isfinite(values)
+    total = np.zeros((places, *values.shape[2:]))
+    count = np.zeros_like(total)
+    np.add.at(total, row, np.where(valid, values, 0.0).sum(axis=1))
+    np.add.at(count, row, valid.sum(axis=1))
+    there = count.reshape(places, values.shape[2], -1).max(axis=-1) >= _FEWEST_PAIRS
+    mean = (total / np.maximum(count, 1)).astype(np.float32)
+    # The pool: every place counts the same, however many stations or forecasts it has.
+    any_place = there[1:].any(axis=0)
+    share = there[1:].reshape(*there[1:].shape, *[1] * (mean.ndim - 2))
+    mean[0] = (mean[1:] * share).sum(axis=0) / np.maximum(share.sum(axis=0), 1)
+    there[0] = any_place
+    return mean, there
+
+
+def _products(row: npt.NDArray[np.int64], errors: Float, places: int) -> tuple[Float, npt.NDArray[np.bool_]]:
+    total = np.zeros((places, *errors.shape[2:], errors.shape[-1]))
+    count = np.zeros((places, errors.shape[2]))
+    valid = np.isfinite(errors).all(axis=(-1, -2))
+    filled = np.where(valid[..., None, None], errors, 0.0).astype(np.float64)
+    np.add.at(total, row, np.einsum("nhpsk,nhpsl->npskl", filled, filled))
+    np.add.at(count, row, valid.sum(axis=1))
+    there = count >= _FEWEST_PAIRS
+    mean = total / np.maximum(count, 1)[..., None, None, None]
+    share = there[1:, :, None, None, None]
+    mean[0] = (mean[1:] * share).sum(axis=0) / np.maximum(share.sum(axis=0), 1)
+    there[0] = there[1:].any(axis=0)
+    return mean.astype(np.float32), there
+
+
+def _kept(places: int, days: float) -> Float:
+    half_life = np.full(places, _HALF_LIFE, np.float32)
+    half_life[0] = POOL_HALF_LIFE
+    return np.asarray(0.5 ** (days / half_life), np.float32)
+
+
+_Where = tuple[int, int]
+_Parts = dict[str, Float]
+
+
+def _learn_moments(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], errors: Float, days: float) -> None:
+    today, there = _products(row, errors, len(parts["days"]))
+    at = (slice(None), *where)
+    before = parts["days"][at] * _kept(len(there), days)[:, None]
+    total = before + np.where(there, days, 0.0)
+    new = np.where(there, days / np.maximum(total, 1e-6), 0.0)[..., None, None, None]
+    if not before[0].any():
+        # The pool as trained counts for a while.
+        new[0] = new[0] * days / POOL_HALF_LIFE
+    parts["moments"][at] = (1 - new) * parts["moments"][at] + new * today
+    parts["days"][at] = total
+
+
+def _learn_bias(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], residual: Float, days: float) -> None:
+    today, there = _means(row, residual, len(parts["days"]))
+    at = (slice(None), *where)
+    weight = np.where(there, np.minimum(days / np.maximum(parts["days"][at], days), 1.0), 0.0)
+    for name, value in (("bias", today), ("bias_square", today**2)):
+        parts[name][at] = (1 - weight) * parts[name][at] + weight * value
+
+
+def _learn_offsets(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], below: Float, days: float) -> None:
+    share, there = _means(row, below, len(parts["days"]))
+    at = (slice(None), *where)
+    step = min(days, 1.0)
+    moved = np.where(there[..., None], np.array(QUANTILES, np.float32) - share, 0.0)
+    rate = np.full((len(there), 1, 1), _CITY_RATE)
+    rate[0] = _POOL_RATE
+    kept = np.full((len(there), 1, 1), 1.0 - _FORGET_OFFSET * step)
+    kept[0] = 1.0
+    parts["offsets"][at] = kept * parts["offsets"][at] + step * rate * moved
+
+
+def _learn_guidance(parts: _Parts, row: npt.NDArray[np.int64], verified: Verified, days: float) -> None:
+    both = np.stack([verified.observed, verified.guidance], axis=-1)
+    both = np.where(np.isfinite(both).all(axis=-1, keepdims=True), both, np.float32(np.nan))
+    today, there = _means(row, both, len(parts["days"]))
+    weight = np.where(there, min(days / _HALF_LIFE, 1.0), 0.0)[..., None]
+    parts["guidance"][:] = (1 - weight) * parts["guidance"] + weight * today
+
+
+def combining_weights(state: State) -> Float:
+    """Return the weights of the experts, float32 (c, 2, group, 2, space 2, expert): none negative, their sum 1."""
+    days = state.days[..., None, None, None]
+    pooled = (days * state.moments + _POOL_DAYS * state.moments[:1]) / (days + _POOL_DAYS)
+    pooled[0] = state.moments[0]
+    return least_error(pooled)
+
+
+def least_error(moments: Float) -> Float:
+    """Minimise w' M w over the simplex, for many matrices at once.
+
+    By accelerated projected gradients (Beck and Teboulle 2009, SIAM J. Imaging Sci. 2:183), with the projection of Wang
+    and Carreira-Perpinan 2013 (arXiv:1309.1541).
+
+    Parameters
+    ----------
+    moments : float32 (..., k, k)
+        Symmetric, positive semidefinite.
+
+    Returns
+    -------
+    float32 (..., k)
+
+    Examples
+    --------
+    >>> least_error(np.array([[1.0, 0.0], [0.0, 3.0]], np.float32)).round(3).tolist()
+    [0.75, 0.25]
+    """
+    size = moments.shape[-1]
+    flat = moments.reshape(-1, size, size).astype(np.float64)
+    step = 1.0 / np.maximum(np.trace(flat, axis1=1, axis2=2), 1e-12)[:, None]
+    weights = np.full(flat.shape[:2], 1.0 / size)
+    ahead, momentum = weights, 1.0
+    for _ in range(_ITERATIONS):
+        moved = _on_simplex(ahead - step * np.einsum("bkl,bl->bk", flat, ahead))
+        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        ahead = moved + (momentum - 1) / following * (moved - weights)
+        weights, momentum = moved, following
+    return weights.reshape(moments.shape[:-1]).astype(np.float32)
+
+
+def _on_simplex(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    ordered = np.sort(values, axis=1)[:, ::-1]
+    total = np.cumsum(ordered, axis=1) - 1.0
+    count = np.arange(1, values.shape[1] + 1)
+    positive = (ordered - total / count > 0).sum(axis=1)
+    threshold = total[np.arange(len(values)), positive - 1] / positive
+    return np.maximum(values - threshold[:, None], 0.0)
+
+
+def bias_correction(state: State) -> Float:
+    """Return what to add to the combined mean, float32 (c, 2, group, 2), in units of the long level.
+
+    A city's mean error of the last weeks, drawn to zero by its own uncertainty (James and Stein 1961): no error that could
+    be chance is corrected. The pool's is zero.
+    """
+    number = np.maximum(state.days * _INDEPENDENT_A_DAY, 1e-6)
+    variance = np.maximum(state.bias_square - state.bias**2, 0.0) / number
+    shrunk = np.maximum(1.0 - variance / np.maximum(state.bias**2, 1e-9), 0.0) * state.bias
+    shrunk[0] = 0.0
+    return np.where(state.days >= 3.0, shrunk, 0.0).astype(np.float32)
+
+
+def guidance_factor(state: State) -> Float:
+    """Return the factor that takes out the guidance's bias, float32 (c, 2): 1 where nothing was learned."""
+    prior = 0.1
+    factor = (state.guidance[..., 0] + prior) / (state.guidance[..., 1] + prior)
+    return np.clip(factor, 0.2, 5.0).astype(np.float32)
