@@ -113,7 +113,7 @@ def station_pressure(altimeter_setting: npt.ArrayLike, elevation: npt.ArrayLike)
     Examples
     --------
     >>> round(float(station_pressure(101_690.0, 35.0)))
-    101267
+    101269
     """
     # The height in the standard atmosphere of the altimeter setting, plus the elevation, inverted.
     base = (np.asarray(altimeter_setting, dtype=float) / _SEA_LEVEL_PA) ** (1.0 / _EXPONENT)
