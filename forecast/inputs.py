@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,9 +14,12 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.places.stations import load_stations
-from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Float, HourlySeries, Windows
+from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Float, HourlySeries, Windows, WindowSet
 
 HOUR = np.timedelta64(1, "h")
+# PM2.5 of a city that has no observations yet, ug m-3, by country. Japan: the partner prefectures had 11 to 20 in 2011
+# to 2016, falling (NIES, daily means); China: mean of the US posts in Beijing, Shanghai and Shenyang, 2019 and 2020.
+_USUAL_PM25 = {"JP": 13.0, "CN": 38.0}
 
 
 def utc_offset(time_zone: str, time: np.datetime64) -> float:
@@ -80,6 +84,8 @@ def windows_at(
     *,
     future_weather: xr.Dataset | None = None,
     weather_observed: bool = False,
+    longer: xr.Dataset | None = None,
+    guidance: Float | None = None,
 ) -> Windows:
     """Assemble the inputs of one forecast, one window a city.
 
@@ -97,6 +103,11 @@ def windows_at(
         it, or observed weather in place of one.
     weather_observed : bool
         Whether `future_weather` was observed, not forecast.
+    longer : xarray.Dataset, optional
+        Observations that reach further back where `observations` holds the last days alone: from them a place's level
+        is computed.
+    guidance : float32 (city, lead, 2), optional
+        Forecast of a chemistry model, ug m-3; see `hazecast.forecast.composition.composition_ahead`.
 
     Returns
     -------
@@ -114,25 +125,46 @@ def windows_at(
     now = init_time.astype("datetime64[ns]")
     if now != now.astype("datetime64[h]"):
         raise InputError("init_time", init_time, "a whole hour")
-    past = now + np.arange(1 - HISTORY_HOURS, 1) * HOUR
-    ahead = now + np.arange(1, LEAD_HOURS + 1) * HOUR
     ids = [city.id for city in cities]
-    history = stacked(observations, OBSERVED, "city", ids, past)
-    past_weather = stacked(weather, WEATHER_NAMES, "city", ids, past)
-    coming_weather = stacked(future_weather, WEATHER_NAMES, "city", ids, ahead)
-    return Windows(
-        history_obs=history,
-        history_weather=past_weather,
-        future_weather=coming_weather,
-        init_time=np.full(len(ids), now),
+    earliest = min(
+        [now - HISTORY_HOURS * HOUR, *(d["time"].values[0] for d in (observations, longer) if d is not None)]
+    )
+    times = np.arange(earliest, now + (LEAD_HOURS + 1) * HOUR, HOUR)
+    known = len(times) - LEAD_HOURS
+    seen = stacked(observations, OBSERVED, "city", ids, times)
+    if longer is not None:
+        seen = np.where(np.isfinite(seen), seen, stacked(longer, OBSERVED, "city", ids, times))
+    seen[:, known:] = np.nan
+    air = stacked(weather, WEATHER_NAMES, "city", ids, times)
+    air[:, known:] = stacked(future_weather, WEATHER_NAMES, "city", ids, times[known:])
+    series = HourlySeries(
+        observations=seen,
+        weather=air,
+        times=times,
         utc_offset=np.array([utc_offset(city.time_zone, now) for city in cities], np.float32),
-        place=np.array(ids),
+        places=np.array(ids),
         latitude=np.array([city.latitude for city in cities], np.float32),
         longitude=np.array([city.longitude for city in cities], np.float32),
-        area_obs=history,
-        area_weather=past_weather,
-        area_future_weather=coming_weather,
+        area=np.arange(len(ids)),
+        area_observations=seen,
+        area_weather=air,
+        prior=usual_levels(cities),
+    )
+    index = np.stack([np.zeros(len(ids)), np.arange(len(ids)), np.full(len(ids), known - 1)], axis=1).astype(np.int64)
+    windows = WindowSet((series,), index).batch(np.arange(len(ids)), future_weather=True)
+    return dataclasses.replace(
+        windows,
         weather_error=np.full(len(ids), 0.0 if weather_observed else 1.0, np.float32),
+        guidance=windows.guidance if guidance is None else guidance,
+        target=None,
+    )
+
+
+def usual_levels(cities: Sequence[City]) -> Float:
+    """Return the long-term mean concentrations that a city begins with, (city, 6), ug m-3; NaN where none is known."""
+    return np.array(
+        [[_USUAL_PM25.get(city.country, np.nan) if name == "pm25" else np.nan for name in OBSERVED] for city in cities],
+        np.float32,
     )
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, QUANTILES, check, describe
 from hazecast.grids.derived import relative_humidity
-from hazecast.models.interface import WEATHER_NAMES, Float, Model, Windows
+from hazecast.models.interface import WEATHER_NAMES, Float, Prediction, Windows
 
 _T2M, _D2M = WEATHER_NAMES.index("t2m"), WEATHER_NAMES.index("d2m")
 
@@ -40,7 +40,7 @@ def humidity_ahead(windows: Windows) -> tuple[Float, str]:
 
 
 def make_forecast(
-    model: Model,
+    prediction: Prediction,
     model_id: str,
     windows: Windows,
     city_ids: Sequence[str],
@@ -51,11 +51,12 @@ def make_forecast(
     simulated: bool,
     degraded: bool,
 ) -> xr.Dataset:
-    """Run the model and return its prediction with its labels.
+    """Return a model's prediction with its labels.
 
     Parameters
     ----------
-    model : Model
+    prediction : Prediction
+        Of `windows`.
     model_id : str
     windows : Windows
         One a city, in the order of `city_ids`.
@@ -76,7 +77,6 @@ def make_forecast(
         ``<name>_mean`` (lead_time, city) in ug m-3, ``relative_humidity`` (lead_time, city)
         in per cent.
     """
-    prediction = model.predict(windows)
     humidity, humidity_source = humidity_ahead(windows)
     dataset = xr.Dataset(
         coords={

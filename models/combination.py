@@ -1,7 +1,7 @@
 """Experts combined on line: weights, bias and intervals that follow, in each city, what was observed.
 
 The mean is the convex combination of the experts with the least mean square error over the last weeks, and the median
-that of their logarithms: exponentially weighted second moments of the experts' errors, by city, pollutant and lead
+that with the least mean absolute error, by reweighted least squares: exponentially weighted second moments of the experts' errors, by city, pollutant and lead
 group, drawn to those of all cities where a city is young, and minimised over the simplex (Bates and Granger 1969,
 Oper. Res. Q. 20:451; with the weights' sum and sign constrained as in Timmermann 2006, Handbook of Economic
 Forecasting 1:135, section 3.1). Quantiles carry offsets that follow how often observations have fallen below them:
@@ -21,7 +21,7 @@ from hazecast.models.experts import EXPERTS, LEAD_GROUPS
 from hazecast.models.interface import Float
 
 _K, _G, _P, _Q = len(EXPERTS), len(LEAD_GROUPS), len(FORECAST_POLLUTANTS), len(QUANTILES)
-# Of the mean and of the median: errors in units of the place's long level, and on the scale of `scaling`.
+# Errors of the mean and of the median, both in units of the place's long level.
 SPACES = 2
 MEAN, MEDIAN = 0, 1
 _HALF_LIFE, POOL_HALF_LIFE = 30.0, 120.0
@@ -29,6 +29,8 @@ _HALF_LIFE, POOL_HALF_LIFE = 30.0, 120.0
 _POOL_DAYS = 12.0
 # Independent errors a day, at most: those of neighbouring hours are one.
 _INDEPENDENT_A_DAY = 0.5
+# Absolute errors below this, in units of the long level, weigh as much as it.
+_LEAST_ABSOLUTE = 0.03
 _CITY_RATE, _POOL_RATE, _FORGET_OFFSET = 0.05, 0.02, 0.005
 _FEWEST_PAIRS = 1
 # A prior of equal right for all where nothing was learned yet, but for the model.
@@ -175,11 +177,12 @@ def learned(state: State, verified: Verified, days: float = 1.0) -> State:
         for group, (first, last) in enumerate(LEAD_GROUPS):
             hours = slice(first - 1, last)
             where = (mode, group)
-            errors = verified.errors[mine, hours]
+            errors = verified.errors[mine, hours].copy()
+            residual = -np.einsum("nhpsk,npsk->nhps", errors, weights[row[mine], mode, group])
+            # Squares divided by absolute values: iteratively reweighted least squares, a step each day.
+            errors[..., MEDIAN, :] /= np.sqrt(np.maximum(np.abs(residual[..., MEDIAN, None]), _LEAST_ABSOLUTE))
             _learn_moments(parts, where, row[mine], errors, days)
-            used = weights[row[mine], mode, group, :, MEAN]
-            residual = -np.einsum("nhpk,npk->nhp", errors[..., MEAN, :], used)
-            _learn_bias(parts, where, row[mine], residual, days)
+            _learn_bias(parts, where, row[mine], residual[..., MEAN], days)
             _learn_offsets(parts, where, row[mine], verified.below[mine, hours], days)
     _learn_guidance(parts, row, verified, days)
     return State(state.places, **parts)

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,12 +125,18 @@ def newest_shipped() -> TrainedModel:
     return found[0]
 
 
-def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> TrainedModel | None:
-    """Return the model with the newest training period that ended by a time.
+def newest_unseen(
+    models: Sequence[TrainedModel], collection: str, places: Collection[str], time: np.datetime64
+) -> TrainedModel | None:
+    """Return the model with the newest training that has not seen places of a collection after a time.
 
     Parameters
     ----------
     models : sequence of TrainedModel
+    collection : str
+        Name of the collection's folder.
+    places : collection of str
+        Of the collection, those that matter.
     time : datetime64
         UTC.
 
@@ -138,8 +144,19 @@ def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> Trained
     -------
     TrainedModel or None
     """
-    found = [model for model in models if model.trained_until <= time]
+    found = [model for model in models if _unseen(model, collection, places, time)]
     return max(found, key=lambda model: model.trained_until, default=None)
+
+
+def _unseen(model: TrainedModel, collection: str, places: Collection[str], time: np.datetime64) -> bool:
+    if model.trained_until <= time:
+        return True
+    periods: dict[str, list[str]] = model.card.get("periods", {})
+    left_out = not set(places) & set(model.card.get("places", places))
+    if collection in periods:
+        return np.datetime64(periods[collection][1]) <= time or left_out
+    # Another collection: its places must be others.
+    return bool(periods) and left_out
 
 
 @dataclass(frozen=True)

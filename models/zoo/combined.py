@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +40,8 @@ from hazecast.models.scaling import decode_concentration, encode_concentration
 
 _MIDDLE = QUANTILES.index(0.5)
 _BATCH = 512
+# Of the reweighting that leads to the least absolute error.
+_PASSES = 3
 # What is kept of each forecast: the experts' points, and the model's median.
 POINTS: tuple[str, ...] = (*EXPERTS, "model_median")
 
@@ -181,13 +184,38 @@ class Combined:
         return cls(model_class(str(card["combines"])).load(folder, card))
 
 
-def verified(windows: Windows, target: Float, quantiles: Float, experts: Float) -> Verified:
+@dataclass(frozen=True)
+class Reference:
+    """What errors of forecasts are measured by.
+
+    Attributes
+    ----------
+    place : str (n,)
+    informed : bool (n,)
+        Whether each was given coming weather.
+    long_level : float32 (n, 2)
+        Of the forecast pollutants; see `hazecast.models.background.Background`.
+    guidance : float32 (n, lead, 2)
+        ug m-3.
+    """
+
+    place: NDArray[np.str_]
+    informed: NDArray[np.bool_]
+    long_level: Float
+    guidance: Float
+
+    @staticmethod
+    def of(windows: Windows) -> Reference:
+        """Return that of some windows."""
+        return Reference(windows.place, windows.informed, windows.long_level[:, list(TARGETS)], windows.guidance)
+
+
+def verified(reference: Reference, target: Float, quantiles: Float, experts: Float) -> Verified:
     """Compare forecasts with what was observed.
 
     Parameters
     ----------
-    windows : Windows
-        Of the forecasts; only the places, levels, guidance and whether weather was given are read.
+    reference : Reference
     target : float32 (n, lead, 2)
         ug m-3; a target that is not known, or was given before, is NaN.
     quantiles : float32 (n, lead, 2, 5)
@@ -199,18 +227,16 @@ def verified(windows: Windows, target: Float, quantiles: Float, experts: Float) 
     -------
     Verified
     """
-    long_level = windows.long_level[:, None, list(TARGETS)]
-    level, spread = _scale(windows)
+    long_level = reference.long_level[:, None]
     points = experts[..., : len(EXPERTS)]
     middle = points.copy()
     middle[..., MODEL] = experts[..., -1]
-    logs = _encoded(middle, level, spread) - _encoded(target[..., None], level, spread)
-    errors = np.stack([(points - target[..., None]) / long_level[..., None], logs], axis=-2)
+    errors = (np.stack([points, middle], axis=-2) - target[..., None, None]) / long_level[..., None, None]
     known = np.isfinite(target)[..., None]
     below = np.where(known, target[..., None] <= quantiles, np.float32(np.nan))
     return Verified(
-        windows.place, windows.informed, errors.astype(np.float32), below.astype(np.float32),
-        target / long_level, windows.guidance / long_level,
+        reference.place, reference.informed, errors.astype(np.float32), below.astype(np.float32),
+        target / long_level, reference.guidance / long_level,
     )  # fmt: skip
 
 
@@ -237,10 +263,11 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
             batch = batch.rows(np.flatnonzero(batch.informed == informed))
             if len(batch):
                 parts.append((batch, model.predict(batch)))
-    lessons = [_lesson(batch, service.combined(batch, forecast)) for batch, forecast in parts]
-    service.follow(Verified.join(lessons), POOL_HALF_LIFE)
-    moments = service.state.moments[0]
-    service.state = State.empty({"moments": moments})
+    for _ in range(_PASSES):
+        lessons = [_lesson(batch, service.combined(batch, forecast)) for batch, forecast in parts]
+        service.follow(Verified.join(lessons), POOL_HALF_LIFE)
+        moments = service.state.moments[0]
+        service.state = State.empty({"moments": moments})
     errors = {False: [], True: []}  # type: dict[bool, list[Float]]
     for batch, forecast in parts:
         z = [
@@ -262,7 +289,7 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
 
 def _lesson(windows: Windows, forecast: Prediction) -> Verified:
     assert windows.target is not None and forecast.experts is not None
-    return verified(windows, windows.target, forecast.quantiles, forecast.experts)
+    return verified(Reference.of(windows), windows.target, forecast.quantiles, forecast.experts)
 
 
 def _scale(windows: Windows) -> tuple[Float, Float]:
@@ -276,8 +303,8 @@ def _moved(windows: Windows, quantiles: Float, points: Float, weights: Float, mo
     middle = points.copy()
     middle[..., MODEL] = quantiles[..., _MIDDLE]
     logs = _encoded(quantiles, level, spread)
-    median = np.einsum("nhpk,nhpk->nhp", weights, _encoded(middle, level, spread))
-    moved = np.sort(logs + (median - logs[..., _MIDDLE])[..., None] + moves, axis=-1)
+    median = _encoded(np.einsum("nhpk,nhpk->nhp", weights, middle)[..., None], level, spread)
+    moved = np.sort(logs + (median - logs[..., _MIDDLE, None]) + moves, axis=-1)
     decoded = decode_concentration(*(torch.from_numpy(np.asarray(a, np.float32)) for a in (moved, level, spread)))
     return np.asarray(decoded.clamp(min=0.0).numpy(), np.float32)
 

@@ -7,15 +7,14 @@ import logging
 import resource
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from hazecast.models.disturbance import disturb
 
 from hazecast.forecast.evaluation.backtest import backtest, format_table
 from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, RESAMPLES
@@ -28,9 +27,11 @@ from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.models.interface import EVENTS, Adaptive, HourlySeries, Model, Windows, WindowSet
 from hazecast.models.kinds import create
-from hazecast.models.registry import newest_until, shipped_models
-from hazecast.models.windows import scoring_windows
-from hazecast.services.research.experiments import read_series, training_windows
+from hazecast.models.registry import newest_unseen, shipped_models
+from hazecast.models.weather_errors import WeatherErrors
+from hazecast.models.windows import balanced, scoring_windows
+from hazecast.models.zoo.combined import Combined
+from hazecast.services.research.experiments import TrainingPlan, read_series, training_windows
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,15 @@ class BacktestPlan:
     weather : str
         ``"none"``, ``"observed"`` or a path of weather files.
     perturb : bool
-        Disturb the observed weather as a forecast of it would be.
+        Make the observed weather err as a forecast of it would; see `hazecast.models.weather_errors`.
     every : int
         Hours between init times.
     retrain : bool
         Train the network rather than load a shipped one.
+    training : TrainingPlan, optional
+        What the models that learn are trained on; by default the collection itself until `until`.
+    places : tuple of str
+        Which places are scored; by default all.
     """
 
     observations: Path
@@ -67,6 +72,8 @@ class BacktestPlan:
     perturb: bool = False
     every: int = 3
     retrain: bool = False
+    training: TrainingPlan | None = None
+    places: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Check that the parts fit together.
@@ -82,7 +89,7 @@ class BacktestPlan:
         if self.end <= self.start:
             raise InputError("to", self.end.isoformat(), f"a time after {self.start.isoformat()}")
         if self.perturb and self.weather != OBSERVED_WEATHER:
-            raise InputError("perturb", f"weather {self.weather}", f"weather {OBSERVED_WEATHER} to disturb")
+            raise InputError("perturb", f"weather {self.weather}", f"weather {OBSERVED_WEATHER} to make err")
         if self.every < 1:
             raise InputError("every", self.every, "at least 1 hour")
         if len(set(self.models)) != len(self.models):
@@ -112,23 +119,25 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
     """
     plan.check()
     untrained = {name: create(name) for name in plan.models}
-    series = read_series(plan.observations)
-    windows = scoring_windows((series,), to_datetime64(plan.start), to_datetime64(plan.end), every=plan.every)
+    series = read_series(plan.observations, plan.training.stations() if plan.training else None)
+    windows = _scored(plan, series)
     if not len(windows):
         raise InputError(
             "from, to",
             f"{plan.start.isoformat()} to {plan.end.isoformat()}",
             f"a period that {plan.observations} covers",
         )
+    scored = [str(place) for place in series.places[np.unique(windows.index[:, 1])]]
     change, label = _weather(plan, series)
     known = trained if trained is not None else {}
-    train = training_windows([series], plan.until)
-    train = WindowSet(train.series, train.index, weather_known=plan.weather != NO_WEATHER)
+    train = plan.training.windows() if plan.training else training_windows([series], plan.until)
+    # The same windows, weather and errors for every model that learns.
+    train = replace(balanced(train), weather_known=plan.weather != NO_WEATHER)
     seconds: dict[str, dict[str, float]] = {}
     for name in plan.models:
         if name not in known:
             wall, processor = time.monotonic(), time.process_time()
-            known[name] = _ready(untrained[name], train, plan)
+            known[name] = _ready(untrained[name], train, plan, scored)
             seconds[name] = {
                 "wall": round(time.monotonic() - wall, 1),
                 "processor": round(time.process_time() - processor, 1),
@@ -146,7 +155,7 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
         "weather": label,
         "windows": len(windows),
         "training_windows": len(train),
-        "places": [str(place) for place in series.places],
+        "places": scored,
         "hours_between_init_times": plan.every,
         "events": [f"{pollutant} >= {limit:g} ug m-3" for pollutant, limit in EVENTS],
         "bootstrap": {"block_days": BLOCK_DAYS, "resamples": RESAMPLES, "interval": 0.95},
@@ -157,10 +166,23 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
     return result, head + format_table(result["models"], list(models))
 
 
-def _ready(model: Model, train: WindowSet, plan: BacktestPlan) -> Model:
+def _scored(plan: BacktestPlan, series: HourlySeries) -> WindowSet:
+    windows = scoring_windows((series,), to_datetime64(plan.start), to_datetime64(plan.end), every=plan.every)
+    unknown = sorted(set(plan.places) - {str(place) for place in series.places})
+    if unknown:
+        raise InputError("places", unknown, f"any of {[str(place) for place in series.places]}")
+    if plan.places:
+        chosen = np.isin(series.places[windows.index[:, 1]], list(plan.places))
+        windows = replace(windows, index=windows.index[chosen])
+    return replace(windows, errors=WeatherErrors()) if plan.perturb else windows
+
+
+def _ready(model: Model, train: WindowSet, plan: BacktestPlan, scored: Sequence[str]) -> Model:
+    if isinstance(model, Combined):
+        return Combined(_ready(model.model, train, plan, scored))
     shipped = [one for one in shipped_models() if one.kind == model.name]
     if shipped and not plan.retrain:
-        found = newest_until(shipped, to_datetime64(plan.until))
+        found = newest_unseen(shipped, plan.observations.name, scored, to_datetime64(plan.until))
         if found is not None:
             return found.load()
         log.warning("no shipped %s was trained by %s: training one", model.name, plan.until.isoformat())
@@ -176,7 +198,7 @@ def _weather(plan: BacktestPlan, series: HourlySeries) -> tuple[Callable[[Window
     if plan.weather == OBSERVED_WEATHER:
         label = "observed weather in place of a forecast (perfect prog)"
         if plan.perturb:
-            return disturb, label + ", disturbed with errors that grow with lead time"
+            label += ", made to err as a forecast's"
         return None, label
     issued = IssuedWeather(_forecasts(Path(plan.weather), series), series)
     if issued.analysis:

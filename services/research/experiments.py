@@ -83,6 +83,16 @@ class TrainingPlan:
             )
         return {name: self.until_of.get(name, self.until) for name in names}
 
+    def stations(self) -> dict[str, xr.Dataset]:
+        """Read the weather of `weather_of`, by city."""
+        return {city: read_isd(folder) for city, folder in self.weather_of.items()}
+
+    def windows(self) -> WindowSet:
+        """Read the collections and return their training windows; raises InputError as `training_windows` does."""
+        stations = self.stations()
+        series = [read_series(folder, stations) for folder in self.folders]
+        return training_windows(series, list(self.ends().values()), without=self.without)
+
 
 def read_series(folder: Path, weather_of: Mapping[str, xr.Dataset] | None = None) -> HourlySeries:
     """Read a collection as the hourly series that windows are cut from.
@@ -198,16 +208,13 @@ def train_and_save(plan: TrainingPlan, out: Path, settings: TrainingSettings, ru
         training.
     """
     run = run or Run(state=out / STATE_FILE)
-    ends = plan.ends()
-    stations = {city: read_isd(folder) for city, folder in plan.weather_of.items()}
-    series = [read_series(folder, stations) for folder in plan.folders]
-    train = training_windows(series, list(ends.values()), without=plan.without)
+    train = plan.windows()
     with process_group(run.device) as rank:
         model = NetworkModel(settings, run=run)
         model.fit(train, progress=True)
     if rank > 0:
         return f"process {rank}: done"
-    card = save_trained(model, train, ends, out, without=plan.without)
+    card = save_trained(model, train, plan.ends(), out, without=plan.without)
     if run.state is not None:
         run.state.unlink(missing_ok=True)
     return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"

@@ -170,17 +170,18 @@ def forecast(
         raise InputError("init_time", init_time, f"a time with PM2.5 in the 72 h before it in {data.name}")
     newest = init - (len(seen) - 1 - np.flatnonzero(seen)[-1]) * _HOUR
     observed = weather == OBSERVED_WEATHER
+    windows = windows_at(
+        data.observations,
+        data.weather,
+        chosen,
+        init,
+        future_weather=data.weather if observed else None,
+        weather_observed=observed,
+    )
     return make_forecast(
-        _plain(model),
+        _plain(model).predict(windows),
         _plain(model).name,
-        windows_at(
-            data.observations,
-            data.weather,
-            chosen,
-            init,
-            future_weather=data.weather if observed else None,
-            weather_observed=observed,
-        ),
+        windows,
         ids,
         init,
         weather_source="observed weather in place of a forecast (perfect prog)" if observed else "none",

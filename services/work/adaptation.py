@@ -1,7 +1,7 @@
-"""Calibration in service: it follows the errors of the stored forecasts as they are verified.
+"""The combination in service: it follows the errors of the stored forecasts as they are verified.
 
-The state is a function of what is stored: each forecast keeps the calibration it was made with, and the
-next begins there and learns from what was observed since. A cycle run again learns the same again.
+The state is a function of what is stored: each forecast keeps the state it was made with, and the next begins
+there and learns from what was observed since. A cycle run again learns the same again.
 """
 
 from __future__ import annotations
@@ -13,26 +13,39 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from hazecast.forecast.composition import CAMS_SUFFIX
 from hazecast.forecast.inputs import stacked
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Calibrated
+from hazecast.models.combination import State, Verified
+from hazecast.models.experts import EXPERTS
+from hazecast.models.interface import TARGETS, Float, Windows
+from hazecast.models.zoo.combined import POINTS, Combined, Reference, verified
 from hazecast.services.store.scores import StoredRun, runs_before
 from hazecast.services.store.store import Store
 
 log = logging.getLogger(__name__)
 
-_OFFSETS, _SHIFTS, _INFORMED = "calibration_offset", "calibration_shift", "informed"
-_DIMS = ("ensemble", "lead_time", "pollutant")
+_PREFIX, _EXPERT = "combination_", "_expert"
+_INFORMED, _LEVELS = "informed", ("level", "spread", "long_level")
+_BY_GROUP = ("place", "ensemble", "lead_group", "pollutant")
+_DIMS = {
+    "moments": (*_BY_GROUP, "error_space", "expert_of", "expert_with"),
+    "days": _BY_GROUP,
+    "bias": _BY_GROUP,
+    "bias_square": _BY_GROUP,
+    "offsets": (*_BY_GROUP, "quantile"),
+    "guidance": ("place", "pollutant", "observed_and_guidance"),
+}
 
 
-def adapt(model: Calibrated, model_id: str, store: Store, observations: xr.Dataset, now: datetime) -> int:
-    """Bring a model's calibration up to `now` from its stored forecasts that aren't simulated.
+def adapt(model: Combined, model_id: str, store: Store, observations: xr.Dataset, now: datetime) -> int:
+    """Bring a combination up to `now` from its stored forecasts that aren't simulated.
 
     Parameters
     ----------
-    model : Calibrated
+    model : Combined
         Changed in place; left as it was trained where it has no stored forecast.
     model_id : str
     store : Store
@@ -52,49 +65,84 @@ def adapt(model: Calibrated, model_id: str, store: Store, observations: xr.Datas
     if not opened:
         return 0
     newest, previous = opened[-1]
-    model.calibration = (previous[_OFFSETS].values, previous[_SHIFTS].values)
+    model.state = _state(previous)
     since, until = to_datetime64(newest.init_time), to_datetime64(now)
-    given, targets, quantiles, means = [], [], [], []
+    lessons, pairs = [], 0
     for _, forecast in opened:
         times = valid_times(forecast)
         target = stacked(observations, FORECAST_POLLUTANTS, "city", [str(c) for c in forecast["city"].values], times)
         target[:, (times <= since) | (times > until)] = np.nan
-        given.append(forecast[_INFORMED].values.astype(bool))
-        targets.append(target)
-        quantiles.append(np.stack([_by_city(forecast[name]) for name in FORECAST_POLLUTANTS], axis=2))
-        means.append(np.stack([_by_city(forecast[f"{name}_mean"]) for name in FORECAST_POLLUTANTS], axis=2))
-    known = np.concatenate(targets)
-    # One step for all forecasts together: a step for each would make the long lead times, of which
-    # many are pending, follow faster than they were tuned to.
-    model.follow(
-        np.concatenate(given), known, np.concatenate(quantiles), np.concatenate(means),
-        days=(now - newest.init_time) / timedelta(days=1),
-    )  # fmt: skip
-    return int(np.isfinite(known).sum())
+        lessons.append(_lesson(forecast, target))
+        pairs += int(np.isfinite(target).sum())
+    if pairs:
+        # One step for all forecasts together: a step for each would let the long lead times, of which many are
+        # pending, follow faster than they were tuned to.
+        model.follow(Verified.join(lessons), (now - newest.init_time) / timedelta(days=1))
+    return pairs
 
 
-def with_calibration(forecast: xr.Dataset, model: Calibrated, given: np.ndarray) -> xr.Dataset:
-    """Return `forecast` with the calibration it was made with.
+def with_state(forecast: xr.Dataset, model: Combined, windows: Windows, experts: Float) -> xr.Dataset:
+    """Return `forecast` with the experts it was combined from and the state of the combination.
 
     Parameters
     ----------
     forecast : xarray.Dataset
         Contract "forecast".
-    model : Calibrated
-    given : bool (city,)
-        Whether each city's forecast was informed of the coming weather.
+    model : Combined
+    windows : Windows
+        One a city, in the forecast's order.
+    experts : float32 (city, lead, pollutant, expert)
+        As `hazecast.models.zoo.combined.POINTS`, ug m-3.
 
     Returns
     -------
     xarray.Dataset
-        With ``calibration_offset``, ``calibration_shift`` and ``informed``.
+        With ``<pollutant>_expert``, ``level``, ``spread``, ``long_level``, ``informed`` and ``combination_*``.
     """
-    offsets, shifts = model.calibration
-    return forecast.assign({
-        _OFFSETS: ((*_DIMS, "quantile"), offsets, {"long_name": "offset of each quantile on the network's scale", "units": "1"}),
-        _SHIFTS: (_DIMS, shifts, {"long_name": "shift of the mean", "units": "ug m-3"}),
-        _INFORMED: ("city", given.astype(np.int8), {"long_name": "1 where weather of the lead times was given", "units": "1"}),
-    })  # fmt: skip
+    concentration = {"units": "ug m-3"}
+    parts: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {
+        f"{name}{_EXPERT}": (
+            ("lead_time", "city", "expert"),
+            np.moveaxis(experts[:, :, number], 0, 1),
+            {"long_name": f"{name} by each expert of the combination", **concentration},
+        )
+        for number, name in enumerate(FORECAST_POLLUTANTS)
+    }
+    for name in _LEVELS:
+        units = {"units": "1"} if name == "spread" else concentration
+        parts[name] = (("city", "pollutant"), getattr(windows, name)[:, list(TARGETS)], units)
+    long_name = "1 where weather of the lead times was given"
+    parts[_INFORMED] = ("city",), windows.informed.astype(np.int8), {"long_name": long_name, "units": "1"}
+    for name, value in model.state.arrays().items():
+        parts[_PREFIX + name] = _DIMS[name], value, {"long_name": f"state of the combination: {name}", "units": "1"}
+    coords = {
+        "expert": list(POINTS), "expert_of": list(EXPERTS), "expert_with": list(EXPERTS),
+        "pollutant": list(FORECAST_POLLUTANTS), "place": list(model.state.places),
+    }  # fmt: skip
+    return forecast.assign_coords(coords).assign(parts)
+
+
+def _state(forecast: xr.Dataset) -> State:
+    places = tuple(str(place) for place in forecast["place"].values)
+    return State(places, **{name: forecast[_PREFIX + name].transpose(*dims).values for name, dims in _DIMS.items()})
+
+
+def _lesson(forecast: xr.Dataset, target: Float) -> Verified:
+    guidance = np.full_like(target, np.nan)
+    for number, name in enumerate(FORECAST_POLLUTANTS):
+        if f"{name}{CAMS_SUFFIX}" in forecast:
+            guidance[..., number] = _by_city(forecast[f"{name}{CAMS_SUFFIX}"])
+    reference = Reference(
+        forecast["city"].values.astype(str),
+        forecast[_INFORMED].values.astype(bool),
+        forecast["long_level"].transpose("city", "pollutant").values,
+        guidance,
+    )
+    quantiles, experts = (
+        np.stack([_by_city(forecast[f"{name}{suffix}"]) for name in FORECAST_POLLUTANTS], axis=2)
+        for suffix in ("", _EXPERT)
+    )
+    return verified(reference, target, quantiles, experts)
 
 
 def _opened(run: StoredRun) -> xr.Dataset | None:
@@ -102,8 +150,8 @@ def _opened(run: StoredRun) -> xr.Dataset | None:
         return None
     with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as opened:
         forecast = opened.load()
-    if forecast.sizes["lead_time"] != LEAD_HOURS or _OFFSETS not in forecast:
-        log.info("%s: a forecast without calibration is not learned from", run.netcdf_path)
+    if forecast.sizes["lead_time"] != LEAD_HOURS or f"{_PREFIX}moments" not in forecast:
+        log.info("%s: a forecast without the state of a combination is not learned from", run.netcdf_path)
         return None
     return forecast
 

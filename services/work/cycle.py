@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,17 @@ import xarray as xr
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.rules.book import RuleBook
+from hazecast.forecast.composition import composition_ahead
 from hazecast.forecast.inputs import windows_at
 from hazecast.forecast.produce import make_forecast
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import HISTORY_HOURS, WEATHER
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Calibrated, Described, Model
+from hazecast.models.background import LEVEL_HOURS
+from hazecast.models.interface import Described, Model
 from hazecast.models.registry import ModelRegistry, load_serving
+from hazecast.models.zoo.combined import Combined
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write
@@ -28,11 +32,18 @@ from hazecast.services.core.logs import log_context
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.database import redacted
-from hazecast.services.store.monitors import stored_monitors
+from hazecast.services.store.monitors import stored_city_hours, stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
-from hazecast.services.work.adaptation import adapt, with_calibration
-from hazecast.services.work.inputs import CycleInputs, forecast_cities, load_inputs, shortcomings, with_humidity
+from hazecast.services.work.adaptation import adapt, with_state
+from hazecast.services.work.inputs import (
+    LIVE_OBSERVATIONS,
+    CycleInputs,
+    forecast_cities,
+    load_inputs,
+    shortcomings,
+    with_humidity,
+)
 from hazecast.services.work.maps import draw_haze
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, message_line
 from hazecast.services.work.stored_forecast import Look
@@ -108,12 +119,17 @@ class _Cycle:
 
 @dataclass(frozen=True)
 class _Given:
-    """What a forecast is made from: the inputs, the init time and the cities; `skipped` gives why others are left out."""
+    """What a forecast is made from: the inputs, the init time and the cities.
+
+    `skipped` gives why other cities are left out; `longer`, contract "observations", reaches further back where the
+    inputs hold the last days alone.
+    """
 
     inputs: CycleInputs
     init_time: datetime
     cities: list[City]
     skipped: dict[str, str]
+    longer: xr.Dataset | None
 
     @property
     def city_ids(self) -> list[str]:
@@ -134,6 +150,11 @@ class _Served:
     model: Model
     model_id: str
     faults: list[str]
+
+    @cached_property
+    def combined(self) -> Combined:
+        """The model with the experts it is combined with, as it was trained until it learns from what is stored."""
+        return Combined(self.model)
 
 
 def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> CycleReport:
@@ -171,7 +192,10 @@ def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, .
         lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.ingest.weather_sources),
         now=store.clock(),
     )
-    return _Given(inputs, init_time, *forecast_cities(inputs.monitors, registry, init_time, wanted))
+    live = settings.inputs.observations_dir == LIVE_OBSERVATIONS
+    preference = settings.ingest.monitor_sources
+    longer = stored_city_hours(store, init_time, LEVEL_HOURS, preference=preference) if live else None
+    return _Given(inputs, init_time, *forecast_cities(inputs.monitors, registry, init_time, wanted), longer)
 
 
 def _load_model(settings: Settings) -> _Served:
@@ -189,22 +213,25 @@ def _weather_used(model: Model) -> tuple[str, ...]:
 
 
 def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:
-    """Let the calibration learn from the stored forecasts that were verified since; simulated ones teach nothing."""
-    if isinstance(served.model, Calibrated) and not given.inputs.simulated:
-        adapt(served.model, served.model_id, cycle.store, given.inputs.monitors.observations, given.init_time)
+    """Let the combination learn from the stored forecasts that were verified since; simulated ones teach nothing."""
+    if not given.inputs.simulated:
+        adapt(served.combined, served.model_id, cycle.store, given.inputs.monitors.observations, given.init_time)
 
 
 def _forecast(given: _Given, served: _Served, *, degraded: bool) -> xr.Dataset:
-    init, ids, inputs, model = to_datetime64(given.init_time), given.city_ids, given.inputs, served.model
+    init, ids, inputs = to_datetime64(given.init_time), given.city_ids, given.inputs
     observations = inputs.monitors.observations
     windows = windows_at(
         observations, inputs.past, given.cities, init,
-        future_weather=inputs.future, weather_observed=inputs.weather_observed,
+        future_weather=inputs.future, weather_observed=inputs.weather_observed, longer=given.longer,
+        guidance=composition_ahead(inputs.composition, ids, init),
     )  # fmt: skip
     pm25 = observations["pm25"].sel(city=ids, time=slice(None, init))
     newest = pm25["time"].values[pm25.notnull().any("city").values][-1]
+    prediction = served.combined.predict(windows)
+    assert prediction.experts is not None
     forecast = make_forecast(
-        model,
+        prediction,
         served.model_id,
         windows,
         ids,
@@ -215,9 +242,7 @@ def _forecast(given: _Given, served: _Served, *, degraded: bool) -> xr.Dataset:
         degraded=degraded,
     )
     forecast = _with_weather(forecast, inputs.future)
-    if isinstance(model, Calibrated):
-        forecast = with_calibration(forecast, model, windows.informed)
-    return forecast
+    return with_state(forecast, served.combined, windows, prediction.experts)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from hazecast.grids.observations.collections import MonitorData, read_observatio
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
+from hazecast.models.background import LEVEL_HOURS
 from hazecast.models.experts import last_observed
 from hazecast.models.interface import TARGETS, Model, Windows
 from hazecast.models.registry import load_trained
@@ -135,10 +136,11 @@ def _cycle(
     weather = None if data.weather is None else data.weather.sel(time=near)
     known = result.plan.weather == OBSERVED_WEATHER
     windows = windows_at(
-        nearby, weather, reporting, init, future_weather=weather if known else None, weather_observed=known
-    )
+        nearby, weather, reporting, init, future_weather=weather if known else None, weather_observed=known,
+        longer=data.observations.sel(time=slice(init - LEVEL_HOURS * _HOUR, init)),
+    )  # fmt: skip
     forecast = make_forecast(
-        model, result.model_id, windows, [c.id for c in reporting], init, weather_source=result.weather_source,
+        model.predict(windows), result.model_id, windows, [c.id for c in reporting], init, weather_source=result.weather_source,
         observations_until=init, simulated=False, degraded=False,
     )  # fmt: skip
     stations = None if data.stations is None else data.stations.sel(time=near)
