@@ -46,7 +46,7 @@ def backtest(
         Whether models see the observed weather of the lead times (perfect prog).
     change : callable, optional
         Applied to every batch of windows before a model sees it, for example
-        `hazecast.models.disturbance.disturb`.
+        `hazecast.forecast.issued_weather.IssuedWeather.put_into`.
     progress : bool
 
     Returns
