@@ -13,8 +13,8 @@ import xarray as xr
 from fastapi.testclient import TestClient
 
 from hazecast.models import checkpoint
-from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.experts import EXPERTS
+from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.interface import EventLimits, TrainedPool
 from hazecast.models.registry import ModelRegistry
 from hazecast.services.core.settings import Settings
