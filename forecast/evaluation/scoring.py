@@ -152,6 +152,7 @@ def continuous_scores(sums: dict[Any, NDArray[np.float64]]) -> dict[str, NDArray
         "rmse": np.sqrt(sums["squared"] / n),
         "mae": sums["absolute"] / n,
         "bias": sums["error"] / n,
+        "observed": mean_o,
         "correlation": np.where(varies, (sums["fo"] / n - mean_f * mean_o) / np.where(varies, both, 1.0), np.nan),
         "crps": 2 * sums["quantile"] / n,
         "coverage80": sums["inside"] / n,

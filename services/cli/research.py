@@ -97,6 +97,11 @@ def backtest(
         bool, typer.Option("--perturb", help="Disturb observed weather as a forecast of it would be.")
     ] = False,
     every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
+    place: Annotated[list[str] | None, typer.Option("--place", help="Score only this place; may be repeated.")] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option("--training", help="Folder of collections that the peers learn from, as the shipped network did."),
+    ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train the network again instead of loading a shipped one.")
     ] = False,
@@ -105,12 +110,17 @@ def backtest(
     """Score models on a past period that none of them was trained on."""
     from hazecast.models.kinds import model_names
     from hazecast.services.research.backtests import BacktestPlan, run_backtest
+    from hazecast.services.research.experiments import evaluation_training
     from hazecast.services.research.files import write_json
 
     first, last = _period(start, end)
     until = time_of(train_until, "--train-until")
     names = tuple(model_names()) if models == "all" else tuple(models.split(","))
-    result, text = run_backtest(BacktestPlan(observations, until, first, last, names, weather, perturb, every, retrain))
+    plan = BacktestPlan(
+        observations, until, first, last, names, weather, perturb, every, retrain,
+        evaluation_training(training) if training else None, tuple(place or ()),
+    )  # fmt: skip
+    result, text = run_backtest(plan)
     print(text)
     if out is not None:
         write_json(result, out)

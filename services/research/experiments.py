@@ -94,6 +94,33 @@ class TrainingPlan:
         return training_windows(series, list(self.ends().values()), without=self.without)
 
 
+def evaluation_training(data: Path) -> TrainingPlan:
+    """Return what the shipped network that is scored learned from; its peers are given the same.
+
+    No hour of the test periods, and nothing of Shanghai, Xizhi, Kinmen, Hong Kong and Seoul, which score how it
+    forecasts places it has never seen.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the collections beijing-multisite, five-cities, us-posts, taiwan and metar-beijing.
+
+    Returns
+    -------
+    TrainingPlan
+    """
+    return TrainingPlan(
+        folders=tuple(data / name for name in ("beijing-multisite", "five-cities", "us-posts", "taiwan")),
+        until=datetime.fromisoformat("2015-02-28T16:00+00:00"),
+        until_of={
+            "us-posts": datetime.fromisoformat("2019-12-31T16:00+00:00"),
+            "taiwan": datetime.fromisoformat("2015-12-31T16:00+00:00"),
+        },
+        without=frozenset({"shanghai", "xizhi", "kinmen"}),
+        weather_of={"beijing": data / "metar-beijing"},
+    )
+
+
 def read_series(folder: Path, weather_of: Mapping[str, xr.Dataset] | None = None) -> HourlySeries:
     """Read a collection as the hourly series that windows are cut from.
 
