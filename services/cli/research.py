@@ -27,10 +27,16 @@ Weights = Annotated[
 
 @app.command()
 def train(
-    observations: Annotated[
-        list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for weights, model card and the state of the training.")],
+    observations: Annotated[
+        list[Path] | None, typer.Option("--observations", help="Folder of a collection; may be repeated.")
+    ] = None,
+    recipe: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            "--recipe", help="In place of the collections: evaluation or service, and the folder of all collections."
+        ),
+    ] = None,
     train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
     weather_of: Annotated[
         list[str] | None,
@@ -56,11 +62,18 @@ def train(
     """Train the network and write its weights and model card; under torchrun, on several GPUs."""
     from hazecast.models.training.loop import Run
     from hazecast.models.zoo.network_training import TrainingSettings
-    from hazecast.services.research.experiments import STATE_FILE, TrainingPlan, train_and_save
+    from hazecast.services.research.experiments import RECIPES, STATE_FILE, TrainingPlan, train_and_save
 
     given = {"windows": windows, "seed": seed}
     settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
     run = Run(device, precision, out / STATE_FILE, state_every, resume)  # type: ignore[arg-type]
+    if recipe is not None:
+        if recipe[0] not in RECIPES or observations:
+            raise InputError("--recipe", recipe[0], f"one of {sorted(RECIPES)}, without --observations")
+        print(train_and_save(RECIPES[recipe[0]](recipe[1]), out, settings, run))
+        return
+    if not observations:
+        raise InputError("--observations", "nothing", "the folder of a collection, or a --recipe")
     plan = TrainingPlan(
         tuple(observations),
         time_of(train_until, "--train-until"),

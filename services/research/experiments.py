@@ -121,6 +121,29 @@ def evaluation_training(data: Path) -> TrainingPlan:
     )
 
 
+def service_training(data: Path) -> TrainingPlan:
+    """Return what the network in service learned from: all that there is, the test periods and every place included.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the collections, as of `evaluation_training`, with hongkong and seoul.
+
+    Returns
+    -------
+    TrainingPlan
+    """
+    names = ("beijing-multisite", "five-cities", "us-posts", "taiwan", "hongkong", "seoul")
+    return TrainingPlan(
+        folders=tuple(data / name for name in names),
+        until=datetime.fromisoformat("2020-12-31T16:00+00:00"),
+        weather_of={"beijing": data / "metar-beijing"},
+    )
+
+
+RECIPES = {"evaluation": evaluation_training, "service": service_training}
+
+
 def read_series(folder: Path, weather_of: Mapping[str, xr.Dataset] | None = None) -> HourlySeries:
     """Read a collection as the hourly series that windows are cut from.
 

@@ -155,7 +155,7 @@ def against_models(results: dict[str, dict[str, Any]]) -> str:
         at 24 h and the coverage by season; and the service's ratio to each.
     """
     parts = []
-    for weather, result in results.items():
+    for result in results.values():
         meta = result["meta"]
         parts.append(f"Weather: {meta['weather']}; {meta['windows']} windows, {len(meta['places'])} places.\n")
         for pollutant, label in _NAMES.items():
