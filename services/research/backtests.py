@@ -83,7 +83,7 @@ class BacktestPlan:
         ------
         InputError
             If the period is empty or begins before the end of training, a name comes twice, or there is nothing to
-            disturb.
+            make err.
         """
         if self.start < self.until:
             raise InputError("from", self.start.isoformat(), f"not before train-until {self.until.isoformat()}")

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hazecast.forecast.evaluation.plots import by_month
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Model
 from hazecast.services.core.files import atomic_write
@@ -100,6 +101,10 @@ CASES = (
         places=("beijing", "shenyang"), weathers=("none",),
     ),
 )  # fmt: skip
+
+
+# Drawn month by month: a city that the network knew, and one that it had never seen.
+_YEARS = {"Beijing, erring weather": "beijing", "Shanghai, never seen, erring weather": "shanghai"}
 
 
 def by_place(results: dict[str, dict[str, Any]]) -> str:
@@ -224,6 +229,9 @@ def main(
     out: Annotated[Path, typer.Option("--out", help="Folder for the scores as JSON.")] = Path("build/skill"),
     case: Annotated[list[str] | None, typer.Option("--case", help="Only this case; may be repeated.")] = None,
     peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Whether to train and score the peers.")] = True,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw the years of service here, beside each expert's.")
+    ] = None,
     reuse: Annotated[bool, typer.Option("--reuse", help="Take scores already in the folder.")] = False,
 ) -> None:
     """Run the backtests of all places and weathers and write the tables."""
@@ -247,6 +255,11 @@ def main(
             print(parts[-1])
     put_into(document, "\n".join(parts))
     print(f"{document}: written")
+    drawn = {title: out / f"{key}-erring.json" for title, key in _YEARS.items()}
+    if picture is not None and all(path.exists() for path in drawn.values()):
+        read = {title: json.loads(path.read_text(encoding="utf-8")) for title, path in drawn.items()}
+        by_month(read).savefig(picture, dpi=110)
+        print(f"{picture}: written")
 
 
 if __name__ == "__main__":
