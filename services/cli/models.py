@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast.grids.errors import InputError
-from hazecast.services.cli.options import AsJson, Collection, DataDir, PastWeather, current_time, settings_of, time_of
+from hazecast.services.cli.options import (
+    AsJson,
+    By,
+    Collection,
+    DataDir,
+    PastWeather,
+    Why,
+    current_time,
+    settings_of,
+    time_of,
+    user_of,
+)
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -17,8 +28,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Trained models: list, register, compare, promote, roll back.", no_args_is_help=True)
 
-Why = Annotated[str, typer.Option("--why", help="The reason; recorded in the history.")]
-By = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this system.")]
 ModelId = Annotated[str, typer.Argument(help="Id of a model, as `hazecast models list` shows it.")]
 
 
@@ -26,12 +35,6 @@ def _registry(data_dir: Path | None) -> ModelRegistry:
     from hazecast.models.registry import ModelRegistry
 
     return ModelRegistry(settings_of(data_dir).models_dir)
-
-
-def _user(by: str | None) -> str:
-    import getpass
-
-    return by if by is not None else getpass.getuser()
 
 
 @app.command(name="list")
@@ -153,7 +156,7 @@ def promote(
     elif observations is not None or start is not None or end is not None:
         raise InputError("promote", "some of --observations, --from and --to", "all three or none")
     change, verdict = promote(
-        model_id, settings_of(data_dir), by=_user(by), at=current_time(), why=why, force=force, period=period, progress=True
+        model_id, settings_of(data_dir), by=user_of(by), at=current_time(), why=why, force=force, period=period, progress=True
     )  # fmt: skip
     for sentence in (*verdict.findings, *verdict.reasons):
         print(sentence)
@@ -163,5 +166,5 @@ def promote(
 @app.command()
 def rollback(why: Why, by: By = None, data_dir: DataDir = None) -> None:
     """Put the previous model back into service."""
-    change = _registry(data_dir).rollback(by=_user(by), why=why, at=current_time())
+    change = _registry(data_dir).rollback(by=user_of(by), why=why, at=current_time())
     print(f"{change.model_id} is in service again in place of {change.previous}")

@@ -41,6 +41,13 @@ def train(
             "--train-until", help="No later hour is read; by default 2015-02-28T16:00Z, not with --from-store."
         ),
     ] = None,
+    weather_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weather-of",
+            help="CITY=DIR: the city's weather in collections without any, from a folder of NOAA ISD files; may be repeated.",
+        ),
+    ] = None,
     windows: Annotated[int | None, typer.Option("--windows", min=1, help="How many training windows to draw.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the training.")] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "auto",
@@ -59,12 +66,13 @@ def train(
     from hazecast.services.research.experiments import STATE_FILE, train_and_save
     from hazecast.services.research.retraining import train_from_store
 
-    if from_store == bool(observations) or (from_store and train_until is not None):
+    of_collections = {"--observations": observations, "--train-until": train_until, "--weather-of": weather_of}
+    given_of = [name for name, value in of_collections.items() if value]
+    if bool(given_of) == from_store or not (from_store or observations):
         raise InputError(
             "train",
-            f"{len(observations or ())} --observations{', --from-store' * from_store}"
-            f"{', --train-until' * (train_until is not None)}",
-            "either --observations, with or without --train-until, or --from-store alone",
+            given_of + ["--from-store"] * from_store,
+            "either --observations and what goes with it, or --from-store",
         )
     given = {"windows": windows, "seed": seed}
     settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
@@ -75,8 +83,18 @@ def train(
             print(f"{model.model_id}: trained on {found} windows of the store, registered in {model.folder}")
             print(f"put it into service with: hazecast models promote {model.model_id}")
         return
-    until = time_of(train_until or "2015-02-28T16:00Z", "--train-until")
-    print(train_and_save(observations or (), until, out, settings, run))
+    until, stations = time_of(train_until or "2015-02-28T16:00Z", "--train-until"), _folders_by_city(weather_of or [])
+    print(train_and_save(observations or (), until, out, settings, run, weather_of=stations))
+
+
+def _folders_by_city(options: list[str]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for option in options:
+        city, separator, folder = option.partition("=")
+        if not (city and separator and folder) or city in folders:
+            raise InputError("--weather-of", option, "CITY=DIR, each city once")
+        folders[city] = Path(folder)
+    return folders
 
 
 @app.command()

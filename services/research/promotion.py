@@ -109,7 +109,7 @@ def compare_on_store(
         If the store has no such hours, or the models are one and the same.
     """
     trained = max(to_datetime(model.trained_until) for model in (candidate, other))
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         end = newest_measured(store)

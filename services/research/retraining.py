@@ -81,7 +81,7 @@ def train_from_store(
         If the store holds too little, or `out` the state of another training.
     """
     asked = settings.learning
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         newest = newest_measured(store)

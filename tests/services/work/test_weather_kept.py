@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 import xarray as xr
@@ -11,7 +10,6 @@ import xarray as xr
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.sources.weather.interface import Cycle
 from hazecast.services.store.weather_cycles import WeatherStore
-from hazecast.services.work.ingest import weather as ingest_weather
 from hazecast.services.work.ingest.weather import remove_old
 from tests.support.settings import make_settings
 from tests.support.weather_samples import hourly_weather
@@ -34,10 +32,7 @@ def sizes(store: WeatherStore, cycle: Cycle) -> set[str]:
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    # The grid covers these two of all cities.
-    known = SimpleNamespace(cities={city.id: city for city in CITIES})
-    monkeypatch.setattr(ingest_weather, "load_registry", lambda: known)
+def store(tmp_path):
     return WeatherStore(tmp_path / "weather")
 
 
