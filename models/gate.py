@@ -99,8 +99,8 @@ def decide(comparison: Mapping[str, Any], card: Mapping[str, Any], rules: GateRu
             findings.append(found)
             if fault:
                 reasons.append(fault)
-    found, faults = _places(comparison, rules)
-    return Verdict(meta["candidate"], meta["other"], (*reasons, *faults), (*findings, *found))
+    of_places, faults = _places(comparison, rules)
+    return Verdict(meta["candidate"], meta["other"], (*reasons, *faults), (*findings, *of_places))
 
 
 def _enough(meta: Mapping[str, Any], rules: GateRules) -> list[str]:
