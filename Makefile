@@ -49,9 +49,11 @@ schema: $(VENV)/.test-ready
 examples: $(VENV)/.test-ready
 	$(BIN)/python -m tests.tools.api_examples $(DATA)
 
-# DATA holds the collections beijing-multisite and five-cities.
+# DATA holds the collections.
 DATA ?= ../shared/data
 OUT ?= data/training
+# evaluation: what the scored network learned from; service: all there is.
+RECIPE ?= service
 
 # Cycles killed at any moment and started again, on both databases: no warning lost or doubled, nothing half-written.
 kills: $(VENV)/.test-ready
@@ -62,7 +64,7 @@ outage: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -q tests/services/delivery/test_delivery_outage.py tests/services/delivery/test_delivery_interleavings.py $(ARGS)
 
 train: $(VENV)/.run-ready
-	$(BIN)/hazecast train --observations $(DATA)/beijing-multisite --observations $(DATA)/five-cities --out $(OUT) $(ARGS)
+	$(BIN)/hazecast train --recipe $(RECIPE) $(DATA) --out $(OUT) $(ARGS)
 
 backtest: $(VENV)/.run-ready
 	$(BIN)/hazecast backtest --observations $(DATA)/beijing-multisite --train-until 2015-02-28T16:00Z \

@@ -26,9 +26,9 @@ SPACES = 2
 MEAN, MEDIAN = 0, 1
 _HALF_LIFE, POOL_HALF_LIFE = 30.0, 120.0
 # Days that the pool counts as beside a city's own.
-_POOL_DAYS = 12.0
+_POOL_DAYS = 20.0
 # Independent errors a day, at most: those of neighbouring hours are one.
-_INDEPENDENT_A_DAY = 0.5
+_INDEPENDENT_A_DAY = 0.2
 # Absolute errors below this, in units of the long level, weigh as much as it.
 _LEAST_ABSOLUTE = 0.03
 _CITY_RATE, _POOL_RATE, _FORGET_OFFSET = 0.05, 0.02, 0.005

@@ -37,12 +37,18 @@ def features(windows: Windows) -> tuple[Float, Float]:
     """
     past, ahead = _drivers(windows.history_weather), _drivers(windows.future_weather)
     area_past, area_ahead = _drivers(windows.area_weather), _drivers(windows.area_future_weather)
-    fixed = _observed(windows.history_obs) | _observed(windows.area_obs, "area_") | _past_weather(past)
+    fixed = (
+        _observed(windows.history_obs)
+        | _observed(windows.area_obs, "area_")
+        | _past_weather(past)
+        | _usual(windows.level, windows.long_level, windows.spread)
+    )
     coming = (
         _weather_ahead(past, ahead, _DRIVERS, _RUNNING, _DAY_MEANS, _SHORT_MEANS)
         | _weather_ahead(area_past, area_ahead, _AREA_DRIVERS, (), _AREA_DRIVERS, (), "area_")
         | _same_hour(windows.history_obs)
         | _same_hour(windows.area_obs, "area_")
+        | _climate(windows.same_hour, windows.monthly)
         | _time(windows)
     )
     shape = (len(windows), LEAD_HOURS)
@@ -58,12 +64,16 @@ def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
     past = {name: np.full((1, HISTORY_HOURS), np.nan, np.float32) for name in _DRIVERS}
     ahead = {name: np.full((1, LEAD_HOURS), np.nan, np.float32) for name in _DRIVERS}
     empty = np.full((1, HISTORY_HOURS, len(OBSERVED)), np.nan, np.float32)
-    fixed = [*_observed(empty), *_observed(empty, "area_"), *_past_weather(past)]
+    level, climate = empty[:, 0], np.full((1, LEAD_HOURS, len(TARGETS)), np.nan, np.float32)
+    fixed = [
+        *_observed(empty), *_observed(empty, "area_"), *_past_weather(past), *_usual(level, level, level),
+    ]  # fmt: skip
     coming = [
         *_weather_ahead(past, ahead, _DRIVERS, _RUNNING, _DAY_MEANS, _SHORT_MEANS),
         *_weather_ahead(past, ahead, _AREA_DRIVERS, (), _AREA_DRIVERS, (), "area_"),
         *_same_hour(empty),
         *_same_hour(empty, "area_"),
+        *_climate(climate, climate),
         "lead",
         *CALENDAR,
     ]
@@ -126,6 +136,22 @@ def _past_weather(past: dict[str, Float]) -> dict[str, Float]:
     result |= {f"past_{name}_72h": mean_of(past[name]) for name in ("speed", "depression", "t2m")}
     result["past_sp_trend_24h"] = mean_of(past["sp"][:, -3:]) - mean_of(past["sp"][:, -27:-24])
     return result
+
+
+def _usual(level: Float, long_level: Float, spread: Float) -> dict[str, Float]:
+    """Return what is usual at the place; see `hazecast.models.background.Background`."""
+    parts = {"level": level, "long_level": long_level, "spread": spread}
+    return {
+        f"{name}_{what}": values[:, k]
+        for what, values in parts.items()
+        for k, name in zip(TARGETS, _TARGET_NAMES, strict=True)
+    }
+
+
+def _climate(same_hour: Float, monthly: Float) -> dict[str, Float]:
+    """Return the means of the lead time's hour in the last 30 days, and of its month in earlier years."""
+    parts = {"usual": same_hour, "monthly": monthly}
+    return {f"{name}_{what}": values[..., k] for what, values in parts.items() for k, name in enumerate(_TARGET_NAMES)}
 
 
 def _weather_ahead(

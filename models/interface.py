@@ -325,8 +325,8 @@ class WindowSet:
 class Model(Protocol):
     """A forecast model: learns from windows and gives quantiles and mean.
 
-    What else it can do it offers by the methods of `KeptModel`, `Adaptive`, `Calibrated` or `Described`. A kept
-    model that lacks the last three serves all the same: its forecasts lack those parts.
+    What else it can do it offers by the members of `KeptModel`, `Adaptive`, `TrainedPool`, `EventLimits`, `Familiar`
+    or `Described`. A kept model that lacks all but the first serves all the same.
     """
 
     name: str
@@ -416,6 +416,19 @@ class TrainedPool(Protocol):
     """
 
     pool: dict[str, Float]
+
+
+@runtime_checkable
+class Familiar(Protocol):
+    """A model that knows what its training saw.
+
+    Attributes
+    ----------
+    familiar : float32 (2, 6)
+        See `hazecast.models.familiarity.training_range`.
+    """
+
+    familiar: Float
 
 
 @runtime_checkable

@@ -52,10 +52,11 @@ def backtest(
     Returns
     -------
     dict
-        ``models``, ``by_station``, ``by_season`` and ``differences``, as docs/backtest.md says.
+        ``models``, ``by_station``, ``by_season``, ``by_month`` and ``differences``, as docs/backtest.md says.
     """
     tallies, first_of_day = tally(models, windows, future_weather=future_weather, change=change, progress=progress)
-    month = (first_of_day.astype("datetime64[M]").astype(int) % 12) + 1
+    months = first_of_day.astype("datetime64[M]")
+    month = (months.astype(int) % 12) + 1
     some = next(iter(tallies.values()))
     seasons = {name: np.flatnonzero(np.isin(month, months)) for name, months in _SEASONS.items()}
     return {
@@ -68,6 +69,10 @@ def backtest(
             season: {name: one.table(day=days) for name, one in tallies.items()}
             for season, days in seasons.items()
             if days.size
+        },
+        "by_month": {
+            str(one): {name: tallies[name].table(day=np.flatnonzero(months == one)) for name in tallies}
+            for one in np.unique(months)
         },
         "differences": differences(tallies),
     }

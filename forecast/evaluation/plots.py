@@ -125,6 +125,47 @@ def skill_by_lead(result: Mapping[str, Any], pollutant: str = "pm25", score: str
     return figure
 
 
+def by_month(
+    results: Mapping[str, Mapping[str, Any]], pollutant: str = "pm25", part: str = "1-72", *, bold: str = "service"
+) -> Figure:
+    """Draw the RMSE of each model by month, one panel for each backtest.
+
+    Parameters
+    ----------
+    results : mapping of str to dict
+        By title, as `hazecast.forecast.evaluation.backtest.backtest` returns them.
+    pollutant : str
+    part : str
+        Lead time or block of lead times, h.
+    bold : str
+        The model that the others are compared with.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If a backtest lacks the score.
+    """
+    figure = Figure(figsize=(9, 3.2 * len(results)), layout="constrained")
+    panels = np.atleast_1d(np.asarray(figure.subplots(len(results), 1)))
+    for axes, (title, result) in zip(panels, results.items(), strict=True):
+        months = list(result["by_month"])
+        for name in next(iter(result["by_month"].values())):
+            values = [_entry(result["by_month"][one][name], pollutant, "rmse").get(part) for one in months]
+            known = [np.nan if value is None else value for value in values]
+            style = {"color": _BLACK, "linewidth": 2.5} if name == bold else {"linewidth": 1.2}
+            axes.plot(np.array(months, "datetime64[M]"), known, label=name, **style)  # type: ignore[arg-type]
+        axes.set_title(title, loc="left")
+        axes.set_ylabel(f"RMSE of {_LABELS[pollutant]}, {part} h, {_UNITS}")
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))
+    panels[0].legend(fontsize="small", ncols=3)
+    return figure
+
+
 def reliability(shares: Mapping[str, pd.DataFrame], pollutant: str = "pm25") -> Figure:
     """Draw how often observations fell below each quantile, against how often they should.
 

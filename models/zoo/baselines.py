@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.events import EventDecision
-from hazecast.models.experts import last_observed, newest_same_hour
+from hazecast.models.experts import EXPERTS, expert_points, last_observed, newest_same_hour
 from hazecast.models.files import load_arrays, save_arrays
 from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
 
@@ -114,6 +114,24 @@ class DiurnalPersistence(Persistence):
             same_hour,
             super()._point(windows),
         ).astype(np.float32)
+
+
+class RecentClimatology(Persistence):
+    """The mean of the lead time's hour of the day in the last 30 days; quantiles from its errors in training."""
+
+    name = "climatology_30d"
+
+    def _point(self, windows: Windows) -> Float:
+        return expert_points(windows, np.zeros_like(windows.same_hour))[..., EXPERTS.index("climatology")]
+
+
+class MonthlyClimatology(Persistence):
+    """The mean of the lead time's month and hour in the place's earlier years; that of the last 30 days without any."""
+
+    name = "climatology_monthly"
+
+    def _point(self, windows: Windows) -> Float:
+        return expert_points(windows, np.zeros_like(windows.same_hour))[..., EXPERTS.index("monthly")]
 
 
 class Climatology:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
 from hazecast.models.combination import State
+from hazecast.models.familiarity import MEASURES
 from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Windows
 from hazecast.models.scaling import decode_concentration, encode_concentration
 
@@ -256,6 +257,8 @@ class Network(nn.Module):
     offsets, event_limits : Tensor
         What calibration on held-back windows gave, blind first and informed second; see
         `hazecast.models.zoo.network_training.calibrate` and `hazecast.models.events`.
+    familiar : Tensor
+        What its training saw; see `hazecast.models.familiarity`.
     pool_moments, pool_offsets : Tensor
         Where the combination with other experts begins; see `hazecast.models.combination.State`.
     """
@@ -264,6 +267,7 @@ class Network(nn.Module):
     seen_observed: Tensor
     offsets: Tensor
     event_limits: Tensor
+    familiar: Tensor
     pool_moments: Tensor
     pool_offsets: Tensor
 
@@ -286,6 +290,7 @@ class Network(nn.Module):
         targets = len(TARGETS)
         self.register_buffer("offsets", torch.zeros(2, LEAD_HOURS, targets, len(QUANTILES)))
         self.register_buffer("event_limits", torch.full((2, LEAD_HOURS, len(EVENTS)), 0.5))
+        self.register_buffer("familiar", torch.full((2, len(MEASURES)), torch.nan))
         first = State.empty()
         self.register_buffer("pool_moments", torch.from_numpy(first.moments[0]))
         self.register_buffer("pool_offsets", torch.from_numpy(first.offsets[0]))

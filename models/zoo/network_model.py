@@ -14,6 +14,7 @@ from safetensors import torch as tensors
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models.events import exceedance
+from hazecast.models.familiarity import training_range
 from hazecast.models.files import checked_settings
 from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
 from hazecast.models.scaling import decode_concentration
@@ -68,6 +69,7 @@ class NetworkModel:
         """
         network, held = fit_network(train, self.settings, self.run, progress=progress)
         self._take(network)
+        network.familiar = torch.from_numpy(training_range(train, self.settings.seed))
         if len(held):
             pool = trained_pool(self, held)
             network.pool_moments, network.pool_offsets = (torch.from_numpy(pool[n]) for n in ("moments", "offsets"))
@@ -79,6 +81,11 @@ class NetworkModel:
         if network is None:
             return {}
         return {"moments": network.pool_moments.numpy(), "offsets": network.pool_offsets.numpy()}
+
+    @property
+    def familiar(self) -> Float:
+        """The range of the inputs in training; see `hazecast.models.familiarity.training_range`."""
+        return self._trained().familiar.numpy()
 
     @property
     def event_limits(self) -> Float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast.grids.errors import InputError
-from hazecast.services.cli.options import Cities, Collection, PastWeather, settings_of, time_of
+from hazecast.services.cli.options import Cities, Collection, DataDir, PastWeather, settings_of, time_of
 
 if TYPE_CHECKING:
     from hazecast.services.research.replay.result import ReplayPlan
@@ -27,11 +27,26 @@ Weights = Annotated[
 
 @app.command()
 def train(
-    observations: Annotated[
-        list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for weights, model card and the state of the training.")],
-    train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
+    observations: Annotated[
+        list[Path] | None, typer.Option("--observations", help="Folder of a collection; may be repeated.")
+    ] = None,
+    recipe: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            "--recipe", help="In place of the collections: evaluation or service, and the folder of all collections."
+        ),
+    ] = None,
+    from_store: Annotated[
+        bool,
+        typer.Option("--from-store", help="Learn from what the installation has stored, and register the network."),
+    ] = False,
+    train_until: Annotated[
+        str | None,
+        typer.Option(
+            "--train-until", help="No later hour is read; by default 2015-02-28T16:00Z, with --observations alone."
+        ),
+    ] = None,
     weather_of: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,22 +67,49 @@ def train(
     precision: Annotated[str, typer.Option("--precision", help="auto (mixed on a GPU), fp32, bf16 or fp16.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue the unfinished training in --out.")] = False,
     state_every: Annotated[int, typer.Option("--state-every", min=1, help="Steps between two written states.")] = 200,
+    data_dir: DataDir = None,
 ) -> None:
-    """Train the network and write its weights and model card; under torchrun, on several GPUs."""
+    """Train the network and write its weights and model card; under torchrun, on several GPUs.
+
+    With --from-store the newest HAZECAST_RETRAIN_HOLDOUT_DAYS are left out: on them the gate compares the network
+    with the model in service.
+    """
     from hazecast.models.training.loop import Run
     from hazecast.models.zoo.network_training import TrainingSettings
-    from hazecast.services.research.experiments import STATE_FILE, TrainingPlan, train_and_save
+    from hazecast.services.research.experiments import RECIPES, STATE_FILE, TrainingPlan, train_and_save
+    from hazecast.services.research.retraining import train_from_store
 
+    of_collections = {
+        "--observations": observations, "--train-until": train_until, "--until-of": until_of, "--without": without,
+        "--weather-of": weather_of,
+    }  # fmt: skip
+    given_of = [name for name, value in of_collections.items() if value]
+    ways = [name for name, value in (("--from-store", from_store), ("--recipe", recipe)) if value]
+    if len(ways) + bool(given_of) != 1 or (given_of and not observations):
+        raise InputError(
+            "train", given_of + ways, "one of --observations with what goes with it, --recipe, --from-store"
+        )
     given = {"windows": windows, "seed": seed}
     settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
     run = Run(device, precision, out / STATE_FILE, state_every, resume)  # type: ignore[arg-type]
-    plan = TrainingPlan(
-        tuple(observations),
-        time_of(train_until, "--train-until"),
-        {name: time_of(end, "--until-of") for name, end in _pairs(until_of or [], "--until-of").items()},
-        frozenset(without or ()),
-        {city: Path(folder) for city, folder in _pairs(weather_of or [], "--weather-of").items()},
-    )
+    if from_store:
+        model, found = train_from_store(settings_of(data_dir), settings, out=out, run=run, progress=True)
+        if model is not None:
+            print(f"{model.model_id}: trained on {found} windows of the store, registered in {model.folder}")
+            print(f"put it into service with: hazecast models promote {model.model_id}")
+        return
+    if recipe is not None:
+        if recipe[0] not in RECIPES:
+            raise InputError("--recipe", recipe[0], f"one of {sorted(RECIPES)}")
+        plan = RECIPES[recipe[0]](recipe[1])
+    else:
+        plan = TrainingPlan(
+            tuple(observations or ()),
+            time_of(train_until or "2015-02-28T16:00Z", "--train-until"),
+            {name: time_of(end, "--until-of") for name, end in _pairs(until_of or [], "--until-of").items()},
+            frozenset(without or ()),
+            {city: Path(folder) for city, folder in _pairs(weather_of or [], "--weather-of").items()},
+        )
     print(train_and_save(plan, out, settings, run))
 
 
@@ -97,6 +139,11 @@ def backtest(
         bool, typer.Option("--perturb", help="Disturb observed weather as a forecast of it would be.")
     ] = False,
     every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
+    place: Annotated[list[str] | None, typer.Option("--place", help="Score only this place; may be repeated.")] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option("--training", help="Folder of collections that the peers learn from, as the shipped network did."),
+    ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train the network again instead of loading a shipped one.")
     ] = False,
@@ -105,12 +152,17 @@ def backtest(
     """Score models on a past period that none of them was trained on."""
     from hazecast.models.kinds import model_names
     from hazecast.services.research.backtests import BacktestPlan, run_backtest
+    from hazecast.services.research.experiments import evaluation_training
     from hazecast.services.research.files import write_json
 
     first, last = _period(start, end)
     until = time_of(train_until, "--train-until")
     names = tuple(model_names()) if models == "all" else tuple(models.split(","))
-    result, text = run_backtest(BacktestPlan(observations, until, first, last, names, weather, perturb, every, retrain))
+    plan = BacktestPlan(
+        observations, until, first, last, names, weather, perturb, every, retrain,
+        evaluation_training(training) if training else None, tuple(place or ()),
+    )  # fmt: skip
+    result, text = run_backtest(plan)
     print(text)
     if out is not None:
         write_json(result, out)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class BacktestPlan:
         ------
         InputError
             If the period is empty or begins before the end of training, a name comes twice, or there is nothing to
-            disturb.
+            make err.
         """
         if self.start < self.until:
             raise InputError("from", self.start.isoformat(), f"not before train-until {self.until.isoformat()}")
@@ -130,9 +131,13 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
     scored = [str(place) for place in series.places[np.unique(windows.index[:, 1])]]
     change, label = _weather(plan, series)
     known = trained if trained is not None else {}
-    train = plan.training.windows() if plan.training else training_windows([series], plan.until)
-    # The same windows, weather and errors for every model that learns.
-    train = replace(balanced(train), weather_known=plan.weather != NO_WEATHER)
+
+    @cache
+    def train() -> WindowSet:
+        found = plan.training.windows() if plan.training else training_windows([series], plan.until)
+        # The same windows, weather and errors for every model that learns.
+        return replace(balanced(found), weather_known=plan.weather != NO_WEATHER)
+
     seconds: dict[str, dict[str, float]] = {}
     for name in plan.models:
         if name not in known:
@@ -154,7 +159,7 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
         "train_until": plan.until.isoformat(),
         "weather": label,
         "windows": len(windows),
-        "training_windows": len(train),
+        "training_windows": len(train()) if seconds else None,
         "places": scored,
         "hours_between_init_times": plan.every,
         "events": [f"{pollutant} >= {limit:g} ug m-3" for pollutant, limit in EVENTS],
@@ -177,7 +182,7 @@ def _scored(plan: BacktestPlan, series: HourlySeries) -> WindowSet:
     return replace(windows, errors=WeatherErrors()) if plan.perturb else windows
 
 
-def _ready(model: Model, train: WindowSet, plan: BacktestPlan, scored: Sequence[str]) -> Model:
+def _ready(model: Model, train: Callable[[], WindowSet], plan: BacktestPlan, scored: Sequence[str]) -> Model:
     if isinstance(model, Combined):
         return Combined(_ready(model.model, train, plan, scored))
     shipped = [one for one in shipped_models() if one.kind == model.name]
@@ -188,7 +193,7 @@ def _ready(model: Model, train: WindowSet, plan: BacktestPlan, scored: Sequence[
         log.warning("no shipped %s was trained by %s: training one", model.name, plan.until.isoformat())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty slice", RuntimeWarning)
-        model.fit(train, progress=True)
+        model.fit(train(), progress=True)
     return model
 
 

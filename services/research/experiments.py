@@ -16,6 +16,7 @@ import xarray as xr
 from torch import distributed
 
 from hazecast.forecast.inputs import series_of
+from hazecast.forecast.issued_weather import IssuedWindowSet
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
@@ -41,6 +42,7 @@ HELD_OUT = (
 # forecasts, one that is studied the observed weather too.
 TRAINING_ERRORS = WeatherErrors(share=0.45, smallest=0.5, largest=1.3, seed=7)
 STATE_FILE = "training_state.pt"
+_AS_ISSUED = "the weather forecasts of an installation's store, as they were issued"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,56 @@ class TrainingPlan:
         stations = self.stations()
         series = [read_series(folder, stations) for folder in self.folders]
         return training_windows(series, list(self.ends().values()), without=self.without)
+
+
+def evaluation_training(data: Path) -> TrainingPlan:
+    """Return what the shipped network that is scored learned from; its peers are given the same.
+
+    No hour of the test periods, and nothing of Shanghai, Xizhi, Kinmen, Hong Kong and Seoul, which score how it
+    forecasts places it has never seen.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the collections beijing-multisite, five-cities, us-posts, taiwan and metar-beijing.
+
+    Returns
+    -------
+    TrainingPlan
+    """
+    return TrainingPlan(
+        folders=tuple(data / name for name in ("beijing-multisite", "five-cities", "us-posts", "taiwan")),
+        until=datetime.fromisoformat("2015-02-28T16:00+00:00"),
+        until_of={
+            "us-posts": datetime.fromisoformat("2019-12-31T16:00+00:00"),
+            "taiwan": datetime.fromisoformat("2015-12-31T16:00+00:00"),
+        },
+        without=frozenset({"shanghai", "xizhi", "kinmen"}),
+        weather_of={"beijing": data / "metar-beijing"},
+    )
+
+
+def service_training(data: Path) -> TrainingPlan:
+    """Return what the network in service learned from: all that there is, the test periods and every place included.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the collections, as of `evaluation_training`, with hongkong and seoul.
+
+    Returns
+    -------
+    TrainingPlan
+    """
+    names = ("beijing-multisite", "five-cities", "us-posts", "taiwan", "hongkong", "seoul")
+    return TrainingPlan(
+        folders=tuple(data / name for name in names),
+        until=datetime.fromisoformat("2020-12-31T16:00+00:00"),
+        weather_of={"beijing": data / "metar-beijing"},
+    )
+
+
+RECIPES = {"evaluation": evaluation_training, "service": service_training}
 
 
 def read_series(folder: Path, weather_of: Mapping[str, xr.Dataset] | None = None) -> HourlySeries:
@@ -207,17 +259,59 @@ def train_and_save(plan: TrainingPlan, out: Path, settings: TrainingSettings, ru
         If a collection can't be read or holds no training window, or `out` holds the state of another
         training.
     """
-    run = run or Run(state=out / STATE_FILE)
     train = plan.windows()
+    card = train_network(train, plan.ends(), out, settings, run, without=plan.without, progress=True)
+    if card is None:
+        return "another process writes the network"
+    return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"
+
+
+def train_network(
+    train: WindowSet,
+    ends: Mapping[str, datetime],
+    out: Path,
+    settings: TrainingSettings,
+    run: Run | None = None,
+    *,
+    without: Collection[str] = (),
+    progress: bool = False,
+) -> dict[str, Any] | None:
+    """Train the network on windows and write weights and model card.
+
+    Parameters
+    ----------
+    train : WindowSet
+    ends : mapping of str to datetime
+        For each series of `train` the name of its collection and until when it was read, in their order.
+    out : Path
+    settings : TrainingSettings
+    run : Run, optional
+        By default on the CPU, its state in `out`.
+    without : collection of str
+        Places that were left out.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    dict or None
+        The model card; None in the processes of ``torchrun`` that do not write.
+
+    Raises
+    ------
+    InputError
+        If `out` holds the state of another training.
+    """
+    run = run or Run(state=out / STATE_FILE)
     with process_group(run.device) as rank:
         model = NetworkModel(settings, run=run)
-        model.fit(train, progress=True)
+        model.fit(train, progress=progress)
     if rank > 0:
-        return f"process {rank}: done"
-    card = save_trained(model, train, plan.ends(), out, without=plan.without)
+        return None
+    card = save_trained(model, train, ends, out, without=without)
     if run.state is not None:
         run.state.unlink(missing_ok=True)
-    return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"
+    return card
 
 
 def save_trained(
@@ -263,6 +357,7 @@ def _card(model: Model, train: WindowSet, ends: Mapping[str, datetime], without:
     return {
         "name": f"{name}-{described['seed']}" if "seed" in described else name,
         **described,
+        **({"weather": _AS_ISSUED} if isinstance(train, IssuedWindowSet) else {}),
         "trained_on": list(ends),
         "places": sorted({str(train.series[number].places[place]) for number, place in used}),
         "without": sorted(without),

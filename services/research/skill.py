@@ -1,124 +1,190 @@
-"""The table of docs/skill.md, made from backtests: ``python -m hazecast.services.research.skill``.
+"""The tables of docs/skill.md, made from backtests: ``python -m hazecast.services.research.skill``.
 
-All models on the last year of beijing-multisite, with no future weather, with observed weather in place
-of a forecast, and with that weather disturbed. The scores are also written as JSON.
+What the service issues, by place: in Beijing's test year beside every model, in places that the network never saw, in the
+test years of others, and for a series scaled to a clean place's mean. Each without future weather, with observed weather
+in place of a forecast (perfect prog), and with that weather made to err. The scores are also written as JSON.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hazecast.forecast.evaluation.scoring import LEADS_SHOWN
+from hazecast.forecast.evaluation.plots import by_month
 from hazecast.grids.errors import InputError
 from hazecast.models.interface import Model
-from hazecast.models.kinds import model_names
 from hazecast.services.core.files import atomic_write
 from hazecast.services.research.backtests import BacktestPlan, run_backtest
+from hazecast.services.research.experiments import evaluation_training
 from hazecast.services.research.files import write_json
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
 BEGIN, END = "<!-- made by `make skill`: begin -->", "<!-- made by `make skill`: end -->"
-# The last year of the collection, in Beijing time. Nothing is tuned on it.
-_YEAR = BacktestPlan(
-    observations=Path(),
-    until=datetime.fromisoformat("2015-02-28T16:00+00:00"),
-    start=datetime.fromisoformat("2015-03-01T00:00+08:00"),
-    end=datetime.fromisoformat("2016-02-29T23:00+08:00"),
-    models=(),
-)
-_SETTINGS = {
-    "none": (NO_WEATHER, False, "No future weather"),
-    "observed": (OBSERVED_WEATHER, False, "Observed weather (perfect prog)"),
-    "disturbed": (OBSERVED_WEATHER, True, "Observed weather, disturbed"),
-}
+BASELINES = ("persistence", "diurnal_persistence", "climatology_30d", "climatology_monthly")
+PEERS = ("ridge", "lightgbm", "gru", "graph")
+WEATHERS = {"none": (NO_WEATHER, False), "observed": (OBSERVED_WEATHER, False), "erring": (OBSERVED_WEATHER, True)}
 _BANDS = ("1-24", "25-48", "49-72", "1-72", "73-120")
 _NAMES = {"pm25": "PM2.5", "o3": "O3"}
 _EVENT = {"pm25": "115", "o3": "160"}
 
 
-def make_table(results: dict[str, dict[str, Any]]) -> str:
-    """Write the backtests of several weathers as Markdown.
+@dataclass(frozen=True)
+class Case:
+    """A period of a collection that is scored.
+
+    Attributes
+    ----------
+    key, title : str
+    collection : str
+    start, end : datetime
+        Aware.
+    places : tuple of str
+        Which are scored; all if empty.
+    weathers : tuple of str
+        Keys of `WEATHERS`.
+    peers : bool
+        Whether the peers are scored too.
+    every : int
+        Hours between init times.
+    """
+
+    key: str
+    title: str
+    collection: str
+    start: datetime
+    end: datetime
+    places: tuple[str, ...] = ()
+    weathers: tuple[str, ...] = ("none", "observed", "erring")
+    peers: bool = False
+    every: int = 7
+
+    def plan(self, data: Path, weather: str) -> BacktestPlan:
+        """Return the backtest of one weather; `data` is the folder of the collections."""
+        chosen, erring = WEATHERS[weather]
+        return BacktestPlan(
+            observations=data / self.collection, until=self.start, start=self.start, end=self.end,
+            models=("service", "network", *BASELINES, *(PEERS if self.peers else ())), weather=chosen, perturb=erring,
+            every=self.every, training=evaluation_training(data), places=self.places,
+        )  # fmt: skip
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+08:00")
+
+
+_YEAR_2016 = (_time("2016-01-01T00:00"), _time("2016-12-31T23:00"))
+CASES = (
+    Case(
+        "beijing", "Beijing, its last year", "beijing-multisite", _time("2015-03-01T00:00"), _time("2016-02-29T23:00"),
+        peers=True,
+    ),
+    Case(
+        "shanghai", "Shanghai, never seen", "five-cities", _time("2013-03-01T00:00"), _time("2014-12-31T23:00"),
+        places=("shanghai",),
+    ),
+    Case("taiwan_unseen", "Xizhi and Kinmen, never seen", "taiwan", *_YEAR_2016, places=("xizhi", "kinmen")),
+    Case(
+        "hongkong", "Hong Kong, never seen", "hongkong", _time("2017-03-01T00:00"), _time("2017-12-31T23:00"),
+        weathers=("none",),
+    ),
+    Case(
+        "seoul", "Seoul, never seen", "seoul", _time("2020-01-01T00:00"), _time("2020-12-31T23:00"), weathers=("none",)
+    ),
+    Case("taiwan", "Shalu, Puzi and Zhudong, 2016", "taiwan", *_YEAR_2016, places=("shalu", "puzi", "zhudong")),
+    Case(
+        "posts", "Beijing and Shenyang, 2020", "us-posts", _time("2020-01-01T00:00"), _time("2020-12-31T23:00"),
+        places=("beijing", "shenyang"), weathers=("none",),
+    ),
+)  # fmt: skip
+
+
+# Drawn month by month: a city that the network knew, and one that it had never seen.
+_YEARS = {"Beijing, erring weather": "beijing", "Shanghai, never seen, erring weather": "shanghai"}
+
+
+def by_place(results: dict[str, dict[str, Any]]) -> str:
+    """Write what the service issued as Markdown, a row for each place, weather and pollutant.
 
     Parameters
     ----------
     results : dict
-        By the name of the weather ("none", "observed", "disturbed"), as
-        `hazecast.services.research.backtests.run_backtest` returns them.
+        By the name of the weather, as `hazecast.services.research.backtests.run_backtest` returns them.
+
+    Returns
+    -------
+    str
+        Lines of a table: RMSE and its ratio to the best baseline of the same hours; how far from its mean the forecast
+        is biased; the coverage of the 80 % interval; RMSE and MAE beside persistence at the worst lead time shown.
+    """
+    columns = [*(f"{b} h" for b in _BANDS), "bias", "coverage", "worst lead against persistence, RMSE and MAE"]
+    lines = ["| place | weather | | " + " | ".join(columns) + " |", "|---" * (len(columns) + 3) + "|"]
+    for weather, result in results.items():
+        for place, models in result["by_station"].items():
+            for pollutant, label in _NAMES.items():
+                if models["service"][pollutant]["n"]["1-72"]:
+                    cells = _row({name: scores[pollutant] for name, scores in models.items()})
+                    lines.append(f"| {place} | {weather} | {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(models: dict[str, Any]) -> list[str]:
+    own, persistence = models["service"], models["persistence"]
+    cells = []
+    for part in _BANDS:
+        best = min(models[name]["rmse"][part] for name in BASELINES)
+        cells.append(f"{own['rmse'][part]:.1f} ({own['rmse'][part] / best:.3f})")
+    cells.append(f"{own['bias']['1-72'] / own['observed']['1-72']:+.1%}")
+    cells.append(f"{own['coverage80']['1-72']:.3f}")
+    leads = [lead for lead, value in own["rmse"].items() if "-" not in lead and value is not None]
+    worst = [max(own[score][lead] / persistence[score][lead] for lead in leads) for score in ("rmse", "mae")]
+    return [*cells, " and ".join(f"{value:.3f}" for value in worst)]
+
+
+def against_models(results: dict[str, dict[str, Any]]) -> str:
+    """Write every model's scores over all places of a case as Markdown, by weather.
+
+    Parameters
+    ----------
+    results : dict
+        As of `by_place`.
+
+    Returns
+    -------
+    str
+        For each weather a table for each pollutant: RMSE by block of lead times, MAE, CRPS, the critical success index
+        at 24 h and the coverage by season; and the service's ratio to each.
     """
     parts = []
-    for key, (_, _, title) in _SETTINGS.items():
-        if key in results:
-            result = results[key]
-            meta = result["meta"]
-            parts.append(f"### {title}\n")
-            parts.append(
-                f"{meta['observations']}, {meta['from'][:10]} to {meta['to'][:10]}, {meta['windows']} windows "
-                f"(every {meta['hours_between_init_times']} h, {len(meta['places'])} places), weather: "
-                f"{meta['weather']}.\n"
-            )
-            for pollutant in _NAMES:
-                parts.append(_scores(result["models"], pollutant))
-            parts.append(_coverage(result))
-            parts.append(_differences(result))
+    for result in results.values():
+        meta = result["meta"]
+        parts.append(f"Weather: {meta['weather']}; {meta['windows']} windows, {len(meta['places'])} places.\n")
+        for pollutant, label in _NAMES.items():
+            parts.append(_models_table(result, pollutant, label))
+        parts.append("")
     return "\n".join(parts)
 
 
-def _scores(models: dict[str, Any], pollutant: str) -> str:
-    event = _EVENT[pollutant]
-    columns = [*(f"{lead} h" for lead in LEADS_SHOWN), *(f"{b} h" for b in _BANDS)]
-    keys = [*map(str, LEADS_SHOWN), *_BANDS]
-    lines = [f"| {_NAMES[pollutant]} | model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for score, label, digits in (
-        ("rmse", "RMSE", 1),
-        ("mae", "MAE", 1),
-        ("bias", "bias", 1),
-        ("correlation", "correlation", 2),
-        ("crps", "CRPS", 1),
-        (f"csi_{event}", f"CSI {event}", 2),
-        (f"pod_{event}", f"POD {event}", 2),
-        (f"far_{event}", f"FAR {event}", 2),
-    ):
-        for number, (name, scores) in enumerate(models.items()):
-            cells = [_cell(scores[pollutant][score][key], digits) for key in keys]
-            lines.append(f"| {label if number == 0 else ''} | {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _coverage(result: dict[str, Any]) -> str:
-    seasons = list(result["by_season"])
-    lines = [
-        "| coverage of the 80 % interval, 1-72 h | model | " + " | ".join(["all", *seasons]) + " |",
-        "|---" * (len(seasons) + 3) + "|",
-    ]
-    for pollutant, label in _NAMES.items():
-        for number, name in enumerate(result["models"]):
-            tables = [result["models"][name], *(result["by_season"][season][name] for season in seasons)]
-            cells = [_cell(table[pollutant]["coverage80"]["1-72"], 3) for table in tables]
-            lines.append(f"| {label if number == 0 else ''} | {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _differences(result: dict[str, Any]) -> str:
-    """Write the first model against every other: RMSE ratio over 1-72 h and CSI at 24 h, with intervals."""
-    first = next(iter(result["models"]))
-    lines = [
-        f"| {first} against | RMSE ratio 1-72 h, PM2.5 | RMSE ratio 1-72 h, O3 | CSI 115 at 24 h, difference |",
-        "|---|---|---|---|",
-    ]
-    for pair, found in result["differences"].items():
-        if pair.startswith(f"{first} - "):
-            cells = [
-                _interval(found["pm25"]["rmse_ratio"]["1-72"]),
-                _interval(found["o3"]["rmse_ratio"]["1-72"]),
-                _interval(found["pm25"]["csi_115"]["24"]),
-            ]
-            lines.append(f"| {pair.removeprefix(f'{first} - ')} | " + " | ".join(cells) + " |")
+def _models_table(result: dict[str, Any], pollutant: str, label: str) -> str:
+    seasons, event = list(result["by_season"]), _EVENT[pollutant]
+    columns = [
+        *(f"RMSE {b} h" for b in _BANDS), "MAE 1-72 h", "CRPS 1-72 h", f"CSI {event}, 24 h",
+        "coverage", *seasons, "service / it, RMSE 1-72 h",
+    ]  # fmt: skip
+    lines = [f"| {label} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, scores in result["models"].items():
+        own = scores[pollutant]
+        cells = [_cell(own["rmse"][part], 1) for part in _BANDS]
+        cells += [_cell(own["mae"]["1-72"], 1), _cell(own["crps"]["1-72"], 1), _cell(own[f"csi_{event}"]["24"], 2)]
+        cells.append(_cell(own["coverage80"]["1-72"], 3))
+        cells += [_cell(result["by_season"][s][name][pollutant]["coverage80"]["1-72"], 2) for s in seasons]
+        pair = result["differences"].get(f"service - {name}")
+        cells.append("" if pair is None else _interval(pair[pollutant]["rmse_ratio"]["1-72"]))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -158,38 +224,42 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    data: Annotated[Path, typer.Option("--data", help="Folder that holds beijing-multisite.")],
-    document: Annotated[Path, typer.Option("--document", help="Where the table goes.")] = Path("docs/skill.md"),
+    data: Annotated[Path, typer.Option("--data", help="Folder that holds the collections.")],
+    document: Annotated[Path, typer.Option("--document", help="Where the tables go.")] = Path("docs/skill.md"),
     out: Annotated[Path, typer.Option("--out", help="Folder for the scores as JSON.")] = Path("build/skill"),
-    models: Annotated[str, typer.Option("--models", help="Comma-separated names, or all.")] = "all",
-    every: Annotated[int, typer.Option("--every", help="Hours between init times.")] = 3,
+    case: Annotated[list[str] | None, typer.Option("--case", help="Only this case; may be repeated.")] = None,
+    peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Whether to train and score the peers.")] = True,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw the years of service here, beside each expert's.")
+    ] = None,
     reuse: Annotated[bool, typer.Option("--reuse", help="Take scores already in the folder.")] = False,
 ) -> None:
-    """Run the backtests of all weathers and write the table."""
-    names = tuple(model_names()) if models == "all" else tuple(models.split(","))
-    # The network first: differences are read as its own.
-    names = tuple(sorted(names, key=lambda name: name != "network"))
-    results: dict[str, dict[str, Any]] = {}
+    """Run the backtests of all places and weathers and write the tables."""
     trained: dict[str, dict[str, Model]] = {}
-    for key, (weather, perturb, _) in _SETTINGS.items():
-        path = out / f"{key}.json"
-        if reuse and path.exists():
-            results[key] = json.loads(path.read_text(encoding="utf-8"))
-            continue
-        plan = replace(
-            _YEAR,
-            observations=data / "beijing-multisite",
-            models=names,
-            weather=weather,
-            perturb=perturb,
-            every=every,
-        )
-        # Models trained with observed weather are also those that meet it disturbed.
-        results[key], text = run_backtest(plan, trained.setdefault(weather, {}))
-        write_json(results[key], path)
-        print(text)
-    put_into(document, make_table(results))
+    parts = []
+    for one in CASES:
+        results: dict[str, dict[str, Any]] = {}
+        for weather in one.weathers:
+            path = out / f"{one.key}-{weather}.json"
+            if path.exists() and (reuse or (case and one.key not in case)):
+                results[weather] = json.loads(path.read_text(encoding="utf-8"))
+            elif not case or one.key in case:
+                plan = replace(one, peers=one.peers and peers).plan(data, weather)
+                # Models trained with weather are those that meet it erring too.
+                results[weather], _ = run_backtest(plan, trained.setdefault(plan.weather, {}))
+                write_json(results[weather], path)
+        if results:
+            parts.append(f"### {one.title}\n\n{by_place(results)}")
+            if one.peers:
+                parts.append(against_models(results))
+            print(parts[-1])
+    put_into(document, "\n".join(parts))
     print(f"{document}: written")
+    drawn = {title: out / f"{key}-erring.json" for title, key in _YEARS.items()}
+    if picture is not None and all(path.exists() for path in drawn.values()):
+        read = {title: json.loads(path.read_text(encoding="utf-8")) for title, path in drawn.items()}
+        by_month(read).savefig(picture, dpi=110)
+        print(f"{picture}: written")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from hazecast.grids.contract import HISTORY_HOURS, WEATHER
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.background import LEVEL_HOURS
-from hazecast.models.interface import Described, Model
+from hazecast.models.familiarity import unfamiliar
+from hazecast.models.interface import Described, Familiar, Model, Windows
 from hazecast.models.registry import ModelRegistry, load_serving
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.core.clock import Clock, utc_now
@@ -161,9 +162,11 @@ def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> 
     given = _read_inputs(cycle, init_time, wanted)
     served = _load_model(cycle.settings)
     lacking = shortcomings(given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model))
-    reasons = [*lacking, *served.faults]
+    windows = _windows(given)
+    strange = unfamiliar(windows, served.model.familiar) if isinstance(served.model, Familiar) else []
+    reasons = [*lacking, *served.faults, *map(str, strange)]
     _adapt(cycle, given, served)
-    forecast = _forecast(given, served, degraded=bool(reasons))
+    forecast = _forecast(given, served, windows, degraded=bool(reasons))
     warned = _warn(cycle, given, forecast)
     netcdf_path, map_path = _write_files(cycle, given, forecast, warned.messages)
     cycle.store.save_run(
@@ -218,15 +221,18 @@ def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:
         adapt(served.combined, served.model_id, cycle.store, given.inputs.monitors.observations, given.init_time)
 
 
-def _forecast(given: _Given, served: _Served, *, degraded: bool) -> xr.Dataset:
-    init, ids, inputs = to_datetime64(given.init_time), given.city_ids, given.inputs
-    observations = inputs.monitors.observations
-    windows = windows_at(
-        observations, inputs.past, given.cities, init,
+def _windows(given: _Given) -> Windows:
+    init, inputs = to_datetime64(given.init_time), given.inputs
+    return windows_at(
+        inputs.monitors.observations, inputs.past, given.cities, init,
         future_weather=inputs.future, weather_observed=inputs.weather_observed, longer=given.longer,
-        guidance=composition_ahead(inputs.composition, ids, init),
+        guidance=composition_ahead(inputs.composition, given.city_ids, init),
     )  # fmt: skip
-    pm25 = observations["pm25"].sel(city=ids, time=slice(None, init))
+
+
+def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: bool) -> xr.Dataset:
+    init, ids, inputs = to_datetime64(given.init_time), given.city_ids, given.inputs
+    pm25 = inputs.monitors.observations["pm25"].sel(city=ids, time=slice(None, init))
     newest = pm25["time"].values[pm25.notnull().any("city").values][-1]
     prediction = served.combined.predict(windows)
     assert prediction.experts is not None

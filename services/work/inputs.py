@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from hazecast.forecast.matching import matched_to
 from hazecast.grids.contract import HISTORY_HOURS, WEATHER, describe
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
@@ -214,7 +215,12 @@ def _weather(
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
     kind = f"forecast of {issued}" if issued else "analysis in place of a forecast (perfect prog)"
-    past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
+    if monitors.weather is None:
+        return sampled, sampled, f"{sampled.attrs['source']}, {kind}"
+    # Measured before, of a grid after: the coming weather is brought to the stations' own.
+    sampled, hours = matched_to(monitors.weather, sampled, to_datetime64(init_time))
+    log.info("weather matched to the stations' own by the hours both hold: %s", hours)
+    past = _joined(monitors.weather, sampled)
     return past, sampled, f"{sampled.attrs['source']}, {kind}"
 
 
