@@ -70,13 +70,15 @@ class State:
     guidance: Float
 
     @staticmethod
-    def empty(pool: dict[str, Float] | None = None) -> State:
+    def empty(pool: dict[str, Float] | None = None, *, lasting: float | None = None) -> State:
         """Return the state of no place, with the pool as it was learned in training, if it was.
 
         Parameters
         ----------
         pool : dict of str to float32, optional
             ``moments`` and ``offsets`` of the pool, without the axis of places.
+        lasting : float, optional
+            Days that the pool counts as beside what it learns later; by default `POOL_HALF_LIFE` if it was trained.
 
         Returns
         -------
@@ -89,6 +91,7 @@ class State:
         parts["moments"] = np.broadcast_to(common, (1, *shapes["moments"])).copy()
         for name, value in (pool or {}).items():
             parts[name][0] = value
+        parts["days"][0] = lasting if lasting is not None else POOL_HALF_LIFE if pool else _POOL_DAYS
         return State(("",), **parts)
 
     def with_places(self, places: Sequence[str]) -> State:
@@ -236,9 +239,6 @@ def _learn_moments(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], err
     before = parts["days"][at] * _kept(len(there), days)[:, None]
     total = before + np.where(there, days, 0.0)
     new = np.where(there, days / np.maximum(total, 1e-6), 0.0)[..., None, None, None]
-    if not before[0].any():
-        # The pool as trained counts for a while.
-        new[0] = new[0] * days / POOL_HALF_LIFE
     parts["moments"][at] = (1 - new) * parts["moments"][at] + new * today
     parts["days"][at] = total
 

@@ -254,7 +254,7 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
         ``moments`` and ``offsets`` of `hazecast.models.interface.TrainedPool`.
     """
     service = Combined(model)
-    service.state = State.empty()
+    service.state = State.empty(lasting=0.0)
     parts: list[tuple[Windows, Prediction]] = []
     for informed in (False, True):
         for start in range(0, len(windows), _BATCH):
@@ -267,7 +267,7 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
         lessons = [_lesson(batch, service.combined(batch, forecast)) for batch, forecast in parts]
         service.follow(Verified.join(lessons), POOL_HALF_LIFE)
         moments = service.state.moments[0]
-        service.state = State.empty({"moments": moments})
+        service.state = State.empty({"moments": moments}, lasting=0.0)
     errors = {False: [], True: []}  # type: dict[bool, list[Float]]
     for batch, forecast in parts:
         z = [

@@ -65,7 +65,7 @@ def adapt(model: Combined, model_id: str, store: Store, observations: xr.Dataset
     if not opened:
         return 0
     newest, previous = opened[-1]
-    model.state = _state(previous)
+    model.state = state_of(previous)
     since, until = to_datetime64(newest.init_time), to_datetime64(now)
     lessons, pairs = [], 0
     for _, forecast in opened:
@@ -122,7 +122,8 @@ def with_state(forecast: xr.Dataset, model: Combined, windows: Windows, experts:
     return forecast.assign_coords(coords).assign(parts)
 
 
-def _state(forecast: xr.Dataset) -> State:
+def state_of(forecast: xr.Dataset) -> State:
+    """Return the state that `with_state` put into a forecast."""
     places = tuple(str(place) for place in forecast["place"].values)
     return State(places, **{name: forecast[_PREFIX + name].transpose(*dims).values for name, dims in _DIMS.items()})
 
