@@ -25,6 +25,9 @@ MEASURES: tuple[str, ...] = (
 # Share of the training windows that lie outside on each side.
 _OUTSIDE = 0.001
 _SAMPLE = 4_000
+# How far beyond training each measure may lie: a concentration as such may well be a third of any that was seen, since
+# the network works on ratios.
+_MARGIN: Float = np.array([0.2, 2.0, 2.0, 1.1, 1.1, 0.2], np.float32)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Unfamiliar:
     ----------
     place, measure : str
     value, low, high : float
-        The window's, and the range in training.
+        The window's, and the range of training with its margin.
     """
 
     place: str
@@ -45,7 +48,7 @@ class Unfamiliar:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.measure} is {self.value:.2f}, in training {self.low:.2f} to {self.high:.2f}"
+        return f"{self.place}: {self.measure} is {self.value:.2f}, expected {self.low:.2f} to {self.high:.2f} from training"
 
 
 def measures(windows: Windows) -> Float:
@@ -109,12 +112,13 @@ def unfamiliar(windows: Windows, familiar: Float) -> list[Unfamiliar]:
     list of Unfamiliar
     """
     values = measures(windows)
+    low, high = familiar[0] - _MARGIN, familiar[1] + _MARGIN
     with np.errstate(invalid="ignore"):
-        outside = (values < familiar[0]) | (values > familiar[1])
+        outside = (values < low) | (values > high)
     return [
         Unfamiliar(
             str(windows.place[row]), MEASURES[column], float(values[row, column]),
-            float(familiar[0, column]), float(familiar[1, column]),
+            float(low[column]), float(high[column]),
         )
         for row, column in zip(*np.nonzero(outside), strict=True)
     ]  # fmt: skip

@@ -181,10 +181,10 @@ class NetworkModel:
                 "weather": known(WEATHER_NAMES, network.seen_weather),
                 "calendar": ["local hour", "day of the year"],
             },
-            "weather": "observed weather, in part with errors that grow with lead time (models/weather_errors.py); the "
-            "blind ensemble sees none of the future's",
-            "limits": "Variables that are not among the features were never seen and are ignored. "
-            "The places are those listed; elsewhere the network is extrapolating.",
+            "weather": "observed weather, made to err as a forecast does in nearly half of the windows "
+            "(models/weather_errors.py); the blind ensemble sees none of the future's",
+            "limits": "Variables that are not among the features were never seen and are ignored. Concentrations enter as "
+            "ratios to the place's own level; docs/skill.md scores places that training never held.",
         }
 
 

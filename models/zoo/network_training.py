@@ -115,11 +115,17 @@ def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor]:
             batch = windows.batch(rows, future_weather=mode == INFORMED)
             if mode == INFORMED:
                 batch = batch.rows(np.flatnonzero(batch.informed))
+            if not len(batch):
+                continue
             assert batch.target is not None
             with torch.inference_mode():
                 z, _ = network.forecast(batch, informed=mode == INFORMED)
             target, (level, spread) = torch.from_numpy(batch.target), level_and_spread(batch)
             parts.append((z, encode_concentration(target, level, spread), target, level, spread))
+        if not parts:
+            # No collection has weather: the informed ensemble is untrained, and no window will ask for it.
+            found.append((torch.zeros_like(network.offsets[mode]), network.event_limits[mode]))
+            continue
         z, wanted, target, level, spread = (torch.cat([part[k] for part in parts]) for k in range(5))
         offsets = _conformal(z, wanted)
         quantiles = decode_concentration(torch.sort(z + offsets, -1).values, level[..., None], spread[..., None])
