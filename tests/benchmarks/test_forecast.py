@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from hazecast.forecast.produce import make_forecast
-from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
+from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES
 from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Windows
 from hazecast.models.registry import load_trained
+from hazecast.models.zoo.combined import Combined
 
 CITIES, ROUNDS, LIMIT = 400, 7, 1.5
 NOW = np.datetime64("2026-01-15T22", "ns")
@@ -27,26 +28,35 @@ def made_windows() -> Windows:
     def observed() -> np.ndarray:
         return random.gamma(3.0, 25.0, (CITIES, HISTORY_HOURS, len(OBSERVED))).astype(np.float32)
 
+    def usual(value: float, *shape: int) -> np.ndarray:
+        return np.full((CITIES, *shape), value, np.float32)
+
     past, coming = weather(HISTORY_HOURS), weather(LEAD_HOURS)
+    six, ahead = len(OBSERVED), (LEAD_HOURS, len(FORECAST_POLLUTANTS))
+    air = np.concatenate([past, np.hypot(past[..., 2:3], past[..., 3:4])], axis=-1).mean(axis=1)
     return Windows(
         history_obs=observed(), history_weather=past, future_weather=coming, init_time=np.full(CITIES, NOW),
         utc_offset=np.full(CITIES, 8, np.float32), place=np.array([f"city{n}" for n in range(CITIES)]),
         latitude=np.full(CITIES, 35, np.float32), longitude=np.full(CITIES, 115, np.float32),
         area_obs=observed(), area_weather=past, area_future_weather=coming,
         weather_error=np.ones(CITIES, np.float32),
+        level=usual(75.0, six), spread=usual(0.6, six), long_level=usual(70.0, six),
+        area_level=usual(75.0, six), area_spread=usual(0.6, six),
+        same_hour=usual(75.0, *ahead), monthly=usual(np.nan, *ahead), weather_level=air, area_weather_level=air,
+        guidance=usual(80.0, *ahead),
     )  # fmt: skip
 
 
 def test_a_forecast_costs_little_more_than_the_network() -> None:
     model, model_id = load_trained()
-    network = model.network
+    service, network = Combined(model), model.network
     assert network is not None
     windows = made_windows()
     ids = [str(place) for place in windows.place]
 
     def whole() -> object:
         return make_forecast(
-            model, model_id, windows, ids, NOW, weather_source="benchmark", observations_until=NOW,
+            service.predict(windows), model_id, windows, ids, NOW, weather_source="benchmark", observations_until=NOW,
             simulated=True, degraded=False,
         )  # fmt: skip
 

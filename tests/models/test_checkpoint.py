@@ -10,9 +10,10 @@ import pytest
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
 from hazecast.models.files import CARD_FILE
-from hazecast.models.interface import Calibrated, KeptModel
+from hazecast.models.interface import Adaptive, EventLimits, KeptModel, TrainedPool
 from hazecast.models.registry import ModelRegistry
 from hazecast.models.zoo.baselines import Climatology, DiurnalPersistence, Persistence
+from hazecast.models.zoo.combined import Combined
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.recurrent import GraphModel, GRUModel
@@ -31,6 +32,7 @@ KINDS = {
     "gru": lambda: GRUModel(hidden=4, windows=20, batch=4),
     "graph": lambda: GraphModel(hidden=4, windows=20, batch=4),
     "network": lambda: NetworkModel(network=Network(**TINY)),
+    "service": lambda: Combined(NetworkModel(network=Network(**TINY))),
     "template": TemplateModel,
 }
 
@@ -43,7 +45,7 @@ def template(monkeypatch, tmp_path_factory) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kept_model_forecasts_as_before(template, tmp_path, kind) -> None:
     windows, model = made_windows(made_series(1_000)), KINDS[kind]()
-    if kind != "network":
+    if kind not in ("network", "service"):
         model.fit(windows)
     card = checkpoint.save(model, CARD, tmp_path / "source")
     assert card["kind"] == kind and sorted(card["files"]) == sorted(
@@ -67,8 +69,9 @@ def test_a_kept_model_forecasts_as_before(template, tmp_path, kind) -> None:
 
 def test_what_a_kind_offers_besides() -> None:
     network, baseline = NetworkModel(network=Network(**TINY)), Persistence()
-    assert all(isinstance(network, one) for one in (KeptModel, Calibrated))
-    assert isinstance(baseline, KeptModel) and not isinstance(baseline, Calibrated)
+    assert all(isinstance(network, one) for one in (KeptModel, TrainedPool, EventLimits))
+    assert isinstance(baseline, KeptModel) and not isinstance(baseline, TrainedPool | EventLimits)
+    assert isinstance(Combined(baseline), Adaptive) and not isinstance(network, Adaptive)
 
 
 def test_the_template_learns_and_gives_sound_forecasts() -> None:

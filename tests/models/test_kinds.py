@@ -13,7 +13,7 @@ from tests.support.model_kinds import declare
 from tests.support.paths import ROOT
 
 SHIPPED_KINDS = {
-    "climatology", "diurnal_persistence", "graph", "gru", "lightgbm", "network", "persistence", "ridge",
+    "climatology", "diurnal_persistence", "graph", "gru", "lightgbm", "network", "persistence", "ridge", "service",
 }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hazecast.models.disturbance import ERROR_AT_120_H, disturb, disturb_by
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -204,43 +203,6 @@ def test_decision_finds_the_probability_with_the_best_csi() -> None:
         assert (own >= csi(probability >= limit) - 1e-3)[:3].all()
     # the best is below one half: a miss and a false alarm cost the same, a hit is worth more
     assert (decision.limits[:, :3] < 0.5).all()
-
-
-def test_disturbed_weather_errs_more_with_lead_time_and_for_all_places_alike() -> None:
-    windows = made_windows(made_series(1_500), every=5)
-    batch = windows.batch(np.arange(len(windows)), future_weather=True)
-    other = disturb(batch)
-    error = other.future_weather - batch.future_weather
-    t2m = error[..., 0].std(axis=0)
-    assert 0.15 * ERROR_AT_120_H["t2m"] < t2m[:6].mean() < 0.45 * ERROR_AT_120_H["t2m"]
-    assert 0.8 * ERROR_AT_120_H["t2m"] < t2m[-12:].mean() < 1.2 * ERROR_AT_120_H["t2m"]
-    hourly = np.corrcoef(error[:, 40, 0], error[:, 41, 0])[0, 1]
-    assert hourly > 0.9
-    assert (other.future_weather[..., 1] <= other.future_weather[..., 0] + 1e-3).all()
-    same = batch.init_time == batch.init_time[0]
-    assert same.sum() == 2 and np.allclose(error[same][0, :, 0], error[same][1, :, 0], atol=1e-3)
-    np.testing.assert_array_equal(disturb(batch).future_weather, other.future_weather)
-    assert not np.array_equal(disturb(batch, seed=1).future_weather, other.future_weather)
-    np.testing.assert_array_equal(other.history_weather, batch.history_weather)
-    blind = dataclasses.replace(batch, future_weather=np.full_like(batch.future_weather, np.nan))
-    assert np.isnan(disturb(blind).future_weather).all()
-    assert not batch.weather_error.any() and (other.weather_error == 1).all()
-
-
-def test_training_draws_errors_of_the_size_it_is_asked_for_in_each_window() -> None:
-    windows = made_windows(made_series(1_500), every=2)
-    batch = windows.batch(np.arange(len(windows)), future_weather=True)
-    size = np.resize([0.0, 1.0, 2.0], len(batch)).astype(np.float32)
-    other = disturb_by(batch, size, np.random.default_rng(4))
-    np.testing.assert_array_equal(other.weather_error, size)
-    error = (other.future_weather - batch.future_weather)[:, -12:, WEATHER_NAMES.index("u10")]
-    assert not error[size == 0].any()
-    one, two = error[size == 1].std(), error[size == 2].std()
-    assert 0.85 * ERROR_AT_120_H["u10"] < one < 1.15 * ERROR_AT_120_H["u10"]
-    assert 1.6 < two / one < 2.5
-    np.testing.assert_array_equal(
-        disturb_by(batch, size, np.random.default_rng(4)).area_future_weather, other.area_future_weather
-    )
 
 
 def test_edges_carry_what_the_wind_takes_from_source_to_end() -> None:

@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.models.interface import TARGETS
 from hazecast.models.scaling import decode_concentration, encode_concentration
 from hazecast.models.training.loop import Run, chosen_device, chosen_dtype, rows_of_step
 from hazecast.models.training.state import fingerprint
-from hazecast.models.zoo.network import Network
+from hazecast.models.zoo.network import Network, level_and_spread
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings, network_loss, train_network
 from hazecast.services.research.experiments import HELD_OUT, training_windows
@@ -116,8 +115,10 @@ def test_network_and_loss_leave_nothing_on_the_cpu() -> None:
     network = Network(**TINY).to("meta")
     quantiles, mean = network(batch)
     loss = network_loss(network, batch)
-    z = encode_concentration(mean, TARGETS)
-    assert {t.device.type for t in (quantiles, mean, loss, z, decode_concentration(quantiles))} == {"meta"}
+    level, spread = level_and_spread(batch, mean.device)
+    z = encode_concentration(mean, level, spread)
+    back = decode_concentration(quantiles, level[..., None], spread[..., None])
+    assert {t.device.type for t in (quantiles, mean, loss, z, back)} == {"meta"}
 
 
 def test_devices_and_precisions_that_are_not_there_are_named() -> None:

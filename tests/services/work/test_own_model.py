@@ -13,8 +13,9 @@ import xarray as xr
 from fastapi.testclient import TestClient
 
 from hazecast.models import checkpoint
+from hazecast.models.experts import EXPERTS
 from hazecast.models.files import load_arrays, save_arrays
-from hazecast.models.interface import Calibrated
+from hazecast.models.interface import EventLimits, TrainedPool
 from hazecast.models.registry import ModelRegistry
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
@@ -52,7 +53,7 @@ class FadingPersistence(notebook_model()):
 def test_the_notebooks_model_is_registered_promoted_and_serves_a_cycle(monkeypatch, tmp_path) -> None:
     declare(monkeypatch, tmp_path / "path", "fading_persistence", f"{__name__}:FadingPersistence")
     model = FadingPersistence()
-    assert not isinstance(model, Calibrated)
+    assert not isinstance(model, TrainedPool | EventLimits)
     model.fit(made_windows(made_series(1_000)))
     card = {"name": "fading", "period": ["2013-01-01T00", "2013-02-11T00"]}
     checkpoint.save(model, card, tmp_path / "trained")
@@ -67,7 +68,8 @@ def test_the_notebooks_model_is_registered_promoted_and_serves_a_cycle(monkeypat
     with xr.open_dataset(report.netcdf_path, decode_timedelta=True) as forecast:
         assert forecast.attrs["model_id"] == model_id
         assert forecast["pm25"].notnull().all()
-        assert not {"calibration_offset", "calibration_shift"} & set(forecast.data_vars)
+        # Combined with the others as any model is, though it brings nothing learned of their errors.
+        assert list(forecast["expert_of"].values) == list(EXPERTS) and "combination_moments" in forecast
     with TestClient(create_app(settings)) as client:
         assert client.get("/v1/cities/beijing/forecast").json()["model_id"] == model_id
         assert client.get("/v1/verification").json()["model_id"] == model_id
