@@ -42,7 +42,7 @@ class TrainedModel:
     --------
     >>> model = shipped_models()[0]
     >>> model.kind, str(model.trained_until)[:10]
-    ('network', '2016-02-29')
+    ('network', '2020-12-31')
     """
 
     model_id: str
@@ -145,11 +145,27 @@ def newest_unseen(
     -------
     TrainedModel or None
     """
-    found = [model for model in models if _unseen(model, collection, places, time)]
+    found = [model for model in models if unseen(model, collection, places, time)]
     return max(found, key=lambda model: model.trained_until, default=None)
 
 
-def _unseen(model: TrainedModel, collection: str, places: Collection[str], time: np.datetime64) -> bool:
+def unseen(model: TrainedModel, collection: str, places: Collection[str], time: np.datetime64) -> bool:
+    """Return whether a model has not seen places of a collection after a time.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    collection : str
+        Name of the collection's folder.
+    places : collection of str
+        Of the collection, those that matter.
+    time : datetime64
+        UTC.
+
+    Returns
+    -------
+    bool
+    """
     if model.trained_until <= time:
         return True
     periods: dict[str, list[str]] = model.card.get("periods", {})

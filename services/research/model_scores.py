@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime64
 from hazecast.models.interface import Model, WindowSet
-from hazecast.models.registry import TrainedModel
+from hazecast.models.registry import TrainedModel, unseen
 from hazecast.models.training.tuning import init_times
 from hazecast.models.windows import scoring_windows
 from hazecast.services.research.experiments import read_series
@@ -62,8 +63,8 @@ def compare_models(
     """
     if weather not in (NO_WEATHER, OBSERVED_WEATHER):
         raise InputError("weather", weather, f"{NO_WEATHER} or {OBSERVED_WEATHER}")
-    check_unseen(candidate, other, start)
     series = read_series(folder)
+    check_unseen(candidate, other, start, folder.name, [str(place) for place in series.places])
     windows = scoring_windows((series,), to_datetime64(start), to_datetime64(end), every=every)
     if not len(windows):
         raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
@@ -77,14 +78,20 @@ def compare_models(
     return compare_on(windows, candidate, other, meta, future_weather=weather == OBSERVED_WEATHER, progress=progress)
 
 
-def check_unseen(candidate: TrainedModel, other: TrainedModel, start: datetime) -> None:
-    """Check that a period from `start` on is new to two models.
+def check_unseen(
+    candidate: TrainedModel, other: TrainedModel, start: datetime, collection: str, places: Collection[str]
+) -> None:
+    """Check that a collection from `start` on is new to two models.
 
     Parameters
     ----------
     candidate, other : TrainedModel
     start : datetime
         Aware.
+    collection : str
+        Its name.
+    places : collection of str
+        Of the collection.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def check_unseen(candidate: TrainedModel, other: TrainedModel, start: datetime) 
     if candidate.model_id == other.model_id:
         raise InputError("model", candidate.model_id, "another model than the one it is compared with")
     for model in (candidate, other):
-        if model.trained_until > to_datetime64(start):
+        if not unseen(model, collection, places, to_datetime64(start)):
             raise InputError(
                 "from", start.isoformat(), f"a time after the training of {model.model_id}, {model.trained_until}"
             )

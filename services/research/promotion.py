@@ -114,7 +114,7 @@ def compare_on_store(
         store.migrate()
         end = newest_measured(store)
         start = max(trained, end - _LONGEST).replace(minute=0, second=0) + timedelta(hours=1)
-        check_unseen(candidate, other, start)
+        check_unseen(candidate, other, start, NAME, ())
         if start >= end:
             raise InputError(
                 NAME, f"observed hours up to {end:%Y-%m-%dT%H:%MZ}", f"hours after {trained:%Y-%m-%dT%H:%MZ}"

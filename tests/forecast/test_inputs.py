@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hazecast.forecast.inputs import series_of
+from hazecast.forecast.inputs import series_of, windows_at
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.places.stations import load_stations
 from hazecast.models.windows import scoring_windows, window_set
+from tests.support.forecasts import HOUR, INIT, observations_of
 from tests.support.training_data import made_series
 
 
@@ -86,3 +87,36 @@ def test_scoring_windows_reach_the_end_of_the_series() -> None:
     assert windows.index[:, 2].max() == len(series.times) - 2
     np.testing.assert_array_equal(batch.target[-1, 0], series.observations[1, -1, :2])
     assert np.isnan(batch.target[-1, 1:]).all()
+
+
+def test_a_citys_level_is_computed_from_the_longer_observations_and_reads_nothing_later() -> None:
+    beijing = [load_registry().city("beijing")]
+    pm25 = np.random.default_rng(0).gamma(2.0, 40.0, 900)
+    everything = observations_of(pm25, INIT + 60 * HOUR)
+    recent = everything.sel(time=slice(INIT - 80 * HOUR, None))
+    longer = everything.sel(time=slice(None, INIT - 10 * HOUR))
+    whole, joined, bare = (
+        windows_at(seen, None, beijing, INIT, longer=earlier)
+        for seen, earlier in ((everything, None), (recent, longer), (recent, None))
+    )
+    assert joined.target is None and not joined.informed.any()
+    for name in ("level", "spread", "same_hour", "history_obs", "long_level"):
+        np.testing.assert_allclose(getattr(joined, name), getattr(whole, name), rtol=1e-5, err_msg=name)
+    assert not np.allclose(bare.level[:, 0], whole.level[:, 0], rtol=1e-2)
+    known = everything["pm25"].sel(time=slice(None, INIT)).values[-720:, 0]
+    assert whole.level[0, 0] == pytest.approx((known.sum() + 48 * 38.0) / 768, rel=1e-4)
+    changed = everything.where(everything["time"] <= INIT, 999.0)
+    np.testing.assert_array_equal(windows_at(changed, None, beijing, INIT).level, whole.level)
+
+
+def test_guidance_and_whether_the_weather_was_observed_are_said_of_a_forecast() -> None:
+    beijing = [load_registry().city("beijing")]
+    seen = observations_of(np.full(100, 50.0), INIT)
+    guidance = np.full((1, LEAD_HOURS, 2), 33.0, np.float32)
+    given = windows_at(seen, None, beijing, INIT, guidance=guidance)
+    np.testing.assert_array_equal(given.guidance, guidance)
+    plain = windows_at(seen, None, beijing, INIT, weather_observed=True)
+    assert np.isnan(plain.guidance).all() and np.isnan(plain.monthly).all()
+    assert given.weather_error == [1.0] and plain.weather_error == [0.0]
+    with pytest.raises(InputError, match="whole hour"):
+        windows_at(seen, None, beijing, INIT + np.timedelta64(5, "m"))
