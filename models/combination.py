@@ -78,7 +78,7 @@ class State:
         pool : dict of str to float32, optional
             ``moments`` and ``offsets`` of the pool, without the axis of places.
         lasting : float, optional
-            Days that the pool counts as beside what it learns later; by default `POOL_HALF_LIFE` if it was trained.
+            Days that the pool counts as beside what it learns later; by default `POOL_HALF_LIFE` if it was trained, else one.
 
         Returns
         -------
@@ -91,7 +91,7 @@ class State:
         parts["moments"] = np.broadcast_to(common, (1, *shapes["moments"])).copy()
         for name, value in (pool or {}).items():
             parts[name][0] = value
-        parts["days"][0] = lasting if lasting is not None else POOL_HALF_LIFE if pool else _POOL_DAYS
+        parts["days"][0] = lasting if lasting is not None else POOL_HALF_LIFE if pool else 1.0
         return State(("",), **parts)
 
     def with_places(self, places: Sequence[str]) -> State:

@@ -134,8 +134,10 @@ def _mixed(truth: Float, analog: Float, means: tuple[Float, ...], size: Float, m
     result = np.where(_WHOLE, exchanged, mixture)
     # The mixture's direction with a speed that is whole: a sum of two winds is calm less often than either.
     mixed, whole = (np.hypot(wind[..., _U], wind[..., _V]) for wind in (mixture, exchanged))
+    stretch = whole / np.maximum(mixed, 1e-3)
     for column in (_U, _V):
-        result[..., column] *= whole / np.maximum(mixed, 1e-3)
+        # Of one component alone no speed is known.
+        result[..., column] *= np.where(np.isfinite(stretch), stretch, 1.0)
     result[..., _D2M] = np.fmin(result[..., _D2M], result[..., _T2M])
     return np.where(np.isfinite(truth), result, np.float32(np.nan)).astype(np.float32)
 

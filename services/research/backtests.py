@@ -31,6 +31,7 @@ from hazecast.models.kinds import create
 from hazecast.models.registry import newest_unseen, shipped_models
 from hazecast.models.weather_errors import WeatherErrors
 from hazecast.models.windows import balanced, scoring_windows
+from hazecast.models.windows import until as only_until
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.research.experiments import TrainingPlan, read_series, training_windows
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
@@ -179,7 +180,10 @@ def _scored(plan: BacktestPlan, series: HourlySeries) -> WindowSet:
     if plan.places:
         chosen = np.isin(series.places[windows.index[:, 1]], list(plan.places))
         windows = replace(windows, index=windows.index[chosen])
-    return replace(windows, errors=WeatherErrors()) if plan.perturb else windows
+    if not plan.perturb:
+        return windows
+    # Nothing later is read, neither as weather of another year nor in a season's mean.
+    return replace(windows, series=(only_until(series, to_datetime64(plan.end)),), errors=WeatherErrors())
 
 
 def _ready(model: Model, train: Callable[[], WindowSet], plan: BacktestPlan, scored: Sequence[str]) -> Model:

@@ -162,6 +162,18 @@ def test_variables_never_trained_on_are_ignored() -> None:
     )
 
 
+def test_a_network_learns_from_places_without_any_weather() -> None:
+    series = made_series(1_000)
+    dry = {name: np.full_like(getattr(series, name), np.nan) for name in ("weather", "area_weather")}
+    windows = made_windows(dataclasses.replace(series, **dry))
+    model = NetworkModel(TrainingSettings(windows=64, batch=32, **TINY))
+    model.fit(windows)
+    assert np.isfinite(model.predict(windows.batch(np.arange(5), future_weather=True)).quantiles).all()
+    assert all(np.isfinite(value).all() for value in model.pool.values())
+    # With weather, of which it learned nothing, it forecasts all the same.
+    assert np.isfinite(model.predict(made_windows(series).batch(np.arange(5), future_weather=True)).mean).all()
+
+
 # A variable that is absent from a whole window has no greatest error; the rest is compared.
 @pytest.mark.filterwarnings("ignore:All-NaN slice encountered:RuntimeWarning")
 def test_gaps_take_away_and_blur_the_coming_weather_only() -> None:
