@@ -179,10 +179,10 @@ def world(random: np.random.Generator, sizes: np.ndarray, days: int, cities: int
     return ((0.7 * common + 0.7 * own) * sizes).astype(np.float32)
 
 
-def simulated(errors: np.ndarray) -> tuple[np.ndarray, State]:
+def simulated(errors: np.ndarray, first: State) -> tuple[np.ndarray, State]:
     """Return the errors (day, city, lead) of the combination that learned from the days before, and its last state."""
     cities = [f"city{number}" for number in range(errors.shape[1])]
-    state, combined = State.empty().with_places(cities), []
+    state, combined = first.with_places(cities), []
     for day in errors:
         weights = combining_weights(state)[1:, 0, :, 0, MEAN]
         combined.append(np.einsum("chk,chk->ch", weights[:, GROUP_OF], day))
@@ -196,8 +196,11 @@ def test_over_60_days_it_is_never_much_worse_than_the_best_expert() -> None:
     sizes[:, MODEL] = 0.25 + 0.35 * LEADS / LEAD_HOURS
     sizes[:, PERSISTENCE] = 0.1 + 0.9 * (1 - np.exp(-LEADS / 20))
     sizes[:, CLIMATOLOGY] = 0.6
+    # Its pool was trained elsewhere, where the experts were somewhat better or worse.
+    elsewhere = world(random, sizes * random.uniform(0.8, 1.25, K), 60).reshape(-1, LEAD_HOURS, K)
+    pool = learned(State.empty(lasting=0.0), verified_of(elsewhere, ["elsewhere"] * len(elsewhere)), 120.0)
     errors = world(random, sizes, 60)
-    combined, _ = simulated(errors)
+    combined, _ = simulated(errors, State.empty({"moments": pool.moments[0], "offsets": pool.offsets[0]}))
     for first, last in BLOCKS:
         block = slice(first - 1, last)
         best = np.sqrt((errors[:, :, block] ** 2).mean(axis=(0, 2))).min(axis=-1)
@@ -209,7 +212,7 @@ def test_the_weights_move_to_the_best_expert_within_weeks() -> None:
     random = np.random.default_rng(7)
     sizes = np.full((LEAD_HOURS, K), 0.6)
     sizes[:, GUIDANCE] = 0.15
-    _, state = simulated(world(random, sizes, 28))
+    _, state = simulated(world(random, sizes, 28), State.empty())
     before, after = (
         combining_weights(s)[1:, 0, :, 0, MEAN, GUIDANCE] for s in (State.empty().with_places(["a"]), state)
     )
