@@ -16,7 +16,6 @@ from hazecast.models.combination import (
     State,
     Verified,
     bias_correction,
-    combining_weights,
     guidance_factor,
     learned,
     least_error,
@@ -82,7 +81,7 @@ def test_the_weights_lie_on_the_simplex_and_err_no_more_than_any_expert_or_all_a
 def test_a_new_state_prefers_the_model_and_knows_no_bias() -> None:
     state = State.empty().with_places(["b", "a"])
     assert state.places == ("", "a", "b") and state.with_places(["a"]) is state
-    weights = combining_weights(state)
+    weights = all_weights(state)
     assert weights.shape == (3, 2, len(LEAD_GROUPS), 2, 2, K)
     np.testing.assert_allclose(weights, weights[:1].repeat(3, axis=0), atol=1e-4)
     assert (weights.argmax(axis=-1) == MODEL).all()
@@ -184,7 +183,7 @@ def simulated(errors: np.ndarray) -> tuple[np.ndarray, State]:
     cities = [f"city{number}" for number in range(errors.shape[1])]
     state, combined = State.empty().with_places(cities), []
     for day in errors:
-        weights = combining_weights(state)[1:, 0, :, 0, MEAN]
+        weights = all_weights(state)[1:, 0, :, 0, MEAN]
         combined.append(np.einsum("chk,chk->ch", weights[:, GROUP_OF], day))
         state = learned(state, verified_of(day, cities))
     return np.array(combined), state
@@ -210,16 +209,18 @@ def test_the_weights_move_to_the_best_expert_within_weeks() -> None:
     sizes = np.full((LEAD_HOURS, K), 0.6)
     sizes[:, GUIDANCE] = 0.15
     _, state = simulated(world(random, sizes, 28))
-    before, after = (
-        combining_weights(s)[1:, 0, :, 0, MEAN, GUIDANCE] for s in (State.empty().with_places(["a"]), state)
-    )
+    before, after = (all_weights(s)[1:, 0, :, 0, MEAN, GUIDANCE] for s in (State.empty().with_places(["a"]), state))
     assert (before < 0.2).all() and (after > 0.8).all()
 
 
 @pytest.fixture
 def equal_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights have no part in calibration, and finding them takes the time."""
-    monkeypatch.setattr(combination, "combining_weights", lambda state: np.full((*state.days.shape, 2, K), 1 / K))
+    monkeypatch.setattr(
+        combination,
+        "combining_weights",
+        lambda state, row, mode: np.full((len(row), *state.days.shape[2:], 2, K), 1 / K),
+    )
 
 
 @pytest.mark.usefixtures("equal_weights")
