@@ -19,6 +19,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,9 @@ class SiteVisibility:
 
     def __post_init__(self) -> None:
         where, units, bounds = f"visibility of {self.city}", len(self.shift), len(self.bounds)
-        shapes = {name: np.shape(getattr(self, name)) for name in ("rising", "free", "out", "direct_rising", "direct_free")}
+        shapes = {
+            name: np.shape(getattr(self, name)) for name in ("rising", "free", "out", "direct_rising", "direct_free")
+        }
         wanted = {"rising": (RISING, units), "free": (FREE, units), "out": (units,), "direct_rising": (RISING,)}
         wanted["direct_free"] = (FREE,)
         if shapes != wanted or len(self.offsets) != bounds or len(self.chosen) != bounds or bounds < 2:
@@ -195,7 +198,9 @@ def sites(folder: Path = SITES) -> dict[str, SiteVisibility]:
     found = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            site = SiteVisibility(**{name: _tuples(value) for name, value in json.loads(path.read_text("utf-8")).items()})
+            site = SiteVisibility(
+                **{name: _tuples(value) for name, value in json.loads(path.read_text("utf-8")).items()}
+            )
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise InputError(str(path), error, "a site as hazecast study visibility --save writes it") from error
         found[site.city] = site
@@ -207,7 +212,7 @@ def as_json(site: SiteVisibility) -> str:
     return json.dumps(asdict(site), indent=1) + "\n"
 
 
-def _tuples(value: object) -> object:
+def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 

@@ -54,12 +54,12 @@ class VisibilityModel:
     """
 
     contrast_constant: float = 3.912
-    mass_extinction: float = 3.6
-    growth_exponent: float = 0.42
+    mass_extinction: float = 3.48
+    growth_exponent: float = 0.43
     rayleigh: float = 0.01
-    humidity_cap: float = 96.0
-    residual_centre: float = 0.15
-    residual_scale: float = 0.28
+    humidity_cap: float = 96.6
+    residual_centre: float = 0.153
+    residual_scale: float = 0.279
 
     def __post_init__(self) -> None:
         for name in ("contrast_constant", "mass_extinction", "rayleigh"):
@@ -103,9 +103,7 @@ def growth(relative_humidity: npt.ArrayLike, model: VisibilityModel = BEIJING) -
     return np.asarray(dryness**-model.growth_exponent, dtype=np.float64)
 
 
-def visibility(
-    pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, model: VisibilityModel = BEIJING
-) -> Float:
+def visibility(pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, model: VisibilityModel = BEIJING) -> Float:
     """Return the horizontal visibility, to be compared with a threshold.
 
     Parameters

@@ -68,7 +68,9 @@ def compare_fits(hours: Hours, test_from: np.datetime64, city: str, source: str)
         computed = {
             "law in use": visibility(part.pm25, part.humidity, BEIJING),
             "law fitted": visibility(part.pm25, part.humidity, law),
-            "learned": _lowest(left_out, site) if part is tuning else site.visibility(site.score(part.rising, part.free)),
+            "learned": _lowest(left_out, site)
+            if part is tuning
+            else site.visibility(site.score(part.rising, part.free)),
         }
         tables[name] = score_table(part, computed)
     stated = probabilities(site, test)
@@ -91,4 +93,4 @@ def _lowest(probability: np.ndarray, site: SiteVisibility) -> np.ndarray:
     below = probability > np.asarray(site.chosen)
     bounds = np.array([0.0, *site.bounds])
     # Of the lowest bound that is exceeded; above all of them, the highest.
-    return np.where(below.any(axis=1), bounds[below.argmax(axis=1)], bounds[-1])
+    return np.asarray(np.where(below.any(axis=1), bounds[below.argmax(axis=1)], bounds[-1]))

@@ -130,7 +130,9 @@ def _chosen(hours: Hours, left_out: Float, offsets: Float) -> Float:
             chosen[number] = max(fair)[1]
     known = np.flatnonzero(np.isfinite(chosen))
     if not known.size:
-        raise InputError("visibility: tuning hours", "no bound with enough low visibilities", f"{_ENOUGH} below one of them")
+        raise InputError(
+            "visibility: tuning hours", "no bound with enough low visibilities", f"{_ENOUGH} below one of them"
+        )
     chosen = np.interp(np.arange(len(_BOUNDS)), known, chosen[known])
     # What the negative score is compared with must rise; where it doesn't, it is moved up by a hair.
     switches = offsets - np.log(chosen / (1.0 - chosen))
@@ -195,4 +197,4 @@ def _fit(hours: Hours, seed: int) -> dict[str, npt.NDArray[np.float64]]:
             "rising": softplus(rising), "free": free, "shift": shift, "out": softplus(out),
             "direct_rising": softplus(direct_rising), "direct_free": direct_free, "offsets": offsets,
         }  # fmt: skip
-        return {name: np.round(value.numpy().astype(np.float64), 5) for name, value in found.items()}
+        return {name: np.asarray(np.round(value.double().numpy(), 5), dtype=np.float64) for name, value in found.items()}

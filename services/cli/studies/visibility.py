@@ -21,10 +21,13 @@ def visibility(
     weather_station: Annotated[
         Path, typer.Option("--weather-station", help="Folder of NOAA ISD files with the visibility of the same place.")
     ],
-    test_from: Annotated[str, typer.Option("--test-from", help="Fitted to the hours before, scored on those from it on.")],
+    test_from: Annotated[
+        str, typer.Option("--test-from", help="Fitted to the hours before, scored on those from it on.")
+    ],
     city: Annotated[str, typer.Option("--city", help="City of the collection.")] = "beijing",
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write the learned visibility here, as forecast/visibility_sites has it.")
+        Path | None,
+        typer.Option("--save", help="Write the learned visibility here, as forecast/visibility_sites has it."),
     ] = None,
     *,
     output: Output,
