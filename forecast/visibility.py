@@ -127,7 +127,7 @@ def visibility(pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, model: Vis
     Examples
     --------
     >>> visibility([20.0, 150.0], [40.0, 80.0]).round(-1).tolist()
-    [39880.0, 3620.0]
+    [40460.0, 3720.0]
     """
     mass = np.asarray(pm25, dtype=np.float64)
     if np.any((mass < 0.0) | np.isinf(mass)):
@@ -166,7 +166,7 @@ def visibility_at(
     Examples
     --------
     >>> visibility_at(150.0, 80.0, [0.1, 0.5, 0.9]).round(-1).tolist()
-    [2270.0, 4210.0, 7780.0]
+    [2350.0, 4330.0, 7990.0]
     """
     probability = np.asarray(level, dtype=np.float64)
     if not np.all((probability > 0.0) & (probability < 1.0)):

@@ -197,4 +197,6 @@ def _fit(hours: Hours, seed: int) -> dict[str, npt.NDArray[np.float64]]:
             "rising": softplus(rising), "free": free, "shift": shift, "out": softplus(out),
             "direct_rising": softplus(direct_rising), "direct_free": direct_free, "offsets": offsets,
         }  # fmt: skip
-        return {name: np.asarray(np.round(value.double().numpy(), 5), dtype=np.float64) for name, value in found.items()}
+        return {
+            name: np.asarray(np.round(value.double().numpy(), 5), dtype=np.float64) for name, value in found.items()
+        }

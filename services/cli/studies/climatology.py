@@ -82,9 +82,7 @@ def climatology(
     emit(result, output, printed)
 
 
-def _compared(
-    data: MonitorData, registry: Registry, cities: list[str], year: int
-) -> pd.DataFrame:
+def _compared(data: MonitorData, registry: Registry, cities: list[str], year: int) -> pd.DataFrame:
     from hazecast.forecast.studies.climate.climatology import compare_cities, daily_values
 
     tables = {city: daily_values(data.observations, registry, city) for city in cities}

@@ -220,9 +220,23 @@ def test_cities_side_by_side(shared_data) -> None:
 def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
     place = ["--observations", shared_data / "five-cities", "--city", "shenyang"]
     found = json.loads(
-        run_command("study", "climatology", *place, "--year", 2014, "--partners", "--official-haze-days", 80, "--out", tmp_path / "out", "--json")
+        run_command(
+            "study",
+            "climatology",
+            *place,
+            "--year",
+            2014,
+            "--partners",
+            "--official-haze-days",
+            80,
+            "--out",
+            tmp_path / "out",
+            "--json",
+        )
     )
-    assert found["cities_without_data"] == ["kawasaki"] and found["haze_days"] == "91 of 365 observed days; official: 80"
+    assert (
+        found["cities_without_data"] == ["kawasaki"] and found["haze_days"] == "91 of 365 observed days; official: 80"
+    )
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written >= {"calendar.png", "days.csv", "cities.csv", "exceedances.csv", "summary.json"}
     catalogue = json.loads(run_command("study", "episodes", *place, "--json"))
