@@ -112,7 +112,18 @@ def fit_site(hours: Hours, city: str, source: str, *, seed: int = 0) -> tuple[Si
 
 
 def probabilities(site: SiteVisibility, hours: Hours) -> Float:
-    """Return the probability of a visibility below each bound of a site, (hour, bound)."""
+    """Return the probabilities of a site.
+
+    Parameters
+    ----------
+    site : SiteVisibility
+    hours : Hours
+
+    Returns
+    -------
+    float64 (hour, bound)
+        Of a visibility below each of the site's bounds.
+    """
     score = site.score(hours.rising, hours.free)
     return np.asarray(1.0 / (1.0 + np.exp(-(score[:, None] + np.asarray(site.offsets)))), dtype=np.float64)
 
