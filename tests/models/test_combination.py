@@ -16,6 +16,7 @@ from hazecast.models.combination import (
     State,
     Verified,
     bias_correction,
+    combining_weights,
     guidance_factor,
     learned,
     least_error,
@@ -76,6 +77,12 @@ def test_the_weights_lie_on_the_simplex_and_err_no_more_than_any_expert_or_all_a
     assert error(weights) <= error(np.full(K, 1 / K)) + close
     other = random.dirichlet(np.ones(K), 20)
     assert all(error(weights) <= error(w) + close for w in other)
+
+
+def all_weights(state: State) -> np.ndarray:
+    """Weights of every place in both modes, (place, mode, group, pollutant, space, expert)."""
+    places = np.arange(len(state.places))
+    return np.stack([combining_weights(state, places, np.full_like(places, mode)) for mode in (0, 1)], axis=1)
 
 
 def test_a_new_state_prefers_the_model_and_knows_no_bias() -> None:
