@@ -25,18 +25,22 @@ _K, _G, _P, _Q = len(EXPERTS), len(LEAD_GROUPS), len(FORECAST_POLLUTANTS), len(Q
 SPACES = 2
 MEAN, MEDIAN = 0, 1
 _HALF_LIFE, POOL_HALF_LIFE = 30.0, 120.0
-# Days that the pool counts as beside a city's own.
-_POOL_DAYS = 20.0
+# Days that the pool counts as beside a city's own, up to a lead time of a day and beyond: errors of the later days are
+# alike for days, and tell less.
+_POOL_DAYS, _POOL_DAYS_LATER, _SHORT_LEAD = 20.0, 60.0, 24
 # Independent errors a day, at most: those of neighbouring hours are one.
-_INDEPENDENT_A_DAY = 0.2
+_INDEPENDENT_A_DAY = 0.1
 # Absolute errors below this, in units of the long level, weigh as much as it.
 _LEAST_ABSOLUTE = 0.03
 _CITY_RATE, _POOL_RATE, _FORGET_OFFSET = 0.05, 0.02, 0.005
+# Steps of the offsets by lead group, in proportion to the size of its errors: a step as large as for the later days would
+# shake the first hours.
+_STEP = (0.25, 0.35, 0.45, 0.55, 0.75, 0.9, 1.0, 1.0, 1.0)
 _FEWEST_PAIRS = 1
 # A prior of equal right for all where nothing was learned yet, but for the model.
 _FIRST_ERRORS = np.array([1.0, 1.5, 1.5, 1.2, 1.3, 1.5], np.float32)
 _COMMON_ERROR = 0.8
-_ITERATIONS = 150
+_ITERATIONS = 60
 
 
 @dataclass(frozen=True)
@@ -174,14 +178,14 @@ def learned(state: State, verified: Verified, days: float = 1.0) -> State:
     state = state.with_places([str(place) for place in np.unique(verified.places)])
     row = state.rows(verified.places)
     parts = {name: value.copy() for name, value in state.arrays().items()}
-    weights = combining_weights(state)
+    weights = combining_weights(state, row, verified.informed.astype(np.int64))
     for mode in (0, 1):
         mine = np.flatnonzero(verified.informed == bool(mode))
         for group, (first, last) in enumerate(LEAD_GROUPS):
             hours = slice(first - 1, last)
             where = (mode, group)
             errors = verified.errors[mine, hours].copy()
-            residual = -np.einsum("nhpsk,npsk->nhps", errors, weights[row[mine], mode, group])
+            residual = -np.einsum("nhpsk,npsk->nhps", errors, weights[mine, group])
             # Squares divided by absolute values: iteratively reweighted least squares, a step each day.
             errors[..., MEDIAN, :] /= np.sqrt(np.maximum(np.abs(residual[..., MEDIAN, None]), _LEAST_ABSOLUTE))
             _learn_moments(parts, where, row[mine], errors, days)
@@ -260,7 +264,7 @@ def _learn_offsets(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], bel
     rate[0] = _POOL_RATE
     kept = np.full((len(there), 1, 1), 1.0 - _FORGET_OFFSET * step)
     kept[0] = 1.0
-    parts["offsets"][at] = kept * parts["offsets"][at] + step * rate * moved
+    parts["offsets"][at] = kept * parts["offsets"][at] + step * _STEP[where[1]] * rate * moved
 
 
 def _learn_guidance(parts: _Parts, row: npt.NDArray[np.int64], verified: Verified, days: float) -> None:
@@ -271,12 +275,28 @@ def _learn_guidance(parts: _Parts, row: npt.NDArray[np.int64], verified: Verifie
     parts["guidance"][:] = (1 - weight) * parts["guidance"] + weight * today
 
 
-def combining_weights(state: State) -> Float:
-    """Return the weights of the experts, float32 (c, 2, group, 2, space 2, expert): none negative, their sum 1."""
-    days = state.days[..., None, None, None]
-    pooled = (days * state.moments + _POOL_DAYS * state.moments[:1]) / (days + _POOL_DAYS)
-    pooled[0] = state.moments[0]
-    return least_error(pooled)
+def combining_weights(state: State, row: npt.NDArray[np.int64], mode: npt.NDArray[np.int64]) -> Float:
+    """Return the weights of the experts for each of `n` forecasts.
+
+    Parameters
+    ----------
+    state : State
+    row : int64 (n,)
+        Of each forecast's place in the state.
+    mode : int64 (n,)
+        1 where it was given coming weather, else 0.
+
+    Returns
+    -------
+    float32 (n, group, 2, space 2, expert)
+        None negative, their sum 1.
+    """
+    pairs, which = np.unique(2 * row + mode, return_inverse=True)
+    moments, days = state.moments[pairs // 2, pairs % 2], state.days[pairs // 2, pairs % 2][..., None, None, None]
+    pool_days = np.array([_POOL_DAYS if last <= _SHORT_LEAD else _POOL_DAYS_LATER for _, last in LEAD_GROUPS])
+    pool_days = pool_days[:, None, None, None, None]
+    pooled = (days * moments + pool_days * state.moments[0][pairs % 2]) / (days + pool_days)
+    return least_error(pooled)[which]
 
 
 def least_error(moments: Float) -> Float:

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from hazecast.grids.quality.series import Values
 
 WINDOW_HOURS = 240
 _MIN_HOURS = 120
 _MAX_LAG = 12
+# Sums by Fourier transform are exact to about this, for changes of a logarithm.
+_ROUNDING = 1e-12
 # Least lag that counts as a shift, since a haze front takes an hour or two to cross a city; least
 # correlation of hourly changes at the best lag, and least margin over that at lag zero. Hazecast's own
 # choice; docs/monitoring.md has the detection rates on the UCI data.
@@ -76,11 +79,25 @@ def _lag_correlations(
     """Correlate changes of (time, station) values at each lag: lags (lag,), (lag, station), pairs (station,)."""
     a, b = _changes(values), _changes(reference)
     lags = np.arange(-max_lag, max_lag + 1)
-    result = np.full((len(lags), a.shape[1]), np.nan)
-    for row, lag in enumerate(lags):
-        if abs(lag) < len(a):
-            late, early = (a[lag:], b[: len(b) - lag]) if lag >= 0 else (a[:lag], b[-lag:])
-            result[row] = correlation(late, early)
+    valid = [np.isfinite(x).astype(float) for x in (a, b)]
+    filled = [np.where(np.isfinite(x), x, 0.0) for x in (a, b)]
+
+    def crossed(x: Values, y: Values) -> Values:
+        """Return the sums over time of x[t + lag] * y[t], (lag, station)."""
+        length = fft.next_fast_len(len(a) + max_lag, real=True)
+        products = fft.irfft(fft.rfft(x, length, axis=0) * np.conj(fft.rfft(y, length, axis=0)), length, axis=0)
+        return np.asarray(products[lags])
+
+    number = np.round(crossed(valid[0], valid[1]))
+    enough = np.where(number >= _MIN_HOURS, number, np.nan)
+    sum_a, sum_b = crossed(filled[0], valid[1]), crossed(valid[0], filled[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        both = crossed(filled[0], filled[1]) - sum_a * sum_b / enough
+        spread_a = crossed(filled[0] ** 2, valid[1]) - sum_a**2 / enough
+        spread_b = crossed(valid[0], filled[1] ** 2) - sum_b**2 / enough
+        # What is constant to within rounding has no correlation.
+        varies = (spread_a > _ROUNDING * enough) & (spread_b > _ROUNDING * enough)
+        result = np.where(varies, both / np.sqrt(np.where(varies, spread_a * spread_b, 1.0)), np.nan)
     return lags, result, (np.isfinite(a) & np.isfinite(b)).sum(axis=0)
 
 

@@ -115,7 +115,7 @@ class Combined:
         known = np.isfinite(windows.guidance)
         factor = guidance_factor(self.state)[row][:, None]
         points[..., GUIDANCE] = np.where(known, points[..., GUIDANCE] * factor, points[..., GUIDANCE])
-        by_group = combining_weights(self.state)[row, mode]
+        by_group = combining_weights(self.state, row, mode)
         weights = np.einsum("hg,ngpsk->nhpsk", _BETWEEN, by_group)
         long_level = windows.long_level[:, None, list(TARGETS)]
         bias = np.einsum("hg,ngp->nhp", _BETWEEN, bias_correction(self.state)[row, mode])

@@ -8,7 +8,8 @@ in place of a forecast (perfect prog), and with that weather made to err. The sc
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -63,12 +64,26 @@ class Case:
     peers: bool = False
     every: int = 7
 
-    def plan(self, data: Path, weather: str) -> BacktestPlan:
-        """Return the backtest of one weather; `data` is the folder of the collections."""
+    def plan(self, data: Path, weather: str, peers: Sequence[str] = PEERS) -> BacktestPlan:
+        """Return the backtest of one weather.
+
+        Parameters
+        ----------
+        data : Path
+            Folder of the collections.
+        weather : str
+            A key of `WEATHERS`.
+        peers : sequence of str
+            Those that are scored where the case has peers.
+
+        Returns
+        -------
+        BacktestPlan
+        """
         chosen, erring = WEATHERS[weather]
         return BacktestPlan(
             observations=data / self.collection, until=self.start, start=self.start, end=self.end,
-            models=("service", "network", *BASELINES, *(PEERS if self.peers else ())), weather=chosen, perturb=erring,
+            models=("service", "network", *BASELINES, *(peers if self.peers else ())), weather=chosen, perturb=erring,
             every=self.every, training=evaluation_training(data), places=self.places,
         )  # fmt: skip
 
@@ -228,7 +243,11 @@ def main(
     document: Annotated[Path, typer.Option("--document", help="Where the tables go.")] = Path("docs/skill.md"),
     out: Annotated[Path, typer.Option("--out", help="Folder for the scores as JSON.")] = Path("build/skill"),
     case: Annotated[list[str] | None, typer.Option("--case", help="Only this case; may be repeated.")] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option("--peer", help="A peer to train and score; may be repeated. By default all.")
+    ] = None,
     peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Whether to train and score the peers.")] = True,
+    only: Annotated[list[str] | None, typer.Option("--weather", help="Only this weather; may be repeated.")] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Draw the years of service here, beside each expert's.")
     ] = None,
@@ -241,10 +260,11 @@ def main(
         results: dict[str, dict[str, Any]] = {}
         for weather in one.weathers:
             path = out / f"{one.key}-{weather}.json"
-            if path.exists() and (reuse or (case and one.key not in case)):
+            skipped = (case and one.key not in case) or (only and weather not in only)
+            if path.exists() and (reuse or skipped):
                 results[weather] = json.loads(path.read_text(encoding="utf-8"))
-            elif not case or one.key in case:
-                plan = replace(one, peers=one.peers and peers).plan(data, weather)
+            elif not skipped:
+                plan = one.plan(data, weather, (peer or PEERS) if peers else ())
                 # Models trained with weather are those that meet it erring too.
                 results[weather], _ = run_backtest(plan, trained.setdefault(plan.weather, {}))
                 write_json(results[weather], path)
