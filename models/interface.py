@@ -226,7 +226,22 @@ class ErringWeather(Protocol):
     """Makes the coming weather of windows err as a forecast's does; see `hazecast.models.weather_errors`."""
 
     def applied(self, windows: Windows, series: HourlySeries, index: NDArray[np.int64], last: int) -> Windows:
-        """Return `windows`, cut from `series` at `index` with nothing after position `last`, with weather that errs."""
+        """Return windows with weather that errs.
+
+        Parameters
+        ----------
+        windows : Windows
+            Cut from `series` with the observed weather of the lead times.
+        series : HourlySeries
+        index : int64 (n, 3)
+            Series, place and position of each window's init time.
+        last : int
+            Last position that may be read.
+
+        Returns
+        -------
+        Windows
+        """
 
 
 @dataclass(frozen=True)

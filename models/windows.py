@@ -79,7 +79,18 @@ def scoring_windows(
 
 
 def until(series: HourlySeries, end: np.datetime64) -> HourlySeries:
-    """Return a series without the hours after `end`, UTC."""
+    """Return a series without its later hours.
+
+    Parameters
+    ----------
+    series : HourlySeries
+    end : datetime64
+        UTC; the last hour that is kept.
+
+    Returns
+    -------
+    HourlySeries
+    """
     hours = int(np.searchsorted(series.times, end, side="right"))
     return dataclasses.replace(
         series,

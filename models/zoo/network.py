@@ -390,7 +390,19 @@ class Network(nn.Module):
 
 
 def level_and_spread(windows: Windows, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """Return level and spread of the forecast pollutants as they go with forecasts, each Tensor (n, 1, 2)."""
+    """Return what is usual of the forecast pollutants, in a shape that goes with forecasts.
+
+    Parameters
+    ----------
+    windows : Windows
+    device : torch.device, optional
+        By default the CPU.
+
+    Returns
+    -------
+    level, spread : Tensor (n, 1, 2)
+        ug m-3, and of the logarithm; see `hazecast.models.background.Background`.
+    """
     level, spread = (
         torch.from_numpy(values[:, None, list(TARGETS)]).to(device) for values in (windows.level, windows.spread)
     )
