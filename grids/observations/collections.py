@@ -171,7 +171,9 @@ def _station_dataset(
         raw[name] = np.full((len(times), len(places)), np.nan, np.float32)
         for column, place in enumerate(places):
             if name in place.table:
-                raw[name][:, column] = place.table[name].reindex(times)
+                # A damaged number beyond the type's range becomes infinite, which is missing.
+                with np.errstate(over="ignore"):
+                    raw[name][:, column] = place.table[name].reindex(times)
     dims = ("time", "station")
     cities = [p.city for p in places]
     known = load_stations()
