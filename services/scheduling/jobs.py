@@ -11,7 +11,10 @@ _HOUR, _DAY = 3_600.0, 86_400.0
 
 def all_jobs(settings: Settings) -> tuple[Job, ...]:
     """Return the jobs that the settings ask for."""
-    return (cycle_job(settings), *((ingest_job(settings),) if settings.live else ()), VERIFICATION, JANITOR)
+    live = [ingest_job(settings)] if settings.live else []
+    if live and settings.ingest.composition_sources:
+        live.append(composition_job(settings))
+    return (cycle_job(settings), *live, VERIFICATION, JANITOR)
 
 
 def job_named(name: str, settings: Settings) -> Job:
@@ -59,6 +62,18 @@ def ingest_job(settings: Settings) -> Job:
         Cron(str(settings.schedule.ingest_minute)),
         "The newest weather cycle and the newest observations of all sources.",
         limit_seconds=0.75 * _HOUR,
+        grace_seconds=0.5 * _HOUR,
+    )
+
+
+def composition_job(settings: Settings) -> Job:
+    """Return the hourly ingest of a chemistry model: a job of its own, since a data store may queue it for long."""
+    return Job(
+        "composition",
+        "hazecast.services.scheduling.tasks:composition",
+        Cron(str(settings.schedule.ingest_minute)),
+        "The newest run of a chemistry model.",
+        limit_seconds=3 * _HOUR,
         grace_seconds=0.5 * _HOUR,
     )
 
