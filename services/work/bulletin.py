@@ -293,9 +293,7 @@ class Bulletins:
             self._book,
             cities,
             now,
-            warnings=[
-                (w, explain(self._store, self._registry, w)) for w in warnings if w.city in {c.id for c in cities}
-            ],
+            warnings=[(w, explain(self._store, w)) for w in warnings if w.city in {c.id for c in cities}],
             checks=checks,
             unchecked=unchecked,
             haze=haze,

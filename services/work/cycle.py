@@ -15,13 +15,13 @@ from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import with_composition
 from hazecast.forecast.inputs import windows_at
-from hazecast.forecast.produce import make_forecast, with_transport
+from hazecast.forecast.produce import make_forecast
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Attributed, Calibrated, Model
+from hazecast.models.interface import Calibrated, Model
 from hazecast.models.registry import ModelRegistry, load_trained
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
@@ -218,8 +218,6 @@ def _forecast(given: _Given, served: _Served, *, degraded: bool) -> xr.Dataset:
     forecast = with_composition(_with_weather(forecast, inputs.future), inputs.composition, inputs.composition_source)
     if isinstance(model, Calibrated):
         forecast = with_calibration(forecast, model, windows.informed)
-    if isinstance(model, Attributed) and windows.informed.any():
-        forecast = with_transport(forecast, model.from_elsewhere(windows))
     return forecast
 
 
@@ -329,8 +327,8 @@ def _write_netcdf(forecast: xr.Dataset, path: Path) -> None:
 
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
-    """Add the wind and mixing layer that the forecast is based on: they explain a warning."""
-    names = [name for name in ("u10", "v10", "blh") if future is not None and name in future]
+    """Add the wind, mixing layer and moisture that the forecast is based on: warnings name them."""
+    names = [name for name in ("u10", "v10", "blh", "t2m", "d2m") if future is not None and name in future]
     if future is None or not names:
         return forecast
     air = future[names].sel(city=forecast["city"].values).reindex(time=valid_times(forecast))
