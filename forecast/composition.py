@@ -77,6 +77,7 @@ def with_composition(forecast: xr.Dataset, composition: xr.Dataset | None, sourc
             "standard_name": variable.standard_name,
             "units": variable.units,
             "long_name": "forecast of the chemistry model, as issued",
+            "attribution": str(composition.attrs.get("attribution", "")),
         }
         forecast = forecast.assign({f"{name}{CAMS_SUFFIX}": (("lead_time", "city"), ahead[..., number].T, attrs)})
     return forecast
