@@ -257,15 +257,16 @@ class Store:
         return observation_dataset(rows, names, city)
 
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
-        """Return the newest run; by default a real one before any simulated one."""
-        query = select(ForecastRun).order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
+        """Return the newest run that is neither withdrawn nor in the future; by default a real one before any simulated one."""
+        query = select(ForecastRun).where(ForecastRun.withdrawn_at.is_(None), ForecastRun.init_time <= self.clock())
+        query = query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
         if simulated is not None:
             query = query.where(ForecastRun.simulated == simulated)
         with self._session() as session:
             return session.scalar(query)
 
     def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
-        """Return the run of an init time.
+        """Return the run of an init time, unless it was withdrawn.
 
         Parameters
         ----------
@@ -277,7 +278,9 @@ class Store:
         -------
         ForecastRun or None
         """
-        query = select(ForecastRun).where(ForecastRun.init_time == init_time, ForecastRun.simulated == simulated)
+        query = select(ForecastRun).where(
+            ForecastRun.init_time == init_time, ForecastRun.simulated == simulated, ForecastRun.withdrawn_at.is_(None)
+        )
         with self._session() as session:
             return session.scalar(query)
 

@@ -17,11 +17,11 @@ from hazecast.forecast.composition import with_composition
 from hazecast.forecast.inputs import windows_at
 from hazecast.forecast.produce import make_forecast
 from hazecast.forecast.products import valid_times
-from hazecast.grids.contract import HISTORY_HOURS
+from hazecast.grids.contract import HISTORY_HOURS, WEATHER
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Calibrated, Model
+from hazecast.models.interface import Calibrated, Described, Model
 from hazecast.models.registry import ModelRegistry, load_trained
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
@@ -142,7 +142,8 @@ class _Served:
 def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> CycleReport:
     given = _read_inputs(cycle, init_time, wanted)
     served = _load_model(cycle.settings)
-    reasons = [*shortcomings(given.inputs, given.cities, given.init_time), *served.faults]
+    lacking = shortcomings(given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model))
+    reasons = [*lacking, *served.faults]
     _adapt(cycle, given, served)
     forecast = _forecast(given, served, degraded=bool(reasons))
     warned = _warn(cycle, given, forecast)
@@ -187,6 +188,12 @@ def _load_model(settings: Settings) -> _Served:
     except InputError as error:
         log.error("the model in service can't be loaded, the shipped one is used: %s", error)
         return _Served(*load_trained(), [f"the model in service can't be loaded, the shipped one is used: {error}"])
+
+
+def _weather_used(model: Model) -> tuple[str, ...]:
+    """Return the weather variables that a model saw in its training; all, where it doesn't say."""
+    features = model.describe().get("features", {}) if isinstance(model, Described) else {}
+    return tuple(features.get("weather", WEATHER))
 
 
 def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:

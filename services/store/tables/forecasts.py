@@ -76,7 +76,7 @@ class CycleRun(Base):
 
 
 class ForecastRun(Base):
-    """One stored forecast."""
+    """One stored forecast; one that a person withdrew stays, but is no longer read as a forecast."""
 
     __tablename__ = "forecast_run"
     __table_args__ = (UniqueConstraint("init_time", "simulated", name="uq_forecast_run"),)
@@ -93,6 +93,9 @@ class ForecastRun(Base):
     netcdf_path: Mapped[str] = mapped_column(Text)
     map_path: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None] = mapped_column(String(128))
+    withdrawn_why: Mapped[str | None] = mapped_column(Text)
 
 
 class ForecastValue(Base):

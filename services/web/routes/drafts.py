@@ -65,7 +65,7 @@ class AuditOut(BaseModel):
 
     at: datetime
     draft: str
-    action: str = Field(description="drafted, approved, amended, rejected or superseded")
+    action: str = Field(description="drafted, approved, amended, rejected, superseded or withdrawn")
     by: str | None
     reason: str | None
 
