@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
-from hazecast.grids.weather.files import to_hourly
+from hazecast.grids.weather.timeline import interpolated
 
 # Dry air at 298.15 K and 1013.25 hPa, kg m-3: p M / (R T), M = 28.9647 g mol-1 and R = 8.314462618 J mol-1 K-1
 # (US Standard Atmosphere 1976; CODATA 2018).
@@ -137,10 +137,10 @@ def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str) -> xr.
     (run,) = runs
     if not parts:
         raise InputError(f"{source}: variables", "none", f"any of {', '.join(name for name, *_ in _CAMS.values())}")
-    hourly = [to_hourly(part.to_dataset(name=name)) for name, part in parts.items()]
-    joined = xr.merge(hourly, join="outer", combine_attrs="override")
-    values = {name: joined[name].transpose("time", "city").values for name in parts}
-    return composition_of(values, joined["time"].values, [city.id for city in cities], run, source)
+    last = max(part["time"].values[-1] for part in parts.values())
+    hours = np.arange(run, last + _HOUR, _HOUR)
+    values = {name: interpolated(part["time"].values, part.values, hours) for name, part in parts.items()}
+    return composition_of(values, hours, [city.id for city in cities], run, source)
 
 
 def _unpacked(path: Path, folder: Path) -> list[Path]:

@@ -133,6 +133,11 @@ class OpenMeteoComposition:
         -------
         xarray.Dataset
             Contract "composition".
+
+        Raises
+        ------
+        FetchError, InputError
+            If the publisher can't be reached, or its answer isn't what it documents.
         """
         address, parts = f"{self._url}/v1/air-quality", []
         hours = min(wanted.hours, RUN_HOURS)
