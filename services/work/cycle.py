@@ -76,7 +76,7 @@ def run_cycle(
     book = rule_book(settings)
     for city in cities:
         registry.city(city)
-    store = Store(settings.database_url, clock)
+    store = Store(settings.database_url, clock, settings.data_dir)
     try:
         store.migrate()
         store.recover()
