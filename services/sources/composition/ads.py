@@ -18,7 +18,7 @@ from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.sources.composition.interface import ATTRIBUTION, RUN_HOURS
 from hazecast.services.sources.copernicus import result_of
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted
+from hazecast.services.sources.weather.interface import Cycle, Wanted
 
 URL = "https://ads.atmosphere.copernicus.eu/api"
 DATASET = "cams-global-atmospheric-composition-forecasts"
@@ -116,8 +116,8 @@ class AtmosphereDataStore:
 
         Raises
         ------
-        NoCycleError
-            If the file is of another run.
+        FetchError, InputError
+            If the store can't be reached, refuses or fails a job, or its file isn't what it documents or of another run.
         """
         paths = []
         for name, (selection, step_hours) in _PARTS.items():
@@ -130,7 +130,7 @@ class AtmosphereDataStore:
         dataset = run_in_subprocess(read_cams, paths, wanted.cities, TITLE, where=str(scratch))
         issued = f"{cycle.init_time:%Y-%m-%dT%H:%M:%SZ}"
         if dataset.attrs["init_time"] != issued:
-            raise NoCycleError(self._url, f"the run of {dataset.attrs['init_time']}", f"that of {issued}")
+            raise InputError(f"{DATASET}: forecast_reference_time", dataset.attrs["init_time"], issued)
         return dataset.assign_attrs(attribution=self.attribution, late=int(cycle.late))
 
 

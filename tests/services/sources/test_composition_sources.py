@@ -14,7 +14,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.sources.composition.ads import AtmosphereDataStore
 from hazecast.services.sources.composition.open_meteo import OpenMeteoComposition
-from hazecast.services.sources.weather.interface import NoCycleError, Wanted
+from hazecast.services.sources.weather.interface import Wanted
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest
 from tests.support.composition_publishers import CamsServer, ads_content, ozone_at, pm25_at
@@ -147,9 +147,8 @@ def test_the_atmosphere_data_store_from_two_jobs_to_the_store(source_server, sto
 def test_faults_of_the_atmosphere_data_store_are_named(source_server, store, closed_after, tmp_path) -> None:
     jobs = ClimateStore(source_server, "token", ads_content(RUN - timedelta(hours=12)))
     source = closed_after(AtmosphereDataStore("token", source_server.url + "/api", QUICK))
-    with pytest.raises(NoCycleError, match="2026-11-23T12:00:00Z; expected that of 2026-11-24T00:00:00Z"):
-        source.fetch(source.newest_cycle(NOW, WANTED), WANTED, store.scratch(source.newest_cycle(NOW, WANTED)))
-    store.clear_scratch(source.newest_cycle(NOW, WANTED))
+    other = "forecast_reference_time: found 2026-11-23T12:00:00Z; expected 2026-11-24T00:00:00Z"
+    assert other in ingested(source, store).reasons[0] and not list(store.folder.rglob("*.parts"))
     jobs.content = lambda request: b"<html>"
     assert "a zip archive or a NetCDF file" in ingested(source, store).reasons[0]
     jobs.outcome = "failed"

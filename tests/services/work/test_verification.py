@@ -160,7 +160,7 @@ def test_cycles_score_what_has_come_due_on_real_data(episode) -> None:
 
 
 def test_the_chemistry_model_is_stored_with_a_forecast_and_scored_beside_it(episode, closed_after) -> None:
-    store = closed_after(Store(episode.database_url))
+    store = closed_after(Store(episode.database_url, files=episode.data_dir))
     runs = runs_before(store, datetime(2013, 1, 11, 22, tzinfo=UTC))
     known = [int(stored_forecast(store, run)["pm25_cams"].notnull().sum()) for run in runs]
     assert known == [0, 0, 2]
