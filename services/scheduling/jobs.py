@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
-from hazecast.services.scheduling.spec import BEIJING, Cron, Job
+from hazecast.services.scheduling.spec import BEIJING, Cron, Every, Job
 
 _HOUR, _DAY = 3_600.0, 86_400.0
 
 
 def all_jobs(settings: Settings) -> tuple[Job, ...]:
     """Return the jobs that the settings ask for."""
-    live = [ingest_job(settings)] if settings.live else []
-    if live and settings.ingest.composition_sources:
-        live.append(composition_job(settings))
-    return (cycle_job(settings), *live, VERIFICATION, JANITOR)
+    wanted = [cycle_job(settings)]
+    if settings.live:
+        wanted.append(ingest_job(settings))
+        if settings.ingest.composition_sources:
+            wanted.append(composition_job(settings))
+    wanted += [VERIFICATION, JANITOR]
+    if settings.learning.retrain != "off":
+        wanted.append(retrain_job(settings))
+    return tuple(wanted)
 
 
 def job_named(name: str, settings: Settings) -> Job:
@@ -75,6 +80,18 @@ def composition_job(settings: Settings) -> Job:
         "The newest run of a chemistry model.",
         limit_seconds=3 * _HOUR,
         grace_seconds=0.5 * _HOUR,
+    )
+
+
+def retrain_job(settings: Settings) -> Job:
+    """Return the training on the store, every so many days at 08:00 Beijing time, after a cycle."""
+    return Job(
+        "retrain",
+        "hazecast.services.scheduling.tasks:retrain",
+        Every(settings.learning.retrain_every_days * _DAY),
+        "The network is trained on the store, compared with the model in service, and promoted where that is set.",
+        limit_seconds=settings.learning.retrain_limit_seconds,
+        grace_seconds=_DAY,
     )
 
 
