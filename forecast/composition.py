@@ -8,11 +8,9 @@ import numpy as np
 import xarray as xr
 
 from hazecast.forecast.inputs import stacked
-from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check
+from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check
 from hazecast.models.interface import Float
 
-# Of the variables in a stored forecast.
-CAMS_SUFFIX = "_cams"
 _HOUR = np.timedelta64(1, "h")
 
 

@@ -23,9 +23,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hazecast.forecast.composition import CAMS_SUFFIX
 from hazecast.forecast.evaluation.comparison import resampled_days
-from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, check
+from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, check
 from hazecast.grids.quality.flags import MODELLED
 from hazecast.models.interface import Model, WindowSet
 

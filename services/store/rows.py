@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hazecast.forecast.composition import CAMS_SUFFIX
-from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check, describe
+from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, POLLUTANTS, check, describe
 from hazecast.grids.times import to_datetime
 from hazecast.services.store.tables.forecasts import ForecastRun
 
