@@ -8,11 +8,9 @@ import numpy as np
 import xarray as xr
 
 from hazecast.forecast.inputs import stacked
-from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check
+from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, check
 from hazecast.models.interface import Float
 
-# Of the variables in a stored forecast.
-CAMS_SUFFIX = "_cams"
 _HOUR = np.timedelta64(1, "h")
 
 
@@ -77,6 +75,7 @@ def with_composition(forecast: xr.Dataset, composition: xr.Dataset | None, sourc
             "standard_name": variable.standard_name,
             "units": variable.units,
             "long_name": "forecast of the chemistry model, as issued",
+            "attribution": str(composition.attrs.get("attribution", "")),
         }
         forecast = forecast.assign({f"{name}{CAMS_SUFFIX}": (("lead_time", "city"), ahead[..., number].T, attrs)})
     return forecast

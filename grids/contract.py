@@ -48,6 +48,8 @@ POLLUTANTS: dict[str, Variable] = {
 }
 
 FORECAST_POLLUTANTS: tuple[str, ...] = ("pm25", "o3")
+# A pollutant's name with it is what the chemistry model forecast, in a Dataset of "forecast" (lead_time, city).
+CAMS_SUFFIX = "_cams"
 QUANTILES: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
 HISTORY_HOURS = 72
 LEAD_HOURS = 120

@@ -1,4 +1,4 @@
-"""Verification: forecasts against observations, compared with persistence and climatology.
+"""Verification: forecasts against observations, compared with persistence, climatology and a chemistry model.
 
 Everything is computed from sums over pairs of a forecast hour and its observation, which may be added over
 runs, cities and lead times. RMSE and bias are of the forecast mean, MAE is of the median: each the point
@@ -7,7 +7,9 @@ forecast knew:
 
 - persistence repeats the newest valid hour of the 72 h up to the newest observation of the run;
 - climatology is the mean of the same hour of the day over the 30 days up to it (all hours of the 30 days
-  where fewer than 7 of them hold that hour).
+  where fewer than 7 of them hold that hour);
+- cams is what the chemistry model's newest run had forecast, stored with the forecast. An observation that is itself an
+  analysis of such a model says nothing of it, and is left out.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hazecast.forecast.evaluation.comparison import resampled_days
-from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, check
+from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, check
+from hazecast.grids.quality.flags import MODELLED
 from hazecast.models.interface import Model, WindowSet
 
-BASELINES = ("persistence", "climatology")
+BASELINES = ("persistence", "climatology", "cams")
 CLIMATOLOGY_DAYS = 30
 SUMS = ("n", "se", "ae", "e", "inside")
 BASELINE_SUMS = tuple(f"{name}_{part}" for name in BASELINES for part in ("n", "se", "ae", "e", "model_se"))
@@ -49,7 +52,8 @@ def score_forecast(forecast: xr.Dataset, observations: xr.Dataset) -> pd.DataFra
     forecast : xarray.Dataset
         Contract "forecast".
     observations : xarray.Dataset
-        Contract "observations" on ``city``: the 30 days before the init time and the hours since.
+        Contract "observations" on ``city``: the 30 days before the init time and the hours since; with ``pm25_flag`` and
+        ``o3_flag`` where they are known.
 
     Returns
     -------
@@ -68,15 +72,31 @@ def score_forecast(forecast: xr.Dataset, observations: xr.Dataset) -> pd.DataFra
         if name not in observations:
             continue
         observed = observations[name].transpose("time", "city")
-        truth = observed.reindex(time=init + leads * _HOUR, city=cities).values.astype(float)
+        ahead = {"time": init + leads * _HOUR, "city": cities}
+        truth = observed.reindex(ahead).values.astype(float)
         history = observed.reindex(time=past, city=cities).values.astype(float)
         ages = ((init - known_until) / _HOUR + leads).astype(np.int64)
         baselines = {
             "persistence": np.broadcast_to(_newest(history[-HISTORY_HOURS:]), truth.shape),
             "climatology": _same_hour(history)[(ages - 1) % 24],
+            "cams": _chemistry(forecast, name, observations, ahead),
         }
         parts.append(_pairs(forecast, name, truth, baselines, cities, leads))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*KEYS, *SUMS, *BASELINE_SUMS])
+
+
+def _chemistry(
+    forecast: xr.Dataset, name: str, observations: xr.Dataset, ahead: dict[str, NDArray[np.generic]]
+) -> _Values:
+    """Return what the chemistry model forecast (lead, city); NaN where it is absent or the observation is a model's."""
+    own, flags = f"{name}{CAMS_SUFFIX}", f"{name}_flag"
+    if own not in forecast:
+        return np.full(tuple(len(axis) for axis in ahead.values()), np.nan)
+    values = forecast[own].transpose("lead_time", "city").values.astype(float)
+    if flags not in observations:
+        return values
+    modelled = observations[flags].transpose("time", "city").reindex(ahead).values == MODELLED
+    return np.where(modelled, np.nan, values)
 
 
 def _newest(history: _Values) -> _Values:
@@ -204,8 +224,9 @@ class Verdict:
     def sentence(self) -> str:
         """Return the verdict in words."""
         label = {"pm25": "PM2.5", "o3": "O3"}[self.pollutant]
+        other = self.baseline.replace("cams", "CAMS")
         return (
-            f"{self.model_id} falls behind {self.baseline} for {label}, {self.first_lead} to {self.last_lead} h: RMSE "
+            f"{self.model_id} falls behind {other} for {label}, {self.first_lead} to {self.last_lead} h: RMSE "
             f"{self.rmse:.1f} against {self.baseline_rmse:.1f} ug/m3 (difference {self.low:+.1f} to {self.high:+.1f}, "
             f"95 % interval; {self.n} pairs from {self.days} days)"
         )

@@ -48,6 +48,11 @@ def to_hourly(grid: xr.Dataset) -> xr.Dataset:
     xarray.Dataset (time, ...)
         Every whole hour from the first to the last. Attribute ``time_interpolated`` is 1 where an hour was filled, and
         the attribute ``time_interpolation`` of each such variable says how.
+
+    Raises
+    ------
+    InputError
+        If there is no whole hour between the first and the last time.
     """
     times = grid["time"].values
     first = times[0].astype("datetime64[h]").astype(times.dtype)
@@ -64,7 +69,7 @@ def to_hourly(grid: xr.Dataset) -> xr.Dataset:
             values = _spread(times, array.values, hours, None if steps is None else steps.values)
             how = "the mean of its step"
         else:
-            values, how = _interpolated(times, array.values, hours), "linear"
+            values, how = interpolated(times, array.values, hours), "linear"
         result[name] = (array.dims, values.astype(np.float32), array.attrs)
         known = np.isfinite(array.values).reshape(len(times), -1).any(axis=1)
         present = np.isfinite(values).reshape(len(hours), -1).any(axis=1)
@@ -74,8 +79,23 @@ def to_hourly(grid: xr.Dataset) -> xr.Dataset:
     return result.assign_attrs(time_interpolated=1) if filled else result
 
 
-def _interpolated(times: npt.NDArray[np.datetime64], values: Array, hours: npt.NDArray[np.datetime64]) -> Array:
-    """Interpolate instants linearly; each place by its own known values (hours, ...)."""
+def interpolated(times: npt.NDArray[np.datetime64], values: Array, hours: npt.NDArray[np.datetime64]) -> Array:
+    """Interpolate instants linearly over gaps of up to `LONGEST_GAP_HOURS`; each place by its own known values.
+
+    Parameters
+    ----------
+    times : datetime64 (t,)
+        Increasing.
+    values : float (t, ...)
+        NaN where unknown.
+    hours : datetime64 (h,)
+        Increasing.
+
+    Returns
+    -------
+    float (h, ...)
+        NaN in longer gaps, and before the first and after the last known value.
+    """
     axis = np.union1d(times, hours)
     flat = np.full((len(axis), int(np.prod(values.shape[1:]))), np.nan)
     flat[np.searchsorted(axis, times)] = values.reshape(len(times), -1)

@@ -47,7 +47,7 @@ class TrainingSettings(LoopSettings):
         As of `hazecast.models.zoo.network.Network`.
     """
 
-    windows: int = 80_000
+    windows: int = 51_200
     batch: int = 128
     weight_decay: float = 1e-2
     hidden: int = 96

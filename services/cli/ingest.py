@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
     from hazecast.services.work.ingest.archive import BuildReport
     from hazecast.services.work.ingest.ingest import IngestReport
+    from hazecast.services.work.ingest.weather import WeatherReport
 
 app = typer.Typer()
 
 
 @app.command()
 def ingest(
-    live: Annotated[bool, typer.Option("--live", help="Fetch the newest weather and observations.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Fetch the newest weather, composition and observations.")
+    ] = False,
     first: Annotated[
         datetime | None, typer.Option("--from", help="First hour (UTC) of a weather archive to build.")
     ] = None,
@@ -37,7 +40,7 @@ def ingest(
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report of --live as JSON.")] = False,
 ) -> None:
-    """Fetch and store weather and observations: the newest of all sources, or weather of years."""
+    """Fetch and store weather, composition and observations: the newest of all sources, or weather of years."""
     from hazecast.grids.errors import InputError
 
     settings = settings_of(data_dir)
@@ -52,17 +55,18 @@ def ingest(
 
 
 def _live(settings: Settings, as_json: bool) -> None:
-    from hazecast.services.work.ingest.ingest import IngestBusyError, ingest_live
+    from hazecast.services.work.ingest.ingest import IngestBusyError, ingest_composition, ingest_live
 
     try:
         report = ingest_live(settings)
+        composition = ingest_composition(settings) if settings.ingest.composition_sources else None
     except IngestBusyError as busy:
         typer.echo(f"hazecast: {busy}", err=True)
         raise typer.Exit(exits.FAILED) from busy
     if as_json:
-        print_json(as_dict(report))
+        print_json(as_dict(report, composition))
     else:
-        print(as_text(report))
+        print(as_text(report, composition))
     if report.status != "done":
         raise typer.Exit(exits.FAILED if report.status == "failed" else exits.DEGRADED)
 
@@ -114,26 +118,24 @@ def archive_text(report: BuildReport, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def as_dict(report: IngestReport) -> dict[str, Any]:
-    """Return a report as JSON values."""
+def as_dict(report: IngestReport, composition: WeatherReport | None) -> dict[str, Any]:
+    """Return a report as JSON values.
+
+    Parameters
+    ----------
+    report : IngestReport
+    composition : WeatherReport or None
+        Of a chemistry model, None where no source is set. Its faults don't change the status.
+
+    Returns
+    -------
+    dict
+    """
     return {
         "at": report.at.isoformat(),
         "status": report.status,
-        "weather": {
-            "path": None if report.weather.path is None else str(report.weather.path),
-            "attempts": [
-                {
-                    "source": attempt.source,
-                    "outcome": attempt.outcome,
-                    "init_time": None if attempt.cycle is None else attempt.cycle.init_time.isoformat(),
-                    "late": attempt.cycle is not None and attempt.cycle.late,
-                    "requests": attempt.traffic.requests,
-                    "retries": attempt.traffic.retries,
-                    "bytes": attempt.traffic.bytes_read,
-                }
-                for attempt in report.weather.attempts
-            ],
-        },
+        "weather": _cycle(report.weather),
+        "composition": None if composition is None else _cycle(composition) | {"reasons": list(composition.reasons)},
         "observations": [
             asdict(outcome) | {"newest": outcome.newest and outcome.newest.isoformat()}
             for outcome in report.observations.outcomes
@@ -142,18 +144,55 @@ def as_dict(report: IngestReport) -> dict[str, Any]:
     }
 
 
-def as_text(report: IngestReport) -> str:
-    """Return a report as text."""
+def _cycle(report: WeatherReport) -> dict[str, Any]:
+    return {
+        "path": None if report.path is None else str(report.path),
+        "attempts": [
+            {
+                "source": attempt.source,
+                "outcome": attempt.outcome,
+                "init_time": None if attempt.cycle is None else attempt.cycle.init_time.isoformat(),
+                "late": attempt.cycle is not None and attempt.cycle.late,
+                "requests": attempt.traffic.requests,
+                "retries": attempt.traffic.retries,
+                "bytes": attempt.traffic.bytes_read,
+            }
+            for attempt in report.attempts
+        ],
+    }
+
+
+def as_text(report: IngestReport, composition: WeatherReport | None) -> str:
+    """Return a report as text.
+
+    Parameters
+    ----------
+    report : IngestReport
+    composition : WeatherReport or None
+        Of a chemistry model, None where no source is set.
+
+    Returns
+    -------
+    str
+    """
     lines = [f"Ingest at {report.at:%Y-%m-%d %H:%M} UTC (status: {report.status})"]
-    for attempt in report.weather.attempts:
+    lines.extend(_cycle_lines("weather", report.weather))
+    lines.extend(f"observations {outcome.summary}" for outcome in report.observations.outcomes)
+    if composition is not None:
+        lines.extend([*_cycle_lines("composition", composition), *composition.reasons])
+    lines.extend(f"degraded: {reason}" for reason in report.reasons)
+    return "\n".join(lines)
+
+
+def _cycle_lines(kind: str, report: WeatherReport) -> list[str]:
+    lines = []
+    for attempt in report.attempts:
         cycle = "no cycle" if attempt.cycle is None else f"cycle of {attempt.cycle.init_time:%Y-%m-%d %H} UTC"
         traffic = attempt.traffic
         lines.append(
-            f"weather {attempt.source}: {attempt.outcome}, {cycle}; {traffic.requests} requests, "
+            f"{kind} {attempt.source}: {attempt.outcome}, {cycle}; {traffic.requests} requests, "
             f"{traffic.retries} retries, {traffic.bytes_read / 1e6:.1f} MB"
         )
-    if report.weather.path is not None:
-        lines.append(f"stored: {report.weather.path}")
-    lines.extend(f"observations {outcome.summary}" for outcome in report.observations.outcomes)
-    lines.extend(f"degraded: {reason}" for reason in report.reasons)
-    return "\n".join(lines)
+    if report.path is not None:
+        lines.append(f"stored: {report.path}")
+    return lines

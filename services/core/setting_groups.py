@@ -16,7 +16,11 @@ from pydantic_settings import (
 )
 
 from hazecast.grids.errors import InputError
-from hazecast.services.core.source_names import installed_monitor_source, installed_weather_source
+from hazecast.services.core.source_names import (
+    installed_composition_source,
+    installed_monitor_source,
+    installed_weather_source,
+)
 
 
 def _absolute(path: Path) -> Path:
@@ -26,6 +30,11 @@ def _absolute(path: Path) -> Path:
 
 def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _listed_or_none(value: Any) -> Any:
+    # An empty variable is ignored, so that nothing needs a word.
+    return () if value == "none" else _listed(value)
 
 
 def _once(names: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -39,6 +48,7 @@ Url = Annotated[str, Field(pattern=r"^https?://")]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 MonitorSourceName = Annotated[str, AfterValidator(installed_monitor_source)]
 WeatherSourceName = Annotated[str, AfterValidator(installed_weather_source)]
+CompositionSourceName = Annotated[str, AfterValidator(installed_composition_source)]
 
 
 class Group(BaseSettings):
@@ -115,6 +125,15 @@ class IngestSettings(Group):
     archive_days: int | None = Field(
         default=None, ge=1, description="Days that the weather archive keeps; by default everything."
     )
+    composition_sources: Annotated[
+        tuple[CompositionSourceName, ...], NoDecode, BeforeValidator(_listed_or_none), AfterValidator(_once)
+    ] = Field(
+        default=("open_meteo",),
+        description="Sources of a chemistry model's forecasts, the preferred one first, or 'none'.",
+    )
+    composition_keep_days: float | None = Field(
+        default=None, ge=7.0, description="Days that a chemistry model's forecasts are kept; by default for ever."
+    )
     monitor_sources: Annotated[
         tuple[MonitorSourceName, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_once), Field(min_length=1)
     ] = Field(default=("open_meteo",), description="Sources of live observations, the preferred one first.")
@@ -148,6 +167,8 @@ class PublisherSettings(Group):
     open_meteo_key: SecretStr = Field(default=SecretStr(""), description="Key of a customer of Open-Meteo.")
     era5_url: Url = Field(default="https://cds.climate.copernicus.eu/api", description="The Climate Data Store.")
     era5_key: SecretStr = Field(default=SecretStr(""), description="Access token of the Climate Data Store.")
+    ads_url: Url = Field(default="https://ads.atmosphere.copernicus.eu/api", description="The Atmosphere Data Store.")
+    ads_key: SecretStr = Field(default=SecretStr(""), description="Access token of the Atmosphere Data Store.")
     cnemc_url: Url = Field(default="https://air.cnemc.cn:18007", description="China's hourly publication.")
     soramame_url: Url = Field(default="https://soramame.env.go.jp", description="Japan's Soramame-kun.")
     openaq_url: Url = Field(default="https://api.openaq.org", description="OpenAQ, version 3.")

@@ -84,6 +84,11 @@ class Settings(Group):
         return self.data_dir / "weather"
 
     @property
+    def composition_dir(self) -> Path:
+        """Folder of the ingested forecasts of a chemistry model."""
+        return self.data_dir / "composition"
+
+    @property
     def archive_dir(self) -> Path:
         """Folder of the weather archive."""
         return self.data_dir / "archive"

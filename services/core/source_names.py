@@ -15,6 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from hazecast.grids.errors import InputError, UnknownError
 
 WEATHER_SOURCES, MONITOR_SOURCES = "hazecast.weather_sources", "hazecast.monitor_sources"
+COMPOSITION_SOURCES = "hazecast.composition_sources"
 # As in pyproject.toml, so that the shipped sources need no search through the metadata of all installed distributions.
 SHIPPED: dict[str, dict[str, str]] = {
     WEATHER_SOURCES: {
@@ -22,6 +23,10 @@ SHIPPED: dict[str, dict[str, str]] = {
         "folder": "hazecast.services.sources.weather.folder:Folder.from_settings",
         "gfs": "hazecast.services.sources.weather.gfs:Gfs.from_settings",
         "open_meteo": "hazecast.services.sources.weather.open_meteo:OpenMeteo.from_settings",
+    },
+    COMPOSITION_SOURCES: {
+        "ads": "hazecast.services.sources.composition.ads:AtmosphereDataStore.from_settings",
+        "open_meteo": "hazecast.services.sources.composition.open_meteo:OpenMeteoComposition.from_settings",
     },
     MONITOR_SOURCES: {
         "airnow": "hazecast.services.sources.monitors.airnow:AirNowPosts.from_settings",
@@ -45,7 +50,7 @@ def source_entry_point(group: str, name: str) -> EntryPoint:
     Parameters
     ----------
     group : str
-        `WEATHER_SOURCES` or `MONITOR_SOURCES`.
+        `WEATHER_SOURCES`, `COMPOSITION_SOURCES` or `MONITOR_SOURCES`.
     name : str
         As `source_names` lists it.
 
@@ -80,6 +85,17 @@ def installed_weather_source(name: str) -> str:
         As `source_entry_point`.
     """
     return source_entry_point(WEATHER_SOURCES, name).name
+
+
+def installed_composition_source(name: str) -> str:
+    """Return the name of a source of a chemistry model if it is installed.
+
+    Raises
+    ------
+    InputError
+        As `source_entry_point`.
+    """
+    return source_entry_point(COMPOSITION_SOURCES, name).name
 
 
 def installed_monitor_source(name: str) -> str:

@@ -14,6 +14,8 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
     wanted = [cycle_job(settings)]
     if settings.live:
         wanted.append(ingest_job(settings))
+        if settings.ingest.composition_sources:
+            wanted.append(composition_job(settings))
     wanted += [VERIFICATION, JANITOR]
     if settings.learning.retrain != "off":
         wanted.append(retrain_job(settings))
@@ -65,6 +67,18 @@ def ingest_job(settings: Settings) -> Job:
         Cron(str(settings.schedule.ingest_minute)),
         "The newest weather cycle and the newest observations of all sources.",
         limit_seconds=0.75 * _HOUR,
+        grace_seconds=0.5 * _HOUR,
+    )
+
+
+def composition_job(settings: Settings) -> Job:
+    """Return the hourly ingest of a chemistry model: a job of its own, since a data store may queue it for long."""
+    return Job(
+        "composition",
+        "hazecast.services.scheduling.tasks:composition",
+        Cron(str(settings.schedule.ingest_minute)),
+        "The newest run of a chemistry model.",
+        limit_seconds=3 * _HOUR,
         grace_seconds=0.5 * _HOUR,
     )
 

@@ -115,6 +115,28 @@ def ingest(settings: Settings, due: datetime) -> JobResult:
     return JobResult("degraded" if report.reasons else "done", "; ".join(report.reasons) or None)
 
 
+def composition(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
+    """Fetch the newest run of a chemistry model.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    JobResult
+        ``degraded`` with the reasons where there is no run or it is late; forecasts do without it.
+    """
+    from hazecast.services.work.ingest.ingest import ingest_composition
+
+    reasons = ingest_composition(settings, clock).reasons
+    return JobResult("degraded" if reasons else "done", "; ".join(reasons) or None)
+
+
 def verification(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
     """Score the forecasts whose valid times have passed.
 
@@ -156,6 +178,7 @@ def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobRes
     JobResult
     """
     from hazecast.services.scheduling.history import JobHistory
+    from hazecast.services.store.composition_cycles import CompositionStore
     from hazecast.services.store.retention import prune
     from hazecast.services.store.weather_archive import prune_weather_archive
     from hazecast.services.store.weather_cycles import WeatherStore
@@ -168,10 +191,16 @@ def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobRes
     finally:
         store.close()
     cycles = remove_old(settings, WeatherStore(settings.weather_dir), now)
+    if settings.ingest.composition_keep_days is not None:
+        limit = now - timedelta(days=settings.ingest.composition_keep_days)
+        cycles += CompositionStore(settings.composition_dir).prune(limit)
     pruned = prune(settings, now)
     archived = prune_weather_archive(settings.archive_dir, settings.ingest.archive_days, now)
     summary = f"{pruned.total} rows and {pruned.files} files of old forecasts and observations, {runs} runs of jobs"
-    return JobResult("done", f"removed: {summary}, {cycles} weather cycles, {archived} parts of the weather archive")
+    return JobResult(
+        "done",
+        f"removed: {summary}, {cycles} cycles of weather and composition, {archived} parts of the weather archive",
+    )
 
 
 def retrain(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:

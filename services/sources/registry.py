@@ -1,8 +1,9 @@
 """Sources by name: those shipped, and those of other distributions, which register an entry point.
 
-A weather source registers a `WeatherSourceFactory` in the group ``hazecast.weather_sources``, a monitoring source a
-`MonitorSourceFactory` in the group ``hazecast.monitor_sources``. Its name can then be used in the settings
-``weather_sources`` or ``monitor_sources``. Only the modules of the sources in use are imported.
+A weather source registers a `WeatherSourceFactory` in the group ``hazecast.weather_sources``, a source of a chemistry model
+a `CompositionSourceFactory` in the group ``hazecast.composition_sources``, a monitoring source a `MonitorSourceFactory` in
+the group ``hazecast.monitor_sources``. Its name can then be used in the setting of the group's name. Only the modules of
+the sources in use are imported.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import StationCities
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
-from hazecast.services.core.source_names import MONITOR_SOURCES, WEATHER_SOURCES, source_entry_point, source_names
+from hazecast.services.core.source_names import (
+    COMPOSITION_SOURCES,
+    MONITOR_SOURCES,
+    WEATHER_SOURCES,
+    source_entry_point,
+    source_names,
+)
+from hazecast.services.sources.composition.interface import CompositionSource, CompositionSourceFactory
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.monitors.interface import MonitorSource, MonitorSourceFactory
 from hazecast.services.sources.weather.interface import WeatherSource, WeatherSourceFactory
 
-_Source = TypeVar("_Source", WeatherSource, MonitorSource)
+_Source = TypeVar("_Source", WeatherSource, CompositionSource, MonitorSource)
 
 
 def weather_source_names() -> list[str]:
@@ -52,6 +60,30 @@ def create_weather_source(name: str, settings: Settings, patience: Patience | No
         If it isn't installed, can't be loaded, or the settings lack what it needs.
     """
     factory: WeatherSourceFactory = _load(WEATHER_SOURCES, name)
+    return _named(factory(settings, patience), name)
+
+
+def create_composition_source(name: str, settings: Settings, patience: Patience | None = None) -> CompositionSource:
+    """Make a source of a chemistry model.
+
+    Parameters
+    ----------
+    name : str
+        As in the setting ``composition_sources``.
+    settings : Settings
+    patience : Patience, optional
+        Time-outs and retries.
+
+    Returns
+    -------
+    CompositionSource
+
+    Raises
+    ------
+    InputError
+        If it isn't installed, can't be loaded, or the settings lack what it needs.
+    """
+    factory: CompositionSourceFactory = _load(COMPOSITION_SOURCES, name)
     return _named(factory(settings, patience), name)
 
 

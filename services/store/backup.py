@@ -43,7 +43,7 @@ MANIFEST = "manifest.json"
 _STAGING = ".restore"
 # Columns of forecast_run that name a file, with its folder in the data folder.
 _RUN_FILES = {"netcdf_path": "forecasts", "map_path": "maps"}
-_FOLDERS = ("forecasts", "maps", "models", "weather", "archive")
+_FOLDERS = ("forecasts", "maps", "models", "composition", "weather", "archive")
 _CHUNK = 1 << 20
 _ATTEMPTS = 3
 
@@ -69,7 +69,7 @@ class _RunReplaced(Exception):  # noqa: N818 a state, not a fault
 def back_up(
     settings: Settings, target: Path, *, weather: bool = False, archive: bool = False, clock: Clock = utc_now
 ) -> Manifest:
-    """Write a backup while the service runs: tables, forecasts, maps and the installation's own models.
+    """Write a backup while the service runs: tables, forecasts, maps, own models and a chemistry model's forecasts.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _add_all(writer: _Writer, settings: Settings, store: Store, extra: list[str]
             if not _still_named(store, str(path)):
                 raise _RunReplaced
             manifest.missing.append(path.name)
-    for folder in ("models", *extra):
+    for folder in ("models", "composition", *extra):
         for path in _files_of(settings.data_dir / folder):
             with _held(path, settings.data_dir / folder):
                 writer.add_file(path, f"files/{path.relative_to(settings.data_dir).as_posix()}")

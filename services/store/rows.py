@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check, describe
+from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, POLLUTANTS, check, describe
 from hazecast.grids.times import to_datetime
 from hazecast.services.store.tables.forecasts import ForecastRun
 
@@ -80,6 +80,8 @@ def value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
         columns[f"{name}_mean"] = forecast[f"{name}_mean"].values
         for number, column in enumerate(_QUANTILE_COLUMNS):
             columns[f"{name}_{column}"] = forecast[name].values[:, :, number]
+        if f"{name}{CAMS_SUFFIX}" in forecast:
+            columns[f"{name}{CAMS_SUFFIX}"] = forecast[f"{name}{CAMS_SUFFIX}"].values
     return [
         {"run_id": run_id, "city": str(city), "lead_time": int(hour)}
         | {name: _number(values[i, j]) for name, values in columns.items()}

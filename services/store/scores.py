@@ -65,7 +65,7 @@ def scored_until(store: Store) -> dict[date, datetime]:
 
 
 def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
-    """Read the PM2.5 and O3 of a run from the database.
+    """Read the PM2.5 and O3 of a run, and the chemistry model's, from the database.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
     xarray.Dataset (lead_time, city, quantile) or None
         Contract "forecast"; None if the values were pruned.
     """
-    columns = [f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in (*_QUANTILE_COLUMNS, "mean")]
+    columns = [f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in (*_QUANTILE_COLUMNS, "mean", "cams")]
     query = select(
         ForecastValue.lead_time, ForecastValue.city, *(getattr(ForecastValue, column) for column in columns)
     ).where(ForecastValue.run_id == run.id)
@@ -103,7 +103,8 @@ def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
     for name in FORECAST_POLLUTANTS:
         values = np.stack([cube[f"{name}_{column}"].values for column in _QUANTILE_COLUMNS], axis=-1)
         dataset[name] = (("lead_time", "city", "quantile"), values)
-        dataset[f"{name}_mean"] = (("lead_time", "city"), cube[f"{name}_mean"].values)
+        for part in ("mean", "cams"):
+            dataset[f"{name}_{part}"] = (("lead_time", "city"), cube[f"{name}_{part}"].values)
     return describe(dataset, "forecast")
 
 
@@ -119,10 +120,11 @@ def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dat
     Returns
     -------
     xarray.Dataset (time, city) or None
-        PM2.5 and O3, contract "observations": from `CLIMATOLOGY_DAYS` + 3 days before `first` to the last lead time of
+        PM2.5 and O3 with their flags, contract "observations": from `CLIMATOLOGY_DAYS` + 3 days before `first` to the last lead time of
         `last`. None if nothing is stored.
     """
-    query = select(Observation.time, Observation.city, Observation.pm25, Observation.o3).where(
+    columns = (Observation.pm25, Observation.o3, Observation.pm25_flag, Observation.o3_flag)
+    query = select(Observation.time, Observation.city, *columns).where(
         Observation.simulated.is_(False),
         Observation.time > first - timedelta(days=CLIMATOLOGY_DAYS + 3),
         Observation.time <= last + timedelta(hours=LEAD_HOURS),

@@ -1,13 +1,12 @@
-"""Cycles on disk: one NetCDF file each, and what a forecast may see of them."""
+"""Weather on disk, and what a forecast may see of it."""
 
 from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,13 @@ from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.files import atomic_write
-from hazecast.services.sources.weather.interface import Cycle
+from hazecast.services.store.cycles import CycleStore
 
 log = logging.getLogger(__name__)
 
 _NOTE = "last-ingest.json"
 # A note applies to forecasts at most so long before or after the ingest that wrote it.
 _NOTE_HOLDS = timedelta(hours=6)
-_STAMP = "%Y%m%dT%H%MZ"
 _HOUR = np.timedelta64(1, "h")
 # A cycle isn't old until the next but one is published: 6 h to the next, and the 9 h of the slowest
 # publisher.
@@ -44,82 +42,8 @@ class KnownWeather:
     reasons: tuple[str, ...]
 
 
-class WeatherStore:
-    """The folder of ingested cycles, ``<source>/<init time>.nc``.
-
-    Parameters
-    ----------
-    folder : Path
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def has(self, cycle: Cycle) -> bool:
-        """Return whether a cycle is there."""
-        return self.path(cycle).exists()
-
-    def path(self, cycle: Cycle) -> Path:
-        """Return the file of a cycle."""
-        return self.folder / cycle.source / f"{cycle.label}.nc"
-
-    def scratch(self, cycle: Cycle) -> Path:
-        """Return the folder of a cycle's downloads, made if absent; a download continues what is there."""
-        folder = self.folder / cycle.source / f"{cycle.label}.parts"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def clear_scratch(self, cycle: Cycle) -> None:
-        """Remove a cycle's downloads."""
-        shutil.rmtree(self.folder / cycle.source / f"{cycle.label}.parts", ignore_errors=True)
-
-    def save(self, source: str, dataset: xr.Dataset) -> Path:
-        """Store a cycle atomically, under the init time in its attributes.
-
-        Parameters
-        ----------
-        source : str
-            Name of the source.
-        dataset : xarray.Dataset
-            Contract "weather_grid" or "city_weather".
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        StoreError
-            If it can't be written.
-        """
-        init_time = datetime.fromisoformat(str(dataset.attrs["init_time"])).astimezone(UTC)
-        path = self.path(Cycle(source, init_time))
-        encoding = {str(name): {"zlib": True, "complevel": 1} for name in dataset.data_vars}
-        with atomic_write(path) as part:
-            dataset.to_netcdf(part, engine="netcdf4", encoding=encoding)
-        return path
-
-    def prune(self, before: datetime) -> int:
-        """Remove cycles and downloads with an init time before `before`; return how many."""
-        removed = 0
-        for source in self._sources():
-            for path in (self.folder / source).iterdir():
-                init_time = _init_time(path)
-                if init_time is not None and init_time < before:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-                    removed += 1
-        return removed
-
-    def cycles(self, at: datetime) -> list[tuple[datetime, str, Path]]:
-        """Return the cycles issued at or before `at`, newest first: init time, source, file."""
-        found = [
-            (init_time, source, path)
-            for source in self._sources()
-            for path in (self.folder / source).glob("*.nc")
-            if (init_time := _init_time(path)) is not None and init_time <= at
-        ]
-        return sorted(found, reverse=True, key=lambda cycle: cycle[0])
+class WeatherStore(CycleStore):
+    """The folder of ingested weather."""
 
     def known(self, at: datetime, cities: Sequence[City], preference: Sequence[str]) -> KnownWeather | None:
         """Return the weather that a forecast made at `at` may see.
@@ -258,16 +182,6 @@ class WeatherStore:
             return [str(reason) for reason in note["reasons"]] if holds else []
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(str(path), error, "the note of the last ingest; remove it and ingest again") from error
-
-    def _sources(self) -> list[str]:
-        return sorted(p.name for p in self.folder.iterdir() if p.is_dir()) if self.folder.is_dir() else []
-
-
-def _init_time(path: Path) -> datetime | None:
-    try:
-        return datetime.strptime(path.name.partition(".")[0], _STAMP).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:

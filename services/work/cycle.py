@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import xarray as xr
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.forecast.composition import composition_ahead
+from hazecast.forecast.composition import composition_ahead, with_composition
 from hazecast.forecast.inputs import windows_at
 from hazecast.forecast.produce import make_forecast
 from hazecast.forecast.products import valid_times
@@ -32,6 +32,7 @@ from hazecast.services.core.files import atomic_write
 from hazecast.services.core.logs import log_context
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.database import redacted
 from hazecast.services.store.monitors import stored_city_hours, stored_monitors
 from hazecast.services.store.store import Store
@@ -193,6 +194,10 @@ def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, .
         settings.data_dir / "sample",
         lambda at: stored_monitors(store, registry, at, preference=settings.ingest.monitor_sources),
         lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.ingest.weather_sources),
+        # A cycle runs within the hour after its init time: what was retrieved until then is known to it.
+        lambda at, places: CompositionStore(settings.composition_dir).known(
+            at + timedelta(hours=1), places, settings.ingest.composition_sources
+        ),
         now=store.clock(),
     )
     live = settings.inputs.observations_dir == LIVE_OBSERVATIONS
@@ -247,7 +252,7 @@ def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: boo
         simulated=inputs.simulated,
         degraded=degraded,
     )
-    forecast = _with_weather(forecast, inputs.future)
+    forecast = with_composition(_with_weather(forecast, inputs.future), inputs.composition, inputs.composition_source)
     return with_state(forecast, served.combined, windows, prediction.experts)
 
 
@@ -324,6 +329,7 @@ def _report(
         simulated=inputs.simulated,
         model_id=str(forecast.attrs["model_id"]),
         weather_source=inputs.weather_source,
+        composition_source=inputs.composition_source,
         humidity_source=str(forecast.attrs["humidity_source"]),
         observations_source=inputs.monitors.source,
         window=signal_window(given.init_time, rules),

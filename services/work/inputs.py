@@ -23,6 +23,7 @@ from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.files import read_weather_at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.store.composition_cycles import KnownComposition
 from hazecast.services.store.weather_cycles import KnownWeather
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
 from hazecast.services.work.weather_gaps import weather_gaps
@@ -40,6 +41,8 @@ NO_COMPOSITION = "none"
 LiveObservations = Callable[[datetime], MonitorData]
 # Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
 LiveWeather = Callable[[datetime, Sequence[City]], KnownWeather | None]
+# Gives the ingested forecast of a chemistry model that may be seen at an init time, at cities; None if there is none.
+LiveComposition = Callable[[datetime, Sequence[City]], KnownComposition | None]
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def load_inputs(
     sample_dir: Path,
     live_observations: LiveObservations,
     live_weather: LiveWeather,
+    live_composition: LiveComposition,
     *,
     now: datetime,
 ) -> tuple[CycleInputs, datetime]:
@@ -88,7 +92,7 @@ def load_inputs(
         Aware; None for the newest observed hour, or this hour with the sample or live.
     sample_dir : Path
         Where the sample is written.
-    live_observations, live_weather : callable
+    live_observations, live_weather, live_composition : callable
     now : datetime
         The current time, aware: no init time may be later.
 
@@ -120,10 +124,21 @@ def load_inputs(
     _check_covered(monitors, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
     if weather == LIVE_WEATHER:
-        return _with_live_weather(monitors, registry, init_time, simulated, live_weather), init_time
-    past, future, source = _weather(monitors, weather, registry, init_time)
-    observed = weather == OBSERVED_WEATHER
-    return CycleInputs(monitors, past, future, source, simulated, weather_observed=observed), init_time
+        inputs = _with_live_weather(monitors, registry, init_time, simulated, live_weather)
+    else:
+        past, future, source = _weather(monitors, weather, registry, init_time)
+        observed = weather == OBSERVED_WEATHER
+        inputs = CycleInputs(monitors, past, future, source, simulated, weather_observed=observed)
+    return _with_composition(inputs, registry, init_time, live_composition), init_time
+
+
+def _with_composition(
+    inputs: CycleInputs, registry: Registry, init_time: datetime, live_composition: LiveComposition
+) -> CycleInputs:
+    # A real model says nothing of simulated observations.
+    cities = [registry.city(str(c)) for c in inputs.monitors.observations["city"].values]
+    known = None if inputs.simulated else live_composition(init_time, cities)
+    return inputs if known is None else replace(inputs, composition=known.dataset, composition_source=known.source)
 
 
 def _with_live_weather(

@@ -45,6 +45,7 @@ class CycleReport:
     simulated: bool
     model_id: str
     weather_source: str
+    composition_source: str
     humidity_source: str
     observations_source: str
     window: tuple[datetime, datetime]
@@ -148,6 +149,7 @@ def print_report(report: CycleReport, console: Console) -> None:
         f"weather: {report.weather_source}; humidity: {report.humidity_source}; model: {report.model_id}",
         soft_wrap=True,
     )
+    console.print(f"chemistry model: {report.composition_source}", soft_wrap=True)
     start, end = (t.astimezone(BEIJING) for t in report.window)
     console.print(f"warning window: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} Beijing time")
     console.print(_table(report.lines))

@@ -7,11 +7,10 @@ import logging
 from pathlib import Path
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.extras import requires
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.services.core.subprocesses import run_in_subprocess
-from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.copernicus import result_of
 from hazecast.services.sources.http import HttpClient, Patience
 
 log = logging.getLogger(__name__)
@@ -96,35 +95,8 @@ class Era5:
                 "data_format": "netcdf",
                 "download_format": "unarchived",
             }
-            self._http.download(self._job(request), path, verify=_verify)
+            self._http.download(result_of(self._http, self._url, self._key, DATASET, request), path, verify=_verify)
         return paths
-
-    def _job(self, request: dict[str, object]) -> str:
-        """Run a job at the store and return the address of its result."""
-        cdsapi, requests = requires("cdsapi", "archive"), requires("requests", "archive")
-        waits = self._http.patience
-        try:
-            # A session of its own: the client never closes the one it would open.
-            with requests.Session() as session:
-                client = cdsapi.Client(
-                    url=self._url,
-                    key=self._key,
-                    verify=True,
-                    quiet=True,
-                    progress=False,
-                    delete=False,
-                    timeout=waits.read_seconds,
-                    retry_max=waits.attempts,
-                    sleep_max=waits.wait_max,
-                    session=session,
-                )
-                return str(client.retrieve(DATASET, request).location)
-        except requests.HTTPError as error:
-            status = None if error.response is None else error.response.status_code
-            raise FetchError(self._url, self._http.redacted(error), "a job that is accepted", status=status) from error
-        except (requests.RequestException, RuntimeError, KeyError, ValueError) as error:
-            found = f"{type(error).__name__}: {self._http.redacted(error)}"
-            raise FetchError(self._url, found, "a job that ends with a file") from error
 
 
 def _verify(path: Path) -> None:

@@ -249,8 +249,8 @@ def requiring_complete_cycle() -> Iterator[None]:
         raise
 
 
-def is_late(init_time: datetime, now: datetime, delay: timedelta) -> bool:
-    """Return whether a newer 6-hourly cycle should have been published.
+def is_late(init_time: datetime, now: datetime, delay: timedelta, period: timedelta = _PERIOD) -> bool:
+    """Return whether a newer cycle should have been published.
 
     Parameters
     ----------
@@ -260,12 +260,14 @@ def is_late(init_time: datetime, now: datetime, delay: timedelta) -> bool:
         Aware.
     delay : timedelta
         Usual time from the init time of a cycle to its publication.
+    period : timedelta
+        From a cycle to the next, by default 6 h.
 
     Returns
     -------
     bool
     """
-    return init_time + _PERIOD + delay <= now
+    return init_time + period + delay <= now
 
 
 def steps_of(wanted: Wanted) -> list[int]:

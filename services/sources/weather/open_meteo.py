@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
+from hazecast.services.sources.open_meteo_answers import column_of, hourly_of, hours_of, keyed, places_of, run_times
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
 URL = "https://api.open-meteo.com"
@@ -40,8 +41,6 @@ _UNITS = {
     "cloud_cover": "%",
     "shortwave_radiation": "W/m²",
 }
-# The unit of a variable that the model lacks, with values that are all null.
-_LACKING = "undefined"
 # Contract name -> name in the interface, factor and offset. Precipitation is the sum and radiation the
 # mean of the hour before the time stamp, as in the contract.
 _PLAIN = {
@@ -184,15 +183,7 @@ class OpenMeteo:
         )
 
     def _run(self) -> datetime:
-        url = f"{self._url}/data/{self._model}/static/meta.json"
-        meta = self._http.json(url, params=self._keyed({}))
-        seconds = meta.get("last_run_initialisation_time") if isinstance(meta, dict) else None
-        if isinstance(seconds, bool) or not isinstance(seconds, int):
-            raise InputError(f"{url}: last_run_initialisation_time", seconds, "seconds since 1970")
-        return datetime.fromtimestamp(seconds, UTC)
-
-    def _keyed(self, options: Mapping[str, str]) -> dict[str, str]:
-        return {**options, "apikey": self._key} if self._key else dict(options)
+        return run_times(self._http, self._url, self._model, self._key)[0]
 
     def _points(
         self, url: str, cities: Sequence[City], options: Mapping[str, str]
@@ -210,7 +201,7 @@ class OpenMeteo:
                 "timeformat": "unixtime",
                 "wind_speed_unit": "ms",
             }
-            answer = self._http.json(url, params=self._keyed({**places, **fixed, **options}))
+            answer = self._http.json(url, params=keyed(self._key, {**places, **fixed, **options}))
             part, absent = read_points(answer, batch, url)
             parts.append(part)
             missing.update(absent)
@@ -245,66 +236,22 @@ def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dat
     InputError
         If a field is absent, or has another unit, length or place.
     """
-    places = answer if isinstance(answer, list) else [answer]
-    if len(places) != len(cities):
-        raise InputError(f"{where}: locations", len(places), f"{len(cities)}, one a city")
+    places = places_of(answer, cities, where)
     times = None
     columns: dict[str, list[np.ndarray]] = {name: [] for name in _UNITS}
     for place, city in zip(places, cities, strict=True):
         here = f"{where}: {city.id}"
-        hourly, units = _hourly(place, city, here)
-        own = _times(hourly, here)
+        hourly, units = hourly_of(place, city, here, _FARTHEST_DEGREES)
+        own = hours_of(hourly, here)
         if times is None:
             times = own
         elif not np.array_equal(times, own):
             raise InputError(f"{here} hourly.time", "other hours", "those of the first city")
         for name, unit in _UNITS.items():
-            columns[name].append(_column(hourly, units, name, unit, len(own), here))
+            columns[name].append(column_of(hourly, units, name, (unit,), len(own), here))
     assert times is not None
     values = {name: np.stack(column, axis=1) for name, column in columns.items()}
     return _contract(values, times, cities)
-
-
-def _hourly(place: Any, city: City, here: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    if not isinstance(place, dict):
-        raise InputError(here, type(place).__name__, "an object with hourly values")
-    for field in ("latitude", "longitude", "hourly", "hourly_units"):
-        if field not in place:
-            raise InputError(f"{here} {field}", f"absent among {sorted(place)}", "a field of every location")
-    for axis in ("latitude", "longitude"):
-        requested = getattr(city, axis)
-        if not isinstance(place[axis], int | float) or abs(place[axis] - requested) > _FARTHEST_DEGREES:
-            raise InputError(f"{here} {axis}", place[axis], f"within {_FARTHEST_DEGREES} degrees of {requested}")
-    hourly, units = place["hourly"], place["hourly_units"]
-    if not isinstance(hourly, dict) or not isinstance(units, dict):
-        raise InputError(f"{here} hourly", type(hourly).__name__, "objects of values and units by name")
-    return hourly, units
-
-
-def _times(hourly: Mapping[str, Any], here: str) -> np.ndarray:
-    seconds = hourly.get("time")
-    if not isinstance(seconds, list) or not seconds or not all(type(s) is int for s in seconds):
-        raise InputError(f"{here} hourly.time", repr(seconds)[:60], "seconds since 1970")
-    times = np.array(seconds, "datetime64[s]").astype("datetime64[ns]")
-    if (np.diff(times) != np.timedelta64(1, "h")).any():
-        raise InputError(f"{here} hourly.time", "gaps", "every hour")
-    return times
-
-
-def _column(
-    hourly: Mapping[str, Any], units: Mapping[str, Any], name: str, unit: str, length: int, here: str
-) -> np.ndarray:
-    values, found = hourly.get(name), units.get(name)
-    if values is None or found == _LACKING:
-        return np.full(length, np.nan)
-    if found != unit:
-        raise InputError(f"{here} hourly_units.{name}", found, unit)
-    if not isinstance(values, list) or len(values) != length:
-        raise InputError(f"{here} hourly.{name}", repr(values)[:60], f"{length} values")
-    try:
-        return np.array([np.nan if value is None else float(value) for value in values])
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{here} hourly.{name}", error, "numbers or null") from error
 
 
 def _contract(

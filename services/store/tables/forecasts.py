@@ -162,7 +162,7 @@ class ForecastRun(Base):
 
 
 class ForecastValue(Base):
-    """One city and lead time of a forecast; concentrations in ug m-3, humidity in %."""
+    """One city and lead time of a forecast, with the chemistry model's; concentrations in ug m-3, humidity in %."""
 
     __tablename__ = "forecast_value"
 
@@ -182,6 +182,8 @@ class ForecastValue(Base):
     o3_q90: Mapped[float | None]
     o3_mean: Mapped[float | None]
     relative_humidity: Mapped[float | None]
+    pm25_cams: Mapped[float | None]
+    o3_cams: Mapped[float | None]
 
 
 class Observation(Base):
@@ -306,6 +308,11 @@ class ForecastScore(Base):
     climatology_ae: Mapped[float]
     climatology_e: Mapped[float]
     climatology_model_se: Mapped[float]
+    cams_n: Mapped[int]
+    cams_se: Mapped[float]
+    cams_ae: Mapped[float]
+    cams_e: Mapped[float]
+    cams_model_se: Mapped[float]
 
 
 class ScoredDay(Base):

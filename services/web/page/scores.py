@@ -22,12 +22,13 @@ _ORDER = {"pm25": 0, "o3": 1}
 
 @dataclass(frozen=True)
 class ScoreView:
-    """Verification scores of the forecasts of one day ahead."""
+    """Verification scores of the forecasts of one day ahead; `cams` is empty where no chemistry model was known."""
 
     pollutant: str
     lead: int
     error: str
     persistence: str
+    cams: str
     coverage: str
 
 
@@ -63,15 +64,22 @@ def _skill(
     board = board[board["model_id"] == model_id]
     views = []
     for row in board.to_dict("records"):
-        ratio = float(row["persistence_rmse_ratio"])
-        share = words.catalog.percent(abs(1.0 - ratio)) if np.isfinite(ratio) else ""
         views.append(
             ScoreView(
                 pollutant=str(row["pollutant"]),
                 lead=(int(str(row["lead"]).split("-")[0]) - 1) // 24 + 1,
                 error=words.number(float(row["mae"])),
-                persistence=words.say("skill.better" if ratio <= 1.0 else "skill.worse", share=share) if share else "–",
+                persistence=_against(float(row["persistence_rmse_ratio"]), words) or "–",
+                cams=_against(float(row["cams_rmse_ratio"]), words),
                 coverage=words.catalog.percent(float(row["coverage80"])) if np.isfinite(row["coverage80"]) else "–",
             )
         )
     return newest[0], sorted(views, key=lambda v: (_ORDER.get(v.pollutant, 9), v.lead))
+
+
+def _against(ratio: float, words: Words) -> str:
+    """Return in words by how much an error is smaller or larger than a baseline's; empty where that isn't known."""
+    if not np.isfinite(ratio):
+        return ""
+    share = words.catalog.percent(abs(1.0 - ratio))
+    return words.say("skill.better" if ratio <= 1.0 else "skill.worse", share=share)

@@ -27,7 +27,7 @@ def verification(
     pollutant: Annotated[Literal["pm25", "o3"] | None, Query(description="Only this pollutant.")] = None,
     days: Annotated[int, Query(ge=1, le=366, description="Days of init times, up to the newest scored.")] = 30,
 ) -> VerificationOut:
-    """How forecasts verified, by model and lead time, beside persistence and climatology.
+    """How forecasts verified, by model and lead time, beside persistence, climatology and the chemistry model CAMS.
 
     Statements and verdicts are about the model in service over the last 30 days and all cities.
     """
@@ -77,6 +77,7 @@ def _scores(sums: pd.DataFrame) -> list[ScoreOut]:
             coverage80=_rounded(row["coverage80"]),
             persistence=_baseline(row, "persistence"),
             climatology=_baseline(row, "climatology"),
+            cams=_baseline(row, "cams"),
         )
         for row in board.to_dict("records")
     ]

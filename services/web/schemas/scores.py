@@ -30,6 +30,7 @@ class ScoreOut(BaseModel):
     coverage80: float | None = Field(description="share of observations within the 80 % interval")
     persistence: BaselineScoreOut
     climatology: BaselineScoreOut
+    cams: BaselineScoreOut = Field(description="the chemistry model's newest run; no pairs where none was known")
 
 
 class BandOut(BaseModel):
@@ -47,6 +48,8 @@ class BandOut(BaseModel):
     persistence_rmse_ratio: float | None
     climatology_rmse: float | None
     climatology_rmse_ratio: float | None
+    cams_rmse: float | None
+    cams_rmse_ratio: float | None
 
 
 class VerdictOut(BaseModel):
@@ -90,13 +93,14 @@ class VerificationOut(BaseModel):
                         "model_id": "network-2015-02-28-20130112", "pollutant": "pm25", "lead": "1-24", "n": 35400,
                         "rmse": 31.0, "mae": 19.2, "bias": 0.4, "coverage80": 0.8, "persistence_rmse": 38.2,
                         "persistence_rmse_ratio": 0.81, "climatology_rmse": 70.1, "climatology_rmse_ratio": 0.44,
+                        "cams_rmse": 39.5, "cams_rmse_ratio": 0.78,
                     }
                 ],
                 "scores": [
                     {
                         "model_id": "network-2015-02-28-20130112", "pollutant": "pm25", "lead_time": 24, "n": 1180,
                         "rmse": 33.9, "mae": 20.7, "bias": 1.1, "coverage80": 0.81,
-                        "persistence": _BASELINE, "climatology": _BASELINE,
+                        "persistence": _BASELINE, "climatology": _BASELINE, "cams": _BASELINE,
                     }
                 ],
             }

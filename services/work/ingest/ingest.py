@@ -1,4 +1,4 @@
-"""Ingesting: the newest weather and the newest observations, whatever fails upstream."""
+"""Ingesting: the newest weather, composition and observations, whatever fails upstream."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.regular_grid import EAST_ASIA
-from hazecast.services.core.clock import utc_now
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
-from hazecast.services.sources.registry import create_weather_source
+from hazecast.services.sources.registry import create_composition_source, create_weather_source
 from hazecast.services.sources.weather.interface import Wanted, WeatherSource
+from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.locks import file_locked
 from hazecast.services.store.weather_archive import prune_weather_archive
 from hazecast.services.store.weather_cycles import WeatherStore
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hazecast.services.work.ingest.archive import BuildReport, Progress
 
 WEATHER_LOCK_FILE, OBSERVATIONS_LOCK_FILE = "ingest.lock", "ingest-observations.lock"
+COMPOSITION_LOCK_FILE = "ingest-composition.lock"
 
 
 class IngestBusyError(RuntimeError):
@@ -106,6 +108,39 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
         for source in sources:
             source.close()
     return report
+
+
+def ingest_composition(settings: Settings, clock: Clock = utc_now) -> WeatherReport:
+    """Fetch and store the newest run of a chemistry model.
+
+    Forecasts don't depend on it: without one they aren't degraded.
+
+    Parameters
+    ----------
+    settings : Settings
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    WeatherReport
+
+    Raises
+    ------
+    IngestBusyError
+        If another process is ingesting composition.
+    InputError
+        If the settings lack what a source needs.
+    """
+    names = settings.ingest.composition_sources
+    sources = [create_composition_source(name, settings, _patience(settings)) for name in names]
+    store, wanted = CompositionStore(settings.composition_dir), Wanted(tuple(load_registry().cities.values()))
+    try:
+        with _lock(settings, COMPOSITION_LOCK_FILE):
+            return ingest_newest(sources, wanted, store, clock(), "composition", clock)
+    finally:
+        for source in sources:
+            source.close()
 
 
 def ingest_observations(settings: Settings, now: datetime) -> MonitorReport:

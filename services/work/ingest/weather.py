@@ -1,4 +1,5 @@
-"""Ingesting weather: the first source in order of preference that has a cycle is used; why others failed is reported."""
+"""Ingesting cycles of weather or composition: the first source in order of preference that has one is used; why others
+failed is reported."""
 
 from __future__ import annotations
 
@@ -10,10 +11,12 @@ from pathlib import Path
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Traffic
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, WeatherSource
+from hazecast.services.store.cycles import CycleStore
 from hazecast.services.store.weather_cycles import WeatherStore
 
 log = logging.getLogger(__name__)
@@ -33,7 +36,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class WeatherReport:
-    """What an ingest of weather did.
+    """What an ingest of weather, or of composition, did.
 
     Attributes
     ----------
@@ -42,7 +45,7 @@ class WeatherReport:
     attempts : tuple of Attempt
         In the order of preference, up to the first that served.
     reasons : tuple of str
-        Faults of the weather, in words; empty if there are none.
+        Faults, in words; empty if there are none.
     """
 
     path: Path | None
@@ -51,7 +54,12 @@ class WeatherReport:
 
 
 def ingest_newest(
-    sources: Sequence[WeatherSource], wanted: Wanted, store: WeatherStore, now: datetime
+    sources: Sequence[WeatherSource],
+    wanted: Wanted,
+    store: CycleStore,
+    now: datetime,
+    kind: str = "weather",
+    clock: Clock = utc_now,
 ) -> WeatherReport:
     """Fetch and store the newest complete cycle of the first source that has one.
 
@@ -64,9 +72,13 @@ def ingest_newest(
     sources : sequence of WeatherSource
         In order of preference.
     wanted : Wanted
-    store : WeatherStore
+    store : CycleStore
     now : datetime
         Aware; no cycle issued later is requested.
+    kind : str
+        What is ingested, in a word, for logs and faults.
+    clock : callable
+        Gives the time at which a cycle has been received; it is stored with it as ``retrieved_at``.
 
     Returns
     -------
@@ -75,17 +87,17 @@ def ingest_newest(
     attempts: list[Attempt] = []
     reasons: list[str] = []
     for source in sources:
-        path, cycle, outcome, faults = _from(source, wanted, store, now)
+        path, cycle, outcome, faults = _from(source, wanted, store, now, clock)
         attempts.append(Attempt(source.name, cycle, outcome, source.traffic))
-        reasons.extend(f"weather: {source.name}: {fault}" for fault in faults)
+        reasons.extend(f"{kind}: {source.name}: {fault}" for fault in faults)
         for fault in faults:
-            log.warning("weather source %s: %s", source.name, fault)
+            log.warning("%s source %s: %s", kind, source.name, fault)
         if path is not None and cycle is not None:
-            log.info("weather source %s: %s, cycle %s", source.name, outcome, cycle.label)
+            log.info("%s source %s: %s, cycle %s", kind, source.name, outcome, cycle.label)
             if cycle.late:
-                reasons.append(f"weather: {source.name} is late, the newest cycle is of {cycle.init_time:%Y-%m-%dT%HZ}")
+                reasons.append(f"{kind}: {source.name} is late, the newest cycle is of {cycle.init_time:%Y-%m-%dT%HZ}")
             return WeatherReport(path, tuple(attempts), tuple(reasons))
-    reasons.append(f"weather: none of {', '.join(s.name for s in sources) or 'no sources'} had a new cycle")
+    reasons.append(f"{kind}: none of {', '.join(s.name for s in sources) or 'no sources'} had a new cycle")
     return WeatherReport(None, tuple(attempts), tuple(reasons))
 
 
@@ -118,7 +130,7 @@ def remove_old(settings: Settings, store: WeatherStore, now: datetime) -> int:
 
 
 def _from(
-    source: WeatherSource, wanted: Wanted, store: WeatherStore, now: datetime
+    source: WeatherSource, wanted: Wanted, store: CycleStore, now: datetime, clock: Clock
 ) -> tuple[Path | None, Cycle | None, str, list[str]]:
     """Return the stored file and its cycle, the outcome in a word, and what went wrong on the way."""
     before = now
@@ -132,7 +144,8 @@ def _from(
         if store.has(cycle):
             return store.path(cycle), late, "already stored", faults
         try:
-            path = store.save(source.name, source.fetch(late, wanted, store.scratch(cycle)))
+            fetched = source.fetch(late, wanted, store.scratch(cycle))
+            path = store.save(source.name, fetched.assign_attrs(retrieved_at=clock().isoformat()))
         except NoCycleError as error:
             faults.append(str(error))
             before = cycle.init_time - timedelta(hours=1)

@@ -13,7 +13,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import load_station_cities
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.settings import Settings
-from hazecast.services.core.source_names import MONITOR_SOURCES, SHIPPED, WEATHER_SOURCES
+from hazecast.services.core.source_names import COMPOSITION_SOURCES, MONITOR_SOURCES, SHIPPED, WEATHER_SOURCES
 from hazecast.services.sources import registry
 from hazecast.services.work.ingest.ingest import ingest_live
 from tests.support.paths import ROOT
@@ -111,13 +111,20 @@ def distribution(tmp_path, monkeypatch):
 
 def test_shipped_sources_are_those_of_the_metadata() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for group in (WEATHER_SOURCES, MONITOR_SOURCES):
+    for group in (WEATHER_SOURCES, COMPOSITION_SOURCES, MONITOR_SOURCES):
         assert project["entry-points"][group] == SHIPPED[group]
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED[WEATHER_SOURCES]))
 def test_every_shipped_weather_source_is_made_by_its_name(name, tmp_path) -> None:
     source = registry.create_weather_source(name, make_settings(data_dir=tmp_path, weather_folder=tmp_path))
+    assert source.name == name
+    source.close()
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED[COMPOSITION_SOURCES]))
+def test_every_shipped_source_of_a_chemistry_model_is_made_by_its_name(name, tmp_path) -> None:
+    source = registry.create_composition_source(name, make_settings(data_dir=tmp_path, ads_key="k"))
     assert source.name == name
     source.close()
 

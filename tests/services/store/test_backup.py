@@ -43,7 +43,12 @@ def source(tmp_path_factory) -> Settings:
     folder = tmp_path_factory.mktemp("source")
     settings = make_settings(data_dir=folder, rule_sets=("who_guideline",), approval=("who_guideline",))
     run_cycle(settings, init_time=INIT, cities=("beijing", "tianjin"))
-    for name in ("models/own/card.json", "weather/gfs/20260115T1200Z.nc", "archive/analyses/2026-01.zarr/zarr.json"):
+    for name in (
+        "models/own/card.json",
+        "composition/open_meteo/20260115T0000Z.nc",
+        "weather/gfs/20260115T1200Z.nc",
+        "archive/analyses/2026-01.zarr/zarr.json",
+    ):
         path = folder / name
         path.parent.mkdir(parents=True)
         path.write_text(name)
@@ -86,6 +91,7 @@ def test_a_restored_machine_answers_the_same_bytes_on_either_database(source, ba
         store.close()
         assert (target.data_dir / "models/own/card.json").read_text() == "models/own/card.json"
         assert (target.data_dir / "weather/gfs/20260115T1200Z.nc").exists()
+        assert (target.data_dir / "composition/open_meteo/20260115T0000Z.nc").exists()
         assert not list(target.data_dir.rglob("*.part")) and not (target.data_dir / ".restore").exists()
         store = Store(target.database_url, files=target.data_dir)
         run = store.latest_run()
@@ -120,7 +126,7 @@ def test_a_backup_says_what_is_in_it(source, backup) -> None:
     assert "undamaged: " in runner.invoke(app, ["restore", str(backup), "--check"]).output
     small = backup.with_name("small.tar")
     done = runner.invoke(app, ["backup", str(small), "--data-dir", str(source.data_dir)])
-    assert done.exit_code == 0 and "3 files" in done.output
+    assert done.exit_code == 0 and "4 files" in done.output
     taken = runner.invoke(app, ["backup", str(small), "--data-dir", str(source.data_dir)])
     assert isinstance(taken.exception, InputError) and "no backup is overwritten" in str(taken.exception)
     small.unlink()

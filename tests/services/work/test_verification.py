@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,16 +15,19 @@ from sqlalchemy import delete, func, select
 
 from hazecast.forecast.evaluation.verification import BASELINE_SUMS, SUMS, score_forecast, scoreboard, verdicts
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.scores import save_scores
+from hazecast.services.store.composition_cycles import CompositionStore
+from hazecast.services.store.scores import runs_before, save_scores, stored_forecast
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.verification import serving_id, verify
+from tests.support.composition_publishers import run_of
 from tests.support.forecasts import HOUR, INIT, forecast_of, observations_of
 from tests.support.settings import make_settings
 
 BY = ["pollutant", "lead_time"]
+CHEMISTRY = datetime(2013, 1, 6, tzinfo=UTC)
 
 
 def test_scores_by_hand() -> None:
@@ -117,6 +121,9 @@ def stored(store: Store) -> list[tuple]:
 def episode(databases, tmp_path_factory, shared_data) -> Settings:
     """Real runs over the January 2013 episode, a day apart, each verifying what can be verified by then."""
     given = databases.settings(tmp_path_factory.mktemp("episode"), observations_dir=shared_data / "five-cities")
+    # A run of the chemistry model that only the cycle of the 10th knows and that hasn't ended.
+    run = run_of(CHEMISTRY, 80.0, datetime(2013, 1, 10, 22, 40, tzinfo=UTC))
+    CompositionStore(given.composition_dir).save("open_meteo", run)
     for day in range(8, 12):
         report = run_cycle(given, init_time=datetime(2013, 1, day, 22, tzinfo=UTC), cities=("beijing",))
         expected = "No forecast has been scored" if day == 8 else "Too little to judge"
@@ -150,6 +157,27 @@ def test_cycles_score_what_has_come_due_on_real_data(episode) -> None:
     assert tuple(longest) == (72, 1) and kept[1] == len(squares) > 100
     assert kept[0] == pytest.approx(sum(squares))
     store.close()
+
+
+def test_the_chemistry_model_is_stored_with_a_forecast_and_scored_beside_it(episode, closed_after) -> None:
+    store = closed_after(Store(episode.database_url, files=episode.data_dir))
+    runs = runs_before(store, datetime(2013, 1, 11, 22, tzinfo=UTC))
+    known = [int(stored_forecast(store, run)["pm25_cams"].notnull().sum()) for run in runs]
+    assert known == [0, 0, 2]
+    with xr.open_dataset(runs[2].netcdf_path, decode_timedelta=True) as file:
+        assert file.attrs["composition_source"] == "CAMS, forecast of 2013-01-06T00:00:00Z"
+        assert int((file["pm25_cams"] == 80.0).sum()) == int((file["o3_cams"] == 80.0).sum()) == 2
+    with xr.open_dataset(runs[0].netcdf_path, decode_timedelta=True) as file:
+        assert file.attrs["composition_source"] == "none" and "pm25_cams" not in file
+    app = create_app(episode)
+    closed_after(app.state.service.store)
+    body = TestClient(app).get("/v1/verification?pollutant=pm25").json()
+    first, *_, third = [score for score in body["scores"] if score["lead_time"] in (1, 2, 3)]
+    assert first["persistence"]["n"] == 3 and first["cams"]["n"] == 1 and first["cams"]["rmse"] > 0
+    assert third["cams"]["n"] == 0 and third["cams"]["rmse"] is None
+    assert body["bands"][0]["cams_rmse"] > 0 and body["bands"][1]["cams_rmse"] is None
+    page = TestClient(app).get("/?city=beijing&lang=en").text
+    assert "Against CAMS" in page and "modified Copernicus Atmosphere" in page
 
 
 def test_an_earlier_time_or_pruned_forecasts_take_no_score_away(databases, episode, tmp_path) -> None:

@@ -1,0 +1,61 @@
+"""Jobs at the data stores of Copernicus (the Climate and the Atmosphere Data Store), through their client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hazecast.grids.extras import requires
+from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.http import HttpClient
+
+
+def result_of(http: HttpClient, url: str, key: str, dataset: str, request: Mapping[str, object]) -> str:
+    """Run a job at a store and return the address of its result; the job is queued there, often for long.
+
+    Parameters
+    ----------
+    http : HttpClient
+        Gives the time-outs; its longest wait is also the polling interval. It redacts the key.
+    url : str
+        The store's interface.
+    key : str
+        Personal access token of a registered user who has accepted the dataset's licence.
+    dataset : str
+    request : mapping
+        What to retrieve.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FetchError
+        If the store can't be reached, or refuses or fails the job.
+    InputError
+        If the extra "archive" is not installed.
+    """
+    cdsapi, requests = requires("cdsapi", "archive"), requires("requests", "archive")
+    waits = http.patience
+    try:
+        # A session of its own: the client never closes the one it would open.
+        with requests.Session() as session:
+            client = cdsapi.Client(
+                url=url,
+                key=key,
+                verify=True,
+                quiet=True,
+                progress=False,
+                delete=False,
+                timeout=waits.read_seconds,
+                retry_max=waits.attempts,
+                sleep_max=waits.wait_max,
+                session=session,
+            )
+            return str(client.retrieve(dataset, dict(request)).location)
+    except requests.HTTPError as error:
+        status = None if error.response is None else error.response.status_code
+        raise FetchError(url, http.redacted(error), "a job that is accepted", status=status) from error
+    except (requests.RequestException, RuntimeError, KeyError, ValueError) as error:
+        found = f"{type(error).__name__}: {http.redacted(error)}"
+        raise FetchError(url, found, "a job that ends with a file") from error

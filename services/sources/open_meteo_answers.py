@@ -1,0 +1,204 @@
+"""What Open-Meteo's interfaces have in common: the current run, the key, and hourly columns at points as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
+from hazecast.services.sources.http import HttpClient
+
+# The unit of a variable that the model lacks, with values that are all null.
+_LACKING = "undefined"
+RUN, SERVED_SINCE = "last_run_initialisation_time", "last_run_availability_time"
+
+
+def keyed(key: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters of a request with a customer's key.
+
+    Parameters
+    ----------
+    key : str
+        Empty for free, non-commercial use.
+    options : mapping
+        The other parameters.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    return {**options, "apikey": key} if key else dict(options)
+
+
+def run_times(http: HttpClient, url: str, model: str, key: str, names: Sequence[str] = (RUN,)) -> list[datetime]:
+    """Return times of the run that the publisher serves of a model, from its metadata.
+
+    Parameters
+    ----------
+    http : HttpClient
+    url : str
+        Base URL of the interface.
+    model : str
+    key : str
+    names : sequence of str
+        `RUN`, its init time, and `SERVED_SINCE`.
+
+    Returns
+    -------
+    list of datetime
+        Aware, UTC, one a name.
+
+    Raises
+    ------
+    FetchError
+        If the publisher can't be reached.
+    InputError
+        If its metadata aren't what it documents.
+    """
+    address = f"{url}/data/{model}/static/meta.json"
+    meta = http.json(address, params=keyed(key, {}))
+    found = []
+    for name in names:
+        seconds = meta.get(name) if isinstance(meta, dict) else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int):
+            raise InputError(f"{address}: {name}", seconds, "seconds since 1970")
+        found.append(datetime.fromtimestamp(seconds, UTC))
+    return found
+
+
+def places_of(answer: Any, cities: Sequence[City], where: str) -> list[Any]:
+    """Return the places of an answer, one a city.
+
+    Parameters
+    ----------
+    answer : object
+        Decoded JSON: an object for one city, a list of them for several, in the order of the request.
+    cities : sequence of City
+    where : str
+        Its address, for errors.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    InputError
+        If there are more or fewer.
+    """
+    places = answer if isinstance(answer, list) else [answer]
+    if len(places) != len(cities):
+        raise InputError(f"{where}: locations", len(places), f"{len(cities)}, one a city")
+    return places
+
+
+def hourly_of(place: Any, city: City, here: str, farthest: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the hourly values of a place by name, and their units.
+
+    Parameters
+    ----------
+    place : object
+        One of `places_of`.
+    city : City
+        The one asked for.
+    here : str
+        The place's address, for errors.
+    farthest : float
+        How far the place may lie from the city on either axis, degrees.
+
+    Returns
+    -------
+    hourly, units : dict
+
+    Raises
+    ------
+    InputError
+        If a field is absent or the place is another one.
+    """
+    if not isinstance(place, dict):
+        raise InputError(here, type(place).__name__, "an object with hourly values")
+    for field in ("latitude", "longitude", "hourly", "hourly_units"):
+        if field not in place:
+            raise InputError(f"{here} {field}", f"absent among {sorted(place)}", "a field of every location")
+    for axis in ("latitude", "longitude"):
+        requested = getattr(city, axis)
+        if not isinstance(place[axis], int | float) or abs(place[axis] - requested) > farthest:
+            raise InputError(f"{here} {axis}", place[axis], f"within {farthest} degrees of {requested}")
+    hourly, units = place["hourly"], place["hourly_units"]
+    if not isinstance(hourly, dict) or not isinstance(units, dict):
+        raise InputError(f"{here} hourly", type(hourly).__name__, "objects of values and units by name")
+    return hourly, units
+
+
+def hours_of(hourly: Mapping[str, Any], here: str) -> np.ndarray:
+    """Return the times of hourly values.
+
+    Parameters
+    ----------
+    hourly : mapping
+        As from `hourly_of`.
+    here : str
+        For errors.
+
+    Returns
+    -------
+    datetime64[ns] (t,)
+        UTC.
+
+    Raises
+    ------
+    InputError
+        If they aren't every hour, in seconds since 1970.
+    """
+    seconds = hourly.get("time")
+    if not isinstance(seconds, list) or not seconds or not all(type(s) is int for s in seconds):
+        raise InputError(f"{here} hourly.time", repr(seconds)[:60], "seconds since 1970")
+    times = np.array(seconds, "datetime64[s]").astype("datetime64[ns]")
+    if (np.diff(times) != np.timedelta64(1, "h")).any():
+        raise InputError(f"{here} hourly.time", "gaps", "every hour")
+    return times
+
+
+def column_of(
+    hourly: Mapping[str, Any], units: Mapping[str, Any], name: str, accepted: Sequence[str], length: int, here: str
+) -> np.ndarray:
+    """Return the values of one variable.
+
+    Parameters
+    ----------
+    hourly, units : mapping
+        As from `hourly_of`.
+    name : str
+        Of the variable in the interface.
+    accepted : sequence of str
+        Ways to write its unit.
+    length : int
+        How many hours there are.
+    here : str
+        For errors.
+
+    Returns
+    -------
+    float64 (length,)
+        NaN where the value is null, or all of them where the variable is absent.
+
+    Raises
+    ------
+    InputError
+        If the unit or the length is another one, or a value is no number.
+    """
+    values, found = hourly.get(name), units.get(name)
+    if values is None or found == _LACKING:
+        return np.full(length, np.nan)
+    if found not in accepted:
+        raise InputError(f"{here} hourly_units.{name}", found, accepted[0])
+    if not isinstance(values, list) or len(values) != length:
+        raise InputError(f"{here} hourly.{name}", repr(values)[:60], f"{length} values")
+    try:
+        return np.array([np.nan if value is None else float(value) for value in values])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{here} hourly.{name}", error, "numbers or null") from error
