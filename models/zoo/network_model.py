@@ -20,7 +20,8 @@ from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, 
 from hazecast.models.scaling import decode_concentration
 from hazecast.models.training.loop import Run
 from hazecast.models.zoo.combined import trained_pool
-from hazecast.models.zoo.network import BLIND, INFORMED, Network, level_and_spread
+from hazecast.models.zoo.network import BLIND, INFORMED, Network
+from hazecast.models.zoo.network_inputs import level_and_spread
 from hazecast.models.zoo.network_training import TrainingSettings, fit_network
 
 WEIGHTS_FILE = "network.safetensors"

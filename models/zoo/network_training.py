@@ -16,7 +16,8 @@ from hazecast.models.scaling import decode_concentration, encode_concentration
 from hazecast.models.training.loop import LoopSettings, Run, train_loop
 from hazecast.models.training.tuning import hold_back, sample_windows, subset
 from hazecast.models.windows import balanced
-from hazecast.models.zoo.network import BLIND, INFORMED, Network, level_and_spread
+from hazecast.models.zoo.network import BLIND, INFORMED, Network
+from hazecast.models.zoo.network_inputs import level_and_spread
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from hazecast.grids.errors import InputError
 from hazecast.models.scaling import decode_concentration, encode_concentration
 from hazecast.models.training.loop import Run, chosen_device, chosen_dtype, rows_of_step
 from hazecast.models.training.state import fingerprint
-from hazecast.models.zoo.network import Network, level_and_spread
+from hazecast.models.zoo.network import Network
+from hazecast.models.zoo.network_inputs import level_and_spread
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings, network_loss, train_network
 from hazecast.services.research.experiments import HELD_OUT, training_windows
