@@ -262,7 +262,7 @@ def _learn_offsets(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], bel
     moved = np.where(there[..., None], np.array(QUANTILES, np.float32) - share, 0.0)
     rate = np.full((len(there), 1, 1), _CITY_RATE)
     rate[0] = _POOL_RATE
-    kept = np.full((len(there), 1, 1), 1.0 - _FORGET_OFFSET * step)
+    kept = np.full((len(there), 1, 1), 1.0 - _FORGET_OFFSET * step * _STEP[where[1]])
     kept[0] = 1.0
     parts["offsets"][at] = kept * parts["offsets"][at] + step * _STEP[where[1]] * rate * moved
 

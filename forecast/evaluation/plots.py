@@ -161,7 +161,7 @@ def by_month(
         axes.set_title(title, loc="left")
         axes.set_ylabel(f"RMSE of {_LABELS[pollutant]}, {part} h, {_UNITS}")
         axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))  # type: ignore[no-untyped-call]
     panels[0].legend(fontsize="small", ncols=3)
     return figure
 

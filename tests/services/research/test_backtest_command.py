@@ -19,7 +19,7 @@ from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.services.research.backtests import BacktestPlan, run_backtest
 from hazecast.services.research.files import write_json
-from hazecast.services.research.skill import BEGIN, END, make_table, put_into
+from hazecast.services.research.skill import BASELINES, BEGIN, END, against_models, by_place, put_into
 from tests.support.training_data import TINY, made_series, made_windows
 
 HOUR = np.timedelta64(1, "h")
@@ -138,9 +138,17 @@ def test_only_weather_issued_by_the_init_time_is_seen() -> None:
 
 
 def test_the_table_of_skill_is_made_from_scores_and_put_between_its_marks(result, tmp_path: Path) -> None:
-    table = make_table({"none": result})
-    rmse = result["models"]["persistence"]["pm25"]["rmse"]["24"]
-    assert f"{rmse:.1f}" in table and "climatology" in table and "No future weather" in table
+    models = against_models({"none": result})
+    rmse = result["models"]["persistence"]["pm25"]["rmse"]["1-24"]
+    assert f"| persistence | {rmse:.1f} |" in models and "| climatology |" in models
+    # What is scored plays the service and every baseline: each ratio is then 1.
+    own = {
+        place: dict.fromkeys(("service", *BASELINES), scores["persistence"])
+        for place, scores in result["by_station"].items()
+    }
+    table = by_place({"none": {"by_station": own}})
+    assert all(f"| {place} | none | PM2.5 |" in table for place in own)
+    assert f"{own[next(iter(own))]['service']['pm25']['rmse']['1-24']:.1f} (1.000)" in table
     document = tmp_path / "skill.md"
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     put_into(document, table)
