@@ -52,7 +52,7 @@ def to_hourly(grid: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     InputError
-        If there is no whole hour between the first and the last time.
+        If no whole hour lies between the first and the last time.
     """
     times = grid["time"].values
     first = times[0].astype("datetime64[h]").astype(times.dtype)
