@@ -51,4 +51,4 @@ class Sight:
         site = self.sites[city]
         own = site.visibility(site.score(*inputs_of(pm25, humidity, times, site.longitude)))
         # Where the day before is missing, the law still knows the hour.
-        return np.where(np.isnan(own), by_law, own)
+        return np.asarray(np.where(np.isnan(own), by_law, own), dtype=np.float64)

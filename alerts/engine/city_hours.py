@@ -261,7 +261,7 @@ class Inputs:
         if "visibility" in self.ahead:
             measured[PAST_HOURS:] = self.ahead["visibility"][:, column]
         # What was measured is what happened, whatever the formula says; where PM2.5 is missing too.
-        return np.where(np.isnan(measured), result, measured)
+        return np.asarray(np.where(np.isnan(measured), result, measured), dtype=np.float64)
 
     def _past(self, name: str, city: City) -> Float:
         if name in self.past and city.id in self.observed:

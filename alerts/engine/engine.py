@@ -162,9 +162,9 @@ def assess(
         raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")
     known = [registry.city(str(c)) for c in forecast["city"].values]
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
-    inputs, sight = Inputs.of(forecast, observations, stations), sight or Sight()
+    inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
     result = [
-        _assess_city(inputs.hours_of(city, sight), forecast, ruleset) for city in sorted(chosen, key=lambda c: c.id)
+        _assess_city(inputs.hours_of(city, seeing), forecast, ruleset) for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}
