@@ -20,7 +20,7 @@ from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.indices import china_standard, china_standards, china_sub_index, ozone_ppm, us_sub_index
 from hazecast.forecast.products import valid_times
 from hazecast.forecast.scenarios import COUNT, trailing_mean, trajectories
-from hazecast.forecast.visibility import VisibilityModel, visibility
+from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime
@@ -180,9 +180,11 @@ class Inputs:
         Parameters
         ----------
         forecast : xarray.Dataset
-            Contract "forecast", with ``relative_humidity`` (lead_time, city), %.
+            Contract "forecast", with ``relative_humidity`` (lead_time, city), %. A ``visibility`` (lead_time, city), m,
+            is taken as certain: that of a forecast made from observations.
         observations : xarray.Dataset or None
-            Contract "observations", by city; ``relative_humidity`` (time, city), %, is used where present.
+            Contract "observations", by city; ``relative_humidity`` and ``visibility`` (time, city), %, m, are used where
+            present. The visibility is measured, without the hours of precipitation.
         stations : xarray.Dataset or None
             The same by station, with the coordinate ``city`` on ``station``.
 
@@ -193,13 +195,15 @@ class Inputs:
         init = forecast["init_time"].values.astype("datetime64[ns]")
         past = init + (np.arange(PAST_HOURS) - PAST_HOURS + 1) * _HOUR
         ahead = {"relative_humidity": forecast["relative_humidity"].transpose("lead_time", "city")}
+        if "visibility" in forecast.data_vars:
+            ahead["visibility"] = forecast["visibility"].transpose("lead_time", "city")
         for name in FORECAST_POLLUTANTS:
             if name in forecast.data_vars:
                 ahead[name] = forecast[name].transpose("lead_time", "city", "quantile")
         before: dict[str, Float] = {}
         observed: tuple[str, ...] = ()
         if observations is not None:
-            names = [n for n in (*FORECAST_POLLUTANTS, "relative_humidity") if n in observations]
+            names = [n for n in (*FORECAST_POLLUTANTS, "relative_humidity", "visibility") if n in observations]
             on_axis = observations[names].reindex(time=past)
             before = {n: np.asarray(on_axis[n].transpose("time", "city").values, dtype=np.float64) for n in names}
             observed = tuple(map(str, observations["city"].values))
@@ -218,14 +222,14 @@ class Inputs:
             owner=owner,
         )
 
-    def hours_of(self, city: City, model: VisibilityModel) -> CityHours:
+    def hours_of(self, city: City, sight: Sight) -> CityHours:
         """Return the hours of one city of the forecast.
 
         Parameters
         ----------
         city : City
-        model : VisibilityModel
-            Gives visibility from PM2.5 and humidity.
+        sight : Sight
+            Gives visibility from PM2.5 and humidity where none was measured.
 
         Returns
         -------
@@ -246,10 +250,18 @@ class Inputs:
             now=PAST_HOURS - 1,
             pm25=pm25,
             o3=self._scenarios("o3", city, column),
-            visibility=visibility(pm25, humid, model),
+            visibility=self._visibility(city, column, pm25, humid, sight),
             humidity=humid,
             stations=own,
         )
+
+    def _visibility(self, city: City, column: int, pm25: Float, humid: Float, sight: Sight) -> Float:
+        result = sight.visibility(city.id, pm25, humid, self.times)
+        measured = np.concatenate([self._past("visibility", city), np.full(len(self.times) - PAST_HOURS, np.nan)])
+        if "visibility" in self.ahead:
+            measured[PAST_HOURS:] = self.ahead["visibility"][:, column]
+        # What was measured is what happened, whatever the formula says; where PM2.5 is missing too.
+        return np.asarray(np.where(np.isnan(measured), result, measured), dtype=np.float64)
 
     def _past(self, name: str, city: City) -> Float:
         if name in self.past and city.id in self.observed:

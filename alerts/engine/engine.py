@@ -23,7 +23,7 @@ from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.products import valid_times
 from hazecast.forecast.scenarios import LEVELS, MEDIAN
-from hazecast.forecast.visibility import BEIJING, VisibilityModel
+from hazecast.forecast.sight import Sight
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime, to_datetime64
@@ -96,7 +96,7 @@ def assess(
     *,
     stations: xr.Dataset | None = None,
     cities: Sequence[str] | None = None,
-    visibility_model: VisibilityModel = BEIJING,
+    sight: Sight | None = None,
 ) -> list[Assessment]:
     """Compute how probably each city meets each level, and which levels are raised.
 
@@ -112,15 +112,16 @@ def assess(
         Contract "forecast", with ``relative_humidity`` (lead_time, city), %.
     observations : xarray.Dataset or None
         Contract "observations". Its ``relative_humidity`` (time, city) is used where present, else the
-        forecast's humidity of the first hour. Hours after the init time are not read.
+        forecast's humidity of the first hour; its ``visibility`` (time, city), m, measured without precipitation, is what
+        was observed, else it follows from PM2.5 and humidity. Hours after the init time are not read.
     registry : Registry
     ruleset : RuleSet
     stations : xarray.Dataset or None
         Observations by station with the coordinate ``city``, for rules that count stations.
     cities : sequence of str, optional
         Which cities the rule set is applied to; by default all of its country.
-    visibility_model : VisibilityModel
-        How visibility follows from PM2.5 and humidity.
+    sight : Sight, optional
+        How visibility follows from PM2.5 and humidity where it was not measured; by default the shipped one.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def assess(
 
     Examples
     --------
-    A forecast of 200 ug m-3 in moist air for Beijing, the same in every quantile:
+    A forecast of 400 ug m-3 in moist air for Shanghai, the same in every quantile:
 
     >>> import numpy as np, xarray as xr
     >>> from hazecast.alerts.rules.book import RuleBook
@@ -142,12 +143,12 @@ def assess(
     >>> from hazecast.grids.places.cities import load_registry
     >>> forecast = xr.Dataset(
     ...     {
-    ...         "pm25": (("lead_time", "city", "quantile"), np.full((LEAD_HOURS, 1, len(QUANTILES)), 200.0)),
+    ...         "pm25": (("lead_time", "city", "quantile"), np.full((LEAD_HOURS, 1, len(QUANTILES)), 400.0)),
     ...         "relative_humidity": (("lead_time", "city"), np.full((LEAD_HOURS, 1), 85.0)),
     ...     },
     ...     coords={
     ...         "lead_time": (np.arange(LEAD_HOURS) + 1) * np.timedelta64(1, "h").astype("timedelta64[ns]"),
-    ...         "city": ["beijing"],
+    ...         "city": ["shanghai"],
     ...         "quantile": list(QUANTILES),
     ...         "init_time": np.datetime64("2013-01-12T10:00", "ns"),
     ...     },
@@ -155,16 +156,15 @@ def assess(
     ... )
     >>> found = assess(forecast, None, load_registry(), RuleBook.shipped().haze_signal)
     >>> [(one.city, one.level, one.of(one.rank).probability) for one in found]
-    [('beijing', 'orange', 1.0)]
+    [('shanghai', 'orange', 1.0)]
     """
     if "relative_humidity" not in forecast.data_vars:
         raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")
     known = [registry.city(str(c)) for c in forecast["city"].values]
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
-    inputs = Inputs.of(forecast, observations, stations)
+    inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
     result = [
-        _assess_city(inputs.hours_of(city, visibility_model), forecast, ruleset)
-        for city in sorted(chosen, key=lambda c: c.id)
+        _assess_city(inputs.hours_of(city, seeing), forecast, ruleset) for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}

@@ -18,6 +18,7 @@ from hazecast.alerts.engine.engine import assess, signal_window
 from hazecast.alerts.maps.areas import UNCERTAIN, haze_areas
 from hazecast.alerts.maps.polygons import _cleaned, level_shapes, polygons
 from hazecast.alerts.rules.book import RuleBook
+from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
@@ -170,7 +171,7 @@ def test_the_area_around_a_city_has_the_level_that_the_city_is_warned_of(shape: 
     # A median below every level: what differs is how far the upper quantiles reach.
     forecast["pm25"][:] = 60.0 * np.array(shape)
     window = signal_window(INIT, RULES)
-    assessed = {a.city: a for a in assess(forecast, None, load_registry(), RULES)}
+    assessed = {a.city: a for a in assess(forecast, None, load_registry(), RULES, sight=Sight(sites={}))}
     level = haze_areas(forecast, load_registry(), RULES, window, step=1.0)["level"]
     for name in ("beijing", "shanghai"):
         city = load_registry().city(name)

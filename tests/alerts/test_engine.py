@@ -15,11 +15,14 @@ from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_wi
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.scenarios import exceedance_probability
+from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 
 RULES = RuleBook.shipped().haze_signal
+# Hours by themselves, without what a site's learned visibility makes of the day before.
+LAW = Sight(sites={})
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)  # 06:00 in Beijing on the 13th
 CITIES = ["beijing", "kitakyushu", "shanghai"]
 
@@ -49,7 +52,7 @@ def make_forecast(
 
 
 def run(pm25: dict[str, float | np.ndarray], observations: xr.Dataset | None = None) -> dict[str, Assessment]:
-    return {a.city: a for a in assess(make_forecast(pm25), observations, load_registry(), RULES)}
+    return {a.city: a for a in assess(make_forecast(pm25), observations, load_registry(), RULES, sight=LAW)}
 
 
 def observed(value: float, hours_before: int) -> xr.Dataset:
@@ -98,7 +101,7 @@ def test_minimum_hours_is_data() -> None:
     pm25[5:8] = 200.0
     pm25[7] = 300.0
     rules = RULES.model_copy(update={"window": RULES.window.model_copy(update={"minimum_hours": 2})})
-    beijing = assess(make_forecast({"beijing": pm25}), None, load_registry(), rules)[0]
+    beijing = assess(make_forecast({"beijing": pm25}), None, load_registry(), rules, sight=LAW)[0]
     assert beijing.rank == 1 and len(beijing.of(1).evidence) == 3 and beijing.of(1).onset == INIT + timedelta(hours=5)
 
 
@@ -132,7 +135,8 @@ def test_probability_is_the_share_of_scenarios_and_thresholds_decide() -> None:
     pm25[5] = 120.0  # the median stays below yellow's 150, its 0.75 quantile is 168
     even = [x.model_copy(update={"raise_probability": 0.5, "lower_probability": 0.35}) for x in RULES.levels]
     rules = RULES.model_copy(update={"levels": tuple(even)})
-    found = {a.city: a for a in assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), rules)}
+    forecast = make_forecast({"beijing": pm25}, factors=SPREAD)
+    found = {a.city: a for a in assess(forecast, None, load_registry(), rules, sight=LAW)}
     yellow, orange, red = found["beijing"].outlooks
     assert red.probability < orange.probability < yellow.probability
     assert 0.25 < yellow.probability < 0.5 and not yellow.raised and found["beijing"].rank == 0
@@ -141,13 +145,26 @@ def test_probability_is_the_share_of_scenarios_and_thresholds_decide() -> None:
     assert abs(yellow.probability - expected) < 0.05
     eager = RULES.levels[0].model_copy(update={"raise_probability": 0.3, "lower_probability": 0.2})
     rules = RULES.model_copy(update={"levels": (eager, *RULES.levels[1:])})
-    raised = assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), rules)[0]
+    raised = assess(make_forecast({"beijing": pm25}, factors=SPREAD), None, load_registry(), rules, sight=LAW)[0]
     assert raised.rank == 1 and raised.outlooks[0].raised
     # The evidence is of the scenario nearest to the median that meets the level, and says so.
     assert [e.time for e in raised.outlooks[0].evidence] == [INIT + timedelta(hours=6)]
     assert raised.outlooks[0].evidence[0].quantile > 0.5 and raised.outlooks[0].evidence[0].pm25 > 150.0
     message = advance([], [raised], INIT, ruleset=rules)[0]
     assert message.probability == round(yellow.probability, 4) and message.threshold == 0.3
+
+
+@pytest.mark.parametrize(("metres", "rank"), [(1800.0, 2), (2900.0, 1), (9000.0, 0)])
+def test_a_measured_visibility_is_what_was_observed(metres: float, rank: int) -> None:
+    lasting = np.full(LEAD_HOURS, 20.0)
+    lasting[:6] = 260.0
+    measured = observed(140.0, 0).assign(visibility=(("time", "city"), np.array([[metres], [100.0]])))
+    found = {
+        a.city: a for a in assess(make_forecast({"beijing": lasting}), measured, load_registry(), RULES, sight=LAW)
+    }["beijing"]
+    assert [o.observed for o in found.outlooks] == [rank >= o.rank for o in found.outlooks]
+    if rank:
+        assert found.of(rank).evidence[0].visibility == metres and found.of(rank).evidence[0].basis == "observed"
 
 
 def test_later_observations_are_not_read() -> None:
@@ -162,7 +179,10 @@ def test_later_observations_are_not_read() -> None:
 def test_geojson_is_complete() -> None:
     registry = load_registry()
     warnings = advance(
-        [], assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES), INIT, ruleset=RULES
+        [],
+        assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES),
+        INIT,
+        ruleset=RULES,
     )
     assert warnings[0].probability == 1.0 and warnings[0].reason == "criterion_forecast"
     result = json.loads(

@@ -36,6 +36,7 @@ from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayP
 from hazecast.services.work.inputs import OBSERVED_WEATHER, with_humidity
 
 _HOUR = np.timedelta64(1, "h")
+_SEEN = ("relative_humidity", "visibility")
 # A window without an event counts only if so much of it was observed.
 _KNOWN_SHARE = 0.75
 
@@ -74,7 +75,7 @@ def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
     data = _lean(data)
     observations = with_humidity(data.observations, data.weather)
-    observations = observations[[n for n in (*FORECAST_POLLUTANTS, "relative_humidity") if n in observations]]
+    observations = observations[[n for n in (*FORECAST_POLLUTANTS, *_SEEN) if n in observations]]
     result.episodes = {c.id: Episode.begin(c, rules, observations, times[0], times[-1]) for c in cities}
     for init_time in tqdm(times, desc="replay", unit="cycle", disable=not progress):
         _cycle(result, data, observations, registry, cities, model, init_time)
@@ -198,7 +199,9 @@ def _persistence(forecast: xr.Dataset, windows: Windows) -> xr.Dataset:
 def _perfect(forecast: xr.Dataset, observations: xr.Dataset) -> xr.Dataset:
     times = forecast["init_time"].values + forecast["lead_time"].values
     observed = observations.reindex(time=times).sel(city=forecast["city"].values)
-    names = [n for n in (*FORECAST_POLLUTANTS, "relative_humidity") if n in observed]
+    names = [n for n in (*FORECAST_POLLUTANTS, *_SEEN) if n in observed]
     values = {n: observed[n].transpose("time", "city").values for n in names}
     humidity = values.pop("relative_humidity", forecast["relative_humidity"].values)
-    return _certain(forecast, values, humidity, "observations")
+    measured = values.pop("visibility", None)
+    result = _certain(forecast, values, humidity, "observations")
+    return result if measured is None else result.assign(visibility=(("lead_time", "city"), measured))

@@ -1,0 +1,54 @@
+"""How far one sees in a city: by its own learned visibility where there is one, else by the law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.forecast.site_visibility import SiteVisibility, inputs_of, sites
+from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
+
+Float = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The visibilities that warnings are made with.
+
+    Attributes
+    ----------
+    law : VisibilityModel
+        For cities without a site.
+    sites : mapping of str to SiteVisibility
+        By city.
+    """
+
+    law: VisibilityModel = BEIJING
+    sites: Mapping[str, SiteVisibility] = field(default_factory=sites)
+
+    def visibility(self, city: str, pm25: Float, humidity: Float, times: npt.NDArray[np.datetime64]) -> Float:
+        """Return the visibility to be compared with a threshold.
+
+        Parameters
+        ----------
+        city : str
+        pm25, humidity : float64 (..., time)
+            ug m-3, %; for a site the day before the first hour that matters should be there.
+        times : datetime64 (time,)
+            End of each hour, UTC, without gaps.
+
+        Returns
+        -------
+        float64 (..., time)
+            m; NaN where an input is missing.
+        """
+        by_law = visibility(pm25, humidity, self.law)
+        if city not in self.sites:
+            return by_law
+        site = self.sites[city]
+        own = site.visibility(site.score(*inputs_of(pm25, humidity, times, site.longitude)))
+        # Where the day before is missing, the law still knows the hour.
+        return np.asarray(np.where(np.isnan(own), by_law, own), dtype=np.float64)
