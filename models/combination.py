@@ -215,7 +215,7 @@ def _means(row: npt.NDArray[np.int64], values: Float, places: int) -> tuple[Floa
 def _products(row: npt.NDArray[np.int64], errors: Float, places: int) -> tuple[Float, npt.NDArray[np.bool_]]:
     total = np.zeros((places, *errors.shape[2:], errors.shape[-1]))
     count = np.zeros((places, errors.shape[2]))
-    valid = np.isfinite(errors).all(axis=(-1, -2))
+    valid = np.asarray(np.isfinite(errors).all(axis=(-1, -2)))
     filled = np.where(valid[..., None, None], errors, 0.0).astype(np.float64)
     np.add.at(total, row, np.einsum("nhpsk,nhpsl->npskl", filled, filled))
     np.add.at(count, row, valid.sum(axis=1))
@@ -338,7 +338,7 @@ def _on_simplex(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     count = np.arange(1, values.shape[1] + 1)
     positive = (ordered - total / count > 0).sum(axis=1)
     threshold = total[np.arange(len(values)), positive - 1] / positive
-    return np.maximum(values - threshold[:, None], 0.0)
+    return np.asarray(np.maximum(values - threshold[:, None], 0.0))
 
 
 def bias_correction(state: State) -> Float:

@@ -157,7 +157,8 @@ class Prediction:
     def join(parts: Sequence[Prediction]) -> Prediction:
         """Return several forecasts one after the other; each part in all of them, or in none."""
         columns = {name: [getattr(part, name) for part in parts] for name in Prediction.__dataclass_fields__}
-        return Prediction(**{n: None if c[0] is None else np.concatenate(c) for n, c in columns.items()})
+        joined: dict[str, Any] = {n: None if c[0] is None else np.concatenate(c) for n, c in columns.items()}
+        return Prediction(**joined)
 
 
 @dataclass(frozen=True)

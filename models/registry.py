@@ -171,7 +171,7 @@ def unseen(model: TrainedModel, collection: str, places: Collection[str], time: 
     periods: dict[str, list[str]] = model.card.get("periods", {})
     left_out = not set(places) & set(model.card.get("places", places))
     if collection in periods:
-        return np.datetime64(periods[collection][1]) <= time or left_out
+        return bool(np.datetime64(periods[collection][1]) <= time) or left_out
     # Another collection: its places must be others.
     return bool(periods) and left_out
 

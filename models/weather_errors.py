@@ -146,7 +146,7 @@ def _exchange(random: np.random.Generator) -> Float:
     """Return numbers uniform in 0 to 1, (lead,), that change slowly from hour to hour."""
     steps = random.normal(size=LEAD_HOURS)
     steps[1:] *= np.sqrt(1 - _HOURLY_MEMORY**2)
-    return ndtr(lfilter([1.0], [1.0, -_HOURLY_MEMORY], steps)).astype(np.float32)
+    return np.asarray(ndtr(lfilter([1.0], [1.0, -_HOURLY_MEMORY], steps)), np.float32)
 
 
 def _analog(series: HourlySeries, now: int, last: int, random: np.random.Generator) -> int:

@@ -270,9 +270,8 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
         service.state = State.empty({"moments": moments}, lasting=0.0)
     errors = {False: [], True: []}  # type: dict[bool, list[Float]]
     for batch, forecast in parts:
-        z = [
-            _encoded(a, *_scale(batch)) for a in (service.combined(batch, forecast).quantiles, batch.target[..., None])
-        ]  # type: ignore[index]
+        assert batch.target is not None
+        z = [_encoded(a, *_scale(batch)) for a in (service.combined(batch, forecast).quantiles, batch.target[..., None])]
         for informed in (False, True):
             errors[informed].append((z[1] - z[0])[batch.informed == informed])
     offsets = np.zeros(State.empty().offsets.shape[1:], np.float32)

@@ -95,7 +95,7 @@ class ForecastOut(RunHeadOut):
         json_schema_extra={
             "example": {
                 "city": "beijing", "init_time": "2013-01-11T22:00:00Z", "simulated": False, "degraded": False,
-                "model_id": "network-2015-02-28-20130112", "weather_source": "none: no weather forecast was given",
+                "model_id": "network-2020-12-31-20130112-4799ea53", "weather_source": "none: no weather forecast was given",
                 "humidity_source": "diurnal persistence", "observations_until": "2013-01-11T22:00:00Z",
                 "units": "ug m-3",
                 "hours": [

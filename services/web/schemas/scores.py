@@ -78,9 +78,9 @@ class VerificationOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "model_id": "network-2015-02-28-20130112", "behind": False, "city": "beijing",
+                "model_id": "network-2020-12-31-20130112-4799ea53", "behind": False, "city": "beijing",
                 "first_day": "2013-01-02", "last_day": "2013-01-31", "scored_until": "2013-01-31T22:00:00Z",
-                "statements": ["network-2015-02-28-20130112 falls behind no baseline (20 comparisons over the last 30 days)."],
+                "statements": ["network-2020-12-31-20130112-4799ea53 falls behind no baseline (20 comparisons over the last 30 days)."],
                 "verdicts": [
                     {
                         "pollutant": "pm25", "baseline": "persistence", "first_lead": 1, "last_lead": 24, "days": 30,
@@ -90,7 +90,7 @@ class VerificationOut(BaseModel):
                 ],
                 "bands": [
                     {
-                        "model_id": "network-2015-02-28-20130112", "pollutant": "pm25", "lead": "1-24", "n": 35400,
+                        "model_id": "network-2020-12-31-20130112-4799ea53", "pollutant": "pm25", "lead": "1-24", "n": 35400,
                         "rmse": 31.0, "mae": 19.2, "bias": 0.4, "coverage80": 0.8, "persistence_rmse": 38.2,
                         "persistence_rmse_ratio": 0.81, "climatology_rmse": 70.1, "climatology_rmse_ratio": 0.44,
                         "cams_rmse": 39.5, "cams_rmse_ratio": 0.78,
@@ -98,7 +98,7 @@ class VerificationOut(BaseModel):
                 ],
                 "scores": [
                     {
-                        "model_id": "network-2015-02-28-20130112", "pollutant": "pm25", "lead_time": 24, "n": 1180,
+                        "model_id": "network-2020-12-31-20130112-4799ea53", "pollutant": "pm25", "lead_time": 24, "n": 1180,
                         "rmse": 33.9, "mae": 20.7, "bias": 1.1, "coverage80": 0.81,
                         "persistence": _BASELINE, "climatology": _BASELINE, "cams": _BASELINE,
                     }

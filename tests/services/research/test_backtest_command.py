@@ -50,7 +50,7 @@ def result(one_station: Path) -> dict[str, object]:
 
 
 def test_real_data_give_scores_of_every_kind(result, tmp_path: Path) -> None:
-    assert set(result) == {"models", "by_station", "by_season", "differences", "meta"}
+    assert set(result) == {"models", "by_station", "by_season", "by_month", "differences", "meta"}
     meta = result["meta"]
     assert meta["weather"] == "no future weather" and meta["places"] == ["Tiantan", "beijing"]
     assert meta["windows"] == 2 * 14 and set(meta["training_seconds"]) == {"persistence", "climatology"}

@@ -156,7 +156,7 @@ def test_the_network_itself_learns_from_the_store(settings, tmp_path, monkeypatc
     "given", [(), ("--from-store", "--train-until", "2026-01-01"), ("--from-store", "--observations", "x")]
 )
 def test_the_command_trains_on_a_store_or_on_collections(given, tmp_path) -> None:
-    with pytest.raises(InputError, match="either --observations"):
+    with pytest.raises(InputError, match="one of --observations"):
         run_command("train", "--out", tmp_path / "out", *given, "--data-dir", tmp_path)
 
 
