@@ -340,6 +340,12 @@ class LimitSettings(Group):
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest body of a request.")
     body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
     answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")
+    drawing_processes: int = Field(
+        default=2, ge=1, le=64, description="Subprocesses that draw maps, bulletins and NetCDF on demand."
+    )
+    drawing_waiting: int = Field(
+        default=32, ge=0, le=10_000, description="How many drawings may wait for one; more are answered 503."
+    )
 
 
 class RetentionSettings(Group):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, exists, func, not_, or_, select
 
-from hazecast.services.core.files import remove_file
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import (
     CycleRun,
@@ -87,7 +87,7 @@ def _prune_forecasts(store: Store, limit: datetime, rows: dict[str, int], dry_ru
         runs = session.scalars(select(ForecastRun).where(not_(retained))).all()
     # Files first: of a run without files the next pruning takes the rest, but nothing would find files without a run.
     paths = [Path(name) for run in runs for name in (run.netcdf_path, run.map_path)]
-    files = sum(path.exists() if dry_run else remove_file(path) for path in paths)
+    files = sum(path.exists() if dry_run else remove_run_file(path) for path in paths)
     ids = [run.id for run in runs]
     with store.writing() as connection:
         for some in _split(ids):

@@ -17,13 +17,13 @@ from hazecast.grids.contract import LEAD_HOURS, POLLUTANTS, check
 from hazecast.grids.errors import InputError
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import remove_file
 from hazecast.services.store.database import Sessions, make_engine, migrate, redacted, writing
 from hazecast.services.store.drafts import approved_ids, save_drafts, warning_row
 from hazecast.services.store.locks import Lock, cycle_lock, lock_until_commit
 from hazecast.services.store.outbox import record_run
 from hazecast.services.store.recovery import clear_files, note_files, recover
 from hazecast.services.store.rows import forecast_digest, observation_dataset, observation_rows, run_row, value_rows
+from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from hazecast.services.store.upsert import upsert
 
@@ -214,7 +214,7 @@ class Store:
             session.flush()
             record_run(session, run, forecast_digest(forecast), warnings)
         for path in replaced - {run.netcdf_path, run.map_path}:
-            remove_file(Path(path))
+            remove_run_file(Path(path))
 
     def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
         """Return what was observed in one city or in all.

@@ -7,22 +7,32 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.atom import atom_feed
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
-from hazecast.alerts.messages.texts import LANGUAGES, Language
-from hazecast.alerts.messages.warning_texts import haze_bulletin
+from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, next_change, warnings_page
 from hazecast.services.store.store import Store
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
-from hazecast.services.web.negotiate import AsFormat, Format, GeoJSON, answer, as_csv, as_json, choose, representations
+from hazecast.services.web.drawn import product
+from hazecast.services.web.negotiate import (
+    GEOJSON,
+    AsFormat,
+    Format,
+    GeoJSON,
+    answer,
+    as_csv,
+    as_json,
+    choose,
+    representations,
+)
 from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.problems import InvalidArgument
@@ -30,6 +40,7 @@ from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, l
 from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
 from hazecast.services.web.times import Time, Within
 from hazecast.services.work.explain import explain
+from hazecast.services.work.native_work import AREAS, haze_polygons
 
 ATOM = "application/atom+xml"
 # How long an ended message stays in the feed: clients that poll once a day still see its end.
@@ -160,28 +171,16 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
 
 
 @router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
-def areas(service: Given, request: Request) -> Response:
+async def areas(service: Given, request: Request) -> Response:
     """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin."""
-    # Imported here: only this route needs the geometry.
-    from hazecast.alerts.maps.polygons import polygons, provinces_touched
-    from hazecast.services.work.maps import haze_field
-
-    run = latest_run(service.store)
+    run = await run_in_threadpool(latest_run, service.store)
     cache_answer(request, modified=run.created_at)
+    path = run.netcdf_path
     try:
-        field = haze_field(run.netcdf_path, service.book)
+        content = await product(request, service.pool, path, AREAS, haze_polygons, service.settings, path)
     except InputError as error:
         raise HTTPException(404, f"no areas of the latest forecast: {error}") from error
-    rules = service.book.haze_signal
-    touched, window = provinces_touched(field), signal_window(run.init_time, rules)
-    content = {
-        "type": "FeatureCollection",
-        "simulated": run.simulated,
-        "init_time": run.init_time.isoformat(),
-        "bulletin": {language: haze_bulletin(touched, window, rules, language) for language in LANGUAGES},
-        "features": polygons(field, rules),
-    }
-    return GeoJSON(content)
+    return Response(content, media_type=GEOJSON)
 
 
 def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
