@@ -145,7 +145,7 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
     registry : Registry
         Gives each place's time zone and position; for what isn't in it, `hazecast.grids.places.stations` does.
     stations, cities : bool
-        Whether to take single stations with weather of their own, and city means.
+        Whether to take single stations, and city means. A city's only station is taken as the city.
 
     Returns
     -------
@@ -159,13 +159,17 @@ def series_of(data: MonitorData, registry: Registry, *, stations: bool = True, c
     """
     times = data.observations["time"].values
     parts: list[tuple[list[str], Float, Float, list[str]]] = []
-    if stations and data.stations is not None and data.station_weather is not None:
-        names = [str(s) for s in data.stations["station"].values]
+    if stations and data.stations is not None:
+        owner = {
+            str(s): str(c) for s, c in zip(data.stations["station"].values, data.stations["city"].values, strict=True)
+        }
+        # The only station of a city is the city itself.
+        names = [name for name, city in owner.items() if not cities or list(owner.values()).count(city) > 1]
         parts.append((
             names,
             stacked(data.stations, OBSERVED, "station", names, times),
             stacked(data.station_weather, WEATHER_NAMES, "city", names, times),
-            [str(c) for c in data.stations["city"].values],
+            [owner[name] for name in names],
         ))  # fmt: skip
     names = [str(c) for c in data.observations["city"].values]
     means = stacked(data.observations, OBSERVED, "city", names, times)

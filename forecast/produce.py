@@ -39,31 +39,6 @@ def humidity_ahead(windows: Windows) -> tuple[Float, str]:
     return np.where(known, given, persisted).astype(np.float32), source
 
 
-def with_transport(forecast: xr.Dataset, part: Float) -> xr.Dataset:
-    """Return `forecast` with the part of its PM2.5 that the model attributes to the direction of the wind.
-
-    Parameters
-    ----------
-    forecast : xarray.Dataset
-        Contract "forecast".
-    part : float32 (member, city, lead)
-        As from `hazecast.models.attribution.from_elsewhere`, ug m-3.
-
-    Returns
-    -------
-    xarray.Dataset
-        With ``pm25_from_elsewhere`` (lead_time, city, member), ug m-3.
-    """
-    attrs = {
-        "units": POLLUTANTS["pm25"].units,
-        "long_name": "PM2.5 attributed to the direction of the wind, by member of the ensemble",
-        "comment": "expected value less that with the wind turned to the cleanest of eight directions",
-    }
-    return forecast.assign(
-        pm25_from_elsewhere=(("lead_time", "city", "member"), np.moveaxis(part, (2, 1), (0, 1)), attrs)
-    )
-
-
 def make_forecast(
     model: Model,
     model_id: str,

@@ -52,17 +52,19 @@ QUANTILES: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
 HISTORY_HOURS = 72
 LEAD_HOURS = 120
 
-Kind = Literal["weather_grid", "city_weather", "observations", "forecast"]
+Kind = Literal["weather_grid", "city_weather", "observations", "composition", "forecast"]
 _DIMS: dict[Kind, tuple[str, ...]] = {
     "weather_grid": ("time", "latitude", "longitude"),
     "city_weather": ("time", "city"),
     "observations": ("time", "city"),
+    "composition": ("time", "city"),
     "forecast": ("lead_time", "city", "quantile"),
 }
 _ATTRS: dict[Kind, tuple[str, ...]] = {
     "weather_grid": ("source",),
     "city_weather": ("source",),
     "observations": ("source",),
+    "composition": ("source", "init_time"),
     "forecast": ("model_id", "weather_source", "observations_until", "degraded", "simulated"),
 }
 
@@ -83,7 +85,7 @@ def describe(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     ----------
     dataset : xarray.Dataset
         Values in the units of the contract; variables unknown to it are left as they are.
-    kind : {"weather_grid", "city_weather", "observations", "forecast"}
+    kind : {"weather_grid", "city_weather", "observations", "composition", "forecast"}
 
     Returns
     -------
@@ -114,7 +116,7 @@ def check(dataset: xr.Dataset, kind: Kind, *, name: str = "dataset") -> xr.Datas
     dataset : xarray.Dataset
         Dimensions as in the contract of `kind`; observations may have ``station``
         in place of ``city``.
-    kind : {"weather_grid", "city_weather", "observations", "forecast"}
+    kind : {"weather_grid", "city_weather", "observations", "composition", "forecast"}
         Which contract applies.
     name : str
         What to call the Dataset in an error, usually its file.

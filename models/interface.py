@@ -250,8 +250,8 @@ class WindowSet:
 class Model(Protocol):
     """A forecast model: learns from windows and gives quantiles and mean.
 
-    What else it can do it offers by the methods of `KeptModel`, `Adaptive`, `Calibrated`, `Attributed` or
-    `Described`. A kept model that lacks the last four serves all the same: its forecasts lack those parts.
+    What else it can do it offers by the methods of `KeptModel`, `Adaptive`, `Calibrated` or `Described`. A kept
+    model that lacks the last three serves all the same: its forecasts lack those parts.
     """
 
     name: str
@@ -357,14 +357,6 @@ class Calibrated(Protocol):
         days : float
             Time in which the targets became known, in days.
         """
-
-
-@runtime_checkable
-class Attributed(Protocol):
-    """A model that says how much of its PM2.5 it attributes to transport by the wind."""
-
-    def from_elsewhere(self, windows: Windows) -> Float:
-        """Return the PM2.5 attributed to transport, (member, n, lead), ug m-3; see `hazecast.models.attribution`."""
 
 
 @runtime_checkable

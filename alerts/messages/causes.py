@@ -1,150 +1,119 @@
-"""Why a city is hazy, as far as the forecast itself shows it: a cause is given only where values support it.
+"""What the weather of a warning's hours shows of why it is hazy: said only where that weather is known and shows it.
 
-The thresholds are this service's choices, not a standard's: light wind below 2 m s-1, a mixing layer below
-500 m, a steady wind where the mean vector is 0.7 of the mean speed. Humid is RH 80 % or more, from which
-the CMA's haze signal asks for PM2.5 beside visibility.
+Nothing here rests on where pollution comes from, which a forecast of concentrations does not know. A statement holds
+on the mean of the hours and in more than half of them; an hour of unknown weather counts against it. The
+thresholds are this service's choices, not a standard's: light wind below 2 m s-1, a mixing layer below
+500 m. Humid is RH 80 % or more, from which the CMA's haze signal asks for PM2.5 beside visibility. Below
+0.5 m s-1 wind has no meaningful direction, as in `hazecast.forecast.studies.wind.roses`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.forecast.products import median_series, valid_times
-from hazecast.grids.places.cities import City, Registry
+from hazecast.alerts.rules.criteria import HOURLY
+from hazecast.forecast.products import valid_times
+from hazecast.grids.derived import relative_humidity
+from hazecast.grids.times import to_datetime64
 
 HUMID = 80.0
 CALM = 2.0
 SHALLOW = 500.0
-STEADY = 0.7
-POLLUTED = 75.0
-REACH_KM = 400.0
-SMALLEST_SHARE = 0.01
-_DIRECTIONS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+NO_DIRECTION = 0.5
+DIRECTIONS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+
+Float = npt.NDArray[np.float64]
+_HOUR = np.timedelta64(1, "h")
 
 
 @dataclass(frozen=True)
 class Causes:
-    """What the hours of a warning show; None or empty where it does not hold or is not known.
+    """What the weather of a warning's hours shows; None where it does not hold or is not known.
 
-    `humidity` %, `wind` m s-1, `height` m of the mixing layer, `direction` the wind comes from, one of
-    eight, and `upwind` the polluted forecast cities there, nearest first. `transport` is the share of the PM2.5
-    that the model attributes to the direction of the wind: the mean, lowest and highest of its members.
+    `calm` is the mean speed of light wind, m s-1; `shallow` the mean height of a low mixing layer, m; `humid` the mean
+    relative humidity of moist air, %; `wind` the one of `DIRECTIONS` that wind which isn't light mostly
+    comes from, and its mean speed, m s-1.
     """
 
-    humidity: float | None = None
-    wind: float | None = None
-    height: float | None = None
-    direction: str | None = None
-    upwind: tuple[City, ...] = ()
-    transport: tuple[float, float, float] | None = None
+    calm: float | None = None
+    shallow: float | None = None
+    humid: float | None = None
+    wind: tuple[str, float] | None = None
 
 
-def causes(
-    warning: HazeWarning, city: City, registry: Registry | None = None, forecast: xr.Dataset | None = None
-) -> Causes:
-    """Return why the hours of a warning's evidence are hazy.
+def causes(warning: HazeWarning, forecast: xr.Dataset) -> Causes:
+    """Return what the weather of a warning's hours shows.
 
     Parameters
     ----------
     warning : HazeWarning
-        Its evidence gives the humidity and the hours looked at.
-    city : City
-    registry : Registry, optional
-        Places of the forecast's cities; without it no upwind city is named.
-    forecast : xarray.Dataset, optional
-        Contract "forecast". ``u10``, ``v10`` (m s-1) and ``blh`` (m), (lead_time, city), are used where present.
+        Its evidence gives the hours, see `relevant_hours`.
+    forecast : xarray.Dataset
+        Contract "forecast". The weather it is based on, ``u10``, ``v10`` (m s-1), ``blh`` (m), ``t2m`` and ``d2m``
+        (K), (lead_time, city), is used where present; humidity by persistence is not.
 
     Returns
     -------
     Causes
     """
-    moist = [e.relative_humidity for e in warning.evidence if e.relative_humidity is not None]
-    mean_humidity = float(np.mean(moist)) if moist else 0.0
-    humidity = mean_humidity if mean_humidity >= HUMID else None
-    if not warning.evidence:
+    hours = relevant_hours(warning)
+    if not len(hours) or warning.city not in forecast["city"].values:
         return Causes()
-    if forecast is None or city.id not in forecast["city"].values:
-        return Causes(humidity=humidity)
-    hours = [np.datetime64(e.time.replace(tzinfo=None), "ns") for e in warning.evidence]
-    within = np.isin(valid_times(forecast), hours)
-    height = _mean(forecast, "blh", city.id, within)
-    u, v = _mean(forecast, "u10", city.id, within), _mean(forecast, "v10", city.id, within)
-    known = Causes(
-        humidity=humidity,
-        height=height if height is not None and height < SHALLOW else None,
-        transport=transport_share(forecast, city.id, within),
+    here = forecast.sel(city=warning.city)
+    times = valid_times(forecast)
+    at = np.minimum(np.searchsorted(times, hours), len(times) - 1)
+    known = times[at] == hours
+
+    def at_hours(name: str) -> Float:
+        return np.where(known, here[name].values[at], np.nan) if name in here else np.full(len(hours), np.nan)
+
+    east, north = at_hours("u10"), at_hours("v10")
+    speed = np.hypot(east, north)
+    humidity = relative_humidity(at_hours("t2m"), at_hours("d2m"))
+    calm = _typical(speed, lambda value: value < CALM)
+    return Causes(
+        calm=calm,
+        shallow=_typical(at_hours("blh"), lambda value: value < SHALLOW),
+        humid=_typical(humidity, lambda value: value >= HUMID),
+        wind=_prevailing(east, north, speed) if calm is None else None,
     )
-    if u is None or v is None:
-        return known
-    east, north = (forecast[name].sel(city=city.id).values[within] for name in ("u10", "v10"))
-    speed = float(np.nanmean(np.hypot(east, north)))
-    if speed < CALM:
-        return replace(known, wind=speed)
-    if np.hypot(u, v) < STEADY * speed or registry is None:
-        return known
-    origin = float(np.degrees(np.arctan2(-u, -v))) % 360.0
-    upwind = _polluted_upwind(city, origin, registry, forecast, within)
-    direction = _DIRECTIONS[round(origin / 45.0) % 8] if upwind else None
-    return replace(known, direction=direction, upwind=upwind)
 
 
-def transport_share(
-    forecast: xr.Dataset, city: str, within: npt.NDArray[np.bool_]
-) -> tuple[float, float, float] | None:
-    """Return the share of a city's PM2.5 in some hours that the model attributes to the direction of the wind.
+def relevant_hours(warning: HazeWarning) -> npt.NDArray[np.datetime64]:
+    """Return the hours that a warning rests on, each by its end, datetime64[ns] (hour,), UTC.
 
-    Parameters
-    ----------
-    forecast : xarray.Dataset
-        With ``pm25_from_elsewhere`` (lead_time, city, member), ug m-3; see `hazecast.models.attribution`.
-    city : str
-    within : bool (lead_time,)
-        The hours, all taken together.
-
-    Returns
-    -------
-    tuple of float or None
-        Mean, lowest and highest over the members; a member's share is at least 0. None where it isn't known, or
-        the highest is below a hundredth.
+    Those of its evidence where that is hourly values; where it is means over several hours or days, all hours from
+    the onset to the last stamp.
     """
-    if "pm25_from_elsewhere" not in forecast:
+    stamps = sorted(to_datetime64(e.time) for e in warning.evidence)
+    tested = {name for e in warning.evidence for name in e.values}
+    if not stamps or tested <= {*HOURLY, "ox"}:
+        return np.array(stamps, "M8[ns]")
+    first = min(to_datetime64(warning.onset + timedelta(hours=1)), stamps[0])
+    return np.arange(first, stamps[-1] + _HOUR, _HOUR).astype("M8[ns]")
+
+
+def _typical(values: npt.NDArray[np.floating], shown: Callable[[Any], Any]) -> float | None:
+    """Return the mean of `values` where it is `shown` by the mean and by more than half of the hours."""
+    if 2 * int(np.sum(shown(values))) <= len(values):
         return None
-    here = forecast.sel(city=city)
-    part = here["pm25_from_elsewhere"].transpose("lead_time", "member").values[within]
-    whole = here["pm25_mean"].values[within]
-    known = np.isfinite(part).all(axis=1) & np.isfinite(whole)
-    if not known.any() or not whole[known].sum() > 0:
-        return None
-    shares = np.clip(part[known].sum(axis=0) / whole[known].sum(), 0.0, 1.0)
-    found = float(shares.mean()), float(shares.min()), float(shares.max())
-    return found if found[2] >= SMALLEST_SHARE else None
+    mean = float(np.nanmean(values))
+    return mean if shown(mean) else None
 
 
-def _mean(forecast: xr.Dataset, name: str, city: str, within: npt.NDArray[np.bool_]) -> float | None:
-    if name not in forecast:
-        return None
-    values = np.asarray(forecast[name].sel(city=city).values, dtype=np.float64)[within]
-    return float(np.nanmean(values)) if np.isfinite(values).any() else None
-
-
-def _polluted_upwind(
-    city: City, origin: float, registry: Registry, forecast: xr.Dataset, within: npt.NDArray[np.bool_]
-) -> tuple[City, ...]:
-    """Return up to three cities within 45 degrees of where the wind comes from whose mean PM2.5 is above 75 ug m-3."""
-    mass = median_series(forecast, "pm25").values[within]
-    found = []
-    for number, other_id in enumerate(map(str, forecast["city"].values)):
-        if other_id == city.id or not np.nanmean(mass[:, number]) > POLLUTED:
-            continue
-        other = registry.city(other_id)
-        north = 111.2 * (other.latitude - city.latitude)
-        east = 111.2 * (other.longitude - city.longitude) * np.cos(np.radians(city.latitude))
-        turn = (float(np.degrees(np.arctan2(east, north))) - origin + 180.0) % 360.0 - 180.0
-        if np.hypot(north, east) <= REACH_KM and abs(turn) <= 45.0:
-            found.append((float(np.hypot(north, east)), other))
-    return tuple(place for _, place in sorted(found, key=lambda entry: entry[0])[:3])
+def _prevailing(east: Float, north: Float, speed: Float) -> tuple[str, float] | None:
+    """Return the direction, within 22.5 degrees, that the wind of more than half of the hours comes from."""
+    blowing = speed >= NO_DIRECTION
+    origin = np.degrees(np.arctan2(-east[blowing], -north[blowing])) % 360.0
+    sectors = np.round(origin / 45.0).astype(np.int64) % len(DIRECTIONS)
+    counts = np.bincount(sectors, minlength=len(DIRECTIONS))
+    most = int(counts.argmax())
+    return (DIRECTIONS[most], float(np.nanmean(speed))) if 2 * int(counts[most]) > len(speed) else None

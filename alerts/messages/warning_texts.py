@@ -199,7 +199,7 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
     }
     observed = any(e.basis == "observed" for e in warning.evidence)
     kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
-    sentences = [words.say(f"expect.{kind}", **values), *_extent(warning, city, words), *_reasons(why, words)]
+    sentences = [words.say(f"expect.{kind}", **values), *_extent(warning, city, words), *_weather(why, words)]
     rules = getattr(ruleset, f"name_{words.language}")
     sentences.append(words.say("note.source", rules=rules, version=ruleset.version))
     if warning.simulated:
@@ -247,22 +247,19 @@ def _peak(warning: HazeWarning, name: str, words: Catalog) -> str:
     return words.say(f"expect.value.{known}", value=value)
 
 
-def _reasons(why: Causes, words: Catalog) -> list[str]:
-    causes = []
+def _weather(why: Causes, words: Catalog) -> list[str]:
+    """Return a sentence on the weather of the hours, of what is known to hold; none where nothing is."""
+    found = []
+    if why.calm is not None:
+        found.append(words.say("weather.calm", wind=words.number(why.calm)))
     if why.wind is not None:
-        causes.append(words.say("why.calm", wind=words.number(why.wind)))
-    if why.height is not None:
-        causes.append(words.say("why.shallow", height=words.metres(why.height)))
-    if why.direction is not None and why.upwind:
-        places = words.places([getattr(c, f"name_{words.language}") for c in why.upwind])
-        causes.append(words.say("why.transport", direction=words.say(f"direction.{why.direction}"), places=places))
-    if why.humidity is not None:
-        causes.append(words.say("why.humid", humidity=words.percent(why.humidity / 100.0)))
-    found = [words.say("why.lead", causes=words.say("why.separator").join(causes))] if causes else []
-    if why.transport is not None:
-        share, low, high = (words.percent(round(part, 2)) for part in why.transport)
-        found.append(words.say("why.share", share=share, low=low, high=high))
-    return found
+        direction, speed = why.wind
+        found.append(words.say("weather.wind", direction=words.say(f"direction.{direction}"), wind=words.number(speed)))
+    if why.shallow is not None:
+        found.append(words.say("weather.shallow", height=words.metres(why.shallow)))
+    if why.humid is not None:
+        found.append(words.say("weather.humid", humidity=words.percent(why.humid / 100.0)))
+    return [words.say("weather.lead", weather=words.say("weather.separator").join(found))] if found else []
 
 
 def _joined(sentences: Sequence[str], words: Catalog) -> str:

@@ -1,11 +1,10 @@
 """Readers of monitoring collections, from their files into the contract.
 
-Three formats are known and recognised by their columns: the UCI collections "Beijing
-Multi-Site Air-Quality Data" and "PM2.5 Data of Five Chinese Cities", and ``observations.nc``
-(with an optional ``city_weather.nc``) in the contract itself.
+Known are the CSV layouts of `hazecast.grids.observations.layouts`, recognised by their columns, and
+``observations.nc`` (with an optional ``city_weather.nc``) in the contract itself.
 
-Both collections stamp hours in Beijing time without stating whether the stamp is the start or the end of the
-hour; it is read as the end, the convention of China's monitoring network.
+The two UCI collections stamp hours in Beijing time without stating whether the stamp is the start or the end of the
+hour; it is read as the end, the convention of China's monitoring network. The other layouts say it themselves.
 """
 
 from __future__ import annotations
@@ -21,11 +20,12 @@ import xarray as xr
 
 from hazecast.grids.contract import POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.csv_collections import Place, beijing_multisite, five_cities
+from hazecast.grids.observations.hourly_tables import Place, joined
+from hazecast.grids.observations.layouts import Layout, read_layout
 from hazecast.grids.observations.station_cities import city_means
 from hazecast.grids.places.cities import Registry, load_registry
-from hazecast.grids.places.stations import load_stations
-from hazecast.grids.quality import FLAG_ATTRS, count_flags, screen, solar_hours
+from hazecast.grids.places.stations import ROADSIDE, load_stations
+from hazecast.grids.quality import FLAG_ATTRS, Reporting, count_flags, screen, solar_hours
 
 log = logging.getLogger(__name__)
 
@@ -112,24 +112,20 @@ def read_observations(directory: Path, registry: Registry | None) -> MonitorData
         raise InputError(str(directory), "no CSV or observations.nc", "a monitoring collection")
     counts: Counter[str] = Counter()
     places: list[Place] = []
+    layouts: dict[str, Layout] = {}
     for path in files:
-        places += _read_file(path, counts)
-    return _assemble(places, registry, counts, directory)
+        layout, found = read_layout(path, counts)
+        layouts[layout.name] = layout
+        places += found
+    if len({layout.reporting for layout in layouts.values()}) > 1:
+        raise InputError(str(directory), sorted(layouts), "networks that report alike; give each its own folder")
+    reporting = next(iter(layouts.values())).reporting
+    return _assemble(joined(places, counts), registry, counts, directory, reporting)
 
 
-def _read_file(path: Path, counts: Counter[str]) -> list[Place]:
-    try:
-        table = pd.read_csv(path, na_values=["NA"], encoding="utf-8")
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(str(path), error, "a CSV file") from error
-    if "station" in table.columns or "WSPM" in table.columns:
-        return beijing_multisite(table, path, counts)
-    if "cbwd" in table.columns or any(name.startswith("PM_") for name in table.columns):
-        return five_cities(table, path, counts)
-    raise InputError(f"{path}: columns", list(table.columns), "those of beijing-multisite or five-cities")
-
-
-def _assemble(places: list[Place], registry: Registry | None, counts: Counter[str], directory: Path) -> MonitorData:
+def _assemble(
+    places: list[Place], registry: Registry | None, counts: Counter[str], directory: Path, reporting: Reporting
+) -> MonitorData:
     if registry is not None:
         for place in places:
             registry.city(place.city)
@@ -144,7 +140,7 @@ def _assemble(places: list[Place], registry: Registry | None, counts: Counter[st
         own = next(p for p in places if p.city == city).table.index
         counts["missing_hours"] += len(times) - len(own)
     source = f"{directory.name} ({len(places)} stations)"
-    stations = _station_dataset(places, times, counts, source, registry or load_registry())
+    stations = _station_dataset(places, times, counts, source, registry or load_registry(), reporting)
     station_weather = _weather_dataset([(p.station, [p]) for p in places], times, source)
     cities = sorted({place.city for place in places})
     weather = _weather_dataset([(c, [p for p in places if p.city == c]) for c in cities], times, source)
@@ -155,7 +151,12 @@ def _assemble(places: list[Place], registry: Registry | None, counts: Counter[st
 
 
 def _station_dataset(
-    places: list[Place], times: pd.DatetimeIndex, counts: Counter[str], source: str, registry: Registry
+    places: list[Place],
+    times: pd.DatetimeIndex,
+    counts: Counter[str],
+    source: str,
+    registry: Registry,
+    reporting: Reporting,
 ) -> xr.Dataset:
     names = [name for name in POLLUTANTS if any(name in p.table for p in places)]
     dataset = xr.Dataset(
@@ -174,9 +175,14 @@ def _station_dataset(
                 raw[name][:, column] = place.table[name].reindex(times)
     dims = ("time", "station")
     cities = [p.city for p in places]
-    longitudes = [load_stations().position(p.station, p.city, registry)[1] for p in places]
+    known = load_stations()
+    siting = [ROADSIDE if known.is_roadside(p.station) else "" for p in places]
+    dataset = dataset.assign_coords(siting=("station", siting))
+    longitudes = [known.position(p.station, p.city, registry)[1] for p in places]
     sun = solar_hours(dataset["time"].values, longitudes)
-    for name, (values, flags) in screen(raw, cities, solar_hour=sun).items():
+    # Beside a street ozone follows the traffic's NO, not the sun: its clock can't be tested by the hour of its peak.
+    sun[:, np.array(siting) == ROADSIDE] = np.nan
+    for name, (values, flags) in screen(raw, cities, reporting, solar_hour=sun).items():
         count_flags(counts, flags)
         dataset[name] = (dims, values)
         dataset[f"{name}_raw"] = (dims, raw[name], {"units": POLLUTANTS[name].units})
@@ -184,15 +190,18 @@ def _station_dataset(
     return check(describe(dataset, "observations"), "observations", name=source)
 
 
-def _weather_dataset(groups: list[tuple[str, list[Place]]], times: pd.DatetimeIndex, source: str) -> xr.Dataset:
-    names = [name for name in groups[0][1][0].weather.columns]
+def _weather_dataset(groups: list[tuple[str, list[Place]]], times: pd.DatetimeIndex, source: str) -> xr.Dataset | None:
+    tables = [(name, [m.weather for m in members if m.weather is not None]) for name, members in groups]
+    names = {str(column): None for _, own in tables for table in own for column in table.columns}
+    if not names:
+        return None
     arrays = {name: np.full((len(times), len(groups)), np.nan, np.float32) for name in names}
-    for column, (_, members) in enumerate(groups):
-        total = (
-            members[0].weather if len(members) == 1 else pd.concat([m.weather for m in members]).groupby(level=0).mean()
-        )
+    for column, (_, own) in enumerate(tables):
+        if not own:
+            continue
+        total = own[0] if len(own) == 1 else pd.concat(own).groupby(level=0).mean()
         total = total.reindex(times)
-        for name in names:
+        for name in total.columns:
             arrays[name][:, column] = total[name]
     dataset = xr.Dataset(
         {name: (("time", "city"), array) for name, array in arrays.items()},

@@ -1,9 +1,8 @@
-"""The two CSV collections: their columns, units and faults."""
+"""The two collections of the UCI repository: their columns, units and faults."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ import pandas as pd
 
 from hazecast.grids.derived import wind_components
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.hourly_tables import Place, numbers, on_utc, require
 
 _ZERO_CELSIUS = 273.15
-_BEIJING = pd.Timedelta(hours=8)
+_ZONE = "Asia/Shanghai"
 _TIME = ["year", "month", "day", "hour"]
 _COMPASS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
 _DEGREES = {name: number * 22.5 for number, name in enumerate(_COMPASS)}
@@ -31,16 +31,6 @@ _LIMITS = {
     "Iws": (0.0, 5_000.0),
     "HUMI": (0.0, 100.0),
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """One station: hourly pollutants (ug m-3) and weather (contract units) by UTC hour."""
-
-    station: str
-    city: str
-    table: pd.DataFrame
-    weather: pd.DataFrame
 
 
 def beijing_multisite(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[Place]:
@@ -65,9 +55,9 @@ def beijing_multisite(table: pd.DataFrame, path: Path, counts: Counter[str]) -> 
     InputError
         If a column is missing or holds something that is not a number.
     """
-    _require(table, [*_TIME, *_MULTISITE, *_MULTISITE_WEATHER, "wd", "station"], path)
+    require(table, [*_TIME, *_MULTISITE, *_MULTISITE_WEATHER, "wd", "station"], path)
     table = _on_utc(table, path, counts)
-    pollutants = pd.DataFrame({ours: _numbers(table, name, path) for name, ours in _MULTISITE.items()})
+    pollutants = pd.DataFrame({ours: numbers(table, name, path) for name, ours in _MULTISITE.items()})
     raw = {name: _weather_column(table, name, path, counts) for name in _MULTISITE_WEATHER}
     unknown = table["wd"].notna() & ~table["wd"].isin(_COMPASS)
     if unknown.any():
@@ -102,7 +92,7 @@ def five_cities(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[P
     InputError
         If a column is missing or holds something that is not a number.
     """
-    _require(table, [*_TIME, *_FIVE_WEATHER, "cbwd"], path)
+    require(table, [*_TIME, *_FIVE_WEATHER, "cbwd"], path)
     sites = [name for name in table.columns if name.startswith("PM_")]
     if not sites:
         raise InputError(f"{path}: columns", list(table.columns), "at least one PM_ column")
@@ -114,29 +104,13 @@ def five_cities(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[P
     places = []
     for site in sites:
         name = site.removeprefix("PM_").lower().replace(" ", "_")
-        pollutants = pd.DataFrame({"pm25": _numbers(table, site, path)})
+        pollutants = pd.DataFrame({"pm25": numbers(table, site, path)})
         places.append(Place(f"{city}_{name}", city, pollutants, weather))
     return places
 
 
-def _require(table: pd.DataFrame, columns: list[str], path: Path) -> None:
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InputError(f"{path}: columns", list(table.columns), f"also {', '.join(missing)}")
-    if table.empty:
-        raise InputError(f"{path}: rows", 0, "at least one hour")
-
-
-def _numbers(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
-    values = pd.to_numeric(table[name], errors="coerce")
-    wrong = values.isna() & table[name].notna()
-    if wrong.any():
-        raise InputError(f"{path}: column {name}, {wrong.idxmax()} UTC", table[name][wrong].iloc[0], "a number or NA")
-    return values.astype(float)
-
-
 def _weather_column(table: pd.DataFrame, name: str, path: Path, counts: Counter[str]) -> pd.Series:
-    values = _numbers(table, name, path)
+    values = numbers(table, name, path)
     low, high = _LIMITS[name]
     outside = (values < low) | (values > high)
     counts["impossible_weather"] += int(outside.sum())
@@ -144,17 +118,14 @@ def _weather_column(table: pd.DataFrame, name: str, path: Path, counts: Counter[
 
 
 def _on_utc(table: pd.DataFrame, path: Path, counts: Counter[str]) -> pd.DataFrame:
-    parts = pd.DataFrame({name: _numbers(table, name, path) for name in _TIME})
+    parts = pd.DataFrame({name: numbers(table, name, path) for name in _TIME})
     try:
-        times = pd.to_datetime(parts) - _BEIJING
+        times = pd.to_datetime(parts)
     except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: year, month, day, hour", error, "dates and hours 0 to 23") from error
     if times.isna().any():
         raise InputError(f"{path}: year, month, day, hour", "a missing value", "a time in every row")
-    table = table.set_index(pd.DatetimeIndex(times.to_numpy("datetime64[ns]"), name="time"))
-    repeated = table.index.duplicated(keep="first")
-    counts["duplicate_rows"] += int(repeated.sum())
-    return table[~repeated].sort_index()
+    return on_utc(table, times, _ZONE, path, counts)
 
 
 def _weather(raw: dict[str, pd.Series], rain: pd.Series, u10: np.ndarray, v10: np.ndarray) -> pd.DataFrame:

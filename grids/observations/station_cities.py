@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hazecast.grids.contract import POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.places.stations import ROADSIDE
 from hazecast.grids.quality import FLAG_ATTRS, GOOD, MODELLED
 from hazecast.grids.weather.sampling import EARTH_RADIUS_KM
 
 _FILE = Path(__file__).with_name("station_cities.toml")
-ROADSIDE = "roadside"
 
 
 @dataclass(frozen=True)

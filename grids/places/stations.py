@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -12,7 +13,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 
 _FILE = Path(__file__).with_name("stations.toml")
-# The collections stamp their hours in Beijing time, so it is assumed for an unknown city.
+ROADSIDE = "roadside"
+# The UCI collections stamp their hours in Beijing time, so it is assumed for an unknown city.
 DEFAULT_TIME_ZONE = "Asia/Shanghai"
 
 
@@ -25,9 +27,10 @@ class _Entry(BaseModel):
 
 
 class Station(_Entry):
-    """A monitoring station: the city it belongs to and its position in degrees (WGS 84)."""
+    """A monitoring station: the city it belongs to, its position in degrees (WGS 84) and its siting, "" if unknown."""
 
     city: str = Field(min_length=1)
+    siting: Literal["", "background", "roadside"] = ""
 
 
 class OtherCity(_Entry):
@@ -88,8 +91,28 @@ class Stations(BaseModel):
         str
             IANA name; `DEFAULT_TIME_ZONE` where the city isn't known.
         """
+        return self.known_time_zone(city, registry) or DEFAULT_TIME_ZONE
+
+    def known_time_zone(self, city: str, registry: Registry) -> str | None:
+        """Return a city's time zone.
+
+        Parameters
+        ----------
+        city : str
+            Id of the city.
+        registry : Registry
+
+        Returns
+        -------
+        str or None
+            IANA name; None where the city isn't known.
+        """
         known = registry.cities.get(city) or next((other for other in self.city if other.id == city), None)
-        return known.time_zone if known else DEFAULT_TIME_ZONE
+        return known.time_zone if known else None
+
+    def is_roadside(self, place: str) -> bool:
+        """Return whether a station represents its street; one that isn't known doesn't."""
+        return any(station.siting == ROADSIDE for station in self.station if station.id == place)
 
 
 @lru_cache

@@ -20,6 +20,7 @@ from hazecast.grids.places.cities import City
 from hazecast.grids.weather.grib2 import read_grib2, read_grib2_at_cities
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.sampling import at_cities
+from hazecast.grids.weather.timeline import joined
 
 _ERA5_UNITS: dict[str, tuple[set[str], float]] = {
     # Accepted units in the file, and the factor to the contract's. ERA5 accumulates
@@ -36,7 +37,6 @@ _ERA5_UNITS: dict[str, tuple[set[str], float]] = {
 }
 _CONTRACT_ONLY = {"tp": "mm h-1", "ssrd": "W m-2"}
 _GRIB_SUFFIXES = (".grib2", ".grb2", ".grib", ".grb")
-_LONGEST_GAP = np.timedelta64(3, "h")
 
 
 def read_weather(
@@ -146,62 +146,6 @@ def span_of(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetim
         raise InputError(f"{path}: time", f"{times.size} values of {times.dtype}", "dates")
     init = np.datetime64(str(issued).removesuffix("Z"), "ns") if issued else None
     return init, times.min(), times.max()
-
-
-def joined(parts: list[xr.Dataset], path: Path | Sequence[Path]) -> xr.Dataset:
-    """Join parts of one source that hold different times or variables.
-
-    Parameters
-    ----------
-    parts : list of xarray.Dataset
-        At least one, on one grid or at the same cities.
-    path : Path or sequence of Path
-        Where they were read from, for errors.
-
-    Returns
-    -------
-    xarray.Dataset
-        Sorted by time.
-
-    Raises
-    ------
-    InputError
-        If there is none, or they come from several forecasts or don't fit together.
-    """
-    if not parts:
-        raise InputError(str(path), "no file for these hours", "weather files")
-    if len(parts) == 1:
-        return parts[0]
-    if len({part.attrs.get("init_time") for part in parts}) > 1:
-        raise InputError(f"{path}: init_time", "several", "files of one forecast or analysis")
-    try:
-        merged = xr.combine_by_coords(parts, combine_attrs="override", join="outer")
-    except ValueError as error:
-        raise InputError(str(path), error, "files that fit together") from error
-    assert isinstance(merged, xr.Dataset)
-    return merged.sortby("time")
-
-
-def to_hourly(grid: xr.Dataset) -> xr.Dataset:
-    """Interpolate a grid with 3-hourly steps to every hour.
-
-    Instantaneous variables are interpolated linearly; a rate applies to every hour of the step that its time
-    ends. Gaps longer than 3 h stay NaN. Attribute ``time_interpolated`` marks the result.
-    """
-    times = grid["time"].values
-    if (np.diff(times) == np.timedelta64(1, "h")).all():
-        return grid
-    hourly = np.arange(times[0], times[-1] + np.timedelta64(1, "h"), np.timedelta64(1, "h"))
-    rates = [name for name in ("tp", "ssrd") if name in grid]
-    filled = grid.drop_vars(rates).interp(time=hourly, method="linear")
-    for name in rates:
-        filled[name] = grid[name].reindex(time=hourly, method="bfill", tolerance=_LONGEST_GAP)  # type: ignore[arg-type]
-    following = np.searchsorted(times, hourly)
-    step = times[following] - times[np.maximum(following - 1, 0)]
-    inside_gap = (times[following] != hourly) & (step > _LONGEST_GAP)
-    known = xr.DataArray(~inside_gap, dims="time", coords={"time": hourly})
-    filled = filled.where(known).astype(np.float32).assign_attrs(grid.attrs | {"time_interpolated": 1})
-    return describe(filled, "weather_grid")
 
 
 def _oriented(grid: xr.Dataset) -> xr.Dataset:

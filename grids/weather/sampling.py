@@ -11,12 +11,13 @@ import xarray as xr
 from hazecast.grids.contract import WEATHER, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.weather.timeline import step_variables
 
 EARTH_RADIUS_KM = 6371.0
 Array = npt.NDArray[np.floating]
 
 
-def at_cities(grid: xr.Dataset, cities: Sequence[City]) -> xr.Dataset:
+def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = False) -> xr.Dataset:
     """Sample a weather grid bilinearly at cities.
 
     Parameters
@@ -24,6 +25,9 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City]) -> xr.Dataset:
     grid : xarray.Dataset
         Contract "weather_grid"; latitude in either order, longitude -180 to 180 or 0 to 360.
     cities : sequence of City
+    some_outside : bool
+        Whether some of the cities, not all, may lie outside the grid. They have no values then, and are named in the
+        attribute ``places_outside``.
 
     Returns
     -------
@@ -51,13 +55,13 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City]) -> xr.Dataset:
     check(grid, "weather_grid", name="weather grid")
     grid = grid.sortby("latitude").sortby("longitude")
     lat, lon = grid["latitude"].values, grid["longitude"].values
-    for city in cities:
-        if not (lat[0] <= city.latitude <= lat[-1] and lon[0] <= city.longitude <= lon[-1]):
-            raise InputError(
-                f"weather grid: city {city.id}",
-                f"{city.latitude} N {city.longitude} E",
-                f"a place within {lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E",
-            )
+    outside = [c for c in cities if not (lat[0] <= c.latitude <= lat[-1] and lon[0] <= c.longitude <= lon[-1])]
+    if outside and not (some_outside and len(outside) < len(cities)):
+        raise InputError(
+            f"weather grid: city {outside[0].id}",
+            f"{outside[0].latitude} N {outside[0].longitude} E",
+            f"a place within {lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E",
+        )
     ids = [city.id for city in cities]
     points = {
         "latitude": xr.DataArray([city.latitude for city in cities], dims="city", coords={"city": ids}),
@@ -66,6 +70,9 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City]) -> xr.Dataset:
     names = [name for name in WEATHER if name in grid]
     sampled = grid[names].interp(points, method="linear").drop_vars(["latitude", "longitude"])
     sampled = sampled.astype(np.float32).transpose("time", "city").assign_attrs(grid.attrs)
+    sampled = sampled.assign(grid[step_variables(grid)].data_vars)
+    if outside:
+        sampled.attrs["places_outside"] = ", ".join(city.id for city in outside)
     return check(describe(sampled, "city_weather"), "city_weather", name="weather at cities")
 
 

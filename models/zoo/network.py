@@ -258,22 +258,6 @@ class Network(nn.Module):
         quantiles, mean = self._run(windows, informed=informed)
         return quantiles.mean(dim=0), mean.mean(dim=0)
 
-    def members_mean(self, windows: Windows, *, informed: bool) -> Tensor:
-        """Return the mean by each member of one ensemble, (member, n, lead, 2), ug m-3.
-
-        Parameters
-        ----------
-        windows : Windows
-        informed : bool
-            Which ensemble.
-
-        Returns
-        -------
-        Tensor (member, n, lead, 2)
-            ug m-3.
-        """
-        return self._run(windows, informed=informed)[1]
-
     def _run(self, windows: Windows, *, informed: bool) -> tuple[Tensor, Tensor]:
         past, coming, newest = self._inputs(windows, informed)
         forecasts = [member(past, coming, newest) for member in (self.informed if informed else self.blind)]

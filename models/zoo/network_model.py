@@ -13,7 +13,6 @@ from safetensors import torch as tensors
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
-from hazecast.models.attribution import from_elsewhere
 from hazecast.models.calibration import RollingCalibration
 from hazecast.models.events import exceedance
 from hazecast.models.files import checked_settings
@@ -94,22 +93,6 @@ class NetworkModel:
                 quantiles[some], mean[some] = self._rolling[mode].apply(z, expected)
             events[rows] = exceedance(quantiles[rows]) >= network.event_limits[mode].numpy()
         return Prediction(quantiles, mean, events)
-
-    def from_elsewhere(self, windows: Windows) -> Float:
-        """Return the PM2.5 attributed to transport, (member, n, lead), ug m-3; see `hazecast.models.attribution`.
-
-        Raises
-        ------
-        RuntimeError
-            If the network was neither trained nor loaded.
-        """
-        network = self._trained()
-
-        def expected(some: Windows) -> Float:
-            with torch.inference_mode():
-                return np.asarray(network.members_mean(some, informed=True)[..., 0].numpy(), np.float32)
-
-        return from_elsewhere(expected, windows)
 
     def learn(self, past: Windows, forecast: Prediction) -> None:
         """Follow the errors of verified forecasts; see `hazecast.models.interface.Adaptive`.

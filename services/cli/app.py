@@ -22,6 +22,7 @@ from hazecast.services.cli import (
     maps,
     models,
     research,
+    runs,
     serve,
     store,
     subscribers,
@@ -66,6 +67,7 @@ for _module in (cycle, ingest, serve, bulletin, forecast, maps, verification, re
 for _name, _group in {
     "warnings": warnings.app,
     "models": models.app,
+    "runs": runs.app,
     "jobs": jobs.app,
     "accounts": accounts.app,
     "study": study_app,

@@ -92,12 +92,17 @@ def check(
     seconds: Annotated[float, typer.Option("--seconds", help="Maximum age of its last sign of life.")] = 60.0,
     data_dir: DataDir = None,
 ) -> None:
-    """Check whether a scheduler is active; exit code 1 if none has given a sign of life lately."""
-    beat = _board(data_dir)[1]
-    age = None if beat is None else (current_time() - beat.beat_at).total_seconds()
-    if beat is None or age is None or age > seconds:
-        print("no scheduler leads" + ("" if age is None else f"; the last sign of life is {age:.0f} s old"))
+    """Check whether a scheduler is active; exit code 1 if none has given a sign of life lately, or one of the future."""
+    from datetime import timedelta
+
+    from hazecast.services.scheduling.history import beat_fault
+
+    beat, now = _board(data_dir)[1], current_time()
+    fault = beat_fault(beat, now, timedelta(seconds=seconds))
+    if fault is not None:
+        print(f"no scheduler leads: {fault}")
         raise typer.Exit(exits.FAILED)
+    age = max((now - beat.beat_at).total_seconds(), 0.0)
     print(f"{beat.runner} leads since {_time(beat.leading_since)}; its last sign of life is {age:.0f} s old")
 
 
@@ -107,7 +112,7 @@ def _board(data_dir: Path | None) -> tuple[list[JobState], Any]:
 
     settings = settings_of(data_dir)
     with open_store(settings) as store:
-        return job_states(store, settings), JobHistory(store.engine.begin).last_beat()
+        return job_states(store, settings), JobHistory(store.engine.connect).last_beat()
 
 
 def run_text(run: RunState) -> str:

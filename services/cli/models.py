@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import AsJson, Collection, DataDir, PastWeather, current_time, settings_of, time_of
+from hazecast.services.cli.options import (
+    AsJson,
+    By,
+    Collection,
+    DataDir,
+    PastWeather,
+    Why,
+    current_time,
+    settings_of,
+    time_of,
+    user_of,
+)
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -16,8 +27,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Trained models: list, register, compare, promote, roll back.", no_args_is_help=True)
 
-Why = Annotated[str, typer.Option("--why", help="The reason; recorded in the history.")]
-By = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this system.")]
 ModelId = Annotated[str, typer.Argument(help="Id of a model, as `hazecast models list` shows it.")]
 
 
@@ -25,12 +34,6 @@ def _registry(data_dir: Path | None) -> ModelRegistry:
     from hazecast.models.registry import ModelRegistry
 
     return ModelRegistry(settings_of(data_dir).models_dir)
-
-
-def _user(by: str | None) -> str:
-    import getpass
-
-    return by if by is not None else getpass.getuser()
 
 
 @app.command(name="list")
@@ -125,12 +128,12 @@ def compare(
 @app.command()
 def promote(model_id: ModelId, why: Why, by: By = None, data_dir: DataDir = None) -> None:
     """Put a model into service from the next cycle on."""
-    change = _registry(data_dir).promote(model_id, by=_user(by), why=why, at=current_time())
+    change = _registry(data_dir).promote(model_id, by=user_of(by), why=why, at=current_time())
     print(f"{change.model_id} is in service in place of {change.previous}")
 
 
 @app.command()
 def rollback(why: Why, by: By = None, data_dir: DataDir = None) -> None:
     """Put the previous model back into service."""
-    change = _registry(data_dir).rollback(by=_user(by), why=why, at=current_time())
+    change = _registry(data_dir).rollback(by=user_of(by), why=why, at=current_time())
     print(f"{change.model_id} is in service again in place of {change.previous}")

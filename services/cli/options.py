@@ -51,12 +51,21 @@ Collection = Annotated[Path, typer.Option("--observations", help="Folder of a mo
 PastWeather = Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")]
 Cities = Annotated[list[str] | None, typer.Option("--city", help="Only this city; may be repeated.")]
 Language = Annotated[str, typer.Option("--language", help="zh, ja or en.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; recorded in the history.")]
+By = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this system.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def current_time() -> datetime:
     """Return the current time, aware, UTC; all commands take it from here."""
     return utc_now()
+
+
+def user_of(by: str | None) -> str:
+    """Return who decides: the option ``--by``, or the user of this system."""
+    import getpass
+
+    return by if by is not None else getpass.getuser()
 
 
 @overload
@@ -113,7 +122,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
     """Open the store with its schema up to date, and close it at the end."""
     from hazecast.services.store.store import Store
 
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         yield store

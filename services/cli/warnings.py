@@ -63,7 +63,7 @@ def _in_force(data_dir: Path | None, time: datetime, simulated: bool) -> dict[st
     registry = load_registry()
     with _opened(data_dir) as (store, book):
         found = store.warnings_in_force(time, simulated)
-        content = feature_collection(found, registry, book, why=lambda warning: explain(store, registry, warning))
+        content = feature_collection(found, registry, book, why=lambda warning: explain(store, warning))
     return content | {"simulated": simulated}
 
 

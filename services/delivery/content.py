@@ -65,7 +65,7 @@ class Renderer:
         if event.type in WARNING_TYPES:
             warning = HazeWarning.model_validate(content)
             feature: dict[str, Any] = feature_collection(
-                [warning], self._registry, self._book, why=lambda w: explain(self._store, self._registry, w)
+                [warning], self._registry, self._book, why=lambda w: explain(self._store, w)
             )["features"][0]
             feature["properties"] = {
                 name: _in_languages(value, subscription.languages) for name, value in feature["properties"].items()

@@ -253,7 +253,7 @@ class MailChannel:
             return _Part(words["bulletin"].format(date=message.content["date"]), [])
         warning = HazeWarning.model_validate(message.content)
         rules = self._book.rule_set(warning.rule_set)
-        why = explain(self._store, self._registry, warning)
+        why = explain(self._store, warning)
         text = compose(warning, rules, self._registry.city(warning.city), language, why=why)
         links = warning_links(warning.id, message.simulated, self._base)
         labelled = [(words["details"], links["url"]), (words["cap"], links["cap"])]

@@ -73,7 +73,7 @@ class StoreMetrics(Collector):
 
     def __init__(self, store: Store, settings: Settings, clock: Clock = utc_now) -> None:
         self._store, self._settings, self._clock = store, settings, clock
-        self._history = JobHistory(store.engine.begin)
+        self._history = JobHistory(store.engine.connect)
         self._standing: tuple[float, Any] | None = None
 
     def describe(self) -> Iterable[Metric]:
@@ -128,10 +128,11 @@ class StoreMetrics(Collector):
         cities = _gauge(
             "hazecast_city_observation_timestamp_seconds", "End of the newest hour that a forecast knew.", "simulated"
         )
+        now = self._clock()
         # By station: the key then leads to each newest hour, and the long table isn't read.
         newest = (
             select(func.max(StationObservation.time))
-            .where(StationObservation.station_id == MonitorStation.id)
+            .where(StationObservation.station_id == MonitorStation.id, StationObservation.time <= now)
             .scalar_subquery()
         )
         each = select(MonitorStation.source, newest.label("time")).subquery()
@@ -141,7 +142,7 @@ class StoreMetrics(Collector):
                 if observed is not None:
                     stations.add_metric([source], _seconds(observed))
             for simulated in (False, True):
-                known = select(Observation.time).where(Observation.simulated == simulated)
+                known = select(Observation.time).where(Observation.simulated == simulated, Observation.time <= now)
                 last = connection.execute(known.order_by(Observation.time.desc()).limit(1)).scalar()
                 if last is not None:
                     cities.add_metric([str(simulated).lower()], _seconds(last))
@@ -176,7 +177,7 @@ class StoreMetrics(Collector):
         if (last := history.last_beat()) is not None:
             beat.add_metric([], last.beat_at.timestamp())
         due = _gauge("hazecast_job_next_run_timestamp_seconds", "When a job is due next.", "job")
-        for name, at in DueTimes(self._store.engine.begin).next_runs().items():
+        for name, at in DueTimes(self._store.engine.connect).next_runs().items():
             due.add_metric([name], at.timestamp())
         well = _gauge("hazecast_job_last_success_timestamp_seconds", "End of the last run that succeeded.", "job")
         for name, run in history.latest(*ENDED_WELL).items():

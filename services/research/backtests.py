@@ -22,8 +22,9 @@ from hazecast.forecast.issued_weather import IssuedWeather
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime64
-from hazecast.grids.weather.files import read_weather, to_hourly
+from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.sampling import at_cities
+from hazecast.grids.weather.timeline import to_hourly
 from hazecast.models.disturbance import disturb
 from hazecast.models.interface import EVENTS, Adaptive, HourlySeries, Model, Windows, WindowSet
 from hazecast.models.kinds import create

@@ -84,7 +84,7 @@ def job_states(store: Store, settings: Settings) -> list[JobState]:
     -------
     list of JobState
     """
-    history, due = JobHistory(store.engine.begin), DueTimes(store.engine.begin).next_runs()
+    history, due = JobHistory(store.engine.connect), DueTimes(store.engine.connect).next_runs()
     newest, well = history.latest(), history.latest(*ENDED_WELL)
     badly = history.latest("failed", "timeout", "interrupted", "missed")
     states = []
@@ -124,7 +124,7 @@ def job_runs(store: Store, name: str, limit: int, before: int | None = None) -> 
     list of RunState
         Newest first.
     """
-    return [run_state(row) for row in JobHistory(store.engine.begin).runs(name, limit, before)]
+    return [run_state(row) for row in JobHistory(store.engine.connect).runs(name, limit, before)]
 
 
 def run_state(row: Row[Any]) -> RunState:

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
@@ -21,11 +21,42 @@ ENDED_WELL = ("done", "degraded")
 OUTCOMES = (*ENDED_WELL, "failed", "timeout", "interrupted", "missed")
 _RUN = cast(Table, JobRun.__table__)
 _LONGEST = 4_000
+# Longer than the time between signs of life (seconds), and than another process needs to take over.
+SILENT_AFTER = timedelta(seconds=60)
+# How far the clocks of two machines may differ.
+_CLOCKS_APART = timedelta(seconds=10)
 
 
 def runner_name() -> str:
     """Return a name for this process that is unique among those on one store: host and process id."""
     return f"{socket.gethostname()[:100]}:{os.getpid()}"
+
+
+def beat_fault(beat: Row[Any] | None, now: datetime, silent_after: timedelta = SILENT_AFTER) -> str | None:
+    """Return what is wrong with the leader's last sign of life, in words.
+
+    Parameters
+    ----------
+    beat : Row or None
+        See `JobHistory.last_beat`.
+    now : datetime
+        Aware.
+    silent_after : timedelta
+        Its greatest age.
+
+    Returns
+    -------
+    str or None
+        None if a scheduler leads.
+    """
+    if beat is None:
+        return "none has run on this store"
+    age = now - beat.beat_at
+    if age > silent_after:
+        return f"silent for {age.total_seconds():.0f} s: no job is fired"
+    if age < -_CLOCKS_APART:
+        return f"its last sign of life is {-age.total_seconds():.0f} s in the future: a clock is or was wrong"
+    return None
 
 
 class JobHistory:

@@ -89,11 +89,22 @@ class Leadership:
             log.exception("a due job could not be started; this process steps down, and the job stays due")
 
     def _start_due(self, job: Job) -> None:
+        self._pull_back(job)
         passed, following = passed_due_times(self._triggers[job.name], self._due[job.name], self._clock())
         if passed:
             # First the claims, then the due time: killed in between, the next leader finds the claims.
             self._executor.start_due(job.name, passed)
             self._move(job, following)
+
+    def _pull_back(self, job: Job) -> None:
+        """Compute a due time again that is further ahead than the next: the clock was ahead when it was stored.
+
+        What comes due a second time was claimed then, and is not run twice.
+        """
+        due, next_due = self._due[job.name], next_due_time(self._triggers[job.name], None, self._clock())
+        if next_due is not None and (due is None or due > next_due):
+            log.warning("job %s was due only %s; it is due %s", job.name, due and due.isoformat(), next_due.isoformat())
+            self._move(job, next_due)
 
     def _move(self, job: Job, due: datetime | None) -> None:
         self._due_times.put(job.name, job.schedule, due)
@@ -127,7 +138,7 @@ class Leadership:
 
     def _record_if_dead(self, run: Row[Any]) -> None:
         """Record a run as interrupted if its process is dead: then its lock is free."""
-        if run.manual and self._clock() - run.claimed_at < _MANUAL_RUN_STARTS_WITHIN:
+        if run.manual and timedelta() <= self._clock() - run.claimed_at < _MANUAL_RUN_STARTS_WITHIN:
             return
         lock = store_lock(self._settings.database_url, job_lock(run.name))
         if not lock.acquire():

@@ -124,6 +124,57 @@ def save_drafts(
         _record(session, row, draft, "drafted", at)
 
 
+def cancel_drafts(
+    session: Session,
+    init_time: datetime,
+    simulated: bool,
+    messages: Collection[str],
+    *,
+    by: str,
+    reason: str,
+    at: datetime,
+) -> int:
+    """Reject the pending drafts of a run that is withdrawn, and put its approved ones into the audit as withdrawn.
+
+    Parameters
+    ----------
+    session : Session
+        In a transaction that writes.
+    init_time : datetime
+        Of the run, aware.
+    simulated : bool
+    messages : collection of str
+        Ids of the run's messages that were issued.
+    by, reason : str
+        Who withdraws the run, and why.
+    at : datetime
+        When, aware.
+
+    Returns
+    -------
+    int
+        How many were pending.
+    """
+    rows = session.scalars(
+        select(WarningDraft)
+        .where(WarningDraft.simulated == simulated, WarningDraft.run_init_time == init_time)
+        .with_for_update()
+    ).all()
+    pending = [row for row in rows if row.status == "pending"]
+    for row in rows:
+        draft = Draft.model_validate_json(row.payload)
+        if row in pending:
+            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected", at)
+        elif row.id in messages:
+            session.add(
+                WarningAudit(
+                    at=at, draft_id=row.id, simulated=simulated, action="withdrawn", by=by, reason=reason,
+                    payload=row.payload,
+                )
+            )  # fmt: skip
+    return len(pending)
+
+
 def _record(session: Session, row: WarningDraft, draft: Draft, action: str, at: datetime) -> None:
     row.status, row.payload = draft.status, draft.model_dump_json()
     session.add(

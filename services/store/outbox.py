@@ -82,7 +82,23 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
             OutboxEvent.subject.not_in(stored),
         )
     )
-    _withdraw(session, sorted(set(given)), run, batch)
+    _withdraw(session, sorted(set(given)), run, batch, run.init_time)
+
+
+def record_withdrawal(session: Session, run: ForecastRun, messages: Collection[str], at: datetime) -> None:
+    """Record that the messages of a run are withdrawn, within the caller's transaction.
+
+    Parameters
+    ----------
+    session : Session
+    run : ForecastRun
+    messages : collection of str
+        Ids.
+    at : datetime
+        When, aware.
+    """
+    lock_outbox(session)
+    _withdraw(session, messages, run, f"withdrawal.{run.init_time:%Y%m%dT%H%MZ}", at)
 
 
 def record_message(session: Session, warning: HazeWarning) -> None:
@@ -150,11 +166,11 @@ def _record(session: Session, warnings: Sequence[HazeWarning], batch: str) -> No
     session.flush()
 
 
-def _withdraw(session: Session, subjects: Collection[str], run: ForecastRun, batch: str) -> None:
+def _withdraw(session: Session, subjects: Collection[str], run: ForecastRun, batch: str, occurred_at: datetime) -> None:
     for subject, last in sorted(_latest(session, subjects, run.simulated).items()):
         if last.type != WITHDRAWN:
             _add(
-                session, last, WITHDRAWN, subject, run.simulated, batch, run.init_time, last.payload, last.rule_set,
+                session, last, WITHDRAWN, subject, run.simulated, batch, occurred_at, last.payload, last.rule_set,
                 last.city, last.levels,
             )  # fmt: skip
     session.flush()

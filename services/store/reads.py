@@ -40,11 +40,15 @@ def count_commits() -> int:
 
 
 def public_version(store: Store) -> Hashable:
-    """Return what changes whenever a run is stored or removed, or a person approves a warning.
+    """Return what changes whenever a run is stored, removed or withdrawn, or a person approves a warning.
 
     Warnings are stored with their run or by a decision on a draft, which the audit keeps.
     """
+    # A run stamped in the future, by a clock that was wrong, becomes the latest when its time comes.
+    begun = select(func.max(ForecastRun.init_time)).where(ForecastRun.init_time <= store.clock())
     query = select(
+        begun.scalar_subquery(),
+        select(func.max(ForecastRun.withdrawn_at)).scalar_subquery(),
         select(func.max(ForecastRun.created_at)).scalar_subquery(),
         # Each run has its own cycle, whatever clock its times are from.
         select(func.max(ForecastRun.cycle_id)).scalar_subquery(),
@@ -85,7 +89,9 @@ def runs_page(
     after: tuple[datetime, bool] | None,
     limit: int,
 ) -> list[ForecastRun]:
-    """Return runs by init time, newest first; of one time the real one before the simulated one.
+    """Return the runs up to now by init time, newest first; of one time the real one before the simulated one.
+
+    Withdrawn ones are left out.
 
     Parameters
     ----------
@@ -104,7 +110,8 @@ def runs_page(
     list of ForecastRun
         One more than `limit` where another page follows.
     """
-    query = select(ForecastRun).order_by(ForecastRun.init_time.desc(), ForecastRun.simulated).limit(limit + 1)
+    query = select(ForecastRun).where(ForecastRun.withdrawn_at.is_(None), ForecastRun.init_time <= store.clock())
+    query = query.order_by(ForecastRun.init_time.desc(), ForecastRun.simulated).limit(limit + 1)
     if simulated is not None:
         query = query.where(ForecastRun.simulated == simulated)
     if start is not None:
@@ -155,7 +162,7 @@ def _observed(simulated: bool) -> Select[Any]:
 
 
 def newest_observed(store: Store, simulated: bool, city: str | None = None) -> datetime | None:
-    """Return the newest observed hour of a city, or of all.
+    """Return the newest observed hour of a city, or of all, that is not in the future.
 
     Parameters
     ----------
@@ -169,7 +176,9 @@ def newest_observed(store: Store, simulated: bool, city: str | None = None) -> d
     datetime or None
         Aware; None if nothing is stored.
     """
-    query = select(func.max(Observation.time)).where(Observation.simulated == simulated)
+    query = select(func.max(Observation.time)).where(
+        Observation.simulated == simulated, Observation.time <= store.clock()
+    )
     if city is not None:
         query = query.where(Observation.city == city)
     with store.engine.connect() as connection:

@@ -61,14 +61,14 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
     StoreError
         If the database or a file can't be written.
     """
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         rows: dict[str, int] = {}
         files = 0
         if settings.retention.forecast_days is not None:
             limit = now - timedelta(days=settings.retention.forecast_days)
-            files = _prune_forecasts(store, limit, rows, dry_run)
+            files = _prune_forecasts(store, limit, now, rows, dry_run)
         if settings.retention.observation_days is not None:
             limit = now - timedelta(days=settings.retention.observation_days)
             _prune_observations(store, limit, rows, dry_run)
@@ -80,8 +80,12 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
     return pruned
 
 
-def _prune_forecasts(store: Store, limit: datetime, rows: dict[str, int], dry_run: bool) -> int:
-    newest = select(func.max(ForecastRun.init_time)).group_by(ForecastRun.simulated)
+def _prune_forecasts(store: Store, limit: datetime, now: datetime, rows: dict[str, int], dry_run: bool) -> int:
+    newest = (
+        select(func.max(ForecastRun.init_time))
+        .where(ForecastRun.init_time <= now, ForecastRun.withdrawn_at.is_(None))
+        .group_by(ForecastRun.simulated)
+    )
     retained = or_(ForecastRun.init_time >= limit, ForecastRun.init_time.in_(newest))
     with store.sessions() as session:
         runs = session.scalars(select(ForecastRun).where(not_(retained))).all()

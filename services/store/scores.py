@@ -36,7 +36,7 @@ class StoredRun:
 
 
 def runs_before(store: Store, time: datetime) -> list[StoredRun]:
-    """Return the stored runs, simulated ones aside, whose first lead time is not after `time`, oldest first.
+    """Return the stored runs whose first lead time is not after `time`, oldest first; none simulated or withdrawn.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def runs_before(store: Store, time: datetime) -> list[StoredRun]:
     columns = (ForecastRun.id, ForecastRun.init_time, ForecastRun.model_id, ForecastRun.observations_until)
     query = (
         select(*columns, ForecastRun.netcdf_path)
-        .where(ForecastRun.simulated.is_(False), ForecastRun.init_time < time)
+        .where(ForecastRun.simulated.is_(False), ForecastRun.withdrawn_at.is_(None), ForecastRun.init_time < time)
         .order_by(ForecastRun.init_time)
     )
     with store.engine.connect() as connection:

@@ -40,12 +40,14 @@ class Store:
         SQLAlchemy URL.
     clock : callable
         Gives the current time, aware, for when rows were written.
+    files : Path, optional
+        The data folder, below which the files lie; by default the folder of SQLite's file.
     """
 
-    def __init__(self, database_url: str, clock: Clock = utc_now) -> None:
+    def __init__(self, database_url: str, clock: Clock = utc_now, files: Path | None = None) -> None:
         self.url = database_url
         self.clock = clock
-        self.engine = make_engine(database_url)
+        self.engine = make_engine(database_url, files)
         self.sessions = self._session = Sessions(self.engine)
         self._cycle_locks: dict[int, Lock] = {}
 
@@ -257,15 +259,16 @@ class Store:
         return observation_dataset(rows, names, city)
 
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
-        """Return the newest run; by default a real one before any simulated one."""
-        query = select(ForecastRun).order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
+        """Return the newest run that is neither withdrawn nor in the future; by default a real one before any simulated one."""
+        query = select(ForecastRun).where(ForecastRun.withdrawn_at.is_(None), ForecastRun.init_time <= self.clock())
+        query = query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
         if simulated is not None:
             query = query.where(ForecastRun.simulated == simulated)
         with self._session() as session:
             return session.scalar(query)
 
     def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
-        """Return the run of an init time.
+        """Return the run of an init time, unless it was withdrawn.
 
         Parameters
         ----------
@@ -277,7 +280,9 @@ class Store:
         -------
         ForecastRun or None
         """
-        query = select(ForecastRun).where(ForecastRun.init_time == init_time, ForecastRun.simulated == simulated)
+        query = select(ForecastRun).where(
+            ForecastRun.init_time == init_time, ForecastRun.simulated == simulated, ForecastRun.withdrawn_at.is_(None)
+        )
         with self._session() as session:
             return session.scalar(query)
 

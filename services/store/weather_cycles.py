@@ -16,8 +16,8 @@ from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime64
-from hazecast.grids.weather.files import to_hourly
 from hazecast.grids.weather.sampling import at_cities
+from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.files import atomic_write
 from hazecast.services.sources.weather.interface import Cycle
 
@@ -210,7 +210,7 @@ def _at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
         check(dataset, "city_weather", name=str(path))
         return dataset.reindex(city=[city.id for city in cities])
     grid = check(dataset, "weather_grid", name=str(path))
-    return to_hourly(at_cities(grid, cities))
+    return to_hourly(at_cities(grid, cities, some_outside=True))
 
 
 def _shortcomings(newest: xr.Dataset, source: str, init_time: datetime, at: datetime) -> list[str]:

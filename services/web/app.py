@@ -95,7 +95,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         app.include_router(router, prefix="/v1")
     app.router.routes.extend(page_routes(service.store, settings, registry, service.book, service.pool, clock))
     app.router.routes.extend(console_routes(settings, registry, service.book))
-    add_problems(app)
+    add_problems(app, settings.data_dir)
     describe(app)
     limit_requests(app, settings)
     app.add_middleware(

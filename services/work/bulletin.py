@@ -66,8 +66,11 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?P<city>\w+): newest PM2\.5 is (?P<hours>\d+) h old$"), "late"),
     (re.compile(r"PM2\.5 is a model's analysis, not measured, in (?P<n>\d+) cities"), "modelled"),
     (re.compile(r"weather ends at \S+, before the last lead time$"), "weather_short"),
-    (re.compile(r"weather: no cycle issued by"), "weather_missing"),
+    (re.compile(r"weather: no cycle issued by|weather: no value in any"), "weather_missing"),
+    (re.compile(r"weather lacks|weather: left out|weather: .+ (without a value in|lie outside) "), "weather_gaps"),
+    (re.compile(r"observations: (?P<n>\d+) hours are stamped in the future"), "future"),
     (re.compile(r"the model in service can't be loaded"), "model"),
+    (re.compile(r"no trained model can be loaded"), "no_model"),
 )
 
 
@@ -342,9 +345,7 @@ class Bulletins:
             self._book,
             cities,
             now,
-            warnings=[
-                (w, explain(self._store, self._registry, w)) for w in warnings if w.city in {c.id for c in cities}
-            ],
+            warnings=[(w, explain(self._store, w)) for w in warnings if w.city in {c.id for c in cities}],
             checks=checks,
             unchecked=unchecked,
             haze=haze,
@@ -388,7 +389,9 @@ class Bulletins:
         return found, "" if found else "no_forecast"
 
     def _newest(self, until: datetime, *conditions: ColumnElement[bool]) -> ForecastRun | None:
-        query = select(ForecastRun).where(ForecastRun.init_time <= until, *conditions)
+        query = select(ForecastRun).where(
+            ForecastRun.init_time <= until, ForecastRun.withdrawn_at.is_(None), *conditions
+        )
         with self._store.sessions() as session:
             return session.scalar(query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1))
 

@@ -14,14 +14,13 @@ from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_wi
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.inputs import windows_at
-from hazecast.forecast.produce import make_forecast, with_transport
+from hazecast.forecast.produce import make_forecast
 from hazecast.forecast.products import valid_times
-from hazecast.grids.contract import HISTORY_HOURS
-from hazecast.grids.errors import InputError
+from hazecast.grids.contract import HISTORY_HOURS, WEATHER
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Attributed, Calibrated, Model
-from hazecast.models.registry import ModelRegistry, load_trained
+from hazecast.models.interface import Calibrated, Described, Model
+from hazecast.models.registry import ModelRegistry, load_serving
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write
@@ -76,7 +75,7 @@ def run_cycle(
     book = rule_book(settings)
     for city in cities:
         registry.city(city)
-    store = Store(settings.database_url, clock)
+    store = Store(settings.database_url, clock, settings.data_dir)
     try:
         store.migrate()
         store.recover()
@@ -141,7 +140,8 @@ class _Served:
 def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> CycleReport:
     given = _read_inputs(cycle, init_time, wanted)
     served = _load_model(cycle.settings)
-    reasons = [*shortcomings(given.inputs, given.cities, given.init_time), *served.faults]
+    lacking = shortcomings(given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model))
+    reasons = [*lacking, *served.faults]
     _adapt(cycle, given, served)
     forecast = _forecast(given, served, degraded=bool(reasons))
     warned = _warn(cycle, given, forecast)
@@ -176,12 +176,17 @@ def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, .
 
 
 def _load_model(settings: Settings) -> _Served:
-    """Load the model in service; where it can't be loaded the shipped one, with the reason."""
-    try:
-        return _Served(*load_trained(ModelRegistry(settings.models_dir)), [])
-    except InputError as error:
-        log.error("the model in service can't be loaded, the shipped one is used: %s", error)
-        return _Served(*load_trained(), [f"the model in service can't be loaded, the shipped one is used: {error}"])
+    """Load the model in service, or what stands in for it, with the reason."""
+    served = _Served(*load_serving(ModelRegistry(settings.models_dir)))
+    for fault in served.faults:
+        log.error("%s", fault)
+    return served
+
+
+def _weather_used(model: Model) -> tuple[str, ...]:
+    """Return the weather variables that a model saw in its training; all, where it doesn't say."""
+    features = model.describe().get("features", {}) if isinstance(model, Described) else {}
+    return tuple(features.get("weather", WEATHER))
 
 
 def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:
@@ -213,8 +218,6 @@ def _forecast(given: _Given, served: _Served, *, degraded: bool) -> xr.Dataset:
     forecast = _with_weather(forecast, inputs.future)
     if isinstance(model, Calibrated):
         forecast = with_calibration(forecast, model, windows.informed)
-    if isinstance(model, Attributed) and windows.informed.any():
-        forecast = with_transport(forecast, model.from_elsewhere(windows))
     return forecast
 
 
@@ -317,8 +320,8 @@ def _paths(settings: Settings, now: datetime, cycle_id: int, simulated: bool) ->
 
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
-    """Add the wind and mixing layer that the forecast is based on: they explain a warning."""
-    names = [name for name in ("u10", "v10", "blh") if future is not None and name in future]
+    """Add the wind, mixing layer and moisture that the forecast is based on: warnings name them."""
+    names = [name for name in ("u10", "v10", "blh", "t2m", "d2m") if future is not None and name in future]
     if future is None or not names:
         return forecast
     air = future[names].sel(city=forecast["city"].values).reindex(time=valid_times(forecast))

@@ -1,4 +1,4 @@
-"""The causes of a warning, from the forecast that it is based on."""
+"""What explains a warning: the weather of the forecast that it is based on."""
 
 from __future__ import annotations
 
@@ -7,39 +7,31 @@ import logging
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.causes import Causes, causes
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import Registry
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import load_forecast
 
 log = logging.getLogger(__name__)
 
 
-def explain(store: Store, registry: Registry, warning: HazeWarning) -> Causes:
-    """Return the causes of a warning.
+def explain(store: Store, warning: HazeWarning) -> Causes:
+    """Return what the weather of a warning's hours shows.
 
     Parameters
     ----------
     store : Store
         Holds the run that the warning rests on.
-    registry : Registry
     warning : HazeWarning
 
     Returns
     -------
     Causes
-        Where the run's forecast is gone, only those that the warning's own evidence shows.
-
-    Raises
-    ------
-    InputError
-        If the warning's city is unknown.
+        Nothing where the run's forecast is gone.
     """
-    city = registry.city(warning.city)
     run = store.run_at(warning.run_init_time, warning.simulated)
     if run is None:
-        return causes(warning, city)
+        return Causes()
     try:
-        return causes(warning, city, registry, load_forecast(run.netcdf_path))
+        return causes(warning, load_forecast(run.netcdf_path))
     except InputError as missing:
         log.warning("%s: %s", warning.id, missing)
-        return causes(warning, city)
+        return Causes()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -11,22 +12,29 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
+from hazecast.grids.contract import HISTORY_HOURS, WEATHER, describe
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.quality import MODELLED
 from hazecast.grids.times import to_datetime, to_datetime64
-from hazecast.grids.weather.files import read_weather_at_cities, to_hourly
+from hazecast.grids.weather.files import read_weather_at_cities
+from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_cycles import KnownWeather
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
+from hazecast.services.work.weather_gaps import weather_gaps
+
+log = logging.getLogger(__name__)
 
 LIVE_OBSERVATIONS: Literal["live"] = "live"
 NO_WEATHER = "none"
 LIVE_WEATHER = "live"
 OBSERVED_WEATHER = "observed"
+# Counted in `MonitorData.counts`.
+FUTURE_HOURS = "future_hours"
+NO_COMPOSITION = "none"
 # Gives what has been ingested of observations up to an init time.
 LiveObservations = Callable[[datetime], MonitorData]
 # Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
@@ -38,7 +46,8 @@ class CycleInputs:
     """Observations and weather of one cycle; `future` is None where no weather forecast is given.
 
     `weather_reasons` are the faults of the weather; `weather_observed` is true where observed weather is used in place
-    of a forecast.
+    of a forecast. `composition`, contract "composition", is the newest forecast of a chemistry model that was known at
+    the init time; without one a forecast is not degraded.
     """
 
     monitors: MonitorData
@@ -48,6 +57,8 @@ class CycleInputs:
     simulated: bool
     weather_reasons: tuple[str, ...] = ()
     weather_observed: bool = False
+    composition: xr.Dataset | None = None
+    composition_source: str = NO_COMPOSITION
 
 
 def load_inputs(
@@ -103,7 +114,7 @@ def load_inputs(
         init_time = init_time or _hour_of(now)
         monitors = live_observations(init_time)
     else:
-        monitors = _observed(Path(observations_dir), registry)
+        monitors = _until(_observed(Path(observations_dir), registry), now)
         init_time = init_time or _newest_hour(monitors)
     _check_covered(monitors, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
@@ -135,6 +146,19 @@ def _observed(folder: Path, registry: Registry) -> MonitorData:
     return read_observations(folder, registry)
 
 
+def _until(monitors: MonitorData, now: datetime) -> MonitorData:
+    """Leave out and count the hours that are stamped after `now`: a clock or a time zone is wrong."""
+    times = monitors.observations["time"].values
+    late = int((times > to_datetime64(now)).sum())
+    if not late:
+        return monitors
+    log.warning("%s: %d hours are stamped after now, up to %s, and left out", monitors.source, late, times[-1])
+    past = slice(None, to_datetime64(now))
+    stations = None if monitors.stations is None else monitors.stations.sel(time=past)
+    counts = monitors.counts | {FUTURE_HOURS: late}
+    return replace(monitors, observations=monitors.observations.sel(time=past), stations=stations, counts=counts)
+
+
 def _hour_of(time: datetime) -> datetime:
     return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -152,12 +176,14 @@ def _newest_hour(monitors: MonitorData) -> datetime:
     pm25 = monitors.observations["pm25"]
     observed = pm25.notnull().any("city").values
     if not observed.any():
-        raise InputError(monitors.source, "no valid PM2.5", "at least one observed hour")
+        raise InputError(monitors.source, "no valid PM2.5", "at least one observed hour that is not in the future")
     return to_datetime(pm25["time"].values[observed][-1])
 
 
 def _check_covered(monitors: MonitorData, init_time: datetime) -> None:
     times = monitors.observations["time"].values
+    if not len(times):
+        raise InputError(f"{monitors.source}: time", "no hour", "at least one hour that is not in the future")
     now = to_datetime64(init_time)
     first, last = to_datetime(times[0]), to_datetime(times[-1])
     recent = monitors.observations["pm25"].sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
@@ -232,7 +258,13 @@ def forecast_cities(
     return cities, skipped
 
 
-def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, late_hours: int = 6) -> list[str]:
+def shortcomings(
+    inputs: CycleInputs,
+    cities: list[City],
+    init_time: datetime,
+    late_hours: int = 6,
+    weather_needed: Sequence[str] = tuple(WEATHER),
+) -> list[str]:
     """Return what the inputs of a forecast lack, in words.
 
     Parameters
@@ -244,6 +276,8 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
         Aware.
     late_hours : int
         A city's newest PM2.5 that is older than this is late.
+    weather_needed : sequence of str
+        The weather variables that the model uses.
 
     Returns
     -------
@@ -258,13 +292,13 @@ def shortcomings(inputs: CycleInputs, cities: list[City], init_time: datetime, l
         age = init_time - to_datetime(pm25["time"].values[valid[-1]])
         if age > timedelta(hours=late_hours):
             reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
+    if late := inputs.monitors.counts.get(FUTURE_HOURS):
+        reasons.append(f"observations: {late} hours are stamped in the future and left out")
     modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
     if modelled:
         reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
     if inputs.future is not None:
-        last = to_datetime(inputs.future["time"].values[-1])
-        if last < init_time + timedelta(hours=LEAD_HOURS):
-            reasons.append(f"weather ends at {last:%Y-%m-%dT%H:%MZ}, before the last lead time")
+        reasons.extend(weather_gaps(inputs.future, cities, init_time, weather_needed))
     return reasons
 
 

@@ -95,7 +95,7 @@ def made(ids: list[str] | None = None, **given: object) -> tuple[Bulletin, xr.Da
     ids = ids or ["beijing", "kitakyushu"]
     forecast, observations = case(ids, simulated=int(given.pop("simulated", 0)), degraded=int(given.pop("degraded", 0)))
     arguments: dict[str, object] = {
-        "warnings": [(made_warning(level="red", issued=INIT, probability=0.76), Causes(wind=1.0))],
+        "warnings": [(made_warning(level="red", issued=INIT, probability=0.76), Causes(calm=1.0))],
         "checks": [check("beijing", 150.0, 120.0), check("kitakyushu", 90.0, 20.0)],
         "haze": HazeOutlook([], (INIT + timedelta(hours=2), INIT + timedelta(hours=26)), BOOK.haze_signal),
     }

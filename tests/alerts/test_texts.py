@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pytest
-import xarray as xr
 
 from hazecast.alerts.geography.shapes import provinces
 from hazecast.alerts.messages.cap import cap_message, parse
-from hazecast.alerts.messages.causes import Causes, causes
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.messages.warning_texts import AUDIENCES, compose, haze_bulletin
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from tests.support.cap_messages import SENDER, START, made_warning, schema
@@ -33,7 +29,7 @@ def test_every_language_is_complete() -> None:
     for key in keys["en"]:
         fields = {tuple(sorted(set(re.findall(r"{(\w+)}", catalogs[language][key])))) for language in LANGUAGES}
         assert len(fields) == 1, key
-        assert all(catalogs[language][key].strip() for language in LANGUAGES if key != "why.separator"), key
+        assert all(catalogs[language][key].strip() for language in LANGUAGES if key != "weather.separator"), key
 
 
 def test_each_language_is_its_own() -> None:
@@ -126,44 +122,6 @@ def test_probability_is_said_where_there_is_one() -> None:
 def test_unknown_language_is_named() -> None:
     with pytest.raises(InputError, match="language: found fr"):
         compose(made_warning(), RULES, BEIJING, "fr")
-
-
-def forecast(wind: tuple[float, float], height: float, upwind_mass: float) -> xr.Dataset:
-    cities, hours = ["beijing", "baoding", "tianjin"], 24
-    mass = np.broadcast_to(np.array([300.0, upwind_mass, 20.0])[None, :, None], (hours, 3, len(QUANTILES)))
-    east, north = (np.full((hours, 3), value) for value in wind)
-    return xr.Dataset(
-        {
-            "pm25": (("lead_time", "city", "quantile"), mass),
-            "u10": (("lead_time", "city"), east),
-            "v10": (("lead_time", "city"), north),
-            "blh": (("lead_time", "city"), np.full((hours, 3), height)),
-        },
-        coords={
-            "lead_time": np.arange(1, hours + 1) * np.timedelta64(3600 * 10**9, "ns"),
-            "city": cities,
-            "quantile": list(QUANTILES),
-            "init_time": np.datetime64(START.replace(tzinfo=None), "ns"),
-        },
-    )
-
-
-def test_causes_are_said_only_where_values_show_them() -> None:
-    humid = made_warning()
-    dry = humid.model_copy(
-        update={"evidence": tuple(e.model_copy(update={"relative_humidity": 60.0}) for e in humid.evidence)}
-    )
-    assert causes(dry, BEIJING) == Causes() and causes(humid, BEIJING).humidity == pytest.approx(84.0)
-    calm = causes(dry, BEIJING, REGISTRY, forecast((0.5, 0.5), 300.0, 200.0))
-    assert calm.wind == pytest.approx(np.hypot(0.5, 0.5)) and calm.height == 300.0 and calm.direction is None
-    # Wind from the south-west: Baoding lies there, Tianjin does not.
-    carried = causes(dry, BEIJING, REGISTRY, forecast((2.0, 2.0), 900.0, 200.0))
-    assert (carried.direction, [c.id for c in carried.upwind]) == ("SW", ["baoding"]) and carried.wind is None
-    assert causes(dry, BEIJING, REGISTRY, forecast((2.0, 2.0), 900.0, 40.0)) == Causes()
-    assert causes(dry, BEIJING, REGISTRY, forecast((-2.0, -2.0), 900.0, 200.0)) == Causes()
-    text = compose(dry, RULES, BEIJING, "en", why=carried)
-    assert "south-westerly winds may bring in pollution from the direction of Baoding" in text.description
-    assert "Why" not in compose(dry, RULES, BEIJING, "en").description
 
 
 def test_bulletin_has_the_shape_of_the_cma() -> None:

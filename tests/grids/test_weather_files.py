@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
-from hazecast.grids.weather.files import read_weather, read_weather_at_cities, to_hourly
+from hazecast.grids.weather.files import read_weather, read_weather_at_cities
 from hazecast.grids.weather.grib2 import read_grib2, read_grib2_at_cities, step_means
 from hazecast.grids.weather.grib2_messages import Message
 from hazecast.grids.weather.regular_grid import Box, Corners, Crop, RegularGrid
@@ -67,15 +67,6 @@ def test_rates_come_back_from_six_hour_buckets(rates: list[float], average: bool
         messages = messages[::2]
     means = step_means(messages)
     np.testing.assert_allclose([means[h + 1][0, 0] for h in range(len(rates))], rates, atol=1e-9)
-
-
-def test_three_hourly_steps_are_filled_and_longer_gaps_are_not(tmp_path) -> None:
-    messages = [{"shortName": "2t", "step": hour} for hour in (0, 3, 9)]
-    grid = to_hourly(read_weather(write_grib(tmp_path / "gfs.grib2", messages, [PLANE, PLANE + 3, PLANE + 9])))
-    change = (grid["t2m"] - grid["t2m"][0]).values[:, 0, 0]
-    np.testing.assert_allclose(change[:4], [0, 1, 2, 3], atol=0.02)
-    assert np.isnan(change[4:9]).all() and change[9] == pytest.approx(9, abs=0.02)
-    assert grid.attrs["time_interpolated"] == 1
 
 
 @pytest.mark.parametrize("kind", ["nc", "grib2"])

@@ -10,7 +10,7 @@ import pytest
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
 from hazecast.models.files import CARD_FILE
-from hazecast.models.interface import Attributed, Calibrated, KeptModel
+from hazecast.models.interface import Calibrated, KeptModel
 from hazecast.models.registry import ModelRegistry
 from hazecast.models.zoo.baselines import Climatology, DiurnalPersistence, Persistence
 from hazecast.models.zoo.network import Network
@@ -67,8 +67,8 @@ def test_a_kept_model_forecasts_as_before(template, tmp_path, kind) -> None:
 
 def test_what_a_kind_offers_besides() -> None:
     network, baseline = NetworkModel(network=Network(**TINY)), Persistence()
-    assert all(isinstance(network, one) for one in (KeptModel, Calibrated, Attributed))
-    assert isinstance(baseline, KeptModel) and not isinstance(baseline, Calibrated | Attributed)
+    assert all(isinstance(network, one) for one in (KeptModel, Calibrated))
+    assert isinstance(baseline, KeptModel) and not isinstance(baseline, Calibrated)
 
 
 def test_the_template_learns_and_gives_sound_forecasts() -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from hazecast.grids.contract import POLLUTANTS
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.places.stations import ROADSIDE
 from hazecast.grids.quality import MEASURED_ZERO
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.station_cities import ROADSIDE, NetworkStation, StationCities
+from hazecast.grids.observations.station_cities import NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.places.stations import ROADSIDE
 from hazecast.grids.quality import MEASURED_ZERO
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience

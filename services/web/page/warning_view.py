@@ -119,5 +119,5 @@ def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook
         if len(_texts) > 2_000:
             _texts.clear()
         rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
-        _texts[key] = compose(warning, rules, city, language, why=explain(store, registry, warning))
+        _texts[key] = compose(warning, rules, city, language, why=explain(store, warning))
     return _texts[key]

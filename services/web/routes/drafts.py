@@ -65,7 +65,7 @@ class AuditOut(BaseModel):
 
     at: datetime
     draft: str
-    action: str = Field(description="drafted, approved, amended, rejected or superseded")
+    action: str = Field(description="drafted, approved, amended, rejected, superseded or withdrawn")
     by: str | None
     reason: str | None
 
@@ -163,7 +163,7 @@ def reject(
 
 def _texts(service: Service, proposed: HazeWarning) -> list[DraftTextOut]:
     rules, city = service.book.rule_set(proposed.rule_set), service.registry.city(proposed.city)
-    why = explain(service.store, service.registry, proposed)
+    why = explain(service.store, proposed)
     composed = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
     return [
         DraftTextOut(

@@ -57,7 +57,7 @@ router = APIRouter(tags=["warnings"])
 
 
 def _explainer(service: Service) -> Callable[[HazeWarning], Causes]:
-    return lambda warning: explain(service.store, service.registry, warning)
+    return lambda warning: explain(service.store, warning)
 
 
 @router.get(
@@ -191,7 +191,7 @@ def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
         service.book.rule_set(found.rule_set),
         service.registry.city(found.city),
         _sender(service.settings, request),
-        why=explain(service.store, service.registry, found),
+        why=explain(service.store, found),
     )
     return Response(service.sign(content), media_type=MEDIA_TYPE)
 

@@ -23,8 +23,9 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.archive_layout import hours_of
-from hazecast.grids.weather.files import joined, read_weather, span_of, weather_files
+from hazecast.grids.weather.files import read_weather, span_of, weather_files
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
+from hazecast.grids.weather.timeline import joined
 from hazecast.services.store.weather_archive import WeatherArchive, Written
 
 if TYPE_CHECKING:

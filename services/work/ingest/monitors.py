@@ -13,12 +13,15 @@ from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Patience
-from hazecast.services.sources.monitors.interface import HOUR, MonitorSource
+from hazecast.services.sources.monitors.interface import HOUR, Batch, MonitorSource
 from hazecast.services.sources.registry import create_monitor_source
 from hazecast.services.store.monitors import save_readings, stored_hours
 from hazecast.services.store.store import Store
 
 log = logging.getLogger(__name__)
+
+# Counted in `Batch.counts`.
+FUTURE_VALUES = "future_values"
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def ingest_live(
     """
     registry = registry or load_registry()
     sources = build_sources(settings, registry, patience)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         return MonitorReport(tuple(_ingest(source, store, settings, registry, now) for source in sources))
@@ -154,8 +157,7 @@ def _ingest(
     hours = wanted_hours(store, source.name, now, settings.ingest.monitor_reread_hours)
     try:
         batch = source.fetch(hours)
-        # A source that answers by period may give more hours than requested; future ones are dropped.
-        batch.readings = [reading for reading in batch.readings if reading.time <= now]
+        _leave_out_future(batch, source, now)
         saved = save_readings(store, source, batch, registry, now)
     except (FetchError, InputError) as error:
         log.error("%s: %s", source.name, error)
@@ -175,6 +177,21 @@ def _ingest(
     )
     log.info("%s", outcome.summary)
     return outcome
+
+
+def _leave_out_future(batch: Batch, source: MonitorSource, now: datetime) -> None:
+    """Leave out and count what is stamped after `now`. A model's analysis may go on as a forecast; a measurement can't."""
+    future = [reading for reading in batch.readings if reading.time > now]
+    if not future:
+        return
+    batch.readings = [reading for reading in batch.readings if reading.time <= now]
+    batch.counts[FUTURE_VALUES] = len(future)
+    newest = max(reading.time for reading in future)
+    # The hour that is going on may be published before it ends.
+    if newest > now + HOUR and not source.reporting.modelled:
+        batch.problems.append(
+            f"time {newest:%Y-%m-%dT%H:%MZ} of {len(future)} values, expected none after {now:%Y-%m-%dT%H:%MZ}: not stored"
+        )
 
 
 def wanted_hours(store: Store, source: str, now: datetime, reread_hours: int) -> list[datetime]:

@@ -26,7 +26,7 @@ from hazecast.services.web.routes.bulletins import preferred_form
 from hazecast.services.work import maps
 from hazecast.services.work.bulletin import FORMATS, Bulletins, as_reason
 from hazecast.services.work.cycle import run_cycle
-from hazecast.services.work.inputs import CycleInputs, shortcomings
+from hazecast.services.work.inputs import FUTURE_HOURS, CycleInputs, shortcomings
 from tests.support.settings import make_settings
 
 REGISTRY = load_registry()
@@ -216,16 +216,21 @@ def test_every_reason_of_a_degraded_run_has_words() -> None:
     pm25[-10:] = np.nan
 
     class Monitors:
+        counts = {FUTURE_HOURS: 3}  # noqa: RUF012
         observations = xr.Dataset(
             {"pm25": (("time", "city"), pm25), "pm25_flag": (("time", "city"), np.full((72, 1), MODELLED))},
             coords={"time": times, "city": ["beijing"]},
         )
 
-    weather = xr.Dataset(coords={"time": times})
+    ahead = times[-1] + np.arange(1, 101) * np.timedelta64(3600 * 10**9, "ns")
+    warm = np.where(np.arange(100) == 3, np.nan, 280.0)[:, None]
+    weather = xr.Dataset({"t2m": (("time", "city"), warm)}, coords={"time": ahead, "city": ["beijing"]})
     inputs = CycleInputs(Monitors(), None, weather, "test", False, ("weather: no cycle issued by 2013-01-01T00Z",))  # type: ignore[arg-type]
     said = [as_reason(text) for text in shortcomings(inputs, [REGISTRY.city("beijing")], init)]
-    assert [reason.key for reason in said] == ["weather_missing", "late", "modelled", "weather_short"]
-    assert dict(said[1].values) == {"city": "beijing", "hours": "10"} and dict(said[2].values) == {"n": "1"}
+    assert [reason.key for reason in said] == [
+        "weather_missing", "late", "future", "modelled", "weather_gaps", "weather_gaps", "weather_short",
+    ]  # fmt: skip
+    assert dict(said[1].values) == {"city": "beijing", "hours": "10"} and dict(said[3].values) == {"n": "1"}
     assert as_reason("something new").key == "other" and dict(as_reason("something new").values) == {
         "text": "something new"
     }

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from hazecast.models import checkpoint
 from hazecast.models.files import load_arrays, save_arrays
-from hazecast.models.interface import Attributed, Calibrated
+from hazecast.models.interface import Calibrated
 from hazecast.models.registry import ModelRegistry
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
@@ -52,7 +52,7 @@ class FadingPersistence(notebook_model()):
 def test_the_notebooks_model_is_registered_promoted_and_serves_a_cycle(monkeypatch, tmp_path) -> None:
     declare(monkeypatch, tmp_path / "path", "fading_persistence", f"{__name__}:FadingPersistence")
     model = FadingPersistence()
-    assert not isinstance(model, Calibrated | Attributed)
+    assert not isinstance(model, Calibrated)
     model.fit(made_windows(made_series(1_000)))
     card = {"name": "fading", "period": ["2013-01-01T00", "2013-02-11T00"]}
     checkpoint.save(model, card, tmp_path / "trained")
@@ -67,7 +67,7 @@ def test_the_notebooks_model_is_registered_promoted_and_serves_a_cycle(monkeypat
     with xr.open_dataset(report.netcdf_path, decode_timedelta=True) as forecast:
         assert forecast.attrs["model_id"] == model_id
         assert forecast["pm25"].notnull().all()
-        assert not {"calibration_offset", "calibration_shift", "pm25_from_elsewhere"} & set(forecast.data_vars)
+        assert not {"calibration_offset", "calibration_shift"} & set(forecast.data_vars)
     with TestClient(create_app(settings)) as client:
         assert client.get("/v1/cities/beijing/forecast").json()["model_id"] == model_id
         assert client.get("/v1/verification").json()["model_id"] == model_id

@@ -1,19 +1,18 @@
-"""Attribution of a forecast to transport: how much of it depends on the direction of the wind.
+"""How much a model's PM2.5 depends on the direction of the wind: a sensitivity of the model, for modelers.
 
 The forecast wind, at the place and over its area, is turned by one angle to each of eight directions, its speed
-and its changes in time left as they are, and the model run again. The excess over the cleanest of the eight is
-attributed to transport. It is the model's learned response, not a budget of emissions: it covers the hours forecast,
-and pollution that arrived earlier counts as local.
+and its changes in time left as they are, and the model run again. The sensitivity is the excess of the forecast over
+the cleanest of the eight. It is the model's learned response to one input, not a share of emissions and not what
+was transported: it covers the hours forecast only, and a model that ignores the wind has none wherever the air came from.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
-from hazecast.models.interface import WEATHER_NAMES, Float, Windows
+from hazecast.models.interface import WEATHER_NAMES, Float, Model, Windows
 
 TURNS = 8
 _U, _V = WEATHER_NAMES.index("u10"), WEATHER_NAMES.index("v10")
@@ -39,28 +38,28 @@ def turned(windows: Windows, degrees: float) -> Windows:
     )
 
 
-def from_elsewhere(expected: Callable[[Windows], Float], windows: Windows) -> Float:
-    """Return the part of a forecast that is attributed to transport.
+def transport_sensitivity(model: Model, windows: Windows) -> Float:
+    """Return how much the expected PM2.5 exceeds that with the wind from the cleanest direction.
 
     Parameters
     ----------
-    expected : callable
-        Gives for windows the expected PM2.5 by each member of an ensemble, (member, n, lead), ug m-3.
+    model : Model
     windows : Windows
 
     Returns
     -------
-    float32 (member, n, lead)
+    float32 (n, lead)
         The forecast less that with the wind turned to the direction, one for the whole forecast, in which the
         mean over the lead times is lowest; ug m-3. Below zero at hours when that direction would be worse;
         zero throughout where the wind already blows from the cleanest. NaN where no wind is given.
     """
-    runs = np.stack([expected(turned(windows, turn * 360.0 / TURNS)) for turn in range(TURNS)])
+    runs = np.stack(
+        [model.predict(turned(windows, turn * 360.0 / TURNS)).mean[..., 0] for turn in range(TURNS)]
+    )  # (turn, n, lead)
     cleanest = runs.mean(axis=-1).argmin(axis=0)
-    part = runs[0] - np.take_along_axis(runs, cleanest[None, ..., None], axis=0)[0]
+    excess = runs[0] - runs[cleanest, np.arange(len(windows))]
     wind = np.isfinite(windows.future_weather[..., _U] + windows.future_weather[..., _V])
-    blows = np.asarray(wind.any(axis=-1))
-    return np.where(blows[None, :, None], part, np.nan).astype(np.float32)
+    return np.where(wind.any(axis=-1)[:, None], excess, np.nan).astype(np.float32)
 
 
 def _turned(weather: Float, degrees: float) -> Float:
