@@ -337,7 +337,9 @@ class LimitSettings(Group):
     failed_keys: int = Field(
         default=30, ge=0, description="Keys that open nothing from an address in ten minutes; 0: no limit."
     )
-    max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest body of a request.")
+    max_body_bytes: int = Field(
+        default=65_536, ge=1_000, description="Largest body of a request; most routes take 16 KiB at most."
+    )
     body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
     answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")
     drawing_processes: int = Field(

@@ -45,7 +45,7 @@ def make_products(settings: Settings, now: datetime) -> list[str]:
     list of str
         What could not be made, in words.
     """
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, lambda: now, settings.data_dir)
     faults: list[str] = []
     try:
         run = store.latest_run()

@@ -426,6 +426,6 @@ def _edition(settings: Settings, cities: Sequence[str], language: str, now: date
     if url not in _stores or _stores[url][0] != settings:
         if url in _stores or len(_stores) >= _MOST_STORES:
             _stores.pop(url if url in _stores else next(iter(_stores)))[1].close()
-        store = Store(url)
+        store = Store(url, files=settings.data_dir)
         _stores[url] = (settings, store, Bulletins(store, settings, load_registry(), rule_book(settings)))
     return _stores[url][2].edition(cities, language, now)

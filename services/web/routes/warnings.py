@@ -16,6 +16,7 @@ from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
+from hazecast.services.core.field_limits import at_most
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, next_change, warnings_page
 from hazecast.services.store.store import Store
@@ -74,9 +75,13 @@ def warnings(
         Literal["in_force", "all"], Query(description="In force now, or all messages, newest first, in pages.")
     ] = "in_force",
     level: Annotated[
-        list[str] | None, Query(description="Only these levels, by id; may be repeated.", examples=[["orange"]])
+        list[str] | None,
+        Query(description="Only these levels, by id; may be repeated.", examples=[["orange"]], max_length=50),
+        at_most(50),
     ] = None,
-    rule_set: Annotated[list[str] | None, Query(description="Only these rule sets; may be repeated.")] = None,
+    rule_set: Annotated[
+        list[str] | None, Query(description="Only these rule sets; may be repeated.", max_length=50), at_most(50)
+    ] = None,
     at: Annotated[Time | None, Query(description="In force at this time instead of now.")] = None,
     simulated: Annotated[
         bool | None, Query(description="Of simulated runs or of real ones; by default real where there are any.")
