@@ -12,7 +12,7 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,11 @@ from hazecast.services.delivery.content import (
     warning_links,
 )
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
+from hazecast.services.store.run_files import read_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.work.explain import explain
-from hazecast.services.work.native_work import EditionElsewhere, haze_map
+from hazecast.services.work.native_work import EditionElsewhere, haze_map, haze_name, make_product
 from hazecast.services.work.stored_forecast import Look
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,6 @@ class MailChannel:
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
         self._book = book
         self._base = (settings.server.public_url or "").rstrip("/")
-        self._draw_once = lru_cache(maxsize=12)(self._draw)
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
         """Send messages as one mail.
@@ -267,16 +267,18 @@ class MailChannel:
         run = self._store.run_at(warning.run_init_time, warning.simulated)
         if run is None:
             return None
-        in_force = tuple(self._store.warnings_in_force(run.init_time, run.simulated))
+        in_force, look = self._store.warnings_in_force(run.init_time, run.simulated), Look(language, "phone")
+        path, name = run.netcdf_path, haze_name(in_force, look)
+        made = read_product(Path(path), name)
+        if made is not None:
+            return made
         try:
-            return self._draw_once(run.netcdf_path, in_force, Look(language, "phone"))
+            drawn = (path, name, haze_map, self._settings, path, in_force, look)
+            return run_in_subprocess(make_product, *drawn, where=path)
         except InputError as error:
             # The forecast's file is gone: the warning goes out without a picture.
             log.warning("delivery: a warning goes without its map: %s", error)
             return None
-
-    def _draw(self, path: str, in_force: tuple[HazeWarning, ...], look: Look) -> bytes:
-        return run_in_subprocess(haze_map, self._settings, path, in_force, look, where=path)
 
     def _editions(self, subscription: Subscription, now: datetime) -> list[EditionElsewhere]:
         if self._bulletins is None:
