@@ -28,7 +28,7 @@ from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, Fore
 from hazecast.services.store.upsert import upsert
 
 # No warning outlives its window, which ends with the forecast or the next two days at the latest.
-_LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
+LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
 
 
 class Store:
@@ -328,7 +328,7 @@ class Store:
         earlier = self._warnings(
             Warning_.simulated == simulated,
             Warning_.run_init_time < init_time,
-            Warning_.run_init_time > init_time - _LONGEST_WARNING,
+            Warning_.run_init_time > init_time - LONGEST_WARNING,
         )
         return in_force_at(earlier, init_time)
 
@@ -346,24 +346,9 @@ class Store:
         list of HazeWarning
         """
         recent = self._warnings(
-            Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - _LONGEST_WARNING
+            Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - LONGEST_WARNING
         )
         return in_force_at(recent, at)
-
-    def warning_history(self, simulated: bool, limit: int = 500) -> list[HazeWarning]:
-        """Return the newest messages, newest first.
-
-        Parameters
-        ----------
-        simulated : bool
-        limit : int
-            At most so many.
-
-        Returns
-        -------
-        list of HazeWarning
-        """
-        return self._warnings(Warning_.simulated == simulated)[::-1][:limit]
 
     def warning(self, warning_id: str, simulated: bool | None = None) -> HazeWarning | None:
         """Return one message.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Hashable
+from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -18,7 +19,7 @@ from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
 from hazecast.services.core.field_limits import at_most
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.reads import WarningFilter, next_change, warnings_page
+from hazecast.services.store.reads import WarningFilter, next_change, public_version, recent_warnings, warnings_page
 from hazecast.services.store.store import Store
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
@@ -139,15 +140,20 @@ def feed(
     at: Annotated[Time | None, Query(description="The feed of this time instead of now.")] = None,
 ) -> Response:
     """Messages of the last 48 hours and those in force, each pointing at its CAP message."""
-    when, simulated = at or service.clock(), shows_simulated(service.store)
-    recent = [
-        w
-        for w in service.store.warning_history(simulated)
-        if w.issued <= when and max(w.issued, w.expires) > when - timedelta(hours=_FEED_HOURS)
-    ]
-    sender, base = _sender(service.settings, request), _base(service.settings, request)
-    content = atom_feed(recent, service.registry, service.book, sender, language, base, why=_explainer(service))
-    return Response(content, media_type=ATOM)
+    # What ends by the clock alone stays for another minute at most.
+    minute = service.clock().replace(second=0, microsecond=0)
+    base, version = _base(service.settings, request), public_version(service.store)
+    return Response(_feed(service, version, minute, at, language, base), media_type=ATOM)
+
+
+@lru_cache(maxsize=32)
+def _feed(
+    service: Service, version: Hashable, minute: datetime, at: datetime | None, language: Language, base: str
+) -> bytes:
+    simulated = shows_simulated(service.store)
+    recent = recent_warnings(service.store, simulated, at or service.clock(), _FEED_HOURS)
+    sender = _sender(service.settings, base)
+    return atom_feed(recent, service.registry, service.book, sender, language, base, why=_explainer(service))
 
 
 @router.get("/warnings/{warning_id}.cap", response_class=Response, responses=NOT_FOUND | UNCHANGED | _CAP)
@@ -195,7 +201,7 @@ def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
         earlier,
         service.book.rule_set(found.rule_set),
         service.registry.city(found.city),
-        _sender(service.settings, request),
+        _sender(service.settings, _base(service.settings, request)),
         why=explain(service.store, found),
     )
     return Response(service.sign(content), media_type=MEDIA_TYPE)
@@ -221,10 +227,6 @@ def _base(settings: Settings, request: Request) -> str:
     return settings.server.public_url or str(request.base_url).rstrip("/")
 
 
-def _sender(settings: Settings, request: Request) -> Sender:
-    return Sender(
-        settings.warnings.sender,
-        settings.warnings.sender_name,
-        settings.warnings.sender_contact,
-        _base(settings, request),
-    )
+def _sender(settings: Settings, base: str) -> Sender:
+    given = settings.warnings
+    return Sender(given.sender, given.sender_name, given.sender_contact, base)
