@@ -388,3 +388,9 @@ class RetentionSettings(Group):
     observation_days: int | None = Field(
         default=None, ge=60, description="Days that observed hours are kept; by default for ever."
     )
+    # The longest warning, and the feed of those that have ended, reach back ten days.
+    warning_days: int | None = Field(
+        default=None,
+        ge=30,
+        description="Days after which warnings move to files; by default they stay in the database.",
+    )

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
+from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.services.store.drafts import warning_row
 from hazecast.services.store.reads import (
     WarningFilter,
@@ -19,7 +20,10 @@ from hazecast.services.store.reads import (
     runs_page,
     warnings_page,
 )
+from hazecast.services.store.retention import prune
 from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import Warning_
+from hazecast.services.store.warning_archive import archive_warnings, archived_warnings
 from tests.support.delivery_world import message
 
 NOW = datetime(2026, 1, 16, 3, tzinfo=UTC)
@@ -89,3 +93,30 @@ def test_the_feed_holds_what_was_issued_or_ended_lately(store) -> None:
     late = [w for w in kept if w.issued > NOW - timedelta(hours=48) or w.expires > NOW - timedelta(hours=48)]
     assert found == sorted(late, key=lambda w: (w.issued, w.id), reverse=True) and longest.id in {w.id for w in found}
     assert recent_warnings(store, False, NOW, 48, limit=2) == found[:2] and recent_warnings(store, True, NOW, 48) == []
+
+
+def test_old_warnings_move_to_a_file_a_month_and_none_is_lost_or_doubled(
+    store, databases, tmp_path, monkeypatch
+) -> None:
+    settings = databases.settings(tmp_path, keep_warning_days=30)
+    old = [message("beijing", NOW - timedelta(days=d)) for d in (31, 40, 70)] + [
+        message("tokyo", NOW - timedelta(days=70), simulated=True)
+    ]
+    young = message("tianjin", NOW - timedelta(days=29))
+    with store.sessions.begin() as session:
+        session.add_all(map(warning_row, [*old, young]))
+
+    def moved() -> list[HazeWarning]:
+        files = sorted((tmp_path / "warnings").glob("*.jsonl.gz"))
+        return [HazeWarning.model_validate_json(line) for file in files for line in archived_warnings(file)]
+
+    assert prune(settings, NOW, dry_run=True).rows["warning"] == 4 and moved() == []
+    # Killed after the files were written: nothing is in the database only, nothing twice after the next run.
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(store, "writing", lambda: 1 / 0)
+        archive_warnings(store, tmp_path, NOW - timedelta(days=30))
+    assert prune(settings, NOW).rows["warning"] == 4 and prune(settings, NOW).rows["warning"] == 0
+    assert {p.name for p in (tmp_path / "warnings").iterdir()} == {"2025-11.jsonl.gz", "2025-12.jsonl.gz"}
+    assert sorted(moved(), key=lambda w: w.id) == sorted(old, key=lambda w: w.id)
+    with store.sessions() as session:
+        assert session.scalar(select(func.count()).select_from(Warning_)) == 1
