@@ -261,11 +261,14 @@ class Store:
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
         """Return the newest run that is neither withdrawn nor in the future; by default a real one before any simulated one."""
         query = select(ForecastRun).where(ForecastRun.withdrawn_at.is_(None), ForecastRun.init_time <= self.clock())
-        query = query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
-        if simulated is not None:
-            query = query.where(ForecastRun.simulated == simulated)
+        query = query.order_by(ForecastRun.init_time.desc()).limit(1)
         with self._session() as session:
-            return session.scalar(query)
+            # One kind after the other: each is found by an index.
+            found = (
+                session.scalar(query.where(ForecastRun.simulated == kind))
+                for kind in ((False, True) if simulated is None else (simulated,))
+            )
+            return next((run for run in found if run is not None), None)
 
     def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
         """Return the run of an init time, unless it was withdrawn.

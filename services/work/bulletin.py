@@ -392,8 +392,10 @@ class Bulletins:
         query = select(ForecastRun).where(
             ForecastRun.init_time <= until, ForecastRun.withdrawn_at.is_(None), *conditions
         )
+        query = query.order_by(ForecastRun.init_time.desc()).limit(1)
         with self._store.sessions() as session:
-            return session.scalar(query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1))
+            found = (session.scalar(query.where(ForecastRun.simulated == kind)) for kind in (False, True))
+            return next((run for run in found if run is not None), None)
 
 
 def as_reason(text: str) -> Reason:

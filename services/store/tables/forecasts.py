@@ -147,7 +147,7 @@ class ForecastRun(Base):
     __tablename__ = "forecast_run"
     __table_args__ = (
         UniqueConstraint("init_time", "simulated", name="uq_forecast_run"),
-        Index("ix_forecast_run_newest", "simulated", text("init_time DESC")),
+        Index("ix_forecast_run_newest", "simulated", "init_time"),
         Index("ix_forecast_run_cycle", "cycle_id"),
         # Of few rows: an index of all would be chosen to find those that are not withdrawn.
         Index("ix_forecast_run_withdrawn", "withdrawn_at", sqlite_where=_WITHDRAWN, postgresql_where=_WITHDRAWN),

@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_index("ix_warning_issued", "warning", ["simulated", "issued", "id"])
-    op.create_index("ix_forecast_run_newest", "forecast_run", ["simulated", sa.text("init_time DESC")])
+    op.create_index("ix_forecast_run_newest", "forecast_run", ["simulated", "init_time"])
     op.create_index("ix_forecast_run_cycle", "forecast_run", ["cycle_id"])
     few = sa.text("withdrawn_at IS NOT NULL")
     op.create_index(
