@@ -16,12 +16,12 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.delivery.subscription_fields import BulletinFormat
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
 from hazecast.services.work.explain import explain
-from hazecast.services.work.native_work import EditionElsewhere
 
 FORMATS: tuple[BulletinFormat, ...] = get_args(BulletinFormat)
 

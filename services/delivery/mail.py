@@ -35,12 +35,13 @@ from hazecast.services.delivery.content import (
     languages_of,
     warning_links,
 )
+from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
 from hazecast.services.store.run_files import read_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.work.explain import explain
-from hazecast.services.work.native_work import EditionElsewhere, haze_map, haze_name, make_product
+from hazecast.services.work.native_work import haze_map, haze_name, make_product
 from hazecast.services.work.stored_forecast import Look
 
 log = logging.getLogger(__name__)

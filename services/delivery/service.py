@@ -15,10 +15,10 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.dispatcher import Dispatcher
+from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.delivery.mail import MailChannel
 from hazecast.services.delivery.webhook import WebhookChannel
 from hazecast.services.store.store import Store
-from hazecast.services.work.native_work import EditionElsewhere
 
 log = logging.getLogger(__name__)
 

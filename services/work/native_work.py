@@ -9,12 +9,9 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -28,15 +25,11 @@ from hazecast.grids.times import to_datetime
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
-from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.run_files import save_product
 from hazecast.services.store.store import Store
-from hazecast.services.work.bulletin import Bulletins, Document, Format
+from hazecast.services.work.bulletin import Bulletins, Edition, Format
 from hazecast.services.work.plain_dataset import from_plain
 from hazecast.services.work.stored_forecast import Look, ValueKind, load_forecast, write_netcdf
-
-if TYPE_CHECKING:
-    from hazecast.services.work.bulletin import Edition
 
 log = logging.getLogger(__name__)
 
@@ -288,7 +281,7 @@ def bulletin_document(settings: Settings, cities: Sequence[str], language: str, 
     InputError
         If there is no forecast, its file is gone, or the form needs an extra that is missing.
     """
-    return whole_document(settings, cities, language, now, form).content
+    return edition_of(settings, cities, language, now).document(form).content
 
 
 AREAS = "areas.json"
@@ -326,18 +319,8 @@ def bulletin_name(key: str, form: Format) -> str:
     return f"bulletin-{key[:32]}.{form}"
 
 
-@dataclass(frozen=True)
-class MailParts:
-    """What a mail holds of a bulletin: subject, text, HTML, and the pictures that it names by Content-ID."""
-
-    title: str
-    text: str
-    html: bytes
-    pictures: Mapping[str, bytes]
-
-
-def mail_parts(settings: Settings, cities: Sequence[str], language: str, now: datetime) -> MailParts:
-    """Render the daily bulletin for a mail.
+def edition_of(settings: Settings, cities: Sequence[str], language: str, now: datetime) -> Edition:
+    """Return a bulletin; the store is opened once, and editions are kept, for as long as the process lives.
 
     Parameters
     ----------
@@ -351,77 +334,13 @@ def mail_parts(settings: Settings, cities: Sequence[str], language: str, now: da
 
     Returns
     -------
-    MailParts
+    Edition
 
     Raises
     ------
     InputError
         If there is no forecast, or its file is gone.
     """
-    edition = _edition(settings, cities, language, now)
-    return MailParts(edition.title, edition.text, *edition.mail())
-
-
-class EditionElsewhere:
-    """A bulletin as mails need it, rendered in a subprocess.
-
-    Parameters
-    ----------
-    settings : Settings
-        Name the store.
-    cities : sequence of str
-        Ids, in the order wanted; empty for all that are forecast.
-    language : {"zh", "ja", "en"}
-    now : datetime
-        Aware.
-    """
-
-    def __init__(self, settings: Settings, cities: Sequence[str], language: str, now: datetime) -> None:
-        self._asked: tuple[Any, ...] = (settings, tuple(cities), language, now)
-        self._language = language
-
-    @cached_property
-    def _parts(self) -> MailParts:
-        return run_in_subprocess(mail_parts, *self._asked, where="bulletin")
-
-    @property
-    def title(self) -> str:
-        """The subject of a mail."""
-        return self._parts.title
-
-    @property
-    def text(self) -> str:
-        """All of it as plain text."""
-        return self._parts.text
-
-    def mail(self) -> tuple[bytes, Mapping[str, bytes]]:
-        """Return the HTML for a mail and the PNGs that it names, by Content-ID."""
-        return self._parts.html, self._parts.pictures
-
-    def document(self, form: Format) -> Document:
-        """Return the bulletin in one form."""
-        return run_in_subprocess(whole_document, *self._asked, form, where="bulletin")
-
-
-def whole_document(settings: Settings, cities: Sequence[str], language: str, now: datetime, form: Format) -> Document:
-    """Render the daily bulletin in one form, with its name and media type; as `bulletin_document`.
-
-    Parameters
-    ----------
-    settings : Settings
-    cities : sequence of str
-    language : {"zh", "ja", "en"}
-    now : datetime
-    form : str
-
-    Returns
-    -------
-    Document
-    """
-    return _edition(settings, cities, language, now).document(form)
-
-
-def _edition(settings: Settings, cities: Sequence[str], language: str, now: datetime) -> Edition:
     url = settings.database_url
     if url not in _stores or _stores[url][0] != settings:
         if url in _stores or len(_stores) >= _MOST_STORES:
