@@ -271,7 +271,9 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
     errors = {False: [], True: []}  # type: dict[bool, list[Float]]
     for batch, forecast in parts:
         assert batch.target is not None
-        z = [_encoded(a, *_scale(batch)) for a in (service.combined(batch, forecast).quantiles, batch.target[..., None])]
+        z = [
+            _encoded(a, *_scale(batch)) for a in (service.combined(batch, forecast).quantiles, batch.target[..., None])
+        ]
         for informed in (False, True):
             errors[informed].append((z[1] - z[0])[batch.informed == informed])
     offsets = np.zeros(State.empty().offsets.shape[1:], np.float32)

@@ -100,7 +100,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be removed.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Remove what is older than HAZECAST_KEEP_FORECAST_DAYS and HAZECAST_KEEP_OBSERVATION_DAYS."""
+    """Remove what is older than HAZECAST_KEEP_FORECAST_DAYS, _OBSERVATION_DAYS and _WARNING_DAYS; warnings go to files."""
     from hazecast.services.store.retention import prune as prune_store
 
     pruned = prune_store(settings_of(data_dir), current_time(), dry_run=dry_run)

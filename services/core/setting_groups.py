@@ -384,9 +384,17 @@ class LimitSettings(Group):
     failed_keys: int = Field(
         default=30, ge=0, description="Keys that open nothing from an address in ten minutes; 0: no limit."
     )
-    max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest body of a request.")
+    max_body_bytes: int = Field(
+        default=65_536, ge=1_000, description="Largest body of a request; most routes take 16 KiB at most."
+    )
     body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
     answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")
+    drawing_processes: int = Field(
+        default=2, ge=1, le=64, description="Subprocesses that draw maps, bulletins and NetCDF on demand."
+    )
+    drawing_waiting: int = Field(
+        default=32, ge=0, le=10_000, description="How many drawings may wait for one; more are answered 503."
+    )
 
 
 class RetentionSettings(Group):
@@ -400,4 +408,10 @@ class RetentionSettings(Group):
     )
     observation_days: int | None = Field(
         default=None, ge=60, description="Days that observed hours are kept; by default for ever."
+    )
+    # The longest warning, and the feed of those that have ended, reach back ten days.
+    warning_days: int | None = Field(
+        default=None,
+        ge=30,
+        description="Days after which warnings move to files; by default they stay in the database.",
     )

@@ -16,22 +16,25 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from multiprocessing import Pipe
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from hazecast.grids.errors import InputError
 
 _T = TypeVar("_T")
 SECONDS = 300.0
 _START_SECONDS = 120.0
+# Whether a call succeeded, its result or error, and its processor time.
+_Answer = tuple[bool, object, float]
 
 
 def run_in_subprocess(function: Callable[..., _T], *arguments: object, where: str, seconds: float = SECONDS) -> _T:
     """Call a function in a subprocess and return its result.
 
-    One subprocess serves all calls of this process, one call after the other. It is started with the first
-    call and after one that crashed or hung.
+    One call is made after the other, so that readers of large files don't add up their memory. Subprocesses are
+    started when there is none idle, and serve further calls until one of these crashes or hangs.
 
     Parameters
     ----------
@@ -54,23 +57,71 @@ def run_in_subprocess(function: Callable[..., _T], *arguments: object, where: st
     InputError
         If the subprocess died or did not answer in time. Errors of `function` itself are raised as they are.
     """
-    with _lock:
-        worker = _worker()
+    with _one_call:
         try:
-            ok, value = worker.call(function, arguments, seconds)
-        except TimeoutError as error:
-            worker.kill()
+            return call_elsewhere(function, *arguments, seconds=seconds).value
+        except HungError as error:
             raise InputError(where, f"no end of reading after {seconds:g} s", "an undamaged file") from error
-        except (EOFError, ConnectionError) as error:
-            code = worker.kill()
-            raise InputError(where, f"a crash of its reader (exit code {code})", "an undamaged file") from error
-        except BaseException:
-            # Interrupted: the answer to this call must not be taken for that to the next.
-            worker.kill()
-            raise
+        except CrashError as error:
+            raise InputError(where, f"a crash of its reader (exit code {error.code})", "an undamaged file") from error
+
+
+class CrashError(RuntimeError):
+    """A subprocess died during a call; `code` is its exit code, negative the signal that ended it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"a subprocess died during a call (exit code {code})")
+        self.code = code
+
+
+class HungError(RuntimeError):
+    """A subprocess did not answer in time, and was ended."""
+
+
+class Made(NamedTuple, Generic[_T]):
+    """What a call in a subprocess returned, and the processor time that it took there, in seconds."""
+
+    value: _T
+    seconds: float
+
+
+def call_elsewhere(function: Callable[..., _T], *arguments: object, seconds: float = SECONDS) -> Made[_T]:
+    """Call a function in an idle subprocess, or in a new one if there is none.
+
+    Parameters
+    ----------
+    function : callable
+        As for `run_in_subprocess`.
+    *arguments : object
+        Passed to `function`.
+    seconds : float
+        Time limit of the call.
+
+    Returns
+    -------
+    Made
+
+    Raises
+    ------
+    HungError
+        If it did not answer in time; the subprocess is then ended.
+    CrashError
+        If the subprocess died. Errors of `function` itself are raised as they are.
+    """
+    worker = _idle_worker()
+    try:
+        ok, value, spent = worker.call(function, arguments, seconds)
+    except (EOFError, ConnectionError) as error:
+        raise CrashError(worker.kill()) from error
+    except BaseException:
+        # Hung or interrupted: the answer to this call must not be taken for that to the next.
+        worker.kill()
+        raise
+    with _guard:
+        _idle.append(worker)
     if not ok:
         raise value  # type: ignore[misc]
-    return value  # type: ignore[return-value]
+    return Made(value, spent)  # type: ignore[arg-type]
 
 
 class _Worker:
@@ -91,26 +142,28 @@ class _Worker:
             )
         self.owner = os.getpid()
 
-    def call(
-        self, function: Callable[..., object], arguments: tuple[object, ...], seconds: float
-    ) -> tuple[bool, object]:
-        """Send a call and wait for its answer: whether it succeeded, and its result or error."""
+    def call(self, function: Callable[..., object], arguments: tuple[object, ...], seconds: float) -> _Answer:
+        """Send a call and wait for its answer: whether it succeeded, its result or error, and its processor time."""
         # The worker ends itself too, should this process be gone by then.
         self._connection.send((math.ceil(seconds) + 60, function, arguments))
         self._receive(_START_SECONDS)
-        answer: tuple[bool, object] = self._receive(seconds)
-        return answer
+        return self._receive(seconds)
 
-    def _receive(self, seconds: float) -> tuple[bool, object]:
+    def _receive(self, seconds: float) -> _Answer:
         if not self._connection.poll(seconds):
-            raise TimeoutError
-        received: tuple[bool, object] = self._connection.recv()
+            raise HungError(f"no answer after {seconds:g} s")
+        received: _Answer = self._connection.recv()
         return received
 
     @property
     def alive(self) -> bool:
         """Whether it is this process's own and can be called."""
         return self.owner == os.getpid() and self._process.poll() is None and not self._connection.closed
+
+    def end(self) -> None:
+        """End the subprocess; a call in progress in another thread finds it dead."""
+        self._process.kill()
+        self._process.wait()
 
     def kill(self) -> int:
         """End the subprocess and return its exit code; negative, the signal that had ended it."""
@@ -123,13 +176,30 @@ class _Worker:
             return self._process.wait()
 
 
-_lock = threading.Lock()
-_running: _Worker | None = None
+_one_call = threading.Lock()
+_guard = threading.Lock()
+_idle: list[_Worker] = []
+_started: weakref.WeakSet[_Worker] = weakref.WeakSet()
 
 
-def _worker() -> _Worker:
-    global _running
-    if _running is None or not _running.alive:
-        _running = _Worker()
-        atexit.register(_running.kill)
-    return _running
+def _idle_worker() -> _Worker:
+    with _guard:
+        while _idle:
+            worker = _idle.pop()
+            if worker.alive:
+                return worker
+    worker = _Worker()
+    with _guard:
+        _started.add(worker)
+    return worker
+
+
+def end_subprocesses() -> None:
+    """End the subprocesses of this process; calls in progress fail, later ones start new ones."""
+    with _guard:
+        workers, _idle[:] = [w for w in _started if w.owner == os.getpid()], []
+    for worker in workers:
+        worker.end()
+
+
+atexit.register(end_subprocesses)

@@ -16,18 +16,18 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.delivery.subscription_fields import BulletinFormat
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
-from hazecast.services.work.bulletin import Edition
 from hazecast.services.work.explain import explain
 
 FORMATS: tuple[BulletinFormat, ...] = get_args(BulletinFormat)
 
 
 # Cities (none for all that are forecast), language and time, to the bulletin of the newest forecast.
-EditionSource = Callable[[Sequence[str], Language, datetime], Edition]
+EditionSource = Callable[[Sequence[str], Language, datetime], EditionElsewhere]
 
 
 class Renderer:

@@ -12,7 +12,7 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.delivery.channel import Message, Outcome
 from hazecast.services.delivery.content import FORMATS as BULLETIN_FORMATS
 from hazecast.services.delivery.content import (
@@ -34,11 +35,13 @@ from hazecast.services.delivery.content import (
     languages_of,
     warning_links,
 )
+from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
+from hazecast.services.store.run_files import read_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
-from hazecast.services.work.bulletin import Edition
 from hazecast.services.work.explain import explain
+from hazecast.services.work.native_work import haze_map, haze_name, make_product
 from hazecast.services.work.stored_forecast import Look
 
 log = logging.getLogger(__name__)
@@ -62,7 +65,7 @@ class _Content:
 
     subject: str = ""
     sections: list[dict[str, Any]] = field(default_factory=list)
-    editions: list[Edition] = field(default_factory=list)
+    editions: list[EditionElsewhere] = field(default_factory=list)
     picture: bytes | None = None
 
 
@@ -92,7 +95,6 @@ class MailChannel:
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
         self._book = book
         self._base = (settings.server.public_url or "").rstrip("/")
-        self._draw_once = lru_cache(maxsize=12)(self._draw)
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
         """Send messages as one mail.
@@ -179,7 +181,11 @@ class MailChannel:
         return mail
 
     def _add_bulletin(
-        self, mail: EmailMessage, subscription: Subscription, editions: Sequence[Edition], values: dict[str, Any]
+        self,
+        mail: EmailMessage,
+        subscription: Subscription,
+        editions: Sequence[EditionElsewhere],
+        values: dict[str, Any],
     ) -> None:
         """Fill a mail with the bulletin: HTML in the first language, text in all, and the files asked for."""
         del mail["Subject"]
@@ -262,20 +268,20 @@ class MailChannel:
         run = self._store.run_at(warning.run_init_time, warning.simulated)
         if run is None:
             return None
+        in_force, look = self._store.warnings_in_force(run.init_time, run.simulated), Look(language, "phone")
+        path, name = run.netcdf_path, haze_name(in_force, look)
+        made = read_product(Path(path), name)
+        if made is not None:
+            return made
         try:
-            return self._draw_once(warning.run_init_time, warning.simulated, run.netcdf_path, language)
-        except InputError:
+            drawn = (path, name, haze_map, self._settings, path, in_force, look)
+            return run_in_subprocess(make_product, *drawn, where=path)
+        except InputError as error:
             # The forecast's file is gone: the warning goes out without a picture.
+            log.warning("delivery: a warning goes without its map: %s", error)
             return None
 
-    def _draw(self, init_time: datetime, simulated: bool, path: str, language: str) -> bytes:
-        run = self._store.run_at(init_time, simulated)
-        assert run is not None
-        from hazecast.services.work.maps import haze_of_run
-
-        return haze_of_run(self._store, run, self._registry, self._book, Look(language, "phone"))
-
-    def _editions(self, subscription: Subscription, now: datetime) -> list[Edition]:
+    def _editions(self, subscription: Subscription, now: datetime) -> list[EditionElsewhere]:
         if self._bulletins is None:
             raise InputError("bulletin", "none", "a service that makes bulletins")
         cities = cities_of(subscription, self._registry)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
@@ -14,10 +15,10 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.dispatcher import Dispatcher
+from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.delivery.mail import MailChannel
 from hazecast.services.delivery.webhook import WebhookChannel
 from hazecast.services.store.store import Store
-from hazecast.services.work.bulletin import Bulletins
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,7 @@ def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) ->
     registry, book = load_registry(), rule_book(settings)
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
     if settings.smtp.host is not None:
-        bulletins = Bulletins(store, settings, registry, book)
-        channels["email"] = MailChannel(store, settings, registry, book, bulletins.edition)
+        channels["email"] = MailChannel(store, settings, registry, book, partial(EditionElsewhere, settings))
     render = Renderer(store, settings, registry, book)
     return Dispatcher(store.sessions, registry, settings, channels, render, clock=clock)
 

@@ -7,13 +7,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hazecast.alerts.messages.texts import Language
+from hazecast.services.core.field_limits import at_most
 
 ChannelName = Literal["webhook", "email", "stream"]
 Kind = Literal["warning", "bulletin", "forecast"]
 BulletinFormat = Literal["html", "pdf", "csv", "nc"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Hour = Annotated[int, Field(ge=0, le=23)]
-_Few = Annotated[list[str], Field(max_length=200)]
+_Few = Annotated[list[str], Field(max_length=200), at_most(200)]
+_Kinds = Annotated[list[Kind], Field(min_length=1, max_length=8), at_most(8)]
+_Languages = Annotated[list[Language], Field(min_length=1, max_length=8), at_most(8)]
+_Formats = Annotated[list[BulletinFormat], Field(max_length=8), at_most(8)]
 
 
 class SubscriptionFields(BaseModel):
@@ -25,7 +29,7 @@ class SubscriptionFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name
-    kinds: list[Kind] = Field(default=["warning"], min_length=1, description="What to be notified of.")
+    kinds: _Kinds = Field(default=["warning"], description="What to be notified of.")
     cities: _Few = Field(default=[], description="City ids.", examples=[["beijing"]])
     regions: _Few = Field(default=[], description="Ids of partner governments.")
     rule_sets: _Few = Field(default=[], description="Rule sets of warnings.", examples=[["cma_haze"]])
@@ -34,12 +38,15 @@ class SubscriptionFields(BaseModel):
         description="Levels of warnings; a change to a lower level is notified too.",
         examples=[["orange", "red"]],
     )
-    languages: list[Language] = Field(default=["zh"], min_length=1, description="Of texts, in this order.")
-    formats: list[BulletinFormat] = Field(default=["pdf"], description="Files of the bulletin attached to its e-mail.")
+    languages: _Languages = Field(default=["zh"], description="Of texts, in this order.")
+    formats: _Formats = Field(default=["pdf"], description="Files of the bulletin attached to its e-mail.")
     simulated: bool = Field(default=False, description="Messages of simulated runs too.")
     bulletin_hour: _Hour = Field(default=7, description="Local hour of the daily bulletin.")
     time_zone: str | None = Field(
-        default=None, description="IANA zone of that hour; by default the first city's.", examples=["Asia/Tokyo"]
+        default=None,
+        max_length=64,
+        description="IANA zone of that hour; by default the first city's.",
+        examples=["Asia/Tokyo"],
     )
 
 
@@ -56,14 +63,14 @@ class Change(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
-    kinds: list[Kind] | None = Field(default=None, min_length=1)
+    kinds: _Kinds | None = None
     cities: _Few | None = None
     regions: _Few | None = None
     rule_sets: _Few | None = None
     levels: _Few | None = None
-    languages: list[Language] | None = Field(default=None, min_length=1)
-    formats: list[BulletinFormat] | None = None
+    languages: _Languages | None = None
+    formats: _Formats | None = None
     simulated: bool | None = None
     bulletin_hour: _Hour | None = None
-    time_zone: str | None = None
+    time_zone: str | None = Field(default=None, max_length=64)
     state: Literal["active", "paused"] | None = None

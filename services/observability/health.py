@@ -21,9 +21,11 @@ from sqlalchemy import Engine, func, select
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.history import JobHistory, beat_fault
 from hazecast.services.store.database import current_revision, head_revision
+from hazecast.services.store.run_files import has_product, read_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import Base, ForecastRun, ForecastValue
 from hazecast.services.store.withdrawal import future_runs
+from hazecast.services.work.stored_forecast import NETCDF
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +163,9 @@ def _files(run: ForecastRun) -> Check:
     gone = [kind for kind, path in (("forecast", run.netcdf_path), ("map", run.map_path)) if not _has_content(path)]
     if gone:
         return Check("files", "degraded", f"gone or empty of the newest forecast: {', '.join(gone)}")
+    file = Path(run.netcdf_path)
+    if has_product(file, NETCDF) and read_product(file, NETCDF) is None:
+        return Check("files", "degraded", "damaged of the newest forecast: its content has another digest")
     return Check("files", "ok", "those of the newest forecast are there")
 
 

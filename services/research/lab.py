@@ -350,7 +350,11 @@ def register(fitted: Fitted, data_dir: Path | str, scores: Mapping[str, Any] | N
         If the model can't be kept, or no entry point declares its name.
     """
     with tempfile.TemporaryDirectory() as folder:
-        save_trained(fitted.model, fitted.train, dict.fromkeys(fitted.collections, fitted.until), Path(folder))
+        # A collection may have been given twice, in parts.
+        names = [
+            f"{name} ({n})" if name in fitted.collections[:n] else name for n, name in enumerate(fitted.collections)
+        ]
+        save_trained(fitted.model, fitted.train, dict.fromkeys(names, fitted.until), Path(folder))
         return registry(data_dir).register(Path(folder), None if scores is None else dict(scores))
 
 

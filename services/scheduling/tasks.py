@@ -50,14 +50,16 @@ def cycle_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
         yield
 
 
-def cycle(settings: Settings, due: datetime) -> JobResult:
-    """Run a forecast cycle.
+def cycle(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
+    """Run a forecast cycle, and make ahead what readers will ask for.
 
     Parameters
     ----------
     settings : Settings
     due : datetime
         When the run was due.
+    clock : callable
+        Gives the time, aware.
 
     Returns
     -------
@@ -66,7 +68,13 @@ def cycle(settings: Settings, due: datetime) -> JobResult:
     """
     with cycle_lock(settings, wait_seconds=60.0):
         report = scheduled_cycle(settings)
+    from hazecast.services.work.cycle_products import make_products
+
+    unmade = make_products(settings, clock())
     summary = f"init time {report.init_time.isoformat()}, {len(report.lines)} cities, {len(report.warnings)} messages"
+    # What could not be made is made on demand: no fault of the forecast.
+    if unmade:
+        summary += f"; {len(unmade)} products not made"
     if report.status == "degraded":
         return JobResult("degraded", f"{summary}; {'; '.join(report.reasons)}")
     return JobResult("done", summary)

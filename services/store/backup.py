@@ -43,7 +43,7 @@ MANIFEST = "manifest.json"
 _STAGING = ".restore"
 # Columns of forecast_run that name a file, with its folder in the data folder.
 _RUN_FILES = {"netcdf_path": "forecasts", "map_path": "maps"}
-_FOLDERS = ("forecasts", "maps", "models", "composition", "weather", "archive")
+_FOLDERS = ("forecasts", "maps", "models", "composition", "warnings", "weather", "archive")
 _CHUNK = 1 << 20
 _ATTEMPTS = 3
 
@@ -123,7 +123,7 @@ def _add_all(writer: _Writer, settings: Settings, store: Store, extra: list[str]
             if not _still_named(store, str(path)):
                 raise _RunReplaced
             manifest.missing.append(path.name)
-    for folder in ("models", "composition", *extra):
+    for folder in ("models", "composition", "warnings", *extra):
         for path in _files_of(settings.data_dir / folder):
             with _held(path, settings.data_dir / folder):
                 writer.add_file(path, f"files/{path.relative_to(settings.data_dir).as_posix()}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, event, func, or_, select
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
-from hazecast.services.store.store import Store
+from hazecast.services.store.store import LONGEST_WARNING, Store
 from hazecast.services.store.tables.forecasts import (
     CycleRun,
     ForecastRun,
@@ -48,8 +48,8 @@ def public_version(store: Store) -> Hashable:
     begun = select(func.max(ForecastRun.init_time)).where(ForecastRun.init_time <= store.clock())
     query = select(
         begun.scalar_subquery(),
-        select(func.max(ForecastRun.withdrawn_at)).scalar_subquery(),
-        select(func.max(ForecastRun.created_at)).scalar_subquery(),
+        # The condition lets the index of the withdrawn ones serve.
+        select(func.max(ForecastRun.withdrawn_at)).where(ForecastRun.withdrawn_at.is_not(None)).scalar_subquery(),
         # Each run has its own cycle, whatever clock its times are from.
         select(func.max(ForecastRun.cycle_id)).scalar_subquery(),
         select(func.count()).select_from(ForecastRun).scalar_subquery(),
@@ -301,6 +301,37 @@ def warnings_page(
         issued, name = after
         query = query.where(or_(Warning_.issued < issued, and_(Warning_.issued == issued, Warning_.id < name)))
     query = query.order_by(Warning_.issued.desc(), Warning_.id.desc()).limit(limit + 1)
+    with store.sessions() as session:
+        return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
+
+
+def recent_warnings(store: Store, simulated: bool, at: datetime, hours: int, limit: int = 500) -> list[HazeWarning]:
+    """Return the messages that were issued, or ended, in the hours before a time, and those that end after it.
+
+    Parameters
+    ----------
+    store : Store
+    simulated : bool
+    at : datetime
+        Aware; later messages are left out.
+    hours : int
+    limit : int
+        At most so many, the newest.
+
+    Returns
+    -------
+    list of HazeWarning
+        The newest first.
+    """
+    since = at - timedelta(hours=hours)
+    query = select(Warning_.payload).where(
+        Warning_.simulated == simulated,
+        # Bounds of the index: none that ends later was issued before.
+        Warning_.issued <= at,
+        Warning_.issued > since - LONGEST_WARNING,
+        or_(Warning_.issued > since, Warning_.expires > since),
+    )
+    query = query.order_by(Warning_.issued.desc(), Warning_.id.desc()).limit(limit)
     with store.sessions() as session:
         return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
 

@@ -18,9 +18,9 @@ from sqlalchemy import Engine, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import remove_file
 from hazecast.services.store.database import Sessions
 from hazecast.services.store.locks import cycle_lock, is_free, remove_stale_cycle_locks
+from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def clear_files(sessions: Sessions, cycle_id: int) -> int:
         files = [str(name) for name in (row.report or {}).get(_FILES, [])]  # type: ignore[attr-defined]
         stored = session.scalar(select(ForecastRun.id).where(ForecastRun.cycle_id == cycle_id))
         wanted = _named(session, files)
-    removed = sum(remove_file(Path(name)) for name in files if name not in wanted)
+    removed = sum(remove_run_file(Path(name)) for name in files if name not in wanted)
     values: dict[str, Any] = {"report": null()}
     if stored is not None and row.error == INTERRUPTED:
         values |= {"status": "degraded", "error": INTERRUPTED_LATE}

@@ -1,4 +1,4 @@
-"""Retention: old forecasts, cycles and observations are removed; warnings, their audit and scores stay."""
+"""Retention: old forecasts, cycles and observations are removed, old warnings move to files; audit and scores stay."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, exists, func, not_, or_, select
 
-from hazecast.services.core.files import remove_file
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import (
     CycleRun,
@@ -21,6 +21,7 @@ from hazecast.services.store.tables.forecasts import (
     Observation,
     StationObservation,
 )
+from hazecast.services.store.warning_archive import archive_warnings
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,9 @@ class Pruned:
 
 
 def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned:
-    """Remove what is older than ``keep_forecast_days`` and ``keep_observation_days``; run again it finds nothing.
+    """Remove what is older than the settings of retention keep it; run again it finds nothing.
 
-    The newest forecast stays, however old, and so do all warnings, drafts, audits and scores.
+    The newest forecast stays, however old, and so do drafts, audits and scores; old warnings move to files.
 
     Parameters
     ----------
@@ -72,6 +73,9 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
         if settings.retention.observation_days is not None:
             limit = now - timedelta(days=settings.retention.observation_days)
             _prune_observations(store, limit, rows, dry_run)
+        if settings.retention.warning_days is not None:
+            limit = now - timedelta(days=settings.retention.warning_days)
+            rows["warning"] = archive_warnings(store, settings.data_dir, limit, dry_run=dry_run)
     finally:
         store.close()
     pruned = Pruned(rows, files)
@@ -91,7 +95,7 @@ def _prune_forecasts(store: Store, limit: datetime, now: datetime, rows: dict[st
         runs = session.scalars(select(ForecastRun).where(not_(retained))).all()
     # Files first: of a run without files the next pruning takes the rest, but nothing would find files without a run.
     paths = [Path(name) for run in runs for name in (run.netcdf_path, run.map_path)]
-    files = sum(path.exists() if dry_run else remove_file(path) for path in paths)
+    files = sum(path.exists() if dry_run else remove_run_file(path) for path in paths)
     ids = [run.id for run in runs]
     with store.writing() as connection:
         for some in _split(ids):

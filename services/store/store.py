@@ -17,18 +17,18 @@ from hazecast.grids.contract import LEAD_HOURS, POLLUTANTS, check
 from hazecast.grids.errors import InputError
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import remove_file
 from hazecast.services.store.database import Sessions, make_engine, migrate, redacted, writing
 from hazecast.services.store.drafts import approved_ids, save_drafts, warning_row
 from hazecast.services.store.locks import Lock, cycle_lock, lock_until_commit
 from hazecast.services.store.outbox import record_run
 from hazecast.services.store.recovery import clear_files, note_files, recover
 from hazecast.services.store.rows import forecast_digest, observation_dataset, observation_rows, run_row, value_rows
+from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from hazecast.services.store.upsert import upsert
 
 # No warning outlives its window, which ends with the forecast or the next two days at the latest.
-_LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
+LONGEST_WARNING = timedelta(hours=LEAD_HOURS + 48)
 
 
 class Store:
@@ -216,7 +216,7 @@ class Store:
             session.flush()
             record_run(session, run, forecast_digest(forecast), warnings)
         for path in replaced - {run.netcdf_path, run.map_path}:
-            remove_file(Path(path))
+            remove_run_file(Path(path))
 
     def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
         """Return what was observed in one city or in all.
@@ -261,11 +261,14 @@ class Store:
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
         """Return the newest run that is neither withdrawn nor in the future; by default a real one before any simulated one."""
         query = select(ForecastRun).where(ForecastRun.withdrawn_at.is_(None), ForecastRun.init_time <= self.clock())
-        query = query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1)
-        if simulated is not None:
-            query = query.where(ForecastRun.simulated == simulated)
+        query = query.order_by(ForecastRun.init_time.desc()).limit(1)
         with self._session() as session:
-            return session.scalar(query)
+            # One kind after the other: each is found by an index.
+            found = (
+                session.scalar(query.where(ForecastRun.simulated == kind))
+                for kind in ((False, True) if simulated is None else (simulated,))
+            )
+            return next((run for run in found if run is not None), None)
 
     def run_at(self, init_time: datetime, simulated: bool) -> ForecastRun | None:
         """Return the run of an init time, unless it was withdrawn.
@@ -328,7 +331,7 @@ class Store:
         earlier = self._warnings(
             Warning_.simulated == simulated,
             Warning_.run_init_time < init_time,
-            Warning_.run_init_time > init_time - _LONGEST_WARNING,
+            Warning_.run_init_time > init_time - LONGEST_WARNING,
         )
         return in_force_at(earlier, init_time)
 
@@ -346,24 +349,9 @@ class Store:
         list of HazeWarning
         """
         recent = self._warnings(
-            Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - _LONGEST_WARNING
+            Warning_.simulated == simulated, Warning_.issued <= at, Warning_.issued > at - LONGEST_WARNING
         )
         return in_force_at(recent, at)
-
-    def warning_history(self, simulated: bool, limit: int = 500) -> list[HazeWarning]:
-        """Return the newest messages, newest first.
-
-        Parameters
-        ----------
-        simulated : bool
-        limit : int
-            At most so many.
-
-        Returns
-        -------
-        list of HazeWarning
-        """
-        return self._warnings(Warning_.simulated == simulated)[::-1][:limit]
 
     def warning(self, warning_id: str, simulated: bool | None = None) -> HazeWarning | None:
         """Return one message.

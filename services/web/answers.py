@@ -8,7 +8,7 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -108,6 +108,8 @@ class AnswerCache:
         Bytes that cached answers may take; the least recently used are removed.
     under : str
         Beginning of the paths.
+    unversioned : collection of str
+        Paths that don't ask for the version: that the process is alive is said whatever the store does.
     """
 
     def __init__(
@@ -121,8 +123,10 @@ class AnswerCache:
         memory: int,
         clock: Clock = utc_now,
         under: str = "/v1/",
+        unversioned: Collection[str] = (),
     ) -> None:
-        self.app, self.max_age, self.check_seconds, self.memory, self.under = app, max_age, check_seconds, memory, under
+        self.app, self.max_age, self.check_seconds, self.memory = app, max_age, check_seconds, memory
+        self.under, self.unversioned = under, unversioned
         self._clock = clock
         self._find_version, self._count_commits = find_version, count_commits
         self._cached: OrderedDict[Hashable, _CachedAnswer] = OrderedDict()
@@ -142,7 +146,7 @@ class AnswerCache:
             await self.app(scope, receive, send)
             return
         request = _request_headers(scope)
-        version = await self._current()
+        version = None if scope["path"] in self.unversioned else await self._current()
         key = (scope["path"], scope["query_string"], request.values.get(b"accept"), request.gzip)
         if version is not None:
             cached = self._cached.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from hazecast import __version__
-from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import count_commits, public_version
@@ -59,14 +59,12 @@ _ROUTERS = (
 )
 
 
-def create_app(settings: Settings, *, registry: Registry | None = None, clock: Clock = utc_now) -> FastAPI:
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """Build the API on the store that `settings` names; the schema is brought up to date first.
 
     Parameters
     ----------
     settings : Settings
-    registry : Registry, optional
-        The cities; by default those that Hazecast ships.
     clock : callable
         Gives the current time, aware: what is stored, stale, in force, expired or outdated depends on it.
 
@@ -91,11 +89,11 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         # The service has metrics and logs of its own; looking for another's would cost every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    registry = registry or load_registry()
+    registry = load_registry()
     service = app.state.service = make_service(settings, registry, clock)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1")
-    app.router.routes.extend(page_routes(service.store, settings, registry, service.book, clock))
+    app.router.routes.extend(page_routes(service.store, settings, registry, service.book, service.pool, clock))
     app.router.routes.extend(console_routes(settings, registry, service.book))
     add_problems(app, settings.data_dir)
     describe(app)
@@ -108,6 +106,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         check_seconds=settings.answers.answers_check_seconds,
         memory=settings.answers.answers_memory_mb * 2**20,
         clock=clock,
+        unversioned=("/v1/healthz",),
     )
     protect(app, settings, service.store.sessions, clock)
     operation.add_operation(app, service)

@@ -13,6 +13,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.work_pool import WorkPool
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
 from hazecast.services.delivery.stream import ConnectionLimit, EventFeed, public_feed
@@ -39,6 +40,8 @@ class Service:
     clock : callable
         Gives the current time, aware: what is stale, expired or in force depends on it.
     bulletins : Bulletins
+    pool : WorkPool
+        Draws, typesets and writes NetCDF in subprocesses.
     subscriptions : Subscriptions
     queue : Queue
         Deliveries of all subscriptions.
@@ -58,6 +61,7 @@ class Service:
     book: RuleBook
     clock: Clock
     bulletins: Bulletins
+    pool: WorkPool
     subscriptions: Subscriptions
     queue: Queue
     renderer: Renderer
@@ -97,6 +101,12 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         book=book,
         clock=clock,
         bulletins=Bulletins(store, settings, registry, book),
+        pool=WorkPool(
+            settings.limits.drawing_processes,
+            settings.limits.drawing_waiting,
+            settings.limits.answer_seconds,
+            settings.answers.answers_memory_mb * 2**20 // 2,
+        ),
         subscriptions=Subscriptions(sessions, settings, registry, book),
         queue=Queue(sessions, settings),
         renderer=Renderer(store, settings, registry, book),

@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import mimeparse
-import xarray as xr
 from fastapi import HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -145,14 +142,6 @@ def point(longitude: float, latitude: float, name: str, properties: dict[str, An
     """
     geometry = {"type": "Point", "coordinates": [longitude, latitude]}
     return {"type": "Feature", "id": name, "geometry": geometry, "properties": properties}
-
-
-def as_netcdf(dataset: xr.Dataset) -> bytes:
-    """Return a Dataset as the bytes of a NetCDF-4 file."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "part.nc"
-        dataset.to_netcdf(file, engine="netcdf4")
-        return file.read_bytes()
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:

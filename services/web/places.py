@@ -12,9 +12,13 @@ from fastapi import Depends, Query
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Country, Registry
+from hazecast.services.core.field_limits import at_most
 from hazecast.services.web.problems import InvalidArgument
 
 _BOX = r"^-?\d{1,3}(\.\d{1,9})?(,-?\d{1,3}(\.\d{1,9})?){3}$"
+
+# As many as an address can name in reason; all of them need no names.
+_MOST = 500
 
 
 class Places:
@@ -26,10 +30,14 @@ class Places:
     def __init__(
         self,
         city: Annotated[
-            list[str] | None, Query(description="Only these cities, by id; may be repeated.", examples=[["beijing"]])
+            list[str] | None,
+            Query(description="Only these cities, by id; may be repeated.", examples=[["beijing"]], max_length=_MOST),
+            at_most(_MOST),
         ] = None,
         region: Annotated[
-            list[str] | None, Query(description="Only cities of these partner governments, by id; may be repeated.")
+            list[str] | None,
+            Query(description="Only cities of these partner governments, by id; may be repeated.", max_length=_MOST),
+            at_most(_MOST),
         ] = None,
         country: Annotated[Country | None, Query(description="Only cities of this country.")] = None,
         bbox: Annotated[

@@ -22,6 +22,8 @@ from hazecast.services.observability.requests import id_headers
 log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
+# Whoever sends more mistakes learns of the others when these are corrected.
+_MOST_ERRORS, _LONGEST_NAME = 20, 200
 # By status: the name in the type, and what the reader can do. Those not named here are "about:blank" (RFC 9457, 4.2.1).
 KINDS: dict[int, tuple[str, str]] = {
     400: ("bad-request", "The request can't be read. Correct it; the detail says what is wrong."),
@@ -127,9 +129,12 @@ def add_problems(app: FastAPI, data_dir: Path) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation_problem(_: Request, error: RequestValidationError) -> Response:
-        errors = [_invalid(one) for one in error.errors()]
-        detail = "; ".join(f"{one['field']}: {one['reason']}" if one["field"] else one["reason"] for one in errors)
-        return problem(422, detail, errors=errors)
+        found = error.errors()
+        errors = [_invalid(one) for one in found[:_MOST_ERRORS]]
+        told = [f"{one['field']}: {one['reason']}" if one["field"] else one["reason"] for one in errors]
+        if len(found) > len(errors):
+            told.append(f"and {len(found) - len(errors)} more")
+        return problem(422, "; ".join(told), errors=errors)
 
     @app.exception_handler(StoreError)
     async def store_problem(request: Request, error: StoreError) -> Response:
@@ -145,7 +150,12 @@ def add_problems(app: FastAPI, data_dir: Path) -> None:
 def _invalid(error: Mapping[str, Any]) -> dict[str, str]:
     where, *path = map(str, error["loc"])
     found = "" if error["type"] == "missing" else f"found {_short(error.get('input'))}; "
-    return {"field": ".".join(path), "in": where, "reason": f"{found}{error['msg']}"}
+    return {"field": _cut(".".join(path)), "in": where, "reason": f"{found}{error['msg']}"}
+
+
+def _cut(name: str) -> str:
+    # A field that is not known has whatever name the sender gave it.
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def _short(value: object) -> str:

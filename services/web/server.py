@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from hazecast.services.core.logs import configure_logging
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.subprocesses import end_subprocesses
 from hazecast.services.scheduling.service import Scheduler
 from hazecast.services.store.database import make_engine, migrate
 
@@ -45,15 +46,20 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
     configure_logging(settings)
     app = create_app(settings)
     with _stopping(), _scheduler(settings, with_scheduler) as stopped, _delivery(settings, with_scheduler):
-        uvicorn.run(
-            app,
-            host=host or settings.server.host,
-            port=port or settings.server.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=_CLOSING_SECONDS,
-            **server_options(settings),
-        )
+        try:
+            uvicorn.run(
+                app,
+                host=host or settings.server.host,
+                port=port or settings.server.port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_CLOSING_SECONDS,
+                **server_options(settings),
+            )
+        finally:
+            # Nobody waits for drawings any more.
+            app.state.service.pool.close()
+            end_subprocesses()
     return stopped
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hazecast.forecast.composition import CAMS_SUFFIX
 from hazecast.forecast.inputs import stacked
 from hazecast.forecast.products import valid_times
-from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
+from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, LEAD_HOURS
 from hazecast.grids.times import to_datetime64
 from hazecast.models.combination import State, Verified
 from hazecast.models.experts import EXPERTS

@@ -83,6 +83,34 @@ class Document:
     content: bytes
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a bulletin is made of; `key` is the same for the same content, as `Edition.key`."""
+
+    key: str
+    run: ForecastRun
+    warnings: tuple[HazeWarning, ...]
+    cities: tuple[City, ...]
+    language: str
+
+
+def document_name(run: ForecastRun, language: str, form: Format) -> str:
+    """Return the name under which a bulletin is saved.
+
+    Parameters
+    ----------
+    run : ForecastRun
+    language : {"zh", "ja", "en"}
+    form : str
+
+    Returns
+    -------
+    str
+    """
+    label = "simulated-" if run.simulated else ""
+    return f"hazecast-bulletin-{label}{run.init_time:%Y%m%dT%H%MZ}-{language}.{form}"
+
+
 class Edition:
     """One bulletin in one language; each form is rendered when first requested, then cached.
 
@@ -150,10 +178,8 @@ class Edition:
         """Return the bulletin in one form."""
         with self._working:
             if form not in self._documents:
-                state = self.bulletin.state
-                label = "simulated-" if state.simulated else ""
-                stem = f"hazecast-bulletin-{label}{self.bulletin.init_time:%Y%m%dT%H%MZ}-{self.language}"
-                self._documents[form] = Document(f"{stem}.{form}", MEDIA_TYPES[form], self._content(form))
+                name = document_name(self._run, self.language, form)
+                self._documents[form] = Document(name, MEDIA_TYPES[form], self._content(form))
             return self._documents[form]
 
     def mail(self) -> tuple[bytes, dict[str, bytes]]:
@@ -210,6 +236,43 @@ class Bulletins:
         InputError
             If there is no forecast, its file is gone, or a city or the language is unknown.
         """
+        found = self.find(cities, language, now, run=run)
+        with self._guard:
+            lock = self._locks.setdefault(found.key, threading.Lock())
+        with lock:
+            with self._guard:
+                if found.key in self._kept:
+                    self._kept.move_to_end(found.key)
+                    return self._kept[found.key]
+            bulletin = self._compose(found.run, found.warnings, found.cities, now)
+            made = Edition(found.key, bulletin, language, found.run, self._store, self._registry, self._book)
+            with self._guard:
+                self._kept[found.key] = made
+                while len(self._kept) > _KEPT:
+                    self._locks.pop(self._kept.popitem(last=False)[0], None)
+            return made
+
+    def find(self, cities: Sequence[str], language: str, now: datetime, *, run: ForecastRun | None = None) -> Found:
+        """Return what a bulletin would be made of, without making it: its key tells whether it is the same as another.
+
+        Parameters
+        ----------
+        cities : sequence of str
+            As for `edition`.
+        language : {"zh", "ja", "en"}
+        now : datetime
+            Aware.
+        run : ForecastRun, optional
+
+        Returns
+        -------
+        Found
+
+        Raises
+        ------
+        InputError
+            As `edition`.
+        """
         if language not in LANGUAGES:
             raise InputError("language", language, f"one of {sorted(LANGUAGES)}")
         chosen = [self._registry.city(name) for name in dict.fromkeys(cities)]
@@ -220,21 +283,7 @@ class Bulletins:
             held = set(map(str, load_forecast(run.netcdf_path)["city"].values))
             chosen = [city for city in self._registry.cities.values() if city.id in held]
         warnings = self._store.warnings_in_force(now, run.simulated)
-        key = self._key(run, warnings, chosen, language, now)
-        with self._guard:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            with self._guard:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key]
-            bulletin = self._compose(run, warnings, chosen, now)
-            made = Edition(key, bulletin, language, run, self._store, self._registry, self._book)
-            with self._guard:
-                self._kept[key] = made
-                while len(self._kept) > _KEPT:
-                    self._locks.pop(self._kept.popitem(last=False)[0], None)
-            return made
+        return Found(self._key(run, warnings, chosen, language, now), run, tuple(warnings), tuple(chosen), language)
 
     def _key(
         self,
@@ -343,8 +392,10 @@ class Bulletins:
         query = select(ForecastRun).where(
             ForecastRun.init_time <= until, ForecastRun.withdrawn_at.is_(None), *conditions
         )
+        query = query.order_by(ForecastRun.init_time.desc()).limit(1)
         with self._store.sessions() as session:
-            return session.scalar(query.order_by(ForecastRun.simulated, ForecastRun.init_time.desc()).limit(1))
+            found = (session.scalar(query.where(ForecastRun.simulated == kind)) for kind in (False, True))
+            return next((run for run in found if run is not None), None)
 
 
 def as_reason(text: str) -> Reason:

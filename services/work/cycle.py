@@ -35,6 +35,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.database import redacted
 from hazecast.services.store.monitors import stored_city_hours, stored_monitors
+from hazecast.services.store.run_files import link_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.adaptation import adapt, with_state
@@ -48,7 +49,7 @@ from hazecast.services.work.inputs import (
 )
 from hazecast.services.work.maps import draw_haze
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, message_line
-from hazecast.services.work.stored_forecast import Look
+from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
@@ -295,7 +296,9 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     now, simulated = given.init_time, given.inputs.simulated
     netcdf_path, map_path = _paths(cycle.settings, now, cycle.id, simulated)
     cycle.store.note_files(cycle.id, now, simulated, (netcdf_path, map_path))
-    _write_netcdf(forecast, netcdf_path)
+    write_netcdf(forecast, netcdf_path)
+    restore_values(netcdf_path)
+    link_product(netcdf_path, NETCDF)
     in_force = in_force_at([*cycle.store.warnings_before(now, simulated), *messages], now)
     with atomic_write(map_path) as part:
         part.write_bytes(draw_haze(forecast, cycle.registry, cycle.book.haze_signal, in_force, Look()))
@@ -351,14 +354,6 @@ def _paths(settings: Settings, now: datetime, cycle_id: int, simulated: bool) ->
     # replaced it.
     name = f"{'simulated-' if simulated else ''}{now:%Y%m%dT%H%MZ}-cycle{cycle_id}"
     return settings.data_dir / "forecasts" / f"{name}.nc", settings.data_dir / "maps" / f"{name}.png"
-
-
-def _write_netcdf(forecast: xr.Dataset, path: Path) -> None:
-    encoding: dict[str, dict[str, object]] = {str(name): {"zlib": True, "complevel": 4} for name in forecast.data_vars}
-    encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
-    encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
-    with atomic_write(path) as part:
-        forecast.to_netcdf(part, engine="netcdf4", encoding=encoding)
 
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:

@@ -25,13 +25,12 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.indices import china_standard, china_sub_index
 from hazecast.forecast.products import median_series, next_24h, valid_times
-from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.work.stored_forecast import VALUE_KINDS, Look, ValueKind, load_forecast
+from hazecast.services.work.stored_forecast import VALUE_KINDS, Look, ValueKind, load_forecast, observed_before
 
 _LATS, _LONS = np.arange(15.0, 55.01, 0.25), np.arange(95.0, 150.01, 0.25)
 # Pillow's fonts and matplotlib are not made for several threads at once.
@@ -218,16 +217,29 @@ def fan_of_run(store: Store, run: ForecastRun, registry: Registry, city_id: str,
     InputError
         If the city is unknown, or the forecast's file is gone.
     """
-    city, forecast = registry.city(city_id), load_forecast(run.netcdf_path)
-    rows = store.observations_of(city_id, run.simulated, run.init_time, HISTORY_HOURS)
-    observed = None
-    if rows and pollutant in ("pm25", "o3"):
-        times = np.array([row.time.replace(tzinfo=None) for row in rows], dtype="datetime64[ns]")
-        values = np.array([[np.nan if getattr(row, pollutant) is None else getattr(row, pollutant)] for row in rows])
-        observed = xr.Dataset({pollutant: (("time", "city"), values)}, coords={"time": times, "city": [city_id]})
-        observed = observed.reindex(
-            time=np.arange(times[0], times[-1] + np.timedelta64(1, "h"), np.timedelta64(1, "h"))
-        )
+    observed = observed_before(store, run, city_id, pollutant)
+    return draw_fan_chart(load_forecast(run.netcdf_path), observed, registry.city(city_id), pollutant, look)
+
+
+def draw_fan_chart(forecast: xr.Dataset, observed: xr.Dataset | None, city: City, pollutant: str, look: Look) -> bytes:
+    """Draw the forecast chart of a city.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast".
+    observed : xarray.Dataset or None
+        What was observed before, as `hazecast.services.work.stored_forecast.observed_before` gives it.
+    city : City
+    pollutant : str
+        A variable of the forecast, or an index of it.
+    look : Look
+
+    Returns
+    -------
+    bytes
+        PNG.
+    """
     with _drawing:
         return draw_fan(
             forecast, observed, city, _provenance(forecast), pollutant=pollutant, lang=look.language, size=look.size

@@ -1,20 +1,38 @@
-"""The forecast of a stored run, and what a picture of it may look like. Loads no drawing library."""
+"""The forecast of a stored run: its files, and reading it in a process that serves. Loads no drawing library.
+
+A run's NetCDF file has two products beside it (`hazecast.services.store.run_files`): its values in plain form, which
+is what is read, and the file itself under its digest. Each is made again from the other where it is damaged.
+"""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import xarray as xr
 
 from hazecast.alerts.maps.options import Format
+from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
+from hazecast.services.core.errors import StoreError
+from hazecast.services.core.files import atomic_write
+from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.store.run_files import has_product, link_product, read_product, save_product
+from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.work.plain_dataset import from_plain, to_plain
+
+log = logging.getLogger(__name__)
 
 ValueKind = Literal["pm25", "o3", "aqi"]
 VALUE_KINDS: tuple[ValueKind, ...] = ("pm25", "o3", "aqi")
 MEDIA_TYPES: dict[Format, str] = {"gif": "image/gif", "png": "image/png", "webp": "image/webp"}
+NETCDF = "forecast.nc"
+_VALUES = "values.npz"
 
 
 @dataclass(frozen=True)
@@ -29,12 +47,120 @@ class Look:
 def load_forecast(path: str) -> xr.Dataset:
     """Return a stored forecast. Its file never changes under one name; do not change what is returned.
 
+    The NetCDF library is not loaded: where the plain values are missing, a subprocess makes them from the file.
+
     Raises
     ------
     InputError
-        If the file is gone.
+        If the file is gone, or can't be read.
     """
-    if not Path(path).is_file():
-        raise InputError("forecast file", path, "the file of a stored run")
-    with xr.open_dataset(path, decode_timedelta=True) as dataset:
-        return dataset.load()
+    file = Path(path)
+    content = read_product(file, _VALUES)
+    if content is None:
+        if not file.is_file():
+            raise InputError("forecast file", path, "the file of a stored run")
+        content = run_in_subprocess(restore_values, file, where=path)
+    return from_plain(content)
+
+
+def observed_before(store: Store, run: ForecastRun, city_id: str, pollutant: str) -> xr.Dataset | None:
+    """Return what was observed of a pollutant in a city in the days before a run.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+    city_id : str
+    pollutant : str
+
+    Returns
+    -------
+    xarray.Dataset (time, city) or None
+        In whole hours, NaN where one is missing; None if none is stored, or the pollutant isn't observed.
+    """
+    rows = store.observations_of(city_id, run.simulated, run.init_time, HISTORY_HOURS)
+    if not rows or pollutant not in ("pm25", "o3"):
+        return None
+    times = np.array([row.time.replace(tzinfo=None) for row in rows], dtype="datetime64[ns]")
+    values = np.array([[np.nan if getattr(row, pollutant) is None else getattr(row, pollutant)] for row in rows])
+    observed = xr.Dataset({pollutant: (("time", "city"), values)}, coords={"time": times, "city": [city_id]})
+    return observed.reindex(time=np.arange(times[0], times[-1] + np.timedelta64(1, "h"), np.timedelta64(1, "h")))
+
+
+def restore_values(file: Path) -> bytes:
+    """Make the plain values of a run from its NetCDF file, store them beside it, and return them.
+
+    Reads NetCDF: to be called in a cycle or in a subprocess.
+
+    Raises
+    ------
+    InputError
+        If the file can't be read.
+    """
+    content = read_product(file, _VALUES)
+    if content is None:
+        content = to_plain(_read_netcdf(file))
+        try:
+            save_product(file, _VALUES, content)
+        except StoreError as error:
+            log.error("the values of a forecast can't be stored in plain form: %s", error)
+    return content
+
+
+def restore_netcdf(file: Path) -> bytes:
+    """Return the content of a run's NetCDF file, stored under its digest; a damaged file is written anew.
+
+    Reads and writes NetCDF: to be called in a cycle or in a subprocess.
+
+    Raises
+    ------
+    InputError
+        If neither the file nor the plain values can be read.
+    StoreError
+        If nothing can be written.
+    """
+    values = read_product(file, _VALUES)
+    # A digest that no content has any more means that the file has changed since it was written.
+    if has_product(file, NETCDF) or not _is_readable(file):
+        if values is None:
+            raise InputError("forecast file", file, "the undamaged file of a stored run")
+        log.error("%s is damaged or gone: written anew from the forecast's plain values", file)
+        write_netcdf(from_plain(values), file)
+    return link_product(file, NETCDF)
+
+
+def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
+    """Write a forecast, or a part of one, as NetCDF.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast".
+    path : Path
+
+    Raises
+    ------
+    StoreError
+        If it can't be written.
+    """
+    encoding: dict[str, dict[str, object]] = {str(name): {"zlib": True, "complevel": 4} for name in forecast.data_vars}
+    encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
+    encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
+    with atomic_write(path) as part:
+        forecast.to_netcdf(part, engine="netcdf4", encoding=encoding)
+
+
+def _read_netcdf(file: Path) -> xr.Dataset:
+    try:
+        with xr.open_dataset(file, engine="netcdf4", decode_timedelta=True) as dataset:
+            return dataset.load()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError("forecast file", f"{file}: {error}", "the file of a stored run") from error
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        _read_netcdf(file)
+    except InputError:
+        return False
+    return True

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-HEAVY = ("torch", "lightgbm", "sklearn", "typst", "eccodes", "matplotlib", "cartopy", "scipy")
+HEAVY = ("torch", "lightgbm", "sklearn", "typst", "eccodes", "netCDF4", "matplotlib", "cartopy", "scipy")
 PEAK_MB = 200.0
 # VmHWM, not ru_maxrss: the latter counts the parent's memory too, which a process has until it executes its program.
 PROGRAM = f"""

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from hazecast.grids.contract import check
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.reads import WarningFilter, warnings_page
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import Base
 from hazecast.services.work.cycle import run_cycle
@@ -126,7 +127,11 @@ def test_episode_replayed_keeps_one_warning_in_force(shared_data, tmp_path) -> N
         now = utc(2013, 1, 11, 10) + timedelta(hours=12 * step)
         run_cycle(settings, init_time=now, cities=("beijing",))
         assert len(store.warnings_in_force(now, False)) <= 1
-        kinds += [w.kind for w in store.warning_history(False) if w.run_init_time == now]
+        kinds += [
+            w.kind
+            for w in warnings_page(store, False, WarningFilter(), after=None, limit=500)
+            if w.run_init_time == now
+        ]
     store.close()
     assert kinds[0] == "issue" and kinds.count("issue") == 1 and "continue" in kinds
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -138,11 +138,20 @@ class CycleRun(Base):
     report: Mapped[dict[str, object] | None] = mapped_column(JSON)
 
 
+_WITHDRAWN = text("withdrawn_at IS NOT NULL")
+
+
 class ForecastRun(Base):
     """One stored forecast; one that a person withdrew stays, but is no longer read as a forecast."""
 
     __tablename__ = "forecast_run"
-    __table_args__ = (UniqueConstraint("init_time", "simulated", name="uq_forecast_run"),)
+    __table_args__ = (
+        UniqueConstraint("init_time", "simulated", name="uq_forecast_run"),
+        Index("ix_forecast_run_newest", "simulated", "init_time"),
+        Index("ix_forecast_run_cycle", "cycle_id"),
+        # Of few rows: an index of all would be chosen to find those that are not withdrawn.
+        Index("ix_forecast_run_withdrawn", "withdrawn_at", sqlite_where=_WITHDRAWN, postgresql_where=_WITHDRAWN),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     cycle_id: Mapped[int] = mapped_column(ForeignKey("cycle_run.id"))
@@ -212,7 +221,10 @@ class Warning_(Base):  # noqa: N801 (Warning is Python's own)
     """One warning message; `payload` is the complete message."""
 
     __tablename__ = "warning"
-    __table_args__ = (Index("ix_warning_run", "simulated", "run_init_time"),)
+    __table_args__ = (
+        Index("ix_warning_run", "simulated", "run_init_time"),
+        Index("ix_warning_issued", "simulated", "issued", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(128), primary_key=True)
     simulated: Mapped[bool] = mapped_column(primary_key=True)

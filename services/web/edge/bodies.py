@@ -12,6 +12,9 @@ from hazecast.services.web.problems import problem
 # Keys, cookies and conditions fit; many long headers don't.
 HEAD_BYTES = 16_384
 _CLOSE = {"Connection": "close"}
+# By the beginning of the path, in bytes: the largest subscription that is valid, and a few fields elsewhere. A body is
+# parsed on the event loop: nothing that takes it longer than some milliseconds may come so far.
+_BODIES = (("/v1/subscriptions", 65_536), ("", 16_384))
 
 
 class RequestLimits:
@@ -23,7 +26,7 @@ class RequestLimits:
     ----------
     app : ASGI application
     max_bytes : int
-        Of a body, as declared and as received.
+        Of a body, as declared and as received, where the path itself has no lower limit.
     body_seconds : float
         From when a route reads the body until its end.
     answer_seconds : float
@@ -41,11 +44,12 @@ class RequestLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self._check_head(scope["headers"])
+        most = self.most_bytes(scope["path"])
+        refusal = self._check_head(scope["headers"], most)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        exchange = _Exchange(self, scope, receive, send)
+        exchange = _Exchange(self, scope, receive, send, most)
         try:
             async with asyncio.timeout(self.body_seconds + self.answer_seconds) as exchange.limit:
                 await self.app(scope, exchange.receive, exchange.send)
@@ -59,15 +63,19 @@ class RequestLimits:
             detail = f"no answer within {self.answer_seconds:g} s"
             await problem(503, detail, headers={"Retry-After": "30"})(scope, receive, send)
 
-    def _check_head(self, headers: list[tuple[bytes, bytes]]) -> ASGIApp | None:
+    def most_bytes(self, path: str) -> int:
+        """Return the limit of a body sent to a path."""
+        return min(self.max_bytes, next(limit for beginning, limit in _BODIES if path.startswith(beginning)))
+
+    def _check_head(self, headers: list[tuple[bytes, bytes]], most: int) -> ASGIApp | None:
         if sum(len(name) + len(value) for name, value in headers) > HEAD_BYTES:
             return problem(431, f"headers of more than {HEAD_BYTES} bytes", headers=_CLOSE)
         length = next((value for name, value in headers if name == b"content-length"), b"0")
-        return None if length.isdigit() and len(length) < 20 and int(length) <= self.max_bytes else self.too_large()
+        return None if length.isdigit() and len(length) < 20 and int(length) <= most else self.too_large(most)
 
-    def too_large(self) -> ASGIApp:
-        """Return the answer to a body that is too large."""
-        return problem(413, f"a body of more than {self.max_bytes} bytes", headers=_CLOSE)
+    def too_large(self, most: int) -> ASGIApp:
+        """Return the answer to a body of more than `most` bytes."""
+        return problem(413, f"a body of more than {most} bytes", headers=_CLOSE)
 
     def too_slow(self) -> ASGIApp:
         """Return the answer to a body that is not received in time."""
@@ -83,7 +91,8 @@ class _Exchange:
 
     limit: asyncio.Timeout
 
-    def __init__(self, limits: RequestLimits, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, limits: RequestLimits, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+        self._most = most
         self._limits, self._scope, self._receive, self._send = limits, scope, receive, send
         self._until: float | None = None
         self._taken = 0
@@ -107,9 +116,9 @@ class _Exchange:
         else:
             self._taken += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)
-            if self._taken <= self._limits.max_bytes:
+            if self._taken <= self._most:
                 return message
-            self.refusal = self._limits.too_large()
+            self.refusal = self._limits.too_large(self._most)
         raise ClientDisconnect
 
     async def send(self, message: Message) -> None:

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 # Health checks must be answered, also behind a proxy through which others send many requests.
 _UNCOUNTED = ("/v1/healthz", "/v1/readyz")
-# A map has to be drawn, which takes as long as some tens of other answers.
-_MAPS, _COST_OF_MAP = "/v1/maps/", 5
+# What is drawn for a request costs the processor as much as some tens of other answers: one for each such time.
+_SECONDS_OF_ONE = 0.05
 _MOST_VALID_DIGESTS = 10_000
 _KEY_HEADERS = frozenset((b"authorization", b"x-api-key"))
 
@@ -38,8 +38,9 @@ class KeyCheck:
     Parameters
     ----------
     app : ASGI application
-        Finds the `Identity`, or None, as ``request.state.identity``. Where it sets ``request.state.private``, no cache may
-        store the answer.
+        Finds the `Identity`, or None, as ``request.state.identity``, and whom the request counts for as
+        ``request.state.caller``. Where it sets ``request.state.private``, no cache may store the answer; where it sets
+        ``request.state.processor_seconds``, the time that was spent counts as further requests.
     check : callable
         Return the `Identity` of a key, or raise `RefusedError`.
     anonymous, keyed, failures : SlidingWindows
@@ -93,9 +94,10 @@ class KeyCheck:
                 return
             state["identity"] = identity
             windows, caller, name = self._keyed, identity.key_id, "key"
+        state["caller"] = caller
         rate: list[tuple[bytes, bytes]] = []
         if windows.limit:
-            count = windows.hit(caller, _COST_OF_MAP if path.startswith(_MAPS) else 1)
+            count = windows.hit(caller)
             rate = _rate_headers(name, windows, count)
             if not count.allowed:
                 waits = {"Retry-After": str(count.reset)} | {key.decode(): value.decode() for key, value in rate}
@@ -105,7 +107,9 @@ class KeyCheck:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message["headers"], *rate]
+                spent = round(state.get("processor_seconds", 0.0) / _SECONDS_OF_ONE)
+                counted = _rate_headers(name, windows, windows.charge(caller, spent)) if rate and spent else rate
+                headers = [*message["headers"], *counted]
                 if state.get("private"):
                     headers = [(key, value) for key, value in headers if key != b"cache-control"]
                     headers.append((b"cache-control", b"no-store"))

@@ -41,8 +41,17 @@ class SlidingWindows:
         self._now: dict[str, int] = {}
         self._before: dict[str, int] = {}
 
-    def hit(self, caller: str, cost: int = 1) -> Count:
-        """Count a request, unless it exceeds the limit.
+    def hit(self, caller: str) -> Count:
+        """Count a request, unless it exceeds the limit; return the caller's count after it."""
+        caller, used, left = self._usage(caller)
+        allowed = used + 1 <= self.limit
+        if allowed:
+            self._now[caller] = self._now.get(caller, 0) + 1
+            used += 1
+        return Count(max(int(self.limit - used), 0), int(left) + 1, allowed)
+
+    def charge(self, caller: str, cost: int) -> Count:
+        """Count what a request turned out to cost, beyond the limit too: it then holds up the caller's next ones.
 
         Parameters
         ----------
@@ -56,11 +65,8 @@ class SlidingWindows:
             Of the caller after it.
         """
         caller, used, left = self._usage(caller)
-        allowed = used + cost <= self.limit
-        if allowed:
-            self._now[caller] = self._now.get(caller, 0) + cost
-            used += cost
-        return Count(max(int(self.limit - used), 0), int(left) + 1, allowed)
+        self._now[caller] = self._now.get(caller, 0) + cost
+        return Count(max(int(self.limit - used - cost), 0), int(left) + 1, True)
 
     def full(self, caller: str) -> bool:
         """Return whether the caller's next request would exceed the limit."""

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -24,9 +25,12 @@ from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import in_utc
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.work_pool import WorkPool
 from hazecast.services.store.store import Store
+from hazecast.services.web.drawn import draw
 from hazecast.services.web.page import chart, view
 from hazecast.services.web.page.answers import COMPRESSED, answer, static_files, static_prefix
+from hazecast.services.web.page.card import Card, card_of, card_png
 from hazecast.services.web.page.colours import ink
 from hazecast.services.web.page.mapdata import legend, map_json, shapes_json
 from hazecast.services.web.page.query import PageQuery, page_zone
@@ -41,7 +45,7 @@ JSON = "application/json"
 
 
 def page_routes(
-    store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock = utc_now
+    store: Store, settings: Settings, registry: Registry, book: RuleBook, pool: WorkPool, clock: Clock = utc_now
 ) -> list[BaseRoute]:
     """Return the routes of the page.
 
@@ -51,6 +55,8 @@ def page_routes(
     settings : Settings
     registry : Registry
     book : RuleBook
+    pool : WorkPool
+        Draws the cards.
     clock : callable
         Gives the current time, aware: what is stale and what is in force depends on it.
 
@@ -58,7 +64,7 @@ def page_routes(
     -------
     list of BaseRoute
     """
-    page = _Page(store, settings, registry, book, clock)
+    page = _Page(store, settings, registry, book, pool, clock)
     return [
         Route("/", page.home, middleware=COMPRESSED),
         Route("/page/map.json", page.map_values, middleware=COMPRESSED),
@@ -70,8 +76,10 @@ def page_routes(
 
 
 class _Page:
-    def __init__(self, store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock) -> None:
-        self.store, self.settings, self.registry = store, settings, registry
+    def __init__(
+        self, store: Store, settings: Settings, registry: Registry, book: RuleBook, pool: WorkPool, clock: Clock
+    ) -> None:
+        self.store, self.settings, self.registry, self.pool = store, settings, registry, pool
         self.snapshots = Snapshots(store, registry, settings, book, clock)
         self.templates = templates()
         # The same state and address give the same page: requested again, it costs nothing.
@@ -119,19 +127,23 @@ class _Page:
         )
         return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds, framed=True)
 
-    def picture(self, request: Request) -> Response:
+    async def picture(self, request: Request) -> Response:
         """Answer with the warning card of a city as a picture."""
+        card = await run_in_threadpool(self._card, request)
+        if isinstance(card, str):
+            return answer(request, card, "text/plain; charset=utf-8", seconds=0, status=404)
+        content = await draw(request, self.pool, ("card", card), card_png, card)
+        return answer(request, content, "image/png", seconds=self.settings.answers.cache_seconds, framed=True)
+
+    def _card(self, request: Request) -> Card | str:
+        """Return a city's card, or why there is none."""
         query = self._query(request, request.path_params["city"])
         wording = words(query.language)
         if query.city is None:
-            message = wording.say("error.city", city=request.path_params["city"])
-            return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
+            return wording.say("error.city", city=request.path_params["city"])
         snapshot = self.snapshots.current()
         here = view.city_view(snapshot, query.city, self.store, self.registry, wording)
-        from hazecast.services.web.page.card import card_png
-
-        content = card_png(snapshot, here, _high(snapshot, query.city, wording), wording)
-        return answer(request, content, "image/png", seconds=self.settings.answers.cache_seconds, framed=True)
+        return card_of(snapshot, here, _high(snapshot, query.city, wording), wording)
 
     def _query(self, request: Request, city: str | None = None) -> PageQuery:
         parameters = request.query_params

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
+from hazecast.services.store.run_files import read_product
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.drawn import draw
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, known_city
 from hazecast.services.web.schemas.forecasts import ProblemOut
-from hazecast.services.work.bulletin import FORMATS, MEDIA_TYPES, Format, region_cities
+from hazecast.services.work.bulletin import FORMATS, MEDIA_TYPES, Format, document_name, region_cities
+from hazecast.services.work.native_work import bulletin_document, bulletin_name
 
 Cities = Annotated[
     str | None,
@@ -44,8 +49,9 @@ router = APIRouter(prefix="/bulletins", tags=["bulletins"])
     response_class=Response,
     responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_ACCEPTABLE | _NOT_INSTALLED,
 )
-def latest(
+async def latest(
     service: Given,
+    request: Request,
     cities: Cities = None,
     region: InRegion = None,
     language: InLanguage = "zh",
@@ -55,7 +61,7 @@ def latest(
     form = preferred_form(accept)
     if form is None:
         raise HTTPException(406, f"accept: found {accept}; expected one of {', '.join(_BARE.values())}")
-    answer = _answer(service, form, cities, region, language)
+    answer = await _answer(service, request, form, cities, region, language)
     answer.headers["Vary"] = "Accept"
     return answer
 
@@ -65,26 +71,40 @@ def latest(
     response_class=Response,
     responses=_DOCUMENT | NOT_FOUND | INVALID | UNCHANGED | _NOT_INSTALLED,
 )
-def latest_as(
-    service: Given, form: Format, cities: Cities = None, region: InRegion = None, language: InLanguage = "zh"
+async def latest_as(
+    service: Given,
+    request: Request,
+    form: Format,
+    cities: Cities = None,
+    region: InRegion = None,
+    language: InLanguage = "zh",
 ) -> Response:
     """The daily bulletin of the latest forecast in one form: html, pdf, csv, nc or txt."""
-    return _answer(service, form, cities, region, language)
+    return await _answer(service, request, form, cities, region, language)
 
 
-def _answer(service: Service, form: Format, cities: str | None, region: str | None, language: Language) -> Response:
-    wanted = _city_ids(service.registry, cities, region)
+async def _answer(
+    service: Service, request: Request, form: Format, cities: str | None, region: str | None, language: Language
+) -> Response:
+    wanted, now = _city_ids(service.registry, cities, region), service.clock()
     try:
-        document = service.bulletins.edition(wanted, language, service.clock()).document(form)
+        found = await run_in_threadpool(service.bulletins.find, wanted, language, now)
+        path, name = found.run.netcdf_path, bulletin_name(found.key, form)
+        asked = (service.settings, wanted, language, now, form)
+        # Anyone may ask for any cities: only what the cycle makes is stored.
+        content = await run_in_threadpool(read_product, Path(path), name)
+        if content is None:
+            content = await draw(request, service.pool, (path, name), bulletin_document, *asked)
     except MissingExtraError as error:
         raise HTTPException(501, f"{form}: {error}") from error
     except InputError as error:
         # The arguments were checked: what is missing is the forecast, or its file.
         raise HTTPException(404, f"no bulletin: {error}") from error
-    headers = {"Content-Disposition": f'inline; filename="{document.name}"', "Content-Language": language}
+    saved_as = document_name(found.run, language, form)
+    headers = {"Content-Disposition": f'inline; filename="{saved_as}"', "Content-Language": language}
     if form == "html":
         headers["Content-Security-Policy"] = _POLICY
-    return Response(document.content, media_type=document.media_type, headers=headers)
+    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def preferred_form(accept: str) -> Format | None:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
-from hazecast.grids.errors import InputError
+from hazecast.grids.errors import InputError, UnknownError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, runs_page, values_of
+from hazecast.services.store.run_files import read_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.drawn import draw
 from hazecast.services.web.negotiate import (
     AsFormat,
     Format,
     answer,
     as_csv,
     as_json,
-    as_netcdf,
     choose,
     point,
     representations,
@@ -38,7 +38,8 @@ from hazecast.services.web.places import Chosen, Places
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.web.schemas.forecasts import ForecastOut, RunForecastOut, RunOut, RunsOut
 from hazecast.services.web.times import InitTime, Period, Time, Within, stamp
-from hazecast.services.work.stored_forecast import load_forecast
+from hazecast.services.work.native_work import netcdf_part
+from hazecast.services.work.stored_forecast import NETCDF, restore_netcdf
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
 _RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "netcdf")
@@ -57,7 +58,7 @@ router = APIRouter(tags=["forecasts"])
     response_class=JSONResponse,
     responses=_ANSWERS | representations(*_CITY_FORMATS, like=ForecastOut),
 )
-def city_forecast(
+async def city_forecast(
     service: Given,
     request: Request,
     city_id: str,
@@ -72,18 +73,29 @@ def city_forecast(
     `from` and `to` choose hours by the time they end at.
     """
     city, chosen = known_city(service.registry, city_id), choose(request, form, _CITY_FORMATS)
-    run = latest_run(service.store) if init_time is None else _run_at(service.store, init_time, None)
+    if init_time is None:
+        run = await run_in_threadpool(latest_run, service.store)
+    else:
+        run = await run_in_threadpool(_run_at, service.store, init_time, None)
     first, last = _leads(run, within)
     cache_answer(request, modified=run.created_at)
-    name = f"{city_id}-{run.init_time:%Y%m%dT%H%MZ}"
     if chosen == "netcdf":
-        return answer(_netcdf(run, [city_id], first, last), "netcdf", name=name)
-    rows = values_of(service.store, run, [city_id], first, last)
+        content = await _netcdf(service, request, run, [city_id], first, last)
+        return answer(content, "netcdf", name=_name(run, city_id))
+    return await run_in_threadpool(_city_answer, service, run, city, first, last, chosen)
+
+
+def _city_answer(service: Service, run: ForecastRun, city: City, first: int, last: int, form: Format) -> Response:
+    rows = values_of(service.store, run, [city.id], first, last)
     if not rows:
-        raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city_id}")
-    if chosen == "csv":
-        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=name)
+        raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city.id}")
+    if form == "csv":
+        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=_name(run, city.id))
     return _json(_city_content(run, city, rows))
+
+
+def _name(run: ForecastRun, city: str = "") -> str:
+    return f"{city}-{run.init_time:%Y%m%dT%H%MZ}".removeprefix("-")
 
 
 @router.get("/forecasts", responses=INVALID | UNCHANGED)
@@ -112,7 +124,7 @@ def runs(
     response_class=JSONResponse,
     responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
 )
-def latest_forecast(
+async def latest_forecast(
     service: Given, request: Request, places: Chosen, within: Within, simulated: Simulated = None, form: AsFormat = None
 ) -> Response:
     """The newest run, or some of its cities and hours.
@@ -120,10 +132,10 @@ def latest_forecast(
     NetCDF is the stored file in the data contract. GeoJSON has a point for each city, with its values as
     lists in the order of `time`.
     """
-    run = service.store.latest_run(simulated)
+    run = await run_in_threadpool(service.store.latest_run, simulated)
     if run is None:
         raise HTTPException(404, "no such forecast is stored yet")
-    return _run_answer(service, request, run, places, within, form)
+    return await _run_answer(service, request, run, places, within, form)
 
 
 @router.get(
@@ -131,7 +143,7 @@ def latest_forecast(
     response_class=JSONResponse,
     responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
 )
-def forecast_of_run(
+async def forecast_of_run(
     service: Given,
     request: Request,
     init_time: InitTime,
@@ -141,10 +153,11 @@ def forecast_of_run(
     form: AsFormat = None,
 ) -> Response:
     """One run, as `/forecasts/latest` gives the newest."""
-    return _run_answer(service, request, _run_at(service.store, init_time, simulated), places, within, form)
+    run = await run_in_threadpool(_run_at, service.store, init_time, simulated)
+    return await _run_answer(service, request, run, places, within, form)
 
 
-def _run_answer(
+async def _run_answer(
     service: Service, request: Request, run: ForecastRun, places: Places, within: Period, form: Format | None
 ) -> Response:
     chosen = choose(request, form, _RUN_FORMATS)
@@ -153,15 +166,20 @@ def _run_answer(
     cache_answer(request, modified=run.created_at)
     wanted = None if places.all else list(cities)
     if chosen == "netcdf":
-        return answer(_netcdf(run, wanted, first, last), "netcdf", name=f"{run.init_time:%Y%m%dT%H%MZ}")
-    rows = values_of(service.store, run, wanted, first, last)
-    if chosen == "csv":
-        name = f"{run.init_time:%Y%m%dT%H%MZ}"
-        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=name)
+        return answer(await _netcdf(service, request, run, wanted, first, last), "netcdf", name=_name(run))
+    return await run_in_threadpool(_values_answer, service, run, wanted, first, last, chosen)
+
+
+def _values_answer(
+    service: Service, run: ForecastRun, cities: list[str] | None, first: int, last: int, form: Format
+) -> Response:
+    rows = values_of(service.store, run, cities, first, last)
+    if form == "csv":
+        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=_name(run))
     by_city: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         by_city[row.city].append(row)
-    if chosen == "geojson":
+    if form == "geojson":
         features = [_feature(run, service.registry.city(name), found) for name, found in by_city.items()]
         content = {"type": "FeatureCollection", **_head(run), "units": "ug m-3", "features": features}
         return answer(as_json(content), "geojson")
@@ -272,28 +290,23 @@ def _feature(run: ForecastRun, city: City, rows: Sequence[Any]) -> dict[str, Any
     return point(city.longitude, city.latitude, city.id, properties)
 
 
-def _netcdf(run: ForecastRun, cities: list[str] | None, first: int, last: int) -> bytes:
+async def _netcdf(
+    service: Service, request: Request, run: ForecastRun, cities: list[str] | None, first: int, last: int
+) -> bytes:
+    path = run.netcdf_path
     try:
         if cities is None and (first, last) == (1, LEAD_HOURS):
-            return Path(run.netcdf_path).read_bytes()
-        return _netcdf_part(run.netcdf_path, None if cities is None else tuple(cities), first, last)
+            stored = await run_in_threadpool(read_product, Path(path), NETCDF)
+            return stored or await draw(request, service.pool, (path, NETCDF), restore_netcdf, Path(path))
+        asked = (path, None if cities is None else tuple(cities), first, last)
+        return await draw(request, service.pool, ("netcdf", *asked), netcdf_part, *asked)
+    except UnknownError as error:
+        raise HTTPException(404, "the forecast has no such cities and hours") from error
     except (InputError, OSError) as error:
         gone = (
             f"the file of the forecast of {run.init_time.isoformat()} is gone; its values are answered as JSON and CSV"
         )
         raise HTTPException(404, gone) from error
-
-
-@lru_cache(maxsize=32)
-def _netcdf_part(path: str, cities: tuple[str, ...] | None, first: int, last: int) -> bytes:
-    forecast = load_forecast(path)
-    lead = forecast["lead_time"].values / np.timedelta64(1, "h")
-    part = forecast.isel(lead_time=np.flatnonzero((lead >= first) & (lead <= last)))
-    if cities is not None:
-        part = part.isel(city=np.flatnonzero(np.isin(part["city"].values.astype(str), cities)))
-    if not part.sizes["lead_time"] or not part.sizes["city"]:
-        raise HTTPException(404, "the forecast has no such cities and hours")
-    return as_netcdf(part)
 
 
 def _json(content: dict[str, Any]) -> Response:

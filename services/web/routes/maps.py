@@ -1,25 +1,29 @@
-"""Maps and charts through the API: drawn when first requested, then cached until newer ones replace them.
-
-The drawing libraries are loaded by the first map: a process that draws none has no need of them.
-"""
+"""Maps and charts through the API: made with the cycle, or drawn in a subprocess when first requested."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
+import xarray as xr
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
+from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.options import Format, Size
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
+from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
-from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.dependencies import Given
+from hazecast.services.web.drawn import draw, product
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
-from hazecast.services.work.stored_forecast import MEDIA_TYPES, Look, ValueKind, load_forecast
+from hazecast.services.work import native_work
+from hazecast.services.work.native_work import haze_map, haze_name
+from hazecast.services.work.stored_forecast import MEDIA_TYPES, Look, ValueKind, observed_before
 
 InLanguage = Annotated[Language, Query(description="Of the words on it.")]
 InSize = Annotated[Size, Query(description="For a desk, or narrow and with larger letters for a phone.")]
@@ -35,39 +39,20 @@ _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
 router = APIRouter(prefix="/maps", tags=["maps"])
 
 
-# A run's file has a name of its own, so what was drawn from it stays valid.
-@lru_cache(maxsize=128)
-def _hour_map(service: Service, path: str, kind: ValueKind, hour: int, look: Look) -> bytes:
-    from hazecast.alerts.maps.sheet import as_png
-    from hazecast.services.work.maps import draw_hour
-
-    return as_png(draw_hour(load_forecast(path), service.registry, kind, hour, look))
-
-
-@lru_cache(maxsize=12)
-def _day_map(service: Service, path: str, kind: ValueKind, hour: int, look: Look, form: Format) -> bytes:
-    from hazecast.services.work.maps import draw_day
-
-    return draw_day(load_forecast(path), service.registry, kind, hour, look, form)
-
-
 @router.get("/haze.png", response_class=Response, responses=_ANSWERS | _PNG)
-def haze(service: Given, request: Request, language: InLanguage = "zh", size: InSize = "desktop") -> Response:
+async def haze(service: Given, request: Request, language: InLanguage = "zh", size: InSize = "desktop") -> Response:
     """The haze map of the latest forecast, 08 to 08 or 20 to 20 Beijing time."""
-    run, look = latest_run(service.store), Look(language, size)
+    look = Look(language, size)
+    run, in_force = await run_in_threadpool(_run_and_warnings, service.store)
     cache_answer(request, modified=run.created_at)
-    if look == Look():
-        path = Path(run.map_path)
-        if not path.is_file():
-            raise HTTPException(404, "the map of the latest forecast is gone")
-        return Response(path.read_bytes(), media_type="image/png")
-    from hazecast.services.work.maps import haze_of_run
-
-    return _picture(run, lambda: haze_of_run(service.store, run, service.registry, service.book, look))
+    name, path = haze_name(in_force, look), run.netcdf_path
+    with _drawable(run):
+        content = await product(request, service.pool, path, name, haze_map, service.settings, path, in_force, look)
+    return Response(content, media_type="image/png")
 
 
 @router.get("/{kind}.png", response_class=Response, responses=_ANSWERS | _PNG)
-def hour_map(
+async def hour_map(
     service: Given,
     request: Request,
     kind: ValueKind,
@@ -76,13 +61,16 @@ def hour_map(
     size: InSize = "desktop",
 ) -> Response:
     """PM2.5, ozone or China's AQI (from both) of one hour of the latest forecast."""
-    run = latest_run(service.store)
+    run = await run_in_threadpool(latest_run, service.store)
     cache_answer(request, modified=run.created_at)
-    return _picture(run, lambda: _hour_map(service, run.netcdf_path, kind, hour, Look(language, size)))
+    asked = (run.netcdf_path, kind, hour, Look(language, size))
+    with _drawable(run):
+        content = await draw(request, service.pool, ("hour", *asked), native_work.hour_map, *asked)
+    return Response(content, media_type="image/png")
 
 
 @router.get("/day/{kind}.{form}", response_class=Response, responses=_ANSWERS | _ANIMATION)
-def day(
+async def day(
     service: Given,
     request: Request,
     kind: ValueKind,
@@ -92,34 +80,47 @@ def day(
     size: InSize = "phone",
 ) -> Response:
     """24 hours of the latest forecast as an animation."""
-    run = latest_run(service.store)
+    run = await run_in_threadpool(latest_run, service.store)
     cache_answer(request, modified=run.created_at)
-    answer = _picture(run, lambda: _day_map(service, run.netcdf_path, kind, hour, Look(language, size), form))
-    answer.headers["Content-Type"] = MEDIA_TYPES[form]
-    return answer
+    asked = (run.netcdf_path, kind, hour, Look(language, size), form)
+    with _drawable(run):
+        content = await draw(request, service.pool, ("day", *asked), native_work.day_map, *asked)
+    return Response(content, media_type=MEDIA_TYPES[form])
 
 
 @router.get("/fan/{city_id}.png", response_class=Response, responses=_ANSWERS | _PNG)
-def fan(
+async def fan(
     service: Given,
+    request: Request,
     city_id: str,
     pollutant: Literal["pm25", "o3"] = "pm25",
     language: InLanguage = "zh",
     size: InSize = "desktop",
 ) -> Response:
     """The latest forecast of a city with its ranges, after what was observed in the days before."""
-    from hazecast.services.work.maps import fan_of_run
-
     known_city(service.registry, city_id)
-    run = latest_run(service.store)
-    return _picture(
-        run, lambda: fan_of_run(service.store, run, service.registry, city_id, pollutant, Look(language, size))
-    )
+    run, observed = await run_in_threadpool(_run_and_observed, service.store, city_id, pollutant)
+    seen = None if observed is None else (str(observed["time"].values[0]), observed[pollutant].values.tobytes())
+    asked = (run.netcdf_path, city_id, pollutant, Look(language, size))
+    with _drawable(run):
+        content = await draw(request, service.pool, ("fan", *asked, seen), native_work.fan_chart, *asked, observed)
+    return Response(content, media_type="image/png")
 
 
-def _picture(run: ForecastRun, draw: Any) -> Response:
+def _run_and_warnings(store: Store) -> tuple[ForecastRun, tuple[HazeWarning, ...]]:
+    run = latest_run(store)
+    return run, tuple(store.warnings_in_force(run.init_time, run.simulated))
+
+
+def _run_and_observed(store: Store, city_id: str, pollutant: str) -> tuple[ForecastRun, xr.Dataset | None]:
+    run = latest_run(store)
+    return run, observed_before(store, run, city_id, pollutant)
+
+
+@contextmanager
+def _drawable(run: ForecastRun) -> Iterator[None]:
     try:
-        return Response(draw(), media_type="image/png")
+        yield
     except InputError as error:
         # The arguments were checked: what is missing is missing in the forecast itself.
         raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such map: {error}") from error

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.services.store.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from hazecast.services.store.store import Store
 from hazecast.services.web.dependencies import Given
+from hazecast.services.web.drawn import draw
 from hazecast.services.web.negotiate import (
     AsFormat,
     Format,
     answer,
     as_csv,
     as_json,
-    as_netcdf,
     choose,
     point,
     representations,
@@ -29,7 +31,9 @@ from hazecast.services.web.places import Chosen
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
 from hazecast.services.web.schemas.forecasts import ObservationsOut, ObservedHourOut
-from hazecast.services.web.times import Time, Within, stamp
+from hazecast.services.web.times import Period, Time, Within, stamp
+from hazecast.services.work.native_work import plain_netcdf
+from hazecast.services.work.plain_dataset import to_plain
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
 _HOUR_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv")
@@ -46,7 +50,7 @@ router = APIRouter(tags=["observations"])
     response_class=JSONResponse,
     responses=_ANSWERS | representations(*_CITY_FORMATS, like=ObservationsOut),
 )
-def city_observations(
+async def city_observations(
     service: Given,
     request: Request,
     city_id: str,
@@ -61,20 +65,35 @@ def city_observations(
     the whole period in the data contract, of a year at most; the others come in pages.
     """
     known_city(service.registry, city_id)
-    chosen, simulated = choose(request, form, _CITY_FORMATS), shows_simulated(service.store)
-    end = within.end or newest_observed(service.store, simulated, city_id)
-    if end is None:
-        raise HTTPException(404, f"no observation of {city_id} is stored")
-    start = within.start or end - timedelta(hours=HISTORY_HOURS - 1)
+    chosen = choose(request, form, _CITY_FORMATS)
+    simulated, start, end = await run_in_threadpool(_period, service.store, city_id, within)
     if chosen == "netcdf":
-        return answer(_netcdf(service.store, city_id, simulated, start, end), "netcdf", name=f"{city_id}-observations")
+        plain = await run_in_threadpool(_observed, service.store, city_id, simulated, start, end)
+        content = await draw(request, service.pool, ("observed", plain), plain_netcdf, plain)
+        return answer(content, "netcdf", name=f"{city_id}-observations")
     keys = from_cursor(cursor, datetime)
     after = None if keys is None else keys[0]
-    found = observations_page(service.store, city_id, simulated, start=start, end=end, after=after, limit=limit)
+    page = await run_in_threadpool(
+        observations_page, service.store, city_id, simulated, start=start, end=end, after=after, limit=limit
+    )
+    return await run_in_threadpool(_page_answer, request, city_id, simulated, page, limit, chosen)
+
+
+def _period(store: Store, city_id: str, within: Period) -> tuple[bool, datetime, datetime]:
+    simulated = shows_simulated(store)
+    end = within.end or newest_observed(store, simulated, city_id)
+    if end is None:
+        raise HTTPException(404, f"no observation of {city_id} is stored")
+    return simulated, within.start or end - timedelta(hours=HISTORY_HOURS - 1), end
+
+
+def _page_answer(
+    request: Request, city_id: str, simulated: bool, found: Sequence[Any], limit: int, form: Format
+) -> Response:
     page, more = found[:limit], len(found) > limit
     following = to_cursor(page[-1].time) if more else None
     hours = [_hour(row, simulated) for row in page]
-    if chosen == "csv":
+    if form == "csv":
         made = answer(as_csv(hours, _COLUMNS), "csv", name=f"{city_id}-observations")
     else:
         for hour in hours:
@@ -118,11 +137,11 @@ def observations(
     return answer(as_json(head | {"cities": cities}), "json")
 
 
-def _netcdf(store: Store, city: str, simulated: bool, start: datetime, end: datetime) -> bytes:
+def _observed(store: Store, city: str, simulated: bool, start: datetime, end: datetime) -> bytes:
     if end - start > _LONGEST_FILE:
         raise InvalidArgument("from", stamp(start), f"a time not more than {_LONGEST_FILE.days} days before `to`")
     try:
-        return as_netcdf(store.observed(start, end, simulated, city))
+        return to_plain(store.observed(start, end, simulated, city))
     except InputError as error:
         raise HTTPException(404, str(error)) from error
 

@@ -20,6 +20,7 @@ from hazecast.forecast.reports import china_report_before, us_current_index, us_
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime, to_datetime64
+from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
@@ -86,7 +87,9 @@ def layers(
     request: Request,
     places: Chosen,
     layer: Annotated[
-        list[Layer] | None, Query(description="Only these layers; may be repeated.", examples=[["pm25"]])
+        list[Layer] | None,
+        Query(description="Only these layers; may be repeated.", examples=[["pm25"]], max_length=20),
+        at_most(20),
     ] = None,
 ) -> MapOut:
     """All cities and hours of the latest forecast at once, for a map with a time slider.

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Hashable
+from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.atom import atom_feed
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
-from hazecast.alerts.messages.texts import LANGUAGES, Language
-from hazecast.alerts.messages.warning_texts import haze_bulletin
+from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
+from hazecast.services.core.field_limits import at_most
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.reads import WarningFilter, next_change, warnings_page
+from hazecast.services.store.reads import WarningFilter, next_change, public_version, recent_warnings, warnings_page
 from hazecast.services.store.store import Store
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
-from hazecast.services.web.negotiate import AsFormat, Format, GeoJSON, answer, as_csv, as_json, choose, representations
+from hazecast.services.web.drawn import product
+from hazecast.services.web.negotiate import (
+    GEOJSON,
+    AsFormat,
+    Format,
+    GeoJSON,
+    answer,
+    as_csv,
+    as_json,
+    choose,
+    representations,
+)
 from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.problems import InvalidArgument
@@ -30,6 +42,7 @@ from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, l
 from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
 from hazecast.services.web.times import Time, Within
 from hazecast.services.work.explain import explain
+from hazecast.services.work.native_work import AREAS, haze_polygons
 
 ATOM = "application/atom+xml"
 # How long an ended message stays in the feed: clients that poll once a day still see its end.
@@ -63,9 +76,13 @@ def warnings(
         Literal["in_force", "all"], Query(description="In force now, or all messages, newest first, in pages.")
     ] = "in_force",
     level: Annotated[
-        list[str] | None, Query(description="Only these levels, by id; may be repeated.", examples=[["orange"]])
+        list[str] | None,
+        Query(description="Only these levels, by id; may be repeated.", examples=[["orange"]], max_length=50),
+        at_most(50),
     ] = None,
-    rule_set: Annotated[list[str] | None, Query(description="Only these rule sets; may be repeated.")] = None,
+    rule_set: Annotated[
+        list[str] | None, Query(description="Only these rule sets; may be repeated.", max_length=50), at_most(50)
+    ] = None,
     at: Annotated[Time | None, Query(description="In force at this time instead of now.")] = None,
     simulated: Annotated[
         bool | None, Query(description="Of simulated runs or of real ones; by default real where there are any.")
@@ -123,15 +140,20 @@ def feed(
     at: Annotated[Time | None, Query(description="The feed of this time instead of now.")] = None,
 ) -> Response:
     """Messages of the last 48 hours and those in force, each pointing at its CAP message."""
-    when, simulated = at or service.clock(), shows_simulated(service.store)
-    recent = [
-        w
-        for w in service.store.warning_history(simulated)
-        if w.issued <= when and max(w.issued, w.expires) > when - timedelta(hours=_FEED_HOURS)
-    ]
-    sender, base = _sender(service.settings, request), _base(service.settings, request)
-    content = atom_feed(recent, service.registry, service.book, sender, language, base, why=_explainer(service))
-    return Response(content, media_type=ATOM)
+    # What ends by the clock alone stays for another minute at most.
+    minute = service.clock().replace(second=0, microsecond=0)
+    base, version = _base(service.settings, request), public_version(service.store)
+    return Response(_feed(service, version, minute, at, language, base), media_type=ATOM)
+
+
+@lru_cache(maxsize=32)
+def _feed(
+    service: Service, version: Hashable, minute: datetime, at: datetime | None, language: Language, base: str
+) -> bytes:
+    simulated = shows_simulated(service.store)
+    recent = recent_warnings(service.store, simulated, at or service.clock(), _FEED_HOURS)
+    sender = _sender(service.settings, base)
+    return atom_feed(recent, service.registry, service.book, sender, language, base, why=_explainer(service))
 
 
 @router.get("/warnings/{warning_id}.cap", response_class=Response, responses=NOT_FOUND | UNCHANGED | _CAP)
@@ -160,28 +182,16 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
 
 
 @router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
-def areas(service: Given, request: Request) -> Response:
+async def areas(service: Given, request: Request) -> Response:
     """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin."""
-    # Imported here: only this route needs the geometry.
-    from hazecast.alerts.maps.polygons import polygons, provinces_touched
-    from hazecast.services.work.maps import haze_field
-
-    run = latest_run(service.store)
+    run = await run_in_threadpool(latest_run, service.store)
     cache_answer(request, modified=run.created_at)
+    path = run.netcdf_path
     try:
-        field = haze_field(run.netcdf_path, service.book)
+        content = await product(request, service.pool, path, AREAS, haze_polygons, service.settings, path)
     except InputError as error:
         raise HTTPException(404, f"no areas of the latest forecast: {error}") from error
-    rules = service.book.haze_signal
-    touched, window = provinces_touched(field), signal_window(run.init_time, rules)
-    content = {
-        "type": "FeatureCollection",
-        "simulated": run.simulated,
-        "init_time": run.init_time.isoformat(),
-        "bulletin": {language: haze_bulletin(touched, window, rules, language) for language in LANGUAGES},
-        "features": polygons(field, rules),
-    }
-    return GeoJSON(content)
+    return Response(content, media_type=GEOJSON)
 
 
 def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
@@ -191,7 +201,7 @@ def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
         earlier,
         service.book.rule_set(found.rule_set),
         service.registry.city(found.city),
-        _sender(service.settings, request),
+        _sender(service.settings, _base(service.settings, request)),
         why=explain(service.store, found),
     )
     return Response(service.sign(content), media_type=MEDIA_TYPE)
@@ -217,10 +227,6 @@ def _base(settings: Settings, request: Request) -> str:
     return settings.server.public_url or str(request.base_url).rstrip("/")
 
 
-def _sender(settings: Settings, request: Request) -> Sender:
-    return Sender(
-        settings.warnings.sender,
-        settings.warnings.sender_name,
-        settings.warnings.sender_contact,
-        _base(settings, request),
-    )
+def _sender(settings: Settings, base: str) -> Sender:
+    given = settings.warnings
+    return Sender(given.sender, given.sender_name, given.sender_contact, base)

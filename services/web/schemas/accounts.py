@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from hazecast.services.accounts.scopes import Role, Scope
+from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.tables.accounts import Account, ApiKey
 
 _KEY: dict[str, JsonValue] = {
@@ -125,7 +127,9 @@ class KeyIn(BaseModel):
     )
 
     label: str = Field(min_length=1, max_length=128, description="What it is for.")
-    scopes: list[Scope] | None = Field(default=None, min_length=1, description="By default all that may be given.")
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=32), at_most(32)] | None = Field(
+        default=None, description="By default all that may be given."
+    )
     days: int | None = Field(default=None, ge=1, description="How long it works; by default as long as it may.")
 
 

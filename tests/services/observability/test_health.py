@@ -16,7 +16,9 @@ from hazecast.services.observability import health
 from hazecast.services.observability.health import examine
 from hazecast.services.scheduling.board import job_states
 from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.store.run_files import link_product
 from hazecast.services.store.store import Store
+from hazecast.services.work.stored_forecast import NETCDF
 from tests.support.forecasts import save_run
 from tests.support.settings import make_settings
 
@@ -78,6 +80,10 @@ def details(store, settings) -> dict[str, tuple[str, str]]:
 
 def test_files_that_are_gone_or_empty_are_told_without_their_place(store, settings) -> None:
     run = store.latest_run()
+    whole = link_product(Path(run.netcdf_path), NETCDF)
+    assert details(store, settings)["files"][0] == "ok"
+    Path(run.netcdf_path).write_bytes(whole[:-1] + b"!")
+    assert "damaged" in details(store, settings)["files"][1]
     Path(run.map_path).unlink()
     assert details(store, settings)["files"] == ("degraded", "gone or empty of the newest forecast: map")
     Path(run.netcdf_path).write_bytes(b"")

@@ -19,7 +19,7 @@ from hazecast.services.core.files import atomic_write
 from hazecast.services.store.recovery import INTERRUPTED, INTERRUPTED_LATE
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastValue
-from hazecast.services.work.cycle import _write_netcdf
+from hazecast.services.work.stored_forecast import write_netcdf
 from tests.support.forecasts import forecast_of, save_run
 from tests.tools.kills import Stage, difference, files, half_written, masked, tables
 
@@ -122,7 +122,7 @@ def test_a_forecast_that_finds_no_room_on_the_disk_is_a_clear_error(tmp_path) ->
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
         with pytest.raises(StoreError, match=r"f\.nc: can't be written"):
-            _write_netcdf(forecast, tmp_path / "f.nc")
+            write_netcdf(forecast, tmp_path / "f.nc")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert os.listdir(tmp_path) == []

@@ -15,6 +15,7 @@ from hazecast.alerts.messages.signature import verify
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.reads import WarningFilter, warnings_page
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
@@ -163,7 +164,7 @@ def test_every_message_of_january_2013_validates(shared_data, tmp_path) -> None:
         )
     client = TestClient(create_app(settings))
     store = Store(settings.database_url)
-    history = store.warning_history(False)
+    history = warnings_page(store, False, WarningFilter(), after=None, limit=500)
     store.close()
     kinds = {w.kind for w in history}
     assert len(history) >= 6 and "issue" in kinds and kinds - {"issue"}

@@ -17,6 +17,7 @@ from sqlalchemy import delete, event
 
 from hazecast.grids.contract import LEAD_HOURS, check
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.work_pool import PoolFullError
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import AnswerCache, cache_answer
@@ -24,7 +25,7 @@ from hazecast.services.web.app import create_app
 from hazecast.services.web.documents import examples, operations
 from hazecast.services.web.pages import from_cursor, to_cursor
 from hazecast.services.web.problems import InvalidArgument
-from tests.support.settings import make_settings
+from tests.support.settings import changed, make_settings
 from tests.tools.api_examples import make
 
 FORECAST = "/v1/cities/beijing/forecast"
@@ -315,3 +316,30 @@ def test_operation_ids_are_distinct_and_every_answer_in_text_has_a_real_example(
         for media in live.get(operation["operationId"], {}):
             content = operation["responses"]["200"]["content"][media]
             jsonschema.validate(content["example"], content.get("schema", {}) | {"components": document["components"]})
+
+
+def test_what_is_drawn_is_stored_checked_and_counted_by_its_processor_time(copied, monkeypatch, caplog) -> None:
+    app = create_app(changed(copied, answer_seconds=300.0))
+    client = TestClient(app)
+
+    def left(path: str) -> int:
+        answer = client.get(path)
+        assert answer.status_code == 200, answer.text
+        return int(answer.headers["ratelimit"].partition("r=")[2].partition(";")[0])
+
+    start = left("/v1/cities")
+    drawn = left("/v1/maps/haze.png")
+    assert start - drawn > 1 and drawn - left("/v1/maps/haze.png") == 1
+    (stored,) = copied.data_dir.glob("forecasts/*.products/haze-zh-desktop-*.png")
+    picture = stored.read_bytes()
+    stored.write_bytes(picture[:-1] + b"!")
+    other = TestClient(create_app(changed(copied, answer_seconds=300.0))).get("/v1/maps/haze.png")
+    assert other.content == picture and "is damaged" in caplog.text and stored.read_bytes() == picture
+
+    def full(*_: object, **__: object) -> None:
+        raise PoolFullError(7)
+
+    monkeypatch.setattr(app.state.service.pool, "submit", full)
+    refused = client.get("/v1/maps/o3.png?hour=11")
+    assert refused.status_code == 503 and refused.headers["retry-after"] == "7"
+    assert client.get("/v1/maps/haze.png").status_code == 200

@@ -231,3 +231,62 @@ def test_no_key_gets_into_the_logs(folder, client, caplog) -> None:
     for text in (*KEYS.values(), made):
         if text.startswith("hz_"):
             assert text.split("_", 2)[2] not in caplog.text
+
+
+# -- many mistakes in one request ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "x", "channel": "stream", "cities": [1] * 15_000},
+        {"name": "x", "channel": "stream", **{f"unknown{n}": 1 for n in range(3_000)}},
+        {"name": "x", "channel": "stream", **dict.fromkeys(("cities", "regions", "levels"), [1] * 200)},
+        {"name": "x", "channel": "stream", "y" * 60_000: 1},
+        {"name": "x", "channel": "stream", "time_zone": "z" * 60_000},
+    ],
+)
+def test_an_answer_names_few_of_many_mistakes_and_is_short(client, body) -> None:
+    answer = client.post("/v1/subscriptions", json=body, headers={"X-API-Key": KEYS["tianjin"]})
+    assert answer.status_code == 422 and 1 <= len(answer.json()["errors"]) <= 20 and len(answer.content) < 10_000
+    assert ("more" in answer.json()["detail"]) == (len(answer.json()["errors"]) == 20)
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [("/v1/subscriptions", 65_537, 413), ("/v1/subscriptions", 65_000, 422), ("/v1/account/keys", 16_385, 413)],
+)
+def test_a_route_takes_no_larger_body_than_it_needs(client, path, size, status) -> None:
+    content = b'{"label": "' + b"x" * (size - 13) + b'"}'
+    answer = client.post(path, content=content, headers={"X-API-Key": KEYS["root"]})
+    assert answer.status_code == status
+
+
+def test_many_parameters_are_refused_before_they_are_looked_at(client) -> None:
+    for name in ("city", "region", "layer"):
+        answer = client.get("/v1/map?" + "&".join([f"{name}=x"] * 900))
+        assert answer.status_code == 422 and len(answer.json()["errors"]) == 1 and "at most" in answer.text
+
+
+def test_every_list_in_a_request_has_a_greatest_length(client) -> None:
+    document = client.get("/openapi.json").json()
+    schemas, seen = document["components"]["schemas"], []
+
+    def walk(node: object, where: str) -> None:
+        if isinstance(node, list):
+            for item in node:
+                walk(item, where)
+        elif isinstance(node, dict):
+            if node.get("type") == "array":
+                seen.append(where)
+                assert node.get("maxItems"), f"{where}: {node}"
+            if "$ref" in node:
+                name = node["$ref"].rpartition("/")[2]
+                walk(schemas[name], f"{where} {name}")
+            for key, value in node.items():
+                if key != "example":
+                    walk(value, f"{where}.{key}")
+
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            walk(operation.get("requestBody", {}), f"{method} {path}")
+            walk([p["schema"] for p in operation.get("parameters", [])], f"{method} {path}")
+    assert len(seen) > 10

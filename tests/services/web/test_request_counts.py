@@ -10,21 +10,32 @@ from hazecast.services.web.edge.key_check import network_of
 from hazecast.services.web.edge.request_counts import SlidingWindows
 
 
-@given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from("ab"), st.integers(1, 5)), max_size=60))
+@given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from("ab")), max_size=60))
 def test_no_window_lets_more_than_twice_the_limit_through_and_callers_are_counted_separately(steps) -> None:
     now, passed = [0.0], []
     windows = SlidingWindows(10, 60, lambda: now[0])
     alone = SlidingWindows(10, 60, lambda: now[0])
-    for wait, caller, cost in steps:
+    for wait, caller in steps:
         now[0] += wait
-        count = windows.hit(caller, cost)
+        count = windows.hit(caller)
         assert 0 <= count.remaining <= 10 and 1 <= count.reset <= 61
         if caller == "a":
-            assert alone.hit("a", cost) == count
+            assert alone.hit("a") == count
         if count.allowed:
-            passed.append((now[0], caller, cost))
-    for start, caller, _ in passed:
-        assert sum(c for t, who, c in passed if who == caller and start <= t < start + 60) <= 20
+            passed.append((now[0], caller))
+    for start, caller in passed:
+        assert sum(who == caller and start <= t < start + 60 for t, who in passed) <= 20
+
+
+def test_what_a_request_turned_out_to_cost_holds_up_the_next_ones() -> None:
+    now = [0.0]
+    windows = SlidingWindows(10, 60, lambda: now[0])
+    assert windows.hit("a").allowed and windows.charge("a", 24) == (0, 61, True)
+    assert not windows.hit("a").allowed and windows.hit("b").allowed
+    now[0] = 90.0
+    assert not windows.hit("a").allowed
+    now[0] = 119.0
+    assert windows.hit("a").allowed
 
 
 def test_a_fixed_window_s_edge_is_no_way_round() -> None:

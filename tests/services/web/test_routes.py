@@ -63,6 +63,7 @@ def service(tmp_path, clock) -> Iterator[Service]:
         book=BOOK,
         clock=clock,
         bulletins=UNUSED,
+        pool=UNUSED,
         subscriptions=UNUSED,
         queue=UNUSED,
         renderer=UNUSED,

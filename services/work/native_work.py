@@ -1,0 +1,350 @@
+"""Work that rests on C libraries, as functions that a process which serves calls in subprocesses.
+
+Drawing, geometry, typesetting and NetCDF are imported by the functions alone: whoever names one loads none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.maps.options import Format as PictureFormat
+from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.grids.errors import UnknownError
+from hazecast.grids.places.cities import load_registry
+from hazecast.grids.times import to_datetime
+from hazecast.services.core.errors import StoreError
+from hazecast.services.core.rules import rule_book
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.run_files import save_product
+from hazecast.services.store.store import Store
+from hazecast.services.work.bulletin import Bulletins, Edition, Format
+from hazecast.services.work.plain_dataset import from_plain
+from hazecast.services.work.stored_forecast import Look, ValueKind, load_forecast, write_netcdf
+
+log = logging.getLogger(__name__)
+
+# Subprocesses serve the stores of one service; tests have more of them.
+_MOST_STORES = 4
+_stores: dict[str, tuple[Settings, Store, Bulletins]] = {}
+
+
+def make_product(path: str, name: str, function: Callable[..., bytes], *arguments: object) -> bytes:
+    """Make a product of a run, and store it beside the run's file; where it can't be stored, that is logged.
+
+    Parameters
+    ----------
+    path : str
+        NetCDF file of the run.
+    name : str
+        Of the product.
+    function : callable
+        Makes it.
+    *arguments : object
+
+    Returns
+    -------
+    bytes
+    """
+    content = function(*arguments)
+    try:
+        save_product(Path(path), name, content)
+    except StoreError as error:
+        log.error("a product of a run can't be stored: %s", error)
+    return content
+
+
+def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], look: Look) -> bytes:
+    """Draw the haze map of a stored forecast.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the rule sets.
+    path : str
+        NetCDF file of the forecast.
+    in_force : sequence of HazeWarning
+        In force after the run.
+    look : Look
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    InputError
+        If the forecast's file is gone, or no area can be drawn.
+    """
+    from hazecast.services.work.maps import draw_haze, haze_field
+
+    book = rule_book(settings)
+    field = haze_field(path, book)
+    return draw_haze(load_forecast(path), load_registry(), book.haze_signal, in_force, look, field=field)
+
+
+def haze_polygons(settings: Settings, path: str) -> bytes:
+    """Return the areas of haze of a stored forecast's next window as GeoJSON.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the rule sets.
+    path : str
+        NetCDF file of the forecast.
+
+    Returns
+    -------
+    bytes
+        A feature collection, with the bulletin in all languages.
+
+    Raises
+    ------
+    InputError
+        If the forecast's file is gone, or has no areas.
+    """
+    from hazecast.alerts.engine.engine import signal_window
+    from hazecast.alerts.maps.polygons import polygons, provinces_touched
+    from hazecast.alerts.messages.warning_texts import haze_bulletin
+    from hazecast.services.work.maps import haze_field
+
+    book, forecast = rule_book(settings), load_forecast(path)
+    rules, field = book.haze_signal, haze_field(path, book)
+    init_time = to_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
+    touched, window = provinces_touched(field), signal_window(init_time, rules)
+    content = {
+        "type": "FeatureCollection",
+        "simulated": bool(forecast.attrs["simulated"]),
+        "init_time": init_time.isoformat(),
+        "bulletin": {language: haze_bulletin(touched, window, rules, language) for language in LANGUAGES},
+        "features": polygons(field, rules),
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def hour_map(path: str, kind: ValueKind, hour: int, look: Look) -> bytes:
+    """Draw one hour of a stored forecast; see `hazecast.services.work.maps.draw_hour`.
+
+    Parameters
+    ----------
+    path : str
+        NetCDF file of the forecast.
+    kind : {"pm25", "o3", "aqi"}
+    hour : int
+        Hours after the init time, from 1.
+    look : Look
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    InputError
+        If the forecast's file is gone, or has no such map.
+    """
+    from hazecast.alerts.maps.sheet import as_png
+    from hazecast.services.work.maps import draw_hour
+
+    return as_png(draw_hour(load_forecast(path), load_registry(), kind, hour, look))
+
+
+def day_map(path: str, kind: ValueKind, first: int, look: Look, form: PictureFormat) -> bytes:
+    """Draw 24 hours of a stored forecast as an animation.
+
+    Parameters
+    ----------
+    path : str
+        NetCDF file of the forecast.
+    kind : {"pm25", "o3", "aqi"}
+    first : int
+        First hour after the init time.
+    look : Look
+    form : {"gif", "png", "webp"}
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    InputError
+        If the forecast's file is gone, or has no such map.
+    """
+    from hazecast.services.work.maps import draw_day
+
+    return draw_day(load_forecast(path), load_registry(), kind, first, look, form)
+
+
+def fan_chart(path: str, city_id: str, pollutant: str, look: Look, observed: xr.Dataset | None) -> bytes:
+    """Draw a city's part of a stored forecast as a chart.
+
+    Parameters
+    ----------
+    path : str
+        NetCDF file of the forecast.
+    city_id : str
+    pollutant : str
+    look : Look
+    observed : xarray.Dataset or None
+        As `hazecast.services.work.stored_forecast.observed_before` gives it.
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    InputError
+        If the city is unknown, the forecast's file is gone, or it has nothing to draw.
+    """
+    from hazecast.services.work.maps import draw_fan_chart
+
+    return draw_fan_chart(load_forecast(path), observed, load_registry().city(city_id), pollutant, look)
+
+
+def netcdf_part(path: str, cities: tuple[str, ...] | None, first: int, last: int) -> bytes:
+    """Return some cities and hours of a stored forecast as a NetCDF file.
+
+    Parameters
+    ----------
+    path : str
+        NetCDF file of the forecast.
+    cities : tuple of str or None
+        Ids; None for all.
+    first, last : int
+        Lead times in hours, both included.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    UnknownError
+        If the forecast has no such cities and hours.
+    """
+    forecast = load_forecast(path)
+    lead = forecast["lead_time"].values / np.timedelta64(1, "h")
+    part = forecast.isel(lead_time=np.flatnonzero((lead >= first) & (lead <= last)))
+    if cities is not None:
+        part = part.isel(city=np.flatnonzero(np.isin(part["city"].values.astype(str), cities)))
+    if not part.sizes["lead_time"] or not part.sizes["city"]:
+        raise UnknownError("forecast", f"no hour from {first} to {last} of {cities}", "cities and hours that it has")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "part.nc"
+        write_netcdf(part, file)
+        return file.read_bytes()
+
+
+def plain_netcdf(content: bytes) -> bytes:
+    """Return a Dataset in plain form (`hazecast.services.work.plain_dataset`) as a NetCDF file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "part.nc"
+        from_plain(content).to_netcdf(file, engine="netcdf4")
+        return file.read_bytes()
+
+
+def bulletin_document(settings: Settings, cities: Sequence[str], language: str, now: datetime, form: Format) -> bytes:
+    """Render the daily bulletin in one form.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the store.
+    cities : sequence of str
+        Ids, in the order wanted; empty for all that are forecast.
+    language : {"zh", "ja", "en"}
+    now : datetime
+        Aware: what "today", "yesterday" and "in force" refer to.
+    form : str
+        One of `hazecast.services.work.bulletin.FORMATS`.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    InputError
+        If there is no forecast, its file is gone, or the form needs an extra that is missing.
+    """
+    return edition_of(settings, cities, language, now).document(form).content
+
+
+AREAS = "areas.json"
+
+
+def haze_name(in_force: Sequence[HazeWarning], look: Look) -> str:
+    """Return the name of the product that is a haze map: it changes with the warnings in force.
+
+    Parameters
+    ----------
+    in_force : sequence of HazeWarning
+    look : Look
+
+    Returns
+    -------
+    str
+    """
+    state = "\n".join(sorted(f"{w.rule_set} {w.city} {w.level}" for w in in_force))
+    return f"haze-{look.language}-{look.size}-{hashlib.sha256(state.encode()).hexdigest()[:12]}.png"
+
+
+def bulletin_name(key: str, form: Format) -> str:
+    """Return the name of the product that is a bulletin.
+
+    Parameters
+    ----------
+    key : str
+        Of its edition.
+    form : str
+
+    Returns
+    -------
+    str
+    """
+    return f"bulletin-{key[:32]}.{form}"
+
+
+def edition_of(settings: Settings, cities: Sequence[str], language: str, now: datetime) -> Edition:
+    """Return a bulletin; the store is opened once, and editions are kept, for as long as the process lives.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the store.
+    cities : sequence of str
+        Ids, in the order wanted; empty for all that are forecast.
+    language : {"zh", "ja", "en"}
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    Edition
+
+    Raises
+    ------
+    InputError
+        If there is no forecast, or its file is gone.
+    """
+    url = settings.database_url
+    if url not in _stores or _stores[url][0] != settings:
+        if url in _stores or len(_stores) >= _MOST_STORES:
+            _stores.pop(url if url in _stores else next(iter(_stores)))[1].close()
+        store = Store(url, files=settings.data_dir)
+        _stores[url] = (settings, store, Bulletins(store, settings, load_registry(), rule_book(settings)))
+    return _stores[url][2].edition(cities, language, now)
