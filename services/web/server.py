@@ -54,6 +54,8 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
             timeout_graceful_shutdown=_CLOSING_SECONDS,
             **server_options(settings),
         )
+        # Before the process ends: libpq's connections must not outlive the libraries that they use.
+        app.state.service.store.close()
     return stopped
 
 
