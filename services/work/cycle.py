@@ -139,7 +139,9 @@ class _Served:
 def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> CycleReport:
     given = _read_inputs(cycle, init_time, wanted)
     served = _load_model(cycle.settings)
-    lacking = shortcomings(given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model))
+    lacking = shortcomings(
+        given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model), skipped=given.skipped
+    )
     reasons = [*lacking, *served.faults]
     _adapt(cycle, given, served)
     forecast = _forecast(given, served, degraded=bool(reasons))
