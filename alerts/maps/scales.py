@@ -34,7 +34,7 @@ class Scale:
         return [f"> {low:g}" if high is None else f"{low + (shift if low else 0):g}–{high:g}" for low, high in pairs]
 
 
-# The sequential schemes YlOrBr, PuBuGn and YlGnBu of ColorBrewer (Brewer and Harrower), which colour-blind readers can
+# The sequential schemes YlOrBr and PuBuGn of ColorBrewer (Brewer and Harrower), which colour-blind readers can
 # distinguish: their lightness falls from class to class. Bounds of PM2.5: the corners of China's AQI.
 PM25 = Scale(
     (0, 35, 75, 115, 150, 250, 350, 500),
