@@ -65,6 +65,9 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Caus
     what = terms(warning, rules)
     texts = {language: compose(warning, rules, city, language, why=why) for language in LANGUAGES}
     properties = warning.model_dump(mode="json")
+    if warning.approval is not None:
+        # That a person approved it is public; who did and why is for the audit.
+        properties["approval"] = {name: properties["approval"][name] for name in ("at", "amended")}
     properties.update(
         feature="warning",
         level_rank=level.rank,

@@ -52,6 +52,8 @@ class MonitorData:
     counts : dict of str to int
         Faults found, by kind.
     source : str
+    silent : tuple of str
+        Ids of cities that have stations and no value here.
     """
 
     observations: xr.Dataset
@@ -60,6 +62,7 @@ class MonitorData:
     station_weather: xr.Dataset | None
     counts: dict[str, int]
     source: str
+    silent: tuple[str, ...] = ()
 
 
 def read_observations(directory: Path, registry: Registry | None) -> MonitorData:

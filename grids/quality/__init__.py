@@ -9,6 +9,7 @@ beside it states on which data it was checked.
 
 from hazecast.grids.quality.clock import TimeOffset, solar_hours, time_offset
 from hazecast.grids.quality.flags import (
+    DISTRUSTED,
     DUPLICATE,
     FLAG_ATTRS,
     FLAG_MEANINGS,
@@ -28,6 +29,7 @@ from hazecast.grids.quality.screening import screen
 from hazecast.grids.quality.series import MEASURED_ZERO, SENTINELS, Reporting, flag_series
 
 __all__ = [
+    "DISTRUSTED",
     "DUPLICATE",
     "FLAG_ATTRS",
     "FLAG_MEANINGS",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 GOOD, MISSING, IMPOSSIBLE, STUCK, SENTINEL, NEGATIVE, SPIKE, DUPLICATE, TIME_SHIFT, UNIT_SLIP, MODELLED = range(11)
+DISTRUSTED = 11
 FLAG_MEANINGS: tuple[str, ...] = (
     "good",
     "missing",
@@ -21,6 +22,7 @@ FLAG_MEANINGS: tuple[str, ...] = (
     "time_shift",
     "unit_slip",
     "modelled",
+    "distrusted",
 )
 FLAG_ATTRS: dict[str, Any] = {
     "flag_values": np.arange(len(FLAG_MEANINGS), dtype=np.int8),

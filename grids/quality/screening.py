@@ -9,6 +9,7 @@ import numpy as np
 from hazecast.grids.quality.clock import ozone_time_shifts, time_shifts
 from hazecast.grids.quality.flags import GOOD, MODELLED, NEGATIVE, TIME_SHIFT
 from hazecast.grids.quality.neighbours import flag_duplicates, flag_unit_slips
+from hazecast.grids.quality.network import distrust_hours
 from hazecast.grids.quality.series import Flags, Reporting, Values, flag_series, flag_spikes
 
 
@@ -50,6 +51,7 @@ def screen(
         for group in sorted(set(groups)):
             own = np.flatnonzero(owner == group)
             _flag_by_city(raw, flags, own, solar_hour)
+        distrust_hours(raw, flags, groups)
     return {name: _usable(raw[name], flags[name], reporting) for name in raw}
 
 

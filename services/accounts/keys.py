@@ -242,14 +242,46 @@ def check_key(sessions: Sessions, token: str, at: datetime) -> Identity:
         if key is None or not matches(token, key.digest):
             raise RefusedError("the API key is not known")
         account = existing(session, key.account_id)
+    identity = _admitted(key, account, at)
+    if key.last_used_at is None or at - key.last_used_at >= _NOTED_EVERY:
+        _note_use(sessions, key.id, at)
+    return identity
+
+
+def check_again(sessions: Sessions, identity: Identity, at: datetime) -> Identity:
+    """Return who an admitted key stands for now: it may have been revoked, and its account changed, since it was shown.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    identity : Identity
+        As `check_key` gave it.
+    at : datetime
+        Aware.
+
+    Returns
+    -------
+    Identity
+
+    Raises
+    ------
+    RefusedError
+        If the key is gone, revoked or expired, or its account is disabled.
+    """
+    with sessions() as session:
+        key = session.get(ApiKey, identity.key_id)
+        if key is None:
+            raise RefusedError(f"the API key {identity.key_id} is gone")
+        return _admitted(key, existing(session, key.account_id), at)
+
+
+def _admitted(key: ApiKey, account: Account, at: datetime) -> Identity:
     if key.revoked_at is not None:
         raise RefusedError(f"the API key {key.id} was revoked")
     if key.expires_at <= at:
         raise RefusedError(f"the API key {key.id} expired at {key.expires_at:%Y-%m-%dT%H:%MZ}")
     if account.disabled_at is not None:
         raise RefusedError(f"the account {account.id} is disabled")
-    if key.last_used_at is None or at - key.last_used_at >= _NOTED_EVERY:
-        _note_use(sessions, key.id, at)
     role = _role(account)
     scopes = frozenset(scope for scope in ROLE_SCOPES[role] if scope in key.scopes)
     return Identity(account.id, account.name, role, scopes, key.id)

@@ -17,6 +17,7 @@ from hazecast.services.cli.options import (
     Observations,
     Weather,
     current_time,
+    open_store,
     settings_of,
     time_of,
 )
@@ -31,17 +32,29 @@ def run(
     init_time: InitTime = None,
     weather: Weather = None,
     city: Cities = None,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0.0, help="Seconds to wait for another cycle that is running on this store.")
+    ] = 0.0,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one forecast cycle: from observations and weather to forecast, warnings and map."""
     from rich.console import Console
 
+    from hazecast.services.scheduling.tasks import CycleBusy, cycle_lock
     from hazecast.services.work.cycle import run_cycle
     from hazecast.services.work.report import as_dict, print_report
 
     settings = settings_of(data_dir, observations, weather)
-    report = run_cycle(settings, init_time=time_of(init_time, "--init-time"), cities=tuple(city or ()))
+    at = time_of(init_time, "--init-time")
+    with open_store(settings):
+        pass  # a store that can't be used is told as that, not as one whose lock is taken
+    try:
+        with cycle_lock(settings, wait):
+            report = run_cycle(settings, init_time=at, cities=tuple(city or ()))
+    except CycleBusy as busy:
+        print(f"hazecast: {busy}; --wait SECONDS waits for its end", file=sys.stderr)
+        raise typer.Exit(exits.FAILED) from busy
     if as_json:
         print_json(as_dict(report))
     else:

@@ -37,6 +37,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter (0700); one that is there keeps its mode.
+
+    Raises
+    ------
+    StoreError
+        If it can't be made.
+    """
+    try:
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: can't be made: {error}") from error
+
+
+def private_file(path: Path) -> None:
+    """Make an empty file that only its owner may read (0600), unless it is there; who fills it later keeps the mode."""
+    with suppress(FileExistsError, OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
 def remove_file(path: Path) -> bool:
     """Remove a file and its unfinished temporary one; return whether either was there."""
     found = [name for name in (path, path.with_name(path.name + PART)) if name.exists()]

@@ -16,6 +16,8 @@ from hazecast.services.store.outbox import PUBLIC_TYPES
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent
 
 Item = TypeVar("Item")
+# How long a reader whose key was revoked may read on.
+RECHECK_SECONDS = 3.0
 # At most this many at a time; a reader that is far behind takes several rounds.
 _AT_A_TIME = 500
 
@@ -51,7 +53,9 @@ class EventFeed(Generic[Item]):
                 self._asked_at = time.monotonic()
             return self._newest
 
-    async def read(self, position: int, seconds: float = float("inf")) -> AsyncIterator[tuple[int, Item]]:
+    async def read(
+        self, position: int, seconds: float = float("inf"), allowed: Callable[[], bool] | None = None
+    ) -> AsyncIterator[tuple[int, Item]]:
         """Yield the items after a position as they come.
 
         Parameters
@@ -60,6 +64,8 @@ class EventFeed(Generic[Item]):
             Items with a greater number are yielded.
         seconds : float
             For how long.
+        allowed : callable, optional
+            Asked in a thread every `RECHECK_SECONDS` whether the reader may read on; where not, the items end.
 
         Yields
         ------
@@ -67,7 +73,8 @@ class EventFeed(Generic[Item]):
         item : Item
         """
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        gate = _Gate(allowed)
+        while time.monotonic() < until and await gate.open():
             newest = await self.newest()
             if newest <= position:
                 await asyncio.sleep(min(self._seconds, max(0.0, until - time.monotonic())))
@@ -77,9 +84,24 @@ class EventFeed(Generic[Item]):
                 if items is None:
                     items = self._known[position] = await run_sync(self._after, position)
             for number, item in items:
+                if not await gate.open():
+                    return
                 yield number, item
             read = items[-1][0] if items else position
             position = read if len(items) == _AT_A_TIME else max(newest, read)
+
+
+class _Gate:
+    """Asks from time to time whether a reader may still read."""
+
+    def __init__(self, allowed: Callable[[], bool] | None) -> None:
+        self._allowed, self._asked_at = allowed, time.monotonic()
+
+    async def open(self) -> bool:
+        if self._allowed is None or time.monotonic() - self._asked_at < RECHECK_SECONDS:
+            return True
+        self._asked_at = time.monotonic()
+        return await run_sync(self._allowed)
 
 
 class ConnectionLimit:

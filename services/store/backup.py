@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hazecast.grids.errors import InputError
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.files import PART, atomic_write
+from hazecast.services.core.files import PART, atomic_write, private_file
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.database import current_revision, head_revision, known_revision, redacted
 from hazecast.services.store.recovery import INTERRUPTED
@@ -104,10 +104,11 @@ def back_up(
             at = clock()
             manifest = Manifest(schema, at.isoformat(timespec="seconds"), store.engine.dialect.name)
             try:
-                with atomic_write(target) as part, tarfile.open(part, "w") as tar:
-                    _add_all(
-                        _Writer(tar, manifest, at), settings, store, [*["weather"] * weather, *["archive"] * archive]
-                    )
+                with atomic_write(target) as part:
+                    private_file(part)
+                    with tarfile.open(part, "w") as tar:
+                        extra = [*["weather"] * weather, *["archive"] * archive]
+                        _add_all(_Writer(tar, manifest, at), settings, store, extra)
                 return manifest
             except _RunReplaced:
                 log.info("a run was replaced during the backup, which begins again")

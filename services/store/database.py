@@ -25,6 +25,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.services.core.database_url import with_driver
 from hazecast.services.core.errors import StoreError
+from hazecast.services.core.files import private_file, private_folder
 from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.tables.forecasts import keep_files_in
 
@@ -92,8 +93,11 @@ def make_engine(database: str, files: Path | None = None) -> Engine:
         raise InputError("database URL", kind, expected) from error
     if url.get_backend_name() == "sqlite":
         if url.database:
-            _make_folder(Path(url.database).parent)
             files = files or Path(url.database).parent
+            private_folder(Path(url.database).parent)
+            if not url.database.startswith((":memory:", "file:")):
+                # SQLite gives its other files the same mode.
+                private_file(Path(url.database))
         engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -109,6 +113,7 @@ def make_engine(database: str, files: Path | None = None) -> Engine:
         )
     event.listen(engine, "handle_error", _explain)
     if files is not None:
+        private_folder(files)
         keep_files_in(engine.dialect, files)
     return engine
 
@@ -220,13 +225,6 @@ def _migration(engine: Engine) -> Iterator[Connection]:
             yield connection
             if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
                 raise StoreError(f"{redacted(engine.url)}: rows that refer to nothing after a migration: {broken[:3]}")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{folder}: the folder of the database can't be made: {error}") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

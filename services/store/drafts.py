@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,6 +19,14 @@ from hazecast.services.store.outbox import record_message
 from hazecast.services.store.tables.forecasts import Warning_, WarningAudit, WarningDraft
 
 Action = Literal["approve", "amend", "reject"]
+
+
+@dataclass(frozen=True)
+class Decider:
+    """The account and the key by which a person decided, for the audit."""
+
+    account_id: str
+    key_id: str
 
 
 def warning_row(warning: HazeWarning) -> Warning_:
@@ -175,12 +184,14 @@ def cancel_drafts(
     return len(pending)
 
 
-def _record(session: Session, row: WarningDraft, draft: Draft, action: str, at: datetime) -> None:
+def _record(
+    session: Session, row: WarningDraft, draft: Draft, action: str, at: datetime, who: Decider | None = None
+) -> None:
     row.status, row.payload = draft.status, draft.model_dump_json()
     session.add(
         WarningAudit(
             at=at, draft_id=draft.id, simulated=draft.proposed.simulated, action=action, by=draft.by,
-            reason=draft.reason, payload=row.payload,
+            reason=draft.reason, payload=row.payload, account_id=who and who.account_id, key_id=who and who.key_id,
         )
     )  # fmt: skip
 
@@ -249,14 +260,22 @@ def audit_trail(sessions: Sessions, simulated: bool, draft_id: str | None = None
     Returns
     -------
     list of dict
-        Each with ``at`` (ISO 8601), ``draft``, ``action``, ``by`` and ``reason``.
+        Each with ``at`` (ISO 8601), ``draft``, ``action``, ``by``, ``account``, ``key`` and ``reason``.
     """
     query = select(WarningAudit).where(WarningAudit.simulated == simulated)
     if draft_id is not None:
         query = query.where(WarningAudit.draft_id == draft_id)
     with sessions() as session:
         return [
-            {"at": row.at.isoformat(), "draft": row.draft_id, "action": row.action, "by": row.by, "reason": row.reason}
+            {
+                "at": row.at.isoformat(),
+                "draft": row.draft_id,
+                "action": row.action,
+                "by": row.by,
+                "account": row.account_id,
+                "key": row.key_id,
+                "reason": row.reason,
+            }
             for row in session.scalars(query.order_by(WarningAudit.id))
         ]
 
@@ -271,6 +290,7 @@ def decide_draft(
     by: str,
     reason: str,
     at: datetime,
+    who: Decider | None = None,
     level: str | None = None,
     onset: datetime | None = None,
     expires: datetime | None = None,
@@ -293,6 +313,8 @@ def decide_draft(
         Why, for the audit.
     at : datetime
         When, aware.
+    who : Decider, optional
+        Whose account and key it was; without, a command's.
     level : str, optional
         Another level; of an amendment, as all that follow.
     onset, expires : datetime, optional
@@ -320,7 +342,7 @@ def decide_draft(
             raise UnknownError("draft", draft_id, "the id of a draft, as hazecast warnings drafts lists them")
         draft = Draft.model_validate_json(row.payload)
         if action == "reject":
-            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected", at)
+            _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected", at, who)
             return Draft.model_validate_json(row.payload)
         own = session.scalars(
             select(Warning_.payload).where(
@@ -336,7 +358,7 @@ def decide_draft(
                 draft, history, rules, by=by, reason=reason, at=at, level=level, onset=onset, expires=expires
             )
         session.add(warning_row(message))
-        _record(session, row, decided, decided.status, at)
+        _record(session, row, decided, decided.status, at, who)
         session.flush()
         record_message(session, message)
         return decided

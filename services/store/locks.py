@@ -32,6 +32,7 @@ from sqlalchemy.pool import NullPool
 
 from hazecast.grids.extras import requires
 from hazecast.services.core.errors import StoreError
+from hazecast.services.core.files import private_folder
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def file_locked(path: Path, busy: Exception | None = None) -> Iterator[None]:
     Exception
         `busy`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     lock = FileLock(path, timeout=-1 if busy is None else 0)
     try:
         lock.acquire()
@@ -147,7 +148,7 @@ def remove_stale_cycle_locks(engine: Engine) -> None:
     """Remove the lock files of cycles killed after they were finished, or before anyone could see them."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         database = Path(engine.url.database)
-        for path in database.parent.glob(f"{database.name}.cycle*.lock"):
+        for path in database.parent.glob(f"{database.name}.cycle[0-9]*.lock"):
             is_free(_CycleFileLock(path))
 
 
@@ -239,6 +240,8 @@ class _FileLock:
             self._lock.acquire()
         except Timeout:
             return False
+        except OSError as error:
+            raise StoreError(f"{self._path}: can't be written: {error}") from error
         return True
 
     def release(self) -> None:
@@ -247,7 +250,7 @@ class _FileLock:
 
 class _StoreFileLock(_FileLock):
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         super().__init__(path)
 
     def still_held(self) -> bool:
@@ -255,12 +258,6 @@ class _StoreFileLock(_FileLock):
 
 
 class _CycleFileLock(_FileLock):
-    def acquire(self) -> bool:
-        try:
-            return super().acquire()
-        except OSError as error:
-            raise StoreError(f"{self._path}: can't be written: {error}") from error
-
     def release(self) -> None:
         # Removed while held: whoever opened it before waits for nothing, since ids aren't used twice.
         with suppress(OSError):

@@ -172,7 +172,10 @@ def stored_monitors(
             count_flags(counts, dataset[f"{name}_flag"].values)
     source = str(dataset.attrs["source"])
     cities = city_means(dataset, source).assign_attrs(attribution=dataset.attrs["attribution"])
-    return MonitorData(cities, dataset, None, None, dict(counts), source)
+    # A source that is switched off is not silent.
+    reporting = {s.city for s in stations.values() if not preference or s.source in preference}
+    silent = sorted((reporting & set(registry.cities)) - {s.city for s in used})
+    return MonitorData(cities, dataset, None, None, dict(counts), source, tuple(silent))
 
 
 def stored_city_hours(store: Store, init_time: datetime, hours: int, *, preference: Sequence[str] = ()) -> xr.Dataset:

@@ -85,6 +85,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
         "What is based on simulated input says `simulated: true`.",
         openapi_tags=TAGS,
+        # Such a redirect names the scheme and the host of the request, which the sender makes up.
+        redirect_slashes=False,
         generate_unique_id_function=operation_id,
         # The service has metrics and logs of its own; looking for another's would cost every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},

@@ -60,6 +60,8 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
             # Nobody waits for drawings any more.
             app.state.service.pool.close()
             end_subprocesses()
+            # Before the process ends: libpq's connections must not outlive the libraries that they use.
+            app.state.service.store.close()
     return stopped
 
 

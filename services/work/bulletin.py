@@ -70,6 +70,9 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"weather lacks|weather: left out|weather: .+ (without a value in|lie outside) "), "weather_gaps"),
     (re.compile(r"observations: (?P<n>\d+) hours are stamped in the future"), "future"),
     (re.compile(r"the model in service can't be loaded"), "model"),
+    (re.compile(r"observations end (?P<hours>\d+) h before now"), "old"),
+    (re.compile(r"no PM2\.5 in the last 72 h in (?P<n>\d+) of (?P<all>\d+) cities"), "silent"),
+    (re.compile(r"observations: (?P<n>\d+) hours in which a network fails"), "distrusted"),
     (re.compile(r"no trained model can be loaded"), "no_model"),
 )
 

@@ -163,7 +163,9 @@ class _Served:
 def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> CycleReport:
     given = _read_inputs(cycle, init_time, wanted)
     served = _load_model(cycle.settings)
-    lacking = shortcomings(given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model))
+    lacking = shortcomings(
+        given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model), skipped=given.skipped
+    )
     windows = _windows(given)
     strange = unfamiliar(windows, served.model.familiar) if isinstance(served.model, Familiar) else []
     reasons = [*lacking, *served.faults, *map(str, strange)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.quality import MODELLED
+from hazecast.grids.quality import DISTRUSTED, MODELLED
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.files import read_weather_at_cities
 from hazecast.grids.weather.timeline import to_hourly
@@ -36,6 +36,8 @@ LIVE_WEATHER = "live"
 OBSERVED_WEATHER = "observed"
 # Counted in `MonitorData.counts`.
 FUTURE_HOURS = "future_hours"
+# Share of the cities with stations from which their silence makes a forecast degraded: Hazecast's own choice.
+SILENT_SHARE = 0.25
 NO_COMPOSITION = "none"
 # Gives what has been ingested of observations up to an init time.
 LiveObservations = Callable[[datetime], MonitorData]
@@ -51,7 +53,8 @@ class CycleInputs:
 
     `weather_reasons` are the faults of the weather; `weather_observed` is true where observed weather is used in place
     of a forecast. `composition`, contract "composition", is the newest forecast of a chemistry model that was known at
-    the init time; without one a forecast is not degraded.
+    the init time; without one a forecast is not degraded. `init_age` is how old the init time is that the newest
+    observation gave; None where it was chosen.
     """
 
     monitors: MonitorData
@@ -63,6 +66,7 @@ class CycleInputs:
     weather_observed: bool = False
     composition: xr.Dataset | None = None
     composition_source: str = NO_COMPOSITION
+    init_age: timedelta | None = None
 
 
 def load_inputs(
@@ -108,6 +112,7 @@ def load_inputs(
         If a file can't be read, or the init time is in the future, between hours or outside
         the observations.
     """
+    newest = init_time is None and observations_dir is not None
     if init_time is not None:
         init_time = _checked(init_time, now)
     if observations_dir is None:
@@ -123,12 +128,14 @@ def load_inputs(
         init_time = init_time or _newest_hour(monitors)
     _check_covered(monitors, init_time)
     simulated = bool(monitors.observations.attrs.get("simulated", 0))
+    age = now - init_time if newest else None
     if weather == LIVE_WEATHER:
         inputs = _with_live_weather(monitors, registry, init_time, simulated, live_weather)
     else:
         past, future, source = _weather(monitors, weather, registry, init_time)
         observed = weather == OBSERVED_WEATHER
         inputs = CycleInputs(monitors, past, future, source, simulated, weather_observed=observed)
+    inputs = replace(inputs, init_age=age)
     return _with_composition(inputs, registry, init_time, live_composition), init_time
 
 
@@ -285,6 +292,7 @@ def shortcomings(
     init_time: datetime,
     late_hours: int = 6,
     weather_needed: Sequence[str] = tuple(WEATHER),
+    skipped: Collection[str] = (),
 ) -> list[str]:
     """Return what the inputs of a forecast lack, in words.
 
@@ -299,6 +307,8 @@ def shortcomings(
         A city's newest PM2.5 that is older than this is late.
     weather_needed : sequence of str
         The weather variables that the model uses.
+    skipped : collection of str
+        Ids of cities that were wanted and can't be forecast.
 
     Returns
     -------
@@ -313,6 +323,14 @@ def shortcomings(
         age = init_time - to_datetime(pm25["time"].values[valid[-1]])
         if age > timedelta(hours=late_hours):
             reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
+    if inputs.init_age is not None and inputs.init_age > timedelta(hours=late_hours):
+        reasons.append(f"observations end {inputs.init_age.total_seconds() / 3600:.0f} h before now")
+    known = {str(city) for city in pm25["city"].values} | set(inputs.monitors.silent)
+    silent = sorted(known & set(skipped))
+    if len(silent) >= SILENT_SHARE * (len(silent) + len(cities)) > 0:
+        reasons.append(f"no PM2.5 in the last 72 h in {len(silent)} of {len(silent) + len(cities)} cities")
+    if distrusted := _distrusted_hours(inputs.monitors, now):
+        reasons.append(f"observations: {distrusted} hours in which a network fails as a whole are not used")
     if late := inputs.monitors.counts.get(FUTURE_HOURS):
         reasons.append(f"observations: {late} hours are stamped in the future and left out")
     modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
@@ -344,6 +362,15 @@ def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Da
     humidity = relative_humidity(here["t2m"].values, here["d2m"].values)
     attrs = {"standard_name": "relative_humidity", "units": "%"}
     return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))
+
+
+def _distrusted_hours(monitors: MonitorData, now: np.datetime64) -> int:
+    """Count the hours that a forecast reads in which all values of a city's stations are distrusted."""
+    flags = monitors.observations.get("pm25_flag")
+    if flags is None:
+        return 0
+    read = flags.sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
+    return int((read == DISTRUSTED).any("city").sum())
 
 
 def _modelled(monitors: MonitorData, city: str) -> bool:

@@ -363,5 +363,7 @@ class WarningAudit(Base):
     simulated: Mapped[bool]
     action: Mapped[str] = mapped_column(String(16))
     by: Mapped[str | None] = mapped_column(String(128))
+    account_id: Mapped[str | None] = mapped_column(String(64))
+    key_id: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str | None] = mapped_column(Text)
     payload: Mapped[str] = mapped_column(Text)

@@ -17,6 +17,31 @@ _CLOSE = {"Connection": "close"}
 _BODIES = (("/v1/subscriptions", 65_536), ("", 16_384))
 
 
+class OneLength:
+    """Refuse a request that gives both a length and chunks, and close its connection (RFC 9112, 6.1).
+
+    A proxy may go by the length where this server goes by the chunks: what one takes for the end of the body, the other
+    takes for a further request (request smuggling).
+
+    Parameters
+    ----------
+    app : ASGI application
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 400."""
+        if scope["type"] == "http" and {b"content-length", b"transfer-encoding"} <= {
+            name for name, _ in scope["headers"]
+        }:
+            refusal = problem(400, "both Content-Length and Transfer-Encoding; send one of them", headers=_CLOSE)
+            await refusal(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
 class RequestLimits:
     """Refuse large heads (431), bodies that are too large (413) or come too slowly (408), and slow answers (503).
 

@@ -13,7 +13,6 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hazecast.services.accounts.keys import Identity, RefusedError
-from hazecast.services.accounts.tokens import digest_of
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.web.access import invalid_key, token_of
 from hazecast.services.web.edge.request_counts import Count, SlidingWindows
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 _UNCOUNTED = ("/v1/healthz", "/v1/readyz")
 # What is drawn for a request costs the processor as much as some tens of other answers: one for each such time.
 _SECONDS_OF_ONE = 0.05
-_MOST_VALID_DIGESTS = 10_000
 _KEY_HEADERS = frozenset((b"authorization", b"x-api-key"))
 
 
@@ -33,7 +31,8 @@ class KeyCheck:
     """Check the key that a request carries, and count the request: by key, or without one by address.
 
     An invalid key is answered 401 on public routes too: its owner should learn of it. Too many of them from one
-    address are answered 429 without a query of the database, except keys that were valid before.
+    address are answered 429 and no longer logged. Every key is looked up first: others behind the same address, with
+    valid keys, are not locked out.
 
     Parameters
     ----------
@@ -65,7 +64,6 @@ class KeyCheck:
         self._keyed = keyed
         self._failures = failures
         self._clock = clock
-        self._valid_digests: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 400, 401 or 429."""
@@ -119,21 +117,15 @@ class KeyCheck:
         await self.app(scope, receive, send_with_headers)
 
     async def _identify(self, token: str, address: str) -> Identity | str:
-        digest = digest_of(token)
-        if self._failures.limit and digest not in self._valid_digests and self._failures.full(address):
-            return ""
         try:
-            identity = await run_in_threadpool(self._check, token, self._clock())
+            return await run_in_threadpool(self._check, token, self._clock())
         except RefusedError as error:
+            if self._failures.limit and self._failures.full(address):
+                return ""
             log.warning("a key from %s was refused: %s", address, error)
-            self._valid_digests.discard(digest)
             if self._failures.limit:
                 self._failures.hit(address)
             return str(error)
-        if len(self._valid_digests) >= _MOST_VALID_DIGESTS:
-            self._valid_digests.clear()
-        self._valid_digests.add(digest)
-        return identity
 
     def _refuse(self, reason: str) -> ASGIApp:
         if reason:

@@ -12,7 +12,7 @@ from hazecast.services.accounts.keys import check_key
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.database import Sessions
-from hazecast.services.web.edge.bodies import RequestLimits
+from hazecast.services.web.edge.bodies import OneLength, RequestLimits
 from hazecast.services.web.edge.headers import SecurityHeaders
 from hazecast.services.web.edge.key_check import KeyCheck
 from hazecast.services.web.edge.request_counts import SlidingWindows
@@ -75,4 +75,4 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock =
         )
     # Outside of the handler of unexpected errors too, so that its answers have the headers.
     build, https = app.build_middleware_stack, (settings.server.public_url or "").startswith("https://")
-    app.build_middleware_stack = lambda: SecurityHeaders(build(), https)  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: SecurityHeaders(OneLength(build()), https)  # type: ignore[method-assign]

@@ -51,7 +51,12 @@ def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> li
         content = _page(language, f"?lang={language}" if requested in LANGUAGES else "", settings, registry, book)
         return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
-    return [Route("/console", home, middleware=COMPRESSED)]
+    def without_slash(request: Request) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        # Relative: a redirect by the name in the request would lead wherever its sender says.
+        return Response(status_code=308, headers={"Location": f"/console{query}"})
+
+    return [Route("/console", home, middleware=COMPRESSED), Route("/console/", without_slash)]
 
 
 def _page(language: Language, query: str, settings: Settings, registry: Registry, book: RuleBook) -> str:

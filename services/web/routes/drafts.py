@@ -16,6 +16,7 @@ from hazecast.alerts.messages.warning_texts import compose
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
+from hazecast.services.store.drafts import Decider as DecidedBy
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.problems import Refusal
@@ -67,6 +68,8 @@ class AuditOut(BaseModel):
     draft: str
     action: str = Field(description="drafted, approved, amended, rejected, superseded or withdrawn")
     by: str | None
+    account: str | None = Field(description="whose account it was; null for a command, or what no person did")
+    key: str | None = Field(description="id of the key")
     reason: str | None
 
 
@@ -185,6 +188,7 @@ def _decide(
             action,
             by=who.name,
             at=service.clock(),
+            who=DecidedBy(who.account_id, who.key_id),
             **decision.model_dump(),
         )
     except InputError as error:

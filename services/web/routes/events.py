@@ -1,6 +1,7 @@
 """Server-sent events: public ones for all who listen, and each subscription's own."""
 
 # Annotations are evaluated here, for dependencies that a function makes: no `from __future__ import annotations`.
+import logging
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from hazecast.grids.errors import InputError
-from hazecast.services.accounts.keys import Identity
+from hazecast.services.accounts.keys import Identity, RefusedError, check_again
 from hazecast.services.delivery.content import public_event
 from hazecast.services.delivery.stream import oldest_event_number, subscription_feed
 from hazecast.services.delivery.subscriptions import find_subscription
@@ -19,6 +20,8 @@ from hazecast.services.web.dependencies import Given
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import DENIED, INVALID, NOT_FOUND, Responses
 from hazecast.services.web.schemas.forecasts import ProblemOut
+
+log = logging.getLogger(__name__)
 
 FULL: Responses = {503: {"model": ProblemOut, "description": "Too many listeners; try again later"}}
 # How long a browser waits before it comes back, in ms.
@@ -94,18 +97,32 @@ async def events(service: Given, position: Position) -> AsyncIterator[ServerSent
     responses=DENIED | NOT_FOUND | INVALID | FULL,
 )
 async def own_events(
-    service: Given, row: Annotated[Subscription, Depends(_own_subscription)], position: Position
+    service: Given,
+    row: Annotated[Subscription, Depends(_own_subscription)],
+    identity: Annotated[Identity, Depends(require("subscriptions:read"))],
+    position: Position,
 ) -> AsyncIterator[ServerSentEvent]:
     """The messages of a subscription as server-sent events, from the beginning or after the given number.
 
-    `data` is what a webhook would receive; `event` its type.
+    `data` is what a webhook would receive; `event` its type. The stream ends within seconds once the key is revoked or
+    lacks the scope, its account is disabled, or the subscription is deleted.
     """
+
+    def allowed() -> bool:
+        try:
+            who = check_again(service.store.sessions, identity, service.clock())
+            _own_subscription(service, row.id, who)
+        except (RefusedError, Refusal) as refusal:
+            log.info("the stream of subscription %s ends: %s", row.id, refusal)
+            return False
+        return "subscriptions:read" in who.scopes
+
     with service.connections.hold():
         yield ServerSentEvent(comment="listening", retry=_RETRY)
         own = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
         start = position or 0
         # A number beyond the newest belongs to another store; receivers recognise repetitions by the ids.
         start = start if start <= await own.newest() else 0
-        async for number, (delivery, event) in own.read(start, service.settings.events.seconds):
+        async for number, (delivery, event) in own.read(start, service.settings.events.seconds, allowed):
             body = await run_in_threadpool(service.renderer, row, event, delivery.id)
             yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))

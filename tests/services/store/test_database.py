@@ -293,7 +293,7 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_stored(tmp_path) -> None:
 
 def test_a_database_that_may_not_be_written_or_is_none_is_a_clear_error(tmp_path) -> None:
     (tmp_path / "a file").write_text("x")
-    with pytest.raises(StoreError, match=r"a file/sub: the folder of the database can't be made"):
+    with pytest.raises(StoreError, match=r"a file/sub: can't be made"):
         Store(f"sqlite:///{tmp_path}/a file/sub/h.db")
     (tmp_path / "none.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StoreError, match=r"none\.db: file is not a database \(restore a backup"):

@@ -84,6 +84,12 @@ def test_a_forecaster_decides(client, store) -> None:
     assert [m.approval.model_dump(exclude={"at"}) for m in messages] == [
         {"by": "李娜", "reason": WHY["reason"], "amended": False}
     ] * 2
+    # Who decided and why is for the audit, with the key; the public learns that a person did.
+    shown = client.get(f"/v1/warnings/{ids[4]}")
+    assert set(shown.json()["properties"]["approval"]) == {"at", "amended"}
+    assert "李娜" not in shown.text and WHY["reason"] not in shown.text
+    steps = client.get(f"/v1/drafts/{ids[4]}", headers=head).json()["audit"]
+    assert steps[-1]["by"] == "李娜" and steps[-1]["account"] == "li-na" and steps[-1]["key"]
 
 
 def test_who_may_not_decide_changes_nothing(client, store) -> None:

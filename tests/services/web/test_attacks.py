@@ -106,7 +106,6 @@ def test_a_bad_key_is_told_of_on_public_routes_too_and_a_foreign_scheme_is_let_b
 def test_guessing_is_slowed_down_but_shuts_nobody_out(folder) -> None:
     client = TestClient(create_app(make_settings(data_dir=folder, failed_keys=5)))
     good = {"X-API-Key": KEYS["tianjin"]}
-    assert client.get("/v1/account", headers=good).status_code == 200
     statuses = [client.get("/v1/account", headers={"X-API-Key": new_token()[1]}).status_code for _ in range(8)]
     assert statuses == [401] * 5 + [429] * 3
     late = client.get("/v1/account", headers={"X-API-Key": new_token()[1]})

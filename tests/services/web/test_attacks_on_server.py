@@ -160,7 +160,6 @@ def test_a_large_head_is_refused(server) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        ["Content-Length: 5", "Transfer-Encoding: chunked"],
         ["Content-Length: 5", "Content-Length: 6"],
         ["Transfer-Encoding: chunked, identity"],
         ["X-A : b"],
@@ -171,6 +170,19 @@ def test_a_large_head_is_refused(server) -> None:
 def test_heads_that_two_servers_might_read_differently_are_refused(server, lines) -> None:
     answer = answer_to(server, head("POST", "/v1/account/keys", *lines), b"0\r\n\r\n")
     assert status_of(answer) in (400, 422, 501) and b"set-cookie" not in answer.lower()
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_length_together_with_chunks_is_refused_and_nothing_after_it_is_read(server, order) -> None:
+    body = b'{"label": "x", "days": 1}'
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    lines = [f"Content-Length: {len(chunks)}", "Transfer-Encoding: chunked"][:: 1 - 2 * order]
+    own = f"Host: 127.0.0.1\r\nX-API-Key: {KEYS['root']}\r\nContent-Type: application/json\r\n" + "\r\n".join(lines)
+    request = f"POST /v1/account/keys HTTP/1.1\r\n{own}\r\n\r\n".encode() + chunks
+    answer = answer_to(server, request + b"GET /v1/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    # The body alone is right: it is for the two lengths that it is refused, and the connection is closed.
+    assert status_of(answer) == 400 and b"connection: close" in answer.lower()
+    assert answer.count(b"HTTP/1.1 ") == 1 and b"alive" not in answer
 
 
 @pytest.mark.parametrize("value", ["https://x\r\nSet-Cookie: a=b", "ja\r\n\r\n<script>"])

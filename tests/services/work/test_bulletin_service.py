@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
-from hazecast.grids.quality import MODELLED
+from hazecast.grids.quality import DISTRUSTED, MODELLED
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
@@ -215,10 +216,14 @@ def test_every_reason_of_a_degraded_run_has_words() -> None:
     pm25 = np.full((72, 1), 50.0)
     pm25[-10:] = np.nan
 
+    flags = np.full((72, 1), MODELLED)
+    flags[0] = DISTRUSTED
+
     class Monitors:
         counts = {FUTURE_HOURS: 3}  # noqa: RUF012
+        silent = ("tianjin",)
         observations = xr.Dataset(
-            {"pm25": (("time", "city"), pm25), "pm25_flag": (("time", "city"), np.full((72, 1), MODELLED))},
+            {"pm25": (("time", "city"), pm25), "pm25_flag": (("time", "city"), flags)},
             coords={"time": times, "city": ["beijing"]},
         )
 
@@ -226,11 +231,14 @@ def test_every_reason_of_a_degraded_run_has_words() -> None:
     warm = np.where(np.arange(100) == 3, np.nan, 280.0)[:, None]
     weather = xr.Dataset({"t2m": (("time", "city"), warm)}, coords={"time": ahead, "city": ["beijing"]})
     inputs = CycleInputs(Monitors(), None, weather, "test", False, ("weather: no cycle issued by 2013-01-01T00Z",))  # type: ignore[arg-type]
-    said = [as_reason(text) for text in shortcomings(inputs, [REGISTRY.city("beijing")], init)]
+    inputs = replace(inputs, init_age=timedelta(hours=9))
+    found = shortcomings(inputs, [REGISTRY.city("beijing")], init, skipped=["tianjin", "dalian"])
+    said = [as_reason(text) for text in found]
     assert [reason.key for reason in said] == [
-        "weather_missing", "late", "future", "modelled", "weather_gaps", "weather_gaps", "weather_short",
+        "weather_missing", "late", "old", "silent", "distrusted", "future", "modelled", "weather_gaps", "weather_gaps", "weather_short",
     ]  # fmt: skip
-    assert dict(said[1].values) == {"city": "beijing", "hours": "10"} and dict(said[3].values) == {"n": "1"}
+    assert dict(said[1].values) == {"city": "beijing", "hours": "10"} and dict(said[6].values) == {"n": "1"}
+    assert [dict(one.values) for one in said[2:5]] == [{"hours": "9"}, {"n": "1", "all": "2"}, {"n": "1"}]
     assert as_reason("something new").key == "other" and dict(as_reason("something new").values) == {
         "text": "something new"
     }
