@@ -1,7 +1,8 @@
-"""Derived weather: humidity and wind.
+"""Derived weather: humidity, wind, pressure.
 
 Saturation vapour pressure over water follows Magnus with the constants of Alduchov and
 Eskridge (1996), J. Appl. Meteor. 35:601, eq. 21: 6.1094 hPa, 17.625, 243.04 degC.
+The altimeter setting follows the ICAO standard atmosphere (Doc 7488): 288.15 K at sea level, 6.5 K km-1.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import numpy.typing as npt
 
 _A, _B = 17.625, 243.04
 _ZERO_CELSIUS = 273.15
+# Standard atmosphere: g M / (R L) with 9.80665 m s-2, 0.0289644 kg mol-1, 8.31432 J mol-1 K-1.
+_SEA_LEVEL_PA, _SEA_LEVEL_K, _LAPSE = 101_325.0, 288.15, 0.0065
+_EXPONENT = 9.80665 * 0.0289644 / (8.31432 * _LAPSE)
 
 Array = npt.NDArray[np.floating]
 
@@ -89,3 +93,28 @@ def wind_components(speed: npt.ArrayLike, from_degrees: npt.ArrayLike) -> tuple[
     """
     angle = np.deg2rad(from_degrees)
     return np.asarray(-np.asarray(speed) * np.sin(angle)), np.asarray(-np.asarray(speed) * np.cos(angle))
+
+
+def station_pressure(altimeter_setting: npt.ArrayLike, elevation: npt.ArrayLike) -> Array:
+    """Return the pressure at an aerodrome from its altimeter setting (QNH).
+
+    Parameters
+    ----------
+    altimeter_setting : array_like
+        Pressure reduced to sea level in the standard atmosphere, Pa.
+    elevation : array_like
+        Of the aerodrome, m.
+
+    Returns
+    -------
+    numpy.ndarray
+        Pa.
+
+    Examples
+    --------
+    >>> round(float(station_pressure(101_690.0, 35.0)))
+    101269
+    """
+    # The height in the standard atmosphere of the altimeter setting, plus the elevation, inverted.
+    base = (np.asarray(altimeter_setting, dtype=float) / _SEA_LEVEL_PA) ** (1.0 / _EXPONENT)
+    return np.asarray(_SEA_LEVEL_PA * (base - _LAPSE * np.asarray(elevation) / _SEA_LEVEL_K) ** _EXPONENT)

@@ -21,12 +21,14 @@ from filelock import FileLock
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
 from hazecast.models.files import CARD_FILE
-from hazecast.models.interface import KeptModel
+from hazecast.models.interface import KeptModel, Model
 
 log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parent / "weights"
 HISTORY_FILE = "in_service.json"
+# The id of what stands in where no trained model can be loaded: the name of `hazecast.models.zoo.recent_days.RecentDays`.
+NO_TRAINED_MODEL = "recent_days"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -107,6 +109,20 @@ def _model_in(folder: Path, shipped: bool) -> TrainedModel:
 def shipped_models() -> list[TrainedModel]:
     """Return the models that came with Hazecast, the newest training period first."""
     return models_in(SHIPPED, shipped=True)
+
+
+def newest_shipped() -> TrainedModel:
+    """Return the shipped model with the newest training period.
+
+    Raises
+    ------
+    InputError
+        If the cards of all are gone or broken.
+    """
+    found = shipped_models()
+    if not found:
+        raise InputError(str(SHIPPED), "no model whose card can be read", "the models that came with Hazecast")
+    return found[0]
 
 
 def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> TrainedModel | None:
@@ -241,7 +257,7 @@ class ModelRegistry:
             If it is gone, or its card is broken.
         """
         before = self._stack()
-        return self.get(before[-1]) if before else shipped_models()[0]
+        return self.get(before[-1]) if before else newest_shipped()
 
     def promote(self, model_id: str, *, by: str, why: str, at: datetime) -> Change:
         """Put a model into service, after its weights were loaded once.
@@ -340,5 +356,34 @@ def load_trained(registry: ModelRegistry | None = None) -> tuple[KeptModel, str]
     InputError
         If the model is gone or broken, or its kind is not installed.
     """
-    model = registry.in_service() if registry is not None else shipped_models()[0]
+    model = registry.in_service() if registry is not None else newest_shipped()
     return model.load(), model.model_id
+
+
+def load_serving(registry: ModelRegistry) -> tuple[Model, str, list[str]]:
+    """Load the model in service; where it can't be loaded a shipped one, and where none can, one that needs no file.
+
+    Parameters
+    ----------
+    registry : ModelRegistry
+
+    Returns
+    -------
+    model : Model
+    model_id : str
+    faults : list of str
+        Why it is not the one in service, in words; empty if it is.
+    """
+    try:
+        return *load_trained(registry), []
+    except InputError as error:
+        cause = str(error)
+    for shipped in shipped_models():
+        try:
+            fault = f"the model in service can't be loaded, a shipped one is used: {cause}"
+            return shipped.load(), shipped.model_id, [fault]
+        except InputError as error:
+            log.error("model %s can't be loaded: %s", shipped.model_id, error)
+    from hazecast.models.zoo.recent_days import RecentDays
+
+    return RecentDays(), NO_TRAINED_MODEL, [f"no trained model can be loaded, the last days are repeated: {cause}"]

@@ -122,7 +122,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
     """Open the store with its schema up to date, and close it at the end."""
     from hazecast.services.store.store import Store
 
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         yield store

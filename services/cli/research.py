@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazecast.grids.errors import InputError
 from hazecast.services.cli.options import Cities, Collection, PastWeather, settings_of, time_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for weights, model card and the state of the training.")],
     train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
+    weather_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weather-of",
+            help="CITY=DIR: the city's weather in collections without any, from a folder of NOAA ISD files; may be repeated.",
+        ),
+    ] = None,
     windows: Annotated[int | None, typer.Option("--windows", min=1, help="How many training windows to draw.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the training.")] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "auto",
@@ -46,7 +54,18 @@ def train(
     given = {"windows": windows, "seed": seed}
     settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
     run = Run(device, precision, out / STATE_FILE, state_every, resume)  # type: ignore[arg-type]
-    print(train_and_save(observations, time_of(train_until, "--train-until"), out, settings, run))
+    until, stations = time_of(train_until, "--train-until"), _folders_by_city(weather_of or [])
+    print(train_and_save(observations, until, out, settings, run, weather_of=stations))
+
+
+def _folders_by_city(options: list[str]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for option in options:
+        city, separator, folder = option.partition("=")
+        if not (city and separator and folder) or city in folders:
+            raise InputError("--weather-of", option, "CITY=DIR, each city once")
+        folders[city] = Path(folder)
+    return folders
 
 
 @app.command()

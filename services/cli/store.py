@@ -47,7 +47,8 @@ def downgrade(revision: Revision, data_dir: DataDir = None) -> None:
 def _migrate(data_dir: Path | None, revision: str) -> None:
     from hazecast.services.store.database import make_engine, migrate
 
-    engine = make_engine(settings_of(data_dir).database_url)
+    settings = settings_of(data_dir)
+    engine = make_engine(settings.database_url, settings.data_dir)
     try:
         migrate(engine, revision)
     finally:

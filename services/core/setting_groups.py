@@ -20,7 +20,7 @@ from hazecast.services.core.source_names import installed_monitor_source, instal
 
 
 def _absolute(path: Path) -> Path:
-    # The store keeps paths of files: they must hold from any working folder.
+    # A path must hold from any working folder.
     return path.expanduser().absolute()
 
 

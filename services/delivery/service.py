@@ -48,7 +48,7 @@ def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) ->
 @contextmanager
 def delivering(settings: Settings) -> Iterator[None]:
     """Send due messages in a thread of their own, for as long as the context lasts."""
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     stop = threading.Event()
     thread = threading.Thread(target=make_dispatcher(store, settings).run, args=(stop,), name="delivery")
     thread.start()

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.history import JobHistory, beat_fault
 from hazecast.services.store.database import current_revision, head_revision
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.store.tables.forecasts import Base, ForecastRun, ForecastValue
 from hazecast.services.store.withdrawal import future_runs
 
 log = logging.getLogger(__name__)
 
 # For each check, in seconds.
 LIMIT_SECONDS = 1.0
+# Room for some weeks of forecasts with their maps, and for SQLite's own file to grow.
+LEAST_FREE_BYTES = 1e9
 # The checks of each database that have not answered in time.
 _HANGING: WeakKeyDictionary[Engine, dict[str, threading.Thread]] = WeakKeyDictionary()
 Status = Literal["ok", "degraded", "failed"]
@@ -59,7 +65,7 @@ class Health:
 
 
 def examine(store: Store, settings: Settings, now: datetime) -> Health:
-    """Check the database, its schema, the scheduler and the forecast.
+    """Check the database, its schema and tables, the scheduler, the forecast and its files, the data folder and its disk.
 
     Without the database, or on another schema, nothing further is checked.
 
@@ -81,7 +87,12 @@ def examine(store: Store, settings: Settings, now: datetime) -> Health:
             return Health(tuple(checks))
     found: list[ForecastRun] = []
     checks.append(_run_check(store, "scheduler", lambda: _scheduler(store, now)))
+    checks.append(_run_check(store, "tables", lambda: _tables(store)))
     checks.append(_run_check(store, "forecast", lambda: _forecast(store, settings, now, found)))
+    if found:
+        checks.append(_run_check(store, "files", lambda: _files(found[0])))
+    checks.append(_run_check(store, "writing", lambda: _writing(store, settings)))
+    checks.append(_run_check(store, "disk", lambda: _disk(settings)))
     return Health(tuple(checks), found[0] if found else None)
 
 
@@ -133,6 +144,57 @@ def _schema(store: Store) -> Check:
 @cache
 def _newest_schema() -> str:
     return head_revision()
+
+
+def _tables(store: Store) -> Check:
+    """Read the first and the last row of every table, and the newest forecast: a damaged page is an error."""
+    with store.engine.connect() as connection:
+        for table in Base.metadata.sorted_tables:
+            for order in ([], [column.desc() for column in table.primary_key.columns]):
+                connection.execute(select(table).order_by(*order).limit(1)).all()
+        newest = select(func.max(ForecastRun.id)).scalar_subquery()
+        connection.execute(select(func.sum(ForecastValue.pm25_mean)).where(ForecastValue.run_id == newest)).all()
+    return Check("tables", "ok", "can be read")
+
+
+def _files(run: ForecastRun) -> Check:
+    gone = [kind for kind, path in (("forecast", run.netcdf_path), ("map", run.map_path)) if not _has_content(path)]
+    if gone:
+        return Check("files", "degraded", f"gone or empty of the newest forecast: {', '.join(gone)}")
+    return Check("files", "ok", "those of the newest forecast are there")
+
+
+def _has_content(path: str) -> bool:
+    try:
+        return Path(path).stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _writing(store: Store, settings: Settings) -> Check:
+    """Write a file that nobody sees, and ask whether the database takes changes: without one, nobody is held up."""
+    try:
+        with TemporaryFile(dir=settings.data_dir) as file:
+            file.write(b"0" * 4096)
+            file.flush()
+    except OSError as error:
+        log.error("%s: can't be written: %s", settings.data_dir, error)
+        return Check("writing", "degraded", f"the data folder can't be written: {error.strerror}")
+    if store.engine.dialect.name == "sqlite":
+        path = str(store.engine.url.database)
+        refused = not (os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK))
+    else:
+        with store.engine.connect() as connection:
+            refused = connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
+    if refused:
+        return Check("writing", "degraded", "the database can only be read: no forecast can be stored")
+    return Check("writing", "ok", "the data folder and the database can be written")
+
+
+def _disk(settings: Settings) -> Check:
+    free = shutil.disk_usage(settings.data_dir).free
+    status: Status = "degraded" if free < LEAST_FREE_BYTES else "ok"
+    return Check("disk", status, f"{free / 1e9:.1f} GB free")
 
 
 def _scheduler(store: Store, now: datetime) -> Check:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import distributed
 
 from hazecast.forecast.inputs import series_of
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
+from hazecast.grids.observations.isd import read_isd, with_weather
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
@@ -38,10 +40,26 @@ _EVERY_WITHOUT_OZONE = 3
 STATE_FILE = "training_state.pt"
 
 
-def read_series(folder: Path) -> HourlySeries:
-    """Read a collection as the hourly series that windows are cut from."""
+def read_series(folder: Path, weather_of: Mapping[str, xr.Dataset] | None = None) -> HourlySeries:
+    """Read a collection as the hourly series that windows are cut from.
+
+    Parameters
+    ----------
+    folder : Path
+    weather_of : mapping of str to xarray.Dataset (time), optional
+        By city, weather as of `hazecast.grids.observations.isd.read_isd`; used where the collection holds the
+        city and has no weather at all.
+
+    Returns
+    -------
+    HourlySeries
+    """
     # Any city may teach or test a model, whether it is forecast or not.
-    return series_of(read_observations(folder, None), load_registry())
+    data = read_observations(folder, None)
+    if data.weather is None:
+        for city in sorted(set(weather_of or {}).intersection(data.observations["city"].values.astype(str))):
+            data = with_weather(data, city, (weather_of or {})[city])
+    return series_of(data, load_registry())
 
 
 def training_windows(series: Sequence[HourlySeries], until: datetime, *, since: datetime | None = None) -> WindowSet:
@@ -97,7 +115,13 @@ def process_group(device: str) -> Iterator[int]:
 
 
 def train_and_save(
-    folders: Sequence[Path], until: datetime, out: Path, settings: TrainingSettings, run: Run | None = None
+    folders: Sequence[Path],
+    until: datetime,
+    out: Path,
+    settings: TrainingSettings,
+    run: Run | None = None,
+    *,
+    weather_of: Mapping[str, Path] | None = None,
 ) -> str:
     """Train the network on collections and write weights and model card.
 
@@ -114,6 +138,8 @@ def train_and_save(
     settings : TrainingSettings
     run : Run, optional
         By default on the CPU, its state in `out`.
+    weather_of : mapping of str to Path, optional
+        By city, a folder of NOAA's Integrated Surface Database, for collections without weather.
 
     Returns
     -------
@@ -127,7 +153,8 @@ def train_and_save(
         training.
     """
     run = run or Run(state=out / STATE_FILE)
-    series = [read_series(folder) for folder in folders]
+    stations = {city: read_isd(folder) for city, folder in (weather_of or {}).items()}
+    series = [read_series(folder, stations) for folder in folders]
     train = training_windows(series, until)
     with process_group(run.device) as rank:
         model = NetworkModel(settings, run=run)

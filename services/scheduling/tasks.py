@@ -130,7 +130,7 @@ def verification(settings: Settings, due: datetime, clock: Clock = utc_now) -> J
     """
     from hazecast.services.work.verification import verify
 
-    store = Store(settings.database_url, clock)
+    store = Store(settings.database_url, clock, settings.data_dir)
     try:
         report = verify(settings, store, clock())
     finally:
@@ -159,7 +159,7 @@ def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobRes
     from hazecast.services.store.weather_cycles import WeatherStore
 
     now = clock()
-    store = Store(settings.database_url, clock)
+    store = Store(settings.database_url, clock, settings.data_dir)
     try:
         runs = JobHistory(store.engine.begin).prune(now - timedelta(days=settings.schedule.job_history_days))
     finally:

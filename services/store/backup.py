@@ -33,7 +33,7 @@ from hazecast.services.store.database import current_revision, head_revision, kn
 from hazecast.services.store.recovery import INTERRUPTED
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import counters, dump_table, load_table, set_counters, tables_of
-from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun
+from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, data_folder_of
 from hazecast.services.store.weather_archive import only_writer
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def back_up(
     """
     if target.exists():
         raise InputError(str(target), "a file", "a name that isn't taken: no backup is overwritten")
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         schema = current_revision(store.engine)
         if schema is None:
@@ -146,7 +146,9 @@ def _add_tables(writer: _Writer, store: Store) -> list[tuple[Path, str]]:
                 writer.add(f"tables/{table.name}.jsonl.gz", file)
         runs = [table for table in tables if table.name == ForecastRun.__tablename__]
         rows = connection.execute(select(*(runs[0].c[name] for name in _RUN_FILES))).all() if runs else []
-    return [(Path(name), folder) for row in rows for name, folder in zip(row, _RUN_FILES.values(), strict=True)]
+    # Tables as they are in the database: their paths are relative to the data folder, or absolute outside of it.
+    place = data_folder_of(store.engine.dialect) or Path()
+    return [(place / name, folder) for row in rows for name, folder in zip(row, _RUN_FILES.values(), strict=True)]
 
 
 def _snapshot(store: Store) -> AbstractContextManager[Connection]:
@@ -251,7 +253,7 @@ def restore(settings: Settings, source: Path) -> Manifest:
     StoreError
         If the database or a folder can't be written.
     """
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         with _opened(source) as tar:
             manifest = _checked(tar, source)
@@ -358,7 +360,7 @@ def _fill(settings: Settings, store: Store, manifest: Manifest, staging: Path) -
 
     def moved(row: dict[str, Any]) -> None:
         for column, folder in _RUN_FILES.items():
-            row[column] = str(settings.data_dir / folder / Path(row[column]).name)
+            row[column] = f"{folder}/{Path(row[column]).name}"
 
     with store.writing() as connection:
         tables = {table.name: table for table in tables_of(connection)}

@@ -26,6 +26,7 @@ from hazecast.grids.extras import requires
 from hazecast.services.core.database_url import with_driver
 from hazecast.services.core.errors import StoreError
 from hazecast.services.store.locks import lock_until_commit
+from hazecast.services.store.tables.forecasts import keep_files_in
 
 # How long a statement waits for what another process holds.
 LOCK_SECONDS = 30
@@ -56,7 +57,7 @@ def redacted(url: str | URL) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
-def make_engine(database: str) -> Engine:
+def make_engine(database: str, files: Path | None = None) -> Engine:
     """Return the engine of a database.
 
     SQLite: WAL, so that readers and the one writer don't wait for each other; every commit is on disk before
@@ -65,6 +66,17 @@ def make_engine(database: str) -> Engine:
 
     PostgreSQL: connections are tested before use, so that a restart of the server costs no request; their
     time zone is UTC; nothing waits for a lock for ever.
+
+    Parameters
+    ----------
+    database : str
+        SQLAlchemy URL.
+    files : Path, optional
+        The data folder, to which the paths in the database are relative; by default that of SQLite's file.
+
+    Returns
+    -------
+    Engine
 
     Raises
     ------
@@ -81,6 +93,7 @@ def make_engine(database: str) -> Engine:
     if url.get_backend_name() == "sqlite":
         if url.database:
             _make_folder(Path(url.database).parent)
+            files = files or Path(url.database).parent
         engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -95,6 +108,8 @@ def make_engine(database: str) -> Engine:
             connect_args={"connect_timeout": 10, "application_name": "hazecast", "options": options},
         )
     event.listen(engine, "handle_error", _explain)
+    if files is not None:
+        keep_files_in(engine.dialect, files)
     return engine
 
 

@@ -61,7 +61,7 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
     StoreError
         If the database or a file can't be written.
     """
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         rows: dict[str, int] = {}

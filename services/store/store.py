@@ -40,12 +40,14 @@ class Store:
         SQLAlchemy URL.
     clock : callable
         Gives the current time, aware, for when rows were written.
+    files : Path, optional
+        The data folder, below which the files lie; by default the folder of SQLite's file.
     """
 
-    def __init__(self, database_url: str, clock: Clock = utc_now) -> None:
+    def __init__(self, database_url: str, clock: Clock = utc_now, files: Path | None = None) -> None:
         self.url = database_url
         self.clock = clock
-        self.engine = make_engine(database_url)
+        self.engine = make_engine(database_url, files)
         self.sessions = self._session = Sessions(self.engine)
         self._cycle_locks: dict[int, Lock] = {}
 

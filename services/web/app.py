@@ -97,7 +97,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, clock: C
         app.include_router(router, prefix="/v1")
     app.router.routes.extend(page_routes(service.store, settings, registry, service.book, clock))
     app.router.routes.extend(console_routes(settings, registry, service.book))
-    add_problems(app)
+    add_problems(app, settings.data_dir)
     describe(app)
     limit_requests(app, settings)
     app.add_middleware(

@@ -87,7 +87,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         If the store can't be reached.
     """
     book = rule_book(settings)
-    store = Store(settings.database_url, clock)
+    store = Store(settings.database_url, clock, settings.data_dir)
     store.migrate()
     sessions = store.sessions
     return Service(

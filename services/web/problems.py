@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import reprlib
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -105,13 +107,23 @@ def problem(
     return JSONResponse(content | dict(more or {}), status, headers, media_type=PROBLEM)
 
 
-def add_problems(app: FastAPI) -> None:
-    """Make the app answer every error as a problem."""
+def add_problems(app: FastAPI, data_dir: Path) -> None:
+    """Make the app answer every error as a problem.
+
+    Parameters
+    ----------
+    app : FastAPI
+    data_dir : Path
+        The data folder, which no answer names: an error about a file does.
+    """
+
+    def shown(text: str) -> str:
+        return text.replace(f"{data_dir}{os.sep}", "").replace(str(data_dir), "the data folder")
 
     @app.exception_handler(HTTPException)
     async def http_problem(_: Request, error: HTTPException) -> Response:
-        errors = getattr(error, "errors", None)
-        return problem(error.status_code, str(error.detail), errors=errors, headers=error.headers)
+        errors = [{k: shown(v) for k, v in one.items()} for one in getattr(error, "errors", None) or ()]
+        return problem(error.status_code, shown(str(error.detail)), errors=errors, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def validation_problem(_: Request, error: RequestValidationError) -> Response:

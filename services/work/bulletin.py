@@ -70,6 +70,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"weather lacks|weather: left out|weather: .+ (without a value in|lie outside) "), "weather_gaps"),
     (re.compile(r"observations: (?P<n>\d+) hours are stamped in the future"), "future"),
     (re.compile(r"the model in service can't be loaded"), "model"),
+    (re.compile(r"no trained model can be loaded"), "no_model"),
 )
 
 

@@ -17,11 +17,10 @@ from hazecast.forecast.inputs import windows_at
 from hazecast.forecast.produce import make_forecast
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import HISTORY_HOURS, WEATHER
-from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.interface import Calibrated, Described, Model
-from hazecast.models.registry import ModelRegistry, load_trained
+from hazecast.models.registry import ModelRegistry, load_serving
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write
@@ -75,7 +74,7 @@ def run_cycle(
     book = rule_book(settings)
     for city in cities:
         registry.city(city)
-    store = Store(settings.database_url, clock)
+    store = Store(settings.database_url, clock, settings.data_dir)
     try:
         store.migrate()
         store.recover()
@@ -176,12 +175,11 @@ def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, .
 
 
 def _load_model(settings: Settings) -> _Served:
-    """Load the model in service; where it can't be loaded the shipped one, with the reason."""
-    try:
-        return _Served(*load_trained(ModelRegistry(settings.models_dir)), [])
-    except InputError as error:
-        log.error("the model in service can't be loaded, the shipped one is used: %s", error)
-        return _Served(*load_trained(), [f"the model in service can't be loaded, the shipped one is used: {error}"])
+    """Load the model in service, or what stands in for it, with the reason."""
+    served = _Served(*load_serving(ModelRegistry(settings.models_dir)))
+    for fault in served.faults:
+        log.error("%s", fault)
+    return served
 
 
 def _weather_used(model: Model) -> tuple[str, ...]:

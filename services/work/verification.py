@@ -24,7 +24,7 @@ from hazecast.forecast.evaluation.verification import (
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime64
-from hazecast.models.registry import ModelRegistry, shipped_models
+from hazecast.models.registry import NO_TRAINED_MODEL, ModelRegistry, shipped_models
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.scores import (
     StoredRun,
@@ -110,12 +110,13 @@ def verify(settings: Settings, store: Store, until: datetime, *, again: bool = F
 
 
 def serving_id(settings: Settings) -> str:
-    """Return the id of the model that cycles run: the one in service or, where it can't be loaded, the shipped one."""
+    """Return the id of the model that cycles run: the one in service or, where it is gone, what stands in for it."""
     try:
         return ModelRegistry(settings.models_dir).in_service().model_id
     except InputError as error:
-        log.warning("the model in service is gone, the shipped one is used: %s", error)
-        return shipped_models()[0].model_id
+        log.warning("the model in service is gone, another stands in: %s", error)
+        shipped = shipped_models()
+        return shipped[0].model_id if shipped else NO_TRAINED_MODEL
 
 
 def standing_of(store: Store, model_id: str) -> Standing:

@@ -153,6 +153,6 @@ class Databases:
 
     def store(self, folder: Path) -> Store:
         """Return a folder's store with all tables."""
-        store = Store(self.url(folder))
+        store = Store(self.url(folder), files=folder)
         store.migrate()
         return store

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -54,6 +56,67 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+# The data folder of each engine's dialect, below which the files lie that its rows name.
+_DATA_FOLDERS: WeakKeyDictionary[Dialect, Path] = WeakKeyDictionary()
+
+
+def keep_files_in(dialect: Dialect, folder: Path) -> None:
+    """Let an engine's rows name files relative to a folder, so that it may be moved.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        Of the engine.
+    folder : Path
+        The data folder.
+    """
+    _DATA_FOLDERS[dialect] = folder.absolute()
+
+
+def data_folder_of(dialect: Dialect) -> Path | None:
+    """Return the folder that `keep_files_in` was given; None without."""
+    return _DATA_FOLDERS.get(dialect)
+
+
+class FilePath(TypeDecorator[str]):
+    """The path of a file: stored relative to the data folder where it lies in it, read as an absolute one."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Make a path below the data folder relative.
+
+        Parameters
+        ----------
+        value : str or None
+        dialect : Dialect
+
+        Returns
+        -------
+        str or None
+        """
+        folder = data_folder_of(dialect)
+        if value is None or folder is None or not Path(value).is_relative_to(folder):
+            return value
+        return Path(value).relative_to(folder).as_posix()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return a stored path as an absolute one.
+
+        Parameters
+        ----------
+        value : str or None
+        dialect : Dialect
+
+        Returns
+        -------
+        str or None
+        """
+        folder = data_folder_of(dialect)
+        return value if value is None or folder is None else str(folder / value)
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 
@@ -90,8 +153,8 @@ class ForecastRun(Base):
     weather_source: Mapped[str] = mapped_column(Text)
     humidity_source: Mapped[str] = mapped_column(Text)
     observations_until: Mapped[datetime]
-    netcdf_path: Mapped[str] = mapped_column(Text)
-    map_path: Mapped[str] = mapped_column(Text)
+    netcdf_path: Mapped[str] = mapped_column(FilePath)
+    map_path: Mapped[str] = mapped_column(FilePath)
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     withdrawn_by: Mapped[str | None] = mapped_column(String(128))

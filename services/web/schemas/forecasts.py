@@ -205,16 +205,20 @@ class HealthOut(BaseModel):
 class CheckOut(BaseModel):
     """One check of the service."""
 
-    name: str = Field(description="database, schema, scheduler or forecast")
+    name: str = Field(description="database, schema, scheduler, tables, forecast, files, writing or disk")
     status: str = Field(description="ok, degraded (needs attention) or failed (unready)")
     detail: str
 
 
 _CHECKS: list[JsonValue] = [
     {"name": "database", "status": "ok", "detail": "answers"},
-    {"name": "schema", "status": "ok", "detail": "0009"},
+    {"name": "schema", "status": "ok", "detail": "0010"},
     {"name": "scheduler", "status": "ok", "detail": "last sign of life 1 s ago"},
+    {"name": "tables", "status": "ok", "detail": "can be read"},
     {"name": "forecast", "status": "ok", "detail": "1.5 h old"},
+    {"name": "files", "status": "ok", "detail": "those of the newest forecast are there"},
+    {"name": "writing", "status": "ok", "detail": "the data folder and the database can be written"},
+    {"name": "disk", "status": "ok", "detail": "41.3 GB free"},
 ]
 
 

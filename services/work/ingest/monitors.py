@@ -115,7 +115,7 @@ def ingest_live(
     """
     registry = registry or load_registry()
     sources = build_sources(settings, registry, patience)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     try:
         store.migrate()
         return MonitorReport(tuple(_ingest(source, store, settings, registry, now) for source in sources))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,3 +70,45 @@ def test_what_hangs_is_failed_and_not_asked_again_until_it_answers(store, settin
     while states(store, settings)["scheduler"] != "ok":
         time.sleep(0.01)
     assert len(asked) == 2
+
+
+def details(store, settings) -> dict[str, tuple[str, str]]:
+    return {check.name: (check.status, check.detail) for check in examine(store, settings, NOW).checks}
+
+
+def test_files_that_are_gone_or_empty_are_told_without_their_place(store, settings) -> None:
+    run = store.latest_run()
+    Path(run.map_path).unlink()
+    assert details(store, settings)["files"] == ("degraded", "gone or empty of the newest forecast: map")
+    Path(run.netcdf_path).write_bytes(b"")
+    status, words = details(store, settings)["files"]
+    assert status == "degraded" and "forecast, map" in words and str(settings.data_dir) not in words
+
+
+def test_a_table_that_can_not_be_read_is_failed(store, settings) -> None:
+    # A page that the schema and the newest run don't touch; without connections all is in the one file.
+    store.engine.dispose()
+    file = settings.data_dir / "hazecast.db"
+    with closing(sqlite3.connect(file)) as connection:
+        (page,) = connection.execute("select rootpage from sqlite_master where name = 'observation'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as content:
+        content.seek((page - 1) * size)
+        content.write(b"\xff" * size)
+    found = details(store, settings)
+    assert found["tables"][0] == "failed" and found["database"][0] == "ok"
+    assert str(settings.data_dir) not in str(found)
+
+
+def test_a_store_that_can_not_be_written_is_degraded(store, settings, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(health.os, "access", lambda *_: False)
+    assert details(store, settings)["writing"][0] == "degraded"
+    monkeypatch.undo()
+    gone = settings.model_copy(update={"data_dir": tmp_path / "gone"})
+    found = details(store, gone)
+    assert found["writing"] == ("degraded", "the data folder can't be written: No such file or directory")
+
+
+def test_a_disk_that_is_nearly_full_is_degraded(store, settings, monkeypatch) -> None:
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: SimpleNamespace(free=4e8))
+    assert details(store, settings)["disk"] == ("degraded", "0.4 GB free")

@@ -174,7 +174,9 @@ def test_readiness_names_every_check(client, store, settings) -> None:
     JobHistory(store.engine.begin).beat(NOW)
     answer = client.get("/v1/readyz")
     assert answer.status_code == 200 and answer.json()["status"] == "ready"
-    assert checks(answer) == dict.fromkeys(("database", "schema", "scheduler", "forecast"), "ok")
+    assert checks(answer) == dict.fromkeys(
+        ("database", "schema", "scheduler", "tables", "forecast", "files", "writing", "disk"), "ok"
+    )
 
 
 def test_a_silent_scheduler_is_degraded_and_a_stale_forecast_unready(client, store, settings) -> None:

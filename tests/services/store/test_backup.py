@@ -78,7 +78,7 @@ def test_a_restored_machine_answers_the_same_bytes_on_either_database(source, ba
         manifest = restore(target, path)
         assert manifest.tables["forecast_value"] == 240 and manifest.missing == []
         # A cycle that ran while the backup was made doesn't run here, and what it left there isn't this one's.
-        store = Store(target.database_url)
+        store = Store(target.database_url, files=target.data_dir)
         killed = store.cycles()[0]
         assert (killed.status, killed.error, killed.report) == ("failed", "interrupted", None)
         assert store.recover() == 0 and current_revision(store.engine) == head_revision()
@@ -87,7 +87,7 @@ def test_a_restored_machine_answers_the_same_bytes_on_either_database(source, ba
         assert (target.data_dir / "models/own/card.json").read_text() == "models/own/card.json"
         assert (target.data_dir / "weather/gfs/20260115T1200Z.nc").exists()
         assert not list(target.data_dir.rglob("*.part")) and not (target.data_dir / ".restore").exists()
-        store = Store(target.database_url)
+        store = Store(target.database_url, files=target.data_dir)
         run = store.latest_run()
         assert Path(run.netcdf_path).parent == target.data_dir / "forecasts" and Path(run.netcdf_path).exists()
         expected, found = answers(source), answers(target)
@@ -239,7 +239,7 @@ def test_a_restore_that_fails_or_is_killed_can_be_made_again(backup, databases, 
     shutil.copytree(tmp_path / "as killed", tmp_path / "data" / ".restore")
     shutil.copytree(tmp_path / "as killed" / "files" / "maps", tmp_path / "data" / "maps")
     assert restore(settings, backup).tables["forecast_run"] == 1
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, files=settings.data_dir)
     assert Path(store.latest_run().map_path).exists()
     store.close()
 

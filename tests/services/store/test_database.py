@@ -193,7 +193,7 @@ def at_once(*actions: Callable[[], object]) -> list[object]:
 
 
 def test_two_cycles_of_one_init_time_leave_one_whole_run(databases, store, tmp_path) -> None:
-    other = Store(databases.url(tmp_path))
+    other = Store(databases.url(tmp_path), files=tmp_path)
     cycles = [(store, store.begin_cycle(None, False)), (other, other.begin_cycle(None, False))]
     results = at_once(*[lambda s=s, c=c: save_run(s, tmp_path, c, 100.0 + c) for s, c in cycles])
     assert results == [None, None]

@@ -48,7 +48,7 @@ def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(
     databases, store, tmp_path, caplog, monkeypatch
 ) -> None:
     monkeypatch.setattr("hazecast.services.store.recovery._PATIENCE", 0.2)
-    other = Store(databases.url(tmp_path))
+    other = Store(databases.url(tmp_path), files=tmp_path)
     cycle, written = begun(other, tmp_path)
     (tmp_path / "of somebody else.nc").write_text("x")
     assert store.recover() == 0 and store.cycles()[0].status == "running" and all(p.exists() for p in written)
@@ -68,7 +68,7 @@ def test_a_cycle_that_runs_is_left_alone_and_a_dead_one_is_cleared_up_after(
 def test_a_cycle_that_was_given_up_can_store_nothing_any_more(databases, store, tmp_path) -> None:
     cycle, _ = begun(store, tmp_path)
     store._cycle_locks[cycle].release()  # a connection that was lost while the process lives on
-    other = Store(databases.url(tmp_path))
+    other = Store(databases.url(tmp_path), files=tmp_path)
     assert other.recover() == 1
     with pytest.raises(StoreError, match="given up"):
         save_run(store, tmp_path, cycle)
@@ -81,7 +81,7 @@ def test_a_kill_after_the_commit_keeps_the_run_and_removes_what_it_replaced(data
     save_run(store, tmp_path, first)
     store.finish_cycle(first, "done", report={})
     old = sorted(tmp_path.glob("cycle*-*"))
-    other = Store(databases.url(tmp_path))
+    other = Store(databases.url(tmp_path), files=tmp_path)
     second = other.begin_cycle(None, False)
     save_run(other, tmp_path, second)
     for path in old:

@@ -79,6 +79,7 @@ def save(store: Store, folder: Path) -> None:
     forecast = forecast.assign(relative_humidity=(("lead_time", "city"), np.full((120, 1), 50.0)))
     file = folder / "forecast.nc"
     forecast.to_netcdf(file)
+    (folder / "map.png").write_bytes(b"\x89PNG")
     store.save_run(
         forecast,
         observations_of(np.full(24, 50.0), init),
@@ -143,7 +144,7 @@ def test_readiness_goes_by_the_clock(service, clock) -> None:
     clock.now = INIT + timedelta(hours=service.settings.answers.stale_after_hours, minutes=6)
     unready = operation.readyz(service)
     assert isinstance(unready, Response) and unready.status_code == 503
-    assert "forecast" in content(unready)["detail"] and len(content(unready)["checks"]) == 4
+    assert "forecast" in content(unready)["detail"] and len(content(unready)["checks"]) == 8
 
 
 def test_days_are_the_citys_own(service) -> None:
