@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazecast.forecast.visibility import BEIJING_WINTER, VisibilityModel, visibility
+from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
@@ -29,7 +29,7 @@ def haze_days(
     *,
     consecutive: int = 6,
     minimum_hours: int = 18,
-    visibility_model: VisibilityModel = BEIJING_WINTER,
+    visibility_model: VisibilityModel = BEIJING,
 ) -> xr.Dataset:
     """Count the haze days of a year in each city.
 

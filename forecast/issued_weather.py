@@ -1,9 +1,10 @@
-"""Weather forecasts of the past, given to a backtest as they were known at each init time."""
+"""Weather forecasts of the past, given to a backtest or a training as they were known at each init time."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.models.interface import WEATHER_NAMES, Float, HourlySeries, Windows
+from hazecast.models.interface import WEATHER_NAMES, Float, HourlySeries, Windows, WindowSet
 
 _ALWAYS = np.datetime64("1700-01-01T00", "ns")
 
@@ -54,21 +55,72 @@ class IssuedWeather:
             if newest < 0:
                 continue
             here = np.flatnonzero(windows.init_time == time)
-            ahead = self._ahead(newest, time)
-            own[here] = ahead[rows[here]]
+            # A batch of training has a window here and there: only the places of its areas are looked at.
+            places = np.flatnonzero(np.isin(self._area, self._area[rows[here]]))
+            ahead = self._ahead(newest, time, places)
+            own[here] = ahead[np.searchsorted(places, rows[here])]
             for number in np.unique(self._area[rows[here]]):
                 of_area = here[self._area[rows[here]] == number]
-                area[of_area] = _mean(ahead[self._area == number])
+                area[of_area] = _mean(ahead[self._area[places] == number])
         error = np.full(len(windows), 0.0 if self.analysis else 1.0, np.float32)
         return dataclasses.replace(windows, future_weather=own, area_future_weather=area, weather_error=error)
 
-    def _ahead(self, number: int, time: np.datetime64) -> Float:
-        """Return (place, lead, 9) of one forecast for the hours after `time`."""
+    def _ahead(self, number: int, time: np.datetime64, places: NDArray[np.int64]) -> Float:
+        """Return (place, lead, 9) of one forecast at some places for the hours after `time`."""
         times = self._times[number]
         wanted = time + np.arange(1, LEAD_HOURS + 1) * np.timedelta64(1, "h")
         at = np.minimum(np.searchsorted(times, wanted), len(times) - 1)
         known = times[at] == wanted
-        return np.where(known[None, :, None], self._values[number][:, at], np.float32(np.nan))
+        return np.where(known[None, :, None], self._values[number][np.ix_(places, at)], np.float32(np.nan))
+
+
+@dataclass(frozen=True)
+class IssuedWindowSet(WindowSet):
+    """Windows of one series whose coming weather is what was issued by each init time, errors included.
+
+    Attributes
+    ----------
+    issued : IssuedWeather, optional
+        Of the series; without it the windows have no coming weather.
+    """
+
+    issued: IssuedWeather | None = None
+
+    @classmethod
+    def of(cls, windows: WindowSet, issued: IssuedWeather | None) -> IssuedWindowSet:
+        """Return `windows` with other coming weather.
+
+        Parameters
+        ----------
+        windows : WindowSet
+            Of one series.
+        issued : IssuedWeather or None
+
+        Returns
+        -------
+        IssuedWindowSet
+        """
+        kept = {field.name: getattr(windows, field.name) for field in dataclasses.fields(WindowSet)}
+        return cls(**kept, issued=issued)
+
+    def batch(self, rows: NDArray[np.int64], *, future_weather: bool) -> Windows:
+        """Cut the windows of `rows`, with the weather that was issued by their init times.
+
+        Parameters
+        ----------
+        rows : int64 (k,)
+        future_weather : bool
+            Whether to give it.
+
+        Returns
+        -------
+        Windows
+            In the order of `rows`, with targets.
+        """
+        windows = super().batch(rows, future_weather=False)
+        if self.issued is None or not (future_weather and self.weather_known):
+            return windows
+        return self.issued.put_into(windows)
 
 
 def _values(data: xr.Dataset, places: list[str]) -> Float:

@@ -21,6 +21,7 @@ from filelock import FileLock
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
 from hazecast.models.files import CARD_FILE
+from hazecast.models.gate import Verdict
 from hazecast.models.interface import KeptModel, Model
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,11 @@ def newest_until(models: Sequence[TrainedModel], time: np.datetime64) -> Trained
 
 @dataclass(frozen=True)
 class Change:
-    """One entry of the history: which model came into service, in place of which, when, by whom and why."""
+    """One entry of the history: which model came into service, in place of which, when, by whom and why.
+
+    `gate` is what the gate said of a promotion (`hazecast.models.gate`), "forced" before it where it was overruled; empty
+    for a rollback, and in entries older than the gate.
+    """
 
     action: str
     model_id: str
@@ -152,6 +157,7 @@ class Change:
     at: str
     by: str
     why: str
+    gate: str = ""
 
 
 class ModelRegistry:
@@ -259,8 +265,10 @@ class ModelRegistry:
         before = self._stack()
         return self.get(before[-1]) if before else newest_shipped()
 
-    def promote(self, model_id: str, *, by: str, why: str, at: datetime) -> Change:
-        """Put a model into service, after its weights were loaded once.
+    def promote(
+        self, model_id: str, *, by: str, why: str, at: datetime, verdict: Verdict | None = None, force: bool = False
+    ) -> Change:
+        """Put a model into service that passed the gate, after its weights were loaded once.
 
         Parameters
         ----------
@@ -269,6 +277,10 @@ class ModelRegistry:
             Who decides and for what reason; kept in the history.
         at : datetime
             Aware.
+        verdict : Verdict, optional
+            What the gate said of this model against the one in service; kept in the history.
+        force : bool
+            Promote it all the same if it did not pass, or was not examined; kept in the history too.
 
         Returns
         -------
@@ -277,14 +289,18 @@ class ModelRegistry:
         Raises
         ------
         InputError
-            If the model is unknown, broken or in service already, or `by` or `why` is empty.
+            If the model is unknown, broken or in service already, did not pass the gate and is not forced, or `by` or
+            `why` is empty.
         """
         self.get(model_id).load()
         with self._lock():
             present = self.in_service().model_id
             if model_id == present:
                 raise InputError("model", model_id, "one that is not in service already")
-            return self._append("promote", model_id, present, by, why, at)
+            passed, said = _judged(verdict, model_id, present)
+            if not passed and not force:
+                raise InputError(f"gate: {model_id}", said, "a model that passes, or to force it and say why")
+            return self._append("promote", model_id, present, by, why, at, said if passed else f"forced: {said}")
 
     def rollback(self, *, by: str, why: str, at: datetime) -> Change:
         """Put the model back into service that the present one replaced.
@@ -322,11 +338,13 @@ class ModelRegistry:
                 stack = [*(stack or [change.previous]), change.model_id]
         return stack
 
-    def _append(self, action: str, model_id: str, previous: str, by: str, why: str, at: datetime) -> Change:
+    def _append(
+        self, action: str, model_id: str, previous: str, by: str, why: str, at: datetime, gate: str = ""
+    ) -> Change:
         for name, text in (("by", by), ("why", why)):
             if not text.strip():
                 raise InputError(name, repr(text), "who decides and why: both are kept in the history")
-        change = Change(action, model_id, previous, at.astimezone(UTC).isoformat(timespec="seconds"), by, why)
+        change = Change(action, model_id, previous, at.astimezone(UTC).isoformat(timespec="seconds"), by, why, gate)
         content = {"history": [asdict(entry) for entry in (*self.history(), change)]}
         part = self.folder / (HISTORY_FILE + ".part")
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -336,6 +354,15 @@ class ModelRegistry:
     def _lock(self) -> FileLock:
         self.folder.mkdir(parents=True, exist_ok=True)
         return FileLock(self.folder / ".lock")
+
+
+def _judged(verdict: Verdict | None, model_id: str, present: str) -> tuple[bool, str]:
+    """Return whether a verdict lets a model take the place of the one in service, and what it says."""
+    if verdict is None:
+        return False, "was not examined"
+    if (verdict.candidate, verdict.other) != (model_id, present):
+        return False, f"was not examined against {present}, which is in service"
+    return verdict.passed, str(verdict)
 
 
 def load_trained(registry: ModelRegistry | None = None) -> tuple[KeptModel, str]:

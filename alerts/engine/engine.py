@@ -23,7 +23,7 @@ from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.products import valid_times
 from hazecast.forecast.scenarios import LEVELS, MEDIAN
-from hazecast.forecast.visibility import BEIJING_WINTER, VisibilityModel
+from hazecast.forecast.visibility import BEIJING, VisibilityModel
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime, to_datetime64
@@ -96,7 +96,7 @@ def assess(
     *,
     stations: xr.Dataset | None = None,
     cities: Sequence[str] | None = None,
-    visibility_model: VisibilityModel = BEIJING_WINTER,
+    visibility_model: VisibilityModel = BEIJING,
 ) -> list[Assessment]:
     """Compute how probably each city meets each level, and which levels are raised.
 

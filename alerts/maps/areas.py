@@ -20,7 +20,7 @@ from hazecast.alerts.geography.shapes import country_shape
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.products import HAZE_GRADES, haze_grade, valid_times
 from hazecast.forecast.scenarios import MEDIAN, needed_scenario, trajectories
-from hazecast.forecast.visibility import BEIJING_WINTER, VisibilityModel, visibility
+from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Country, Registry
@@ -45,7 +45,7 @@ def haze_areas(
     *,
     step: float = 0.25,
     domain: Domain = DOMAIN,
-    visibility_model: VisibilityModel = BEIJING_WINTER,
+    visibility_model: VisibilityModel = BEIJING,
     weather: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Return the highest level of each grid cell over a window, with the visibility and haze grade behind it.

@@ -98,7 +98,7 @@ def draw_value_map(
     field: xr.DataArray,
     relative_std: xr.DataArray,
     values: Sequence[tuple[City, float]],
-    kind: Literal["pm25", "o3", "aqi", "haze_days"],
+    kind: Literal["pm25", "o3", "aqi"],
     subtitle: str,
     provenance: Provenance,
     *,
@@ -113,7 +113,7 @@ def draw_value_map(
         (latitude, longitude) on one even grid, latitude rising; cells above a relative spread of 0.8 stay blank.
     values : sequence of (City, float)
         Printed behind the names; NaN is left out.
-    kind : {"pm25", "o3", "aqi", "haze_days"}
+    kind : {"pm25", "o3", "aqi"}
         Which scale and title.
     subtitle : str
         Usually the hour.
@@ -150,7 +150,7 @@ def draw_value_map(
         for city, value in values
         if np.isfinite(value)
     ]
-    unit = {"aqi": "", "haze_days": words.say("map.haze_days_unit")}.get(kind, words.say("map.unit"))
+    unit = "" if kind == "aqi" else words.say("map.unit")
     heading = words.say(f"map.{kind}")
     return compose_sheet(
         Image.fromarray(face), heading, subtitle, legend, marks, words, provenance, sheet_size, legend_title=unit

@@ -44,12 +44,8 @@ O3 = Scale(
     (0, 60, 100, 160, 200, 240, 300, 400),
     ("#ece7f2", "#d0d1e6", "#a6bddb", "#67a9cf", "#3690c0", "#02818a", "#016450", "#012b22"),
 )
-HAZE_DAYS = Scale(
-    (0, 10, 25, 50, 75, 100, 150, 200),
-    ("#ffffd9", "#edf8b1", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84"),
-)
 # Colours of the six categories of HJ 633.
 AQI = Scale(
     (0, 50, 100, 150, 200, 300), ("#00e400", "#ffff00", "#ff7e00", "#ff0000", "#99004c", "#7e0023"), closed=True
 )
-SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "haze_days": HAZE_DAYS}
+SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI}

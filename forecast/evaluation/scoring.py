@@ -121,21 +121,47 @@ class Tally:
             for name in _COUNTS:
                 self.counts[name].values[number, days] += table.counts[name].transpose(*_EVENT_CELL).values.astype("u2")
 
-    def by_lead(self, **where: Any) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """Return ``{pollutant: {score: (lead,)}}`` over some days and places (`isel` arguments)."""
+    def by_lead(self, *, events: bool = True, **where: Any) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Return ``{pollutant: {score: (lead,)}}`` over some days and places.
+
+        Parameters
+        ----------
+        events : bool
+            Whether to add the scores of events, which take most of the time.
+        **where
+            Arguments of `isel`.
+
+        Returns
+        -------
+        dict
+        """
         sums = self.sums.isel(where).astype(float).sum(["day", "place"])
-        counts = self.counts.isel(where).astype(float).sum(["day", "place"])
-        return {
+        found = {
             name: continuous_scores({k: v.values for k, v in sums.sel(pollutant=name).data_vars.items()})
-            | {key: value for rule in _RULES for key, value in _event_scores(counts.sel(rule=rule), name, rule).items()}
             for name in FORECAST_POLLUTANTS
         }
+        if events:
+            counts = self.counts.isel(where).astype(float).sum(["day", "place"])
+            for name, scores in found.items():
+                for rule in _RULES:
+                    scores.update(_event_scores(counts.sel(rule=rule), name, rule))
+        return found
 
-    def table(self, **where: Any) -> dict[str, Table]:
-        """Return ``{pollutant: {score: {lead or band: value}}}``, None where there is no pair."""
+    def table(self, *, events: bool = True, **where: Any) -> dict[str, Table]:
+        """Return ``{pollutant: {score: {lead or band: value}}}``, None where there is no pair.
+
+        Parameters
+        ----------
+        events, **where
+            As of `by_lead`.
+
+        Returns
+        -------
+        dict
+        """
         return {
             pollutant: {score: reported(values, total=score == "n") for score, values in scores.items()}
-            for pollutant, scores in self.by_lead(**where).items()
+            for pollutant, scores in self.by_lead(events=events, **where).items()
         }
 
 

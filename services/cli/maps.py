@@ -30,7 +30,6 @@ class Kind(StrEnum):
     AQI = "aqi"
     ANIMATION = "animation"
     FAN = "fan"
-    HAZE_DAYS = "haze-days"
 
 
 @app.command(name="map")
@@ -45,27 +44,15 @@ def draw_map(
     ] = 1,
     city: Annotated[str, typer.Option("--city", help="The city of a fan.")] = "beijing",
     pollutant: Annotated[str, typer.Option("--pollutant", help="pm25 or o3: of a fan or an animation.")] = "pm25",
-    year: Annotated[int, typer.Option("--year", help="The year of haze days.")] = 2013,
-    observations: Annotated[
-        Path | None, typer.Option("--observations", help="Folder of a collection with weather, for haze days.")
-    ] = None,
     language: Language = "zh",
     size: Annotated[str, typer.Option("--size", help="desktop or phone.")] = "desktop",
     data_dir: DataDir = None,
 ) -> None:
-    """Draw a map or chart of the latest forecast, or the haze days of a year."""
-    from hazecast.grids.errors import InputError
-    from hazecast.grids.places.cities import load_registry
+    """Draw a map or chart of the latest forecast."""
     from hazecast.services.work.stored_forecast import Look
 
     look = Look(language, size)
-    if kind is Kind.HAZE_DAYS:
-        if observations is None:
-            raise InputError("--observations", None, "a folder of observations, for --kind haze-days")
-        from hazecast.services.work.maps import draw_haze_days
-
-        content = draw_haze_days(observations, load_registry(), year, look)
-    elif (remote := client_of(context)) is not None:
+    if (remote := client_of(context)) is not None:
         with remote as client:
             content = client.picture(_path(kind, city, pollutant, out), **_query(kind, hour, pollutant, look))
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazecast.grids.errors import InputError
 from hazecast.services.cli.options import (
     AsJson,
     By,
@@ -76,6 +77,7 @@ def history(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     for change in changes:
         print(
             f"{change.at}  {change.action:<8} {change.model_id} in place of {change.previous}  by {change.by}: {change.why}"
+            f"{f' ({change.gate})' if change.gate else ''}"
         )
     if not changes:
         print("No change yet: the newest shipped model is in service.")
@@ -126,9 +128,38 @@ def compare(
 
 
 @app.command()
-def promote(model_id: ModelId, why: Why, by: By = None, data_dir: DataDir = None) -> None:
-    """Put a model into service from the next cycle on."""
-    change = _registry(data_dir).promote(model_id, by=user_of(by), why=why, at=current_time())
+def promote(
+    model_id: ModelId,
+    why: Annotated[
+        str | None, typer.Option("--why", help="The reason; recorded in the history. Needed with --force.")
+    ] = None,
+    by: By = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote it though it does not pass the gate.")] = False,
+    observations: Annotated[
+        Path | None, typer.Option("--observations", help="Compare on this collection; by default on the store.")
+    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="With --observations: first init time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="With --observations: last hour of the period.")] = None,
+    weather: PastWeather = "none",
+    data_dir: DataDir = None,
+) -> None:
+    """Put a model into service from the next cycle on, if it is better than the one in service.
+
+    Both are scored on windows that neither has seen. What is asked of the model is in docs/models.md; what was found
+    is recorded in the history.
+    """
+    from hazecast.services.research.promotion import Period, promote
+
+    period = None
+    if observations is not None and start is not None and end is not None:
+        period = Period(observations, time_of(start, "--from"), time_of(end, "--to"), weather)
+    elif observations is not None or start is not None or end is not None:
+        raise InputError("promote", "some of --observations, --from and --to", "all three or none")
+    change, verdict = promote(
+        model_id, settings_of(data_dir), by=user_of(by), at=current_time(), why=why, force=force, period=period, progress=True
+    )  # fmt: skip
+    for sentence in (*verdict.findings, *verdict.reasons):
+        print(sentence)
     print(f"{change.model_id} is in service in place of {change.previous}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast.grids.errors import InputError
-from hazecast.services.cli.options import Cities, Collection, PastWeather, settings_of, time_of
+from hazecast.services.cli.options import Cities, Collection, DataDir, PastWeather, settings_of, time_of
 
 if TYPE_CHECKING:
     from hazecast.services.research.replay.result import ReplayPlan
@@ -27,11 +27,20 @@ Weights = Annotated[
 
 @app.command()
 def train(
-    observations: Annotated[
-        list[Path], typer.Option("--observations", help="Folder of a collection; may be repeated.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for weights, model card and the state of the training.")],
-    train_until: Annotated[str, typer.Option("--train-until", help="No later hour is read.")] = "2015-02-28T16:00Z",
+    observations: Annotated[
+        list[Path] | None, typer.Option("--observations", help="Folder of a collection; may be repeated.")
+    ] = None,
+    from_store: Annotated[
+        bool,
+        typer.Option("--from-store", help="Learn from what the installation has stored, and register the network."),
+    ] = False,
+    train_until: Annotated[
+        str | None,
+        typer.Option(
+            "--train-until", help="No later hour is read; by default 2015-02-28T16:00Z, not with --from-store."
+        ),
+    ] = None,
     weather_of: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,17 +54,37 @@ def train(
     precision: Annotated[str, typer.Option("--precision", help="auto (mixed on a GPU), fp32, bf16 or fp16.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue the unfinished training in --out.")] = False,
     state_every: Annotated[int, typer.Option("--state-every", min=1, help="Steps between two written states.")] = 200,
+    data_dir: DataDir = None,
 ) -> None:
-    """Train the network and write its weights and model card; under torchrun, on several GPUs."""
+    """Train the network and write its weights and model card; under torchrun, on several GPUs.
+
+    With --from-store the newest HAZECAST_RETRAIN_HOLDOUT_DAYS are left out: on them the gate compares the network
+    with the model in service.
+    """
     from hazecast.models.training.loop import Run
     from hazecast.models.zoo.network_training import TrainingSettings
     from hazecast.services.research.experiments import STATE_FILE, train_and_save
+    from hazecast.services.research.retraining import train_from_store
 
+    of_collections = {"--observations": observations, "--train-until": train_until, "--weather-of": weather_of}
+    given_of = [name for name, value in of_collections.items() if value]
+    if bool(given_of) == from_store or not (from_store or observations):
+        raise InputError(
+            "train",
+            given_of + ["--from-store"] * from_store,
+            "either --observations and what goes with it, or --from-store",
+        )
     given = {"windows": windows, "seed": seed}
     settings = TrainingSettings(**{name: value for name, value in given.items() if value is not None})
     run = Run(device, precision, out / STATE_FILE, state_every, resume)  # type: ignore[arg-type]
-    until, stations = time_of(train_until, "--train-until"), _folders_by_city(weather_of or [])
-    print(train_and_save(observations, until, out, settings, run, weather_of=stations))
+    if from_store:
+        model, found = train_from_store(settings_of(data_dir), settings, out=out, run=run, progress=True)
+        if model is not None:
+            print(f"{model.model_id}: trained on {found} windows of the store, registered in {model.folder}")
+            print(f"put it into service with: hazecast models promote {model.model_id}")
+        return
+    until, stations = time_of(train_until or "2015-02-28T16:00Z", "--train-until"), _folders_by_city(weather_of or [])
+    print(train_and_save(observations or (), until, out, settings, run, weather_of=stations))
 
 
 def _folders_by_city(options: list[str]) -> dict[str, Path]:

@@ -206,6 +206,32 @@ class ScheduleSettings(Group):
     job_history_days: float = Field(default=90.0, ge=1.0, description="Age at which runs of jobs are forgotten.")
 
 
+class LearningSettings(Group):
+    """Whether and how the service learns from what it has stored, and what a model must show to be put into service."""
+
+    retrain: Literal["off", "register", "promote"] = Field(
+        default="off",
+        description="Whether the network is trained on the store again and again: 'register' leaves the decision to a "
+        "person, 'promote' puts it into service if it passes the gate. Weather is then kept at the cities for that.",
+    )
+    retrain_every_days: int = Field(default=28, ge=1, description="Days between two trainings.")
+    retrain_reach_days: int = Field(
+        default=1_095, ge=90, description="How far back a training from the store reads, days."
+    )
+    retrain_holdout_days: int = Field(
+        default=60, ge=7, description="Newest days that a training leaves out, to compare the models on."
+    )
+    retrain_limit_seconds: float = Field(
+        default=21_600.0, gt=0.0, description="After this time a scheduled training is stopped, and recorded so."
+    )
+    gate_margin: float = Field(
+        default=0.05, ge=0.0, le=1.0, description="Share by which a new model may be worse in any one city."
+    )
+    gate_days: int = Field(default=30, ge=1, description="Fewest days that two models are compared on.")
+    gate_windows: int = Field(default=500, ge=1, description="Fewest windows that two models are compared on.")
+    gate_drawn: int = Field(default=20_000, ge=1, description="Fewest windows that a new model learned from.")
+
+
 class SmtpSettings(Group):
     """The mail server."""
 

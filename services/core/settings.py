@@ -18,6 +18,7 @@ from hazecast.services.core.setting_groups import (
     Group,
     IngestSettings,
     InputSettings,
+    LearningSettings,
     LimitSettings,
     PublisherSettings,
     RetentionSettings,
@@ -56,6 +57,7 @@ class Settings(Group):
     publishers: PublisherSettings = Field(default_factory=PublisherSettings)
     warnings: WarningSettings = Field(default_factory=WarningSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    learning: LearningSettings = Field(default_factory=LearningSettings)
     smtp: SmtpSettings = Field(default_factory=SmtpSettings)
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)

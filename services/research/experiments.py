@@ -15,6 +15,7 @@ import xarray as xr
 from torch import distributed
 
 from hazecast.forecast.inputs import series_of
+from hazecast.forecast.issued_weather import IssuedWindowSet
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
@@ -38,6 +39,7 @@ HELD_OUT = (
 # 2014-03 to 2015-02 of beijing-multisite.
 _EVERY_WITHOUT_OZONE = 3
 STATE_FILE = "training_state.pt"
+_AS_ISSUED = "the weather forecasts of an installation's store, as they were issued"
 
 
 def read_series(folder: Path, weather_of: Mapping[str, xr.Dataset] | None = None) -> HourlySeries:
@@ -152,19 +154,61 @@ def train_and_save(
         If a collection can't be read or holds no training window, or `out` holds the state of another
         training.
     """
-    run = run or Run(state=out / STATE_FILE)
     stations = {city: read_isd(folder) for city, folder in (weather_of or {}).items()}
     series = [read_series(folder, stations) for folder in folders]
     train = training_windows(series, until)
+    card = train_network(train, [folder.name for folder in folders], until, out, settings, run, progress=True)
+    if card is None:
+        return "another process writes the network"
+    return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"
+
+
+def train_network(
+    train: WindowSet,
+    collections: Sequence[str],
+    until: datetime,
+    out: Path,
+    settings: TrainingSettings,
+    run: Run | None = None,
+    *,
+    progress: bool = False,
+) -> dict[str, Any] | None:
+    """Train the network on windows and write weights and model card.
+
+    Parameters
+    ----------
+    train : WindowSet
+    collections : sequence of str
+        Names of what `train` was cut from.
+    until : datetime
+        Aware; no later hour is read.
+    out : Path
+    settings : TrainingSettings
+    run : Run, optional
+        By default on the CPU, its state in `out`.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    dict or None
+        The model card; None in the processes of ``torchrun`` that do not write.
+
+    Raises
+    ------
+    InputError
+        If `out` holds the state of another training.
+    """
+    run = run or Run(state=out / STATE_FILE)
     with process_group(run.device) as rank:
         model = NetworkModel(settings, run=run)
-        model.fit(train, progress=True)
+        model.fit(train, progress=progress)
     if rank > 0:
-        return f"process {rank}: done"
-    card = save_trained(model, train, [folder.name for folder in folders], until, out)
+        return None
+    card = save_trained(model, train, collections, until, out)
     for state in state_files(run):
         state.unlink(missing_ok=True)
-    return f"{card['model_id']}: {card['parameters']} parameters, {len(train)} windows available, written to {out}"
+    return card
 
 
 def save_trained(
@@ -204,6 +248,7 @@ def _card(model: Model, train: WindowSet, collections: Sequence[str], until: np.
     return {
         "name": f"{name}-{described['seed']}" if "seed" in described else name,
         **described,
+        **({"weather": _AS_ISSUED} if isinstance(train, IssuedWindowSet) else {}),
         "trained_on": list(collections),
         "places": sorted({str(place) for one in train.series for place in one.places}),
         "period": [

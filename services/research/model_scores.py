@@ -7,13 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hazecast.forecast.evaluation.backtest import tally
 from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, differences
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Model
+from hazecast.models.interface import Model, WindowSet
 from hazecast.models.registry import TrainedModel
+from hazecast.models.training.tuning import init_times
 from hazecast.models.windows import scoring_windows
 from hazecast.services.research.experiments import read_series
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
@@ -50,41 +53,98 @@ def compare_models(
     Returns
     -------
     dict
-        ``models``: the scores of each by pollutant; ``differences``: candidate less other with 95 % intervals,
-        see docs/backtest.md; ``meta``.
+        As `compare_on`.
 
     Raises
     ------
     InputError
         If the models are one and the same, one was trained on the period, or no window is left.
     """
-    if candidate.model_id == other.model_id:
-        raise InputError("model", candidate.model_id, "another model than the one it is compared with")
     if weather not in (NO_WEATHER, OBSERVED_WEATHER):
         raise InputError("weather", weather, f"{NO_WEATHER} or {OBSERVED_WEATHER}")
+    check_unseen(candidate, other, start)
+    series = read_series(folder)
+    windows = scoring_windows((series,), to_datetime64(start), to_datetime64(end), every=every)
+    if not len(windows):
+        raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
+    meta = {
+        "observations": folder.name,
+        "from": start.isoformat(),
+        "to": end.isoformat(),
+        "weather": weather,
+        "hours_between_init_times": every,
+    }
+    return compare_on(windows, candidate, other, meta, future_weather=weather == OBSERVED_WEATHER, progress=progress)
+
+
+def check_unseen(candidate: TrainedModel, other: TrainedModel, start: datetime) -> None:
+    """Check that a period from `start` on is new to two models.
+
+    Parameters
+    ----------
+    candidate, other : TrainedModel
+    start : datetime
+        Aware.
+
+    Raises
+    ------
+    InputError
+        If the models are one and the same, or one was trained on later hours.
+    """
+    if candidate.model_id == other.model_id:
+        raise InputError("model", candidate.model_id, "another model than the one it is compared with")
     for model in (candidate, other):
         if model.trained_until > to_datetime64(start):
             raise InputError(
                 "from", start.isoformat(), f"a time after the training of {model.model_id}, {model.trained_until}"
             )
-    series = read_series(folder)
-    windows = scoring_windows((series,), to_datetime64(start), to_datetime64(end), every=every)
-    if not len(windows):
-        raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
+
+
+def compare_on(
+    windows: WindowSet,
+    candidate: TrainedModel,
+    other: TrainedModel,
+    meta: dict[str, Any],
+    *,
+    future_weather: bool,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Score two models on the same windows.
+
+    Parameters
+    ----------
+    windows : WindowSet
+        None of which either was trained on.
+    candidate, other : TrainedModel
+    meta : dict
+        What the windows are, for the result.
+    future_weather : bool
+        Whether the models see the weather of the lead times that `windows` give.
+    progress : bool
+
+    Returns
+    -------
+    dict
+        ``models``: the scores of each by pollutant; ``by_station``: the same by place, but for events; ``differences``: candidate less
+        other with 95 % intervals, see docs/backtest.md; ``meta``, with the number of windows and of days (UTC) of
+        init times.
+    """
     models: dict[str, Model] = {model.model_id: model.load() for model in (candidate, other)}
-    tallies, _ = tally(models, windows, future_weather=weather == OBSERVED_WEATHER, progress=progress)
+    tallies, _ = tally(models, windows, future_weather=future_weather, progress=progress)
+    places = [str(place) for place in next(iter(tallies.values())).sums["place"].values]
     return {
         "models": {name: one.table() for name, one in tallies.items()},
+        "by_station": {
+            place: {name: one.table(events=False, place=[number]) for name, one in tallies.items()}
+            for number, place in enumerate(places)
+        },
         "differences": differences(tallies)[f"{candidate.model_id} - {other.model_id}"],
         "meta": {
             "candidate": candidate.model_id,
             "other": other.model_id,
-            "observations": folder.name,
-            "from": start.isoformat(),
-            "to": end.isoformat(),
-            "weather": weather,
+            **meta,
             "windows": len(windows),
-            "hours_between_init_times": every,
+            "days": len(np.unique(init_times(windows).astype("datetime64[D]"))),
             "block_days": BLOCK_DAYS,
         },
     }
@@ -143,9 +203,27 @@ def card_scores(path: Path, name: str) -> dict[str, Any]:
         raise InputError(str(path), repr(error), "the JSON that hazecast backtest --out writes") from error
     if name not in models:
         raise InputError(f"{path}: models", name, f"one of {sorted(models)}")
+    return shown_scores(meta, models[name])
+
+
+def shown_scores(meta: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Return what a model's card says of its scores.
+
+    Parameters
+    ----------
+    meta : dict
+        Of a backtest or comparison.
+    table : dict
+        The model's scores there, by pollutant.
+
+    Returns
+    -------
+    dict
+        Scores by pollutant, with the period and weather they hold for.
+    """
     kept = ("observations", "from", "to", "weather", "windows")
-    table = {
+    shown = {
         pollutant: {score: values for score, values in scores.items() if score in _SHOWN}
-        for pollutant, scores in models[name].items()
+        for pollutant, scores in table.items()
     }
-    return {key: meta.get(key) for key in kept} | {"scores": table}
+    return {key: meta.get(key) for key in kept} | {"scores": shown}

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
-from hazecast.services.scheduling.spec import BEIJING, Cron, Job
+from hazecast.services.scheduling.spec import BEIJING, Cron, Every, Job
 
 _HOUR, _DAY = 3_600.0, 86_400.0
 
 
 def all_jobs(settings: Settings) -> tuple[Job, ...]:
     """Return the jobs that the settings ask for."""
-    return (cycle_job(settings), *((ingest_job(settings),) if settings.live else ()), VERIFICATION, JANITOR)
+    wanted = [cycle_job(settings)]
+    if settings.live:
+        wanted.append(ingest_job(settings))
+    wanted += [VERIFICATION, JANITOR]
+    if settings.learning.retrain != "off":
+        wanted.append(retrain_job(settings))
+    return tuple(wanted)
 
 
 def job_named(name: str, settings: Settings) -> Job:
@@ -60,6 +66,18 @@ def ingest_job(settings: Settings) -> Job:
         "The newest weather cycle and the newest observations of all sources.",
         limit_seconds=0.75 * _HOUR,
         grace_seconds=0.5 * _HOUR,
+    )
+
+
+def retrain_job(settings: Settings) -> Job:
+    """Return the training on the store, every so many days at 08:00 Beijing time, after a cycle."""
+    return Job(
+        "retrain",
+        "hazecast.services.scheduling.tasks:retrain",
+        Every(settings.learning.retrain_every_days * _DAY),
+        "The network is trained on the store, compared with the model in service, and promoted where that is set.",
+        limit_seconds=settings.learning.retrain_limit_seconds,
+        grace_seconds=_DAY,
     )
 
 

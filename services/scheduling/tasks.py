@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from hazecast.grids.errors import InputError
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.spec import JobResult
@@ -157,6 +159,7 @@ def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobRes
     from hazecast.services.store.retention import prune
     from hazecast.services.store.weather_archive import prune_weather_archive
     from hazecast.services.store.weather_cycles import WeatherStore
+    from hazecast.services.work.ingest.weather import remove_old
 
     now = clock()
     store = Store(settings.database_url, clock, settings.data_dir)
@@ -164,8 +167,34 @@ def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobRes
         runs = JobHistory(store.engine.begin).prune(now - timedelta(days=settings.schedule.job_history_days))
     finally:
         store.close()
-    cycles = WeatherStore(settings.weather_dir).prune(now - timedelta(days=settings.ingest.weather_keep_days))
+    cycles = remove_old(settings, WeatherStore(settings.weather_dir), now)
     pruned = prune(settings, now)
     archived = prune_weather_archive(settings.archive_dir, settings.ingest.archive_days, now)
     summary = f"{pruned.total} rows and {pruned.files} files of old forecasts and observations, {runs} runs of jobs"
     return JobResult("done", f"removed: {summary}, {cycles} weather cycles, {archived} parts of the weather archive")
+
+
+def retrain(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
+    """Train the network on the store and compare it with the model in service.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    JobResult
+        ``degraded`` with the reason where the store holds too little to learn from.
+    """
+    from hazecast.services.research.retraining import retrain as train_and_compare
+
+    # In a process of its own, which yields to cycles and answers.
+    os.nice(10)
+    try:
+        return JobResult("done", str(train_and_compare(settings, clock=clock)))
+    except InputError as error:
+        return JobResult("degraded", str(error))

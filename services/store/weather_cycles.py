@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,8 @@ from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.files import atomic_write
 from hazecast.services.sources.weather.interface import Cycle
+
+log = logging.getLogger(__name__)
 
 _NOTE = "last-ingest.json"
 # A note applies to forecasts at most so long before or after the ingest that wrote it.
@@ -164,6 +167,73 @@ class WeatherStore:
         source = f"{newest.attrs['source']}, forecast of {newest.attrs['init_time']}"
         return KnownWeather(past, newest, source, tuple(reasons))
 
+    def issued(
+        self, first: datetime, last: datetime, cities: Sequence[City], preference: Sequence[str]
+    ) -> Iterator[tuple[datetime, xr.Dataset]]:
+        """Yield the cycles of a period as they were issued, oldest first; of equally old ones the preferred last.
+
+        Parameters
+        ----------
+        first, last : datetime
+            Init times of the first and the last cycle, aware.
+        cities : sequence of City
+        preference : sequence of str
+            Names of sources, first choice first.
+
+        Yields
+        ------
+        init_time : datetime
+        weather : xarray.Dataset (time, city)
+            Contract "city_weather", hourly.
+
+        Raises
+        ------
+        InputError
+            If a stored file is damaged.
+        """
+        rank = {name: number for number, name in enumerate(preference)}
+        cycles = [cycle for cycle in self.cycles(last) if cycle[0] >= first]
+        for init_time, _, path in sorted(cycles, key=lambda c: (c[0], -rank.get(c[1], len(rank)), c[1])):
+            yield init_time, _at_cities(path, cities)
+
+    def condense(self, before: datetime, cities: Sequence[City]) -> int:
+        """Replace the grids of cycles older than `before` by their hourly values at the cities; return how many.
+
+        What remains is some hundred times smaller, and all that a model learns from.
+
+        Parameters
+        ----------
+        before : datetime
+            Aware.
+        cities : sequence of City
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        StoreError
+            If a file can't be written.
+        """
+        condensed, done = 0, set()
+        for init_time, source, path in self.cycles(before):
+            if init_time == before or source in done:
+                continue
+            try:
+                opened = _opened(path)
+                if "city" in opened.dims:
+                    # Newest first: all older ones of this source are small too.
+                    done.add(source)
+                    continue
+                sampled = _sampled(opened, path, cities).assign_attrs(opened.attrs)
+            except InputError as error:
+                log.warning("not condensed, and of no use to learn from: %s", error)
+                continue
+            self.save(source, sampled)
+            condensed += 1
+        return condensed
+
     def note(self, at: datetime, reasons: Sequence[str]) -> None:
         """Store what was wrong with the last ingest, for the reports of the cycles that follow.
 
@@ -201,11 +271,18 @@ def _init_time(path: Path) -> datetime | None:
 
 
 def _at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
+    return _sampled(_opened(path), path, cities)
+
+
+def _opened(path: Path) -> xr.Dataset:
     try:
         with xr.open_dataset(path, engine="netcdf4") as opened:
-            dataset = opened.load()
+            return opened.load()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise InputError(str(path), error, "a stored cycle; remove the file and ingest again") from error
+
+
+def _sampled(dataset: xr.Dataset, path: Path, cities: Sequence[City]) -> xr.Dataset:
     if "city" in dataset.dims:
         check(dataset, "city_weather", name=str(path))
         return dataset.reindex(city=[city.id for city in cities])

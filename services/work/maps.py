@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -20,16 +19,14 @@ from hazecast.alerts.maps.areas import haze_areas, spread_cities
 from hazecast.alerts.maps.charts import draw_fan
 from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map
 from hazecast.alerts.maps.options import Format
-from hazecast.alerts.maps.sheet import Provenance, as_png
+from hazecast.alerts.maps.sheet import Provenance
 from hazecast.alerts.messages.texts import BEIJING, catalog
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
-from hazecast.forecast.haze_days import haze_days
 from hazecast.forecast.indices import china_standard, china_sub_index
 from hazecast.forecast.products import median_series, next_24h, valid_times
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
@@ -237,40 +234,6 @@ def fan_of_run(store: Store, run: ForecastRun, registry: Registry, city_id: str,
         )
 
 
-def draw_haze_days(folder: Path, registry: Registry, year: int, look: Look) -> bytes:
-    """Draw the haze days of a year from a collection of observations with weather.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the collection.
-    registry : Registry
-    year : int
-    look : Look
-
-    Returns
-    -------
-    bytes
-        PNG.
-
-    Raises
-    ------
-    InputError
-        If the collection can't be read, has no weather, or nothing in that year.
-    """
-    monitors = read_observations(folder, registry)
-    if monitors.weather is None:
-        raise InputError(monitors.source, "no weather", "temperature and dew point beside PM2.5")
-    found = haze_days(monitors.observations, monitors.weather, registry, year)
-    observed = found.where(found["observed_days"] > 0, drop=True)
-    ids = [str(c) for c in observed["city"].values]
-    subtitle = catalog(look.language).say("map.year", year=year)
-    simulated = bool(monitors.observations.attrs.get("simulated", 0))
-    provenance = Provenance(str(found.attrs["source"]), None, simulated)
-    values = observed["haze_days"].values.astype(float)
-    return as_png(_on_map(values, ids, registry, "haze_days", subtitle, provenance, look))
-
-
 def _hour_values(forecast: xr.Dataset, kind: ValueKind, at: int) -> npt.NDArray[np.float64]:
     if kind != "aqi":
         return np.asarray(median_series(forecast, kind).values[at], dtype=np.float64)
@@ -289,7 +252,7 @@ def _on_map(
     values: npt.NDArray[np.float64],
     ids: Sequence[str],
     registry: Registry,
-    kind: Literal["pm25", "o3", "aqi", "haze_days"],
+    kind: Literal["pm25", "o3", "aqi"],
     subtitle: str,
     provenance: Provenance,
     look: Look,

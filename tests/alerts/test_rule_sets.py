@@ -15,7 +15,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import SHIPPED_FOLDER, parse_ruleset
 from hazecast.forecast.indices import ozone_ppm
 from hazecast.forecast.products import daily_mean, mda8
-from hazecast.forecast.visibility import BEIJING_WINTER
+from hazecast.forecast.visibility import BEIJING
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
@@ -263,7 +263,7 @@ def test_days_agree_with_the_daily_products() -> None:
     pm25[PAST - 30 : PAST - 20] = np.nan  # too many for the day before
     forecast, observations = case(JP_MIDNIGHT + timedelta(hours=7), "tokyo", pm25, ozone)
     city = REGISTRY.city("tokyo")
-    hours = Inputs.of(forecast, observations, None).hours_of(city, BEIJING_WINTER)
+    hours = Inputs.of(forecast, observations, None).hours_of(city, BEIJING)
     whole = xr.Dataset(
         {"pm25": (("time", "city"), pm25[:, None]), "o3": (("time", "city"), ozone[:, None])},
         coords={"time": hours.times, "city": ["tokyo"]},

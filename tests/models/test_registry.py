@@ -13,6 +13,7 @@ import pytest
 from hazecast.grids.errors import InputError
 from hazecast.models import checkpoint
 from hazecast.models.files import CARD_FILE
+from hazecast.models.gate import Verdict
 from hazecast.models.registry import HISTORY_FILE, ModelRegistry, load_trained, newest_until, shipped_models
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
@@ -45,8 +46,8 @@ def test_register_promote_and_roll_back(registry, tmp_path) -> None:
         if checkpoint_in(tmp_path / name)
     )
     assert registry.get(first).card["scores"] == {"rmse": 1.0}
-    registry.promote(first, by="li", why="better at 24 h", at=AT)
-    registry.promote(second, by="sato", why="trial", at=AT)
+    registry.promote(first, by="li", why="better at 24 h", at=AT, force=True)
+    registry.promote(second, by="sato", why="trial", at=AT, force=True)
     assert load_trained(registry)[1] == second
     for expected in (first, shipped):
         registry.rollback(by="li", why="worse in fog", at=AT)
@@ -57,7 +58,7 @@ def test_register_promote_and_roll_back(registry, tmp_path) -> None:
     assert (entry.action, entry.model_id, entry.previous, entry.by) == ("promote", second, first, "sato")
     assert [change.action for change in registry.history()] == ["promote", "promote", "rollback", "rollback"]
     assert entry.at == "2026-01-15T22:00:00+00:00" and entry.why == "trial"
-    registry.promote(second, by="li", why="mended", at=AT)
+    registry.promote(second, by="li", why="mended", at=AT, force=True)
     registry.rollback(by="li", why="not mended", at=AT)
     assert registry.in_service().model_id == shipped
 
@@ -83,7 +84,7 @@ def test_a_broken_model_is_never_promoted_and_keeps_no_other_from_serving(regist
     weights = registry.folder / model_id / WEIGHTS_FILE
     weights.write_bytes(weights.read_bytes()[:-8])
     with pytest.raises(InputError, match="SHA-256"):
-        registry.promote(model_id, by="li", why="trial", at=AT)
+        registry.promote(model_id, by="li", why="trial", at=AT, force=True)
     (registry.folder / model_id / CARD_FILE).write_text("{")
     assert model_id not in [model.model_id for model in registry.models()] and "left out" in caplog.text
     with pytest.raises(InputError, match="model_card"):
@@ -96,7 +97,7 @@ def test_a_cycle_uses_the_model_in_service_and_says_so_when_the_shipped_one_stan
     registry = ModelRegistry(settings.models_dir)
     model_id = checkpoint_in(tmp_path / "a")
     registry.register(tmp_path / "a")
-    registry.promote(model_id, by="li", why="trial", at=AT)
+    registry.promote(model_id, by="li", why="trial", at=AT, force=True)
     report = run_cycle(settings, init_time=datetime(2013, 1, 11, 22, tzinfo=UTC), cities=("beijing",))
     assert report.model_id == model_id and report.status == "done"
     (registry.folder / model_id / WEIGHTS_FILE).unlink()
@@ -110,8 +111,36 @@ def test_nobody_promotes_without_a_name_and_a_reason(registry, tmp_path, by, why
     model_id = checkpoint_in(tmp_path / "a")
     registry.register(tmp_path / "a")
     with pytest.raises(InputError, match="who decides"):
-        registry.promote(model_id, by=by, why=why, at=AT)
+        registry.promote(model_id, by=by, why=why, at=AT, force=True)
     assert registry.history() == []
+
+
+def test_no_model_comes_into_service_past_the_gate_unless_forced(registry, tmp_path) -> None:
+    shipped, model_id = shipped_models()[0].model_id, checkpoint_in(tmp_path / "a")
+    registry.register(tmp_path / "a")
+    given = {"by": "li", "why": "trial", "at": AT}
+    for verdict, said in (
+        (None, "was not examined"),
+        (Verdict(model_id, shipped, ("PM2.5: not better.",)), "did not pass the gate: PM2.5: not better."),
+        (Verdict(model_id, "another", ()), f"was not examined against {shipped}"),
+        (Verdict("another", shipped, ()), "was not examined"),
+    ):
+        with pytest.raises(InputError, match=said):
+            registry.promote(model_id, **given, verdict=verdict)
+        assert registry.history() == []
+    assert registry.promote(model_id, **given, verdict=Verdict(model_id, shipped, (), ("Better.",))).gate == (
+        "passed the gate: Better."
+    )
+    assert registry.rollback(**given).gate == ""
+    forced = registry.promote(model_id, **given, verdict=Verdict(model_id, shipped, ("Worse.",)), force=True)
+    assert forced.gate == "forced: did not pass the gate: Worse." and registry.history()[-1] == forced
+
+
+def test_a_history_older_than_the_gate_is_read(registry) -> None:
+    entry = {"action": "promote", "model_id": "a", "previous": "b", "at": "2025-01-01", "by": "li", "why": "trial"}
+    registry.folder.mkdir()
+    (registry.folder / HISTORY_FILE).write_text(json.dumps({"history": [entry]}))
+    assert registry.history()[0].gate == ""
 
 
 def test_unknown_models_and_broken_histories_are_named(registry) -> None:
@@ -129,7 +158,9 @@ def test_changes_made_at_once_are_all_kept(registry, tmp_path) -> None:
     for number in range(4):
         registry.register(tmp_path / str(number))
     together = [
-        threading.Thread(target=registry.promote, args=(model_id,), kwargs={"by": "li", "why": "trial", "at": AT})
+        threading.Thread(
+            target=registry.promote, args=(model_id,), kwargs={"by": "li", "why": "trial", "at": AT, "force": True}
+        )
         for model_id in ids
     ]
     for thread in together:

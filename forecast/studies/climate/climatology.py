@@ -246,7 +246,6 @@ def monthly_statistics(days: pd.DataFrame) -> pd.DataFrame:
 def compare_cities(
     cities: Mapping[str, pd.DataFrame],
     year: int,
-    haze: xr.Dataset | None,
     episodes: Mapping[str, pd.DataFrame],
     registry: Registry,
 ) -> pd.DataFrame:
@@ -258,8 +257,6 @@ def compare_cities(
         By city id, from `daily_values`; a city without PM2.5 in the year gets a row of missing values.
     year : int
         Calendar year, local time.
-    haze : xarray.Dataset or None
-        From `hazecast.forecast.haze_days.haze_days`; None where there is no weather to identify haze.
     episodes : mapping of str to pandas.DataFrame
         By city id, the year's, from `hazecast.forecast.studies.climate.episodes.find_episodes`.
     registry : Registry
@@ -268,8 +265,8 @@ def compare_cities(
     Returns
     -------
     pandas.DataFrame (city)
-        ``region``, ``pm25_days`` (valid days), ``pm25_mean`` (ug m-3, of those days), ``haze_days`` out of
-        ``haze_observed_days``, days with PM2.5 ``above_`` each standard, ``episodes`` and their ``episode_hours``.
+        ``region``, ``pm25_days`` (valid days), ``pm25_mean`` (ug m-3, of those days), days with PM2.5
+        ``above_`` each standard, ``episodes`` and their ``episode_hours``.
     """
     rows = {}
     for city, table in cities.items():
@@ -278,9 +275,6 @@ def compare_cities(
         if len(days) and days["pm25"].notna().any():
             above = exceedance_days(days)["days_above"]
             row |= {"pm25_days": int(days["pm25"].notna().sum()), "pm25_mean": float(days["pm25"].mean())}
-            if haze is not None and city in haze["city"].values:
-                row["haze_days"] = int(haze["haze_days"].sel(city=city))
-                row["haze_observed_days"] = int(haze["observed_days"].sel(city=city))
             row |= {f"above_{standard}": int(above[standard, "pm25"]) for standard in STANDARDS}
             row |= {"episodes": len(episodes[city]), "episode_hours": int(episodes[city]["hours_above"].sum())}
         rows[city] = row

@@ -37,10 +37,16 @@ def climatology(
     beside: Annotated[
         list[str] | None, typer.Option("--beside", help="Another city to compare with; may be repeated.")
     ] = None,
+    official_haze_days: Annotated[
+        int | None,
+        typer.Option(
+            "--official-haze-days", min=0, help="The year's official count; haze days are shown beside it only."
+        ),
+    ] = None,
     *,
     output: Output,
 ) -> None:
-    """A city's year: haze days, calendar, days above standards, months, trend; comparison with other cities."""
+    """A city's year: calendar, days above standards, months, trend; comparison with other cities."""
     from hazecast.forecast.studies.climate import climatology as study
     from hazecast.forecast.studies.climate import plots
 
@@ -53,21 +59,20 @@ def climatology(
     of_year = study.days_in_year(days, year)
     classes = study.day_classes(of_year, registry.city(city))
     observed = [one for one in chosen if _has_pm25(data.observations, one)]
-    haze, why = _haze(data, registry, observed, year)
     result = Result(
         {
             "city": city,
             "year": year,
             "pm25_days": int(of_year["pm25"].notna().sum()),
             "pm25_mean_ug_m3": float(of_year["pm25"].mean()),
-            "haze_days": _haze_days(haze, city) or why,
+            **_haze_days(data, registry, city, year, official_haze_days),
             "cities_without_data": [one for one in chosen if one not in observed],
         },
         {
             "exceedances": study.exceedance_days(of_year),
             "classes": study.count_class_days(classes)[["name_en", "days"]],
             "months": study.monthly_statistics(of_year),
-            "cities": _compared(data, registry, observed, year, haze).T,
+            "cities": _compared(data, registry, observed, year).T,
         },
         {"calendar": plots.calendar(classes, f"{registry.city(city).name_en} {year}")},
     )
@@ -77,14 +82,12 @@ def climatology(
     emit(result, output, printed)
 
 
-def _compared(
-    data: MonitorData, registry: Registry, cities: list[str], year: int, haze: xr.Dataset | None
-) -> pd.DataFrame:
+def _compared(data: MonitorData, registry: Registry, cities: list[str], year: int) -> pd.DataFrame:
     from hazecast.forecast.studies.climate.climatology import compare_cities, daily_values
 
     tables = {city: daily_values(data.observations, registry, city) for city in cities}
     episodes = {city: _episodes_of_year(data.observations, city, registry, year) for city in cities}
-    return compare_cities(tables, year, haze, episodes, registry)
+    return compare_cities(tables, year, episodes, registry)
 
 
 @app.command()
@@ -158,26 +161,22 @@ def _episodes_of_year(observations: xr.Dataset, city: str, registry: Registry, y
     return episodes_beginning_in(find_episodes(hourly), year, registry.city(city).time_zone)
 
 
-def _haze(data: MonitorData, registry: Registry, cities: list[str], year: int) -> tuple[xr.Dataset | None, str | None]:
-    """Return the year's haze days, or why there are none."""
+def _haze_days(data: MonitorData, registry: Registry, city: str, year: int, official: int | None) -> dict[str, str]:
+    """Return the year's haze days beside the official count, or why they are not known; nothing without that count."""
     from hazecast.forecast.haze_days import haze_days
     from hazecast.grids.errors import InputError
 
+    if official is None:
+        return {}
     if data.weather is None:
-        return None, "not known: the collection has no weather"
+        return {"haze_days": "not known: the collection has no weather"}
     try:
-        return haze_days(data.observations.sel(city=cities), data.weather, registry, year), None
+        found = haze_days(data.observations.sel(city=[city]), data.weather, registry, year).sel(city=city)
     except InputError as error:
-        return None, f"not known: {error}"
-
-
-def _haze_days(haze: xr.Dataset | None, city: str) -> str | None:
-    if haze is None:
-        return None
-    if city not in haze["city"].values:
-        return "not known: no weather there"
-    counted, observed = (int(haze[name].sel(city=city)) for name in ("haze_days", "observed_days"))
-    return f"{counted} of {observed} observed days"
+        return {"haze_days": f"not known: {error}"}
+    return {
+        "haze_days": f"{int(found['haze_days'])} of {int(found['observed_days'])} observed days; official: {official}"
+    }
 
 
 def _add_trend(pm25: pd.Series, result: Result) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from hazecast.services.store.weather_archive import prune_weather_archive
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.ingest.monitors import MonitorReport
 from hazecast.services.work.ingest.monitors import ingest_live as ingest_monitors
-from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest
+from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest, remove_old
 
 if TYPE_CHECKING:
     from hazecast.services.work.ingest.archive import BuildReport, Progress
@@ -99,7 +99,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
     try:
         with _lock(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)
-            store.prune(now - timedelta(days=settings.ingest.weather_keep_days))
+            remove_old(settings, store, now)
             prune_weather_archive(settings.archive_dir, settings.ingest.archive_days, now)
             store.note(now, report.reasons)
     finally:

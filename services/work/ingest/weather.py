@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Traffic
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, WeatherSource
@@ -85,6 +87,34 @@ def ingest_newest(
             return WeatherReport(path, tuple(attempts), tuple(reasons))
     reasons.append(f"weather: none of {', '.join(s.name for s in sources) or 'no sources'} had a new cycle")
     return WeatherReport(None, tuple(attempts), tuple(reasons))
+
+
+def remove_old(settings: Settings, store: WeatherStore, now: datetime) -> int:
+    """Remove cycles that are too old, or keep of them what a training from the store reads; return how many are removed.
+
+    Parameters
+    ----------
+    settings : Settings
+    store : WeatherStore
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    StoreError
+        If a file can't be written.
+    """
+    old = now - timedelta(days=settings.ingest.weather_keep_days)
+    if settings.learning.retrain == "off":
+        return store.prune(old)
+    condensed = store.condense(old, tuple(load_registry().cities.values()))
+    if condensed:
+        log.info("%d old weather cycles are kept at the cities only, to learn from", condensed)
+    return store.prune(min(old, now - timedelta(days=settings.learning.retrain_reach_days)))
 
 
 def _from(

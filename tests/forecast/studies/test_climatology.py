@@ -208,21 +208,35 @@ def test_cities_side_by_side(shared_data) -> None:
     tables = {name: daily_values(data.observations, REGISTRY, name) for name in names}
     series = {name: data.observations["pm25"].sel(city=name).to_series().astype(float) for name in names}
     episodes = {name: find_episodes(one["2014"]) for name, one in series.items()}
-    found = compare_cities(tables, 2014, None, episodes, REGISTRY)
+    found = compare_cities(tables, 2014, episodes, REGISTRY)
     assert found.loc["beijing", "pm25_mean"] > found.loc["shanghai", "pm25_mean"]
     assert (found["above_cn_2012_class2"] <= found["above_cn_2026_class2"]).all() and "haze_days" not in found
     assert "kawasaki" in city_with_partners("shenyang", REGISTRY) and "shenyang" in city_with_partners(
         "kawasaki", REGISTRY
     )
-    assert compare_cities(tables, 1999, None, episodes, REGISTRY)["pm25_days"].sum() == 0
+    assert compare_cities(tables, 1999, episodes, REGISTRY)["pm25_days"].sum() == 0
 
 
 def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
     place = ["--observations", shared_data / "five-cities", "--city", "shenyang"]
     found = json.loads(
-        run_command("study", "climatology", *place, "--year", 2014, "--partners", "--out", tmp_path / "out", "--json")
+        run_command(
+            "study",
+            "climatology",
+            *place,
+            "--year",
+            2014,
+            "--partners",
+            "--official-haze-days",
+            80,
+            "--out",
+            tmp_path / "out",
+            "--json",
+        )
     )
-    assert found["cities_without_data"] == ["kawasaki"] and found["haze_days"] == "174 of 365 observed days"
+    assert (
+        found["cities_without_data"] == ["kawasaki"] and found["haze_days"] == "91 of 365 observed days; official: 80"
+    )
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written >= {"calendar.png", "days.csv", "cities.csv", "exceedances.csv", "summary.json"}
     catalogue = json.loads(run_command("study", "episodes", *place, "--json"))

@@ -28,7 +28,9 @@ def test_train_register_compare_promote_and_roll_back(shared_data, tmp_path) -> 
         run_command(
             "models", "compare", model_id, "--observations", data, "--from", "2013-02-01", "--to", "2013-04-01", *where
         )
-    run_command("models", "promote", model_id, "--why", "trial", "--by", "li", *where)
+    with pytest.raises(InputError, match="no observed hours"):
+        run_command("models", "promote", model_id, "--why", "trial", "--by", "li", *where)
+    run_command("models", "promote", model_id, "--why", "trial", "--by", "li", "--force", *where)
     listed = json.loads(run_command("models", "list", "--json", *where))
     assert [model["model_id"] for model in listed if model["in_service"]] == [model_id]
     assert f"* {model_id}" in run_command("models", "list", *where)

@@ -59,7 +59,7 @@ def test_the_notebooks_model_is_registered_promoted_and_serves_a_cycle(monkeypat
     settings = Settings(data_dir=tmp_path / "data")
     registry = ModelRegistry(settings.models_dir)
     model_id = registry.register(tmp_path / "trained").model_id
-    registry.promote(model_id, by="li", why="trial", at=datetime(2026, 1, 1, tzinfo=UTC))
+    registry.promote(model_id, by="li", why="trial", at=datetime(2026, 1, 1, tzinfo=UTC), force=True)
 
     report = run_cycle(settings)
 
@@ -83,7 +83,7 @@ def test_a_cycle_goes_on_with_the_shipped_model_when_the_kind_is_gone(monkeypatc
         settings = Settings(data_dir=tmp_path / "data")
         registry = ModelRegistry(settings.models_dir)
         kept = registry.register(tmp_path / "trained")
-        registry.promote(kept.model_id, by="li", why="trial", at=datetime(2026, 1, 1, tzinfo=UTC))
+        registry.promote(kept.model_id, by="li", why="trial", at=datetime(2026, 1, 1, tzinfo=UTC), force=True)
     checkpoint.write_card(kept.card | {"kind": kind}, kept.folder)
     report = run_cycle(settings)
     assert report.model_id.startswith("network-") and report.status == "degraded"

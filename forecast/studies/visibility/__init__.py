@@ -1,0 +1,1 @@
+"""Fits of visibility to what an aerodrome or a weather station reports, and their scores."""
