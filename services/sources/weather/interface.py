@@ -304,8 +304,6 @@ def with_provenance(
     """
     where, issued = f"{cycle.source} {cycle.label}", f"{cycle.init_time:%Y-%m-%dT%H:%M:%SZ}"
     dataset = dataset.assign({n: within_limits(dataset[n], n, where) for n in WEATHER if n in dataset})
-    left_out = [f"left out: {text}" for text in [dataset.attrs.get("left_out")] if text]
-    missing = [f"{name}: {found}" for name, found in (absent or {}).items()]
     if dataset.attrs.get("init_time", issued) != issued:
         raise InputError(f"{where}: init_time", dataset.attrs["init_time"], issued)
     return dataset.assign_attrs(
@@ -314,5 +312,5 @@ def with_provenance(
         attribution=attribution,
         late=int(cycle.late),
         absent_variables=" ".join(name for name in WEATHER if name not in dataset),
-        unexpectedly_absent="; ".join(missing + left_out),
+        unexpectedly_absent="; ".join(f"{name}: {found}" for name, found in (absent or {}).items()),
     )
