@@ -3,8 +3,7 @@
 Known are the CSV layouts of `hazecast.grids.observations.layouts`, recognised by their columns, and
 ``observations.nc`` (with an optional ``city_weather.nc``) in the contract itself.
 
-The two UCI collections stamp hours in Beijing time without stating whether the stamp is the start or the end of the
-hour; it is read as the end, the convention of China's monitoring network. The other layouts say it themselves.
+What a layout's stamps mean is said by its reader.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ def read_observations(directory: Path, registry: Registry | None) -> MonitorData
     >>> data.observations["pm25"].sel(city="beijing").values.tolist()
     [250.0, 270.0]
     >>> str(data.observations["time"].values[0])
-    '2013-01-12T00:00:00.000000000'
+    '2013-01-12T01:00:00.000000000'
     """
     if not directory.is_dir():
         raise InputError("observations", directory, "a folder")
@@ -172,7 +171,9 @@ def _station_dataset(
         raw[name] = np.full((len(times), len(places)), np.nan, np.float32)
         for column, place in enumerate(places):
             if name in place.table:
-                raw[name][:, column] = place.table[name].reindex(times)
+                # A damaged number beyond the type's range becomes infinite, which is missing.
+                with np.errstate(over="ignore"):
+                    raw[name][:, column] = place.table[name].reindex(times)
     dims = ("time", "station")
     cities = [p.city for p in places]
     known = load_stations()

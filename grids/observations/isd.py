@@ -201,6 +201,7 @@ def _from_metar(report: Metar, elevation: float, counts: Counter[str]) -> dict[s
 
 
 def _decoded(record: _Record, counts: Counter[str]) -> dict[str, float]:
+    """Return the values of the mandatory section and the groups MA1 and MW1 to MW7."""
     line, end = record.line, record.line.find("REM", 105)
     groups = line[105 : end if end >= 0 else None]
     speed = _field(line[65:69], line[69], 10.0, counts)
@@ -229,7 +230,11 @@ def _field(text: str, quality: str, scale: float, counts: Counter[str]) -> float
     if quality in _BAD:
         counts["suspect_or_erroneous"] += 1
         return float("nan")
-    return float(text) / scale
+    try:
+        return int(text) / scale
+    except ValueError:
+        counts["unreadable"] += 1
+        return float("nan")
 
 
 def _wind(speed: float, direction: float, variable: bool) -> dict[str, float]:

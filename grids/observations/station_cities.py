@@ -134,7 +134,27 @@ def distances_km(cities: Sequence[City], latitude: float, longitude: float) -> n
     float (city,)
         km.
     """
-    lat, lon = np.radians([c.latitude for c in cities]), np.radians([c.longitude for c in cities])
+    return great_circle_km(
+        np.array([c.latitude for c in cities]), np.array([c.longitude for c in cities]), latitude, longitude
+    )
+
+
+def great_circle_km(latitudes: np.ndarray, longitudes: np.ndarray, latitude: float, longitude: float) -> np.ndarray:
+    """Return the great-circle distance of places (haversine, sphere of 6371 km).
+
+    Parameters
+    ----------
+    latitudes, longitudes : float (place,)
+        Degrees.
+    latitude, longitude : float
+        Of the point from which they are measured, degrees.
+
+    Returns
+    -------
+    float (place,)
+        km; NaN where a position isn't known.
+    """
+    lat, lon = np.radians(latitudes), np.radians(longitudes)
     here_lat, here_lon = np.radians(latitude), np.radians(longitude)
     a = np.sin((lat - here_lat) / 2) ** 2 + np.cos(lat) * np.cos(here_lat) * np.sin((lon - here_lon) / 2) ** 2
     return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(a)))

@@ -36,9 +36,10 @@ def test_wind_is_taken_apart_again(tmp_path) -> None:
     ]
     data = read_observations(write(tmp_path, "shanghai.csv", FIVE, rows), load_registry())
     speed = np.hypot(data.weather["u10"], data.weather["v10"])[:, 0]
-    np.testing.assert_allclose(speed, [3, 2, 4, 0, np.nan, 0], atol=1e-5)
+    # The axis is that of the concentrations: it begins with the end of the first hour.
+    np.testing.assert_allclose(speed, [2, 4, 0, np.nan, 0, np.nan], atol=1e-5)
     assert data.weather["u10"][0, 0] < 0 and data.weather["v10"][0, 0] < 0  # from the north-east
-    assert data.weather["u10"][2, 0] > 0 and data.weather["v10"][2, 0] < 0  # from the north-west
+    assert data.weather["u10"][1, 0] > 0 and data.weather["v10"][1, 0] < 0  # from the north-west
     assert data.counts["missing_hours"] == 1 and data.counts["calm_wind"] == 2
 
 
@@ -46,9 +47,25 @@ def test_time_is_utc_and_gaps_are_put_back(tmp_path) -> None:
     rows = [five_row(0), five_row(1), five_row(1, pm=99), five_row(4, pm=60)]
     data = read_observations(write(tmp_path, "beijing.csv", FIVE, rows), load_registry())
     times = data.observations["time"].values
-    assert times[0] == np.datetime64("2012-12-31T16:00") and len(times) == 5
+    assert times[0] == np.datetime64("2012-12-31T17:00") and len(times) == 5
     np.testing.assert_allclose(data.observations["pm25"][:, 0], [50, 50, np.nan, np.nan, 60])
     assert data.counts["duplicate_rows"] == 1 and data.counts["missing_hours"] == 2
+
+
+def test_the_stamp_of_five_cities_is_the_start_of_the_hour_and_the_instant_of_the_weather(tmp_path) -> None:
+    rows = [five_row(0, pm=40), five_row(1, pm=50)]
+    rows[1] = rows[1].replace("1020,-2,", "1020,7,")
+    data = read_observations(write(tmp_path, "beijing.csv", FIVE, rows), load_registry())
+    at = data.observations["pm25"].sel(time="2012-12-31T17:00", city="beijing")
+    assert float(at) == 40 and float(data.weather["t2m"].sel(time="2012-12-31T17:00")[0]) == pytest.approx(280.15)
+
+
+def test_the_weather_of_multisite_is_that_of_the_hour_after_its_stamp(tmp_path) -> None:
+    row = "1,2013,3,1,{hour},{pm},11,3,17,300,89,{temperature},1024.5,-21.4,0.3,N,5.0,Dongsi"
+    rows = [row.format(hour=0, pm=9, temperature=-0.5), row.format(hour=1, pm=8, temperature=1.5)]
+    data = read_observations(write(tmp_path, "Dongsi.csv", MULTI, rows), load_registry())
+    assert data.observations["pm25"].values.ravel().tolist() == [9, 8]
+    np.testing.assert_allclose(data.weather["t2m"][:, 0], [np.nan, 272.65], atol=1e-3)
 
 
 def test_impossible_and_stuck_values_are_flagged_and_kept_raw(tmp_path) -> None:
@@ -64,8 +81,9 @@ def test_impossible_and_stuck_values_are_flagged_and_kept_raw(tmp_path) -> None:
 
 def test_multisite_units_and_wind(tmp_path) -> None:
     row = "1,2013,3,1,0,9,11,3,17,300,89,-0.5,1024.5,-21.4,0.3,N,5.0,Dongsi"
-    data = read_observations(write(tmp_path, "Dongsi.csv", MULTI, [row]), load_registry())
-    here = {name: float(data.weather[name][0, 0]) for name in data.weather}
+    later = row.replace("2013,3,1,0", "2013,3,1,1")
+    data = read_observations(write(tmp_path, "Dongsi.csv", MULTI, [row, later]), load_registry())
+    here = {name: float(data.weather[name][1, 0]) for name in data.weather}
     assert here == pytest.approx(
         {"t2m": 272.65, "d2m": 251.75, "u10": 0.0, "v10": -5.0, "sp": 102_450, "tp": 0.3}, abs=0.01
     )
@@ -94,7 +112,7 @@ def test_bad_files_are_named(tmp_path, name, text, message) -> None:
 def test_a_wrong_year_asks_for_no_axis_of_millions_of_hours(tmp_path) -> None:
     rows = [five_row(0), five_row(1).replace("2013", "2213"), five_row(2)]
     with pytest.raises(
-        InputError, match="hours: found 2012-12-31 16:00:00 to 2212-12-31 17:00:00 UTC; expected .*40 years"
+        InputError, match="hours: found 2012-12-31 17:00:00 to 2212-12-31 18:00:00 UTC; expected .*40 years"
     ):
         read_observations(write(tmp_path, "shanghai.csv", FIVE, rows), load_registry())
 

@@ -215,7 +215,7 @@ def openaq(server: SourceServer, page_size: int = 1000) -> Publisher:
 
 
 def airnow(server: SourceServer, *, old_layout: bool = False) -> Publisher:
-    """The posts' files, stamped with the start of the hour; in StateAir's layout or AirNow's."""
+    """The posts' files, stamped with the start of the hour in StateAir's layout and with its end in AirNow's."""
     for post in ("Beijing", "Shanghai", "Shenyang"):
         server.file(f"/dos/historical/{post}/2026/{post}_PM2.5_2026_YTD.csv", airnow_csv(post, old_layout), "text/csv")
     corrupt = airnow_csv("Beijing", old_layout).replace(b"Duration", b"Length", 1)
@@ -235,7 +235,7 @@ def airnow_csv(post: str, old_layout: bool, hours: int = 80) -> bytes:
         ]
     for n in reversed(range(hours)):
         end = LAST - n * HOUR
-        local = (end - HOUR).astimezone(BEIJING)
+        local = (end - HOUR if old_layout else end).astimezone(BEIJING)
         value = -999 if n == 20 else truth(post, end, "pm25")
         stamp = f"{local:%Y-%m-%d %I:%M %p},{local.year},{local.month},{local.day},{local.hour}"
         if old_layout:

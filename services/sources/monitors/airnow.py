@@ -24,6 +24,7 @@ URL = "https://dosairnowdata.org"
 _POST_ZONE = timezone(timedelta(hours=8))
 _TIME = ["Year", "Month", "Day", "Hour"]
 # The two layouts: StateAir's, and AirNow's with the NowCast beside the raw concentration.
+# StateAir stamps the start of the hour, AirNow its end: for 2013 and 2014 the same values stand an hour apart.
 _VALUE_COLUMNS = (("Value", "Unit"), ("Raw Conc.", "Conc. Unit"))
 _POLLUTANTS = {"PM2.5": "pm25", "PM2.5 - Principal": "pm25"}
 
@@ -113,7 +114,7 @@ def read_file(
     ----------
     text : str
         CSV, with or without lines of text before the header. The stamp is the *start* of the
-        hour in the post's standard time; -999 where missing.
+        hour in StateAir's layout and its end in AirNow's, in the post's standard time; -999 where missing.
     rules : StationCities
         Names the posts and their cities.
     registry : Registry
@@ -144,6 +145,7 @@ def read_file(
     absent = [name for name in ("Parameter", *_TIME, "Duration", "QC Name") if name not in columns]
     if absent or not value_column:
         raise InputError(f"{where}: header", ",".join(columns), f"also {', '.join(absent) or 'Value or Raw Conc.'}")
+    after_stamp = HOUR if value_column == "Value" else timedelta(0)
     batch = Batch()
     seen: set[datetime] = set()
     for line, fields in enumerate(lines[start + 1 :], start=start + 2):
@@ -153,7 +155,7 @@ def read_file(
         if len(fields) != len(columns):
             raise InputError(here, f"{len(fields)} fields", f"{len(columns)}")
         row = dict(zip(columns, fields, strict=True))
-        station, time = _station(row, rules, registry, here), _time(row, here)
+        station, time = _station(row, rules, registry, here), _time(row, here) + after_stamp
         name = _POLLUTANTS.get(row["Parameter"].strip())
         if name is None or row["Duration"].strip().lower() not in ("1 hr", "1 hour"):
             raise InputError(f"{here}, Parameter", f"{row['Parameter']}, {row['Duration']}", "PM2.5, 1 Hr")
@@ -182,7 +184,7 @@ def _unit(text: str, where: str) -> str:
 def _time(row: Mapping[str, str], where: str) -> datetime:
     try:
         year, month, day, hour = (int(row[name]) for name in _TIME)
-        return datetime(year, month, day, hour, tzinfo=_POST_ZONE).astimezone(UTC) + HOUR
+        return datetime(year, month, day, hour, tzinfo=_POST_ZONE).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InputError(
             f"{where}, Year to Hour", [row[name] for name in _TIME], "a date and an hour 0 to 23"

@@ -320,7 +320,7 @@ def test_openaq_waits_before_its_limit_is_used_up(source_server, closed_after) -
 
 
 @pytest.mark.parametrize("old_layout", [True, False])
-def test_airnow_hour_beginning_becomes_hour_ending(old_layout, source_server, tmp_path) -> None:
+def test_airnow_in_both_layouts_gives_the_end_of_the_hour(old_layout, source_server, tmp_path) -> None:
     publisher = publishers.airnow(source_server, old_layout=old_layout)
     batch = fetched(publisher, tmp_path, [LAST - n * HOUR for n in reversed(range(40))])
     beijing = {r.time: r.raw for r in batch.readings if r.station == "airnow:Beijing"}

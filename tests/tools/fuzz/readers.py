@@ -18,6 +18,7 @@ import xarray as xr
 
 from hazecast.grids.contract import check, describe
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, read_observations
+from hazecast.grids.observations.isd import read_isd
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities
 from hazecast.models.checkpoint import load, save
@@ -28,6 +29,7 @@ from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.weather_archive import WeatherArchive
 from tests.support.training_data import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
+from tests.tools.fuzz import collections as files
 
 # How long a reader in a subprocess may take.
 SECONDS = 20.0
@@ -92,6 +94,14 @@ def _archived(path: Path) -> None:
 
 def _observations(path: Path) -> None:
     check(read_observations(path.parent, load_registry()).observations, "observations")
+
+
+def _any_observations(path: Path) -> None:
+    check(read_observations(path.parent, None).observations, "observations")
+
+
+def _station(path: Path) -> None:
+    check(read_isd(path.parent).expand_dims(city=["x"], axis=1), "city_weather")
 
 
 def _observations_in_subprocess(path: Path) -> None:
@@ -169,6 +179,12 @@ READERS: dict[str, Reader] = {
     "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_in_subprocess),
     "beijing-multisite CSV": Reader("dongsi.csv", _multisite, _observations, text=True),
     "five-cities CSV": Reader("beijing.csv", _five_cities, _observations, text=True),
+    "US posts CSV": Reader("posts.csv", files.write_us_posts, _any_observations, text=True),
+    "Hong Kong CSV": Reader("central.csv", files.write_hong_kong, _any_observations, text=True),
+    "Seoul CSV": Reader("seoul.csv", files.write_seoul, _any_observations, text=True),
+    "Taiwan CSV": Reader("kinmen.csv", files.write_taiwan, _any_observations, text=True),
+    "Taiwan CSV as published": Reader("puzi.csv", files.write_taiwan_as_published, _any_observations, text=True),
+    "ISD records": Reader("545110.gz", files.write_isd, _station, text=True),
     "model card JSON": Reader(CARD_FILE, _card, _model, text=True, beside=_weights),
     "weights": Reader(WEIGHTS_FILE, _weights, _model, beside=_card),
 }
