@@ -54,9 +54,14 @@ def rates_of_totals(
     >>> rates.tolist(), lengths.tolist()
     ([nan, 1.0, 1.0, 1.0, 1.0], [nan, 1.0, 1.0, 1.0, 1.0])
     """
+    if len(times) < 2:
+        if start is None or times[0] <= start:
+            raise InputError(where, "one time", "totals since a stated start, or at two times or more")
+        length = (times[0] - start) / _HOUR
+        return totals / length, np.array([length])
     gaps = np.diff(times) / _HOUR
     rises = np.diff(totals, axis=0)
-    tolerance = _PACKING * float(np.nanmax(np.abs(totals), initial=0.0))
+    tolerance = _PACKING * float(np.nan_to_num(np.abs(totals)).max(initial=0.0))
     falls = (rises < -tolerance).reshape(len(gaps), -1).any(axis=1)
     grows = (rises > tolerance).reshape(len(gaps), -1).any(axis=1)
     # A day of accumulation ends at 00 UTC: the value after it is of the next.
@@ -91,7 +96,7 @@ def rates_of_totals(
 
 def _by_step(totals: Array, gaps: Array, where: str) -> tuple[Array, Array]:
     """Each value is the total of one hour, also after a hole: of longer steps the length isn't stated."""
-    if not gaps.size or np.median(gaps) != 1.0:
+    if np.median(gaps) != 1.0:
         steps = ", ".join(f"{gap:g}" for gap in np.unique(gaps)[:4])
         raise InputError(where, f"totals at steps of {steps} h, of a length that isn't stated", "hourly totals")
     return totals.copy(), np.ones(len(totals))

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hazecast.grids.contract import WEATHER
@@ -152,11 +151,9 @@ def _init_time(raw: xr.Dataset) -> np.datetime64 | None:
     return np.datetime64(str(issued).removesuffix("Z"), "ns") if issued else None
 
 
-def _wanted(
-    raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.datetime64] | None
-) -> dict[str, slice | npt.NDArray[np.intp]]:
-    """Return the part of a file inside box and period, as slices where possible, which are the fastest to read."""
-    result: dict[str, slice | npt.NDArray[np.intp]] = {}
+def _wanted(raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.datetime64] | None) -> dict[str, slice]:
+    """Return the part of a file inside box and period as slices, which are the fastest to read."""
+    result: dict[str, slice] = {}
     masks = {}
     if box is not None:
         east = (raw["longitude"].values - box.west) % 360.0

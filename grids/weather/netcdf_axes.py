@@ -117,7 +117,8 @@ def _with_valid_times(
     if along not in raw.dims:
         raw = raw.expand_dims(along)
     gone = [n for n in raw.coords if n != along and (n in (reference, period, "valid_time", "time"))]
-    raw = raw.drop_vars(gone).assign_coords({along: valid}).rename({along: "time"})
+    raw = raw.drop_vars(gone).assign_coords({along: valid})
+    raw = raw if along == "time" else raw.rename({along: "time"})
     if (steps > _ZERO).any():
         raw = raw.assign_attrs(init_time=np.datetime_as_string(runs[0].astype("datetime64[s]")) + "Z")
     return raw

@@ -105,7 +105,7 @@ def test_the_first_total_of_a_forecast_counts_from_its_start() -> None:
     [
         ([1, 2, 3], [1.0, 2.0, 4.0], "values that rise throughout 3 times"),
         ([3, 6, 9], [1.0, 0.5, 4.0], "totals at steps of 3 h, of a length that isn't stated"),
-        ([1], [2.0], "totals at steps of  h"),
+        ([1], [2.0], "found one time"),
         (range(5, 20), [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "values that fall once"),
     ],
 )
