@@ -16,11 +16,12 @@ from hazecast.grids.contract import check, describe
 from hazecast.grids.places.cities import City
 from hazecast.grids.weather.formats import Format, format_of, unpacked, weather_files
 from hazecast.grids.weather.grib import read_grib, read_grib_at_cities
-from hazecast.grids.weather.netcdf import read_netcdf, span_of_netcdf
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import joined
 
+# Half a step of the finest grids is far larger, rounding in single precision smaller.
+_SAME_DEGREES = 1e-4
 Period = tuple[np.datetime64, np.datetime64]
 
 
@@ -49,6 +50,8 @@ def read_weather(path: Path | Sequence[Path], *, box: Box | None = None, period:
         If a file is absent, broken, in other units or holds no weather of the contract, or
         none in the box or the period; if two files give one time two values.
     """
+    from hazecast.grids.weather.netcdf import read_netcdf
+
     grid = _read(
         path,
         lambda files: _oriented(read_grib(files, box)),
@@ -83,6 +86,8 @@ def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
     InputError
         As `read_weather`, and if all cities lie outside the grid.
     """
+    from hazecast.grids.weather.netcdf import read_netcdf
+
     dataset = _read(
         path,
         lambda files: read_grib_at_cities(files, cities),
@@ -109,6 +114,8 @@ def span_of(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetim
         with unpacked(path) as folder:
             spans = [span_of(file) for file in weather_files(folder)]
         return spans[0][0], min(first for _, first, _ in spans), max(last for _, _, last in spans)
+    from hazecast.grids.weather.netcdf import span_of_netcdf
+
     return span_of_netcdf(path)
 
 
@@ -134,5 +141,8 @@ def _read(
 
 
 def _oriented(grid: xr.Dataset) -> xr.Dataset:
+    """Return a grid with both axes ascending and each longitude once: some files hold 0 and 360."""
     longitude = (grid["longitude"] + 180.0) % 360.0 - 180.0
-    return grid.assign_coords(longitude=longitude).sortby("longitude").sortby("latitude")
+    grid = grid.assign_coords(longitude=longitude).sortby("longitude").sortby("latitude")
+    apart = np.diff(grid["longitude"].values, append=np.inf) > _SAME_DEGREES
+    return grid if apart.all() else grid.isel(longitude=apart)

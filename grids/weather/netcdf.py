@@ -1,4 +1,8 @@
-"""NetCDF files and Zarr stores with ERA5's names into the contract."""
+"""NetCDF files and Zarr stores into the contract, by CF standard names and by the names of ECMWF and CMIP.
+
+Layouts of the Climate and Atmosphere Data Stores, old and new, of cfgrib, and of forecasts by reference time and period;
+coordinates are found by their standard names, units or usual names (cf-xarray).
+"""
 
 from __future__ import annotations
 
@@ -9,48 +13,20 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hazecast.grids.contract import WEATHER, within_limits
+from hazecast.grids.contract import WEATHER
+from hazecast.grids.derived import dew_point
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
+from hazecast.grids.weather.accumulation import rates_of_totals
+from hazecast.grids.weather.netcdf_axes import with_plain_axes
 from hazecast.grids.weather.regular_grid import Box
+from hazecast.grids.weather.timeline import STEP_HOURS, joined, step_variables
+from hazecast.grids.weather.variables import HUMIDITY, Column, column_of, plausible
 
-_ERA5_UNITS: dict[str, tuple[set[str], float]] = {
-    # Accepted units in the file, and the factor to the contract's. ERA5 accumulates
-    # precipitation (m) and radiation (J m-2) over the hour before the time stamp.
-    "t2m": ({"K"}, 1.0),
-    "d2m": ({"K"}, 1.0),
-    "u10": ({"m s**-1", "m s-1"}, 1.0),
-    "v10": ({"m s**-1", "m s-1"}, 1.0),
-    "sp": ({"Pa"}, 1.0),
-    "blh": ({"m"}, 1.0),
-    "tcc": ({"(0 - 1)", "1"}, 1.0),
-    "tp": ({"m"}, 1000.0),
-    "ssrd": ({"J m**-2", "J m-2"}, 1.0 / 3600.0),
-}
-_CONTRACT_ONLY = {"tp": "mm h-1", "ssrd": "W m-2"}
-
-
-@contextmanager
-def opened_netcdf(path: Path) -> Iterator[xr.Dataset]:
-    """Open a NetCDF file or Zarr store, its axis of valid times renamed to ``time``."""
-    if path.is_dir():
-        requires("zarr", "archive")
-    try:
-        with xr.open_dataset(path, engine="zarr" if path.is_dir() else "netcdf4") as raw:
-            if "valid_time" in raw.dims:
-                raw = raw.rename(valid_time="time")
-            for dim in ("time", "latitude", "longitude"):
-                if dim not in raw.dims or dim not in raw.coords:
-                    raise InputError(f"{path}: dimensions", tuple(raw.dims), "time, latitude, longitude")
-            for dim in ("latitude", "longitude"):
-                if raw[dim].dtype.kind not in "fiu" or not (np.abs(raw[dim].values) <= 361.0).all():
-                    raise InputError(f"{path}: {dim}", raw[dim].values, "degrees")
-            yield raw
-    except InputError:
-        raise
-    except Exception as error:
-        # On a damaged file the libraries raise nearly any exception.
-        raise InputError(str(path), error, "a whole NetCDF file") from error
+_DIMS = ("time", "latitude", "longitude")
+# A total since 00 UTC needs the values before it.
+_BEFORE = np.timedelta64(25, "h")
+UNKNOWN_SOURCE = "unknown source"
 
 
 def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetime64]:
@@ -63,31 +39,116 @@ def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.
     """
     with opened_netcdf(path) as raw:
         times = raw["time"].values
-        issued = raw.attrs.get("init_time")
-    if not times.size or not np.issubdtype(times.dtype, np.datetime64):
-        raise InputError(f"{path}: time", f"{times.size} values of {times.dtype}", "dates")
-    init = np.datetime64(str(issued).removesuffix("Z"), "ns") if issued else None
-    return init, times.min(), times.max()
+        return _init_time(raw), times.min(), times.max()
+
+
+@contextmanager
+def opened_netcdf(path: Path) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file or Zarr store, its axes named time, latitude and longitude; see `with_plain_axes`."""
+    if path.is_dir():
+        requires("zarr", "archive")
+    try:
+        with xr.open_dataset(path, engine="zarr" if path.is_dir() else "netcdf4", decode_timedelta=True) as raw:
+            yield with_plain_axes(raw, str(path))
+    except InputError:
+        raise
+    except Exception as error:
+        # On a damaged file the libraries raise nearly any exception.
+        raise InputError(str(path), error, "a whole NetCDF file") from error
 
 
 def read_netcdf(
     path: Path, box: Box | None = None, period: tuple[np.datetime64, np.datetime64] | None = None
 ) -> xr.Dataset:
+    """Read a NetCDF file or Zarr store.
+
+    Parameters
+    ----------
+    path : Path
+    box : Box, optional
+        Read only this part of the grid.
+    period : two datetime64, optional
+        Read only times from the first to the second, both included.
+
+    Returns
+    -------
+    xarray.Dataset (time, latitude, longitude)
+        Variables of the contract, axes in the order of the file; attribute ``left_out`` names variables that can't be
+        used, and ``source`` is the file's own: where it states none, it is not guessed.
+
+    Raises
+    ------
+    InputError
+        If nothing in it can be used, or a time has two values.
+    """
     with opened_netcdf(path) as opened:
         raw = opened.isel(_wanted(opened, box, period)).load()
-    extra = [name for name in ("expver", "number") if name in raw.coords and name not in raw.dims]
-    raw = raw.drop_vars(extra)
-    if "expver" in raw.dims:
-        # ERA5 with its newest months from ERA5T: each hour is valid in one of the two.
-        raw = raw.max("expver", keep_attrs=True)
-    names = [name for name in WEATHER if name in raw.data_vars]
-    if not names:
+    if not all(raw.sizes[dim] for dim in _DIMS):
+        raise InputError(str(path), "nothing there", "times and a grid within the period and the box")
+    init_time = _init_time(raw)
+    result = xr.Dataset(coords={dim: raw[dim] for dim in _DIMS})
+    faults: list[str] = []
+    for name in map(str, raw.data_vars):
+        try:
+            column = column_of(name, raw[name].attrs, _height(raw[name]))
+            if column is not None and column.name not in result:
+                result = _with_column(result, raw[name], column, init_time, f"{path}: {name}")
+        except InputError as error:
+            faults.append(str(error))
+    result = result.assign(raw[step_variables(raw)].data_vars)
+    derived = HUMIDITY in result and "d2m" not in result and "t2m" in result
+    if derived:
+        values = dew_point(result["t2m"].values, result[HUMIDITY].values).astype(np.float32)
+        result["d2m"] = (_DIMS, values)
+    result = result.drop_vars(HUMIDITY, errors="ignore")
+    if not any(name in result for name in WEATHER):
+        if faults:
+            raise InputError(str(path), "; ".join(faults), "a variable that can be used")
         raise InputError(f"{path}: variables", sorted(map(str, raw.data_vars)), f"any of {sorted(WEATHER)}")
-    result = xr.Dataset(coords={dim: raw[dim] for dim in ("time", "latitude", "longitude")})
-    for name in names:
-        result[name] = _converted(raw[name], name, path)
-    origin = {key: raw.attrs[key] for key in ("init_time", "simulated") if key in raw.attrs}
-    return result.assign_attrs(origin, source=str(raw.attrs.get("source", "ERA5")))
+    attrs = {key: raw.attrs[key] for key in ("init_time", "simulated") if key in raw.attrs} | {"source": _source(raw)}
+    attrs |= {"derived_variables": "d2m"} if derived else {}
+    attrs |= {"left_out": "; ".join(text.replace(";", ",") for text in faults)} if faults else {}
+    result = joined([result.assign_attrs(attrs)], path)
+    return result if period is None else result.sel(time=slice(*period))
+
+
+def _with_column(
+    result: xr.Dataset, array: xr.DataArray, column: Column, init_time: np.datetime64 | None, where: str
+) -> xr.Dataset:
+    if set(array.dims) != set(_DIMS) or array.dtype.kind not in "fiu":
+        raise InputError(where, f"{array.dtype} on {array.dims}", "numbers on time, latitude, longitude")
+    values = array.transpose(*_DIMS).values.astype(np.float64)
+    if column.total:
+        order = np.argsort(array["time"].values, kind="stable")
+        times, first = np.unique(array["time"].values[order], return_index=True)
+        rows = order[first]
+        rates, lengths = rates_of_totals(values[rows], times, init_time, where)
+        back = np.searchsorted(times, array["time"].values)
+        values = rates[back]
+        result[STEP_HOURS.format(column.name)] = ("time", lengths[back].astype(np.float32), {"units": "h"})
+    values = plausible(values * column.factor + column.offset, column.name, where)
+    result[column.name] = (_DIMS, values.astype(np.float32))
+    return result
+
+
+def _height(array: xr.DataArray) -> float | None:
+    """Return the height above ground in m that a scalar coordinate gives."""
+    for name, axis in array.coords.items():
+        is_height = axis.attrs.get("standard_name") == "height" or str(name).lower() in ("height", "heightaboveground")
+        if is_height and axis.size == 1 and axis.dtype.kind in "fiu":
+            return float(axis.values.ravel()[0])
+    return None
+
+
+def _source(raw: xr.Dataset) -> str:
+    stated = str(raw.attrs.get("source", "")).strip()
+    institution = str(raw.attrs.get("institution", "")).strip()
+    return stated or (f"{UNKNOWN_SOURCE} of {institution}" if institution else UNKNOWN_SOURCE)
+
+
+def _init_time(raw: xr.Dataset) -> np.datetime64 | None:
+    issued = raw.attrs.get("init_time")
+    return np.datetime64(str(issued).removesuffix("Z"), "ns") if issued else None
 
 
 def _wanted(raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.datetime64] | None) -> dict[str, slice]:
@@ -101,21 +162,8 @@ def _wanted(raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.da
             "longitude": east <= box.east - box.west,
         }
     if period is not None:
-        masks["time"] = (raw["time"].values >= period[0]) & (raw["time"].values <= period[1])
+        masks["time"] = (raw["time"].values >= period[0] - _BEFORE) & (raw["time"].values <= period[1])
     for dim, mask in masks.items():
         inside = np.flatnonzero(mask)
         result[dim] = slice(inside[0], inside[-1] + 1) if inside.size else slice(0)
     return result
-
-
-def _converted(array: xr.DataArray, name: str, path: Path) -> xr.DataArray:
-    units = str(array.attrs.get("units"))
-    accepted, factor = _ERA5_UNITS[name]
-    if units == _CONTRACT_ONLY.get(name):
-        factor = 1.0
-    elif units not in accepted:
-        raise InputError(f"{path}: {name} units", units, f"one of {sorted(accepted)}")
-    if set(array.dims) != {"time", "latitude", "longitude"} or array.dtype.kind not in "fiu":
-        raise InputError(f"{path}: {name}", f"{array.dtype} on {array.dims}", "numbers on time, latitude, longitude")
-    values = array.transpose("time", "latitude", "longitude") * factor
-    return within_limits(values, name, str(path)).astype(np.float32)

@@ -7,6 +7,8 @@ standard name table, and the names that ECMWF, CMIP and WRF write.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -184,6 +186,129 @@ def _level_rank(name: str, codes: Codes) -> int | None:
         return HEIGHTS_M[name].index(codes.level)
     surfaces = _SURFACES[name]
     return surfaces.index(codes.surface) if codes.surface in surfaces else None
+
+
+# NetCDF: names that tell variable, level and statistic. ECMWF's, those of its parameter database, CMIP's.
+_NETCDF_NAMES = {
+    "t2m": "t2m", "2t": "t2m", "tas": "t2m", "d2m": "d2m", "2d": "d2m", "tdps": "d2m", "r2": HUMIDITY, "2r": HUMIDITY,
+    "hurs": HUMIDITY, "u10": "u10", "10u": "u10", "uas": "u10", "v10": "v10", "10v": "v10", "vas": "v10", "sp": "sp",
+    "ps": "sp", "blh": "blh", "tcc": "tcc", "clt": "tcc", "tp": "tp", "pr": "tp", "ssrd": "ssrd", "rsds": "ssrd",
+}  # fmt: skip
+# CF standard names, version 85, that tell the variable; of those in `HEIGHTS_M` a coordinate must tell the height.
+_STANDARD_NAMES = {
+    "air_temperature": "t2m",
+    "dew_point_temperature": "d2m",
+    "relative_humidity": HUMIDITY,
+    "eastward_wind": "u10",
+    "northward_wind": "v10",
+    "surface_air_pressure": "sp",
+    "atmosphere_boundary_layer_thickness": "blh",
+    "cloud_area_fraction": "tcc",
+    "precipitation_amount": "tp",
+    "precipitation_flux": "tp",
+    "lwe_thickness_of_precipitation_amount": "tp",
+    "lwe_precipitation_rate": "tp",
+    "surface_downwelling_shortwave_flux_in_air": "ssrd",
+    "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air": "ssrd",
+}
+_KELVIN = {"k": (1.0, 0.0), "degc": (1.0, 273.15), "celsius": (1.0, 273.15)}
+_SPEED = {"m s-1": (1.0, 0.0)}
+_FRACTION = {"1": (1.0, 0.0), "(0 - 1)": (1.0, 0.0), "%": (0.01, 0.0)}
+# By unit, written as `_plain_unit` does: factor and offset to the contract's.
+_NETCDF_UNITS: dict[str, dict[str, tuple[float, float]]] = {
+    "t2m": _KELVIN,
+    "d2m": _KELVIN,
+    HUMIDITY: {"%": (1.0, 0.0), "1": (100.0, 0.0)},
+    "u10": _SPEED,
+    "v10": _SPEED,
+    "sp": {"pa": (1.0, 0.0), "hpa": (100.0, 0.0), "mbar": (100.0, 0.0)},
+    "blh": {"m": (1.0, 0.0)},
+    "tcc": _FRACTION,
+    "tp": {"mm h-1": (1.0, 0.0), "kg m-2 s-1": (3600.0, 0.0), "mm s-1": (3600.0, 0.0), "m s-1": (3.6e6, 0.0)},
+    "ssrd": {"w m-2": (1.0, 0.0)},
+}
+# Totals, whose mean by the hour is the contract's rate.
+_NETCDF_TOTALS = {
+    "tp": {"m": (1000.0, 0.0), "mm": (1.0, 0.0), "kg m-2": (1.0, 0.0)},
+    "ssrd": {"j m-2": (1.0 / 3600.0, 0.0)},
+}
+_INSTANTS = {"t2m", "d2m", HUMIDITY, "u10", "v10", "sp", "blh"}
+
+
+class Column(NamedTuple):
+    """What a variable of a NetCDF file holds: its name in the contract, factor and offset, and whether it is a total."""
+
+    name: str
+    factor: float
+    offset: float
+    total: bool
+
+
+def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) -> Column | None:
+    """Return what a variable of a NetCDF file holds; None if it is nothing of the contract.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the file.
+    attrs : mapping
+        Its attributes: ``standard_name``, ``units``, ``cell_methods``, cfgrib's ``GRIB_stepType``.
+    height_m : float or None
+        Its height above ground, where a coordinate gives one.
+
+    Returns
+    -------
+    Column or None
+
+    Raises
+    ------
+    InputError
+        If its height, statistic or unit isn't one that can be used.
+    """
+    own = _NETCDF_NAMES.get(name.lower())
+    if own is None:
+        own = _STANDARD_NAMES.get(str(attrs.get("standard_name")))
+        if own in HEIGHTS_M and height_m is None:
+            raise InputError(f"{name}: height", "not stated", "a coordinate of 2 or 10 m, or a name such as t2m")
+    if own is None:
+        return None
+    if own in HEIGHTS_M and height_m is not None and height_m not in HEIGHTS_M[own]:
+        return None
+    statistic = _statistic(attrs)
+    allowed = {None, "point", "instant"} if own in _INSTANTS else {None, "sum", "mean", "accum", "avg"}
+    if own == "tcc":
+        allowed = allowed | {"point", "instant"}
+    if statistic not in allowed:
+        raise InputError(f"{name}: statistic", statistic, " or ".join(sorted(one for one in allowed if one)))
+    unit = _plain_unit(str(attrs.get("units")))
+    if unit in (totals := _NETCDF_TOTALS.get(own, {})):
+        return Column(own, *totals[unit], True)
+    if unit not in _NETCDF_UNITS[own]:
+        raise InputError(f"{name} units", attrs.get("units"), f"one of {sorted({**_NETCDF_UNITS[own], **totals})}")
+    return Column(own, *_NETCDF_UNITS[own][unit], False)
+
+
+def _statistic(attrs: Mapping[str, object]) -> str | None:
+    """Return the statistic over time by CF's cell methods (section 7.3), or as cfgrib writes it; None if not stated."""
+    found = re.search(r"time:\s*(\w+)", str(attrs.get("cell_methods", "")))
+    if found is not None:
+        return found[1]
+    step_type = attrs.get("GRIB_stepType")
+    return None if step_type in (None, "unknown") else str(step_type)
+
+
+def _plain_unit(unit: str) -> str:
+    """Return a unit in one way of the many to write it."""
+    text = unit.strip().lower().replace("**", "").replace("^", "").replace("\N{DEGREE SIGN}", "deg")
+    text = text.replace("\N{SUPERSCRIPT TWO}", "2")
+    text = re.sub(r"\s*/\s*\(?(\w+?)(\d?)\)?(?=$|[\s/])", lambda one: f" {one[1]}-{one[2] or 1}", text)
+    text = text.replace(" hr-1", " h-1")
+    aliases = {
+        "degrees_celsius": "degc", "degree_celsius": "degc", "deg_c": "degc", "c": "degc", "millibar": "mbar",
+        "mb": "mbar", "kelvin": "k",
+        "percent": "%", "fraction": "1", "0-1": "1", "dimensionless": "1", "m of water equivalent": "m", "degk": "k",
+    }  # fmt: skip
+    return aliases.get(text, text)
 
 
 def plausible(values: Array, name: str, where: str) -> Array:

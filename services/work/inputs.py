@@ -213,7 +213,7 @@ def _weather(
     issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
-    kind = f"forecast of {issued}" if issued else "analysis in place of a forecast (perfect prog)"
+    kind = f"forecast of {issued}" if issued else "no init time: an analysis in place of a forecast (perfect prog)"
     past = sampled if monitors.weather is None else _joined(monitors.weather, sampled)
     return past, sampled, f"{sampled.attrs['source']}, {kind}"
 

@@ -83,8 +83,11 @@ def test_truncated_files_are_named(tmp_path, kind, share) -> None:
 
 
 def test_wrong_units_and_absent_files_are_named(tmp_path) -> None:
-    with pytest.raises(InputError, match="t2m units: found degC"):
-        read_weather(write_era5(tmp_path / "era5.nc", units={"t2m": "degC"}))
+    grid = read_weather(write_era5(tmp_path / "era5.nc", units={"t2m": "furlong", "d2m": "degC"}))
+    assert "t2m units: found furlong" in grid.attrs["left_out"] and "d2m: found" in grid.attrs["left_out"]
+    assert "t2m" not in grid and "d2m" not in grid and "sp" in grid
+    with pytest.raises(InputError, match="t2m units: found furlong"):
+        read_weather(write_era5(tmp_path / "t2m.nc", units={"t2m": "furlong"}, only={"t2m"}))
     with pytest.raises(InputError, match="nothing"):
         read_weather(tmp_path / "nothing.nc")
 
