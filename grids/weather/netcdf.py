@@ -125,7 +125,9 @@ def _with_column(
         rates, lengths = rates_of_totals(values[rows], times, init_time, where)
         back = np.searchsorted(times, array["time"].values)
         values = rates[back]
-        result[STEP_HOURS.format(column.name)] = ("time", lengths[back].astype(np.float32), {"units": "h"})
+        since_before = np.diff(times, prepend=times[0] - np.timedelta64(1, "h")) / np.timedelta64(1, "h")
+        if not (np.isnan(lengths) | (lengths == since_before)).all():
+            result[STEP_HOURS.format(column.name)] = ("time", lengths[back].astype(np.float32), {"units": "h"})
     values = plausible(values * column.factor + column.offset, column.name, where)
     result[column.name] = (_DIMS, values.astype(np.float32))
     return result
