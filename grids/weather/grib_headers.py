@@ -117,6 +117,18 @@ def named(files: Path | Sequence[Path]) -> str:
 
 
 def nothing_in(paths: Sequence[Path], faults: Faults) -> InputError:
+    """Return the error of files in which nothing can be used.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    faults : list of str
+        Why what is of the contract can't be used; without any, the error names what the first file holds.
+
+    Returns
+    -------
+    InputError
+    """
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         return InputError(named(paths), f"nothing that can be used: {faults[0]}{more}", "fields of the contract")
@@ -137,6 +149,13 @@ def _in_words(data: bytes) -> str:
 
 @contextmanager
 def input_errors(where: str) -> Iterator[None]:
+    """Raise what eccodes and a damaged header bring as an `InputError`.
+
+    Raises
+    ------
+    InputError
+        In their place.
+    """
     try:
         yield
     except InputError:
@@ -147,7 +166,18 @@ def input_errors(where: str) -> Iterator[None]:
 
 
 def headers_of(path: Path, faults: Faults) -> Iterator[Header]:
-    """Yield what is needed of a file; what can't be used goes into `faults`."""
+    """Yield the messages that are needed of a file.
+
+    Parameters
+    ----------
+    path : Path
+    faults : list of str
+        What is needed, but can't be used, is appended with the reason.
+
+    Yields
+    ------
+    Header
+    """
     seen: dict[Codes, Meaning | None] = {}
     empty = True
     for found in fields_of(path):
@@ -187,6 +217,7 @@ def _header(data: bytes, where: str, seen: dict[Codes, Meaning | None]) -> Heade
 
 @contextmanager
 def handle_of(data: bytes) -> Iterator[int]:
+    """Give eccodes' handle of a message for the time of the context."""
     handle = eccodes.codes_new_from_message(data)
     try:
         yield handle

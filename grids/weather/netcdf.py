@@ -44,7 +44,13 @@ def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.
 
 @contextmanager
 def opened_netcdf(path: Path) -> Iterator[xr.Dataset]:
-    """Open a NetCDF file or Zarr store, its axes named time, latitude and longitude; see `with_plain_axes`."""
+    """Open a NetCDF file or Zarr store, its axes named time, latitude and longitude; see `with_plain_axes`.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or lacks an axis.
+    """
     if path.is_dir():
         requires("zarr", "archive")
     try:

@@ -53,6 +53,11 @@ def to_hourly(grid: xr.Dataset) -> xr.Dataset:
     xarray.Dataset (time, ...)
         Every whole hour from the first to the last. Attribute ``time_interpolated`` is 1 where an hour was filled, and
         the attribute ``time_interpolation`` of each such variable says how.
+
+    Raises
+    ------
+    InputError
+        If no whole hour lies between the first and the last time.
     """
     times = grid["time"].values
     first = times[0].astype("datetime64[h]").astype(times.dtype)
