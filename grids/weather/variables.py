@@ -2,7 +2,7 @@
 
 GRIB: WMO Manual on Codes, FM 92, code tables 4.2 (parameters), 4.5 (surfaces) and 4.10 (statistics); local codes by the
 parameter numbers of ECMWF's parameter database, which eccodes gives for the tables of any centre. NetCDF: the CF
-standard name table, and the names that ECMWF, CMIP and WRF write.
+standard name table, and the names that ECMWF and CMIP write.
 """
 
 from __future__ import annotations
