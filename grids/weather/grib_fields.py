@@ -84,7 +84,7 @@ def product_of(data: bytes) -> tuple[int, int, int, int | None] | None:
     at = 16
     while at + 5 < len(data) - 4:
         size, number = int.from_bytes(data[at : at + 4]), data[at + 4]
-        if number == 4 and size >= 34:
+        if number == 4 and size >= 34 and at + 22 < len(data):
             # Templates 4.0 to 4.15: category and number in octets 10 and 11, the surface's type in octet 23.
             template = int.from_bytes(data[at + 7 : at + 9])
             return data[6], data[at + 9], data[at + 10], data[at + 22] if template <= _LIKE_TEMPLATE_0 else None
@@ -106,6 +106,8 @@ def _length(content: mmap.mmap, at: int) -> int:
         return length
     # Section 4 then gives the rest; sections 2 and 3 are there by bits of octet 8 of section 1.
     section = at + 8
+    if section + 7 >= len(content):
+        return 0
     flags = content[section + 7]
     for present in (True, flags & 128, flags & 64):
         if present:
