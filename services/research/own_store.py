@@ -111,7 +111,9 @@ def newest_measured(store: Store) -> datetime:
     return span[1]
 
 
-def read_store(settings: Settings, store: Store, first: datetime, last: datetime) -> StoreData:
+def read_store(
+    settings: Settings, store: Store, first: datetime, last: datetime, *, weather_from: datetime | None = None
+) -> StoreData:
     """Read a period of the store.
 
     Parameters
@@ -121,6 +123,8 @@ def read_store(settings: Settings, store: Store, first: datetime, last: datetime
         Migrated.
     first, last : datetime
         Aware, whole hours, both included; an earlier `first` than anything stored costs nothing.
+    weather_from : datetime, optional
+        The first hour of past weather; by default `first`. Months of cycles take minutes to read.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def read_store(settings: Settings, store: Store, first: datetime, last: datetime
     if len(known) < observations.sizes["city"]:
         counts["unknown_cities"] = observations.sizes["city"] - len(known)
     observations = observations.sel(city=known)
-    weather, forecasts = _weather(settings, registry, known, observations["time"].values)
+    weather, forecasts = _weather(settings, registry, known, observations["time"].values, weather_from or first)
     data = MonitorData(observations, None, weather, None, counts, NAME)
     series = series_of(data, registry, stations=False)
     issued = IssuedWeather(forecasts, series) if forecasts else None
@@ -158,11 +162,11 @@ def read_store(settings: Settings, store: Store, first: datetime, last: datetime
 
 
 def _weather(
-    settings: Settings, registry: Registry, ids: Sequence[str], times: np.ndarray
+    settings: Settings, registry: Registry, ids: Sequence[str], times: np.ndarray, start: datetime
 ) -> tuple[xr.Dataset | None, list[tuple[np.datetime64 | None, xr.Dataset]]]:
     """Return the past weather of each hour, and the forecasts with the time from which each was there."""
     cities: list[City] = [registry.city(name) for name in ids]
-    first, last = to_datetime(times[0]) - (LEAD_HOURS + HISTORY_HOURS) * _HOUR, to_datetime(times[-1])
+    first, last = start - (LEAD_HOURS + HISTORY_HOURS) * _HOUR, to_datetime(times[-1])
     past = {name: np.full((len(times), len(ids)), np.nan, np.float32) for name in WEATHER}
     forecasts: list[tuple[np.datetime64 | None, xr.Dataset]] = []
     for init_time, whole in WeatherStore(settings.weather_dir).issued(

@@ -19,7 +19,8 @@ from hazecast.services.work.inputs import NO_WEATHER
 
 # A year has all seasons; more would only cost time.
 _LONGEST = timedelta(days=365)
-_HISTORY = timedelta(hours=72)
+# What is usual at a place may be part of what a model knows: observed hours of years, weather of a month.
+_WEATHER_BEFORE = timedelta(days=33)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,10 @@ def compare_on_store(
             raise InputError(
                 NAME, f"observed hours up to {end:%Y-%m-%dT%H:%MZ}", f"hours after {trained:%Y-%m-%dT%H:%MZ}"
             )
-        data = read_store(settings, store, start - _HISTORY, end)
+        earlier = end - timedelta(days=settings.learning.retrain_reach_days)
+        data = read_store(
+            settings, store, min(start - _WEATHER_BEFORE, earlier), end, weather_from=start - _WEATHER_BEFORE
+        )
     finally:
         store.close()
     windows, every = data.scoring(start, end)

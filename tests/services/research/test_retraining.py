@@ -35,6 +35,14 @@ def settings(tmp_path) -> Settings:
     )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def niceness(monkeypatch) -> list[int]:
+    """What the job adds to its process's niceness; this process stays as it is."""
+    added: list[int] = []
+    monkeypatch.setattr(tasks.os, "nice", added.append)
+    return added
+
+
 @pytest.fixture
 def quick(monkeypatch) -> list[str]:
     """Train a baseline in place of the network, and compare at fewer init times; gives the kind to train."""
@@ -59,7 +67,7 @@ def serve(settings: Settings, kind: str, quick: list[str], out) -> TrainedModel:
     return model
 
 
-def test_a_better_challenger_is_promoted_by_the_job_and_a_worse_one_is_not(settings, quick, tmp_path) -> None:
+def test_a_better_challenger_is_promoted_by_the_job_and_a_worse_one_is_not(settings, quick, niceness, tmp_path) -> None:
     observed_months(settings, HOURS)
     serve(settings, "persistence", quick, tmp_path / "out")
     quick[0] = "diurnal_persistence"
@@ -67,6 +75,7 @@ def test_a_better_challenger_is_promoted_by_the_job_and_a_worse_one_is_not(setti
     result = tasks.retrain(settings, NOW, clock=lambda: NOW)
     registry = ModelRegistry(settings.models_dir)
     serving = registry.in_service()
+    assert niceness == [10], "the training yields to cycles"
     assert result.status == "done" and f"{serving.model_id}, trained on" in result.detail
     assert "in service. It passed the gate" in result.detail
     assert serving.kind == "diurnal_persistence" and serving.card["trained_on"] == ["the store"]
