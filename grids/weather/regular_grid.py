@@ -124,10 +124,15 @@ class Crop:
 class Corners:
     """The four grid points around each city, with their bilinear weights.
 
+    Attributes
+    ----------
+    outside : bool (n,)
+        Cities that lie outside the grid, and have no value.
+
     Raises
     ------
     InputError
-        If a city lies outside the grid.
+        If all cities lie outside the grid.
     """
 
     def __init__(self, grid: RegularGrid, cities: Sequence[City], name: str) -> None:
@@ -136,14 +141,16 @@ class Corners:
         outside = (row < 0) | (row > grid.rows - 1)
         if not grid.wraps:
             outside |= column > grid.columns - 1
-        if outside.any():
-            city = cities[int(np.argmax(outside))]
+        self.outside = outside
+        if outside.all():
+            city = cities[0]
             lat, lon = np.sort(grid.latitude), grid.longitude
             raise InputError(
                 f"{name}: city {city.id}",
                 f"{city.latitude} N {city.longitude} E",
                 f"a place within {lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E",
             )
+        row, column = np.where(outside, 0.0, row), np.where(outside, 0.0, column)
         top = np.minimum(np.floor(row).astype(int), grid.rows - 2)
         left = np.floor(column).astype(int)
         if not grid.wraps:
@@ -154,6 +161,7 @@ class Corners:
             [y * grid.columns + x for y, x in ((top, left), (top, right), (top + 1, left), (top + 1, right))]
         )
         self.weights = np.stack([(1 - down) * (1 - along), (1 - down) * along, down * (1 - along), down * along])
+        self.weights[:, outside] = np.nan
 
     def __call__(self, values: Field, missing: float | None) -> Field:
         """Return the values at the cities (n,), NaN where a corner is missing."""

@@ -34,6 +34,11 @@ def step_variables(dataset: xr.Dataset) -> list[str]:
     return [name for rate in RATES if (name := STEP_HOURS.format(rate)) in dataset]
 
 
+def hours_long(hours: float) -> np.timedelta64:
+    """Return a length of time, to the minute."""
+    return np.timedelta64(round(hours * 60), "m")
+
+
 def to_hourly(grid: xr.Dataset) -> xr.Dataset:
     """Turn weather at steps of up to 6 h into weather at every hour.
 

@@ -236,7 +236,7 @@ def _weather(
     issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
         raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
-    kind = f"forecast of {issued}" if issued else "analysis in place of a forecast (perfect prog)"
+    kind = f"forecast of {issued}" if issued else "no init time: an analysis in place of a forecast (perfect prog)"
     if monitors.weather is None:
         return sampled, sampled, f"{sampled.attrs['source']}, {kind}"
     # Measured before, of a grid after: the coming weather is brought to the stations' own.

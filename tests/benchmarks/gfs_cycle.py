@@ -12,7 +12,7 @@ ROWS, COLUMNS = 721, 1440
 HOURS = tuple(range(3, 124, 3))
 PACKING = "grid_complex_spatial_differencing"
 _GRID = {
-    "centre": "kwbc", "Ni": COLUMNS, "Nj": ROWS, "dataDate": 20140220, "dataTime": 0,
+    "centre": "kwbc", "generatingProcessIdentifier": 96, "Ni": COLUMNS, "Nj": ROWS, "dataDate": 20140220, "dataTime": 0,
     "latitudeOfFirstGridPointInDegrees": 90.0, "latitudeOfLastGridPointInDegrees": -90.0,
     "longitudeOfFirstGridPointInDegrees": 0.0, "longitudeOfLastGridPointInDegrees": 359.75,
     "iDirectionIncrementInDegrees": 0.25, "jDirectionIncrementInDegrees": 0.25,

@@ -20,13 +20,13 @@ import numpy as np
 import xarray as xr
 
 from hazecast.grids.places.cities import City, load_registry
-from hazecast.grids.weather.grib2 import read_grib2_at_cities
+from hazecast.grids.weather.grib import read_grib_at_cities
 from tests.benchmarks.gfs_cycle import VARIABLES
 
 
 def hazecast(path: Path, cities: Sequence[City]) -> dict[str, np.ndarray]:
     """Hazecast's reader."""
-    return {str(name): array.values for name, array in read_grib2_at_cities(path, cities).items()}
+    return {str(name): array.values for name, array in read_grib_at_cities(path, cities).items()}
 
 
 def plain(path: Path, cities: Sequence[City]) -> dict[str, np.ndarray]:

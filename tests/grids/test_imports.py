@@ -19,7 +19,7 @@ MODULES = (
     "hazecast.grids.quality.comparison",
     "hazecast.grids.weather.archive_layout",
     "hazecast.grids.weather.files",
-    "hazecast.grids.weather.grib2",
+    "hazecast.grids.weather.grib",
     "hazecast.grids.weather.sampling",
 )
 

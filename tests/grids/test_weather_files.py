@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities
-from hazecast.grids.weather.grib2 import read_grib2, read_grib2_at_cities, step_means
-from hazecast.grids.weather.grib2_messages import Message
+from hazecast.grids.weather.grib import read_grib, read_grib_at_cities, step_means
+from hazecast.grids.weather.grib_messages import Message
 from hazecast.grids.weather.regular_grid import Box, Corners, Crop, RegularGrid
 from hazecast.grids.weather.sampling import at_cities
 from tests.support.weather_samples import LAT, LON, PLANE, bucket, write_era5, write_grib
@@ -66,7 +66,8 @@ def test_rates_come_back_from_six_hour_buckets(rates: list[float], average: bool
     if average:
         messages = messages[::2]
     means = step_means(messages)
-    np.testing.assert_allclose([means[h + 1][0, 0] for h in range(len(rates))], rates, atol=1e-9)
+    np.testing.assert_allclose([means[h + 1][0][0, 0] for h in range(len(rates))], rates, atol=1e-9)
+    assert {length for _, length in means.values()} == {1.0}
 
 
 @pytest.mark.parametrize("kind", ["nc", "grib2"])
@@ -82,8 +83,11 @@ def test_truncated_files_are_named(tmp_path, kind, share) -> None:
 
 
 def test_wrong_units_and_absent_files_are_named(tmp_path) -> None:
-    with pytest.raises(InputError, match="t2m units: found degC"):
-        read_weather(write_era5(tmp_path / "era5.nc", units={"t2m": "degC"}))
+    grid = read_weather(write_era5(tmp_path / "era5.nc", units={"t2m": "furlong", "d2m": "degC"}))
+    assert "t2m units: found furlong" in grid.attrs["left_out"] and "d2m: found" in grid.attrs["left_out"]
+    assert "t2m" not in grid and "d2m" not in grid and "sp" in grid
+    with pytest.raises(InputError, match="t2m units: found furlong"):
+        read_weather(write_era5(tmp_path / "t2m.nc", units={"t2m": "furlong"}, only={"t2m"}))
     with pytest.raises(InputError, match="nothing"):
         read_weather(tmp_path / "nothing.nc")
 
@@ -108,15 +112,15 @@ def test_buckets_reach_over_the_files_of_a_run(tmp_path) -> None:
 def test_a_file_at_cities_is_the_grid_sampled_at_cities(tmp_path) -> None:
     messages = [{"shortName": "2t", "step": 1}, {"shortName": "2t", "step": 2}, {"shortName": "2r", "step": 2}]
     rain = [bucket(0, 1), bucket(0, 2), bucket(0, 2, "sdswrf")]
-    fields = [PLANE, PLANE + 1, PLANE, PLANE - 250, 2.5 * (PLANE - 250), PLANE]
+    fields = [PLANE, PLANE + 1, 0 * PLANE + 60, PLANE - 250, 2.5 * (PLANE - 250), PLANE]
     path = write_grib(tmp_path / "gfs.grib2", messages + rain, fields)
     cities = [load_registry().city(name) for name in ("beijing", "tianjin")]
-    direct, sampled = read_grib2_at_cities(path, cities), at_cities(read_weather(path), cities)
+    direct, sampled = read_grib_at_cities(path, cities), at_cities(read_weather(path), cities)
     assert list(direct.data_vars) == list(sampled.data_vars) and direct.attrs == sampled.attrs
     for name in sampled:
         np.testing.assert_allclose(direct[name], sampled[name], rtol=1e-5)
-    with pytest.raises(InputError, match="gfs.grib2: city tokyo"):
-        read_grib2_at_cities(path, [load_registry().city("tokyo")])
+    with pytest.raises(InputError, match="gfs.grib2: message 1: city tokyo"):
+        read_grib_at_cities(path, [load_registry().city("tokyo")])
 
 
 def test_a_missing_corner_is_missing_at_the_city(tmp_path) -> None:
@@ -124,18 +128,18 @@ def test_a_missing_corner_is_missing_at_the_city(tmp_path) -> None:
     holed[LAT.tolist().index(40.0), LON.tolist().index(116.5)] = 9999.0
     path = write_grib(tmp_path / "gfs.grib2", [{"shortName": "2t", "step": 1, "bitmapPresent": 1}], [holed])
     cities = [load_registry().city(name) for name in ("beijing", "shijiazhuang")]
-    np.testing.assert_array_equal(np.isnan(read_grib2_at_cities(path, cities)["t2m"][0]), [True, False])
-    assert int(read_grib2(path)["t2m"].isnull().sum()) == 1
+    np.testing.assert_array_equal(np.isnan(read_grib_at_cities(path, cities)["t2m"][0]), [True, False])
+    assert int(read_grib(path)["t2m"].isnull().sum()) == 1
 
 
 def test_a_box_is_the_same_part_of_the_grid(tmp_path) -> None:
     path = write_grib(tmp_path / "gfs.grib2", [{"shortName": "2t", "step": 1}], [PLANE])
-    part = read_grib2(path, Box(39.0, 41.0, 115.0, 117.5))
-    whole = read_grib2(path).sel(latitude=slice(41, 39), longitude=slice(115, 117.5))
+    part = read_grib(path, Box(39.0, 41.0, 115.0, 117.5))
+    whole = read_grib(path).sel(latitude=slice(41, 39), longitude=slice(115, 117.5))
     np.testing.assert_array_equal(part["t2m"], whole["t2m"])
     assert part["longitude"].values[0] == 115.0 and part["latitude"].values[0] == 41.0
-    with pytest.raises(InputError, match="gfs.grib2: grid"):
-        read_grib2(path, Box(10.0, 20.0, 115.0, 117.0))
+    with pytest.raises(InputError, match="gfs.grib2: message 1: grid"):
+        read_grib(path, Box(10.0, 20.0, 115.0, 117.0))
 
 
 @settings(deadline=None)
@@ -163,25 +167,25 @@ def test_cloud_cover_averaged_over_a_bucket_is_not_taken_for_an_instant(tmp_path
     path = write_grib(
         tmp_path / "gfs.grib2", [cloud | {"step": 3}, mean], [np.full(PLANE.shape, 40.0), np.full(PLANE.shape, 90.0)]
     )
-    np.testing.assert_allclose(read_grib2(path)["tcc"], 0.4, atol=1e-3)
+    np.testing.assert_allclose(read_grib(path)["tcc"], 0.4, atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("keys", "field", "message"),
     [
-        ({}, PLANE * 2, "gfs.grib2: t2m: found 99 values outside; expected 180 to 340 K"),
-        ({"latitudeOfFirstGridPointInDegrees": 95.0}, PLANE, "gfs.grib2: grid: .*on a globe"),
-        ({"forecastTime": 99_999}, PLANE, "gfs.grib2: found step 99999"),
+        ({}, PLANE * 2, "gfs.grib2: message 1: t2m: found 99 values outside; expected 180 to 340 K"),
+        ({"latitudeOfFirstGridPointInDegrees": 95.0}, PLANE, "gfs.grib2: message 1: grid: .*on a globe"),
+        ({"forecastTime": 99_999}, PLANE, "gfs.grib2: message 1: found step 99999"),
     ],
 )
 def test_damaged_values_and_headers_are_named(tmp_path, keys, field, message) -> None:
     path = write_grib(tmp_path / "gfs.grib2", [{"shortName": "2t", "step": 1} | keys], [field])
     with pytest.raises(InputError, match=message):
-        read_grib2(path)
+        read_grib(path)
 
 
 def test_a_hair_outside_the_limits_is_packing(tmp_path) -> None:
     cloud = {"discipline": 0, "parameterCategory": 6, "parameterNumber": 1, "typeOfFirstFixedSurface": 10, "step": 1}
     path = write_grib(tmp_path / "gfs.grib2", [cloud], [np.linspace(-0.3, 100.4, PLANE.size).reshape(PLANE.shape)])
-    cover = read_grib2(path)["tcc"]
+    cover = read_grib(path)["tcc"]
     assert float(cover.min()) == 0 and float(cover.max()) == 1

@@ -96,7 +96,12 @@ def _message(init_time: datetime, values: Field, keys: dict[str, object]) -> byt
 
 def _gfs_keys(name: str, step: int, span: tuple[int, int] | None, statistic: int | None) -> dict[str, object]:
     discipline, category, number, level, height = _CODES[name]
-    keys: dict[str, object] = {"centre": "kwbc", "tablesVersion": 2, "localTablesVersion": 1}
+    keys: dict[str, object] = {
+        "centre": "kwbc",
+        "generatingProcessIdentifier": 96,
+        "tablesVersion": 2,
+        "localTablesVersion": 1,
+    }
     if span is not None:
         keys |= {"productDefinitionTemplateNumber": 8, "typeOfStatisticalProcessing": statistic}
     keys |= {"discipline": discipline, "parameterCategory": category, "parameterNumber": number}

@@ -68,7 +68,7 @@ def write_grib(path: Path, messages: list[dict[str, object]], fields: list[np.nd
         for keys, field in zip(messages, fields, strict=True):
             handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
             grid = {
-                "centre": "kwbc", "Ni": LON.size, "Nj": LAT.size, "dataDate": 20140220, "dataTime": 0,
+                "centre": "kwbc", "generatingProcessIdentifier": 96, "Ni": LON.size, "Nj": LAT.size, "dataDate": 20140220, "dataTime": 0,
                 "latitudeOfFirstGridPointInDegrees": LAT[0], "latitudeOfLastGridPointInDegrees": LAT[-1],
                 "longitudeOfFirstGridPointInDegrees": LON[0], "longitudeOfLastGridPointInDegrees": LON[-1],
                 "iDirectionIncrementInDegrees": 0.5, "jDirectionIncrementInDegrees": 0.5, "bitsPerValue": 20,

@@ -6,6 +6,8 @@ import calendar
 import logging
 from pathlib import Path
 
+import netCDF4
+
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
@@ -109,4 +111,10 @@ def _verify(path: Path) -> None:
 
 
 def _decode(path: Path) -> None:
-    read_weather(path)
+    """Check that a file can be read, and write into it what it doesn't state itself: that it is ERA5's."""
+    left_out = read_weather(path).attrs.get("left_out")
+    if left_out:
+        raise InputError(path.name, left_out, "variables that can all be used")
+    with netCDF4.Dataset(path, "a") as file:
+        if "source" not in file.ncattrs():
+            file.setncattr("source", "ERA5")

@@ -9,11 +9,12 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
+from hazecast.grids.weather.formats import UNDER_WAY, format_of
+from hazecast.grids.weather.grib_fields import CUT_OFF
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience, Traffic
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
-_SUFFIXES = (".nc", ".grib2", ".grb2", ".grib", ".grb", ".zarr")
 _NEWEST_TRIED = 5
 DELAY = timedelta(hours=9)
 
@@ -76,7 +77,10 @@ class Folder:
         faults = []
         for entry in self._entries():
             try:
-                init_time = _init_time(read_weather(entry, box=wanted.box), entry)
+                grid = read_weather(entry, box=wanted.box)
+                init_time = _init_time(grid, entry)
+                if CUT_OFF in str(grid.attrs.get("left_out")):
+                    raise InputError(str(entry), grid.attrs["left_out"], "a file that has arrived whole")
             except InputError as error:
                 faults.append(str(error))
                 continue
@@ -119,8 +123,10 @@ class Folder:
     def _entries(self) -> list[Path]:
         if not self._path.is_dir():
             raise InputError("weather folder", self._path, "a folder that exists")
-        entries = [p for p in self._path.iterdir() if p.suffix in _SUFFIXES or p.is_dir()]
-        return sorted(entries, reverse=True)[:_NEWEST_TRIED]
+        entries = [p for p in self._path.iterdir() if p.is_dir() or format_of(p) is not None]
+        # A download under way has not its name yet.
+        whole = [p for p in entries if not p.name.startswith(".") and p.suffix not in UNDER_WAY]
+        return sorted(whole, reverse=True)[:_NEWEST_TRIED]
 
 
 def _init_time(grid: xr.Dataset, entry: Path) -> datetime:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.weather.grib2 import read_grib2
+from hazecast.grids.weather.grib import read_grib
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.sources.partial import ByteRange
@@ -19,7 +19,7 @@ _HEAD, _END = 16, b"7777"
 def verify_messages(path: Path, count: int, box: Box) -> None:
     """Check that a file consists of complete GRIB2 messages that decode to plausible values.
 
-    They are decoded in a subprocess, since a damaged message can crash eccodes.
+    One that can't be used makes the file fail, as a download is tried again. They are decoded in a subprocess, since a damaged message can crash eccodes.
 
     Parameters
     ----------
@@ -50,7 +50,9 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
 
 
 def _decode(path: Path, box: Box) -> None:
-    read_grib2(path, box)
+    left_out = read_grib(path, box).attrs.get("left_out")
+    if left_out:
+        raise InputError(path.name, left_out, "messages that can all be used")
 
 
 def merge_ranges(ranges: Iterable[ByteRange]) -> list[ByteRange]:

@@ -23,7 +23,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.archive_layout import hours_of
-from hazecast.grids.weather.files import read_weather, span_of, weather_files
+from hazecast.grids.weather.files import read_weather, span_of
+from hazecast.grids.weather.formats import weather_files
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
 from hazecast.grids.weather.timeline import joined
 from hazecast.services.store.weather_archive import WeatherArchive, Written
@@ -173,8 +174,8 @@ def _parts_of_files(
     """Sort files by month and by run; what can't be read goes into `failed`."""
     months: dict[np.datetime64, list[_File]] = defaultdict(list)
     runs: dict[np.datetime64, list[_File]] = defaultdict(list)
-    gribs, others = weather_files(files)
-    for path in sorted(gribs + others):
+    found = [file for one in ([files] if isinstance(files, Path) else files) for file in weather_files(one)]
+    for path in sorted(found):
         try:
             init, first, last = span_of(path)
         except InputError as error:

@@ -1,0 +1,135 @@
+"""The axes of NetCDF files: which coordinate is time, latitude and longitude, and what a forecast's times are."""
+
+from __future__ import annotations
+
+import cf_xarray  # noqa: F401 - adds the accessor `cf`
+import numpy as np
+import xarray as xr
+
+from hazecast.grids.errors import InputError
+
+_AXES = ("latitude", "longitude")
+_REFERENCE, _PERIOD, _MEMBER = "forecast_reference_time", "forecast_period", "realization"
+# Usual names of what cf-xarray doesn't know, by their standard name: cfgrib's and those of the data stores.
+_USUAL = {_REFERENCE: (_REFERENCE,), _PERIOD: (_PERIOD, "step", "leadtime"), _MEMBER: ("number", "member")}
+_ZERO = np.timedelta64(0, "ns")
+
+
+def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
+    """Return a file's contents on the axes time, latitude and longitude.
+
+    Of an ensemble the control, number 0, is taken; an axis of one value is removed.
+
+    Parameters
+    ----------
+    raw : xarray.Dataset
+        As opened, not loaded.
+    where : str
+        The file, for errors.
+
+    Returns
+    -------
+    xarray.Dataset
+        Valid times; attribute ``init_time`` where the file states a reference time before them.
+
+    Raises
+    ------
+    InputError
+        If an axis is missing, two-dimensional or no axis, or the file holds several forecasts or perturbed members alone.
+    """
+    marked = raw.cf.guess_coord_axis()
+    names = {axis: _axis(marked, axis, where) for axis in _AXES}
+    found = {standard: _named(marked, standard) for standard in _USUAL}
+    raw = _control(raw, found[_MEMBER], where)
+    raw = _with_valid_times(raw, _time_of(marked, found[_REFERENCE]), found[_REFERENCE], found[_PERIOD], where)
+    raw = raw.rename({own: axis for axis, own in names.items() if own != axis})
+    if "expver" in raw.dims:
+        # ERA5 with its newest months from ERA5T: each hour is valid in one of the two.
+        raw = raw.max("expver", keep_attrs=True)
+    extra = [dim for dim in raw.dims if dim not in ("time", *_AXES) and raw.sizes[dim] == 1]
+    raw = raw.squeeze(extra)
+    for axis in ("time", *_AXES):
+        if axis not in raw.dims:
+            raise InputError(f"{where}: dimensions", tuple(raw.dims), "time, latitude, longitude")
+    if not np.issubdtype(raw["time"].dtype, np.datetime64) or not raw.sizes["time"]:
+        raise InputError(f"{where}: time", f"{raw.sizes['time']} values of {raw['time'].dtype}", "dates")
+    for axis in _AXES:
+        if raw[axis].dtype.kind not in "fiu" or not (np.abs(raw[axis].values) <= 361.0).all():
+            raise InputError(f"{where}: {axis}", raw[axis].values, "degrees")
+    return raw
+
+
+def _axis(marked: xr.Dataset, axis: str, where: str) -> str:
+    candidates = [str(name) for name in marked.cf.coordinates.get(axis, []) if name in marked.variables]
+    candidates += [str(name) for name in marked.variables if str(name).lower() in (axis, axis[:3])]
+    plain = [name for name in candidates if marked[name].ndim == 1]
+    if plain:
+        return plain[0]
+    if candidates:
+        found = f"{candidates[0]} on {marked[candidates[0]].dims}"
+        raise InputError(f"{where}: {axis}", found, "an axis of a grid that is regular in latitude and longitude")
+    raise InputError(f"{where}: {axis}", sorted(map(str, marked.coords)), f"a coordinate of {axis}")
+
+
+def _named(marked: xr.Dataset, standard: str) -> str | None:
+    own = [str(name) for name in marked.cf.standard_names.get(standard, [])]
+    own += [name for name in _USUAL[standard] if name in marked.variables]
+    return next((name for name in own if marked[name].ndim <= 1), None)
+
+
+def _time_of(marked: xr.Dataset, reference: str | None) -> str | None:
+    """Return the coordinate of valid times, one-dimensional or scalar."""
+    own = ["valid_time", *map(str, marked.cf.coordinates.get("time", [])), "time", "Time"]
+    return next((n for n in own if n in marked.variables and n != reference and marked[n].ndim <= 1), None)
+
+
+def _control(raw: xr.Dataset, member: str | None, where: str) -> xr.Dataset:
+    if member is None:
+        return raw
+    numbers = np.atleast_1d(raw[member].values)
+    if 0 not in numbers.tolist():
+        raise InputError(f"{where}: {member}", numbers[:5], "0, the control; perturbed members alone are no forecast")
+    if member in raw.dims:
+        raw = raw.isel({member: int(np.flatnonzero(numbers == 0)[0])})
+    return raw.drop_vars(member)
+
+
+def _with_valid_times(
+    raw: xr.Dataset, time: str | None, reference: str | None, period: str | None, where: str
+) -> xr.Dataset:
+    # cfgrib calls the reference time plain "time" beside a step and valid times.
+    if reference is None and period is not None and "time" in raw.variables and raw["time"].ndim <= 1:
+        reference, time = "time", (time if time != "time" else None)
+    if reference is None or period is None:
+        if time is None:
+            raise InputError(f"{where}: time", sorted(map(str, raw.coords)), "a coordinate of valid times")
+        return _onto_time(raw, time)
+    runs, steps = np.atleast_1d(raw[reference].values), np.atleast_1d(raw[period].values)
+    if not np.issubdtype(steps.dtype, np.timedelta64) or not np.issubdtype(runs.dtype, np.datetime64):
+        raise InputError(f"{where}: {reference} and {period}", f"{runs.dtype} and {steps.dtype}", "dates and periods")
+    if len(runs) > 1 and (steps != _ZERO).any():
+        shown = ", ".join(np.datetime_as_string(runs[:3], unit="h"))
+        raise InputError(f"{where}: {reference}", f"{len(runs)} forecasts, {shown} ...", "one forecast a file")
+    valid = (runs[:, None] + steps[None]).ravel().astype("datetime64[ns]")
+    along = reference if len(runs) > 1 else period
+    other = period if along == reference else reference
+    raw = raw.squeeze(other) if other in raw.dims else raw
+    if along not in raw.dims:
+        raw = raw.expand_dims(along)
+    gone = [n for n in raw.coords if n != along and (n in (reference, period, "valid_time", "time"))]
+    raw = raw.drop_vars(gone).assign_coords({along: valid})
+    raw = raw if along == "time" else raw.rename({along: "time"})
+    if (steps > _ZERO).any():
+        raw = raw.assign_attrs(init_time=np.datetime_as_string(runs[0].astype("datetime64[s]")) + "Z")
+    return raw
+
+
+def _onto_time(raw: xr.Dataset, time: str) -> xr.Dataset:
+    if raw[time].ndim == 0:
+        raw = raw.expand_dims(time)
+    dim = str(raw[time].dims[0])
+    if dim != time:
+        raw = raw.swap_dims({dim: time})
+    if time == "time":
+        return raw
+    return raw.drop_vars("time", errors="ignore").rename({time: "time"})
