@@ -70,7 +70,7 @@ def _jumped(values: Values, groups: npt.NDArray[np.str_], name: str, failed: Boo
         if recent and high[hour] and _far_above(values[hour], values[last], groups, name):
             result[hour] = True
         else:
-            last = hour
+            last = int(hour)
     return result
 
 

@@ -76,7 +76,7 @@ def rates_of_totals(
         midnight = days[1:].astype(times.dtype)
         return _by_differences(totals, times, np.where(new_day, midnight, times[:-1]), new_day)
     if falls.any():
-        anew = _regular(falls)
+        anew = _regular(np.asarray(falls))
         if anew is not None:
             return _by_differences(totals, times, times[:-1], anew)
         if falls.sum() == 1 and grows.sum() >= _SURE_AFTER_HOURS // 2:

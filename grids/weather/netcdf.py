@@ -130,7 +130,7 @@ def _with_column(
         rows = order[first]
         rates, lengths = rates_of_totals(values[rows], times, init_time, where)
         back = np.searchsorted(times, array["time"].values)
-        values = rates[back]
+        values = np.asarray(rates[back], np.float64)
         since_before = np.diff(times, prepend=times[0] - np.timedelta64(1, "h")) / np.timedelta64(1, "h")
         if not (np.isnan(lengths) | (lengths == since_before)).all():
             result[STEP_HOURS.format(column.name)] = ("time", lengths[back].astype(np.float32), {"units": "h"})
