@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from hazecast.grids.quality.series import Values
 
@@ -77,6 +76,9 @@ def _lag_correlations(
     values: Values, reference: Values, max_lag: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
     """Correlate changes of (time, station) values at each lag: lags (lag,), (lag, station), pairs (station,)."""
+    # Imported here: the API loads this module and compares no clocks.
+    from scipy import fft
+
     a, b = _changes(values), _changes(reference)
     lags = np.arange(-max_lag, max_lag + 1)
     valid = [np.isfinite(x).astype(float) for x in (a, b)]

@@ -17,6 +17,7 @@ from hazecast.grids.contract import WEATHER
 from hazecast.grids.derived import dew_point
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
+from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.grids.weather.accumulation import rates_of_totals
 from hazecast.grids.weather.netcdf_axes import with_plain_axes
 from hazecast.grids.weather.regular_grid import Box
@@ -156,7 +157,7 @@ def _source(raw: xr.Dataset) -> str:
 
 def _init_time(raw: xr.Dataset) -> np.datetime64 | None:
     issued = raw.attrs.get("init_time")
-    return np.datetime64(str(issued).removesuffix("Z"), "ns") if issued else None
+    return to_datetime64(parse_time(str(issued), "init_time")) if issued else None
 
 
 def _wanted(raw: xr.Dataset, box: Box | None, period: tuple[np.datetime64, np.datetime64] | None) -> dict[str, slice]:

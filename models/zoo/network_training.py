@@ -83,7 +83,7 @@ def fit_network(
         log.warning("no windows held back for calibration: the period is too short")
         learn, held = train, subset(train, np.zeros(0, np.int64))
     network = train_network(balanced(learn, settings.seed), settings, run, progress=progress)
-    sample = sample_windows(balanced(held, settings.seed), _TUNING_WINDOWS, settings.seed)
+    sample = sample_windows(balanced(held, settings.seed), min(_TUNING_WINDOWS, settings.windows), settings.seed)
     if len(sample):
         network.offsets, network.event_limits = calibrate(network, sample)
     return network, sample

@@ -50,7 +50,7 @@ def stored(settings: Settings) -> dict[str, list[tuple]]:
 
 
 def files(settings: Settings) -> dict[str, bytes]:
-    made = [p for kind in ("forecasts", "maps") for p in (settings.data_dir / kind).glob("*")]
+    made = [p for kind in ("forecasts", "maps") for p in (settings.data_dir / kind).glob("*") if p.is_file()]
     return {str(path): path.read_bytes() for path in made}
 
 

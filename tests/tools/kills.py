@@ -278,9 +278,9 @@ def half_written(stage: Stage, states: dict[str, dict[str, list[str]]]) -> str:
     try:
         run = store.latest_run(False)
         assert run is not None
-        with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as forecast:
+        with xr.open_dataset(stage.data / run.netcdf_path, decode_timedelta=True) as forecast:
             forecast.load()
-        if not Path(run.map_path).read_bytes().startswith(b"\x89PNG"):
+        if not (stage.data / run.map_path).read_bytes().startswith(b"\x89PNG"):
             return f"{run.map_path}: no whole picture"
     except (OSError, ValueError) as error:
         return f"the files of the stored run: {error}"
@@ -333,7 +333,7 @@ def kills(databases: Databases, folder: Path, collection: Path, count: int) -> R
     seconds = max(seconds, stage.run(KILLED))
     states["again run"], states["again files"] = tables(stage.url), files(stage.data)
     moments = int((folder / "moments").read_text())
-    assert states["after"]["warning"] and states["after"]["warning_draft"] and len(states["first files"]) == 4
+    assert states["after"]["warning"] and states["after"]["warning_draft"] and len(states["first files"]) == 8
     result = Result()
     while result.kills.total() < count:
         trial(stage, random.choice(["first", "again"]), states, seconds, moments, result)

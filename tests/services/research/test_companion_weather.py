@@ -31,4 +31,4 @@ def test_a_station_without_its_city_is_refused(tmp_path, option) -> None:
     result = CliRunner().invoke(
         app, ["train", "--observations", str(tmp_path), "--out", str(tmp_path / "out"), "--weather-of", option]
     )
-    assert result.exit_code != 0 and "CITY=DIR" in str(result.exception) + result.output
+    assert result.exit_code != 0 and "NAME=VALUE" in str(result.exception) + result.output

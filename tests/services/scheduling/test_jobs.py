@@ -370,7 +370,7 @@ def test_killed_cycle_is_marked_and_stores_nothing(tmp_path) -> None:
     assert killed.returncode == -signal.SIGKILL
     store = Store(Settings(data_dir=tmp_path).database_url)
     assert store.latest_run() is None and store.cycles()[0].status == "running"
-    assert len(list((tmp_path / "forecasts").iterdir())) == 1
+    assert len(list((tmp_path / "forecasts").glob("*.nc"))) == 1
     assert store.recover() == 1 and store.cycles()[0].status == "failed"
     assert not list((tmp_path / "forecasts").iterdir())
     store.close()

@@ -228,5 +228,5 @@ def test_wrong_arguments_of_a_build_are_named(files, tmp_path) -> None:
         build_weather_archive(files, START, START - timedelta(hours=1), tmp_path)
     with pytest.raises(InputError, match="Dask scheduler: found nonsense"):
         build_weather_archive(files, START, START, tmp_path, scheduler_address="nonsense://x")
-    with pytest.raises(InputError, match="weather files"):
+    with pytest.raises(InputError, match="no weather among"):
         build_weather_archive(tmp_path, START, START, tmp_path)

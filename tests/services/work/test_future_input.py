@@ -28,7 +28,7 @@ def load(monkeypatch, tmp_path, until: np.datetime64, hours: int):
     monkeypatch.setattr(inputs, "_observed", lambda *_: found)
     weather = SimpleNamespace(past=None, future=None, source="none", reasons=())
     return inputs.load_inputs(
-        load_registry(), tmp_path, "live", None, tmp_path, lambda _: found, lambda *_: weather, now=NOW
+        load_registry(), tmp_path, "live", None, tmp_path, lambda _: found, lambda *_: weather, lambda *_: None, now=NOW
     )
 
 
