@@ -274,13 +274,13 @@ def half_written(stage: Stage, states: dict[str, dict[str, list[str]]]) -> str:
     scores = [{name: state.get(name) for name in SCORES} for state in states.values()]
     if {name: found.get(name) for name in SCORES} not in scores:
         return "scores by half"
-    store = Store(stage.url)
+    store = Store(stage.url, files=stage.data)
     try:
         run = store.latest_run(False)
         assert run is not None
-        with xr.open_dataset(stage.data / run.netcdf_path, decode_timedelta=True) as forecast:
+        with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as forecast:
             forecast.load()
-        if not (stage.data / run.map_path).read_bytes().startswith(b"\x89PNG"):
+        if not Path(run.map_path).read_bytes().startswith(b"\x89PNG"):
             return f"{run.map_path}: no whole picture"
     except (OSError, ValueError) as error:
         return f"the files of the stored run: {error}"
@@ -333,7 +333,9 @@ def kills(databases: Databases, folder: Path, collection: Path, count: int) -> R
     seconds = max(seconds, stage.run(KILLED))
     states["again run"], states["again files"] = tables(stage.url), files(stage.data)
     moments = int((folder / "moments").read_text())
-    assert states["after"]["warning"] and states["after"]["warning_draft"] and len(states["first files"]) >= 4
+    # Of each of the two runs its NetCDF file and map, and two products: the values in plain form, the file by its digest.
+    stored = [name for name in states["first files"] if not name.endswith(".lock")]
+    assert states["after"]["warning"] and states["after"]["warning_draft"] and len(stored) == 8, stored
     result = Result()
     while result.kills.total() < count:
         trial(stage, random.choice(["first", "again"]), states, seconds, moments, result)
