@@ -82,17 +82,17 @@ def background(observations: Float, weather: Float, targets: tuple[int, ...], pr
     """
     known = np.full((len(observations), observations.shape[-1]), np.nan, np.float32) if prior is None else prior
     start = np.where(np.isfinite(known), known, DEFAULT_LEVEL)[:, None].astype(np.float64)
-    count, total = _running(observations, LEVEL_HOURS)
+    count, total = running_sums(observations, LEVEL_HOURS)
     level = (total + _PRIOR_HOURS * start) / (count + _PRIOR_HOURS)
-    squares = _running(observations**2, LEVEL_HOURS)[1]
+    squares = running_sums(observations**2, LEVEL_HOURS)[1]
     spread = _spread(count, total, squares)
-    long_count, long_total = _running(observations, LONG_HOURS)
+    long_count, long_total = running_sums(observations, LONG_HOURS)
     long_level = (long_total + _PRIOR_HOURS * start) / (long_count + _PRIOR_HOURS)
     chosen = list(targets)
-    days, by_hour = _running(observations[..., chosen], 30, lag=DAY)
+    days, by_hour = running_sums(observations[..., chosen], 30, lag=DAY)
     same_hour = np.where(days >= _FEWEST_DAYS, by_hour / np.maximum(days, 1), level[..., chosen])
     speed = np.hypot(weather[..., 2:3], weather[..., 3:4])
-    hours, sums = _running(np.concatenate([weather, speed], axis=-1), LEVEL_HOURS)
+    hours, sums = running_sums(np.concatenate([weather, speed], axis=-1), LEVEL_HOURS)
     weather_level = np.where(hours >= _FEWEST_WEATHER_HOURS, sums / np.maximum(hours, 1), np.nan)
     parts = (level, spread, long_level, same_hour, weather_level)
     return Background(*(np.asarray(part, np.float32) for part in parts))
@@ -106,8 +106,22 @@ def _spread(count: _Double, total: _Double, squares: _Double) -> _Double:
     return np.maximum(weighted, LEAST_SPREAD)
 
 
-def _running(values: Float, steps: int, lag: int = 1) -> tuple[_Double, _Double]:
-    """Return count and sum of the valid values among the last `steps` stamps, `lag` hours between them."""
+def running_sums(values: Float, steps: int, lag: int = 1) -> tuple[_Double, _Double]:
+    """Return count and sum of the valid values among the last stamps up to each.
+
+    Parameters
+    ----------
+    values : float32 (p, t, k)
+        Hourly; NaN where missing.
+    steps : int
+        How many stamps.
+    lag : int
+        Hours between them.
+
+    Returns
+    -------
+    count, total : float64 (p, t, k)
+    """
     valid = np.isfinite(values)
     return _box(valid.astype(np.float64), steps, lag), _box(np.where(valid, values, 0.0).astype(np.float64), steps, lag)
 

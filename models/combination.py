@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -195,6 +196,9 @@ def learned(state: State, verified: Verified, days: float = 1.0) -> State:
     return State(state.places, **parts)
 
 
+_Mean = TypeVar("_Mean", npt.NDArray[np.float32], npt.NDArray[np.float64])
+
+
 def _means(row: npt.NDArray[np.int64], values: Float, places: int) -> tuple[Float, npt.NDArray[np.bool_]]:
     """Return the mean over windows and hours of `values` (n, hours, 2, ...) by place, and where there was any."""
     valid = np.isfinite(values)
@@ -204,11 +208,14 @@ def _means(row: npt.NDArray[np.int64], values: Float, places: int) -> tuple[Floa
     np.add.at(count, row, valid.sum(axis=1))
     there = count.reshape(places, values.shape[2], -1).max(axis=-1) >= _FEWEST_PAIRS
     mean = (total / np.maximum(count, 1)).astype(np.float32)
-    # The pool: every place counts the same, however many stations or forecasts it has.
-    any_place = there[1:].any(axis=0)
+    return _with_pool(mean, there)
+
+
+def _with_pool(mean: _Mean, there: npt.NDArray[np.bool_]) -> tuple[_Mean, npt.NDArray[np.bool_]]:
+    """Fill the row of the pool: every place counts the same, however many stations or forecasts it has."""
     share = there[1:].reshape(*there[1:].shape, *[1] * (mean.ndim - 2))
     mean[0] = (mean[1:] * share).sum(axis=0) / np.maximum(share.sum(axis=0), 1)
-    there[0] = any_place
+    there[0] = there[1:].any(axis=0)
     return mean, there
 
 
@@ -220,10 +227,7 @@ def _products(row: npt.NDArray[np.int64], errors: Float, places: int) -> tuple[F
     np.add.at(total, row, np.einsum("nhpsk,nhpsl->npskl", filled, filled))
     np.add.at(count, row, valid.sum(axis=1))
     there = count >= _FEWEST_PAIRS
-    mean = total / np.maximum(count, 1)[..., None, None, None]
-    share = there[1:, :, None, None, None]
-    mean[0] = (mean[1:] * share).sum(axis=0) / np.maximum(share.sum(axis=0), 1)
-    there[0] = there[1:].any(axis=0)
+    mean, there = _with_pool(total / np.maximum(count, 1)[..., None, None, None], there)
     return mean.astype(np.float32), there
 
 

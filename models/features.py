@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
+from hazecast.models.background import running_sums
 from hazecast.models.experts import last_observed
 from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Float, Windows
 
@@ -180,12 +181,7 @@ def _weather_ahead(
 
 def _trailing(values: Float, hours: int) -> Float:
     """Return the mean of the last `hours` values up to each, (n, h); NaN where none is valid."""
-    valid = np.isfinite(values)
-    total = np.cumsum(np.where(valid, values, 0.0), axis=1, dtype=np.float64)
-    count = np.cumsum(valid, axis=1)
-    if hours < values.shape[1]:
-        total[:, hours:] = total[:, hours:] - total[:, :-hours]
-        count[:, hours:] = count[:, hours:] - count[:, :-hours]
+    count, total = (part[..., 0] for part in running_sums(values[..., None], hours))
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 

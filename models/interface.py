@@ -204,6 +204,9 @@ class HourlySeries:
     @cached_property
     def area_background(self) -> Background:
         """The same of the area means."""
+        if self.area_observations is self.observations and self.area_weather is self.weather:
+            # Cities that are their own area.
+            return self.background
         prior = None if self.prior is None else self.prior[np.unique(self.area, return_index=True)[1]]
         return background(self.area_observations, self.area_weather, TARGETS, prior)
 

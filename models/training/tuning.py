@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -137,6 +138,36 @@ def sample_windows(windows: WindowSet, count: int, seed: int) -> WindowSet:
     if len(windows) <= count:
         return windows
     return subset(windows, np.sort(np.random.default_rng(seed).choice(len(windows), count, replace=False)))
+
+
+def conformal_offsets(errors: Float, groups: Sequence[tuple[int, int]], fewest: int) -> Float:
+    """Return what to add to quantiles so that the right share of observations falls below each.
+
+    Each quantile is moved by the corresponding quantile of its own errors, by lead group (split conformal prediction;
+    Romano, Patterson and Candes 2019, arXiv:1905.03222, section 2.2, for quantiles one at a time).
+
+    Parameters
+    ----------
+    errors : float32 (n, lead, 2, 5)
+        Observation less quantile, on the scale that is calibrated; NaN where not observed.
+    groups : sequence of (int, int)
+        First and last lead time of each group, h.
+    fewest : int
+        With fewer errors a group's quantiles are not moved.
+
+    Returns
+    -------
+    float32 (group, 2, 5)
+    """
+    offsets = np.zeros((len(groups), *errors.shape[2:]), np.float32)
+    for group, (first, last) in enumerate(groups):
+        for pollutant in range(errors.shape[2]):
+            for number, level in enumerate(QUANTILES):
+                here = errors[:, first - 1 : last, pollutant, number]
+                valid = here[np.isfinite(here)]
+                if len(valid) >= fewest:
+                    offsets[group, pollutant, number] = np.quantile(valid, level)
+    return offsets
 
 
 class ErrorDressing:

@@ -37,6 +37,7 @@ from hazecast.models.interface import (
 )
 from hazecast.models.kinds import create, model_class
 from hazecast.models.scaling import decode_concentration, encode_concentration
+from hazecast.models.training.tuning import conformal_offsets
 
 _MIDDLE = QUANTILES.index(0.5)
 _BATCH = 512
@@ -268,24 +269,17 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
         service.follow(Verified.join(lessons), POOL_HALF_LIFE)
         moments = service.state.moments[0]
         service.state = State.empty({"moments": moments}, lasting=0.0)
-    errors = {False: [], True: []}  # type: dict[bool, list[Float]]
+    errors = []
     for batch, forecast in parts:
         assert batch.target is not None
-        z = [
+        issued, observed = (
             _encoded(a, *_scale(batch)) for a in (service.combined(batch, forecast).quantiles, batch.target[..., None])
-        ]
-        for informed in (False, True):
-            errors[informed].append((z[1] - z[0])[batch.informed == informed])
-    offsets = np.zeros(State.empty().offsets.shape[1:], np.float32)
-    for mode in (0, 1):
-        found = np.concatenate(errors[bool(mode)])
-        for group, (first, last) in enumerate(LEAD_GROUPS):
-            for number, level in enumerate(QUANTILES):
-                here = found[:, first - 1 : last, :, number]
-                for pollutant in range(len(TARGETS)):
-                    valid = here[..., pollutant][np.isfinite(here[..., pollutant])]
-                    offsets[mode, group, pollutant, number] = np.quantile(valid, level) if len(valid) else 0.0
-    return {"moments": moments, "offsets": offsets}
+        )
+        errors.append(observed - issued)
+    informed_too = np.concatenate([batch.informed for batch, _ in parts])
+    found = np.concatenate(errors)
+    offsets = [conformal_offsets(found[informed_too == mode], LEAD_GROUPS, 1) for mode in (False, True)]
+    return {"moments": moments, "offsets": np.stack(offsets)}
 
 
 def _lesson(windows: Windows, forecast: Prediction) -> Verified:

@@ -14,7 +14,7 @@ from hazecast.models.events import LEAD_GROUPS, EventDecision
 from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Windows, WindowSet
 from hazecast.models.scaling import decode_concentration, encode_concentration
 from hazecast.models.training.loop import LoopSettings, Run, train_loop
-from hazecast.models.training.tuning import hold_back, sample_windows, subset
+from hazecast.models.training.tuning import conformal_offsets, hold_back, sample_windows, subset
 from hazecast.models.windows import balanced
 from hazecast.models.zoo.network import BLIND, INFORMED, Network
 from hazecast.models.zoo.network_inputs import level_and_spread
@@ -92,9 +92,7 @@ def fit_network(
 def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor]:
     """Learn where the quantiles belong and when to call an event, on windows that the network was not trained on.
 
-    Each quantile is moved by the corresponding quantile of its own errors on the network's scale, by lead group
-    (split conformal prediction; Romano, Patterson and Candes 2019, arXiv:1905.03222, section 2.2, for quantiles one
-    at a time).
+    Each quantile is moved on the network's scale; see `hazecast.models.training.tuning.conformal_offsets`.
 
     Parameters
     ----------
@@ -128,27 +126,13 @@ def calibrate(network: Network, windows: WindowSet) -> tuple[Tensor, Tensor]:
             found.append((torch.zeros_like(network.offsets[mode]), network.event_limits[mode]))
             continue
         z, wanted, target, level, spread = (torch.cat([part[k] for part in parts]) for k in range(5))
-        offsets = _conformal(z, wanted)
+        by_group = conformal_offsets((wanted[..., None] - z).numpy(), LEAD_GROUPS, _FEWEST_ERRORS)
+        offsets = torch.from_numpy(np.repeat(by_group, [last - first + 1 for first, last in LEAD_GROUPS], axis=0))
         quantiles = decode_concentration(torch.sort(z + offsets, -1).values, level[..., None], spread[..., None])
         decision = EventDecision()
         decision.fit(quantiles.clamp(min=0.0).numpy(), target.numpy())
         found.append((offsets, torch.from_numpy(decision.limits)))
     return torch.stack([f[0] for f in found]), torch.stack([f[1] for f in found])
-
-
-def _conformal(z: Tensor, wanted: Tensor) -> Tensor:
-    """Return offsets (lead, 2, 5) that put the right share of `wanted` (n, lead, 2) below each quantile of `z`."""
-    offsets = torch.zeros(z.shape[1:])
-    for first, last in LEAD_GROUPS:
-        group = slice(first - 1, last)
-        for pollutant in range(len(TARGETS)):
-            valid = torch.isfinite(wanted[:, group, pollutant])
-            if valid.sum() < _FEWEST_ERRORS:
-                continue
-            for number, level in enumerate(QUANTILES):
-                error = (wanted[:, group, pollutant] - z[:, group, pollutant, number])[valid]
-                offsets[group, pollutant, number] = float(np.quantile(error.numpy(), level))
-    return offsets
 
 
 def train_network(
