@@ -28,6 +28,21 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LIBRARIES = ("torch", "numpy", "lightgbm", "scikit-learn")
 
 
+def keepable(model: Model) -> KeptModel:
+    """Return a model that can be kept.
+
+    Raises
+    ------
+    InputError
+        If it has no methods to be kept by, or no entry point declares its kind.
+    """
+    if not isinstance(model, KeptModel):
+        raise InputError("model", model.name, "one with the methods save and load, as hazecast.models.zoo.template has")
+    if model_class(model.name) is not type(model):
+        raise InputError("model", type(model), f"{model_class(model.name)}, which the name {model.name!r} stands for")
+    return model
+
+
 def save(model: Model, card: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Write a model's files and card into `folder`, each replaced atomically.
 
@@ -52,10 +67,7 @@ def save(model: Model, card: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     InputError
         If the model can't be kept, or no entry point declares its kind.
     """
-    if not isinstance(model, KeptModel):
-        raise InputError("model", model.name, "one with the methods save and load, as hazecast.models.zoo.template has")
-    if model_class(model.name) is not type(model):
-        raise InputError("model", type(model), f"{model_class(model.name)}, which the name {model.name!r} stands for")
+    model = keepable(model)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".saving-") as part:
         needed = model.save(Path(part))

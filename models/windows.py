@@ -78,7 +78,7 @@ def scoring_windows(
     return WindowSet(series, np.concatenate(rows) if rows else np.empty((0, 3), np.int64), end)
 
 
-def until(series: HourlySeries, end: np.datetime64) -> HourlySeries:
+def only_until(series: HourlySeries, end: np.datetime64) -> HourlySeries:
     """Return a series without its later hours.
 
     Parameters

@@ -30,8 +30,7 @@ from hazecast.models.interface import EVENTS, Adaptive, HourlySeries, Model, Win
 from hazecast.models.kinds import create
 from hazecast.models.registry import newest_unseen, shipped_models
 from hazecast.models.weather_errors import WeatherErrors
-from hazecast.models.windows import balanced, scoring_windows
-from hazecast.models.windows import until as only_until
+from hazecast.models.windows import balanced, only_until, scoring_windows
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.research.experiments import TrainingPlan, read_series, training_windows
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER

@@ -27,8 +27,7 @@ from hazecast.models import checkpoint
 from hazecast.models.interface import Described, HourlySeries, Model, WindowSet
 from hazecast.models.training.loop import Run, chosen_device
 from hazecast.models.weather_errors import WeatherErrors
-from hazecast.models.windows import until as only_until
-from hazecast.models.windows import window_set
+from hazecast.models.windows import only_until, window_set
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings
 
@@ -342,7 +341,7 @@ def save_trained(
     InputError
         If the model can't be kept, or no entry point declares its kind.
     """
-    return checkpoint.save(model, _card(model, train, ends, without), out)
+    return checkpoint.save(checkpoint.keepable(model), _card(model, train, ends, without), out)
 
 
 def _card(model: Model, train: WindowSet, ends: Mapping[str, datetime], without: Collection[str]) -> dict[str, object]:

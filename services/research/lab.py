@@ -350,8 +350,8 @@ def register(fitted: Fitted, data_dir: Path | str, scores: Mapping[str, Any] | N
         If the model can't be kept, or no entry point declares its name.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # A collection may have been given twice, in parts, and a name not at all.
-        given = [*fitted.collections, *("unnamed" for _ in fitted.train.series)][: len(fitted.train.series)]
+        given = fitted.collections
+        # A collection may have been given twice, in parts.
         names = [f"{name} ({n})" if name in given[:n] else name for n, name in enumerate(given)]
         save_trained(fitted.model, fitted.train, dict.fromkeys(names, fitted.until), Path(folder))
         return registry(data_dir).register(Path(folder), None if scores is None else dict(scores))

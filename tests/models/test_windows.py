@@ -9,7 +9,7 @@ import numpy as np
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.models.interface import WindowSet
 from hazecast.models.training.tuning import hold_back, init_times
-from hazecast.models.windows import balanced, until
+from hazecast.models.windows import balanced, only_until
 from tests.support.training_data import made_series, made_windows
 
 DAY = np.timedelta64(24, "h")
@@ -53,14 +53,14 @@ def test_what_goes_with_the_windows_stays_with_them() -> None:
 
 def test_a_series_until_an_hour_knows_nothing_later() -> None:
     series = made_series()
-    cut = until(series, series.times[300])
+    cut = only_until(series, series.times[300])
     assert cut.times[-1] == series.times[300]
     for name in ("observations", "weather", "area_observations", "area_weather"):
         np.testing.assert_array_equal(getattr(cut, name), getattr(series, name)[:, :301])
     np.testing.assert_array_equal(cut.background.level, series.background.level[:, :301])
     np.testing.assert_array_equal(cut.places, series.places)
-    whole = until(series, series.times[-1] + DAY)
-    assert len(whole.times) == len(series.times) and len(until(series, series.times[0] - DAY).times) == 0
+    whole = only_until(series, series.times[-1] + DAY)
+    assert len(whole.times) == len(series.times) and len(only_until(series, series.times[0] - DAY).times) == 0
 
 
 def test_blocks_held_back_share_no_target_with_what_is_learned_from() -> None:
