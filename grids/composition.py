@@ -8,9 +8,9 @@ height of the place.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.weather.formats import unpacked
 from hazecast.grids.weather.timeline import interpolated
 
 # Dry air at 298.15 K and 1013.25 hPa, kg m-3: p M / (R T), M = 28.9647 g mol-1 and R = 8.314462618 J mol-1 K-1
@@ -127,8 +128,8 @@ def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str) -> xr.
     parts: dict[str, xr.DataArray] = {}
     runs: set[np.datetime64] = set()
     for path in paths:
-        with TemporaryDirectory() as folder:
-            for file in _unpacked(path, Path(folder)):
+        with _files_of(path) as files:
+            for file in files:
                 found, run = _read(file, cities)
                 parts |= found
                 runs.add(run)
@@ -143,18 +144,16 @@ def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str) -> xr.
     return composition_of(values, hours, [city.id for city in cities], run, source)
 
 
-def _unpacked(path: Path, folder: Path) -> list[Path]:
+@contextmanager
+def _files_of(path: Path) -> Iterator[list[Path]]:
     if not zipfile.is_zipfile(path):
-        return [path]
-    try:
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(folder)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as error:
-        raise InputError(str(path), error, "a whole zip archive") from error
-    files = sorted(folder.rglob("*.nc"))
-    if not files:
-        raise InputError(str(path), "no .nc file", "NetCDF files in the archive")
-    return files
+        yield [path]
+        return
+    with unpacked(path) as folder:
+        files = sorted(folder.glob("*.nc"))
+        if not files:
+            raise InputError(str(path), "no .nc file", "NetCDF files in the archive")
+        yield files
 
 
 def _read(path: Path, cities: Sequence[City]) -> tuple[dict[str, xr.DataArray], np.datetime64]:

@@ -123,9 +123,36 @@ def haze_of_run(store: Store, run: ForecastRun, registry: Registry, book: RuleBo
     InputError
         If the forecast's file is gone.
     """
-    forecast = load_forecast(run.netcdf_path)
     in_force = store.warnings_in_force(run.init_time, run.simulated)
-    field = haze_field(run.netcdf_path, book)
+    return draw_stored_haze(run.netcdf_path, registry, book, in_force, look)
+
+
+def draw_stored_haze(
+    path: str, registry: Registry, book: RuleBook, in_force: Sequence[HazeWarning], look: Look
+) -> bytes:
+    """Draw the haze map of a stored forecast.
+
+    Parameters
+    ----------
+    path : str
+        NetCDF file of the forecast.
+    registry : Registry
+    book : RuleBook
+    in_force : sequence of HazeWarning
+        In force after the run.
+    look : Look
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    InputError
+        If the forecast's file is gone, or no area can be drawn.
+    """
+    forecast, field = load_forecast(path), haze_field(path, book)
     return draw_haze(forecast, registry, book.haze_signal, in_force, look, field=field)
 
 

@@ -86,11 +86,9 @@ def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], loo
     InputError
         If the forecast's file is gone, or no area can be drawn.
     """
-    from hazecast.services.work.maps import draw_haze, haze_field
+    from hazecast.services.work.maps import draw_stored_haze
 
-    book = rule_book(settings)
-    field = haze_field(path, book)
-    return draw_haze(load_forecast(path), load_registry(), book.haze_signal, in_force, look, field=field)
+    return draw_stored_haze(path, load_registry(), rule_book(settings), in_force, look)
 
 
 def haze_polygons(settings: Settings, path: str) -> bytes:
