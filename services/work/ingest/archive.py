@@ -126,7 +126,7 @@ def build_weather_archive(
         parts = [_Part(target, box, *span, source=files_or_source) for span in _months(start, end)]
     else:
         parts = _parts_of_files(files_or_source, start, end, target, box, report.failed)
-    with _client(scheduler_address) as client:
+    with _client(scheduler_address) as client, client.as_current():
         # Not pure: the same part again must look at the archive again.
         tasks = client.map(_build, parts, pure=False)
         finished = requires("distributed", "archive").as_completed(tasks, with_results=True)
@@ -156,9 +156,11 @@ def _client(address: str | None) -> Client:
             dashboard_address=None,
             memory_limit=0,
             silence_logs=logging.ERROR,
+            set_as_default=False,
         )
     try:
-        return make(address, timeout="10s")
+        # As the default, a client that found no scheduler would go on answering for every later computation of the process.
+        return make(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError("Dask scheduler", address, "the address of a scheduler that answers") from error
 

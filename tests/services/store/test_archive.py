@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dask.config
 import numpy as np
 import pytest
 import xarray as xr
@@ -228,5 +229,6 @@ def test_wrong_arguments_of_a_build_are_named(files, tmp_path) -> None:
         build_weather_archive(files, START, START - timedelta(hours=1), tmp_path)
     with pytest.raises(InputError, match="Dask scheduler: found nonsense"):
         build_weather_archive(files, START, START, tmp_path, scheduler_address="nonsense://x")
+    assert dask.config.get("scheduler", None) is None
     with pytest.raises(InputError, match="no weather among"):
         build_weather_archive(tmp_path, START, START, tmp_path)
