@@ -17,9 +17,10 @@ import xarray as xr
 
 from hazecast.alerts.rules.criteria import Aggregator, Threshold
 from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.dependence import COUNT, Variable, levels
 from hazecast.forecast.indices import china_standard, china_standards, china_sub_index, ozone_ppm, us_sub_index
 from hazecast.forecast.products import valid_times
-from hazecast.forecast.scenarios import COUNT, trailing_mean, trajectories
+from hazecast.forecast.scenarios import humidity_trajectories, trailing_mean, trajectories
 from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
 from hazecast.grids.places.cities import City
@@ -48,10 +49,8 @@ class CityHours:
         UTC; hourly without gaps.
     now : int
         Position of the init time; later ones are forecast.
-    pm25, o3, visibility : float64 (scenario, time)
-        ug m-3, ug m-3, m; NaN where unknown.
-    humidity : float64 (time,)
-        %.
+    pm25, o3, visibility, humidity : float64 (scenario, time)
+        ug m-3, ug m-3, m, %; NaN where unknown. Scenarios are in no order.
     stations : float64 (station, time) or None
         Observed PM2.5 of the city's stations, ug m-3, on the same times; NaN after `now`.
     """
@@ -94,7 +93,7 @@ class CityHours:
         if test.variable == "visibility":
             return self.visibility
         if test.variable == "relative_humidity":
-            return np.broadcast_to(self.humidity, self.pm25.shape)
+            return self.humidity
         if test.variable == "aqi_24h":
             return self._aqi(trailing_mean(self.pm25, 24, _DAY_HOURS))
         if test.variable == "pm25_day":
@@ -160,7 +159,7 @@ class Inputs:
     """A forecast and what was observed before it, on one axis of hours, prepared once for all cities.
 
     `past` and `ahead` hold arrays (time, city) and (lead_time, city[, quantile]) by name; `stations` is
-    observed PM2.5, (station, time), and `owner` the city of each station.
+    observed PM2.5, (station, time), and `owner` the city of each station. `humidity_source` is the forecast's.
     """
 
     times: npt.NDArray[np.datetime64]
@@ -170,6 +169,7 @@ class Inputs:
     ahead: dict[str, Float]
     stations: Float | None
     owner: npt.NDArray[np.str_] | None
+    humidity_source: str
 
     @classmethod
     def of(cls, forecast: xr.Dataset, observations: xr.Dataset | None, stations: xr.Dataset | None) -> Inputs:
@@ -220,6 +220,7 @@ class Inputs:
             ahead={n: np.asarray(a.values, dtype=np.float64) for n, a in ahead.items()},
             stations=own,
             owner=owner,
+            humidity_source=str(forecast.attrs.get("humidity_source", "")),
         )
 
     def hours_of(self, city: City, sight: Sight) -> CityHours:
@@ -229,7 +230,7 @@ class Inputs:
         ----------
         city : City
         sight : Sight
-            Gives visibility from PM2.5 and humidity where none was measured.
+            Gives visibility from PM2.5 and humidity where none was measured, and whether both are uncertain.
 
         Returns
         -------
@@ -239,7 +240,9 @@ class Inputs:
         humidity = self.ahead["relative_humidity"][:, column]
         # Where no humidity was observed, the forecast's first hour is used for the hours just before it.
         seen = self._past("relative_humidity", city)
-        humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
+        before = np.broadcast_to(np.where(np.isnan(seen), humidity[0], seen), (COUNT, PAST_HOURS))
+        after = humidity_trajectories(humidity, self.humidity_source if sight.spread else "")
+        humid = np.concatenate([before, after], axis=1)
         pm25 = self._scenarios("pm25", city, column)
         own = None
         if self.stations is not None and self.owner is not None and (self.owner == city.id).any():
@@ -256,7 +259,17 @@ class Inputs:
         )
 
     def _visibility(self, city: City, column: int, pm25: Float, humid: Float, sight: Sight) -> Float:
-        result = sight.visibility(city.id, pm25, humid, self.times)
+        # What is past is the same in all scenarios; the day before the forecast counts in its first hours.
+        past, ahead = slice(0, PAST_HOURS), slice(PAST_HOURS - 24, None)
+        before = sight.visibility(city.id, pm25[:1, past], humid[:1, past], self.times[past])
+        given = city.id, pm25[:, ahead], humid[:, ahead], self.times[ahead]
+        if sight.spread:
+            own = np.full(given[1].shape, 0.5)
+            own[:, 24:] = levels("visibility", own.shape[1] - 24)
+            after = sight.visibility_at(*given, own)
+        else:
+            after = sight.visibility(*given)
+        result = np.concatenate([np.broadcast_to(before, (COUNT, PAST_HOURS)), after[:, 24:]], axis=1)
         measured = np.concatenate([self._past("visibility", city), np.full(len(self.times) - PAST_HOURS, np.nan)])
         if "visibility" in self.ahead:
             measured[PAST_HOURS:] = self.ahead["visibility"][:, column]
@@ -268,9 +281,9 @@ class Inputs:
             return self.past[name][:, self.observed.index(city.id)]
         return np.full(PAST_HOURS, np.nan)
 
-    def _scenarios(self, name: str, city: City, column: int) -> Float:
+    def _scenarios(self, name: Variable, city: City, column: int) -> Float:
         if name in self.ahead:
-            after = trajectories(self.ahead[name][:, column], highest=POLLUTANTS[name].high)
+            after = trajectories(self.ahead[name][:, column], name, highest=POLLUTANTS[name].high)
         else:
             after = np.full((COUNT, len(self.times) - PAST_HOURS), np.nan)
         return np.concatenate([np.broadcast_to(self._past(name, city), (COUNT, PAST_HOURS)), after], axis=1)

@@ -21,8 +21,8 @@ from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
 from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.dependence import LEVELS, MEDIAN
 from hazecast.forecast.products import valid_times
-from hazecast.forecast.scenarios import LEVELS, MEDIAN
 from hazecast.forecast.sight import Sight
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
@@ -213,7 +213,7 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
             evidence = _evidence(hours, rules, level.rank, kept, either, judged)
         if observed:
             evidence = [e for e in evidence if e.time > to_datetime(hours.times[at])]
-            evidence.insert(0, _stamp(hours, rules, MEDIAN, at, "observed", seen))
+            evidence.insert(0, _stamp(hours, rules, MEDIAN, at, seen))
         outlooks.append(
             Outlook(
                 rank=level.rank,
@@ -292,17 +292,29 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
     return 0, at
 
 
+def _standing(hours: CityHours, rules: RuleSet, within: Bool) -> npt.NDArray[np.int64]:
+    """Return the place of each scenario among all by the mean concentration of some hours, 0 the lowest."""
+    mass = hours.o3 if any(t.variable == "ox" for t in rules.tests) else hours.pm25
+    means = np.nansum(mass[:, within], axis=1)
+    return np.argsort(np.argsort(means, kind="stable"), kind="stable")
+
+
 def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: _Met, within: Bool) -> list[Evidence]:
-    """Return the stamps that meet a rank, of the scenario nearest to the median that meets it."""
+    """Return the stamps that meet a rank, of the scenario that meets it whose mean concentration is nearest to the median."""
     if not scenarios.any():
         return []
-    candidates = np.flatnonzero(scenarios)
-    scenario = int(candidates[np.argmin(np.abs(candidates - MEDIAN))])
-    stamps = np.flatnonzero(within & (met.rank[scenario] >= rank))
-    return [_stamp(hours, rules, scenario, int(t), "observed" if t <= hours.now else "forecast", met) for t in stamps]
+    standing = _standing(hours, rules, within)
+    scenario = int(min(np.flatnonzero(scenarios), key=lambda n: abs(int(standing[n]) - MEDIAN)))
+    quantile = round(float(LEVELS[standing[scenario]]), 3)
+    stamps = map(int, np.flatnonzero(within & (met.rank[scenario] >= rank)))
+    return [_stamp(hours, rules, scenario, t, met, None if t <= hours.now else quantile) for t in stamps]
 
 
-def _stamp(hours: CityHours, rules: RuleSet, scenario: int, at: int, basis: Basis, met: _Met) -> Evidence:
+def _stamp(
+    hours: CityHours, rules: RuleSet, scenario: int, at: int, met: _Met, quantile: float | None = None
+) -> Evidence:
+    """Return a stamp of a scenario as evidence; without a quantile it was observed."""
+
     def known(value: float) -> float | None:
         return float(value) if np.isfinite(value) else None
 
@@ -312,13 +324,13 @@ def _stamp(hours: CityHours, rules: RuleSet, scenario: int, at: int, basis: Basi
     return Evidence(
         time=to_datetime(hours.times[at]),
         pm25=known(hours.pm25[scenario, at]),
-        relative_humidity=known(hours.humidity[at]),
+        relative_humidity=known(hours.humidity[scenario, at]),
         visibility=known(hours.visibility[scenario, at]),
         level=rank,
-        basis=basis,
+        basis="observed" if quantile is None else "forecast",
         condition=number,
         values=values,
-        quantile=None if basis == "observed" else round(float(LEVELS[scenario]), 3),
+        quantile=quantile,
     )
 
 

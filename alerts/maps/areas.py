@@ -18,8 +18,9 @@ import xarray as xr
 
 from hazecast.alerts.geography.shapes import country_shape
 from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.dependence import MEDIAN
 from hazecast.forecast.products import HAZE_GRADES, haze_grade, valid_times
-from hazecast.forecast.scenarios import MEDIAN, needed_scenario, trajectories
+from hazecast.forecast.scenarios import at_levels, needed_level
 from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
@@ -53,7 +54,8 @@ def haze_areas(
     The PM2.5 of all cities of the forecast (its logarithm, for concentrations spread by ratios) is spread
     over the grid hour by hour by optimal interpolation, and so is their humidity where no weather grid gives
     it; visibility, grade and level are computed there. A level is met as a warning of it is raised: by the
-    scenario that its ``raise_probability`` asks for, so that a city's warning and the area around it agree.
+    concentration that its ``raise_probability`` asks for (`hazecast.forecast.scenarios.needed_level`), so that a city's
+    warning and the area around it agree.
     Visibility and grade are those of the median. A cell counts where the land of the rule set's country
     reaches into it.
 
@@ -88,9 +90,8 @@ def haze_areas(
     """
     cities = _city_values(forecast, window)
     lats, lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
-    scenarios = [needed_scenario(rule.raise_probability) for rule in ruleset.levels]
-    fields = _spread_hours(cities, registry, scenarios, lats, lons, weather)
-    level, grade, least = _highest(fields, ruleset, scenarios, visibility_model)
+    fields = _spread_hours(cities, registry, ruleset, lats, lons, weather)
+    level, grade, least = _highest(fields, ruleset, visibility_model)
     unknown = ~(fields.relative_std <= UNCERTAIN) | ~country_cells(ruleset.country, tuple(lats), tuple(lons))
     level[unknown], grade[unknown], least[unknown] = -1, -1, np.nan
     dims = ("latitude", "longitude")
@@ -121,7 +122,10 @@ def haze_areas(
 
 @dataclass(frozen=True)
 class _CityValues:
-    """The hours of a window in the cities that have all of them: PM2.5 (scenario, hour, city) and humidity, %."""
+    """The hours of a window in the cities that have all of them: PM2.5 (level, hour, city) and humidity, %.
+
+    The levels of PM2.5 are `hazecast.forecast.dependence.LEVELS`, each hour by itself.
+    """
 
     ids: list[str]
     times: npt.NDArray[np.datetime64]
@@ -150,7 +154,7 @@ def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _Ci
     return _CityValues(
         ids=[str(c) for c in forecast["city"].values[complete]],
         times=times[within],
-        pm25=np.stack([trajectories(quantiles[:, c]) for c in np.flatnonzero(complete)], axis=-1),
+        pm25=np.stack([at_levels(quantiles[:, c]) for c in np.flatnonzero(complete)], axis=-1),
         humidity=humidity[:, complete],
         left_out=left_out,
     )
@@ -158,7 +162,7 @@ def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _Ci
 
 @dataclass(frozen=True)
 class _Fields:
-    """What is spread over the grid: PM2.5 (hour, lat, lon) by scenario, humidity (hour, lat, lon), relative spread."""
+    """What is spread over the grid: PM2.5 (hour, lat, lon) by rank, the median's by 0; humidity (hour, lat, lon), relative spread."""
 
     pm25: dict[int, Float]
     humidity: Float
@@ -168,14 +172,17 @@ class _Fields:
 def _spread_hours(
     cities: _CityValues,
     registry: Registry,
-    scenarios: Sequence[int],
+    ruleset: RuleSet,
     lats: Float,
     lons: Float,
     weather: xr.Dataset | None,
 ) -> _Fields:
-    needed = sorted({MEDIAN, *scenarios})
+    needed = {0: cities.pm25[MEDIAN]}
+    for rule in ruleset.levels:
+        each = [needed_level(one, rule.raise_probability) for one in np.moveaxis(cities.pm25, -1, 0)]
+        needed[rule.rank] = cities.pm25[each, :, np.arange(len(each))].T
     # In one call: the interpolation's weights and its uncertainty are the same for all.
-    mass = np.concatenate([cities.pm25[scenario] for scenario in needed])
+    mass = np.concatenate(list(needed.values()))
     spread_mass, relative_std = spread_cities(mass, cities.ids, registry, lats, lons)
     humidity, _ = spread_cities(cities.humidity, cities.ids, registry, lats, lons, logarithm=False)
     humidity = np.clip(humidity, 0.0, 100.0)
@@ -186,18 +193,18 @@ def _spread_hours(
 
 
 def _highest(
-    fields: _Fields, ruleset: RuleSet, scenarios: Sequence[int], visibility_model: VisibilityModel
+    fields: _Fields, ruleset: RuleSet, visibility_model: VisibilityModel
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8], Float]:
     """Return the highest level and haze grade and the lowest visibility of all hours, each (latitude, longitude)."""
     level = np.zeros(fields.relative_std.shape, dtype=np.int8)
     grade = np.zeros(fields.relative_std.shape, dtype=np.int8)
     least = np.full(fields.relative_std.shape, np.inf)
     for hour, moist in enumerate(fields.humidity):
-        for rule, scenario in zip(ruleset.levels, scenarios, strict=True):
-            mass = fields.pm25[scenario][hour]
+        for rule in ruleset.levels:
+            mass = fields.pm25[rule.rank][hour]
             met = ruleset.level(mass, moist, visibility(mass, moist, visibility_model)) >= rule.rank
             level = np.where(met, np.maximum(level, rule.rank), level).astype(np.int8)
-        median = fields.pm25[MEDIAN][hour]
+        median = fields.pm25[0][hour]
         seen = visibility(median, moist, visibility_model)
         grade = np.maximum(grade, haze_grade(seen, moist, median))
         least = np.minimum(least, seen)

@@ -101,7 +101,7 @@ def tally(
     """
     grid = _Grid(windows)
     tallies = {name: Tally(grid.days, grid.places) for name in models}
-    memories = {name: _Memory(model) for name, model in models.items() if isinstance(model, Adaptive)}
+    memories = {name: Memory(model) for name, model in models.items() if isinstance(model, Adaptive)}
     at_once = max(1, _SCORED_AT_ONCE // (len(grid.slots) * len(grid.places)))
     pending: _Pending | None = None
     for day in tqdm(range(grid.days), desc="backtest", unit="day", disable=not progress):
@@ -191,7 +191,7 @@ class _Pending:
             one.add(self.first, self.targets, self._means[name], self._quantiles[name], self._events.get(name))
 
 
-class _Memory:
+class Memory:
     """The forecasts of an adaptive model that it has not been given all targets of."""
 
     def __init__(self, model: Adaptive) -> None:

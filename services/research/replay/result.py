@@ -32,7 +32,7 @@ class ReplayPlan:
         Empty: all that the rule set applies to.
     rule_set : str
     weather : str
-        ``"none"`` or ``"observed"``.
+        ``"none"``, ``"observed"`` or ``"erring"`` (observed, made to err as a forecast does).
     every : int
         Hours between init times.
     weights : Path, optional
