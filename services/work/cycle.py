@@ -276,7 +276,10 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
     earlier = cycle.store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
     result = _Warned([], [], set(), [])
-    for rules, ids in cycle.book.of_cities(given.cities, now, settings.rule_sets):
+    applied = cycle.book.of_cities(given.cities, now, settings.rule_sets)
+    for name in sorted(set(settings.rule_sets) - {rules.id for rules, _ in applied}):
+        log.warning("HAZECAST_RULE_SETS names %s, which at %s applies to none of the cities", name, now.isoformat())
+    for rules, ids in applied:
         assessments = assess(
             forecast, observations, cycle.registry, rules, stations=inputs.monitors.stations, cities=ids
         )
