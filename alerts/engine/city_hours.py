@@ -262,13 +262,13 @@ class Inputs:
         # What is past is the same in all scenarios; the day before the forecast counts in its first hours.
         past, ahead = slice(0, PAST_HOURS), slice(PAST_HOURS - 24, None)
         before = sight.visibility(city.id, pm25[:1, past], humid[:1, past], self.times[past])
-        given = city.id, pm25[:, ahead], humid[:, ahead], self.times[ahead]
+        mass, moist, times = pm25[:, ahead], humid[:, ahead], self.times[ahead]
         if sight.spread:
-            own = np.full(given[1].shape, 0.5)
+            own = np.full(mass.shape, 0.5)
             own[:, 24:] = levels("visibility", own.shape[1] - 24)
-            after = sight.visibility_at(*given, own)
+            after = sight.visibility_at(city.id, mass, moist, times, own)
         else:
-            after = sight.visibility(*given)
+            after = sight.visibility(city.id, mass, moist, times)
         result = np.concatenate([np.broadcast_to(before, (COUNT, PAST_HOURS)), after[:, 24:]], axis=1)
         measured = np.concatenate([self._past("visibility", city), np.full(len(self.times) - PAST_HOURS, np.nan)])
         if "visibility" in self.ahead:

@@ -18,8 +18,9 @@ from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
 from hazecast.models.background import LEVEL_HOURS
-from hazecast.models.interface import HourlySeries, Model, Prediction, Windows
+from hazecast.models.interface import Model, Prediction
 from hazecast.models.registry import load_trained
+from hazecast.models.series import HourlySeries, Windows
 from hazecast.models.weather_errors import WeatherErrors
 from hazecast.models.windows import only_until
 from hazecast.models.zoo.combined import Combined

@@ -28,7 +28,7 @@ from hazecast.grids.observations.collections import MonitorData, read_observatio
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.experts import last_observed
-from hazecast.models.interface import TARGETS, Windows
+from hazecast.models.series import TARGETS, Windows
 from hazecast.services.research.replay.forecasts import WEATHER_LABELS, Cycle, Forecaster
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, ReplayResult, WindowScore
 from hazecast.services.work.inputs import with_humidity

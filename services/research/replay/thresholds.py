@@ -9,7 +9,7 @@ from typing import Any
 from hazecast.alerts.engine.scoring import best_threshold, threshold_table
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import Level
-from hazecast.forecast.scenarios import COUNT
+from hazecast.forecast.dependence import COUNT
 from hazecast.services.research.replay.result import ReplayPlan, WindowScore
 from hazecast.services.research.replay.run import run_replay
 
