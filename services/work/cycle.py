@@ -23,8 +23,9 @@ from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.background import LEVEL_HOURS
 from hazecast.models.familiarity import unfamiliar
-from hazecast.models.interface import Described, Familiar, Model, Windows
+from hazecast.models.interface import Described, Familiar, Model
 from hazecast.models.registry import ModelRegistry, load_serving
+from hazecast.models.series import Windows
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
