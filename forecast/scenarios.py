@@ -112,27 +112,37 @@ def trajectories(values: npt.ArrayLike, variable: Variable, *, highest: float = 
     return np.take_along_axis(rising, ranks(variable, rising.shape[1]), axis=0)
 
 
-def needed_level(rising: Float, probability: float) -> int:
-    """Return the level whose highest hour is reached by a share of the scenarios.
+def needed_level(rising: Float, share: float, *, hours: int = 1, of_hours: int = 1) -> int:
+    """Return the level that is as high for so many hours as a share of the scenarios is.
 
     The values of one level in all hours are no scenario, but a likely shape of the hours: with it, a place for which no
-    scenarios are at hand meets a criterion of single hours about when that share of its scenarios would.
+    scenarios are at hand meets a criterion of hours about when that share of its scenarios would.
 
     Parameters
     ----------
     rising : float64 (level, time)
         PM2.5 as from `at_levels`, without gaps.
-    probability : float
-        Share of the scenarios, above 0.
+    share : float
+        Of the scenarios, above 0.
+    hours, of_hours : int
+        For `hours` of some `of_hours` hours in a row; by default the highest hour counts.
 
     Returns
     -------
     int
         Position in `LEVELS`.
     """
-    highest = np.sort(np.take_along_axis(rising, ranks("pm25", rising.shape[1]), axis=0).max(axis=1))
-    wanted = highest[max(COUNT - int(np.ceil(COUNT * probability - 1e-9)), 0)]
-    return int(min(np.searchsorted(rising.max(axis=1), wanted), COUNT - 1))
+    reached = np.sort(_lasting(np.take_along_axis(rising, ranks("pm25", rising.shape[1]), axis=0), hours, of_hours))
+    wanted = reached[max(COUNT - max(int(np.ceil(COUNT * share - 1e-9)), 1), 0)]
+    return int(min(np.searchsorted(_lasting(rising, hours, of_hours), wanted), COUNT - 1))
+
+
+def _lasting(values: Float, hours: int, of_hours: int) -> Float:
+    """Return the value that is reached for `hours` of some `of_hours` hours in a row, (level,)."""
+    span = min(of_hours, values.shape[1])
+    stretches = np.lib.stride_tricks.sliding_window_view(values, span, axis=1)
+    place = max(span - hours, 0)
+    return np.asarray(np.partition(stretches, place, axis=-1)[..., place].max(axis=-1), dtype=np.float64)
 
 
 def humidity_trajectories(humidity: Float, source: str) -> Float:

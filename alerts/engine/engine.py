@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,6 +20,7 @@ from hazecast.alerts.engine.assessment import Assessment, Outlook
 from hazecast.alerts.engine.city_hours import CityHours, Inputs
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
+from hazecast.alerts.rules.calibration import WeatherClass, weather_class
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.dependence import LEVELS, MEDIAN
@@ -44,6 +46,19 @@ class _Met:
     def or_higher(self, other: _Met) -> _Met:
         mine = self.rank >= other.rank
         return _Met(np.where(mine, self.rank, other.rank), np.where(mine, self.number, other.number))
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What is observed: the stamp, its rank, the highest rank that persists, and the scenarios in which it does."""
+
+    at: int
+    rank: int
+    persisting: int
+    scenarios: Bool
+
+
+_NOTHING_SEEN = _Now(-1, 0, 0, np.zeros(0, dtype=bool))
 
 
 def signal_window(
@@ -100,11 +115,14 @@ def assess(
 ) -> list[Assessment]:
     """Compute how probably each city meets each level, and which levels are raised.
 
-    A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if at least ``window.minimum_hours``
-    stamps of the window reach it; its probability is the share of such scenarios. A level is raised when that
-    reaches its ``raise_probability``. Where the rule set has an ``observed`` rule, it is also raised when the
+    A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if the stamps of the window that reach it
+    last as its ``persistence`` asks; its probability is the share of such scenarios, calibrated where the rule set has
+    curves. A level is raised when that reaches its ``raise_probability``. Where the rule set has an ``observed`` rule, it is also raised when the
     latest stamp no older than ``maximum_age_hours`` reaches it and it persists; an observed red that is
     forecast to persist as yellow counts as yellow.
+
+    Evidence are the stamps that reach the level from the run to the window's end. Of a window that is still to come
+    (anchor "next") a level begins with the window, or at the run if it is reached before the window or is observed.
 
     Parameters
     ----------
@@ -121,7 +139,8 @@ def assess(
     cities : sequence of str, optional
         Which cities the rule set is applied to; by default all of its country.
     sight : Sight, optional
-        How visibility follows from PM2.5 and humidity where it was not measured; by default the shipped one.
+        How visibility follows from PM2.5 and humidity where it was not measured, and whether scenarios differ in both and
+        probabilities are calibrated; by default the shipped one, in which they do and are.
 
     Returns
     -------
@@ -163,8 +182,11 @@ def assess(
     known = [registry.city(str(c)) for c in forecast["city"].values]
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
     inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
+    # What is taken as certain is not calibrated.
+    weather = weather_class(forecast.attrs) if seeing.spread else None
     result = [
-        _assess_city(inputs.hours_of(city, seeing), forecast, ruleset) for city in sorted(chosen, key=lambda c: c.id)
+        _assess_city(inputs.hours_of(city, seeing), forecast, ruleset, weather)
+        for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}
@@ -184,7 +206,13 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
     return start, end
 
 
-def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
+def _probability(rules: RuleSet, rank: int, weather: WeatherClass | None, scenarios: Bool) -> float:
+    """Return the probability that some scenarios stand for; without a kind of weather their share."""
+    share = float(scenarios.mean())
+    return share if weather is None else rules.probability(rank, weather, share)
+
+
+def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet, weather: WeatherClass | None) -> Assessment:
     init_time = to_datetime(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
     # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
@@ -192,9 +220,10 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
     after = hours.times > to_datetime64(init_time)
     horizon = rules.life.keep_hours
     judged = within if horizon is None else after & (hours.times <= to_datetime64(init_time + timedelta(hours=horizon)))
+    coming = within | (after & (hours.times <= to_datetime64(end)))
     expected, seen = _met(hours, rules, "forecast", within), _met(hours, rules, "observed", within)
     either = expected.or_higher(seen)
-    observed_rank, at = _observed(hours, rules, rules.observed, seen, either) if rules.observed else (0, -1)
+    now = _observed(hours, rules, rules.observed, seen, either) if rules.observed else _NOTHING_SEEN
     lift_ready = _lift_ready(hours, rules)
     # After the rule's own test for a lift is met, only scenarios in which that test fails again count.
     returning = np.ones(hours.pm25.shape[0], dtype=bool)
@@ -203,26 +232,34 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
         returning = np.any(fails, axis=0)
     outlooks = []
     for level in rules.levels:
-        needed = rules.window.minimum_hours
-        met = returning & ((expected.rank[:, within] >= level.rank).sum(axis=1) >= needed)
-        kept = returning & ((either.rank[:, judged] >= level.rank).sum(axis=1) >= needed)
-        probability, observed = float(met.mean()), observed_rank >= level.rank
-        if met.any():
-            evidence = _evidence(hours, rules, level.rank, met, expected, within)
-        else:
-            evidence = _evidence(hours, rules, level.rank, kept, either, judged)
+        met = returning & level.persistence.lasts(expected.rank[:, within] >= level.rank)
+        kept = returning & level.persistence.lasts(either.rank[:, judged] >= level.rank)
+        observed = now.persisting >= level.rank
+        # What the observed hours of the window alone meet is no forecast.
+        certain = bool(level.persistence.lasts(expected.rank[:, within & ~after] >= level.rank).all())
+        chance = partial(_probability, rules, level.rank, None if certain else weather)
         if observed:
-            evidence = [e for e in evidence if e.time > to_datetime(hours.times[at])]
-            evidence.insert(0, _stamp(hours, rules, MEDIAN, at, seen))
+            evidence = [_stamp(hours, rules, MEDIAN, now.at, seen)]
+            evidence += _evidence(hours, rules, level.rank, now.scenarios, either, after & coming)
+        elif met.any():
+            evidence = _evidence(hours, rules, level.rank, met, expected, coming)
+        else:
+            evidence = _evidence(hours, rules, level.rank, kept, either, coming if horizon is None else judged)
+        if evidence and not observed and rules.window.anchor == "next":
+            early = now.rank >= level.rank or evidence[0].time <= start
+            onset = init_time if early else start
+        else:
+            onset = _onset(evidence, observed, rules) if evidence else start
         outlooks.append(
             Outlook(
                 rank=level.rank,
                 level=level.id,
-                probability=probability,
-                keep_probability=float(kept.mean()),
+                share=float(met.mean()),
+                probability=chance(met),
+                keep_probability=chance(kept),
                 observed=observed,
-                raised=observed or probability >= level.raise_probability,
-                onset=_onset(evidence, observed, rules) if evidence else start,
+                raised=observed or (bool(evidence) and chance(met) >= level.raise_probability),
+                onset=onset,
                 evidence=tuple(evidence),
             )
         )
@@ -273,8 +310,8 @@ def _met(hours: CityHours, rules: RuleSet, basis: Basis, within: Bool) -> _Met:
     return _Met(ranks, numbers)
 
 
-def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> tuple[int, int]:
-    """Return the highest rank that is observed and persists, and the stamp at which it was observed."""
+def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> _Now:
+    """Return what is observed, and the highest rank of it that persists."""
     now = hours.now
     recent = np.arange(max(now - rule.maximum_age_hours, 0), now + 1)
     tested = [t for x in rules.levels for c in x.conditions for t in c.tests]
@@ -282,14 +319,19 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
     for test in tested:
         known &= np.isfinite(hours.values(test, rules)[MEDIAN, recent])
     if not known.any():
-        return 0, -1
+        return _NOTHING_SEEN
     at = int(recent[known][-1])
+    highest = int(seen.rank[MEDIAN, at])
     coming = either.rank[:, now + 1 : now + 1 + rule.persist_hours]
-    for rank in range(int(seen.rank[MEDIAN, at]), 0, -1):
+    for rank in range(highest, 0, -1):
+        persistence = rules.level_of(rank).persistence
+        # Every stretch within reach of the observed hour holds it.
+        about = either.rank[:, max(at + 1 - persistence.of_hours, 0) : at + persistence.of_hours]
         lasting = (coming >= rank).sum(axis=1) >= rule.persist_share * rule.persist_hours
+        lasting &= persistence.lasts(about >= rank)
         if float(lasting.mean()) >= rule.persist_probability:
-            return rank, at
-    return 0, at
+            return _Now(at, highest, rank, lasting)
+    return _Now(at, highest, 0, np.zeros(len(coming), dtype=bool))
 
 
 def _standing(hours: CityHours, rules: RuleSet, within: Bool) -> npt.NDArray[np.int64]:

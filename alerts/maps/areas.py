@@ -17,6 +17,7 @@ import shapely
 import xarray as xr
 
 from hazecast.alerts.geography.shapes import country_shape
+from hazecast.alerts.rules.calibration import WeatherClass, weather_class
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.dependence import MEDIAN
 from hazecast.forecast.products import HAZE_GRADES, haze_grade, valid_times
@@ -54,8 +55,8 @@ def haze_areas(
     The PM2.5 of all cities of the forecast (its logarithm, for concentrations spread by ratios) is spread
     over the grid hour by hour by optimal interpolation, and so is their humidity where no weather grid gives
     it; visibility, grade and level are computed there. A level is met as a warning of it is raised: by the
-    concentration that its ``raise_probability`` asks for (`hazecast.forecast.scenarios.needed_level`), so that a city's
-    warning and the area around it agree.
+    concentration that its ``raise_probability`` asks for (`hazecast.forecast.scenarios.needed_level`), for as many hours as
+    its ``persistence``, so that a city's warning and the area around it agree.
     Visibility and grade are those of the median. A cell counts where the land of the rule set's country
     reaches into it.
 
@@ -132,6 +133,7 @@ class _CityValues:
     pm25: Float
     humidity: Float
     left_out: int
+    weather: WeatherClass
 
 
 def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _CityValues:
@@ -157,6 +159,7 @@ def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _Ci
         pm25=np.stack([at_levels(quantiles[:, c]) for c in np.flatnonzero(complete)], axis=-1),
         humidity=humidity[:, complete],
         left_out=left_out,
+        weather=weather_class(forecast.attrs),
     )
 
 
@@ -179,7 +182,11 @@ def _spread_hours(
 ) -> _Fields:
     needed = {0: cities.pm25[MEDIAN]}
     for rule in ruleset.levels:
-        each = [needed_level(one, rule.raise_probability) for one in np.moveaxis(cities.pm25, -1, 0)]
+        share, lasting = ruleset.share(rule.rank, cities.weather, rule.raise_probability), rule.persistence
+        each = [
+            needed_level(one, share, hours=lasting.hours, of_hours=lasting.of_hours)
+            for one in np.moveaxis(cities.pm25, -1, 0)
+        ]
         needed[rule.rank] = cities.pm25[each, :, np.arange(len(each))].T
     # In one call: the interpolation's weights and its uncertainty are the same for all.
     mass = np.concatenate(list(needed.values()))
@@ -199,11 +206,13 @@ def _highest(
     level = np.zeros(fields.relative_std.shape, dtype=np.int8)
     grade = np.zeros(fields.relative_std.shape, dtype=np.int8)
     least = np.full(fields.relative_std.shape, np.inf)
+    for rule in ruleset.levels:
+        mass = fields.pm25[rule.rank]
+        met = [
+            ruleset.level(m, h, visibility(m, h, visibility_model)) for m, h in zip(mass, fields.humidity, strict=True)
+        ]
+        level[rule.persistence.lasts(np.stack(met, axis=-1) >= rule.rank)] = rule.rank
     for hour, moist in enumerate(fields.humidity):
-        for rule in ruleset.levels:
-            mass = fields.pm25[rule.rank][hour]
-            met = ruleset.level(mass, moist, visibility(mass, moist, visibility_model)) >= rule.rank
-            level = np.where(met, np.maximum(level, rule.rank), level).astype(np.int8)
         median = fields.pm25[0][hour]
         seen = visibility(median, moist, visibility_model)
         grade = np.maximum(grade, haze_grade(seen, moist, median))
