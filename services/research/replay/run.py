@@ -166,8 +166,8 @@ def _record(result: ReplayResult, city: str, own: Assessment, truth: Assessment,
     for source, messages in result.messages.items():
         current = [m for m in in_force_at(messages, own.init_time) if m.city == city]
         ranks[source] = result.rules.level_of(current[0].level).rank if current else 0
-    probabilities = tuple(o.probability for o in own.outlooks)
-    result.windows.append(WindowScore(city, own.init_time, probabilities, ranks, events))
+    shares, probabilities = tuple(o.share for o in own.outlooks), tuple(o.probability for o in own.outlooks)
+    result.windows.append(WindowScore(city, own.init_time, shares, probabilities, ranks, events))
     result.episodes[city].add_run(own.init_time, forecast["pm25"].sel(city=city).values, ranks)
 
 
