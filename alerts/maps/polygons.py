@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 import shapely
 import xarray as xr
 
-from hazecast.alerts.geography.shapes import Province, as_geojson, equal_area, provinces
+from hazecast.alerts.geography.shapes import Province, as_geojson, current, equal_area
 from hazecast.alerts.rules.ruleset import RuleSet
 
 # A province that an area covers by less than this share is not named: the area's edge is no better known.
@@ -140,13 +139,8 @@ def _cleaned(level: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 def _touched(shape: shapely.Geometry) -> list[tuple[Province, float]]:
     flat = equal_area(shape)
     found = []
-    for province, outline in zip(provinces(), _flat_provinces(), strict=True):
+    for province, outline in zip(current().provinces, current().flat_provinces, strict=True):
         share = float(shapely.area(shapely.intersection(flat, outline)) / shapely.area(outline))
         if share >= _TOUCHED:
             found.append((province, share))
     return sorted(found, key=lambda entry: -entry[1])
-
-
-@lru_cache
-def _flat_provinces() -> tuple[shapely.Geometry, ...]:
-    return tuple(shapely.make_valid(equal_area(p.geometry)) for p in provinces())
