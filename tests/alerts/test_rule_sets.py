@@ -161,10 +161,13 @@ def test_japan_decision_takes_just_its_hours() -> None:
     init = JP_MIDNIGHT + timedelta(hours=8)
     high = {h: [200.0, 200.0] for h in (-4, 0)}  # 04:00 and 08:00
     assert one("jp_pm25", "tokyo", init, series({}, 10.0), stations=station_data(init, "tokyo", high)).level is None
-    # Before 07:00 the decision is of what is forecast; with only a city's value, of that.
-    ahead = JP_MIDNIGHT + timedelta(hours=3)
-    assert one("jp_pm25", "tokyo", ahead, series({(2, 4): 86.0})).level == "alert"
-    assert one("jp_pm25", "tokyo", ahead, series({(2, 4): 85.0})).level is None
+    # Before 07:00 nothing is decided, though it is known how likely that is; with only a city's value, it is of that.
+    early, ready = JP_MIDNIGHT + timedelta(hours=3), JP_MIDNIGHT + timedelta(hours=7)
+    for value, chance in ((86.0, 1.0), (85.0, 0.0)):
+        ahead = one("jp_pm25", "tokyo", early, series({(2, 4): value}))
+        assert ahead.level is None and ahead.of(1).probability == chance
+    assert one("jp_pm25", "tokyo", ready, series({(-2, 0): 86.0})).level == "alert"
+    assert one("jp_pm25", "tokyo", ready, series({(-2, 0): 85.0})).level is None
 
 
 def test_japan_lift_needs_two_hours_at_or_below_50_at_every_station() -> None:
