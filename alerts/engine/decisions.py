@@ -83,8 +83,9 @@ class Day:
 
     def mean(self, first: int, last: int) -> Float:
         """Return the mean of the hours `first` to `last` of the day, (station, scenario)."""
-        total, count = (a[:, :, last] - a[:, :, first - 1] for a in self._running)
-        return _mean_of(total, count, int(np.ceil(_MEAN_SHARE * (last - first + 1))))
+        total, count = self._running
+        needed = int(np.ceil(_MEAN_SHARE * (last - first + 1)))
+        return _mean_of(total[:, :, last] - total[:, :, first - 1], count[:, :, last] - count[:, :, first - 1], needed)
 
     def of_test(self, test: Threshold, hour: int) -> Float:
         """Return what a test compares when it is decided at the end of an hour of the day.
@@ -328,7 +329,7 @@ def _returning(day: Day, rules: RuleSet) -> Bool:
     """Return the scenarios in which a coming hour of the day no longer meets the tests of a lift."""
     coming = day.values[:, :, day.hour :]
     fails = [(~t.met(coming) & np.isfinite(coming)).any(axis=(0, 2)) for t in rules.life.lift_tests]
-    return np.any([np.zeros(coming.shape[1], dtype=bool), *fails], axis=0)
+    return np.asarray(np.any([np.zeros(coming.shape[1], dtype=bool), *fails], axis=0))
 
 
 def _nearest(met: Bool) -> int:
