@@ -81,7 +81,7 @@ class Day:
         total = np.pad(np.where(valid, self.values, 0.0).cumsum(axis=2), none_before)
         return total, np.pad(valid.cumsum(axis=2), none_before)
 
-    def mean(self, first: int, last: int) -> Float:
+    def _mean(self, first: int, last: int) -> Float:
         """Return the mean of the hours `first` to `last` of the day, (station, scenario)."""
         total, count = self._running
         needed = int(np.ceil(_MEAN_SHARE * (last - first + 1)))
@@ -105,14 +105,14 @@ class Day:
             highest = np.fmax.reduce(self.before[:, : test.days_before], axis=1)
             return np.broadcast_to(highest[:, None], self.values.shape[:2])
         if test.mean_hours is not None:
-            return self.mean(*test.mean_hours)
+            return self._mean(*test.mean_hours)
         if test.last_hours is not None:
-            return self.mean(hour + 1 - test.last_hours, hour) if hour >= test.last_hours else self._unknown()
+            return self._mean(hour + 1 - test.last_hours, hour) if hour >= test.last_hours else self._unknown()
         assert test.mean_since is not None
         if hour < test.mean_since:
             return self._unknown()
         later = range(hour, 25) if test.expected else (hour,)
-        return np.asarray(np.fmax.reduce([self.mean(test.mean_since, last) for last in later]))
+        return np.asarray(np.fmax.reduce([self._mean(test.mean_since, last) for last in later]))
 
     def _unknown(self) -> Float:
         return np.full(self.values.shape[:2], np.nan)
