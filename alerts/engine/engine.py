@@ -17,6 +17,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment, Outlook
 from hazecast.alerts.engine.city_hours import CityHours, Inputs
+from hazecast.alerts.engine.episodes import assess_episodes
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
@@ -187,6 +188,11 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
 def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
     init_time = to_datetime(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
+    if rules.episodes is not None:
+        return assess_episodes(
+            hours, rules, rules.episodes, (start, end),
+            simulated=bool(int(forecast.attrs["simulated"])), weather_source=str(forecast.attrs["weather_source"]),
+        )  # fmt: skip
     # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
     within = (hours.times > to_datetime64(start)) & (hours.times <= to_datetime64(end))
     after = hours.times > to_datetime64(init_time)

@@ -178,7 +178,7 @@ def _next_message(
         level, onset, expires = str(before.level), init_time, before.expires
     else:
         outlook = now.of(decision.rank)
-        level, onset, expires = outlook.level, outlook.onset, now.end
+        level, onset, expires = outlook.level, outlook.onset, now.end_of(decision.rank)
     since = before.level_since or before.issued if before is not None and kind in ("continue", "lift") else init_time
     return HazeWarning.model_validate(
         {
@@ -209,7 +209,7 @@ def _next_message(
 
 def _continues(before: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
     """Return whether a level that stays needs a message: for a later window, soon enough, with evidence."""
-    if now.end <= before.expires or not now.of(rank).evidence:
+    if now.end_of(rank) <= before.expires or not now.of(rank).evidence:
         return False
     outlook = now.of(rank)
     if not (outlook.raised or outlook.keep_probability >= rules.level_of(rank).lower_probability):

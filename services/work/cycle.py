@@ -48,7 +48,7 @@ from hazecast.services.work.inputs import (
     with_humidity,
 )
 from hazecast.services.work.maps import draw_haze
-from hazecast.services.work.report import CycleReport, as_dict, city_lines, message_line
+from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
 from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
@@ -261,12 +261,13 @@ def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: boo
 
 @dataclass(frozen=True)
 class _Warned:
-    """A run's messages, those that wait for approval, the rule sets and cities that ask for it, and the haze assessed."""
+    """A run's messages, those that wait for approval, the rule sets and cities that ask for it, and what was assessed."""
 
     messages: list[HazeWarning]
     proposals: list[HazeWarning]
     drafted: set[tuple[str, str]]
     haze: list[Assessment]
+    excluded: list[str]
 
 
 def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
@@ -274,12 +275,13 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
     settings, inputs, now = cycle.settings.warnings, given.inputs, given.init_time
     earlier = cycle.store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
-    result = _Warned([], [], set(), [])
+    result = _Warned([], [], set(), [], [])
     for rules, ids in cycle.book.of_cities(given.cities, now, settings.rule_sets):
         assessments = assess(
             forecast, observations, cycle.registry, rules, stations=inputs.monitors.stations, cities=ids
         )
         messages = advance(earlier, assessments, now, ruleset=rules)
+        result.excluded.extend(excluded_lines(assessments, cycle.registry, cycle.book))
         missing = sum(a.missing_hours for a in assessments)
         if missing:
             log.warning("%s: %d city hours of the window have no value and count as no warning", rules.id, missing)
@@ -342,6 +344,7 @@ def _report(
         skipped=given.skipped,
         warnings=tuple(message_line(message, cycle.registry, cycle.book) for message in warned.messages),
         drafts=tuple(message_line(message, cycle.registry, cycle.book) for message in warned.proposals),
+        excluded=tuple(warned.excluded),
         counts=inputs.monitors.counts,
         reasons=tuple(reasons),
         verification=verification,
