@@ -210,7 +210,7 @@ def assess_episodes(
     return Assessment(
         rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
         start=window[0], end=window[1],
-        outlooks=tuple(_outlook(hours, course, rules, level, met, horizons, window) for level in rules.levels),
+        outlooks=tuple(_outlook(hours, course, rules, level, met, horizons, window[0]) for level in rules.levels),
         lift_ready=not course.above[0, max(course.now + 1 - _IMPROVED_HOURS, 0) : course.now + 1].any(),
         init_time=window[0], simulated=simulated, weather_source=weather_source,
         missing_hours=int(missing.sum()), excluded=_ozone_days(hours, course, rules),
@@ -224,20 +224,20 @@ def _outlook(
     level: Level,
     met: list[list[Bool]],
     horizons: list[Bool],
-    window: tuple[datetime, datetime],
+    start: datetime,
 ) -> Outlook:
     higher = [np.logical_or.reduce([m for own in met[rank:] for m in own] or [np.zeros_like(met[0][0])])
               for rank in (level.rank - 1, level.rank)]  # fmt: skip
     raising, keeping = (higher[0] & horizon for horizon in horizons)
     probability = float(raising.any(axis=1).mean())
     evidence: tuple[Evidence, ...] = ()
-    onset, end = window[0], None
+    onset, end = start, None
     by, beyond = (raising, higher[1] & horizons[0]) if raising.any() else (keeping, higher[1] & horizons[1])
     if by.any():
         # Of a scenario that meets a higher level too the evidence would say more than the level does.
         only = by & ~beyond.any(axis=1, keepdims=True)
         scenario, stamp, quantile = _typical(course, hours, only if only.any() else by)
-        onset, end = _extent(hours, course, scenario, stamp, window)
+        onset, end = _extent(hours, course, scenario, stamp)
         rank, condition = next(
             (rank, c)
             for rank in range(level.rank, len(rules.levels) + 1)
@@ -274,16 +274,12 @@ def _typical(course: _Course, hours: CityHours, meeting: Bool) -> tuple[int, int
     return chosen, int(stamps[middle]), round(float(below + 0.5 * same), 3)
 
 
-def _extent(
-    hours: CityHours, course: _Course, scenario: int, stamp: int, window: tuple[datetime, datetime]
-) -> tuple[datetime, datetime]:
+def _extent(hours: CityHours, course: _Course, scenario: int, stamp: int) -> tuple[datetime, datetime]:
     """Return the first coming hour above, by its beginning, and the end of the episode's last one."""
     last = int(course.last[scenario, stamp])
     above = np.flatnonzero(course.above[scenario, : last + 1])
     first = above[above >= max(int(course.begins[scenario, stamp]), course.now + 1)][0]
-    # What follows the last hour of the forecast is not known.
-    end = window[1] if last == len(hours.times) - 1 else to_datetime(hours.times[above[-1]])
-    return to_datetime(hours.times[first]) - _HOUR, min(end, window[1])
+    return to_datetime(hours.times[first]) - _HOUR, to_datetime(hours.times[above[-1]])
 
 
 def _days(

@@ -23,8 +23,9 @@ from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.background import LEVEL_HOURS
 from hazecast.models.familiarity import unfamiliar
-from hazecast.models.interface import Described, Familiar, Model, Windows
+from hazecast.models.interface import Described, Familiar, Model
 from hazecast.models.registry import ModelRegistry, load_serving
+from hazecast.models.series import Windows
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
@@ -276,7 +277,10 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
     earlier = cycle.store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
     result = _Warned([], [], set(), [], [])
-    for rules, ids in cycle.book.of_cities(given.cities, now, settings.rule_sets):
+    applied = cycle.book.of_cities(given.cities, now, settings.rule_sets)
+    for name in sorted(set(settings.rule_sets) - {rules.id for rules, _ in applied}):
+        log.warning("HAZECAST_RULE_SETS names %s, which at %s applies to none of the cities", name, now.isoformat())
+    for rules, ids in applied:
         assessments = assess(
             forecast, observations, cycle.registry, rules, stations=inputs.monitors.stations, cities=ids
         )

@@ -249,11 +249,34 @@ def test_each_city_gets_the_rule_sets_of_its_jurisdiction() -> None:
     for city in ("fukuoka", "kurume", "kitakyushu"):
         assert names(city, now) == ["jp_ox", "jp_pm25_fukuoka"]
     assert names("tokyo", now, ("who_guideline",)) == ["jp_ox", "jp_pm25", "who_guideline"]
+    # What is asked for is added, within its own country, regions and time.
+    assert names("beijing", now, ("jp_pm25",)) == names("beijing", now, ("jp_pm25_fukuoka",)) == names("beijing", now)
+    assert names("tokyo", now, ("jp_pm25_fukuoka", "cn_heavy_pollution")) == ["jp_ox", "jp_pm25"]
+    assert names("fukuoka", now, ("jp_pm25",)) == ["jp_ox", "jp_pm25", "jp_pm25_fukuoka"]
+    assert names("beijing", now, ("cn_heavy_pollution_2017",)) == names("beijing", now)
     table = dict((r.id, ids) for r, ids in book.of_cities(REGISTRY.cities.values(), now))
     assert len(table["cma_haze"]) == sum(c.country == "CN" for c in REGISTRY.cities.values())
     assert set(table["jp_pm25"]) | set(table["jp_pm25_fukuoka"]) == set(table["jp_ox"])
     with pytest.raises(InputError, match="who_rules"):
         names("tokyo", now, ("who_rules",))
+
+
+@pytest.mark.parametrize(
+    ("named", "covered"),
+    [
+        ({}, {"beijing", "tokyo", "fukuoka"}),
+        ({"cities": ("tokyo",)}, {"tokyo"}),
+        ({"regions": ("fukuoka",)}, {"fukuoka"}),
+        ({"country": "CN"}, {"beijing"}),
+        ({"valid_until": datetime(2025, 1, 1, tzinfo=UTC)}, set()),
+    ],
+)
+def test_a_rule_set_asked_for_keeps_to_what_it_names(named, covered) -> None:
+    who = RuleBook.shipped().rule_set("who_guideline")
+    book = RuleBook({"own": who.model_copy(update={"id": "own", **named})})
+    cities = [REGISTRY.city(name) for name in ("beijing", "tokyo", "fukuoka")]
+    found = book.of_cities(cities, datetime(2026, 1, 1, tzinfo=UTC), ("own",))
+    assert {city for _, ids in found for city in ids} == covered
 
 
 def test_days_agree_with_the_daily_products() -> None:
