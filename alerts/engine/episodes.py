@@ -100,12 +100,12 @@ class _Course:
 
 
 def _all_met(tests: tuple[Threshold, ...], index: Float) -> Bool:
-    return np.logical_and.reduce([t.met(index) for t in tests])
+    return np.asarray(np.logical_and.reduce([t.met(index) for t in tests]), dtype=bool)
 
 
 def _any_met(rules: RuleSet, index: Float) -> Bool:
     tests = {t for level in rules.levels for c in level.conditions for clause in c.clauses for t in clause.tests}
-    return np.logical_or.reduce([t.met(index) for t in tests])
+    return np.asarray(np.logical_or.reduce([t.met(index) for t in tests]), dtype=bool)
 
 
 def _next(flags: Bool, at: Int) -> Int:
