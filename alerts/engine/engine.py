@@ -47,6 +47,19 @@ class _Met:
         return _Met(np.where(mine, self.rank, other.rank), np.where(mine, self.number, other.number))
 
 
+@dataclass(frozen=True)
+class _Now:
+    """What is observed: the stamp, its rank, the highest rank that persists, and the scenarios in which it does."""
+
+    at: int
+    rank: int
+    persisting: int
+    scenarios: Bool
+
+
+_NOTHING_SEEN = _Now(-1, 0, 0, np.zeros(0, dtype=bool))
+
+
 def signal_window(
     init_time: datetime, ruleset: RuleSet, *, time_zone: str = "Asia/Shanghai"
 ) -> tuple[datetime, datetime]:
@@ -101,11 +114,14 @@ def assess(
 ) -> list[Assessment]:
     """Compute how probably each city meets each level, and which levels are raised.
 
-    A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if at least ``window.minimum_hours``
-    stamps of the window reach it; its probability is the share of such scenarios. A level is raised when that
+    A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if the stamps of the window that reach it
+    last as its ``persistence`` asks; its probability is the share of such scenarios. A level is raised when that
     reaches its ``raise_probability``. Where the rule set has an ``observed`` rule, it is also raised when the
     latest stamp no older than ``maximum_age_hours`` reaches it and it persists; an observed red that is
     forecast to persist as yellow counts as yellow.
+
+    Evidence are the stamps that reach the level from the run to the window's end. Of a window that is still to come
+    (anchor "next") a level begins with the window, or at the run if it is reached before the window or is observed.
 
     Parameters
     ----------
@@ -198,9 +214,10 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
     after = hours.times > to_datetime64(init_time)
     horizon = rules.life.keep_hours
     judged = within if horizon is None else after & (hours.times <= to_datetime64(init_time + timedelta(hours=horizon)))
+    coming = within | (after & (hours.times <= to_datetime64(end)))
     expected, seen = _met(hours, rules, "forecast", within), _met(hours, rules, "observed", within)
     either = expected.or_higher(seen)
-    observed_rank, at = _observed(hours, rules, rules.observed, seen, either) if rules.observed else (0, -1)
+    now = _observed(hours, rules, rules.observed, seen, either) if rules.observed else _NOTHING_SEEN
     lift_ready = _lift_ready(hours, rules)
     # After the rule's own test for a lift is met, only scenarios in which that test fails again count.
     returning = np.ones(hours.pm25.shape[0], dtype=bool)
@@ -209,17 +226,21 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
         returning = np.any(fails, axis=0)
     outlooks = []
     for level in rules.levels:
-        needed = rules.window.minimum_hours
-        met = returning & ((expected.rank[:, within] >= level.rank).sum(axis=1) >= needed)
-        kept = returning & ((either.rank[:, judged] >= level.rank).sum(axis=1) >= needed)
-        probability, observed = float(met.mean()), observed_rank >= level.rank
-        if met.any():
-            evidence = _evidence(hours, rules, level.rank, met, expected, within)
-        else:
-            evidence = _evidence(hours, rules, level.rank, kept, either, judged)
+        met = returning & level.persistence.lasts(expected.rank[:, within] >= level.rank)
+        kept = returning & level.persistence.lasts(either.rank[:, judged] >= level.rank)
+        probability, observed = float(met.mean()), now.persisting >= level.rank
         if observed:
-            evidence = [e for e in evidence if e.time > to_datetime(hours.times[at])]
-            evidence.insert(0, _stamp(hours, rules, MEDIAN, at, "observed", seen))
+            evidence = [_stamp(hours, rules, MEDIAN, now.at, "observed", seen)]
+            evidence += _evidence(hours, rules, level.rank, now.scenarios, either, after & coming)
+        elif met.any():
+            evidence = _evidence(hours, rules, level.rank, met, expected, coming)
+        else:
+            evidence = _evidence(hours, rules, level.rank, kept, either, coming if horizon is None else judged)
+        if evidence and not observed and rules.window.anchor == "next":
+            early = now.rank >= level.rank or evidence[0].time <= start
+            onset = init_time if early else start
+        else:
+            onset = _onset(evidence, observed, rules) if evidence else start
         outlooks.append(
             Outlook(
                 rank=level.rank,
@@ -228,7 +249,7 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
                 keep_probability=float(kept.mean()),
                 observed=observed,
                 raised=observed or probability >= level.raise_probability,
-                onset=_onset(evidence, observed, rules) if evidence else start,
+                onset=onset,
                 evidence=tuple(evidence),
             )
         )
@@ -279,8 +300,8 @@ def _met(hours: CityHours, rules: RuleSet, basis: Basis, within: Bool) -> _Met:
     return _Met(ranks, numbers)
 
 
-def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> tuple[int, int]:
-    """Return the highest rank that is observed and persists, and the stamp at which it was observed."""
+def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> _Now:
+    """Return what is observed, and the highest rank of it that persists."""
     now = hours.now
     recent = np.arange(max(now - rule.maximum_age_hours, 0), now + 1)
     tested = [t for x in rules.levels for c in x.conditions for t in c.tests]
@@ -288,14 +309,19 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
     for test in tested:
         known &= np.isfinite(hours.values(test, rules)[MEDIAN, recent])
     if not known.any():
-        return 0, -1
+        return _NOTHING_SEEN
     at = int(recent[known][-1])
+    highest = int(seen.rank[MEDIAN, at])
     coming = either.rank[:, now + 1 : now + 1 + rule.persist_hours]
-    for rank in range(int(seen.rank[MEDIAN, at]), 0, -1):
+    for rank in range(highest, 0, -1):
+        persistence = rules.level_of(rank).persistence
+        # Every stretch within reach of the observed hour holds it.
+        about = either.rank[:, max(at + 1 - persistence.of_hours, 0) : at + persistence.of_hours]
         lasting = (coming >= rank).sum(axis=1) >= rule.persist_share * rule.persist_hours
+        lasting &= persistence.lasts(about >= rank)
         if float(lasting.mean()) >= rule.persist_probability:
-            return rank, at
-    return 0, at
+            return _Now(at, highest, rank, lasting)
+    return _Now(at, highest, 0, np.zeros(len(coming), dtype=bool))
 
 
 def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: _Met, within: Bool) -> list[Evidence]:

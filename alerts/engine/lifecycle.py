@@ -2,8 +2,8 @@
 
 Between no warning and each level there is hysteresis: a level is raised at its ``raise_probability`` and
 remains in force while its probability is at least the lower ``lower_probability``; it remains for ``hold_hours``
-at least, though it may rise at any time. All state that this needs is in the message in force, so stopping and
-restarting a service changes nothing.
+at least, and for ``unconfirmed_hours`` after the last message that confirmed it, though it may rise at any time. All
+state that this needs is in the message in force, so stopping and restarting a service changes nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Dec
 
 
 def _may_fall(standing: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
-    held_until = (standing.level_since or standing.issued) + timedelta(hours=rules.life.hold_hours)
+    held_until = max(
+        (standing.level_since or standing.issued) + timedelta(hours=rules.life.hold_hours),
+        standing.run_init_time + timedelta(hours=rules.life.unconfirmed_hours),
+    )
     if now.init_time < held_until or rules.life.lift == "never":
         return False
     return rank > 0 or now.lift_ready
@@ -179,6 +182,9 @@ def _next_message(
     else:
         outlook = now.of(decision.rank)
         level, onset, expires = outlook.level, outlook.onset, now.end_of(decision.rank)
+        if before is not None:
+            # What is in force stays covered, also where the hours that the new message rests on come later.
+            onset = min(onset, max(before.onset, init_time))
     since = before.level_since or before.issued if before is not None and kind in ("continue", "lift") else init_time
     return HazeWarning.model_validate(
         {

@@ -112,6 +112,28 @@ class Condition(Clause):
         return (self, *self.also)
 
 
+class Persistence(FrozenModel):
+    """How long a level must be met: for at least `hours` of some `of_hours` hours in a row. By default one hour is enough."""
+
+    hours: int = Field(default=1, ge=1)
+    of_hours: int = Field(default=1, ge=1, le=168)
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Persistence:
+        if self.hours > self.of_hours:
+            raise ValueError("hours exceeds of_hours")
+        return self
+
+    def lasts(self, met: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return whether it lasts so long, of shape (...), by whether each hour is met, (..., time)."""
+        span = min(self.of_hours, met.shape[-1])
+        if span < self.hours:
+            return np.zeros(met.shape[:-1], dtype=bool)
+        running = np.lib.stride_tricks.sliding_window_view(met, span, axis=-1).sum(axis=-1)
+        return np.asarray((running >= self.hours).any(axis=-1), dtype=bool)
+
+
 class WindowRule(FrozenModel):
     """The hours a warning is for, and when it is issued (local hours of `time_zone`, or "city").
 
@@ -124,7 +146,6 @@ class WindowRule(FrozenModel):
     anchor: Literal["next", "current", "now"] = "next"
     starts: tuple[int, ...] = ()
     issue_times: tuple[int, ...] = ()
-    minimum_hours: int = Field(default=1, ge=1)
 
     @field_validator("time_zone")
     @classmethod
@@ -141,8 +162,6 @@ class WindowRule(FrozenModel):
         for hours in (self.starts, self.issue_times):
             if list(hours) != sorted(set(hours)) or not all(0 <= h < 24 for h in hours):
                 raise ValueError(f"hours of the day must rise from 0 to 23: {hours}")
-        if self.minimum_hours > self.hours:
-            raise ValueError("minimum_hours exceeds the window")
         if (self.anchor == "now") == bool(self.starts):
             raise ValueError("starts are needed for the anchors next and current, and only there")
         return self
@@ -151,8 +170,8 @@ class WindowRule(FrozenModel):
 class ObservedRule(FrozenModel):
     """When a level that is observed counts: how old it may be, and what "likely to persist" means.
 
-    It persists if `persist_share` of the next `persist_hours` hours reach it with at least
-    `persist_probability`.
+    It persists if, with at least `persist_probability`, `persist_share` of the next `persist_hours` hours reach it, and it
+    lasts as the level's own `persistence` asks in a stretch of hours that holds the observed one.
     """
 
     maximum_age_hours: int = Field(ge=0, le=24)
@@ -214,6 +233,8 @@ class LifeRule(FrozenModel):
     ----------
     hold_hours : int
         A level is neither lowered nor lifted sooner than this after it was raised.
+    unconfirmed_hours : int
+        Nor sooner than this after the run of the message in force, the last that confirmed the level for its window.
     renew_hours : int or None
         A level that stays is continued for a later window only this long before it expires; None: always.
     keep_hours : int or None
@@ -225,6 +246,7 @@ class LifeRule(FrozenModel):
     """
 
     hold_hours: int = Field(default=0, ge=0, le=72)
+    unconfirmed_hours: int = Field(default=0, ge=0, le=72)
     renew_hours: int | None = Field(default=None, ge=0)
     keep_hours: int | None = Field(default=None, ge=1)
     lift: Literal["forecast", "observed", "never"] = "forecast"

@@ -24,6 +24,7 @@ from hazecast.alerts.rules.criteria import (
     FrozenModel,
     LifeRule,
     ObservedRule,
+    Persistence,
     ReferenceState,
     Threshold,
     WindowRule,
@@ -37,9 +38,9 @@ Values = dict[str, npt.NDArray[np.float64]]
 class Level(FrozenModel):
     """One level of a warning: its names, its colour and its conditions, any of which is enough.
 
-    It is raised when the probability of meeting it reaches `raise_probability`, and kept while it is at
-    least `lower_probability`. `cost_loss_ratio` is what acting costs over what not acting loses; the
-    thresholds are chosen for it on a backtest.
+    It is met where its conditions last as `persistence` asks; raised when the probability of meeting it reaches
+    `raise_probability`, and kept while it is at least `lower_probability`. `cost_loss_ratio` is what acting costs over
+    what not acting loses; the thresholds are chosen for it on a backtest.
     """
 
     rank: int = Field(ge=1, le=9)
@@ -57,6 +58,7 @@ class Level(FrozenModel):
     cost_loss_ratio: float = Field(gt=0.0, lt=1.0)
     raise_probability: float = Field(gt=0.0, le=1.0)
     lower_probability: float = Field(gt=0.0, le=1.0)
+    persistence: Persistence = Persistence()
     conditions: tuple[Condition, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -112,6 +114,8 @@ class RuleSet(FrozenModel):
             raise ValueError(f"no such aggregator: {sorted(unknown)}")
         if self.reference_state is None and any(t.variable in ("ox", "us_aqi_day") for t in self.tests):
             raise ValueError("ox and us_aqi_day need a reference_state")
+        if any(level.persistence.hours > self.window.hours for level in self.levels):
+            raise ValueError("hours of a persistence exceed the window")
         if self.observed is None and any(c.basis == "observed" for x in self.levels for c in x.conditions):
             raise ValueError("conditions of basis observed need an observed rule")
         if self.episodes is not None:
