@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hazecast.alerts.engine.approval import Draft, approve
 from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.episodes import counted_days, gathered
@@ -131,6 +132,14 @@ def test_evidence_is_the_aqi_of_each_day_of_the_city() -> None:
     )
     assert "1月11日250（其中14小时为实况）" in said["zh"] and "1月11日250（うち14時間は実測）" in said["ja"]
     assert "from 14:00 on 11 January to 06:00 on 13 January" in said["en"]
+
+
+def test_what_waited_for_approval_begins_when_it_is_approved() -> None:
+    proposed = advance([], [found((-40, 40, 200.0))], INIT, ruleset=RULES)[0]
+    assert proposed.evidence[0].basis == "observed" and proposed.onset == INIT
+    at = INIT + 2 * HOUR
+    approved = approve(Draft(proposed=proposed, drafted_at=INIT), [], by="Li Na", reason="agreed", at=at)[1]
+    assert approved.onset == approved.issued == at
 
 
 def test_days_that_only_ozone_makes_as_bad_are_named_and_count_for_nothing() -> None:
