@@ -29,8 +29,10 @@ class Outlook:
         When the level begins: the start of the first hour, mean or row of days that meets it.
     evidence : tuple of Evidence
         The stamps that meet it; empty where no scenario does.
-    end : datetime or None
-        When the level ends, where the rule set goes by episodes and a scenario meets it; else it ends with the window.
+    measured : bool
+        Whether it was declared on measurement alone: its message has no probability.
+    until : datetime or None
+        When the level ends at the latest; None: with the window.
     """
 
     rank: int
@@ -41,7 +43,8 @@ class Outlook:
     raised: bool
     onset: datetime
     evidence: tuple[Evidence, ...]
-    end: datetime | None = None
+    measured: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class Assessment:
     """The result of one run for one city: the window [start, end) and the outlook of each level, lowest first.
 
     `lift_ready` is whether observations allow a lift where the rule set requires them; `missing_hours` is how
-    many forecast hours of the window have no value; they meet no level. `excluded` are days that the rule set does not
+    many forecast hours of the window have no value; they meet no level. `declared` is False where levels are declared
+    on measurement and none was, so that what is lifted was only forecast. `excluded` are days that the rule set does not
     count although they are as bad as a level.
     """
 
@@ -88,6 +92,7 @@ class Assessment:
     simulated: bool
     weather_source: str
     missing_hours: int = 0
+    declared: bool = True
     excluded: tuple[Excluded, ...] = ()
 
     @property
@@ -103,7 +108,3 @@ class Assessment:
     def of(self, rank: int) -> Outlook:
         """Return the outlook of a rank."""
         return self.outlooks[rank - 1]
-
-    def end_of(self, rank: int) -> datetime:
-        """Return when a rank ends: with its episode, else with the window."""
-        return self.of(rank).end or self.end

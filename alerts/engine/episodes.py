@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.alerts.engine.assessment import Assessment, Excluded, Outlook
+from hazecast.alerts.engine.assessment import Excluded, Outlook
 from hazecast.alerts.engine.city_hours import DAY_HOURS, CityHours
 from hazecast.alerts.engine.warning import Evidence
 from hazecast.alerts.rules.criteria import Condition, EpisodeRule, Threshold
@@ -172,14 +172,8 @@ def counted_days(met: Bool, first: Int) -> tuple[Int, Bool]:
 
 
 def assess_episodes(
-    hours: CityHours,
-    rules: RuleSet,
-    episodes: EpisodeRule,
-    window: tuple[datetime, datetime],
-    *,
-    simulated: bool,
-    weather_source: str,
-) -> Assessment:
+    hours: CityHours, rules: RuleSet, episodes: EpisodeRule
+) -> tuple[tuple[Outlook, ...], bool, tuple[Excluded, ...]]:
     """Assess one city by its episodes.
 
     The probability of a level is the share of scenarios in which an episode that is running, or begins within
@@ -192,29 +186,24 @@ def assess_episodes(
     rules : RuleSet
     episodes : EpisodeRule
         The rule set's own.
-    window : tuple of datetime
-        Init time and end of the forecast's hours, aware UTC.
-    simulated : bool
-    weather_source : str
 
     Returns
     -------
-    Assessment
+    outlooks : tuple of Outlook
+        By rank.
+    lift_ready : bool
+        Whether none of the last hours observed was above.
+    excluded : tuple of Excluded
+        The days that count for no level although ozone makes them as bad.
     """
     course = _Course.of(hours, rules, episodes)
     met = [[course.meets(c) for c in level.conditions] for level in rules.levels]
     keep = rules.life.keep_hours or len(hours.times)
     # An hour begins where the one before it ends.
     horizons = [course.begins - 1 <= course.now + h for h in (episodes.notice_hours, keep)]
-    city, missing = hours.city, np.isnan(hours.pm25[:, course.now + 1 :]).all(axis=0)
-    return Assessment(
-        rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
-        start=window[0], end=window[1],
-        outlooks=tuple(_outlook(hours, course, rules, level, met, horizons, window[0]) for level in rules.levels),
-        lift_ready=not course.above[0, max(course.now + 1 - _IMPROVED_HOURS, 0) : course.now + 1].any(),
-        init_time=window[0], simulated=simulated, weather_source=weather_source,
-        missing_hours=int(missing.sum()), excluded=_ozone_days(hours, course, rules),
-    )  # fmt: skip
+    outlooks = tuple(_outlook(hours, course, rules, level, met, horizons) for level in rules.levels)
+    recent = course.above[0, max(course.now + 1 - _IMPROVED_HOURS, 0) : course.now + 1]
+    return outlooks, not bool(recent.any()), _ozone_days(hours, course, rules)
 
 
 def _outlook(
@@ -224,20 +213,19 @@ def _outlook(
     level: Level,
     met: list[list[Bool]],
     horizons: list[Bool],
-    start: datetime,
 ) -> Outlook:
     higher = [np.logical_or.reduce([m for own in met[rank:] for m in own] or [np.zeros_like(met[0][0])])
               for rank in (level.rank - 1, level.rank)]  # fmt: skip
     raising, keeping = (higher[0] & horizon for horizon in horizons)
     probability = float(raising.any(axis=1).mean())
     evidence: tuple[Evidence, ...] = ()
-    onset, end = start, None
+    onset, until = to_datetime(hours.times[course.now]), None
     by, beyond = (raising, higher[1] & horizons[0]) if raising.any() else (keeping, higher[1] & horizons[1])
     if by.any():
         # Of a scenario that meets a higher level too the evidence would say more than the level does.
         only = by & ~beyond.any(axis=1, keepdims=True)
         scenario, stamp, quantile = _typical(course, hours, only if only.any() else by)
-        onset, end = _extent(hours, course, scenario, stamp)
+        onset, until = _extent(hours, course, scenario, stamp)
         rank, condition = next(
             (rank, c)
             for rank in range(level.rank, len(rules.levels) + 1)
@@ -254,7 +242,7 @@ def _outlook(
         raised=probability >= level.raise_probability,
         onset=onset,
         evidence=evidence,
-        end=end,
+        until=until,
     )
 
 

@@ -78,12 +78,12 @@ def test_notice_is_given_a_day_before_the_start_and_no_earlier() -> None:
     assert (message.onset, message.expires) == (INIT + 29 * HOUR, INIT + 77 * HOUR)
     assert now.end == INIT + 120 * HOUR
     # What reaches the end of the forecast lasts at least so long.
-    assert found((30, 120, 300.0)).of(3).end == INIT + 120 * HOUR
+    assert found((30, 120, 300.0)).of(3).until == INIT + 120 * HOUR
 
 
 def test_what_has_begun_begins_now() -> None:
     now = found((-30, 40, 200.0))
-    assert now.of(2).onset == INIT and now.of(2).end == INIT + 40 * HOUR
+    assert now.of(2).onset == INIT and now.of(2).until == INIT + 40 * HOUR
     # A pause at present within one episode: the warning begins with the next hour above.
     assert found((-60, -1, 200.0), (6, 50, 200.0)).of(2).onset == INIT + 5 * HOUR
 
@@ -220,7 +220,7 @@ def _check_message(message: HazeWarning, before: list[HazeWarning], now: Assessm
     outlook = now.of(RULES.level_of(message.level).rank)
     # It begins in no past but one that a warning covered, ends with the episode, and some hour to come is bad.
     assert message.onset >= message.issued or (before and message.onset >= before[0].onset)
-    assert message.expires == outlook.end and message.onset < message.expires
+    assert message.expires == outlook.until and message.onset < message.expires
     above = message.issued + HOUR * (np.flatnonzero(highest > 115.0) + 1)
     assert len(above) and min(above) <= message.expires <= max(above)
     _check_days(message)

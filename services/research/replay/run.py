@@ -179,9 +179,9 @@ def _record(result: ReplayResult, city: str, own: Assessment, truth: Assessment,
 
 def _hours_met(outlook: Outlook) -> set[datetime]:
     """Return the hours, by their ends, that meet a level: of an episode all from its onset to its end."""
-    if outlook.end is None:
+    if outlook.until is None or all(e.observed_hours is None for e in outlook.evidence):
         return {e.time for e in outlook.evidence}
-    length = int((outlook.end - outlook.onset) / timedelta(hours=1))
+    length = int((outlook.until - outlook.onset) / timedelta(hours=1))
     return {outlook.onset + timedelta(hours=n + 1) for n in range(length)}
 
 
