@@ -322,6 +322,15 @@ class SubscriptionSettings(Group):
         default=12.0, gt=0.0, description="Age at which a bulletin is given up; one due longer ago is not made."
     )
     subscriptions_per_account: int = Field(default=50, ge=1, description="Most subscriptions of one account.")
+    confirmations_per_day: int = Field(
+        default=20, ge=1, description="Most receivers that one account may have asked to confirm in 24 h."
+    )
+    confirmations_per_address: int = Field(
+        default=3,
+        ge=1,
+        description="Most times that one mailbox is asked to confirm in 30 days, by all accounts together.",
+    )
+    confirmation_days: float = Field(default=7.0, gt=0.0, description="Days that a receiver has for confirming.")
 
 
 class EventSettings(Group):

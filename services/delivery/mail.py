@@ -209,6 +209,7 @@ class MailChannel:
 
     def _content(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> _Content:
         content = _Content()
+        asked = messages[0].type == CONFIRMATION
         for language in languages_of(subscription):
             words = texts(language)
             items = [self._part(subscription, message, language, words) for message in messages]
@@ -218,7 +219,8 @@ class MailChannel:
             content.sections.append(
                 {
                     "parts": items,
-                    "why": words["why"].format(name=subscription.name),
+                    # Who has not confirmed reads nothing that the subscriber wrote.
+                    "why": "" if asked else words["why"].format(name=subscription.name),
                     **{name: words[name] for name in ("tag", "disclaimer", "map", "unsubscribe")},
                 }
             )
@@ -239,8 +241,7 @@ class MailChannel:
     def _part(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Part:
         if message.type == CONFIRMATION:
             link = confirmation_url(self._base, subscription)
-            title = words["confirm"].format(name=subscription.name)
-            return _Part(title, [words["confirm_note"]], [(words["confirm_button"], link)])
+            return _Part(words["confirm"], [words["confirm_note"]], [(words["confirm_button"], link)])
         if message.type == TEST:
             return _Part(words["test"].format(name=subscription.name), [words["test_note"]])
         if message.type == FORECAST:

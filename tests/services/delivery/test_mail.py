@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import io
 import json
+import re
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -22,6 +23,7 @@ from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message
+from hazecast.services.delivery.content import confirmation_url
 from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.mail import MailChannel, texts
 from hazecast.services.delivery.service import make_dispatcher
@@ -156,8 +158,17 @@ def test_confirmation_test_and_forecast_have_words_of_their_own(tmp_path, postbo
     asked = sent("subscription.confirmation", {})
     assert "確認" in asked["Subject"] and asked["List-Unsubscribe"] is None
     assert f"/v1/subscriptions/{row.id}/confirm?code={row.code}" in part(asked, "plain")
-    assert "&lt;b&gt;当直&lt;/b&gt; &amp; co" in part(asked, "html") and "<b>当直</b> & co" in part(asked, "plain")
-    assert "試験" in sent("subscription.test", {})["Subject"]
+    # Nothing that the subscriber wrote reaches who has not confirmed, and no link but that one.
+    assert "当直" not in postbox.raw[-1].decode() + part(asked, "html") + part(asked, "plain") + asked["Subject"]
+    assert set(re.findall(r"https?://[^\s\"<]+", part(asked, "plain"))) == {
+        confirmation_url("https://haze.bureau.example", row)
+    }
+    assert set(re.findall(r'(?:href|src)="([^"]+)', part(asked, "html"))) == {
+        confirmation_url("https://haze.bureau.example", row)
+    }
+    tried = sent("subscription.test", {})
+    assert "試験" in tried["Subject"]
+    assert "&lt;b&gt;当直&lt;/b&gt; &amp; co" in part(tried, "html") and "<b>当直</b> & co" in part(tried, "plain")
     news = sent("forecast.updated", {"init_time": "2026-01-15T22:00:00+00:00", "degraded": True})
     assert "2026-01-15 22:00 UTC" in news["Subject"] and "quality is reduced" in part(news, "plain")
     warning = message("beijing", INIT)
@@ -189,8 +200,8 @@ def test_no_address_breaks_a_header(tmp_path, postbox, target) -> None:
     subscriptions = Subscriptions(world.store.sessions, settings, REGISTRY, RuleBook.shipped())
     with pytest.raises(InputError, match="target"):
         subscriptions.create("tianjin", NewSubscription(name="x", channel="email", target=target), INIT)
-    row = world.subscribe(name="duty\u2028desk")
-    row.target = target
+    row = world.subscribe()
+    row.name, row.target = "duty\u2028desk", target
     item = Message("msg_1", "event", "subscription.test", INIT, False, "batch", {}, "{}")
     # Even if one were in the store, it would add no line to the head of a mail.
     try:
