@@ -20,7 +20,8 @@ From = Annotated[str, typer.Option("--from", help="First init time, ISO 8601.")]
 To = Annotated[str, typer.Option("--to", help="Last init time, ISO 8601.")]
 CyclesEvery = Annotated[int, typer.Option("--every", min=1, help="Hours between cycles, from --from on.")]
 ReplayWeather = Annotated[
-    str, typer.Option("--weather", help="none, observed (perfect prog) or erring (observed, made to err as a forecast).")
+    str,
+    typer.Option("--weather", help="none, observed (perfect prog) or erring (observed, made to err as a forecast)."),
 ]
 RuleSetName = Annotated[str, typer.Option("--rule-set", help="Which rule set.")]
 Weights = Annotated[
@@ -178,10 +179,7 @@ def replay(
     end: To,
     out: Annotated[Path, typer.Option("--out", help="Write history and scores here, as JSON.")],
     city: Cities = None,
-    rule_set: ReplayWeather = Annotated[
-    str, typer.Option("--weather", help="none, observed (perfect prog) or erring (observed, made to err as a forecast).")
-]
-RuleSetName = "cma_haze",
+    rule_set: RuleSetName = "cma_haze",
     weather: ReplayWeather = "none",
     every: CyclesEvery = 12,
     weights: Weights = None,
@@ -211,10 +209,7 @@ def thresholds(
     start: From,
     end: To,
     city: Cities = None,
-    rule_set: ReplayWeather = Annotated[
-    str, typer.Option("--weather", help="none, observed (perfect prog) or erring (observed, made to err as a forecast).")
-]
-RuleSetName = "cma_haze",
+    rule_set: RuleSetName = "cma_haze",
     weather: ReplayWeather = "none",
     every: CyclesEvery = 12,
     weights: Weights = None,

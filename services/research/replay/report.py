@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hazecast.alerts.engine.coverage import kinds
 from hazecast.alerts.engine.scoring import reliability
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.ruleset import RuleSet
@@ -22,12 +23,14 @@ def format_scores(result: ReplayResult) -> str:
         f"every {plan.every} h, {len(result.windows)} windows, rule set {result.rules.id} {result.rules.version}",
         f"model {result.model_id}, weather: {result.weather_source}",
         "",
-        "| level | warnings by | events | POD | FAR | CSI | bias | episodes | warned before | never | median lead, h |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| level | warnings by | events | POD | FAR | CSI | bias | episodes | warned before | never | median lead, h | "
+        "hours | covered |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     table = score_table(result)
     for level in result.rules.levels:
         lines += [_row(level.id, source, table[source][level.id]) for source in (MODEL, PERSISTENCE)]
+    lines += ["", *(_kinds(result, source) for source in (MODEL, PERSISTENCE))]
     lines += [*reliability_lines(result.rules, result.windows), ""]
     if len(result.messages[MODEL]) <= _MOST_MESSAGES:
         lines += [history_line(m) for m in result.messages[MODEL]]
@@ -70,6 +73,12 @@ def reliability_lines(rules: RuleSet, windows: Sequence[WindowScore]) -> list[st
     ]
 
 
+def _kinds(result: ReplayResult, source: str) -> str:
+    messages = result.messages[source]
+    counted = ", ".join(f"{kind} {number}" for kind, number in kinds(messages).items())
+    return f"{source}: {len(messages)} messages" + (f" ({counted})" if counted else "")
+
+
 def _row(level: str, source: str, scores: dict[str, Any]) -> str:
     def cell(name: str, digits: int = 2) -> str:
         return "-" if scores[name] is None else f"{scores[name]:.{digits}f}"
@@ -77,7 +86,8 @@ def _row(level: str, source: str, scores: dict[str, Any]) -> str:
     events = int(scores["hits"] or 0) + int(scores["misses"] or 0)
     return (
         f"| {level} | {source} | {events} | {cell('pod')} | {cell('far')} | {cell('csi')} | {cell('bias')} | {scores['episodes']} | "
-        f"{scores['warned_before']} | {scores['never_warned']} | {cell('median_lead_hours', 0)} |"
+        f"{scores['warned_before']} | {scores['never_warned']} | {cell('median_lead_hours', 0)} | "
+        f"{scores['hours']} | {scores['hours_covered']} |"
     )
 
 
