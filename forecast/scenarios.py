@@ -112,7 +112,7 @@ def trajectories(values: npt.ArrayLike, variable: Variable, *, highest: float = 
     return np.take_along_axis(rising, ranks(variable, rising.shape[1]), axis=0)
 
 
-def needed_level(rising: Float, share: float, *, hours: int = 1, of_hours: int = 1) -> int:
+def needed_level(rising: Float, share: float, *, first: int = 0, hours: int = 1, of_hours: int = 1) -> int:
     """Return the level that is as high for so many hours as a share of the scenarios is.
 
     The values of one level in all hours are no scenario, but a likely shape of the hours: with it, a place for which no
@@ -124,6 +124,8 @@ def needed_level(rising: Float, share: float, *, hours: int = 1, of_hours: int =
         PM2.5 as from `at_levels`, without gaps.
     share : float
         Of the scenarios, above 0.
+    first : int
+        Lead times of the forecast before those given.
     hours, of_hours : int
         For `hours` of some `of_hours` hours in a row; by default the highest hour counts.
 
@@ -132,7 +134,8 @@ def needed_level(rising: Float, share: float, *, hours: int = 1, of_hours: int =
     int
         Position in `LEVELS`.
     """
-    reached = np.sort(_lasting(np.take_along_axis(rising, ranks("pm25", rising.shape[1]), axis=0), hours, of_hours))
+    order = ranks("pm25", first + rising.shape[1])[:, first:]
+    reached = np.sort(_lasting(np.take_along_axis(rising, order, axis=0), hours, of_hours))
     wanted = reached[max(COUNT - max(int(np.ceil(COUNT * share - 1e-9)), 1), 0)]
     return int(min(np.searchsorted(_lasting(rising, hours, of_hours), wanted), COUNT - 1))
 

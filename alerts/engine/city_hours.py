@@ -287,7 +287,7 @@ class Inputs:
         mass, moist, times = pm25[:, ahead], humid[:, ahead], self.times[ahead]
         if sight.spread:
             own = np.full(mass.shape, 0.5)
-            own[:, 24:] = levels("visibility", own.shape[1] - 24)
+            own[:, 24:] = levels("visibility", len(times) - 24)
             after = sight.visibility_at(city.id, mass, moist, times, own)
         else:
             after = sight.visibility(city.id, mass, moist, times)

@@ -133,6 +133,7 @@ class _CityValues:
     pm25: Float
     humidity: Float
     left_out: int
+    first: int
     weather: WeatherClass
 
 
@@ -159,6 +160,7 @@ def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _Ci
         pm25=np.stack([at_levels(quantiles[:, c]) for c in np.flatnonzero(complete)], axis=-1),
         humidity=humidity[:, complete],
         left_out=left_out,
+        first=int(within[0]),
         weather=weather_class(forecast.attrs),
     )
 
@@ -184,7 +186,7 @@ def _spread_hours(
     for rule in ruleset.levels:
         share, lasting = ruleset.share(cities.weather, rule.raise_probability), rule.persistence
         each = [
-            needed_level(one, share, hours=lasting.hours, of_hours=lasting.of_hours)
+            needed_level(one, share, first=cities.first, hours=lasting.hours, of_hours=lasting.of_hours)
             for one in np.moveaxis(cities.pm25, -1, 0)
         ]
         needed[rule.rank] = cities.pm25[each, :, np.arange(len(each))].T

@@ -43,7 +43,7 @@ def at_hour(name: str, city: str, day: np.ndarray, hour: int, before: float = 20
     init = MIDNIGHT + timedelta(hours=hour)
     times = to_datetime64(init) + np.arange(-119, 49) * np.timedelta64(1, "h")
     every = np.broadcast_to(values, (COUNT, 168))
-    hours = CityHours(place, times, 119, every, every, every, np.full(168, 50.0), stations)
+    hours = CityHours(place, times, 119, every, every, every, np.full(every.shape, 50.0), stations)
     outlooks, ready, declared = assess_decisions(hours, rules, MIDNIGHT)
     return Assessment(
         name, city, city, city, city, MIDNIGHT, MIDNIGHT + timedelta(hours=24), outlooks, ready, init, False, "test",
