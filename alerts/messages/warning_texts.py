@@ -128,6 +128,7 @@ def haze_bulletin(
     language: str,
     *,
     most: int = 12,
+    warned: bool = False,
 ) -> str:
     """Return the haze forecast of a window in the CMA's manner: provinces by grade, the lowest first.
 
@@ -143,6 +144,8 @@ def haze_bulletin(
     language : {"zh", "ja", "en"}
     most : int
         How many provinces a grade may name: those with the largest shares.
+    warned : bool
+        Whether these are the areas of warnings in force: none is then no forecast of clean air.
 
     Returns
     -------
@@ -174,7 +177,9 @@ def haze_bulletin(
                 haze=getattr(level, f"haze_{language}"),
             )
         )
-    return "".join(found) + words.say("bulletin.end") if found else words.say("bulletin.none", span=span)
+    if not found:
+        return words.say("bulletin.unwarned" if warned else "bulletin.none", span=span)
+    return "".join(found) + words.say("bulletin.end")
 
 
 def _area(city: City, words: Catalog) -> str:

@@ -48,7 +48,8 @@ from hazecast.services.work.inputs import (
     shortcomings,
     with_humidity,
 )
-from hazecast.services.work.maps import draw_haze
+from hazecast.services.work.maps import areas_shown, draw_haze
+from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, message_line
 from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
@@ -306,8 +307,11 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     restore_values(netcdf_path)
     link_product(netcdf_path, NETCDF)
     in_force = in_force_at([*cycle.store.warnings_before(now, simulated), *messages], now)
+    rules = cycle.book.haze_signal
+    approved = needs_approval(cycle.settings, rules)
+    areas = areas_shown(forecast, cycle.registry, rules, in_force, approved=approved)
     with atomic_write(map_path) as part:
-        part.write_bytes(draw_haze(forecast, cycle.registry, cycle.book.haze_signal, in_force, Look()))
+        part.write_bytes(draw_haze(forecast, cycle.registry, rules, in_force, Look(), areas))
     return netcdf_path, map_path
 
 

@@ -170,10 +170,37 @@ def test_confirmation_test_and_forecast_have_words_of_their_own(tmp_path, postbo
     assert "試験" in tried["Subject"]
     assert "&lt;b&gt;当直&lt;/b&gt; &amp; co" in part(tried, "html") and "<b>当直</b> & co" in part(tried, "plain")
     news = sent("forecast.updated", {"init_time": "2026-01-15T22:00:00+00:00", "degraded": True})
-    assert "2026-01-15 22:00 UTC" in news["Subject"] and "quality is reduced" in part(news, "plain")
+    assert "2026年1月16日" in news["Subject"] and "22:00" not in news["Subject"], "the subscription's own time"
+    assert "quality is reduced" in part(news, "plain")
     warning = message("beijing", INIT)
     gone = sent("warning.withdrawn", json.loads(warning.model_dump_json()))
     assert gone["Subject"].startswith("取り消し") and "do not use it" in part(gone, "html")
+    world.close()
+
+
+def test_the_gravest_comes_first_in_subject_and_body(tmp_path, postbox) -> None:
+    world = World(tmp_path)
+    channel = MailChannel(world.store, settings_for(tmp_path, postbox), REGISTRY, RuleBook.shipped())
+    row = world.subscribe(languages=["en"])
+    row.target = "duty@bureau.example"
+    before = message("tianjin", INIT - timedelta(hours=12), level="red")
+    warnings = [
+        message("baoding", INIT, level="yellow"),
+        message("tianjin", INIT, level="red", kind="lift", references=(before.id,)),
+        message("fukuoka", INIT, level="alert", rule_set="jp_pm25"),
+        message("beijing", INIT, level="red"),
+        message("shijiazhuang", INIT, level="orange"),
+    ]
+    items = [
+        Message(f"msg_{n}", "event", f"warning.{w.kind}", INIT, False, "batch", json.loads(w.model_dump_json()), "{}")
+        for n, w in enumerate(warnings)
+    ]
+    mail = channel.compose(row, items, INIT)
+    assert "Red" in mail["Subject"] and "Beijing" in mail["Subject"] and "4 more" in mail["Subject"]
+    assert mail["Message-ID"] == "<msg_0@bureau.example>", "the same whatever the order"
+    for content in (part(mail, "plain"), part(mail, "html")):
+        places = [content.index(name) for name in ("Beijing", "Shijiazhuang", "Baoding", "Tianjin")]
+        assert places == sorted(places), "what ends a warning comes after what warns"
     world.close()
 
 
