@@ -17,6 +17,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment, Outlook
 from hazecast.alerts.engine.city_hours import CityHours, Inputs
+from hazecast.alerts.engine.decisions import assess_decisions
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
@@ -180,7 +181,8 @@ def assess(
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
     inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
     result = [
-        _assess_city(inputs.hours_of(city, seeing), forecast, ruleset) for city in sorted(chosen, key=lambda c: c.id)
+        _assess_city(inputs.hours_of(city, seeing, ruleset.zone_of(city.id)), forecast, ruleset)
+        for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}
@@ -203,6 +205,8 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
 def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
     init_time = to_datetime(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
+    if rules.decision_hours:
+        return _assessment(hours, forecast, rules, (start, end), *assess_decisions(hours, rules, start))
     # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
     within = (hours.times > to_datetime64(start)) & (hours.times <= to_datetime64(end))
     after = hours.times > to_datetime64(init_time)
@@ -247,12 +251,25 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
                 evidence=tuple(evidence),
             )
         )
-    city = hours.city
+    return _assessment(hours, forecast, rules, (start, end), tuple(outlooks), lift_ready)
+
+
+def _assessment(
+    hours: CityHours,
+    forecast: xr.Dataset,
+    rules: RuleSet,
+    window: tuple[datetime, datetime],
+    outlooks: tuple[Outlook, ...],
+    lift_ready: bool,
+    declared: bool = True,
+) -> Assessment:
+    city, init_time = hours.city, hours.times[hours.now]
+    coming = (hours.times > max(init_time, to_datetime64(window[0]))) & (hours.times <= to_datetime64(window[1]))
     return Assessment(
         rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
-        start=start, end=end, outlooks=tuple(outlooks), lift_ready=lift_ready, init_time=init_time,
+        start=window[0], end=window[1], outlooks=outlooks, lift_ready=lift_ready, init_time=to_datetime(init_time),
         simulated=bool(int(forecast.attrs["simulated"])), weather_source=str(forecast.attrs["weather_source"]),
-        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, within & after]).sum()),
+        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, coming]).sum()), declared=declared,
     )  # fmt: skip
 
 
