@@ -20,6 +20,7 @@ from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import parse_ruleset
+from hazecast.forecast.scenarios import at_levels
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.work.report import excluded_lines
@@ -205,7 +206,7 @@ def test_random_forecasts_keep_the_laws(sequence, chance: random.Random) -> None
         now = assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0]
         before = in_force_at(history, init)
         for message in advance(history, [now], init, ruleset=RULES):
-            _check_message(message, before, now, forecast["pm25"].values[:, 0, -1])
+            _check_message(message, before, now, at_levels(forecast["pm25"].values[:, 0])[-1])
             history.append(message)
     for earlier, later in pairwise(history):
         follows = earlier.kind != "lift" and later.issued < earlier.expires
