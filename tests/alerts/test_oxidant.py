@@ -71,7 +71,11 @@ def test_a_day_from_forecast_to_lift() -> None:
     ("measured", "coming", "messages"),
     [
         # Forecast to fall at once: while 0.130 ppm is measured, nothing is lifted.
-        ({13: 0.125, 14: 0.130, 15: 0.122, 16: 0.119}, {14: 0.125, 15: 0.125}, ["13 issue advisory", "16 lift advisory"]),
+        (
+            {13: 0.125, 14: 0.130, 15: 0.122, 16: 0.119},
+            {14: 0.125, 15: 0.125},
+            ["13 issue advisory", "16 lift advisory"],
+        ),
         # Below, but expected to rise again.
         ({13: 0.125, 14: 0.118}, {14: 0.13, 15: 0.13, 16: 0.125}, ["13 issue advisory", "16 lift advisory"]),
         # Judged not to continue.
@@ -136,9 +140,9 @@ def test_one_station_is_enough() -> None:
 @pytest.mark.parametrize(
     ("language", "parts"),
     [
-        ("ja", ("13時", "発令", "0.130 ppm")),
-        ("en", ("declared", "measured", "0.130 ppm")),
-        ("zh", ("发布", "0.130 ppm")),
+        ("ja", ("注意報を発令", "13時", "18時59分に解除", "0.130 ppm")),
+        ("en", ("declared", "measured", "18:59", "0.130 ppm")),
+        ("zh", ("发布", "18时59分", "0.130 ppm")),
     ],
 )
 def test_worded_as_measured_with_three_decimals(language: str, parts: tuple[str, ...]) -> None:
