@@ -31,8 +31,8 @@ def daylight(day: date, latitude: float, longitude: float) -> tuple[datetime, da
     Examples
     --------
     >>> from datetime import date
-    >>> [f"{time:%d %H:%M}" for time in daylight(date(2025, 6, 21), 35.69, 139.69)]  # Tokyo: 04:25 and 19:00 JST
-    ['20 19:26', '21 10:00']
+    >>> [f"{time:%d %H:%M}" for time in daylight(date(2025, 6, 21), 35.69, 139.69)]  # Tokyo, + 9 h
+    ['20 19:25', '21 09:59']
     """
     year = 2.0 * pi / 365.0 * (day.timetuple().tm_yday - 1)
     equation = 229.18 * (
