@@ -79,7 +79,7 @@ class HazeWarning(BaseModel):
     A "lift" carries the level that it ends and no evidence; every other kind has evidence.
     `references` are the ids of all earlier messages of the same event, oldest first. `probability` is that
     of the level in the run (of the lowest level, for a lift), `threshold` what it was compared with;
-    both are None in messages older than these fields. `level_since` is when the level came into force.
+    both are None for a level that was declared on measurement, and in messages older than these fields. `level_since` is when the level came into force.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,6 +118,11 @@ class HazeWarning(BaseModel):
         if self.kind != "issue" and not self.references:
             raise ValueError(f"{self.id}: kind {self.kind} must refer to the message before it")
         return self
+
+    @property
+    def observed_now(self) -> bool:
+        """Whether it rests on what is observed now; days that are over, of an episode, are not."""
+        return any(e.basis == "observed" and e.observed_hours is None for e in self.evidence)
 
 
 def warning_id(rule_set: str, city: str, init_time: datetime) -> str:
