@@ -14,7 +14,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.places.stations import load_stations
-from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Float, HourlySeries, Windows, WindowSet
+from hazecast.models.interface import Float
+from hazecast.models.series import OBSERVED, WEATHER_NAMES, HourlySeries, Windows, WindowSet
 
 HOUR = np.timedelta64(1, "h")
 # PM2.5 of a city that has no observations yet, ug m-3, by country. Japan: the partner prefectures had 11 to 20 in 2011

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.models.interface import WEATHER_NAMES, Float, HourlySeries, Windows, WindowSet
+from hazecast.models.interface import Float
+from hazecast.models.series import WEATHER_NAMES, HourlySeries, Windows, WindowSet
 
 _ALWAYS = np.datetime64("1700-01-01T00", "ns")
 

@@ -9,7 +9,8 @@ import xarray as xr
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, POLLUTANTS, QUANTILES, check, describe
 from hazecast.grids.derived import relative_humidity
-from hazecast.models.interface import WEATHER_NAMES, Float, Prediction, Windows
+from hazecast.models.interface import Float, Prediction
+from hazecast.models.series import WEATHER_NAMES, Windows
 
 _T2M, _D2M = WEATHER_NAMES.index("t2m"), WEATHER_NAMES.index("d2m")
 

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.models.interface import TARGETS, Float, Windows
+from hazecast.models.interface import Float
+from hazecast.models.series import TARGETS, Windows
 
 EXPERTS: tuple[str, ...] = ("model", "persistence", "diurnal_persistence", "climatology", "monthly", "guidance")
 MODEL, PERSISTENCE, CLIMATOLOGY, GUIDANCE = (

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hazecast.models.features import mean_of
-from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Float, Windows, WindowSet
+from hazecast.models.interface import Float
+from hazecast.models.series import OBSERVED, WEATHER_NAMES, Windows, WindowSet
 
 # What is looked at, in words and units.
 MEASURES: tuple[str, ...] = (

@@ -1,7 +1,7 @@
 """Features of a forecast: what is known of a place, its area and the weather at each lead time.
 
 For the models that learn from tables (ridge, LightGBM). What is missing is NaN. Nothing but what a
-`hazecast.models.interface.Windows` holds without its target is read.
+`hazecast.models.series.Windows` holds without its target is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.models.background import running_sums
 from hazecast.models.experts import last_observed
-from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Float, Windows
+from hazecast.models.interface import Float
+from hazecast.models.series import OBSERVED, TARGETS, WEATHER_NAMES, Windows
 
 _COLUMN = {name: number for number, name in enumerate(WEATHER_NAMES)}
 _TARGET_NAMES = tuple(OBSERVED[number] for number in TARGETS)

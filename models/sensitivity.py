@@ -12,7 +12,8 @@ import dataclasses
 
 import numpy as np
 
-from hazecast.models.interface import WEATHER_NAMES, Float, Model, Windows
+from hazecast.models.interface import Float, Model
+from hazecast.models.series import WEATHER_NAMES, Windows
 
 TURNS = 8
 _U, _V = WEATHER_NAMES.index("u10"), WEATHER_NAMES.index("v10")

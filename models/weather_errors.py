@@ -23,7 +23,8 @@ from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.models.interface import WEATHER_NAMES, Float, HourlySeries, Windows
+from hazecast.models.interface import Float
+from hazecast.models.series import WEATHER_NAMES, HourlySeries, Windows
 
 # Correlation of forecast and truth at 0 h and at 120 h. Temperature, humidity and wind: from the errors of a regional
 # model over Beijing at 1-12 h and 25-36 h (2.3 and 2.6 K; 13.5 and 15.9 %; u 2.1 and 2.3 m/s) by r = 1 - mse / (2 variance)

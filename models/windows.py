@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
-from hazecast.models.interface import TARGETS, HourlySeries, WindowSet
+from hazecast.models.series import TARGETS, HourlySeries, WindowSet
 
 
 def window_set(

@@ -16,7 +16,7 @@ from hazecast.alerts.geography.shapes import Province
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
-from hazecast.alerts.rules.severity import severity
+from hazecast.alerts.rules.severity import SEVERITIES, severity
 from hazecast.forecast.daily import DayCheck, DayIndex, daily_outlook, day_index
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City, Registry
@@ -26,7 +26,6 @@ Range = tuple[float, float, float]
 # Why there is no verification: the run is simulated, nothing was observed, or no forecast is from before the day.
 Unchecked = Literal["", "simulated", "no_observations", "no_forecast"]
 MOST_DAYS = 5
-_SEVERITY_ORDER = {"Extreme": 0, "Severe": 1, "Moderate": 2, "Minor": 3}
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Notice:
     @property
     def severity_order(self) -> int:
         """0 for the most severe."""
-        return _SEVERITY_ORDER[severity(self.rules, self.warning.level)]
+        return SEVERITIES.index(severity(self.rules, self.warning.level))
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,14 @@ class HazeOutlook:
         Start and end, aware.
     rules : RuleSet
         Gives the names of the ranks.
+    warned : bool
+        Whether these are the areas of warnings in force, and not of what is forecast.
     """
 
     provinces: Sequence[tuple[Province, int, float]]
     window: tuple[datetime, datetime]
     rules: RuleSet
+    warned: bool = False
 
 
 @dataclass(frozen=True)
@@ -337,7 +339,7 @@ def charted(bulletin: Bulletin, most: int = 8) -> list[tuple[City, tuple[str, ..
 
     def rank(city: City) -> tuple[int, float]:
         orders = [n.severity_order for n in bulletin.notices_of(city)]
-        return min(orders, default=len(_SEVERITY_ORDER)), -np.nan_to_num(highest(bulletin.days[city], "pm25"), nan=-1.0)
+        return min(orders, default=len(SEVERITIES)), -np.nan_to_num(highest(bulletin.days[city], "pm25"), nan=-1.0)
 
     chosen = {c.id for c in sorted(bulletin.days, key=rank)[:most]}
     shown = [

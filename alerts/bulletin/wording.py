@@ -54,7 +54,9 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
         n.warning.id: compose(n.warning, n.rules, by_id[n.warning.city], language, why=n.why) for n in bulletin.notices
     }
     haze = bulletin.haze
-    map_text = "" if haze is None else haze_bulletin(haze.provinces, haze.window, haze.rules, language)
+    map_text = (
+        "" if haze is None else haze_bulletin(haze.provinces, haze.window, haze.rules, language, warned=haze.warned)
+    )
     check_text = _check_text(bulletin, words, zone)
     date = words.date(bulletin.at.astimezone(ZoneInfo(zone)).date(), full=True)
     return BulletinText(

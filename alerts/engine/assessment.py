@@ -28,6 +28,10 @@ class Outlook:
         When the level begins: the start of the first hour, mean or row of days that meets it.
     evidence : tuple of Evidence
         The stamps that meet it; empty where no scenario does.
+    measured : bool
+        Whether it was declared on measurement alone: its message has no probability.
+    until : datetime or None
+        When the level ends at the latest; None: with the window.
     """
 
     rank: int
@@ -38,6 +42,8 @@ class Outlook:
     raised: bool
     onset: datetime
     evidence: tuple[Evidence, ...]
+    measured: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ class Assessment:
     """The result of one run for one city: the window [start, end) and the outlook of each level, lowest first.
 
     `lift_ready` is whether observations allow a lift where the rule set requires them; `missing_hours` is how
-    many forecast hours of the window have no value; they meet no level.
+    many forecast hours of the window have no value; they meet no level. `declared` is False where levels are declared
+    on measurement and none was, so that what is lifted was only forecast.
     """
 
     rule_set: str
@@ -61,6 +68,7 @@ class Assessment:
     simulated: bool
     weather_source: str
     missing_hours: int = 0
+    declared: bool = True
 
     @property
     def rank(self) -> int:

@@ -6,6 +6,7 @@ So a running mean or a city's day includes hours that were already measured. All
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazecast.alerts.rules.criteria import Aggregator, Threshold
+from hazecast.alerts.rules.criteria import Threshold
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.indices import china_standard, china_standards, china_sub_index, ozone_ppm, us_sub_index
 from hazecast.forecast.products import valid_times
@@ -33,8 +34,6 @@ _HOUR = np.timedelta64(1, "h")
 PAST_HOURS = 120
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
 _DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
-# Of the hours of a decision (05 to 07, 05 to 12) so many must be valid: this module's choice.
-_DECISION_SHARE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -72,23 +71,20 @@ class CityHours:
         Parameters
         ----------
         test : Threshold
+            No mean that a decision goes by: those are of `hazecast.alerts.engine.decisions`.
         rules : RuleSet
-            Gives the test's aggregator and the reference state of ozone.
+            Gives the reference state of ozone.
 
         Returns
         -------
         numpy.ndarray of float64, (scenario, time)
             In the units of the test; NaN at stamps without a value.
         """
-        key = f"{test.key}/{test.aggregator}"
-        if key not in self._cache:
-            self._cache[key] = self._compute(test, rules)
-        return self._cache[key]
+        if test.key not in self._cache:
+            self._cache[test.key] = self._compute(test, rules)
+        return self._cache[test.key]
 
     def _compute(self, test: Threshold, rules: RuleSet) -> Float:
-        if test.mean_hours is not None:
-            aggregator = rules.aggregators[test.aggregator] if test.aggregator else None
-            return self._decision(test.mean_hours, aggregator)
         if test.variable == "pm25":
             return self.pm25
         if test.variable == "visibility":
@@ -138,20 +134,6 @@ class CityHours:
             day = eight[:, max(end - 16, 0) : end + 1]
             enough = np.isfinite(day).sum(axis=1) >= _DAY_MEANS
             result[enough, end] = np.nanmax(day[enough], axis=1)
-        return result
-
-    def _decision(self, hours: tuple[int, int], aggregator: Aggregator | None) -> Float:
-        length = hours[1] - hours[0] + 1
-        needed = int(np.ceil(_DECISION_SHARE * length))
-        at_last = self.local_hours() == hours[1]
-        result = np.where(at_last, trailing_mean(self.pm25, length, needed), np.nan)
-        if aggregator is None or self.stations is None or self.stations.shape[0] == 0:
-            return result
-        means = trailing_mean(self.stations, length, needed)
-        for at in np.flatnonzero(at_last[: self.now + 1]):
-            value = aggregator.apply(means[:, at])
-            if np.isfinite(value):
-                result[:, at] = value
         return result
 
 
@@ -222,7 +204,7 @@ class Inputs:
             owner=owner,
         )
 
-    def hours_of(self, city: City, sight: Sight) -> CityHours:
+    def hours_of(self, city: City, sight: Sight, zone: Sequence[str] = ()) -> CityHours:
         """Return the hours of one city of the forecast.
 
         Parameters
@@ -230,6 +212,8 @@ class Inputs:
         city : City
         sight : Sight
             Gives visibility from PM2.5 and humidity where none was measured.
+        zone : sequence of str
+            Cities whose stations are judged together with the city's own; by default its own alone.
 
         Returns
         -------
@@ -242,8 +226,9 @@ class Inputs:
         humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
         pm25 = self._scenarios("pm25", city, column)
         own = None
-        if self.stations is not None and self.owner is not None and (self.owner == city.id).any():
-            own = self.stations[self.owner == city.id]
+        if self.stations is not None and self.owner is not None:
+            judged = np.isin(self.owner, [city.id, *zone])
+            own = self.stations[judged] if judged.any() else None
         return CityHours(
             city=city,
             times=self.times,

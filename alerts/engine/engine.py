@@ -17,6 +17,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment, Outlook
 from hazecast.alerts.engine.city_hours import CityHours, Inputs
+from hazecast.alerts.engine.decisions import assess_decisions
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
@@ -44,6 +45,19 @@ class _Met:
     def or_higher(self, other: _Met) -> _Met:
         mine = self.rank >= other.rank
         return _Met(np.where(mine, self.rank, other.rank), np.where(mine, self.number, other.number))
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What is observed: the stamp, its rank, the highest rank that persists, and the scenarios in which it does."""
+
+    at: int
+    rank: int
+    persisting: int
+    scenarios: Bool
+
+
+_NOTHING_SEEN = _Now(-1, 0, 0, np.zeros(0, dtype=bool))
 
 
 def signal_window(
@@ -100,11 +114,14 @@ def assess(
 ) -> list[Assessment]:
     """Compute how probably each city meets each level, and which levels are raised.
 
-    A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if at least ``window.minimum_hours``
-    stamps of the window reach it; its probability is the share of such scenarios. A level is raised when that
+    A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if the stamps of the window that reach it
+    last as its ``persistence`` asks; its probability is the share of such scenarios. A level is raised when that
     reaches its ``raise_probability``. Where the rule set has an ``observed`` rule, it is also raised when the
     latest stamp no older than ``maximum_age_hours`` reaches it and it persists; an observed red that is
     forecast to persist as yellow counts as yellow.
+
+    Evidence are the stamps that reach the level from the run to the window's end. Of a window that is still to come
+    (anchor "next") a level begins with the window, or at the run if it is reached before the window or is observed.
 
     Parameters
     ----------
@@ -164,7 +181,8 @@ def assess(
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
     inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
     result = [
-        _assess_city(inputs.hours_of(city, seeing), forecast, ruleset) for city in sorted(chosen, key=lambda c: c.id)
+        _assess_city(inputs.hours_of(city, seeing, ruleset.zone_of(city.id)), forecast, ruleset)
+        for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}
@@ -187,14 +205,17 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
 def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
     init_time = to_datetime(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
+    if rules.decision_hours:
+        return _assessment(hours, forecast, rules, (start, end), *assess_decisions(hours, rules, start))
     # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
     within = (hours.times > to_datetime64(start)) & (hours.times <= to_datetime64(end))
     after = hours.times > to_datetime64(init_time)
     horizon = rules.life.keep_hours
     judged = within if horizon is None else after & (hours.times <= to_datetime64(init_time + timedelta(hours=horizon)))
+    coming = within | (after & (hours.times <= to_datetime64(end)))
     expected, seen = _met(hours, rules, "forecast", within), _met(hours, rules, "observed", within)
     either = expected.or_higher(seen)
-    observed_rank, at = _observed(hours, rules, rules.observed, seen, either) if rules.observed else (0, -1)
+    now = _observed(hours, rules, rules.observed, seen, either) if rules.observed else _NOTHING_SEEN
     lift_ready = _lift_ready(hours, rules)
     # After the rule's own test for a lift is met, only scenarios in which that test fails again count.
     returning = np.ones(hours.pm25.shape[0], dtype=bool)
@@ -203,17 +224,21 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
         returning = np.any(fails, axis=0)
     outlooks = []
     for level in rules.levels:
-        needed = rules.window.minimum_hours
-        met = returning & ((expected.rank[:, within] >= level.rank).sum(axis=1) >= needed)
-        kept = returning & ((either.rank[:, judged] >= level.rank).sum(axis=1) >= needed)
-        probability, observed = float(met.mean()), observed_rank >= level.rank
-        if met.any():
-            evidence = _evidence(hours, rules, level.rank, met, expected, within)
-        else:
-            evidence = _evidence(hours, rules, level.rank, kept, either, judged)
+        met = returning & level.persistence.lasts(expected.rank[:, within] >= level.rank)
+        kept = returning & level.persistence.lasts(either.rank[:, judged] >= level.rank)
+        probability, observed = float(met.mean()), now.persisting >= level.rank
         if observed:
-            evidence = [e for e in evidence if e.time > to_datetime(hours.times[at])]
-            evidence.insert(0, _stamp(hours, rules, MEDIAN, at, "observed", seen))
+            evidence = [_stamp(hours, rules, MEDIAN, now.at, "observed", seen)]
+            evidence += _evidence(hours, rules, level.rank, now.scenarios, either, after & coming)
+        elif met.any():
+            evidence = _evidence(hours, rules, level.rank, met, expected, coming)
+        else:
+            evidence = _evidence(hours, rules, level.rank, kept, either, coming if horizon is None else judged)
+        if evidence and not observed and rules.window.anchor == "next":
+            early = now.rank >= level.rank or evidence[0].time <= start
+            onset = init_time if early else start
+        else:
+            onset = _onset(evidence, observed, rules) if evidence else start
         outlooks.append(
             Outlook(
                 rank=level.rank,
@@ -222,16 +247,29 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
                 keep_probability=float(kept.mean()),
                 observed=observed,
                 raised=observed or probability >= level.raise_probability,
-                onset=_onset(evidence, observed, rules) if evidence else start,
+                onset=onset,
                 evidence=tuple(evidence),
             )
         )
-    city = hours.city
+    return _assessment(hours, forecast, rules, (start, end), tuple(outlooks), lift_ready)
+
+
+def _assessment(
+    hours: CityHours,
+    forecast: xr.Dataset,
+    rules: RuleSet,
+    window: tuple[datetime, datetime],
+    outlooks: tuple[Outlook, ...],
+    lift_ready: bool,
+    declared: bool = True,
+) -> Assessment:
+    city, init_time = hours.city, hours.times[hours.now]
+    coming = (hours.times > max(init_time, to_datetime64(window[0]))) & (hours.times <= to_datetime64(window[1]))
     return Assessment(
         rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
-        start=start, end=end, outlooks=tuple(outlooks), lift_ready=lift_ready, init_time=init_time,
+        start=window[0], end=window[1], outlooks=outlooks, lift_ready=lift_ready, init_time=to_datetime(init_time),
         simulated=bool(int(forecast.attrs["simulated"])), weather_source=str(forecast.attrs["weather_source"]),
-        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, within & after]).sum()),
+        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, coming]).sum()), declared=declared,
     )  # fmt: skip
 
 
@@ -273,8 +311,8 @@ def _met(hours: CityHours, rules: RuleSet, basis: Basis, within: Bool) -> _Met:
     return _Met(ranks, numbers)
 
 
-def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> tuple[int, int]:
-    """Return the highest rank that is observed and persists, and the stamp at which it was observed."""
+def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> _Now:
+    """Return what is observed, and the highest rank of it that persists."""
     now = hours.now
     recent = np.arange(max(now - rule.maximum_age_hours, 0), now + 1)
     tested = [t for x in rules.levels for c in x.conditions for t in c.tests]
@@ -282,14 +320,19 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
     for test in tested:
         known &= np.isfinite(hours.values(test, rules)[MEDIAN, recent])
     if not known.any():
-        return 0, -1
+        return _NOTHING_SEEN
     at = int(recent[known][-1])
+    highest = int(seen.rank[MEDIAN, at])
     coming = either.rank[:, now + 1 : now + 1 + rule.persist_hours]
-    for rank in range(int(seen.rank[MEDIAN, at]), 0, -1):
+    for rank in range(highest, 0, -1):
+        persistence = rules.level_of(rank).persistence
+        # Every stretch within reach of the observed hour holds it.
+        about = either.rank[:, max(at + 1 - persistence.of_hours, 0) : at + persistence.of_hours]
         lasting = (coming >= rank).sum(axis=1) >= rule.persist_share * rule.persist_hours
+        lasting &= persistence.lasts(about >= rank)
         if float(lasting.mean()) >= rule.persist_probability:
-            return rank, at
-    return 0, at
+            return _Now(at, highest, rank, lasting)
+    return _Now(at, highest, 0, np.zeros(len(coming), dtype=bool))
 
 
 def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: _Met, within: Bool) -> list[Evidence]:

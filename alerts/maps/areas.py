@@ -53,7 +53,8 @@ def haze_areas(
     The PM2.5 of all cities of the forecast (its logarithm, for concentrations spread by ratios) is spread
     over the grid hour by hour by optimal interpolation, and so is their humidity where no weather grid gives
     it; visibility, grade and level are computed there. A level is met as a warning of it is raised: by the
-    scenario that its ``raise_probability`` asks for, so that a city's warning and the area around it agree.
+    scenario that its ``raise_probability`` asks for, for as many hours as its ``persistence``, so that a city's warning
+    and the area around it agree.
     Visibility and grade are those of the median. A cell counts where the land of the rule set's country
     reaches into it.
 
@@ -194,11 +195,13 @@ def _highest(
     level = np.zeros(fields.relative_std.shape, dtype=np.int8)
     grade = np.zeros(fields.relative_std.shape, dtype=np.int8)
     least = np.full(fields.relative_std.shape, np.inf)
+    for rule, scenario in zip(ruleset.levels, scenarios, strict=True):
+        mass = fields.pm25[scenario]
+        met = [
+            ruleset.level(m, h, visibility(m, h, visibility_model)) for m, h in zip(mass, fields.humidity, strict=True)
+        ]
+        level[rule.persistence.lasts(np.stack(met, axis=-1) >= rule.rank)] = rule.rank
     for hour, moist in enumerate(fields.humidity):
-        for rule, scenario in zip(ruleset.levels, scenarios, strict=True):
-            mass = fields.pm25[scenario][hour]
-            met = ruleset.level(mass, moist, visibility(mass, moist, visibility_model)) >= rule.rank
-            level = np.where(met, np.maximum(level, rule.rank), level).astype(np.int8)
         median = fields.pm25[MEDIAN][hour]
         seen = visibility(median, moist, visibility_model)
         grade = np.maximum(grade, haze_grade(seen, moist, median))

@@ -14,7 +14,7 @@ from PIL import Image
 from hazecast.alerts.maps.areas import UNCERTAIN
 from hazecast.alerts.maps.canvas import LAND, at_pixels, background, checked_size, paint_shapes
 from hazecast.alerts.maps.options import Format
-from hazecast.alerts.maps.polygons import level_shapes
+from hazecast.alerts.maps.polygons import LevelAreas
 from hazecast.alerts.maps.scales import SCALES
 from hazecast.alerts.maps.sheet import CityMark, Provenance, as_png, compose_sheet
 from hazecast.alerts.messages.texts import BEIJING, catalog
@@ -28,14 +28,11 @@ _ALWAYS_NAMED = {"beijing", "shanghai", "chongqing", "guangzhou", "shenyang", "x
 
 
 def draw_haze_map(
-    areas: xr.Dataset,
+    areas: LevelAreas,
     cities: Sequence[tuple[City, int, float]],
-    window: tuple[datetime, datetime],
     ruleset: RuleSet,
     *,
     lang: str = "zh",
-    simulated: bool,
-    weather_source: str,
     issued: datetime,
     size: str = "desktop",
 ) -> bytes:
@@ -43,19 +40,12 @@ def draw_haze_map(
 
     Parameters
     ----------
-    areas : xarray.Dataset
-        ``level`` (latitude, longitude) on an even grid: -1 no information, 0 none, else the rank of a level.
+    areas : LevelAreas
     cities : sequence of (City, int, float)
         Each with the rank of its level and its highest PM2.5 in ug m-3.
-    window : tuple of datetime
-        Aware start and end.
     ruleset : RuleSet
         Names and colours.
     lang : {"zh", "ja", "en"}
-    simulated : bool
-        Whether to mark the map as simulated across its face.
-    weather_source : str
-        Printed at the foot.
     issued : datetime
         Aware; the init time.
     size : {"desktop", "phone"}
@@ -74,23 +64,26 @@ def draw_haze_map(
     words = catalog(lang)
     sheet_size = checked_size(size)
     colours = {0: CLEAR} | {rule.rank: rule.colour for rule in ruleset.levels}
-    ranks, shapes = level_shapes(areas, lowest=0)
     face = background(sheet_size).copy()
-    paint_shapes(face, [(shape, colours[rank]) for rank, shape in zip(ranks, shapes, strict=True)], sheet_size)
+    painted = [(shape, colours[rank]) for rank, shape in zip(areas.ranks, areas.shapes, strict=True)]
+    paint_shapes(face, painted, sheet_size)
     highest = max((rank for _, rank, _ in cities), default=0)
-    title = words.say("map.no_warning")
+    title = words.say("map.warned" if areas.warned else "map.no_warning")
     if highest:
         title = words.say("map.warning", level=getattr(ruleset.level_of(highest), f"colour_{lang}"))
     legend = [(rule.colour, str(getattr(rule, f"haze_{lang}"))) for rule in ruleset.levels]
-    legend += [(CLEAR, words.say("map.clear")), (LAND, words.say("map.none"))]
+    if areas.warned:
+        legend.append((LAND, words.say("map.unwarned")))
+    else:
+        legend += [(CLEAR, words.say("map.clear")), (LAND, words.say("map.none"))]
     marks = [
         CityMark(city, colours[rank] if rank else "#ffffff", 1e4 * rank + mass, bool(rank) or city.id in _ALWAYS_NAMED)
         for city, rank, mass in cities
     ]
-    zone = words.zone(BEIJING, window[0])
-    start, end = (words.moment(t, BEIJING) for t in window)
+    zone = words.zone(BEIJING, areas.window[0])
+    start, end = (words.moment(t, BEIJING) for t in areas.window)
     subtitle = words.say("map.span", start=start, end=end, zone=zone)
-    provenance = Provenance(weather_source, issued, simulated)
+    provenance = Provenance(areas.weather_source, issued, areas.simulated)
     return as_png(compose_sheet(face, title, subtitle, legend, marks, words, provenance, sheet_size))
 
 

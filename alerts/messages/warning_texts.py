@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from babel.numbers import format_decimal
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.geography.shapes import CITY_RADIUS_KM, Province, provinces
+from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area
+from hazecast.alerts.geography.shapes import Province, current
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.rules.criteria import HOURLY
@@ -128,6 +129,7 @@ def haze_bulletin(
     language: str,
     *,
     most: int = 12,
+    warned: bool = False,
 ) -> str:
     """Return the haze forecast of a window in the CMA's manner: provinces by grade, the lowest first.
 
@@ -143,6 +145,8 @@ def haze_bulletin(
     language : {"zh", "ja", "en"}
     most : int
         How many provinces a grade may name: those with the largest shares.
+    warned : bool
+        Whether these are the areas of warnings in force: none is then no forecast of clean air.
 
     Returns
     -------
@@ -174,17 +178,24 @@ def haze_bulletin(
                 haze=getattr(level, f"haze_{language}"),
             )
         )
-    return "".join(found) + words.say("bulletin.end") if found else words.say("bulletin.none", span=span)
+    if not found:
+        return words.say("bulletin.unwarned" if warned else "bulletin.none", span=span)
+    return "".join(found) + words.say("bulletin.end")
 
 
 def _area(city: City, words: Catalog) -> str:
-    name = getattr(city, f"name_{words.language}")
+    """Return what the polygon of a city's warnings is."""
+    name, area = getattr(city, f"name_{words.language}"), city_area(city)
+    if area.kind == "own":
+        return str(current().areas[city.id].names.get(words.language, name))
+    if area.kind == "municipality":
+        return words.say("area.municipality", city=name)
     radius = words.metres(1000.0 * CITY_RADIUS_KM)
-    for province in provinces():
-        if (province.country, province.code) == (city.country, city.province_code):
-            within = getattr(province, f"name_{words.language}")
-            return words.say("area.around", city=name, radius=radius, province=within)
-    return words.say("area.alone", city=name, radius=radius)
+    province = next((p for p in current().provinces if (p.country, p.code) == (city.country, city.province_code)), None)
+    if province is None or city.code == city.province_code:
+        return words.say("area.alone", city=name, radius=radius)
+    key = "area.nearest" if area.cut else "area.around"
+    return words.say(key, city=name, radius=radius, province=getattr(province, f"name_{words.language}"))
 
 
 def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Catalog, why: Causes) -> str:

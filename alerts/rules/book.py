@@ -100,7 +100,8 @@ class RuleBook:
         """Return the rule sets that apply to one city.
 
         Of a family, a rule set that names the city's region or the city itself takes precedence over one that
-        names none. Rule sets without a country apply only where they are asked for.
+        names none. Rule sets without a country apply only where they are asked for; one that is asked for keeps to
+        its country, regions and cities, where it names any, and to the time in which it is valid.
 
         Parameters
         ----------
@@ -126,15 +127,13 @@ class RuleBook:
         >>> from hazecast.grids.places.cities import load_registry
         >>> found = RuleBook.shipped().of_city(load_registry().city("tokyo"), datetime(2026, 1, 1, tzinfo=UTC))
         >>> [rules.id for rules in found]
-        ['jp_ox', 'jp_pm25']
+        ['jp_ox', 'jp_pm25_tokyo']
         """
         chosen: dict[str, RuleSet] = {}
         for rules in self.sets.values():
-            if rules.country != city.country or not rules.in_force(when):
+            if rules.country is None or not _covers(rules, city, when):
                 continue
             named = _names(rules, city)
-            if not named and (rules.regions or rules.cities):
-                continue
             family = rules.family or rules.id
             other = chosen.get(family)
             if other is not None and named == _names(other, city):
@@ -143,7 +142,7 @@ class RuleBook:
                 )
             if other is None or named:
                 chosen[family] = rules
-        wanted = [self.rule_set(name) for name in asked_for]
+        wanted = [rules for name in asked_for if _covers(rules := self.rule_set(name), city, when)]
         return sorted({r.id: r for r in (*chosen.values(), *wanted)}.values(), key=lambda r: r.id)
 
     def of_cities(
@@ -174,6 +173,12 @@ class RuleBook:
             for rules in self.of_city(city, when, asked_for):
                 found.setdefault(rules.id, (rules, []))[1].append(city.id)
         return [(rules, tuple(sorted(ids))) for _, (rules, ids) in sorted(found.items())]
+
+
+def _covers(rules: RuleSet, city: City, when: datetime) -> bool:
+    """Whether a rule set is valid then, and the city lies within what it names; one that names nothing covers all."""
+    placed = rules.country in (None, city.country) and (_names(rules, city) or not (rules.regions or rules.cities))
+    return placed and rules.in_force(when)
 
 
 def _names(rules: RuleSet, city: City) -> bool:

@@ -23,6 +23,7 @@ from hazecast.alerts.rules.criteria import (
     FrozenModel,
     LifeRule,
     ObservedRule,
+    Persistence,
     ReferenceState,
     Threshold,
     WindowRule,
@@ -36,9 +37,9 @@ Values = dict[str, npt.NDArray[np.float64]]
 class Level(FrozenModel):
     """One level of a warning: its names, its colour and its conditions, any of which is enough.
 
-    It is raised when the probability of meeting it reaches `raise_probability`, and kept while it is at
-    least `lower_probability`. `cost_loss_ratio` is what acting costs over what not acting loses; the
-    thresholds are chosen for it on a backtest.
+    It is met where its conditions last as `persistence` asks; raised when the probability of meeting it reaches
+    `raise_probability`, and kept while it is at least `lower_probability`. `cost_loss_ratio` is what acting costs over
+    what not acting loses; the thresholds are chosen for it on a backtest.
     """
 
     rank: int = Field(ge=1, le=9)
@@ -56,6 +57,7 @@ class Level(FrozenModel):
     cost_loss_ratio: float = Field(gt=0.0, lt=1.0)
     raise_probability: float = Field(gt=0.0, le=1.0)
     lower_probability: float = Field(gt=0.0, le=1.0)
+    persistence: Persistence = Persistence()
     conditions: tuple[Condition, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -69,7 +71,8 @@ class RuleSet(FrozenModel):
     """A warning's rules. ``levels`` rise in rank from 1; ``levels[rank - 1]`` is the level of `rank`.
 
     Of the rule sets of one `family`, the one that names a city's region or the city itself applies to it, else
-    the one that names none. Without a `country` it applies only where it is asked for.
+    the one that names none. Without a `country` it applies only where it is asked for. `zones` are cities whose stations
+    are judged together; a city in none is a zone of its own.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -78,6 +81,7 @@ class RuleSet(FrozenModel):
     country: Country | None = None
     regions: tuple[str, ...] = ()
     cities: tuple[str, ...] = ()
+    zones: tuple[tuple[str, ...], ...] = ()
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
     name_zh: str
@@ -110,7 +114,13 @@ class RuleSet(FrozenModel):
             raise ValueError(f"no such aggregator: {sorted(unknown)}")
         if self.reference_state is None and any(t.variable in ("ox", "us_aqi_day") for t in self.tests):
             raise ValueError("ox and us_aqi_day need a reference_state")
-        if self.observed is None and any(c.basis == "observed" for x in self.levels for c in x.conditions):
+        if any(level.persistence.hours > self.window.hours for level in self.levels):
+            raise ValueError("hours of a persistence exceed the window")
+        if len({c for zone in self.zones for c in zone}) != sum(map(len, self.zones)):
+            raise ValueError(f"a city belongs to one zone: {self.zones}")
+        if self.observed is None and any(
+            c.basis == "observed" and not c.decision_hours for x in self.levels for c in x.conditions
+        ):
             raise ValueError("conditions of basis observed need an observed rule")
         return self
 
@@ -119,6 +129,15 @@ class RuleSet(FrozenModel):
         """All tests of all levels, and of the lift."""
         own = [t for x in self.levels for c in x.conditions for clause in c.clauses for t in clause.tests]
         return (*own, *self.life.lift_tests)
+
+    @property
+    def decision_hours(self) -> tuple[int, ...]:
+        """The hours of the city's day, 1 to 24, at whose end a level is decided on means of stations."""
+        return tuple(sorted({h for x in self.levels for c in x.conditions for h in c.decision_hours}))
+
+    def zone_of(self, city: str) -> tuple[str, ...]:
+        """Return the cities that are one zone with a city: their stations are judged together."""
+        return next((zone for zone in self.zones if city in zone), (city,))
 
     def in_force(self, when: datetime) -> bool:
         """Return whether the rules themselves are valid at `when`."""
@@ -181,7 +200,7 @@ class RuleSet(FrozenModel):
     def _evaluate(
         self, pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, visibility: npt.ArrayLike
     ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-        if any(t.variable not in HOURLY or t.mean_hours for t in self.tests):
+        if any(t.variable not in HOURLY or t.decides for t in self.tests):
             raise InputError(f"{self.id}: variables", sorted({t.key for t in self.tests}), f"only {HOURLY}")
         arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (pm25, relative_humidity, visibility)))
         values: Values = dict(zip(HOURLY, arrays, strict=True))

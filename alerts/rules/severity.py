@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from hazecast.alerts.rules.ruleset import RuleSet
 
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor"]
+# The gravest first.
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 # CAP 1.2, section 3.2.2: Extreme "extraordinary threat", Severe "significant", Moderate "possible", Minor
 # "minimal to no known threat". How levels map to them is this service's choice: China's colours as is usual, the

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from hazecast.forecast.evaluation.comparison import differences
 from hazecast.forecast.evaluation.scoring import LEADS_SHOWN, Tally
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
-from hazecast.models.interface import EVENTS, Adaptive, Float, Model, Prediction, Windows, WindowSet
+from hazecast.models.interface import EVENTS, Adaptive, Float, Model, Prediction
+from hazecast.models.series import Windows, WindowSet
 
 HOUR = np.timedelta64(1, "h")
 DAY_HOURS = 24

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from hazecast.forecast.evaluation.comparison import resampled_days
 from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, check
 from hazecast.grids.quality.flags import MODELLED
-from hazecast.models.interface import Model, WindowSet
+from hazecast.models.interface import Model
+from hazecast.models.series import WindowSet
 
 BASELINES = ("persistence", "climatology", "cams")
 CLIMATOLOGY_DAYS = 30

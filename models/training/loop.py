@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from hazecast.grids.errors import InputError
-from hazecast.models.interface import Windows, WindowSet
+from hazecast.models.series import Windows, WindowSet
 from hazecast.models.training.state import fingerprint, read_state, write_state
 
 Loss = Callable[[nn.Module, Windows], Tensor]

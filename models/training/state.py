@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from hazecast.grids.errors import InputError
-from hazecast.models.interface import WindowSet
+from hazecast.models.series import WindowSet
 
 
 def fingerprint(train: WindowSet) -> str:

@@ -14,7 +14,8 @@ from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.models.events import LEAD_GROUPS, EventDecision
 from hazecast.models.files import load_arrays, save_arrays
-from hazecast.models.interface import Float, Prediction, Windows, WindowSet
+from hazecast.models.interface import Float, Prediction
+from hazecast.models.series import Windows, WindowSet
 
 _HOUR = np.timedelta64(1, "h")
 _TUNING_SPAN = np.timedelta64(365, "D")

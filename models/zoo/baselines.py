@@ -12,7 +12,8 @@ from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.events import EventDecision
 from hazecast.models.experts import EXPERTS, expert_points, last_observed, newest_same_hour
 from hazecast.models.files import load_arrays, save_arrays
-from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
+from hazecast.models.interface import Float, Prediction
+from hazecast.models.series import TARGETS, Windows, WindowSet
 
 _SAMPLE = 10_000
 _FILE = "arrays.safetensors"

@@ -24,19 +24,10 @@ from hazecast.models.combination import (
 )
 from hazecast.models.events import exceedance
 from hazecast.models.experts import EXPERTS, GUIDANCE, LEAD_GROUPS, MODEL, expert_points
-from hazecast.models.interface import (
-    TARGETS,
-    EventLimits,
-    Float,
-    KeptModel,
-    Model,
-    Prediction,
-    TrainedPool,
-    Windows,
-    WindowSet,
-)
+from hazecast.models.interface import EventLimits, Float, KeptModel, Model, Prediction, TrainedPool
 from hazecast.models.kinds import create, model_class
 from hazecast.models.scaling import decode_concentration, encode_concentration
+from hazecast.models.series import TARGETS, Windows, WindowSet
 from hazecast.models.training.tuning import conformal_offsets
 
 _MIDDLE = QUANTILES.index(0.5)

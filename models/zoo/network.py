@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, QUANTILES
 from hazecast.models.combination import State
 from hazecast.models.familiarity import MEASURES
-from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Windows
+from hazecast.models.interface import EVENTS
 from hazecast.models.scaling import decode_concentration, encode_concentration
+from hazecast.models.series import OBSERVED, TARGETS, WEATHER_NAMES, Windows
 from hazecast.models.zoo.network_inputs import (
     BLIND_INPUTS,
     INFORMED_INPUTS,

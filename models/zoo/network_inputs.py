@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
-from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Windows
+from hazecast.models.series import OBSERVED, TARGETS, WEATHER_NAMES, Windows
 
 # Unit of each variable's deviation from the place's own mean; wind is in units of the place's own mean speed.
 _WEATHER_UNIT: dict[str, float] = {

@@ -16,8 +16,9 @@ from hazecast.grids.errors import InputError
 from hazecast.models.events import exceedance
 from hazecast.models.familiarity import training_range
 from hazecast.models.files import checked_settings
-from hazecast.models.interface import EVENTS, OBSERVED, TARGETS, WEATHER_NAMES, Float, Prediction, Windows, WindowSet
+from hazecast.models.interface import EVENTS, Float, Prediction
 from hazecast.models.scaling import decode_concentration
+from hazecast.models.series import OBSERVED, TARGETS, WEATHER_NAMES, Windows, WindowSet
 from hazecast.models.training.loop import Run
 from hazecast.models.zoo.combined import trained_pool
 from hazecast.models.zoo.network import BLIND, INFORMED, Network

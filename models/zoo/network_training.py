@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.events import LEAD_GROUPS, EventDecision
-from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Windows, WindowSet
 from hazecast.models.scaling import decode_concentration, encode_concentration
+from hazecast.models.series import OBSERVED, TARGETS, WEATHER_NAMES, Windows, WindowSet
 from hazecast.models.training.loop import LoopSettings, Run, train_loop
 from hazecast.models.training.tuning import conformal_offsets, hold_back, sample_windows, subset
 from hazecast.models.windows import balanced

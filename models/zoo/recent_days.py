@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
-from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
+from hazecast.models.interface import Float, Prediction
+from hazecast.models.series import TARGETS, Windows, WindowSet
 from hazecast.models.zoo.baselines import DiurnalPersistence
 
 # Differences between two days that a spread is taken from; with fewer it is that of the values themselves.

@@ -25,7 +25,8 @@ from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOU
 from hazecast.grids.errors import InputError
 from hazecast.models.features import CALENDAR, calendar, mean_of
 from hazecast.models.files import checked_settings
-from hazecast.models.interface import OBSERVED, TARGETS, WEATHER_NAMES, Float, Windows, WindowSet
+from hazecast.models.interface import Float
+from hazecast.models.series import OBSERVED, TARGETS, WEATHER_NAMES, Windows, WindowSet
 from hazecast.models.training.tuning import Peer, init_times
 
 _SEED = 20130112

@@ -17,7 +17,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.models.features import features, names
 from hazecast.models.files import load_arrays, save_arrays
-from hazecast.models.interface import Float, Windows, WindowSet
+from hazecast.models.interface import Float
+from hazecast.models.series import Windows, WindowSet
 from hazecast.models.training.tuning import Peer
 
 _SEED = 20130112

@@ -21,7 +21,8 @@ from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.experts import last_observed
 from hazecast.models.features import mean_of
 from hazecast.models.files import load_arrays, save_arrays
-from hazecast.models.interface import TARGETS, Float, Prediction, Windows, WindowSet
+from hazecast.models.interface import Float, Prediction
+from hazecast.models.series import TARGETS, Windows, WindowSet
 
 _SAMPLE = 5_000
 _FILE = "template.safetensors"

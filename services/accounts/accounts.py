@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.services.accounts.scopes import ROLES, Role
+from hazecast.services.core.field_limits import is_plain
 from hazecast.services.store.database import Sessions
 from hazecast.services.store.tables.accounts import Account
 
@@ -166,8 +167,8 @@ def _administers(account: Account) -> bool:
 
 def _name(name: str) -> str:
     # It is read by people, in the audit and in messages: one line of printable text.
-    if not 1 <= len(name.strip()) <= 128 or not name.isprintable():
-        raise InputError("name", repr(name), "1 to 128 printable characters")
+    if not 1 <= len(name.strip()) <= 128 or not is_plain(name):
+        raise InputError("name", repr(name), "1 to 128 characters that can be seen")
     return name.strip()
 
 

@@ -15,6 +15,7 @@ from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.services.accounts.accounts import existing
 from hazecast.services.accounts.scopes import ROLE_SCOPES, SCOPES, Role, Scope
 from hazecast.services.accounts.tokens import digest_of, key_id_of, matches, new_token
+from hazecast.services.core.field_limits import is_plain
 from hazecast.services.store.database import Sessions
 from hazecast.services.store.tables.accounts import Account, ApiKey
 
@@ -306,8 +307,8 @@ def _new_key(
     by: str,
     replaces: str | None = None,
 ) -> tuple[ApiKey, str]:
-    if not 1 <= len(label.strip()) <= 128 or not label.isprintable():
-        raise InputError("label", repr(label), "1 to 128 printable characters: what the key is for")
+    if not 1 <= len(label.strip()) <= 128 or not is_plain(label):
+        raise InputError("label", repr(label), "1 to 128 characters that can be seen: what the key is for")
     if lifetime <= timedelta(0):
         raise InputError("lifetime", lifetime, "more than nothing")
     own = session.scalars(select(ApiKey).where(ApiKey.account_id == account_id))

@@ -86,16 +86,15 @@ def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str |
 def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: str, out: Path, look: Look) -> bytes:
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.core.rules import rule_book
     from hazecast.services.work import maps
 
-    book, registry = rule_book(settings), load_registry()
+    registry = load_registry()
     with open_store(settings) as store:
         run = store.latest_run()
         if run is None:
             raise InputError("store", settings.database_url, "at least one forecast; run hazecast run")
         if kind is Kind.HAZE:
-            return maps.haze_of_run(store, run, registry, book, look)
+            return maps.haze_of_run(settings, store, run, registry, look)
         if kind is Kind.FAN:
             return maps.fan_of_run(store, run, registry, city, pollutant, look)
         return _of_values(run, kind, hour, pollutant, out, look)

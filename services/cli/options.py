@@ -51,8 +51,22 @@ Collection = Annotated[Path, typer.Option("--observations", help="Folder of a mo
 PastWeather = Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")]
 Cities = Annotated[list[str] | None, typer.Option("--city", help="Only this city; may be repeated.")]
 Language = Annotated[str, typer.Option("--language", help="zh, ja or en.")]
-Why = Annotated[str, typer.Option("--why", help="The reason; recorded in the history.")]
-By = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this system.")]
+
+
+def plain(text: str | None) -> str | None:
+    """Return a text that is kept as it is; refuse one that reads otherwise than it is written."""
+    from hazecast.services.core.field_limits import plain_lines
+
+    try:
+        return text if text is None else plain_lines(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Why = Annotated[str, typer.Option("--why", callback=plain, help="The reason; recorded in the history.")]
+By = Annotated[
+    str | None, typer.Option("--by", callback=plain, help="Who decides; by default the user of this system.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

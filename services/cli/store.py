@@ -39,8 +39,37 @@ def upgrade(data_dir: DataDir = None) -> None:
 
 
 @db_app.command()
-def downgrade(revision: Revision, data_dir: DataDir = None) -> None:
-    """Take the schema back to an earlier one, for an earlier version; data that it has no place for are lost."""
+def downgrade(
+    revision: Revision,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before data are lost.")] = False,
+    backup: Annotated[
+        Path | None, typer.Option("--backup", help="The backup that is made first; default in backups/.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take the schema back to an earlier one, for an earlier version, with the service stopped.
+
+    Where data would be lost that it has no place for, they are named, and a backup is made first.
+    """
+    from hazecast.services.store.backup import back_up
+    from hazecast.services.store.database import make_engine
+    from hazecast.services.store.downgrade import losses, refuse_beside_others
+
+    settings = settings_of(data_dir)
+    engine = make_engine(settings.database_url, settings.data_dir)
+    try:
+        refuse_beside_others(engine)
+        lost = losses(engine, revision)
+        if lost:
+            print(f"lost in schema {revision}: {', '.join(f'{number} of {name}' for name, number in lost.items())}")
+            if not yes:
+                typer.confirm("Go on?", abort=True)
+            file = backup or settings.data_dir / "backups" / f"before-{revision}-{current_time():%Y%m%dT%H%M%SZ}.tar"
+            back_up(settings, file)
+            print(f"backed up in {file}")
+        refuse_beside_others(engine)
+    finally:
+        engine.dispose()
     _migrate(data_dir, revision)
 
 

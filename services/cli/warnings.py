@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, client_of, current_time, open_store, settings_of, time_of
+from hazecast.services.cli.options import DataDir, client_of, current_time, open_store, plain, settings_of, time_of
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ app = typer.Typer(help="Print the warnings in force as GeoJSON; list and decide 
 
 Simulated = Annotated[bool, typer.Option("--simulated", help="Those of simulated runs.")]
 DraftId = Annotated[str, typer.Argument(help="Id of the draft, as `hazecast warnings drafts` lists it.")]
-By = Annotated[str, typer.Option("--by", help="Who decides; recorded in the audit.")]
-Why = Annotated[str, typer.Option("--reason", help="Why; recorded in the audit.")]
+By = Annotated[str, typer.Option("--by", callback=plain, help="Who decides; recorded in the audit.")]
+Why = Annotated[str, typer.Option("--reason", callback=plain, help="Why; recorded in the audit.")]
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel, Message, Outcome
+from hazecast.services.delivery.confirmations import stop_unconfirmed
 from hazecast.services.delivery.queries import has_waiting, is_servable, prune, update_rows, waiting_deliveries
 from hazecast.services.delivery.routing import ACCOUNT_ENABLED, route, schedule_bulletins
 from hazecast.services.delivery.subscriptions import activate
@@ -83,6 +84,7 @@ class Dispatcher:
         self._give_up_unserved(now)
         if self._pruned_at is None or now - self._pruned_at > timedelta(hours=1):
             prune(self._sessions, now - timedelta(days=self._settings.delivery.keep_days))
+            stop_unconfirmed(self._sessions, now)
             self._pruned_at = now
 
     def due(self) -> list[str]:

@@ -22,6 +22,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import Language, catalog
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.severity import SEVERITIES, severity
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
@@ -36,12 +37,13 @@ from hazecast.services.delivery.content import (
     warning_links,
 )
 from hazecast.services.delivery.editions import EditionElsewhere
-from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WITHDRAWN
+from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
 from hazecast.services.store.run_files import read_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.work.explain import explain
-from hazecast.services.work.native_work import haze_map, haze_name, make_product
+from hazecast.services.work.native_work import haze_map, make_product
+from hazecast.services.work.public_haze import haze_name, shown_warnings
 from hazecast.services.work.stored_forecast import Look
 
 log = logging.getLogger(__name__)
@@ -209,6 +211,8 @@ class MailChannel:
 
     def _content(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> _Content:
         content = _Content()
+        messages = self._gravest_first(messages)
+        asked = messages[0].type == CONFIRMATION
         for language in languages_of(subscription):
             words = texts(language)
             items = [self._part(subscription, message, language, words) for message in messages]
@@ -218,7 +222,8 @@ class MailChannel:
             content.sections.append(
                 {
                     "parts": items,
-                    "why": words["why"].format(name=subscription.name),
+                    # Who has not confirmed reads nothing that the subscriber wrote.
+                    "why": "" if asked else words["why"].format(name=subscription.name),
                     **{name: words[name] for name in ("tag", "disclaimer", "map", "unsubscribe")},
                 }
             )
@@ -236,15 +241,28 @@ class MailChannel:
             content.editions = self._editions(subscription, now)
         return content
 
+    def _gravest_first(self, messages: Sequence[Message]) -> list[Message]:
+        """Return what warns by severity, then what ends a warning, then all else."""
+
+        def order(message: Message) -> tuple[int, int]:
+            if message.type not in WARNING_TYPES:
+                return 2, 0
+            rules = self._book.rule_set(message.content["rule_set"])
+            ends = message.type == WITHDRAWN or message.content["kind"] == "lift"
+            return int(ends), SEVERITIES.index(severity(rules, message.content["level"]))
+
+        return sorted(messages, key=order)
+
     def _part(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Part:
         if message.type == CONFIRMATION:
             link = confirmation_url(self._base, subscription)
-            title = words["confirm"].format(name=subscription.name)
-            return _Part(title, [words["confirm_note"]], [(words["confirm_button"], link)])
+            return _Part(words["confirm"], [words["confirm_note"]], [(words["confirm_button"], link)])
         if message.type == TEST:
             return _Part(words["test"].format(name=subscription.name), [words["test_note"]])
         if message.type == FORECAST:
-            time = message.content["init_time"][:16].replace("T", " ") + " UTC"
+            init_time, written = datetime.fromisoformat(message.content["init_time"]), catalog(language)
+            zone = subscription.time_zone
+            time = f"{written.stamp(init_time, zone)} ({written.zone(zone, init_time)})"
             notes = [words["forecast_note"].format(time=time)]
             if message.content["degraded"]:
                 notes.append(words["degraded"])
@@ -268,8 +286,8 @@ class MailChannel:
         run = self._store.run_at(warning.run_init_time, warning.simulated)
         if run is None:
             return None
-        in_force, look = self._store.warnings_in_force(run.init_time, run.simulated), Look(language, "phone")
-        path, name = run.netcdf_path, haze_name(in_force, look)
+        in_force, look = shown_warnings(self._store, run, self._book), Look(language, "phone")
+        path, name = run.netcdf_path, haze_name(self._settings, in_force, look)
         made = read_product(Path(path), name)
         if made is not None:
             return made

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from hazecast.alerts.messages.texts import Language
-from hazecast.services.core.field_limits import at_most
+from hazecast.services.core.field_limits import at_most, plain_line
 
 ChannelName = Literal["webhook", "email", "stream"]
 Kind = Literal["warning", "bulletin", "forecast"]
 BulletinFormat = Literal["html", "pdf", "csv", "nc"]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(plain_line)]
 _Hour = Annotated[int, Field(ge=0, le=23)]
 _Few = Annotated[list[str], Field(max_length=200), at_most(200)]
 _Kinds = Annotated[list[Kind], Field(min_length=1, max_length=8), at_most(8)]

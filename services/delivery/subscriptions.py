@@ -19,10 +19,11 @@ from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.accounts import existing
 from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.confirmations import ask_to_confirm
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription, SubscriptionFields
 from hazecast.services.delivery.targets import Resolver, check_target, normal_email_address
 from hazecast.services.delivery.webhook import new_secret, target_policy
-from hazecast.services.store.outbox import CONFIRMATION, TEST, record_addressed
+from hazecast.services.store.outbox import TEST, record_addressed
 from hazecast.services.store.tables.delivery import Delivery, Subscription
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Subscriptions:
         UnknownError
             If there is no such account.
         ConflictError
-            If the account has too many subscriptions.
+            If the account has too many subscriptions, or the receiver may not be asked to confirm again.
         """
         target = self._target(new)
         wanted = self._checked(SubscriptionFields(**new.model_dump(exclude={"channel", "target"})))
@@ -88,7 +89,7 @@ class Subscriptions:
             id=f"sub_{secrets.token_hex(12)}", account_id=account_id, channel=new.channel, target=target,
             state="active" if active else "unconfirmed", state_reason="", code=secrets.token_urlsafe(24),
             secret=new_secret(), previous_secret=None, previous_secret_until=None, created_at=now, updated_at=now,
-            failures=0, next_attempt_at=now, lease_owner=None, lease_until=None, next_bulletin_at=None,
+            confirmed_at=now if active else None, confirm_until=None, failures=0, next_attempt_at=now, lease_owner=None, lease_until=None, next_bulletin_at=None,
             **wanted.model_dump(),
         )  # fmt: skip
         row.next_bulletin_at = next_bulletin_time(row, now)
@@ -103,7 +104,7 @@ class Subscriptions:
             session.add(row)
             session.flush()
             if not active:
-                record_addressed(session, row.id, CONFIRMATION, f"confirmation.{row.id}", now, {})
+                ask_to_confirm(session, self._settings, row, now)
         return row
 
     def list(self, account_id: str | None) -> list[Subscription]:
@@ -138,6 +139,8 @@ class Subscriptions:
     def change(self, row: Subscription, change: Change, now: datetime) -> Subscription:
         """Change a subscription.
 
+        One that its receiver has unsubscribed, or never confirmed, is not made active: the receiver is asked again.
+
         Parameters
         ----------
         row : Subscription
@@ -155,21 +158,24 @@ class Subscriptions:
         InputError
             If a city, region, rule set, level or time zone is unknown.
         ConflictError
-            If the state is to change before the receiver has confirmed.
+            If the state is to change before the receiver has confirmed, or it may not be asked again.
         """
         given = {name: value for name in change.model_fields_set if (value := getattr(change, name)) is not None}
         state = given.pop("state", None)
         known = {name: getattr(row, name) for name in SubscriptionFields.model_fields}
         values = self._checked(SubscriptionFields(**known | given)).model_dump()
-        if state is not None:
-            if row.state == "unconfirmed":
-                raise ConflictError("state", state, "no change before the receiver has confirmed")
+        ask = row.state == "stopped" and row.confirmed_at is None
+        if state is not None and (row.state == "unconfirmed" or (ask and state != "active")):
+            raise ConflictError("state", state, "no change before the receiver has confirmed")
+        if state is not None and not ask:
             values |= {"state": state, "state_reason": "", "failures": 0, "next_attempt_at": now}
         with self._sessions.begin() as session:
             session.execute(
                 update(Subscription).where(Subscription.id == row.id).values(**values, updated_at=now)
             )  # fmt: skip
             changed = session.get_one(Subscription, row.id)
+            if state is not None and ask:
+                ask_to_confirm(session, self._settings, changed, now)
             if changed.next_bulletin_at is None or {"bulletin_hour", "time_zone", "kinds"} & set(given) or state:
                 changed.next_bulletin_at = next_bulletin_time(changed, now)
         return changed
@@ -247,9 +253,14 @@ class Subscriptions:
         ------
         UnknownError
             If there is no such subscription, or the code is another.
+        ConflictError
+            If it no longer waits for its receiver.
         """
         with self._sessions.begin() as session:
             row = _by_code(session, subscription_id, code)
+            late = row.confirm_until is not None and row.confirm_until <= now
+            if row.state == "stopped" or (row.state == "unconfirmed" and late):
+                raise ConflictError("subscription", "one that is over", "one that waits for its receiver")
             if row.state == "unconfirmed":
                 activate(row, now)
 
@@ -272,6 +283,7 @@ class Subscriptions:
         with self._sessions.begin() as session:
             row = _by_code(session, subscription_id, code)
             row.state, row.state_reason, row.updated_at = "stopped", "unsubscribed by the receiver", now
+            row.confirmed_at = None
 
     def _target(self, new: NewSubscription) -> str:
         if new.channel == "stream":
@@ -310,7 +322,7 @@ class Subscriptions:
 
 
 def activate(row: Subscription, now: datetime) -> None:
-    """Let a subscription receive messages.
+    """Let a subscription receive messages: its receiver has confirmed.
 
     Parameters
     ----------
@@ -320,6 +332,7 @@ def activate(row: Subscription, now: datetime) -> None:
         Aware.
     """
     row.state, row.state_reason, row.updated_at = "active", "", now
+    row.confirmed_at, row.confirm_until = now, None
     row.next_bulletin_at = next_bulletin_time(row, now)
 
 

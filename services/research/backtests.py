@@ -26,9 +26,10 @@ from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
-from hazecast.models.interface import EVENTS, Adaptive, HourlySeries, Model, Windows, WindowSet
+from hazecast.models.interface import EVENTS, Adaptive, Model
 from hazecast.models.kinds import create
 from hazecast.models.registry import newest_unseen, shipped_models
+from hazecast.models.series import HourlySeries, Windows, WindowSet
 from hazecast.models.weather_errors import WeatherErrors
 from hazecast.models.windows import balanced, only_until, scoring_windows
 from hazecast.models.zoo.combined import Combined

@@ -24,7 +24,8 @@ from hazecast.grids.observations.isd import read_isd, with_weather
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
-from hazecast.models.interface import Described, HourlySeries, Model, WindowSet
+from hazecast.models.interface import Described, Model
+from hazecast.models.series import HourlySeries, WindowSet
 from hazecast.models.training.loop import Run, chosen_device
 from hazecast.models.weather_errors import WeatherErrors
 from hazecast.models.windows import only_until, window_set

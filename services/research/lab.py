@@ -26,9 +26,10 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import parse_time, to_datetime64
-from hazecast.models.interface import HourlySeries, Model, WindowSet
+from hazecast.models.interface import Model
 from hazecast.models.kinds import create
 from hazecast.models.registry import ModelRegistry, TrainedModel
+from hazecast.models.series import HourlySeries, WindowSet
 from hazecast.models.windows import scoring_windows
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings

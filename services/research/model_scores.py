@@ -15,8 +15,9 @@ from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, differences
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime64
-from hazecast.models.interface import Model, WindowSet
+from hazecast.models.interface import Model
 from hazecast.models.registry import TrainedModel, unseen
+from hazecast.models.series import WindowSet
 from hazecast.models.training.tuning import init_times
 from hazecast.models.windows import scoring_windows
 from hazecast.services.research.experiments import read_series

@@ -21,7 +21,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime, to_datetime64
-from hazecast.models.interface import HourlySeries, WindowSet
+from hazecast.models.series import HourlySeries, WindowSet
 from hazecast.models.windows import scoring_windows
 from hazecast.services.core.settings import Settings
 from hazecast.services.research.experiments import training_windows

@@ -181,18 +181,36 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     current = current_revision(engine)
     if current == (script.get_current_head() if revision == "head" else revision):
         return
-    with _migration(engine) as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current is not None and not known_revision(current):
-            expected = f"a schema up to {script.get_current_head()}: a newer Hazecast made this one"
-            raise InputError(f"{redacted(engine.url)}: schema", current, expected)
-        config = _config()
-        config.attributes["connection"] = connection
-        try:
-            down = revision != "head" and _is_below(script, revision, current)
-            (command.downgrade if down else command.upgrade)(config, revision)
-        except CommandError as error:
-            raise InputError("revision", revision, f"base, head or a schema's number ({error})") from error
+    with schema_transaction(engine) as connection:
+        move_schema(connection, revision)
+
+
+def move_schema(connection: Connection, revision: str) -> None:
+    """Bring the schema up or down to a revision, within the transaction of `schema_transaction`.
+
+    Parameters
+    ----------
+    connection : Connection
+    revision : str
+        ``head``, ``base`` or the number of a schema.
+
+    Raises
+    ------
+    InputError
+        As `migrate`.
+    """
+    script = ScriptDirectory.from_config(_config())
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and not known_revision(current):
+        expected = f"a schema up to {script.get_current_head()}: a newer Hazecast made this one"
+        raise InputError(f"{redacted(connection.engine.url)}: schema", current, expected)
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        down = revision != "head" and _is_below(script, revision, current)
+        (command.downgrade if down else command.upgrade)(config, revision)
+    except CommandError as error:
+        raise InputError("revision", revision, f"base, head or a schema's number ({error})") from error
 
 
 def _is_below(script: ScriptDirectory, revision: str, current: str | None) -> bool:
@@ -210,7 +228,14 @@ def _config() -> Config:
 
 
 @contextmanager
-def _migration(engine: Engine) -> Iterator[Connection]:
+def schema_transaction(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction in which the schema may be changed; one process has it at a time.
+
+    Raises
+    ------
+    StoreError
+        If rows refer to nothing at its end (SQLite); nothing is then changed.
+    """
     sqlite = engine.dialect.name == "sqlite"
     with engine.execution_options(writing=True).connect() as connection:
         if sqlite:

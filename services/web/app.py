@@ -14,6 +14,7 @@ from hazecast.services.web.dependencies import make_service
 from hazecast.services.web.documents import TAGS, describe, operation_id
 from hazecast.services.web.edge.protect import limit_requests, protect
 from hazecast.services.web.page.console import console_routes
+from hazecast.services.web.page.reference import reference_routes
 from hazecast.services.web.page.routes import page_routes
 from hazecast.services.web.problems import add_problems
 from hazecast.services.web.routes import (
@@ -85,6 +86,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         description="Air-quality forecasts and haze warnings. Times are ISO 8601 with offset; concentrations ug/m3. "
         "What is based on simulated input says `simulated: true`.",
         openapi_tags=TAGS,
+        # Their pages load scripts from elsewhere; the service has one of its own.
+        docs_url=None,
+        redoc_url=None,
         # Such a redirect names the scheme and the host of the request, which the sender makes up.
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
@@ -99,6 +103,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     app.router.routes.extend(console_routes(settings, registry, service.book))
     add_problems(app, settings.data_dir)
     describe(app)
+    app.router.routes.extend(reference_routes(app.openapi, settings.answers.cache_seconds))
     limit_requests(app, settings)
     app.add_middleware(
         AnswerCache,

@@ -19,7 +19,8 @@ from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, LEAD_HOURS
 from hazecast.grids.times import to_datetime64
 from hazecast.models.combination import State, Verified
 from hazecast.models.experts import EXPERTS
-from hazecast.models.interface import TARGETS, Float, Windows
+from hazecast.models.interface import Float
+from hazecast.models.series import TARGETS, Windows
 from hazecast.models.zoo.combined import POINTS, Combined, Reference, verified
 from hazecast.services.store.scores import StoredRun, runs_before
 from hazecast.services.store.store import Store

@@ -35,7 +35,6 @@ from hazecast.alerts.bulletin.data import as_csv, as_dataset
 from hazecast.alerts.bulletin.forms import BulletinText
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.rules.book import RuleBook
@@ -43,11 +42,13 @@ from hazecast.forecast.daily import DayCheck, day_check
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
+from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import degraded_reasons
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, Observation
 from hazecast.services.work.explain import explain
+from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.stored_forecast import Look, load_forecast
 
 Format = Literal["html", "pdf", "csv", "nc", "txt"]
@@ -133,10 +134,11 @@ class Edition:
         run: ForecastRun,
         store: Store,
         registry: Registry,
-        book: RuleBook,
+        settings: Settings,
+        warnings: Sequence[HazeWarning],
     ) -> None:
-        self.key, self.bulletin, self.language, self._book = key, bulletin, language, book
-        self._run, self._store, self._registry = run, store, registry
+        self.key, self.bulletin, self.language, self._settings = key, bulletin, language, settings
+        self._run, self._store, self._registry, self._warnings = run, store, registry, warnings
         self._documents: dict[Format, Document] = {}
         self._working = threading.RLock()
 
@@ -154,15 +156,12 @@ class Edition:
     @cached_property
     def pictures(self) -> dict[str, bytes]:
         """The map and the charts, PNG by name; what can't be drawn for want of values is left out."""
-        from hazecast.services.work.maps import draw_haze, fan_of_run, haze_field
+        from hazecast.services.work.maps import draw_stored_haze, fan_of_run
 
-        look = Look(self.language, "desktop")
-        forecast = load_forecast(self._run.netcdf_path)
         found: dict[str, bytes] = {}
         if self.bulletin.haze is not None:
-            in_force = self._store.warnings_in_force(self.bulletin.at, self._run.simulated)
-            field = haze_field(self._run.netcdf_path, self._book)
-            found[MAP] = draw_haze(forecast, self._registry, self._book.haze_signal, in_force, look, field=field)
+            path, book, look = self._run.netcdf_path, rule_book(self._settings), Look(self.language, "desktop")
+            found[MAP] = draw_stored_haze(self._settings, path, self._registry, book, self._warnings, look)
         chart = Look(self.language, "print")
         for city, pollutants in charted(self.bulletin):
             for item in pollutants:
@@ -248,7 +247,9 @@ class Bulletins:
                     self._kept.move_to_end(found.key)
                     return self._kept[found.key]
             bulletin = self._compose(found.run, found.warnings, found.cities, now)
-            made = Edition(found.key, bulletin, language, found.run, self._store, self._registry, self._book)
+            made = Edition(
+                found.key, bulletin, language, found.run, self._store, self._registry, self._settings, found.warnings
+            )
             with self._guard:
                 self._kept[found.key] = made
                 while len(self._kept) > _KEPT:
@@ -302,7 +303,9 @@ class Bulletins:
             run.netcdf_path,
             language,
             *(city.id for city in cities),
-            *sorted(warning.model_dump_json() for warning in warnings if warning.city in ids),
+            # The map shows the haze signal of other cities too; what it may show depends on the approval.
+            *sorted(w.model_dump_json() for w in warnings if w.city in ids or w.rule_set == self._book.haze_signal.id),
+            str(needs_approval(self._settings, self._book.haze_signal)),
             *sorted({str(today(city, now)) for city in cities}),
             str(self._stale(run, now) and int((now - run.init_time) / timedelta(hours=1))),
             str(self._observed_state(run, ids, now)),
@@ -331,14 +334,14 @@ class Bulletins:
         self, run: ForecastRun, warnings: Sequence[HazeWarning], cities: Sequence[City], now: datetime
     ) -> Bulletin:
         from hazecast.alerts.maps.polygons import provinces_touched
-        from hazecast.services.work.maps import haze_field
+        from hazecast.services.work.maps import stored_areas
 
         forecast = load_forecast(run.netcdf_path)
         observations = self._observations(run.simulated, now)
         checks, unchecked = self._checks(run, cities, observations, now)
         try:
-            rules, field = self._book.haze_signal, haze_field(run.netcdf_path, self._book)
-            haze = HazeOutlook(provinces_touched(field), signal_window(run.init_time, rules), rules)
+            areas = stored_areas(self._settings, run.netcdf_path, self._book, warnings)
+            haze = HazeOutlook(provinces_touched(areas), areas.window, self._book.haze_signal, areas.warned)
         except InputError:
             haze = None
         return make_bulletin(

@@ -23,8 +23,9 @@ from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.background import LEVEL_HOURS
 from hazecast.models.familiarity import unfamiliar
-from hazecast.models.interface import Described, Familiar, Model, Windows
+from hazecast.models.interface import Described, Familiar, Model
 from hazecast.models.registry import ModelRegistry, load_serving
+from hazecast.models.series import Windows
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
@@ -47,7 +48,8 @@ from hazecast.services.work.inputs import (
     shortcomings,
     with_humidity,
 )
-from hazecast.services.work.maps import draw_haze
+from hazecast.services.work.maps import areas_shown, draw_haze
+from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, message_line
 from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
@@ -286,7 +288,10 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
     earlier = cycle.store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
     result = _Warned([], [], set(), [])
-    for rules, ids in cycle.book.of_cities(given.cities, now, settings.rule_sets):
+    applied = cycle.book.of_cities(given.cities, now, settings.rule_sets)
+    for name in sorted(set(settings.rule_sets) - {rules.id for rules, _ in applied}):
+        log.warning("HAZECAST_RULE_SETS names %s, which at %s applies to none of the cities", name, now.isoformat())
+    for rules, ids in applied:
         assessments = assess(
             forecast, observations, cycle.registry, rules, stations=inputs.monitors.stations, cities=ids
         )
@@ -313,8 +318,11 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     restore_values(netcdf_path)
     link_product(netcdf_path, NETCDF)
     in_force = in_force_at([*cycle.store.warnings_before(now, simulated), *messages], now)
+    rules = cycle.book.haze_signal
+    approved = needs_approval(cycle.settings, rules)
+    areas = areas_shown(forecast, cycle.registry, rules, in_force, approved=approved)
     with atomic_write(map_path) as part:
-        part.write_bytes(draw_haze(forecast, cycle.registry, cycle.book.haze_signal, in_force, Look()))
+        part.write_bytes(draw_haze(forecast, cycle.registry, rules, in_force, Look(), areas))
     return netcdf_path, map_path
 
 

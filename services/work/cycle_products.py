@@ -16,7 +16,8 @@ from hazecast.services.store.run_files import drop_products, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.work.bulletin import Bulletins, Edition, Format, region_cities
-from hazecast.services.work.native_work import AREAS, bulletin_name, haze_map, haze_name, haze_polygons
+from hazecast.services.work.native_work import bulletin_name, haze_map, haze_polygons
+from hazecast.services.work.public_haze import areas_name, haze_name, shown_warnings
 from hazecast.services.work.stored_forecast import Look
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,10 @@ def make_products(settings: Settings, now: datetime) -> list[str]:
 
 
 def _make_maps(settings: Settings, store: Store, run: ForecastRun, faults: list[str]) -> None:
-    path, in_force = run.netcdf_path, tuple(store.warnings_in_force(run.init_time, run.simulated))
+    path, in_force = run.netcdf_path, shown_warnings(store, run, rule_book(settings))
     for look in (Look(language, size) for language in LANGUAGES for size in SIZES):
-        _make(run, haze_name(in_force, look), faults, haze_map, settings, path, in_force, look)
-    _make(run, AREAS, faults, haze_polygons, settings, path)
+        _make(run, haze_name(settings, in_force, look), faults, haze_map, settings, path, in_force, look)
+    _make(run, areas_name(settings, in_force), faults, haze_polygons, settings, path, in_force)
 
 
 def _make_bulletins(settings: Settings, store: Store, run: ForecastRun, now: datetime, faults: list[str]) -> None:

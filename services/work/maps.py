@@ -19,6 +19,7 @@ from hazecast.alerts.maps.areas import haze_areas, spread_cities
 from hazecast.alerts.maps.charts import draw_fan
 from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map
 from hazecast.alerts.maps.options import Format
+from hazecast.alerts.maps.polygons import LevelAreas, forecast_areas, warned_areas
 from hazecast.alerts.maps.sheet import Provenance
 from hazecast.alerts.messages.texts import BEIJING, catalog
 from hazecast.alerts.rules.book import RuleBook
@@ -28,8 +29,11 @@ from hazecast.forecast.products import median_series, next_24h, valid_times
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime
+from hazecast.services.core.rules import rule_book
+from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.work.public_haze import needs_approval, shown_warnings
 from hazecast.services.work.stored_forecast import VALUE_KINDS, Look, ValueKind, load_forecast, observed_before
 
 _LATS, _LONS = np.arange(15.0, 55.01, 0.25), np.arange(95.0, 150.01, 0.25)
@@ -38,23 +42,74 @@ _drawing = threading.Lock()
 
 
 @lru_cache(maxsize=4)
-def haze_field(path: str, book: RuleBook) -> xr.Dataset:
-    """Return the haze areas of a stored forecast's next window.
+def _forecast_areas(path: str, book: RuleBook) -> LevelAreas:
+    return areas_shown(load_forecast(path), load_registry(), book.haze_signal, ())
+
+
+def stored_areas(settings: Settings, path: str, book: RuleBook, in_force: Sequence[HazeWarning]) -> LevelAreas:
+    """Return the areas of haze of a stored forecast's next window, as the public may see them.
 
     Parameters
     ----------
+    settings : Settings
+        Say whether a person must approve the haze signal: then they are the areas of the warnings in force.
     path : str
         NetCDF file of the forecast.
     book : RuleBook
-        Its haze signals are used.
+        Its haze signal is used.
+    in_force : sequence of HazeWarning
 
     Returns
     -------
-    xarray.Dataset
-        As `hazecast.alerts.maps.areas.haze_areas` returns it.
+    LevelAreas
+
+    Raises
+    ------
+    InputError
+        If the forecast's file is gone, or no area can be made.
     """
-    forecast, ruleset = load_forecast(path), book.haze_signal
-    return haze_areas(forecast, load_registry(), ruleset, signal_window(_issued(forecast), ruleset))
+    if needs_approval(settings, book.haze_signal):
+        return areas_shown(load_forecast(path), load_registry(), book.haze_signal, in_force, approved=True)
+    return _forecast_areas(path, book)
+
+
+def areas_shown(
+    forecast: xr.Dataset,
+    registry: Registry,
+    ruleset: RuleSet,
+    in_force: Sequence[HazeWarning],
+    *,
+    approved: bool = False,
+) -> LevelAreas:
+    """Return the areas of haze of a forecast's next window.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        Contract "forecast".
+    registry : Registry
+    ruleset : RuleSet
+        Of single hours, as China's haze signal.
+    in_force : sequence of HazeWarning
+    approved : bool
+        Whether only what a person approved may be shown: the areas of the warnings in force, and nothing of the forecast.
+
+    Returns
+    -------
+    LevelAreas
+
+    Raises
+    ------
+    InputError
+        If no area can be made of the forecast.
+    """
+    window = signal_window(_issued(forecast), ruleset)
+    if not approved:
+        return forecast_areas(haze_areas(forecast, registry, ruleset, window))
+    return warned_areas(
+        [(warning, registry.city(warning.city)) for warning in in_force], ruleset, window,
+        simulated=bool(forecast.attrs["simulated"]), weather_source=str(forecast.attrs["weather_source"]),
+    )  # fmt: skip
 
 
 def draw_haze(
@@ -63,8 +118,7 @@ def draw_haze(
     ruleset: RuleSet,
     in_force: Sequence[HazeWarning],
     look: Look,
-    *,
-    field: xr.Dataset | None = None,
+    areas: LevelAreas,
 ) -> bytes:
     """Draw the haze map of a forecast's next window, with the warnings in force.
 
@@ -76,41 +130,36 @@ def draw_haze(
     ruleset : RuleSet
         Of single hours, as China's haze signal.
     in_force : sequence of HazeWarning
-        In force after the run; those of other rule sets are ignored.
+        Those of other rule sets are ignored.
     look : Look
-    field : xarray.Dataset, optional
-        Its haze areas, if they are known already.
+    areas : LevelAreas
+        Its areas of haze, as from `areas_shown`.
 
     Returns
     -------
     bytes
         PNG.
     """
-    rules = ruleset
-    window = signal_window(_issued(forecast), rules)
-    ranks = {w.city: rules.level_of(w.level).rank for w in in_force if w.rule_set == rules.id}
+    ranks = {w.city: ruleset.level_of(w.level).rank for w in in_force if w.rule_set == ruleset.id}
     highest = next_24h(forecast)["pm25_max"]
     cities = [
         (registry.city(str(city)), ranks.get(str(city), 0), float(highest.sel(city=city)))
         for city in forecast["city"].values
     ]
-    areas = haze_areas(forecast, registry, rules, window) if field is None else field
     with _drawing:
-        return draw_haze_map(
-            areas, cities, window, rules, lang=look.language, size=look.size, issued=_issued(forecast),
-            simulated=bool(forecast.attrs["simulated"]), weather_source=str(forecast.attrs["weather_source"]),
-        )  # fmt: skip
+        return draw_haze_map(areas, cities, ruleset, lang=look.language, size=look.size, issued=_issued(forecast))
 
 
-def haze_of_run(store: Store, run: ForecastRun, registry: Registry, book: RuleBook, look: Look) -> bytes:
-    """Draw the haze map of a stored run again.
+def haze_of_run(settings: Settings, store: Store, run: ForecastRun, registry: Registry, look: Look) -> bytes:
+    """Draw the haze map of a stored run again, with the warnings that are in force now.
 
     Parameters
     ----------
+    settings : Settings
+        Name the rule sets, and those whose warnings a person must approve.
     store : Store
     run : ForecastRun
     registry : Registry
-    book : RuleBook
     look : Look
 
     Returns
@@ -123,23 +172,24 @@ def haze_of_run(store: Store, run: ForecastRun, registry: Registry, book: RuleBo
     InputError
         If the forecast's file is gone.
     """
-    in_force = store.warnings_in_force(run.init_time, run.simulated)
-    return draw_stored_haze(run.netcdf_path, registry, book, in_force, look)
+    book = rule_book(settings)
+    return draw_stored_haze(settings, run.netcdf_path, registry, book, shown_warnings(store, run, book), look)
 
 
 def draw_stored_haze(
-    path: str, registry: Registry, book: RuleBook, in_force: Sequence[HazeWarning], look: Look
+    settings: Settings, path: str, registry: Registry, book: RuleBook, in_force: Sequence[HazeWarning], look: Look
 ) -> bytes:
     """Draw the haze map of a stored forecast.
 
     Parameters
     ----------
+    settings : Settings
+        As for `stored_areas`.
     path : str
         NetCDF file of the forecast.
     registry : Registry
     book : RuleBook
     in_force : sequence of HazeWarning
-        In force after the run.
     look : Look
 
     Returns
@@ -152,8 +202,8 @@ def draw_stored_haze(
     InputError
         If the forecast's file is gone, or no area can be drawn.
     """
-    forecast, field = load_forecast(path), haze_field(path, book)
-    return draw_haze(forecast, registry, book.haze_signal, in_force, look, field=field)
+    areas = stored_areas(settings, path, book, in_force)
+    return draw_haze(load_forecast(path), registry, book.haze_signal, in_force, look, areas)
 
 
 def draw_hour(forecast: xr.Dataset, registry: Registry, kind: ValueKind, hour: int, look: Look) -> Image.Image:

@@ -5,7 +5,6 @@ Drawing, geometry, typesetting and NetCDF are imported by the functions alone: w
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import tempfile
@@ -73,7 +72,6 @@ def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], loo
     path : str
         NetCDF file of the forecast.
     in_force : sequence of HazeWarning
-        In force after the run.
     look : Look
 
     Returns
@@ -88,18 +86,20 @@ def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], loo
     """
     from hazecast.services.work.maps import draw_stored_haze
 
-    return draw_stored_haze(path, load_registry(), rule_book(settings), in_force, look)
+    return draw_stored_haze(settings, path, load_registry(), rule_book(settings), in_force, look)
 
 
-def haze_polygons(settings: Settings, path: str) -> bytes:
+def haze_polygons(settings: Settings, path: str, in_force: Sequence[HazeWarning]) -> bytes:
     """Return the areas of haze of a stored forecast's next window as GeoJSON.
 
     Parameters
     ----------
     settings : Settings
-        Name the rule sets.
+        Name the rule sets, and those whose warnings a person must approve.
     path : str
         NetCDF file of the forecast.
+    in_force : sequence of HazeWarning
+        Shown instead of the forecast's areas where a person must approve.
 
     Returns
     -------
@@ -111,21 +111,23 @@ def haze_polygons(settings: Settings, path: str) -> bytes:
     InputError
         If the forecast's file is gone, or has no areas.
     """
-    from hazecast.alerts.engine.engine import signal_window
     from hazecast.alerts.maps.polygons import polygons, provinces_touched
     from hazecast.alerts.messages.warning_texts import haze_bulletin
-    from hazecast.services.work.maps import haze_field
+    from hazecast.services.work.maps import stored_areas
 
-    book, forecast = rule_book(settings), load_forecast(path)
-    rules, field = book.haze_signal, haze_field(path, book)
-    init_time = to_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
-    touched, window = provinces_touched(field), signal_window(init_time, rules)
+    book = rule_book(settings)
+    rules, areas = book.haze_signal, stored_areas(settings, path, book, in_force)
+    init_time = to_datetime(np.datetime64(load_forecast(path)["init_time"].item(), "ns"))
+    touched = provinces_touched(areas)
     content = {
         "type": "FeatureCollection",
-        "simulated": bool(forecast.attrs["simulated"]),
+        "simulated": areas.simulated,
         "init_time": init_time.isoformat(),
-        "bulletin": {language: haze_bulletin(touched, window, rules, language) for language in LANGUAGES},
-        "features": polygons(field, rules),
+        "bulletin": {
+            language: haze_bulletin(touched, areas.window, rules, language, warned=areas.warned)
+            for language in LANGUAGES
+        },
+        "features": polygons(areas, rules),
     }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
@@ -280,25 +282,6 @@ def bulletin_document(settings: Settings, cities: Sequence[str], language: str, 
         If there is no forecast, its file is gone, or the form needs an extra that is missing.
     """
     return edition_of(settings, cities, language, now).document(form).content
-
-
-AREAS = "areas.json"
-
-
-def haze_name(in_force: Sequence[HazeWarning], look: Look) -> str:
-    """Return the name of the product that is a haze map: it changes with the warnings in force.
-
-    Parameters
-    ----------
-    in_force : sequence of HazeWarning
-    look : Look
-
-    Returns
-    -------
-    str
-    """
-    state = "\n".join(sorted(f"{w.rule_set} {w.city} {w.level}" for w in in_force))
-    return f"haze-{look.language}-{look.size}-{hashlib.sha256(state.encode()).hexdigest()[:12]}.png"
 
 
 def bulletin_name(key: str, form: Format) -> str:

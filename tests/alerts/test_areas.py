@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from hazecast.alerts.engine.engine import assess, signal_window
 from hazecast.alerts.maps.areas import UNCERTAIN, haze_areas
-from hazecast.alerts.maps.polygons import _cleaned, level_shapes, polygons
+from hazecast.alerts.maps.polygons import _cleaned, forecast_areas, level_shapes, polygons
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import QUANTILES
@@ -67,7 +67,7 @@ def test_levels_near_and_far(field: xr.Dataset) -> None:
 
 
 def test_polygons_hold_the_city(field: xr.Dataset) -> None:
-    features = polygons(field, RULES)
+    features = polygons(forecast_areas(field), RULES)
     json.dumps(features)
     beijing = load_registry().city("beijing")
     shapes = [shapely.geometry.shape(f["geometry"]) for f in features]

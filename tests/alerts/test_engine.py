@@ -14,6 +14,7 @@ import xarray as xr
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.criteria import Persistence
 from hazecast.forecast.scenarios import exceedance_probability
 from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
@@ -55,10 +56,12 @@ def run(pm25: dict[str, float | np.ndarray], observations: xr.Dataset | None = N
     return {a.city: a for a in assess(make_forecast(pm25), observations, load_registry(), RULES, sight=LAW)}
 
 
-def observed(value: float, hours_before: int) -> xr.Dataset:
-    times = np.datetime64(INIT.replace(tzinfo=None), "ns") + np.array([-hours_before, 1]) * np.timedelta64(1, "h")
+def observed(value: float, *hours_before: int) -> xr.Dataset:
+    """One value at each of these hours, and another that no run may read: stamped an hour after the init time."""
+    hours = np.array([*sorted(-h for h in hours_before), 1])
+    times = np.datetime64(INIT.replace(tzinfo=None), "ns") + hours * np.timedelta64(1, "h")
     return xr.Dataset(
-        {"pm25": (("time", "city"), np.array([[value], [900.0]]))},
+        {"pm25": (("time", "city"), np.array([*[[value]] * len(hours_before), [900.0]]))},
         coords={"time": times, "city": ["beijing"]},
     )
 
@@ -78,31 +81,70 @@ def test_window_needs_a_time_zone() -> None:
         signal_window(datetime(2013, 1, 12), RULES)
 
 
-def test_forecast_level_onset_and_evidence() -> None:
+def hazy(*blocks: tuple[int, int, float]) -> np.ndarray:
+    """Clean air but for blocks of stamps, first and last in hours from the run, of one value."""
     pm25 = np.full(LEAD_HOURS, 20.0)
-    pm25[1] = 900.0  # ends with the window's start: outside it
-    pm25[5:8] = 200.0  # stamps init + 6, 7, 8 h
-    pm25[7] = 300.0
-    pm25[26] = 900.0  # ends an hour after the window
-    result = run({"beijing": pm25, "kitakyushu": 900.0})
+    for first, last, value in blocks:
+        pm25[first - 1 : last] = value
+    return pm25
+
+
+def test_forecast_level_onset_and_evidence() -> None:
+    # 27 h ends after the window, which holds the stamps 3 to 26 h.
+    result = run({"beijing": hazy((6, 8, 200.0), (9, 14, 300.0), (27, 27, 900.0)), "kitakyushu": 900.0})
     assert sorted(result) == ["beijing", "shanghai"]  # the rule set is China's
     assert result["shanghai"].rank == 0 and result["shanghai"].level is None
     beijing = result["beijing"]
     assert beijing.rank == 2 and beijing.level == "orange"
     orange = beijing.of(2)
-    assert [e.time for e in orange.evidence] == [INIT + timedelta(hours=8)]
-    assert orange.evidence[0].pm25 == pytest.approx(300.0) and orange.evidence[0].basis == "forecast"
-    assert orange.onset == INIT + timedelta(hours=7) and orange.probability == 1.0
+    assert [e.time for e in orange.evidence] == [INIT + timedelta(hours=h) for h in range(9, 15)]
+    assert orange.evidence[0].pm25 == pytest.approx(300.0) and {e.basis for e in orange.evidence} == {"forecast"}
+    assert orange.probability == 1.0 and len(beijing.of(1).evidence) == 9
+    # The warning is for its whole window, whenever in it the level is reached.
     assert (beijing.start, beijing.end) == signal_window(INIT, RULES)
+    assert orange.onset == beijing.of(1).onset == beijing.start
 
 
-def test_minimum_hours_is_data() -> None:
-    pm25 = np.full(LEAD_HOURS, 20.0)
-    pm25[5:8] = 200.0
-    pm25[7] = 300.0
-    rules = RULES.model_copy(update={"window": RULES.window.model_copy(update={"minimum_hours": 2})})
-    beijing = assess(make_forecast({"beijing": pm25}), None, load_registry(), rules, sight=LAW)[0]
-    assert beijing.rank == 1 and len(beijing.of(1).evidence) == 3 and beijing.of(1).onset == INIT + timedelta(hours=5)
+def test_what_is_met_before_the_window_or_is_seen_is_in_force_from_now() -> None:
+    # 2 h ends with the window's start: it raises nothing, but where the window does it counts.
+    assert run({"beijing": hazy((1, 2, 300.0))})["beijing"].rank == 0
+    early = run({"beijing": hazy((2, 2, 200.0), (9, 14, 300.0))})["beijing"]
+    assert early.of(2).onset == early.start and early.of(1).onset == INIT
+    assert early.of(1).evidence[0].time == INIT + timedelta(hours=2)
+    # Yellow is observed, but not expected to persist: by forecast, from now.
+    fading = run({"beijing": hazy((12, 12, 200.0))}, observed(200.0, 1))["beijing"].of(1)
+    assert fading.raised and not fading.observed and fading.onset == INIT
+
+
+@pytest.mark.parametrize(
+    ("blocks", "rank"),
+    [
+        ([(9, 14, 300.0)], 2),
+        ([(9, 13, 300.0)], 1),  # five hours do not persist
+        ([(9, 11, 300.0), (18, 20, 300.0)], 2),  # six of twelve hours do, in a row or not
+        ([(9, 11, 300.0), (19, 21, 300.0)], 1),  # six of thirteen do not
+        ([(9, 11, 300.0), (12, 14, 900.0)], 2),  # red's hours are orange's too
+        ([(9, 14, 900.0)], 3),
+        ([(26, 26, 900.0)], 1),  # yellow may occur: an hour is enough
+        ([(21, 40, 900.0)], 3),  # six hours in the window
+        ([(22, 40, 900.0)], 1),  # five in the window, though more come after it
+    ],
+)
+def test_orange_and_red_must_persist(blocks: list[tuple[int, int, float]], rank: int) -> None:
+    found = run({"beijing": hazy(*blocks)})["beijing"]
+    assert found.rank == rank
+    assert all(len(found.of(r).evidence) >= RULES.level_of(r).persistence.hours for r in range(1, rank + 1))
+
+
+def test_how_long_a_level_must_last_is_data() -> None:
+    pm25 = hazy((6, 7, 200.0), (8, 8, 300.0))
+    for hours, rank in ((1, 2), (2, 1)):
+        lasting = Persistence(hours=hours, of_hours=2)
+        rules = RULES.model_copy(
+            update={"levels": tuple(x.model_copy(update={"persistence": lasting}) for x in RULES.levels)}
+        )
+        found = assess(make_forecast({"beijing": pm25}), None, load_registry(), rules, sight=LAW)[0]
+        assert found.rank == rank and len(found.of(1).evidence) == 3
 
 
 def test_observed_counts_only_when_fresh_and_lasting() -> None:
@@ -114,9 +156,16 @@ def test_observed_counts_only_when_fresh_and_lasting() -> None:
     assert high.rank == 1  # orange is observed, yellow is what lasts
     assert high.of(1).onset == INIT - timedelta(hours=3) and high.of(1).observed
     evidence = high.of(1).evidence
-    assert [e.basis for e in evidence] == ["observed", "forecast"] and evidence[0].pm25 == pytest.approx(420.0)
-    assert run({"beijing": lasting}, observed(420.0, 4))["beijing"].of(1).onset == INIT + timedelta(hours=2)
+    assert [e.basis for e in evidence] == ["observed", *["forecast"] * 3] and evidence[0].pm25 == pytest.approx(420.0)
+    assert [e.time for e in evidence[1:]] == [INIT + timedelta(hours=h) for h in (1, 2, 3)]
+    assert not run({"beijing": lasting}, observed(420.0, 4))["beijing"].of(1).observed
     assert run({"beijing": fading}, observed(420.0, 1))["beijing"].rank == 0
+
+
+def test_an_observed_level_must_last_as_long_as_a_forecast_one() -> None:
+    # Three of the next six hours are orange: a process of six hours together with three or more observed ones.
+    pm25 = {"beijing": hazy((1, 3, 300.0))}
+    assert [run(pm25, observed(300.0, *range(n)))["beijing"].rank for n in (1, 2, 3, 4)] == [1, 1, 2, 2]
 
 
 def test_missing_values_warn_of_nothing_and_a_short_forecast_is_refused() -> None:
@@ -138,7 +187,7 @@ def test_probability_is_the_share_of_scenarios_and_thresholds_decide() -> None:
     forecast = make_forecast({"beijing": pm25}, factors=SPREAD)
     found = {a.city: a for a in assess(forecast, None, load_registry(), rules, sight=LAW)}
     yellow, orange, red = found["beijing"].outlooks
-    assert red.probability < orange.probability < yellow.probability
+    assert red.probability == orange.probability == 0.0  # one hour does not persist
     assert 0.25 < yellow.probability < 0.5 and not yellow.raised and found["beijing"].rank == 0
     expected = float(exceedance_probability(120.0 * np.array(SPREAD), 150.0))
     # Visibility is below 5 km at 150 ug m-3, so the level hangs on PM2.5 alone here.
@@ -195,5 +244,5 @@ def test_geojson_is_complete() -> None:
     assert properties["position"] == [beijing.longitude, beijing.latitude]
     assert shapely.geometry.shape(feature["geometry"]).contains(shapely.Point(properties["position"]))
     assert properties["simulated"] is True and properties["weather_source"] == "test"
-    assert properties["level"] == "red" and properties["colour"] == "#F30019" and len(properties["evidence"]) == 24
+    assert properties["level"] == "red" and properties["colour"] == "#F30019" and len(properties["evidence"]) == 26
     assert properties["haze"]["zh"] == "严重霾" and properties["kind"] == "issue"

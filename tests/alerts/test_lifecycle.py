@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,11 @@ def changed(rules: RuleSet, *, life: dict[str, object] | None = None, **levels: 
 
 # The shipped signal with thresholds and a hold of the tests' own: theirs may be chosen anew.
 RULES = changed(
-    RuleBook.shipped().haze_signal, life={"hold_hours": 6}, yellow=(0.5, 0.35), orange=(0.5, 0.35), red=(0.5, 0.35)
+    RuleBook.shipped().haze_signal,
+    life={"hold_hours": 6, "unconfirmed_hours": 0},
+    yellow=(0.5, 0.35),
+    orange=(0.5, 0.35),
+    red=(0.5, 0.35),
 )
 
 
@@ -88,6 +93,39 @@ def test_minimum_hold_delays_a_fall_but_not_a_rise() -> None:
     # The hold begins again with the new level.
     assert told(history, rules, INIT + timedelta(hours=10), 0, 0, 0) == []
     assert told(history, rules, INIT + timedelta(hours=11), 0, 0, 0) == ["lift orange criterion_no_longer_likely"]
+
+
+def test_a_level_falls_only_once_two_runs_in_a_row_no_longer_see_it() -> None:
+    rules = changed(RULES, life={"hold_hours": 0, "unconfirmed_hours": 18})
+    history: list[HazeWarning] = []
+    runs = [(1, 0.9, 0), (1, 0, 0), (1, 0.4, 0), (1, 0, 0), (1, 0, 0), (0, 0, 0), (0, 0, 0)]
+    said = [told(history, rules, INIT + n * HALF_DAY, *p) for n, p in enumerate(runs)]
+    assert said == [
+        ["issue orange criterion_forecast"],
+        [],  # doubted by one run: it stands until the next
+        ["continue orange still_likely"],
+        [],
+        ["downgrade yellow level_no_longer_likely"],
+        [],
+        ["lift yellow criterion_no_longer_likely"],
+    ]
+    # What stands is in force without a gap, until the run that takes it back.
+    for message, following in pairwise(history):
+        assert following.issued < message.expires and following.onset <= max(message.onset, following.issued)
+
+
+def test_what_is_in_force_stays_covered_by_its_updates() -> None:
+    history: list[HazeWarning] = []
+    told(history, RULES, INIT, 0.9, 0, 0)
+    start = history[0].onset
+    assert start == INIT + timedelta(hours=2)  # the window's
+    # Before it begins, an update keeps its beginning; once it has begun, it is in force from the update on.
+    told(history, RULES, INIT + timedelta(hours=1), 1, 0.9, 0)
+    told(history, RULES, INIT + HALF_DAY, 1, 0.9, 0)
+    told(history, RULES, INIT + 2 * HALF_DAY, 0.9, 0, 0)
+    assert [m.kind for m in history] == ["issue", "upgrade", "continue", "downgrade"]
+    assert [m.onset for m in history] == [start, start, INIT + HALF_DAY, INIT + 2 * HALF_DAY]
+    assert all(b.expires >= a.expires for a, b in pairwise(history))
 
 
 def test_observation_raises_at_once() -> None:
@@ -154,9 +192,10 @@ CITIES = ("beijing", "shanghai", "shenyang")
 
 
 @settings(max_examples=80, deadline=None)
-@given(steps, st.integers(0, 24), st.randoms(use_true_random=False))
-def test_random_sequences_keep_the_laws(runs, hold: int, shuffler: random.Random) -> None:
-    rules = changed(RULES, life={"hold_hours": hold}, yellow=(0.4, 0.2), orange=(0.5, 0.3), red=(0.6, 0.3))
+@given(steps, st.integers(0, 24), st.integers(0, 24), st.randoms(use_true_random=False))
+def test_random_sequences_keep_the_laws(runs, hold: int, unconfirmed: int, shuffler: random.Random) -> None:
+    life = {"hold_hours": hold, "unconfirmed_hours": unconfirmed}
+    rules = changed(RULES, life=life, yellow=(0.4, 0.2), orange=(0.5, 0.3), red=(0.6, 0.3))
     history: list[HazeWarning] = []
     init = INIT
     for gap, cities in runs:
@@ -183,21 +222,24 @@ def test_random_sequences_keep_the_laws(runs, hold: int, shuffler: random.Random
         standing = {m.city: m for m in in_force_at(history, init)}
         assert len(in_force_at(history, init)) == len(standing)  # never two for a city
         for assessment in now:
-            _check_transition(before.get(assessment.city), standing.get(assessment.city), assessment, rules, hold)
+            _check_transition(before.get(assessment.city), standing.get(assessment.city), assessment, rules)
     assert all(m.evidence for m in history if m.kind != "lift")
     assert len({m.id for m in history}) == len(history)
     for city in CITIES:
         _check_chain([m for m in history if m.city == city], rules)
 
 
-def _check_transition(was, stands, now, rules: RuleSet, hold: int) -> None:
+def _check_transition(was, stands, now, rules: RuleSet) -> None:
     old = rules.level_of(was.level).rank if was else 0
     new = rules.level_of(stands.level).rank if stands else 0
     assert new >= now.rank  # what is raised stands
     if new > now.rank:
         # Above what was raised only if it was in force, and is still likely or held.
         outlook = now.of(new)
-        held = was is not None and now.init_time < was.level_since + timedelta(hours=hold)
+        held = was is not None and (
+            now.init_time < was.level_since + timedelta(hours=rules.life.hold_hours)
+            or now.init_time < was.run_init_time + timedelta(hours=rules.life.unconfirmed_hours)
+        )
         assert 0 < new <= old
         assert held or outlook.keep_probability >= rules.level_of(new).lower_probability
 
@@ -225,6 +267,8 @@ def draft_of(history: list[HazeWarning], init: datetime, *probabilities: float) 
 def test_drafts_are_approved_amended_or_rejected_once() -> None:
     draft = draft_of([], INIT, 1, 0.9, 0)
     at = INIT + timedelta(minutes=20)
+    late = draft.proposed.onset + timedelta(hours=1)
+    assert approve(draft, [], by="Li Na", reason="yes", at=late)[1].onset == late  # nothing forecast begins in the past
     done, message = approve(draft, [], by="Li Na", reason="agrees with the ensemble", at=at)
     assert done.status == "approved" and message.id == draft.id and message.issued == at == message.level_since
     assert message.approval.by == "Li Na" and not message.approval.amended and message.evidence

@@ -14,6 +14,7 @@ from PIL import Image
 from hazecast.alerts.geography.shapes import layer
 from hazecast.alerts.maps.canvas import LAND, LAYOUTS, font, to_pixels
 from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map
+from hazecast.alerts.maps.polygons import LevelAreas, level_shapes
 from hazecast.alerts.maps.scales import SCALES, Scale
 from hazecast.alerts.maps.sheet import Provenance
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
@@ -34,10 +35,8 @@ def drawn(lang: str = "zh", *, simulated: bool = False, rank: int = 3, size: str
         {"level": (("latitude", "longitude"), level)}, coords={"latitude": latitude, "longitude": longitude}
     )
     cities = [(city, max(rank, 0) if city.id == "beijing" else 0, 100.0) for city in REGISTRY.cities.values()]
-    png = draw_haze_map(
-        areas, cities, WINDOW, RuleBook.shipped().haze_signal, lang=lang, simulated=simulated, weather_source="none", issued=WINDOW[0],
-        size=size,
-    )  # fmt: skip
+    shown = LevelAreas(*level_shapes(areas, lowest=0), WINDOW, simulated, "none")
+    png = draw_haze_map(shown, cities, RuleBook.shipped().haze_signal, lang=lang, issued=WINDOW[0], size=size)
     assert png.startswith(b"\x89PNG")
     return pixels(Image.open(io.BytesIO(png)))
 

@@ -133,7 +133,8 @@ def test_names_window_and_sources() -> None:
         ('country = "CN"', 'country = "CN"\nextra = 1'),
         ("Asia/Shanghai", "Asia/Nowhere"),
         ("starts = [8, 20]", "starts = [20, 8]"),
-        ("minimum_hours = 1", "minimum_hours = 25"),
+        ("of_hours = 12", "of_hours = 5"),
+        ("hours = 6\nof_hours = 12", "hours = 25\nof_hours = 26"),
         ('id = "cma_haze"', "id = "),
     ],
 )

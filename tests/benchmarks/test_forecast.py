@@ -10,8 +10,8 @@ import torch
 
 from hazecast.forecast.produce import make_forecast
 from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES
-from hazecast.models.interface import OBSERVED, WEATHER_NAMES, Windows
 from hazecast.models.registry import load_trained
+from hazecast.models.series import OBSERVED, WEATHER_NAMES, Windows
 from hazecast.models.zoo.combined import Combined
 
 CITIES, ROUNDS, LIMIT = 400, 7, 1.5

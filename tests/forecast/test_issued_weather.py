@@ -7,7 +7,7 @@ import xarray as xr
 
 from hazecast.forecast.issued_weather import IssuedWeather, IssuedWindowSet
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.models.interface import WEATHER_NAMES
+from hazecast.models.series import WEATHER_NAMES
 from hazecast.models.training.tuning import subset
 from tests.support.training_data import made_series, made_windows
 

@@ -19,7 +19,7 @@ from hazecast.models.background import (
     monthly_climate,
     weather_climate,
 )
-from hazecast.models.interface import TARGETS
+from hazecast.models.series import TARGETS
 
 PRIOR_HOURS = 48.0
 HOUR = np.timedelta64(1, "h")

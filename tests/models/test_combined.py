@@ -10,7 +10,8 @@ import pytest
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models.combination import State
 from hazecast.models.experts import GUIDANCE
-from hazecast.models.interface import EVENTS, Prediction, Windows
+from hazecast.models.interface import EVENTS, Prediction
+from hazecast.models.series import Windows
 from hazecast.models.zoo.combined import POINTS, Combined, Reference, trained_pool, verified
 from tests.support.training_data import made_series, made_windows
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.models.experts import EXPERTS, GROUP_OF, LEAD_GROUPS, expert_points
-from hazecast.models.interface import Windows
+from hazecast.models.series import Windows
 from tests.support.training_data import made_windows
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.models.interface import WEATHER_NAMES, HourlySeries, Windows, WindowSet
 from hazecast.models.registry import load_trained
+from hazecast.models.series import WEATHER_NAMES, HourlySeries, Windows, WindowSet
 from hazecast.models.zoo.combined import Combined
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import NetworkModel

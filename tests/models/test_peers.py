@@ -14,7 +14,8 @@ from hazecast.grids.errors import InputError
 from hazecast.models.events import EventDecision, exceedance, met
 from hazecast.models.experts import newest_same_hour
 from hazecast.models.features import features, names
-from hazecast.models.interface import EVENTS, WEATHER_NAMES
+from hazecast.models.interface import EVENTS
+from hazecast.models.series import WEATHER_NAMES
 from hazecast.models.training.tuning import ErrorDressing, init_times, sample_times, split, subset
 from hazecast.models.zoo.baselines import DiurnalPersistence
 from hazecast.models.zoo.recurrent import GraphModel, GRUModel, PlaceGraph, edges

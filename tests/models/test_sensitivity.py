@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazecast.models.interface import WEATHER_NAMES, Prediction, Windows
+from hazecast.models.interface import Prediction
 from hazecast.models.sensitivity import TURNS, transport_sensitivity, turned
+from hazecast.models.series import WEATHER_NAMES, Windows
 from tests.support.training_data import made_windows
 
 U, V = WEATHER_NAMES.index("u10"), WEATHER_NAMES.index("v10")

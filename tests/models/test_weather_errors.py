@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import lfilter
 
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.models.interface import WEATHER_NAMES, HourlySeries, Windows, WindowSet
+from hazecast.models.series import WEATHER_NAMES, HourlySeries, Windows, WindowSet
 from hazecast.models.weather_errors import CORRELATION, WeatherErrors, correlation
 
 YEARS = 8

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from hazecast.grids.contract import LEAD_HOURS
-from hazecast.models.interface import WindowSet
+from hazecast.models.series import WindowSet
 from hazecast.models.training.tuning import hold_back, init_times
 from hazecast.models.windows import balanced, only_until
 from tests.support.training_data import made_series, made_windows

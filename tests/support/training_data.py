@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hazecast.models.interface import HourlySeries, WindowSet
+from hazecast.models.series import HourlySeries, WindowSet
 from hazecast.models.windows import window_set
 from hazecast.models.zoo.network_training import TrainingSettings
 

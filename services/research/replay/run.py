@@ -30,8 +30,9 @@ from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
 from hazecast.models.background import LEVEL_HOURS
 from hazecast.models.experts import last_observed
-from hazecast.models.interface import TARGETS, Model, Windows
+from hazecast.models.interface import Model
 from hazecast.models.registry import load_trained
+from hazecast.models.series import TARGETS, Windows
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, ReplayResult, WindowScore
 from hazecast.services.work.inputs import OBSERVED_WEATHER, with_humidity
 

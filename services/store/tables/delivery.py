@@ -48,7 +48,8 @@ class OutboxEvent(Base):
 class Subscription(Base):
     """What an account subscribes to, in which languages, and where messages are sent.
 
-    `state` is "unconfirmed", "active", "paused" or "stopped" (by the receiver: HTTP 410). Empty lists of
+    `state` is "unconfirmed", "active", "paused" or "stopped" (by the receiver, or as it did not confirm until
+    `confirm_until`). `confirmed_at` is null before the receiver has confirmed, and after it has unsubscribed. Empty lists of
     cities and regions mean all cities; of rule sets and levels, all of them. The lease names the dispatcher
     that is sending to it, so that no two do; `failures` counts attempts since the last success.
     """
@@ -74,6 +75,8 @@ class Subscription(Base):
     next_bulletin_at: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(String(16))
     state_reason: Mapped[str] = mapped_column(Text)
+    confirmed_at: Mapped[datetime | None]
+    confirm_until: Mapped[datetime | None]
     code: Mapped[str] = mapped_column(String(64))
     secret: Mapped[str] = mapped_column(String(128))
     previous_secret: Mapped[str | None] = mapped_column(String(128))
@@ -84,6 +87,24 @@ class Subscription(Base):
     next_attempt_at: Mapped[datetime]
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
+
+
+class Confirmation(Base):
+    """A receiver was asked to confirm. Rows outlive their subscriptions: they bound what is asked of a mailbox.
+
+    `target` is a digest of an e-mail address's mailbox; empty for other channels.
+    """
+
+    __tablename__ = "confirmation"
+    __table_args__ = (
+        Index("ix_confirmation_target", "target", "asked_at"),
+        Index("ix_confirmation_account", "account_id", "asked_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(64))
+    target: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime]
 
 
 class Delivery(Base):

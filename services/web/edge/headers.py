@@ -6,12 +6,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # For answers that are data: nothing in them may run, load or be framed.
 _DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
-# The API's own documentation loads its scripts and styles from their publisher.
-_DOCS_POLICY = (
-    b"default-src 'none'; connect-src 'self'; frame-ancestors 'none'; img-src 'self' data: https://fastapi.tiangolo.com; "
-    b"script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' https://cdn.jsdelivr.net"
-)
-_DOCS = ("/docs", "/redoc", "/docs/oauth2-redirect")
 _POLICY = b"content-security-policy"
 _FRAME_OPTIONS = b"x-frame-options"
 _YEAR = 31_536_000
@@ -39,26 +33,23 @@ class SecurityHeaders:
         ]
         if https:
             always.append((b"strict-transport-security", f"max-age={_YEAR}".encode()))
-        self._added = {
-            policy: [*always, (_POLICY, policy), (_FRAME_OPTIONS, b"DENY")] for policy in (_DATA_POLICY, _DOCS_POLICY)
-        }
-        self._own = {name for name, _ in self._added[_DATA_POLICY]}
+        self._added = [*always, (_POLICY, _DATA_POLICY), (_FRAME_OPTIONS, b"DENY")]
+        self._own = {name for name, _ in self._added}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and add the headers to its answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        policy = _DOCS_POLICY if scope["path"] in _DOCS else _DATA_POLICY
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
                 names = dict(headers)
-                added = self._added[policy]
+                added = self._added
                 # Most answers set none of them, and must cost almost nothing.
                 if not self._own.isdisjoint(names):
-                    framed = b"frame-ancestors 'none'" not in names.get(_POLICY, policy)
+                    framed = b"frame-ancestors 'none'" not in names.get(_POLICY, _DATA_POLICY)
                     added = [(n, v) for n, v in added if n not in names and not (framed and n == _FRAME_OPTIONS)]
                 message["headers"] = [*headers, *added]
             await send(message)

@@ -38,6 +38,7 @@ from hazecast.services.web.page.scores import skill
 from hazecast.services.web.page.snapshot import Snapshot, Snapshots
 from hazecast.services.web.page.warning_view import warning_groups, warning_views
 from hazecast.services.web.page.words import Words, preferred, words
+from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.verification import WINDOW_DAYS
 
 HTML = "text/html; charset=utf-8"
@@ -205,6 +206,9 @@ class _Page:
             "zone": zone,
             "zone_name": zone_name,
             "beijing_name": wording.catalog.zone(BEIJING, snapshot.now),
+            "areas_key": "legend.warned"
+            if needs_approval(self.settings, snapshot.book.haze_signal)
+            else "legend.areas",
             "window_text": wording.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
             "hours": max(len(snapshot.times), 1),
             "hour": hour,

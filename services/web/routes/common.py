@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
 
+from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
+from hazecast.services.store.reads import next_change
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.web.answers import cache_answer
+from hazecast.services.web.dependencies import Service
 from hazecast.services.web.schemas.forecasts import ProblemOut, UnreadyOut
+from hazecast.services.work.public_haze import shown_warnings
 
 Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {"model": ProblemOut, "description": "Not found"}}
@@ -59,6 +64,30 @@ def latest_run(store: Store) -> ForecastRun:
     if run is None:
         raise HTTPException(404, "no forecast is stored yet")
     return run
+
+
+def shown_of_latest(service: Service, request: Request) -> tuple[ForecastRun, tuple[HazeWarning, ...]]:
+    """Return the newest run and the warnings that its map shows; the answer is valid until those change.
+
+    Parameters
+    ----------
+    service : Service
+    request : Request
+
+    Returns
+    -------
+    ForecastRun
+    tuple of HazeWarning
+
+    Raises
+    ------
+    HTTPException
+        404 if there is no run.
+    """
+    run = latest_run(service.store)
+    shown = shown_warnings(service.store, run, service.book)
+    cache_answer(request, until=next_change(service.store, run.simulated, service.clock(), shown))
+    return run, shown
 
 
 def shows_simulated(store: Store) -> bool:

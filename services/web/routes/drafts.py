@@ -15,6 +15,7 @@ from hazecast.alerts.messages.texts import LANGUAGES, Language
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
+from hazecast.services.core.field_limits import plain_lines
 from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
 from hazecast.services.store.drafts import Decider as DecidedBy
 from hazecast.services.web.access import require
@@ -26,18 +27,14 @@ from hazecast.services.work.explain import explain
 log = logging.getLogger(__name__)
 
 
-def _printable(text: str) -> str:
-    if not text.strip() or not all(part.isprintable() for part in text.splitlines()):
-        raise ValueError("some words that can be printed")
-    return text.strip()
-
-
 Reader = Annotated[Identity, Depends(require("drafts:read"))]
 Decider = Annotated[Identity, Depends(require("drafts:decide"))]
 DraftId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,128}$", examples=["cma_haze.beijing.20130112T1000Z"])]
 Simulated = Annotated[bool, Query(description="Those of simulated runs.")]
 Why = Annotated[
-    str, Field(min_length=1, max_length=2_000, description="In words, for the audit trail."), AfterValidator(_printable)
+    str,
+    Field(min_length=1, max_length=2_000, description="In words, for the audit trail."),
+    AfterValidator(plain_lines),
 ]
 _CENTURY = {"ge": datetime(2000, 1, 1, tzinfo=UTC), "lt": datetime(2100, 1, 1, tzinfo=UTC)}
 _Time = Annotated[AwareDatetime, Field(**_CENTURY)]

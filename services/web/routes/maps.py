@@ -10,7 +10,6 @@ import xarray as xr
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.options import Format, Size
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.contract import LEAD_HOURS
@@ -20,9 +19,10 @@ from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.drawn import draw, product
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run, shown_of_latest
 from hazecast.services.work import native_work
-from hazecast.services.work.native_work import haze_map, haze_name
+from hazecast.services.work.native_work import haze_map
+from hazecast.services.work.public_haze import haze_name
 from hazecast.services.work.stored_forecast import MEDIA_TYPES, Look, ValueKind, observed_before
 
 InLanguage = Annotated[Language, Query(description="Of the words on it.")]
@@ -43,9 +43,8 @@ router = APIRouter(prefix="/maps", tags=["maps"])
 async def haze(service: Given, request: Request, language: InLanguage = "zh", size: InSize = "desktop") -> Response:
     """The haze map of the latest forecast, 08 to 08 or 20 to 20 Beijing time."""
     look = Look(language, size)
-    run, in_force = await run_in_threadpool(_run_and_warnings, service.store)
-    cache_answer(request, modified=run.created_at)
-    name, path = haze_name(in_force, look), run.netcdf_path
+    run, in_force = await run_in_threadpool(shown_of_latest, service, request)
+    name, path = haze_name(service.settings, in_force, look), run.netcdf_path
     with _drawable(run):
         content = await product(request, service.pool, path, name, haze_map, service.settings, path, in_force, look)
     return Response(content, media_type="image/png")
@@ -105,11 +104,6 @@ async def fan(
     with _drawable(run):
         content = await draw(request, service.pool, ("fan", *asked, seen), native_work.fan_chart, *asked, observed)
     return Response(content, media_type="image/png")
-
-
-def _run_and_warnings(store: Store) -> tuple[ForecastRun, tuple[HazeWarning, ...]]:
-    run = latest_run(store)
-    return run, tuple(store.warnings_in_force(run.init_time, run.simulated))
 
 
 def _run_and_observed(store: Store, city_id: str, pollutant: str) -> tuple[ForecastRun, xr.Dataset | None]:

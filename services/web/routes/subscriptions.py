@@ -71,7 +71,10 @@ def one(service: Given, subscription_id: str, identity: Reader) -> SubscriptionO
 
 @router.patch("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND | CONFLICT | INVALID)
 def change(service: Given, subscription_id: str, changes: Change, identity: Writer) -> SubscriptionOut:
-    """Change what is given, also the state: "paused" holds messages back, "active" sends them."""
+    """Change what is given, also the state: "paused" holds messages back, "active" sends them.
+
+    Where the receiver has unsubscribed, or did not confirm in time, "active" asks it to confirm again.
+    """
     row = _own_subscription(service, subscription_id, identity)
     return _out(_or_refusal(lambda: service.subscriptions.change(row, changes, service.clock())))
 
@@ -150,7 +153,7 @@ def ask_to_confirm(subscription_id: str, code: Code, request: Request) -> HTMLRe
     return _html(page(_language(request), "confirm_page", button="confirm_button", action=_same_query(request)))
 
 
-@pages.post("/subscriptions/{subscription_id}/confirm", responses=_PAGE | NOT_FOUND | INVALID)
+@pages.post("/subscriptions/{subscription_id}/confirm", responses=_PAGE | NOT_FOUND | CONFLICT | INVALID)
 def confirm(service: Given, subscription_id: str, code: Code, request: Request) -> HTMLResponse:
     """Confirm that messages are wanted at this address."""
     return _decide(

@@ -38,11 +38,12 @@ from hazecast.services.web.negotiate import (
 from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.problems import InvalidArgument
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, latest_run, shows_simulated
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, shown_of_latest, shows_simulated
 from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
 from hazecast.services.web.times import Time, Within
 from hazecast.services.work.explain import explain
-from hazecast.services.work.native_work import AREAS, haze_polygons
+from hazecast.services.work.native_work import haze_polygons
+from hazecast.services.work.public_haze import areas_name
 
 ATOM = "application/atom+xml"
 # How long an ended message stays in the feed: clients that poll once a day still see its end.
@@ -183,12 +184,14 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
 
 @router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
 async def areas(service: Given, request: Request) -> Response:
-    """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin."""
-    run = await run_in_threadpool(latest_run, service.store)
-    cache_answer(request, modified=run.created_at)
-    path = run.netcdf_path
+    """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin.
+
+    Where a person must approve the haze signal, the areas of the warnings in force instead.
+    """
+    run, in_force = await run_in_threadpool(shown_of_latest, service, request)
+    name, path = areas_name(service.settings, in_force), run.netcdf_path
     try:
-        content = await product(request, service.pool, path, AREAS, haze_polygons, service.settings, path)
+        content = await product(request, service.pool, path, name, haze_polygons, service.settings, path, in_force)
     except InputError as error:
         raise HTTPException(404, f"no areas of the latest forecast: {error}") from error
     return Response(content, media_type=GEOJSON)

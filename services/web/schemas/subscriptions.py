@@ -16,7 +16,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "regions": [], "rule_sets": ["cma_haze"], "levels": ["orange", "red"], "languages": ["zh", "en"],
     "formats": ["pdf"], "simulated": False, "bulletin_hour": 7, "time_zone": "Asia/Shanghai",
     "state": "unconfirmed", "state_reason": "", "created_at": "2026-01-15T22:00:00Z",
-    "updated_at": "2026-01-15T22:00:00Z", "next_bulletin_at": None, "failures": 0, "next_attempt_at": None,
+    "updated_at": "2026-01-15T22:00:00Z", "confirmed_at": None, "next_bulletin_at": None, "failures": 0, "next_attempt_at": None,
 }  # fmt: skip
 _DELIVERY: dict[str, JsonValue] = {
     "id": "msg_9c1f7e0b5d2a48f3a6e4d0c7b8123456", "subscription": "sub_1f0c9a52e8b7d3416a90c2fe",
@@ -32,6 +32,9 @@ class SubscriptionOut(SubscriptionFields):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _EXAMPLE})
 
     id: str
+    confirmed_at: datetime | None = Field(
+        description="When the receiver confirmed; null before, and after it unsubscribed."
+    )
     channel: ChannelName
     target: str
     time_zone: str

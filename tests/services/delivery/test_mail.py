@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import io
 import json
+import re
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -22,6 +23,7 @@ from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message
+from hazecast.services.delivery.content import confirmation_url
 from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.mail import MailChannel, texts
 from hazecast.services.delivery.service import make_dispatcher
@@ -156,13 +158,49 @@ def test_confirmation_test_and_forecast_have_words_of_their_own(tmp_path, postbo
     asked = sent("subscription.confirmation", {})
     assert "確認" in asked["Subject"] and asked["List-Unsubscribe"] is None
     assert f"/v1/subscriptions/{row.id}/confirm?code={row.code}" in part(asked, "plain")
-    assert "&lt;b&gt;当直&lt;/b&gt; &amp; co" in part(asked, "html") and "<b>当直</b> & co" in part(asked, "plain")
-    assert "試験" in sent("subscription.test", {})["Subject"]
+    # Nothing that the subscriber wrote reaches who has not confirmed, and no link but that one.
+    assert "当直" not in postbox.raw[-1].decode() + part(asked, "html") + part(asked, "plain") + asked["Subject"]
+    assert set(re.findall(r"https?://[^\s\"<]+", part(asked, "plain"))) == {
+        confirmation_url("https://haze.bureau.example", row)
+    }
+    assert set(re.findall(r'(?:href|src)="([^"]+)', part(asked, "html"))) == {
+        confirmation_url("https://haze.bureau.example", row)
+    }
+    tried = sent("subscription.test", {})
+    assert "試験" in tried["Subject"]
+    assert "&lt;b&gt;当直&lt;/b&gt; &amp; co" in part(tried, "html") and "<b>当直</b> & co" in part(tried, "plain")
     news = sent("forecast.updated", {"init_time": "2026-01-15T22:00:00+00:00", "degraded": True})
-    assert "2026-01-15 22:00 UTC" in news["Subject"] and "quality is reduced" in part(news, "plain")
+    assert "2026年1月16日" in news["Subject"] and "22:00" not in news["Subject"], "the subscription's own time"
+    assert "quality is reduced" in part(news, "plain")
     warning = message("beijing", INIT)
     gone = sent("warning.withdrawn", json.loads(warning.model_dump_json()))
     assert gone["Subject"].startswith("取り消し") and "do not use it" in part(gone, "html")
+    world.close()
+
+
+def test_the_gravest_comes_first_in_subject_and_body(tmp_path, postbox) -> None:
+    world = World(tmp_path)
+    channel = MailChannel(world.store, settings_for(tmp_path, postbox), REGISTRY, RuleBook.shipped())
+    row = world.subscribe(languages=["en"])
+    row.target = "duty@bureau.example"
+    before = message("tianjin", INIT - timedelta(hours=12), level="red")
+    warnings = [
+        message("baoding", INIT, level="yellow"),
+        message("tianjin", INIT, level="red", kind="lift", references=(before.id,)),
+        message("fukuoka", INIT, level="alert", rule_set="jp_pm25"),
+        message("beijing", INIT, level="red"),
+        message("shijiazhuang", INIT, level="orange"),
+    ]
+    items = [
+        Message(f"msg_{n}", "event", f"warning.{w.kind}", INIT, False, "batch", json.loads(w.model_dump_json()), "{}")
+        for n, w in enumerate(warnings)
+    ]
+    mail = channel.compose(row, items, INIT)
+    assert "Red" in mail["Subject"] and "Beijing" in mail["Subject"] and "4 more" in mail["Subject"]
+    assert mail["Message-ID"] == "<msg_0@bureau.example>", "the same whatever the order"
+    for content in (part(mail, "plain"), part(mail, "html")):
+        places = [content.index(name) for name in ("Beijing", "Shijiazhuang", "Baoding", "Tianjin")]
+        assert places == sorted(places), "what ends a warning comes after what warns"
     world.close()
 
 
@@ -189,8 +227,8 @@ def test_no_address_breaks_a_header(tmp_path, postbox, target) -> None:
     subscriptions = Subscriptions(world.store.sessions, settings, REGISTRY, RuleBook.shipped())
     with pytest.raises(InputError, match="target"):
         subscriptions.create("tianjin", NewSubscription(name="x", channel="email", target=target), INIT)
-    row = world.subscribe(name="duty\u2028desk")
-    row.target = target
+    row = world.subscribe()
+    row.name, row.target = "duty\u2028desk", target
     item = Message("msg_1", "event", "subscription.test", INIT, False, "batch", {}, "{}")
     # Even if one were in the store, it would add no line to the head of a mail.
     try:

@@ -13,7 +13,7 @@ import xarray as xr
 from hazecast.forecast.issued_weather import IssuedWeather
 from hazecast.grids.contract import LEAD_HOURS, describe
 from hazecast.grids.errors import InputError
-from hazecast.models.interface import WEATHER_NAMES
+from hazecast.models.series import WEATHER_NAMES
 from hazecast.models.zoo.combined import Combined
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import NetworkModel

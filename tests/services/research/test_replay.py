@@ -30,9 +30,9 @@ def test_january_2013_has_a_sensible_history(january) -> None:
     kinds = [m.kind for m in messages]
     assert kinds[0] == "issue" and kinds.count("issue") == 1 and "upgrade" in kinds
     assert {"orange", "red"} <= {m.level for m in messages}
-    # Red is first met on the morning of the 11th; before that a warning was in force.
+    # The single hour of red on the morning of the 11th is no red that persists; that begins in the afternoon of the 12th.
     first_red = min(january.met["beijing"][3])
-    assert first_red.date() == datetime(2013, 1, 11).date()
+    assert first_red.date() == datetime(2013, 1, 12).date()
     assert messages[0].issued < first_red
     for before, after in pairwise(messages):
         assert after.references == (*before.references, before.id)

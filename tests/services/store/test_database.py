@@ -21,15 +21,25 @@ from sqlalchemy import JSON, Connection, event, func, insert, select, text, upda
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
-from hazecast.grids.errors import InputError
+from hazecast.grids.errors import ConflictError, InputError
 from hazecast.services.cli.app import app, main
 from hazecast.services.core.database_url import with_driver
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.backup import check_backup
 from hazecast.services.store.database import _config, current_revision, head_revision, make_engine, migrate
+from hazecast.services.store.downgrade import losses
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import tables_of
-from hazecast.services.store.tables.forecasts import Base, ForecastRun, ForecastValue, MonitorStation, Observation
+from hazecast.services.store.tables.accounts import Account
+from hazecast.services.store.tables.forecasts import (
+    Base,
+    ForecastRun,
+    ForecastValue,
+    MonitorStation,
+    Observation,
+    WarningAudit,
+)
 from hazecast.services.store.upsert import upsert
 from hazecast.services.web.app import create_app
 from tests.support.forecasts import save_run
@@ -170,6 +180,51 @@ def test_the_commands_for_the_schema(empty) -> None:
     assert ": 0002;" in hazecast("downgrade", "0002").output
     assert isinstance(hazecast("downgrade", "42").exception, InputError)
     assert "no tables" in hazecast("downgrade", "base").output
+
+
+@pytest.fixture
+def downgrading(databases, tmp_path):
+    """A store with an account and a decision, closed; and the command that takes it back to an earlier schema."""
+    store = databases.store(tmp_path)
+    with store.sessions.begin() as session:
+        session.add(Account(id="li-na", name="李娜", role="public", created_at=STAMP, disabled_at=None))
+        session.add(
+            WarningAudit(at=STAMP, draft_id="a", simulated=False, action="approve", account_id="li-na", payload="")
+        )
+    store.close()
+
+    def hazecast(*arguments: str, said: str = ""):
+        settings = {"HAZECAST_DATABASE_URL": store.url, "HAZECAST_DATA_DIR": str(tmp_path)}
+        return CliRunner(env=settings).invoke(app, ["db", "downgrade", *arguments], input=said)
+
+    return store, hazecast
+
+
+def test_a_downgrade_that_loses_data_asks_and_backs_up_first(downgrading, tmp_path) -> None:
+    store, hazecast = downgrading
+    refused = hazecast("0012")  # nobody is there to answer
+    assert refused.exit_code == 1 and "1 of warning_audit.account_id" in refused.output
+    again = Store(store.url, files=tmp_path)
+    assert current_revision(again.engine) == head_revision() and not (tmp_path / "backups").exists()
+    assert losses(again.engine, "head") == {}
+    again.close()
+    done = hazecast("0012", said="y\n")
+    assert done.exit_code == 0 and ": 0012;" in done.output
+    (file,) = (tmp_path / "backups").iterdir()
+    assert check_backup(file).tables["account"] == 1 and file.stat().st_mode & 0o777 == 0o600
+    rest = hazecast("0005", "--yes", "--backup", str(tmp_path / "b.tar"))
+    assert rest.exit_code == 0 and "lost in schema 0005: 1 of account" in rest.output
+    assert check_backup(tmp_path / "b.tar").schema == "0012"
+
+
+def test_no_downgrade_beside_a_running_service(downgrading, tmp_path) -> None:
+    store, hazecast = downgrading
+    service = create_app(Settings(data_dir=tmp_path, database_url=store.url))
+    assert TestClient(service).get("/v1/cities").status_code == 200
+    refused = hazecast("0005", "--yes")
+    assert isinstance(refused.exception, ConflictError) and "stop the services" in str(refused.exception)
+    assert current_revision(service.state.service.store.engine) == head_revision()
+    service.state.service.store.close()
 
 
 def at_once(*actions: Callable[[], object]) -> list[object]:

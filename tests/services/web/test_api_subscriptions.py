@@ -161,10 +161,13 @@ def test_receivers_confirm_and_leave_by_their_code_alone(client, world, keys) ->
         f"{address}/unsubscribe", params={"code": code}, data={"List-Unsubscribe": "One-Click"}
     )  # fmt: skip
     assert left.status_code == 200 and state() == "stopped"
-    # An old confirmation does not bring it back; its owner may.
-    client.post(f"{address}/confirm", params={"code": code})
-    assert state() == "stopped"
-    assert client.patch(address, json={"state": "active"}, headers=keys["tianjin"]).json()["state"] == "active"
+    # An old confirmation does not bring it back, nor does its owner: the receiver is asked again.
+    assert client.post(f"{address}/confirm", params={"code": code}).status_code == 409
+    assert client.patch(address, json={"state": "paused"}, headers=keys["tianjin"]).status_code == 409
+    asked = client.patch(address, json={"state": "active"}, headers=keys["tianjin"]).json()
+    assert asked["state"] == "unconfirmed" and asked["confirmed_at"] is None
+    assert client.patch(address, json={"state": "active"}, headers=keys["tianjin"]).status_code == 409
+    assert client.post(f"{address}/confirm", params={"code": code}).status_code == 200 and state() == "active"
 
 
 def test_history_dead_letters_and_replay(client, world, keys) -> None:

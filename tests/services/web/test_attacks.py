@@ -193,7 +193,7 @@ def test_every_answer_has_its_security_headers(folder, monkeypatch) -> None:
     monkeypatch.setattr("hazecast.services.store.store.Store.latest_run", lambda *_: 1 / 0)
     for path, status in (
         ("/v1/cities", 200), ("/v1/nothing", 404), ("/v1/account", 401), ("/v1/maps/pm25.png?hour=0", 422),
-        ("/v1/cities/beijing/forecast", 500), ("/docs", 200), ("/v1/cities/%00", 400),
+        ("/v1/cities/beijing/forecast", 500), ("/docs", 200), ("/openapi.json", 200), ("/v1/cities/%00", 400),
     ):  # fmt: skip
         answer = client.get(path)
         assert answer.status_code == status
