@@ -90,12 +90,15 @@ def haze_areas(
     cities = _city_values(forecast, window)
     lats, lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
     scenarios = [needed_scenario(rule.raise_probability) for rule in ruleset.levels]
+    shape = (len(lats), len(lons))
+    # Until a city tells something, nothing is known anywhere.
+    level, grade = np.zeros(shape, np.int8), np.zeros(shape, np.int8)
+    least, relative_std = np.full(shape, np.nan), np.ones(shape)
     if cities.ids:
         fields = _spread_hours(cities, registry, scenarios, lats, lons, weather)
-    else:
-        fields = _Fields({}, np.empty((0, len(lats), len(lons))), np.ones((len(lats), len(lons))))
-    level, grade, least = _highest(fields, ruleset, scenarios, visibility_model)
-    unknown = ~(fields.relative_std <= UNCERTAIN) | ~country_cells(ruleset.country, tuple(lats), tuple(lons))
+        level, grade, least = _highest(fields, ruleset, scenarios, visibility_model)
+        relative_std = fields.relative_std
+    unknown = ~(relative_std <= UNCERTAIN) | ~country_cells(ruleset.country, tuple(lats), tuple(lons))
     level[unknown], grade[unknown], least[unknown] = -1, -1, np.nan
     dims = ("latitude", "longitude")
     return xr.Dataset(
@@ -103,7 +106,7 @@ def haze_areas(
             "level": (dims, level, _level_flags(ruleset)),
             "haze_grade": (dims, grade, _GRADE_FLAGS),
             "visibility": (dims, least.astype(np.float32), {"standard_name": "visibility_in_air", "units": "m"}),
-            "relative_std": (dims, fields.relative_std.astype(np.float32), {"units": "1"}),
+            "relative_std": (dims, relative_std.astype(np.float32), {"units": "1"}),
         },
         coords={
             "latitude": ("latitude", lats, {"units": "degrees_north"}),

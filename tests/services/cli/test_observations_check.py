@@ -52,10 +52,10 @@ def test_the_mapping_it_writes_is_read_and_can_be_amended(table) -> None:
     assert run(table, "--write", mapping)[0] == exits.DEGRADED
     text = mapping.read_text(encoding="utf-8")
     assert "# Assumed:" in text and 'encoding = "gb18030"' in text
-    code, said = run(table)
+    _, said = run(table)
     assert "assumed" not in said and f"mapping {mapping}" in said
     mapping.write_text(text.replace("[columns]", '[columns]\nO3 = { is = "o3", unit = "ppb" }'), encoding="utf-8")
-    code, said = run(table, "--json")
+    _, said = run(table, "--json")
     told = json.loads(said)
     assert told["counts"]["values_taken"] == 3 and told["stations"]["matched"] == ["A1"]
     assert told["mapping"]["columns"]["O3"] == {"is": "o3", "unit": "ppb"}

@@ -20,8 +20,8 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import Base, MonitorStation, StationObservation
 from hazecast.services.store.upsert import upsert, upsert_statement
 from hazecast.services.work.cycle import run_cycle
-from hazecast.services.work.inputs import NO_AIR
 from hazecast.services.work.ingest.monitors import ingest_live
+from hazecast.services.work.inputs import NO_AIR
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
 from tests.support import monitor_publishers as publishers
 from tests.support.monitor_publishers import HOUR, LAST, NOW, settings_for
