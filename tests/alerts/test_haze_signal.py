@@ -122,7 +122,8 @@ def check_sequence(history: list[HazeWarning]) -> None:
             or {1: "upgrade", 0: "continue", -1: "downgrade"}[int(np.sign(rank - was))] == after.kind
         )
         # It covers what was in force from now on, and the present where that had begun.
-        assert after.onset <= max(before.onset, after.issued) and after.expires >= before.expires
+        assert after.onset <= max(before.onset, after.issued)
+        assert after.expires >= before.expires if after.kind != "lift" else after.expires == after.issued + 2 * HOUR
         if after.kind in ("downgrade", "lift"):
             held = timedelta(hours=RULES.life.unconfirmed_hours)
             assert after.issued - before.run_init_time >= held
