@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from hazecast.alerts.engine.warning import Evidence
 
@@ -28,6 +29,10 @@ class Outlook:
         When the level begins: the start of the first hour, mean or row of days that meets it.
     evidence : tuple of Evidence
         The stamps that meet it; empty where no scenario does.
+    measured : bool
+        Whether it was declared on measurement alone: its message has no probability.
+    until : datetime or None
+        When the level ends at the latest; None: with the window.
     """
 
     rank: int
@@ -38,6 +43,30 @@ class Outlook:
     raised: bool
     onset: datetime
     evidence: tuple[Evidence, ...]
+    measured: bool = False
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A day that is as bad as a level and yet counts for none.
+
+    Attributes
+    ----------
+    day_end : datetime
+        Aware, UTC.
+    cause : {"ozone"}
+        What makes it so bad: the rule set's text is of particles and leaves ozone to advice on health.
+    probability : float
+        Of such a day, 0 to 1.
+    index : float
+        The pollutant's index; the median of the scenarios in which it is such a day.
+    """
+
+    day_end: datetime
+    cause: Literal["ozone"]
+    probability: float
+    index: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +74,9 @@ class Assessment:
     """The result of one run for one city: the window [start, end) and the outlook of each level, lowest first.
 
     `lift_ready` is whether observations allow a lift where the rule set requires them; `missing_hours` is how
-    many forecast hours of the window have no value; they meet no level.
+    many forecast hours of the window have no value; they meet no level. `declared` is False where levels are declared
+    on measurement and none was, so that what is lifted was only forecast. `excluded` are days that the rule set does not
+    count although they are as bad as a level.
     """
 
     rule_set: str
@@ -61,6 +92,8 @@ class Assessment:
     simulated: bool
     weather_source: str
     missing_hours: int = 0
+    declared: bool = True
+    excluded: tuple[Excluded, ...] = ()
 
     @property
     def rank(self) -> int:

@@ -6,6 +6,7 @@ So a running mean or a city's day includes hours that were already measured. All
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazecast.alerts.rules.criteria import Aggregator, Threshold
+from hazecast.alerts.rules.criteria import Threshold
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.indices import china_standard, china_standards, china_sub_index, ozone_ppm, us_sub_index
 from hazecast.forecast.products import valid_times
@@ -32,9 +33,7 @@ _HOUR = np.timedelta64(1, "h")
 # Past hours that are read: a 24 h mean, and the days before it that a duration may begin with.
 PAST_HOURS = 120
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
-_DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
-# Of the hours of a decision (05 to 07, 05 to 12) so many must be valid: this module's choice.
-_DECISION_SHARE = 2 / 3
+DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
 
 
 @dataclass(frozen=True)
@@ -72,23 +71,20 @@ class CityHours:
         Parameters
         ----------
         test : Threshold
+            No mean that a decision goes by: those are of `hazecast.alerts.engine.decisions`.
         rules : RuleSet
-            Gives the test's aggregator and the reference state of ozone.
+            Gives the reference state of ozone.
 
         Returns
         -------
         numpy.ndarray of float64, (scenario, time)
             In the units of the test; NaN at stamps without a value.
         """
-        key = f"{test.key}/{test.aggregator}"
-        if key not in self._cache:
-            self._cache[key] = self._compute(test, rules)
-        return self._cache[key]
+        if test.key not in self._cache:
+            self._cache[test.key] = self._compute(test, rules)
+        return self._cache[test.key]
 
     def _compute(self, test: Threshold, rules: RuleSet) -> Float:
-        if test.mean_hours is not None:
-            aggregator = rules.aggregators[test.aggregator] if test.aggregator else None
-            return self._decision(test.mean_hours, aggregator)
         if test.variable == "pm25":
             return self.pm25
         if test.variable == "visibility":
@@ -96,7 +92,7 @@ class CityHours:
         if test.variable == "relative_humidity":
             return np.broadcast_to(self.humidity, self.pm25.shape)
         if test.variable == "aqi_24h":
-            return self._aqi(trailing_mean(self.pm25, 24, _DAY_HOURS))
+            return self.particle_index(trailing_mean(self.pm25, 24, DAY_HOURS))
         if test.variable == "pm25_day":
             return self._pm25_day()
         if test.variable == "o3_mda8_day":
@@ -108,15 +104,31 @@ class CityHours:
         parts = [us_sub_index("pm25", self._pm25_day()), us_sub_index("o3_8h", ozone_ppm(self._o3_day(), **state))]
         return np.asarray(np.fmax(*parts), dtype=np.float64)
 
-    def _aqi(self, means: Float) -> Float:
-        result = np.full(means.shape, np.nan)
+    def particle_index(self, means: Float) -> Float:
+        """Return China's index of PM2.5, (scenario, time), of means (scenario, time) over 24 h in ug m-3."""
+        return self._index("pm25", means)
+
+    def ozone_index(self, means: Float) -> Float:
+        """Return China's index of ozone, (scenario, time), of a day's highest 8-hour mean (scenario, time) in ug m-3."""
+        return self._index("o3_8h", means)
+
+    def _index(self, item: str, means: Float) -> Float:
         # A 24 h mean belongs to the standard in force when its first hour begins.
+        oldest, newest = (china_standard(to_datetime(t - 24 * _HOUR)) for t in self.times[[0, -1]])
+        if oldest is newest:
+            return china_sub_index(item, means, oldest)
+        result = np.full(means.shape, np.nan)
         standards = [china_standard(to_datetime(t - 24 * _HOUR)) for t in self.times]
         for standard in china_standards():
             own = np.array([s is standard for s in standards])
             if own.any():
-                result[:, own] = china_sub_index("pm25", means[:, own], standard)
+                result[:, own] = china_sub_index(item, means[:, own], standard)
         return result
+
+    def local_dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the city's day that each hour belongs to, datetime64[D]."""
+        local = pd.DatetimeIndex(self.times).tz_localize(UTC).tz_convert(ZoneInfo(self.city.time_zone))
+        return (local - pd.Timedelta(hours=1)).tz_localize(None).to_numpy().astype("datetime64[D]")
 
     def local_hours(self) -> npt.NDArray[np.int64]:
         """Return the hour of the city's day that each stamp ends, 1 to 24."""
@@ -127,7 +139,7 @@ class CityHours:
         return np.where(self.local_hours() == 24, values, np.nan)
 
     def _pm25_day(self) -> Float:
-        return self._at_day_end(trailing_mean(self.pm25, 24, _DAY_HOURS))
+        return self._at_day_end(trailing_mean(self.pm25, 24, DAY_HOURS))
 
     def _o3_day(self) -> Float:
         eight = trailing_mean(self.o3, 8, _MEAN_HOURS)
@@ -138,20 +150,6 @@ class CityHours:
             day = eight[:, max(end - 16, 0) : end + 1]
             enough = np.isfinite(day).sum(axis=1) >= _DAY_MEANS
             result[enough, end] = np.nanmax(day[enough], axis=1)
-        return result
-
-    def _decision(self, hours: tuple[int, int], aggregator: Aggregator | None) -> Float:
-        length = hours[1] - hours[0] + 1
-        needed = int(np.ceil(_DECISION_SHARE * length))
-        at_last = self.local_hours() == hours[1]
-        result = np.where(at_last, trailing_mean(self.pm25, length, needed), np.nan)
-        if aggregator is None or self.stations is None or self.stations.shape[0] == 0:
-            return result
-        means = trailing_mean(self.stations, length, needed)
-        for at in np.flatnonzero(at_last[: self.now + 1]):
-            value = aggregator.apply(means[:, at])
-            if np.isfinite(value):
-                result[:, at] = value
         return result
 
 
@@ -222,7 +220,7 @@ class Inputs:
             owner=owner,
         )
 
-    def hours_of(self, city: City, sight: Sight) -> CityHours:
+    def hours_of(self, city: City, sight: Sight, zone: Sequence[str] = ()) -> CityHours:
         """Return the hours of one city of the forecast.
 
         Parameters
@@ -230,6 +228,8 @@ class Inputs:
         city : City
         sight : Sight
             Gives visibility from PM2.5 and humidity where none was measured.
+        zone : sequence of str
+            Cities whose stations are judged together with the city's own; by default its own alone.
 
         Returns
         -------
@@ -242,8 +242,9 @@ class Inputs:
         humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
         pm25 = self._scenarios("pm25", city, column)
         own = None
-        if self.stations is not None and self.owner is not None and (self.owner == city.id).any():
-            own = self.stations[self.owner == city.id]
+        if self.stations is not None and self.owner is not None:
+            judged = np.isin(self.owner, [city.id, *zone])
+            own = self.stations[judged] if judged.any() else None
         return CityHours(
             city=city,
             times=self.times,

@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazecast.alerts.engine.assessment import Assessment, Outlook
+from hazecast.alerts.engine.assessment import Assessment, Excluded, Outlook
 from hazecast.alerts.engine.city_hours import CityHours, Inputs
+from hazecast.alerts.engine.decisions import assess_decisions
+from hazecast.alerts.engine.episodes import assess_episodes
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
@@ -180,7 +182,8 @@ def assess(
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
     inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
     result = [
-        _assess_city(inputs.hours_of(city, seeing), forecast, ruleset) for city in sorted(chosen, key=lambda c: c.id)
+        _assess_city(inputs.hours_of(city, seeing, ruleset.zone_of(city.id)), forecast, ruleset)
+        for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}
@@ -203,6 +206,11 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
 def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
     init_time = to_datetime(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
+    if rules.decision_hours:
+        return _assessment(hours, forecast, rules, (start, end), *assess_decisions(hours, rules, start))
+    if rules.episodes is not None:
+        outlooks, lift_ready, excluded = assess_episodes(hours, rules, rules.episodes)
+        return _assessment(hours, forecast, rules, (start, end), outlooks, lift_ready, excluded=excluded)
     # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
     within = (hours.times > to_datetime64(start)) & (hours.times <= to_datetime64(end))
     after = hours.times > to_datetime64(init_time)
@@ -218,7 +226,7 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
     if rules.life.lift == "observed" and lift_ready:
         fails = [~t.met(hours.values(t, rules)[:, within & after]).all(axis=1) for t in rules.life.lift_tests]
         returning = np.any(fails, axis=0)
-    outlooks = []
+    found = []
     for level in rules.levels:
         met = returning & level.persistence.lasts(expected.rank[:, within] >= level.rank)
         kept = returning & level.persistence.lasts(either.rank[:, judged] >= level.rank)
@@ -235,7 +243,7 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
             onset = init_time if early else start
         else:
             onset = _onset(evidence, observed, rules) if evidence else start
-        outlooks.append(
+        found.append(
             Outlook(
                 rank=level.rank,
                 level=level.id,
@@ -247,12 +255,27 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
                 evidence=tuple(evidence),
             )
         )
-    city = hours.city
+    return _assessment(hours, forecast, rules, (start, end), tuple(found), lift_ready)
+
+
+def _assessment(
+    hours: CityHours,
+    forecast: xr.Dataset,
+    rules: RuleSet,
+    window: tuple[datetime, datetime],
+    outlooks: tuple[Outlook, ...],
+    lift_ready: bool,
+    declared: bool = True,
+    excluded: tuple[Excluded, ...] = (),
+) -> Assessment:
+    city, init_time = hours.city, hours.times[hours.now]
+    coming = (hours.times > max(init_time, to_datetime64(window[0]))) & (hours.times <= to_datetime64(window[1]))
     return Assessment(
         rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
-        start=start, end=end, outlooks=tuple(outlooks), lift_ready=lift_ready, init_time=init_time,
+        start=window[0], end=window[1], outlooks=outlooks, lift_ready=lift_ready, init_time=to_datetime(init_time),
         simulated=bool(int(forecast.attrs["simulated"])), weather_source=str(forecast.attrs["weather_source"]),
-        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, within & after]).sum()),
+        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, coming]).sum()), declared=declared,
+        excluded=excluded,
     )  # fmt: skip
 
 

@@ -25,13 +25,13 @@ _LOG = logging.getLogger(__name__)
 class Decision:
     """What follows for one city: the rank that shall be in force (0 none), and why.
 
-    `probability` and `threshold` are those that decided.
+    `probability` and `threshold` are those that decided; None for what was declared on measurement.
     """
 
     rank: int
     reason: Reason
-    probability: float
-    threshold: float
+    probability: float | None
+    threshold: float | None
 
 
 def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Decision:
@@ -67,7 +67,8 @@ def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Dec
         rank = before
     if rank == 0:
         lowest = now.of(1)
-        reason: Reason = "improvement_observed" if rules.life.lift == "observed" else "criterion_no_longer_likely"
+        by_observation = now.declared and rules.life.lift == "observed"
+        reason: Reason = "improvement_observed" if by_observation else "criterion_no_longer_likely"
         return Decision(0, reason, lowest.keep_probability, rules.level_of(1).lower_probability)
     outlook, level = now.of(rank), rules.level_of(rank)
     if rank > before:
@@ -82,6 +83,8 @@ def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Dec
         reason = (
             "criterion_observed" if outlook.observed else "criterion_forecast" if outlook.raised else "still_likely"
         )
+    if outlook.measured:
+        return Decision(rank, reason, None, None)
     if outlook.raised:
         return Decision(rank, reason, outlook.probability, level.raise_probability)
     return Decision(rank, reason, outlook.keep_probability, level.lower_probability)
@@ -92,7 +95,7 @@ def _may_fall(standing: HazeWarning, now: Assessment, rules: RuleSet, rank: int)
         (standing.level_since or standing.issued) + timedelta(hours=rules.life.hold_hours),
         standing.run_init_time + timedelta(hours=rules.life.unconfirmed_hours),
     )
-    if now.init_time < held_until or rules.life.lift == "never":
+    if now.init_time < held_until or (rules.life.lift == "never" and not now.lift_ready):
         return False
     return rank > 0 or now.lift_ready
 
@@ -181,7 +184,7 @@ def _next_message(
         level, onset, expires = str(before.level), init_time, init_time + LIFT_VALID
     else:
         outlook = now.of(decision.rank)
-        level, onset, expires = outlook.level, outlook.onset, now.end
+        level, onset, expires = outlook.level, outlook.onset, outlook.until or now.end
         if before is not None:
             # What is in force stays covered, also where the hours that the new message rests on come later.
             onset = min(onset, max(before.onset, init_time))
@@ -204,7 +207,7 @@ def _next_message(
             "references": (*before.references, before.id) if before is not None else (),
             "simulated": now.simulated,
             "weather_source": now.weather_source,
-            "probability": round(decision.probability, 4),
+            "probability": None if decision.probability is None else round(decision.probability, 4),
             "threshold": decision.threshold,
             "reason": decision.reason,
             "level_since": since,
@@ -215,9 +218,9 @@ def _next_message(
 
 def _continues(before: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
     """Return whether a level that stays needs a message: for a later window, soon enough, with evidence."""
-    if now.end <= before.expires or not now.of(rank).evidence:
-        return False
     outlook = now.of(rank)
+    if (outlook.until or now.end) <= before.expires or not outlook.evidence:
+        return False
     if not (outlook.raised or outlook.keep_probability >= rules.level_of(rank).lower_probability):
         return False  # held for its minimum only: it may run out
     renew = rules.life.renew_hours

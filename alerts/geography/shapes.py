@@ -1,16 +1,18 @@
-"""Coastlines, borders and provinces of East Asia, read from the package: no network is needed.
+"""Coastlines, borders and provinces: those of the package, or a bureau's own in their place. No network is needed.
 
-Policy on borders: the map shows Natural Earth's depiction as published, which is by de facto
+Policy on borders: the package's map shows Natural Earth's depiction as published, which is by de facto
 control, and states on every map that boundaries are not authoritative. Provenance and licence
-are in ``README.md`` beside this module.
+are in ``README.md`` beside this module. Whoever publishes where the law prescribes a depiction gives a file of their
+own (`hazecast.alerts.geography.own_shapes`).
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,15 +21,12 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry import shape
 
-from hazecast.grids.places.cities import City, Country
+from hazecast.grids.places.cities import Country
 
-Layer = Literal["land", "country", "province"]
+Layer = Literal["land", "country", "province", "line"]
+Box = tuple[float, float, float, float]
 _FILE = Path(__file__).parent / "east_asia.geojson"
 _NAMES = Path(__file__).parent / "provinces.csv"
-
-# How far from its centre a city's value applies, km: this service's choice, about the width of a large city.
-CITY_RADIUS_KM = 50.0
-_KM_PER_DEGREE = 111.195
 
 
 @dataclass(frozen=True)
@@ -42,36 +41,106 @@ class Province:
     geometry: shapely.Geometry
 
 
+@dataclass(frozen=True, eq=False)
+class OwnArea:
+    """A bureau's own area of a city's warnings, with names where they are not the city's."""
+
+    geometry: shapely.Geometry
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+# Compared by identity: what is drawn of it is kept for each.
+@dataclass(frozen=True, eq=False)
+class Shapes:
+    """What maps and warnings draw.
+
+    Attributes
+    ----------
+    land, country, line : tuple of shapely.Geometry
+        Polygons of the land and of the countries, and further boundary lines, degrees (WGS 84).
+    provinces : tuple of Province
+        By country and code.
+    areas : mapping of str to OwnArea
+        A bureau's own areas by city id.
+    credit : str or None
+        Printed on every map in place of the package's own note: whose map it is and its review number.
+    insets : tuple of (west, south, east, north)
+        Parts of the map, degrees, that a picture shows in frames of their own, from the lower left on.
+    """
+
+    land: tuple[shapely.Geometry, ...]
+    country: tuple[shapely.Geometry, ...]
+    provinces: tuple[Province, ...]
+    line: tuple[shapely.Geometry, ...] = ()
+    areas: Mapping[str, OwnArea] = field(default_factory=dict)
+    credit: str | None = None
+    insets: tuple[Box, ...] = ()
+
+    @cached_property
+    def flat_provinces(self) -> tuple[shapely.Geometry, ...]:
+        """The provinces in the equal-area plane, km."""
+        return tuple(shapely.make_valid(equal_area(p.geometry)) for p in self.provinces)
+
+
 @lru_cache
 def _features() -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(_FILE.read_text(encoding="utf-8"))["features"])
 
 
-@lru_cache
-def layer(name: Layer) -> tuple[shapely.Geometry, ...]:
-    """Return the polygons of a layer in degrees (WGS 84), 60-160 E and 5-65 N.
-
-    ``land`` and ``country`` are at 1:50m; ``province`` holds the provinces of China and the
-    prefectures of Japan at 1:10m, simplified to 0.02 degrees.
-    """
+def _layer(name: str) -> tuple[shapely.Geometry, ...]:
     return tuple(shape(f["geometry"]) for f in _features() if f["properties"]["layer"] == name)
 
 
 @lru_cache
-def provinces() -> tuple[Province, ...]:
-    """Return the 31 provinces of China and the 47 prefectures of Japan, by country and code."""
+def shipped() -> Shapes:
+    """Return the package's own shapes, 60-160 E and 5-65 N.
+
+    Land and countries are at 1:50m; the provinces of China (31) and prefectures of Japan (47) at 1:10m, simplified to
+    0.02 degrees.
+    """
     names = [f["properties"]["name"] for f in _features() if f["properties"]["layer"] == "province"]
-    shapes = dict(zip(names, layer("province"), strict=True))
+    shapes = dict(zip(names, _layer("province"), strict=True))
     with _NAMES.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     found = [Province(geometry=shapes[row.pop("name")], **row) for row in rows]  # type: ignore[arg-type]
-    return tuple(sorted(found, key=lambda p: (p.country, p.code)))
+    provinces = tuple(sorted(found, key=lambda p: (p.country, p.code)))
+    return Shapes(_layer("land"), _layer("country"), provinces)
 
 
-@lru_cache
+_in_use: list[Shapes] = []
+
+
+def use(shapes: Shapes | None) -> None:
+    """Let everything that this process draws and sends have these shapes; None for the package's own."""
+    _in_use[:] = [] if shapes is None else [shapes]
+
+
+def current() -> Shapes:
+    """Return the shapes in use: those that `use` was last given, or the package's own."""
+    return _in_use[0] if _in_use else shipped()
+
+
+def layer(name: Layer) -> tuple[shapely.Geometry, ...]:
+    """Return the geometries of a layer in use, in degrees (WGS 84)."""
+    shapes = current()
+    if name == "province":
+        return tuple(p.geometry for p in shapes.provinces)
+    return {"land": shapes.land, "country": shapes.country, "line": shapes.line}[name]
+
+
+def provinces() -> tuple[Province, ...]:
+    """Return the provinces of China and the prefectures of Japan in use, by country and code."""
+    return current().provinces
+
+
 def country_shape(country: Country) -> shapely.Geometry:
-    """Return the union of a country's provinces or prefectures, in degrees."""
-    return shapely.union_all([p.geometry for p in provinces() if p.country == country])
+    """Return the union of a country's provinces or prefectures in use, in degrees."""
+    return _country_shape(country, current())
+
+
+@lru_cache(maxsize=8)
+def _country_shape(country: Country, shapes: Shapes) -> shapely.Geometry:
+    return shapely.union_all([p.geometry for p in shapes.provinces if p.country == country])
 
 
 def as_geojson(geometry: shapely.Geometry) -> dict[str, Any]:
@@ -88,34 +157,3 @@ def equal_area(geometry: shapely.Geometry) -> shapely.Geometry:
         return np.stack([6371.0 * lon, 6371.0 * np.sin(lat)], axis=-1)
 
     return shapely.transform(geometry, project)
-
-
-def city_area(city: City, radius_km: float = CITY_RADIUS_KM) -> shapely.Geometry:
-    """Return the area that a city's warning is for.
-
-    Parameters
-    ----------
-    city : City
-    radius_km : float
-        Only land within this distance of the city centre.
-
-    Returns
-    -------
-    shapely.Geometry
-        In degrees, valid, counterclockwise, without holes: within the city's own province or prefecture (land or
-        not where the registry gives no code).
-    """
-    angles = np.radians(np.arange(0.0, 360.0, 10.0))
-    north = radius_km / _KM_PER_DEGREE
-    east = north / np.cos(np.radians(city.latitude))
-    disc = shapely.Polygon(
-        np.stack([city.longitude + east * np.cos(angles), city.latitude + north * np.sin(angles)], axis=-1)
-    )
-    own = [p.geometry for p in provinces() if p.country == city.country and p.code == city.province_code]
-    area = shapely.intersection(disc, own[0]) if own else disc
-    # Islets smaller than a few km2 make a message longer and warn nobody else.
-    parts = [shapely.Polygon(part.exterior) for part in shapely.get_parts(area) if part.geom_type == "Polygon"]
-    kept = [part for part in parts if shapely.area(equal_area(part)) >= 5.0] or [disc]
-    joined = shapely.union_all(kept)
-    thinned = shapely.set_precision(shapely.simplify(joined, 0.01, preserve_topology=True), 0.001)
-    return shapely.orient_polygons(thinned if thinned.is_valid and not thinned.is_empty else joined)

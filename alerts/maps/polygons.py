@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ import shapely
 import xarray as xr
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.geography.shapes import Province, as_geojson, city_area, equal_area, provinces
+from hazecast.alerts.geography.city_areas import city_area
+from hazecast.alerts.geography.shapes import Province, as_geojson, current, equal_area
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import City
 
@@ -90,7 +90,7 @@ def warned_areas(
     cities: dict[int, list[shapely.Geometry]] = {}
     for warning, city in warnings:
         if warning.rule_set == ruleset.id and warning.onset < end and warning.expires > start:
-            cities.setdefault(ruleset.level_of(warning.level).rank, []).append(city_area(city))
+            cities.setdefault(ruleset.level_of(warning.level).rank, []).append(city_area(city).geometry)
     ranks = sorted(cities)
     shapes: list[shapely.Geometry] = []
     above: shapely.Geometry = shapely.MultiPolygon()
@@ -222,13 +222,8 @@ def _cleaned(level: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 def _touched(shape: shapely.Geometry, least: float) -> list[tuple[Province, float]]:
     flat = equal_area(shape)
     found = []
-    for province, outline in zip(provinces(), _flat_provinces(), strict=True):
+    for province, outline in zip(current().provinces, current().flat_provinces, strict=True):
         share = float(shapely.area(shapely.intersection(flat, outline)) / shapely.area(outline))
         if share >= least:
             found.append((province, share))
     return sorted(found, key=lambda entry: -entry[1])
-
-
-@lru_cache
-def _flat_provinces() -> tuple[shapely.Geometry, ...]:
-    return tuple(shapely.make_valid(equal_area(p.geometry)) for p in provinces())

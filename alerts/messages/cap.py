@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-import shapely
 from lxml import etree
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.geography.shapes import city_area
+from hazecast.alerts.geography.city_areas import city_area, rings
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import Text, compose
@@ -92,7 +91,7 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
         return Terms(status, message_type, "Past", "Minor", "Likely", ("AllClear",))
     level_severity = severity(ruleset, warning.level)
     response = {"Extreme": ("Shelter", "Avoid"), "Severe": ("Avoid",)}.get(level_severity, ("Prepare", "Monitor"))
-    if any(e.basis == "observed" for e in warning.evidence):
+    if warning.onset <= warning.issued and any(e.basis == "observed" for e in warning.evidence):
         return Terms(status, message_type, "Immediate", level_severity, "Observed", response)
     soon = warning.onset - warning.issued <= timedelta(hours=1)
     likely = warning.probability is None or warning.probability > 0.5
@@ -219,13 +218,12 @@ def _add_info(
         _add(info, "web", f"{sender.web.rstrip('/')}/v1/warnings/{identifier(warning.id, warning.simulated)}")
     if sender.contact:
         _add(info, "contact", sender.contact)
-    for name, value in parameters(warning, ruleset).items():
+    for name, value in (parameters(warning, ruleset) | city_code(city)).items():
         _add_pair(info, "parameter", name, value)
     area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
     _add(area, "areaDesc", text.area)
-    for part in shapely.get_parts(city_area(city)):
-        points = shapely.get_coordinates(part.exterior)
-        _add(area, "polygon", " ".join(f"{lat:.3f},{lon:.3f}" for lon, lat in points))
+    for ring in rings(city_area(city).geometry):
+        _add(area, "polygon", " ".join(f"{lat:.3f},{lon:.3f}" for lon, lat in ring))
     for scheme, code in geocodes(city).items():
         _add_pair(area, "geocode", scheme, code)
 
@@ -268,14 +266,21 @@ def parameters(warning: HazeWarning, ruleset: RuleSet) -> dict[str, str]:
 
 
 def geocodes(city: City) -> dict[str, str]:
-    """Return the codes of a city's area and province, by scheme; empty where the registry gives none."""
-    if city.code is None or city.province_code is None:
-        return {}
-    if city.country == "CN":
-        return {"GB/T 2260": city.code} | (
-            {"GB/T 2260 province": city.province_code} if city.code != city.province_code else {}
-        )
-    return {"JIS X 0402": city.code, "JIS X 0401": city.province_code}
+    """Return the code of a city's area by scheme; empty where the area isn't what the code names.
+
+    A receiver warns the union of polygons and codes (CAP 1.2, section 3.2.4): the code of a whole city or province
+    beside the polygon of a part of it would warn more than is meant.
+    """
+    return {_scheme(city): city.code} if city.code is not None and city_area(city).administrative else {}
+
+
+def city_code(city: City) -> dict[str, str]:
+    """Return the code of the city that a warning is for, as a parameter; empty where the registry gives none."""
+    return {} if city.code is None else {"city_code": f"{_scheme(city)} {city.code}"}
+
+
+def _scheme(city: City) -> str:
+    return "GB/T 2260" if city.country == "CN" else "JIS X 0402"
 
 
 def cap_time(time: datetime, zone: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.geography.shapes import as_geojson, city_area
-from hazecast.alerts.messages.cap import cap_time, geocodes, parameters, terms
+from hazecast.alerts.geography.city_areas import city_area
+from hazecast.alerts.geography.shapes import as_geojson
+from hazecast.alerts.messages.cap import cap_time, city_code, geocodes, parameters, terms
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
@@ -85,7 +86,7 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Caus
         urgency=what.urgency,
         response=list(what.response),
         geocode=geocodes(city),
-        parameters=parameters(warning, rules),
+        parameters=parameters(warning, rules) | city_code(city),
         event={language: text.event for language, text in texts.items()},
         areaDesc={language: text.area for language, text in texts.items()},
         headline={language: text.headline for language, text in texts.items()},
@@ -95,6 +96,6 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Caus
     return {
         "type": "Feature",
         "id": warning.id,
-        "geometry": as_geojson(city_area(city)),
+        "geometry": as_geojson(city_area(city).geometry),
         "properties": properties,
     }

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from babel.numbers import format_decimal
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.geography.shapes import CITY_RADIUS_KM, Province, provinces
+from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area
+from hazecast.alerts.geography.shapes import Province, current
 from hazecast.alerts.messages.causes import Causes, Seen
+from hazecast.alerts.messages.day_texts import days_sentences, of_days
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
@@ -184,13 +186,18 @@ def haze_bulletin(
 
 
 def _area(city: City, words: Catalog) -> str:
-    name = getattr(city, f"name_{words.language}")
+    """Return what the polygon of a city's warnings is."""
+    name, area = getattr(city, f"name_{words.language}"), city_area(city)
+    if area.kind == "own":
+        return str(current().areas[city.id].names.get(words.language, name))
+    if area.kind == "municipality":
+        return words.say("area.municipality", city=name)
     radius = words.metres(1000.0 * CITY_RADIUS_KM)
-    for province in provinces():
-        if (province.country, province.code) == (city.country, city.province_code):
-            within = getattr(province, f"name_{words.language}")
-            return words.say("area.around", city=name, radius=radius, province=within)
-    return words.say("area.alone", city=name, radius=radius)
+    province = next((p for p in current().provinces if (p.country, p.code) == (city.country, city.province_code)), None)
+    if province is None or city.code == city.province_code:
+        return words.say("area.alone", city=name, radius=radius)
+    key = "area.nearest" if area.cut else "area.around"
+    return words.say(key, city=name, radius=radius, province=getattr(province, f"name_{words.language}"))
 
 
 def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Catalog, why: Causes) -> str:
@@ -203,7 +210,8 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
         "span": words.span(warning.onset, warning.expires, city.time_zone),
         "moment": words.moment(warning.issued, city.time_zone),
     }
-    observed = any(e.basis == "observed" for e in warning.evidence)
+    # What was observed on days before is no proof of now, where the warning begins later.
+    observed = warning.onset <= warning.issued and any(e.basis == "observed" for e in warning.evidence)
     kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
     if kind == "lift" and ruleset.life.lift == "observed":
         kind = "lift_observed"
@@ -237,6 +245,8 @@ def _extent(warning: HazeWarning, city: City, words: Catalog) -> list[str]:
                 moment=words.moment(worst.time - timedelta(hours=1), city.time_zone),
             )
         )
+    elif of_days(warning):
+        found += days_sentences(warning, city, words)
     else:
         found += [_peak(warning, name, words) for name in sorted(tested - {"relative_humidity", "visibility"})]
     # For a lift it is the probability that the level remains, which would mislead.

@@ -127,7 +127,7 @@ class RuleBook:
         >>> from hazecast.grids.places.cities import load_registry
         >>> found = RuleBook.shipped().of_city(load_registry().city("tokyo"), datetime(2026, 1, 1, tzinfo=UTC))
         >>> [rules.id for rules in found]
-        ['jp_ox', 'jp_pm25']
+        ['jp_ox', 'jp_pm25_tokyo']
         """
         chosen: dict[str, RuleSet] = {}
         for rules in self.sets.values():

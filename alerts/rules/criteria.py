@@ -43,8 +43,11 @@ class FrozenModel(BaseModel):
 class Threshold(FrozenModel):
     """One comparison of a variable with a threshold.
 
-    ``mean_hours = [5, 7]`` compares the mean of the hours stamped 05 to 07 of the city's day, once a day, at
-    the stamp of the last; ``aggregator`` then names how the values of stations are combined into one.
+    Means of PM2.5 that a decision goes by, of the hours of the city's day, each named by its end:
+    ``mean_hours = [5, 7]`` is that of the hours 05 to 07, ``mean_since = 5`` that of 05 to the decision's hour,
+    ``last_hours = 3`` that of the three hours up to it. With `expected`, a mean since an hour counts too if it comes to
+    the threshold later on the day. ``days_before = 1`` tests the daily mean of so many days before the decision's.
+    `aggregator` names how the values of stations are combined into one.
     """
 
     variable: Variable
@@ -52,24 +55,46 @@ class Threshold(FrozenModel):
     value: float = Field(ge=0.0, allow_inf_nan=False)
     units: str
     mean_hours: tuple[int, int] | None = None
+    mean_since: int | None = Field(default=None, ge=1, le=23)
+    last_hours: int | None = Field(default=None, ge=2, le=12)
+    expected: bool = False
+    days_before: int | None = Field(default=None, ge=1, le=4)
     aggregator: str | None = None
 
     @model_validator(mode="after")
     def _units_known(self) -> Threshold:
         if self.units != _UNITS[self.variable][0]:
             raise ValueError(f"{self.variable} is in {_UNITS[self.variable][0]}, not {self.units}")
-        if self.mean_hours is not None:
-            first, last = self.mean_hours
-            if not 1 <= first < last <= 24 or self.variable != "pm25":
-                raise ValueError("mean_hours must rise within 1 to 24, and are of pm25")
-        elif self.aggregator is not None:
-            raise ValueError("an aggregator needs mean_hours")
+        means = [m for m in (self.mean_hours, self.mean_since, self.last_hours) if m is not None]
+        if len(means) > 1:
+            raise ValueError("one of mean_hours, mean_since and last_hours")
+        if means and self.variable != "pm25":
+            raise ValueError("mean_hours, mean_since and last_hours are of pm25")
+        if self.mean_hours is not None and not 1 <= self.mean_hours[0] < self.mean_hours[1] <= 24:
+            raise ValueError("mean_hours must rise within 1 to 24")
+        if self.expected and self.mean_since is None:
+            raise ValueError("expected needs mean_since")
+        if self.days_before is not None and self.variable != "pm25_day":
+            raise ValueError("days_before is of pm25_day")
+        if self.aggregator is not None and not self.decides:
+            raise ValueError("an aggregator needs a mean that stations have: mean_hours, mean_since, ...")
         return self
 
     @property
+    def decides(self) -> bool:
+        """Whether it is tested at the hours of a decision, on the values of stations."""
+        return any(x is not None for x in (self.mean_hours, self.mean_since, self.last_hours, self.days_before))
+
+    @property
     def key(self) -> str:
-        """Name of the tested value in evidence: ``pm25``, ``pm25_05_07``, ``aqi_24h``."""
-        return self.variable if self.mean_hours is None else "{}_{:02d}_{:02d}".format(self.variable, *self.mean_hours)
+        """Name of the tested value in evidence: ``pm25``, ``pm25_05_07``, ``pm25_since_05``, ``aqi_24h``."""
+        if self.mean_hours is not None:
+            return "{}_{:02d}_{:02d}".format(self.variable, *self.mean_hours)
+        if self.mean_since is not None:
+            return f"{self.variable}_since_{self.mean_since:02d}"
+        if self.last_hours is not None:
+            return f"{self.variable}_last_{self.last_hours}"
+        return self.variable if self.days_before is None else f"{self.variable}_before"
 
     @property
     def hours(self) -> int:
@@ -98,13 +123,39 @@ class Condition(Clause):
     """One way to meet a level, with the text it comes from.
 
     ``also`` are further clauses that must be met somewhere in the window. ``basis`` limits the condition to
-    forecast or to observed values ("observed": a level that is declared on measurement).
+    forecast or to observed values ("observed": a level that is declared on measurement). ``decided`` are the hours of
+    the city's day at whose end a condition on means of stations is decided; by default the last of its ``mean_hours``.
     """
 
     number: int = Field(ge=1, le=9)
     source: str = Field(min_length=1)
     basis: Literal["any", "forecast", "observed"] = "any"
     also: tuple[Clause, ...] = ()
+    decided: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _decision_sound(self) -> Condition:
+        tests = [t for clause in self.clauses for t in clause.tests]
+        if not any(t.decides for t in tests):
+            if self.decided:
+                raise ValueError("decided needs a test of mean_hours, mean_since or last_hours")
+            return self
+        if not all(t.decides for t in tests) or any(c.consecutive > 1 for c in self.clauses):
+            raise ValueError("what is decided at an hour has tests of that hour alone")
+        for clause in self.clauses:
+            if len({t.aggregator for t in clause.tests}) > 1:
+                raise ValueError("the tests of a clause are of the same stations: one aggregator")
+        hours = self.decision_hours
+        last = max((t.mean_hours[1] for t in tests if t.mean_hours), default=1)
+        if not hours or list(hours) != sorted(set(hours)) or not last <= hours[0] <= hours[-1] <= 24:
+            raise ValueError(f"decided must rise from {last} to 24: {hours}")
+        return self
+
+    @property
+    def decision_hours(self) -> tuple[int, ...]:
+        """The hours of the city's day, 1 to 24, at whose end it is decided; empty where it may be met at any hour."""
+        ends = [t.mean_hours[1] for clause in self.clauses for t in clause.tests if t.mean_hours]
+        return self.decided or ((max(ends),) if ends else ())
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
@@ -181,24 +232,21 @@ class ObservedRule(FrozenModel):
 
 
 class Aggregator(FrozenModel):
-    """How the values of stations are combined into one: the median, the highest, or the k-th highest (k of n stations).
+    """How the values of stations are combined into one: mean, median, the highest, or the k-th highest (k of n stations).
 
-    With fewer than `small_below` stations `small_k` is used in place of `k`.
+    With fewer than `small_below` stations `small_k` is used in place of `k`. The mean is that of the stations'
+    means.
     """
 
-    kind: Literal["median", "max", "k_of_n"]
+    kind: Literal["mean", "median", "max", "k_of_n"]
     k: int = Field(default=1, ge=1)
     small_below: int = Field(default=0, ge=0)
     small_k: int = Field(default=1, ge=1)
     source: str = ""
 
-    def apply(self, values: npt.NDArray[np.float64]) -> float:
-        """Return the value of the valid ones; NaN with fewer of them than `k` (or none)."""
-        valid = np.sort(values[np.isfinite(values)])[::-1]
-        if self.kind == "median":
-            return float(np.median(valid)) if valid.size else float("nan")
-        k = 1 if self.kind == "max" else self.small_k if valid.size < self.small_below else self.k
-        return float(valid[k - 1]) if valid.size >= k else float("nan")
+    def needed(self, stations: int) -> int:
+        """Return how many of so many stations must exceed, for "max" and "k_of_n"."""
+        return 1 if self.kind == "max" else self.small_k if stations < self.small_below else self.k
 
 
 class ReferenceState(FrozenModel):
@@ -207,6 +255,23 @@ class ReferenceState(FrozenModel):
     temperature: float = Field(gt=200.0, lt=350.0)
     pressure: float = Field(gt=50_000.0, lt=120_000.0)
     source: str
+
+
+class EpisodeRule(FrozenModel):
+    """How daily values are gathered into episodes, for rule sets whose levels are of days in a row.
+
+    Attributes
+    ----------
+    gap_hours : int
+        Two episodes with less than this between them are one.
+    notice_hours : int
+        A level is raised by an episode that is running, or begins within this from the run.
+    source : str
+    """
+
+    gap_hours: int = Field(ge=1, le=96)
+    notice_hours: int = Field(ge=1, le=120)
+    source: str = Field(min_length=1)
 
 
 class LifeRule(FrozenModel):
@@ -221,10 +286,15 @@ class LifeRule(FrozenModel):
     renew_hours : int or None
         A level that stays is continued for a later window only this long before it expires; None: always.
     keep_hours : int or None
-        A level in force is judged on this many hours ahead; None: on the complete window.
+        A level in force is judged on this many hours ahead, where the rule set goes by episodes on those that begin
+        within them; None: on the complete window.
     lift : {"forecast", "observed", "never"}
         "observed" lifts only once `lift_tests` were met by the last `lift_hours` observed hours (of every
-        station, where there are stations); "never" leaves the warning to expire.
+        station, where there are stations; of those that exceeded, where decisions go by stations); "never" leaves
+        the warning to expire.
+    lift_at : tuple of int
+        The hours of the city's day at whose end it may be lifted, unless decided anew then; empty: any, and what is
+        decided while the tests of a lift are met isn't raised.
     """
 
     hold_hours: int = Field(default=0, ge=0, le=72)
@@ -234,12 +304,15 @@ class LifeRule(FrozenModel):
     lift: Literal["forecast", "observed", "never"] = "forecast"
     lift_tests: tuple[Threshold, ...] = ()
     lift_hours: int = Field(default=0, ge=0, le=24)
+    lift_at: tuple[int, ...] = ()
     lift_source: str = ""
 
     @model_validator(mode="after")
     def _lift_sound(self) -> LifeRule:
         if (self.lift == "observed") != bool(self.lift_tests and self.lift_hours):
             raise ValueError("lift_tests and lift_hours belong to lift = observed, and are needed there")
-        if any(t.variable not in ("pm25", "ox") or t.mean_hours for t in self.lift_tests):
+        if self.lift_at and (self.lift != "observed" or not all(1 <= h <= 24 for h in self.lift_at)):
+            raise ValueError("lift_at belongs to lift = observed, hours 1 to 24")
+        if any(t.variable not in ("pm25", "ox") or t.decides for t in self.lift_tests):
             raise ValueError("lift_tests are of pm25 or ox by the hour")
         return self

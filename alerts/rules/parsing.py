@@ -73,7 +73,7 @@ def _extended(table: dict[str, Any], where: str, own_folder: Path | None, seen: 
     path = SHIPPED_FOLDER / f"{name}.toml" if name == table.get("id") else _path(str(name), own_folder)
     base = _extended(tomllib.loads(path.read_text(encoding="utf-8")), path.name, own_folder, (*seen, str(name)))
     if table.get("id") != base.get("id"):
-        base = {k: v for k, v in base.items() if k not in ("regions", "cities")}
+        base = {k: v for k, v in base.items() if k not in ("regions", "cities", "zones")}
     return _merged(base, table)
 
 

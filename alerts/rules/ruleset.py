@@ -21,6 +21,7 @@ from hazecast.alerts.rules.criteria import (
     HOURLY,
     Aggregator,
     Condition,
+    EpisodeRule,
     FrozenModel,
     LifeRule,
     ObservedRule,
@@ -83,7 +84,8 @@ class RuleSet(FrozenModel):
     """A warning's rules. ``levels`` rise in rank from 1; ``levels[rank - 1]`` is the level of `rank`.
 
     Of the rule sets of one `family`, the one that names a city's region or the city itself applies to it, else
-    the one that names none. Without a `country` it applies only where it is asked for.
+    the one that names none. Without a `country` it applies only where it is asked for. `zones` are cities whose stations
+    are judged together; a city in none is a zone of its own.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -92,6 +94,7 @@ class RuleSet(FrozenModel):
     country: Country | None = None
     regions: tuple[str, ...] = ()
     cities: tuple[str, ...] = ()
+    zones: tuple[tuple[str, ...], ...] = ()
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
     name_zh: str
@@ -104,6 +107,7 @@ class RuleSet(FrozenModel):
     notes: tuple[str, ...] = ()
     window: WindowRule
     observed: ObservedRule | None = None
+    episodes: EpisodeRule | None = None
     aggregators: dict[str, Aggregator] = Field(default_factory=dict)
     reference_state: ReferenceState | None = None
     life: LifeRule = LifeRule()
@@ -126,15 +130,42 @@ class RuleSet(FrozenModel):
             raise ValueError("ox and us_aqi_day need a reference_state")
         if any(level.persistence.hours > self.window.hours for level in self.levels):
             raise ValueError("hours of a persistence exceed the window")
-        if self.observed is None and any(c.basis == "observed" for x in self.levels for c in x.conditions):
+        if len({c for zone in self.zones for c in zone}) != sum(map(len, self.zones)):
+            raise ValueError(f"a city belongs to one zone: {self.zones}")
+        if self.observed is None and any(
+            c.basis == "observed" and not c.decision_hours for x in self.levels for c in x.conditions
+        ):
             raise ValueError("conditions of basis observed need an observed rule")
+        if self.episodes is not None:
+            self._check_episodes()
         return self
+
+    def _check_episodes(self) -> None:
+        conditions = [c for x in self.levels for c in x.conditions]
+        clauses = [clause for c in conditions for clause in c.clauses]
+        if any(t.variable != "aqi_24h" or t.comparator not in ("gt", "ge") for x in clauses for t in x.tests):
+            raise ValueError("episodes are of aqi_24h above a value (gt, ge)")
+        if any(c.consecutive > 1 and c.spacing_hours != 24 for c in clauses):
+            raise ValueError("the days of an episode are 24 h apart: spacing_hours must be 24")
+        if self.window.anchor != "now" or self.observed is not None:
+            raise ValueError("episodes need the anchor now, and no observed rule")
+        if self.life.lift == "observed" or any(c.basis != "any" for c in conditions):
+            raise ValueError("episodes are observed and forecast: no basis and no lift by observation of their own")
 
     @property
     def tests(self) -> tuple[Threshold, ...]:
         """All tests of all levels, and of the lift."""
         own = [t for x in self.levels for c in x.conditions for clause in c.clauses for t in clause.tests]
         return (*own, *self.life.lift_tests)
+
+    @property
+    def decision_hours(self) -> tuple[int, ...]:
+        """The hours of the city's day, 1 to 24, at whose end a level is decided on means of stations."""
+        return tuple(sorted({h for x in self.levels for c in x.conditions for h in c.decision_hours}))
+
+    def zone_of(self, city: str) -> tuple[str, ...]:
+        """Return the cities that are one zone with a city: their stations are judged together."""
+        return next((zone for zone in self.zones if city in zone), (city,))
 
     def in_force(self, when: datetime) -> bool:
         """Return whether the rules themselves are valid at `when`."""
@@ -197,7 +228,7 @@ class RuleSet(FrozenModel):
     def _evaluate(
         self, pm25: npt.ArrayLike, relative_humidity: npt.ArrayLike, visibility: npt.ArrayLike
     ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-        if any(t.variable not in HOURLY or t.mean_hours for t in self.tests):
+        if any(t.variable not in HOURLY or t.decides for t in self.tests):
             raise InputError(f"{self.id}: variables", sorted({t.key for t in self.tests}), f"only {HOURLY}")
         arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (pm25, relative_humidity, visibility)))
         values: Values = dict(zip(HOURLY, arrays, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,6 +38,16 @@ def _listed_or_none(value: Any) -> Any:
     return () if value == "none" else _listed(value)
 
 
+def _path_of_a_step(path: str) -> str:
+    try:
+        first, second = (path.format(init_time=datetime(2026, 1, 1), step=step) for step in (0, 3))
+    except (LookupError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: {error}; a path holds {{init_time:%Y%m%d}} and {{step:03d}}") from error
+    if first == second:
+        raise ValueError(f"{path}: the same for every step; a path holds {{init_time:%Y%m%d}} and {{step:03d}}")
+    return path
+
+
 def _once(names: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(names)) < len(names):
         raise ValueError("each name once")
@@ -49,6 +60,13 @@ Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 MonitorSourceName = Annotated[str, AfterValidator(installed_monitor_source)]
 WeatherSourceName = Annotated[str, AfterValidator(installed_weather_source)]
 CompositionSourceName = Annotated[str, AfterValidator(installed_composition_source)]
+
+
+# The layout of GFS v16, and the one announced for v17.
+GFS_PATHS = (
+    "gfs.{init_time:%Y%m%d/%H}/atmos/gfs.t{init_time:%H}z.pgrb2.0p25.f{step:03d}",
+    "gfs.{init_time:%Y%m%d/%H}/products/atmos/grib2/0p25/gfs.t{init_time:%H}z.pres_a.0p25.f{step:03d}.grib2",
+)
 
 
 class Group(BaseSettings):
@@ -151,6 +169,18 @@ class PublisherSettings(Group):
     gfs_url: Url = Field(
         default="https://noaa-gfs-bdp-pds.s3.amazonaws.com", description="Bucket of GFS, or a mirror with its paths."
     )
+    gfs_paths: Annotated[
+        tuple[Annotated[str, AfterValidator(_path_of_a_step)], ...],
+        NoDecode,
+        BeforeValidator(_listed),
+        Field(min_length=1),
+    ] = Field(
+        default=GFS_PATHS,
+        description="Where a step's file is below it, by init_time and step; the first that exists is used.",
+    )
+    gfs_filter_url: Url | None = Field(
+        default=None, description="NOMADS' filter, which cuts the files to the region: fewer bytes, more of its time."
+    )
     ecmwf_url: Url = Field(
         default="https://data.ecmwf.int/forecasts", description="ECMWF's open data, or a mirror with its paths."
     )
@@ -170,6 +200,9 @@ class PublisherSettings(Group):
     ads_url: Url = Field(default="https://ads.atmosphere.copernicus.eu/api", description="The Atmosphere Data Store.")
     ads_key: SecretStr = Field(default=SecretStr(""), description="Access token of the Atmosphere Data Store.")
     cnemc_url: Url = Field(default="https://air.cnemc.cn:18007", description="China's hourly publication.")
+    cnemc_ca_file: Folder | None = Field(
+        default=None, description="PEM file of certificates that are trusted there besides the usual ones."
+    )
     soramame_url: Url = Field(default="https://soramame.env.go.jp", description="Japan's Soramame-kun.")
     openaq_url: Url = Field(default="https://api.openaq.org", description="OpenAQ, version 3.")
     openaq_key: SecretStr = Field(default=SecretStr(""), description="Key of OpenAQ.")
@@ -288,6 +321,10 @@ class WebhookSettings(Group):
     )
     timeout_seconds: float = Field(
         default=20.0, gt=0.0, le=300.0, description="Longest time that one webhook may take, from name to answer."
+    )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Seals webhooks' secrets in the database; several, comma-separated: the first seals, all open.",
     )
     secret_overlap_hours: float = Field(
         default=24.0, ge=0.0, description="How long the secret before signs too, after a new one was made."

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,9 +16,9 @@ import httpx
 import stamina
 
 from hazecast.grids.errors import InputError
-from hazecast.services.core.clock import utc_now
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.partial import ByteRange, Part, range_headers
+from hazecast.services.sources.refusals import certificate_fault, tls_context, wait_asked
 
 # httpx logs every address at INFO, and some publishers expect their key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -73,6 +70,8 @@ class HttpClient:
         Sent with every request.
     secrets : sequence of str
         Keys that are redacted in errors and logs.
+    ca_file : Path, optional
+        PEM file of certificates that are trusted besides the usual ones.
     """
 
     def __init__(
@@ -81,6 +80,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
+        ca_file: Path | None = None,
     ) -> None:
         self.patience = patience or Patience()
         self.traffic = Traffic()
@@ -89,7 +89,7 @@ class HttpClient:
             headers={"User-Agent": _USER_AGENT, **(headers or {})},
             timeout=httpx.Timeout(self.patience.read_seconds, connect=self.patience.connect_seconds),
             follow_redirects=True,
-            verify=_tls(),
+            verify=tls_context(ca_file),
         )
 
     def __enter__(self) -> HttpClient:
@@ -161,17 +161,48 @@ class HttpClient:
             If the server can't be reached or refuses.
         """
 
-        def decoded() -> Any:
+        return self.decoded(url, json.loads, method=method, expected=expected, **options)
+
+    def decoded(
+        self, url: str, decode: Callable[[bytes], _T], *, method: str = "GET", expected: str, **options: Any
+    ) -> _T:
+        """Return what `decode` makes of an answer; one that it refuses is asked for again.
+
+        Parameters
+        ----------
+        url : str
+        decode : callable
+            Raises ValueError for what it can't read, as of an answer that was cut.
+        method : str
+            HTTP method.
+        expected : str
+            What the answer should be, for errors.
+        **options
+            As of ``httpx.Client.request``.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        ContentError
+            If the answer is an HTML page, or `decode` refuses every attempt.
+        FetchError
+            If the server can't be reached or refuses.
+        """
+
+        def read() -> _T:
             response = self._read(method, url, options)
             self._refuse_html(response, expected)
             try:
-                return json.loads(response.content)
+                return decode(response.content)
             except ValueError as error:
                 start = response.content[:_EXCERPT].decode("utf-8", "replace")
                 raise ContentError(self.redacted(response.url), repr(start), expected, status=response.status_code,
                                    transient=True) from error  # fmt: skip
 
-        return self._with_retries(decoded)
+        return self._with_retries(read)
 
     def text(self, url: str, *, expected: str = "CSV", encoding: str = "utf-8", **options: Any) -> str:
         """Return an answer as text, for example CSV.
@@ -297,6 +328,9 @@ class HttpClient:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise FetchError(self.redacted(url), error, "an http or https address") from error
         except httpx.HTTPError as error:
+            if refused := certificate_fault(error):
+                raise FetchError(self.redacted(url), f"a certificate that can't be trusted: {refused}",
+                                 "one of a known authority, or of the CA file in the settings") from error  # fmt: skip
             found = f"{type(error).__name__}: {error}".rstrip(": ")
             raise FetchError(self.redacted(url), found, "an answer", transient=True) from error
 
@@ -320,7 +354,7 @@ class HttpClient:
 
     def _refusal(self, response: httpx.Response, accept: Sequence[int]) -> FetchError:
         status = response.status_code
-        transient, after = status == _TOO_MANY_REQUESTS or status >= 500, _retry_after(response)
+        transient, after = status == _TOO_MANY_REQUESTS or status >= 500, wait_asked(response)
         found = f"HTTP {status}"
         if after is not None and after > self.patience.retry_after_max:
             transient, found = False, f"{found}, to be asked again in {after:.0f} s"
@@ -377,24 +411,7 @@ class HttpClient:
                 )
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    # Reading the certificates takes longer than many requests.
-    return httpx.create_ssl_context()
-
-
 def _backoff(error: Exception) -> bool | float:
     if not isinstance(error, FetchError) or not error.transient:
         return False
     return True if error.retry_after is None else error.retry_after
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds of a Retry-After header, given as seconds or a date; None without one."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - utc_now().timestamp(), 0.0)
-    except (TypeError, ValueError):
-        return None

@@ -18,10 +18,15 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.units import PPB_25C
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.monitors.airnow import AirNowPosts
-from hazecast.services.sources.monitors.soramame import HEADER, hour_path
+from hazecast.services.sources.monitors.soramame import hour_path
 from tests.support.settings import make_settings
 from tests.support.source_server import Reply, Seen, SourceServer, json_reply
 
+# The header of Soramame's hourly file.
+HEADER = (
+    "測定局コード,SO2,NO,NO2,NOX,CO,OX,NMHC,CH4,THC,SPM,PM2.5,SP,WD,WS,TEMP,HUM,"
+    "測定局名称,住所,問い合わせ先,局種別,地域コード,都道府県コード,市区町村名"
+)
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 1, 14, 9, 20, tzinfo=UTC)
 LAST = datetime(2026, 1, 14, 9, tzinfo=UTC)

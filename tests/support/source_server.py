@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from hazecast.services.sources.http import Patience
@@ -73,9 +75,12 @@ def json_reply(value: object, status: int = 200) -> Reply:
 
 
 class SourceServer:
-    """The server; `url` is its base, `requests` what was received, `faults` what is still to go wrong."""
+    """The server; `url` is its base, `requests` what was received, `faults` what is still to go wrong.
 
-    def __init__(self) -> None:
+    With the files of a certificate and its key it speaks TLS, as localhost.
+    """
+
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
         self.requests: list[Seen] = []
         self.faults: list[Fault] = []
         self.connections: list[socket.socket] = []
@@ -85,6 +90,11 @@ class SourceServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"source": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = f"https://localhost:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def file(self, path: str, content: bytes, content_type: str = "application/octet-stream") -> str:

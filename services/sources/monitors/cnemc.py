@@ -1,4 +1,4 @@
-"""China's hourly publication (China National Environmental Monitoring Centre), as JSON.
+"""China's hourly publication (China National Environmental Monitoring Centre), as JSON or XML.
 
 Undocumented, without key, licence or guarantee: to be enabled only by those who may use
 it. Fields, endpoints and the window of about a day of past hours as in public clients up to
@@ -7,11 +7,16 @@ it. Fields, endpoints and the window of about a day of past hours as in public c
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from html.entities import name2codepoint
+from pathlib import Path
 from typing import Any
+
+from lxml import etree
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities
@@ -36,6 +41,8 @@ _FIELDS = {
 }
 _EPOCH = re.compile(r"/Date\((-?\d+)\)/")
 _TEXT_TIME = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日\s*(\d{1,2})时")
+_NAMED = re.compile(rb"&([A-Za-z]+);")
+_XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 # Past hours that the publisher still serves.
 _PAST_HOURS = 24
 
@@ -48,15 +55,19 @@ class Cnemc:
     rules : StationCities
     url : str
     patience : Patience, optional
+    ca_file : Path, optional
+        Certificates that are trusted besides the usual ones.
     """
 
     name = "cnemc"
     kind: SourceKind = "measurement"
     reporting = Reporting()
 
-    def __init__(self, rules: StationCities, url: str = URL, patience: Patience | None = None) -> None:
+    def __init__(
+        self, rules: StationCities, url: str = URL, patience: Patience | None = None, ca_file: Path | None = None
+    ) -> None:
         self._rules, self._url = rules, url.rstrip("/")
-        self._http = HttpClient(patience, headers={"X-Requested-With": "XMLHttpRequest"})
+        self._http = HttpClient(patience, headers={"X-Requested-With": "XMLHttpRequest"}, ca_file=ca_file)
 
     @classmethod
     def from_settings(
@@ -76,7 +87,7 @@ class Cnemc:
         -------
         Cnemc
         """
-        return cls(rules, settings.publishers.cnemc_url, patience)
+        return cls(rules, settings.publishers.cnemc_url, patience, settings.publishers.cnemc_ca_file)
 
     def close(self) -> None:
         """Close the connections."""
@@ -93,7 +104,7 @@ class Cnemc:
         FetchError, InputError
             As `MonitorSource.fetch`.
         """
-        live = read_hour(self._http.json(self._url + _LIVE, method="POST", expected="a JSON list"), self._rules)
+        live = read_hour(self._rows(_LIVE), self._rules)
         newest = max((reading.time for reading in live.readings), default=None)
         batch = Batch(counts=live.counts, problems=live.problems)
         if newest is None:
@@ -111,9 +122,14 @@ class Cnemc:
             batch.counts["hours_failed"] += len(past)
         return batch
 
+    def _rows(self, path: str, **options: Any) -> Any:
+        return self._http.decoded(
+            self._url + path, read_rows, method="POST", expected="a list of stations, as JSON or XML", **options
+        )
+
     def _past_hour(self, hour: datetime) -> Batch:
         form = {"date": f"{hour.astimezone(_BEIJING):%Y-%m-%d %H:00:00}"}
-        rows = self._http.json(self._url + _PAST, method="POST", expected="a JSON list", data=form)
+        rows = self._rows(_PAST, data=form)
         if rows == []:
             return Batch(counts=Counter(hours_not_published=1))
         batch = read_hour(rows, self._rules)
@@ -123,14 +139,50 @@ class Cnemc:
         return batch
 
 
+def read_rows(content: bytes) -> Any:
+    """Decode an answer: JSON, or the XML that the publisher's older service writes.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    object
+        Of XML a list with a dict for each ``AQIDataPublishLive``, by the names of its elements.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return json.loads(content)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(_NAMED.sub(_character, content), parser)
+    except etree.XMLSyntaxError as error:
+        raise ValueError(str(error)) from error
+    return [
+        {etree.QName(field).localname: field.text for field in station if isinstance(field.tag, str) and not len(field)}
+        for station in root.iterfind(".//{*}AQIDataPublishLive")
+    ]
+
+
+def _character(entity: re.Match[bytes]) -> bytes:
+    """Return what an entity of HTML stands for: the publisher writes &mdash; without declaring it."""
+    name = entity[1].decode()
+    return entity[0] if name in _XML_ENTITIES else chr(name2codepoint.get(name, ord("?"))).encode()
+
+
 def read_hour(rows: Any, rules: StationCities) -> Batch:
     """Read the list of all stations of one hour.
 
     Parameters
     ----------
     rows : object
-        Decoded JSON: a list of objects whose values are text, an em dash where missing; CO in
-        mg m-3, all else in ug m-3; stamped with the end of the hour, Beijing time.
+        As of `read_rows`: a list of objects whose values are text, an em dash where missing; CO in
+        mg m-3, all else in ug m-3; stamped with the end of the hour, in milliseconds since 1970 or in Beijing time.
     rules : StationCities
         Assigns stations to cities by their field ``Area``.
 
@@ -160,7 +212,9 @@ def read_hour(rows: Any, rules: StationCities) -> Batch:
     def take(entry: tuple[datetime, Mapping[str, Any]]) -> None:
         time, row = entry
         code = str(_field(row, "StationCode"))
-        city = rules.by_place("cnemc", str(_field(row, "Area")))
+        area = str(_field(row, "Area"))
+        # Some services of the publisher leave out the word for city.
+        city = rules.by_place("cnemc", area) or rules.by_place("cnemc", area.strip() + "市")
         if city is None:
             batch.counts["stations_elsewhere"] += 1
         elif time != hour:
@@ -200,22 +254,36 @@ def _field(row: Mapping[str, Any], name: str) -> Any:
 
 
 def _time(row: Mapping[str, Any]) -> datetime:
-    """Return the time stamp, which is published twice: as milliseconds since 1970 and as text of Beijing time."""
+    """Return the time stamp: milliseconds since 1970 or Beijing time; where a second one is published they must agree."""
     code = row.get("StationCode", "?")
-    published, text = _field(row, "TimePoint"), _field(row, "TimePointStr")
-    epoch, parts = _EPOCH.fullmatch(str(published)), _TEXT_TIME.fullmatch(str(text).strip())
-    if epoch is None:
-        raise InputError(f"station {code}: TimePoint", published, "/Date(milliseconds)/")
+    time = _instant(str(_field(row, "TimePoint")), f"station {code}: TimePoint")
+    text = row.get("TimePointStr")
+    if text is None:
+        return time
+    parts = _TEXT_TIME.fullmatch(str(text).strip())
     if parts is None:
         raise InputError(f"station {code}: TimePointStr", text, "YYYY年MM月DD日 HH时")
     try:
-        time = datetime.fromtimestamp(int(epoch[1]) / 1000, UTC)
         year, month, day, hour = map(int, parts.groups())
         stated = datetime(year, month, day, hour, tzinfo=_BEIJING)
-    except (ValueError, OverflowError, OSError) as error:
-        raise InputError(f"station {code}: TimePoint", f"{published}, {text}", "a time") from error
+    except ValueError as error:
+        raise InputError(f"station {code}: TimePointStr", text, "a time") from error
     if time != stated:
         raise InputError(
             f"station {code}: TimePoint", f"{time.isoformat()}", f"{stated.isoformat()} as in TimePointStr"
         )
     return time
+
+
+def _instant(text: str, where: str) -> datetime:
+    expected = "/Date(milliseconds)/, or a time of Beijing such as 2019-07-18T12:00:00"
+    try:
+        if epoch := _EPOCH.fullmatch(text):
+            return datetime.fromtimestamp(int(epoch[1]) / 1000, UTC)
+        time = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(where, text, expected) from error
+    # A day alone is no hour.
+    if len(text) < len("2019-07-18T12"):
+        raise InputError(where, text, expected)
+    return (time if time.tzinfo else time.replace(tzinfo=_BEIJING)).astimezone(UTC)

@@ -21,6 +21,7 @@ from hazecast.grids.units import to_ug_m3
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
+from hazecast.services.sources.refusals import rate_limit_wait
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ _PAGE = 1_000
 _MAX_PAGES = 50
 # Sensors of a location without values for longer aren't requested.
 _SILENT = 24 * HOUR
+# The reset is given in whole seconds: a request at its very end may still be refused.
+_RESET_MARGIN = 1.0
 
 
 class OpenAQ:
@@ -172,10 +175,9 @@ class OpenAQ:
     def _page(self, url: str, params: Mapping[str, str]) -> Any:
         response = self._http.request("GET", url, params=params)
         # Every answer states the remaining limit; waiting once it is exhausted avoids 429.
-        left, reset = response.headers.get("x-ratelimit-remaining"), response.headers.get("x-ratelimit-reset")
-        if left is not None and left.isdigit() and int(left) == 0 and reset is not None and reset.isdigit():
-            log.info("OpenAQ: rate limit used up, waiting %s s", reset)
-            self._sleep(min(float(reset), self._http.patience.retry_after_max))
+        if (seconds := rate_limit_wait(response)) > 0:
+            log.info("OpenAQ: rate limit used up, waiting %.0f s", seconds)
+            self._sleep(min(seconds + _RESET_MARGIN, self._http.patience.retry_after_max))
         try:
             return response.json()
         except ValueError as error:

@@ -24,11 +24,6 @@ URL = "https://soramame.env.go.jp"
 _LATEST = "/data/sokutei/noudoAll/metadata.json"
 _LATEST_TIME = re.compile(r"(\d{4})/(\d{2})/(\d{2}) (\d{2}):00:00")
 _JAPAN = timezone(timedelta(hours=9))
-HEADER = (
-    "測定局コード,SO2,NO,NO2,NOX,CO,OX,NMHC,CH4,THC,SPM,PM2.5,SP,WD,WS,TEMP,HUM,"
-    "測定局名称,住所,問い合わせ先,局種別,地域コード,都道府県コード,市区町村名"
-)
-_NAMES = HEADER.split(",")
 # Contract name -> column and unit. Ox, photochemical oxidant, is nearly all ozone and read as ozone.
 # SPM isn't PM10 (its cut is sharper) and is not read.
 _COLUMNS = {
@@ -38,6 +33,15 @@ _COLUMNS = {
     "so2": ("SO2", "ppm"),
     "co": ("CO", "ppm"),
 }
+# Columns are found by their names: the publisher adds and moves them.
+_NEEDED = (
+    "測定局コード",
+    "測定局名称",
+    "局種別",
+    "都道府県コード",
+    "市区町村名",
+    *(column for column, _ in _COLUMNS.values()),
+)
 _SITING = {"一般局": "background", "自排局": ROADSIDE}
 
 
@@ -148,7 +152,7 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
     Parameters
     ----------
     text : str
-        CSV under `HEADER`. PM2.5 in ug m-3, gases in ppm, "-" where missing.
+        CSV with a header. PM2.5 in ug m-3, gases in ppm, "-" where missing.
     hour : datetime
         The end of its hour, which the file doesn't state.
     rules : StationCities
@@ -163,22 +167,22 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
     Raises
     ------
     InputError
-        If the header is another, or half of the rows have another number of fields or a value
+        If the header lacks a column or has one twice, or half of the rows have another number of fields or a value
         that isn't a number. Fewer are reported as problems.
     """
     rows = csv_rows(text, where)
     header = [name.strip() for name in rows[0]] if rows else []
-    if header != _NAMES:
-        wrong = next((f"{a!r} for {b!r}" for a, b in zip(header, _NAMES, strict=False) if a != b), "a cut line")
-        raise InputError(f"{where}: header", f"{wrong}, {len(header)} columns", HEADER)
+    absent = [name for name in _NEEDED if header.count(name) != 1]
+    if absent:
+        raise InputError(f"{where}: header", f"{', '.join(header[:30])}", f"{', '.join(absent)}, once each")
     batch = Batch()
     seen: set[str] = set()
 
     def take(entry: tuple[int, list[str]]) -> None:
         line, fields = entry
-        if len(fields) != len(_NAMES):
-            raise InputError(f"{where}: line {line}", f"{len(fields)} fields", f"{len(_NAMES)}")
-        row = {name: field.strip() for name, field in zip(_NAMES, fields, strict=True)}
+        if len(fields) != len(header):
+            raise InputError(f"{where}: line {line}", f"{len(fields)} fields", f"{len(header)}")
+        row = {name: field.strip() for name, field in zip(header, fields, strict=True)}
         code = row["測定局コード"].zfill(8)
         city = rules.by_place("soramame", row["都道府県コード"].zfill(2) + row["市区町村名"])
         if city is None:

@@ -7,21 +7,25 @@ and the index are handled here.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
+from hazecast.services.core.setting_groups import GFS_PATHS
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import merge_ranges, verify_messages
+from hazecast.services.sources.weather.grib import HEAD_BYTES, merge_ranges, message_length, verify_messages
 from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
@@ -30,6 +34,8 @@ from hazecast.services.sources.weather.interface import (
     steps_of,
     with_provenance,
 )
+
+log = logging.getLogger(__name__)
 
 URL = "https://noaa-gfs-bdp-pds.s3.amazonaws.com"
 # Hours from the init time until the last step of a few days is published; from experience, not documented.
@@ -56,24 +62,49 @@ _SPAN = re.compile(r"(\d+)-(\d+) (hour|day) (ave|acc) fcst")
 
 @dataclass(frozen=True)
 class Record:
-    """One line of an index: a message, or several fields that share one."""
+    """One line of an index: a message, or several fields that share one.
+
+    `end` is its last byte: None where it is the end of the file, or where the next line can't be read (`ends_unknown`).
+    """
 
     start: int
     end: int | None
     name: str
     level: str
     step: str
+    ends_unknown: bool = False
 
 
 class Gfs:
-    """GFS from a bucket with NOAA's paths (AWS, Google Cloud, Azure or a mirror)."""
+    """GFS from a bucket with NOAA's paths (AWS, Google Cloud, Azure or a mirror).
+
+    Parameters
+    ----------
+    url : str
+    patience : Patience, optional
+    workers : int
+        Steps that are fetched at once.
+    paths : sequence of str
+        Where a step's file is below `url`, by ``init_time`` and ``step``; the first whose files exist is used.
+    filter_url : str, optional
+        NOMADS' filter, which cuts the files to the box; `url` still says which cycle is complete.
+    """
 
     name = "gfs"
     attribution = "NOAA/NCEP Global Forecast System, public domain"
     lacks: frozenset[str] = frozenset()
 
-    def __init__(self, url: str = URL, patience: Patience | None = None, workers: int = 4) -> None:
-        self._url, self._workers = url.rstrip("/"), workers
+    def __init__(
+        self,
+        url: str = URL,
+        patience: Patience | None = None,
+        workers: int = 4,
+        *,
+        paths: Sequence[str] = GFS_PATHS,
+        filter_url: str | None = None,
+    ) -> None:
+        self._url, self._workers, self._paths, self._filter = url.rstrip("/"), workers, tuple(paths), filter_url
+        self._path_of: dict[datetime, str] = {}
         self._http = HttpClient(patience)
         self.traffic = self._http.traffic
 
@@ -91,14 +122,15 @@ class Gfs:
         -------
         Gfs
         """
-        return cls(settings.publishers.gfs_url, patience)
+        asked = settings.publishers
+        return cls(asked.gfs_url, patience, paths=asked.gfs_paths, filter_url=asked.gfs_filter_url)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def address(self, init_time: datetime, step: int) -> str:
-        """Return the address of the GRIB2 file of a step.
+        """Return the address of the GRIB2 file of a step, in the layout that was found for its cycle, else the first.
 
         Parameters
         ----------
@@ -111,7 +143,18 @@ class Gfs:
         -------
         str
         """
-        return f"{self._url}/gfs.{init_time:%Y%m%d/%H}/atmos/gfs.t{init_time:%H}z.pgrb2.0p25.f{step:03d}"
+        return f"{self._url}/{self._path(init_time, step)}"
+
+    def _path(self, init_time: datetime, step: int) -> str:
+        return self._path_of.get(init_time, self._paths[0]).format(init_time=init_time, step=step)
+
+    def _is_complete(self, init_time: datetime, last: int) -> bool:
+        """Return whether a cycle's last step has an index in one of the layouts, which is remembered."""
+        for path in self._paths:
+            if self._http.exists(f"{self._url}/{path.format(init_time=init_time, step=last)}.idx"):
+                self._path_of[init_time] = path
+                return True
+        return False
 
     def newest_cycle(self, before: datetime, wanted: Wanted) -> Cycle:
         """Return the newest cycle whose last step has an index.
@@ -128,7 +171,7 @@ class Gfs:
         """
         last = _published_steps(wanted)[-1]
         return newest_complete(
-            self.name, self._url, before, last, DELAY, lambda init: self._http.exists(self.address(init, last) + ".idx")
+            self.name, self._url, before, last, DELAY, lambda init_time: self._is_complete(init_time, last)
         )
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
@@ -147,28 +190,75 @@ class Gfs:
             Contract "weather_grid".
         """
         steps = _published_steps(wanted)
+        if cycle.init_time not in self._path_of:
+            self._is_complete(cycle.init_time, steps[-1])
+        step_of = self._filtered if self._filter else self._step
         with ThreadPoolExecutor(self._workers) as pool:
-            fetched = list(pool.map(lambda step: self._step(cycle, step, wanted.box, scratch), steps))
+            fetched = list(pool.map(lambda step: step_of(cycle, step, wanted.box, scratch), steps))
         dataset = read_weather(scratch, box=wanted.box)
         missing: dict[str, str] = {}
-        for step, (_, absent) in zip(steps, fetched, strict=True):
+        for step, absent in zip(steps, fetched, strict=True):
             for name in absent:
                 missing.setdefault(name, f"no {':'.join(_RECORDS[name][:2])} in the index of step {step} h")
+        if self._filter:
+            missing = {n: f"no {':'.join(_RECORDS[n][:2])} in the filtered files" for n in _RECORDS if n not in dataset}
         return with_provenance(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
 
-    def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> tuple[Path, list[str]]:
+    def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> list[str]:
+        """Fetch the messages of a step; return the variables that its index lacks."""
         url = self.address(cycle.init_time, step)
         with requiring_complete_cycle():
-            text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="ascii")
-            records = parse_index(text, cycle.init_time, url + ".idx")
-            chosen = choose(records, step)
+            chosen = self._chosen(url, cycle.init_time, step)
             if not chosen:
                 raise InputError(f"{url}.idx", "no field of the contract", f"any of {sorted(_RECORDS)}")
-            ranges = merge_ranges((record.start, record.end) for record in chosen.values())
+            ranges = merge_ranges((r.start, self._end(url, r, scratch)) for r in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, box))
-        return path, [name for name in _RECORDS if name not in chosen and not (step == 0 and _is_span(name))]
+        return _lacking(chosen, step)
+
+    def _chosen(self, url: str, init_time: datetime, step: int) -> dict[str, Record]:
+        """Return the messages to fetch; an index that lacks some is asked for once more, since it may have been cut."""
+        chosen: dict[str, Record] = {}
+        for _ in range(2):
+            text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="ascii")
+            found = choose(parse_index(text, init_time, url + ".idx"), step)
+            chosen = max(chosen, found, key=len)
+            if not _lacking(chosen, step):
+                break
+        return chosen
+
+    def _end(self, url: str, record: Record, scratch: Path) -> int | None:
+        """Return a message's last byte, by its own head where the index doesn't say."""
+        if not record.ends_unknown:
+            return record.end
+        head = scratch / f"{record.start}.head"
+        self._http.download(url, head, ranges=[(record.start, record.start + HEAD_BYTES - 1)])
+        try:
+            return record.start + message_length(head.read_bytes(), f"{url}: byte {record.start}") - 1
+        finally:
+            head.unlink()
+
+    def _filtered(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> list[str]:
+        """Fetch a step cut to the box. The filter gives every variable at every level named, so some that nobody reads."""
+        folder, _, file = self._path(cycle.init_time, step).rpartition("/")
+        query = {"dir": f"/{folder}", "file": file, "subregion": "", **_filter_box(box)}
+        for variable, level, _ in _RECORDS.values():
+            query |= {f"var_{variable}": "on", f"lev_{level.replace(' ', '_')}": "on"}
+        with requiring_complete_cycle():
+            path = scratch / f"f{step:03d}.grib2"
+            url = str(httpx.URL(str(self._filter), params=query))
+            self._http.download(url, path, verify=lambda part: verify_messages(part, None, box))
+        return []
+
+
+def _filter_box(box: Box) -> dict[str, str]:
+    edges = {"toplat": box.north, "bottomlat": box.south, "leftlon": box.west, "rightlon": box.east}
+    return {name: f"{edge:g}" for name, edge in edges.items()}
+
+
+def _lacking(chosen: Mapping[str, Record], step: int) -> list[str]:
+    return [name for name in _RECORDS if name not in chosen and not (step == 0 and _is_span(name))]
 
 
 def _published_steps(wanted: Wanted) -> list[int]:
@@ -196,28 +286,35 @@ def parse_index(text: str, init_time: datetime, where: str) -> list[Record]:
     Raises
     ------
     InputError
-        If a line has another form, another run, or first bytes that don't ascend.
+        If no line can be read, or one names another run, or the first bytes don't ascend. A line of another form costs
+        only the message that it describes; that before it has no known end.
     """
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    found: list[re.Match[str]] = []
+    unknown_ends: set[int] = set()
+    for line in text.splitlines():
         match = _LINE.match(line)
         if match is None:
-            raise InputError(
-                f"{where}: line {number}", repr(line[:80]), "number:byte:d=YYYYMMDDHH:variable:level:step:"
-            )
+            log.warning("%s: found %r; expected number:byte:d=YYYYMMDDHH:variable:level:step:", where, line[:80])
+            unknown_ends.update(int(last["start"]) for last in found[-1:])
+            continue
         if match["init"] != f"{init_time:%Y%m%d%H}":
-            raise InputError(f"{where}: line {number}, d", match["init"], f"{init_time:%Y%m%d%H}")
+            raise InputError(f"{where}: d", match["init"], f"{init_time:%Y%m%d%H}")
         found.append(match)
     starts = [int(match["start"]) for match in found]
-    if not starts or starts != sorted(starts):
-        raise InputError(f"{where}: first bytes", "none" if not starts else "not ascending", "bytes in ascending order")
+    if not starts:
+        raise InputError(where, repr(text[:80]), "lines number:byte:d=YYYYMMDDHH:variable:level:step:")
+    if starts != sorted(starts):
+        raise InputError(f"{where}: first bytes", "not ascending", "bytes in ascending order")
     # Fields of one message (1.1 and 1.2) share its first byte.
     unique = sorted(set(starts))
     ends = {start: following - 1 for start, following in pairwise(unique)}
     return [
-        Record(start, ends.get(start), match["name"], match["level"], match["step"])
+        Record(
+            start, None if start in unknown_ends else ends.get(start), match["name"], match["level"], match["step"],
+            start in unknown_ends,
+        )
         for start, match in zip(starts, found, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def choose(records: list[Record], step: int) -> dict[str, Record]:

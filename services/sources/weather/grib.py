@@ -13,10 +13,34 @@ from hazecast.services.sources.partial import ByteRange
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
 # message's length in octets 9 to 16; section 8 is "7777".
-_HEAD, _END = 16, b"7777"
+HEAD_BYTES, _END = 16, b"7777"
 
 
-def verify_messages(path: Path, count: int, box: Box) -> None:
+def message_length(head: bytes, where: str) -> int:
+    """Return the length of a GRIB2 message, bytes.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first 16, or more.
+    where : str
+        For an error.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        If it isn't the head of a message.
+    """
+    if len(head) < HEAD_BYTES or head[:4] != b"GRIB" or head[7] != 2:
+        raise InputError(where, repr(head[:8]), "the head of a GRIB2 message")
+    return int.from_bytes(head[8:16])
+
+
+def verify_messages(path: Path, count: int | None, box: Box) -> None:
     """Check that a file consists of complete GRIB2 messages that decode to plausible values.
 
     One that can't be used makes the file fail, as a download is tried again. They are decoded in a subprocess, since a damaged message can crash eccodes.
@@ -24,8 +48,8 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
     Parameters
     ----------
     path : Path
-    count : int
-        Number of messages.
+    count : int or None
+        Number of messages; None: at least one.
     box : Box
         The part of the grid to decode.
 
@@ -37,15 +61,12 @@ def verify_messages(path: Path, count: int, box: Box) -> None:
     data = path.read_bytes()
     at, found = 0, 0
     while at < len(data):
-        head = data[at : at + _HEAD]
-        if len(head) < _HEAD or head[:4] != b"GRIB" or head[7] != 2:
-            raise InputError(f"{path.name}: byte {at}", repr(head[:8]), "the head of a GRIB2 message")
-        length = int.from_bytes(head[8:16])
-        if length < _HEAD + len(_END) or data[at + length - 4 : at + length] != _END:
+        length = message_length(data[at : at + HEAD_BYTES], f"{path.name}: byte {at}")
+        if length < HEAD_BYTES + len(_END) or data[at + length - 4 : at + length] != _END:
             raise InputError(f"{path.name}: message {found + 1}", f"length {length}, no end there", "a whole message")
         at, found = at + length, found + 1
-    if found != count:
-        raise InputError(f"{path.name}: messages", found, str(count))
+    if found != (count or max(found, 1)):
+        raise InputError(f"{path.name}: messages", found, "at least one" if count is None else str(count))
     run_in_subprocess(_decode, path, box, where=path.name)
 
 

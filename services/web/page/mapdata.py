@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from hazecast.alerts.geography.shapes import city_area, layer
+from hazecast.alerts.geography.city_areas import city_area
+from hazecast.alerts.geography.shapes import layer
 from hazecast.alerts.maps.scales import AQI, O3, PM25, Scale
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.layers import LAYERS
@@ -86,7 +87,7 @@ def _steps(line: shapely.Geometry) -> list[int]:
 
 @lru_cache(maxsize=256)
 def _area_rings(city: City) -> list[list[int]]:
-    return [_steps(part.exterior) for part in shapely.get_parts(city_area(city)) if part.geom_type == "Polygon"]
+    return [_steps(part.exterior) for part in shapely.get_parts(city_area(city).geometry)]
 
 
 def map_json(snapshot: Snapshot, registry: Registry) -> bytes:

@@ -13,15 +13,17 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.errors import FetchError
+from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.http import Traffic
-from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, WeatherSource
+from hazecast.services.sources.weather.interface import Cycle, Wanted, WeatherSource
 from hazecast.services.store.cycles import CycleStore
 from hazecast.services.store.weather_cycles import WeatherStore
 
 log = logging.getLogger(__name__)
 
 _CYCLES_TRIED = 3
+# No answer, or too many requests: an older cycle would meet the same.
+_NOTHING_ELSE = (None, 429)
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ def ingest_newest(
 ) -> WeatherReport:
     """Fetch and store the newest complete cycle of the first source that has one.
 
-    A cycle that is stored already is not fetched again. A source that can't be reached, or whose
-    answers aren't what it documents, is passed over; of one whose newest cycle turns out
-    incomplete, older ones are tried.
+    A cycle that is stored already is not fetched again. Where the newest cycle turns out
+    incomplete, or isn't what the source documents, older ones are tried; a source that can't be reached, or has no
+    cycle that can be used, is passed over.
 
     Parameters
     ----------
@@ -146,16 +148,15 @@ def _from(
         try:
             fetched = source.fetch(late, wanted, store.scratch(cycle))
             path = store.save(source.name, fetched.assign_attrs(retrieved_at=clock().isoformat()))
-        except NoCycleError as error:
+        except (FetchError, InputError) as error:
             faults.append(str(error))
+            if isinstance(error, InputError):
+                # What is in the scratch folder made it fail, and would do so again.
+                store.clear_scratch(cycle)
+            elif not isinstance(error, ContentError) and error.status in _NOTHING_ELSE:
+                return None, None, "failed", faults
             before = cycle.init_time - timedelta(hours=1)
             continue
-        except InputError as error:
-            # What is in the scratch folder made it fail, and would do so again.
-            store.clear_scratch(cycle)
-            return None, None, "failed", [*faults, str(error)]
-        except FetchError as error:
-            return None, None, "failed", [*faults, str(error)]
         store.clear_scratch(cycle)
         return path, late, "fetched", faults
     return None, None, "failed", faults

@@ -26,10 +26,10 @@ def own_folder(folder, city: str):
 def test_two_apps_in_one_process_have_rule_sets_of_their_own(tmp_path) -> None:
     apps = {
         city: TestClient(create_app(settings_of(tmp_path / city, own_folder(tmp_path / f"{city}-rules", city))))
-        for city in ("oita", "nagasaki")
+        for city in ("kumamoto", "nagasaki")
     }
     plain = TestClient(create_app(settings_of(tmp_path / "plain")))
-    for city, other in (("oita", "nagasaki"), ("nagasaki", "oita")):
+    for city, other in (("kumamoto", "nagasaki"), ("nagasaki", "kumamoto")):
         assert apps[city].get("/v1/warnings", params={"rule_set": f"jp_pm25_{city}"}).status_code == 200
         assert apps[city].get("/v1/warnings", params={"rule_set": f"jp_pm25_{other}"}).status_code == 422
         assert plain.get("/v1/warnings", params={"rule_set": f"jp_pm25_{city}"}).status_code == 422
@@ -39,7 +39,7 @@ def test_two_apps_in_one_process_have_rule_sets_of_their_own(tmp_path) -> None:
 
 
 def test_names_that_the_settings_use_are_checked(tmp_path) -> None:
-    own = own_folder(tmp_path / "rules", "oita")
-    assert "jp_pm25_oita" in rule_book(settings_of(tmp_path, own, approval=("jp_pm25_oita",))).names()
-    with pytest.raises(InputError, match="jp_pm25_oita"):
-        rule_book(settings_of(tmp_path, approval=("jp_pm25_oita",)))
+    own = own_folder(tmp_path / "rules", "kumamoto")
+    assert "jp_pm25_kumamoto" in rule_book(settings_of(tmp_path, own, approval=("jp_pm25_kumamoto",))).names()
+    with pytest.raises(InputError, match="jp_pm25_kumamoto"):
+        rule_book(settings_of(tmp_path, approval=("jp_pm25_kumamoto",)))

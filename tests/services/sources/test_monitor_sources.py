@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from sqlalchemy import func, select
@@ -19,10 +21,12 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.monitors.airnow import read_file
 from hazecast.services.sources.monitors.cnemc import read_hour as read_cnemc
+from hazecast.services.sources.monitors.cnemc import read_rows
 from hazecast.services.sources.monitors.interface import Batch, number, try_each
 from hazecast.services.sources.monitors.openaq import OpenAQ
 from hazecast.services.sources.monitors.soramame import hour_path
 from hazecast.services.sources.monitors.soramame import read_hour as read_soramame
+from hazecast.services.sources.refusals import rate_limit_wait, wait_asked
 from hazecast.services.store.monitors import stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import EarlierValue, MonitorStation, StationObservation
@@ -260,6 +264,27 @@ def test_cnemc_fields_are_checked(change, message) -> None:
             read_cnemc(rows, RULES)
 
 
+def test_cnemc_epoch_stamps_suffice_and_the_word_for_city_may_be_lacking() -> None:
+    row = publishers.cnemc_row("1001A", LAST)
+    del row["TimePointStr"]
+    (read,) = {r.time for r in read_cnemc([row | {"Area": "北京"}], RULES).readings}
+    assert read == LAST
+
+
+def test_cnemc_xml_as_published(shared_data) -> None:
+    answer = gzip.decompress((shared_data / "published/cnemc/201907181104_data.xml.gz").read_bytes())
+    batch = read_cnemc(read_rows(answer), RULES)
+    values = {r.pollutant: r.raw for r in batch.readings if r.station == "cnemc:1001A"}
+    assert values["pm25"] == 101 and values["o3"] == 114 and values["co"] == 1.2
+    assert {r.time for r in batch.readings} == {datetime(2019, 7, 18, 4, tzinfo=UTC)}
+    cities = {s.city for s in batch.stations.values()}
+    assert {"beijing", "shanghai", "xiamen"} <= cities
+    with pytest.raises(ValueError, match=r"."):
+        read_rows(b"")
+    with pytest.raises(ValueError, match=r"."):
+        read_rows(b"<a><AQIDataPublishLive>")
+
+
 def test_cnemc_one_odd_station_does_not_stop_the_others() -> None:
     rows = [publishers.cnemc_row(code, LAST) for code in publishers.CNEMC_STATIONS]
     rows[1]["O3"] = "?"
@@ -291,6 +316,19 @@ def test_soramame_ox_is_ozone_at_25_degrees_and_roadside_stays_out_of_the_mean(s
     assert data.observations["pm25_stations"].sel(city="tokyo").values[-1] == 2
 
 
+def test_soramame_as_published_and_with_columns_moved(shared_data) -> None:
+    text = (shared_data / "published/soramame/noudoAll_2026-06-19T09_extract.csv").read_text("utf-8-sig")
+    hour = datetime(2026, 6, 19, 0, tzinfo=UTC)
+    batch = read_soramame(text, hour, RULES, "file")
+    values = {r.pollutant: r.raw for r in batch.readings if r.station == "soramame:13101010"}
+    assert values["pm25"] == 8 and values["o3"] == 0.020 and values["co"] is None
+    rows = [line.split(",") for line in text.splitlines() if line]
+    moved = "\n".join(",".join([*row[::-1], "new"]) for row in rows)
+    assert read_soramame(moved, hour, RULES, "file").readings == batch.readings
+    with pytest.raises(InputError, match=r"file: header: .*PM2\.5, once each"):
+        read_soramame(text.replace("PM2.5", "PM25"), hour, RULES, "file")
+
+
 def test_openaq_follows_the_pages_and_keeps_its_key_to_itself(
     source_server, tmp_path, monkeypatch, closed_after
 ) -> None:
@@ -316,7 +354,20 @@ def test_openaq_waits_before_its_limit_is_used_up(source_server, closed_after) -
         OpenAQ(REGISTRY, RULES, publishers.KEY, source_server.url, patience=QUICK, sleep=waited.append)
     )
     source.fetch(HOURS)
-    assert waited == [7.0]
+    assert waited == [8.0]  # the reset in 7 s, and a second
+
+
+def test_a_limit_that_is_used_up_is_waited_for_as_long_as_the_server_says() -> None:
+    def answer(**headers: str) -> httpx.Response:
+        return httpx.Response(429, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    assert wait_asked(answer(x_ratelimit_reset="43")) == 43.0
+    assert wait_asked(answer(x_ratelimit_reset="43", retry_after="7")) == 7.0
+    assert wait_asked(answer(x_ratelimit_reset=f"{datetime.now(UTC).timestamp() + 30:.0f}")) == pytest.approx(
+        30.0, abs=2.0
+    )
+    assert wait_asked(answer()) is None
+    assert rate_limit_wait(answer(x_ratelimit_remaining="3", x_ratelimit_reset="43")) == 0.0
 
 
 @pytest.mark.parametrize("old_layout", [True, False])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hazecast.grids.errors import InputError
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.http import HttpClient
+from tests.support.certificates import certificate
 from tests.support.source_server import IMPATIENT, QUICK, Reply, SourceServer, json_reply
 
 CONTENT = bytes(range(256)) * 40
@@ -195,3 +196,17 @@ def test_existence_by_header(source_server, client) -> None:
     source_server.fail(status=503, times=9)
     with pytest.raises(FetchError, match="503"):
         client.exists(url)
+
+
+def test_a_certificate_that_cannot_be_trusted_is_no_passing_fault(tmp_path, closed_after) -> None:
+    chain, key = certificate(tmp_path, "localhost")
+    server = SourceServer((chain, key))
+    address = server.file("/list", b"[]")
+    client = closed_after(HttpClient(QUICK))
+    with pytest.raises(FetchError, match="a certificate that can't be trusted") as refused:
+        client.request("GET", address)
+    assert not refused.value.transient and client.traffic.retries == 0
+    assert closed_after(HttpClient(QUICK, ca_file=chain)).json(address) == []
+    server.stop()
+    with pytest.raises(InputError, match="a PEM file of certificates"):
+        HttpClient(QUICK, ca_file=tmp_path / "absent.pem")

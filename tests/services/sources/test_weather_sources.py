@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, WEATHER, check
 from hazecast.grids.derived import relative_humidity
@@ -14,6 +15,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.grids.weather.sampling import at_cities
+from hazecast.services.core.setting_groups import GFS_PATHS, PublisherSettings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
 from hazecast.services.sources.weather.era5 import Era5
@@ -22,12 +24,13 @@ from hazecast.services.sources.weather.gfs import Gfs, choose, parse_index
 from hazecast.services.sources.weather.grib import merge_ranges
 from hazecast.services.sources.weather.interface import HORIZON_HOURS, NoCycleError, Wanted
 from hazecast.services.sources.weather.open_meteo import OpenMeteo
-from tests.support.source_server import QUICK
+from tests.support.source_server import QUICK, Reply
 from tests.support.weather_publishers import (
     ClimateStore,
     OpenMeteoServer,
     era5_month,
     gfs_file,
+    gfs_path,
     publish_ecmwf,
     publish_gfs,
     truth,
@@ -134,16 +137,79 @@ def test_of_spans_that_end_alike_the_shortest_is_taken() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1;0;d=2026112400;TMP", "here: line 1: found '1;0;d=2026112400;TMP'"),
-        ("1:0:d=2026112318:TMP:surface:anl:", "here: line 1, d: found 2026112318; expected 2026112400"),
+        ("1;0;d=2026112400;TMP", "here: found '1;0;d=2026112400;TMP'"),
+        ("1:0:d=2026112318:TMP:surface:anl:", "here: d: found 2026112318; expected 2026112400"),
         ("1:9:d=2026112400:A:b:anl:\n2:3:d=2026112400:A:b:anl:", "here: first bytes: found not ascending"),
-        ("", "here: first bytes: found none"),
+        ("", "here: found ''"),
     ],
 )
 def test_an_index_of_another_form_is_named(line, message) -> None:
     with pytest.raises(InputError) as caught:
         parse_index(line, CYCLE, "here")
     assert message in str(caught.value)
+
+
+def test_a_bad_line_of_an_index_costs_its_own_message_alone(source_server, tmp_path, closed_after) -> None:
+    publish_gfs(source_server, CYCLE, WANTED.hours)
+    path = gfs_path(CYCLE, 6) + ".idx"
+    lines = source_server._files[path][0].splitlines(keepends=True)
+    bad = next(number for number, line in enumerate(lines) if b":UGRD:" in line)
+    lines[bad] = b"?\n"
+    source_server.file(path, b"".join(lines))
+    source = closed_after(Gfs(source_server.url, patience=QUICK))
+    weather = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    assert weather.attrs["unexpectedly_absent"] == "u10: no UGRD:10 m above ground in the index of step 6 h"
+    # The message before the bad line ends where its own head says.
+    assert int(np.isnan(weather["u10"]).all(dim=("latitude", "longitude")).sum()) == 1
+    assert not np.isnan(weather[["t2m", "d2m", "v10"]].to_array()).any()
+
+
+def test_a_cut_index_is_asked_for_again(source_server, tmp_path, closed_after) -> None:
+    publish_gfs(source_server, CYCLE, WANTED.hours)
+    path = gfs_path(CYCLE, 6) + ".idx"
+    whole = source_server._files[path][0]
+    answers = iter([b"".join(whole.splitlines(keepends=True)[:3]), whole])
+    source_server.route(path, lambda seen: Reply(next(answers)))
+    source = closed_after(Gfs(source_server.url, patience=QUICK))
+    weather = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    assert weather.attrs["unexpectedly_absent"] == "" and len(source_server.asked("f006.idx$")) == 2
+
+
+def test_gfs_is_found_in_the_layout_to_come_and_in_one_from_the_settings(source_server, tmp_path, closed_after) -> None:
+    publish_gfs(source_server, CYCLE, WANTED.hours)
+    own = "mine/{init_time:%Y%m%d%H}/f{step:03d}"
+    for step in range(0, WANTED.hours + 1, 3):
+        for ending in ("", ".idx"):
+            body = source_server._files[gfs_path(CYCLE, step) + ending][0]
+            source_server.remove(gfs_path(CYCLE, step) + ending)
+            for path in (GFS_PATHS[1], own):
+                source_server.file(f"/{path.format(init_time=CYCLE, step=step)}{ending}", body)
+    for number, paths in enumerate((GFS_PATHS, (own,))):
+        scratch = tmp_path / str(number)
+        scratch.mkdir()
+        source = closed_after(Gfs(source_server.url, patience=QUICK, paths=paths))
+        weather = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, scratch)
+        assert weather.attrs["unexpectedly_absent"] == "" and not np.isnan(weather["t2m"]).any()
+    with pytest.raises(ValidationError, match="the same for every step"):
+        PublisherSettings(gfs_paths=("gfs.{init_time:%Y}",))
+
+
+def test_nomads_filter_is_asked_for_the_box_and_the_levels(source_server, tmp_path, closed_after) -> None:
+    publish_gfs(source_server, CYCLE, WANTED.hours)
+    asked: list[dict[str, str]] = []
+
+    def filtered(seen):
+        asked.append(seen.query)
+        return Reply(source_server._files[f"{seen.query['dir']}/{seen.query['file']}"][0])
+
+    source_server.route("/cgi-bin/filter", filtered)
+    source = closed_after(Gfs(source_server.url, patience=QUICK, filter_url=source_server.url + "/cgi-bin/filter"))
+    weather = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    assert not np.isnan(weather["t2m"]).any() and weather.attrs["unexpectedly_absent"] == ""
+    first = min(asked, key=lambda query: query["file"])
+    assert first["dir"] == f"/gfs.{CYCLE:%Y%m%d/%H}/atmos" and first["file"].endswith("f000")
+    assert {"toplat": "55", "bottomlat": "15", "leftlon": "95", "rightlon": "150"}.items() <= first.items()
+    assert first["var_TMP"] == first["lev_2_m_above_ground"] == first["lev_surface"] == "on" and "subregion" in first
 
 
 def test_a_dew_point_that_is_lacking_is_derived_and_said(source_server, tmp_path, closed_after) -> None:

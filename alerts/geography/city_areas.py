@@ -1,0 +1,167 @@
+"""The area that a city's warning is for: one place, which polygon, text and code name alike.
+
+A bureau's own area comes first, then a municipality's (Beijing, Tianjin, Shanghai). Of other cities no shape with a free
+licence is in the package: their area is the land of their province or prefecture within 50 km of the centre, cut at the
+midline to the next city. Areas share edges and never overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from hazecast.alerts.geography.shapes import Shapes, current, equal_area
+from hazecast.grids.places.cities import City, load_registry
+
+# How far from its centre a city's value applies, km: this service's choice, about the width of a large city.
+CITY_RADIUS_KM = 50.0
+# A municipality larger than this is more than a value at its centre says anything of: Chongqing has 82,000 km2.
+LARGEST_MUNICIPALITY_KM2 = 20_000.0
+# Islets smaller than this make a message longer and warn nobody else.
+_ISLET_KM2 = 5.0
+# Degrees: what a message writes.
+_GRID = 0.001
+_KM_PER_DEGREE = 111.195
+Kind = Literal["own", "municipality", "around"]
+
+
+@dataclass(frozen=True, eq=False)
+class CityArea:
+    """A city's area in degrees, valid, counterclockwise.
+
+    `kind` says what it is: a bureau's own shape, a whole municipality, or what lies around the centre. `cut` is true
+    where a neighbour's midline or area takes a part of it.
+    """
+
+    geometry: shapely.Geometry
+    kind: Kind
+    cut: bool = False
+
+    @property
+    def administrative(self) -> bool:
+        """Whether it is what the city's code names."""
+        return self.kind != "around"
+
+
+def city_area(city: City) -> CityArea:
+    """Return the area that a city's warning is for, by the shapes in use."""
+    known = load_registry().cities
+    cities = tuple(known.values()) if known.get(city.id) == city else (*known.values(), city)
+    return city_areas(cities, current())[city.id]
+
+
+@lru_cache(maxsize=8)
+def city_areas(cities: tuple[City, ...], shapes: Shapes) -> Mapping[str, CityArea]:
+    """Return the areas of all cities, none of which overlaps another.
+
+    Parameters
+    ----------
+    cities : tuple of City
+        Of two with one id the later counts.
+    shapes : Shapes
+
+    Returns
+    -------
+    mapping of str to CityArea
+        By id; corners in whole thousandths of a degree.
+    """
+    by_id = {city.id: city for city in cities}
+    whole = {name: _whole(city, shapes) for name, city in by_id.items()}
+    return _on_one_grid({n: area if area.administrative else _cut(by_id[n], whole, by_id) for n, area in whole.items()})
+
+
+def rings(geometry: shapely.Geometry) -> list[npt.NDArray[np.float64]]:
+    """Return closed rings that cover a geometry with polygons: one with a hole is parted through the hole.
+
+    Each is (point, 2), longitude before latitude, counterclockwise.
+    """
+    found: list[npt.NDArray[np.float64]] = []
+    for part in shapely.get_parts(geometry):
+        if not part.interiors:
+            found.append(shapely.get_coordinates(shapely.orient_polygons(part).exterior))
+            continue
+        west, south, east, north = part.bounds
+        middle = shapely.Polygon(part.interiors[0]).centroid.x
+        for half in (shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)):
+            pieces = shapely.get_parts(shapely.intersection(part, half))
+            found.extend(rings(shapely.MultiPolygon([p for p in pieces if p.geom_type == "Polygon"])))
+    return found
+
+
+def _whole(city: City, shapes: Shapes) -> CityArea:
+    if city.id in shapes.areas:
+        return CityArea(shapes.areas[city.id].geometry, "own")
+    own = next(
+        (p.geometry for p in shapes.provinces if (p.country, p.code) == (city.country, city.province_code)), None
+    )
+    if own is None:
+        return CityArea(_disc(city), "around")
+    if city.code == city.province_code and shapely.area(equal_area(own)) <= LARGEST_MUNICIPALITY_KM2:
+        return CityArea(own, "municipality")
+    return CityArea(shapely.intersection(_disc(city), own), "around")
+
+
+def _disc(city: City) -> shapely.Geometry:
+    angles = np.radians(np.arange(0.0, 360.0, 10.0))
+    north = CITY_RADIUS_KM / _KM_PER_DEGREE
+    east = north / np.cos(np.radians(city.latitude))
+    return shapely.Polygon(
+        np.stack([city.longitude + east * np.cos(angles), city.latitude + north * np.sin(angles)], axis=-1)
+    )
+
+
+def _cut(city: City, areas: Mapping[str, CityArea], cities: Mapping[str, City]) -> CityArea:
+    """Cut an area at the midlines to other such areas, and leave out what belongs to a whole one."""
+    before = left = areas[city.id].geometry
+    for name, other in cities.items():
+        if name == city.id or not shapely.intersects(before, areas[name].geometry):
+            continue
+        if areas[name].administrative:
+            left = shapely.difference(left, areas[name].geometry)
+        else:
+            left = shapely.intersection(left, _nearer(city, other))
+    return CityArea(left, "around", cut=bool(shapely.area(left) < 0.999 * shapely.area(before)))
+
+
+def _nearer(city: City, other: City) -> shapely.Geometry:
+    """Return the part of the surroundings of `city` that is nearer to it than to `other`.
+
+    In Mercator's projection, which is conformal: over the 100 km that matter its scale is constant to 0.5 %.
+    """
+    here, there = _mercator(city.longitude, city.latitude), _mercator(other.longitude, other.latitude)
+    along = (there - here) / np.hypot(*(there - here))
+    across, middle = np.array([-along[1], along[0]]), (here + there) / 2.0
+    far = 2.0  # degrees: beyond every disc
+    corners = [middle + far * across, middle + far * across - far * along, middle - far * across - far * along,
+               middle - far * across]  # fmt: skip
+    # A straight line of the projection is a curve in degrees.
+    return shapely.transform(shapely.segmentize(shapely.Polygon(corners), 0.25), _from_mercator)
+
+
+def _mercator(longitude: float, latitude: float) -> npt.NDArray[np.float64]:
+    return np.array([longitude, np.degrees(np.arcsinh(np.tan(np.radians(latitude))))])
+
+
+def _from_mercator(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.stack([points[:, 0], np.degrees(np.arctan(np.sinh(np.radians(points[:, 1]))))], axis=-1)
+
+
+def _on_one_grid(rough: Mapping[str, CityArea]) -> dict[str, CityArea]:
+    """Round all areas together: what they share stays shared, as rounding each by itself would not keep it."""
+    lines = shapely.union_all([shapely.boundary(area.geometry) for area in rough.values()], grid_size=_GRID)
+    faces = shapely.get_parts(shapely.polygonize([lines]))
+    inside = shapely.point_on_surface(faces)
+    found = {}
+    for name, area in rough.items():
+        shapely.prepare(area.geometry)
+        own = shapely.get_parts(shapely.coverage_union_all(faces[shapely.contains(area.geometry, inside)]))
+        large = [part for part in own if shapely.area(equal_area(part)) >= _ISLET_KM2] or list(own)
+        kept = large[0] if len(large) == 1 else shapely.MultiPolygon(large)
+        found[name] = CityArea(shapely.orient_polygons(kept), area.kind, area.cut)
+    return found
