@@ -210,10 +210,8 @@ def _decide(
         fields["level_since"] = at
     if proposed.kind == "lift":
         fields |= {"onset": at, "expires": at + LIFT_VALID}
-    elif "onset" not in changes and (
-        proposed.evidence[0].basis == "forecast" or proposed.evidence[0].observed_hours is not None
-    ):
-        # A forecast that waited for its approval begins no earlier than it is issued; days that are over make it no other.
+    elif "onset" not in changes and not proposed.observed_now:
+        # A forecast that waited for its approval begins no earlier than it is issued.
         fields["onset"] = min(max(proposed.onset, at), fields["expires"])
     fields |= {"issued": at, "approval": Approval(by=by, at=at, reason=reason, amended=bool(changes))}
     try:

@@ -124,6 +124,11 @@ class HazeWarning(BaseModel):
             raise ValueError(f"{self.id}: kind {self.kind} must refer to the message before it")
         return self
 
+    @property
+    def observed_now(self) -> bool:
+        """Whether it rests on what is observed now; days that are over, of an episode, are not."""
+        return any(e.basis == "observed" and e.observed_hours is None for e in self.evidence)
+
 
 def warning_id(rule_set: str, city: str, init_time: datetime) -> str:
     """Return the id of the one message a run may give for a city; it follows from the arguments alone.

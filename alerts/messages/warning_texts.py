@@ -210,8 +210,7 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
         "span": words.span(warning.onset, warning.expires, city.time_zone),
         "moment": words.moment(warning.issued, city.time_zone),
     }
-    # What was observed on days before is no proof of now, where the warning begins later.
-    observed = warning.onset <= warning.issued and any(e.basis == "observed" for e in warning.evidence)
+    observed = warning.observed_now
     kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
     if kind == "lift" and ruleset.life.lift == "observed":
         kind = "lift_observed"
