@@ -84,7 +84,7 @@ class HazeWarning(BaseModel):
     A "lift" carries the level that it ends and no evidence; every other kind has evidence.
     `references` are the ids of all earlier messages of the same event, oldest first. `probability` is that
     of the level in the run (of the lowest level, for a lift), `threshold` what it was compared with;
-    both are None in messages older than these fields. `level_since` is when the level came into force.
+    both are None for a level that was declared on measurement, and in messages older than these fields. `level_since` is when the level came into force.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

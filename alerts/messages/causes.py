@@ -101,8 +101,10 @@ def relevant_hours(warning: HazeWarning) -> npt.NDArray[np.datetime64]:
     """Return the hours that a warning rests on, each by its end, datetime64[ns] (hour,), UTC.
 
     Those of its evidence where that is hourly values; where it is means over several hours or days, all hours from
-    the onset to the last stamp.
+    the onset to the last stamp; where it is the days of an episode, all hours of the warning.
     """
+    if any(e.observed_hours is not None for e in warning.evidence):
+        return np.arange(to_datetime64(warning.onset) + _HOUR, to_datetime64(warning.expires) + _HOUR, _HOUR)
     stamps = sorted(to_datetime64(e.time) for e in warning.evidence)
     tested = {name for e in warning.evidence for name in e.values}
     if not stamps or tested <= {*HOURLY, "ox"}:

@@ -120,6 +120,22 @@ class Catalog:
         """
         return self._time(time, zone, "moment")
 
+    def minute(self, time: datetime, zone: str) -> str:
+        """Return a time in a zone, with the minute where it is not on the hour.
+
+        Parameters
+        ----------
+        time : datetime
+            Aware.
+        zone : str
+            IANA name.
+
+        Returns
+        -------
+        str
+        """
+        return self._time(time, zone, "minute" if time.minute else "moment")
+
     def span(self, start: datetime, end: datetime, zone: str) -> str:
         """Return a window in a zone; the month, and the day, are written once where they are the same.
 

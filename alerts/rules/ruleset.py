@@ -73,6 +73,11 @@ class Level(FrozenModel):
         words = {f"haze_{language}": name for language, name in HAZE_GRADES[given["haze_grade"]].items()}
         return words | {name: value for name, value in given.items() if value or name not in words}
 
+    @property
+    def measured(self) -> bool:
+        """Whether only an hour that was measured may declare it."""
+        return all(c.basis == "observed" and not c.decision_hours for c in self.conditions)
+
     @model_validator(mode="after")
     def _lower_is_lower(self) -> Level:
         if self.lower_probability > self.raise_probability:
@@ -155,7 +160,8 @@ class RuleSet(FrozenModel):
     @property
     def tests(self) -> tuple[Threshold, ...]:
         """All tests of all levels, and of the lift."""
-        own = [t for x in self.levels for c in x.conditions for clause in c.clauses for t in clause.tests]
+        conditions = [c for level in self.levels for c in level.conditions]
+        own = [t for c in conditions for tests in (c.now, *(x.tests for x in c.clauses)) for t in tests]
         return (*own, *self.life.lift_tests)
 
     @property

@@ -382,6 +382,9 @@ class EventSettings(Group):
         description="Time after which an event stream ends: whoever comes back shows the key anew.",
     )
     connections: int = Field(default=1_000, ge=1, description="Most event streams of one process.")
+    connections_per_address: int = Field(
+        default=50, ge=1, description="Most event streams of one process to one address (IPv6: to one network)."
+    )
 
 
 class ServerSettings(Group):

@@ -51,7 +51,7 @@ class Service:
     public_feed : EventFeed
         The newest public events, read once for all listeners of the process.
     connections : ConnectionLimit
-        How many may listen.
+        How many may listen, all together and from one address.
     sign : callable
         Signs a CAP message, or returns it as it is where the service has no key.
     """
@@ -113,7 +113,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         queue=Queue(sessions, settings),
         renderer=Renderer(store, settings, registry, book),
         public_feed=public_feed(sessions, settings.events.poll_seconds),
-        connections=ConnectionLimit(settings.events.connections),
+        connections=ConnectionLimit(settings.events.connections, settings.events.connections_per_address),
         sign=signer_of(settings),
     )
 
