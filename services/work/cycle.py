@@ -256,9 +256,20 @@ def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: boo
         observations_until=newest,
         simulated=inputs.simulated,
         degraded=degraded,
+        measured_humidity=_measured_humidity(given),
     )
     forecast = with_composition(_with_weather(forecast, inputs.future), inputs.composition, inputs.composition_source)
     return with_state(forecast, served.combined, windows, prediction.experts)
+
+
+def _measured_humidity(given: _Given) -> np.ndarray | None:
+    """Return the humidity that the cities' stations measured in the 72 h up to the init time, (city, hour), %."""
+    history = given.history
+    if "relative_humidity" not in history:
+        return None
+    init = to_datetime64(given.init_time)
+    hours = init - np.arange(HISTORY_HOURS - 1, -1, -1) * np.timedelta64(1, "h")
+    return np.asarray(history["relative_humidity"].transpose("city", "time").reindex(time=hours).values)
 
 
 @dataclass(frozen=True)
