@@ -18,7 +18,8 @@ import xarray as xr
 
 from hazecast.alerts.geography.shapes import country_shape
 from hazecast.alerts.rules.ruleset import RuleSet
-from hazecast.forecast.products import HAZE_GRADES, haze_grade, valid_times
+from hazecast.forecast.haze_grades import HAZE_GRADES
+from hazecast.forecast.products import haze_grade, valid_times
 from hazecast.forecast.scenarios import MEDIAN, needed_scenario, trajectories
 from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
 from hazecast.grids.derived import relative_humidity
@@ -79,7 +80,7 @@ def haze_areas(
     xarray.Dataset
         On (latitude, longitude): ``level`` int8, -1 no information (relative spread above 0.8, or outside
         the country), 0 none, 1 and up the ranks; ``relative_std``, 0 to 1; ``visibility``, the least of the
-        window, m, and ``haze_grade``, the highest (see `hazecast.forecast.products.HAZE_GRADES`), NaN and -1
+        window, m, and ``haze_grade``, the highest (see `hazecast.forecast.haze_grades.HAZE_GRADES`), NaN and -1
         without information; all of it is where no city has PM2.5 and humidity.
 
     Raises

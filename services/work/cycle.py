@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
-from hazecast.alerts.engine.warning import HazeWarning, in_force_at
+from hazecast.alerts.engine.warning import HazeWarning, as_issued, standing_at
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import composition_ahead, with_composition
 from hazecast.forecast.inputs import windows_at
@@ -305,10 +305,16 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
             result.proposals.extend(messages)
             result.drafted.update((rules.id, city) for city in ids)
         else:
-            result.messages.extend(messages)
+            result.messages.extend(_issued(cycle, messages))
         if rules.id == cycle.book.haze_signal.id:
             result.haze.extend(assessments)
     return result
+
+
+def _issued(cycle: _Cycle, messages: list[HazeWarning]) -> list[HazeWarning]:
+    """Return messages as issued now; what an earlier cycle of the same init time published stays issued when it was."""
+    at = cycle.store.clock().replace(microsecond=0)
+    return [as_issued(m, at, cycle.store.warning(m.id, m.simulated)) for m in messages]
 
 
 def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: list[HazeWarning]) -> tuple[Path, Path]:
@@ -319,7 +325,7 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     write_netcdf(forecast, netcdf_path)
     restore_values(netcdf_path)
     link_product(netcdf_path, NETCDF)
-    in_force = in_force_at([*cycle.store.warnings_before(now, simulated), *messages], now)
+    in_force = standing_at([*cycle.store.warnings_before(now, simulated), *messages], now)
     rules = cycle.book.haze_signal
     approved = needs_approval(cycle.settings, rules)
     areas = areas_shown(forecast, cycle.registry, rules, in_force, approved=approved)
