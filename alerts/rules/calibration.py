@@ -22,6 +22,7 @@ from hazecast.alerts.rules.criteria import FrozenModel
 WeatherClass = Literal["none", "forecast", "observed"]
 # By how a forecast names where its humidity is from: hazecast.forecast.produce.humidity_ahead.
 _CLASSES: dict[str, WeatherClass] = {
+    "none": "none",
     "diurnal persistence": "none",
     "mixed": "forecast",
     "forecast weather": "forecast",
