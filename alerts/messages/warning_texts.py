@@ -213,7 +213,16 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
         "moment": words.moment(warning.issued, city.time_zone),
     }
     observed = warning.observed_now
-    kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
+    sure = "likely" if warning.is_likely else "may"
+    kind = (
+        "lift"
+        if warning.kind == "lift"
+        else f"met_{sure}"
+        if not values["haze"]
+        else "observed"
+        if observed
+        else f"forecast_{sure}"
+    )
     if kind == "lift" and ruleset.life.lift == "observed":
         kind = "lift_observed"
     if is_declared(warning):

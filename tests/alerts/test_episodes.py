@@ -136,7 +136,7 @@ def test_evidence_is_the_aqi_of_each_day_of_the_city() -> None:
     )
     assert "1月11日250（其中14小时为实况）" in said["zh"] and "1月11日250（うち14時間は実測）" in said["ja"]
     # Days that are over are named as observed; they are no proof of how it is now.
-    assert said["en"].startswith("Expect heavy pollution in Beijing from 14:00 on 11 January to 06:00 on 13 January")
+    assert said["en"].startswith("Heavy pollution is likely in Beijing from 14:00 on 11 January to 06:00 on 13 January")
     assert terms(message, RULES).certainty == "Likely"
     # The weather that is named is that of the hours to come.
     hours = relevant_hours(message)
