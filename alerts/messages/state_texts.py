@@ -21,8 +21,8 @@ from hazecast.grids.places.cities import City
 
 # Older than this, an observation is not what "is" there: the age up to which the haze signal raises by one.
 _NOW = timedelta(hours=3)
-# What values are rounded to; 1 where nothing is named. Japan's oxidant is published in thousandths of a ppm.
-_STEPS = {"ox": 0.001}
+# Oxidant is published in thousandths of a ppm, and compared so; other values are written in whole numbers.
+_OX_DECIMALS = 3
 
 
 def state_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: Catalog) -> list[str]:
@@ -52,14 +52,16 @@ def state_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: C
         "until": words.minute(warning.expires, city.time_zone),
     }
     of = "haze" if values["haze"] else "level"
-    if warning.onset > warning.issued:
-        return [words.say(f"expect.{of}", **values)]
     seen = warning.observed_now and any(
         e.basis == "observed" and warning.run_init_time - e.time <= _NOW for e in warning.evidence
     )
+    coming = [e for e in warning.evidence if _is_coming(e, warning)]
+    new = (warning.level_since or warning.issued) >= warning.run_init_time
+    if warning.onset > warning.issued or (new and coming and not seen):
+        values["span"] = words.span(max(warning.onset, warning.issued), warning.expires, city.time_zone)
+        return [words.say(f"expect.{of}", **values)]
     found = [words.say(f"seen.{of}", **values)] if seen else []
     found.append(words.say("seen.in_force", **values))
-    coming = [e for e in warning.evidence if _is_coming(e, warning)]
     if coming:
         values["span"] = words.span(*_ahead(coming, warning), city.time_zone)
         found.append(words.say(f"expect.{of}", **values))
@@ -184,7 +186,7 @@ def _peak(evidence: Sequence[Evidence], form: str, name: str, ruleset: RuleSet, 
     if not values:
         return []
     known = name if name in words.messages[form]["value"] else "pm25_mean" if name.startswith("pm25_") else "other"
-    value = words.rounded(max(values), _STEPS.get(name, 1.0), bounds(ruleset, name))
+    value = _written(max(values), name, ruleset, words)
     return [words.say(f"{form}.value.{known}", name=name, value=value)]
 
 
@@ -195,9 +197,14 @@ def _last_observed(seen: Seen | None, ruleset: RuleSet, city: City, words: Catal
         return []
     moment = words.moment(seen.time, city.time_zone)
     if not ozone:
-        return [words.say("seen.pm25", moment=moment, value=words.rounded(value, 1.0, bounds(ruleset, "pm25")))]
+        return [words.say("seen.pm25", moment=moment, value=_written(value, "pm25", ruleset, words))]
     # As the rule set's own criterion is computed.
     given = ruleset.reference_state
     state = {} if given is None else {"temperature": given.temperature, "pressure": given.pressure}
-    written = words.rounded(float(ozone_ppm(value, **state)), _STEPS["ox"], bounds(ruleset, "ox"))
+    written = _written(float(ozone_ppm(value, **state)), "ox", ruleset, words)
     return [words.say("seen.ox", moment=moment, value=written)]
+
+
+def _written(value: float, name: str, ruleset: RuleSet, words: Catalog) -> str:
+    decimals = _OX_DECIMALS if name == "ox" else 0
+    return words.rounded(value, 10.0**-decimals, bounds(ruleset, name), decimals)

@@ -19,7 +19,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
-from hazecast.alerts.messages.rounding import Bound, Rounded, rounded
+from hazecast.alerts.messages.rounding import Bound, rounded
 from hazecast.forecast.haze_grades import GRADE_BOUNDS
 from hazecast.grids.errors import InputError
 
@@ -76,7 +76,7 @@ class Catalog:
         """Return a share of 1 in whole percent."""
         return format_percent(share, locale=self.locale)
 
-    def rounded(self, value: float, step: float = 1.0, bounds: Sequence[Bound] = ()) -> str:
+    def rounded(self, value: float, step: float = 1.0, bounds: Sequence[Bound] = (), decimals: int = 0) -> str:
         """Return a number rounded so that it stays on its side of the bounds.
 
         Parameters
@@ -86,12 +86,16 @@ class Catalog:
             What it is rounded to where no bound is near.
         bounds : sequence of (float, str)
             See `hazecast.alerts.messages.rounding.rounded`.
+        decimals : int
+            How many are written at least.
 
         Returns
         -------
         str
         """
-        return self._decimal(rounded(value, step, bounds))
+        found = rounded(value, step, bounds)
+        pattern = "#,##0." + "0" * decimals + "#" * max(0, found.decimals - decimals)
+        return format_decimal(found.value, format=pattern.rstrip("."), locale=self.locale)
 
     def metres(self, value: float, bounds: Sequence[Bound] = _GRADES) -> str:
         """Return a length, metres below 1 km, rounded to the precision of a forecast.
@@ -116,10 +120,6 @@ class Catalog:
         kilometres = round(long.value / 1000.0, long.decimals + 3)
         pattern = "#,##0." + "#" * (long.decimals + 3)
         return format_unit(kilometres, "length-kilometer", "short", pattern, locale=self.locale)
-
-    def _decimal(self, found: Rounded) -> str:
-        pattern = "#,##0" + ("." + "0" * found.decimals if found.decimals else "")
-        return format_decimal(found.value, format=pattern, locale=self.locale)
 
     def places(self, names: Sequence[str]) -> str:
         """Return a list of names joined as the language joins them."""

@@ -223,9 +223,7 @@ def _weather(why: Causes, words: Catalog) -> list[str]:
         found.append(words.say("weather.calm", wind=words.rounded(why.calm, 0.1, ((CALM, "lt"),))))
     if why.wind is not None:
         direction, speed = why.wind
-        found.append(
-            words.say("weather.wind", direction=words.say(f"direction.{direction}"), wind=words.rounded(speed, 0.1))
-        )
+        found.append(words.say("weather.wind", direction=words.say(f"direction.{direction}"), wind=words.number(speed)))
     if why.shallow is not None:
         found.append(words.say("weather.shallow", height=words.metres(why.shallow, ((SHALLOW, "lt"),))))
     if why.humid is not None:
