@@ -59,9 +59,9 @@ def history_line(message: HazeWarning) -> str:
     """Return one message of a history as a line, times in the city's own zone."""
     city = load_registry().city(message.city)
     issued, onset, expires = (stamp(t, city.time_zone) for t in (message.issued, message.onset, message.expires))
-    chance = "-" if message.probability is None else f"{message.probability:.2f}"
+    told = message.probability is not None
+    chance = f"probability {message.probability:.2f} against {message.threshold}" if told else "declared on measurement"
     return (
         f"{issued} {place_name(city)} {message.kind} {message.level}: {message.reason}, "
-        f"probability {chance} against {message.threshold}, onset {onset}, until {expires} "
-        f"({zone_name(city.time_zone, message.issued)})"
+        f"{chance}, onset {onset}, until {expires} ({zone_name(city.time_zone, message.issued)})"
     )
