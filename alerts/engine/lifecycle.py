@@ -221,12 +221,15 @@ def _next_message(
 def _continues(before: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
     """Return whether a level that stays needs a message: for a later window, soon enough, with evidence."""
     outlook = now.of(rank)
-    if (outlook.until or now.end) <= before.expires or not outlook.evidence:
+    longer, left = (outlook.until or now.end) - before.expires, before.expires - now.init_time
+    if longer <= timedelta() or not outlook.evidence:
+        return False
+    if rules.episodes is not None and longer < timedelta(hours=rules.episodes.extension_hours) < left:
         return False
     if not (outlook.raised or outlook.keep_probability >= rules.level_of(rank).lower_probability):
         return False  # held for its minimum only: it may run out
     renew = rules.life.renew_hours
-    return renew is None or before.expires - now.init_time <= timedelta(hours=renew)
+    return renew is None or left <= timedelta(hours=renew)
 
 
 def _check_together(
