@@ -201,6 +201,16 @@ class Memory:
         self._known_until: np.datetime64 = np.datetime64("1700-01-01T00", "ns")
 
     def add(self, windows: Windows, target: Float, prediction: Prediction) -> None:
+        """Keep a forecast until its targets are known.
+
+        Parameters
+        ----------
+        windows : Windows
+        target : float32 (n, lead, 2)
+            ug m-3; given to the model hour by hour as time goes on.
+        prediction : Prediction
+            What the model gave for `windows`.
+        """
         self._waiting.append((windows, target, prediction))
 
     def learn(self, now: np.datetime64) -> None:
