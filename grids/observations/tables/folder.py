@@ -28,9 +28,6 @@ from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime64
 
 _KEY = ["station", "time", "quantity"]
-# What a table gives beside pollutants, in the contract's names: weather, and what observations hold.
-MEASURED_WEATHER = ("t2m", "d2m", "u10", "v10", "sp", "tp")
-MEASURED_AIR = ("relative_humidity", "visibility")
 
 
 @dataclass(frozen=True)
@@ -241,7 +238,7 @@ def by_station(data: TableData) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to pandas.DataFrame
-        By code; hours by their UTC end, pollutants, `MEASURED_WEATHER` and `MEASURED_AIR` where they are given.
+        By code; hours by their UTC end, pollutants and what is measured beside them, where they are given.
     """
     values = data.values.assign(value=_contract_values(data.values))
     tables = {}
