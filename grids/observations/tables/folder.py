@@ -196,7 +196,7 @@ def understood(
     return sheet, told.mapping
 
 
-def once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+def once(values: pd.DataFrame, findings: Findings, place: str = "{}: line {}") -> pd.DataFrame:
     """Return each station, hour and quantity once.
 
     Parameters
@@ -205,6 +205,8 @@ def once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         As of `TableData`.
     findings : Findings
         Repeated values are counted; those that differ are left out and named.
+    place : str
+        How a file and a line are named.
 
     Returns
     -------
@@ -220,7 +222,7 @@ def once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     findings.counts["values_repeated"] += int(equal.duplicated(_KEY).sum())
     for (station, hour, quantity), own in again[different].groupby(_KEY, sort=True):
         time = pd.Timestamp(str(hour))
-        places = " and ".join(f"{file}: line {line}" for file, line in zip(own["file"], own["line"], strict=True))
+        places = " and ".join(place.format(*at) for at in zip(own["file"], own["line"], strict=True))
         found = ", ".join(f"{value:g}" for value in own["value"])
         fault = Fault(places, f"{found} as {quantity} of {station} at {time} UTC", "one value", time.to_pydatetime())
         findings.leave_out("values_that_differ", fault)

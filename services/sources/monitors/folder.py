@@ -101,7 +101,9 @@ def batch_of(data: TableData) -> Batch:
     for code, hours in by_station(data).items():
         short = {name: measured_name(name) for name in hours.columns if measured_name(name) in MEASURED}
         for hour, row in hours[list(short)].round(_DIGITS).iterrows():
-            beside = [(ours, _known(row[name]), MEASURED[ours].units) for name, ours in short.items()]
+            # An hour of another quantity says nothing of this one.
+            known = [(ours, _known(row[name])) for name, ours in short.items()]
+            beside = [(ours, value, MEASURED[ours].units) for ours, value in known if value is not None]
             batch.add(data.stations[code], to_datetime(pd.Timestamp(str(hour)).to_datetime64()), beside)
     return batch
 
