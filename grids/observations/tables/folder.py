@@ -6,6 +6,7 @@ Repeated values that are equal count once. Where they differ none is right by it
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,12 +85,45 @@ def read_folder(
     files = sorted(path for path in folder.rglob("*") if _wanted(path, folder))
     if not files:
         raise InputError(str(folder), f"only {STATIONS_FILE}", "tables of hours beside it: CSV, Excel or Parquet")
+    return read_tables(files, folder, stations, findings, period)
+
+
+def read_tables(
+    files: Sequence[Path],
+    root: Path,
+    stations: Stations,
+    findings: Findings,
+    period: tuple[datetime, datetime] | None = None,
+) -> TableData:
+    """Read tables of known stations.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        At least one.
+    root : Path
+        The folder above them up to which mapping files are looked for.
+    stations : Stations
+    findings : Findings
+        What is found is added.
+    period : (datetime, datetime), optional
+        As of `read_folder`.
+
+    Returns
+    -------
+    TableData
+
+    Raises
+    ------
+    InputError
+        The first table's, if none can be read.
+    """
     parts: list[pd.DataFrame] = []
     errors: list[InputError] = []
     for path in files:
         own = Findings()
         try:
-            parts.append(read_table(path, folder, stations, own))
+            parts.append(read_table(path, root, stations, own))
         except InputError as error:
             errors.append(error)
             own.leave_out("files_refused", Fault(error.where, str(error.found), error.expected))
