@@ -95,9 +95,11 @@ def _may_fall(standing: HazeWarning, now: Assessment, rules: RuleSet, rank: int)
         (standing.level_since or standing.issued) + timedelta(hours=rules.life.hold_hours),
         standing.run_init_time + timedelta(hours=rules.life.unconfirmed_hours),
     )
-    if now.init_time < held_until or (rules.life.lift == "never" and not now.lift_ready):
+    if now.init_time < held_until:
         return False
-    return rank > 0 or now.lift_ready
+    if rules.life.lift == "never" and standing.reason in ("criterion_observed", "higher_level_observed"):
+        return False
+    return (rank > 0 and rules.life.lift != "never") or now.lift_ready
 
 
 def advance(

@@ -160,6 +160,9 @@ def test_days_that_only_ozone_makes_as_bad_are_named_and_count_for_nothing() -> 
     assert (day.day_end, day.cause, day.probability) == (summer + 24 * HOUR, "ozone", 1.0) and day.index > 200
     (line,) = excluded_lines([now], REGISTRY, BOOK)
     assert "Beijing, 2025-06-11" in line and "advice on health" in line
+    # Below an AQI of 200 ozone makes no such day.
+    forecast, observations = case(summer, "beijing", series({}, 40.0), series({(10, 20): 220.0}, 60.0))
+    assert assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0].excluded == ()
     # A day that particles make as bad by themselves counts, whatever ozone does.
     forecast, observations = case(summer, "beijing", series({(1, 24): 200.0}, 40.0), ozone)
     both = assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0]
