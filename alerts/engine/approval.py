@@ -210,7 +210,7 @@ def _decide(
         fields["level_since"] = at
     if proposed.kind == "lift":
         fields["onset"] = at
-    elif "onset" not in changes and proposed.evidence[0].basis == "forecast":
+    elif "onset" not in changes and not proposed.observed_now:
         # A forecast that waited for its approval begins no earlier than it is issued.
         fields["onset"] = min(max(proposed.onset, at), fields["expires"])
     fields |= {"issued": at, "approval": Approval(by=by, at=at, reason=reason, amended=bool(changes))}

@@ -41,6 +41,11 @@ class Evidence(BaseModel):
     this hour, None where unknown; `level` is the rank that was met, and `condition` the number of the
     condition. `values` are what the condition tests, by name and in its units (``aqi_24h``,
     ``pm25_05_07``); `quantile` is the quantile of the forecast that they belong to, None if observed.
+
+    Where a rule set goes by episodes, it is a day of the city: `time` is the day's end, `values` are the day's own
+    AQI and mean (``aqi_day``, ``pm25_day``, absent where the day is not whole) and, where 24 h ending on it count as
+    a day of the episode, the highest AQI of such (``aqi_24h``); `observed_hours` says how many of the day's hours
+    were observed, the others are forecast. It is None for an hour.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +59,7 @@ class Evidence(BaseModel):
     condition: int = Field(ge=1)
     values: dict[str, Finite] = Field(default_factory=dict)
     quantile: Probability | None = None
+    observed_hours: Annotated[int, Field(ge=0, le=25)] | None = None
 
 
 class Approval(BaseModel):
@@ -73,7 +79,7 @@ class HazeWarning(BaseModel):
     A "lift" carries the level that it ends and no evidence; every other kind has evidence.
     `references` are the ids of all earlier messages of the same event, oldest first. `probability` is that
     of the level in the run (of the lowest level, for a lift), `threshold` what it was compared with;
-    both are None in messages older than these fields. `level_since` is when the level came into force.
+    both are None for a level that was declared on measurement, and in messages older than these fields. `level_since` is when the level came into force.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,6 +118,11 @@ class HazeWarning(BaseModel):
         if self.kind != "issue" and not self.references:
             raise ValueError(f"{self.id}: kind {self.kind} must refer to the message before it")
         return self
+
+    @property
+    def observed_now(self) -> bool:
+        """Whether it rests on what is observed now; days that are over, of an episode, are not."""
+        return any(e.basis == "observed" and e.observed_hours is None for e in self.evidence)
 
 
 def warning_id(rule_set: str, city: str, init_time: datetime) -> str:

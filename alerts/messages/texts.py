@@ -120,6 +120,22 @@ class Catalog:
         """
         return self._time(time, zone, "moment")
 
+    def minute(self, time: datetime, zone: str) -> str:
+        """Return a time in a zone, with the minute where it is not on the hour.
+
+        Parameters
+        ----------
+        time : datetime
+            Aware.
+        zone : str
+            IANA name.
+
+        Returns
+        -------
+        str
+        """
+        return self._time(time, zone, "minute" if time.minute else "moment")
+
     def span(self, start: datetime, end: datetime, zone: str) -> str:
         """Return a window in a zone; the month, and the day, are written once where they are the same.
 
@@ -173,6 +189,24 @@ class Catalog:
         str
         """
         return format_date(day, self.messages["daily"]["date" if full else "day"], locale=self.locale)
+
+    def calendar_day(self, time: datetime, zone: str) -> str:
+        """Return the day that a time falls on in a zone, without its year.
+
+        Parameters
+        ----------
+        time : datetime
+            Aware.
+        zone : str
+            IANA name.
+
+        Returns
+        -------
+        str
+        """
+        return format_datetime(
+            time.astimezone(ZoneInfo(zone)), self.messages["expect"]["days"]["day"], locale=self.locale
+        )
 
     def weather(self, source: str) -> str:
         """Return the weather source of a forecast in words; a provider's name is returned unchanged."""

@@ -12,6 +12,8 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area
 from hazecast.alerts.geography.shapes import Province, current
 from hazecast.alerts.messages.causes import Causes
+from hazecast.alerts.messages.day_texts import days_sentences, of_days
+from hazecast.alerts.messages.declared_texts import declared_sentences, is_declared
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
@@ -64,7 +66,8 @@ def compose(warning: HazeWarning, ruleset: RuleSet, city: City, language: str, *
     if ruleset.country is None:
         # An index or a guideline is no warning of its own: its level alone does not name what it is a level of.
         level_name = f"{getattr(ruleset, f'name_{language}')} ({level_name})"
-    headline = words.say(f"headline.{warning.kind}", area=name, level=level_name)
+    kind = "declared" if warning.kind in ("issue", "upgrade") and is_declared(warning) else warning.kind
+    headline = words.say(f"headline.{kind}", area=name, level=level_name)
     if warning.simulated:
         headline = words.say("headline.simulated", headline=headline)
     advice = guidance(ruleset, warning, language)
@@ -208,9 +211,13 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
         "span": words.span(warning.onset, warning.expires, city.time_zone),
         "moment": words.moment(warning.issued, city.time_zone),
     }
-    observed = any(e.basis == "observed" for e in warning.evidence)
+    observed = warning.observed_now
     kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
-    sentences = [words.say(f"expect.{kind}", **values), *_extent(warning, city, words), *_weather(why, words)]
+    if is_declared(warning):
+        sentences = declared_sentences(warning, str(values["level"]), city, words)
+    else:
+        sentences = [words.say(f"expect.{kind}", **values), *_extent(warning, city, words)]
+    sentences += _weather(why, words)
     rules = getattr(ruleset, f"name_{words.language}")
     sentences.append(words.say("note.source", rules=rules, version=ruleset.version))
     if warning.simulated:
@@ -238,6 +245,8 @@ def _extent(warning: HazeWarning, city: City, words: Catalog) -> list[str]:
                 moment=words.moment(worst.time - timedelta(hours=1), city.time_zone),
             )
         )
+    elif of_days(warning):
+        found += days_sentences(warning, city, words)
     else:
         found += [_peak(warning, name, words) for name in sorted(tested - {"relative_humidity", "visibility"})]
     # For a lift it is the probability that the level remains, which would mislead.
@@ -253,7 +262,7 @@ def _peak(warning: HazeWarning, name: str, words: Catalog) -> str:
     if known is None:
         return words.say("expect.value.other", name=name, value=words.number(highest))
     value = (
-        format_decimal(highest, format="0.00", locale=words.locale) if name == "ox" else words.number(round(highest))
+        format_decimal(highest, format="0.000", locale=words.locale) if name == "ox" else words.number(round(highest))
     )
     return words.say(f"expect.value.{known}", value=value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hazecast.alerts.engine.coverage import kinds
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayResult, score_table
 
@@ -19,18 +20,25 @@ def format_scores(result: ReplayResult) -> str:
         f"every {plan.every} h, {len(result.windows)} windows, rule set {result.rules.id} {result.rules.version}",
         f"model {result.model_id}, weather: {result.weather_source}",
         "",
-        "| level | warnings by | events | POD | FAR | CSI | episodes | warned before | never | median lead, h |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| level | warnings by | events | POD | FAR | CSI | episodes | warned before | never | median lead, h | "
+        "hours | covered |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     table = score_table(result)
     for level in result.rules.levels:
         lines += [_row(level.id, source, table[source][level.id]) for source in (MODEL, PERSISTENCE)]
-    lines.append("")
+    lines += ["", *(_kinds(result, source) for source in (MODEL, PERSISTENCE)), ""]
     if len(result.messages[MODEL]) <= _MOST_MESSAGES:
         lines += [history_line(m) for m in result.messages[MODEL]]
     else:
         lines.append(f"{len(result.messages[MODEL])} messages by the model, all in the JSON.")
     return "\n".join(lines)
+
+
+def _kinds(result: ReplayResult, source: str) -> str:
+    messages = result.messages[source]
+    counted = ", ".join(f"{kind} {number}" for kind, number in kinds(messages).items())
+    return f"{source}: {len(messages)} messages" + (f" ({counted})" if counted else "")
 
 
 def _row(level: str, source: str, scores: dict[str, Any]) -> str:
@@ -40,7 +48,8 @@ def _row(level: str, source: str, scores: dict[str, Any]) -> str:
     events = int(scores["hits"] or 0) + int(scores["misses"] or 0)
     return (
         f"| {level} | {source} | {events} | {cell('pod')} | {cell('far')} | {cell('csi')} | {scores['episodes']} | "
-        f"{scores['warned_before']} | {scores['never_warned']} | {cell('median_lead_hours', 0)} |"
+        f"{scores['warned_before']} | {scores['never_warned']} | {cell('median_lead_hours', 0)} | "
+        f"{scores['hours']} | {scores['hours_covered']} |"
     )
 
 

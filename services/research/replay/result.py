@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hazecast.alerts.engine.coverage import hours_covered, kinds
 from hazecast.alerts.engine.scoring import Contingency, LeadTime, contingency, lead_times, median_lead, onsets
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.timeline import Episode
@@ -158,6 +159,26 @@ class ReplayResult:
             )
         ]
 
+    def hours(self, source: str, rank: int) -> tuple[int, int]:
+        """Return how many observed hours met a level, all cities, and how many of them a message of it covered.
+
+        Parameters
+        ----------
+        source : {"model", "persistence"}
+        rank : int
+            Of the level, from 1.
+
+        Returns
+        -------
+        met, covered : int
+        """
+        met = {city: self.met[city][rank] for city in self.cities}
+        covered = [
+            hours_covered(hours, [m for m in self.messages[source] if m.city == city], self.rules, rank)
+            for city, hours in met.items()
+        ]
+        return sum(map(len, met.values())), sum(covered)
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {
@@ -176,6 +197,7 @@ class ReplayResult:
                 "cycles_skipped": self.skipped,
             },
             "scores": score_table(self),
+            "kinds": {k: kinds(v) for k, v in self.messages.items()},
             "messages": {k: [m.model_dump(mode="json") for m in v] for k, v in self.messages.items()},
             "windows": [
                 {
@@ -191,18 +213,20 @@ class ReplayResult:
 
 
 def score_table(result: ReplayResult) -> Scores:
-    """Return scores by source and level: counts, POD, FAR, CSI, episodes, those warned of, median lead in h."""
+    """Return scores by source and level: counts, POD, FAR, CSI, episodes, those warned of, median lead in h, hours."""
     table: Scores = {}
     for source in (MODEL, PERSISTENCE):
         table[source] = {}
         for level in result.rules.levels:
             counts, leads = result.scores(source, level.rank), result.leads(source, level.rank)
+            met, covered = result.hours(source, level.rank)
             ahead = [x for x in leads if x.hours is not None and x.hours >= 0]
             row = {
                 "hits": counts.hits, "false_alarms": counts.false_alarms, "misses": counts.misses,
                 "correct_negatives": counts.correct_negatives, "pod": counts.pod, "far": counts.far,
                 "csi": counts.csi, "episodes": len(leads), "warned_before": len(ahead),
                 "never_warned": sum(x.hours is None for x in leads), "median_lead_hours": median_lead(leads),
+                "hours": met, "hours_covered": covered,
             }  # fmt: skip
             table[source][level.id] = {k: None if math.isnan(v) else round(v, 4) for k, v in row.items()}
     return table
