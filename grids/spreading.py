@@ -77,7 +77,7 @@ def spread(
     ...     np.array([39.9, 35.5]), np.array([116.4, 119.0]),
     ... )
     >>> [round(float(v)) for v in field[0]], [round(float(d), 1) for d in deviation]
-    ([21, 50], [0.2, 1.0])
+    ([21, 50], [0.0, 1.0])
     """
     known = np.isfinite(values).all(axis=0)
     if not known.any():
