@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hazecast.alerts.engine.warning import Approval, HazeWarning, UtcDatetime, in_force_at
+from hazecast.alerts.engine.warning import LIFT_VALID, Approval, HazeWarning, UtcDatetime, in_force_at
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import ConflictError, InputError
 
@@ -209,7 +209,7 @@ def _decide(
     if proposed.kind in ("issue", "upgrade", "downgrade") and "level_since" not in changes:
         fields["level_since"] = at
     if proposed.kind == "lift":
-        fields["onset"] = at
+        fields |= {"onset": at, "expires": at + LIFT_VALID}
     elif "onset" not in changes and not proposed.observed_now:
         # A forecast that waited for its approval begins no earlier than it is issued.
         fields["onset"] = min(max(proposed.onset, at), fields["expires"])

@@ -1,7 +1,7 @@
 """Warnings as messages of the Common Alerting Protocol 1.2 (OASIS Standard, 2010-07-01).
 
-One message for each `HazeWarning`: Alert for an issue, Update for what follows it, Cancel for a lift, with
-one info block a language. A message follows from the warning alone, so it is the same whenever it is asked for.
+One message for each `HazeWarning`: Alert for an issue, Update for what follows it, a lift with the response AllClear,
+with one info block a language. A message follows from the warning alone, so it is the same whenever it is asked for.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ MEDIA_TYPE = "application/cap+xml"
 # The name of the hazard in the WMO's list (Eighteenth Congress), as tools that publish to the WMO's hub write it;
 # for China's warnings, which are of haze. The CMA's own code of the signal could not be verified and is left out.
 _EVENT_CODE = ("WMO", "Haze/Smoke")
-_MESSAGE_TYPES = {"issue": "Alert", "continue": "Update", "upgrade": "Update", "downgrade": "Update", "lift": "Cancel"}
 _IDENTIFIER = re.compile(r"[^\s,<&]+")
 
 
@@ -57,7 +56,7 @@ class Terms:
     """The words of CAP for one warning, the same in every language."""
 
     status: Literal["Actual", "Test"]
-    message_type: str
+    message_type: Literal["Alert", "Update"]
     urgency: Literal["Immediate", "Expected", "Future", "Past"]
     severity: Severity
     certainty: Literal["Observed", "Likely", "Possible"]
@@ -87,7 +86,7 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
         If the rule set has no such level.
     """
     status: Literal["Actual", "Test"] = "Test" if warning.simulated else "Actual"
-    message_type = _MESSAGE_TYPES[warning.kind]
+    message_type: Literal["Alert", "Update"] = "Update" if warning.references else "Alert"
     if warning.kind == "lift":
         return Terms(status, message_type, "Past", "Minor", "Likely", ("AllClear",))
     level_severity = severity(ruleset, warning.level)

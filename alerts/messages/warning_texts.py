@@ -11,13 +11,14 @@ from babel.numbers import format_decimal
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area
 from hazecast.alerts.geography.shapes import Province, current
-from hazecast.alerts.messages.causes import Causes
+from hazecast.alerts.messages.causes import Causes, Seen
 from hazecast.alerts.messages.day_texts import days_sentences, of_days
 from hazecast.alerts.messages.declared_texts import declared_sentences, is_declared
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.alerts.rules.severity import Severity, severity
+from hazecast.forecast.indices import ozone_ppm
 from hazecast.grids.places.cities import City
 
 AUDIENCES = ("public", "schools", "outdoor_workers", "industry")
@@ -213,11 +214,15 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
     }
     observed = warning.observed_now
     kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
+    if kind == "lift" and ruleset.life.lift == "observed":
+        kind = "lift_observed"
     if is_declared(warning):
         sentences = declared_sentences(warning, str(values["level"]), city, words)
     else:
         sentences = [words.say(f"expect.{kind}", **values), *_extent(warning, city, words)]
     sentences += _weather(why, words)
+    if why.seen is not None and warning.kind == "lift":
+        sentences += _last_observed(why.seen, ruleset, city, words)
     rules = getattr(ruleset, f"name_{words.language}")
     sentences.append(words.say("note.source", rules=rules, version=ruleset.version))
     if warning.simulated:
@@ -253,6 +258,25 @@ def _extent(warning: HazeWarning, city: City, words: Catalog) -> list[str]:
     if warning.probability is not None and warning.kind != "lift":
         found.append(words.say("expect.probability", percent=words.percent(round(warning.probability, 2))))
     return found
+
+
+def _last_observed(seen: Seen, ruleset: RuleSet, city: City, words: Catalog) -> list[str]:
+    """Return a sentence on what was last observed before a lift."""
+    ozone = guidance_family(ruleset) == "ozone"
+    value = seen.o3 if ozone else seen.pm25
+    if value is None:
+        return []
+    # As the rule set's own criterion is computed.
+    given = ruleset.reference_state
+    state = {} if given is None else {"temperature": given.temperature, "pressure": given.pressure}
+    written = _ppm(float(ozone_ppm(value, **state)), words) if ozone else words.number(round(value))
+    moment = words.moment(seen.time, city.time_zone)
+    return [words.say("seen.ox" if ozone else "seen.pm25", moment=moment, value=written)]
+
+
+def _ppm(value: float, words: Catalog) -> str:
+    """Return a mixing ratio, ppm, to the three decimals that it is published and compared with."""
+    return format_decimal(value, format="0.000", locale=words.locale)
 
 
 def _peak(warning: HazeWarning, name: str, words: Catalog) -> str:

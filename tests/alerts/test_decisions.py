@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hazecast.alerts.engine.city_hours import Inputs
 from hazecast.alerts.engine.decisions import Day, decide_day
-from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.warning import in_force_at
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.sight import Sight
@@ -155,6 +155,17 @@ def test_the_engine_decides_by_the_same_rules() -> None:
     (found,) = assess(forecast, observations, REGISTRY, rules, stations=stations, cities=["toyama"])
     assert found.level == "alert" and found.of(1).measured and found.declared and not found.lift_ready
     assert (found.start, found.end) == (MIDNIGHT, MIDNIGHT + timedelta(hours=24)) and found.missing_hours == 0
+
+
+def test_what_was_declared_stands_where_nothing_is_lifted_also_when_the_forecast_falls() -> None:
+    rules = RuleBook.shipped().rule_set("jp_pm25_mie")
+    lasting = hourly({(1, 4): [40.0, 40.0], (5, 24): [90.0, 90.0]})
+    falling = hourly({(1, 4): [40.0, 40.0], (5, 7): [90.0, 90.0]}, 10.0)
+    first = advance([], [at_hour("jp_pm25_mie", "yokkaichi", lasting, 7)], MIDNIGHT + timedelta(hours=7), ruleset=rules)
+    assert [m.kind for m in first] == ["issue"] and first[0].reason == "criterion_observed"
+    for hour in (8, 12, 18):
+        now = at_hour("jp_pm25_mie", "yokkaichi", falling, hour)
+        assert advance(first, [now], MIDNIGHT + timedelta(hours=hour), ruleset=rules) == []
 
 
 def test_a_zone_s_stations_are_judged_together() -> None:

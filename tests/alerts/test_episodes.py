@@ -17,12 +17,14 @@ from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.episodes import counted_days, gathered
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.messages.cap import terms
+from hazecast.alerts.messages.causes import relevant_hours
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import parse_ruleset
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
+from hazecast.grids.times import to_datetime
 from hazecast.services.work.report import excluded_lines
 from tests.support.warning_cases import PAST, case, series
 
@@ -135,6 +137,9 @@ def test_evidence_is_the_aqi_of_each_day_of_the_city() -> None:
     # Days that are over are named as observed; they are no proof of how it is now.
     assert said["en"].startswith("Expect heavy pollution in Beijing from 14:00 on 11 January to 06:00 on 13 January")
     assert terms(message, RULES).certainty == "Likely"
+    # The weather that is named is that of the hours to come.
+    hours = relevant_hours(message)
+    assert (to_datetime(hours[0]), to_datetime(hours[-1])) == (init + HOUR, message.expires)
 
 
 def test_what_waited_for_approval_begins_when_it_is_approved() -> None:
@@ -155,6 +160,9 @@ def test_days_that_only_ozone_makes_as_bad_are_named_and_count_for_nothing() -> 
     assert (day.day_end, day.cause, day.probability) == (summer + 24 * HOUR, "ozone", 1.0) and day.index > 200
     (line,) = excluded_lines([now], REGISTRY, BOOK)
     assert "Beijing, 2025-06-11" in line and "advice on health" in line
+    # Below an AQI of 200 ozone makes no such day.
+    forecast, observations = case(summer, "beijing", series({}, 40.0), series({(10, 20): 220.0}, 60.0))
+    assert assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0].excluded == ()
     # A day that particles make as bad by themselves counts, whatever ozone does.
     forecast, observations = case(summer, "beijing", series({(1, 24): 200.0}, 40.0), ozone)
     both = assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0]

@@ -55,9 +55,10 @@ def _row(level: str, source: str, scores: dict[str, Any]) -> str:
 
 def history_line(message: HazeWarning) -> str:
     """Return one message of a history as a line."""
-    chance = "-" if message.probability is None else f"{message.probability:.2f}"
+    told = message.probability is not None
+    chance = f"probability {message.probability:.2f} against {message.threshold}" if told else "declared on measurement"
     return (
         f"{message.issued:%Y-%m-%dT%H:%MZ} {message.city} {message.kind} {message.level}: {message.reason}, "
-        f"probability {chance} against {message.threshold}, onset {message.onset:%m-%dT%H:%MZ}, "
+        f"{chance}, onset {message.onset:%m-%dT%H:%MZ}, "
         f"until {message.expires:%m-%dT%H:%MZ}"
     )
