@@ -190,6 +190,9 @@ def _next_message(
         if before is not None:
             # What is in force stays covered, also where the hours that the new message rests on come later.
             onset = min(onset, max(before.onset, init_time))
+        elif any(o.observed for o in now.outlooks):
+            # So does a lower level that is seen now and persists, where the higher one comes later.
+            onset = min(onset, init_time)
     since = before.level_since or before.issued if before is not None and kind in ("continue", "lift") else init_time
     return HazeWarning.model_validate(
         {
