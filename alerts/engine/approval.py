@@ -210,8 +210,10 @@ def _decide(
         fields["level_since"] = at
     if proposed.kind == "lift":
         fields["onset"] = at
-    elif "onset" not in changes and proposed.evidence[0].basis == "forecast":
-        # A forecast that waited for its approval begins no earlier than it is issued.
+    elif "onset" not in changes and (
+        proposed.evidence[0].basis == "forecast" or proposed.evidence[0].observed_hours is not None
+    ):
+        # A forecast that waited for its approval begins no earlier than it is issued; days that are over make it no other.
         fields["onset"] = min(max(proposed.onset, at), fields["expires"])
     fields |= {"issued": at, "approval": Approval(by=by, at=at, reason=reason, amended=bool(changes))}
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from hazecast.alerts.engine.warning import Evidence
 
@@ -47,12 +48,35 @@ class Outlook:
 
 
 @dataclass(frozen=True)
+class Excluded:
+    """A day that is as bad as a level and yet counts for none.
+
+    Attributes
+    ----------
+    day_end : datetime
+        Aware, UTC.
+    cause : {"ozone"}
+        What makes it so bad: the rule set's text is of particles and leaves ozone to advice on health.
+    probability : float
+        Of such a day, 0 to 1.
+    index : float
+        The pollutant's index; the median of the scenarios in which it is such a day.
+    """
+
+    day_end: datetime
+    cause: Literal["ozone"]
+    probability: float
+    index: float
+
+
+@dataclass(frozen=True)
 class Assessment:
     """The result of one run for one city: the window [start, end) and the outlook of each level, lowest first.
 
     `lift_ready` is whether observations allow a lift where the rule set requires them; `missing_hours` is how
     many forecast hours of the window have no value; they meet no level. `declared` is False where levels are declared
-    on measurement and none was, so that what is lifted was only forecast.
+    on measurement and none was, so that what is lifted was only forecast. `excluded` are days that the rule set does not
+    count although they are as bad as a level.
     """
 
     rule_set: str
@@ -69,6 +93,7 @@ class Assessment:
     weather_source: str
     missing_hours: int = 0
     declared: bool = True
+    excluded: tuple[Excluded, ...] = ()
 
     @property
     def rank(self) -> int:

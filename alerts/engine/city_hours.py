@@ -33,7 +33,7 @@ _HOUR = np.timedelta64(1, "h")
 # Past hours that are read: a 24 h mean, and the days before it that a duration may begin with.
 PAST_HOURS = 120
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
-_DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
+DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class CityHours:
         if test.variable == "relative_humidity":
             return np.broadcast_to(self.humidity, self.pm25.shape)
         if test.variable == "aqi_24h":
-            return self._aqi(trailing_mean(self.pm25, 24, _DAY_HOURS))
+            return self.particle_index(trailing_mean(self.pm25, 24, DAY_HOURS))
         if test.variable == "pm25_day":
             return self._pm25_day()
         if test.variable == "o3_mda8_day":
@@ -104,15 +104,31 @@ class CityHours:
         parts = [us_sub_index("pm25", self._pm25_day()), us_sub_index("o3_8h", ozone_ppm(self._o3_day(), **state))]
         return np.asarray(np.fmax(*parts), dtype=np.float64)
 
-    def _aqi(self, means: Float) -> Float:
-        result = np.full(means.shape, np.nan)
+    def particle_index(self, means: Float) -> Float:
+        """Return China's index of PM2.5, (scenario, time), of means (scenario, time) over 24 h in ug m-3."""
+        return self._index("pm25", means)
+
+    def ozone_index(self, means: Float) -> Float:
+        """Return China's index of ozone, (scenario, time), of a day's highest 8-hour mean (scenario, time) in ug m-3."""
+        return self._index("o3_8h", means)
+
+    def _index(self, item: str, means: Float) -> Float:
         # A 24 h mean belongs to the standard in force when its first hour begins.
+        oldest, newest = (china_standard(to_datetime(t - 24 * _HOUR)) for t in self.times[[0, -1]])
+        if oldest is newest:
+            return china_sub_index(item, means, oldest)
+        result = np.full(means.shape, np.nan)
         standards = [china_standard(to_datetime(t - 24 * _HOUR)) for t in self.times]
         for standard in china_standards():
             own = np.array([s is standard for s in standards])
             if own.any():
-                result[:, own] = china_sub_index("pm25", means[:, own], standard)
+                result[:, own] = china_sub_index(item, means[:, own], standard)
         return result
+
+    def local_dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the city's day that each hour belongs to, datetime64[D]."""
+        local = pd.DatetimeIndex(self.times).tz_localize(UTC).tz_convert(ZoneInfo(self.city.time_zone))
+        return (local - pd.Timedelta(hours=1)).tz_localize(None).to_numpy().astype("datetime64[D]")
 
     def local_hours(self) -> npt.NDArray[np.int64]:
         """Return the hour of the city's day that each stamp ends, 1 to 24."""
@@ -123,7 +139,7 @@ class CityHours:
         return np.where(self.local_hours() == 24, values, np.nan)
 
     def _pm25_day(self) -> Float:
-        return self._at_day_end(trailing_mean(self.pm25, 24, _DAY_HOURS))
+        return self._at_day_end(trailing_mean(self.pm25, 24, DAY_HOURS))
 
     def _o3_day(self) -> Float:
         eight = trailing_mean(self.o3, 8, _MEAN_HOURS)

@@ -41,6 +41,11 @@ class Evidence(BaseModel):
     this hour, None where unknown; `level` is the rank that was met, and `condition` the number of the
     condition. `values` are what the condition tests, by name and in its units (``aqi_24h``,
     ``pm25_05_07``); `quantile` is the quantile of the forecast that they belong to, None if observed.
+
+    Where a rule set goes by episodes, it is a day of the city: `time` is the day's end, `values` are the day's own
+    AQI and mean (``aqi_day``, ``pm25_day``, absent where the day is not whole) and, where 24 h ending on it count as
+    a day of the episode, the highest AQI of such (``aqi_24h``); `observed_hours` says how many of the day's hours
+    were observed, the others are forecast. It is None for an hour.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +59,7 @@ class Evidence(BaseModel):
     condition: int = Field(ge=1)
     values: dict[str, Finite] = Field(default_factory=dict)
     quantile: Probability | None = None
+    observed_hours: Annotated[int, Field(ge=0, le=25)] | None = None
 
 
 class Approval(BaseModel):

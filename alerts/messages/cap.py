@@ -92,7 +92,7 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
         return Terms(status, message_type, "Past", "Minor", "Likely", ("AllClear",))
     level_severity = severity(ruleset, warning.level)
     response = {"Extreme": ("Shelter", "Avoid"), "Severe": ("Avoid",)}.get(level_severity, ("Prepare", "Monitor"))
-    if any(e.basis == "observed" for e in warning.evidence):
+    if warning.onset <= warning.issued and any(e.basis == "observed" for e in warning.evidence):
         return Terms(status, message_type, "Immediate", level_severity, "Observed", response)
     soon = warning.onset - warning.issued <= timedelta(hours=1)
     likely = warning.probability is None or warning.probability > 0.5

@@ -12,6 +12,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area
 from hazecast.alerts.geography.shapes import Province, current
 from hazecast.alerts.messages.causes import Causes
+from hazecast.alerts.messages.day_texts import days_sentences, of_days
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
@@ -208,7 +209,8 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
         "span": words.span(warning.onset, warning.expires, city.time_zone),
         "moment": words.moment(warning.issued, city.time_zone),
     }
-    observed = any(e.basis == "observed" for e in warning.evidence)
+    # What was observed on days before is no proof of now, where the warning begins later.
+    observed = warning.onset <= warning.issued and any(e.basis == "observed" for e in warning.evidence)
     kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
     sentences = [words.say(f"expect.{kind}", **values), *_extent(warning, city, words), *_weather(why, words)]
     rules = getattr(ruleset, f"name_{words.language}")
@@ -238,6 +240,8 @@ def _extent(warning: HazeWarning, city: City, words: Catalog) -> list[str]:
                 moment=words.moment(worst.time - timedelta(hours=1), city.time_zone),
             )
         )
+    elif of_days(warning):
+        found += days_sentences(warning, city, words)
     else:
         found += [_peak(warning, name, words) for name in sorted(tested - {"relative_humidity", "visibility"})]
     # For a lift it is the probability that the level remains, which would mislead.

@@ -257,6 +257,23 @@ class ReferenceState(FrozenModel):
     source: str
 
 
+class EpisodeRule(FrozenModel):
+    """How daily values are gathered into episodes, for rule sets whose levels are of days in a row.
+
+    Attributes
+    ----------
+    gap_hours : int
+        Two episodes with less than this between them are one.
+    notice_hours : int
+        A level is raised by an episode that is running, or begins within this from the run.
+    source : str
+    """
+
+    gap_hours: int = Field(ge=1, le=96)
+    notice_hours: int = Field(ge=1, le=120)
+    source: str = Field(min_length=1)
+
+
 class LifeRule(FrozenModel):
     """The life cycle of a warning: how long levels are held, when they are renewed and lifted.
 
@@ -269,7 +286,8 @@ class LifeRule(FrozenModel):
     renew_hours : int or None
         A level that stays is continued for a later window only this long before it expires; None: always.
     keep_hours : int or None
-        A level in force is judged on this many hours ahead; None: on the complete window.
+        A level in force is judged on this many hours ahead, where the rule set goes by episodes on those that begin
+        within them; None: on the complete window.
     lift : {"forecast", "observed", "never"}
         "observed" lifts only once `lift_tests` were met by the last `lift_hours` observed hours (of every
         station, where there are stations; of those that exceeded, where decisions go by stations); "never" leaves

@@ -20,6 +20,7 @@ from hazecast.alerts.rules.criteria import (
     HOURLY,
     Aggregator,
     Condition,
+    EpisodeRule,
     FrozenModel,
     LifeRule,
     ObservedRule,
@@ -94,6 +95,7 @@ class RuleSet(FrozenModel):
     notes: tuple[str, ...] = ()
     window: WindowRule
     observed: ObservedRule | None = None
+    episodes: EpisodeRule | None = None
     aggregators: dict[str, Aggregator] = Field(default_factory=dict)
     reference_state: ReferenceState | None = None
     life: LifeRule = LifeRule()
@@ -122,7 +124,21 @@ class RuleSet(FrozenModel):
             c.basis == "observed" and not c.decision_hours for x in self.levels for c in x.conditions
         ):
             raise ValueError("conditions of basis observed need an observed rule")
+        if self.episodes is not None:
+            self._check_episodes()
         return self
+
+    def _check_episodes(self) -> None:
+        conditions = [c for x in self.levels for c in x.conditions]
+        clauses = [clause for c in conditions for clause in c.clauses]
+        if any(t.variable != "aqi_24h" or t.comparator not in ("gt", "ge") for x in clauses for t in x.tests):
+            raise ValueError("episodes are of aqi_24h above a value (gt, ge)")
+        if any(c.consecutive > 1 and c.spacing_hours != 24 for c in clauses):
+            raise ValueError("the days of an episode are 24 h apart: spacing_hours must be 24")
+        if self.window.anchor != "now" or self.observed is not None:
+            raise ValueError("episodes need the anchor now, and no observed rule")
+        if self.life.lift == "observed" or any(c.basis != "any" for c in conditions):
+            raise ValueError("episodes are observed and forecast: no basis and no lift by observation of their own")
 
     @property
     def tests(self) -> tuple[Threshold, ...]:

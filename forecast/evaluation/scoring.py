@@ -142,9 +142,8 @@ class Tally:
         }
         if events:
             counts = self.counts.isel(where).astype(float).sum(["day", "place"])
-            for name, scores in found.items():
-                for rule in _RULES:
-                    scores.update(_event_scores(counts.sel(rule=rule), name, rule))
+            for name, scores in _event_scores(counts).items():
+                found[name].update(scores)
         return found
 
     def table(self, *, events: bool = True, **where: Any) -> dict[str, Table]:
@@ -186,18 +185,24 @@ def continuous_scores(sums: dict[Any, NDArray[np.float64]]) -> dict[str, NDArray
     }
 
 
-def _event_scores(counts: xr.Dataset, pollutant: str, rule: str) -> dict[str, NDArray[np.float64]]:
-    result = {}
-    infix = "" if rule == "decision" else "mean_"
-    for number, (name, limit) in enumerate(EVENTS):
-        if name == pollutant:
-            table = contingency({key: counts[key].isel(event=number) for key in _COUNTS})
-            for score, value in (
-                ("csi", table.critical_success_index()),
-                ("pod", table.probability_of_detection()),
-                ("far", table.false_alarm_ratio()),
-            ):
-                result[f"{score}_{infix}{limit:.0f}"] = np.asarray(value.values, float)
+def _event_scores(counts: xr.Dataset) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return ``{pollutant: {score: (lead,)}}`` from counts (rule, lead, event)."""
+    # One table for all: making one costs far more than what it computes.
+    table = contingency({key: counts[key] for key in _COUNTS})
+    dims = ("rule", "event", "lead")
+    found = {
+        score: np.asarray(value.transpose(*dims).values, float)
+        for score, value in (
+            ("csi", table.critical_success_index()),
+            ("pod", table.probability_of_detection()),
+            ("far", table.false_alarm_ratio()),
+        )
+    }
+    result: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in FORECAST_POLLUTANTS}
+    for row, rule in enumerate(_RULES):
+        infix = "" if rule == "decision" else "mean_"
+        for number, (name, limit) in enumerate(EVENTS):
+            result[name] |= {f"{score}_{infix}{limit:.0f}": values[row, number] for score, values in found.items()}
     return result
 
 

@@ -50,7 +50,7 @@ from hazecast.services.work.inputs import (
 )
 from hazecast.services.work.maps import areas_shown, draw_haze
 from hazecast.services.work.public_haze import needs_approval
-from hazecast.services.work.report import CycleReport, as_dict, city_lines, message_line
+from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
 from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
@@ -263,12 +263,13 @@ def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: boo
 
 @dataclass(frozen=True)
 class _Warned:
-    """A run's messages, those that wait for approval, the rule sets and cities that ask for it, and the haze assessed."""
+    """A run's messages, those that wait for approval, the rule sets and cities that ask for it, and what was assessed."""
 
     messages: list[HazeWarning]
     proposals: list[HazeWarning]
     drafted: set[tuple[str, str]]
     haze: list[Assessment]
+    excluded: list[str]
 
 
 def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
@@ -276,7 +277,7 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
     settings, inputs, now = cycle.settings.warnings, given.inputs, given.init_time
     earlier = cycle.store.warnings_before(now, inputs.simulated)
     observations = with_humidity(inputs.monitors.observations, inputs.past)
-    result = _Warned([], [], set(), [])
+    result = _Warned([], [], set(), [], [])
     applied = cycle.book.of_cities(given.cities, now, settings.rule_sets)
     for name in sorted(set(settings.rule_sets) - {rules.id for rules, _ in applied}):
         log.warning("HAZECAST_RULE_SETS names %s, which at %s applies to none of the cities", name, now.isoformat())
@@ -285,6 +286,7 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
             forecast, observations, cycle.registry, rules, stations=inputs.monitors.stations, cities=ids
         )
         messages = advance(earlier, assessments, now, ruleset=rules)
+        result.excluded.extend(excluded_lines(assessments, cycle.registry, cycle.book))
         missing = sum(a.missing_hours for a in assessments)
         if missing:
             log.warning("%s: %d city hours of the window have no value and count as no warning", rules.id, missing)
@@ -350,6 +352,7 @@ def _report(
         skipped=given.skipped,
         warnings=tuple(message_line(message, cycle.registry, cycle.book) for message in warned.messages),
         drafts=tuple(message_line(message, cycle.registry, cycle.book) for message in warned.proposals),
+        excluded=tuple(warned.excluded),
         counts=inputs.monitors.counts,
         reasons=tuple(reasons),
         verification=verification,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,7 @@ class CycleReport:
     skipped: dict[str, str]
     warnings: tuple[str, ...]
     drafts: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     verification: tuple[str, ...] = ()
@@ -128,9 +130,38 @@ def message_line(message: HazeWarning, registry: Registry, book: RuleBook) -> st
     onset, expires = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") for t in (message.onset, message.expires))
     peak = max((e.pm25 for e in message.evidence if e.pm25 is not None), default=None)
     reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"
+    days = [e.values["aqi_day"] for e in message.evidence if "aqi_day" in e.values]
+    if days:
+        reason = f", daily AQI {', '.join(f'{value:.0f}' for value in days)}"
     chance = "" if message.probability is None else f", probability {message.probability:.2f}"
     place = registry.city(message.city).name_en
     return f"{message.kind}: {level.name_en}, {place}, {onset} to {expires}{reason}{chance} ({message.reason})"
+
+
+def excluded_lines(assessments: Iterable[Assessment], registry: Registry, book: RuleBook) -> list[str]:
+    """Return the days that a rule set does not count although they are as bad as a level, and why, a line each.
+
+    Parameters
+    ----------
+    assessments : iterable of Assessment
+    registry : Registry
+    book : RuleBook
+        Holds their rule sets.
+
+    Returns
+    -------
+    list of str
+    """
+    lines = []
+    for assessment in assessments:
+        city = registry.city(assessment.city)
+        for day in assessment.excluded:
+            date = (day.day_end - timedelta(hours=1)).astimezone(ZoneInfo(city.time_zone))
+            lines.append(
+                f"{book.rule_set(assessment.rule_set).name_en}, {city.name_en}, {date:%Y-%m-%d}: AQI of ozone about "
+                f"{day.index:.0f} (probability {day.probability:.2f}), not of particles: advice on health, no alert"
+            )
+    return lines
 
 
 def print_report(report: CycleReport, console: Console) -> None:
@@ -187,6 +218,10 @@ def _print_messages(report: CycleReport, console: Console) -> None:
             console.print(f"  {text}", soft_wrap=True)
     else:
         console.print("No warning issued.")
+    if report.excluded:
+        console.print(f"Days that count for no alert ({len(report.excluded)}):")
+        for text in report.excluded:
+            console.print(f"  {text}", soft_wrap=True)
     if report.drafts:
         console.print(f"Drafts that wait for approval ({len(report.drafts)}; hazecast warnings drafts):")
         for text in report.drafts:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from hazecast.alerts.engine.assessment import Assessment
+from hazecast.alerts.engine.assessment import Assessment, Outlook
 from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.warning import in_force_at
 from hazecast.alerts.maps.timeline import Episode
@@ -167,7 +167,7 @@ def _record(result: ReplayResult, city: str, own: Assessment, truth: Assessment,
         events = None
     for outlook in truth.outlooks:
         if outlook.probability >= 1.0:
-            result.met[city][outlook.rank] |= {e.time for e in outlook.evidence}
+            result.met[city][outlook.rank] |= _hours_met(outlook)
     ranks = {}
     for source, messages in result.messages.items():
         current = [m for m in in_force_at(messages, own.init_time) if m.city == city]
@@ -175,6 +175,14 @@ def _record(result: ReplayResult, city: str, own: Assessment, truth: Assessment,
     probabilities = tuple(o.probability for o in own.outlooks)
     result.windows.append(WindowScore(city, own.init_time, probabilities, ranks, events))
     result.episodes[city].add_run(own.init_time, forecast["pm25"].sel(city=city).values, ranks)
+
+
+def _hours_met(outlook: Outlook) -> set[datetime]:
+    """Return the hours, by their ends, that meet a level: of an episode all from its onset to its end."""
+    if outlook.until is None or all(e.observed_hours is None for e in outlook.evidence):
+        return {e.time for e in outlook.evidence}
+    length = int((outlook.until - outlook.onset) / timedelta(hours=1))
+    return {outlook.onset + timedelta(hours=n + 1) for n in range(length)}
 
 
 def _certain(forecast: xr.Dataset, values: dict[str, np.ndarray], humidity: np.ndarray, label: str) -> xr.Dataset:

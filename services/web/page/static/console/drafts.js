@@ -12,7 +12,7 @@ const news = find(document, "#draft-news", HTMLElement);
 const section = find(document, "#drafts", HTMLElement);
 let shown = "";
 
-/** @typedef {{time: string, pm25: number | null, relative_humidity: number | null, visibility: number | null, level: number, basis: string, values: Record<string, number>}} Evidence */
+/** @typedef {{time: string, pm25: number | null, relative_humidity: number | null, visibility: number | null, level: number, basis: string, values: Record<string, number>, observed_hours: number | null}} Evidence */
 /** @typedef {{id: string, rule_set: string, level: string, kind: string, city: string, onset: string, expires: string, evidence: Evidence[], run_init_time: string, simulated: boolean, weather_source: string, probability: number | null}} Message */
 /** @typedef {{id: string, status: string, proposed: Message, by: string | null, reason: string | null}} Draft */
 
@@ -98,7 +98,8 @@ function evidence(one, message, zone) {
   const said = (value) => (value === null ? "–" : number.format(value));
   const row = document.createElement("tr");
   const level = facts.rules[message.rule_set]?.levels.find((other) => other.rank === one.level)?.name ?? String(one.level);
-  const tested = Object.entries(one.values).map(([name, value]) => `${name} ${number.format(value)}`).join(", ");
+  const facets = one.observed_hours === null ? one.values : { ...one.values, observed_hours: one.observed_hours };
+  const tested = Object.entries(facets).map(([name, value]) => `${name} ${number.format(value)}`).join(", ");
   const visibility = one.visibility === null ? null : one.visibility / 1000;
   const cells = [say(`basis_${one.basis}`), level, said(one.pm25), said(one.relative_humidity), said(visibility), tested];
   const time = document.createElement("th");

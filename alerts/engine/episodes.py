@@ -1,0 +1,329 @@
+"""Episodes of pollution that last for days: which level they meet, how probably, from when and until when.
+
+For rule sets with ``[episodes]``, as China's heavy-pollution alert. In each scenario the 24 h means, which may cross
+midnight, that are above what any level asks for are gathered into episodes: two with less than `gap_hours` between
+them are one. An episode meets a condition by its days: means 24 h or more apart, observed or forecast. Only a
+mean made mostly of coming hours raises or keeps a level, and of such a mean the coming hours by themselves must be
+as high: what has been measured already makes no clean day a polluted one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.alerts.engine.assessment import Excluded, Outlook
+from hazecast.alerts.engine.city_hours import DAY_HOURS, CityHours
+from hazecast.alerts.engine.warning import Evidence
+from hazecast.alerts.rules.criteria import Condition, EpisodeRule, Threshold
+from hazecast.alerts.rules.ruleset import Level, RuleSet
+from hazecast.forecast.scenarios import trailing_mean
+from hazecast.grids.times import to_datetime
+
+Float = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.int64]
+
+_HOUR = timedelta(hours=1)
+_DAY = 24
+# Most of the hours of a day, and how many of these must be valid: the share that a whole day asks for.
+_MOST = _DAY // 2 + 1
+_MOST_VALID = int(np.ceil(_MOST * DAY_HOURS / _DAY))
+# The air has improved when so many hours in a row were below every level: a choice of this module.
+_IMPROVED_HOURS = 3
+_OZONE = Threshold(variable="o3_mda8_day", comparator="gt", value=0.0, units="ug m-3")
+
+
+@dataclass(frozen=True)
+class _Course:
+    """The course of a city's days and hours in every scenario; arrays are (scenario, time).
+
+    Attributes
+    ----------
+    now : int
+        Position of the init time.
+    means, daily : float64
+        Mean PM2.5 of the 24 h up to each stamp, ug m-3, and its AQI.
+    index : float64
+        The same AQI; where most of the 24 h, and not all, are still to come, that of the coming ones if it is lower.
+    coming : bool (time,)
+        Whether the stamp's 24 h are made mostly of coming hours.
+    above : bool
+        Whether the hour itself is above what any level asks of a day.
+    first, last : int64
+        Positions of the first and the last stamp of the episode that a stamp belongs to, -1 where to none.
+    begins : int64
+        Position of the episode's first hour above, where there is one.
+    """
+
+    now: int
+    means: Float
+    daily: Float
+    index: Float
+    coming: Bool
+    above: Bool
+    first: Int
+    last: Int
+    begins: Int
+    _counted: dict[tuple[Threshold, ...], tuple[Int, Bool]] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, hours: CityHours, rules: RuleSet, episodes: EpisodeRule) -> _Course:
+        now, length = hours.now, len(hours.times)
+        means = trailing_mean(hours.pm25, _DAY, DAY_HOURS)
+        daily = hours.particle_index(means)
+        ahead = np.full(means.shape, np.inf)
+        ahead[:, now + _MOST :] = trailing_mean(hours.pm25[:, now + 1 :], _DAY, _MOST_VALID)[:, _MOST - 1 :]
+        index = np.where(ahead < means, hours.particle_index(np.minimum(ahead, means)), daily)
+        above = _any_met(rules, hours.particle_index(hours.pm25))
+        first, last = gathered(_any_met(rules, index), episodes.gap_hours)
+        begins = np.where(first >= 0, _next(above, np.maximum(first - _DAY + 1, 0)), -1)
+        return cls(now, means, daily, index, np.arange(length) >= now + _MOST, above, first, last, begins)
+
+    def days(self, tests: tuple[Threshold, ...]) -> tuple[Int, Bool]:
+        """Return how many days of the episode up to each stamp meet `tests`, and the last stamps of these days."""
+        if tests not in self._counted:
+            self._counted[tests] = counted_days(_all_met(tests, self.index), self.first)
+        return self._counted[tests]
+
+    def meets(self, condition: Condition) -> Bool:
+        """Return the stamps by which an episode meets a condition: its last day is mostly still to come."""
+        count, _ = self.days(condition.tests)
+        met = self.coming & _all_met(condition.tests, self.index) & (count >= condition.consecutive)
+        for clause in condition.also:
+            total = np.take_along_axis(self.days(clause.tests)[0], np.maximum(self.last, 0), axis=1)
+            met &= total >= clause.consecutive
+        return met
+
+
+def _all_met(tests: tuple[Threshold, ...], index: Float) -> Bool:
+    return np.asarray(np.logical_and.reduce([t.met(index) for t in tests]), dtype=bool)
+
+
+def _any_met(rules: RuleSet, index: Float) -> Bool:
+    tests = {t for level in rules.levels for c in level.conditions for clause in c.clauses for t in clause.tests}
+    return np.asarray(np.logical_or.reduce([t.met(index) for t in tests]), dtype=bool)
+
+
+def _next(flags: Bool, at: Int) -> Int:
+    """Return the first position at or after `at` where `flags` holds, `at` where there is none; (scenario, time)."""
+    length = flags.shape[1]
+    positions = np.where(flags, np.arange(length), length)
+    following = np.minimum.accumulate(positions[:, ::-1], axis=1)[:, ::-1]
+    found = np.take_along_axis(following, at, axis=1)
+    return np.where(found < length, found, at)
+
+
+def gathered(polluted: Bool, gap_hours: int) -> tuple[Int, Int]:
+    """Gather stamps into episodes: two with less than `gap_hours` stamps between them belong to one.
+
+    Parameters
+    ----------
+    polluted : bool (scenario, time)
+    gap_hours : int
+
+    Returns
+    -------
+    first, last : int64 (scenario, time)
+        Positions of the first and the last stamp of the episode of each polluted stamp; -1 elsewhere.
+    """
+    length = polluted.shape[1]
+    at = np.arange(length)
+    before = np.maximum.accumulate(np.where(polluted, at, -length - gap_hours), axis=1)
+    after = np.minimum.accumulate(np.where(polluted, at, 2 * length + gap_hours)[:, ::-1], axis=1)[:, ::-1]
+    previous = np.concatenate([np.full((len(polluted), 1), -length - gap_hours), before[:, :-1]], axis=1)
+    following = np.concatenate([after[:, 1:], np.full((len(polluted), 1), 2 * length + gap_hours)], axis=1)
+    opens, closes = polluted & (at - previous > gap_hours), polluted & (following - at > gap_hours)
+    first = np.maximum.accumulate(np.where(opens, at, -1), axis=1)
+    last = np.minimum.accumulate(np.where(closes, at, length)[:, ::-1], axis=1)[:, ::-1]
+    return np.where(polluted, first, -1), np.where(polluted, last, -1)
+
+
+def counted_days(met: Bool, first: Int) -> tuple[Int, Bool]:
+    """Count the days of each episode: the stamps that meet a test, 24 h or more apart, from the first on.
+
+    Parameters
+    ----------
+    met : bool (scenario, time)
+        Whether the 24 h up to the stamp meet the test.
+    first : int64 (scenario, time)
+        As from `gathered`.
+
+    Returns
+    -------
+    count : int64 (scenario, time)
+        Days of the episode up to each stamp.
+    days : bool (scenario, time)
+        The last stamps of these days.
+    """
+    count, days = np.zeros(met.shape, dtype=np.int64), np.zeros(met.shape, dtype=bool)
+    number, latest = np.zeros(len(met), dtype=np.int64), np.full(len(met), -_DAY)
+    for at in range(met.shape[1]):
+        fresh = first[:, at] == at
+        number[fresh], latest[fresh] = 0, at - _DAY
+        days[:, at] = met[:, at] & (at - latest >= _DAY)
+        number += days[:, at]
+        latest[days[:, at]] = at
+        count[:, at] = number
+    return count, days
+
+
+def assess_episodes(
+    hours: CityHours, rules: RuleSet, episodes: EpisodeRule
+) -> tuple[tuple[Outlook, ...], bool, tuple[Excluded, ...]]:
+    """Assess one city by its episodes.
+
+    The probability of a level is the share of scenarios in which an episode that is running, or begins within
+    `notice_hours`, meets it. A level in force is judged by the episodes that begin within ``life.keep_hours``. An
+    outlook begins with the first coming hour above what the levels ask for and ends with the last one of the episode.
+
+    Parameters
+    ----------
+    hours : CityHours
+    rules : RuleSet
+    episodes : EpisodeRule
+        The rule set's own.
+
+    Returns
+    -------
+    outlooks : tuple of Outlook
+        By rank.
+    lift_ready : bool
+        Whether none of the last hours observed was above.
+    excluded : tuple of Excluded
+        The days that count for no level although ozone makes them as bad.
+    """
+    course = _Course.of(hours, rules, episodes)
+    met = [[course.meets(c) for c in level.conditions] for level in rules.levels]
+    keep = rules.life.keep_hours or len(hours.times)
+    # An hour begins where the one before it ends.
+    horizons = [course.begins - 1 <= course.now + h for h in (episodes.notice_hours, keep)]
+    outlooks = tuple(_outlook(hours, course, rules, level, met, horizons) for level in rules.levels)
+    recent = course.above[0, max(course.now + 1 - _IMPROVED_HOURS, 0) : course.now + 1]
+    return outlooks, not bool(recent.any()), _ozone_days(hours, course, rules)
+
+
+def _outlook(
+    hours: CityHours,
+    course: _Course,
+    rules: RuleSet,
+    level: Level,
+    met: list[list[Bool]],
+    horizons: list[Bool],
+) -> Outlook:
+    higher = [np.logical_or.reduce([m for own in met[rank:] for m in own] or [np.zeros_like(met[0][0])])
+              for rank in (level.rank - 1, level.rank)]  # fmt: skip
+    raising, keeping = (higher[0] & horizon for horizon in horizons)
+    probability = float(raising.any(axis=1).mean())
+    evidence: tuple[Evidence, ...] = ()
+    onset, until = to_datetime(hours.times[course.now]), None
+    by, beyond = (raising, higher[1] & horizons[0]) if raising.any() else (keeping, higher[1] & horizons[1])
+    if by.any():
+        # Of a scenario that meets a higher level too the evidence would say more than the level does.
+        only = by & ~beyond.any(axis=1, keepdims=True)
+        scenario, stamp, quantile = _typical(course, hours, only if only.any() else by)
+        onset, until = _extent(hours, course, scenario, stamp)
+        rank, condition = next(
+            (rank, c)
+            for rank in range(level.rank, len(rules.levels) + 1)
+            for c, own in zip(rules.level_of(rank).conditions, met[rank - 1], strict=True)
+            if own[scenario, stamp]
+        )
+        evidence = _days(hours, course, scenario, stamp, rank, condition, quantile)
+    return Outlook(
+        rank=level.rank,
+        level=level.id,
+        probability=probability,
+        keep_probability=float(keeping.any(axis=1).mean()),
+        observed=False,
+        raised=probability >= level.raise_probability,
+        onset=onset,
+        evidence=evidence,
+        until=until,
+    )
+
+
+def _typical(course: _Course, hours: CityHours, meeting: Bool) -> tuple[int, int, float]:
+    """Return the scenario whose episode ends as the median one does, its first stamp that meets, and its quantile.
+
+    The quantile is that of its mean over the coming hours among all scenarios.
+    """
+    ahead = hours.pm25[:, course.now + 1 :]
+    load = np.nanmean(ahead[:, ~np.isnan(ahead).all(axis=0)], axis=1)
+    candidates = np.flatnonzero(meeting.any(axis=1))
+    stamps = meeting[candidates].argmax(axis=1)
+    order = np.lexsort((load[candidates], course.last[candidates, stamps]))
+    middle = order[(len(order) - 1) // 2]
+    chosen = int(candidates[middle])
+    below, same = (load < load[chosen]).mean(), (load == load[chosen]).mean()
+    return chosen, int(stamps[middle]), round(float(below + 0.5 * same), 3)
+
+
+def _extent(hours: CityHours, course: _Course, scenario: int, stamp: int) -> tuple[datetime, datetime]:
+    """Return the first coming hour above, by its beginning, and the end of the episode's last one."""
+    last = int(course.last[scenario, stamp])
+    above = np.flatnonzero(course.above[scenario, : last + 1])
+    first = above[above >= max(int(course.begins[scenario, stamp]), course.now + 1)][0]
+    return to_datetime(hours.times[first]) - _HOUR, to_datetime(hours.times[above[-1]])
+
+
+def _days(
+    hours: CityHours, course: _Course, scenario: int, stamp: int, rank: int, condition: Condition, quantile: float
+) -> tuple[Evidence, ...]:
+    """Return the city's own days of an episode: the AQI of each, and the highest of 24 h ending on one that counts."""
+    first, last = int(course.first[scenario, stamp]), int(course.last[scenario, stamp])
+    counted = np.zeros(len(hours.times), dtype=bool)
+    for clause in condition.clauses:
+        counted |= course.days(clause.tests)[1][scenario]
+    counted[:first], counted[last + 1 :] = False, False
+    above = np.flatnonzero(course.above[scenario, : last + 1])
+    dates, local = hours.local_dates(), hours.local_hours()
+    until = max(int(above[-1]), int(np.flatnonzero(counted)[-1]))
+    found = []
+    for date in np.unique(dates[int(course.begins[scenario, stamp]) : until + 1]):
+        stamps = np.flatnonzero(dates == date)
+        values, end = {}, stamps[-1]
+        if len(stamps) == _DAY and local[end] == _DAY and np.isfinite(course.means[scenario, end]):
+            values = {"aqi_day": float(course.daily[scenario, end]), "pm25_day": float(course.means[scenario, end])}
+        if counted[stamps].any():
+            values["aqi_24h"] = float(np.nanmax(course.index[scenario, stamps[(stamps >= first) & (stamps <= last)]]))
+        if not values:
+            continue
+        seen = int((stamps <= course.now).sum())
+        found.append(
+            Evidence(
+                time=to_datetime(hours.times[end]),
+                pm25=None,
+                relative_humidity=None,
+                visibility=None,
+                level=rank,
+                basis="observed" if seen == len(stamps) else "forecast",
+                condition=condition.number,
+                values=values,
+                quantile=None if seen == len(stamps) else quantile,
+                observed_hours=seen,
+            )
+        )
+    return tuple(found)
+
+
+def _ozone_days(hours: CityHours, course: _Course, rules: RuleSet) -> tuple[Excluded, ...]:
+    """Return the coming days that only ozone makes as bad as a level, as probably as the lowest level asks."""
+    if np.isnan(hours.o3).all():
+        return ()
+    ozone = hours.ozone_index(hours.values(_OZONE, rules))
+    led = _any_met(rules, ozone) & ~_any_met(rules, course.daily)
+    share = led.mean(axis=0)
+    share[: hours.now + 1] = 0.0
+    return tuple(
+        Excluded(
+            day_end=to_datetime(hours.times[at]),
+            cause="ozone",
+            probability=float(share[at]),
+            index=float(np.median(ozone[led[:, at], at])),
+        )
+        for at in np.flatnonzero(share >= rules.levels[0].raise_probability)
+    )
