@@ -6,7 +6,7 @@ ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim-bookworm AS build
 ARG TORCH_INDEX=
-ARG EXTRAS=pdf,postgres
+ARG EXTRAS=pdf,postgres,tables
 WORKDIR /src
 RUN python -m venv /opt/hazecast
 COPY constraints.txt ./

@@ -100,7 +100,7 @@ def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registr
     xarray.Dataset
         ``pm25_mean`` and ``o3_mda8`` (date, city, quantile), ug m-3, at `BOUNDS`; ``pm25_max`` and
         ``o3_max`` (date, city), ug m-3, the highest hour of the median; ``visibility_min`` (date, city), m, and
-        ``haze_grade`` (date, city), the highest of `hazecast.forecast.products.HAZE_GRADES` that lasts for `HAZE_HOURS`
+        ``haze_grade`` (date, city), the highest of `hazecast.forecast.haze_grades.HAZE_GRADES` that lasts for `HAZE_HOURS`
         hours in a row (-1 where fewer hours are known), both of the forecast hours of the day alone;
         ``observed_hours`` (date, city), how many hours of PM2.5 were observed. NaN where a day has too few
         hours. The days are those that any city has forecast hours of.

@@ -15,21 +15,29 @@ from hazecast.models.series import WEATHER_NAMES, Windows
 _T2M, _D2M = WEATHER_NAMES.index("t2m"), WEATHER_NAMES.index("d2m")
 
 
-def humidity_ahead(windows: Windows) -> tuple[Float, str]:
+def humidity_ahead(windows: Windows, measured: Float | None = None) -> tuple[Float, str]:
     """Return relative humidity at the lead times and where it is from.
 
     Without forecast weather it is the mean of the same hour of day over the observed 72 h
     (diurnal persistence): a forecast by rule, labelled as such.
+
+    Parameters
+    ----------
+    windows : Windows
+    measured : float (n, 72), optional
+        Relative humidity measured beside pollutants in the hours up to the init time, %, NaN where missing.
 
     Returns
     -------
     humidity : float32 (n, lead)
         Per cent; NaN where neither weather nor its past is known.
     source : str
-        ``"forecast weather"``, ``"diurnal persistence"`` or ``"mixed"``.
+        ``"forecast weather"``, ``"diurnal persistence"``, ``"mixed"`` or ``"none"``.
     """
     given = relative_humidity(windows.future_weather[..., _T2M], windows.future_weather[..., _D2M])
     past = relative_humidity(windows.history_weather[..., _T2M], windows.history_weather[..., _D2M])
+    if measured is not None:
+        past = np.where(np.isfinite(measured), measured, past)
     days = past.reshape(len(past), -1, 24)
     count = np.isfinite(days).sum(axis=1)
     total = np.where(np.isfinite(days), days, 0.0).sum(axis=1)
@@ -37,6 +45,8 @@ def humidity_ahead(windows: Windows) -> tuple[Float, str]:
     persisted = np.tile(by_hour, (1, LEAD_HOURS // 24))
     known = np.isfinite(given)
     source = "forecast weather" if known.all() else "mixed" if known.any() else "diurnal persistence"
+    if not (known.any() or count.any()):
+        source = "none"
     return np.where(known, given, persisted).astype(np.float32), source
 
 
@@ -51,6 +61,7 @@ def make_forecast(
     observations_until: np.datetime64,
     simulated: bool,
     degraded: bool,
+    measured_humidity: Float | None = None,
 ) -> xr.Dataset:
     """Return a model's prediction with its labels.
 
@@ -70,6 +81,8 @@ def make_forecast(
         Newest hour observed at any city, UTC.
     simulated, degraded : bool
         Whether the input was simulated; whether input that the forecast needs was missing.
+    measured_humidity : float (n, 72), optional
+        As of `humidity_ahead`.
 
     Returns
     -------
@@ -78,7 +91,7 @@ def make_forecast(
         ``<name>_mean`` (lead_time, city) in ug m-3, ``relative_humidity`` (lead_time, city)
         in per cent.
     """
-    humidity, humidity_source = humidity_ahead(windows)
+    humidity, humidity_source = humidity_ahead(windows, measured_humidity)
     dataset = xr.Dataset(
         coords={
             "lead_time": np.arange(1, LEAD_HOURS + 1).astype("timedelta64[h]").astype("timedelta64[ns]"),

@@ -15,20 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from hazecast.forecast.haze_grades import GRADE_BOUNDS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 
-HAZE_GRADES: dict[int, dict[str, str]] = {
-    -1: {"zh": "无资料", "ja": "データなし", "en": "no data"},
-    0: {"zh": "无霾", "ja": "煙霧なし", "en": "no haze"},
-    1: {"zh": "轻微霾", "ja": "ごく軽い煙霧", "en": "slight haze"},
-    2: {"zh": "轻度霾", "ja": "軽度の煙霧", "en": "mild haze"},
-    3: {"zh": "中度霾", "ja": "中程度の煙霧", "en": "moderate haze"},
-    4: {"zh": "重度霾", "ja": "重度の煙霧", "en": "severe haze"},
-}
-# QX/T 113-2010: upper bounds of visibility, m, of grades 1 to 4 (strict: 10.0 km is no haze). The numbers
-# of the standard are cited from memory; its text was not available.
-_GRADE_BOUNDS = (10_000.0, 5_000.0, 3_000.0, 2_000.0)
 _HUMID = 80.0
 _FOG = 95.0
 _HUMID_PM25 = 75.0
@@ -37,7 +27,7 @@ _HUMID_PM25 = 75.0
 def haze_grade(
     visibility: npt.ArrayLike, relative_humidity: npt.ArrayLike, pm25: npt.ArrayLike
 ) -> npt.NDArray[np.int8]:
-    """Return the haze grade of QX/T 113-2010.
+    """Return the haze grade of QX/T 113-2010, its last divided at 1 km; see `hazecast.forecast.haze_grades`.
 
     Haze is a visibility below 10 km at RH < 80 %, or at RH 80 to 95 % (both included) with PM2.5 above
     75 ug m-3; above 95 % it is fog. The standard's exclusion of precipitation, dust and smoke is not
@@ -51,8 +41,8 @@ def haze_grade(
     Returns
     -------
     numpy.ndarray of int8
-        0 none, 1 slight [5, 10) km, 2 mild [3, 5), 3 moderate [2, 3), 4 severe below 2 km;
-        -1 where an input is missing. Names in `HAZE_GRADES`.
+        0 none, 1 slight [5, 10) km, 2 mild [3, 5), 3 moderate [2, 3), 4 severe [1, 2),
+        5 extremely severe below 1 km; -1 where an input is missing.
 
     Examples
     --------
@@ -62,7 +52,7 @@ def haze_grade(
     seen, humidity, mass = np.broadcast_arrays(
         *(np.asarray(a, dtype=np.float64) for a in (visibility, relative_humidity, pm25))
     )
-    grade = sum((seen < bound).astype(np.int8) for bound in _GRADE_BOUNDS)
+    grade = sum((seen < bound).astype(np.int8) for bound in GRADE_BOUNDS)
     dry = humidity < _HUMID
     humid = (humidity >= _HUMID) & (humidity <= _FOG) & (mass > _HUMID_PM25)
     grade = np.where(dry | humid, grade, 0)

@@ -47,8 +47,9 @@ POLLUTANTS: dict[str, Variable] = {
     "co": Variable("mass_concentration_of_carbon_monoxide_in_air", "ug m-3", 0.0, 100_000.0),
 }
 
-# Measured beside pollutants, by a city's weather station, without hours of precipitation; observations may hold it.
+# Measured beside pollutants, visibility without hours of precipitation; observations may hold them.
 VISIBILITY = Variable("visibility_in_air", "m", 0.0, 100_000.0)
+HUMIDITY = Variable("relative_humidity", "%", 0.0, 100.0)
 
 FORECAST_POLLUTANTS: tuple[str, ...] = ("pm25", "o3")
 # A pollutant's name with it is what the chemistry model forecast, in a Dataset of "forecast" (lead_time, city).
@@ -79,7 +80,7 @@ def variables_of(kind: Kind) -> dict[str, Variable]:
     if kind in ("weather_grid", "city_weather"):
         return WEATHER
     if kind == "observations":
-        return POLLUTANTS | {"visibility": VISIBILITY}
+        return POLLUTANTS | {"visibility": VISIBILITY, "relative_humidity": HUMIDITY}
     return {name: POLLUTANTS[name] for name in FORECAST_POLLUTANTS}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-_A, _B = 17.625, 243.04
+_MAGNUS_HPA, _A, _B = 6.1094, 17.625, 243.04
 _ZERO_CELSIUS = 273.15
 # Standard atmosphere: g M / (R L) with 9.80665 m s-2, 0.0289644 kg mol-1, 8.31432 J mol-1 K-1.
 _SEA_LEVEL_PA, _SEA_LEVEL_K, _LAPSE = 101_325.0, 288.15, 0.0065
@@ -67,6 +67,34 @@ def dew_point(t2m: npt.ArrayLike, relative_humidity: npt.ArrayLike) -> Array:
     t = np.asarray(t2m) - _ZERO_CELSIUS
     rh = np.asarray(relative_humidity, dtype=float)
     logarithm = np.log(np.where(rh > 0, rh, np.nan) / 100.0) + _A * t / (_B + t)
+    return np.asarray(_B * logarithm / (_A - logarithm) + _ZERO_CELSIUS)
+
+
+def dew_point_of_mixing_ratio(mixing_ratio: npt.ArrayLike, pressure: npt.ArrayLike) -> Array:
+    """Return the dew point from the mass of water vapour by that of dry air, and air pressure.
+
+    Vapour pressure is p w / (0.622 + w) (WMO-No. 8, annex 4.B), 0.622 the ratio of the molar masses of water and dry air.
+
+    Parameters
+    ----------
+    mixing_ratio : array_like
+        kg kg-1.
+    pressure : array_like
+        Pa.
+
+    Returns
+    -------
+    numpy.ndarray
+        K; NaN where the mixing ratio is not above zero.
+
+    Examples
+    --------
+    >>> float(dew_point_of_mixing_ratio(0.0076, 101325.0).round(1))
+    283.0
+    """
+    w = np.asarray(mixing_ratio, dtype=float)
+    hpa = np.asarray(pressure) / 100.0 * w / (0.622 + w)
+    logarithm = np.log(np.where(hpa > 0, hpa, np.nan) / _MAGNUS_HPA)
     return np.asarray(_B * logarithm / (_A - logarithm) + _ZERO_CELSIUS)
 
 

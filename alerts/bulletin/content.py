@@ -56,7 +56,7 @@ class Day:
 
     `pm25` is the daily mean and `o3` the daily maximum 8-hour mean, ug m-3, low, middle and high as in
     `hazecast.forecast.daily.BOUNDS`; `pm25_max` and `o3_max` are the highest hour, ug m-3; `visibility` is the lowest, m;
-    `haze` a grade of `hazecast.forecast.products.HAZE_GRADES`. `observed_hours` of PM2.5 were measured, not forecast.
+    `haze` a grade of `hazecast.forecast.haze_grades.HAZE_GRADES`. `observed_hours` of PM2.5 were measured, not forecast.
     """
 
     date: np.datetime64

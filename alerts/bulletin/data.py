@@ -13,7 +13,7 @@ import xarray as xr
 from hazecast.alerts.bulletin.content import Bulletin, Day
 from hazecast.alerts.messages.texts import catalog
 from hazecast.forecast.daily import DayCheck
-from hazecast.forecast.products import HAZE_GRADES
+from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime
 
@@ -178,7 +178,7 @@ _LONG_NAMES = {
     "o3_mda8": "daily maximum 8-hour mean of ozone",
     "o3_max": "highest hourly median of ozone of the day",
     "visibility_min": "lowest visibility of the day's forecast hours",
-    "haze_grade": "haze grade by QX/T 113-2010 that lasts six hours, -1 where not known",
+    "haze_grade": "haze grade by QX/T 113-2010 (5: below 1 km) that lasts six hours, -1 where not known",
     "observed_hours": "hours of PM2.5 of the day that were observed",
 }
 

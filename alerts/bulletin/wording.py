@@ -15,7 +15,7 @@ from hazecast.alerts.bulletin.forms import Banner, BulletinText, Cell, Figure, G
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.messages.warning_texts import Text, compose, haze_bulletin
 from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
-from hazecast.forecast.products import HAZE_GRADES
+from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City, Country
 from hazecast.grids.times import to_datetime

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hazecast.alerts.engine.warning import Approval, HazeWarning, UtcDatetime, in_force_at
+from hazecast.alerts.engine.warning import LIFT_VALID, Approval, HazeWarning, UtcDatetime, in_force_at
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import ConflictError, InputError
 
@@ -209,11 +209,9 @@ def _decide(
     if proposed.kind in ("issue", "upgrade", "downgrade") and "level_since" not in changes:
         fields["level_since"] = at
     if proposed.kind == "lift":
-        fields["onset"] = at
-    elif "onset" not in changes and (
-        proposed.evidence[0].basis == "forecast" or proposed.evidence[0].observed_hours is not None
-    ):
-        # A forecast that waited for its approval begins no earlier than it is issued; days that are over make it no other.
+        fields |= {"onset": at, "expires": at + LIFT_VALID}
+    elif "onset" not in changes and not proposed.observed_now:
+        # A forecast that waited for its approval begins no earlier than it is issued.
         fields["onset"] = min(max(proposed.onset, at), fields["expires"])
     fields |= {"issued": at, "approval": Approval(by=by, at=at, reason=reason, amended=bool(changes))}
     try:

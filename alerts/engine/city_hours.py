@@ -32,6 +32,8 @@ Bool = npt.NDArray[np.bool_]
 _HOUR = np.timedelta64(1, "h")
 # Past hours that are read: a 24 h mean, and the days before it that a duration may begin with.
 PAST_HOURS = 120
+# How old the distance of the highest station from the city's mean may be.
+_NEAR_HOURS = 3
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
 DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
 
@@ -53,6 +55,8 @@ class CityHours:
         %.
     stations : float64 (station, time) or None
         Observed PM2.5 of the city's stations, ug m-3, on the same times; NaN after `now`.
+    ozone_stations : float64 (station, time) or None
+        Their observed ozone, ug m-3.
     """
 
     city: City
@@ -63,6 +67,7 @@ class CityHours:
     visibility: Float
     humidity: Float
     stations: Float | None
+    ozone_stations: Float | None = None
     _cache: dict[str, Float] = field(default_factory=dict, repr=False, compare=False)
 
     def values(self, test: Threshold, rules: RuleSet) -> Float:
@@ -100,9 +105,22 @@ class CityHours:
         assert rules.reference_state is not None
         state = {"temperature": rules.reference_state.temperature, "pressure": rules.reference_state.pressure}
         if test.variable == "ox":
-            return ozone_ppm(self.o3, **state)
+            # Published to 0.001 ppm: what was stored as mass is the published value again.
+            return np.asarray(np.round(ozone_ppm(self._highest_ozone(), **state), 3))
         parts = [us_sub_index("pm25", self._pm25_day()), us_sub_index("o3_8h", ozone_ppm(self._o3_day(), **state))]
         return np.asarray(np.fmax(*parts), dtype=np.float64)
+
+    def _highest_ozone(self) -> Float:
+        """Return ozone at the highest station; for hours to come its distance from the city's mean stays as it is."""
+        if self.ozone_stations is None:
+            return self.o3
+        past = self.now + 1
+        highest = np.fmax.reduce(self.ozone_stations[:, :past], axis=0)
+        above = (highest - self.o3[0, :past])[-_NEAR_HOURS:]
+        known = above[np.isfinite(above)]
+        result = self.o3 + (known[-1] if known.size else 0.0)
+        result[:, :past] = np.where(np.isfinite(highest), highest, self.o3[:, :past])
+        return result
 
     def particle_index(self, means: Float) -> Float:
         """Return China's index of PM2.5, (scenario, time), of means (scenario, time) over 24 h in ug m-3."""
@@ -157,8 +175,8 @@ class CityHours:
 class Inputs:
     """A forecast and what was observed before it, on one axis of hours, prepared once for all cities.
 
-    `past` and `ahead` hold arrays (time, city) and (lead_time, city[, quantile]) by name; `stations` is
-    observed PM2.5, (station, time), and `owner` the city of each station.
+    `past` and `ahead` hold arrays (time, city) and (lead_time, city[, quantile]) by name; `stations` are
+    observed PM2.5 and ozone by name, (station, time), and `owner` the city of each station.
     """
 
     times: npt.NDArray[np.datetime64]
@@ -166,7 +184,7 @@ class Inputs:
     past: dict[str, Float]
     forecast: tuple[str, ...]
     ahead: dict[str, Float]
-    stations: Float | None
+    stations: dict[str, Float]
     owner: npt.NDArray[np.str_] | None
 
     @classmethod
@@ -205,11 +223,13 @@ class Inputs:
             on_axis = observations[names].reindex(time=past)
             before = {n: np.asarray(on_axis[n].transpose("time", "city").values, dtype=np.float64) for n in names}
             observed = tuple(map(str, observations["city"].values))
-        own = owner = None
-        if stations is not None and "pm25" in stations:
-            measured = stations["pm25"].transpose("station", "time").reindex(time=past).values
-            gap = np.full((len(measured), forecast.sizes["lead_time"]), np.nan)
-            own, owner = np.concatenate([np.asarray(measured, dtype=np.float64), gap], axis=1), stations["city"].values
+        own: dict[str, Float] = {}
+        for name in FORECAST_POLLUTANTS:
+            if stations is not None and name in stations:
+                measured = stations[name].transpose("station", "time").reindex(time=past).values
+                gap = np.full((len(measured), forecast.sizes["lead_time"]), np.nan)
+                own[name] = np.concatenate([np.asarray(measured, dtype=np.float64), gap], axis=1)
+        owner = stations["city"].values if stations is not None and own else None
         return cls(
             times=np.concatenate([past, valid_times(forecast)]),
             observed=observed,
@@ -241,10 +261,10 @@ class Inputs:
         seen = self._past("relative_humidity", city)
         humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
         pm25 = self._scenarios("pm25", city, column)
-        own = None
-        if self.stations is not None and self.owner is not None:
+        own: dict[str, Float] = {}
+        if self.owner is not None:
             judged = np.isin(self.owner, [city.id, *zone])
-            own = self.stations[judged] if judged.any() else None
+            own = {name: values[judged] for name, values in self.stations.items() if judged.any()}
         return CityHours(
             city=city,
             times=self.times,
@@ -253,7 +273,8 @@ class Inputs:
             o3=self._scenarios("o3", city, column),
             visibility=self._visibility(city, column, pm25, humid, sight),
             humidity=humid,
-            stations=own,
+            stations=own.get("pm25"),
+            ozone_stations=own.get("o3"),
         )
 
     def _visibility(self, city: City, column: int, pm25: Float, humid: Float, sight: Sight) -> Float:

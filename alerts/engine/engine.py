@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,6 +19,7 @@ import xarray as xr
 from hazecast.alerts.engine.assessment import Assessment, Excluded, Outlook
 from hazecast.alerts.engine.city_hours import CityHours, Inputs
 from hazecast.alerts.engine.decisions import assess_decisions
+from hazecast.alerts.engine.declared import declared_outlook, declared_today
 from hazecast.alerts.engine.episodes import assess_episodes
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
@@ -220,7 +222,8 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
     expected, seen = _met(hours, rules, "forecast", within), _met(hours, rules, "observed", within)
     either = expected.or_higher(seen)
     now = _observed(hours, rules, rules.observed, seen, either) if rules.observed else _NOTHING_SEEN
-    lift_ready = _lift_ready(hours, rules)
+    declared = declared_today(hours, rules, seen.rank)
+    lift_ready = not declared or _lift_ready(hours, rules)
     # After the rule's own test for a lift is met, only scenarios in which that test fails again count.
     returning = np.ones(hours.pm25.shape[0], dtype=bool)
     if rules.life.lift == "observed" and lift_ready:
@@ -243,19 +246,21 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
             onset = init_time if early else start
         else:
             onset = _onset(evidence, observed, rules) if evidence else start
-        found.append(
-            Outlook(
-                rank=level.rank,
-                level=level.id,
-                probability=probability,
-                keep_probability=float(kept.mean()),
-                observed=observed,
-                raised=observed or probability >= level.raise_probability,
-                onset=onset,
-                evidence=tuple(evidence),
-            )
+        outlook = Outlook(
+            rank=level.rank,
+            level=level.id,
+            probability=probability,
+            keep_probability=float(kept.mean()),
+            observed=observed,
+            raised=observed or probability >= level.raise_probability,
+            onset=onset,
+            evidence=tuple(evidence),
         )
-    return _assessment(hours, forecast, rules, (start, end), tuple(found), lift_ready)
+        if level.measured:
+            stamp = partial(_stamp, hours, rules, MEDIAN, basis="observed", met=seen)
+            outlook = declared_outlook(outlook, level, hours, rules, either.rank >= level.rank, stamp)
+        found.append(outlook)
+    return _assessment(hours, forecast, rules, (start, end), tuple(found), lift_ready, declared)
 
 
 def _assessment(
@@ -300,6 +305,8 @@ def _clause(hours: CityHours, rules: RuleSet, clause: Clause) -> Bool:
 
 def _condition(hours: CityHours, rules: RuleSet, condition: Condition, within: Bool) -> Bool:
     met = _clause(hours, rules, condition)
+    for test in condition.now:
+        met &= test.met(hours.values(test, rules)[:, hours.now, None])
     for clause in condition.also:
         met &= np.any(_clause(hours, rules, clause)[:, within], axis=1, keepdims=True)
     return met

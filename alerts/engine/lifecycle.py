@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hazecast.alerts.engine.assessment import Assessment
-from hazecast.alerts.engine.warning import HazeWarning, Kind, Reason, in_force_at, warning_id
+from hazecast.alerts.engine.warning import LIFT_VALID, HazeWarning, Kind, Reason, standing_at, warning_id
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
 
@@ -95,9 +95,11 @@ def _may_fall(standing: HazeWarning, now: Assessment, rules: RuleSet, rank: int)
         (standing.level_since or standing.issued) + timedelta(hours=rules.life.hold_hours),
         standing.run_init_time + timedelta(hours=rules.life.unconfirmed_hours),
     )
-    if now.init_time < held_until or (rules.life.lift == "never" and not now.lift_ready):
+    if now.init_time < held_until:
         return False
-    return rank > 0 or now.lift_ready
+    if rules.life.lift == "never" and standing.reason in ("criterion_observed", "higher_level_observed"):
+        return False
+    return (rank > 0 and rules.life.lift != "never") or now.lift_ready
 
 
 def advance(
@@ -118,11 +120,11 @@ def advance(
     Parameters
     ----------
     in_force : sequence of HazeWarning
-        The messages in force; a complete history is accepted too (see `in_force_at`). Other rule sets are skipped.
+        The messages in force; a complete history is accepted too (see `standing_at`). Other rule sets are skipped.
     assessments : sequence of Assessment
         Of one rule set; a city in force that is not among them stays as it is, and is logged.
     init_time : datetime
-        Aware; of the run. It is also when its messages are issued.
+        Aware; of the run. Its messages count as issued then, until `as_issued` gives them the time of publication.
     ruleset : RuleSet
         The rule set of the assessments.
 
@@ -144,7 +146,7 @@ def advance(
     _check_together(own, assessments, init_time, rules)
     done = {m.city for m in own if m.run_init_time == init_time}
     standing: dict[str, HazeWarning] = {}
-    for message in in_force_at(own, init_time):
+    for message in standing_at(own, init_time):
         if message.city in standing:
             raise InputError("in force", f"{standing[message.city].id} and {message.id}", "one warning for a city")
         standing[message.city] = message
@@ -181,13 +183,16 @@ def _next_message(
         else:
             kind = "upgrade" if decision.rank > rank else "downgrade"
     if kind == "lift" and before is not None:
-        level, onset, expires = str(before.level), init_time, before.expires
+        level, onset, expires = str(before.level), init_time, init_time + LIFT_VALID
     else:
         outlook = now.of(decision.rank)
         level, onset, expires = outlook.level, outlook.onset, outlook.until or now.end
         if before is not None:
             # What is in force stays covered, also where the hours that the new message rests on come later.
             onset = min(onset, max(before.onset, init_time))
+        elif any(o.observed for o in now.outlooks):
+            # So does a lower level that is seen now and persists, where the higher one comes later.
+            onset = min(onset, init_time)
     since = before.level_since or before.issued if before is not None and kind in ("continue", "lift") else init_time
     return HazeWarning.model_validate(
         {
@@ -219,12 +224,15 @@ def _next_message(
 def _continues(before: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
     """Return whether a level that stays needs a message: for a later window, soon enough, with evidence."""
     outlook = now.of(rank)
-    if (outlook.until or now.end) <= before.expires or not outlook.evidence:
+    longer, left = (outlook.until or now.end) - before.expires, before.expires - now.init_time
+    if longer <= timedelta() or not outlook.evidence:
+        return False
+    if rules.episodes is not None and longer < timedelta(hours=rules.episodes.extension_hours) < left:
         return False
     if not (outlook.raised or outlook.keep_probability >= rules.level_of(rank).lower_probability):
         return False  # held for its minimum only: it may run out
     renew = rules.life.renew_hours
-    return renew is None or before.expires - now.init_time <= timedelta(hours=renew)
+    return renew is None or left <= timedelta(hours=renew)
 
 
 def _check_together(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+# A lift says that the danger is over, and is soon of no interest: this service's choice.
+LIFT_VALID = timedelta(hours=2)
+# A run that is stored later than this after its init time is one of the past: nothing of it is published as new.
+_LATEST_ISSUE = timedelta(hours=24)
 
 Kind = Literal["issue", "continue", "upgrade", "downgrade", "lift"]
 LevelId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
@@ -79,7 +84,7 @@ class HazeWarning(BaseModel):
     A "lift" carries the level that it ends and no evidence; every other kind has evidence.
     `references` are the ids of all earlier messages of the same event, oldest first. `probability` is that
     of the level in the run (of the lowest level, for a lift), `threshold` what it was compared with;
-    both are None in messages older than these fields. `level_since` is when the level came into force.
+    both are None for a level that was declared on measurement, and in messages older than these fields. `level_since` is when the level came into force.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,6 +124,11 @@ class HazeWarning(BaseModel):
             raise ValueError(f"{self.id}: kind {self.kind} must refer to the message before it")
         return self
 
+    @property
+    def observed_now(self) -> bool:
+        """Whether it rests on what is observed now; days that are over, of an episode, are not."""
+        return any(e.basis == "observed" and e.observed_hours is None for e in self.evidence)
+
 
 def warning_id(rule_set: str, city: str, init_time: datetime) -> str:
     """Return the id of the one message a run may give for a city; it follows from the arguments alone.
@@ -137,11 +147,41 @@ def warning_id(rule_set: str, city: str, init_time: datetime) -> str:
     return f"{rule_set}.{city}.{init_time.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
+def as_issued(message: HazeWarning, at: datetime, earlier: HazeWarning | None = None) -> HazeWarning:
+    """Return a run's message as it is issued: at the time of its publication, which is later than the init time.
+
+    Parameters
+    ----------
+    message : HazeWarning
+        Of a run, issued at its init time.
+    at : datetime
+        Aware; when it is published. A message of a run of the past, or one that has expired by then, is returned as it
+        is.
+    earlier : HazeWarning, optional
+        What was published under the same id: where the same is said again, the time of issue stays.
+
+    Returns
+    -------
+    HazeWarning
+    """
+    if at - message.run_init_time > _LATEST_ISSUE or (message.kind != "lift" and message.expires <= at):
+        return message
+    issued = max(at, message.run_init_time)
+    if earlier is not None and _issued_at(message, earlier.issued) == earlier:
+        return earlier
+    return _issued_at(message, issued)
+
+
+def _issued_at(message: HazeWarning, issued: datetime) -> HazeWarning:
+    ends = {"expires": issued + LIFT_VALID} if message.kind == "lift" else {}
+    return message.model_copy(update={"issued": issued} | ends)
+
+
 def in_force_at(messages: Iterable[HazeWarning], time: datetime) -> list[HazeWarning]:
     """Return the messages in force at `time`.
 
     Left out: lifts, messages that a later one refers to, those expired (at `expires` itself too) and
-    those not yet issued.
+    those not yet issued. `standing_at` is for a run, which knows messages that were issued since its init time.
 
     Parameters
     ----------
@@ -173,7 +213,25 @@ def in_force_at(messages: Iterable[HazeWarning], time: datetime) -> list[HazeWar
     >>> in_force_at([warning], warning.expires)
     []
     """
-    issued = [m for m in messages if m.issued <= time]
-    superseded = {reference for m in issued for reference in m.references}
-    kept = {m.id: m for m in issued if m.kind != "lift" and m.expires > time and m.id not in superseded}
+    return standing_at((m for m in messages if m.issued <= time), time)
+
+
+def standing_at(messages: Iterable[HazeWarning], time: datetime) -> list[HazeWarning]:
+    """Return the messages that stand at `time`, also where they were issued after it, such as by a late approval.
+
+    Parameters
+    ----------
+    messages : iterable of HazeWarning
+        All that are known.
+    time : datetime
+        Aware; messages that have expired by then are left out.
+
+    Returns
+    -------
+    list of HazeWarning
+        By rule set and city.
+    """
+    known = list(messages)
+    superseded = {reference for m in known for reference in m.references}
+    kept = {m.id: m for m in known if m.kind != "lift" and m.expires > time and m.id not in superseded}
     return sorted(kept.values(), key=lambda m: (m.rule_set, m.city, m.id))

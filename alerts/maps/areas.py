@@ -18,7 +18,8 @@ import xarray as xr
 
 from hazecast.alerts.geography.shapes import country_shape
 from hazecast.alerts.rules.ruleset import RuleSet
-from hazecast.forecast.products import HAZE_GRADES, haze_grade, valid_times
+from hazecast.forecast.haze_grades import HAZE_GRADES
+from hazecast.forecast.products import haze_grade, valid_times
 from hazecast.forecast.scenarios import MEDIAN, needed_scenario, trajectories
 from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
 from hazecast.grids.derived import relative_humidity
@@ -79,20 +80,26 @@ def haze_areas(
     xarray.Dataset
         On (latitude, longitude): ``level`` int8, -1 no information (relative spread above 0.8, or outside
         the country), 0 none, 1 and up the ranks; ``relative_std``, 0 to 1; ``visibility``, the least of the
-        window, m, and ``haze_grade``, the highest (see `hazecast.forecast.products.HAZE_GRADES`), NaN and -1
-        without information.
+        window, m, and ``haze_grade``, the highest (see `hazecast.forecast.haze_grades.HAZE_GRADES`), NaN and -1
+        without information; all of it is where no city has PM2.5 and humidity.
 
     Raises
     ------
     InputError
-        If a time of the window has no zone, the forecast has no hour in it, or no city has values.
+        If a time of the window has no zone, or the forecast has no hour in it.
     """
     cities = _city_values(forecast, window)
     lats, lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
     scenarios = [needed_scenario(rule.raise_probability) for rule in ruleset.levels]
-    fields = _spread_hours(cities, registry, scenarios, lats, lons, weather)
-    level, grade, least = _highest(fields, ruleset, scenarios, visibility_model)
-    unknown = ~(fields.relative_std <= UNCERTAIN) | ~country_cells(ruleset.country, tuple(lats), tuple(lons))
+    shape = (len(lats), len(lons))
+    # Until a city tells something, nothing is known anywhere.
+    level, grade = np.zeros(shape, np.int8), np.zeros(shape, np.int8)
+    least, relative_std = np.full(shape, np.nan), np.ones(shape)
+    if cities.ids:
+        fields = _spread_hours(cities, registry, scenarios, lats, lons, weather)
+        level, grade, least = _highest(fields, ruleset, scenarios, visibility_model)
+        relative_std = fields.relative_std
+    unknown = ~(relative_std <= UNCERTAIN) | ~country_cells(ruleset.country, tuple(lats), tuple(lons))
     level[unknown], grade[unknown], least[unknown] = -1, -1, np.nan
     dims = ("latitude", "longitude")
     return xr.Dataset(
@@ -100,7 +107,7 @@ def haze_areas(
             "level": (dims, level, _level_flags(ruleset)),
             "haze_grade": (dims, grade, _GRADE_FLAGS),
             "visibility": (dims, least.astype(np.float32), {"standard_name": "visibility_in_air", "units": "m"}),
-            "relative_std": (dims, fields.relative_std.astype(np.float32), {"units": "1"}),
+            "relative_std": (dims, relative_std.astype(np.float32), {"units": "1"}),
         },
         coords={
             "latitude": ("latitude", lats, {"units": "degrees_north"}),
@@ -142,16 +149,15 @@ def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _Ci
     quantiles = forecast["pm25"].transpose("lead_time", "city", "quantile").values[within]
     humidity = np.asarray(forecast["relative_humidity"].transpose("lead_time", "city").values, dtype=np.float64)[within]
     complete = np.isfinite(quantiles).all(axis=(0, 2)) & np.isfinite(humidity).all(axis=0)
-    if within.size == 0 or not complete.any():
-        count = int(complete.sum())
-        raise InputError("haze areas", f"{within.size} hours, {count} whole cities", "at least one of each")
+    if within.size == 0:
+        raise InputError("haze areas", "no hour of the window", "a forecast with at least one")
     left_out = int((~complete).sum())
     if left_out:
         _LOG.warning("haze areas: %d cities with missing hours are left out", left_out)
     return _CityValues(
         ids=[str(c) for c in forecast["city"].values[complete]],
         times=times[within],
-        pm25=np.stack([trajectories(quantiles[:, c]) for c in np.flatnonzero(complete)], axis=-1),
+        pm25=np.stack([trajectories(quantiles[:, c]) for c in np.flatnonzero(complete)] or [np.empty(0)], axis=-1),
         humidity=humidity[:, complete],
         left_out=left_out,
     )

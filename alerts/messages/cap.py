@@ -1,7 +1,7 @@
 """Warnings as messages of the Common Alerting Protocol 1.2 (OASIS Standard, 2010-07-01).
 
-One message for each `HazeWarning`: Alert for an issue, Update for what follows it, Cancel for a lift, with
-one info block a language. A message follows from the warning alone, so it is the same whenever it is asked for.
+One message for each `HazeWarning`: Alert for an issue, Update for what follows it, a lift with the response AllClear,
+with one info block a language. A message follows from the warning alone, so it is the same whenever it is asked for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from lxml import etree
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import city_area, rings
 from hazecast.alerts.messages.causes import Causes
+from hazecast.alerts.messages.rounding import rounded
+from hazecast.alerts.messages.state_texts import bounds
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import Text, compose
 from hazecast.alerts.rules.criteria import HOURLY
@@ -31,7 +33,6 @@ MEDIA_TYPE = "application/cap+xml"
 # The name of the hazard in the WMO's list (Eighteenth Congress), as tools that publish to the WMO's hub write it;
 # for China's warnings, which are of haze. The CMA's own code of the signal could not be verified and is left out.
 _EVENT_CODE = ("WMO", "Haze/Smoke")
-_MESSAGE_TYPES = {"issue": "Alert", "continue": "Update", "upgrade": "Update", "downgrade": "Update", "lift": "Cancel"}
 _IDENTIFIER = re.compile(r"[^\s,<&]+")
 
 
@@ -57,7 +58,7 @@ class Terms:
     """The words of CAP for one warning, the same in every language."""
 
     status: Literal["Actual", "Test"]
-    message_type: str
+    message_type: Literal["Alert", "Update"]
     urgency: Literal["Immediate", "Expected", "Future", "Past"]
     severity: Severity
     certainty: Literal["Observed", "Likely", "Possible"]
@@ -87,12 +88,12 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
         If the rule set has no such level.
     """
     status: Literal["Actual", "Test"] = "Test" if warning.simulated else "Actual"
-    message_type = _MESSAGE_TYPES[warning.kind]
+    message_type: Literal["Alert", "Update"] = "Update" if warning.references else "Alert"
     if warning.kind == "lift":
         return Terms(status, message_type, "Past", "Minor", "Likely", ("AllClear",))
     level_severity = severity(ruleset, warning.level)
     response = {"Extreme": ("Shelter", "Avoid"), "Severe": ("Avoid",)}.get(level_severity, ("Prepare", "Monitor"))
-    if warning.onset <= warning.issued and any(e.basis == "observed" for e in warning.evidence):
+    if warning.observed_now:
         return Terms(status, message_type, "Immediate", level_severity, "Observed", response)
     soon = warning.onset - warning.issued <= timedelta(hours=1)
     likely = warning.probability is None or warning.probability > 0.5
@@ -258,9 +259,9 @@ def parameters(warning: HazeWarning, ruleset: RuleSet) -> dict[str, str]:
     mass = [e.pm25 for e in warning.evidence if e.pm25 is not None]
     seen = [e.visibility for e in warning.evidence if e.visibility is not None]
     if mass:
-        found["pm25_max_ug_m3"] = f"{max(mass):.0f}"
+        found["pm25_max_ug_m3"] = str(rounded(max(mass), 1.0, bounds(ruleset, "pm25")))
     if seen:
-        found["visibility_min_m"] = f"{min(seen):.0f}"
+        found["visibility_min_m"] = str(rounded(min(seen), 1.0, bounds(ruleset, "visibility")))
     for name in sorted({name for e in warning.evidence for name in e.values} - set(HOURLY)):
         found[f"{name}_max"] = f"{max(e.values[name] for e in warning.evidence if name in e.values):g}"
     return found

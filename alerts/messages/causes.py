@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -35,18 +35,28 @@ _HOUR = np.timedelta64(1, "h")
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What was last observed in a city: `time` is the end of the hour, `pm25` and `o3` ug m-3, None where unknown."""
+
+    time: datetime
+    pm25: float | None = None
+    o3: float | None = None
+
+
+@dataclass(frozen=True)
 class Causes:
     """What the weather of a warning's hours shows; None where it does not hold or is not known.
 
     `calm` is the mean speed of light wind, m s-1; `shallow` the mean height of a low mixing layer, m; `humid` the mean
     relative humidity of moist air, %; `wind` the one of `DIRECTIONS` that wind which isn't light mostly
-    comes from, and its mean speed, m s-1.
+    comes from, and its mean speed, m s-1. `seen` is what was last observed before a lift.
     """
 
     calm: float | None = None
     shallow: float | None = None
     humid: float | None = None
     wind: tuple[str, float] | None = None
+    seen: Seen | None = None
 
 
 def causes(warning: HazeWarning, forecast: xr.Dataset) -> Causes:
@@ -91,8 +101,10 @@ def relevant_hours(warning: HazeWarning) -> npt.NDArray[np.datetime64]:
     """Return the hours that a warning rests on, each by its end, datetime64[ns] (hour,), UTC.
 
     Those of its evidence where that is hourly values; where it is means over several hours or days, all hours from
-    the onset to the last stamp.
+    the onset to the last stamp; where it is the days of an episode, all hours of the warning.
     """
+    if any(e.observed_hours is not None for e in warning.evidence):
+        return np.arange(to_datetime64(warning.onset) + _HOUR, to_datetime64(warning.expires) + _HOUR, _HOUR)
     stamps = sorted(to_datetime64(e.time) for e in warning.evidence)
     tested = {name for e in warning.evidence for name in e.values}
     if not stamps or tested <= {*HOURLY, "ox"}:

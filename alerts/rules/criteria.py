@@ -123,7 +123,7 @@ class Condition(Clause):
     """One way to meet a level, with the text it comes from.
 
     ``also`` are further clauses that must be met somewhere in the window. ``basis`` limits the condition to
-    forecast or to observed values ("observed": a level that is declared on measurement). ``decided`` are the hours of
+    forecast or to observed values ("observed": a level that is declared on measurement). ``now`` are tests that the last observed hour must meet besides. ``decided`` are the hours of
     the city's day at whose end a condition on means of stations is decided; by default the last of its ``mean_hours``.
     """
 
@@ -131,6 +131,7 @@ class Condition(Clause):
     source: str = Field(min_length=1)
     basis: Literal["any", "forecast", "observed"] = "any"
     also: tuple[Clause, ...] = ()
+    now: tuple[Threshold, ...] = ()
     decided: tuple[int, ...] = ()
 
     @model_validator(mode="after")
@@ -140,7 +141,7 @@ class Condition(Clause):
             if self.decided:
                 raise ValueError("decided needs a test of mean_hours, mean_since or last_hours")
             return self
-        if not all(t.decides for t in tests) or any(c.consecutive > 1 for c in self.clauses):
+        if not all(t.decides for t in tests) or self.now or any(c.consecutive > 1 for c in self.clauses):
             raise ValueError("what is decided at an hour has tests of that hour alone")
         for clause in self.clauses:
             if len({t.aggregator for t in clause.tests}) > 1:
@@ -266,11 +267,14 @@ class EpisodeRule(FrozenModel):
         Two episodes with less than this between them are one.
     notice_hours : int
         A level is raised by an episode that is running, or begins within this from the run.
+    extension_hours : int
+        An end that is later by less than this is told once no more than this is left: ends move from run to run.
     source : str
     """
 
     gap_hours: int = Field(ge=1, le=96)
     notice_hours: int = Field(ge=1, le=120)
+    extension_hours: int = Field(default=0, ge=0, le=48)
     source: str = Field(min_length=1)
 
 
@@ -295,6 +299,8 @@ class LifeRule(FrozenModel):
     lift_at : tuple of int
         The hours of the city's day at whose end it may be lifted, unless decided anew then; empty: any, and what is
         decided while the tests of a lift are met isn't raised.
+    until_sunset : bool
+        Levels that only measurement may declare end with the daylight at the latest.
     """
 
     hold_hours: int = Field(default=0, ge=0, le=72)
@@ -305,6 +311,7 @@ class LifeRule(FrozenModel):
     lift_tests: tuple[Threshold, ...] = ()
     lift_hours: int = Field(default=0, ge=0, le=24)
     lift_at: tuple[int, ...] = ()
+    until_sunset: bool = False
     lift_source: str = ""
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ Colours: the palette of the signal icons (GB/T 27962-2011, from memory, not veri
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from hazecast.alerts.rules.criteria import (
     Threshold,
     WindowRule,
 )
+from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Country
 
@@ -40,7 +42,8 @@ class Level(FrozenModel):
 
     It is met where its conditions last as `persistence` asks; raised when the probability of meeting it reaches
     `raise_probability`, and kept while it is at least `lower_probability`. `cost_loss_ratio` is what acting costs over
-    what not acting loses; the thresholds are chosen for it on a backtest.
+    what not acting loses; the thresholds are chosen for it on a backtest. `haze_grade` is the grade of haze that it warns
+    of: its words (`hazecast.forecast.haze_grades`) are those of the texts, unless a file gives its own.
     """
 
     rank: int = Field(ge=1, le=9)
@@ -52,6 +55,7 @@ class Level(FrozenModel):
     colour_ja: str
     colour_en: str
     colour: str = Field(pattern=r"^#[0-9A-F]{6}$")
+    haze_grade: int | None = Field(default=None, ge=1, le=max(HAZE_GRADES))
     haze_zh: str = ""
     haze_ja: str = ""
     haze_en: str = ""
@@ -60,6 +64,19 @@ class Level(FrozenModel):
     lower_probability: float = Field(gt=0.0, le=1.0)
     persistence: Persistence = Persistence()
     conditions: tuple[Condition, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _words_of_the_grade(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("haze_grade") not in HAZE_GRADES:
+            return given
+        words = {f"haze_{language}": name for language, name in HAZE_GRADES[given["haze_grade"]].items()}
+        return words | {name: value for name, value in given.items() if value or name not in words}
+
+    @property
+    def measured(self) -> bool:
+        """Whether only an hour that was measured may declare it."""
+        return all(c.basis == "observed" and not c.decision_hours for c in self.conditions)
 
     @model_validator(mode="after")
     def _lower_is_lower(self) -> Level:
@@ -143,13 +160,20 @@ class RuleSet(FrozenModel):
     @property
     def tests(self) -> tuple[Threshold, ...]:
         """All tests of all levels, and of the lift."""
-        own = [t for x in self.levels for c in x.conditions for clause in c.clauses for t in clause.tests]
+        conditions = [c for level in self.levels for c in level.conditions]
+        own = [t for c in conditions for tests in (c.now, *(x.tests for x in c.clauses)) for t in tests]
         return (*own, *self.life.lift_tests)
 
     @property
     def decision_hours(self) -> tuple[int, ...]:
         """The hours of the city's day, 1 to 24, at whose end a level is decided on means of stations."""
         return tuple(sorted({h for x in self.levels for c in x.conditions for h in c.decision_hours}))
+
+    @property
+    def evaluated_hours(self) -> tuple[int, ...]:
+        """The local hours, 0 to 23, after which it must be evaluated: of its decisions, and where levels are measured."""
+        measured = self.window.issue_times if any(level.measured for level in self.levels) else ()
+        return tuple(sorted({h % 24 for h in (*self.decision_hours, *measured)}))
 
     def zone_of(self, city: str) -> tuple[str, ...]:
         """Return the cities that are one zone with a city: their stations are judged together."""

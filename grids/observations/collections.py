@@ -1,6 +1,7 @@
 """Readers of monitoring collections, from their files into the contract.
 
-Known are the CSV layouts of `hazecast.grids.observations.layouts`, recognised by their columns, and
+Known are a bureau's own tables (`hazecast.grids.observations.tables`), recognised by ``stations.csv`` or ``mapping.toml``
+beside them, the CSV layouts of `hazecast.grids.observations.layouts`, recognised by their columns, and
 ``observations.nc`` (with an optional ``city_weather.nc``) in the contract itself.
 
 What a layout's stamps mean is said by its reader.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,17 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.hourly_tables import Place, joined
 from hazecast.grids.observations.layouts import Layout, read_layout
 from hazecast.grids.observations.station_cities import city_means
+from hazecast.grids.observations.tables.findings import Fault
+from hazecast.grids.observations.tables.folder import (
+    MEASURED_AIR,
+    MEASURED_WEATHER,
+    by_station,
+    holds_tables,
+    read_folder,
+)
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.grids.places.stations import ROADSIDE, load_stations
-from hazecast.grids.quality import FLAG_ATTRS, Reporting, count_flags, screen, solar_hours
+from hazecast.grids.quality import FLAG_ATTRS, MEASURED_ZERO, Reporting, count_flags, screen, solar_hours
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +63,10 @@ class MonitorData:
     source : str
     silent : tuple of str
         Ids of cities that have stations and no value here.
+    faults : tuple of Fault
+        Cells, rows and files that were left out, the first of each kind.
+    doubts : tuple of str
+        What the collection doesn't state and was assumed, or is not used for that.
     """
 
     observations: xr.Dataset
@@ -63,6 +76,8 @@ class MonitorData:
     counts: dict[str, int]
     source: str
     silent: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def read_observations(directory: Path, registry: Registry | None) -> MonitorData:
@@ -71,8 +86,7 @@ def read_observations(directory: Path, registry: Registry | None) -> MonitorData
     Parameters
     ----------
     directory : Path
-        Folder of ``*.csv`` or ``*.csv.gz`` files of one collection, or of
-        ``observations.nc``.
+        Folder of a bureau's tables, of ``*.csv`` or ``*.csv.gz`` files of one collection, or of ``observations.nc``.
     registry : Registry or None
         The cities that a collection may name; None for any.
 
@@ -109,9 +123,15 @@ def read_observations(directory: Path, registry: Registry | None) -> MonitorData
         raise InputError("observations", directory, "a folder")
     if (directory / OBSERVATIONS_FILE).exists():
         return _read_contract(directory, registry)
+    if holds_tables(directory):
+        return _read_tables(directory, registry or load_registry())
     files = sorted([*directory.glob("*.csv"), *directory.glob("*.csv.gz")])
     if not files:
-        raise InputError(str(directory), "no CSV or observations.nc", "a monitoring collection")
+        raise InputError(
+            str(directory),
+            "no CSV or observations.nc",
+            "a monitoring collection, or a bureau's tables beside stations.csv",
+        )
     counts: Counter[str] = Counter()
     places: list[Place] = []
     layouts: dict[str, Layout] = {}
@@ -123,6 +143,50 @@ def read_observations(directory: Path, registry: Registry | None) -> MonitorData
         raise InputError(str(directory), sorted(layouts), "networks that report alike; give each its own folder")
     reporting = next(iter(layouts.values())).reporting
     return _assemble(joined(places, counts), registry, counts, directory, reporting)
+
+
+def _read_tables(directory: Path, registry: Registry) -> MonitorData:
+    data = read_folder(directory, registry)
+    places = []
+    for code, hours in by_station(data).items():
+        station = data.stations[code]
+        weather = hours[[name for name in MEASURED_WEATHER if name in hours]]
+        air = hours[[name for name in (*POLLUTANTS, *MEASURED_AIR) if name in hours]]
+        places.append(
+            Place(code, str(station.city), air, None if weather.empty else weather, station.siting, station.longitude)
+        )
+    if not places:
+        named = "; ".join(map(str, data.findings.faults[:3]))
+        raise InputError(
+            str(directory), f"no value ({named})" if named else "no value", "at least one hour of a station"
+        )
+    # What was read and taken is no fault.
+    counts = Counter({n: c for n, c in data.findings.counts.items() if not n.endswith(("_read", "_taken"))})
+    found = _assemble(places, registry, counts, directory, MEASURED_ZERO)
+    faults, doubts = tuple(data.findings.faults), tuple(data.findings.doubts)
+    return replace(found, observations=_with_air(found.observations, places), faults=faults, doubts=doubts)
+
+
+def _with_air(observations: xr.Dataset, places: list[Place]) -> xr.Dataset:
+    """Add the humidity and visibility that a city's stations measured, as means; none is seen through rain or snow."""
+    times = pd.DatetimeIndex(observations["time"].values)
+    for name in MEASURED_AIR:
+        if not any(name in place.table for place in places):
+            continue
+        values = np.full((len(times), observations.sizes["city"]), np.nan, np.float32)
+        for column, city in enumerate(observations["city"].values):
+            own = [_air(place, name) for place in places if place.city == city and name in place.table]
+            if own:
+                values[:, column] = pd.concat(own).groupby(level=0).mean().reindex(times)
+        observations = observations.assign({name: (("time", "city"), values)})
+    return check(describe(observations, "observations"), "observations", name=str(observations.attrs["source"]))
+
+
+def _air(place: Place, name: str) -> pd.Series:
+    values = place.table[name]
+    if name == "visibility" and place.weather is not None and "tp" in place.weather:
+        values = values.mask(place.weather["tp"] > 0.0)
+    return values
 
 
 def _assemble(
@@ -180,9 +244,11 @@ def _station_dataset(
     dims = ("time", "station")
     cities = [p.city for p in places]
     known = load_stations()
-    siting = [ROADSIDE if known.is_roadside(p.station) else "" for p in places]
+    siting = [p.siting or (ROADSIDE if known.is_roadside(p.station) else "") for p in places]
     dataset = dataset.assign_coords(siting=("station", siting))
-    longitudes = [known.position(p.station, p.city, registry)[1] for p in places]
+    longitudes = [
+        known.position(p.station, p.city, registry)[1] if p.longitude is None else p.longitude for p in places
+    ]
     sun = solar_hours(dataset["time"].values, longitudes)
     # Beside a street ozone follows the traffic's NO, not the sun: its clock can't be tested by the hour of its peak.
     sun[:, np.array(siting) == ROADSIDE] = np.nan

@@ -17,13 +17,16 @@ from hazecast.grids.units import to_ug_m3
 class Place:
     """One station: hourly pollutants (ug m-3) and weather (contract units) by UTC hour.
 
-    `weather` is None where the collection has none.
+    `weather` is None where the collection has none; `siting` and `longitude` (degrees) are those that the collection
+    itself states.
     """
 
     station: str
     city: str
     table: pd.DataFrame
     weather: pd.DataFrame | None = None
+    siting: str = ""
+    longitude: float | None = None
 
 
 def require(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:

@@ -19,6 +19,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.grids.weather.accumulation import rates_of_totals
+from hazecast.grids.weather.curvilinear import on_regular_grid
 from hazecast.grids.weather.netcdf_axes import with_plain_axes
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.timeline import STEP_HOURS, joined, step_variables
@@ -38,14 +39,26 @@ def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.
     InputError
         If the file can't be read.
     """
-    with opened_netcdf(path) as raw:
+    with opened_netcdf(path, values=False) as raw:
         times = raw["time"].values
         return _init_time(raw), times.min(), times.max()
 
 
 @contextmanager
-def opened_netcdf(path: Path) -> Iterator[xr.Dataset]:
+def opened_netcdf(path: Path, *, values: bool = True) -> Iterator[xr.Dataset]:
     """Open a NetCDF file or Zarr store, its axes named time, latitude and longitude; see `with_plain_axes`.
+
+    A grid that isn't regular in latitude and longitude is brought onto one that is; see `on_regular_grid`.
+
+    Parameters
+    ----------
+    path : Path
+    values : bool
+        Whether values on such a grid are wanted.
+
+    Yields
+    ------
+    xarray.Dataset
 
     Raises
     ------
@@ -56,7 +69,7 @@ def opened_netcdf(path: Path) -> Iterator[xr.Dataset]:
         requires("zarr", "archive")
     try:
         with xr.open_dataset(path, engine="zarr" if path.is_dir() else "netcdf4", decode_timedelta=True) as raw:
-            yield with_plain_axes(raw, str(path))
+            yield with_plain_axes(on_regular_grid(raw, str(path), coordinates_only=not values), str(path))
     except InputError:
         raise
     except Exception as error:

@@ -131,9 +131,10 @@ def rotate_key(
     key_id: str,
     *,
     overlap: timedelta,
-    lifetime: timedelta,
     at: datetime,
     by: str,
+    lifetime: timedelta | None = None,
+    longest: timedelta | None = None,
     account_id: str | None = None,
     within: frozenset[Scope] | None = None,
 ) -> tuple[ApiKey, str]:
@@ -145,12 +146,14 @@ def rotate_key(
     key_id : str
     overlap : timedelta
         At most 30 days.
-    lifetime : timedelta
-        Of the new key.
     at : datetime
         Aware.
     by : str
         Id of the account that asks, or ``command``.
+    lifetime : timedelta, optional
+        Of the new key; by default that of the old one.
+    longest : timedelta, optional
+        Bounds that default: the settings may allow less by now.
     account_id : str, optional
         Find only keys of this account.
     within : frozenset, optional
@@ -182,6 +185,9 @@ def rotate_key(
             raise ConflictError(f"key {key_id}", "a key that is over", "one that still works")
         held = [scope for scope in old.scopes if scope in ROLE_SCOPES[_role(account)]]
         chosen = _scopes(account, held, within)
+        if lifetime is None:
+            kept = old.expires_at - old.created_at
+            lifetime = kept if longest is None else min(kept, longest)
         old.expires_at = min(old.expires_at, at + overlap)
         return _new_key(session, old.account_id, old.label, chosen, lifetime, at, by, replaces=key_id)
 

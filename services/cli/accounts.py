@@ -117,14 +117,15 @@ def rotate(
     days: Days = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Create a successor of a key and print its text, only this once."""
+    """Create a successor of a key, valid for as long as it was, and print its text, only this once."""
     from hazecast.services.accounts.keys import rotate_key
 
-    lifetime = _lifetime(days, data_dir)
+    lifetime = None if days is None else _lifetime(days, data_dir)
     with open_store(settings_of(data_dir)) as store:
         made = rotate_key(
-            store.sessions, key_id, overlap=timedelta(hours=overlap_hours), lifetime=lifetime, at=current_time(), by=_BY
-        )
+            store.sessions, key_id, overlap=timedelta(hours=overlap_hours), lifetime=lifetime,
+            longest=_lifetime(None, data_dir), at=current_time(), by=_BY,
+        )  # fmt: skip
     _show_once(*made)
 
 

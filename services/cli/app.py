@@ -21,6 +21,7 @@ from hazecast.services.cli import (
     jobs,
     maps,
     models,
+    observations,
     research,
     runs,
     serve,
@@ -67,6 +68,7 @@ for _module in (cycle, ingest, serve, bulletin, forecast, maps, verification, re
 for _name, _group in {
     "warnings": warnings.app,
     "models": models.app,
+    "observations": observations.app,
     "runs": runs.app,
     "jobs": jobs.app,
     "accounts": accounts.app,

@@ -54,7 +54,13 @@ Language = Annotated[str, typer.Option("--language", help="zh, ja or en.")]
 
 
 def plain(text: str | None) -> str | None:
-    """Return a text that is kept as it is; refuse one that reads otherwise than it is written."""
+    """Return a text that is kept as it is; refuse one that reads otherwise than it is written.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it holds control characters.
+    """
     from hazecast.services.core.field_limits import plain_lines
 
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hazecast.services.cli import exits
 from hazecast.services.cli.options import DataDir, current_time, open_store, settings_of
 from hazecast.services.cli.output import print_json
 
@@ -96,7 +97,27 @@ def add(
         row = subscriptions.create(account, new, current_time(), confirmed=confirmed)
         print(f"{row.id} added, {row.state}")
         if webhook:
-            print(f"secret, shown this once: {row.secret}")
+            print(f"secret, shown this once: {subscriptions.secret_of(row)}")
+
+
+@group.command(name="new-key")
+def new_key() -> None:
+    """Print a new key for HAZECAST_WEBHOOK_SECRET_KEY; put it before the old one, with a comma."""
+    from hazecast.services.delivery.sealing import new_seal_key
+
+    print(new_seal_key())
+
+
+@group.command()
+def seal(data_dir: DataDir = None) -> None:
+    """Seal webhooks' secrets by the first key of HAZECAST_WEBHOOK_SECRET_KEY, as a service does when it starts."""
+    from hazecast.services.delivery.sealing import seal_stored, seals_of
+
+    with _opened(data_dir) as (store, settings):
+        found = seal_stored(store.sessions, seals_of(settings))
+    print(f"{found.sealed} sealed, {found.before} were, {found.plain} in plain text, {found.lost} that no key opens")
+    if found.plain or found.lost:
+        raise typer.Exit(exits.DEGRADED)
 
 
 @group.command()

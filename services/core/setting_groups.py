@@ -241,6 +241,11 @@ class ScheduleSettings(Group):
     schedule_hours: Annotated[
         tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = Field(default=(5, 17), description="Hours of the cycles, Beijing time, comma-separated.")
+    schedule_decisions: bool = Field(
+        default=True,
+        description="Whether cycles also follow the hours at which rule sets decide, as those of Japan's prefectures: "
+        "the hours come from the rule sets.",
+    )
     schedule_minute: int = Field(
         default=40, ge=0, le=59, description="Minute; 05:40 and 17:40 precede the signals of 06:00 and 18:00."
     )
@@ -322,6 +327,10 @@ class WebhookSettings(Group):
     timeout_seconds: float = Field(
         default=20.0, gt=0.0, le=300.0, description="Longest time that one webhook may take, from name to answer."
     )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Seals webhooks' secrets in the database; several, comma-separated: the first seals, all open.",
+    )
     secret_overlap_hours: float = Field(
         default=24.0, ge=0.0, description="How long the secret before signs too, after a new one was made."
     )
@@ -378,6 +387,9 @@ class EventSettings(Group):
         description="Time after which an event stream ends: whoever comes back shows the key anew.",
     )
     connections: int = Field(default=1_000, ge=1, description="Most event streams of one process.")
+    connections_per_address: int = Field(
+        default=50, ge=1, description="Most event streams of one process to one address (IPv6: to one network)."
+    )
 
 
 class ServerSettings(Group):

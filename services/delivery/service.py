@@ -17,6 +17,7 @@ from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.dispatcher import Dispatcher
 from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.delivery.mail import MailChannel
+from hazecast.services.delivery.sealing import seal_stored, seals_of
 from hazecast.services.delivery.webhook import WebhookChannel
 from hazecast.services.store.store import Store
 
@@ -38,6 +39,7 @@ def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) ->
     Dispatcher
     """
     registry, book = load_registry(), rule_book(settings)
+    seal_stored(store.sessions, seals_of(settings))
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
     if settings.smtp.host is not None:
         channels["email"] = MailChannel(store, settings, registry, book, partial(EditionElsewhere, settings))

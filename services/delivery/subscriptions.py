@@ -20,6 +20,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.accounts import existing
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.confirmations import ask_to_confirm
+from hazecast.services.delivery.sealing import KEY_VARIABLE, seals_of
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription, SubscriptionFields
 from hazecast.services.delivery.targets import Resolver, check_target, normal_email_address
 from hazecast.services.delivery.webhook import new_secret, target_policy
@@ -52,7 +53,7 @@ class Subscriptions:
         resolve: Resolver | None = None,
     ) -> None:
         self._sessions, self._settings, self._registry, self._resolve = sessions, settings, registry, resolve
-        self._book = book
+        self._book, self._seals = book, seals_of(settings)
 
     def create(self, account_id: str, new: NewSubscription, now: datetime, *, confirmed: bool = False) -> Subscription:
         """Store a new subscription.
@@ -71,7 +72,7 @@ class Subscriptions:
         Returns
         -------
         Subscription
-            With its secret.
+            Of which `secret_of` returns the secret.
 
         Raises
         ------
@@ -88,7 +89,7 @@ class Subscriptions:
         row = Subscription(
             id=f"sub_{secrets.token_hex(12)}", account_id=account_id, channel=new.channel, target=target,
             state="active" if active else "unconfirmed", state_reason="", code=secrets.token_urlsafe(24),
-            secret=new_secret(), previous_secret=None, previous_secret_until=None, created_at=now, updated_at=now,
+            secret=self._seals.seal(new_secret()) if new.channel == "webhook" else "", previous_secret=None, previous_secret_until=None, created_at=now, updated_at=now,
             confirmed_at=now if active else None, confirm_until=None, failures=0, next_attempt_at=now, lease_owner=None, lease_until=None, next_bulletin_at=None,
             **wanted.model_dump(),
         )  # fmt: skip
@@ -180,6 +181,16 @@ class Subscriptions:
                 changed.next_bulletin_at = next_bulletin_time(changed, now)
         return changed
 
+    def secret_of(self, row: Subscription) -> str:
+        """Return what a subscription's webhooks are signed with; empty for other channels.
+
+        Raises
+        ------
+        InputError
+            If no key of the settings opens it.
+        """
+        return self._seals.open(row.secret)
+
     def rotate(self, row: Subscription, now: datetime) -> tuple[str, datetime]:
         """Give a subscription a new secret.
 
@@ -194,14 +205,23 @@ class Subscriptions:
         secret : str
         until : datetime
             Until when messages are signed with the previous secret too.
+
+        Raises
+        ------
+        ConflictError
+            If it is not a webhook's: no other channel has one.
+        InputError
+            If the settings have no key to seal it with.
         """
+        if row.channel != "webhook":
+            raise ConflictError("channel", row.channel, "webhook: no other has a secret")
         secret = new_secret()
         until = now + timedelta(hours=self._settings.webhooks.secret_overlap_hours)
         with self._sessions.begin() as session:
             session.execute(
                 update(Subscription)
                 .where(Subscription.id == row.id)
-                .values(secret=secret, previous_secret=Subscription.secret, previous_secret_until=until,
+                .values(secret=self._seals.seal(secret), previous_secret=Subscription.secret, previous_secret_until=until,
                         updated_at=now)
             )  # fmt: skip
         return secret, until
@@ -291,6 +311,8 @@ class Subscriptions:
                 raise InputError("target", new.target, "none for a stream: it is fetched")
             return ""
         if new.channel == "webhook":
+            if not self._seals.ready:
+                raise InputError("channel", "webhook", f"email or stream: this service has no {KEY_VARIABLE}")
             check_target(new.target, target_policy(self._settings), self._resolve)
             return new.target
         if self._settings.smtp.host is None or self._settings.server.public_url is None:

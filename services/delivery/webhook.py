@@ -22,6 +22,7 @@ from standardwebhooks import Webhook
 from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Message, Outcome
+from hazecast.services.delivery.sealing import seals_of
 from hazecast.services.delivery.targets import CheckedBackend, Resolver, TargetPolicy, WebhookTarget, parse_target
 from hazecast.services.store.tables.delivery import Subscription
 
@@ -74,6 +75,7 @@ class WebhookChannel:
 
     def __init__(self, settings: Settings, resolve: Resolver | None = None) -> None:
         self._policy, self._resolve = target_policy(settings), resolve
+        self._seals = seals_of(settings)
         self._seconds, self._ca_file = settings.webhooks.timeout_seconds, settings.webhooks.ca_file
 
     def send(self, subscription: Subscription, messages: Sequence[Message], now: datetime) -> Outcome:
@@ -95,9 +97,9 @@ class WebhookChannel:
         (message,) = messages
         try:
             target = parse_target(subscription.target, self._policy)
+            headers = self._headers(subscription, message, target, now)
         except InputError as error:
             return Outcome("failed", error=str(error))
-        headers = self._headers(subscription, message, target, now)
         try:
             status, answered, content = self._post(target, headers, message.body.encode())
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, ssl.SSLError) as error:
@@ -125,7 +127,7 @@ class WebhookChannel:
             "Accept-Encoding": "identity",
             "webhook-id": message.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signatures(keys, message.id, now, message.body),
+            "webhook-signature": signatures([self._seals.open(key) for key in keys], message.id, now, message.body),
         }
         return [(name.encode(), value.encode()) for name, value in given.items()]
 

@@ -12,7 +12,7 @@ from typing import Any
 import xarray as xr
 from sqlalchemy import Connection, DateTime, delete, insert, select, type_coerce, update
 
-from hazecast.alerts.engine.warning import HazeWarning, in_force_at
+from hazecast.alerts.engine.warning import HazeWarning, in_force_at, standing_at
 from hazecast.grids.contract import LEAD_HOURS, POLLUTANTS, check
 from hazecast.grids.errors import InputError
 from hazecast.services.core.clock import Clock, utc_now
@@ -316,7 +316,7 @@ class Store:
             return session.scalars(query.order_by(Observation.time)).all()
 
     def warnings_before(self, init_time: datetime, simulated: bool) -> list[HazeWarning]:
-        """Return the warnings in force at an init time by the messages of earlier runs alone.
+        """Return the warnings in force at an init time by the messages of earlier runs alone, also if issued after it.
 
         Parameters
         ----------
@@ -333,7 +333,7 @@ class Store:
             Warning_.run_init_time < init_time,
             Warning_.run_init_time > init_time - LONGEST_WARNING,
         )
-        return in_force_at(earlier, init_time)
+        return standing_at(earlier, init_time)
 
     def warnings_in_force(self, at: datetime, simulated: bool) -> list[HazeWarning]:
         """Return the warnings in force.

@@ -16,6 +16,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.core.work_pool import WorkPool
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
+from hazecast.services.delivery.sealing import seal_stored, seals_of
 from hazecast.services.delivery.stream import ConnectionLimit, EventFeed, public_feed
 from hazecast.services.delivery.subscriptions import Subscriptions
 from hazecast.services.store.store import Store
@@ -50,7 +51,7 @@ class Service:
     public_feed : EventFeed
         The newest public events, read once for all listeners of the process.
     connections : ConnectionLimit
-        How many may listen.
+        How many may listen, all together and from one address.
     sign : callable
         Signs a CAP message, or returns it as it is where the service has no key.
     """
@@ -86,7 +87,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
     Raises
     ------
     InputError
-        If the rule sets, or the key for CAP messages, can't be used.
+        If the rule sets, or the keys for CAP messages and webhooks' secrets, can't be used.
     StoreError
         If the store can't be reached.
     """
@@ -94,6 +95,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
     store = Store(settings.database_url, clock, settings.data_dir)
     store.migrate()
     sessions = store.sessions
+    seal_stored(sessions, seals_of(settings))
     return Service(
         store=store,
         settings=settings,
@@ -111,7 +113,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         queue=Queue(sessions, settings),
         renderer=Renderer(store, settings, registry, book),
         public_feed=public_feed(sessions, settings.events.poll_seconds),
-        connections=ConnectionLimit(settings.events.connections),
+        connections=ConnectionLimit(settings.events.connections, settings.events.connections_per_address),
         sign=signer_of(settings),
     )
 

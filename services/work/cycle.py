@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
-from hazecast.alerts.engine.warning import HazeWarning, in_force_at
+from hazecast.alerts.engine.warning import HazeWarning, as_issued, standing_at
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import composition_ahead, with_composition
 from hazecast.forecast.inputs import windows_at
@@ -256,9 +256,20 @@ def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: boo
         observations_until=newest,
         simulated=inputs.simulated,
         degraded=degraded,
+        measured_humidity=_measured_humidity(given),
     )
     forecast = with_composition(_with_weather(forecast, inputs.future), inputs.composition, inputs.composition_source)
     return with_state(forecast, served.combined, windows, prediction.experts)
+
+
+def _measured_humidity(given: _Given) -> np.ndarray | None:
+    """Return the humidity that the cities' stations measured in the 72 h up to the init time, (city, hour), %."""
+    history = given.history
+    if "relative_humidity" not in history:
+        return None
+    init = to_datetime64(given.init_time)
+    hours = init - np.arange(HISTORY_HOURS - 1, -1, -1) * np.timedelta64(1, "h")
+    return np.asarray(history["relative_humidity"].transpose("city", "time").reindex(time=hours).values)
 
 
 @dataclass(frozen=True)
@@ -294,10 +305,16 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
             result.proposals.extend(messages)
             result.drafted.update((rules.id, city) for city in ids)
         else:
-            result.messages.extend(messages)
+            result.messages.extend(_issued(cycle, messages))
         if rules.id == cycle.book.haze_signal.id:
             result.haze.extend(assessments)
     return result
+
+
+def _issued(cycle: _Cycle, messages: list[HazeWarning]) -> list[HazeWarning]:
+    """Return messages as issued now; what an earlier cycle of the same init time published stays issued when it was."""
+    at = cycle.store.clock().replace(microsecond=0)
+    return [as_issued(m, at, cycle.store.warning(m.id, m.simulated)) for m in messages]
 
 
 def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: list[HazeWarning]) -> tuple[Path, Path]:
@@ -308,7 +325,7 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     write_netcdf(forecast, netcdf_path)
     restore_values(netcdf_path)
     link_product(netcdf_path, NETCDF)
-    in_force = in_force_at([*cycle.store.warnings_before(now, simulated), *messages], now)
+    in_force = standing_at([*cycle.store.warnings_before(now, simulated), *messages], now)
     rules = cycle.book.haze_signal
     approved = needs_approval(cycle.settings, rules)
     areas = areas_shown(forecast, cycle.registry, rules, in_force, approved=approved)

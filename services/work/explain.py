@@ -1,20 +1,23 @@
-"""What explains a warning: the weather of the forecast that it is based on."""
+"""What explains a warning: the weather of the forecast that it is based on; what was observed explains a lift."""
 
 from __future__ import annotations
 
 import logging
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.causes import Causes, causes
+from hazecast.alerts.messages.causes import Causes, Seen, causes
 from hazecast.grids.errors import InputError
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import load_forecast
 
 log = logging.getLogger(__name__)
 
+# Older than this it says nothing of why a warning was lifted.
+_SEEN_HOURS = 3
+
 
 def explain(store: Store, warning: HazeWarning) -> Causes:
-    """Return what the weather of a warning's hours shows.
+    """Return what the weather of a warning's hours shows, and for a lift what was last observed.
 
     Parameters
     ----------
@@ -27,6 +30,8 @@ def explain(store: Store, warning: HazeWarning) -> Causes:
     Causes
         Nothing where the run's forecast is gone.
     """
+    if warning.kind == "lift":
+        return Causes(seen=_last_seen(store, warning))
     run = store.run_at(warning.run_init_time, warning.simulated)
     if run is None:
         return Causes()
@@ -35,3 +40,12 @@ def explain(store: Store, warning: HazeWarning) -> Causes:
     except InputError as missing:
         log.warning("%s: %s", warning.id, missing)
         return Causes()
+
+
+def _last_seen(store: Store, warning: HazeWarning) -> Seen | None:
+    """Return the last observed hour that the lift's run knew."""
+    rows = store.observations_of(warning.city, warning.simulated, warning.run_init_time, _SEEN_HOURS)
+    for row in reversed(rows):
+        if row.pm25 is not None or row.o3 is not None:
+            return Seen(row.time, row.pm25, row.o3)
+    return None

@@ -39,6 +39,12 @@ FUTURE_HOURS = "future_hours"
 # Share of the cities with stations from which their silence makes a forecast degraded: Hazecast's own choice.
 SILENT_SHARE = 0.25
 NO_COMPOSITION = "none"
+# Why a forecast from PM2.5 alone is degraded.
+NO_AIR = (
+    "weather: none is known, before or after the init time; without humidity nothing is said of visibility and haze"
+)
+# Faults of tables that a report names.
+_NAMED_FAULTS = 5
 # Gives what has been ingested of observations up to an init time.
 LiveObservations = Callable[[datetime], MonitorData]
 # Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
@@ -153,12 +159,10 @@ def _with_live_weather(
 ) -> CycleInputs:
     known = live_weather(init_time, [registry.city(str(c)) for c in monitors.observations["city"].values])
     if known is None:
-        if monitors.weather is None:
-            # Without any humidity there is no visibility, and so no haze to warn of.
-            raise InputError("live weather", "no ingested cycle", f"one issued by {init_time:%Y-%m-%dT%HZ}")
-        # A forecast from observed weather alone is worth more than none, as long as it is labelled.
+        # A forecast from observed weather alone, or from none, is worth more than none, as long as it is labelled.
         reason = f"weather: no cycle issued by {init_time:%Y-%m-%dT%HZ} has been ingested"
-        return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, (reason,))
+        reasons = (reason,) if monitors.weather is not None else (reason, NO_AIR)
+        return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, reasons)
     past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)
     return CycleInputs(monitors, past, known.future, known.source, simulated, known.reasons)
 
@@ -223,9 +227,6 @@ def _weather(
     monitors: MonitorData, weather: str, registry: Registry, init_time: datetime
 ) -> tuple[xr.Dataset | None, xr.Dataset | None, str]:
     if weather == NO_WEATHER:
-        if monitors.weather is None:
-            # Without any humidity there is no visibility, and so no haze to warn of.
-            raise InputError("weather", weather, f"live, or weather files, since {monitors.source} holds no weather")
         return monitors.weather, None, "none: no weather forecast was given"
     if weather == OBSERVED_WEATHER:
         if monitors.weather is None:
@@ -336,13 +337,27 @@ def shortcomings(
     modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
     if modelled:
         reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
+    reasons.extend(_of_tables(inputs.monitors, now))
+    if inputs.past is None and inputs.future is None and not inputs.weather_reasons:
+        reasons.append(NO_AIR)
     if inputs.future is not None:
         reasons.extend(weather_gaps(inputs.future, cities, init_time, weather_needed))
     return reasons
 
 
+def _of_tables(monitors: MonitorData, now: np.datetime64) -> list[str]:
+    """Return what a bureau's tables don't state, and what was left out of the hours that a forecast reads."""
+    first = now - np.timedelta64(HISTORY_HOURS - 1, "h")
+    here = [f for f in monitors.faults if f.time is None or first <= np.datetime64(f.time, "ns") <= now]
+    reasons = [f"observations: {doubt}" for doubt in monitors.doubts]
+    reasons += [f"observations: left out, {fault}" for fault in here[:_NAMED_FAULTS]]
+    if len(here) > _NAMED_FAULTS:
+        reasons.append(f"observations: at least {len(here) - _NAMED_FAULTS} more cells or rows are left out")
+    return reasons
+
+
 def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Dataset:
-    """Add the relative humidity to observations where temperature and dew point are known.
+    """Add the relative humidity to observations where it is not measured, but temperature and dew point are known.
 
     Parameters
     ----------
@@ -354,12 +369,15 @@ def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Da
     Returns
     -------
     xarray.Dataset (time, city)
-        With ``relative_humidity``, %, unless `weather` lacks ``t2m`` or ``d2m``.
+        With ``relative_humidity``, %, unless it is not measured and `weather` lacks ``t2m`` or ``d2m``.
     """
     if weather is None or "t2m" not in weather or "d2m" not in weather:
         return observations
     here = weather[["t2m", "d2m"]].reindex(time=observations["time"], city=observations["city"])
     humidity = relative_humidity(here["t2m"].values, here["d2m"].values)
+    if "relative_humidity" in observations:
+        measured = observations["relative_humidity"].transpose("time", "city").values
+        humidity = np.where(np.isfinite(measured), measured, humidity)
     attrs = {"standard_name": "relative_humidity", "units": "%"}
     return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))
 

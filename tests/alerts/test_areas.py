@@ -20,7 +20,6 @@ from hazecast.alerts.maps.polygons import _cleaned, forecast_areas, level_shapes
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import QUANTILES
-from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)
@@ -169,14 +168,14 @@ def test_specks_and_gaps_of_one_cell_are_cleaned(size) -> None:
     assert sum(len(part.interiors) for part in shapes[0].geoms) == (0 if size == 1 else 1)
 
 
-def test_cities_without_values_are_counted_or_refused() -> None:
+def test_cities_without_values_are_counted_and_nothing_is_known_without_any() -> None:
     forecast = make_forecast()
     forecast["pm25"][5, 1] = np.nan
     partial = haze_areas(forecast, load_registry(), RULES, signal_window(INIT, RULES), step=2.0)
     assert partial.attrs["cities"] == 2 and partial.attrs["cities_left_out"] == 1
     forecast["pm25"][5] = np.nan
-    with pytest.raises(InputError):
-        haze_areas(forecast, load_registry(), RULES, signal_window(INIT, RULES), step=2.0)
+    none = haze_areas(forecast, load_registry(), RULES, signal_window(INIT, RULES), step=2.0)
+    assert none.attrs["cities"] == 0 and (none["level"] == -1).all() and none["visibility"].isnull().all()
 
 
 @pytest.mark.parametrize("shape", [(0.3, 0.6, 1.0, 3.0, 8.0), (0.9, 0.95, 1.0, 1.05, 1.1), (0.2, 0.5, 1.0, 5.5, 12.0)])

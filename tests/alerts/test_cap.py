@@ -1,7 +1,8 @@
-"""CAP: valid by the OASIS schema, one event from Alert to Cancel, the same facts in three languages, signed."""
+"""CAP: valid by the OASIS schema, one event from Alert to AllClear, the same facts in three languages, signed."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.engine.approval import Draft, approve
+from hazecast.alerts.engine.lifecycle import advance
+from hazecast.alerts.engine.warning import HazeWarning, as_issued
 from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.shapes import provinces
 from hazecast.alerts.messages.atom import atom_feed
@@ -25,13 +28,17 @@ from hazecast.alerts.messages.cap import (
     parse,
     terms,
 )
+from hazecast.alerts.messages.causes import Causes, Seen
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.signature import sign, verify
+from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.errors import InputError
+from hazecast.grids.errors import ConflictError, InputError
 from hazecast.grids.places.cities import load_registry
 from tests.support.cap_messages import NS, SENDER, START, made_warning, schema, texts_at
 from tests.support.certificates import key_and_certificate
+from tests.support.warning_cases import assessed
 
 RULES, REGISTRY = RuleBook.shipped().haze_signal, load_registry()
 
@@ -48,12 +55,12 @@ def cap(warning: HazeWarning, messages: list[HazeWarning] | None = None, sender:
     return cap_message(warning, earlier, RULES, REGISTRY.city(warning.city), sender)
 
 
-def test_an_event_is_alert_updates_and_cancel_with_all_references() -> None:
+def test_an_event_is_alert_and_updates_with_all_references() -> None:
     messages = event()
     roots = [parse(cap(m, messages)) for m in messages]
     for root in roots:
         schema().assertValid(root)
-    assert [texts_at(r, "msgType")[0] for r in roots] == ["Alert", "Update", "Update", "Update", "Cancel"]
+    assert [texts_at(r, "msgType")[0] for r in roots] == ["Alert", "Update", "Update", "Update", "Update"]
     assert texts_at(roots[0], "references") == []
     triplets = texts_at(roots[-1], "references")[0].split(" ")
     assert triplets == [f"haze@bureau.example,{m.id},{cap_time(m.issued, 'Asia/Shanghai')}" for m in messages[:-1]]
@@ -62,6 +69,68 @@ def test_an_event_is_alert_updates_and_cancel_with_all_references() -> None:
         texts_at(roots[-1], "info/responseType") == ["AllClear"] * 3
         and texts_at(roots[-1], "info/urgency")[0] == "Past"
     )
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from([(0.0, 0.0, 0.0), (0.9, 0.0, 0.0), (0.9, 0.9, 0.0), (0.9, 0.9, 0.9)]), st.booleans()),
+        min_size=2,
+        max_size=7,
+    ),
+    late=st.integers(1, 100),
+)
+def test_references_name_what_was_published_and_sent_is_when(steps, late) -> None:
+    """Cycles late by some minutes, and approvals that come up to hours later, or not at all."""
+    published: list[HazeWarning] = []
+    for run, (probabilities, by_person) in enumerate(steps):
+        init = START + timedelta(hours=12 * run)
+        assessment = assessed(RULES, "beijing", init, probabilities)
+        for message in advance(published, [assessment], init, ruleset=RULES):
+            at = init + timedelta(minutes=late, seconds=30)
+            if by_person:
+                draft = Draft(proposed=message, drafted_at=init)
+                with suppress(ConflictError):  # what it follows may have expired by then
+                    published.append(
+                        approve(draft, published, by="Li Na", reason="seen", at=at + timedelta(hours=1))[1]
+                    )
+            elif late % 3:
+                published.append(as_issued(message, at))
+    sent: dict[str, str] = {}
+    for message in published:
+        root = parse(cap(message, published))
+        schema().assertValid(root)
+        assert texts_at(root, "sent") == [cap_time(message.issued, "Asia/Shanghai")]
+        assert message.issued > message.run_init_time
+        (moment,) = set(texts_at(root, "info/effective"))
+        assert moment == texts_at(root, "sent")[0]
+        triplets = [t for line in texts_at(root, "references") for t in line.split(" ")]
+        assert triplets == [f"{SENDER.id},{name},{sent[name]}" for name in message.references]
+        if message.kind == "lift":
+            assert texts_at(root, "msgType") == ["Update"] and set(texts_at(root, "info/responseType")) == {"AllClear"}
+            assert timedelta(0) < message.expires - message.issued <= timedelta(hours=2)
+        sent[message.id] = texts_at(root, "sent")[0]
+
+
+def test_the_time_of_issue_stays_where_the_same_is_said_again_and_history_is_not_issued_anew() -> None:
+    message = made_warning()
+    first = as_issued(message, START + timedelta(minutes=40))
+    assert first.issued == START + timedelta(minutes=40) and first.run_init_time == START
+    assert as_issued(message, START + timedelta(minutes=50), first) == first
+    other = message.model_copy(update={"level": "red"})
+    assert as_issued(other, START + timedelta(minutes=50), first).issued == START + timedelta(minutes=50)
+    assert as_issued(message, START + timedelta(days=900)) == message
+    assert as_issued(message, START - timedelta(minutes=5)).issued == START
+
+
+def test_a_lift_says_what_was_observed() -> None:
+    lift = made_warning("lift", run=1, before=made_warning())
+    seen = Causes(seen=Seen(START + timedelta(hours=12), 34.6, 80.84))
+    texts = {language: compose(lift, RULES, REGISTRY.city("beijing"), language, why=seen) for language in LANGUAGES}
+    assert all("PM2.5 35" in text.description for text in texts.values())
+    ozone = RuleBook.shipped().rule_set("jp_ox")
+    lift = lift.model_copy(update={"rule_set": "jp_ox", "level": "advisory"})
+    assert "0.041 ppm" in compose(lift, ozone, REGISTRY.city("kitakyushu"), "ja", why=seen).description
 
 
 def test_languages_say_the_same() -> None:

@@ -95,9 +95,9 @@ def check_message(message: HazeWarning, init: datetime) -> None:
     seen = [e for e in message.evidence if e.basis == "observed"]
     assert all(init < e.time <= message.expires for e in forecast) and all(e.time <= init for e in seen)
     assert message.onset >= init or (seen and message.onset == seen[0].time)
-    assert (message.expires + 8 * HOUR).hour in (8, 20)  # Beijing time
     if message.kind == "lift":
         return
+    assert (message.expires + 8 * HOUR).hour in (8, 20)  # Beijing time
     level = RULES.level_of(message.level)
     assert all(e.level >= level.rank for e in message.evidence)
     for e in message.evidence:
@@ -122,7 +122,8 @@ def check_sequence(history: list[HazeWarning]) -> None:
             or {1: "upgrade", 0: "continue", -1: "downgrade"}[int(np.sign(rank - was))] == after.kind
         )
         # It covers what was in force from now on, and the present where that had begun.
-        assert after.onset <= max(before.onset, after.issued) and after.expires >= before.expires
+        assert after.onset <= max(before.onset, after.issued)
+        assert after.expires >= before.expires if after.kind != "lift" else after.expires == after.issued + 2 * HOUR
         if after.kind in ("downgrade", "lift"):
             held = timedelta(hours=RULES.life.unconfirmed_hours)
             assert after.issued - before.run_init_time >= held

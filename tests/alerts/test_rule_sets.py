@@ -260,7 +260,10 @@ def test_each_city_gets_the_rule_sets_of_its_jurisdiction() -> None:
     table = dict((r.id, ids) for r, ids in book.of_cities(REGISTRY.cities.values(), now))
     assert len(table["cma_haze"]) == sum(c.country == "CN" for c in REGISTRY.cities.values())
     prefectures = [ids for name, ids in table.items() if name.startswith("jp_pm25_")]
-    assert sorted(c for ids in prefectures for c in ids) == sorted(table["jp_ox"]) and "jp_pm25" not in table
+    japan = sorted(c.id for c in REGISTRY.cities.values() if c.country == "JP")
+    assert sorted(c for ids in prefectures for c in ids) == japan and "jp_pm25" not in table
+    assert names("saitama", now) == ["jp_ox_saitama", "jp_pm25_saitama"]
+    assert names("yokkaichi", now) == ["jp_ox_mie", "jp_pm25_mie"]
     with pytest.raises(InputError, match="who_rules"):
         names("tokyo", now, ("who_rules",))
 

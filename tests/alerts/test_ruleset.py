@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import parse_ruleset
+from hazecast.forecast.haze_grades import HAZE_GRADES
+from hazecast.forecast.products import haze_grade
 from hazecast.grids.errors import InputError
+from hazecast.services.web.page.mapdata import legend
 from tests.support.paths import ROOT
 
 RULES = RuleBook.shipped().rule_set("cma_haze")
@@ -147,3 +150,14 @@ def test_a_broken_rule_set_is_refused(old: str, new: str) -> None:
 def test_unknown_rule_set() -> None:
     with pytest.raises(InputError, match="cma_haze"):
         RuleBook.shipped().rule_set("../secrets")
+
+
+def test_a_word_for_haze_means_the_same_in_a_forecast_and_in_a_warning() -> None:
+    for level in RuleBook.shipped().haze_signal.levels:
+        (bound,) = [t.value for t in level.conditions[0].tests if t.variable == "visibility"]
+        grade = int(haze_grade(bound - 1.0, 60.0, 300.0))
+        assert grade == level.haze_grade == int(haze_grade(bound, 60.0, 300.0)) + 1
+        assert HAZE_GRADES[grade] == {"zh": level.haze_zh, "ja": level.haze_ja, "en": level.haze_en}
+    for language in ("zh", "ja", "en"):
+        labels = [label for _, label in legend("haze_grade", language)]
+        assert labels == [HAZE_GRADES[n][language] for n in range(6)] and len(set(labels)) == 6

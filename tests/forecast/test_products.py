@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hazecast.forecast.products import HAZE_GRADES, daily_mean, haze_grade, mda8, median_series, next_24h
+from hazecast.forecast.haze_grades import HAZE_GRADES
+from hazecast.forecast.products import daily_mean, haze_grade, mda8, median_series, next_24h
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
@@ -38,6 +39,8 @@ def make_forecast(pm25: np.ndarray, o3: np.ndarray, init: str, cities: list[str]
         (2_000.0, 50.0, 50.0, 3),
         (1_999.0, 50.0, 50.0, 4),
         (1_999.0, 79.9, 10.0, 4),
+        (1_000.0, 50.0, 50.0, 4),
+        (999.0, 50.0, 50.0, 5),
         (1_999.0, 80.0, 75.0, 0),
         (1_999.0, 80.0, 75.1, 4),
         (1_999.0, 95.0, 200.0, 4),

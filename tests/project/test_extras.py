@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 INIT_TIME = "2013-01-11T22:00:00Z"
 # Names that a package is imported by, where they are others than its own.
-IMPORTED_AS = {"psycopg": ["psycopg", "psycopg_binary"]}
+IMPORTED_AS = {"psycopg": ["psycopg", "psycopg_binary"], "python-calamine": ["python_calamine"]}
 # Imported by packages of the core, in part where they find them: they are dependencies of it as well.
 ALSO_CORE = {"requests"}
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections import defaultdict
 from typing import Any
 
 from hazecast.services.core.settings import Settings, variables
 
+SEAL_KEY = base64.urlsafe_b64encode(b"a key for webhooks in tests only").decode()
+
 
 def make_settings(**given: Any) -> Settings:
-    """Return settings of the environment with what is given, each by its variable's name."""
+    """Return settings of the environment with what is given, each by its variable's name; with a key for secrets."""
+    given = {"webhook_secret_key": SEAL_KEY} | given
     own, groups = _split(given)
     made = {name: Settings.model_fields[name].annotation(**values) for name, values in groups.items()}  # type: ignore[misc]
     return Settings(**own, **made)

@@ -51,7 +51,8 @@ class Subscription(Base):
     `state` is "unconfirmed", "active", "paused" or "stopped" (by the receiver, or as it did not confirm until
     `confirm_until`). `confirmed_at` is null before the receiver has confirmed, and after it has unsubscribed. Empty lists of
     cities and regions mean all cities; of rule sets and levels, all of them. The lease names the dispatcher
-    that is sending to it, so that no two do; `failures` counts attempts since the last success.
+    that is sending to it, so that no two do; `failures` counts attempts since the last success. `secret` is that of a webhook,
+    sealed; empty for other channels.
     """
 
     __tablename__ = "subscription"
@@ -78,8 +79,8 @@ class Subscription(Base):
     confirmed_at: Mapped[datetime | None]
     confirm_until: Mapped[datetime | None]
     code: Mapped[str] = mapped_column(String(64))
-    secret: Mapped[str] = mapped_column(String(128))
-    previous_secret: Mapped[str | None] = mapped_column(String(128))
+    secret: Mapped[str] = mapped_column(Text)
+    previous_secret: Mapped[str | None] = mapped_column(Text)
     previous_secret_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -13,8 +13,8 @@ import shapely
 from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.shapes import layer
 from hazecast.alerts.maps.scales import AQI, O3, PM25, Scale
+from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.layers import LAYERS
-from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.web.page.snapshot import Snapshot, severity_rank
 
@@ -27,7 +27,7 @@ _SMALLEST = 0.02  # square degrees
 VISIBILITY = Scale(
     (0, 1, 2, 3, 5, 10), ("#3f007d", "#6a51a3", "#807dba", "#9e9ac8", "#bcbddc", "#efedf5")
 )  # ColorBrewer's Purples
-HAZE = Scale((0, 1, 2, 3, 4), ("#cfe6c8", "#fee391", "#fe9929", "#cc4c02", "#662506"))
+HAZE = Scale((0, 1, 2, 3, 4, 5), ("#cfe6c8", "#fee391", "#fec44f", "#fe9929", "#cc4c02", "#662506"))  # YlOrBr from 1 on
 SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "visibility": VISIBILITY, "haze_grade": HAZE}
 
 
@@ -46,7 +46,7 @@ def legend(kind: str, language: str) -> list[tuple[str, str]]:
     list of (str, str)
     """
     scale = SCALES[kind]
-    labels = [HAZE_GRADES[n][language] for n in range(5)] if kind == "haze_grade" else scale.labels()
+    labels = [HAZE_GRADES[n][language] for n in HAZE_GRADES if n >= 0] if kind == "haze_grade" else scale.labels()
     return list(zip(scale.colours, labels, strict=True))
 
 

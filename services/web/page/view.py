@@ -10,8 +10,8 @@ import numpy as np
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import Language
+from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.indices import category_of, china_standard
-from hazecast.forecast.products import HAZE_GRADES
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.store.store import Store
 from hazecast.services.web.page.chart import Chart, ChartLine, chart_line, common_top, draw
@@ -263,7 +263,7 @@ def haze_name(grade: int, language: Language) -> str:
     Parameters
     ----------
     grade : int
-        0 (none) to 4 (severe), QX/T 113-2010.
+        0 (none) to 5 (extremely severe), see `hazecast.forecast.haze_grades`.
     language : {"zh", "ja", "en"}
 
     Returns

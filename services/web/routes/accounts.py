@@ -66,10 +66,12 @@ def rotate(
     service: Given, key_id: KeyId, who: KeyKeeper, rotation: Annotated[RotationIn, Body()] = _DEFAULT_ROTATION
 ) -> NewKeyOut:
     """Make a successor of a key; the old one works on for the overlap."""
+    longest = lifetime_of(None, service.settings)
+    lifetime = None if rotation.days is None else lifetime_of(rotation.days, service.settings)
     with refusals_answered():
         made = rotate_key(
-            service.store.sessions, key_id, overlap=timedelta(hours=rotation.overlap_hours),
-            lifetime=lifetime_of(rotation.days, service.settings), at=service.clock(), by=who.account_id,
+            service.store.sessions, key_id, overlap=timedelta(hours=rotation.overlap_hours), lifetime=lifetime,
+            longest=longest, at=service.clock(), by=who.account_id,
             account_id=who.account_id, within=who.scopes,
         )  # fmt: skip
     return NewKeyOut.made(*made)

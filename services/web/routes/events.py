@@ -5,18 +5,19 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity, RefusedError, check_again
 from hazecast.services.delivery.content import public_event
-from hazecast.services.delivery.stream import oldest_event_number, subscription_feed
+from hazecast.services.delivery.stream import TooManyReaders, oldest_event_number, subscription_feed
 from hazecast.services.delivery.subscriptions import find_subscription
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given
+from hazecast.services.web.edge.key_check import network_of
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import DENIED, INVALID, NOT_FOUND, Responses
 from hazecast.services.web.schemas.forecasts import ProblemOut
@@ -48,9 +49,14 @@ Position = Annotated[int | None, Depends(_position)]
 router = APIRouter(tags=["events"])
 
 
-def _require_connection(service: Given) -> None:
-    if service.connections.free <= 0:
-        raise HTTPException(503, "too many listeners: try again later", {"Retry-After": "30"})
+async def _place(service: Given, request: Request) -> AsyncIterator[None]:
+    """Hold a reader's place from before its answer begins until it has ended."""
+    address = network_of(request.client.host if request.client else "")
+    try:
+        with service.connections.hold(address):
+            yield
+    except TooManyReaders as error:
+        raise HTTPException(503, f"{error}: try again later", {"Retry-After": "30"}) from error
 
 
 def _own_subscription(
@@ -66,7 +72,7 @@ def _own_subscription(
 @router.get(
     "/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_require_connection)],
+    dependencies=[Depends(_place)],
     responses=INVALID | FULL,
 )
 async def events(service: Given, position: Position) -> AsyncIterator[ServerSentEvent]:
@@ -76,24 +82,23 @@ async def events(service: Given, position: Position) -> AsyncIterator[ServerSent
     number are no longer stored, and everything must be read again. `data` holds `id`, `type`, `timestamp`, `simulated`
     and what happened, with the address of the complete resource.
     """
-    with service.connections.hold():
-        start = await service.public_feed.newest()
-        if position is not None:
-            first = await run_in_threadpool(oldest_event_number, service.store.sessions)
-            # A number beyond the newest belongs to another store.
-            if position > start or position < first - 1:
-                yield ServerSentEvent(event="reset", data={}, id=str(start))
-            else:
-                start = position
-        yield ServerSentEvent(comment="listening", retry=_RETRY)
-        async for number, event in service.public_feed.read(start, service.settings.events.seconds):
-            yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
+    start = await service.public_feed.newest()
+    if position is not None:
+        first = await run_in_threadpool(oldest_event_number, service.store.sessions)
+        # A number beyond the newest belongs to another store.
+        if position > start or position < first - 1:
+            yield ServerSentEvent(event="reset", data={}, id=str(start))
+        else:
+            start = position
+    yield ServerSentEvent(comment="listening", retry=_RETRY)
+    async for number, event in service.public_feed.read(start, service.settings.events.seconds):
+        yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
 
 
 @router.get(
     "/subscriptions/{subscription_id}/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_require_connection)],
+    dependencies=[Depends(_place)],
     responses=DENIED | NOT_FOUND | INVALID | FULL,
 )
 async def own_events(
@@ -117,12 +122,11 @@ async def own_events(
             return False
         return "subscriptions:read" in who.scopes
 
-    with service.connections.hold():
-        yield ServerSentEvent(comment="listening", retry=_RETRY)
-        own = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
-        start = position or 0
-        # A number beyond the newest belongs to another store; receivers recognise repetitions by the ids.
-        start = start if start <= await own.newest() else 0
-        async for number, (delivery, event) in own.read(start, service.settings.events.seconds, allowed):
-            body = await run_in_threadpool(service.renderer, row, event, delivery.id)
-            yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))
+    yield ServerSentEvent(comment="listening", retry=_RETRY)
+    own = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
+    start = position or 0
+    # A number beyond the newest belongs to another store; receivers recognise repetitions by the ids.
+    start = start if start <= await own.newest() else 0
+    async for number, (delivery, event) in own.read(start, service.settings.events.seconds, allowed):
+        body = await run_in_threadpool(service.renderer, row, event, delivery.id)
+        yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))

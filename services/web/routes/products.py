@@ -95,7 +95,7 @@ def layers(
     """All cities and hours of the latest forecast at once, for a map with a time slider.
 
     `values` of a city are in the order of `times`; null where there is none. AQI is China's of the
-    hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010.
+    hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010, and 5 below 1 km.
     """
     run = latest_run(service.store)
     cache_answer(request, modified=run.created_at)

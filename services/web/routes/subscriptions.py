@@ -54,13 +54,13 @@ def all_of_account(service: Given, identity: Reader) -> SubscriptionsOut:
 
 @router.post("/subscriptions", status_code=201, responses=DENIED | CONFLICT | INVALID)
 def create(service: Given, new: NewSubscription, identity: Writer) -> CreatedOut:
-    """Subscribe. The answer holds the secret, this once.
+    """Subscribe. The answer holds a webhook's secret, this once.
 
     A webhook or e-mail address receives only one message until it has confirmed: a webhook by answering
     that message with its code, either by the page that the message names.
     """
     row = _or_refusal(lambda: service.subscriptions.create(identity.account_id, new, service.clock()))
-    return CreatedOut(**_out(row).model_dump(), secret=row.secret)
+    return CreatedOut(**_out(row).model_dump(), secret=service.subscriptions.secret_of(row) or None)
 
 
 @router.get("/subscriptions/{subscription_id}", responses=DENIED | NOT_FOUND)
@@ -85,10 +85,11 @@ def remove(service: Given, subscription_id: str, identity: Writer) -> None:
     service.subscriptions.remove(_own_subscription(service, subscription_id, identity))
 
 
-@router.post("/subscriptions/{subscription_id}/secret", responses=DENIED | NOT_FOUND)
+@router.post("/subscriptions/{subscription_id}/secret", responses=DENIED | NOT_FOUND | CONFLICT | INVALID)
 def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
-    """Make a new secret; for a while messages are signed with both."""
-    secret, until = service.subscriptions.rotate(_own_subscription(service, subscription_id, identity), service.clock())
+    """Make a new secret for a webhook; for a while messages are signed with both."""
+    row = _own_subscription(service, subscription_id, identity)
+    secret, until = _or_refusal(lambda: service.subscriptions.rotate(row, service.clock()))
     return SecretOut(secret=secret, previous_until=until)
 
 

@@ -139,4 +139,6 @@ class RotationIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"overlap_hours": 24}})
 
     overlap_hours: float = Field(default=24.0, ge=0.0, le=720.0, description="How long the old key still works.")
-    days: int | None = Field(default=None, ge=1, description="How long the new one works.")
+    days: int | None = Field(
+        default=None, ge=1, description="How long the new one works; by default as long as the old one did."
+    )

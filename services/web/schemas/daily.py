@@ -69,7 +69,9 @@ class DayOut(BaseModel):
         default=None, description="How likely its country's standards are exceeded."
     )
     visibility_min: int | None = Field(description="m")
-    haze_grade: int | None = Field(description="The highest of QX/T 113-2010 that lasts: 0 none to 4 severe.")
+    haze_grade: int | None = Field(
+        description="The highest that lasts: 0 none to 4 severe of QX/T 113-2010, 5 below 1 km."
+    )
 
 
 class DailyOut(BaseModel):

@@ -52,7 +52,7 @@ class CreatedOut(SubscriptionOut):
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE | {"secret": "whsec_..."}})
 
-    secret: str = Field(description="Signs webhooks, by Standard Webhooks.")
+    secret: str | None = Field(description="Signs webhooks, by Standard Webhooks; other channels have none.")
 
 
 class SubscriptionsOut(BaseModel):

@@ -145,6 +145,17 @@ def test_rotation_overlaps(store) -> None:
     assert {key.id: key.expires_at for key in keys_of(store.sessions, "tianjin")}[short.id] == NOW + DAY / 24
 
 
+@pytest.mark.parametrize(("asked", "longest", "days"), [(None, 365, 90), (None, 30, 30), (10, 365, 10)])
+def test_a_successor_lives_as_long_as_the_key_before(store, asked, longest, days) -> None:
+    old, _ = add_key(store.sessions, "tianjin", **(ASKED | {"lifetime": 90 * DAY}))
+    lifetime = asked and asked * DAY
+    at = NOW + 80 * DAY
+    new, _ = rotate_key(
+        store.sessions, old.id, overlap=DAY, lifetime=lifetime, longest=longest * DAY, at=at, by="tianjin"
+    )
+    assert new.expires_at == at + days * DAY
+
+
 def test_nobody_gives_away_more_than_they_have(store) -> None:
     narrow = frozenset({"account:keys", "deliveries:read"})
     wide, _ = add_key(store.sessions, "tianjin", **ASKED)

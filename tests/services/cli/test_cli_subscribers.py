@@ -17,6 +17,7 @@ from hazecast.grids.errors import InputError, UnknownError
 from hazecast.services.cli.app import app
 from tests.support.delivery_world import World
 from tests.support.receivers import receiving
+from tests.support.settings import SEAL_KEY
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def world(tmp_path):
 
 def test_the_commands(world) -> None:
     def hazecast(*arguments: str):
-        return CliRunner().invoke(app, ["subscribers", *arguments, "--data-dir", str(world.settings.data_dir)])
+        key = {"HAZECAST_WEBHOOK_SECRET_KEY": SEAL_KEY}
+        return CliRunner(env=key).invoke(app, ["subscribers", *arguments, "--data-dir", str(world.settings.data_dir)])
 
     made = hazecast(
         "add", "tianjin", "--name", "desk", "--webhook", "https://1.1.1.1/x", "--city", "beijing", "--confirmed"
@@ -68,7 +70,7 @@ def test_deliver_sends_until_it_is_stopped(tmp_path) -> None:
         world.subscribe(target=receiver.url)
         first = world.warn(number="1")
         environment = os.environ | {
-            "HAZECAST_WEBHOOK_HTTP": "1", "HAZECAST_WEBHOOK_PORTS": str(receiver.port),
+            "HAZECAST_WEBHOOK_SECRET_KEY": SEAL_KEY, "HAZECAST_WEBHOOK_HTTP": "1", "HAZECAST_WEBHOOK_PORTS": str(receiver.port),
             "HAZECAST_WEBHOOK_NETWORKS": "127.0.0.0/8", "HAZECAST_DELIVERY_POLL_SECONDS": "0.05", "OMP_NUM_THREADS": "1",
         }  # fmt: skip
         command = [sys.executable, "-m", "hazecast.services.cli.app", "deliver", "--data-dir", str(tmp_path)]

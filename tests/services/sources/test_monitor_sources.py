@@ -391,12 +391,19 @@ def test_sentinels_are_flagged_and_kept(source_server, tmp_path) -> None:
     assert np.isnan(stations["pm25"].sel(time=at))
 
 
-def test_csv_folder_goes_on_past_a_broken_file(tmp_path) -> None:
+def test_tables_of_a_folder_go_on_past_a_broken_one(tmp_path) -> None:
     folder = publishers.write_csv_folder(tmp_path / "export", hours=4)
-    (folder / "broken.csv").write_text("station,time,pm25\na,2026-01-14 09:00,5\n")
+    stamp = (LAST - 10 * HOUR).astimezone(publishers.JAPAN)
+    (folder / "broken.csv").write_text(
+        f"station,time,pm25\na,{stamp:%Y-%m-%d %H:%M},n.v.\nz,{stamp:%Y-%m-%d %H:%M},5\n"
+    )
+    (folder / "damaged.csv.gz").write_bytes(b"\x1f\x8b\x08damaged")
     settings = settings_for(tmp_path / "data", monitor_sources=["csv"], monitor_dir=folder)
     outcome = ingest_live(settings, NOW, patience=QUICK).outcomes[0]
-    assert outcome.status == "partial" and "broken.csv: line 2, time: found 2026-01-14 09:00" in outcome.problems[0]
+    said = "\n".join(outcome.problems)
+    assert outcome.status == "partial" and outcome.counts["cells_not_numbers"] == 1
+    assert "broken.csv: line 2, pm25: found n.v." in said and "broken.csv: line 3, station: found z" in said
+    assert "damaged.csv.gz" in said and "broken.csv: the stamps state no time zone: Asia/Tokyo" in said
     data = observations(settings).observations
     assert data["pm25"].sel(city="kitakyushu").values[-1] == pytest.approx(truth("a", LAST, "pm25"))
     with pytest.raises(InputError, match="HAZECAST_MONITOR_DIR"):

@@ -21,6 +21,7 @@ from hazecast.services.store.tables.forecasts import Base, MonitorStation, Stati
 from hazecast.services.store.upsert import upsert, upsert_statement
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.ingest.monitors import ingest_live
+from hazecast.services.work.inputs import NO_AIR
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
 from tests.support import monitor_publishers as publishers
 from tests.support.monitor_publishers import HOUR, LAST, NOW, settings_for
@@ -174,8 +175,9 @@ def test_monitors_silent_for_a_day_make_a_degraded_forecast(weather, source_serv
     publisher.newest[0] = LAST - 30 * HOUR
     settings = settings_for(tmp_path, publisher, observations_dir="live", weather=weather)
     ingest_live(settings, NOW - 30 * HOUR, patience=QUICK)
-    with pytest.raises(InputError, match=r"weather: found none.*holds no weather"):
-        run_cycle(changed(settings, weather="none"), init_time=LAST)
+    report = run_cycle(changed(settings, weather="none"), init_time=LAST, cities=("beijing",))
+    assert report.status == "degraded" and NO_AIR in report.reasons and report.humidity_source == "none"
+    assert report.lines[0].haze == "-" and np.isfinite(report.lines[0].pm25_mean_24h)
     report = run_cycle(settings, init_time=LAST, cities=("beijing",))
     assert report.status == "degraded" and report.reasons == ("beijing: newest PM2.5 is 30 h old",)
     assert report.init_time == LAST.astimezone(UTC)

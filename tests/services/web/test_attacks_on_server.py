@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -13,14 +14,17 @@ from urllib.parse import quote
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.app import create_app
-from hazecast.services.web.edge.listening import HeadTimeoutProtocol, server_options
+from hazecast.services.web.edge.listening import TimedProtocol, server_options
 from tests.support.accounts import keys_of_every_kind
 from tests.support.settings import changed, make_settings
 
 KEYS: dict[str, str] = {}
+# Set once an answer that nobody reads is no longer made.
+UNREAD = threading.Event()
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +75,22 @@ def impatient(folder) -> Iterator[int]:
         time.sleep(3.0)
         return "late"
 
-    class ShortTimeout(HeadTimeoutProtocol):
+    @app.get("/v1/much")
+    async def much() -> StreamingResponse:
+        async def parts() -> AsyncIterator[bytes]:
+            UNREAD.clear()
+            try:
+                while True:
+                    yield bytes(100_000)
+                    await asyncio.sleep(0)
+            finally:
+                UNREAD.set()
+
+        return StreamingResponse(parts(), media_type="text/event-stream")
+
+    class ShortTimeout(TimedProtocol):
         head_seconds = 0.5
+        read_seconds = 0.5
 
     with listening(app, settings, http=ShortTimeout) as port:
         yield port
@@ -150,6 +168,20 @@ def test_a_slow_head_is_given_up(impatient) -> None:
 def test_a_slow_answer_is_given_up(impatient) -> None:
     answer = answer_to(impatient, head("GET", "/v1/slow"))
     assert status_of(answer) == 503 and b"no answer within" in answer
+
+
+def test_a_reader_that_does_not_read_is_closed(impatient) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", impatient))
+        client.sendall(head("GET", "/v1/much"))
+        assert client.recv(12) == b"HTTP/1.1 200"
+        assert UNREAD.wait(30)
+        # Closed, not ended: what the system held still comes, and no last chunk.
+        client.settimeout(30)
+        rest = [part for part in iter(lambda: client.recv(1 << 20), b"")]
+        assert sum(map(len, rest)) < 50_000_000 and not rest[-1].endswith(b"\r\n0\r\n\r\n")
+    assert status_of(answer_to(impatient, head("GET", "/v1/healthz"))) == 200
 
 
 def test_a_large_head_is_refused(server) -> None:

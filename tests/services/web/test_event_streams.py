@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from hazecast.services.accounts.keys import add_key
+from hazecast.services.delivery.stream import ConnectionLimit, TooManyReaders
 from hazecast.services.web.app import create_app
 from tests.support.delivery_world import World
 from tests.support.receivers import free_port
@@ -157,6 +158,43 @@ def test_a_process_limits_its_listeners(world, url) -> None:
         time.sleep(0.05)
     else:
         pytest.fail("a seat that was left stayed taken")
+
+
+def test_readers_that_come_at_once_exceed_no_limit(world, url) -> None:
+    number = 4 * world.settings.events.connections
+    begin, answers = threading.Barrier(number), []
+    leave = threading.Event()
+
+    def read() -> None:
+        begin.wait()
+        with httpx.stream("GET", f"{url}/v1/events", timeout=20.0) as answer:
+            answers.append(answer.status_code)
+            leave.wait(20.0)
+
+    readers = [threading.Thread(target=read) for _ in range(number)]
+    for reader in readers:
+        reader.start()
+    until = time.monotonic() + 20.0
+    while len(answers) < number and time.monotonic() < until:
+        time.sleep(0.02)
+    leave.set()
+    for reader in readers:
+        reader.join()
+    taken = world.settings.events.connections
+    assert sorted(answers) == [200] * taken + [503] * (number - taken)
+
+
+def test_one_address_takes_so_many_places() -> None:
+    limit = ConnectionLimit(3, per_address=2)
+    with limit.hold("a"), limit.hold("a"):
+        with pytest.raises(TooManyReaders, match="2 streams are open from this address"), limit.hold("a"):
+            pass
+        with limit.hold("b"), pytest.raises(TooManyReaders, match="too many listeners"), limit.hold("c"):
+            pass
+        with limit.hold("c"):
+            pass
+    with limit.hold("a"), limit.hold("a"):
+        pass
 
 
 def _seat_free(url: str) -> bool:

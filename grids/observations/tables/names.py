@@ -1,0 +1,98 @@
+"""What the header of a table usually calls its columns, in English, Chinese and Japanese."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from hazecast.grids.observations.tables.units import unit_named
+
+_NAMES: dict[str, str] = {
+    "station": """station stationid stationcode stationno siteid sitecode site code id 站点编号 站点编码 站点代码 站点号 监测点编码
+        监测点编号 测点编码 测点编号 点位编码 点位编号 站号 区站号 站码 编号 編號 測站編號 測站代碼 測定局コード 測定局番号 局コード
+        局番 局番号 測定局id 測定局 測站 站点 监测点 监测站 测点 点位 局""",
+    "name": "name stationname sitename 站点名称 站名 监测点名称 测点名称 点位名称 監測站名稱 測站名稱 測定局名 測定局名称 局名",
+    "time": """time datetime timestamp timepoint obstime observationtime datatime 时间 日期时间 监测时间 观测时间 数据时间
+        发布时间 采样时间 時間 日時 測定日時 観測日時 年月日時 監測時間 資料時間 日期時間 时刻""",
+    "date": "date 日期 年月日 日付 測定日 観測日 監測日期 监测日期 观测日期",
+    "hour": "hour hr hh 小时 小時 时 時 時刻 时次",
+    "year": "year yyyy 年 年份",
+    "month": "month 月 月份",
+    "day": "day 日",
+    "variable": "variable parameter pollutant item type 项目 監測項目 监测项目 监测因子 因子 要素 污染物 測定項目 項目 測項",
+    "value": "value 值 数值 监测值 監測值 浓度 濃度 測定値 値 concentration conc",
+    "unit": "unit units 单位 單位 単位",
+    "pm25": "pm25 pm2p5 fineparticulatematter 细颗粒物 細懸浮微粒 细颗粒 微小粒子状物質 微小粒子状物質pm25 fsp",
+    "pm10": "pm10 可吸入颗粒物 懸浮微粒 rsp",
+    "o3": "o3 ozone 臭氧 オゾン ox 光化学オキシダント",
+    "no2": "no2 nitrogendioxide 二氧化氮 二酸化窒素",
+    "so2": "so2 sulfurdioxide sulphurdioxide 二氧化硫 二酸化硫黄 二酸化いおう",
+    "co": "co carbonmonoxide 一氧化碳 一酸化炭素",
+    "relative_humidity": "rh humidity relativehumidity relhum humi hum 湿度 相对湿度 相対湿度 相對濕度 濕度",
+    "temperature": "temp temperature airtemperature airtemp ambtemp t2m 气温 温度 環境温度 環境溫度 环境温度 氣溫 溫度 気温",
+    "dew_point": "dewp dewpoint dewpointtemperature td d2m 露点 露点温度 露點 露點溫度",
+    "wind_speed": "ws windspeed windspd wspd wspm 风速 風速",
+    "wind_direction": "wd winddirection winddir winddirec wdir 风向 風向",
+    "pressure": "pres pressure stationpressure airpressure sp 气压 气压值 大气压 本站气压 現地気圧 気圧 氣壓",
+    "precipitation": "rain rainfall precip precipitation prec 降水 降水量 降雨量 雨量",
+    "visibility": "vis visibility 能见度 能見度 視程 水平能见度",
+}  # fmt: skip
+_MEANING = {name: meaning for meaning, names in _NAMES.items() for name in names.split()}
+# Characters of these names beyond ASCII.
+VOCABULARY = frozenset(c for name in _MEANING for c in name if ord(c) > 0x2E80)
+# Words that say no more than that a value is of an hour.
+_HOURLY = re.compile(r"(?:浓度|濃度|小时值|小时均值|小时|1小时|1小时平均|1h|_1h|hourly|avg|mean|平均)+$")
+_BRACKETED = re.compile(r"^(?P<name>.*?)[(\[{【](?P<unit>[^()\[\]{}【】]*)[)\]}】]\s*$")
+_AFTER = re.compile(r"^(?P<name>[^/,]+?)\s*[/,]\s*(?P<unit>.+)$")
+_UNDERSCORED = re.compile(
+    r"^(?P<name>.+?)[_\s](?P<unit>u?g_?m3|ug/m3|mg/m3|ppb|ppm|degc|c|k|pct|percent|hpa|pa|mm|m|km|ms|m/s)$"
+)
+
+
+class Named(NamedTuple):
+    """What a header's cell says: a meaning, and the unit that it states or ""."""
+
+    meaning: str
+    unit: str
+
+
+def named(text: str) -> Named | None:
+    """Return what a cell of a header means; None where the name isn't known.
+
+    Parameters
+    ----------
+    text : str
+        In any case, with its unit in brackets, after a slash or at the end, or without one.
+
+    Returns
+    -------
+    Named or None
+
+    Examples
+    --------
+    >>> named("PM2.5(μg/m³)"), named("气温(℃)"), named("Station Code"), named("PM2.5_24h")
+    (Named(meaning='pm25', unit='ug/m3'), Named(meaning='temperature', unit='degC'), Named(meaning='station', unit=''), None)
+    """
+    plain = unicodedata.normalize("NFKC", text).strip().lower().replace("μ", "u")
+    meaning = _meaning(plain)
+    if meaning is not None:
+        return Named(meaning, "")
+    for pattern in (_BRACKETED, _AFTER, _UNDERSCORED):
+        found = pattern.match(plain)
+        if found is None:
+            continue
+        meaning = _meaning(found["name"])
+        unit = unit_named(
+            {"ugm3": "ug/m3", "ug_m3": "ug/m3", "pct": "%", "ms": "m/s"}.get(found["unit"], found["unit"])
+        )
+        if meaning is not None and (unit is not None or pattern is _BRACKETED):
+            return Named(meaning, unit or "")
+    return None
+
+
+def _meaning(plain: str) -> str | None:
+    bare = re.sub(r"[\s_.\-:]", "", plain)
+    if bare in _MEANING:
+        return _MEANING[bare]
+    return _MEANING.get(_HOURLY.sub("", bare))

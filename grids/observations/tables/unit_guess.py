@@ -1,0 +1,95 @@
+"""The unit of a quantity whose header states none: told by its values, usual everywhere, assumed and said, or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hazecast.grids.contract import POLLUTANTS
+from hazecast.grids.observations.tables.cells import directions, numbers
+from hazecast.grids.observations.tables.names import Named
+from hazecast.grids.observations.tables.units import units_of
+
+# Surface pressures in the units in use don't overlap; temperatures of the air in K and degC don't either.
+_PRESSURES = {
+    "hPa": (500.0, 1_100.0),
+    "kPa": (50.0, 110.0),
+    "Pa": (50_000.0, 110_000.0),
+    "0.1 hPa": (5_000.0, 11_000.0),
+}
+_KELVIN = 150.0
+# One never sees farther, km; in m a table of a whole fog would be needed to stay below.
+_FARTHEST_KM = 100.0
+
+
+class UnitTold(NamedTuple):
+    """A unit, None where it must be asked for; why; and whether it is assumed, so that a forecast is degraded."""
+
+    unit: str | None
+    why: str
+    assumed: bool = False
+
+
+def unit_of(name: str, found: Named, cells: Sequence[str]) -> UnitTold:
+    """Tell the unit of a quantity.
+
+    Parameters
+    ----------
+    name : str
+        Of the column, as written.
+    found : Named
+        Its meaning, and the unit that the name states.
+    cells : sequence of str
+        Its first values.
+
+    Returns
+    -------
+    UnitTold
+
+    Examples
+    --------
+    >>> unit_of("PM2.5", Named("pm25", ""), ["35"]).unit
+    'ug/m3'
+    >>> unit_of("O3", Named("o3", ""), ["35"]).why
+    'the unit is not stated; one of ug/m3, mg/m3, ppb, ppm'
+    """
+    known = ", ".join(units_of(found.meaning))
+    if found.unit:
+        if found.unit in units_of(found.meaning):
+            return UnitTold(found.unit, "the name states it")
+        return UnitTold(None, f"its unit is {found.unit}; one of {known}")
+    if found.meaning in ("pm25", "pm10"):
+        return UnitTold("ug/m3", "not stated: particles are published in it")
+    if found.meaning in POLLUTANTS:
+        if name == found.meaning:
+            return UnitTold("ug/m3", "not stated: the unit of a column of this very name")
+        return UnitTold(None, f"the unit is not stated; one of {known}")
+    values = numbers(np.array(cells, dtype=object), ",")[0]
+    values = values[np.isfinite(values)]
+    return _of_weather(found.meaning, values, cells) or UnitTold(None, f"the unit is not stated; one of {known}")
+
+
+def _of_weather(meaning: str, values: np.ndarray, cells: Sequence[str]) -> UnitTold | None:
+    middle = float(np.median(values)) if len(values) else float("nan")
+    if meaning in ("temperature", "dew_point"):
+        if middle > _KELVIN:
+            return UnitTold("K", "not stated: values above 150")
+        return UnitTold("degC", "the unit is not stated; degC is usual", True)
+    if meaning == "relative_humidity":
+        if len(values) and values.max() <= 1.0:
+            return None
+        return UnitTold("%", "not stated: values above 1")
+    if meaning == "wind_direction":
+        turned = directions(np.array(cells, dtype=object))
+        return UnitTold(
+            "compass" if list(turned) != list(cells) else "degrees", "not stated: as its values are written"
+        )
+    if meaning == "pressure":
+        found = [unit for unit, (low, high) in _PRESSURES.items() if low <= middle <= high]
+        return UnitTold(found[0], "not stated: its values can be in no other") if found else None
+    if meaning == "visibility":
+        unit = "km" if len(values) and values.max() <= _FARTHEST_KM else "m"
+        return UnitTold(unit, f"the unit is not stated; values up to {values.max() if len(values) else 0:g}", True)
+    return UnitTold({"wind_speed": "m/s", "precipitation": "mm"}[meaning], "the unit is not stated; it is usual", True)

@@ -1,0 +1,181 @@
+"""Grids that are regular in a projection, not in latitude and longitude: brought onto a regular one.
+
+Their files hold latitude and longitude on both axes of the grid (CF conventions 1.11, section 5.6): WRF, rotated poles,
+Lambert and polar stereographic grids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import cf_xarray  # noqa: F401 - adds the accessor `cf`
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.weather.variables import column_of
+from hazecast.grids.weather.wrf import from_wrf, is_wrf
+
+Array = npt.NDArray[np.float64]
+
+_AXES = ("latitude", "longitude")
+_TRUE_WIND = {"u10": "eastward_wind", "v10": "northward_wind"}
+_MOST_POINTS = 4_000_000
+
+
+def on_regular_grid(raw: xr.Dataset, where: str, *, coordinates_only: bool = False) -> xr.Dataset:
+    """Return a file's contents on a grid that is regular in latitude and longitude; unchanged where it is so already.
+
+    Values are interpolated linearly in the triangles between the points of the grid (Delaunay), to a step as wide as the
+    grid's own; outside its points they are NaN. A wind that isn't stated to be eastward and northward may be along the axes of the
+    projection: it is given a unit that says so, and is refused by name when it is read. Of WRF's output the variables are derived first; see
+    `hazecast.grids.weather.wrf`.
+
+    Parameters
+    ----------
+    raw : xarray.Dataset
+        As opened.
+    where : str
+        The file, for errors.
+    coordinates_only : bool
+        Leave out the values on the grid.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables on latitude and longitude, ascending, degrees; all that isn't on the grid as it was.
+
+    Raises
+    ------
+    InputError
+        If the coordinates are not on the same two axes, move, or hold no triangle.
+    """
+    found = _two_dimensional(raw)
+    if found is None:
+        return raw
+    latitude, longitude = (_still(raw[name], where) for name in found)
+    dims = latitude.dims
+    if set(longitude.dims) != set(dims) or latitude.size > _MOST_POINTS:
+        shape = f"{latitude.sizes} and {longitude.sizes}"
+        raise InputError(f"{where}: {found[0]}, {found[1]}", shape, f"the same two axes, up to {_MOST_POINTS} points")
+    of_wrf = is_wrf(raw)
+    if coordinates_only:
+        raw = raw.drop_vars([name for name, array in raw.data_vars.items() if set(dims) & set(array.dims)])
+    if of_wrf:
+        raw = from_wrf(raw, where)
+    weights = _Triangles.of(latitude.values, longitude.transpose(*dims).values, where)
+    on_grid = {
+        name: _interpolated(array, weights, dims) for name, array in raw.data_vars.items() if _is_wanted(array, dims)
+    }
+    others = [name for name, array in raw.variables.items() if set(dims) & set(array.dims)]
+    return raw.drop_vars(others).assign_coords(weights.axes()).assign(on_grid)
+
+
+def _two_dimensional(raw: xr.Dataset) -> tuple[str, str] | None:
+    """Return the names of latitude and longitude where they are on two axes and none is on one."""
+    marked = raw.cf.guess_coord_axis()
+    names = []
+    for axis, wrf in zip(_AXES, ("XLAT", "XLONG"), strict=True):
+        known = [str(name) for name in marked.cf.coordinates.get(axis, []) if name in raw.variables]
+        known += [str(name) for name in raw.variables if str(name).lower() in (axis, axis[:3], f"nav_{axis[:3]}")]
+        if any(raw[name].ndim == 1 for name in known):
+            return None
+        # WRF holds those of the staggered points too.
+        wide = [wrf] if wrf in raw.variables else [name for name in known if raw[name].ndim >= 2]
+        if not wide:
+            return None
+        names.append(wide[0])
+    return names[0], names[1]
+
+
+def _still(axis: xr.DataArray, where: str) -> xr.DataArray:
+    """Return a coordinate on two axes; WRF writes it for every time."""
+    while axis.ndim > 2:
+        dim = axis.dims[0]
+        if not bool((axis == axis.isel({dim: 0})).all()):
+            raise InputError(f"{where}: {axis.name}", f"it changes along {dim}", "a grid that stays where it is")
+        axis = axis.isel({dim: 0})
+    return axis.reset_coords(drop=True).astype(np.float64)
+
+
+def _is_wanted(array: xr.DataArray, dims: tuple[Hashable, ...]) -> bool:
+    if not set(dims) <= set(array.dims) or array.dtype.kind not in "fiu":
+        return False
+    try:
+        return column_of(str(array.name), array.attrs, None) is not None
+    except InputError:
+        return True  # named when it is read
+
+
+def _is_wind(array: xr.DataArray) -> bool:
+    return str(array.attrs.get("standard_name")) in _TRUE_WIND.values()
+
+
+def _interpolated(array: xr.DataArray, weights: _Triangles, dims: tuple[Hashable, ...]) -> xr.DataArray:
+    array = array.transpose(..., *dims)
+    kept = {name: axis for name, axis in array.coords.items() if not set(dims) & set(axis.dims)}
+    values = weights.apply(array.values.astype(np.float64))
+    attrs = dict(array.attrs)
+    if str(array.name).lower() in ("u10", "10u", "uas", "v10", "10v", "vas") and not _is_wind(array):
+        attrs["units"] = f"{attrs.get('units')} along the axes of the projection"
+    return xr.DataArray(values, dims=(*array.dims[:-2], *_AXES), coords=kept | weights.axes(), attrs=attrs)
+
+
+@dataclass(frozen=True)
+class _Triangles:
+    """For each point of the regular grid the three points around it and their weights; NaN weights outside."""
+
+    latitude: Array
+    longitude: Array
+    corners: npt.NDArray[np.int64]
+    weights: Array
+
+    @classmethod
+    def of(cls, latitude: Array, longitude: Array, where: str) -> _Triangles:
+        from scipy.spatial import Delaunay, QhullError
+
+        middle = float(longitude.ravel()[0])
+        longitude = middle + (longitude - middle + 180.0) % 360.0 - 180.0
+        step = _step(latitude, longitude)
+        wide = step / max(float(np.cos(np.radians(np.mean(latitude)))), 0.05)
+        rows = np.arange(latitude.min(), latitude.max() + 0.5 * step, step)
+        columns = np.arange(longitude.min(), longitude.max() + 0.5 * wide, wide)
+        # Scaled so that a triangle is as wide as it is high.
+        points = np.stack([latitude.ravel() / step, longitude.ravel() / wide], axis=1)
+        target = np.stack(np.meshgrid(rows / step, columns / wide, indexing="ij"), axis=-1).reshape(-1, 2)
+        try:
+            mesh = Delaunay(points)
+        except (QhullError, ValueError) as error:
+            raise InputError(f"{where}: latitude, longitude", f"{len(points)} points", "points of a grid") from error
+        inside = mesh.find_simplex(target, tol=1e-9)
+        transform = mesh.transform[inside]
+        two = np.einsum("nij,nj->ni", transform[:, :2], target - transform[:, 2])
+        weights = np.concatenate([two, 1.0 - two.sum(axis=1, keepdims=True)], axis=1)
+        weights[inside < 0] = np.nan
+        return cls(rows, (columns + 180.0) % 360.0 - 180.0, mesh.simplices[inside], weights)
+
+    def axes(self) -> dict[Hashable, Any]:
+        return {"latitude": self.latitude, "longitude": self.longitude}
+
+    def apply(self, values: Array) -> npt.NDArray[np.float32]:
+        """Return values (..., y, x) on the regular grid (..., latitude, longitude)."""
+        shape = (*values.shape[:-2], len(self.latitude), len(self.longitude))
+        result = np.empty((int(np.prod(values.shape[:-2])), len(self.corners)), np.float32)
+        # A time after the other: all of them at once would take three times the memory of the file.
+        for number, plane in enumerate(values.reshape(len(result), -1)):
+            result[number] = (plane[self.corners] * self.weights).sum(axis=1)
+        return result.reshape(shape)
+
+
+def _step(latitude: Array, longitude: Array) -> float:
+    """Return the distance of neighbouring points, degrees of latitude."""
+    narrow = np.cos(np.radians(latitude))
+    apart = [
+        np.hypot(np.diff(latitude, axis=axis), np.diff(longitude, axis=axis) * narrow.take(range(1, narrow.shape[axis]), axis))
+        for axis in (0, 1)
+        if latitude.shape[axis] > 1
+    ]  # fmt: skip
+    return max(float(np.median(np.concatenate([one.ravel() for one in apart]))) if apart else 0.0, 1e-3)

@@ -1,0 +1,174 @@
+"""Mapping files: what they say holds, what is wrong in them is named, and any way to write a table gives its values."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.tables.folder import by_station, read_folder
+from hazecast.grids.observations.tables.mapping import Mapping, mapping_of, read_mapping, written
+from hazecast.grids.places.cities import load_registry
+
+REGISTRY = load_registry()
+STATIONS = "code,city\nA1,beijing\nB2,beijing\n"
+WHOLE = '[columns]\nsite = "station"\nwhen = "time"\nPM = { is = "pm25", unit = "ug/m3" }\n'
+
+
+def read(folder: Path, text: str, mapping: str, encoding: str = "utf-8") -> dict[str, pd.DataFrame]:
+    (folder / "stations.csv").write_text(STATIONS)
+    (folder / "mapping.toml").write_text(mapping, encoding="utf-8")
+    (folder / "a.csv").write_bytes(text.encode(encoding))
+    return by_station(read_folder(folder, REGISTRY))
+
+
+@pytest.mark.parametrize(
+    ("time", "hour"),
+    [
+        ("", "2026-01-11T10:00"),
+        ('zone = "Asia/Tokyo"', "2026-01-11T09:00"),
+        ('zone = "+08:00"\nstamp = "start"', "2026-01-11T11:00"),
+        ('zone = "UTC"', "2026-01-11T18:00"),
+        ('format = "%Y/%d/%m %H"', "2026-11-01T10:00"),
+    ],
+)
+def test_stamps_as_mapped(tmp_path, time, hour) -> None:
+    stamp = "2026/01/11 18" if "format" in time else "2026/01/11 18:00"
+    hours = read(tmp_path, f"site,when,PM\nA1,{stamp},50\n", f"[time]\n{time}\n{WHOLE}")["A1"]
+    assert hours.index[0] == pd.Timestamp(hour) and hours["pm25"].tolist() == [50.0]
+
+
+def test_marks_sheets_and_stations_as_mapped(tmp_path) -> None:
+    mapping = f'[file]\nmissing = ["检修"]\n{WHOLE}[stations]\nA1 = "tokyo"\n'
+    (tmp_path / "mapping.toml").write_text(mapping, encoding="utf-8")
+    (tmp_path / "a.csv").write_text("site,when,PM\nA1,2026-01-11 18:00,检修\nA1,2026-01-11 19:00,5\n", encoding="utf-8")
+    data = read_folder(tmp_path, REGISTRY)
+    assert data.stations["A1"].city == "tokyo" and not data.findings.faults and not data.findings.doubts
+    assert by_station(data)["A1"]["pm25"].dropna().index.tolist() == [pd.Timestamp("2026-01-11T10:00")]
+
+
+def test_the_mapping_named_as_the_table_goes_first(tmp_path) -> None:
+    below = tmp_path / "2026"
+    below.mkdir()
+    (tmp_path / "mapping.toml").write_text(WHOLE)
+    assert mapping_of(below / "a.csv.gz", tmp_path) == tmp_path / "mapping.toml"
+    (below / "a.toml").write_text(WHOLE)
+    assert mapping_of(below / "a.csv.gz", tmp_path) == below / "a.toml"
+    assert mapping_of(tmp_path.parent / "b.csv", tmp_path.parent) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[columns", "TOML"),
+        (WHOLE + "[time]\nzone = 'Mars'\n", "time: found .*an IANA time zone"),
+        (WHOLE + "[time]\nstamp = 'middle'\n", "time.stamp: found middle"),
+        (WHOLE.replace("ug/m3", "ppb"), "unit of pm25: one of ug/m3, mg/m3"),
+        (WHOLE.replace("pm25", "pm26"), "one of station"),
+        (WHOLE + "[file]\nseparator = ',,'\n", "file.separator"),
+        (WHOLE + "[file]\nencodng = 'gbk'\n", "file.encodng"),
+        ('[columns]\nwhen = "time"\n', "at least one quantity"),
+        ('[columns]\nwhen = "date"\nPM = { is = "pm25", unit = "ug/m3" }\n', "columns: one of time"),
+        ('[columns]\nwhen = "time"\nPM = { is = "pm25", unit = "ug/m3" }\n', "columns: one of station"),
+        ('[columns]\nsite = "station"\nwhen = "time"\nPM = "pm25"\n', "PM: a unit"),
+        ('[table]\nlayout = "wide"\n[columns]\nwhen = "time"\n', "variable and unit"),
+        ('[table]\nlayout = "items"\n[columns]\nwhen = "time"\n', "one of variable"),
+        ('[table]\nlayout = "wide"\nvariable = "pm25"\n[columns]\nwhen = "time"\n', "unit of pm25"),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_is_named(tmp_path, text, says) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"mapping\.toml.*{says}"):
+        read_mapping(path)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "says"),
+    [
+        (WHOLE + "[file]\nencoding = 'klingon'\n", "encoding: found klingon"),
+        (WHOLE + "[file]\nheader_line = 9\n", "line 9: found no row"),
+        (WHOLE.replace("PM =", "PN ="), "also PN, as mapped"),
+        (WHOLE.replace('site = "station"', "") + "[table]\nstation = 'X'\n", "station: found X"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_its_table(tmp_path, mapping, says) -> None:
+    with pytest.raises(InputError, match=says):
+        read(tmp_path, "site,when,PM\nA1,2026-01-11 18:00,50\n", mapping)
+
+
+NAMES = st.text("站点时间值ab Cµ.(%)9#'", min_size=1, max_size=6).filter(lambda name: name == name.strip())
+VALUES = st.one_of(st.none(), st.integers(0, 9_000).map(lambda tenths: tenths / 10))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    names=st.lists(NAMES, min_size=3, max_size=3, unique=True).filter(lambda n: not {*n} & {"A1", "B2"}),
+    rows=st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6),
+    encoding=st.sampled_from(["utf-8", "utf-16", "gb18030"]),
+    separator=st.sampled_from([",", ";", "\t", "|"]),
+    decimal=st.sampled_from([".", ","]),
+    layout=st.sampled_from(["long", "items", "wide"]),
+    zone=st.sampled_from(["UTC", "Asia/Tokyo", "+05:30", "stamp"]),
+    stamp=st.sampled_from(["end", "start"]),
+    unit=st.sampled_from([("ug/m3", 1.0), ("mg/m3", 1_000.0)]),
+)
+def test_however_a_table_is_written_its_values_are_read(
+    names, rows, encoding, separator, decimal, layout, zone, stamp, unit
+) -> None:
+    if decimal == separator:
+        decimal = "."
+    station, time, other = names
+    first = datetime(2026, 1, 11, 10)
+    offset = {"UTC": 0.0, "Asia/Tokyo": 9.0, "+05:30": 5.5, "stamp": -3.0}[zone]
+
+    def cell(value: float | None) -> str:
+        return "" if value is None else str(value).replace(".", decimal)
+
+    def local(hour: int) -> str:
+        at = first + timedelta(hours=hour + offset - (stamp == "start"))
+        return f"{at:%Y-%m-%d %H:%M}" + ("-03:00" if zone == "stamp" else "")
+
+    table = {"layout": layout}
+    quantity = {"is": "pm25", "unit": unit[0]}
+    columns: dict[str, object] = {time: "time"}
+    items = {}
+    if layout == "wide":
+        lines = [[time, "A1", "B2"], *([local(n), cell(a), cell(b)] for n, (a, b) in enumerate(rows))]
+        table |= {"variable": "pm25", "unit": unit[0]}
+    else:
+        pairs = [(n, code, value) for n, row in enumerate(rows) for code, value in zip(("A1", "B2"), row, strict=True)]
+        columns |= {station: "station", other: quantity if layout == "long" else "value"}
+        lines = [[station, time, other], *([code, local(n), cell(value)] for n, code, value in pairs)]
+        if layout == "items":
+            lines = [[*lines[0], "w"], *([*line, "fine"] for line in lines[1:])]
+            columns, items = columns | {"w": "variable"}, {"fine": quantity}
+    mapping = Mapping.model_validate(
+        {
+            "file": {"encoding": encoding, "separator": separator, "decimal": decimal},
+            "time": {"zone": zone, "stamp": stamp},
+            "table": table,
+            "columns": columns,
+            "items": items,
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        found = read(path, "\n".join(separator.join(line) for line in lines) + "\n", written(mapping), encoding)
+        assert read_mapping(path / "mapping.toml") == mapping
+    for at, code in enumerate(("A1", "B2")):
+        hours = found[code]["pm25"].reindex(pd.date_range(first, periods=len(rows), freq="h"))
+        expected = [np.nan if row[at] is None else row[at] * unit[1] for row in rows]
+        np.testing.assert_allclose(hours, expected, rtol=1e-9)
+
+
+def test_the_zones_of_the_round_trip_are_what_they_are_taken_for() -> None:
+    assert ZoneInfo("Asia/Tokyo").utcoffset(datetime(2026, 1, 11)) == timedelta(hours=9)
