@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hazecast.alerts.engine.city_hours import Inputs
 from hazecast.alerts.engine.decisions import Day, decide_day
 from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.warning import in_force_at
 from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.criteria import Condition
 from hazecast.forecast.sight import Sight
 from tests.support.japan_days import MIDNIGHT, REGISTRY, at_hour, hourly, hours_at, through
 from tests.support.warning_cases import case, series, station_data
@@ -201,6 +203,28 @@ def test_every_japanese_city_has_the_rules_of_its_prefecture() -> None:
         rules = book.rule_set(name)
         assert "seen 2026-11" in rules.source and rules.decision_hours
         assert all(set(zone) <= expected[name] for zone in rules.zones)
+
+
+@pytest.mark.parametrize(
+    ("tests", "decided", "message"),
+    [
+        ([{"mean_since": 5}], (), "decided must rise"),  # no hour at which it is decided
+        ([{"mean_hours": (5, 12)}], (7,), "decided must rise from 12"),
+        ([{"last_hours": 3}], (9, 8), "decided must rise"),
+        ([{"mean_hours": (5, 7), "mean_since": 5}], (), "one of mean_hours"),
+        ([{"last_hours": 3, "expected": True}], (9,), "expected needs mean_since"),
+        ([{"days_before": 1}], (7,), "days_before is of pm25_day"),
+        ([{"mean_hours": (5, 7)}, {}], (), "tests of that hour alone"),
+        ([{"mean_hours": (5, 7), "aggregator": "a"}, {"last_hours": 3, "aggregator": "b"}], (), "one aggregator"),
+        ([{"aggregator": "a"}], (), "a mean that stations have"),
+        ([{}], (7,), "decided needs"),
+    ],
+)
+def test_a_condition_that_cannot_be_decided_is_refused(tests, decided, message: str) -> None:
+    common = {"variable": "pm25", "comparator": "gt", "value": 85.0, "units": "ug m-3"}
+    values = {"number": 1, "source": "a test", "tests": [common | own for own in tests], "decided": decided}
+    with pytest.raises(ValidationError, match=message):
+        Condition.model_validate(values)
 
 
 @settings(max_examples=15, deadline=None)
