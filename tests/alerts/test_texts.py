@@ -262,3 +262,9 @@ def test_bulletin_has_the_shape_of_the_cma() -> None:
     first, rest = text.split("，其中")
     assert all(first.count(p.name_zh) == 1 for p, _, _ in every)
     assert all(rest.count(p.name_zh) == (rank > 1) for p, rank, _ in every)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_source_of_humidity_has_words(language) -> None:
+    words = catalog(language).messages["daily"]["humidity"]
+    assert {"forecast", "observed", "persisted", "mixed", "unknown"} == set(words) and all(words.values())
