@@ -311,11 +311,12 @@ def _days(
 
 
 def _ozone_days(hours: CityHours, course: _Course, rules: RuleSet) -> tuple[Excluded, ...]:
-    """Return the coming days that only ozone makes as bad as a level, as probably as the lowest level asks."""
+    """Return the coming days that only ozone makes as bad as the lowest level asks of one, as probably as it asks."""
     if np.isnan(hours.o3).all():
         return ()
     ozone = hours.ozone_index(hours.values(_OZONE, rules))
-    led = _any_met(rules, ozone) & ~_any_met(rules, course.daily)
+    tests = rules.levels[0].conditions[0].tests
+    led = _all_met(tests, ozone) & ~_all_met(tests, course.daily)
     share = led.mean(axis=0)
     share[: hours.now + 1] = 0.0
     return tuple(

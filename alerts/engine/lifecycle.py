@@ -95,9 +95,11 @@ def _may_fall(standing: HazeWarning, now: Assessment, rules: RuleSet, rank: int)
         (standing.level_since or standing.issued) + timedelta(hours=rules.life.hold_hours),
         standing.run_init_time + timedelta(hours=rules.life.unconfirmed_hours),
     )
-    if now.init_time < held_until or (rules.life.lift == "never" and not now.lift_ready):
+    if now.init_time < held_until:
         return False
-    return rank > 0 or now.lift_ready
+    if rules.life.lift == "never" and standing.reason in ("criterion_observed", "higher_level_observed"):
+        return False
+    return (rank > 0 and rules.life.lift != "never") or now.lift_ready
 
 
 def advance(
@@ -188,6 +190,9 @@ def _next_message(
         if before is not None:
             # What is in force stays covered, also where the hours that the new message rests on come later.
             onset = min(onset, max(before.onset, init_time))
+        elif any(o.observed for o in now.outlooks):
+            # So does a lower level that is seen now and persists, where the higher one comes later.
+            onset = min(onset, init_time)
     since = before.level_since or before.issued if before is not None and kind in ("continue", "lift") else init_time
     return HazeWarning.model_validate(
         {
@@ -219,12 +224,15 @@ def _next_message(
 def _continues(before: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
     """Return whether a level that stays needs a message: for a later window, soon enough, with evidence."""
     outlook = now.of(rank)
-    if (outlook.until or now.end) <= before.expires or not outlook.evidence:
+    longer, left = (outlook.until or now.end) - before.expires, before.expires - now.init_time
+    if longer <= timedelta() or not outlook.evidence:
+        return False
+    if rules.episodes is not None and longer < timedelta(hours=rules.episodes.extension_hours) < left:
         return False
     if not (outlook.raised or outlook.keep_probability >= rules.level_of(rank).lower_probability):
         return False  # held for its minimum only: it may run out
     renew = rules.life.renew_hours
-    return renew is None or before.expires - now.init_time <= timedelta(hours=renew)
+    return renew is None or left <= timedelta(hours=renew)
 
 
 def _check_together(

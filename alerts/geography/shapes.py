@@ -133,14 +133,14 @@ def provinces() -> tuple[Province, ...]:
     return current().provinces
 
 
-def country_shape(country: Country) -> shapely.Geometry:
-    """Return the union of a country's provinces or prefectures in use, in degrees."""
+def country_shape(country: Country | None) -> shapely.Geometry:
+    """Return the union of a country's provinces or prefectures in use, in degrees; of both countries' for None."""
     return _country_shape(country, current())
 
 
 @lru_cache(maxsize=8)
-def _country_shape(country: Country, shapes: Shapes) -> shapely.Geometry:
-    return shapely.union_all([p.geometry for p in shapes.provinces if p.country == country])
+def _country_shape(country: Country | None, shapes: Shapes) -> shapely.Geometry:
+    return shapely.union_all([p.geometry for p in shapes.provinces if country in (None, p.country)])
 
 
 def as_geojson(geometry: shapely.Geometry) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Haze areas: the level of a rule set on a map, spread from the cities of a forecast.
 
-A city's value represents its surroundings only: cells too far from any city hold -1, no information.
+A city's value represents its surroundings only: cells too far from any city hold -1, no information. What lies between
+cities goes over from one to the other and stays within what they have.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Country, Registry
+from hazecast.grids.spreading import spread
 from hazecast.grids.times import to_datetime64
-from hazecast.grids.weather.sampling import spread
 
 Float = npt.NDArray[np.float64]
 
@@ -36,6 +37,8 @@ _LOG = logging.getLogger(__name__)
 Domain = tuple[float, float, float, float]
 DOMAIN: Domain = (15.0, 55.0, 95.0, 150.0)
 UNCERTAIN = 0.8
+# Cells this far beyond the country are computed too, so that no edge of a cell shows at its border.
+_BEYOND = 3
 
 
 def haze_areas(
@@ -44,20 +47,20 @@ def haze_areas(
     ruleset: RuleSet,
     window: tuple[datetime, datetime],
     *,
-    step: float = 0.25,
+    step: float = 0.125,
     domain: Domain = DOMAIN,
     visibility_model: VisibilityModel = BEIJING,
     weather: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Return the highest level of each grid cell over a window, with the visibility and haze grade behind it.
 
-    The PM2.5 of all cities of the forecast (its logarithm, for concentrations spread by ratios) is spread
-    over the grid hour by hour by optimal interpolation, and so is their humidity where no weather grid gives
-    it; visibility, grade and level are computed there. A level is met as a warning of it is raised: by the
+    The PM2.5 of all cities of the forecast is spread between them hour by hour (`hazecast.grids.spreading`), and so is
+    their humidity, or its difference from that of the weather grid where there is one: at a city both are the forecast's
+    own. Visibility, grade and level are computed there. A level is met as a warning of it is raised: by the
     scenario that its ``raise_probability`` asks for, for as many hours as its ``persistence``, so that a city's warning
     and the area around it agree.
-    Visibility and grade are those of the median. A cell counts where the land of the rule set's country
-    reaches into it.
+    Visibility and grade are those of the median. A cell counts where its centre, or that of one at most
+    three away, is in the rule set's country: at the border itself areas are cut, see `hazecast.alerts.maps.polygons`.
 
     Parameters
     ----------
@@ -73,7 +76,8 @@ def haze_areas(
         South, north, west, east, degrees.
     visibility_model : VisibilityModel
     weather : xarray.Dataset, optional
-        Contract "weather_grid" with ``t2m`` and ``d2m``; its humidity is used in the hours and cells it covers.
+        Contract "weather_grid" with ``t2m`` and ``d2m``; its humidity leads from city to city in the hours and cells
+        that it covers.
 
     Returns
     -------
@@ -91,23 +95,24 @@ def haze_areas(
     cities = _city_values(forecast, window)
     lats, lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
     scenarios = [needed_scenario(rule.raise_probability) for rule in ruleset.levels]
-    shape = (len(lats), len(lons))
+    within = country_cells(ruleset.country, tuple(lats), tuple(lons))
     # Until a city tells something, nothing is known anywhere.
-    level, grade = np.zeros(shape, np.int8), np.zeros(shape, np.int8)
-    least, relative_std = np.full(shape, np.nan), np.ones(shape)
+    level, grade = (np.full(within.shape, -1, dtype=np.int8) for _ in range(2))
+    least, std = np.full(within.shape, np.nan), np.ones(within.shape)
     if cities.ids:
-        fields = _spread_hours(cities, registry, scenarios, lats, lons, weather)
-        level, grade, least = _highest(fields, ruleset, scenarios, visibility_model)
-        relative_std = fields.relative_std
-    unknown = ~(relative_std <= UNCERTAIN) | ~country_cells(ruleset.country, tuple(lats), tuple(lons))
-    level[unknown], grade[unknown], least[unknown] = -1, -1, np.nan
+        rows, columns = np.nonzero(within)
+        std[within], known = _unknown_share(cities.ids, registry, lats[rows], lons[columns])
+        rows, columns = rows[known], columns[known]
+        fields = _spread_hours(cities, registry, scenarios, lats[rows], lons[columns], weather)
+        found = _highest(fields, ruleset, scenarios, visibility_model)
+        level[rows, columns], grade[rows, columns], least[rows, columns] = found
     dims = ("latitude", "longitude")
     return xr.Dataset(
         {
             "level": (dims, level, _level_flags(ruleset)),
             "haze_grade": (dims, grade, _GRADE_FLAGS),
             "visibility": (dims, least.astype(np.float32), {"standard_name": "visibility_in_air", "units": "m"}),
-            "relative_std": (dims, relative_std.astype(np.float32), {"units": "1"}),
+            "relative_std": (dims, std.astype(np.float32), {"units": "1"}),
         },
         coords={
             "latitude": ("latitude", lats, {"units": "degrees_north"}),
@@ -115,6 +120,7 @@ def haze_areas(
         },
         attrs={
             "rule_set": ruleset.id,
+            "country": ruleset.country or "",
             "window_start": window[0].isoformat(),
             "window_end": window[1].isoformat(),
             "step": step,
@@ -165,11 +171,10 @@ def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _Ci
 
 @dataclass(frozen=True)
 class _Fields:
-    """What is spread over the grid: PM2.5 (hour, lat, lon) by scenario, humidity (hour, lat, lon), relative spread."""
+    """What is spread over the grid's cells: PM2.5 (hour, cell) by scenario, and humidity (hour, cell)."""
 
     pm25: dict[int, Float]
     humidity: Float
-    relative_std: Float
 
 
 def _spread_hours(
@@ -181,24 +186,35 @@ def _spread_hours(
     weather: xr.Dataset | None,
 ) -> _Fields:
     needed = sorted({MEDIAN, *scenarios})
-    # In one call: the interpolation's weights and its uncertainty are the same for all.
     mass = np.concatenate([cities.pm25[scenario] for scenario in needed])
-    spread_mass, relative_std = spread_cities(mass, cities.ids, registry, lats, lons)
-    humidity, _ = spread_cities(cities.humidity, cities.ids, registry, lats, lons, logarithm=False)
-    humidity = np.clip(humidity, 0.0, 100.0)
+    spread_mass, _ = spread_cities(mass, cities.ids, registry, lats, lons)
+    humidity, _ = spread_cities(cities.humidity, cities.ids, registry, lats, lons, root=False)
     if weather is not None:
-        known = _grid_humidity(weather, cities.times, lats, lons)
-        humidity = np.where(np.isnan(known), humidity, known)
-    return _Fields(dict(zip(needed, np.split(spread_mass, len(needed)), strict=True)), humidity, relative_std)
+        humidity = _led_by(weather, cities, registry, lats, lons, humidity)
+    return _Fields(dict(zip(needed, np.split(spread_mass, len(needed)), strict=True)), humidity)
+
+
+def _led_by(
+    weather: xr.Dataset, cities: _CityValues, registry: Registry, lats: Float, lons: Float, otherwise: Float
+) -> Float:
+    """Return the weather grid's humidity, moved so that each city has its own; `otherwise` where there is no grid."""
+    places = [registry.city(c) for c in cities.ids]
+    at_cities = _grid_humidity(
+        weather, cities.times, np.array([c.latitude for c in places]), np.array([c.longitude for c in places])
+    )
+    here = _grid_humidity(weather, cities.times, lats, lons)
+    # Outside the grid, or its hours, a city moves nothing.
+    moved, _ = spread_cities(np.nan_to_num(cities.humidity - at_cities), cities.ids, registry, lats, lons, root=False)
+    return np.where(np.isnan(here), otherwise, np.clip(here + moved, 0.0, 100.0))
 
 
 def _highest(
     fields: _Fields, ruleset: RuleSet, scenarios: Sequence[int], visibility_model: VisibilityModel
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8], Float]:
-    """Return the highest level and haze grade and the lowest visibility of all hours, each (latitude, longitude)."""
-    level = np.zeros(fields.relative_std.shape, dtype=np.int8)
-    grade = np.zeros(fields.relative_std.shape, dtype=np.int8)
-    least = np.full(fields.relative_std.shape, np.inf)
+    """Return the highest level and haze grade and the lowest visibility of all hours, each (cell,)."""
+    cells = fields.humidity.shape[1:]
+    level, grade = np.zeros(cells, dtype=np.int8), np.zeros(cells, dtype=np.int8)
+    least = np.full(cells, np.inf)
     for rule, scenario in zip(ruleset.levels, scenarios, strict=True):
         mass = fields.pm25[scenario]
         met = [
@@ -233,9 +249,9 @@ def spread_cities(
     lats: Float,
     lons: Float,
     *,
-    logarithm: bool = True,
+    root: bool = True,
 ) -> tuple[Float, Float]:
-    """Spread values of cities over a grid, with how little is known there.
+    """Spread values of cities to places between them, with how little is known there.
 
     Parameters
     ----------
@@ -244,31 +260,40 @@ def spread_cities(
     cities : sequence of str
         Ids.
     registry : Registry
-    lats, lons : float (i,), (j,)
-    logarithm : bool
-        Spread ratios, as suits concentrations, and not differences.
+    lats, lons : float (...)
+        Degrees, of one shape.
+    root : bool
+        Spread the root of the values, as suits concentrations: their differences grow with them.
 
     Returns
     -------
-    field : float (k, i, j)
-    relative_std : float (i, j)
-        0 at a city, 1 without information.
+    field : float (k, ...)
+    relative_std : float (...)
+        Near 0 at a city, 1 without information.
     """
     places = [registry.city(c) for c in cities]
     at_lat, at_lon = np.array([c.latitude for c in places]), np.array([c.longitude for c in places])
-    # 1 ug m-3 is below what a monitor resolves, and keeps the logarithm finite.
-    given = np.log(np.maximum(values, 1.0)) if logarithm else values
+    given = np.sqrt(np.maximum(values, 0.0)) if root else values
     field, relative_std = spread(given, at_lat, at_lon, lats, lons)
-    return np.asarray(np.exp(field) if logarithm else field), np.asarray(relative_std)
+    return np.square(field) if root else field, relative_std
+
+
+def _unknown_share(
+    cities: Sequence[str], registry: Registry, lats: Float, lons: Float
+) -> tuple[Float, npt.NDArray[np.bool_]]:
+    """Return the relative spread at places, and where it leaves a value known."""
+    _, relative_std = spread_cities(np.zeros((1, len(cities))), cities, registry, lats, lons)
+    return relative_std, relative_std <= UNCERTAIN
 
 
 @lru_cache(maxsize=8)
-def country_cells(country: Country, lats: tuple[float, ...], lons: tuple[float, ...]) -> npt.NDArray[np.bool_]:
-    """Return where the land of a country reaches into the cells of an even grid.
+def country_cells(country: Country | None, lats: tuple[float, ...], lons: tuple[float, ...]) -> npt.NDArray[np.bool_]:
+    """Return the cells of an even grid whose centre is in a country, and those at most three away from one.
 
     Parameters
     ----------
-    country : {"CN", "JP"}
+    country : {"CN", "JP"} or None
+        None for both.
     lats, lons : tuple of float
         Centres of the cells, degrees.
 
@@ -276,25 +301,21 @@ def country_cells(country: Country, lats: tuple[float, ...], lons: tuple[float, 
     -------
     numpy.ndarray of bool, (latitude, longitude)
     """
-    half_lat, half_lon = abs(lats[1] - lats[0]) / 2.0, abs(lons[1] - lons[0]) / 2.0
-    rows, columns = np.meshgrid(lats, lons, indexing="ij")
+    from scipy import ndimage
+
     shape = country_shape(country)
     shapely.prepare(shape)
-    cells = shapely.box(columns - half_lon, rows - half_lat, columns + half_lon, rows + half_lat)
-    return np.asarray(shapely.intersects(shape, cells))
+    inside = shapely.contains_xy(shape, *np.meshgrid(lons, lats))
+    return np.asarray(ndimage.binary_dilation(inside, np.ones((3, 3), dtype=bool), iterations=_BEYOND))
 
 
-def _grid_humidity(
-    weather: xr.Dataset,
-    times: npt.NDArray[np.datetime64],
-    lats: Float,
-    lons: Float,
-) -> Float:
-    """Return the weather grid's humidity, % (time, latitude, longitude); NaN where or when it has none."""
+def _grid_humidity(weather: xr.Dataset, times: npt.NDArray[np.datetime64], lats: Float, lons: Float) -> Float:
+    """Return the weather grid's humidity at places, % (time, place); NaN where or when it has none."""
     if not {"t2m", "d2m"} <= set(weather.data_vars):
-        return np.full((times.size, lats.size, lons.size), np.nan)
+        return np.full((times.size, lats.size), np.nan)
     moist = weather["t2m"].copy(data=relative_humidity(weather["t2m"], weather["d2m"])).reindex(time=times)
-    return np.asarray(moist.sortby("latitude").interp(latitude=lats, longitude=lons).values, dtype=np.float64)
+    at = {"latitude": xr.DataArray(lats, dims="place"), "longitude": xr.DataArray(lons, dims="place")}
+    return np.asarray(moist.sortby("latitude").interp(at).transpose("time", "place").values, dtype=np.float64)
 
 
 def _axis(low: float, high: float, step: float) -> Float:

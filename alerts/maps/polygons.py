@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import city_area
-from hazecast.alerts.geography.shapes import Province, as_geojson, current, equal_area
+from hazecast.alerts.geography.shapes import Province, as_geojson, country_shape, current, equal_area
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import City
 
@@ -56,7 +57,7 @@ class LevelAreas:
 
 def forecast_areas(field: xr.Dataset) -> LevelAreas:
     """Return the areas of a forecast's levels; `field` is as from `hazecast.alerts.maps.areas.haze_areas`."""
-    ranks, shapes = level_shapes(field, lowest=0)
+    ranks, shapes = level_shapes(field, lowest=0, within=country_shape(field.attrs["country"] or None))
     start, end = (datetime.fromisoformat(field.attrs[name]) for name in ("window_start", "window_end"))
     return LevelAreas(ranks, shapes, (start, end), bool(field.attrs["simulated"]), str(field.attrs["weather_source"]))
 
@@ -162,8 +163,14 @@ def provinces_touched(areas: LevelAreas) -> list[tuple[Province, int, float]]:
     return [(province, rank, share) for rank, shape in areas.levels() for province, share in _touched(shape, least)]
 
 
-def level_shapes(field: xr.Dataset, *, lowest: int = 1) -> tuple[list[int], list[shapely.Geometry]]:
-    """Return the ranks present and the cleaned area of each; see `polygons`.
+def level_shapes(
+    field: xr.Dataset, *, lowest: int = 1, within: shapely.Geometry | None = None
+) -> tuple[list[int], list[shapely.Geometry]]:
+    """Return the ranks present and the area of each, bounded by smooth contours; see `polygons`.
+
+    Where a level or a higher one is met in a cell counts 1, else 0, smoothed by a Gaussian a cell wide: the contour at
+    one half is the edge. Specks and gaps up to two cells wide vanish by that, and of what is not known nothing is
+    taken in.
 
     Parameters
     ----------
@@ -171,56 +178,86 @@ def level_shapes(field: xr.Dataset, *, lowest: int = 1) -> tuple[list[int], list
         As from `hazecast.alerts.maps.areas.haze_areas`.
     lowest : int
         The lowest rank wanted.
+    within : shapely.Geometry, optional
+        What the areas are cut at, degrees.
 
     Returns
     -------
     ranks : list of int
     shapes : list of shapely.Geometry
-        In degrees.
+        In degrees; none overlaps another.
     """
-    level = _cleaned(field["level"].transpose("latitude", "longitude").values)
-    lats, lons = field["latitude"].values, field["longitude"].values
-    step = float(lats[1] - lats[0])
-    ranks = [int(r) for r in np.unique(level) if r >= lowest]
-    areas = []
-    for rank in ranks:
-        rows, columns = np.nonzero(level == rank)
-        south, west = lats[rows] - step / 2.0, lons[columns] - step / 2.0
-        areas.append(shapely.coverage_union_all(shapely.box(west, south, west + step, south + step)))
-    if not areas:
-        return [], []
-    # The tolerance is the square root of the area that may be cut at a corner: stairs of one and two cells go.
-    smooth = shapely.coverage_simplify(np.array(areas), 1.1 * step)
-    return ranks, [_without_slivers(shape, 0.5 * step**2) for shape in smooth]
+    level, lats, lons = _cropped(field["level"].transpose("latitude", "longitude"))
+    step = float(field["latitude"][1] - field["latitude"][0])
+    known = _smoothed(level >= 0)
+    bounds = _outline(known, lats, lons, step)
+    if within is not None:
+        bounds = shapely.intersection(bounds, within)
+    found: list[tuple[int, shapely.Geometry]] = []
+    above: shapely.Geometry = shapely.MultiPolygon()
+    for rank in sorted({int(r) for r in np.unique(level) if r >= 0}, reverse=True):
+        # Beside what is not known the share is one of what is.
+        share = np.divide(_smoothed(level >= rank), known, out=np.zeros_like(known), where=known > 0.01)
+        whole = shapely.union(shapely.intersection(_outline(share, lats, lons, step), bounds), above)
+        found.insert(0, (rank, _without_slivers(shapely.difference(whole, above), 0.5 * step**2)))
+        above = shapely.union(above, found[0][1])
+    shown = [(rank, shape) for rank, shape in found if rank >= lowest and not shapely.is_empty(shape)]
+    return [rank for rank, _ in shown], [shape for _, shape in shown]
+
+
+def _cropped(level: xr.DataArray) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+    """Return the part of a grid that holds all that is known, with its latitudes and longitudes."""
+    rows, columns = (np.flatnonzero((level.values >= 0).any(axis=axis)) for axis in (1, 0))
+    part = level[:0, :0] if not rows.size else level[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return part.values, part["latitude"].values, part["longitude"].values
+
+
+# Each cell is parted in as many, each way, so that a contour is a curve and no stairs.
+_FINE = 2
+
+
+def _smoothed(met: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return the share of the surroundings of each half of a cell that is met; nothing is beyond the grid."""
+    from scipy import ndimage
+
+    fine = np.pad(met, 2).repeat(_FINE, axis=0).repeat(_FINE, axis=1).astype(np.float32)
+    return np.asarray(ndimage.gaussian_filter(fine, _FINE, mode="constant", truncate=3.0))
+
+
+def _outline(
+    share: npt.NDArray[np.float32], lats: npt.NDArray[np.floating], lons: npt.NDArray[np.floating], step: float
+) -> shapely.Geometry:
+    """Return where a share that `_smoothed` gave is at least one half, in degrees."""
+    from contourpy import FillType, contour_generator
+
+    if not lats.size:
+        return shapely.MultiPolygon()
+    y, x = (
+        first - step * (2.0 + (_FINE - 1) / (2.0 * _FINE)) + step / _FINE * np.arange(n)
+        for first, n in zip((lats[0], lons[0]), share.shape, strict=True)
+    )
+    lines = contour_generator(x, y, share, fill_type=FillType.OuterOffset).filled(0.5, np.inf)
+    parts = []
+    for points, offsets in zip(*lines, strict=True):
+        rings = [points[start:end] for start, end in pairwise(offsets)]
+        parts.append(shapely.Polygon(rings[0], rings[1:]))
+    # Well below what can be seen: a tenth of a cell.
+    return shapely.simplify(shapely.make_valid(shapely.union_all(parts)), 0.03 * step)
 
 
 def _without_slivers(shape: shapely.Geometry, smallest: float) -> shapely.Geometry:
-    """Leave out parts and holes smaller than `smallest`; what is left out of one shape fills the hole of the other."""
+    """Leave out parts and holes smaller than `smallest`."""
     parts = []
     for part in shapely.get_parts(shape):
-        if shapely.area(part) < smallest:
+        if part.geom_type != "Polygon" or shapely.area(part) < smallest:
             continue
         holes = [ring for ring in part.interiors if shapely.area(shapely.Polygon(ring)) >= smallest]
         parts.append(shapely.Polygon(part.exterior, holes))
     return shapely.MultiPolygon(parts)
 
 
-def _cleaned(level: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Return levels without specks and strips, or known gaps and slits, that are a single cell wide."""
-    from scipy import ndimage
-
-    level = level.copy()
-    two_by_two = np.ones((2, 2), dtype=bool)
-    for rank in sorted({int(r) for r in np.unique(level) if r > 0}, reverse=True):
-        met = level >= rank
-        level[met & ~ndimage.binary_opening(met, two_by_two)] = rank - 1
-        closed = ndimage.binary_closing(level >= rank, two_by_two)
-        level[closed & (level < rank) & (level >= 0)] = rank
-    return level
-
-
 def _touched(shape: shapely.Geometry, least: float) -> list[tuple[Province, float]]:
-    flat = equal_area(shape)
+    flat = shapely.make_valid(equal_area(shape))
     found = []
     for province, outline in zip(current().provinces, current().flat_provinces, strict=True):
         share = float(shapely.area(shapely.intersection(flat, outline)) / shapely.area(outline))

@@ -18,6 +18,8 @@ from lxml import etree
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import city_area, rings
 from hazecast.alerts.messages.causes import Causes
+from hazecast.alerts.messages.rounding import rounded
+from hazecast.alerts.messages.state_texts import bounds
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import Text, compose
 from hazecast.alerts.rules.criteria import HOURLY
@@ -257,9 +259,9 @@ def parameters(warning: HazeWarning, ruleset: RuleSet) -> dict[str, str]:
     mass = [e.pm25 for e in warning.evidence if e.pm25 is not None]
     seen = [e.visibility for e in warning.evidence if e.visibility is not None]
     if mass:
-        found["pm25_max_ug_m3"] = f"{max(mass):.0f}"
+        found["pm25_max_ug_m3"] = str(rounded(max(mass), 1.0, bounds(ruleset, "pm25")))
     if seen:
-        found["visibility_min_m"] = f"{min(seen):.0f}"
+        found["visibility_min_m"] = str(rounded(min(seen), 1.0, bounds(ruleset, "visibility")))
     for name in sorted({name for e in warning.evidence for name in e.values} - set(HOURLY)):
         found[f"{name}_max"] = f"{max(e.values[name] for e in warning.evidence if name in e.values):g}"
     return found

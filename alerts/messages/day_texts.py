@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from hazecast.alerts.engine.warning import Evidence, HazeWarning
+from hazecast.alerts.messages.rounding import Bound
 from hazecast.alerts.messages.texts import Catalog
 from hazecast.grids.places.cities import City
 
@@ -14,7 +16,7 @@ def of_days(warning: HazeWarning) -> bool:
     return any(e.observed_hours is not None for e in warning.evidence)
 
 
-def days_sentences(warning: HazeWarning, city: City, words: Catalog) -> list[str]:
+def days_sentences(warning: HazeWarning, city: City, words: Catalog, bounds: Sequence[Bound] = ()) -> list[str]:
     """Return the AQI of each whole day of an episode and what of it was observed, and the highest of 24 h that count.
 
     Parameters
@@ -24,24 +26,31 @@ def days_sentences(warning: HazeWarning, city: City, words: Catalog) -> list[str
     city : City
         Gives the time zone.
     words : Catalog
+    bounds : sequence of (float, str)
+        Thresholds of the AQI that no value is rounded across.
 
     Returns
     -------
     list of str
     """
     whole = [e for e in warning.evidence if "aqi_day" in e.values]
-    days = words.say("expect.days.separator").join(_day(e, city, words) for e in whole)
-    counted = [e.values["aqi_24h"] for e in warning.evidence if "aqi_24h" in e.values]
-    return [
-        *([words.say("expect.days.lead", days=days)] if days else []),
-        words.say("expect.value.aqi_24h", value=words.number(round(max(counted)))),
-    ]
+    days = words.say("expect.days.separator").join(_day(e, city, words, bounds) for e in whole)
+    found = [words.say("expect.days.lead", days=days)] if days else []
+    for form, observed in (("seen", True), ("expect", False)):
+        counted = [
+            e.values["aqi_24h"]
+            for e in warning.evidence
+            if "aqi_24h" in e.values and (e.basis == "observed") == observed
+        ]
+        if counted:
+            found.append(words.say(f"{form}.value.aqi_24h", value=words.rounded(max(counted), 1.0, bounds)))
+    return found
 
 
-def _day(day: Evidence, city: City, words: Catalog) -> str:
+def _day(day: Evidence, city: City, words: Catalog, bounds: Sequence[Bound]) -> str:
     # The stamp is the midnight that ends the day.
     date = words.calendar_day(day.time - timedelta(hours=1), city.time_zone)
-    value = words.number(round(day.values["aqi_day"]))
+    value = words.rounded(day.values["aqi_day"], 1.0, bounds)
     if day.basis == "observed":
         return words.say("expect.days.observed", day=date, value=value)
     if day.observed_hours:

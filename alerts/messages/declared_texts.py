@@ -41,7 +41,7 @@ def declared_sentences(warning: HazeWarning, level: str, city: City, words: Cata
             "expect.declared.level",
             level=level,
             area=getattr(city, f"name_{words.language}"),
-            moment=words.moment(warning.issued, city.time_zone),
+            moment=words.minute(warning.issued, city.time_zone),
             zone=words.zone(city.time_zone, warning.issued),
             until=words.minute(warning.expires, city.time_zone),
         ),

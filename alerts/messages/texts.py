@@ -19,12 +19,15 @@ from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
+from hazecast.alerts.messages.rounding import Bound, rounded
+from hazecast.forecast.haze_grades import GRADE_BOUNDS
 from hazecast.grids.errors import InputError
 
 Language = Literal["zh", "ja", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 # The time zone of bulletins and maps, which cover more than one.
 BEIJING = "Asia/Shanghai"
+_GRADES: tuple[Bound, ...] = tuple((bound, "lt") for bound in GRADE_BOUNDS)
 _FOLDER = Path(__file__).parent
 # How the weather sources that are no provider's name begin.
 _WEATHER_SOURCES = {"none": "none", "observed weather": "observed", "SIMULATED": "simulated"}
@@ -73,14 +76,50 @@ class Catalog:
         """Return a share of 1 in whole percent."""
         return format_percent(share, locale=self.locale)
 
-    def metres(self, value: float) -> str:
-        """Return a length, metres below 1 km, rounded to the precision of a forecast."""
-        # 950 m and more would round to "1,000 m".
-        if value < 950.0:
-            return format_unit(max(50.0, 50.0 * round(value / 50.0)), "length-meter", "short", locale=self.locale)
-        kilometres = value / 1000.0
-        rounded = round(kilometres, 1) if kilometres < 9.95 else round(kilometres)
-        return format_unit(rounded, "length-kilometer", "short", locale=self.locale)
+    def rounded(self, value: float, step: float = 1.0, bounds: Sequence[Bound] = (), decimals: int = 0) -> str:
+        """Return a number rounded so that it stays on its side of the bounds.
+
+        Parameters
+        ----------
+        value : float
+        step : float
+            What it is rounded to where no bound is near.
+        bounds : sequence of (float, str)
+            See `hazecast.alerts.messages.rounding.rounded`.
+        decimals : int
+            How many are written at least.
+
+        Returns
+        -------
+        str
+        """
+        found = rounded(value, step, bounds)
+        pattern = "#,##0." + "0" * decimals + "#" * max(0, found.decimals - decimals)
+        return format_decimal(found.value, format=pattern.rstrip("."), locale=self.locale)
+
+    def metres(self, value: float, bounds: Sequence[Bound] = _GRADES) -> str:
+        """Return a length, metres below 1 km, rounded to the precision of a forecast.
+
+        Parameters
+        ----------
+        value : float
+            m.
+        bounds : sequence of (float, str)
+            What it may not be rounded across; by default the bounds of the haze grades.
+
+        Returns
+        -------
+        str
+        """
+        if value < 1000.0:
+            short = rounded(value, 50.0, bounds)
+            if short.value < 1000.0:
+                return format_unit(max(50.0, short.value), "length-meter", "short", locale=self.locale)
+        long = rounded(value, 100.0 if value < 9950.0 else 1000.0, bounds)
+        # Three decimals more than the metres had.
+        kilometres = round(long.value / 1000.0, long.decimals + 3)
+        pattern = "#,##0." + "#" * (long.decimals + 3)
+        return format_unit(kilometres, "length-kilometer", "short", pattern, locale=self.locale)
 
     def places(self, names: Sequence[str]) -> str:
         """Return a list of names joined as the language joins them."""

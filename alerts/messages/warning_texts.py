@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from babel.numbers import format_decimal
+from datetime import datetime
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area
 from hazecast.alerts.geography.shapes import Province, current
-from hazecast.alerts.messages.causes import Causes, Seen
-from hazecast.alerts.messages.day_texts import days_sentences, of_days
+from hazecast.alerts.messages.causes import CALM, SHALLOW, Causes
 from hazecast.alerts.messages.declared_texts import declared_sentences, is_declared
+from hazecast.alerts.messages.state_texts import lift_sentences, state_sentences, value_sentences
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
-from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.alerts.rules.severity import Severity, severity
-from hazecast.forecast.indices import ozone_ppm
 from hazecast.grids.places.cities import City
 
 AUDIENCES = ("public", "schools", "outdoor_workers", "industry")
@@ -132,10 +128,12 @@ def haze_bulletin(
     ruleset: RuleSet,
     language: str,
     *,
-    most: int = 12,
     warned: bool = False,
 ) -> str:
-    """Return the haze forecast of a window in the CMA's manner: provinces by grade, the lowest first.
+    """Return the haze forecast of a window in the CMA's manner.
+
+    The first clause names every province that is touched, with the lowest grade found; each that follows names those of
+    them that reach a higher grade, each province once, by its highest.
 
     Parameters
     ----------
@@ -147,8 +145,6 @@ def haze_bulletin(
     ruleset : RuleSet
         Gives the names of the grades.
     language : {"zh", "ja", "en"}
-    most : int
-        How many provinces a grade may name: those with the largest shares.
     warned : bool
         Whether these are the areas of warnings in force: none is then no forecast of clean air.
 
@@ -163,28 +159,30 @@ def haze_bulletin(
     """
     words = catalog(language)
     span = words.span(*window, BEIJING)
-    found: list[str] = []
-    for level in ruleset.levels:
-        if not any(rank == level.rank for _, rank, _ in touched):
-            continue
-        # The first clause names every province that this grade or a higher one touches.
-        ranks = [t for t in touched if t[1] == level.rank or (t[1] > level.rank and not found)]
-        shares: dict[str, float] = {}
-        for province, _, share in ranks:
-            name = str(getattr(province, f"name_{language}"))
-            shares[name] = shares.get(name, 0.0) + share
-        names = sorted(shares, key=lambda n: (-shares[n], n))[:most]
-        found.append(
-            words.say(
-                "bulletin.more" if found else "bulletin.first",
-                span=span,
-                areas=words.places(names),
-                haze=getattr(level, f"haze_{language}"),
-            )
-        )
-    if not found:
+    highest: dict[tuple[str, str], int] = {}
+    names: dict[tuple[str, str], str] = {}
+    for province, rank, _ in touched:
+        key = (province.country, province.code)
+        highest[key] = max(rank, highest.get(key, 0))
+        names[key] = str(getattr(province, f"name_{language}"))
+    if not highest:
         return words.say("bulletin.unwarned" if warned else "bulletin.none", span=span)
-    return "".join(found) + words.say("bulletin.end")
+    # In the order of the official codes, as the CMA's texts go through the provinces.
+    order = sorted(highest)
+    lowest = min(rank for _, rank, _ in touched)
+    clauses = {lowest: order} | {
+        rank: [key for key in order if highest[key] == rank] for rank in sorted(set(highest.values())) if rank > lowest
+    }
+    forms = ["first", "more", *["further"] * len(clauses)]
+    return "".join(
+        words.say(
+            f"bulletin.{form}",
+            span=span,
+            areas=words.places([names[key] for key in keys]),
+            haze=getattr(ruleset.level_of(rank), f"haze_{language}"),
+        )
+        for form, (rank, keys) in zip(forms, clauses.items(), strict=False)
+    ) + words.say("bulletin.end")
 
 
 def _area(city: City, words: Catalog) -> str:
@@ -203,26 +201,14 @@ def _area(city: City, words: Catalog) -> str:
 
 
 def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Catalog, why: Causes) -> str:
-    level = ruleset.level_of(warning.level)
-    values = {
-        "area": getattr(city, f"name_{words.language}"),
-        "level": getattr(level, f"name_{words.language}"),
-        "haze": getattr(level, f"haze_{words.language}", None),
-        "zone": words.zone(city.time_zone, warning.onset),
-        "span": words.span(warning.onset, warning.expires, city.time_zone),
-        "moment": words.moment(warning.issued, city.time_zone),
-    }
-    observed = warning.observed_now
-    kind = "lift" if warning.kind == "lift" else "met" if not values["haze"] else "observed" if observed else "forecast"
-    if kind == "lift" and ruleset.life.lift == "observed":
-        kind = "lift_observed"
-    if is_declared(warning):
-        sentences = declared_sentences(warning, str(values["level"]), city, words)
+    if warning.kind == "lift":
+        sentences = lift_sentences(warning, ruleset, city, words, why.seen)
+    elif is_declared(warning):
+        level = getattr(ruleset.level_of(warning.level), f"name_{words.language}")
+        sentences = [*declared_sentences(warning, level, city, words), *_weather(why, words)]
     else:
-        sentences = [words.say(f"expect.{kind}", **values), *_extent(warning, city, words)]
-    sentences += _weather(why, words)
-    if why.seen is not None and warning.kind == "lift":
-        sentences += _last_observed(why.seen, ruleset, city, words)
+        state = state_sentences(warning, ruleset, city, words)
+        sentences = [*state, *value_sentences(warning, ruleset, city, words), *_weather(why, words)]
     rules = getattr(ruleset, f"name_{words.language}")
     sentences.append(words.say("note.source", rules=rules, version=ruleset.version))
     if warning.simulated:
@@ -230,77 +216,16 @@ def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Cata
     return _joined([s[0].upper() + s[1:] for s in sentences], words)
 
 
-def _extent(warning: HazeWarning, city: City, words: Catalog) -> list[str]:
-    """Return sentences on duration, worst values and probability."""
-    found = []
-    tested = {name for e in warning.evidence for name in e.values}
-    hours = [e for e in warning.evidence if e.basis == "forecast"]
-    if hours and tested <= set(HOURLY):
-        found.append(words.count("expect.hours", len(hours)))
-    mass = [e for e in warning.evidence if e.pm25 is not None]
-    seen = [e.visibility for e in warning.evidence if e.visibility is not None]
-    if mass and seen and tested <= set(HOURLY):
-        worst = max(mass, key=lambda e: (e.level, e.pm25))
-        found.append(
-            words.say(
-                "expect.worst",
-                pm25=words.number(round(max(e.pm25 or 0.0 for e in mass))),
-                visibility=words.metres(min(seen)),
-                # The stamp ends its hour; the hour is named by its start.
-                moment=words.moment(worst.time - timedelta(hours=1), city.time_zone),
-            )
-        )
-    elif of_days(warning):
-        found += days_sentences(warning, city, words)
-    else:
-        found += [_peak(warning, name, words) for name in sorted(tested - {"relative_humidity", "visibility"})]
-    # For a lift it is the probability that the level remains, which would mislead.
-    if warning.probability is not None and warning.kind != "lift":
-        found.append(words.say("expect.probability", percent=words.percent(round(warning.probability, 2))))
-    return found
-
-
-def _last_observed(seen: Seen, ruleset: RuleSet, city: City, words: Catalog) -> list[str]:
-    """Return a sentence on what was last observed before a lift."""
-    ozone = guidance_family(ruleset) == "ozone"
-    value = seen.o3 if ozone else seen.pm25
-    if value is None:
-        return []
-    # As the rule set's own criterion is computed.
-    given = ruleset.reference_state
-    state = {} if given is None else {"temperature": given.temperature, "pressure": given.pressure}
-    written = _ppm(float(ozone_ppm(value, **state)), words) if ozone else words.number(round(value))
-    moment = words.moment(seen.time, city.time_zone)
-    return [words.say("seen.ox" if ozone else "seen.pm25", moment=moment, value=written)]
-
-
-def _ppm(value: float, words: Catalog) -> str:
-    """Return a mixing ratio, ppm, to the three decimals that it is published and compared with."""
-    return format_decimal(value, format="0.000", locale=words.locale)
-
-
-def _peak(warning: HazeWarning, name: str, words: Catalog) -> str:
-    """Return a sentence on the highest of a tested value; `name` as in `Evidence.values`."""
-    highest = max(e.values[name] for e in warning.evidence if name in e.values)
-    known = name if name in words.messages["expect"]["value"] else "pm25_mean" if name.startswith("pm25_") else None
-    if known is None:
-        return words.say("expect.value.other", name=name, value=words.number(highest))
-    value = (
-        format_decimal(highest, format="0.000", locale=words.locale) if name == "ox" else words.number(round(highest))
-    )
-    return words.say(f"expect.value.{known}", value=value)
-
-
 def _weather(why: Causes, words: Catalog) -> list[str]:
     """Return a sentence on the weather of the hours, of what is known to hold; none where nothing is."""
     found = []
     if why.calm is not None:
-        found.append(words.say("weather.calm", wind=words.number(why.calm)))
+        found.append(words.say("weather.calm", wind=words.rounded(why.calm, 0.1, ((CALM, "lt"),))))
     if why.wind is not None:
         direction, speed = why.wind
         found.append(words.say("weather.wind", direction=words.say(f"direction.{direction}"), wind=words.number(speed)))
     if why.shallow is not None:
-        found.append(words.say("weather.shallow", height=words.metres(why.shallow)))
+        found.append(words.say("weather.shallow", height=words.metres(why.shallow, ((SHALLOW, "lt"),))))
     if why.humid is not None:
         found.append(words.say("weather.humid", humidity=words.percent(why.humid / 100.0)))
     return [words.say("weather.lead", weather=words.say("weather.separator").join(found))] if found else []

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from hazecast.alerts.rules.parsing import parse_ruleset, ruleset_files
 from hazecast.alerts.rules.ruleset import RuleSet
@@ -144,6 +145,43 @@ class RuleBook:
                 chosen[family] = rules
         wanted = [rules for name in asked_for if _covers(rules := self.rule_set(name), city, when)]
         return sorted({r.id: r for r in (*chosen.values(), *wanted)}.values(), key=lambda r: r.id)
+
+    def evaluated_hours(
+        self, cities: Iterable[City], when: datetime, time_zone: str, asked_for: Sequence[str] = ()
+    ) -> tuple[int, ...]:
+        """Return the hours of a time zone after which the rule sets of any of the cities must be evaluated.
+
+        Parameters
+        ----------
+        cities : iterable of City
+        when : datetime
+            Aware; of that day are the offsets from UTC, and rule sets not valid then are left out.
+        time_zone : str
+            IANA name.
+        asked_for : sequence of str
+            As in `of_city`.
+
+        Returns
+        -------
+        tuple of int
+            0 to 23, rising.
+
+        Raises
+        ------
+        InputError
+            As `of_city`.
+        """
+        found: set[int] = set()
+        for city in cities:
+            apart = (
+                when.astimezone(ZoneInfo(time_zone)).utcoffset(),
+                when.astimezone(ZoneInfo(city.time_zone)).utcoffset(),
+            )
+            assert apart[0] is not None and apart[1] is not None
+            later = round((apart[0] - apart[1]).total_seconds() / 3600)
+            for rules in self.of_city(city, when, asked_for):
+                found.update((hour + later) % 24 for hour in rules.evaluated_hours)
+        return tuple(sorted(found))
 
     def of_cities(
         self, cities: Iterable[City], when: datetime, asked_for: Sequence[str] = ()

@@ -267,11 +267,14 @@ class EpisodeRule(FrozenModel):
         Two episodes with less than this between them are one.
     notice_hours : int
         A level is raised by an episode that is running, or begins within this from the run.
+    extension_hours : int
+        An end that is later by less than this is told once no more than this is left: ends move from run to run.
     source : str
     """
 
     gap_hours: int = Field(ge=1, le=96)
     notice_hours: int = Field(ge=1, le=120)
+    extension_hours: int = Field(default=0, ge=0, le=48)
     source: str = Field(min_length=1)
 
 

@@ -169,6 +169,12 @@ class RuleSet(FrozenModel):
         """The hours of the city's day, 1 to 24, at whose end a level is decided on means of stations."""
         return tuple(sorted({h for x in self.levels for c in x.conditions for h in c.decision_hours}))
 
+    @property
+    def evaluated_hours(self) -> tuple[int, ...]:
+        """The local hours, 0 to 23, after which it must be evaluated: of its decisions, and where levels are measured."""
+        measured = self.window.issue_times if any(level.measured for level in self.levels) else ()
+        return tuple(sorted({h % 24 for h in (*self.decision_hours, *measured)}))
+
     def zone_of(self, city: str) -> tuple[str, ...]:
         """Return the cities that are one zone with a city: their stations are judged together."""
         return next((zone for zone in self.zones if city in zone), (city,))

@@ -6,6 +6,9 @@ Errors name the line and column of the faulty cell in the file, where it has to 
 from __future__ import annotations
 
 import csv
+import gzip
+import io
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pandas as pd
 
 from hazecast.grids.errors import InputError
 
+_GZIP = b"\x1f\x8b"
 MISSING = ("", "NA", "NaN", "nan", "N/A", "-")
 
 
@@ -23,7 +27,8 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False) -
     Parameters
     ----------
     path : Path
-        UTF-8, comma-separated, one header line. Lines that begin with ``#`` are comments.
+        UTF-8, separated by commas, or by tabs where the header has them; one header line; may be compressed (gzip).
+        Lines that begin with ``#`` are comments; those of empty cells, as spreadsheets leave them, are passed over.
     index : str, optional
         Name that the first column must have.
     times : bool
@@ -103,11 +108,15 @@ def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            found = [(reader.line_num, cells) for cells in reader if cells and not cells[0].startswith("#")]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if content.startswith(_GZIP) else content).decode("utf-8-sig")
+        # EPA's files are separated by tabs.
+        first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in first else ",")
+        rows = [(reader.line_num, cells) for cells in reader]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(str(path), error, "a readable CSV file in UTF-8") from error
+    found = [(line, cells) for line, cells in rows if any(map(str.strip, cells)) and not cells[0].startswith("#")]
     if not found:
         raise InputError(str(path), "an empty file", "a header line and samples below it")
     return found

@@ -48,12 +48,17 @@ def _stored(settings: Settings, city: str) -> ForecastOut:
 
 
 def _table(found: ForecastOut) -> str:
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.work.local_time import place_name, stamp, zone_name
+
+    city = load_registry().city(found.city)
+    zone = zone_name(city.time_zone, found.init_time)
     notes = [word for word, holds in (("SIMULATED", found.simulated), ("degraded", found.degraded)) if holds]
     lines = [
-        f"{found.city}, forecast of {found.init_time:%Y-%m-%d %H:%MZ} by {found.model_id}"
+        f"{place_name(city)}, forecast of {stamp(found.init_time, city.time_zone)} ({zone}) by {found.model_id}"
         + (f" ({', '.join(notes)})" if notes else ""),
         f"weather: {found.weather_source}",
-        f"{'local time':16}  {'PM2.5 ug/m3':>18}  {'O3 ug/m3':>18}  {'RH %':>4}",
+        f"{zone:16}  {'PM2.5 ug/m3':>18}  {'O3 ug/m3':>18}  {'RH %':>4}",
     ]
     for hour in found.hours:
         humidity = "-" if hour.relative_humidity is None else f"{hour.relative_humidity:.0f}"

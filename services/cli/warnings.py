@@ -43,7 +43,7 @@ def in_force(
     simulated: Simulated = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Print the warnings in force as GeoJSON; list and decide drafts."""
+    """Print the warnings in force as GeoJSON, times in each city's own zone; list and decide drafts."""
     if context.invoked_subcommand is not None:
         return
     time = time_of(at, "--at") or current_time()
@@ -52,7 +52,22 @@ def in_force(
             content = client.warnings(at=time, simulated=simulated).model_dump(exclude={"next"})
     else:
         content = _in_force(data_dir, time, simulated)
-    print_json({name: content[name] for name in ("type", "simulated", "features")})
+    print_json(
+        {"type": content["type"], "simulated": content["simulated"], "features": _in_own_time(content["features"])}
+    )
+
+
+def _in_own_time(features: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return warnings with all times in the zone of their city, which is named."""
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.work.local_time import in_zone, zone_name
+
+    registry, found = load_registry(), []
+    for feature in features:
+        zone = registry.city(feature["properties"]["city"]).time_zone
+        named = {"time_zone": zone, "time_zone_name": zone_name(zone, current_time())}
+        found.append(feature | {"properties": in_zone(feature["properties"], zone) | named})
+    return found
 
 
 def _in_force(data_dir: Path | None, time: datetime, simulated: bool) -> dict[str, Any]:
@@ -74,11 +89,15 @@ def drafts(
     data_dir: DataDir = None,
 ) -> None:
     """List the drafts that await a decision, as JSON."""
+    from hazecast.grids.places.cities import load_registry
     from hazecast.services.store.drafts import list_drafts
+    from hazecast.services.work.local_time import in_zone
 
+    registry = load_registry()
     with _opened(data_dir) as (store, _):
         found = list_drafts(store.sessions, simulated, None if every else "pending")
-    print_json([{"id": d.id} | d.model_dump(mode="json") for d in found])
+    zones = [registry.city(d.proposed.city).time_zone for d in found]
+    print_json([in_zone({"id": d.id} | d.model_dump(mode="json"), z) for d, z in zip(found, zones, strict=True)])
 
 
 @app.command()

@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 from hazecast.alerts.rules.book import RuleBook
+from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.clock import utc_now
 from hazecast.services.core.settings import Settings
+
+
+def decision_hours(settings: Settings, time_zone: str) -> tuple[int, ...]:
+    """Return the hours after which the rule sets of the service's cities decide.
+
+    Parameters
+    ----------
+    settings : Settings
+        Read are those of the rule sets. They are read once in a process.
+    time_zone : str
+        IANA name: of what the hours are.
+
+    Returns
+    -------
+    tuple of int
+        0 to 23, rising.
+
+    Raises
+    ------
+    InputError
+        As `rule_book`.
+    """
+    return _decision_hours(settings.warnings.rules_dir, settings.warnings.rule_sets, time_zone)
+
+
+@cache
+def _decision_hours(folder: Path | None, asked_for: tuple[str, ...], time_zone: str) -> tuple[int, ...]:
+    cities = load_registry().cities.values()
+    return _book(folder).evaluated_hours(cities, utc_now(), time_zone, asked_for)
+
+
+def _book(folder: Path | None) -> RuleBook:
+    return RuleBook.shipped() if folder is None else RuleBook.with_folder(folder)
 
 
 def rule_book(settings: Settings) -> RuleBook:
@@ -23,9 +61,7 @@ def rule_book(settings: Settings) -> RuleBook:
     InputError
         If the folder or one of its files is unusable, or a name is unknown.
     """
-    book = (
-        RuleBook.shipped() if settings.warnings.rules_dir is None else RuleBook.with_folder(settings.warnings.rules_dir)
-    )
+    book = _book(settings.warnings.rules_dir)
     for name in (*settings.warnings.rule_sets, *settings.warnings.approval):
         book.rule_set(name)
     return book

@@ -241,6 +241,11 @@ class ScheduleSettings(Group):
     schedule_hours: Annotated[
         tuple[Annotated[int, Field(ge=0, le=23)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = Field(default=(5, 17), description="Hours of the cycles, Beijing time, comma-separated.")
+    schedule_decisions: bool = Field(
+        default=True,
+        description="Whether cycles also follow the hours at which rule sets decide, as those of Japan's prefectures: "
+        "the hours come from the rule sets.",
+    )
     schedule_minute: int = Field(
         default=40, ge=0, le=59, description="Minute; 05:40 and 17:40 precede the signals of 06:00 and 18:00."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hazecast.grids.errors import InputError
+from hazecast.services.core.rules import decision_hours
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.spec import BEIJING, Cron, Every, Job
 
@@ -46,8 +47,11 @@ def job_named(name: str, settings: Settings) -> Job:
 
 
 def cycle_job(settings: Settings) -> Job:
-    """Return the forecast cycle, at the set hours of Beijing."""
-    hours = ",".join(map(str, settings.schedule.schedule_hours))
+    """Return the forecast cycle, at the set hours of Beijing, and after those at which rule sets decide."""
+    chosen = set(settings.schedule.schedule_hours)
+    if settings.schedule.schedule_decisions:
+        chosen |= set(decision_hours(settings, BEIJING))
+    hours = ",".join(map(str, sorted(chosen)))
     return Job(
         "cycle",
         "hazecast.services.scheduling.tasks:cycle",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from hazecast import __version__
 from hazecast.grids.places.cities import load_registry
@@ -10,6 +10,7 @@ from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import count_commits, public_version
 from hazecast.services.web.answers import AnswerCache
+from hazecast.services.web.arguments import only_known_arguments
 from hazecast.services.web.dependencies import make_service
 from hazecast.services.web.documents import TAGS, describe, operation_id
 from hazecast.services.web.edge.protect import limit_requests, protect
@@ -36,6 +37,7 @@ from hazecast.services.web.routes import (
     verification,
     warnings,
 )
+from hazecast.services.web.routes.common import INVALID
 
 _ROUTERS = (
     cities.router,
@@ -98,7 +100,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     registry = load_registry()
     service = app.state.service = make_service(settings, registry, clock)
     for router in _ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix="/v1", dependencies=[Depends(only_known_arguments)], responses=INVALID)
     app.router.routes.extend(page_routes(service.store, settings, registry, service.book, service.pool, clock))
     app.router.routes.extend(console_routes(settings, registry, service.book))
     add_problems(app, settings.data_dir)

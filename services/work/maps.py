@@ -37,6 +37,7 @@ from hazecast.services.work.public_haze import needs_approval, shown_warnings
 from hazecast.services.work.stored_forecast import VALUE_KINDS, Look, ValueKind, load_forecast, observed_before
 
 _LATS, _LONS = np.arange(15.0, 55.01, 0.25), np.arange(95.0, 150.01, 0.25)
+_CELLS = np.meshgrid(_LATS, _LONS, indexing="ij")
 # Pillow's fonts and matplotlib are not made for several threads at once.
 _drawing = threading.Lock()
 
@@ -350,7 +351,7 @@ def _on_map(
     if not known.any():
         raise InputError(f"map {kind}", "no city with a value", "at least one")
     cities = [c for c, k in zip(ids, known, strict=True) if k]
-    field, std = spread_cities(values[None, known], cities, registry, _LATS, _LONS)
+    field, std = spread_cities(values[None, known], cities, registry, *_CELLS)
     coords = {"latitude": _LATS, "longitude": _LONS}
     grid, spread = (xr.DataArray(a, dims=("latitude", "longitude"), coords=coords) for a in (field[0], std))
     points = [(registry.city(c), float(v)) for c, v in zip(cities, values[known], strict=True)]

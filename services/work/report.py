@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,12 +15,12 @@ from rich.table import Table
 
 from hazecast.alerts.engine.engine import Assessment
 from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.messages.texts import BEIJING
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.products import next_24h
 from hazecast.grids.places.cities import Registry
-
-BEIJING = ZoneInfo("Asia/Shanghai")
+from hazecast.services.work.local_time import place_name, stamp, zone_name
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def city_lines(
         lines.append(
             CityLine(
                 city=city_id,
-                name=f"{registry.city(city_id).name_en} {registry.city(city_id).name_zh}",
+                name=place_name(registry.city(city_id)),
                 pm25_now=now if np.isfinite(now) else None,
                 pm25_mean_24h=float(here["pm25_mean"]),
                 pm25_max_24h=float(here["pm25_max"]),
@@ -124,18 +124,20 @@ def message_line(message: HazeWarning, registry: Registry, book: RuleBook) -> st
     Returns
     -------
     str
-        Kind, level, city, onset and expiry in UTC, the highest PM2.5, the probability and the reason.
+        Kind, level, city, onset and expiry in the city's own time, the highest PM2.5, the probability and the reason.
     """
     level = book.rule_set(message.rule_set).level_of(message.level)
-    onset, expires = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") for t in (message.onset, message.expires))
+    city = registry.city(message.city)
+    onset, expires = (stamp(t, city.time_zone) for t in (message.onset, message.expires))
+    zone = zone_name(city.time_zone, message.onset)
     peak = max((e.pm25 for e in message.evidence if e.pm25 is not None), default=None)
     reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"
     days = [e.values["aqi_day"] for e in message.evidence if "aqi_day" in e.values]
     if days:
         reason = f", daily AQI {', '.join(f'{value:.0f}' for value in days)}"
     chance = "" if message.probability is None else f", probability {message.probability:.2f}"
-    place = registry.city(message.city).name_en
-    return f"{message.kind}: {level.name_en}, {place}, {onset} to {expires}{reason}{chance} ({message.reason})"
+    window = f"{onset} to {expires} ({zone})"
+    return f"{message.kind}: {level.name_en}, {place_name(city)}, {window}{reason}{chance} ({message.reason})"
 
 
 def excluded_lines(assessments: Iterable[Assessment], registry: Registry, book: RuleBook) -> list[str]:
@@ -174,15 +176,16 @@ def print_report(report: CycleReport, console: Console) -> None:
     """
     if report.simulated:
         console.print("[bold red]SIMULATED DATA[/]: this forecast rests on a simulated sample, not on measurements.")
-    console.print(f"Hazecast forecast from {report.init_time:%Y-%m-%d %H:%M} UTC  (status: {report.status})")
+    beijing = zone_name(BEIJING, report.init_time)
+    console.print(f"Hazecast forecast from {stamp(report.init_time, BEIJING)} {beijing}  (status: {report.status})")
     console.print(f"observations: {report.observations_source}")
     console.print(
         f"weather: {report.weather_source}; humidity: {report.humidity_source}; model: {report.model_id}",
         soft_wrap=True,
     )
     console.print(f"chemistry model: {report.composition_source}", soft_wrap=True)
-    start, end = (t.astimezone(BEIJING) for t in report.window)
-    console.print(f"warning window: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} Beijing time")
+    start, end = (stamp(t, BEIJING) for t in report.window)
+    console.print(f"warning window: {start} to {end} {beijing}")
     console.print(_table(report.lines))
     console.print("Concentrations in ug/m3; forecasts are medians.", style="dim")
     _print_messages(report, console)

@@ -71,6 +71,17 @@ def test_a_level_lifts_once_the_rest_is_clean_and_the_air_has_improved() -> None
     assert told(history[:1], found((-11, -3, 260.0), init=half)) == ["lift orange"]
 
 
+@pytest.mark.parametrize(
+    ("left", "longer", "said"), [(25, 20, 0), (24, 12, 1), (24, 11, 0), (13, 11, 0), (12, 1, 1), (12, 0, 0)]
+)
+def test_a_later_end_is_told_near_the_end_and_a_little_later_one_at_the_end(left: int, longer: int, said: int) -> None:
+    history: list[HazeWarning] = []
+    told(history, found((1, 60, 200.0)))
+    later = found((-59 + left, left + longer, 200.0), init=INIT + (60 - left) * HOUR)
+    assert told(history, later) == ["continue orange"] * said
+    assert not said or history[-1].expires == history[0].expires + longer * HOUR
+
+
 def test_notice_is_given_a_day_before_the_start_and_no_earlier() -> None:
     for start, rank in ((36, 2), (37, 2), (38, 0), (60, 0)):
         now = found((start, start + 47, 200.0))
@@ -160,6 +171,9 @@ def test_days_that_only_ozone_makes_as_bad_are_named_and_count_for_nothing() -> 
     assert (day.day_end, day.cause, day.probability) == (summer + 24 * HOUR, "ozone", 1.0) and day.index > 200
     (line,) = excluded_lines([now], REGISTRY, BOOK)
     assert "Beijing, 2025-06-11" in line and "advice on health" in line
+    # Below an AQI of 200 ozone makes no such day.
+    forecast, observations = case(summer, "beijing", series({}, 40.0), series({(10, 20): 220.0}, 60.0))
+    assert assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0].excluded == ()
     # A day that particles make as bad by themselves counts, whatever ozone does.
     forecast, observations = case(summer, "beijing", series({(1, 24): 200.0}, 40.0), ozone)
     both = assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0]

@@ -158,11 +158,11 @@ def test_a_moving_window_is_renewed_only_near_its_end() -> None:
     start = datetime(2025, 1, 10, tzinfo=UTC)
     history: list[HazeWarning] = []
     said = {}
-    for step in range(8):
+    for step in range(10):
         for text in told(history, rules, start + step * HALF_DAY, 0.9, 0, 0):
             said[step] = text.split()[0]
     assert said[0] == "issue" and list(said.values()) == ["issue", "continue"]
-    assert rules.life.renew_hours == 36  # of 120 h: after three and a half days
+    assert rules.life.renew_hours == 24  # of 120 h: after four days
 
 
 def test_same_level_in_same_window_is_not_repeated_and_expiry_is_silent() -> None:

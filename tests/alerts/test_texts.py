@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hazecast.alerts.engine.warning import Evidence, HazeWarning
 from hazecast.alerts.geography.shapes import provinces
 from hazecast.alerts.messages.cap import cap_message, parse
+from hazecast.alerts.messages.rounding import bounds_of
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.messages.warning_texts import AUDIENCES, compose, haze_bulletin
 from hazecast.alerts.rules.book import RuleBook
@@ -60,7 +66,7 @@ def test_every_level_of_every_rule_set_has_words_and_valid_cap(name) -> None:
         before = made_warning(rule_set=name, level=level.id)
         evidence = [
             {
-                "time": START + timedelta(hours=9), "pm25": None, "relative_humidity": None, "visibility": None,
+                "time": START + timedelta(hours=21), "pm25": None, "relative_humidity": None, "visibility": None,
                 "level": level.rank, "basis": "forecast", "condition": 1, "values": values,
             }
             for values in (_VALUES, {"pm25": 88.0})
@@ -111,7 +117,7 @@ def test_plurals_and_numbers_follow_the_language() -> None:
         "2 hours."
     )
     assert catalog("zh").count("expect.hours", 1) == "达到预警标准的时间共1小时。"
-    assert words.metres(612.0) == "600 m" and words.metres(1240.0) == "1.2 km" and words.metres(960.0) == "1 km"
+    assert words.metres(612.0) == "600 m" and words.metres(1240.0) == "1.2 km" and words.metres(1040.0) == "1 km"
     assert words.places(["A", "B", "C"]) == "A, B, and C" and catalog("zh").places(["甲", "乙", "丙"]) == "甲、乙和丙"
 
 
@@ -122,6 +128,113 @@ def test_probability_is_said_where_there_is_one() -> None:
 def test_unknown_language_is_named() -> None:
     with pytest.raises(InputError, match="language: found fr"):
         compose(made_warning(), RULES, BEIJING, "fr")
+
+
+@given(
+    value=st.one_of(st.floats(1.0, 20_000.0), st.sampled_from([994.0, 999.99, 1000.0, 1000.01, 2000.0, 4999.9])),
+    test=st.sampled_from([(t.value, t.comparator) for t in RULES.tests if t.variable == "visibility"]),
+)
+def test_a_length_is_never_rounded_across_a_threshold(value, test) -> None:
+    bounds = bounds_of(t for t in RULES.tests if t.variable == "visibility")
+    number, unit = re.fullmatch(r"([\d.,]+) (m|km)", catalog("en").metres(value, bounds)).groups()
+    written = float(number.replace(",", "")) * (1000.0 if unit == "km" else 1.0)
+    assert (written < test[0]) == (value < test[0])
+    assert abs(written - value) <= max(50.0, 0.06 * value)
+
+
+@given(
+    value=st.one_of(st.floats(0.0, 900.0), st.sampled_from([150.0, 150.04, 249.97, 250.0, 250.004, 500.3])),
+    name=st.sampled_from(RuleBook.shipped().names()),
+)
+def test_a_value_is_never_rounded_across_a_threshold(value, name) -> None:
+    tests = [t for t in RuleBook.shipped().rule_set(name).tests if t.variable != "ox"]
+    written = float(catalog("en").rounded(value, 1.0, bounds_of(tests)).replace(",", ""))
+    for t in tests:
+        assert t.met(np.array(written)) == t.met(np.array(value)), (t, written)
+    assert abs(written - value) <= 0.5
+
+
+_WORDS_OF_EXPECTATION = {
+    "zh": re.compile("预计|可能|将|概率"),
+    "ja": re.compile("見込み|おそれ|確率"),
+    "en": re.compile(r"\b([Ee]xpect(ed)?|may|likely|probability)\b"),
+}
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_HOUR_OF = {
+    "zh": re.compile(r"(?P<m>\d+)月(?P<d>\d+)日(?P<h>\d+)时(?P<min>\d*)"),
+    "ja": re.compile(r"(?P<m>\d+)月(?P<d>\d+)日(?P<h>\d+)時(?P<min>\d*)"),
+    "en": re.compile(r"(?P<h>\d\d):(?P<min>\d\d) on (?P<d>\d+) (?P<m>[A-Z][a-z]+)"),
+}
+
+
+def times_of(sentence: str, language: str) -> list[datetime]:
+    """The moments that a sentence names in full, Beijing time, of 2013."""
+    found = []
+    for match in _HOUR_OF[language].finditer(sentence):
+        month = match["m"] if match["m"].isdigit() else _MONTHS.index(match["m"]) + 1
+        found.append(datetime(2013, int(month), int(match["d"]), int(match["h"]), int(match["min"] or 0)))
+    return [time.replace(tzinfo=ZoneInfo("Asia/Shanghai")) for time in found]
+
+
+@st.composite
+def random_warnings(draw) -> HazeWarning:
+    """Warnings with evidence before and after their issue, which comes up to hours after the run."""
+    issued = START + timedelta(hours=24, minutes=draw(st.integers(0, 400)))
+    rules = RuleBook.shipped().rule_set(draw(st.sampled_from(["cma_haze", "jp_pm25", "jp_ox", "us_epa_aqi"])))
+    level = draw(st.sampled_from(rules.levels))
+    name = "pm25" if rules.id == "cma_haze" else level.conditions[0].tests[0].variable
+    evidence = []
+    for hour in sorted(draw(st.sets(st.integers(-12, 40), min_size=1, max_size=6))):
+        time = START + timedelta(hours=24 + hour)
+        mass = draw(st.floats(60.0, 700.0))
+        evidence.append(
+            Evidence(
+                time=time, pm25=mass, relative_humidity=85.0, visibility=draw(st.floats(200.0, 5000.0)),
+                level=level.rank, basis="observed" if hour <= 0 else "forecast", condition=1,
+                values={name: mass if name != "ox" else mass / 2000.0},
+            )
+        )  # fmt: skip
+    onset = draw(st.sampled_from([evidence[0].time, issued, issued + timedelta(hours=2)]))
+    before = made_warning()
+    changes = {
+        "rule_set": rules.id, "level": level.id, "evidence": evidence, "issued": issued, "run_init_time": START + timedelta(hours=24),
+        "onset": onset, "expires": START + timedelta(hours=70), "probability": draw(st.sampled_from([None, 0.4])),
+        "level_since": draw(st.sampled_from([None, START, issued])),
+    }  # fmt: skip
+    kind = draw(st.sampled_from(["issue", "continue", "upgrade", "downgrade", "lift"]))
+    changes |= {"evidence": (), "onset": issued} if kind == "lift" else {}
+    return made_warning(kind, run=2, before=None if kind == "issue" else before, **changes)
+
+
+@settings(max_examples=100, deadline=None)
+@given(warning=random_warnings())
+def test_the_past_is_never_expected(warning) -> None:
+    rules = RuleBook.shipped().rule_set(warning.rule_set)
+    for language in LANGUAGES:
+        text = compose(warning, rules, BEIJING, language).description
+        sentences = re.split(r"(?<=[.。]) ?" if language != "en" else r"(?<=[.]) (?=[A-Z])", text)
+        assert warning.kind == "lift" or any(times_of(s, language) for s in sentences)
+        for sentence in sentences:
+            if _WORDS_OF_EXPECTATION[language].search(sentence):
+                # Times are written by the hour: one in the hour of issue is not past.
+                hour = warning.issued.replace(minute=0)
+                assert all(time >= hour for time in times_of(sentence, language)), sentence
+        coming = [e for e in warning.evidence if e.basis == "forecast" and e.time > warning.issued]
+        if not coming and warning.onset <= warning.issued and warning.kind != "lift":
+            assert not _WORDS_OF_EXPECTATION[language].search(text), text
 
 
 def test_bulletin_has_the_shape_of_the_cma() -> None:
@@ -138,3 +251,14 @@ def test_bulletin_has_the_shape_of_the_cma() -> None:
         "このうち北京市では、ところにより重度の煙霧となる見込みです。"
     )
     assert "没有达到" in haze_bulletin([], window, RULES, "zh")
+    # 其中 names a subset of what was named before, all of what reaches more, each once, in the order of the codes.
+    touched += [(by_name["Tianjin"], 1, 0.9), (by_name["Hebei"], 2, 0.1), (by_name["Beijing"], 3, 0.1)]
+    for order in (touched, touched[::-1]):
+        assert haze_bulletin(order, window, RULES, "zh") == (
+            "预计1月12日08时至13日08时，北京、天津和河北的部分地区有中度霾，其中河北局地有重度霾，北京局地有严重霾。"
+        )
+    every = [(p, 1 + n % 3, 0.5) for n, p in enumerate(provinces()) if p.country == "CN"]
+    text = haze_bulletin(every, window, RULES, "zh")
+    first, rest = text.split("，其中")
+    assert all(first.count(p.name_zh) == 1 for p, _, _ in every)
+    assert all(rest.count(p.name_zh) == (rank > 1) for p, rank, _ in every)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hazecast.grids.contract import check, describe
 from hazecast.grids.derived import dew_point, relative_humidity, wind_components
 from hazecast.grids.errors import InputError
-from hazecast.grids.weather.sampling import spread
 
 kelvin = st.floats(240, 315)
 
@@ -40,18 +39,6 @@ def test_wind_components_keep_the_speed(speed: float, direction: float) -> None:
 def test_wind_from_the_west_blows_east() -> None:
     u10, v10 = wind_components(5.0, 270.0)
     assert float(u10) == pytest.approx(5) and float(v10) == pytest.approx(0, abs=1e-9)
-
-
-def test_spread_holds_at_places_and_knows_where_it_knows_nothing() -> None:
-    latitude, longitude = np.array([35.0, 36.0, 45.0]), np.array([110.0, 112.0, 130.0])
-    values = np.array([[10.0, 20.0, 90.0], [1.0, np.nan, 3.0]])
-    field, deviation = spread(values[:1], latitude, longitude, np.arange(20.0, 51.0), np.arange(100.0, 141.0))
-    assert field.shape == (1, 31, 41) and deviation.shape == (31, 41)
-    assert field[0, 15, 10] == pytest.approx(10, abs=2) and field[0, 25, 30] == pytest.approx(90, abs=2)
-    assert deviation[15, 10] < 0.2 and deviation[0, 0] > 0.99
-    assert np.isfinite(spread(values, latitude, longitude, np.arange(30.0, 32.0), np.arange(100.0, 102.0))[0]).all()
-    with pytest.raises(InputError, match="valid place"):
-        spread(np.full((1, 3), np.nan), latitude, longitude, latitude, longitude)
 
 
 def observations() -> xr.Dataset:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,17 @@ def test_a_table_with_comments_gaps_and_times(tmp_path) -> None:
     assert list(table.columns) == ["SO4", "NO3"] and table.index[0].isoformat() == "2013-12-31T16:00:00"
     assert table["SO4"].tolist() == [-0.2, 1.5] and table["NO3"].isna().all()
     assert read_samples(path, index="sample").index[0] == "2014-01-02T00:00+08:00"
+
+
+def test_tabs_compression_and_rows_of_nothing(tmp_path) -> None:
+    text = "Date\tSO4\tNO3\n6/1/2005\t1.5\t2\n\t\t\n"
+    (tmp_path / "t.txt").write_text(text)
+    (tmp_path / "t.gz").write_bytes(gzip.compress(text.encode()))
+    table = read_samples(tmp_path / "t.txt")
+    assert table.to_dict("list") == {"SO4": [1.5], "NO3": [2.0]} and read_samples(tmp_path / "t.gz").equals(table)
+    (tmp_path / "t.gz").write_bytes(gzip.compress(text.encode())[:-12])
+    with pytest.raises(InputError, match="a readable CSV file"):
+        read_samples(tmp_path / "t.gz")
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,8 @@ def hourly(blocks: Values, background: float = 20.0) -> np.ndarray:
     return values
 
 
-def at_hour(name: str, city: str, day: np.ndarray, hour: int, before: float = 20.0) -> Assessment:
-    """The assessment at the end of an hour of the day; the rest of it is forecast as it comes, on the city's mean."""
-    rules, place = RuleBook.shipped().rule_set(name), REGISTRY.city(city)
+def hours_at(city: str, day: np.ndarray, hour: int, before: float = 20.0) -> CityHours:
+    """What is known at the end of an hour of the day; the rest of it is forecast as it comes, on the city's mean."""
     first = 120 - hour  # the position of the hour that ends at 01:00; the init time is the last of 120 past hours
     stations = np.full((day.shape[1], 120 + 48), np.nan)
     stations[:, :first] = before
@@ -43,7 +42,13 @@ def at_hour(name: str, city: str, day: np.ndarray, hour: int, before: float = 20
     init = MIDNIGHT + timedelta(hours=hour)
     times = to_datetime64(init) + np.arange(-119, 49) * np.timedelta64(1, "h")
     every = np.broadcast_to(values, (COUNT, 168))
-    hours = CityHours(place, times, 119, every, every, every, np.full(168, 50.0), stations)
+    return CityHours(REGISTRY.city(city), times, 119, every, every, every, np.full(168, 50.0), stations)
+
+
+def at_hour(name: str, city: str, day: np.ndarray, hour: int, before: float = 20.0) -> Assessment:
+    """The assessment at the end of an hour of the day."""
+    rules, init = RuleBook.shipped().rule_set(name), MIDNIGHT + timedelta(hours=hour)
+    hours = hours_at(city, day, hour, before)
     outlooks, ready, declared = assess_decisions(hours, rules, MIDNIGHT)
     return Assessment(
         name, city, city, city, city, MIDNIGHT, MIDNIGHT + timedelta(hours=24), outlooks, ready, init, False, "test",

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from hazecast.forecast.studies.particles.pmf_solver import Pull, Solution, robust_q, solve
+from hazecast.forecast.studies.particles.pmf_solver import Pull, Solution, epa_robust_q, robust_q, solve
 from hazecast.forecast.studies.particles.speciation import WEAK_FACTOR, Samples
 from hazecast.grids.errors import InputError
 
@@ -36,9 +36,11 @@ class Factorization:
     contributions : pandas.DataFrame (sample, factor)
         Normalised to a mean of one.
     q_robust : float
-        Sum of squared residuals over uncertainties, those beyond 4 counted linearly; the quantity minimised.
+        Sum of squared residuals over uncertainties, those beyond 4 counted linearly (Huber's loss); the quantity minimised.
+    q_epa : float
+        Robust Q as EPA PMF reports it: of residuals beyond 4 four times their size.
     q_true : float
-        The same with every residual squared.
+        Every residual squared.
     q_expected : float
         Number of values of strong species less the number of fitted elements of both matrices.
     start_q : tuple of float
@@ -55,6 +57,7 @@ class Factorization:
     profiles: pd.DataFrame
     contributions: pd.DataFrame
     q_robust: float
+    q_epa: float
     q_true: float
     q_expected: float
     start_q: tuple[float, ...]
@@ -349,6 +352,7 @@ def _factorization(
         pd.DataFrame(f, index=names, columns=samples.concentration.columns),
         pd.DataFrame(g, index=samples.concentration.index, columns=names),
         robust_q(residual),
+        epa_robust_q(residual),
         float((residual**2).sum()),
         # EPA PMF 5.0 User Guide: good data values less the fitted elements of G and F.
         float(rows * len(strong) - len(f) * (rows + len(strong))),

@@ -20,7 +20,7 @@ class FactorNumbers:
     Attributes
     ----------
     table : pandas.DataFrame (factors)
-        ``q_robust``, ``q_true``, ``q_expected``, ``ratio`` (robust over expected), ``gain`` (decrease of robust Q
+        ``q_robust``, ``q_epa``, ``q_true``, ``q_expected``, ``ratio`` (robust over expected), ``gain`` (decrease of robust Q
         from one factor fewer), ``noise_gain`` (largest gain of a superfluous factor), ``im`` and ``is`` (largest mean
         and standard deviation of a species' scaled residuals; Lee et al. 1999, Atmos. Environ. 33:3201),
         ``reached`` (share of starts that found the minimum).
@@ -97,6 +97,7 @@ def _diagnostics(found: Mapping[int, Factorization], noise_gain: float) -> pd.Da
             {
                 "factors": p,
                 "q_robust": one.q_robust,
+                "q_epa": one.q_epa,
                 "q_true": one.q_true,
                 "q_expected": one.q_expected,
                 "ratio": one.q_robust / one.q_expected if one.q_expected > 0 else np.nan,

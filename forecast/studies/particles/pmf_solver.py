@@ -64,6 +64,26 @@ def robust_q(residual: Array, threshold: float = OUTLIER) -> float:
     return float(np.where(size > threshold, threshold * (2 * size - threshold), size**2).sum())
 
 
+def epa_robust_q(residual: Array) -> float:
+    """Compute the robust Q that EPA PMF reports: of residuals beyond `OUTLIER` that many times their size.
+
+    EPA PMF 5.0 User Guide, chapter 6 (robust mode, outlier distance 4), in the form that the field's other programs give
+    it; below `robust_q`, since |r| is then weighted once.
+
+    Parameters
+    ----------
+    residual : float array
+        Scaled residuals, in uncertainties.
+
+    Returns
+    -------
+    float
+        Sum over all elements.
+    """
+    size = np.abs(residual)
+    return float(np.where(size > OUTLIER, OUTLIER * size, size**2).sum())
+
+
 def solve(
     x: Array,
     u: Array,

@@ -17,6 +17,10 @@ from hazecast.grids.errors import InputError
 WEAK_FACTOR = 3.0
 MISSING_FACTOR = 4.0
 BAD_BELOW, WEAK_BELOW = 0.5, 1.0
+# Marks of a value that is missing: -999 is that of the EPA PMF 5.0 User Guide, chapter 5; the others are in use beside it.
+MISSING_MARKS = (-99.0, -999.0, -9999.0)
+# A measured value can be somewhat below zero by its uncertainty; further below it is no measurement.
+_BELOW_ZERO = 10.0
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ def prepare(
 ) -> Samples:
     """Impute, weight and select species following the EPA PMF 5.0 User Guide.
 
+    - A concentration of -99, -999 or -9999 is missing (`MISSING_MARKS`), whatever its uncertainty; another one that lies more than ten
+      uncertainties below zero is refused.
     - A missing concentration is replaced by the median of its species, with 4 times that median as its
       uncertainty, so that it has little weight.
     - A concentration at or below its detection limit, where limits are given, gets 5/6 of the limit
@@ -159,9 +165,10 @@ def prepare(
     ------
     InputError
         If the tables differ in samples or species, a named species is unknown, an uncertainty of a
-        measured value is missing or not positive, or fewer than two species are left.
+        measured value is missing or not positive, a value is impossible, or fewer than two species are left.
     """
     _check_same(concentration, uncertainty)
+    concentration = concentration.mask(concentration.isin(MISSING_MARKS))
     limits = limits or {}
     named = {"weak": weak, "bad": bad, "limits": limits, "total": [total] if total else []}
     _check_species(concentration, named)
@@ -171,6 +178,7 @@ def prepare(
         {n: uncertainty[n].mask(below[n], 5.0 / 6.0 * limits.get(str(n), np.nan)) for n in concentration.columns}
     )
     _check_uncertainty(known, missing)
+    _check_possible(concentration, known)
     ratio = signal_to_noise(concentration, known)
     left_out = {str(n) for n in concentration.columns if n in bad or (by_signal and ratio[n] < BAD_BELOW)} - {total}
     used = [n for n in concentration.columns if str(n) not in left_out]
@@ -227,4 +235,15 @@ def _check_uncertainty(uncertainty: pd.DataFrame, missing: pd.DataFrame) -> None
             f"uncertainty of {uncertainty.columns[column]}, sample {uncertainty.index[row]}",
             uncertainty.iloc[row, column],
             "a positive number, as the concentration is measured",
+        )
+
+
+def _check_possible(concentration: pd.DataFrame, uncertainty: pd.DataFrame) -> None:
+    wrong = concentration < -_BELOW_ZERO * uncertainty
+    if wrong.to_numpy().any():
+        row, column = np.argwhere(wrong.to_numpy())[0]
+        raise InputError(
+            f"concentration of {concentration.columns[column]}, sample {concentration.index[row]}",
+            concentration.iloc[row, column],
+            f"at least -{_BELOW_ZERO:g} times its uncertainty, {uncertainty.iloc[row, column]:g}, or a mark such as -999",
         )

@@ -46,7 +46,7 @@ class Equivalence:
     meets : bool
         Expanded uncertainty (and that between candidates, where known) within the objective.
     expanded_corrected : float
-        After correction by the line, the errors of slope and intercept added.
+        After correction by the line: of the corrected values, fitted again, the errors of slope and intercept added.
     meets_corrected : bool
     """
 
@@ -115,12 +115,17 @@ def equivalence(
     if np.ptp(x) == 0:
         raise InputError("reference", "a single value", "one that varies")
     slope, slope_error, intercept, intercept_error = orthogonal_line(x, y)
-    scatter = float(((y - intercept - slope * x) ** 2).sum()) / (number - 2)
-    random = max(scatter - reference_error**2, 0.0)
-    bias = intercept + (slope - 1) * limit
+    if slope <= 0:
+        raise InputError("candidate", f"a slope of {slope:.3g} on the reference", "one above 0")
+    random, bias = _random(x, y, slope, intercept, reference_error), intercept + (slope - 1) * limit
     expanded = _COVERAGE * float(np.sqrt(random + bias**2)) / limit
-    # After correction of slope and intercept, their errors replace the bias.
-    corrected = _COVERAGE * float(np.sqrt(random + intercept_error**2 + (limit * slope_error) ** 2)) / limit
+    # The Guide, section 9.7: the corrected values are fitted again. Dividing by the slope scales the scatter too; the
+    # errors of slope and intercept are those of the correction.
+    mended = (y - intercept) / slope
+    again, again_error, rest, rest_error = orthogonal_line(x, mended)
+    left = rest + (again - 1) * limit
+    variance = _random(x, mended, again, rest, reference_error) + left**2 + rest_error**2 + (limit * again_error) ** 2
+    corrected = _COVERAGE * float(np.sqrt(variance)) / limit
     alike = between is None or between <= BETWEEN_CANDIDATES
     return Equivalence(
         number, slope, slope_error, intercept, intercept_error,
@@ -128,6 +133,14 @@ def equivalence(
         float(np.sqrt(random)), bias, expanded, between, alike and expanded <= objective,
         corrected, alike and corrected <= objective,
     )  # fmt: skip
+
+
+def _random(
+    x: NDArray[np.float64], y: NDArray[np.float64], slope: float, intercept: float, reference_error: float
+) -> float:
+    """Return the variance about a line that the reference's own uncertainty does not explain."""
+    scatter = float(((y - intercept - slope * x) ** 2).sum()) / (len(x) - 2)
+    return max(scatter - reference_error**2, 0.0)
 
 
 def between_sampler(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -249,6 +249,7 @@ def _summary(base: Factorization) -> dict[str, Any]:
         **samples.counts,
         "factors": len(base.factors),
         "q_robust": base.q_robust,
+        "q_epa": base.q_epa,
         "q_true": base.q_true,
         "q_expected": base.q_expected,
         "starts_at_the_minimum": f"{100 * base.reached:.0f} % of {len(base.start_q)}",

@@ -6,7 +6,9 @@ from typing import Any
 
 from hazecast.alerts.engine.coverage import kinds
 from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.grids.places.cities import load_registry
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayResult, score_table
+from hazecast.services.work.local_time import place_name, stamp, zone_name
 
 # Of a longer history only the number is given.
 _MOST_MESSAGES = 60
@@ -54,10 +56,12 @@ def _row(level: str, source: str, scores: dict[str, Any]) -> str:
 
 
 def history_line(message: HazeWarning) -> str:
-    """Return one message of a history as a line."""
-    chance = "-" if message.probability is None else f"{message.probability:.2f}"
+    """Return one message of a history as a line, times in the city's own zone."""
+    city = load_registry().city(message.city)
+    issued, onset, expires = (stamp(t, city.time_zone) for t in (message.issued, message.onset, message.expires))
+    told = message.probability is not None
+    chance = f"probability {message.probability:.2f} against {message.threshold}" if told else "declared on measurement"
     return (
-        f"{message.issued:%Y-%m-%dT%H:%MZ} {message.city} {message.kind} {message.level}: {message.reason}, "
-        f"probability {chance} against {message.threshold}, onset {message.onset:%m-%dT%H:%MZ}, "
-        f"until {message.expires:%m-%dT%H:%MZ}"
+        f"{issued} {place_name(city)} {message.kind} {message.level}: {message.reason}, "
+        f"{chance}, onset {onset}, until {expires} ({zone_name(city.time_zone, message.issued)})"
     )

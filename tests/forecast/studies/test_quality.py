@@ -202,6 +202,11 @@ def test_equivalence_finds_the_uncertainty_put_in() -> None:
     biased = equivalence(*days(1.3, 1.0, 2.0), limit=30)
     assert biased.bias_at_limit == pytest.approx(10, abs=1.5) and biased.slope_differs
     assert not biased.meets and biased.meets_corrected
+    # A low slope hides scatter: correction by it brings the scatter back. The corrected result is that of any slope.
+    corrected = [equivalence(*days(slope, 0.0, 2.0 * slope), limit=30).expanded_corrected for slope in (0.7, 1.0, 1.4)]
+    assert corrected[0] == pytest.approx(corrected[1], rel=0.05) and corrected[2] == pytest.approx(
+        corrected[1], rel=0.05
+    )
     x, y = days(1.0, 0.0, 1.0)
     noisy = equivalence(x, y + 5 * np.random.default_rng(0).normal(size=200), limit=30, second=y)
     assert noisy.between_candidates == pytest.approx(5 / np.sqrt(2), rel=0.15) and not noisy.meets

@@ -15,11 +15,12 @@ from hazecast.forecast.studies.particles.mass_balance import mass_balance
 from hazecast.forecast.studies.particles.mixtures import TOTAL, mix, source_profiles
 from hazecast.forecast.studies.particles.pmf import factorize, match_factors, pull_profiles
 from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
-from hazecast.forecast.studies.particles.pmf_solver import Pull, robust_q, solve
+from hazecast.forecast.studies.particles.pmf_solver import Pull, epa_robust_q, robust_q, solve
 from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, bootstrap, displace
 from hazecast.forecast.studies.particles.recovery import compare_solution, nmf_recovery
 from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.sample_tables import read_samples
 from tests.support.command_line import run_command
 
 FOUR = ("secondary sulfate", "traffic", "dust", "coal and metals")
@@ -102,6 +103,46 @@ def test_the_solver_ends_where_no_small_step_helps(seed) -> None:
 def test_outliers_count_linearly() -> None:
     assert robust_q(np.array([3.0, 4.0])) == 25.0
     assert robust_q(np.array([10.0])) == 4 * (2 * 10 - 4)  # Huber: 16 + 2 x 4 x (10 - 4)
+
+
+def test_robust_q_as_epa_pmf_reports_it() -> None:
+    assert epa_robust_q(np.array([3.0, 4.0, -10.0])) == 9 + 16 + 40
+
+
+def test_marks_are_missing_whatever_their_uncertainty_and_the_impossible_is_refused(mixture) -> None:
+    samples = mixture.samples()
+    concentration, uncertainty = samples.concentration.copy(), samples.uncertainty.copy()
+    concentration.iloc[3, 0], uncertainty.iloc[3, 0] = -999.0, 0.01
+    marked = prepare(concentration, uncertainty)
+    gap = prepare(concentration.mask(concentration == -999.0), uncertainty)
+    assert marked.counts["missing"] == 1 and marked.concentration.equals(gap.concentration)
+    concentration.iloc[3, 0] = -5.0
+    with pytest.raises(InputError, match=r"at least -10 times its uncertainty, 0\.01"):
+        prepare(concentration, uncertainty)
+
+
+# Number of samples and species, and of factors that the sets are usually given.
+EPA_SETS = {
+    "Baltimore": ("_con.txt", "PM2.5", 630, 26),
+    "StLouis": ("-con.csv", "Mass", 418, 13),
+    "BatonRouge": ("-con.csv", None, 307, 41),
+}
+
+
+@pytest.mark.parametrize("name", EPA_SETS)
+def test_the_data_sets_of_epa_pmf_are_read_and_factorized(shared_data, name) -> None:
+    ending, total, number, species = EPA_SETS[name]
+    files = [shared_data / "pmf" / f"Dataset-{name}{ending.replace('con', kind)}.gz" for kind in ("con", "unc")]
+    concentration, uncertainty = map(read_samples, files)
+    assert concentration.shape == (number, species)
+    found = factorize(prepare(concentration, uncertainty, total=total), 4, starts=2)
+    assert found.q_epa < found.q_robust < found.q_true and found.converged
+    if name == "Baltimore":
+        # The secondary sulfate and nitrate of the eastern United States, each with ammonium.
+        explained = found.explained()
+        sulfate, nitrate = explained["Sulfate"].idxmax(), explained["Total Nitrate"].idxmax()
+        assert sulfate != nitrate and explained.loc[[sulfate, nitrate], "Ammonium Ion"].sum() > 0.7
+        assert (found.fit().loc[["Sulfate", "Total Nitrate", "Ammonium Ion"], "r2"] > 0.8).all()
 
 
 def test_known_sources_are_found(mixture, solution) -> None:

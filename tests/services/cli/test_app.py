@@ -60,3 +60,26 @@ def test_main_prints_the_message_alone_and_exits_with_the_code(monkeypatch, caps
     output = capsys.readouterr()
     assert ended.value.code == exits.INPUT and output.out == ""
     assert output.err.startswith("hazecast: ") and "nowhere" in output.err and "Traceback" not in output.err
+
+
+def test_times_and_names_on_the_command_line_are_the_places_own() -> None:
+    from datetime import UTC, datetime
+
+    from hazecast.alerts.rules.book import RuleBook
+    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.work.local_time import in_zone, place_name
+    from hazecast.services.work.report import message_line
+    from tests.support.cap_messages import made_warning
+
+    registry, book = load_registry(), RuleBook.shipped()
+    assert [place_name(registry.city(name)) for name in ("himeji", "kobe", "beijing")] == [
+        "Himeji 姫路", "Kobe 神戸", "Beijing 北京",
+    ]  # fmt: skip
+    line = message_line(made_warning(), registry, book)
+    assert "Beijing 北京, 2013-01-11 20:00 to 2013-01-12 20:00 (Beijing time)" in line and "Z" not in line
+    japan = message_line(made_warning(city="himeji", rule_set="jp_pm25", level="alert"), registry, book)
+    assert "Himeji 姫路, 2013-01-11 21:00 to 2013-01-12 21:00 (Japan time)" in japan
+    given = {"onset": "2013-01-11T12:00:00Z", "evidence": [{"time": datetime(2013, 1, 11, 13, tzinfo=UTC)}], "id": "T1"}
+    assert in_zone(given, "Asia/Tokyo") == {
+        "onset": "2013-01-11T21:00:00+09:00", "evidence": [{"time": "2013-01-11T22:00:00+09:00"}], "id": "T1",
+    }  # fmt: skip

@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import SQLAlchemyError
 
+from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.due import DueTimes, NextRun, passed_due_times
 from hazecast.services.scheduling.executor import RunExecutor, run_now
@@ -67,9 +69,30 @@ def due_times(store) -> DueTimes:
 
 
 def test_cycles_are_due_at_the_set_beijing_hours(tmp_path) -> None:
-    trigger = cycle_job(make_settings(data_dir=tmp_path, schedule_hours="5,17")).schedule.trigger()
-    fire = trigger.get_next_fire_time(None, datetime(2026, 1, 1, tzinfo=UTC))
+    given = make_settings(data_dir=tmp_path, schedule_hours="5,17", schedule_decisions=False)
+    fire = cycle_job(given).schedule.trigger().get_next_fire_time(None, datetime(2026, 1, 1, tzinfo=UTC))
     assert fire.astimezone(UTC) == datetime(2026, 1, 1, 9, 40, tzinfo=UTC)
+
+
+def test_by_default_a_cycle_follows_every_decision_of_every_rule_set(tmp_path) -> None:
+    job_ = cycle_job(make_settings(data_dir=tmp_path))
+    assert isinstance(job_.schedule, Cron) and job_.schedule.time_zone == "Asia/Shanghai"
+    due = {int(hour) for hour in job_.schedule.hour.split(",")}
+    assert {5, 17} <= due
+    cities = load_registry().cities.values()
+    for rules, ids in RuleBook.shipped().of_cities(cities, NOW):
+        for hour in rules.decision_hours:  # hours of Japan, one ahead of Beijing
+            assert ids and (hour - 1) % 24 in due, (rules.id, hour)
+    # A bureau's own rule set brings its hours along.
+    own = tmp_path / "rules"
+    own.mkdir()
+    (own / "jp_pm25_oita.toml").write_text(
+        'extends = "jp_pm25_oita"\nid = "jp_pm25_oita"\nregions = ["oita"]\n[[levels]]\nid = "alert"\n[[levels.conditions]]\n'
+        'number = 1\nsource = "the mean of 01 to 04"\ntests = [{ variable = "pm25", mean_hours = [1, 4], comparator = "gt",'
+        ' value = 85.0, units = "ug m-3" }]\n'
+    )
+    schedule = cycle_job(make_settings(data_dir=tmp_path, rules_dir=own)).schedule
+    assert isinstance(schedule, Cron) and "3" in schedule.hour.split(",") and 3 not in due
 
 
 @pytest.mark.parametrize("weather", ["none", "live"])

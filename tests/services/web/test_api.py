@@ -155,3 +155,12 @@ def test_store_files_stay_in_the_data_folder(settings) -> None:
     found = {path.name for path in Path(settings.data_dir).iterdir()}
     assert found >= {"forecasts", "maps"}
     assert ("hazecast.db" in found) == settings.database_url.startswith("sqlite")
+
+
+def test_an_argument_that_is_not_known_is_named(client) -> None:
+    answer = client.get("/v1/forecasts/latest?citty=beijing")
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "citty", "in": "query", "reason": "found an argument that is not known here; expected city?"}
+    ]
+    assert client.get("/v1/healthz?x=1").json()["detail"].startswith("x: found")

@@ -174,11 +174,10 @@ def test_every_message_of_january_2013_validates(shared_data, tmp_path) -> None:
         assert texts_at(root, "status") == ["Actual"]
         triplets = texts_at(root, "references")[0].split(" ") if warning.references else []
         assert [t.split(",")[1] for t in triplets] == list(warning.references)
-    # Calm and humid, as that week was observed: the reasons are given in every language.
-    first = parse(client.get(f"/v1/warnings/{history[-1].id}.cap").content)
-    for text, words in zip(
-        texts_at(first, "info/description"),
-        (("风小", "潮湿"), ("風が弱く", "湿って"), ("winds are light", "humid")),
-        strict=True,
-    ):
-        assert all(word in text for word in words)
+    # Calm and humid, as that week was observed: the reasons are given, of the same messages in every language.
+    told = [
+        texts_at(parse(client.get(f"/v1/warnings/{warning.id}.cap").content), "info/description") for warning in history
+    ]
+    for zh, ja, en in (("风小", "風が弱く", "winds are light"), ("潮湿", "湿って", "humid")):
+        said = [(zh in texts[0], ja in texts[1], en in texts[2]) for texts in told]
+        assert (True, True, True) in said and set(said) <= {(True, True, True), (False, False, False)}
