@@ -50,6 +50,9 @@ POLLUTANTS: dict[str, Variable] = {
 # Measured beside pollutants, visibility without hours of precipitation; observations may hold them.
 VISIBILITY = Variable("visibility_in_air", "m", 0.0, 100_000.0)
 HUMIDITY = Variable("relative_humidity", "%", 0.0, 100.0)
+# What a bureau's stations may measure beside pollutants: weather, and what observations hold of it.
+MEASURED_WEATHER: tuple[str, ...] = ("t2m", "d2m", "u10", "v10", "sp", "tp")
+MEASURED_AIR: tuple[str, ...] = ("relative_humidity", "visibility")
 
 FORECAST_POLLUTANTS: tuple[str, ...] = ("pm25", "o3")
 # A pollutant's name with it is what the chemistry model forecast, in a Dataset of "forecast" (lead_time, city).

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,19 +19,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazecast.grids.contract import POLLUTANTS, check, describe
+from hazecast.grids.contract import MEASURED_AIR, MEASURED_WEATHER, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.hourly_tables import Place, joined
 from hazecast.grids.observations.layouts import Layout, read_layout
 from hazecast.grids.observations.station_cities import city_means
 from hazecast.grids.observations.tables.findings import Fault
-from hazecast.grids.observations.tables.folder import (
-    MEASURED_AIR,
-    MEASURED_WEATHER,
-    by_station,
-    holds_tables,
-    read_folder,
-)
+from hazecast.grids.observations.tables.folder import by_station, holds_tables, read_folder
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.grids.places.stations import ROADSIDE, load_stations
 from hazecast.grids.quality import FLAG_ATTRS, MEASURED_ZERO, Reporting, count_flags, screen, solar_hours
@@ -168,18 +163,35 @@ def _read_tables(directory: Path, registry: Registry) -> MonitorData:
 
 
 def _with_air(observations: xr.Dataset, places: list[Place]) -> xr.Dataset:
-    """Add the humidity and visibility that a city's stations measured, as means; none is seen through rain or snow."""
     times = pd.DatetimeIndex(observations["time"].values)
+    arrays: dict[str, np.ndarray] = {}
     for name in MEASURED_AIR:
         if not any(name in place.table for place in places):
             continue
-        values = np.full((len(times), observations.sizes["city"]), np.nan, np.float32)
+        arrays[name] = np.full((len(times), observations.sizes["city"]), np.nan, np.float32)
         for column, city in enumerate(observations["city"].values):
             own = [_air(place, name) for place in places if place.city == city and name in place.table]
             if own:
-                values[:, column] = pd.concat(own).groupby(level=0).mean().reindex(times)
-        observations = observations.assign({name: (("time", "city"), values)})
-    return check(describe(observations, "observations"), "observations", name=str(observations.attrs["source"]))
+                arrays[name][:, column] = pd.concat(own).groupby(level=0).mean().reindex(times)
+    return with_measured_air(observations, arrays)
+
+
+def with_measured_air(observations: xr.Dataset, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Add the humidity and visibility that a city's stations measured.
+
+    Parameters
+    ----------
+    observations : xarray.Dataset (time, city)
+        Contract "observations".
+    arrays : mapping of str to float (time, city)
+        By the contract's name; visibility without hours of rain or snow, in which it is not haze that is seen.
+
+    Returns
+    -------
+    xarray.Dataset (time, city)
+    """
+    added = observations.assign({name: (("time", "city"), values) for name, values in arrays.items()})
+    return check(describe(added, "observations"), "observations", name=str(observations.attrs["source"]))
 
 
 def _air(place: Place, name: str) -> pd.Series:

@@ -12,6 +12,7 @@ Scope = Literal[
     "subscriptions:write",
     "deliveries:read",
     "deliveries:replay",
+    "observations:write",
     "jobs:read",
     "drafts:read",
     "drafts:decide",

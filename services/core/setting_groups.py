@@ -159,6 +159,9 @@ class IngestSettings(Group):
         default=6, ge=1, le=72, description="How many of the newest hours are asked for again, for revised values."
     )
     monitor_dir: Folder | None = Field(default=None, description="Where the source 'csv' finds its files.")
+    watch_dir: Folder | None = Field(
+        default=None, description="Folder into which a bureau's tables are delivered; each is taken once, then moved."
+    )
     http_attempts: int = Field(default=5, ge=1, le=20, description="How often a failing request is made.")
     http_timeout_seconds: float = Field(default=60.0, gt=0.0, description="Longest silence of a server.")
 
@@ -439,7 +442,9 @@ class LimitSettings(Group):
         default=30, ge=0, description="Keys that open nothing from an address in ten minutes; 0: no limit."
     )
     max_body_bytes: int = Field(
-        default=65_536, ge=1_000, description="Largest body of a request; most routes take 16 KiB at most."
+        default=1_048_576,
+        ge=1_000,
+        description="Largest body of a request: of observations; a subscription takes 64 KiB at most, others 16 KiB.",
     )
     body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
     answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")

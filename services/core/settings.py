@@ -69,6 +69,12 @@ class Settings(Group):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
     @property
+    def observation_sources(self) -> tuple[str, ...]:
+        """The sources of live observations, the preferred one first: what was sent or delivered goes before what is fetched."""
+        own = ("push", "csv") if self.ingest.watch_dir is not None else ("push",)
+        return tuple(dict.fromkeys((*own, *self.ingest.monitor_sources)))
+
+    @property
     def live(self) -> bool:
         """Whether weather or observations are those that an ingest brings in."""
         return "live" in (self.inputs.weather, self.inputs.observations_dir)

@@ -17,6 +17,8 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
         wanted.append(ingest_job(settings))
         if settings.ingest.composition_sources:
             wanted.append(composition_job(settings))
+    if settings.ingest.watch_dir is not None:
+        wanted.append(WATCH)
     wanted += [VERIFICATION, JANITOR]
     if settings.learning.retrain != "off":
         wanted.append(retrain_job(settings))
@@ -98,6 +100,15 @@ def retrain_job(settings: Settings) -> Job:
         grace_seconds=_DAY,
     )
 
+
+WATCH = Job(
+    "watch",
+    "hazecast.services.scheduling.tasks:watch",
+    Cron("*/5"),
+    "Takes the tables that were delivered into the watched folder.",
+    limit_seconds=0.5 * _HOUR,
+    grace_seconds=0.25 * _HOUR,
+)
 
 VERIFICATION = Job(
     "verification",

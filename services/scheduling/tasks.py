@@ -123,6 +123,33 @@ def ingest(settings: Settings, due: datetime) -> JobResult:
     return JobResult("degraded" if report.reasons else "done", "; ".join(report.reasons) or None)
 
 
+def watch(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
+    """Take the tables that were delivered into the watched folder.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    JobResult
+        ``degraded`` with the first problem of each table that was not taken whole.
+    """
+    from hazecast.services.work.ingest.watched import take_delivered
+
+    taken = take_delivered(settings, clock)
+    problems = [f"{table.name}: {table.outcome}, {table.problems[0]}" for table in taken if table.problems]
+    if problems:
+        return JobResult("degraded", "; ".join(problems))
+    return JobResult(
+        "done", f"{len(taken)} tables, {sum(table.saved.new for table in taken)} new values" if taken else None
+    )
+
+
 def composition(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
     """Fetch the newest run of a chemistry model.
 

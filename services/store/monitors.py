@@ -14,14 +14,15 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from hazecast.grids.contract import HISTORY_HOURS, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.collections import MonitorData
+from hazecast.grids.observations.collections import MonitorData, with_measured_air
 from hazecast.grids.observations.station_cities import NetworkStation, city_means
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, count_flags, screen, solar_hours
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.units import REFERENCE_STATE
-from hazecast.services.sources.monitors.interface import HOUR, Batch, MonitorSource, Reading, SourceKind
+from hazecast.services.sources.monitors.interface import HOUR, MEASURED, Batch, MonitorSource, Reading, SourceKind
 from hazecast.services.store.locks import lock_until_commit
+from hazecast.services.store.measured_weather import city_values, flagged
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import EarlierValue, MonitorStation, StationObservation
 from hazecast.services.store.upsert import upsert
@@ -142,7 +143,7 @@ def stored_monitors(
     Returns
     -------
     MonitorData
-        Without weather.
+        With the weather that the stations measured beside pollutants, if any.
 
     Raises
     ------
@@ -154,6 +155,8 @@ def stored_monitors(
         rows = _window(connection, first, init_time)
         stations = {s.id: s for s in connection.execute(select(MonitorStation.__table__))}
     known = [row for row in rows if stations[row.station_id].city in registry.cities]
+    measured = [row for row in known if row.pollutant in MEASURED]
+    known = [row for row in known if row.pollutant in POLLUTANTS]
     if not any(row.pollutant == "pm25" for row in known):
         raise InputError(
             "stored observations",
@@ -161,8 +164,8 @@ def stored_monitors(
             "hours that hazecast ingest --live has stored",
         )
     counts: Counter[str] = Counter()
-    if len(known) < len(rows):
-        counts["values_of_unknown_cities"] = len(rows) - len(known)
+    if len(known) + len(measured) < len(rows):
+        counts["values_of_unknown_cities"] = len(rows) - len(known) - len(measured)
     counts["revised_values"] = sum(row.revision > 0 for row in known)
     used = [stations[name] for name in sorted({row.station_id for row in known})]
     order = [*preference, *sorted({s.source for s in used} - set(preference))]
@@ -172,10 +175,12 @@ def stored_monitors(
             count_flags(counts, dataset[f"{name}_flag"].values)
     source = str(dataset.attrs["source"])
     cities = city_means(dataset, source).assign_attrs(attribution=dataset.attrs["attribution"])
+    beside = city_values(measured, stations, cities["time"].values, [str(c) for c in cities["city"].values])
+    cities, weather = with_measured_air(cities, beside.air), beside.weather(source)
     # A source that is switched off is not silent.
     reporting = {s.city for s in stations.values() if not preference or s.source in preference}
     silent = sorted((reporting & set(registry.cities)) - {s.city for s in used})
-    return MonitorData(cities, dataset, None, None, dict(counts), source, tuple(silent))
+    return MonitorData(cities, dataset, weather, None, dict(counts), source, tuple(silent))
 
 
 def stored_city_hours(store: Store, init_time: datetime, hours: int, *, preference: Sequence[str] = ()) -> xr.Dataset:
@@ -231,15 +236,16 @@ def _station_row(station: NetworkStation, kind: SourceKind) -> dict[str, Any]:
 
 
 def _row(reading: Reading, revision: int, now: datetime) -> dict[str, Any]:
+    # Pollutants have no usable value until they have been screened.
+    value, flag = flagged(reading) if reading.pollutant in MEASURED else (None, MISSING)
     return {
         "station_id": reading.station,
         "time": reading.time,
         "pollutant": reading.pollutant,
         "raw": reading.raw,
         "units": reading.units,
-        # Until it has been screened.
-        "value": None,
-        "flag": MISSING,
+        "value": value,
+        "flag": flag,
         "revision": revision,
         "retrieved_at": now,
     }
@@ -277,7 +283,9 @@ def _rescreen(
 ) -> set[_Key]:
     """Screen a source's hours and store what became of those from `first` to `last`; return which changed."""
     start, end = first - _EDGE_HOURS * HOUR, last + _EDGE_HOURS * HOUR
-    rows = _window(connection, start, end, source)
+    rows = [row for row in _window(connection, start, end, source) if row.pollutant in POLLUTANTS]
+    if not rows:
+        return set()
     cities = {name: city for name, city in connection.execute(select(MonitorStation.id, MonitorStation.city))}
     names = sorted({row.station_id for row in rows})
     hours = int((max(row.time for row in rows) - start) / HOUR) + 1

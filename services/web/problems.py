@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,24 @@ class InvalidArgument(HTTPException):
         reason = f"found {found}; expected {expected}"
         super().__init__(422, f"{field}: {reason}")
         self.errors = [{"field": field, "in": where, "reason": reason}]
+
+
+class RowsRefused(HTTPException):
+    """A request of rows of which none can be used: 422 with what is wrong in the first of them.
+
+    Parameters
+    ----------
+    detail : str
+    errors : sequence of (str, str)
+        Field and reason.
+    """
+
+    def __init__(self, detail: str, errors: Sequence[tuple[str, str]]) -> None:
+        super().__init__(422, detail)
+        self.errors = [
+            {"field": field, "in": "header" if field == "Idempotency-Key" else "body", "reason": reason}
+            for field, reason in errors
+        ]
 
 
 class Refusal(HTTPException):

@@ -191,13 +191,14 @@ def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> 
 
 def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> _Given:
     settings, store, registry = cycle.settings, cycle.store, cycle.registry
+    preference = settings.observation_sources
     inputs, init_time = load_inputs(
         registry,
         settings.inputs.observations_dir,
         settings.inputs.weather,
         init_time,
         settings.data_dir / "sample",
-        lambda at: stored_monitors(store, registry, at, preference=settings.ingest.monitor_sources),
+        lambda at: stored_monitors(store, registry, at, preference=preference),
         lambda at, places: WeatherStore(settings.weather_dir).known(at, places, settings.ingest.weather_sources),
         # A cycle runs within the hour after its init time: what was retrieved until then is known to it.
         lambda at, places: CompositionStore(settings.composition_dir).known(
@@ -206,7 +207,6 @@ def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, .
         now=store.clock(),
     )
     live = settings.inputs.observations_dir == LIVE_OBSERVATIONS
-    preference = settings.ingest.monitor_sources
     longer = stored_city_hours(store, init_time, LEVEL_HOURS, preference=preference) if live else None
     return _Given(inputs, init_time, *forecast_cities(inputs.monitors, registry, init_time, wanted), longer)
 

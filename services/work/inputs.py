@@ -163,8 +163,14 @@ def _with_live_weather(
         reason = f"weather: no cycle issued by {init_time:%Y-%m-%dT%HZ} has been ingested"
         reasons = (reason,) if monitors.weather is not None else (reason, NO_AIR)
         return CycleInputs(monitors, monitors.weather, None, "none: nothing was ingested", simulated, reasons)
-    past = known.past if monitors.weather is None else _joined(monitors.weather, known.past)
-    return CycleInputs(monitors, past, known.future, known.source, simulated, known.reasons)
+    if monitors.weather is None:
+        return CycleInputs(monitors, known.past, known.future, known.source, simulated, known.reasons)
+    # As with files: a grid's weather is brought to the stations' own by the hours that both hold.
+    grid = describe(known.future.combine_first(known.past), "city_weather")
+    matched, _ = matched_to(monitors.weather, grid, to_datetime64(init_time))
+    future = matched.sel(time=known.future["time"]).assign_attrs(known.future.attrs)
+    past = _joined(monitors.weather, matched.assign_attrs(known.past.attrs))
+    return CycleInputs(monitors, past, future, known.source, simulated, known.reasons)
 
 
 def _observed(folder: Path, registry: Registry) -> MonitorData:

@@ -62,6 +62,32 @@ def make_product(path: str, name: str, function: Callable[..., bytes], *argument
     return content
 
 
+def store_push(
+    database_url: str, data_dir: Path, account_id: str, key: str | None, body: bytes, now: datetime
+) -> bytes:
+    """Store what an account sent; see `hazecast.services.work.push.push`.
+
+    Parameters
+    ----------
+    database_url : str
+    data_dir : Path
+    account_id : str
+    key : str or None
+        Idempotency-Key.
+    body : bytes
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    bytes
+        JSON of an `hazecast.services.work.push_fields.Answer`.
+    """
+    from hazecast.services.work.push import push
+
+    return push(database_url, data_dir, account_id, key, body, now)
+
+
 def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], look: Look) -> bytes:
     """Draw the haze map of a stored forecast.
 

@@ -153,6 +153,8 @@ def test_metrics_stay_inside_and_large_bodies_outside(folder, proxy) -> None:
         for size, status in ((1_000, 204), (70_000, 413)):
             sent = one.post("/v1/account/keys", content=bytes(size), extensions={"sni_hostname": NAME})
             assert sent.status_code == status
+        sent = one.post("/v1/observations", content=bytes(70_000), extensions={"sni_hostname": NAME})
+        assert sent.status_code == 204
 
 
 @needs_nginx

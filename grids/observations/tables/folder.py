@@ -6,6 +6,7 @@ Repeated values that are equal count once. Where they differ none is right by it
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,9 +29,6 @@ from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime64
 
 _KEY = ["station", "time", "quantity"]
-# What a table gives beside pollutants, in the contract's names: weather, and what observations hold.
-MEASURED_WEATHER = ("t2m", "d2m", "u10", "v10", "sp", "tp")
-MEASURED_AIR = ("relative_humidity", "visibility")
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,45 @@ def read_folder(
     files = sorted(path for path in folder.rglob("*") if _wanted(path, folder))
     if not files:
         raise InputError(str(folder), f"only {STATIONS_FILE}", "tables of hours beside it: CSV, Excel or Parquet")
+    return read_tables(files, folder, stations, findings, period)
+
+
+def read_tables(
+    files: Sequence[Path],
+    root: Path,
+    stations: Stations,
+    findings: Findings,
+    period: tuple[datetime, datetime] | None = None,
+) -> TableData:
+    """Read tables of known stations.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        At least one.
+    root : Path
+        The folder above them up to which mapping files are looked for.
+    stations : Stations
+    findings : Findings
+        What is found is added.
+    period : (datetime, datetime), optional
+        As of `read_folder`.
+
+    Returns
+    -------
+    TableData
+
+    Raises
+    ------
+    InputError
+        The first table's, if none can be read.
+    """
     parts: list[pd.DataFrame] = []
     errors: list[InputError] = []
     for path in files:
         own = Findings()
         try:
-            parts.append(read_table(path, folder, stations, own))
+            parts.append(read_table(path, root, stations, own))
         except InputError as error:
             errors.append(error)
             own.leave_out("files_refused", Fault(error.where, str(error.found), error.expected))
@@ -199,7 +230,7 @@ def understood(
     return sheet, told.mapping
 
 
-def once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+def once(values: pd.DataFrame, findings: Findings, place: str = "{}: line {}") -> pd.DataFrame:
     """Return each station, hour and quantity once.
 
     Parameters
@@ -208,6 +239,8 @@ def once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         As of `TableData`.
     findings : Findings
         Repeated values are counted; those that differ are left out and named.
+    place : str
+        How a file and a line are named.
 
     Returns
     -------
@@ -223,7 +256,7 @@ def once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     findings.counts["values_repeated"] += int(equal.duplicated(_KEY).sum())
     for (station, hour, quantity), own in again[different].groupby(_KEY, sort=True):
         time = pd.Timestamp(str(hour))
-        places = " and ".join(f"{file}: line {line}" for file, line in zip(own["file"], own["line"], strict=True))
+        places = " and ".join(place.format(*at) for at in zip(own["file"], own["line"], strict=True))
         found = ", ".join(f"{value:g}" for value in own["value"])
         fault = Fault(places, f"{found} as {quantity} of {station} at {time} UTC", "one value", time.to_pydatetime())
         findings.leave_out("values_that_differ", fault)
@@ -241,7 +274,7 @@ def by_station(data: TableData) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to pandas.DataFrame
-        By code; hours by their UTC end, pollutants, `MEASURED_WEATHER` and `MEASURED_AIR` where they are given.
+        By code; hours by their UTC end, pollutants and what is measured beside them, where they are given.
     """
     values = data.values.assign(value=_contract_values(data.values))
     tables = {}

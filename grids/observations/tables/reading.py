@@ -292,17 +292,18 @@ def _values(
     _leave_out(sheet, rows, name, cells, wrong, "cells_not_numbers", "a number, or a mark of a missing value", findings)
     limits = f"from {within.low:g} to {within.high:g} in the contract's unit"
     _leave_out(sheet, rows, name, cells, impossible, "cells_impossible", limits, findings)
-    values[impossible] = np.nan
     findings.counts["cells_missing"] += int(missing.sum())
+    # A missing value is one that the station reports as missing; what can't be used says nothing.
+    use = ~(wrong | impossible)
     return pd.DataFrame(
         {
-            "station": owners,
-            "time": rows.times.astype("datetime64[ns]"),
+            "station": owners[use],
+            "time": rows.times[use].astype("datetime64[ns]"),
             "quantity": column.meaning,
-            "value": values,
+            "value": values[use],
             "unit": unit_named(column.unit),
             "file": str(sheet.path),
-            "line": rows.lines,
+            "line": rows.lines[use],
         }
     )
 

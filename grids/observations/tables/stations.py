@@ -86,7 +86,7 @@ def read_stations(
     else:
         for where, row in _rows(path):
             try:
-                code, station = _station(row, where, registry, rules)
+                code, station = station_of(row, where, registry, rules)
                 if code in by_code:
                     raise InputError(f"{where}, code", code, "a code used once")
             except InputError as error:
@@ -128,9 +128,34 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s(\[（].*", "", unicodedata.normalize("NFKC", text).strip().lower())
 
 
-def _station(
-    row: Mapping[str, str], where: str, registry: Registry, rules: StationCities
+def station_of(
+    row: Mapping[str, str], where: str, registry: Registry, rules: StationCities, source: str = SOURCE
 ) -> tuple[str, NetworkStation | None]:
+    """Return a station as its row in a table describes it.
+
+    Parameters
+    ----------
+    row : mapping of str to str
+        ``code``, and ``city`` (id or name) or ``latitude`` and ``longitude``; ``name``, ``siting``, ``licence``, ``attribution``.
+    where : str
+        The row, for errors.
+    registry : Registry
+    rules : StationCities
+        Its radius assigns a station without a city to the nearest one.
+    source : str
+        Of the station.
+
+    Returns
+    -------
+    code : str
+    station : NetworkStation or None
+        None where no city is near.
+
+    Raises
+    ------
+    InputError
+        If a field is missing or wrong.
+    """
     code = row.get("code", "")
     if not code:
         raise InputError(f"{where}, code", code, "a code")
@@ -148,7 +173,7 @@ def _station(
     if city is None:
         return code, None
     return code, NetworkStation(
-        source=SOURCE,
+        source=source,
         code=code,
         name=row.get("name", "") or code,
         city=city,

@@ -158,7 +158,7 @@ def read_rows(content: bytes) -> Any:
     """
     if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return json.loads(content)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(_NAMED.sub(_character, content), parser)
     except etree.XMLSyntaxError as error:

@@ -7,6 +7,7 @@ city a station is the nearest one's. The tables beside it and below are read as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +17,16 @@ import pandas as pd
 from hazecast.grids.contract import POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import StationCities
-from hazecast.grids.observations.tables.folder import TableData, read_folder
+from hazecast.grids.observations.tables.folder import TableData, by_station, read_folder
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import MEASURED_ZERO
 from hazecast.grids.times import to_datetime
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
-from hazecast.services.sources.monitors.interface import Batch, SourceKind
+from hazecast.services.sources.monitors.interface import MEASURED, Batch, SourceKind, measured_name
+
+# Of derived weather: what is computed again must be equal, or it would be a revision.
+_DIGITS = 4
 
 
 class CsvFolder:
@@ -85,13 +89,25 @@ class CsvFolder:
 
 
 def batch_of(data: TableData) -> Batch:
-    """Return the values of tables as readings, as published."""
+    """Return the values of tables as readings: pollutants as published, weather in the contract's units."""
     batch = Batch(counts=data.findings.counts, problems=[*map(str, data.findings.faults), *data.findings.doubts])
     pollutants = data.values[data.values["quantity"].isin(list(POLLUTANTS))]
     for (code, hour), own in pollutants.groupby(["station", "time"], sort=True):
         values = [
-            (str(name), None if pd.isna(value) else float(value), str(unit))
+            (str(name), _known(value), str(unit))
             for name, value, unit in zip(own["quantity"], own["value"], own["unit"], strict=True)
         ]
         batch.add(data.stations[str(code)], to_datetime(pd.Timestamp(str(hour)).to_datetime64()), values)
+    for code, hours in by_station(data).items():
+        short = {name: measured_name(name) for name in hours.columns if measured_name(name) in MEASURED}
+        for hour, row in hours[list(short)].round(_DIGITS).iterrows():
+            # An hour of another quantity says nothing of this one.
+            known = [(ours, _known(row[name])) for name, ours in short.items()]
+            beside = [(ours, value, MEASURED[ours].units) for ours, value in known if value is not None]
+            batch.add(data.stations[code], to_datetime(pd.Timestamp(str(hour)).to_datetime64()), beside)
     return batch
+
+
+def _known(value: object) -> float | None:
+    number = float(str(value))
+    return number if math.isfinite(number) else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
+from hazecast.grids.contract import MEASURED_AIR, MEASURED_WEATHER, WEATHER, Variable, variables_of
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
@@ -28,6 +29,18 @@ SourceKind = Literal["measurement", "model_analysis"]
 _MISSING_TEXTS = frozenset({"", "-", "—", "–", "--", "NA", "N/A", "NULL", "NONE", "NAN", "***", "欠測"})
 
 
+# What stations may measure beside pollutants, with its units and limits: weather, and by a short name what observations hold.
+_NAMES = {"relative_humidity": "rh", "visibility": "vis"}
+MEASURED: dict[str, Variable] = {name: WEATHER[name] for name in MEASURED_WEATHER} | {
+    _NAMES[name]: variables_of("observations")[name] for name in MEASURED_AIR
+}
+
+
+def measured_name(name: str) -> str:
+    """Return the short name under which readings hold a quantity of the contract."""
+    return _NAMES.get(name, name)
+
+
 class Reading(NamedTuple):
     """One value of one station and hour, as published.
 
@@ -38,9 +51,9 @@ class Reading(NamedTuple):
     time : datetime
         Aware, UTC: the end of the hour that the value is averaged over.
     pollutant : str
-        A name of the contract.
+        A name of the contract, or of `MEASURED`: weather, humidity and visibility measured beside pollutants.
     raw : float or None
-        The number as published; None where the publisher reports none.
+        The number as published; None where the publisher reports none. What is `MEASURED` is in the contract's units.
     units : str
         Of `raw`.
     """

@@ -295,6 +295,18 @@ class EarlierValue(Base):
     retrieved_at: Mapped[datetime]
 
 
+class PushedRequest(Base):
+    """A request that pushed observations, by its Idempotency-Key, with the digest of its body and what was answered."""
+
+    __tablename__ = "pushed_request"
+
+    account_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
+
+
 class ForecastScore(Base):
     """Sums over the pairs of a day's runs at one city and lead time; see `hazecast.forecast.evaluation.verification`."""
 

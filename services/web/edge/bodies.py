@@ -12,9 +12,10 @@ from hazecast.services.web.problems import problem
 # Keys, cookies and conditions fit; many long headers don't.
 HEAD_BYTES = 16_384
 _CLOSE = {"Connection": "close"}
-# By the beginning of the path, in bytes: the largest subscription that is valid, and a few fields elsewhere. A body is
-# parsed on the event loop: nothing that takes it longer than some milliseconds may come so far.
-_BODIES = (("/v1/subscriptions", 65_536), ("", 16_384))
+# By the beginning of the path, in bytes: some thousands of observations, the largest subscription that is valid, and a few
+# fields elsewhere. All but observations are parsed on the event loop: nothing that takes it longer than some
+# milliseconds may come so far.
+_BODIES = (("/v1/observations", 1_048_576), ("/v1/subscriptions", 65_536), ("", 16_384))
 
 
 class OneLength:

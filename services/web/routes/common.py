@@ -26,6 +26,11 @@ DENIED: Responses = {
     403: {"model": ProblemOut, "description": "The key lacks the scope"},
 }
 CONFLICT: Responses = {409: {"model": ProblemOut, "description": "In conflict with the current state"}}
+TOO_LARGE: Responses = {
+    408: {"model": ProblemOut, "description": "The body did not come in time"},
+    413: {"model": ProblemOut, "description": "A body that is too large"},
+}
+BUSY: Responses = {503: {"model": ProblemOut, "description": "Too much work waits; try again later"}}
 NOT_READY: Responses = {503: {"model": UnreadyOut, "description": "Not ready"}}
 
 

@@ -157,7 +157,7 @@ def _ingest(
     hours = wanted_hours(store, source.name, now, settings.ingest.monitor_reread_hours)
     try:
         batch = source.fetch(hours)
-        _leave_out_future(batch, source, now)
+        leave_out_future(batch, source, now)
         saved = save_readings(store, source, batch, registry, now)
     except (FetchError, InputError) as error:
         log.error("%s: %s", source.name, error)
@@ -179,8 +179,17 @@ def _ingest(
     return outcome
 
 
-def _leave_out_future(batch: Batch, source: MonitorSource, now: datetime) -> None:
-    """Leave out and count what is stamped after `now`. A model's analysis may go on as a forecast; a measurement can't."""
+def leave_out_future(batch: Batch, source: MonitorSource, now: datetime) -> None:
+    """Leave out and count what is stamped after now. A model's analysis may go on as a forecast; a measurement can't.
+
+    Parameters
+    ----------
+    batch : Batch
+        Changed in place.
+    source : MonitorSource
+    now : datetime
+        Aware.
+    """
     future = [reading for reading in batch.readings if reading.time > now]
     if not future:
         return

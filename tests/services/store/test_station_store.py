@@ -181,3 +181,32 @@ def test_monitors_silent_for_a_day_make_a_degraded_forecast(weather, source_serv
     report = run_cycle(settings, init_time=LAST, cities=("beijing",))
     assert report.status == "degraded" and report.reasons == ("beijing: newest PM2.5 is 30 h old",)
     assert report.init_time == LAST.astimezone(UTC)
+
+
+def test_weather_measured_beside_pollutants_is_stored_and_used(tmp_path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "stations.csv").write_text("code,city\na,beijing\nb,beijing\n")
+    hours = [LAST - n * HOUR for n in reversed(range(30))]
+    rows = [
+        f"{code},{time.isoformat()},{40 + n + (code == 'b') * n % 7},{60 + 20 * (code == 'b')},-3,{2 + n % 3}"
+        for n, time in enumerate(hours)
+        for code in "ab"
+    ]
+    text = "station,time,pm25,humidity(%),temperature(degC),visibility(km)\n" + "\n".join(rows)
+    (folder / "a.csv").write_text(text + "\n")
+    settings = settings_for(
+        tmp_path / "data", monitor_sources=["csv"], monitor_dir=folder, observations_dir="live", weather="none"
+    )
+    outcome = ingest_live(settings, NOW).outcomes[0]
+    assert outcome.status == "done" and outcome.new == 30 * 2 * 5
+    assert ingest_live(settings, NOW).outcomes[0].revised == 0
+    store = Store(settings.database_url)
+    data = stored_monitors(store, REGISTRY, LAST, preference=["csv"])
+    store.close()
+    here = data.observations.sel(city="beijing").isel(time=slice(-30, None))
+    np.testing.assert_allclose(here["relative_humidity"], 70.0)
+    np.testing.assert_allclose(here["visibility"], [1000.0 * (2 + n % 3) for n in range(30)])
+    np.testing.assert_allclose(data.weather["t2m"].isel(time=-1), 270.15)
+    report = run_cycle(settings, init_time=LAST, cities=("beijing",))
+    assert report.humidity_source == "diurnal persistence" and NO_AIR not in report.reasons

@@ -1,0 +1,91 @@
+"""Weather, humidity and visibility that stations measured beside pollutants, as stored: usable values and cities' means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sqlalchemy import Row
+
+from hazecast.grids.contract import MEASURED_AIR, MEASURED_WEATHER, check, describe
+from hazecast.grids.quality import GOOD, IMPOSSIBLE, MISSING
+from hazecast.grids.times import to_datetime64
+from hazecast.services.sources.monitors.interface import MEASURED, Reading, measured_name
+
+
+def flagged(reading: Reading) -> tuple[float | None, int]:
+    """Return the usable value of a measured quantity, None without one, and its flag: by the contract's range alone."""
+    if reading.raw is None or not math.isfinite(reading.raw):
+        return None, MISSING
+    variable = MEASURED[reading.pollutant]
+    return (reading.raw, GOOD) if variable.low <= reading.raw <= variable.high else (None, IMPOSSIBLE)
+
+
+@dataclass(frozen=True)
+class CityValues:
+    """Means over the stations of each city, (time, city) by the contract's name: weather, and what observations hold."""
+
+    times: np.ndarray
+    cities: Sequence[str]
+    means: Mapping[str, np.ndarray]
+
+    @property
+    def air(self) -> dict[str, np.ndarray]:
+        """Humidity, and visibility without hours of rain or snow."""
+        found = {name: self.means[name] for name in MEASURED_AIR if name in self.means}
+        if "visibility" in found and "tp" in self.means:
+            found["visibility"] = np.where(self.means["tp"] > 0.0, np.nan, found["visibility"]).astype(np.float32)
+        return found
+
+    def weather(self, source: str) -> xr.Dataset | None:
+        """Return the weather as of contract "city_weather"; None where none was measured."""
+        arrays = {name: (("time", "city"), self.means[name]) for name in MEASURED_WEATHER if name in self.means}
+        if not arrays:
+            return None
+        dataset = xr.Dataset(
+            arrays,
+            coords={"time": self.times, "city": list(self.cities)},
+            attrs={"source": f"weather measured by {source}"},
+        )
+        return check(describe(dataset, "city_weather"), "city_weather", name="stored weather")
+
+
+def city_values(
+    rows: Iterable[Row[Any]], stations: Mapping[str, Row[Any]], times: np.ndarray, cities: Sequence[str]
+) -> CityValues:
+    """Average what was measured over the stations of each city.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        With station_id, time, pollutant and value.
+    stations : mapping of str to Row
+        By id, with their city.
+    times : datetime64 (time,)
+    cities : sequence of str
+
+    Returns
+    -------
+    CityValues
+    """
+    table = pd.DataFrame(
+        [
+            (stations[row.station_id].city, to_datetime64(row.time), row.pollutant, row.value)
+            for row in rows
+            if row.value is not None and stations[row.station_id].city in cities
+        ],
+        columns=["city", "time", "name", "value"],
+    )
+    means = {}
+    for name in (*MEASURED_WEATHER, *MEASURED_AIR):
+        own = table[table["name"] == measured_name(name)]
+        if len(own):
+            by_city = own.pivot_table(index="time", columns="city", values="value", aggfunc="mean")
+            placed = by_city.reindex(index=pd.DatetimeIndex(times), columns=list(cities))
+            means[name] = placed.to_numpy(np.float32)
+    return CityValues(times, cities, means)

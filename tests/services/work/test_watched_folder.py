@@ -1,0 +1,97 @@
+"""The watched folder: what lies whole in it is taken once and moved, with a report."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hazecast.grids.errors import InputError
+from hazecast.services.core.settings import Settings
+from hazecast.services.scheduling.jobs import all_jobs
+from hazecast.services.scheduling.tasks import watch
+from hazecast.services.store.monitors import stored_hours
+from hazecast.services.store.store import Store
+from hazecast.services.work.ingest.watched import take_delivered
+from tests.support.monitor_publishers import HOUR, LAST, NOW
+from tests.support.settings import make_settings
+
+GOOD = "".join(f"a,{(LAST - n * HOUR).isoformat()},{40 + n}\n" for n in range(6))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "stations.csv").write_text("code,city\na,beijing\n")
+    return make_settings(data_dir=tmp_path / "data", watch_dir=folder)
+
+
+def deliver(settings: Settings, name: str, rows: str, *, age: float = 300.0) -> Path:
+    path = settings.ingest.watch_dir / name
+    path.write_text("station,time,pm25\n" + rows)
+    at = NOW.timestamp() - age
+    os.utime(path, (at, at))
+    return path
+
+
+def take(settings: Settings, at=NOW) -> dict[str, str]:
+    return {table.name: table.outcome for table in take_delivered(settings, lambda: at)}
+
+
+def report(settings: Settings, folder: str, name: str) -> dict:
+    return json.loads((settings.ingest.watch_dir / folder / f"{name}.report.json").read_text())
+
+
+def test_what_is_whole_is_taken_once_and_moved(settings) -> None:
+    deliver(settings, "a.csv", GOOD)
+    unfinished = [
+        deliver(settings, "b.csv", GOOD, age=5.0),
+        deliver(settings, ".c.csv", GOOD),
+        deliver(settings, "d.csv.part", GOOD),
+    ]
+    assert take(settings) == {"a.csv": "done"}
+    assert report(settings, "done", "a.csv")["new"] == 6 and (settings.ingest.watch_dir / "done/a.csv").exists()
+    assert all(path.exists() for path in unfinished) and take(settings) == {}
+    store = Store(settings.database_url)
+    assert len(stored_hours(store, "csv", LAST - 10 * HOUR, LAST)) == 6
+    store.close()
+    # The one that was being written is taken later; delivered again, the first is told by the time.
+    deliver(settings, "a.csv", GOOD)
+    assert take(settings, NOW + timedelta(minutes=5)) == {"a.csv": "done", "b.csv": "done"}
+    names = sorted(path.name for path in (settings.ingest.watch_dir / "done").iterdir())
+    assert len(names) == 6 and sum(name.endswith("-a.csv") for name in names) == 1
+    assert report(settings, "done", "b.csv")["unchanged"] == 6
+
+
+def test_bad_tables_fail_by_name_and_bad_rows_cost_themselves(settings) -> None:
+    deliver(settings, "bad.csv", "a,when,5\n")
+    (settings.ingest.watch_dir / "damaged.csv.gz").write_bytes(b"\x1f\x8b\x08damaged")
+    os.utime(settings.ingest.watch_dir / "damaged.csv.gz", (0, 0))
+    deliver(
+        settings, "half.csv", GOOD + f"a,{(LAST - 9 * HOUR).isoformat()},<5\na,{(NOW + 5 * HOUR):%Y-%m-%dT%H:00Z},5\n"
+    )
+    result = watch(settings, NOW, lambda: NOW)
+    assert result.status == "degraded"
+    assert "half.csv: done" in result.detail and "damaged.csv.gz: failed" in result.detail
+    assert "line 2, time: found when" in report(settings, "failed", "bad.csv")["problems"][0]
+    assert "damaged" in report(settings, "failed", "damaged.csv.gz")["problems"][0]
+    told = report(settings, "done", "half.csv")
+    assert told["new"] == 6 and told["counts"]["cells_not_numbers"] == 1 and told["counts"]["future_values"] == 1
+    assert watch(settings, NOW, lambda: NOW).status == "done"
+
+
+def test_without_stations_nothing_is_moved(settings) -> None:
+    path = deliver(settings, "a.csv", GOOD)
+    (settings.ingest.watch_dir / "stations.csv").unlink()
+    with pytest.raises(InputError, match=r"stations\.csv"):
+        take(settings)
+    assert path.exists()
+
+
+def test_the_job_is_there_with_the_setting(settings, tmp_path) -> None:
+    assert "watch" in {job.name for job in all_jobs(settings)}
+    assert "watch" not in {job.name for job in all_jobs(make_settings(data_dir=tmp_path))}
