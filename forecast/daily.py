@@ -4,8 +4,8 @@ A day is the city's own. The hours of today that have passed are taken from the 
 24-hour mean of today is one of the whole day.
 
 Ranges. The low and the high value of a day are the products of the 0.1 and the 0.9 quantile of every
-hour: hours are taken as comonotone, as in `hazecast.forecast.scenarios`, which gives the widest range that any
-dependence allows for a mean. They agree with what warnings are computed from.
+hour: hours are taken as comonotone, which gives the widest range that any dependence allows for a mean, wider than that
+of the scenarios that warnings are computed from (`hazecast.forecast.dependence`).
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ def ozone_limit(country: Country, begins: datetime) -> float:
 def daily_exceedance(forecast: xr.Dataset, observations: xr.Dataset | None, registry: Registry) -> xr.Dataset:
     """Return the probability that each day of a forecast exceeds its country's standards.
 
-    The daily value is computed at every quantile of the hours, which are taken as comonotone (see
-    `hazecast.forecast.scenarios`); between the quantiles the probability is interpolated.
+    The daily value is computed at every quantile of the hours, which are taken as comonotone
+    (the widest range of a mean); between the quantiles the probability is interpolated.
 
     Parameters
     ----------

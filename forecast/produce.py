@@ -32,7 +32,8 @@ def humidity_ahead(windows: Windows, measured: Float | None = None) -> tuple[Flo
     humidity : float32 (n, lead)
         Per cent; NaN where neither weather nor its past is known.
     source : str
-        ``"forecast weather"``, ``"diurnal persistence"``, ``"mixed"`` or ``"none"``.
+        ``"observed weather"`` (in place of a forecast), ``"forecast weather"``, ``"diurnal persistence"``, ``"mixed"`` or
+        ``"none"``.
     """
     given = relative_humidity(windows.future_weather[..., _T2M], windows.future_weather[..., _D2M])
     past = relative_humidity(windows.history_weather[..., _T2M], windows.history_weather[..., _D2M])
@@ -44,7 +45,8 @@ def humidity_ahead(windows: Windows, measured: Float | None = None) -> tuple[Flo
     by_hour = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     persisted = np.tile(by_hour, (1, LEAD_HOURS // 24))
     known = np.isfinite(given)
-    source = "forecast weather" if known.all() else "mixed" if known.any() else "diurnal persistence"
+    whole = "forecast weather" if (windows.weather_error > 0.0).any() else "observed weather"
+    source = whole if known.all() else "mixed" if known.any() else "diurnal persistence"
     if not (known.any() or count.any()):
         source = "none"
     return np.where(known, given, persisted).astype(np.float32), source

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.forecast.site_visibility import SiteVisibility, inputs_of, sites
-from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
+from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility, visibility_at
 
 Float = npt.NDArray[np.float64]
 
@@ -24,10 +24,14 @@ class Sight:
         For cities without a site.
     sites : mapping of str to SiteVisibility
         By city.
+    spread : bool
+        Whether scenarios have a visibility and a humidity of their own. Without it both follow from what is given, as befits
+        values that were observed or are taken as certain.
     """
 
     law: VisibilityModel = BEIJING
     sites: Mapping[str, SiteVisibility] = field(default_factory=sites)
+    spread: bool = True
 
     def visibility(self, city: str, pm25: Float, humidity: Float, times: npt.NDArray[np.datetime64]) -> Float:
         """Return the visibility to be compared with a threshold.
@@ -52,3 +56,31 @@ class Sight:
         own = site.visibility(site.score(*inputs_of(pm25, humidity, times, site.longitude)))
         # Where the day before is missing, the law still knows the hour.
         return np.asarray(np.where(np.isnan(own), by_law, own), dtype=np.float64)
+
+    def visibility_at(
+        self, city: str, pm25: Float, humidity: Float, times: npt.NDArray[np.datetime64], level: Float
+    ) -> Float:
+        """Return a quantile of the visibility that would be observed.
+
+        Parameters
+        ----------
+        city : str
+        pm25, humidity, times
+            As for `visibility`.
+        level : float64
+            Probability of a lower visibility, above 0 and below 1; broadcast against `pm25`.
+
+        Returns
+        -------
+        float64 (..., time)
+            m; NaN where an input is missing.
+        """
+        by_law = visibility_at(pm25, humidity, level, self.law)
+        if city not in self.sites:
+            return by_law
+        site = self.sites[city]
+        own = site.visibility_at(site.score(*inputs_of(pm25, humidity, times, site.longitude)), level)
+        return np.asarray(np.where(np.isnan(own), by_law, own), dtype=np.float64)
+
+
+CERTAIN = Sight(spread=False)

@@ -23,7 +23,12 @@ from hazecast.grids.times import to_datetime
 MAP = "map"
 _OVERVIEW_DAYS = 3
 _NAMES = {"pm25": "PM2.5", "o3": "O3"}
-_HUMIDITY = {"forecast weather": "forecast", "diurnal persistence": "persisted", "mixed": "mixed"}
+_HUMIDITY = {
+    "forecast weather": "forecast",
+    "observed weather": "observed",
+    "diurnal persistence": "persisted",
+    "mixed": "mixed",
+}
 _MOST_NAMED = 6
 
 

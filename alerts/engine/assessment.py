@@ -17,8 +17,10 @@ class Outlook:
     ----------
     rank : int
     level : str
+    share : float
+        Of the scenarios that meet the level, or a higher one, within the window.
     probability : float
-        Of meeting the level, or a higher one, within the window.
+        Of meeting it: the share, calibrated (`hazecast.alerts.rules.calibration`).
     keep_probability : float
         The same within the hours on which a level in force is judged.
     observed : bool
@@ -37,6 +39,7 @@ class Outlook:
 
     rank: int
     level: str
+    share: float
     probability: float
     keep_probability: float
     observed: bool

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,9 +19,10 @@ import xarray as xr
 
 from hazecast.alerts.rules.criteria import Threshold
 from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.dependence import COUNT, Variable, levels
 from hazecast.forecast.indices import china_standard, china_standards, china_sub_index, ozone_ppm, us_sub_index
 from hazecast.forecast.products import valid_times
-from hazecast.forecast.scenarios import COUNT, trailing_mean, trajectories
+from hazecast.forecast.scenarios import humidity_trajectories, trailing_mean, trajectories
 from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
 from hazecast.grids.places.cities import City
@@ -49,10 +51,8 @@ class CityHours:
         UTC; hourly without gaps.
     now : int
         Position of the init time; later ones are forecast.
-    pm25, o3, visibility : float64 (scenario, time)
-        ug m-3, ug m-3, m; NaN where unknown.
-    humidity : float64 (time,)
-        %.
+    pm25, o3, visibility, humidity : float64 (scenario, time)
+        ug m-3, ug m-3, m, %; NaN where unknown. Scenarios are in no order.
     stations : float64 (station, time) or None
         Observed PM2.5 of the city's stations, ug m-3, on the same times; NaN after `now`.
     ozone_stations : float64 (station, time) or None
@@ -69,6 +69,26 @@ class CityHours:
     stations: Float | None
     ozone_stations: Float | None = None
     _cache: dict[str, Float] = field(default_factory=dict, repr=False, compare=False)
+
+    def standing(self, within: Bool, variable: Literal["pm25", "o3"] = "pm25") -> npt.NDArray[np.int64]:
+        """Return the place of each scenario among all by its mean concentration in some hours.
+
+        `hazecast.forecast.dependence.LEVELS` of it is the quantile that the scenario stands for in these hours: of all
+        scenarios, so many have a lower mean.
+
+        Parameters
+        ----------
+        within : bool (time,)
+        variable : {"pm25", "o3"}
+
+        Returns
+        -------
+        int64 (scenario,)
+            0 the lowest.
+        """
+        mass = self.pm25 if variable == "pm25" else self.o3
+        means = np.nansum(mass[:, within], axis=1)
+        return np.argsort(np.argsort(means, kind="stable"), kind="stable")
 
     def values(self, test: Threshold, rules: RuleSet) -> Float:
         """Return the values of what `test` tests.
@@ -95,7 +115,7 @@ class CityHours:
         if test.variable == "visibility":
             return self.visibility
         if test.variable == "relative_humidity":
-            return np.broadcast_to(self.humidity, self.pm25.shape)
+            return self.humidity
         if test.variable == "aqi_24h":
             return self.particle_index(trailing_mean(self.pm25, 24, DAY_HOURS))
         if test.variable == "pm25_day":
@@ -176,7 +196,8 @@ class Inputs:
     """A forecast and what was observed before it, on one axis of hours, prepared once for all cities.
 
     `past` and `ahead` hold arrays (time, city) and (lead_time, city[, quantile]) by name; `stations` are
-    observed PM2.5 and ozone by name, (station, time), and `owner` the city of each station.
+    observed PM2.5 and ozone by name, (station, time), and `owner` the city of each station. `humidity_source` is the
+    forecast's.
     """
 
     times: npt.NDArray[np.datetime64]
@@ -186,6 +207,7 @@ class Inputs:
     ahead: dict[str, Float]
     stations: dict[str, Float]
     owner: npt.NDArray[np.str_] | None
+    humidity_source: str
 
     @classmethod
     def of(cls, forecast: xr.Dataset, observations: xr.Dataset | None, stations: xr.Dataset | None) -> Inputs:
@@ -238,6 +260,7 @@ class Inputs:
             ahead={n: np.asarray(a.values, dtype=np.float64) for n, a in ahead.items()},
             stations=own,
             owner=owner,
+            humidity_source=str(forecast.attrs.get("humidity_source", "")),
         )
 
     def hours_of(self, city: City, sight: Sight, zone: Sequence[str] = ()) -> CityHours:
@@ -247,7 +270,7 @@ class Inputs:
         ----------
         city : City
         sight : Sight
-            Gives visibility from PM2.5 and humidity where none was measured.
+            Gives visibility from PM2.5 and humidity where none was measured, and whether both are uncertain.
         zone : sequence of str
             Cities whose stations are judged together with the city's own; by default its own alone.
 
@@ -259,7 +282,9 @@ class Inputs:
         humidity = self.ahead["relative_humidity"][:, column]
         # Where no humidity was observed, the forecast's first hour is used for the hours just before it.
         seen = self._past("relative_humidity", city)
-        humid = np.concatenate([np.where(np.isnan(seen), humidity[0], seen), humidity])
+        before = np.broadcast_to(np.where(np.isnan(seen), humidity[0], seen), (COUNT, PAST_HOURS))
+        after = humidity_trajectories(humidity, self.humidity_source if sight.spread else "")
+        humid = np.concatenate([before, after], axis=1)
         pm25 = self._scenarios("pm25", city, column)
         own: dict[str, Float] = {}
         if self.owner is not None:
@@ -278,7 +303,17 @@ class Inputs:
         )
 
     def _visibility(self, city: City, column: int, pm25: Float, humid: Float, sight: Sight) -> Float:
-        result = sight.visibility(city.id, pm25, humid, self.times)
+        # What is past is the same in all scenarios; the day before the forecast counts in its first hours.
+        past, ahead = slice(0, PAST_HOURS), slice(PAST_HOURS - 24, None)
+        before = sight.visibility(city.id, pm25[:1, past], humid[:1, past], self.times[past])
+        mass, moist, times = pm25[:, ahead], humid[:, ahead], self.times[ahead]
+        if sight.spread:
+            own = np.full(mass.shape, 0.5)
+            own[:, 24:] = levels("visibility", len(times) - 24)
+            after = sight.visibility_at(city.id, mass, moist, times, own)
+        else:
+            after = sight.visibility(city.id, mass, moist, times)
+        result = np.concatenate([np.broadcast_to(before, (COUNT, PAST_HOURS)), after[:, 24:]], axis=1)
         measured = np.concatenate([self._past("visibility", city), np.full(len(self.times) - PAST_HOURS, np.nan)])
         if "visibility" in self.ahead:
             measured[PAST_HOURS:] = self.ahead["visibility"][:, column]
@@ -290,9 +325,9 @@ class Inputs:
             return self.past[name][:, self.observed.index(city.id)]
         return np.full(PAST_HOURS, np.nan)
 
-    def _scenarios(self, name: str, city: City, column: int) -> Float:
+    def _scenarios(self, name: Variable, city: City, column: int) -> Float:
         if name in self.ahead:
-            after = trajectories(self.ahead[name][:, column], highest=POLLUTANTS[name].high)
+            after = trajectories(self.ahead[name][:, column], name, highest=POLLUTANTS[name].high)
         else:
             after = np.full((COUNT, len(self.times) - PAST_HOURS), np.nan)
         return np.concatenate([np.broadcast_to(self._past(name, city), (COUNT, PAST_HOURS)), after], axis=1)

@@ -22,8 +22,8 @@ from hazecast.alerts.engine.city_hours import CityHours
 from hazecast.alerts.engine.warning import Evidence
 from hazecast.alerts.rules.criteria import Aggregator, Clause, Condition, Threshold
 from hazecast.alerts.rules.ruleset import Level, RuleSet
-from hazecast.forecast.scenarios import LEVELS, MEDIAN
-from hazecast.grids.times import to_datetime
+from hazecast.forecast.dependence import LEVELS, MEDIAN
+from hazecast.grids.times import to_datetime, to_datetime64
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -282,13 +282,21 @@ def _outlook(
     announced = [d.met for d in coming if d.condition.basis != "observed"]
     likely = float(np.any([never, *announced], axis=0).mean()) >= level.raise_probability
     measured = any(not d.expects for d in now)
-    chosen = _nearest(met)
+    day = (hours.times > to_datetime64(start)) & (hours.times <= to_datetime64(start + timedelta(days=1)))
+    standing = hours.standing(day)
+    # Of the scenarios that meet it, the one whose mean of the day is nearest to the median.
+    chosen = int(min(np.flatnonzero(met), key=lambda n: abs(int(standing[n]) - MEDIAN), default=MEDIAN))
+    quantile = round(float(LEVELS[standing[chosen]]), 3)
     shown = [d for d in (*now, *coming) if d.met[chosen]] if met.any() else []
-    evidence = sorted((_evidence(hours, d, start, chosen, d in now) for d in shown), key=lambda e: e.time)
+    evidence = sorted(
+        (_evidence(hours, d, start, chosen, None if d in now and not d.expects else quantile) for d in shown),
+        key=lambda e: e.time,
+    )
     init_time = to_datetime(hours.times[hours.now])
     return Outlook(
         rank=level.rank,
         level=level.id,
+        share=probability,
         probability=probability,
         keep_probability=probability,
         observed=bool(now),
@@ -332,26 +340,22 @@ def _returning(day: Day, rules: RuleSet) -> Bool:
     return np.asarray(np.any([np.zeros(coming.shape[1], dtype=bool), *fails], axis=0))
 
 
-def _nearest(met: Bool) -> int:
-    candidates = np.flatnonzero(met)
-    return int(candidates[np.argmin(np.abs(candidates - MEDIAN))]) if candidates.size else MEDIAN
+def _evidence(hours: CityHours, decision: Decision, start: datetime, scenario: int, quantile: float | None) -> Evidence:
+    """Return a decision of a scenario as evidence; without a quantile it was measured."""
 
-
-def _evidence(hours: CityHours, decision: Decision, start: datetime, scenario: int, observed: bool) -> Evidence:
     def known(value: float) -> float | None:
         return float(value) if np.isfinite(value) else None
 
     time = start + timedelta(hours=decision.hour)
     at = hours.now + round((time - to_datetime(hours.times[hours.now])) / timedelta(hours=1))
-    measured = observed and not decision.expects
     return Evidence(
         time=time,
         pm25=known(hours.pm25[scenario, at]),
-        relative_humidity=known(hours.humidity[at]),
+        relative_humidity=known(hours.humidity[scenario, at]),
         visibility=known(hours.visibility[scenario, at]),
         level=decision.rank,
-        basis="observed" if measured else "forecast",
+        basis="observed" if quantile is None else "forecast",
         condition=decision.condition.number,
         values={name: float(v[scenario]) for name, v in decision.values.items() if np.isfinite(v[scenario])},
-        quantile=None if measured else round(float(LEVELS[scenario]), 3),
+        quantile=quantile,
     )

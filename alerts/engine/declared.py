@@ -19,7 +19,7 @@ from hazecast.alerts.engine.city_hours import CityHours
 from hazecast.alerts.engine.daylight import daylight
 from hazecast.alerts.engine.warning import Evidence
 from hazecast.alerts.rules.ruleset import Level, RuleSet
-from hazecast.forecast.scenarios import MEDIAN
+from hazecast.forecast.dependence import MEDIAN
 from hazecast.grids.times import to_datetime, to_datetime64
 
 Bool = npt.NDArray[np.bool_]

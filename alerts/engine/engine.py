@@ -23,10 +23,11 @@ from hazecast.alerts.engine.declared import declared_outlook, declared_today
 from hazecast.alerts.engine.episodes import assess_episodes
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
+from hazecast.alerts.rules.calibration import WeatherClass, weather_class
 from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
 from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.dependence import LEVELS, MEDIAN
 from hazecast.forecast.products import valid_times
-from hazecast.forecast.scenarios import LEVELS, MEDIAN
 from hazecast.forecast.sight import Sight
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
@@ -118,8 +119,8 @@ def assess(
     """Compute how probably each city meets each level, and which levels are raised.
 
     A scenario of the forecast (`hazecast.forecast.scenarios`) meets a level if the stamps of the window that reach it
-    last as its ``persistence`` asks; its probability is the share of such scenarios. A level is raised when that
-    reaches its ``raise_probability``. Where the rule set has an ``observed`` rule, it is also raised when the
+    last as its ``persistence`` asks; its probability is the share of such scenarios, calibrated where the rule set has
+    curves. A level is raised when that reaches its ``raise_probability``. Where the rule set has an ``observed`` rule, it is also raised when the
     latest stamp no older than ``maximum_age_hours`` reaches it and it persists; an observed red that is
     forecast to persist as yellow counts as yellow.
 
@@ -141,7 +142,8 @@ def assess(
     cities : sequence of str, optional
         Which cities the rule set is applied to; by default all of its country.
     sight : Sight, optional
-        How visibility follows from PM2.5 and humidity where it was not measured; by default the shipped one.
+        How visibility follows from PM2.5 and humidity where it was not measured, and whether scenarios differ in both and
+        probabilities are calibrated; by default the shipped one, in which they do and are.
 
     Returns
     -------
@@ -183,8 +185,10 @@ def assess(
     known = [registry.city(str(c)) for c in forecast["city"].values]
     chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
     inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
+    # What is taken as certain is not calibrated.
+    weather = weather_class(forecast.attrs) if seeing.spread else None
     result = [
-        _assess_city(inputs.hours_of(city, seeing, ruleset.zone_of(city.id)), forecast, ruleset)
+        _assess_city(inputs.hours_of(city, seeing, ruleset.zone_of(city.id)), forecast, ruleset, weather)
         for city in sorted(chosen, key=lambda c: c.id)
     ]
     wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
@@ -205,7 +209,13 @@ def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: 
     return start, end
 
 
-def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Assessment:
+def _probability(rules: RuleSet, weather: WeatherClass | None, scenarios: Bool) -> float:
+    """Return the probability that some scenarios stand for; without a kind of weather their share."""
+    share = float(scenarios.mean())
+    return share if weather is None else rules.probability(weather, share)
+
+
+def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet, weather: WeatherClass | None) -> Assessment:
     init_time = to_datetime(hours.times[hours.now])
     start, end = _window(hours, init_time, forecast, rules)
     if rules.decision_hours:
@@ -233,9 +243,12 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
     for level in rules.levels:
         met = returning & level.persistence.lasts(expected.rank[:, within] >= level.rank)
         kept = returning & level.persistence.lasts(either.rank[:, judged] >= level.rank)
-        probability, observed = float(met.mean()), now.persisting >= level.rank
+        observed = now.persisting >= level.rank
+        # What the observed hours of the window alone meet is no forecast.
+        certain = bool(level.persistence.lasts(expected.rank[:, within & ~after] >= level.rank).all())
+        chance = partial(_probability, rules, None if certain else weather)
         if observed:
-            evidence = [_stamp(hours, rules, MEDIAN, now.at, "observed", seen)]
+            evidence = [_stamp(hours, rules, MEDIAN, now.at, seen)]
             evidence += _evidence(hours, rules, level.rank, now.scenarios, either, after & coming)
         elif met.any():
             evidence = _evidence(hours, rules, level.rank, met, expected, coming)
@@ -249,15 +262,16 @@ def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet) -> Asse
         outlook = Outlook(
             rank=level.rank,
             level=level.id,
-            probability=probability,
-            keep_probability=float(kept.mean()),
+            share=float(met.mean()),
+            probability=chance(met),
+            keep_probability=chance(kept),
             observed=observed,
-            raised=observed or probability >= level.raise_probability,
+            raised=observed or (bool(evidence) and chance(met) >= level.raise_probability),
             onset=onset,
             evidence=tuple(evidence),
         )
         if level.measured:
-            stamp = partial(_stamp, hours, rules, MEDIAN, basis="observed", met=seen)
+            stamp = partial(_stamp, hours, rules, MEDIAN, met=seen)
             outlook = declared_outlook(outlook, level, hours, rules, either.rank >= level.rank, stamp)
         found.append(outlook)
     return _assessment(hours, forecast, rules, (start, end), tuple(found), lift_ready, declared)
@@ -349,16 +363,21 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
 
 
 def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: _Met, within: Bool) -> list[Evidence]:
-    """Return the stamps that meet a rank, of the scenario nearest to the median that meets it."""
+    """Return the stamps that meet a rank, of the scenario that meets it whose mean concentration is nearest to the median."""
     if not scenarios.any():
         return []
-    candidates = np.flatnonzero(scenarios)
-    scenario = int(candidates[np.argmin(np.abs(candidates - MEDIAN))])
-    stamps = np.flatnonzero(within & (met.rank[scenario] >= rank))
-    return [_stamp(hours, rules, scenario, int(t), "observed" if t <= hours.now else "forecast", met) for t in stamps]
+    standing = hours.standing(within, "o3" if any(t.variable == "ox" for t in rules.tests) else "pm25")
+    scenario = int(min(np.flatnonzero(scenarios), key=lambda n: abs(int(standing[n]) - MEDIAN)))
+    quantile = round(float(LEVELS[standing[scenario]]), 3)
+    stamps = map(int, np.flatnonzero(within & (met.rank[scenario] >= rank)))
+    return [_stamp(hours, rules, scenario, t, met, None if t <= hours.now else quantile) for t in stamps]
 
 
-def _stamp(hours: CityHours, rules: RuleSet, scenario: int, at: int, basis: Basis, met: _Met) -> Evidence:
+def _stamp(
+    hours: CityHours, rules: RuleSet, scenario: int, at: int, met: _Met, quantile: float | None = None
+) -> Evidence:
+    """Return a stamp of a scenario as evidence; without a quantile it was observed."""
+
     def known(value: float) -> float | None:
         return float(value) if np.isfinite(value) else None
 
@@ -368,13 +387,13 @@ def _stamp(hours: CityHours, rules: RuleSet, scenario: int, at: int, basis: Basi
     return Evidence(
         time=to_datetime(hours.times[at]),
         pm25=known(hours.pm25[scenario, at]),
-        relative_humidity=known(hours.humidity[at]),
+        relative_humidity=known(hours.humidity[scenario, at]),
         visibility=known(hours.visibility[scenario, at]),
         level=rank,
-        basis=basis,
+        basis="observed" if quantile is None else "forecast",
         condition=number,
         values=values,
-        quantile=None if basis == "observed" else round(float(LEVELS[scenario]), 3),
+        quantile=quantile,
     )
 
 

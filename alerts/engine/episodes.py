@@ -236,6 +236,7 @@ def _outlook(
     return Outlook(
         rank=level.rank,
         level=level.id,
+        share=probability,
         probability=probability,
         keep_probability=float(keeping.any(axis=1).mean()),
         observed=False,

@@ -45,6 +45,11 @@ class Contingency:
         """Critical success index, hits / (hits + false alarms + misses)."""
         return _ratio(self.hits, self.hits + self.false_alarms + self.misses)
 
+    @property
+    def bias(self) -> float:
+        """Frequency bias, warnings over events; NaN without events."""
+        return _ratio(self.hits + self.false_alarms, self.hits + self.misses)
+
     def expense(self, cost_loss_ratio: float) -> float:
         """Return what it costs, in units of the loss: acting costs the ratio, a miss costs 1."""
         return cost_loss_ratio * (self.hits + self.false_alarms) + self.misses
@@ -121,6 +126,43 @@ def best_threshold(table: Sequence[tuple[float, Contingency]], cost_loss_ratio: 
     least = min(counts.expense(cost_loss_ratio) for _, counts in table)
     cheapest = [t for t, counts in table if counts.expense(cost_loss_ratio) <= least + 1e-9]
     return min(cheapest, key=lambda t: abs(t - cost_loss_ratio))
+
+
+@dataclass(frozen=True)
+class Tenth:
+    """The cases whose probability lies in one tenth: how many, their mean probability, and how often the event came."""
+
+    lowest: float
+    cases: int
+    probability: float
+    frequency: float
+
+    @property
+    def off(self) -> float:
+        """How far the frequency lies above the probability."""
+        return self.frequency - self.probability
+
+
+def reliability(probabilities: Sequence[float], events: Sequence[bool]) -> list[Tenth]:
+    """Compare probabilities with how often what they were given for came, by tenths of the probability.
+
+    Parameters
+    ----------
+    probabilities : sequence of float
+        0 to 1.
+    events : sequence of bool
+
+    Returns
+    -------
+    list of Tenth
+        Those with a case, rising; the last one holds 1 too.
+    """
+    given, came = np.asarray(probabilities, dtype=np.float64), np.asarray(events, dtype=bool)
+    tenth = np.minimum((given * 10.0 + 1e-9).astype(np.int64), 9)
+    return [
+        Tenth(k / 10.0, int((tenth == k).sum()), float(given[tenth == k].mean()), float(came[tenth == k].mean()))
+        for k in np.unique(tenth)
+    ]
 
 
 def ranks_in_force(messages: Iterable[HazeWarning], rules: RuleSet) -> list[tuple[datetime, datetime, int]]:

@@ -125,6 +125,11 @@ class HazeWarning(BaseModel):
         return self
 
     @property
+    def is_likely(self) -> bool:
+        """Whether the level is more probable than not; where no probability is given the median forecast meets it."""
+        return self.probability is None or self.probability > 0.5
+
+    @property
     def observed_now(self) -> bool:
         """Whether it rests on what is observed now; days that are over, of an episode, are not."""
         return any(e.basis == "observed" and e.observed_hours is None for e in self.evidence)

@@ -1,7 +1,7 @@
 """The area that a city's warning is for: one place, which polygon, text and code name alike.
 
-A bureau's own area comes first, then a municipality's (Beijing, Tianjin, Shanghai). Of other cities no shape with a free
-licence is in the package: their area is the land of their province or prefecture within 50 km of the centre, cut at the
+Beijing, Tianjin and Shanghai have their whole municipality. Of other cities no shape with a free licence is in the package:
+their area is the land of their province or prefecture within 50 km of the centre, cut at the
 midline to the next city. Areas share edges and never overlap.
 """
 
@@ -28,14 +28,14 @@ _ISLET_KM2 = 5.0
 # Degrees: what a message writes.
 _GRID = 0.001
 _KM_PER_DEGREE = 111.195
-Kind = Literal["own", "municipality", "around"]
+Kind = Literal["municipality", "around"]
 
 
 @dataclass(frozen=True, eq=False)
 class CityArea:
     """A city's area in degrees, valid, counterclockwise.
 
-    `kind` says what it is: a bureau's own shape, a whole municipality, or what lies around the centre. `cut` is true
+    `kind` says what it is: a whole municipality, or what lies around the centre. `cut` is true
     where a neighbour's midline or area takes a part of it.
     """
 
@@ -50,7 +50,7 @@ class CityArea:
 
 
 def city_area(city: City) -> CityArea:
-    """Return the area that a city's warning is for, by the shapes in use."""
+    """Return the area that a city's warning is for."""
     known = load_registry().cities
     cities = tuple(known.values()) if known.get(city.id) == city else (*known.values(), city)
     return city_areas(cities, current())[city.id]
@@ -95,8 +95,6 @@ def rings(geometry: shapely.Geometry) -> list[npt.NDArray[np.float64]]:
 
 
 def _whole(city: City, shapes: Shapes) -> CityArea:
-    if city.id in shapes.areas:
-        return CityArea(shapes.areas[city.id].geometry, "own")
     own = next(
         (p.geometry for p in shapes.provinces if (p.country, p.code) == (city.country, city.province_code)), None
     )

@@ -1,17 +1,15 @@
-"""Coastlines, borders and provinces: those of the package, or a bureau's own in their place. No network is needed.
+"""Coastlines, borders and provinces of East Asia, read from the package: no network is needed.
 
-Policy on borders: the package's map shows Natural Earth's depiction as published, which is by de facto
+Policy on borders: the map shows Natural Earth's depiction as published, which is by de facto
 control, and states on every map that boundaries are not authoritative. Provenance and licence
-are in ``README.md`` beside this module. Whoever publishes where the law prescribes a depiction gives a file of their
-own (`hazecast.alerts.geography.own_shapes`).
+are in ``README.md`` beside this module.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +21,7 @@ from shapely.geometry import shape
 
 from hazecast.grids.places.cities import Country
 
-Layer = Literal["land", "country", "province", "line"]
-Box = tuple[float, float, float, float]
+Layer = Literal["land", "country", "province"]
 _FILE = Path(__file__).parent / "east_asia.geojson"
 _NAMES = Path(__file__).parent / "provinces.csv"
 
@@ -41,14 +38,6 @@ class Province:
     geometry: shapely.Geometry
 
 
-@dataclass(frozen=True, eq=False)
-class OwnArea:
-    """A bureau's own area of a city's warnings, with names where they are not the city's."""
-
-    geometry: shapely.Geometry
-    names: Mapping[str, str] = field(default_factory=dict)
-
-
 # Compared by identity: what is drawn of it is kept for each.
 @dataclass(frozen=True, eq=False)
 class Shapes:
@@ -56,25 +45,15 @@ class Shapes:
 
     Attributes
     ----------
-    land, country, line : tuple of shapely.Geometry
-        Polygons of the land and of the countries, and further boundary lines, degrees (WGS 84).
+    land, country : tuple of shapely.Geometry
+        Polygons of the land and of the countries, degrees (WGS 84).
     provinces : tuple of Province
         By country and code.
-    areas : mapping of str to OwnArea
-        A bureau's own areas by city id.
-    credit : str or None
-        Printed on every map in place of the package's own note: whose map it is and its review number.
-    insets : tuple of (west, south, east, north)
-        Parts of the map, degrees, that a picture shows in frames of their own, from the lower left on.
     """
 
     land: tuple[shapely.Geometry, ...]
     country: tuple[shapely.Geometry, ...]
     provinces: tuple[Province, ...]
-    line: tuple[shapely.Geometry, ...] = ()
-    areas: Mapping[str, OwnArea] = field(default_factory=dict)
-    credit: str | None = None
-    insets: tuple[Box, ...] = ()
 
     @cached_property
     def flat_provinces(self) -> tuple[shapely.Geometry, ...]:
@@ -92,8 +71,8 @@ def _layer(name: str) -> tuple[shapely.Geometry, ...]:
 
 
 @lru_cache
-def shipped() -> Shapes:
-    """Return the package's own shapes, 60-160 E and 5-65 N.
+def current() -> Shapes:
+    """Return the package's shapes, 60-160 E and 5-65 N.
 
     Land and countries are at 1:50m; the provinces of China (31) and prefectures of Japan (47) at 1:10m, simplified to
     0.02 degrees.
@@ -107,34 +86,21 @@ def shipped() -> Shapes:
     return Shapes(_layer("land"), _layer("country"), provinces)
 
 
-_in_use: list[Shapes] = []
-
-
-def use(shapes: Shapes | None) -> None:
-    """Let everything that this process draws and sends have these shapes; None for the package's own."""
-    _in_use[:] = [] if shapes is None else [shapes]
-
-
-def current() -> Shapes:
-    """Return the shapes in use: those that `use` was last given, or the package's own."""
-    return _in_use[0] if _in_use else shipped()
-
-
 def layer(name: Layer) -> tuple[shapely.Geometry, ...]:
-    """Return the geometries of a layer in use, in degrees (WGS 84)."""
+    """Return the geometries of a layer, in degrees (WGS 84)."""
     shapes = current()
     if name == "province":
         return tuple(p.geometry for p in shapes.provinces)
-    return {"land": shapes.land, "country": shapes.country, "line": shapes.line}[name]
+    return shapes.land if name == "land" else shapes.country
 
 
 def provinces() -> tuple[Province, ...]:
-    """Return the provinces of China and the prefectures of Japan in use, by country and code."""
+    """Return the provinces of China and the prefectures of Japan, by country and code."""
     return current().provinces
 
 
 def country_shape(country: Country | None) -> shapely.Geometry:
-    """Return the union of a country's provinces or prefectures in use, in degrees; of both countries' for None."""
+    """Return the union of a country's provinces or prefectures, in degrees; of both countries' for None."""
     return _country_shape(country, current())
 
 

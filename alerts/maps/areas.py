@@ -18,10 +18,12 @@ import shapely
 import xarray as xr
 
 from hazecast.alerts.geography.shapes import country_shape
+from hazecast.alerts.rules.calibration import WeatherClass, weather_class
 from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.forecast.dependence import MEDIAN
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.products import haze_grade, valid_times
-from hazecast.forecast.scenarios import MEDIAN, needed_scenario, trajectories
+from hazecast.forecast.scenarios import at_levels, needed_level
 from hazecast.forecast.visibility import BEIJING, VisibilityModel, visibility
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
@@ -57,8 +59,8 @@ def haze_areas(
     The PM2.5 of all cities of the forecast is spread between them hour by hour (`hazecast.grids.spreading`), and so is
     their humidity, or its difference from that of the weather grid where there is one: at a city both are the forecast's
     own. Visibility, grade and level are computed there. A level is met as a warning of it is raised: by the
-    scenario that its ``raise_probability`` asks for, for as many hours as its ``persistence``, so that a city's warning
-    and the area around it agree.
+    concentration that its ``raise_probability`` asks for (`hazecast.forecast.scenarios.needed_level`), for as many hours as
+    its ``persistence``, so that a city's warning and the area around it agree.
     Visibility and grade are those of the median. A cell counts where its centre, or that of one at most
     three away, is in the rule set's country: at the border itself areas are cut, see `hazecast.alerts.maps.polygons`.
 
@@ -94,7 +96,6 @@ def haze_areas(
     """
     cities = _city_values(forecast, window)
     lats, lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
-    scenarios = [needed_scenario(rule.raise_probability) for rule in ruleset.levels]
     within = country_cells(ruleset.country, tuple(lats), tuple(lons))
     # Until a city tells something, nothing is known anywhere.
     level, grade = (np.full(within.shape, -1, dtype=np.int8) for _ in range(2))
@@ -103,8 +104,8 @@ def haze_areas(
         rows, columns = np.nonzero(within)
         std[within], known = _unknown_share(cities.ids, registry, lats[rows], lons[columns])
         rows, columns = rows[known], columns[known]
-        fields = _spread_hours(cities, registry, scenarios, lats[rows], lons[columns], weather)
-        found = _highest(fields, ruleset, scenarios, visibility_model)
+        fields = _spread_hours(cities, registry, ruleset, lats[rows], lons[columns], weather)
+        found = _highest(fields, ruleset, visibility_model)
         level[rows, columns], grade[rows, columns], least[rows, columns] = found
     dims = ("latitude", "longitude")
     return xr.Dataset(
@@ -135,13 +136,18 @@ def haze_areas(
 
 @dataclass(frozen=True)
 class _CityValues:
-    """The hours of a window in the cities that have all of them: PM2.5 (scenario, hour, city) and humidity, %."""
+    """The hours of a window in the cities that have all of them: PM2.5 (level, hour, city) and humidity, %.
+
+    The levels of PM2.5 are `hazecast.forecast.dependence.LEVELS`, each hour by itself; `first` lead times lie before them.
+    """
 
     ids: list[str]
     times: npt.NDArray[np.datetime64]
     pm25: Float
     humidity: Float
     left_out: int
+    first: int
+    weather: WeatherClass
 
 
 def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _CityValues:
@@ -163,15 +169,17 @@ def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _Ci
     return _CityValues(
         ids=[str(c) for c in forecast["city"].values[complete]],
         times=times[within],
-        pm25=np.stack([trajectories(quantiles[:, c]) for c in np.flatnonzero(complete)] or [np.empty(0)], axis=-1),
+        pm25=np.stack([at_levels(quantiles[:, c]) for c in np.flatnonzero(complete)] or [np.empty(0)], axis=-1),
         humidity=humidity[:, complete],
         left_out=left_out,
+        first=int(within[0]),
+        weather=weather_class(forecast.attrs),
     )
 
 
 @dataclass(frozen=True)
 class _Fields:
-    """What is spread over the grid's cells: PM2.5 (hour, cell) by scenario, and humidity (hour, cell)."""
+    """What is spread over the grid's cells: PM2.5 (hour, cell) by rank, the median's by 0, and humidity (hour, cell)."""
 
     pm25: dict[int, Float]
     humidity: Float
@@ -180,13 +188,20 @@ class _Fields:
 def _spread_hours(
     cities: _CityValues,
     registry: Registry,
-    scenarios: Sequence[int],
+    ruleset: RuleSet,
     lats: Float,
     lons: Float,
     weather: xr.Dataset | None,
 ) -> _Fields:
-    needed = sorted({MEDIAN, *scenarios})
-    mass = np.concatenate([cities.pm25[scenario] for scenario in needed])
+    needed = {0: cities.pm25[MEDIAN]}
+    for rule in ruleset.levels:
+        share, lasting = ruleset.share(cities.weather, rule.raise_probability), rule.persistence
+        each = [
+            needed_level(one, share, first=cities.first, hours=lasting.hours, of_hours=lasting.of_hours)
+            for one in np.moveaxis(cities.pm25, -1, 0)
+        ]
+        needed[rule.rank] = cities.pm25[each, :, np.arange(len(each))].T
+    mass = np.concatenate(list(needed.values()))
     spread_mass, _ = spread_cities(mass, cities.ids, registry, lats, lons)
     humidity, _ = spread_cities(cities.humidity, cities.ids, registry, lats, lons, root=False)
     if weather is not None:
@@ -209,20 +224,20 @@ def _led_by(
 
 
 def _highest(
-    fields: _Fields, ruleset: RuleSet, scenarios: Sequence[int], visibility_model: VisibilityModel
+    fields: _Fields, ruleset: RuleSet, visibility_model: VisibilityModel
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8], Float]:
     """Return the highest level and haze grade and the lowest visibility of all hours, each (cell,)."""
     cells = fields.humidity.shape[1:]
     level, grade = np.zeros(cells, dtype=np.int8), np.zeros(cells, dtype=np.int8)
     least = np.full(cells, np.inf)
-    for rule, scenario in zip(ruleset.levels, scenarios, strict=True):
-        mass = fields.pm25[scenario]
+    for rule in ruleset.levels:
+        mass = fields.pm25[rule.rank]
         met = [
             ruleset.level(m, h, visibility(m, h, visibility_model)) for m, h in zip(mass, fields.humidity, strict=True)
         ]
         level[rule.persistence.lasts(np.stack(met, axis=-1) >= rule.rank)] = rule.rank
     for hour, moist in enumerate(fields.humidity):
-        median = fields.pm25[MEDIAN][hour]
+        median = fields.pm25[0][hour]
         seen = visibility(median, moist, visibility_model)
         grade = np.maximum(grade, haze_grade(seen, moist, median))
         least = np.minimum(least, seen)

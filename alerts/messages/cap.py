@@ -70,7 +70,8 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
 
     CAP 1.2, section 3.2.2: urgency is Immediate where the level is observed, Expected where it begins within
     an hour of issue, else Future. Certainty is Observed where it is, else Likely above a probability of 50 %
-    (or where none is given: the median forecast meets the level), else Possible. A simulated warning is a Test.
+    (or where none is given: the median forecast meets the level), else Possible ("p <= ~50%"). What is only possible is
+    never Extreme and asks to prepare and to monitor: a choice of this service. A simulated warning is a Test.
 
     Parameters
     ----------
@@ -96,15 +97,12 @@ def terms(warning: HazeWarning, ruleset: RuleSet) -> Terms:
     if warning.observed_now:
         return Terms(status, message_type, "Immediate", level_severity, "Observed", response)
     soon = warning.onset - warning.issued <= timedelta(hours=1)
-    likely = warning.probability is None or warning.probability > 0.5
-    return Terms(
-        status,
-        message_type,
-        "Expected" if soon else "Future",
-        level_severity,
-        "Likely" if likely else "Possible",
-        response,
-    )
+    urgency: Literal["Expected", "Future"] = "Expected" if soon else "Future"
+    if warning.is_likely:
+        return Terms(status, message_type, urgency, level_severity, "Likely", response)
+    # Nobody is sent indoors, and no threat called extraordinary, for what is not likely.
+    milder: Severity = "Severe" if level_severity == "Extreme" else level_severity
+    return Terms(status, message_type, urgency, milder, "Possible", ("Prepare", "Monitor"))
 
 
 def identifier(warning_id: str, simulated: bool) -> str:

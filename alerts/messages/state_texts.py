@@ -51,7 +51,7 @@ def state_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: C
         "since": words.minute(min(warning.level_since or warning.issued, warning.issued), city.time_zone),
         "until": words.minute(warning.expires, city.time_zone),
     }
-    of = "haze" if values["haze"] else "level"
+    of, sure = "haze" if values["haze"] else "level", "likely" if warning.is_likely else "may"
     seen = warning.observed_now and any(
         e.basis == "observed" and warning.run_init_time - e.time <= _NOW for e in warning.evidence
     )
@@ -59,12 +59,12 @@ def state_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: C
     new = (warning.level_since or warning.issued) >= warning.run_init_time
     if warning.onset > warning.issued or (new and coming and not seen):
         values["span"] = words.span(max(warning.onset, warning.issued), warning.expires, city.time_zone)
-        return [words.say(f"expect.{of}", **values)]
+        return [words.say(f"expect.{sure}.{of}", **values)]
     found = [words.say(f"seen.{of}", **values)] if seen else []
     found.append(words.say("seen.in_force", **values))
     if coming:
         values["span"] = words.span(*_ahead(coming, warning), city.time_zone)
-        found.append(words.say(f"expect.{of}", **values))
+        found.append(words.say(f"expect.{sure}.{of}", **values))
     return found
 
 

@@ -188,8 +188,6 @@ def haze_bulletin(
 def _area(city: City, words: Catalog) -> str:
     """Return what the polygon of a city's warnings is."""
     name, area = getattr(city, f"name_{words.language}"), city_area(city)
-    if area.kind == "own":
-        return str(current().areas[city.id].names.get(words.language, name))
     if area.kind == "municipality":
         return words.say("area.municipality", city=name)
     radius = words.metres(1000.0 * CITY_RADIUS_KM)

@@ -13,6 +13,8 @@ from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent
+# Beside the rule sets of a folder: what is published for the share of scenarios, see hazecast.alerts.rules.calibration.
+CALIBRATIONS = "calibration"
 
 
 def parse_ruleset(text: str, where: str, own_folder: Path | None = None) -> RuleSet:
@@ -65,6 +67,9 @@ def ruleset_files(own_folder: Path | None = None) -> dict[str, Path]:
 
 def _extended(table: dict[str, Any], where: str, own_folder: Path | None, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     name = table.pop("extends", None)
+    curves = _calibration(str(table.get("id")), own_folder)
+    if curves is not None:
+        table.setdefault("calibration", curves)
     if name is None:
         return table
     if name in seen:
@@ -75,6 +80,14 @@ def _extended(table: dict[str, Any], where: str, own_folder: Path | None, seen: 
     if table.get("id") != base.get("id"):
         base = {k: v for k, v in base.items() if k not in ("regions", "cities", "zones")}
     return _merged(base, table)
+
+
+def _calibration(name: str, own_folder: Path | None) -> dict[str, Any] | None:
+    for folder in (own_folder, SHIPPED_FOLDER):
+        path = folder / CALIBRATIONS / f"{name}.toml" if folder else None
+        if path is not None and re.fullmatch(r"[a-z][a-z0-9_]*", name) and path.is_file():
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+    return None
 
 
 def _path(name: str, own_folder: Path | None) -> Path:

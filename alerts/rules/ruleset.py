@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AwareDatetime, Field, model_validator
 
+from hazecast.alerts.rules.calibration import Calibration, WeatherClass
 from hazecast.alerts.rules.criteria import (
     HOURLY,
     Aggregator,
@@ -117,6 +118,7 @@ class RuleSet(FrozenModel):
     reference_state: ReferenceState | None = None
     life: LifeRule = LifeRule()
     levels: tuple[Level, ...] = Field(min_length=1)
+    calibration: Calibration | None = None
 
     @model_validator(mode="after")
     def _levels_sound(self) -> RuleSet:
@@ -163,6 +165,40 @@ class RuleSet(FrozenModel):
         conditions = [c for level in self.levels for c in level.conditions]
         own = [t for c in conditions for tests in (c.now, *(x.tests for x in c.clauses)) for t in tests]
         return (*own, *self.life.lift_tests)
+
+    def probability(self, weather: WeatherClass, share: float) -> float:
+        """Return the probability of a level from the share of the scenarios that meet it.
+
+        Parameters
+        ----------
+        weather : {"none", "forecast", "observed"}
+            With which coming weather the forecast was made.
+        share : float
+            0 to 1.
+
+        Returns
+        -------
+        float
+            Calibrated where there is a curve for it, else the share.
+        """
+        curve = self.calibration and self.calibration.curve(weather)
+        return curve.probability(share) if curve else share
+
+    def share(self, weather: WeatherClass, probability: float) -> float:
+        """Return the share of the scenarios that stands for a probability: the inverse of `probability`.
+
+        Parameters
+        ----------
+        weather : {"none", "forecast", "observed"}
+        probability : float
+            0 to 1.
+
+        Returns
+        -------
+        float
+        """
+        curve = self.calibration and self.calibration.curve(weather)
+        return curve.share(probability) if curve else probability
 
     @property
     def decision_hours(self) -> tuple[int, ...]:

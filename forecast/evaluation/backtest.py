@@ -102,7 +102,7 @@ def tally(
     """
     grid = _Grid(windows)
     tallies = {name: Tally(grid.days, grid.places) for name in models}
-    memories = {name: _Memory(model) for name, model in models.items() if isinstance(model, Adaptive)}
+    memories = {name: Memory(model) for name, model in models.items() if isinstance(model, Adaptive)}
     at_once = max(1, _SCORED_AT_ONCE // (len(grid.slots) * len(grid.places)))
     pending: _Pending | None = None
     for day in tqdm(range(grid.days), desc="backtest", unit="day", disable=not progress):
@@ -192,7 +192,7 @@ class _Pending:
             one.add(self.first, self.targets, self._means[name], self._quantiles[name], self._events.get(name))
 
 
-class _Memory:
+class Memory:
     """The forecasts of an adaptive model that it has not been given all targets of."""
 
     def __init__(self, model: Adaptive) -> None:
@@ -201,6 +201,16 @@ class _Memory:
         self._known_until: np.datetime64 = np.datetime64("1700-01-01T00", "ns")
 
     def add(self, windows: Windows, target: Float, prediction: Prediction) -> None:
+        """Keep a forecast until its targets are known.
+
+        Parameters
+        ----------
+        windows : Windows
+        target : float32 (n, lead, 2)
+            ug m-3; given to the model hour by hour as time goes on.
+        prediction : Prediction
+            What the model gave for `windows`.
+        """
         self._waiting.append((windows, target, prediction))
 
     def learn(self, now: np.datetime64) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast.grids.errors import InputError
-from hazecast.services.cli.options import Cities, Collection, DataDir, PastWeather, settings_of, time_of
+from hazecast.services.cli.options import Cities, Collection, DataDir, settings_of, time_of
 
 if TYPE_CHECKING:
     from hazecast.services.research.replay.result import ReplayPlan
@@ -19,6 +19,10 @@ app = typer.Typer()
 From = Annotated[str, typer.Option("--from", help="First init time, ISO 8601.")]
 To = Annotated[str, typer.Option("--to", help="Last init time, ISO 8601.")]
 CyclesEvery = Annotated[int, typer.Option("--every", min=1, help="Hours between cycles, from --from on.")]
+ReplayWeather = Annotated[
+    str,
+    typer.Option("--weather", help="none, observed (perfect prog) or erring (observed, made to err as a forecast)."),
+]
 RuleSetName = Annotated[str, typer.Option("--rule-set", help="Which rule set.")]
 Weights = Annotated[
     Path | None, typer.Option("--weights", help="Folder of a trained network; by default the shipped one.")
@@ -176,7 +180,7 @@ def replay(
     out: Annotated[Path, typer.Option("--out", help="Write history and scores here, as JSON.")],
     city: Cities = None,
     rule_set: RuleSetName = "cma_haze",
-    weather: PastWeather = "none",
+    weather: ReplayWeather = "none",
     every: CyclesEvery = 12,
     weights: Weights = None,
     plot: Annotated[
@@ -206,18 +210,19 @@ def thresholds(
     end: To,
     city: Cities = None,
     rule_set: RuleSetName = "cma_haze",
-    weather: PastWeather = "none",
+    weather: ReplayWeather = "none",
     every: CyclesEvery = 12,
     weights: Weights = None,
+    save: Annotated[Path | None, typer.Option("--save", help="Put the curve into this file of curves (TOML).")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
 ) -> None:
-    """Choose each level's probability threshold by its cost-loss ratio, on a tuning period."""
+    """Fit what is published for the share of scenarios, and choose each level's threshold by its cost-loss ratio."""
     from hazecast.services.core.rules import rule_book
     from hazecast.services.research.files import write_json
     from hazecast.services.research.replay.thresholds import choose_thresholds
 
     plan = _replay_plan(observations, start, end, city, rule_set, weather, every, weights)
-    table, text = choose_thresholds(plan, rule_book(settings_of(None)), progress=True)
+    table, text = choose_thresholds(plan, rule_book(settings_of(None)), save=save, progress=True)
     print(text)
     if out is not None:
         write_json(table, out)

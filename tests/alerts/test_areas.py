@@ -65,6 +65,20 @@ def test_levels_near_and_far(field: xr.Dataset) -> None:
     assert field.attrs["hours"] == 24 and field.attrs["simulated"] == 1 and field.attrs["cities_left_out"] == 0
 
 
+@pytest.mark.parametrize(("hours", "levels"), [(5, {1}), (6, {2, 3})])
+def test_a_level_of_the_map_persists_as_long_as_that_of_a_warning(hours: int, levels: set[int]) -> None:
+    forecast = make_forecast()
+    forecast["pm25"][10 + hours :] = 15.0
+    forecast["pm25"][:10] = 15.0
+    city = load_registry().city("beijing")
+    field = haze_areas(
+        forecast, load_registry(), RULES, signal_window(INIT, RULES), step=1.0, domain=(38.0, 42.0, 114.0, 118.0)
+    )
+    at = field["level"].sel(latitude=city.latitude, longitude=city.longitude, method="nearest")
+    assert int(at) in levels
+    assert assess(forecast, None, load_registry(), RULES, cities=["beijing"])[0].rank in levels
+
+
 def test_polygons_hold_the_city(field: xr.Dataset) -> None:
     features = polygons(forecast_areas(field), RULES)
     json.dumps(features)
@@ -202,9 +216,11 @@ def test_the_area_around_a_city_has_the_level_that_the_city_is_warned_of(shape: 
     forecast = make_forecast()
     # A median below every level: what differs is how far the upper quantiles reach.
     forecast["pm25"][:] = 60.0 * np.array(shape)
-    window = signal_window(INIT, RULES)
-    assessed = {a.city: a for a in assess(forecast, None, load_registry(), RULES, sight=Sight(sites={}))}
-    level = haze_areas(forecast, load_registry(), RULES, window, step=1.0)["level"]
+    # By shares alone: the visibility of the map is certain.
+    rules = RULES.model_copy(update={"calibration": None})
+    window = signal_window(INIT, rules)
+    assessed = {a.city: a for a in assess(forecast, None, load_registry(), rules, sight=Sight(sites={}, spread=False))}
+    level = haze_areas(forecast, load_registry(), rules, window, step=1.0)["level"]
     for name in ("beijing", "shanghai"):
         city = load_registry().city(name)
         here = level.sel(latitude=city.latitude, longitude=city.longitude, method="nearest")

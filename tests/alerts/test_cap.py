@@ -172,6 +172,25 @@ def test_a_simulated_warning_is_a_test_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("probability", "expected"),
+    [
+        (0.12, ("Severe", "Possible", ("Prepare", "Monitor"))),
+        (0.5, ("Severe", "Possible", ("Prepare", "Monitor"))),
+        (0.51, ("Extreme", "Likely", ("Shelter", "Avoid"))),
+        (None, ("Extreme", "Likely", ("Shelter", "Avoid"))),
+    ],
+)
+def test_what_is_not_likely_is_no_extreme_threat_and_sends_nobody_indoors(probability, expected) -> None:
+    warning = made_warning(level="red", onset=START + timedelta(hours=2), probability=probability)
+    forecast = tuple(e.model_copy(update={"basis": "forecast"}) for e in warning.evidence)
+    what = terms(warning.model_copy(update={"evidence": forecast}), RULES)
+    assert (what.severity, what.certainty, what.response) == expected
+    text = compose(warning, RULES, load_registry().city("beijing"), "en").description
+    assert (" may occur in " in text) == (expected[1] == "Possible") and " will " not in text
+    assert (" is likely in " in text) == (expected[1] == "Likely")
+
+
+@pytest.mark.parametrize(
     ("level", "wait", "basis", "expected"),
     [
         ("yellow", 2, "forecast", ("Future", "Moderate", "Likely")),

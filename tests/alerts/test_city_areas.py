@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area, city_areas, rings
-from hazecast.alerts.geography.shapes import as_geojson, equal_area, provinces, shipped
+from hazecast.alerts.geography.shapes import as_geojson, current, equal_area, provinces
 from hazecast.alerts.messages.cap import city_code, geocodes
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
@@ -89,8 +89,8 @@ def test_text_code_and_polygon_name_one_place() -> None:
 
 def test_areas_are_made_once_and_always_the_same() -> None:
     cities = tuple(CITIES.values())
-    assert city_areas(cities, shipped()) is city_areas(cities, shipped())
-    again = city_areas.__wrapped__(cities, shipped())
+    assert city_areas(cities, current()) is city_areas(cities, current())
+    again = city_areas.__wrapped__(cities, current())
     assert {n: as_geojson(a.geometry) for n, a in again.items()} == {
         n: as_geojson(city_area(c).geometry) for n, c in CITIES.items()
     }

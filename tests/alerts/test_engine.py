@@ -11,10 +11,12 @@ import pytest
 import shapely
 import xarray as xr
 
+from hazecast.alerts.engine.city_hours import PAST_HOURS, Inputs
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.criteria import Persistence
+from hazecast.forecast.dependence import COUNT
 from hazecast.forecast.scenarios import exceedance_probability
 from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
@@ -23,7 +25,7 @@ from hazecast.grids.places.cities import load_registry
 
 RULES = RuleBook.shipped().haze_signal
 # Hours by themselves, without what a site's learned visibility makes of the day before.
-LAW = Sight(sites={})
+LAW, UNCERTAIN = Sight(sites={}, spread=False), Sight(sites={})
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)  # 06:00 in Beijing on the 13th
 CITIES = ["beijing", "kitakyushu", "shanghai"]
 
@@ -203,6 +205,26 @@ def test_probability_is_the_share_of_scenarios_and_thresholds_decide() -> None:
     assert message.probability == round(yellow.probability, 4) and message.threshold == 0.3
 
 
+def test_visibility_and_humidity_are_uncertain_too() -> None:
+    # At 130 ug m-3 and 78 % the law's visibility is near 4 km: yellow's 3 km hang on how far one really sees.
+    forecast = make_forecast({"beijing": 130.0}, humidity=78.0)
+    for city in ("beijing", "shanghai"):
+        given = forecast if city == "beijing" else make_forecast({"shanghai": 130.0}, humidity=78.0)
+        certain, uncertain = (
+            assess(given, None, load_registry(), RULES, cities=[city], sight=sight)[0] for sight in (LAW, UNCERTAIN)
+        )
+        assert certain.of(1).probability == 0.0 and 0.1 < uncertain.of(1).probability < 1.0
+        assert uncertain == assess(given, None, load_registry(), RULES, cities=[city], sight=UNCERTAIN)[0]
+    moist = forecast.assign_attrs(humidity_source="diurnal persistence")
+    humid = Inputs.of(moist, None, None).hours_of(load_registry().city("beijing"), UNCERTAIN)
+    ahead = humid.humidity[:, PAST_HOURS:]
+    assert ahead.shape == (COUNT, LEAD_HOURS) and np.median(ahead[:, 50]) == pytest.approx(78.0, abs=0.01)
+    assert ahead[:, 0].std() > 10.0 and ahead[:, -1].std() > ahead[:, 0].std() and (ahead < 100.0).all()
+    assert (np.ptp(humid.humidity[:, :PAST_HOURS], axis=0) == 0.0).all()
+    perfect = forecast.assign_attrs(humidity_source="observed weather")
+    assert np.ptp(Inputs.of(perfect, None, None).hours_of(load_registry().city("beijing"), UNCERTAIN).humidity) == 0.0
+
+
 @pytest.mark.parametrize(("metres", "rank"), [(1800.0, 2), (2900.0, 1), (9000.0, 0)])
 def test_a_measured_visibility_is_what_was_observed(metres: float, rank: int) -> None:
     lasting = np.full(LEAD_HOURS, 20.0)
@@ -229,7 +251,7 @@ def test_geojson_is_complete() -> None:
     registry = load_registry()
     warnings = advance(
         [],
-        assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES),
+        assess(make_forecast({"beijing": 600.0}, simulated=1), None, registry, RULES, sight=LAW),
         INIT,
         ruleset=RULES,
     )

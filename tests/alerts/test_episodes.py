@@ -22,6 +22,7 @@ from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import parse_ruleset
+from hazecast.forecast.scenarios import at_levels
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime
@@ -146,7 +147,7 @@ def test_evidence_is_the_aqi_of_each_day_of_the_city() -> None:
     )
     assert "1月11日250（其中14小时为实况）" in said["zh"] and "1月11日250（うち14時間は実測）" in said["ja"]
     # Days that are over are named as observed; they are no proof of how it is now.
-    assert said["en"].startswith("Expect heavy pollution in Beijing from 14:00 on 11 January to 06:00 on 13 January")
+    assert said["en"].startswith("Heavy pollution is likely in Beijing from 14:00 on 11 January to 06:00 on 13 January")
     assert terms(message, RULES).certainty == "Likely"
     # The weather that is named is that of the hours to come.
     hours = relevant_hours(message)
@@ -227,7 +228,7 @@ def test_random_forecasts_keep_the_laws(sequence, chance: random.Random) -> None
         now = assess(forecast, observations, REGISTRY, RULES, cities=["beijing"])[0]
         before = in_force_at(history, init)
         for message in advance(history, [now], init, ruleset=RULES):
-            _check_message(message, before, now, forecast["pm25"].values[:, 0, -1])
+            _check_message(message, before, now, at_levels(forecast["pm25"].values[:, 0])[-1])
             history.append(message)
     for earlier, later in pairwise(history):
         follows = earlier.kind != "lift" and later.issued < earlier.expires

@@ -15,7 +15,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import SHIPPED_FOLDER, parse_ruleset
 from hazecast.forecast.indices import ozone_ppm
 from hazecast.forecast.products import daily_mean, mda8
-from hazecast.forecast.sight import Sight
+from hazecast.forecast.sight import CERTAIN
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
@@ -30,7 +30,7 @@ PPM = 1.0 / float(ozone_ppm(1e6)) * 1e6  # ug m-3 in one ppm
 def one(name: str, city: str, init: datetime, pm25, o3=None, stations=None, cities=None) -> Assessment:
     forecast, observations = case(init, city, pm25, o3)
     rules = RuleBook.shipped().rule_set(name)
-    return assess(forecast, observations, REGISTRY, rules, stations=stations, cities=cities or [city])[0]
+    return assess(forecast, observations, REGISTRY, rules, stations=stations, cities=cities or [city], sight=CERTAIN)[0]
 
 
 def heavy(name: str, *blocks: tuple[int, int, float]) -> str | None:
@@ -292,7 +292,7 @@ def test_days_agree_with_the_daily_products() -> None:
     pm25[PAST - 30 : PAST - 20] = np.nan  # too many for the day before
     forecast, observations = case(JP_MIDNIGHT + timedelta(hours=7), "tokyo", pm25, ozone)
     city = REGISTRY.city("tokyo")
-    hours = Inputs.of(forecast, observations, None).hours_of(city, Sight())
+    hours = Inputs.of(forecast, observations, None).hours_of(city, CERTAIN)
     whole = xr.Dataset(
         {"pm25": (("time", "city"), pm25[:, None]), "o3": (("time", "city"), ozone[:, None])},
         coords={"time": hours.times, "city": ["tokyo"]},

@@ -116,7 +116,7 @@ def test_plurals_and_numbers_follow_the_language() -> None:
     assert words.count("expect.hours", 1).endswith("for 1 hour.") and words.count("expect.hours", 2).endswith(
         "2 hours."
     )
-    assert catalog("zh").count("expect.hours", 1) == "达到预警标准的时间共1小时。"
+    assert catalog("zh").count("expect.hours", 1) == "按所预计的情形，达到预警标准的时间共1小时。"
     assert words.metres(612.0) == "600 m" and words.metres(1240.0) == "1.2 km" and words.metres(1040.0) == "1 km"
     assert words.places(["A", "B", "C"]) == "A, B, and C" and catalog("zh").places(["甲", "乙", "丙"]) == "甲、乙和丙"
 

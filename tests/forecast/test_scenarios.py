@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from hazecast.forecast.scenarios import COUNT, LEVELS, MEDIAN, exceedance_probability, trailing_mean, trajectories
+from hazecast.forecast.dependence import COUNT, LEVELS, MEDIAN
+from hazecast.forecast.scenarios import at_levels, exceedance_probability, trailing_mean, trajectories
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 
@@ -18,7 +19,7 @@ rows = st.lists(values, min_size=len(QUANTILES), max_size=len(QUANTILES))
 
 
 def test_quantiles_and_median_are_met_exactly() -> None:
-    found = trajectories(LOGNORMAL[None])[:, 0]
+    found = at_levels(LOGNORMAL[None])[:, 0]
     assert found.shape == (COUNT,) and found[MEDIAN] == pytest.approx(LOGNORMAL[QUANTILES.index(0.5)])
     # A log-normal forecast is reproduced, tails included.
     np.testing.assert_allclose(found, np.expm1(4.0 + 0.6 * norm.ppf(LEVELS)), rtol=1e-9)
@@ -32,7 +33,7 @@ def test_probability_is_monotone_and_agrees_with_the_scenarios(row: list[float],
     low, high = sorted((a, b))
     p_low, p_high = (float(exceedance_probability(row, t)) for t in (low, high))
     assert 0.0 <= p_high <= p_low <= 1.0
-    scenarios = trajectories(np.array(row)[None])[:, 0]
+    scenarios = at_levels(np.array(row)[None])[:, 0]
     assert (np.diff(scenarios) >= -1e-9).all() and (scenarios >= 0.0).all()
     share = float((scenarios > low).mean())
     distinct = np.abs(scenarios - low).min() > 1e-6
@@ -44,10 +45,10 @@ def test_certain_missing_and_capped() -> None:
     assert exceedance_probability(sure, 79.9).tolist() == [1.0, 1.0]
     assert exceedance_probability(sure, 80.1).tolist() == [0.0, 0.0]
     sure[1, 2] = np.nan
-    assert np.isnan(trajectories(sure)[:, 1]).all() and np.isnan(exceedance_probability(sure, 1.0)[1])
-    assert trajectories(LOGNORMAL[None] * 10, highest=300.0).max() == 300.0
+    assert np.isnan(trajectories(sure, "pm25")[:, 1]).all() and np.isnan(exceedance_probability(sure, 1.0)[1])
+    assert trajectories(LOGNORMAL[None] * 10, "o3", highest=300.0).max() == 300.0
     with pytest.raises(InputError):
-        trajectories(np.zeros((2, 3)))
+        trajectories(np.zeros((2, 3)), "pm25")
     with pytest.raises(InputError):
         exceedance_probability(sure, -1.0)
 

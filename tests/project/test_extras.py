@@ -74,6 +74,7 @@ def data(in_core, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("core")
     ran = in_core("-m", "hazecast", "run", "--init-time", INIT_TIME, "--data-dir", folder)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    (folder / "table.xlsx").write_bytes(b"PK\x03\x04")
     return folder
 
 
@@ -124,6 +125,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "pdf": ("bulletin", "--format", "pdf", "--data-dir", "{folder}", "--out", "{folder}/out"),
     "archive": ("ingest", "--from", "2013-01-01", "--to", "2013-01-02", "--weather-files", "{folder}"),
     "postgres": ("run", "--data-dir", "{folder}"),
+    "tables": ("observations", "check", "{folder}/table.xlsx"),
 }
 
 

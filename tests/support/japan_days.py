@@ -13,7 +13,7 @@ from hazecast.alerts.engine.decisions import assess_decisions
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.forecast.scenarios import COUNT
+from hazecast.forecast.dependence import COUNT
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime64
 
@@ -42,7 +42,7 @@ def hours_at(city: str, day: np.ndarray, hour: int, before: float = 20.0) -> Cit
     init = MIDNIGHT + timedelta(hours=hour)
     times = to_datetime64(init) + np.arange(-119, 49) * np.timedelta64(1, "h")
     every = np.broadcast_to(values, (COUNT, 168))
-    return CityHours(REGISTRY.city(city), times, 119, every, every, every, np.full(168, 50.0), stations)
+    return CityHours(REGISTRY.city(city), times, 119, every, every, every, np.full(every.shape, 50.0), stations)
 
 
 def at_hour(name: str, city: str, day: np.ndarray, hour: int, before: float = 20.0) -> Assessment:

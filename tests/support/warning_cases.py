@@ -95,7 +95,7 @@ def assessed(
         by_observation = level.rank <= observed
         outlooks.append(
             Outlook(
-                rank=level.rank, level=level.id, probability=probability, keep_probability=probability,
+                rank=level.rank, level=level.id, share=probability, probability=probability, keep_probability=probability,
                 observed=by_observation, raised=by_observation or probability >= level.raise_probability,
                 onset=start, evidence=(hour,) if probability or by_observation else (),
             )

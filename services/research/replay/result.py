@@ -33,7 +33,7 @@ class ReplayPlan:
         Empty: all that the rule set applies to.
     rule_set : str
     weather : str
-        ``"none"`` or ``"observed"``.
+        ``"none"``, ``"observed"`` or ``"erring"`` (observed, made to err as a forecast does).
     every : int
         Hours between init times.
     weights : Path, optional
@@ -73,8 +73,8 @@ class WindowScore:
     ----------
     city : str
     init_time : datetime
-    probabilities : tuple of float
-        The model's, by rank from 1, 0 to 1.
+    shares, probabilities : tuple of float
+        The model's, by rank from 1, 0 to 1: of the scenarios, and as published.
     in_force : dict of str to int
         By source, the rank in force after the run; 0 for none.
     events : tuple of bool or None
@@ -83,6 +83,7 @@ class WindowScore:
 
     city: str
     init_time: datetime
+    shares: tuple[float, ...]
     probabilities: tuple[float, ...]
     in_force: dict[str, int]
     events: tuple[bool, ...] | None
@@ -203,6 +204,7 @@ class ReplayResult:
                 {
                     "city": w.city,
                     "init_time": w.init_time.isoformat(),
+                    "shares": [round(s, 4) for s in w.shares],
                     "probabilities": [round(p, 4) for p in w.probabilities],
                     "in_force": w.in_force,
                     "events": w.events,
@@ -213,7 +215,7 @@ class ReplayResult:
 
 
 def score_table(result: ReplayResult) -> Scores:
-    """Return scores by source and level: counts, POD, FAR, CSI, episodes, those warned of, median lead in h, hours."""
+    """Return scores by source and level: counts, POD, FAR, CSI, bias, episodes, those warned of, median lead in h, hours."""
     table: Scores = {}
     for source in (MODEL, PERSISTENCE):
         table[source] = {}
@@ -224,7 +226,7 @@ def score_table(result: ReplayResult) -> Scores:
             row = {
                 "hits": counts.hits, "false_alarms": counts.false_alarms, "misses": counts.misses,
                 "correct_negatives": counts.correct_negatives, "pod": counts.pod, "far": counts.far,
-                "csi": counts.csi, "episodes": len(leads), "warned_before": len(ahead),
+                "csi": counts.csi, "bias": counts.bias, "episodes": len(leads), "warned_before": len(ahead),
                 "never_warned": sum(x.hours is None for x in leads), "median_lead_hours": median_lead(leads),
                 "hours": met, "hours_covered": covered,
             }  # fmt: skip

@@ -7,6 +7,7 @@ of its hours, as if they had been a forecast.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,21 +21,17 @@ from hazecast.alerts.engine.warning import in_force_at
 from hazecast.alerts.maps.timeline import Episode
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
-from hazecast.forecast.inputs import windows_at
-from hazecast.forecast.produce import humidity_ahead, make_forecast
+from hazecast.forecast.sight import CERTAIN
 from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
-from hazecast.models import checkpoint
-from hazecast.models.background import LEVEL_HOURS
 from hazecast.models.experts import last_observed
-from hazecast.models.interface import Model
-from hazecast.models.registry import load_trained
 from hazecast.models.series import TARGETS, Windows
+from hazecast.services.research.replay.forecasts import WEATHER_LABELS, Cycle, Forecaster
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, ReplayResult, WindowScore
-from hazecast.services.work.inputs import OBSERVED_WEATHER, with_humidity
+from hazecast.services.work.inputs import with_humidity
 
 _HOUR = np.timedelta64(1, "h")
 _SEEN = ("relative_humidity", "visibility")
@@ -65,35 +62,31 @@ def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool
         If the collection, a city, the rule set or the period is unusable.
     """
     registry, rules = load_registry(), (book or RuleBook.shipped()).rule_set(plan.rule_set)
-    if plan.weather not in ("none", OBSERVED_WEATHER):
-        raise InputError("weather", plan.weather, f"none or {OBSERVED_WEATHER}")
+    if plan.weather not in WEATHER_LABELS:
+        raise InputError("weather", plan.weather, " or ".join(WEATHER_LABELS))
     times = plan.init_times()
-    data = read_observations(plan.observations, registry)
+    data = _lean(read_observations(plan.observations, registry))
     cities = _cities(data, registry, rules, plan)
-    model, model_id = _model(plan)
-    source = "none" if plan.weather == "none" else "observed weather in place of a forecast (perfect prog)"
-    result = ReplayResult(plan, rules, model_id, source, [c.id for c in cities])
+    forecaster = Forecaster(plan, data, registry)
+    result = ReplayResult(plan, rules, forecaster.model_id, forecaster.label, [c.id for c in cities])
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
-    data = _lean(data)
     observations = with_humidity(data.observations, data.weather)
     observations = observations[[n for n in (*FORECAST_POLLUTANTS, *_SEEN) if n in observations]]
     result.episodes = {c.id: Episode.begin(c, rules, observations, times[0], times[-1]) for c in cities}
-    for init_time in tqdm(times, desc="replay", unit="cycle", disable=not progress):
-        _cycle(result, data, observations, registry, cities, model, init_time)
+    cycles = _reporting(data, cities, times)
+    result.skipped = len(times) - len(cycles)
+    bar = tqdm(total=len(cycles), desc="replay", unit="cycle", disable=not progress)
+    for (init_time, reporting), (forecast, windows) in zip(cycles, forecaster.issued(cycles), strict=True):
+        _cycle(result, data, observations, registry, reporting, init_time, forecast, windows)
+        bar.update()
+    bar.close()
     if len(times) == result.skipped:
         raise InputError("replay", f"{plan.start} to {plan.end}", f"a period that {data.source} covers")
     for city in cities:
         result.episodes[city.id].messages = [m for m in result.messages[MODEL] if m.city == city.id]
         result.episodes[city.id].met = result.met[city.id]
-        result.episodes[city.id].label = f"{model_id}, weather: {source}"
+        result.episodes[city.id].label = f"{result.model_id}, weather: {result.weather_source}"
     return result
-
-
-def _model(plan: ReplayPlan) -> tuple[Model, str]:
-    if plan.weights is None:
-        return load_trained()
-    model, card = checkpoint.load(plan.weights)
-    return model, str(card["model_id"])
 
 
 def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: ReplayPlan) -> list[City]:
@@ -118,44 +111,45 @@ def _lean(data: MonitorData) -> MonitorData:
     )
 
 
+def _reporting(data: MonitorData, cities: list[City], times: list[datetime]) -> list[Cycle]:
+    """Return the init times at which a city had reported in the days before, with these cities."""
+    hours = data.observations["time"].values
+    found: list[Cycle] = []
+    for init_time in times:
+        init = to_datetime64(init_time)
+        recent = data.observations["pm25"].isel(time=(hours > init - HISTORY_HOURS * _HOUR) & (hours <= init))
+        known = set(recent["city"].values[np.isfinite(recent.transpose("time", "city").values).any(axis=0)].astype(str))
+        reporting = [c for c in cities if c.id in known]
+        if reporting:
+            found.append((init_time, reporting))
+    return found
+
+
 def _cycle(
     result: ReplayResult,
     data: MonitorData,
     observations: xr.Dataset,
     registry: Registry,
-    cities: list[City],
-    model: Model,
+    reporting: Sequence[City],
     init_time: datetime,
+    forecast: xr.Dataset,
+    windows: Windows,
 ) -> None:
     init = to_datetime64(init_time)
-    recent = data.observations["pm25"].reindex(time=init + (np.arange(HISTORY_HOURS) - HISTORY_HOURS + 1) * _HOUR)
-    reporting = [c for c in cities if bool(np.isfinite(recent.sel(city=c.id)).any())]
-    if not reporting:
-        result.skipped += 1
-        return
     near = slice(init - 130 * _HOUR, init + (LEAD_HOURS + 1) * _HOUR)
-    past, nearby = observations.sel(time=near), data.observations.sel(time=near)
-    weather = None if data.weather is None else data.weather.sel(time=near)
-    known = result.plan.weather == OBSERVED_WEATHER
-    windows = windows_at(
-        nearby, weather, reporting, init, future_weather=weather if known else None, weather_observed=known,
-        longer=data.observations.sel(time=slice(init - LEVEL_HOURS * _HOUR, init)),
-    )  # fmt: skip
-    forecast = make_forecast(
-        model.predict(windows), result.model_id, windows, [c.id for c in reporting], init, weather_source=result.weather_source,
-        observations_until=init, simulated=False, degraded=False,
-    )  # fmt: skip
+    past = observations.sel(time=near)
     stations = None if data.stations is None else data.stations.sel(time=near)
     assessed: dict[str, list[Assessment]] = {}
-    for source, dataset in ((MODEL, forecast), (PERSISTENCE, _persistence(forecast, windows))):
+    for source, dataset, sight in ((MODEL, forecast, None), (PERSISTENCE, _persistence(forecast, windows), CERTAIN)):
         assessed[source] = assess(
-            dataset, past, registry, result.rules, stations=stations, cities=[c.id for c in reporting]
+            dataset, past, registry, result.rules, stations=stations, cities=[c.id for c in reporting], sight=sight
         )
         history = in_force_at(result.messages[source], init_time)
         result.messages[source] += advance(history, assessed[source], init_time, ruleset=result.rules)
     observed = assess(
-        _perfect(forecast, past), past, registry, result.rules, stations=stations, cities=[c.id for c in reporting]
-    )
+        _perfect(forecast, past), past, registry, result.rules, stations=stations, cities=[c.id for c in reporting],
+        sight=CERTAIN,
+    )  # fmt: skip
     for city, own, truth in zip(sorted(c.id for c in reporting), assessed[MODEL], observed, strict=True):
         _record(result, city, own, truth, forecast)
 
@@ -172,8 +166,8 @@ def _record(result: ReplayResult, city: str, own: Assessment, truth: Assessment,
     for source, messages in result.messages.items():
         current = [m for m in in_force_at(messages, own.init_time) if m.city == city]
         ranks[source] = result.rules.level_of(current[0].level).rank if current else 0
-    probabilities = tuple(o.probability for o in own.outlooks)
-    result.windows.append(WindowScore(city, own.init_time, probabilities, ranks, events))
+    shares, probabilities = tuple(o.share for o in own.outlooks), tuple(o.probability for o in own.outlooks)
+    result.windows.append(WindowScore(city, own.init_time, shares, probabilities, ranks, events))
     result.episodes[city].add_run(own.init_time, forecast["pm25"].sel(city=city).values, ranks)
 
 
@@ -201,8 +195,9 @@ def _persistence(forecast: xr.Dataset, windows: Windows) -> xr.Dataset:
     values = {
         name: np.repeat(last[None, :, number], LEAD_HOURS, axis=0) for number, name in enumerate(FORECAST_POLLUTANTS)
     }
-    humidity, _ = humidity_ahead(replace(windows, future_weather=np.full_like(windows.future_weather, np.nan)))
-    return _certain(forecast, values, humidity.T, "persistence")
+    # The same humidity for both: what differs is the concentration.
+    humidity = forecast["relative_humidity"].transpose("lead_time", "city").values
+    return _certain(forecast, values, humidity, "persistence")
 
 
 def _perfect(forecast: xr.Dataset, observations: xr.Dataset) -> xr.Dataset:
