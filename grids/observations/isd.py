@@ -9,10 +9,8 @@ another station (at Beijing's airport, every third hour, the SYNOP of station 54
 
 from __future__ import annotations
 
-import gzip
 import logging
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,10 +25,10 @@ from hazecast.grids.derived import station_pressure, wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData
 from hazecast.grids.observations.metar import PHENOMENA, UNLIMITED, Metar, parse_metar
+from hazecast.grids.observations.packed import unpacked
 
 log = logging.getLogger(__name__)
 
-_GZIP = b"\x1f\x8b"
 _ZERO_CELSIUS = 273.15
 _CONTROL = re.compile(r"\d{4}[0-9A-Z]{6}\d{17}.[+-]\d{5}[+-]\d{6}.{5}[+-]\d{4}")
 # Suspect or erroneous, by the quality codes of the mandatory section.
@@ -159,8 +157,8 @@ def _records(path: Path, counts: Counter[str]) -> Iterator[_Record]:
     """Yield the records at whole hours; those in between are counted."""
     try:
         data = path.read_bytes()
-        text = (gzip.decompress(data) if data.startswith(_GZIP) else data).decode("latin-1")
-    except (OSError, EOFError, zlib.error) as error:
+        text = unpacked(data, str(path)).decode("latin-1")
+    except OSError as error:
         raise InputError(str(path), error, "a file of NOAA's Integrated Surface Database") from error
     for number, line in enumerate(text.splitlines(), start=1):
         if not line:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.csv_collections import beijing_multisite, five_cities
 from hazecast.grids.observations.hong_kong import hong_kong
 from hazecast.grids.observations.hourly_tables import Place
+from hazecast.grids.observations.packed import unpacked
 from hazecast.grids.observations.seoul import seoul
 from hazecast.grids.observations.taiwan import taiwan, taiwan_as_published
 from hazecast.grids.observations.us_posts import us_posts
@@ -24,7 +23,6 @@ from hazecast.grids.quality import MEASURED_ZERO, Reporting
 
 Reader = Callable[[pd.DataFrame, Path, Counter[str]], list[Place]]
 
-_GZIP = b"\x1f\x8b"
 _REPORTS_NO_ZERO = Reporting()
 # Lines in which the header must appear: some publishers write remarks above it.
 _HEADER_LINES = 40
@@ -99,8 +97,8 @@ def read_layout(path: Path, counts: Counter[str]) -> tuple[Layout, list[Place]]:
     """
     try:
         data = path.read_bytes()
-        text = (gzip.decompress(data) if data.startswith(_GZIP) else data).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        text = unpacked(data, str(path)).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), error, "a CSV file in UTF-8") from error
     at, layout = _header(path, text)
     try:

@@ -27,6 +27,8 @@ _T = TypeVar("_T")
 _USER_AGENT = "hazecast (air-quality forecasts; python-httpx)"
 _EXCERPT = 200
 _TOO_MANY_REQUESTS = 429
+# Of an answer that is read into memory, unpacked: a few kB of gzip may claim to hold more than the memory does.
+_LARGEST_ANSWER = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -336,7 +338,15 @@ class HttpClient:
 
     def _read(self, method: str, url: str, options: Mapping[str, Any]) -> httpx.Response:
         with self._exchange(method, url, options, (200,)) as response:
-            content = b"".join(self._chunks(response))
+            parts, size = [], 0
+            for part in self._chunks(response):
+                size += len(part)
+                if size > _LARGEST_ANSWER:
+                    raise FetchError(
+                        self.redacted(url), f"more than {_LARGEST_ANSWER} bytes", f"at most {_LARGEST_ANSWER}"
+                    )
+                parts.append(part)
+            content = b"".join(parts)
             return httpx.Response(
                 response.status_code,
                 headers={k: v for k, v in response.headers.items() if k not in ("content-encoding", "content-length")},

@@ -23,8 +23,10 @@ from tests.support.receivers import free_port
 
 CONFIG = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
 NAME = "haze.bureau.example"
-NGINX = os.environ.get("NGINX") or shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="no nginx on this machine (PATH, or NGINX names its program)")
+NGINX = os.environ.get("NGINX_PROGRAM") or shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+needs_nginx = pytest.mark.skipif(
+    NGINX is None, reason="no nginx on this machine (PATH, or NGINX_PROGRAM names its program)"
+)
 
 
 class Service(BaseHTTPRequestHandler):
@@ -95,7 +97,9 @@ def written(folder: Path, plain: int, tls: int, service: int) -> None:
     text = text.replace("listen 80", f"listen 127.0.0.1:{plain}").replace("listen 443", f"listen 127.0.0.1:{tls}")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     text = text.replace("http {", "http {" + "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds), 1)
-    (folder / "nginx.conf").write_text(text)
+    # Started by root, its workers would be another user, who may not enter the folder of a test.
+    own = "user root;\n" if os.getuid() == 0 else ""
+    (folder / "nginx.conf").write_text(own + text)
 
 
 def command(folder: Path, *more: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,13 +13,14 @@ from typing import Any, Literal
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
+from hazecast.grids.observations.packed import LARGEST, unpacked
 from hazecast.grids.observations.tables.encodings import decode
 from hazecast.grids.observations.tables.mapping import FilePart
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
 # The extra that installs the readers of Excel and Parquet.
 EXTRA = "tables"
-_GZIP, _ZIP, _OLE, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
+_ZIP, _OLE, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 # One thread, and nothing loaded from elsewhere.
 _DUCKDB = {
     "threads": 1,
@@ -33,8 +33,6 @@ _SEPARATORS = (",", ";", "\t", "|", "，")
 _TRIED = 40
 # Lines that a quoted remark may take.
 _ROW_LINES = 5
-# Years of all stations of a province; more is no table but an attack, or another file.
-_LARGEST = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,8 @@ def read_sheet(path: Path, part: FilePart) -> Sheet:
         If it is Excel or Parquet, and the extra ``tables`` isn't installed.
     """
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(str(path), f"{path.stat().st_size} bytes", f"at most {_LARGEST}")
+        if path.stat().st_size > LARGEST:
+            raise InputError(str(path), f"{path.stat().st_size} bytes", f"at most {LARGEST}")
         data = path.read_bytes()
     except OSError as error:
         raise InputError(str(path), error, "a readable file") from error
@@ -115,8 +113,7 @@ def sheet_of(data: bytes, path: Path, part: FilePart) -> Sheet:
     InputError
         As `read_sheet`.
     """
-    if data.startswith(_GZIP):
-        data = _unpacked(data, path)
+    data = unpacked(data, str(path))
     if data.startswith((_ZIP, _OLE)):
         return _excel(data, path, part.sheet)
     if data.startswith(_PARQUET):
@@ -131,25 +128,6 @@ def sheet_of(data: bytes, path: Path, part: FilePart) -> Sheet:
         notes.append(f"separator {separator!r}: it divides the rows alike")
     rows = [(line, cells) for line, cells in _lines(text, separator, path) if any(cells)]
     return Sheet(path, "CSV", rows, encoding, separator, tuple(notes))
-
-
-def _unpacked(data: bytes, path: Path) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while data:
-            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            parts.append(unpacker.decompress(data, _LARGEST - size + 1))
-            size += len(parts[-1])
-            if size > _LARGEST:
-                raise InputError(str(path), f"more than {_LARGEST} bytes unpacked", f"at most {_LARGEST}")
-            if not unpacker.eof:
-                raise InputError(str(path), "a gzip file that ends early", "a whole one")
-            # Members may follow each other; what follows the last may be padding.
-            data = unpacker.unused_data.lstrip(b"\0")
-    except zlib.error as error:
-        raise InputError(str(path), error, "a sound gzip file") from error
-    return b"".join(parts)
 
 
 def _lines(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:

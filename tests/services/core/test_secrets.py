@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from hazecast.alerts.messages import cap
+from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings, explained, variables
+from hazecast.services.sources.monitors import cnemc
 from tests.support.paths import ROOT
 from tests.support.settings import make_settings
 
@@ -129,3 +132,26 @@ def test_foreign_xml_is_read_without_entities_and_network() -> None:
             assert len(node.args) > 1 or any(k.arg == "parser" for k in node.keywords), where
         assert not name.startswith(("ElementTree.", "minidom.", "sax.", "expat.")), where
     assert parsers >= 1
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        '<!DOCTYPE r [<!ENTITY x SYSTEM "file://{path}">]>',
+        '<!DOCTYPE r [<!ENTITY % d SYSTEM "file://{path}"> %d;]>',
+        '<!DOCTYPE r SYSTEM "file://{path}">',
+        '<!DOCTYPE r [<!ENTITY a "{many}"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY x "&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>',
+    ],
+)
+def test_an_entity_brings_no_file_and_does_not_grow(tmp_path, doctype) -> None:
+    (tmp_path / "secret.txt").write_text(SECRET)
+    start = doctype.format(path=tmp_path / "secret.txt", many="y" * 100_000).encode()
+    station = b"<AQIDataPublishLive><Area>&x;</Area></AQIDataPublishLive>"
+    try:
+        read = str(cnemc.read_rows(start + b"<r>" + station + b"</r>"))
+    except ValueError as error:
+        read = str(error)
+    assert SECRET not in read and len(read) < 10_000
+    with pytest.raises(InputError) as refused:
+        cap.parse(start + b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><note>&x;</note></alert>')
+    assert SECRET not in str(refused.value) and len(str(refused.value)) < 10_000

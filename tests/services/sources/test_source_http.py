@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hazecast.grids.errors import InputError
+from hazecast.services.sources import http
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.http import HttpClient
 from tests.support.certificates import certificate
@@ -210,3 +212,11 @@ def test_a_certificate_that_cannot_be_trusted_is_no_passing_fault(tmp_path, clos
     server.stop()
     with pytest.raises(InputError, match="a PEM file of certificates"):
         HttpClient(QUICK, ca_file=tmp_path / "absent.pem")
+
+
+def test_an_answer_that_unpacks_to_more_than_memory_is_refused(client, source_server, monkeypatch) -> None:
+    monkeypatch.setattr(http, "_LARGEST_ANSWER", 1_000_000)
+    bomb = gzip.compress(bytes(20_000_000), 9)
+    address = source_server.route("/bomb", lambda _: Reply(bomb, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(FetchError, match="more than 1000000 bytes"):
+        client.json(address)

@@ -217,6 +217,27 @@ def test_a_length_together_with_chunks_is_refused_and_nothing_after_it_is_read(s
     assert answer.count(b"HTTP/1.1 ") == 1 and b"alive" not in answer
 
 
+def test_of_requests_in_one_go_each_has_its_own_key(server) -> None:
+    """Requests may follow each other unasked (pipelining): answers come in order, and no right passes to the next."""
+    with_key = head("GET", "/v1/account").replace(b"Connection: close\r\n", b"")
+    without = b"GET /v1/account HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    answer = answer_to(server, with_key + without + b"\r\n" + with_key + without + b"Connection: close\r\n\r\n")
+    statuses = [int(part.split(b" ", 1)[0]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [200, 401, 200, 401]
+
+
+def test_only_the_last_hop_s_word_counts_of_a_chain(folder) -> None:
+    """What a client writes into X-Forwarded-For stands left of what the trusted proxy adds."""
+    settings = make_settings(data_dir=folder, trusted_proxies=("127.0.0.1",), rate_anonymous=2)
+    with listening(create_app(settings), settings) as port:
+        asked = [
+            f"GET /v1/cities HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 203.0.113.{i}, 198.51.100.7\r\n"
+            "Connection: close\r\n\r\n"
+            for i in range(4)
+        ]
+        assert [status_of(answer_to(port, one.encode())) for one in asked] == [200, 200, 429, 429]
+
+
 @pytest.mark.parametrize("value", ["https://x\r\nSet-Cookie: a=b", "ja\r\n\r\n<script>"])
 def test_nothing_sent_becomes_a_header(folder, server, value) -> None:
     answer = answer_to(server, head("GET", f"/v1/warnings/feed.atom?language={quote(value)}"))
