@@ -2,13 +2,14 @@
 
 Beijing, Tianjin and Shanghai have their whole municipality. Of other cities no shape with a free licence is in the package:
 their area is the land of their province or prefecture within 50 km of the centre, cut at the
-midline to the next city. Areas share edges and never overlap.
+midline to the next city. A bureau's own area of a city takes the place of that, and is left out of all others.
+Areas share edges and never overlap.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -28,25 +29,21 @@ _ISLET_KM2 = 5.0
 # Degrees: what a message writes.
 _GRID = 0.001
 _KM_PER_DEGREE = 111.195
-Kind = Literal["municipality", "around"]
+Kind = Literal["municipality", "around", "own"]
 
 
 @dataclass(frozen=True, eq=False)
 class CityArea:
     """A city's area in degrees, valid, counterclockwise.
 
-    `kind` says what it is: a whole municipality, or what lies around the centre. `cut` is true
-    where a neighbour's midline or area takes a part of it.
+    `kind` says what it is: a whole municipality, what lies around the centre, or what the bureau gives. `cut` is true
+    where a neighbour's midline or area takes a part of it. `administrative` says whether it is what the city's code names.
     """
 
     geometry: shapely.Geometry
     kind: Kind
     cut: bool = False
-
-    @property
-    def administrative(self) -> bool:
-        """Whether it is what the city's code names."""
-        return self.kind != "around"
+    administrative: bool = False
 
 
 def city_area(city: City) -> CityArea:
@@ -72,8 +69,9 @@ def city_areas(cities: tuple[City, ...], shapes: Shapes) -> Mapping[str, CityAre
         By id; corners in whole thousandths of a degree.
     """
     by_id = {city.id: city for city in cities}
-    whole = {name: _whole(city, shapes) for name, city in by_id.items()}
-    return _on_one_grid({n: area if area.administrative else _cut(by_id[n], whole, by_id) for n, area in whole.items()})
+    whole = _without_own(_own_areas(shapes) | {n: _whole(c, shapes) for n, c in by_id.items() if n not in shapes.areas})
+    whole = {name: whole[name] for name in by_id}
+    return _on_one_grid({n: a if a.kind != "around" else _cut(by_id[n], whole, by_id) for n, a in whole.items()})
 
 
 def rings(geometry: shapely.Geometry) -> list[npt.NDArray[np.float64]]:
@@ -94,6 +92,35 @@ def rings(geometry: shapely.Geometry) -> list[npt.NDArray[np.float64]]:
     return found
 
 
+def _own_areas(shapes: Shapes) -> dict[str, CityArea]:
+    """Return the bureau's areas; the sliver that two may share is the earlier one's."""
+    found: dict[str, CityArea] = {}
+    for name, own in shapes.areas.items():
+        left = own.geometry
+        for other in found.values():
+            if shapely.intersects(left, other.geometry):
+                left = _polygons(shapely.difference(left, other.geometry))
+        found[name] = CityArea(left, "own", administrative=own.administrative)
+    return found
+
+
+def _without_own(areas: Mapping[str, CityArea]) -> dict[str, CityArea]:
+    """Leave the bureau's areas out of whole municipalities: the bureau's border counts."""
+    own = [area.geometry for area in areas.values() if area.kind == "own"]
+    taken = shapely.union_all(own)
+    return {
+        name: replace(area, geometry=_polygons(shapely.difference(area.geometry, taken)))
+        if own and area.kind == "municipality"
+        else area
+        for name, area in areas.items()
+    }
+
+
+def _polygons(geometry: shapely.Geometry) -> shapely.Geometry:
+    parts = shapely.get_parts(geometry)
+    return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+
+
 def _whole(city: City, shapes: Shapes) -> CityArea:
     own = next(
         (p.geometry for p in shapes.provinces if (p.country, p.code) == (city.country, city.province_code)), None
@@ -101,7 +128,7 @@ def _whole(city: City, shapes: Shapes) -> CityArea:
     if own is None:
         return CityArea(_disc(city), "around")
     if city.code == city.province_code and shapely.area(equal_area(own)) <= LARGEST_MUNICIPALITY_KM2:
-        return CityArea(own, "municipality")
+        return CityArea(own, "municipality", administrative=True)
     return CityArea(shapely.intersection(_disc(city), own), "around")
 
 
@@ -120,7 +147,7 @@ def _cut(city: City, areas: Mapping[str, CityArea], cities: Mapping[str, City]) 
     for name, other in cities.items():
         if name == city.id or not shapely.intersects(before, areas[name].geometry):
             continue
-        if areas[name].administrative:
+        if areas[name].kind != "around":
             left = shapely.difference(left, areas[name].geometry)
         else:
             left = shapely.intersection(left, _nearer(city, other))
@@ -159,7 +186,8 @@ def _on_one_grid(rough: Mapping[str, CityArea]) -> dict[str, CityArea]:
     for name, area in rough.items():
         shapely.prepare(area.geometry)
         own = shapely.get_parts(shapely.coverage_union_all(faces[shapely.contains(area.geometry, inside)]))
-        large = [part for part in own if shapely.area(equal_area(part)) >= _ISLET_KM2] or list(own)
+        least = 0.0 if area.kind == "own" else _ISLET_KM2
+        large = [part for part in own if shapely.area(equal_area(part)) >= least] or list(own)
         kept = large[0] if len(large) == 1 else shapely.MultiPolygon(large)
-        found[name] = CityArea(shapely.orient_polygons(kept), area.kind, area.cut)
+        found[name] = replace(area, geometry=shapely.orient_polygons(kept))
     return found

@@ -1,4 +1,4 @@
-"""Coastlines, borders and provinces of East Asia, read from the package: no network is needed.
+"""Coastlines, borders and provinces of East Asia, read from the package, or a bureau's own in their place.
 
 Policy on borders: the map shows Natural Earth's depiction as published, which is by de facto
 control, and states on every map that boundaries are not authoritative. Provenance and licence
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from shapely.geometry import shape
 from hazecast.grids.places.cities import Country
 
 Layer = Literal["land", "country", "province"]
+Corner = Literal["upper_left", "upper_right", "lower_left"]
 _FILE = Path(__file__).parent / "east_asia.geojson"
 _NAMES = Path(__file__).parent / "provinces.csv"
 
@@ -38,6 +40,22 @@ class Province:
     geometry: shapely.Geometry
 
 
+@dataclass(frozen=True)
+class OwnArea:
+    """The area that a bureau gives a city's warnings, in degrees; `administrative` where it is what the city's code names."""
+
+    geometry: shapely.Geometry
+    administrative: bool
+
+
+@dataclass(frozen=True)
+class Inset:
+    """A part of the base map shown in a corner of every map: west, south, east, north in degrees."""
+
+    bounds: tuple[float, float, float, float]
+    position: Corner
+
+
 # Compared by identity: what is drawn of it is kept for each.
 @dataclass(frozen=True, eq=False)
 class Shapes:
@@ -46,14 +64,31 @@ class Shapes:
     Attributes
     ----------
     land, country : tuple of shapely.Geometry
-        Polygons of the land and of the countries, degrees (WGS 84).
+        Polygons of the land and of the countries, degrees (WGS 84); of a bureau's own map the countries are lines.
     provinces : tuple of Province
-        By country and code.
+        By country and code. Texts, shares and the edge of haze areas follow these, whatever is drawn.
+    province_lines : tuple of shapely.Geometry
+        Drawn in place of the provinces where `own_map`.
+    own_map : bool
+        Whether the base map is a bureau's own.
+    insets : tuple of Inset
+    review_number : str
+        Of the base map, as its approval gives it; empty without one.
+    areas : mapping of str to OwnArea
+        Areas of cities that a bureau gives, by id.
+    digest : str
+        SHA-256 of the bureau's file; empty for the package's shapes.
     """
 
     land: tuple[shapely.Geometry, ...]
     country: tuple[shapely.Geometry, ...]
     provinces: tuple[Province, ...]
+    province_lines: tuple[shapely.Geometry, ...] = ()
+    own_map: bool = False
+    insets: tuple[Inset, ...] = ()
+    review_number: str = ""
+    areas: Mapping[str, OwnArea] = field(default_factory=dict)
+    digest: str = ""
 
     @cached_property
     def flat_provinces(self) -> tuple[shapely.Geometry, ...]:
@@ -70,8 +105,22 @@ def _layer(name: str) -> tuple[shapely.Geometry, ...]:
     return tuple(shape(f["geometry"]) for f in _features() if f["properties"]["layer"] == name)
 
 
-@lru_cache
+class _InUse:
+    shapes: Shapes | None = None
+
+
+def use(shapes: Shapes | None) -> None:
+    """Have all maps and warnings of this process follow these shapes, or the package's for None."""
+    _InUse.shapes = shapes
+
+
 def current() -> Shapes:
+    """Return the shapes in use: those given to `use`, else the package's."""
+    return _InUse.shapes or shipped()
+
+
+@lru_cache
+def shipped() -> Shapes:
     """Return the package's shapes, 60-160 E and 5-65 N.
 
     Land and countries are at 1:50m; the provinces of China (31) and prefectures of Japan (47) at 1:10m, simplified to
@@ -86,10 +135,24 @@ def current() -> Shapes:
     return Shapes(_layer("land"), _layer("country"), provinces)
 
 
-def layer(name: Layer) -> tuple[shapely.Geometry, ...]:
-    """Return the geometries of a layer, in degrees (WGS 84)."""
-    shapes = current()
+def layer(name: Layer, shapes: Shapes | None = None) -> tuple[shapely.Geometry, ...]:
+    """Return the geometries of a layer of the base map.
+
+    Parameters
+    ----------
+    name : {"land", "country", "province"}
+    shapes : Shapes, optional
+        By default those in use.
+
+    Returns
+    -------
+    tuple of shapely.Geometry
+        In degrees (WGS 84).
+    """
+    shapes = shapes or current()
     if name == "province":
+        if shapes.own_map:
+            return shapes.province_lines
         return tuple(p.geometry for p in shapes.provinces)
     return shapes.land if name == "land" else shapes.country
 

@@ -22,17 +22,21 @@ from PIL import Image, ImageDraw, ImageFont, features
 from PIL.Image import Resampling
 from scipy import ndimage
 
-from hazecast.alerts.geography.shapes import Layer, layer
+from hazecast.alerts.geography.shapes import Inset, Layer, Shapes, current, layer
 from hazecast.alerts.maps.options import FONT_FILE, Size
 from hazecast.grids.errors import InputError
 
 Box = tuple[float, float, float, float]
 PLATE = ccrs.PlateCarree()
 PROJECTION = ccrs.LambertConformal(central_longitude=118.0, central_latitude=35.0, standard_parallels=(25.0, 47.0))
+# Of insets: about 118 E, so that none of East Asia is cut.
+MERCATOR = ccrs.Mercator(central_longitude=118.0)
 EXTENT = (98.0, 144.0, 19.0, 50.0)
 SEA, LAND, INK = "#d6e6f2", "#e9e7e1", "#222222"
 # Twice as fine as the picture, so that edges come out smooth.
 _FINE = 2
+# Pixels between an inset and the frame.
+_GAP = 8
 
 
 @dataclass(frozen=True)
@@ -79,36 +83,89 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(FONT_FILE, size)
 
 
-@lru_cache
-def _projected(name: Layer) -> tuple[shapely.Geometry, ...]:
-    return tuple(PROJECTION.project_geometry(shape, PLATE) for shape in layer(name))
+@lru_cache(maxsize=8)
+def _projected(shapes: Shapes, name: Layer, projection: ccrs.Projection = PROJECTION) -> tuple[shapely.Geometry, ...]:
+    return tuple(projection.project_geometry(shape, PLATE) for shape in layer(name, shapes))
 
 
-@lru_cache
-def _ocean() -> shapely.Geometry:
-    land = shapely.union_all(list(_projected("land")))
+@lru_cache(maxsize=4)
+def _ocean(shapes: Shapes) -> shapely.Geometry:
+    land = shapely.union_all(list(_projected(shapes, "land")))
     west, south, east, north = land.bounds
     return shapely.difference(shapely.box(west, south, east, north), land)
 
 
-@lru_cache
 def background(size: Size) -> Image.Image:
     """Return sea and land, RGB, the size of the map's frame. Not to be drawn on: copy it."""
+    return _background(size, current())
+
+
+@lru_cache(maxsize=4)
+def _background(size: Size, shapes: Shapes) -> Image.Image:
     axes, canvas = _axes(LAYOUTS[size])
     axes.set_facecolor(SEA)
-    axes.add_geometries(_projected("land"), PROJECTION, facecolor=LAND, edgecolor="none")
+    axes.add_geometries(_projected(shapes, "land"), PROJECTION, facecolor=LAND, edgecolor="none")
     return _picture(canvas).convert("RGB")
 
 
-@lru_cache
 def overlay(size: Size) -> Image.Image:
     """Return what lies over the colours, RGBA: the sea again, for colours stop at the coast, provinces, borders."""
+    return _overlay(size, current())
+
+
+@lru_cache(maxsize=4)
+def _overlay(size: Size, shapes: Shapes) -> Image.Image:
     axes, canvas = _axes(LAYOUTS[size])
     axes.patch.set_alpha(0.0)
-    axes.add_geometries([_ocean()], PROJECTION, facecolor=SEA, edgecolor="#6f93ad", linewidth=0.6)
-    axes.add_geometries(_projected("province"), PROJECTION, facecolor="none", edgecolor="#7d7d7d", linewidth=0.5)
-    axes.add_geometries(_projected("country"), PROJECTION, facecolor="none", edgecolor="#444444", linewidth=0.9)
+    axes.add_geometries([_ocean(shapes)], PROJECTION, facecolor=SEA, edgecolor="#6f93ad", linewidth=0.6)
+    _add_lines(axes, shapes, PROJECTION)
     return _picture(canvas)
+
+
+def _add_lines(axes: GeoAxes, shapes: Shapes, projection: ccrs.Projection) -> None:
+    provinces, borders = _projected(shapes, "province", projection), _projected(shapes, "country", projection)
+    axes.add_geometries(provinces, projection, facecolor="none", edgecolor="#7d7d7d", linewidth=0.5)
+    axes.add_geometries(borders, projection, facecolor="none", edgecolor="#444444", linewidth=0.9)
+
+
+def insets(size: Size) -> tuple[tuple[Image.Image, tuple[int, int]], ...]:
+    """Return the insets of a bureau's base map, RGB, each with its upper left corner in the map's frame, in pixels."""
+    return _insets(size, current())
+
+
+@lru_cache(maxsize=4)
+def _insets(size: Size, shapes: Shapes) -> tuple[tuple[Image.Image, tuple[int, int]], ...]:
+    layout, found = LAYOUTS[size], []
+    for inset in shapes.insets:
+        picture = _inset(inset, shapes, layout)
+        x = layout.map_width - picture.width - _GAP if inset.position.endswith("right") else _GAP
+        y = layout.map_height - picture.height - _GAP if inset.position.startswith("lower") else _GAP
+        found.append((picture, (x, y)))
+    return tuple(found)
+
+
+def _inset(inset: Inset, shapes: Shapes, layout: Layout) -> Image.Image:
+    """Draw a part of the base map in Mercator's projection, no wider than a sixth and no higher than a third."""
+    west, south, east, north = inset.bounds
+    (left, right), (bottom, top) = MERCATOR.transform_points(PLATE, np.array([west, east]), np.array([south, north])).T[
+        :2
+    ]
+    scale = min(layout.map_width / 6 / (right - left), layout.map_height / 3 / (top - bottom))
+    width, height = (max(round(scale * side), 2) for side in (right - left, top - bottom))
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    axes: GeoAxes = figure.add_axes((0.0, 0.0, 1.0, 1.0), projection=MERCATOR)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    axes.set_aspect("auto")
+    axes.set_facecolor(SEA)
+    axes.add_geometries(
+        _projected(shapes, "land", MERCATOR), MERCATOR, facecolor=LAND, edgecolor="#6f93ad", linewidth=0.6
+    )
+    _add_lines(axes, shapes, MERCATOR)
+    picture = _picture(canvas).convert("RGB")
+    ImageDraw.Draw(picture).rectangle((0, 0, picture.width - 1, picture.height - 1), outline=INK)
+    return picture
 
 
 def _axes(layout: Layout) -> tuple[GeoAxes, FigureCanvasAgg]:

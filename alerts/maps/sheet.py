@@ -10,7 +10,18 @@ from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw
 
-from hazecast.alerts.maps.canvas import INK, LAYOUTS, Layout, fitted, overlay, text_width, to_pixels, write
+from hazecast.alerts.geography.shapes import current
+from hazecast.alerts.maps.canvas import (
+    INK,
+    LAYOUTS,
+    Layout,
+    fitted,
+    insets,
+    overlay,
+    text_width,
+    to_pixels,
+    write,
+)
 from hazecast.alerts.maps.options import Size
 from hazecast.alerts.messages.texts import BEIJING, Catalog
 from hazecast.grids.places.cities import City
@@ -83,6 +94,8 @@ def compose_sheet(
     layout = LAYOUTS[size]
     face.paste(overlay(size), (0, 0), overlay(size))
     _draw_cities(face, marks, words, layout, size)
+    for picture, place in insets(size):
+        face.paste(picture, place)
     sheet = Image.new("RGB", (layout.width, layout.height), "white")
     sheet.paste(face, (layout.left, layout.top))
     draw = ImageDraw.Draw(sheet)
@@ -197,13 +210,21 @@ def _draw_foot(draw: ImageDraw.ImageDraw, provenance: Provenance, words: Catalog
         first = [f"{words.say('map.issued')}: {issued:%Y-%m-%d %H:%M} ({words.zone(BEIJING, issued)})"]
         first.append(f"{words.say('map.weather')}: {words.weather(provenance.source)}")
     lines = ["   ".join(first)] if layout.width > 1000 else first
-    lines.append(f"Hazecast   {words.say('map.borders')}")
+    lines.append(f"Hazecast   {_boundaries(words)}")
     left = max(layout.left, 12)
     for number, text in enumerate(lines):
         letters = fitted(text, layout.foot, layout.width - 2.0 * left)
         place = (left, top + number * layout.foot * 1.4)
         write(draw, place, text, letters, language=words.language, fill="#444444")
     return top + len(lines) * layout.foot * 1.4
+
+
+def _boundaries(words: Catalog) -> str:
+    """Return whose base map this is: its review number where it has one."""
+    shapes = current()
+    if shapes.review_number:
+        return words.say("map.review_number", number=shapes.review_number)
+    return words.say("map.own_borders" if shapes.own_map else "map.borders")
 
 
 def _draw_simulated(sheet: Image.Image, words: Catalog, layout: Layout) -> None:

@@ -190,6 +190,8 @@ def _area(city: City, words: Catalog) -> str:
     name, area = getattr(city, f"name_{words.language}"), city_area(city)
     if area.kind == "municipality":
         return words.say("area.municipality", city=name)
+    if area.kind == "own":
+        return words.say("area.own", city=name)
     radius = words.metres(1000.0 * CITY_RADIUS_KM)
     province = next((p for p in current().provinces if (p.country, p.code) == (city.country, city.province_code)), None)
     if province is None or city.code == city.province_code:

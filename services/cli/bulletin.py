@@ -44,12 +44,14 @@ def bulletin(
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
     from hazecast.services.core.rules import rule_book
+    from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work.bulletin import Bulletins, region_cities
 
     if city and region is not None:
         raise InputError("--region", region, "either --city or --region")
     settings, registry = settings_of(data_dir), load_registry()
     book = rule_book(settings)
+    use_shapes(settings)
     with open_store(settings) as store:
         wanted = region_cities(registry, region) if region is not None else city or []
         now = time_of(at, "--at") or current_time()

@@ -86,8 +86,10 @@ def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str |
 def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: str, out: Path, look: Look) -> bytes:
     from hazecast.grids.errors import InputError
     from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work import maps
 
+    use_shapes(settings)
     registry = load_registry()
     with open_store(settings) as store:
         run = store.latest_run()

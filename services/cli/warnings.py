@@ -29,9 +29,11 @@ Why = Annotated[str, typer.Option("--reason", callback=plain, help="Why; recorde
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[tuple[Store, RuleBook]]:
     from hazecast.services.core.rules import rule_book
+    from hazecast.services.core.shapes import use_shapes
 
     settings = settings_of(data_dir)
     book = rule_book(settings)
+    use_shapes(settings)
     with open_store(settings) as store:
         yield store, book
 

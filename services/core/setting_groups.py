@@ -221,6 +221,9 @@ class WarningSettings(Group):
     rules_dir: Folder | None = Field(
         default=None, description="Folder of the bureau's own rule sets; one of a shipped name takes its place."
     )
+    shapes_file: Folder | None = Field(
+        default=None, description="GeoJSON file of the bureau's own areas of cities and base map."
+    )
     rule_sets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="Rule sets wanted besides those of each city's jurisdiction, comma-separated."
     )

@@ -12,6 +12,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.shapes import use_shapes
 from hazecast.services.delivery.channel import Channel
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.dispatcher import Dispatcher
@@ -39,6 +40,7 @@ def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) ->
     Dispatcher
     """
     registry, book = load_registry(), rule_book(settings)
+    use_shapes(settings)
     seal_stored(store.sessions, seals_of(settings))
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
     if settings.smtp.host is not None:

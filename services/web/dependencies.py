@@ -13,6 +13,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.shapes import use_shapes
 from hazecast.services.core.work_pool import WorkPool
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
@@ -87,11 +88,12 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
     Raises
     ------
     InputError
-        If the rule sets, or the keys for CAP messages and webhooks' secrets, can't be used.
+        If the rule sets, the file of shapes, or the keys for CAP messages and webhooks' secrets, can't be used.
     StoreError
         If the store can't be reached.
     """
     book = rule_book(settings)
+    use_shapes(settings)
     store = Store(settings.database_url, clock, settings.data_dir)
     store.migrate()
     sessions = store.sessions

@@ -44,6 +44,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.shapes import shapes_state
 from hazecast.services.store.reads import degraded_reasons
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, Observation
@@ -306,6 +307,7 @@ class Bulletins:
             # The map shows the haze signal of other cities too; what it may show depends on the approval.
             *sorted(w.model_dump_json() for w in warnings if w.city in ids or w.rule_set == self._book.haze_signal.id),
             str(needs_approval(self._settings, self._book.haze_signal)),
+            shapes_state(self._settings),
             *sorted({str(today(city, now)) for city in cities}),
             str(self._stale(run, now) and int((now - run.init_time) / timedelta(hours=1))),
             str(self._observed_state(run, ids, now)),

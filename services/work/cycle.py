@@ -33,6 +33,7 @@ from hazecast.services.core.files import atomic_write
 from hazecast.services.core.logs import log_context
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.shapes import use_shapes
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.database import redacted
 from hazecast.services.store.monitors import stored_city_hours, stored_monitors
@@ -88,6 +89,7 @@ def run_cycle(
     """
     registry = load_registry()
     book = rule_book(settings)
+    use_shapes(settings)
     for city in cities:
         registry.city(city)
     store = Store(settings.database_url, clock, settings.data_dir)

@@ -12,6 +12,7 @@ from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.grids.places.cities import Country, load_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.shapes import use_shapes
 from hazecast.services.store.run_files import drop_products, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
@@ -46,6 +47,7 @@ def make_products(settings: Settings, now: datetime) -> list[str]:
     list of str
         What could not be made, in words.
     """
+    use_shapes(settings)
     store = Store(settings.database_url, lambda: now, settings.data_dir)
     faults: list[str] = []
     try:

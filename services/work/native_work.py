@@ -110,8 +110,10 @@ def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], loo
     InputError
         If the forecast's file is gone, or no area can be drawn.
     """
+    from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work.maps import draw_stored_haze
 
+    use_shapes(settings)
     return draw_stored_haze(settings, path, load_registry(), rule_book(settings), in_force, look)
 
 
@@ -139,8 +141,10 @@ def haze_polygons(settings: Settings, path: str, in_force: Sequence[HazeWarning]
     """
     from hazecast.alerts.maps.polygons import polygons, provinces_touched
     from hazecast.alerts.messages.warning_texts import haze_bulletin
+    from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work.maps import stored_areas
 
+    use_shapes(settings)
     book = rule_book(settings)
     rules, areas = book.haze_signal, stored_areas(settings, path, book, in_force)
     init_time = to_datetime(np.datetime64(load_forecast(path)["init_time"].item(), "ns"))
@@ -158,11 +162,13 @@ def haze_polygons(settings: Settings, path: str, in_force: Sequence[HazeWarning]
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def hour_map(path: str, kind: ValueKind, hour: int, look: Look) -> bytes:
+def hour_map(settings: Settings, path: str, kind: ValueKind, hour: int, look: Look) -> bytes:
     """Draw one hour of a stored forecast; see `hazecast.services.work.maps.draw_hour`.
 
     Parameters
     ----------
+    settings : Settings
+        Name the file of shapes.
     path : str
         NetCDF file of the forecast.
     kind : {"pm25", "o3", "aqi"}
@@ -181,16 +187,20 @@ def hour_map(path: str, kind: ValueKind, hour: int, look: Look) -> bytes:
         If the forecast's file is gone, or has no such map.
     """
     from hazecast.alerts.maps.sheet import as_png
+    from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work.maps import draw_hour
 
+    use_shapes(settings)
     return as_png(draw_hour(load_forecast(path), load_registry(), kind, hour, look))
 
 
-def day_map(path: str, kind: ValueKind, first: int, look: Look, form: PictureFormat) -> bytes:
+def day_map(settings: Settings, path: str, kind: ValueKind, first: int, look: Look, form: PictureFormat) -> bytes:
     """Draw 24 hours of a stored forecast as an animation.
 
     Parameters
     ----------
+    settings : Settings
+        Name the file of shapes.
     path : str
         NetCDF file of the forecast.
     kind : {"pm25", "o3", "aqi"}
@@ -208,8 +218,10 @@ def day_map(path: str, kind: ValueKind, first: int, look: Look, form: PictureFor
     InputError
         If the forecast's file is gone, or has no such map.
     """
+    from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work.maps import draw_day
 
+    use_shapes(settings)
     return draw_day(load_forecast(path), load_registry(), kind, first, look, form)
 
 
@@ -348,6 +360,9 @@ def edition_of(settings: Settings, cities: Sequence[str], language: str, now: da
     InputError
         If there is no forecast, or its file is gone.
     """
+    from hazecast.services.core.shapes import use_shapes
+
+    use_shapes(settings)
     url = settings.database_url
     if url not in _stores or _stores[url][0] != settings:
         if url in _stores or len(_stores) >= _MOST_STORES:

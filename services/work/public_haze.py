@@ -16,6 +16,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
+from hazecast.services.core.shapes import shapes_state
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.work.stored_forecast import Look
@@ -85,10 +86,11 @@ def areas_name(settings: Settings, in_force: Sequence[HazeWarning]) -> str:
     """
     if needs_approval(settings, rule_book(settings).haze_signal):
         return f"areas-{_state(settings, in_force)}.json"
+    # The forecast's own areas hold nothing of a bureau's file.
     return "areas.json"
 
 
 def _state(settings: Settings, in_force: Sequence[HazeWarning]) -> str:
-    lines = [",".join(sorted(settings.warnings.approval))]
+    lines = [",".join(sorted(settings.warnings.approval)), shapes_state(settings)]
     lines += sorted(f"{w.rule_set} {w.city} {w.level} {w.onset} {w.expires}" for w in in_force)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import shapely
 
 from hazecast.alerts.geography.city_areas import city_area
-from hazecast.alerts.geography.shapes import layer
+from hazecast.alerts.geography.shapes import Shapes, current, layer
 from hazecast.alerts.maps.scales import AQI, O3, PM25, Scale
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.layers import LAYERS
@@ -50,26 +50,55 @@ def legend(kind: str, language: str) -> list[tuple[str, str]]:
     return list(zip(scale.colours, labels, strict=True))
 
 
-@lru_cache
 def shapes_json() -> bytes:
     """Return land, borders and province borders within `BOX` for the map, simplified.
 
     ``land`` are rings, ``borders`` and ``provinces`` lines, each a flat list of whole hundredths of a degree: the
     first longitude and latitude, then the steps to the next.
     """
+    return _shapes_json(current())
+
+
+@lru_cache(maxsize=2)
+def _shapes_json(shapes: Shapes) -> bytes:
+    content = _own_map(shapes) if shapes.own_map else _shipped_map(shapes)
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _own_map(shapes: Shapes) -> dict[str, list[list[int]]]:
+    """Return a bureau's base map, simplified, every line of it kept."""
+    box = shapely.box(*BOX)
+    land, borders, provinces = (
+        shapely.simplify(shapely.intersection(shapely.union_all(layer(name, shapes)), box), _TOLERANCE / 2)
+        for name in ("land", "country", "province")
+    )
+    return {
+        "land": [_steps(part.exterior) for part in shapely.get_parts(land) if part.geom_type == "Polygon"],
+        "borders": [_steps(line) for line in _lines(borders)],
+        "provinces": [_steps(line) for line in _lines(provinces)],
+    }
+
+
+def _lines(geometry: shapely.Geometry) -> list[shapely.Geometry]:
+    parts = shapely.get_parts(geometry)
+    # Where lines touch the edge of the box alone, a point is left.
+    lines = shapely.multilinestrings(parts[~shapely.is_empty(parts) & (shapely.get_dimensions(parts) == 1)])
+    return [] if shapely.is_empty(lines) else list(shapely.get_parts(shapely.line_merge(lines)))
+
+
+def _shipped_map(shapes: Shapes) -> dict[str, list[list[int]]]:
     box = shapely.box(*BOX)
     countries = shapely.coverage_simplify(
-        np.array([shapely.intersection(shapely.make_valid(s), box) for s in layer("country")], dtype=object), _TOLERANCE
+        np.array([shapely.intersection(shapely.make_valid(s), box) for s in shapes.country], dtype=object), _TOLERANCE
     )
-    areas = shapely.coverage_simplify(np.array(layer("province"), dtype=object), _TOLERANCE)
+    areas = shapely.coverage_simplify(np.array(layer("province", shapes), dtype=object), _TOLERANCE)
     land = shapely.union_all(countries)
     rings = [p.exterior for p in shapely.get_parts(land) if p.geom_type == "Polygon" and p.area >= _SMALLEST]
-    content = {
+    return {
         "land": [_steps(ring) for ring in rings],
         "borders": [_steps(line) for line in _inner_lines(countries)],
         "provinces": [_steps(line) for line in _inner_lines(areas)],
     }
-    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _inner_lines(areas: npt.NDArray[np.object_]) -> list[shapely.Geometry]:
@@ -86,7 +115,7 @@ def _steps(line: shapely.Geometry) -> list[int]:
 
 
 @lru_cache(maxsize=256)
-def _area_rings(city: City) -> list[list[int]]:
+def _area_rings(city: City, shapes: Shapes) -> list[list[int]]:
     return [_steps(part.exterior) for part in shapely.get_parts(city_area(city).geometry)]
 
 
@@ -124,7 +153,7 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
                 "city": warning.city,
                 "colour": snapshot.book.rule_set(warning.rule_set).level_of(warning.level).colour,
                 "marks": severity_rank(warning, snapshot.book),
-                "rings": _area_rings(registry.city(warning.city)),
+                "rings": _area_rings(registry.city(warning.city), current()),
             }
             for warning in reversed(snapshot.warnings)
         ],

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from hazecast.alerts.geography.shapes import current
 from hazecast.alerts.messages.texts import BEIJING, LANGUAGES
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.indices import categories
@@ -106,7 +107,7 @@ class _Page:
 
     def shapes(self, request: Request) -> Response:
         """Answer with coasts and borders."""
-        return answer(request, shapes_json(), JSON, seconds=24 * 3600)
+        return answer(request, shapes_json(), JSON, seconds=self.settings.answers.cache_seconds)
 
     def card(self, request: Request) -> Response:
         """Answer with the warning card of a city, which any site may frame."""
@@ -214,6 +215,7 @@ class _Page:
             "hour": hour,
             "hour_text": f"{wording.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
             "picture": _picture(query, hour),
+            "boundaries": _boundaries(wording),
         }
 
     @staticmethod
@@ -279,6 +281,14 @@ def _hour(snapshot: Snapshot, query: PageQuery) -> int:
     hours = (wanted - snapshot.run.init_time) / timedelta(hours=1)
     # An hour is named by its end: at 10:20 it is the one that ends at 11:00.
     return int(min(max(-(-hours // 1), 1), len(snapshot.times), LEAD_HOURS))
+
+
+def _boundaries(wording: Words) -> str:
+    """Return whose base map the page shows: its review number where it has one."""
+    shapes = current()
+    if shapes.review_number:
+        return wording.say("review_number", number=shapes.review_number)
+    return wording.say("own_borders" if shapes.own_map else "borders")
 
 
 def _picture(query: PageQuery, hour: int) -> str:

@@ -64,7 +64,7 @@ async def hour_map(
     cache_answer(request, modified=run.created_at)
     asked = (run.netcdf_path, kind, hour, Look(language, size))
     with _drawable(run):
-        content = await draw(request, service.pool, ("hour", *asked), native_work.hour_map, *asked)
+        content = await draw(request, service.pool, ("hour", *asked), native_work.hour_map, service.settings, *asked)
     return Response(content, media_type="image/png")
 
 
@@ -83,7 +83,7 @@ async def day(
     cache_answer(request, modified=run.created_at)
     asked = (run.netcdf_path, kind, hour, Look(language, size), form)
     with _drawable(run):
-        content = await draw(request, service.pool, ("day", *asked), native_work.day_map, *asked)
+        content = await draw(request, service.pool, ("day", *asked), native_work.day_map, service.settings, *asked)
     return Response(content, media_type=MEDIA_TYPES[form])
 
 
