@@ -90,7 +90,7 @@ def dew_point_of_mixing_ratio(mixing_ratio: npt.ArrayLike, pressure: npt.ArrayLi
     Examples
     --------
     >>> float(dew_point_of_mixing_ratio(0.0076, 101325.0).round(1))
-    283.0
+    283.1
     """
     w = np.asarray(mixing_ratio, dtype=float)
     hpa = np.asarray(pressure) / 100.0 * w / (0.622 + w)
