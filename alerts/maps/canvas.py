@@ -91,8 +91,11 @@ def _projected(shapes: Shapes, name: Layer, projection: ccrs.Projection = PROJEC
 @lru_cache(maxsize=4)
 def _ocean(shapes: Shapes) -> shapely.Geometry:
     land = shapely.union_all(list(_projected(shapes, "land")))
-    west, south, east, north = land.bounds
-    return shapely.difference(shapely.box(west, south, east, north), land)
+    left, right, bottom, top = bounds()
+    # A bureau's land may be less than the map.
+    west, south, east, north = shapely.total_bounds([land, shapely.box(left, bottom, right, top).buffer(1e5)]).tolist()
+    ocean: shapely.Geometry = shapely.difference(shapely.box(west, south, east, north), land)
+    return ocean
 
 
 def background(size: Size) -> Image.Image:

@@ -15,7 +15,7 @@ from PIL import ImageColor
 from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.own_shapes import own_shapes
 from hazecast.alerts.geography.shapes import Shapes, current, layer, shipped, use
-from hazecast.alerts.maps.canvas import LAND, SEA, background, insets
+from hazecast.alerts.maps.canvas import LAND, SEA, background, insets, overlay
 from hazecast.alerts.messages.cap import geocodes
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
@@ -145,6 +145,8 @@ def test_the_base_map_is_replaced_as_a_whole() -> None:
     assert {g.geom_type for name in ("country", "province") for g in layer(name)} == {"MultiLineString"}
     # East of the file's land, where Japan would be, is sea.
     face = background("phone")
+    over = np.asarray(overlay("phone"))[face.height // 2, 420:-5]
+    assert (over == (*ImageColor.getrgb(SEA), 255)).all()
     assert face.getpixel((face.width - 100, face.height // 2)) == ImageColor.getrgb(SEA)
     # Texts and shares still follow the package's provinces.
     assert found.provinces == shipped().provinces
