@@ -177,8 +177,8 @@ def assess(
     ...     attrs={"simulated": 0, "weather_source": "none"},
     ... )
     >>> found = assess(forecast, None, load_registry(), RuleBook.shipped().haze_signal)
-    >>> [(one.city, one.level, one.of(one.rank).probability) for one in found]
-    [('shanghai', 'orange', 1.0)]
+    >>> [(one.city, one.level, round(one.of(one.rank).probability, 3)) for one in found]
+    [('shanghai', 'orange', 0.998)]
     """
     if "relative_humidity" not in forecast.data_vars:
         raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")

@@ -53,8 +53,8 @@ class Push(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _EXAMPLE})
 
-    stations: Annotated[list[PushedStation], at_most(MOST_STATIONS)] = []
-    observations: Annotated[list[PushedValue], at_most(MOST_ROWS), Field(min_length=1)]
+    stations: Annotated[list[PushedStation], at_most(MOST_STATIONS), Field(max_length=MOST_STATIONS)] = []
+    observations: Annotated[list[PushedValue], at_most(MOST_ROWS), Field(min_length=1, max_length=MOST_ROWS)]
 
 
 class RowError(BaseModel):

@@ -1,6 +1,6 @@
 """Hot reads beside one and beside ten years of history: 4 runs and 8 messages of warnings a day.
 
-The goal is a ratio of at most 1.1 for every read. `python -m tests.benchmarks.test_history` prints the table.
+The goal is a ratio of at most 1.1 for every read. Run as a program, it prints the table.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.drafts import warning_row
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, Warning_
-from tests.services.store.test_history import NOW, READS
 from tests.support.delivery_world import message
+from tests.support.history_reads import NOW, READS
 from tests.support.settings import make_settings
 
 YEARS = (1, 10)

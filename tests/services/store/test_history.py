@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, func, select
@@ -13,32 +12,14 @@ from sqlalchemy import event, func, select
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.services.store.drafts import warning_row
 from hazecast.services.store.reads import (
-    WarningFilter,
-    next_change,
-    public_version,
     recent_warnings,
-    runs_page,
-    warnings_page,
 )
 from hazecast.services.store.retention import prune
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import Warning_
 from hazecast.services.store.warning_archive import archive_warnings, archived_warnings
 from tests.support.delivery_world import message
-
-NOW = datetime(2026, 1, 16, 3, tzinfo=UTC)
-READS: dict[str, Callable[[Store], Any]] = {
-    "latest run": lambda store: store.latest_run(),
-    "run": lambda store: store.run_at(NOW, False),
-    "runs": lambda store: runs_page(store, simulated=False, start=None, end=None, after=None, limit=5),
-    "version": public_version,
-    "in force": lambda store: store.warnings_in_force(NOW, False),
-    "before a run": lambda store: store.warnings_before(NOW, False),
-    "one": lambda store: store.warning("cma_haze.beijing.20260116T0200Z"),
-    "feed": lambda store: recent_warnings(store, False, NOW, 48),
-    "next change": lambda store: next_change(store, False, NOW, []),
-    "page": lambda store: warnings_page(store, False, WarningFilter(), after=(NOW, "x"), limit=5),
-}
+from tests.support.history_reads import NOW, READS
 
 
 @pytest.fixture

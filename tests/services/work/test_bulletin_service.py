@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.tables.findings import Fault
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import DISTRUSTED, MODELLED
 from hazecast.services.cli.app import app
@@ -222,6 +223,8 @@ def test_every_reason_of_a_degraded_run_has_words() -> None:
     class Monitors:
         counts = {FUTURE_HOURS: 3}  # noqa: RUF012
         silent = ("tianjin",)
+        faults = (Fault("a.csv, line 3, PM2.5", "1O", "a number"),)
+        doubts = ("a.csv: no offset of its times: taken for the city's own",)
         observations = xr.Dataset(
             {"pm25": (("time", "city"), pm25), "pm25_flag": (("time", "city"), flags)},
             coords={"time": times, "city": ["beijing"]},
@@ -235,7 +238,7 @@ def test_every_reason_of_a_degraded_run_has_words() -> None:
     found = shortcomings(inputs, [REGISTRY.city("beijing")], init, skipped=["tianjin", "dalian"])
     said = [as_reason(text) for text in found]
     assert [reason.key for reason in said] == [
-        "weather_missing", "late", "old", "silent", "distrusted", "future", "modelled", "weather_gaps", "weather_gaps", "weather_short",
+        "weather_missing", "late", "old", "silent", "distrusted", "future", "modelled", "assumed", "left_out", "weather_gaps", "weather_gaps", "weather_short",
     ]  # fmt: skip
     assert dict(said[1].values) == {"city": "beijing", "hours": "10"} and dict(said[6].values) == {"n": "1"}
     assert [dict(one.values) for one in said[2:5]] == [{"hours": "9"}, {"n": "1", "all": "2"}, {"n": "1"}]

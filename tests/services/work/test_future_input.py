@@ -49,6 +49,6 @@ def test_readings_of_the_future_are_counted_and_a_measurement_is_a_fault(modelle
     station = NetworkStation("x", "1", "one", "beijing")
     times = [NOW.replace(minute=0), NOW.replace(year=2028)]
     batch = Batch({station.id: station}, [Reading(station.id, time, "pm25", 5.0, "ug/m3") for time in times])
-    monitors._leave_out_future(batch, SimpleNamespace(reporting=Reporting(modelled=modelled)), NOW)
+    monitors.leave_out_future(batch, SimpleNamespace(reporting=Reporting(modelled=modelled)), NOW)
     assert [reading.time for reading in batch.readings] == times[:1] and batch.counts["future_values"] == 1
     assert len(batch.problems) == problems
