@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazecast.forecast.daily import DayIndex, day_index
+from hazecast.forecast.haze_grades import GRADE_BOUNDS
 from hazecast.forecast.indices import china_aqi
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime
@@ -48,7 +49,7 @@ class Day:
     o3_8h : float or None
         Median of the highest 8 h mean, ug m-3.
     visibility : float or None
-        Lowest, m.
+        Lowest, m, where it is of the grade.
     haze : int
         Grade.
     """
@@ -88,11 +89,16 @@ def days_of(outlook: xr.Dataset, city: City) -> list[Day]:
                 index=index,
                 pm25=(float(pm25[0]), float(pm25[1]), float(pm25[2])) if np.isfinite(pm25).all() else None,
                 o3_8h=_value(float(o3_8h[1])),
-                visibility=_value(float(day["visibility_min"])),
+                visibility=_of_grade(float(day["visibility_min"]), int(day["haze_grade"])),
                 haze=int(day["haze_grade"]),
             )
         )
     return found
+
+
+def _of_grade(visibility: float, grade: int) -> float | None:
+    """Return the day's lowest visibility where it is of the day's grade: in mist it is lower, and would contradict it."""
+    return visibility if sum(visibility < bound for bound in GRADE_BOUNDS) == grade else None
 
 
 def _value(value: float) -> float | None:

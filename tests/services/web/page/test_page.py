@@ -25,6 +25,7 @@ from hazecast.services.web.app import create_app
 from hazecast.services.web.page import answers
 from hazecast.services.web.page.chart import HEIGHT, WIDTH, ChartLine, draw
 from hazecast.services.web.page.colours import ink
+from hazecast.services.web.page.outlook import _of_grade
 from hazecast.services.web.page.words import preferred, words
 from hazecast.services.work.cycle import run_cycle
 from tests.support.catalogs import fields_of
@@ -243,3 +244,10 @@ def test_a_chart_stays_in_its_frame_and_breaks_at_gaps(observed, medians, zone) 
     runs = np.diff(np.concatenate([[0], np.isfinite(observed).astype(int), [0]]))
     assert chart.observed.count("M") == int((runs == 1).sum())
     assert 3 <= len(chart.ticks) <= 5 and len(chart.days) in (8, 9)
+
+
+@pytest.mark.parametrize(
+    ("visibility", "grade", "shown"), [(650.0, 5, 650.0), (700.0, 3, None), (12_000.0, 0, 12_000.0)]
+)
+def test_a_day_shows_no_visibility_that_contradicts_its_grade(visibility, grade, shown) -> None:
+    assert _of_grade(visibility, grade) == shown
