@@ -27,7 +27,7 @@ from hazecast.services.research.experiments import HELD_OUT, training_windows
 from tests.support.paths import ROOT
 from tests.support.training_data import SMALL, TINY, made_series, made_windows
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slowest]
 
 
 def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:

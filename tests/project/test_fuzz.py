@@ -13,7 +13,7 @@ from tests.tools.fuzz.mutations import mutate
 from tests.tools.fuzz.readers import READERS, Reader
 from tests.tools.fuzz.run import DEATH, fuzz
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slowest]
 
 
 def test_damaged_files_are_read_soundly_or_refused_by_name() -> None:

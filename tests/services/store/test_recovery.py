@@ -158,6 +158,7 @@ def test_the_comparison_after_a_kill_sees_what_is_lost_doubled_or_half_written(d
 
 
 @pytest.mark.slow
+@pytest.mark.slowest
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_killed_cycles_end_as_if_they_had_not_been(shared_data, kind) -> None:

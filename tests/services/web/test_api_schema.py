@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from hazecast.services.web.app import create_app
 from tests.support.settings import changed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slowest]
 
 CHECKS = [
     not_a_server_error,
