@@ -22,7 +22,7 @@ from hazecast.models.zoo.recurrent import GraphModel, GRUModel, PlaceGraph, edge
 from hazecast.models.zoo.tabular import RidgeModel, TreesModel
 from tests.support.training_data import START, made_series, made_windows
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slowest]
 
 HOUR = np.timedelta64(1, "h")
 

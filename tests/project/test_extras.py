@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from tests.support.paths import ROOT
 
 # Every test starts processes that import nearly everything.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slowest]
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

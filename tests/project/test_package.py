@@ -87,6 +87,7 @@ def installed(wheel, tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.slowest
 def test_the_wheel_holds_one_package_and_every_file_of_it(wheel, tree) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     info = f"hazecast-{PROJECT['version']}.dist-info"
@@ -96,6 +97,7 @@ def test_the_wheel_holds_one_package_and_every_file_of_it(wheel, tree) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slowest
 def test_folders_beside_a_script_do_not_shadow_the_package(installed, tmp_path) -> None:
     for name in (*ROOMS, "tests"):
         (tmp_path / name).mkdir()

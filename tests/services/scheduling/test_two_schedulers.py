@@ -19,7 +19,7 @@ from hazecast.services.scheduling.history import JobHistory
 from tests.support.scheduler_process import FAST
 from tests.support.scheduler_process import SECONDS as SECONDS_OF_A_RUN
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.slowest, pytest.mark.timeout(600)]
 
 SECONDS = 120.0
 
