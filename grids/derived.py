@@ -66,8 +66,7 @@ def dew_point(t2m: npt.ArrayLike, relative_humidity: npt.ArrayLike) -> Array:
     """
     t = np.asarray(t2m) - _ZERO_CELSIUS
     rh = np.asarray(relative_humidity, dtype=float)
-    logarithm = np.log(np.where(rh > 0, rh, np.nan) / 100.0) + _A * t / (_B + t)
-    return np.asarray(_B * logarithm / (_A - logarithm) + _ZERO_CELSIUS)
+    return _dew_point(np.log(np.where(rh > 0, rh, np.nan) / 100.0) + _A * t / (_B + t))
 
 
 def dew_point_of_mixing_ratio(mixing_ratio: npt.ArrayLike, pressure: npt.ArrayLike) -> Array:
@@ -94,7 +93,11 @@ def dew_point_of_mixing_ratio(mixing_ratio: npt.ArrayLike, pressure: npt.ArrayLi
     """
     w = np.asarray(mixing_ratio, dtype=float)
     hpa = np.asarray(pressure) / 100.0 * w / (0.622 + w)
-    logarithm = np.log(np.where(hpa > 0, hpa, np.nan) / _MAGNUS_HPA)
+    return _dew_point(np.log(np.where(hpa > 0, hpa, np.nan) / _MAGNUS_HPA))
+
+
+def _dew_point(logarithm: Array) -> Array:
+    """Return the dew point, K, at which the saturation vapour pressure is `_MAGNUS_HPA` times e to the given power."""
     return np.asarray(_B * logarithm / (_A - logarithm) + _ZERO_CELSIUS)
 
 

@@ -6,9 +6,7 @@ Errors name the line and column of the faulty cell in the file, where it has to 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.packed import unpacked
 
-_GZIP = b"\x1f\x8b"
 MISSING = ("", "NA", "NaN", "nan", "N/A", "-")
 
 
@@ -108,13 +106,12 @@ def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if content.startswith(_GZIP) else content).decode("utf-8-sig")
+        text = unpacked(path.read_bytes(), str(path)).decode("utf-8-sig")
         # EPA's files are separated by tabs.
         first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in first else ",")
         rows = [(reader.line_num, cells) for cells in reader]
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, InputError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(str(path), error, "a readable CSV file in UTF-8") from error
     found = [(line, cells) for line, cells in rows if any(map(str.strip, cells)) and not cells[0].startswith("#")]
     if not found:

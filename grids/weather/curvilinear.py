@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.weather.netcdf_axes import axis_names
 from hazecast.grids.weather.variables import column_of
 from hazecast.grids.weather.wrf import from_wrf, is_wrf
 
@@ -79,8 +80,7 @@ def _two_dimensional(raw: xr.Dataset) -> tuple[str, str] | None:
     marked = raw.cf.guess_coord_axis()
     names = []
     for axis, wrf in zip(_AXES, ("XLAT", "XLONG"), strict=True):
-        known = [str(name) for name in marked.cf.coordinates.get(axis, []) if name in raw.variables]
-        known += [str(name) for name in raw.variables if str(name).lower() in (axis, axis[:3], f"nav_{axis[:3]}")]
+        known = axis_names(marked, axis)
         if any(raw[name].ndim == 1 for name in known):
             return None
         # WRF holds those of the staggered points too.
@@ -110,8 +110,14 @@ def _is_wanted(array: xr.DataArray, dims: tuple[Hashable, ...]) -> bool:
         return True  # named when it is read
 
 
-def _is_wind(array: xr.DataArray) -> bool:
-    return str(array.attrs.get("standard_name")) in _TRUE_WIND.values()
+def _is_along_the_grid(array: xr.DataArray) -> bool:
+    """Return whether a variable is a wind that isn't stated to be eastward or northward."""
+    try:
+        column = column_of(str(array.name), array.attrs, None)
+    except InputError:
+        return False
+    stated = array.attrs.get("standard_name")
+    return column is not None and column.name in _TRUE_WIND and stated != _TRUE_WIND[column.name]
 
 
 def _interpolated(array: xr.DataArray, weights: _Triangles, dims: tuple[Hashable, ...]) -> xr.DataArray:
@@ -119,7 +125,7 @@ def _interpolated(array: xr.DataArray, weights: _Triangles, dims: tuple[Hashable
     kept = {name: axis for name, axis in array.coords.items() if not set(dims) & set(axis.dims)}
     values = weights.apply(array.values.astype(np.float64))
     attrs = dict(array.attrs)
-    if str(array.name).lower() in ("u10", "10u", "uas", "v10", "10v", "vas") and not _is_wind(array):
+    if _is_along_the_grid(array):
         attrs["units"] = f"{attrs.get('units')} along the axes of the projection"
     return xr.DataArray(values, dims=(*array.dims[:-2], *_AXES), coords=kept | weights.axes(), attrs=attrs)
 

@@ -59,9 +59,26 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
     return raw
 
 
+def axis_names(marked: xr.Dataset, axis: str) -> list[str]:
+    """Return the coordinates that may be an axis, those that CF's attributes mark first.
+
+    Parameters
+    ----------
+    marked : xarray.Dataset
+        With the axes that cf-xarray guesses.
+    axis : {"latitude", "longitude"}
+
+    Returns
+    -------
+    list of str
+    """
+    names = [str(name) for name in marked.cf.coordinates.get(axis, []) if name in marked.variables]
+    usual = (axis, axis[:3], f"nav_{axis[:3]}")
+    return names + [str(name) for name in marked.variables if str(name).lower() in usual]
+
+
 def _axis(marked: xr.Dataset, axis: str, where: str) -> str:
-    candidates = [str(name) for name in marked.cf.coordinates.get(axis, []) if name in marked.variables]
-    candidates += [str(name) for name in marked.variables if str(name).lower() in (axis, axis[:3])]
+    candidates = axis_names(marked, axis)
     plain = [name for name in candidates if marked[name].ndim == 1]
     if plain:
         return plain[0]
