@@ -21,7 +21,7 @@ CLASSES: dict[str, WeatherClass] = {NO_WEATHER: "none", ERRING_WEATHER: "forecas
 _FEWEST_EVENTS = 10
 
 
-def fit_curve(windows: Sequence[WindowScore], weather: WeatherClass) -> Curve:
+def fit_curve(windows: Sequence[WindowScore], weather: WeatherClass, weights: Sequence[float] | None = None) -> Curve:
     """Fit the curve of a kind of weather to all levels of the windows together, by likelihood.
 
     Parameters
@@ -29,6 +29,8 @@ def fit_curve(windows: Sequence[WindowScore], weather: WeatherClass) -> Curve:
     windows : sequence of WindowScore
         Those whose events are known are used.
     weather : {"none", "forecast", "observed"}
+    weights : sequence of float, optional
+        What each window counts; by default all the same.
 
     Returns
     -------
@@ -39,20 +41,22 @@ def fit_curve(windows: Sequence[WindowScore], weather: WeatherClass) -> Curve:
     InputError
         If fewer than 10 windows met a level.
     """
-    known = [w for w in windows if w.events is not None]
-    pairs = [(s, e) for w in known for s, e in zip(w.shares, w.events or (), strict=True)]
-    shares, events = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else (np.zeros(0),) * 2
+    each = [
+        (w, weight) for w, weight in zip(windows, weights or [1.0] * len(windows), strict=True) if w.events is not None
+    ]
+    counted = [(s, e, weight) for w, weight in each for s, e in zip(w.shares, w.events or (), strict=True)]
+    shares, events, weight = np.array(counted, dtype=np.float64).reshape(-1, 3).T
     if events.sum() < _FEWEST_EVENTS:
         raise InputError("calibration", f"{int(events.sum())} events", f"a period with {_FEWEST_EVENTS} at least")
     raw = np.log(np.clip(shares, 0.005, 0.995)) - np.log1p(-np.clip(shares, 0.005, 0.995))
 
     def unlikelihood(given: np.ndarray) -> float:
         score = given[0] + np.exp(given[1]) * raw
-        return float(np.mean(np.logaddexp(0.0, score) - np.where(events, score, 0.0)))
+        return float(np.average(np.logaddexp(0.0, score) - events * score, weights=weight))
 
     shift, log_slope = minimize(unlikelihood, np.zeros(2), method="Nelder-Mead").x
     return Curve(
-        weather=weather, shift=round(float(shift), 3), slope=round(float(np.exp(log_slope)), 3), windows=len(known),
+        weather=weather, shift=round(float(shift), 3), slope=round(float(np.exp(log_slope)), 3), windows=len(each),
         events=int(events.sum()),
     )  # fmt: skip
 
