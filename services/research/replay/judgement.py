@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from hazecast.alerts.engine.sampling import interval, redrawn, weeks_of
 from hazecast.alerts.engine.scoring import Contingency, contingency, reliability
@@ -14,6 +15,8 @@ from hazecast.services.research.replay.result import MODEL, PERSISTENCE, WindowS
 
 # The aim: a stated probability comes true to within this, in every tenth that holds so many windows.
 CLOSE, FEWEST = 0.05, 30
+# A critical success index has an interval only where so many weeks hold an event or a warning: fewer can't tell how weeks differ.
+_FEWEST_WEEKS = 5
 Verdict = Literal["within", "not told", "off", "few"]
 
 
@@ -116,23 +119,27 @@ def judged_csi(windows: Sequence[WindowScore], rank: int) -> CsiJudged:
     Returns
     -------
     CsiJudged
-        `ahead` is the model's less persistence's.
+        `ahead` is the model's less persistence's. An interval is NaN where fewer than 5 weeks hold an event or a warning.
     """
     counted = known(windows)
     came = [bool(w.events and w.events[rank - 1]) for w in counted]
+    weeks = _weeks(counted)
     counts, draws = {}, {}
     for source in (MODEL, PERSISTENCE):
         warned = [w.in_force[source] >= rank for w in counted]
         counts[source] = contingency(warned, came)
         hits, any_of = np.logical_and(warned, came), np.logical_or(warned, came)
-        sums = redrawn(_weeks(counted), np.stack([hits, any_of], axis=-1).astype(np.float64))
+        sums = redrawn(weeks, np.stack([hits, any_of], axis=-1).astype(np.float64))
         with np.errstate(invalid="ignore", divide="ignore"):
             draws[source] = sums[:, 0] / sums[:, 1]
+        if len(np.unique(weeks[any_of])) < _FEWEST_WEEKS:
+            draws[source][:] = np.nan
+    ahead = counts[MODEL].csi - counts[PERSISTENCE].csi
     return CsiJudged(
         counts[MODEL], counts[MODEL].csi, interval(draws[MODEL]), counts[PERSISTENCE].csi, interval(draws[PERSISTENCE]),
-        counts[MODEL].csi - counts[PERSISTENCE].csi, interval(draws[MODEL] - draws[PERSISTENCE]),
+        ahead, interval(draws[MODEL] - draws[PERSISTENCE]),
     )  # fmt: skip
 
 
-def _weeks(windows: Sequence[WindowScore]) -> np.ndarray:
+def _weeks(windows: Sequence[WindowScore]) -> npt.NDArray[np.int64]:
     return weeks_of([w.city for w in windows], [w.init_time for w in windows])

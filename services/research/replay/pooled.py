@@ -59,8 +59,6 @@ class PastReplay:
         Model, collection, cities, period and rule set in a line.
     rule_set, rule_version, weather : str
         `weather` as a plan names it.
-    every : int
-        Hours between init times.
     windows : list of WindowScore
     """
 
@@ -69,7 +67,6 @@ class PastReplay:
     rule_set: str
     rule_version: str
     weather: str
-    every: int
     windows: list[WindowScore]
 
 
@@ -114,7 +111,7 @@ def _read(path: Path) -> PastReplay:
     if meta.weather not in names:
         raise InputError(f"{path}: weather", meta.weather, f"one of {sorted(names)}")
     return PastReplay(
-        path, _about(meta), meta.rule_set, meta.rule_version, names[meta.weather], meta.every_hours,
+        path, _about(meta), meta.rule_set, meta.rule_version, names[meta.weather],
         [w.score() for w in found.windows],
     )  # fmt: skip
 
@@ -160,7 +157,7 @@ def judge(replays: Sequence[PastReplay], book: RuleBook) -> str:
 
 
 def fit_together(replays: Sequence[PastReplay], save: Path | None = None) -> Curve:
-    """Fit one curve to replays together, each window weighing as much as the hours between cycles.
+    """Fit one curve to replays together; see `fit_curve`.
 
     Parameters
     ----------
@@ -176,11 +173,9 @@ def fit_together(replays: Sequence[PastReplay], save: Path | None = None) -> Cur
     Raises
     ------
     InputError
-        If fewer than 10 windows met a level, or `save` isn't a file of curves.
+        If fewer than 10 windows of a replay met a level, or `save` isn't a file of curves.
     """
-    windows = [w for one in replays for w in one.windows]
-    weights = [float(one.every) for one in replays for _ in one.windows]
-    curve = fit_curve(windows, CLASSES[replays[0].weather], weights)
+    curve = fit_curve([one.windows for one in replays], CLASSES[replays[0].weather])
     if save is not None:
         save_curve(curve, " and ".join(one.about for one in replays), save)
     return curve

@@ -105,7 +105,10 @@ def csi_lines(rules: RuleSet, windows: Sequence[WindowScore]) -> list[str]:
     """
 
     def cell(value: float, within: tuple[float, float], sign: str = "") -> str:
-        return "-" if math.isnan(value) else f"{value:{sign}.2f} ({within[0]:{sign}.2f} to {within[1]:{sign}.2f})"
+        if math.isnan(value):
+            return "-"
+        low, high = within
+        return f"{value:{sign}.2f}" + ("" if math.isnan(low) else f" ({low:{sign}.2f} to {high:{sign}.2f})")
 
     columns = ("level", "events", "POD", "FAR", "bias", "CSI, model", "CSI, persistence", "ahead by")
     lines = ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]

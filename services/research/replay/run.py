@@ -73,8 +73,8 @@ def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool
     result = ReplayResult(plan, rules, forecaster.model_id, forecaster.label, [c.id for c in cities])
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
     observations = with_humidity(data.observations, data.weather)
-    for city, folder in plan.visibility_of.items():
-        observations = with_measured_visibility(observations, city, read_isd(folder))
+    for place, folder in plan.visibility_of.items():
+        observations = with_measured_visibility(observations, place, read_isd(folder))
     observations = observations[[n for n in (*FORECAST_POLLUTANTS, *_SEEN) if n in observations]]
     result.episodes = {c.id: Episode.begin(c, rules, observations, times[0], times[-1]) for c in cities}
     cycles = _reporting(data, cities, times)

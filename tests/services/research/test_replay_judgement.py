@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
+from hazecast.services.research.replay.calibrate import fit_curve
 from hazecast.services.research.replay.judgement import TenthJudged, judged_csi, judged_tenths
 from hazecast.services.research.replay.pooled import fit_together, judge, read_replays
 from hazecast.services.research.replay.report import csi_lines, reliability_lines
@@ -61,6 +63,8 @@ def test_the_csi_is_told_beside_persistences_over_the_same_windows() -> None:
     assert found.model_interval[0] < found.model < found.model_interval[1]
     assert found.ahead == pytest.approx(found.model - found.persistence)
     assert found.ahead_interval[0] > 0.0
+    # A month holds too few weeks to tell how weeks differ.
+    assert math.isnan(judged_csi(windows_of(0.55, 0.6, 36), 1).model_interval[0])
     assert "| red | 0 | - | - | - | - | - | - |" in csi_lines(RULES, windows_of(0.2, 0.2))
 
 
@@ -86,17 +90,28 @@ def test_replays_are_judged_together_and_each_by_itself(tmp_path: Path) -> None:
     assert "network-x, 1, beijing, 2015-03-01" in text
 
 
-def test_a_curve_is_fitted_to_replays_together_by_their_hours(tmp_path: Path) -> None:
-    low = saved(tmp_path / "low.json", windows_of(0.5, 0.2))
-    curves = {
-        hours: fit_together(read_replays([low, saved(tmp_path / "high.json", windows_of(0.5, 0.8), every_hours=hours)]))
-        for hours in (6, 12, 24)
-    }
-    assert curves[6].probability(0.5) < curves[12].probability(0.5) < curves[24].probability(0.5)
-    # Shares of 0.5 for all three levels, of which one came in a half.
-    assert curves[12].probability(0.5) == pytest.approx(0.5 / 3, abs=0.03)
-    assert fit_together(read_replays([low]), tmp_path / "curves.toml").windows == 400
+def test_a_curve_of_replays_keeps_the_shift_only_as_far_as_they_agree() -> None:
+    def replay(came: float) -> list[WindowScore]:
+        return [
+            WindowScore("x", START, (share,), (share,), {}, (number < 100 * comes,))
+            for share, comes in ((0.1, 0.1), (0.5, came), (0.9, 0.9))
+            for number in range(100)
+        ]
+
+    alone, agreed, opposed = (
+        fit_curve([replay(c) for c in came], "none") for came in ((0.7,), (0.7, 0.7), (0.45, 0.7))
+    )
+    assert 0.2 < alone.shift == agreed.shift and agreed.windows == 2 * alone.windows
+    low = fit_curve([replay(0.45)], "none")
+    assert 0.0 < opposed.shift < (low.shift + alone.shift) / 2
+
+
+def test_a_curve_is_saved_with_where_it_comes_from(tmp_path: Path) -> None:
+    replays = read_replays([saved(tmp_path / "low.json", windows_of(0.5, 0.2))])
+    assert fit_together(replays, tmp_path / "curves.toml").windows == 400
     assert "low, beijing" in (tmp_path / "curves.toml").read_text("utf-8")
+    with pytest.raises(InputError, match="0 events"):
+        fit_together(read_replays([saved(tmp_path / "none.json", windows_of(0.5, 0.0))]))
 
 
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
