@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry import mapping, shape
+from shapely.geometry import shape
 
 from hazecast.grids.places.cities import Country
 
@@ -182,8 +182,8 @@ def as_geojson(geometry: shapely.Geometry) -> dict[str, Any]:
     # Snapped first, so that rounding makes no ring cross itself; then without what the grid's doubles add.
     snapped = shapely.set_precision(geometry, 10.0**-_DECIMALS)
     rounded = shapely.transform(shapely.orient_polygons(snapped), lambda points: np.round(points, _DECIMALS))
-    found: dict[str, Any] = mapping(rounded)
-    return {"type": found["type"], "coordinates": json.loads(json.dumps(found["coordinates"]))}
+    found: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
+    return found
 
 
 def equal_area(geometry: shapely.Geometry) -> shapely.Geometry:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from shapely import get_coordinates
 from shapely.geometry import shape
 
 from hazecast.alerts.messages.cap import parse
