@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -99,6 +100,24 @@ def test_the_command_writes_history_and_picture(shared_data, tmp_path) -> None:
     assert answer.exit_code == 0, answer.output
     assert json.loads(out.read_text("utf-8"))["meta"]["cities"] == ["beijing"]
     assert plot.read_bytes().startswith(b"\x89PNG") and "| yellow | persistence |" in answer.output
+
+
+@pytest.mark.slow
+def test_what_a_station_measured_is_what_was_observed(shared_data, january, tmp_path) -> None:
+    folder = tmp_path / "airport"
+    folder.mkdir()
+    (folder / "2013.gz").symlink_to(shared_data / "metar-beijing" / "545110-99999-2013.gz")
+    end = START + timedelta(hours=36)
+    plan = ReplayPlan(shared_data / "five-cities", START, end, ("beijing",), visibility_of={"beijing": folder})
+    found = run_replay(plan)
+    assert found.as_dict()["meta"]["visibility"] == "measured in beijing (airport)"
+    assert january.as_dict()["meta"]["visibility"] == "derived"
+    # The same forecasts for other events: how far one saw is not what the formula says.
+    assert [w.shares for w in found.windows] == [w.shares for w in january.windows if w.init_time <= end]
+    derived = {hour for hour in january.met["beijing"][1] if hour <= end + timedelta(hours=26)}
+    assert found.met["beijing"][1] and found.met["beijing"][1] != derived
+    with pytest.raises(InputError, match="xian"):
+        run_replay(replace(plan, visibility_of={"xian": folder}))
 
 
 def test_a_wrong_plan_is_refused(shared_data) -> None:
