@@ -175,7 +175,9 @@ def test_ensembles_without_a_control_are_refused_and_the_control_is_found_wherev
 
 def test_a_zip_of_several_members_is_one_forecast(tmp_path) -> None:
     column([280.0, 281.0, 282.0, 283.0], hours(0, 1, 2, 3), "t2m", "K").to_netcdf(tmp_path / "instant.nc")
-    column([1.0, 1.0, 1.0, 0.0], hours(0, 1, 2, 3), "tp", "mm", cell_methods="time: sum").to_netcdf(tmp_path / "accum.nc")
+    column([1.0, 1.0, 1.0, 0.0], hours(0, 1, 2, 3), "tp", "mm", cell_methods="time: sum").to_netcdf(
+        tmp_path / "accum.nc"
+    )
     with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
         for name in ("instant.nc", "accum.nc"):
             archive.write(tmp_path / name, f"data/{name}")
