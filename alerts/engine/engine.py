@@ -369,7 +369,9 @@ def _corroborated(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _M
         return rank
     earlier = int(seen.rank[MEDIAN, max(at - rule.second_within_hours, 0) : at].max(initial=0))
     second = hours.of_second_station() if earlier < rank else None
-    by_station = 0 if second is None else int(_met(second, rules, "observed", np.ones(len(hours.times), bool)).rank[0, at])
+    by_station = (
+        0 if second is None else int(_met(second, rules, "observed", np.ones(len(hours.times), bool)).rank[0, at])
+    )
     return min(rank, max(earlier, by_station))
 
 

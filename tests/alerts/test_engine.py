@@ -268,9 +268,7 @@ def test_visibility_and_humidity_are_uncertain_too() -> None:
 def test_a_measured_visibility_is_what_was_observed(metres: float, rank: int) -> None:
     lasting = np.full(LEAD_HOURS, 20.0)
     lasting[:6] = 260.0
-    measured = observed(140.0, 0, 1).assign(
-        visibility=(("time", "city"), np.array([[metres], [metres], [100.0]]))
-    )
+    measured = observed(140.0, 0, 1).assign(visibility=(("time", "city"), np.array([[metres], [metres], [100.0]])))
     found = {
         a.city: a for a in assess(make_forecast({"beijing": lasting}), measured, load_registry(), RULES, sight=LAW)
     }["beijing"]
