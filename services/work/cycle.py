@@ -52,7 +52,7 @@ from hazecast.services.work.inputs import (
 from hazecast.services.work.maps import areas_shown, draw_haze
 from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
-from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
+from hazecast.services.work.stored_forecast import MAP, NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
@@ -333,6 +333,7 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     areas = areas_shown(forecast, cycle.registry, rules, in_force, approved=approved)
     with atomic_write(map_path) as part:
         part.write_bytes(draw_haze(forecast, cycle.registry, rules, in_force, Look(), areas))
+    link_product(netcdf_path, MAP, map_path)
     return netcdf_path, map_path
 
 
