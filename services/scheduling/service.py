@@ -162,7 +162,7 @@ class Leadership:
     def _store_waits(self, run: Row[Any]) -> bool:
         if run.finished_at is None or not (run.error or "").startswith(STORE_FAULT):
             return False
-        return self._clock() - run.finished_at < timedelta(seconds=STORE_RETRY_SECONDS * run.attempt)
+        return bool(self._clock() - run.finished_at < timedelta(seconds=STORE_RETRY_SECONDS * run.attempt))
 
     def stop_starting(self) -> None:
         """Start no more jobs; those that run go on."""
