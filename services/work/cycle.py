@@ -53,7 +53,7 @@ from hazecast.services.work.inputs import (
 from hazecast.services.work.maps import areas_json, areas_shown, draw_haze
 from hazecast.services.work.public_haze import areas_name, needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
-from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
+from hazecast.services.work.stored_forecast import MAP, NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
@@ -338,6 +338,7 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     save_product(netcdf_path, areas_name(cycle.settings, in_force), areas_json(areas, rules, now))
     with atomic_write(map_path) as part:
         part.write_bytes(draw_haze(forecast, cycle.registry, rules, in_force, Look(), areas))
+    link_product(netcdf_path, MAP, map_path)
     return netcdf_path, map_path
 
 
