@@ -158,6 +158,11 @@ class IngestSettings(Group):
     monitor_reread_hours: int = Field(
         default=6, ge=1, le=72, description="How many of the newest hours are asked for again, for revised values."
     )
+    backfill_days: float = Field(
+        default=30.0,
+        ge=0.0,
+        description="How far back holes in the store are looked for and filled, days; 0: not at all.",
+    )
     monitor_dir: Folder | None = Field(default=None, description="Where the source 'csv' finds its files.")
     watch_dir: Folder | None = Field(
         default=None, description="Folder into which a bureau's tables are delivered; each is taken once, then moved."
@@ -190,6 +195,9 @@ class PublisherSettings(Group):
     open_meteo_url: Url = Field(default="https://api.open-meteo.com", description="Base of Open-Meteo's forecasts.")
     open_meteo_archive_url: Url = Field(
         default="https://archive-api.open-meteo.com", description="Base of Open-Meteo's archive."
+    )
+    open_meteo_runs_url: Url = Field(
+        default="https://single-runs-api.open-meteo.com", description="Base of Open-Meteo's earlier runs."
     )
     open_meteo_air_url: Url = Field(
         default="https://air-quality-api.open-meteo.com", description="Base of Open-Meteo's air quality."
