@@ -44,7 +44,9 @@ CYCLE = datetime(2026, 1, 14, tzinfo=UTC)
 KNOWN = load_registry()
 # A few cities: what is tested is hours, not places.
 RULES = load_station_cities(KNOWN)
-FEW = Registry(cities={name: KNOWN.city(name) for name in ("beijing", "shanghai", "shenyang", "tokyo")}, regions=KNOWN.regions)
+FEW = Registry(
+    cities={name: KNOWN.city(name) for name in ("beijing", "shanghai", "shenyang", "tokyo")}, regions=KNOWN.regions
+)
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +89,8 @@ def holes(settings: Settings, source: str, first: datetime = BEFORE, last: datet
 
 @pytest.mark.parametrize(
     # Soramame has a file an hour.
-    "name", ["openaq", "airnow", "open_meteo", pytest.param("soramame", marks=[pytest.mark.slow, pytest.mark.slowest])]
+    "name",
+    ["openaq", "airnow", "open_meteo", pytest.param("soramame", marks=[pytest.mark.slow, pytest.mark.slowest])],
 )
 def test_the_job_fills_an_outage_of_a_week(name, source_server, tmp_path) -> None:
     publisher = published(name, source_server)
