@@ -269,8 +269,10 @@ def _opened(
         open_.enter_context(file_locked(settings.data_dir / LOCK_FILE, busy))
         observers = [create_monitor_source(name, settings, registry, rules, patience) for name in monitors]
         forecasters = [create_weather_source(name, settings, patience) for name in weather]
-        for source in (*observers, *forecasters):
-            open_.callback(source.close)
+        for observer in observers:
+            open_.callback(observer.close)
+        for forecaster in forecasters:
+            open_.callback(forecaster.close)
         store = Store(settings.database_url, clock, settings.data_dir)
         open_.callback(store.close)
         store.migrate()

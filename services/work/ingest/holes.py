@@ -128,7 +128,8 @@ class AskedInVain:
         if asked is None:
             return True
         number, at = asked
-        return now >= datetime.fromisoformat(at) + _FIRST_WAIT * _LONGER ** min(number - 1, 5)
+        wait = timedelta(seconds=_FIRST_WAIT.total_seconds() * _LONGER ** min(number - 1, 5))
+        return now >= datetime.fromisoformat(at) + wait
 
     def note(self, name: str, times: Sequence[datetime], now: datetime) -> None:
         """Note that `times` were asked for in vain.
