@@ -227,6 +227,18 @@ class PublisherSettings(Group):
     )
 
 
+class SqlSettings(Group):
+    """The source ``sql``: a view of somebody else's database."""
+
+    model_config = SettingsConfigDict(env_prefix="HAZECAST_SQL_")
+
+    url: SecretStr = Field(default=SecretStr(""), description="SQLAlchemy URL of the database; it may hold a password.")
+    view: str = Field(default="", description="The view or table that is read, with its schema before a dot.")
+    query: str = Field(default="", description="In place of it a SELECT with :first and :last, times of the mapping.")
+    folder: Folder | None = Field(default=None, description="Folder with mapping.toml and stations.csv.")
+    timeout_seconds: float = Field(default=60.0, gt=0.0, le=3_600.0, description="Longest time of one statement.")
+
+
 class WarningSettings(Group):
     """Rule sets, approval, and the sender of warnings."""
 

@@ -57,7 +57,19 @@ def stations_by_hour(store: Store, source: str, first: datetime, last: datetime)
 
 
 def first_stored_hour(store: Store, source: str) -> datetime | None:
-    """Return the first hour for which a source has anything stored; None without any."""
+    """Return the first hour for which a source has anything stored.
+
+    Parameters
+    ----------
+    store : Store
+    source : str
+        Name of the source.
+
+    Returns
+    -------
+    datetime or None
+        None where nothing is.
+    """
     query = select(func.min(StationObservation.time)).join(MonitorStation).where(MonitorStation.source == source)
     with store.engine.connect() as connection:
         found: datetime | None = connection.scalar(query)
