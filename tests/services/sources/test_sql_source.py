@@ -222,6 +222,7 @@ def test_postgresql_read_only_with_a_limit(postgres, tmp_path) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("CREATE SCHEMA air"))
+        connection.execute(text("CREATE SEQUENCE air.counter"))
         for name, kind, zone in (("plain", "timestamp", "Asia/Shanghai"), ("zoned", "timestamptz", "UTC")):
             connection.execute(
                 text(f'CREATE TABLE air.{name} ("站点" text, "时间" {kind}, "PM25" numeric, "温度" real, "湿度" int)')
@@ -240,7 +241,11 @@ def test_postgresql_read_only_with_a_limit(postgres, tmp_path) -> None:
             connection.execute(text(f"CREATE VIEW air.v_{name} AS SELECT * FROM air.{name}"))
     for name in ("plain", "zoned"):
         check_truth(fetched(settings_of(tmp_path, sql_url=url, sql_view=f"air.v_{name}")))
-    write = 'INSERT INTO air.plain SELECT * FROM air.plain WHERE "时间" BETWEEN :first AND :last RETURNING *'
+    # A statement that writes is no query; one whose function writes is refused.
+    insert = 'INSERT INTO air.plain SELECT * FROM air.plain WHERE "时间" BETWEEN :first AND :last RETURNING *'
+    with pytest.raises(FetchError, match="syntax error"):
+        fetched(settings_of(tmp_path, sql_url=url, sql_view="", sql_query=insert))
+    write = "SELECT nextval('air.counter') WHERE CAST(:first AS timestamp) < CAST(:last AS timestamp)"
     with pytest.raises(FetchError, match="read-only transaction"):
         fetched(settings_of(tmp_path, sql_url=url, sql_view="", sql_query=write))
     slow = "SELECT pg_sleep(30), CAST(:first AS timestamp), CAST(:last AS timestamp)"
