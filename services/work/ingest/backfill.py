@@ -21,13 +21,14 @@ from hazecast.services.sources.registry import (
     monitor_source_names,
     weather_source_names,
 )
-from hazecast.services.sources.weather.interface import Wanted, WeatherSource
+from hazecast.services.sources.weather.interface import WeatherSource
 from hazecast.services.store.locks import file_locked
 from hazecast.services.store.station_hours import first_stored_hour
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.ingest.fill import Filled, Progress, fill_cycles, fill_hours
 from hazecast.services.work.ingest.holes import AskedInVain, hours_of, missing_cycles, missing_hours
+from hazecast.services.work.ingest.variables import weather_wanted
 
 LOCK_FILE, ASKED_FILE = "backfill.lock", "backfill.json"
 Kind = Literal["observations", "weather"]
@@ -221,7 +222,7 @@ def _fill_cycles(
     clock: Clock,
     progress: Progress | None = None,
 ) -> Filled:
-    wanted = Wanted(tuple(registry.cities.values()), step_hours=settings.ingest.weather_step_hours)
+    wanted = weather_wanted(settings, tuple(registry.cities.values()))
     grids_since = clock() - timedelta(days=settings.ingest.weather_keep_days)
     return fill_cycles(sources, wanted, cycles, missing, clock, progress, small_before=grids_since)
 
