@@ -13,6 +13,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.engine.warning import HazeWarning, as_issued, standing_at
+from hazecast.alerts.messages.causes import CAUSE_WEATHER
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import composition_ahead, with_composition
 from hazecast.forecast.inputs import windows_at
@@ -395,7 +396,7 @@ def _paths(settings: Settings, now: datetime, cycle_id: int, simulated: bool) ->
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
     """Add the wind, mixing layer and moisture that the forecast is based on: warnings name them."""
-    names = [name for name in ("u10", "v10", "blh", "t2m", "d2m") if future is not None and name in future]
+    names = [name for name in CAUSE_WEATHER if future is not None and name in future]
     if future is None or not names:
         return forecast
     air = future[names].sel(city=forecast["city"].values).reindex(time=valid_times(forecast))
