@@ -152,7 +152,9 @@ def test_a_publisher_that_keeps_a_day_says_what_it_cannot_give(source_server, tm
     settings = settings_for(tmp_path, publishers.cnemc(source_server))
     asked = backfill(settings, LAST - 48 * HOUR, LAST, kind="observations", clock=lambda: NOW, patience=QUICK)
     assert asked.status == "degraded" and "which the publisher keeps nothing of" in asked.problems[0]
-    assert asked.filled[0].filled == 24 and holes(settings, "cnemc", LAST - 23 * HOUR) == []
+    assert (asked.filled[0].filled, asked.left) == (24, 25) and holes(settings, "cnemc", LAST - 23 * HOUR) == []
+    lost = backfill(settings, LAST - 48 * HOUR, LAST - 40 * HOUR, kind="observations", clock=lambda: NOW)
+    assert (lost.status, lost.left) == ("degraded", 9)
     # The job asks for what there is, and that is no fault.
     assert fill_holes(settings, lambda: NOW + HOUR, QUICK).filled == ()
 
