@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.indices import categories
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.places.cities import City, Registry
+from hazecast.services.store.station_values import StationValue
 from hazecast.services.web.page.index_choice import Choice, us_hours
 from hazecast.services.web.page.snapshot import Snapshot, severity_rank
 from hazecast.services.web.page.warning_view import begins
@@ -180,6 +182,20 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
             for kind, scale in SCALES.items()
         },
     }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def stations_json(stations: Sequence[StationValue]) -> bytes:
+    """Return stations as JSON: name, position, the end of the hour that was read, and its PM2.5 in whole ug m-3."""
+    content = [
+        {
+            "name": one.name,
+            "at": [round(one.latitude, 3), round(one.longitude, 3)],
+            "time": one.time.isoformat(),
+            "pm25": round(one.pm25),
+        }
+        for one in stations
+    ]
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -26,6 +26,7 @@ from hazecast.grids.times import in_utc
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.work_pool import WorkPool
+from hazecast.services.store.station_values import newest_of_stations
 from hazecast.services.store.store import Store
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.page import view
@@ -35,7 +36,7 @@ from hazecast.services.web.page.frame import HTML, JSON, base_of, render
 from hazecast.services.web.page.history import History, history
 from hazecast.services.web.page.index_choice import CHOICES
 from hazecast.services.web.page.installable import installable_routes
-from hazecast.services.web.page.mapdata import legend, map_json, shapes_json
+from hazecast.services.web.page.mapdata import legend, map_json, shapes_json, stations_json
 from hazecast.services.web.page.place_search import Found, meant, nearest, places_json, search
 from hazecast.services.web.page.query import PageQuery, page_zone
 from hazecast.services.web.page.scores import skill
@@ -71,6 +72,7 @@ def page_routes(
         Route("/", page.home, middleware=COMPRESSED),
         Route("/page/map.json", page.map_values, middleware=COMPRESSED),
         Route("/page/places.json", page.places),
+        Route("/page/stations.json", page.stations, middleware=COMPRESSED),
         Route("/page/shapes.json", page.shapes, middleware=COMPRESSED),
         Route("/embed/{city}.png", page.picture),
         Route("/embed/{city}", page.card, middleware=COMPRESSED),
@@ -130,6 +132,12 @@ class _Page:
     def map_values(self, request: Request) -> Response:
         """Answer with all cities and hours of the newest run."""
         return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.answers.cache_seconds)
+
+    def stations(self, request: Request) -> Response:
+        """Answer with the stations that were read lately."""
+        now = self.snapshots.current().now
+        found = newest_of_stations(self.store, now - timedelta(hours=view.CURRENT_HOURS), now)
+        return answer(request, stations_json(found), JSON, seconds=self.settings.answers.cache_seconds)
 
     def shapes(self, request: Request) -> Response:
         """Answer with coasts and borders."""

@@ -97,11 +97,6 @@ class Snapshot:
     registry: Registry
     book: RuleBook
 
-    @property
-    def age_hours(self) -> float:
-        """Hours since the init time; 0 without a run."""
-        return 0.0 if self.run is None else (self.now - self.run.init_time) / timedelta(hours=1)
-
     @cached_property
     def cities(self) -> list[str]:
         """Ids of the cities that are forecast."""

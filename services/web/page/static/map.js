@@ -1,6 +1,7 @@
 // The map: coasts, the colour of the hour, areas whose warning is in force then, and the cities with their values in figures.
 
 import { Field } from "./field.js";
+import { Stations } from "./stations.js";
 import { classOf, fetchJson, HOUR, ink, points, WIND_HOURS } from "./mapparts.js";
 
 /** @typedef {import("./mapparts.js").City} City */
@@ -56,6 +57,7 @@ export class CityMap {
     }
     this.map.fitBounds(VIEW);
     this.field = new Field(this.map);
+    this.stations = new Stations(this.map);
     this.warned = L.layerGroup().addTo(this.map);
     this.cities = L.layerGroup().addTo(this.map);
     this.map.on("zoomend resize", () => this.arrange());
@@ -235,6 +237,7 @@ export class CityMap {
       this.drawWind(city, wind);
     }
     this.field.paint(values, scale);
+    this.stations.draw(this.time(), this.data.scales.pm25);
     this.read(this.city(this.chosen));
   }
 

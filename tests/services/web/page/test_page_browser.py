@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -351,6 +352,12 @@ def test_forced_colours_keep_values_and_levels(browser, site) -> None:
     assert len(set(colours)) > 1
     assert page.locator(".swatch rect").first.evaluate("one => getComputedStyle(one).forcedColorAdjust") == "none"
     context.close()
+
+
+def test_a_city_prints_on_one_page(page, site) -> None:
+    page.goto(f"{site.address}/?city=shanghai&lang=zh")
+    loaded(page)
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))) == 1
 
 
 @pytest.fixture

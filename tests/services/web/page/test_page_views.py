@@ -11,8 +11,12 @@ from fastapi.testclient import TestClient
 from lxml import etree
 
 from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.grids.observations.station_cities import NetworkStation
 from hazecast.grids.places.cities import load_registry
+from hazecast.grids.quality import MEASURED_ZERO
 from hazecast.services.core.settings import Settings
+from hazecast.services.sources.monitors.interface import Batch
+from hazecast.services.store.monitors import save_readings
 from hazecast.services.store.past_forecasts import pm25_of_runs, runs_between
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
@@ -22,6 +26,13 @@ from hazecast.services.web.page.place_search import meant, nearest, search
 from hazecast.services.web.page.warning_page import state_of
 from hazecast.services.web.page.warning_view import begins, first_sentence
 from hazecast.services.work.cycle import run_cycle
+
+
+class Network:
+    """A source made up of nothing but its name."""
+
+    name, kind, reporting = "net", "measurement", MEASURED_ZERO
+
 
 INIT = datetime(2026, 1, 15, 10, tzinfo=UTC)
 NOW = INIT + timedelta(minutes=20)
@@ -165,7 +176,23 @@ def test_the_days_past_are_beside_what_the_day_before_had_forecast(store) -> Non
     assert days["16"].day.forecast == pytest.approx(tuple(hours.mean(axis=0)))
     assert all(bar.x + bar.width <= WIDTH + 0.1 for bar in found.bars)
     assert found.compared == sum(b.day.observed is not None and b.day.forecast is not None for b in found.bars)
-    assert history(store, REGISTRY, REGISTRY.city("osaka"), NOW, True) is None
+    assert history(store, REGISTRY, REGISTRY.city("nagano"), NOW, True) is None
+
+
+def test_the_stations_read_lately_are_dots_on_the_map(tmp_path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    store = Store(settings.database_url)
+    store.migrate()
+    batch = Batch()
+    for name, latitude, back in (("here", 39.9, 0), ("old", 39.8, 9), ("nowhere", None, 0)):
+        place = NetworkStation("net", name, name, "beijing", latitude, None if latitude is None else 116.4)
+        batch.add(place, INIT - timedelta(hours=back), [("pm25", 37.4, "ug/m3")])
+    save_readings(store, Network(), batch, REGISTRY, NOW)  # type: ignore[arg-type]
+    store.close()
+    client = TestClient(create_app(settings, clock=lambda: NOW))
+    assert client.get("/page/stations.json").json() == [
+        {"name": "here", "at": [39.9, 116.4], "time": INIT.isoformat(), "pm25": 37}
+    ]
 
 
 def test_the_page_can_be_installed(client) -> None:
