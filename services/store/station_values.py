@@ -53,5 +53,7 @@ def newest_of_stations(store: Store, first: datetime, last: datetime) -> list[St
     newest: dict[str, StationValue] = {}
     with store.engine.connect() as connection:
         for number, name, latitude, longitude, time, value in connection.execute(query):
-            newest[number] = StationValue(name, float(latitude or 0.0), float(longitude or 0.0), time, float(value or 0.0))
+            newest[number] = StationValue(
+                name, float(latitude or 0.0), float(longitude or 0.0), time, float(value or 0.0)
+            )
     return list(newest.values())

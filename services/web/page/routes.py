@@ -40,7 +40,7 @@ from hazecast.services.web.page.mapdata import legend, map_json, shapes_json, st
 from hazecast.services.web.page.place_search import Found, meant, nearest, places_json, search
 from hazecast.services.web.page.query import PageQuery, page_zone
 from hazecast.services.web.page.scores import skill
-from hazecast.services.web.page.snapshot import Snapshot, Snapshots
+from hazecast.services.web.page.snapshot import CURRENT_HOURS, Snapshot, Snapshots
 from hazecast.services.web.page.warning_page import warning_routes
 from hazecast.services.web.page.warning_view import warning_groups, warning_views
 from hazecast.services.web.page.words import Words, preferred, words
@@ -136,7 +136,7 @@ class _Page:
     def stations(self, request: Request) -> Response:
         """Answer with the stations that were read lately."""
         now = self.snapshots.current().now
-        found = newest_of_stations(self.store, now - timedelta(hours=view.CURRENT_HOURS), now)
+        found = newest_of_stations(self.store, now - timedelta(hours=CURRENT_HOURS), now)
         return answer(request, stations_json(found), JSON, seconds=self.settings.answers.cache_seconds)
 
     def shapes(self, request: Request) -> Response:
