@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -297,6 +297,21 @@ class WarningSettings(Group):
     sender_contact: str | None = Field(default=None, description="How to reach the bureau, in CAP.")
     cap_key_file: Path | None = Field(default=None, description="RSA private key, PEM: CAP messages are then signed.")
     cap_certificate_file: Path | None = Field(default=None, description="The certificate of that key, PEM.")
+
+
+class BulletinSettings(Group):
+    """What the bureau prints on its daily bulletin besides the content."""
+
+    bulletin_letterhead: str | None = Field(
+        default=None, min_length=1, max_length=200, description="The bureau's letterhead, above the bulletin's title."
+    )
+    bulletin_signatory: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Who signs the bulletin: name and office."
+    )
+    bulletin_numbered_from: Literal["year"] | date | None = Field(
+        default=None,
+        description="Day of the issue numbered 1, one issue a day; 'year' begins again each 1 January. Without it, no number.",
+    )
 
 
 class ScheduleSettings(Group):
