@@ -215,6 +215,15 @@ class PublisherSettings(Group):
     airnow_url: Url = Field(default="https://dosairnowdata.org", description="Files of the US posts.")
 
 
+class PlaceSettings(Group):
+    """The cities that are forecast."""
+
+    cities_dir: Folder | None = Field(
+        default=None, description="Folder of the bureau's own cities; one of a shipped id takes its place."
+    )
+    shipped_cities: bool = Field(default=True, description="Whether the shipped cities are forecast too.")
+
+
 class WarningSettings(Group):
     """Rule sets, approval, and the sender of warnings."""
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hazecast.alerts.maps.options import Size
 from hazecast.alerts.messages.texts import LANGUAGES
-from hazecast.grids.places.cities import Country, load_registry
+from hazecast.grids.places.cities import Country
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 SIZES: tuple[Size, ...] = ("desktop", "phone")
 # What readers of a region ask for: its own language, and English.
 _LANGUAGES: dict[Country, tuple[str, ...]] = {"CN": ("zh", "en"), "JP": ("ja", "en")}
+_OTHERWISE = ("en",)
 _FORMS: tuple[Format, ...] = ("html", "pdf")
 # Made for the newest run; of earlier ones the values and the NetCDF file are enough.
 _OF_NEWEST = ("haze-", "bulletin-", "areas")
@@ -69,13 +71,13 @@ def _make_maps(settings: Settings, store: Store, run: ForecastRun, faults: list[
 
 
 def _make_bulletins(settings: Settings, store: Store, run: ForecastRun, now: datetime, faults: list[str]) -> None:
-    registry = load_registry()
+    registry = city_registry(settings)
     bulletins = Bulletins(store, settings, registry, rule_book(settings))
     wanted: list[tuple[list[str], str]] = [([], language) for language in LANGUAGES]
     wanted += [
         (region_cities(registry, name), language)
         for name, region in registry.regions.items()
-        for language in _LANGUAGES[region.country]
+        for language in _LANGUAGES.get(region.country, _OTHERWISE)
     ]
     for cities, language in wanted:
         try:

@@ -115,8 +115,9 @@ def _steps(line: shapely.Geometry) -> list[int]:
 
 
 @lru_cache(maxsize=256)
-def _area_rings(city: City, shapes: Shapes) -> list[list[int]]:
-    return [_steps(part.exterior) for part in shapely.get_parts(city_area(city).geometry)]
+def _area_rings(name: str, registry: Registry, shapes: Shapes) -> list[list[int]]:
+    area = city_area(registry.city(name), registry)
+    return [_steps(part.exterior) for part in shapely.get_parts(area.geometry)]
 
 
 def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
@@ -153,7 +154,7 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
                 "city": warning.city,
                 "colour": snapshot.book.rule_set(warning.rule_set).level_of(warning.level).colour,
                 "marks": severity_rank(warning, snapshot.book),
-                "rings": _area_rings(registry.city(warning.city), current()),
+                "rings": _area_rings(warning.city, registry, current()),
             }
             for warning in reversed(snapshot.warnings)
         ],

@@ -44,6 +44,7 @@ from hazecast.services.work.verification import WINDOW_DAYS
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
+_PARTNERS = ("CN", "JP")
 
 
 def page_routes(
@@ -270,7 +271,9 @@ def templates() -> Environment:
 def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:
     """Return the cities by country, in the order of their names in Latin letters."""
     cities = sorted(registry.cities.values(), key=lambda city: city.name_en)
-    return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]
+    # The partner countries first.
+    countries = sorted({city.country for city in cities}, key=lambda country: (country not in _PARTNERS, country))
+    return [(country, [city for city in cities if city.country == country]) for country in countries]
 
 
 def _hour(snapshot: Snapshot, query: PageQuery) -> int:

@@ -11,6 +11,7 @@
  */
 
 const VIEW = /** @type {[[number, number], [number, number]]} */ ([[21, 104], [45.5, 143]]);
+const LIMITS = /** @type {[[number, number], [number, number]]} */ ([[6, 82], [62, 160]]);
 const BADGE = { width: 34, height: 26 };
 
 export class CityMap {
@@ -36,7 +37,7 @@ export class CityMap {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.map = L.map(this.holder, {
       attributionControl: false, zoomControl: false, minZoom: 3, maxZoom: 8, zoomSnap: 0.25, zoomDelta: 1,
-      maxBounds: [[6, 82], [62, 160]], maxBoundsViscosity: 1,
+      maxBounds: LIMITS, maxBoundsViscosity: 1,
       zoomAnimation: !still, fadeAnimation: !still, markerZoomAnimation: !still, inertia: !still,
     });
     L.control.zoom({ zoomInTitle: words.zoom_in, zoomOutTitle: words.zoom_out }).addTo(this.map);
@@ -60,9 +61,18 @@ export class CityMap {
     }
   }
 
+  /** Show cities beyond East Asia too, where there are any; coasts end there. */
+  widen() {
+    const places = L.latLngBounds(this.data?.cities.map((city) => city.at) ?? []);
+    if (!places.isValid() || L.latLngBounds(LIMITS).contains(places)) return;
+    this.map.setMaxBounds(undefined).setMinZoom(1);
+    this.map.fitBounds(places.pad(0.2), { maxZoom: 6 });
+  }
+
   /** Fetch values, warnings and areas anew. @returns {Promise<MapData>} */
   async load() {
-    if (!this.data) this.state.textContent = this.words.loading;
+    const first = !this.data;
+    if (first) this.state.textContent = this.words.loading;
     try {
       this.data = await fetchJson("/page/map.json");
       this.state.textContent = "";
@@ -70,6 +80,7 @@ export class CityMap {
       if (!this.data) this.state.textContent = this.words.failed;
       throw error;
     }
+    if (first) this.widen();
     this.drawWarnings();
     this.draw();
     this.loadAreas();
