@@ -330,8 +330,8 @@ def shortcomings(
     valid = np.isfinite(pm25.sel(city=[city.id for city in cities]).values)
     newest = pm25["time"].values[len(valid) - 1 - np.argmax(valid[::-1], axis=0)]
     ages = (now - newest) / np.timedelta64(1, "h")
-    late = [f"{c.id}: newest PM2.5 is {age:.0f} h old" for c, age in zip(cities, ages, strict=True) if age > late_hours]
-    reasons.extend(_counted(late, "more cities have no newer PM2.5"))
+    aged = [f"{c.id}: newest PM2.5 is {age:.0f} h old" for c, age in zip(cities, ages, strict=True) if age > late_hours]
+    reasons.extend(_counted(aged, "more cities have no newer PM2.5"))
     if inputs.init_age is not None and inputs.init_age > timedelta(hours=late_hours):
         reasons.append(f"observations end {inputs.init_age.total_seconds() / 3600:.0f} h before now")
     known = {str(city) for city in pm25["city"].values} | set(inputs.monitors.silent)
@@ -406,7 +406,7 @@ def _modelled(monitors: MonitorData, cities: Sequence[City]) -> list[str]:
     if flags is None:
         return []
     ids = np.array([city.id for city in cities])
-    return ids[(flags.sel(city=ids) == MODELLED).any("time").values].tolist()
+    return [str(name) for name in ids[(flags.sel(city=ids) == MODELLED).any("time").values]]
 
 
 def _counted(reasons: list[str], rest: str) -> list[str]:
