@@ -14,6 +14,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.engine.warning import HazeWarning, as_issued, standing_at
+from hazecast.alerts.messages.causes import CAUSE_WEATHER
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import composition_ahead, with_composition
 from hazecast.forecast.inputs import windows_at
@@ -39,7 +40,7 @@ from hazecast.services.core.shapes import use_shapes
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.database import redacted
 from hazecast.services.store.monitors import stored_city_hours, stored_monitors
-from hazecast.services.store.run_files import link_product
+from hazecast.services.store.run_files import link_product, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.adaptation import adapt, with_experts, with_state
@@ -51,10 +52,10 @@ from hazecast.services.work.inputs import (
     shortcomings,
     with_humidity,
 )
-from hazecast.services.work.maps import areas_shown, draw_haze
-from hazecast.services.work.public_haze import needs_approval
+from hazecast.services.work.maps import areas_json, areas_shown, draw_haze
+from hazecast.services.work.public_haze import areas_name, needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
-from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
+from hazecast.services.work.stored_forecast import MAP, NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
@@ -353,9 +354,14 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     in_force = standing_at([*cycle.store.warnings_before(now, simulated), *messages], now)
     rules = cycle.book.haze_signal
     approved = needs_approval(cycle.settings, rules)
-    areas = areas_shown(forecast, cycle.registry, rules, in_force, approved=approved)
+    areas = areas_shown(
+        forecast, cycle.registry, rules, in_force, weather_dir=cycle.settings.weather_dir, approved=approved
+    )
+    # Readers ask for it first: where no scheduler makes the other products, it is there all the same.
+    save_product(netcdf_path, areas_name(cycle.settings, in_force), areas_json(areas, rules, now))
     with atomic_write(map_path) as part:
         part.write_bytes(draw_haze(forecast, cycle.registry, rules, in_force, Look(), areas))
+    link_product(netcdf_path, MAP, map_path)
     return netcdf_path, map_path
 
 
@@ -413,7 +419,7 @@ def _paths(settings: Settings, now: datetime, cycle_id: int, simulated: bool) ->
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
     """Add the wind, mixing layer and moisture that the forecast is based on: warnings name them."""
-    names = [name for name in ("u10", "v10", "blh", "t2m", "d2m") if future is not None and name in future]
+    names = [name for name in CAUSE_WEATHER if future is not None and name in future]
     if future is None or not names:
         return forecast
     air = future[names].sel(city=forecast["city"].values).reindex(time=valid_times(forecast))

@@ -70,6 +70,8 @@ class Wanted:
         Hours after the cycle's init time.
     step_hours : int
         Hours between steps, for sources with a choice of steps.
+    variables : tuple of str
+        Of `hazecast.grids.contract.WEATHER`; a source doesn't ask for others.
     """
 
     cities: tuple[City, ...]
@@ -77,6 +79,7 @@ class Wanted:
     gridded: bool = True
     hours: int = HORIZON_HOURS
     step_hours: int = 3
+    variables: tuple[str, ...] = tuple(WEATHER)
 
     def label(self, *, points: bool) -> str:
         """Return the places that a cycle is fetched for, as is stored with it: of points each, of a grid the box."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from hazecast.services.store.weather_archive import prune_weather_archive
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.ingest.monitors import MonitorReport
 from hazecast.services.work.ingest.monitors import ingest_live as ingest_monitors
+from hazecast.services.work.ingest.variables import variables_for
 from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest, remove_old
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
         If the settings lack what a source needs.
     """
     sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
-    wanted = _wanted(settings)
+    wanted = replace(_wanted(settings), variables=variables_for(settings))
     try:
         with _lock(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)
