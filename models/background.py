@@ -113,8 +113,10 @@ def background(
     speed = np.hypot(weather[..., 2:3], weather[..., 3:4])
     hours, sums = running_sums(np.concatenate([weather, speed], axis=-1), LEVEL_HOURS, day=day)
     weather_level = np.where(hours >= _FEWEST_WEATHER_HOURS, sums / np.maximum(hours, 1), np.nan)
-    parts = (level, spread, long_level, same_hour, weather_level)
-    return Background(*(np.asarray(part, np.float32) for part in parts), first=0 if last is None else last + 1 - DAY)
+    level, spread, long_level, same_hour, weather_level = (
+        np.asarray(part, np.float32) for part in (level, spread, long_level, same_hour, weather_level)
+    )
+    return Background(level, spread, long_level, same_hour, weather_level, first=0 if last is None else last + 1 - DAY)
 
 
 def _spread(count: _Double, total: _Double, squares: _Double) -> _Double:
@@ -236,8 +238,8 @@ def monthly_climate(observations: Float, times: npt.NDArray[np.datetime64], targ
     values = observations[..., list(targets)]
     if number[-1] < _MONTHS - 1:
         # No month has come round again: nothing is known of any.
-        shape = (len(values), int(number[-1]) + 1, _MONTHS, DAY, len(targets))
-        return MonthlyClimate(int(months[0]), np.broadcast_to(np.float32(np.nan), shape))
+        nothing = np.broadcast_to(np.float32(np.nan), (len(values), int(number[-1]) + 1, _MONTHS, DAY, len(targets)))
+        return MonthlyClimate(int(months[0]), nothing)
     valid = np.isfinite(values)
     hour = times.astype("datetime64[h]").astype(np.int64) % DAY
     shape = (len(values), int(number[-1]) + 1, DAY, len(targets))

@@ -36,7 +36,7 @@ def made(hours: int = 1_000, places: int = 2, seed: int = 0) -> tuple[np.ndarray
 
 
 def parts(found: Background) -> dict[str, np.ndarray]:
-    return {name: getattr(found, name) for name in Background.__dataclass_fields__}
+    return {name: getattr(found, name) for name in Background.__dataclass_fields__ if name != "first"}
 
 
 @settings(max_examples=15, deadline=None)
