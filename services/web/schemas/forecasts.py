@@ -125,6 +125,7 @@ class RunForecastOut(RunHeadOut):
 
     units: str
     cities: list[CityHoursOut]
+    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")
 
 
 class ObservedValuesOut(BaseModel):
@@ -349,3 +350,4 @@ class MapOut(RunHeadOut):
     times: list[datetime] = Field(description="Ends of the hours, UTC.")
     layers: dict[str, LayerOut]
     cities: list[CityLayersOut]
+    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")
