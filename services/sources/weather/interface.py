@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import xarray as xr
 
@@ -89,7 +89,7 @@ class Wanted:
         return "points " + hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
 
 
-def wanted_at(cities: Sequence[City], step_hours: int = 3) -> Wanted:
+def wanted_at(cities: Sequence[City], step_hours: int = 3, variables: Sequence[str] = tuple(WEATHER)) -> Wanted:
     """Return what to fetch for cities anywhere: fields over their surroundings, or values at each where they lie far apart.
 
     Parameters
@@ -97,13 +97,17 @@ def wanted_at(cities: Sequence[City], step_hours: int = 3) -> Wanted:
     cities : sequence of City
     step_hours : int
         Hours between steps.
+    variables : sequence of str
+        Of the contract.
 
     Returns
     -------
     Wanted
     """
     box = box_around(cities)
-    return Wanted(tuple(cities), box or GLOBE, gridded=box is not None, step_hours=step_hours)
+    return Wanted(
+        tuple(cities), box or GLOBE, gridded=box is not None, step_hours=step_hours, variables=tuple(variables)
+    )
 
 
 class WeatherSource(Protocol):
@@ -177,6 +181,48 @@ class WeatherSource(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class KeepsPast(Protocol):
+    """A weather source whose earlier cycles can still be fetched as they were issued."""
+
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier cycle, as `WeatherSource.fetch` does the newest.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+
+        Raises
+        ------
+        NoCycleError
+            If the publisher doesn't keep it, or never had it whole.
+        FetchError, InputError
+            As `WeatherSource.fetch`.
+        """
+
+
+def not_kept(url: str, cycle: Cycle) -> NoCycleError:
+    """Return the error of a publisher that has not, or no longer, an earlier cycle.
+
+    Parameters
+    ----------
+    url : str
+    cycle : Cycle
+
+    Returns
+    -------
+    NoCycleError
+    """
+    return NoCycleError(url, f"nothing of {cycle.init_time:%Y-%m-%dT%HZ}", "a cycle that is still kept")
 
 
 class WeatherSourceFactory(Protocol):

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
+from hazecast.grids.places.cities import City
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.registry import create_composition_source, create_weather_source
-from hazecast.services.sources.weather.interface import Wanted, WeatherSource, wanted_at
+from hazecast.services.sources.weather.interface import WeatherSource, wanted_at
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.locks import file_locked
 from hazecast.services.store.weather_archive import prune_weather_archive
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.ingest.monitors import MonitorReport
 from hazecast.services.work.ingest.monitors import ingest_live as ingest_monitors
-from hazecast.services.work.ingest.variables import variables_for
+from hazecast.services.work.ingest.variables import weather_wanted
 from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest, remove_old
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def _patience(settings: Settings) -> Patience:
     return Patience(attempts=settings.ingest.http_attempts, read_seconds=settings.ingest.http_timeout_seconds)
 
 
-def _wanted(settings: Settings) -> Wanted:
-    return wanted_at(tuple(city_registry(settings).cities.values()), settings.ingest.weather_step_hours)
+def _cities(settings: Settings) -> tuple[City, ...]:
+    return tuple(city_registry(settings).cities.values())
 
 
 def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
@@ -101,7 +102,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
         If the settings lack what a source needs.
     """
     sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
-    wanted = replace(_wanted(settings), variables=variables_for(settings))
+    wanted = weather_wanted(settings, _cities(settings))
     try:
         with _lock(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)
@@ -138,7 +139,7 @@ def ingest_composition(settings: Settings, clock: Clock = utc_now) -> WeatherRep
     """
     names = settings.ingest.composition_sources
     sources = [create_composition_source(name, settings, _patience(settings)) for name in names]
-    store, wanted = CompositionStore(settings.composition_dir), _wanted(settings)
+    store, wanted = CompositionStore(settings.composition_dir), wanted_at(_cities(settings))
     try:
         with _lock(settings, COMPOSITION_LOCK_FILE):
             return ingest_newest(sources, wanted, store, clock(), "composition", clock)
@@ -245,7 +246,7 @@ def ingest_archive(
         first,
         last,
         settings.archive_dir,
-        box=_wanted(settings).box,
+        box=wanted_at(_cities(settings)).box,
         scheduler_address=scheduler_address,
         progress=progress,
     )
@@ -263,7 +264,7 @@ def _fetch_era5(settings: Settings, first: datetime, last: datetime, folder: Pat
     try:
         month = (first.year, first.month)
         while month <= (last.year, last.month):
-            source.fetch_month(*month, _wanted(settings).box, folder)
+            source.fetch_month(*month, wanted_at(_cities(settings)).box, folder)
             month = (month[0] + month[1] // 12, month[1] % 12 + 1)
     finally:
         source.close()
