@@ -87,7 +87,7 @@ def spread(
     if known.sum() > MOST_PLACES:
         kept = np.flatnonzero(known)
         known = np.zeros_like(known)
-        known[kept[_thinned(latitude[kept], longitude[kept])]] = True
+        known[kept[_thinned(np.asarray(latitude[kept], np.float64), np.asarray(longitude[kept], np.float64))]] = True
     if not known.any():
         raise InputError("values to spread", "no valid place", "at least one place with all values")
     places = [np.asarray(a, dtype=np.float64) for a in (latitude[known], longitude[known], at_latitude, at_longitude)]

@@ -113,10 +113,9 @@ def background(
     speed = np.hypot(weather[..., 2:3], weather[..., 3:4])
     hours, sums = running_sums(np.concatenate([weather, speed], axis=-1), LEVEL_HOURS, day=day)
     weather_level = np.where(hours >= _FEWEST_WEATHER_HOURS, sums / np.maximum(hours, 1), np.nan)
-    level, spread, long_level, same_hour, weather_level = (
-        np.asarray(part, np.float32) for part in (level, spread, long_level, same_hour, weather_level)
-    )
-    return Background(level, spread, long_level, same_hour, weather_level, first=0 if last is None else last + 1 - DAY)
+    first = 0 if last is None else last + 1 - DAY
+    parts = (np.asarray(part, np.float32) for part in (level, spread, long_level, same_hour, weather_level))
+    return Background(next(parts), next(parts), next(parts), next(parts), next(parts), first)
 
 
 def _spread(count: _Double, total: _Double, squares: _Double) -> _Double:

@@ -65,7 +65,7 @@ class Places:
         Raises
         ------
         InvalidArgument
-            If a city or region is unknown, or the box is invalid.
+            If a city, region or country is unknown, or the box is invalid.
         """
         for city in self.city or ():
             try:
@@ -75,6 +75,9 @@ class Places:
         for region in self.region or ():
             if region not in registry.regions:
                 raise InvalidArgument("region", region, f"one of {', '.join(sorted(registry.regions))}")
+        countries = sorted({city.country for city in registry.cities.values()})
+        if self.country is not None and self.country not in countries:
+            raise InvalidArgument("country", self.country, f"one of {', '.join(countries)}")
         west, south, east, north = _box(self.bbox)
         return [
             city
@@ -104,7 +107,7 @@ MOST_CITIES = 500
 
 
 class CityPage:
-    """Which part of the cities an answer is about: long lists come in pages, in alphabetical order of ids."""
+    """Which part of the cities an answer is about: long lists come in pages."""
 
     def __init__(
         self,
@@ -116,17 +119,21 @@ class CityPage:
         self.limit, self.cursor = limit, cursor
 
     def of(self, cities: Sequence[City]) -> tuple[list[City], str | None]:
-        """Return the page's cities and the cursor of the next page; None on the last.
+        """Return the page's cities, in the order of the list, and the cursor of the next page; None on the last.
 
         Raises
         ------
         InvalidArgument
             If the cursor is none that an earlier page gave.
         """
-        keys = from_cursor(self.cursor, str)
-        rest = sorted((c for c in cities if keys is None or c.id > keys[0]), key=lambda city: city.id)
-        page = rest[: self.limit]
-        return page, to_cursor(page[-1].id) if len(rest) > len(page) else None
+        keys, start = from_cursor(self.cursor, str), 0
+        if keys is not None:
+            ids = [city.id for city in cities]
+            if keys[0] not in ids:
+                raise InvalidArgument("cursor", self.cursor, "the `next` of an earlier page")
+            start = ids.index(keys[0]) + 1
+        page, rest = list(cities[start : start + self.limit]), cities[start + self.limit :]
+        return page, to_cursor(page[-1].id) if rest else None
 
 
 Chosen = Annotated[Places, Depends()]

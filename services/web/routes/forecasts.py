@@ -191,7 +191,7 @@ async def _run_answer(
                 )
         wanted = None if places.all else [city.id for city in cities]
         return answer(await _netcdf(service, request, run, wanted, first, last), "netcdf", name=_name(run))
-    page, following = paged.of(cities)
+    page, following = paged.of(sorted(cities, key=lambda city: city.id))
     ids = [city.id for city in page]
     made = await run_in_threadpool(_values_answer, service, run, ids, first, last, chosen, following)
     return link_next(made, request, following)

@@ -60,6 +60,8 @@ def _by_hour(service: Service, run: ForecastRun, cities: Sequence[City]) -> xr.D
 
 def _by_day(service: Service, run: ForecastRun, city: City) -> xr.Dataset:
     forecast = stored_part(service.store, run, [city.id])
+    if not forecast.sizes["city"]:
+        raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city.id}")
     try:
         observed = service.store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated, city.id)
     except InputError:
@@ -138,8 +140,6 @@ def daily(service: Given, request: Request, city_id: str) -> DailyOut:
     """
     city, run = known_city(service.registry, city_id), latest_run(service.store)
     days = _by_day(service, run, city)
-    if city_id not in days["city"].values:
-        raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
     cache_answer(request, modified=run.created_at)
     here = days.sel(city=city_id)
     current, report = _observed_indices(service, city, run.init_time, run.simulated)
