@@ -104,8 +104,8 @@ def stored_part(store: Store, run: ForecastRun, cities: Sequence[str]) -> xr.Dat
     ids = sorted({row[0] for row in rows})
     place = {name: number for number, name in enumerate(ids)}
     values = np.full((LEAD_HOURS, len(ids), len(VALUE_COLUMNS)), np.nan, np.float32)
-    for city, lead, *found in rows:
-        values[lead - 1, place[city]] = np.array(found, np.float32)
+    for row in rows:
+        values[row[1] - 1, place[row[0]]] = np.array(row[2:], np.float32)
     columns = {name: values[..., number] for number, name in enumerate(VALUE_COLUMNS)}
     dims = ("lead_time", "city")
     data: dict[str, Any] = {
