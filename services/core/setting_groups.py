@@ -138,6 +138,11 @@ class IngestSettings(Group):
         tuple[WeatherSourceName, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = Field(default=("gfs", "open_meteo"), description="Sources of live weather, the preferred one first.")
     weather_step_hours: Literal[1, 3] = Field(default=3, description="Hours between the steps fetched of a grid.")
+    weather_variables: Literal["used", "all"] = Field(
+        default="used",
+        description="What is fetched of weather: what the model in service and the warnings read, or all that models may "
+        "learn from; with retraining always all.",
+    )
     weather_keep_days: float = Field(default=10.0, ge=7.0, description="Age at which ingested cycles are removed.")
     weather_folder: Folder | None = Field(default=None, description="Where the source 'folder' finds its cycles.")
     archive_days: int | None = Field(
@@ -213,6 +218,12 @@ class PublisherSettings(Group):
         default=3, ge=1, le=50, description="How many stations of a city are asked, the nearest first."
     )
     airnow_url: Url = Field(default="https://dosairnowdata.org", description="Files of the US posts.")
+    airkorea_url: Url = Field(default="https://apis.data.go.kr", description="Korea's portal of public data.")
+    airkorea_key: SecretStr = Field(default=SecretStr(""), description="Key of Korea's portal of public data.")
+    moenv_url: Url = Field(
+        default="https://data.moenv.gov.tw", description="Open data of Taiwan's environment ministry."
+    )
+    moenv_key: SecretStr = Field(default=SecretStr(""), description="Key of Taiwan's environment ministry.")
     metar_url: Url = Field(default="https://aviationweather.gov", description="Reports of airports (METAR).")
     airports_file: Folder | None = Field(
         default=None, description="TOML file of the airports of the cities, in place of those shipped."

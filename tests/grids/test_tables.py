@@ -357,3 +357,26 @@ def test_names_of_means_over_longer_times_are_not_those_of_hours() -> None:
 def test_one_damaged_character_costs_itself() -> None:
     data = "站点编号,时间,PM2.5,备注\n".encode() * 30
     assert decode(data[:40] + b"\xff" + data[41:], "x")[1] == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("column", "ends"),
+    [("time(UTC)", 18), ("Time (UTC+8)", 10), ("日時(JST)", 9), ("时间(北京时间)", 10), ("time (GMT)", 18)],
+)
+def test_a_zone_in_the_name_of_the_column_of_time_is_used(tmp_path, column, ends) -> None:
+    folder = table(tmp_path, f"station,{column},pm25\nA1,2026-01-11 18:00,50\n")
+    data = read(folder)
+    assert pm25(data).index.tolist() == [pd.Timestamp("2026-01-11") + pd.Timedelta(hours=ends)]
+    assert not any("time zone" in str(doubt) for doubt in data.findings.doubts)
+
+
+@needs_parquet
+def test_parquet_with_stamps_that_know_their_zone(tmp_path) -> None:
+    import duckdb
+
+    (tmp_path / "stations.csv").write_text(STATIONS)
+    duckdb.sql(
+        "SELECT 'A1' AS station, TIMESTAMPTZ '2026-01-11 18:00:00+08' + to_hours(n::INT) AS time, 50.25 + n AS pm25 FROM range(3) t(n)"
+    ).write_parquet(str(tmp_path / "a.parquet"))
+    found = pm25(read(tmp_path))
+    assert found.tolist() == [50.25, 51.25, 52.25] and found.index[0] == FIRST

@@ -67,12 +67,15 @@ class Wanted:
         Hours after the cycle's init time.
     step_hours : int
         Hours between steps, for sources with a choice of steps.
+    variables : tuple of str
+        Of `hazecast.grids.contract.WEATHER`; a source doesn't ask for others.
     """
 
     cities: tuple[City, ...]
     box: Box = EAST_ASIA
     hours: int = HORIZON_HOURS
     step_hours: int = 3
+    variables: tuple[str, ...] = tuple(WEATHER)
 
 
 class WeatherSource(Protocol):
