@@ -301,6 +301,9 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
         return None
     if own in HEIGHTS_M and height_m is not None and height_m not in HEIGHTS_M[own]:
         return None
+    members = re.search(r"realization:\s*(\w+)", str(attrs.get("cell_methods", "")))
+    if members is not None and members[1] not in ("mean", "point"):
+        raise InputError(f"{name}: statistic over members", members[1], "their mean, or one of them")
     statistic = statistic_of(attrs)
     allowed = {None, "point", "instant"} if own in _INSTANTS else {None, *OVER_TIME}
     if own == "tcc":

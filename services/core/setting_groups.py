@@ -163,6 +163,11 @@ class IngestSettings(Group):
     monitor_reread_hours: int = Field(
         default=6, ge=1, le=72, description="How many of the newest hours are asked for again, for revised values."
     )
+    backfill_days: float = Field(
+        default=30.0,
+        ge=0.0,
+        description="How far back holes in the store are looked for and filled, days; 0: not at all.",
+    )
     monitor_dir: Folder | None = Field(default=None, description="Where the source 'csv' finds its files.")
     watch_dir: Folder | None = Field(
         default=None, description="Folder into which a bureau's tables are delivered; each is taken once, then moved."
@@ -196,6 +201,9 @@ class PublisherSettings(Group):
     open_meteo_archive_url: Url = Field(
         default="https://archive-api.open-meteo.com", description="Base of Open-Meteo's archive."
     )
+    open_meteo_runs_url: Url = Field(
+        default="https://single-runs-api.open-meteo.com", description="Base of Open-Meteo's earlier runs."
+    )
     open_meteo_air_url: Url = Field(
         default="https://air-quality-api.open-meteo.com", description="Base of Open-Meteo's air quality."
     )
@@ -228,6 +236,18 @@ class PublisherSettings(Group):
     airports_file: Folder | None = Field(
         default=None, description="TOML file of the airports of the cities, in place of those shipped."
     )
+
+
+class SqlSettings(Group):
+    """The source ``sql``: a view of somebody else's database."""
+
+    model_config = SettingsConfigDict(env_prefix="HAZECAST_SQL_")
+
+    url: SecretStr = Field(default=SecretStr(""), description="SQLAlchemy URL of the database; it may hold a password.")
+    view: str = Field(default="", description="The view or table that is read, with its schema before a dot.")
+    query: str = Field(default="", description="In place of it a SELECT with :first and :last, times of the mapping.")
+    folder: Folder | None = Field(default=None, description="Folder with mapping.toml and stations.csv.")
+    timeout_seconds: float = Field(default=60.0, gt=0.0, le=3_600.0, description="Longest time of one statement.")
 
 
 class WarningSettings(Group):

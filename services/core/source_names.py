@@ -38,6 +38,7 @@ SHIPPED: dict[str, dict[str, str]] = {
         "open_meteo": "hazecast.services.sources.monitors.open_meteo:OpenMeteoAir.from_settings",
         "openaq": "hazecast.services.sources.monitors.openaq:OpenAQ.from_settings",
         "soramame": "hazecast.services.sources.monitors.soramame:Soramame.from_settings",
+        "sql": "hazecast.services.sources.monitors.sql:SqlView.from_settings",
     },
 }
 

@@ -84,34 +84,12 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
         _revise(connection, revised, now)
         if new:
             connection.execute(insert(_Obs), [_row(r, 0, now) for r in new])
-        period = min(min(times), max(times) - _OPEN_HOURS * HOUR), max(times)
+        # Values that fill a hole also show what later ones are: as if they had come in time.
+        period = min(min(times), max(times) - _OPEN_HOURS * HOUR), max(times) + _OPEN_HOURS * HOUR
         changed = _rescreen(connection, source.name, source.reporting, registry, *period)
     fresh = {(r.station, r.time, r.pollutant) for r in new} | {(r.station, r.time, r.pollutant) for _, r in revised}
     unchanged = len(readings) - len(fresh)
     return Saved(len(new), len(revised), unchanged, len(changed - fresh))
-
-
-def stored_hours(store: Store, source: str, first: datetime, last: datetime) -> set[datetime]:
-    """Return the hours for which a source has anything stored.
-
-    Parameters
-    ----------
-    store : Store
-    source : str
-        Name of the source.
-    first, last : datetime
-        Aware, both included.
-
-    Returns
-    -------
-    set of datetime
-    """
-    query = (
-        select(_Obs.time).distinct().join(MonitorStation)
-        .where(MonitorStation.source == source, _Obs.time >= first, _Obs.time <= last)
-    )  # fmt: skip
-    with store.engine.connect() as connection:
-        return set(connection.scalars(query))
 
 
 def stored_monitors(

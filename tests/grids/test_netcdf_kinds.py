@@ -173,6 +173,19 @@ def test_ensembles_without_a_control_are_refused_and_the_control_is_found_wherev
         at_beijing(members.rename(number="ensemble"), tmp_path)
 
 
+def test_quantiles_and_spreads_are_not_taken_for_values(tmp_path) -> None:
+    wind = column([5.0], hours(0), "u10", "m s-1")
+    for coordinates in ({"quantile": 0.9}, {"percentile": [90]}):
+        odd = wind.assign_coords(coordinates) if "quantile" in coordinates else wind.expand_dims(coordinates)
+        with pytest.raises(InputError, match=f"axis {next(iter(coordinates))}"):
+            at_beijing(odd, tmp_path)
+    wind["u10"].attrs["cell_methods"] = "realization: standard_deviation"
+    with pytest.raises(InputError, match="statistic over members: found standard_deviation"):
+        at_beijing(wind, tmp_path)
+    wind["u10"].attrs["cell_methods"] = "time: point realization: mean"
+    assert float(at_beijing(wind, tmp_path)["u10"][0]) == 5.0
+
+
 def test_a_zip_of_several_members_is_one_forecast(tmp_path) -> None:
     column([280.0, 281.0, 282.0, 283.0], hours(0, 1, 2, 3), "t2m", "K").to_netcdf(tmp_path / "instant.nc")
     column([1.0, 1.0, 1.0, 0.0], hours(0, 1, 2, 3), "tp", "mm", cell_methods="time: sum").to_netcdf(

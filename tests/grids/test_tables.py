@@ -359,6 +359,19 @@ def test_one_damaged_character_costs_itself() -> None:
     assert decode(data[:40] + b"\xff" + data[41:], "x")[1] == "utf-8"
 
 
+@pytest.mark.parametrize("stamp", ["0001-01-01 01:00", "9999-12-31 24:00", "9999-12-31 23:00"])
+@pytest.mark.parametrize("form", ["", "%Y-%m-%d %H:%M"])
+def test_a_stamp_at_the_end_of_all_times_costs_its_row_alone(tmp_path, stamp, form) -> None:
+    rows = "".join(f"A1,2026-01-11 {hour:02d}:00,{50 + hour}\n" for hour in range(10))
+    mapping = (
+        f'[time]\nzone = "Asia/Shanghai"\nformat = "{form}"\n[columns]\nstation = "station"\ntime = "time"\n'
+        'pm25 = { is = "pm25", unit = "ug/m3" }\n'
+    )
+    text = f"station,time,pm25\n{rows}A1,{stamp},99\n"
+    data = read(table(tmp_path, text, mapping=mapping if form else ""))
+    assert len(pm25(data)) == 10 and stamp in str(data.findings.faults[0])
+
+
 @pytest.mark.parametrize(
     ("column", "ends"),
     [("time(UTC)", 18), ("Time (UTC+8)", 10), ("日時(JST)", 9), ("时间(北京时间)", 10), ("time (GMT)", 18)],

@@ -28,6 +28,7 @@ from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
     newest_complete,
+    not_kept,
     requiring_complete_cycle,
     steps_of,
     with_provenance,
@@ -103,10 +104,9 @@ class EcmwfOpenData:
         """
         last = _published_steps(wanted)[-1]
 
-        def is_there(init_time: datetime) -> bool:
-            return self._http.exists(self._files(init_time, last, use_index=False)[0])
-
-        return newest_complete(self.name, self._url, before, last, DELAY, is_there)
+        return newest_complete(
+            self.name, self._url, before, last, DELAY, lambda init_time: self._is_complete(init_time, last)
+        )
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch a cycle over the box; the messages of each step are one file in `scratch`.
@@ -133,6 +133,33 @@ class EcmwfOpenData:
             if name not in dataset and name not in self.lacks
         }
         return with_provenance(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
+
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier cycle that is still kept; as `fetch`.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+
+        Raises
+        ------
+        NoCycleError
+            If its last step is not there.
+        """
+        if not self._is_complete(cycle.init_time, _published_steps(wanted)[-1]):
+            raise not_kept(self._url, cycle)
+        return self.fetch(cycle, wanted, scratch)
+
+    def _is_complete(self, init_time: datetime, last: int) -> bool:
+        return self._http.exists(self._files(init_time, last, use_index=False)[0])
 
     def _step(self, cycle: Cycle, step: int, wanted: Wanted, scratch: Path) -> Path:
         with requiring_complete_cycle():

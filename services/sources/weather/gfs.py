@@ -30,6 +30,7 @@ from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
     newest_complete,
+    not_kept,
     requiring_complete_cycle,
     steps_of,
     with_provenance,
@@ -204,6 +205,30 @@ class Gfs:
             absent = [name for name in wanted.variables if name not in dataset]
             missing = {name: f"no {':'.join(_RECORDS[name][:2])} in the filtered files" for name in absent}
         return with_provenance(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
+
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier cycle that is still kept; as `fetch`.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+
+        Raises
+        ------
+        NoCycleError
+            If its last step is not there.
+        """
+        if not self._is_complete(cycle.init_time, _published_steps(wanted)[-1]):
+            raise not_kept(self._url, cycle)
+        return self.fetch(cycle, wanted, scratch)
 
     def _step(self, cycle: Cycle, step: int, wanted: Wanted, scratch: Path) -> list[str]:
         """Fetch the messages of a step; return the variables that its index lacks."""

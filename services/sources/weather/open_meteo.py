@@ -16,11 +16,14 @@ from hazecast.grids.derived import dew_point, wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.services.core.settings import Settings
+from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.open_meteo_answers import column_of, hourly_of, hours_of, keyed, places_of, run_times
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
 URL = "https://api.open-meteo.com"
+# Runs as issued, of IFS since March 2024 (https://open-meteo.com/en/docs/single-runs-api).
+RUNS_URL = "https://single-runs-api.open-meteo.com"
 ARCHIVE_URL = "https://archive-api.open-meteo.com"
 # The name of the model in requests and in its metadata: IFS at 9 km, hourly, with the
 # boundary layer's height.
@@ -66,6 +69,8 @@ class OpenMeteo:
     model : str
         A model that the publisher offers under the same name in requests and metadata.
     patience : Patience, optional
+    runs_url : str
+        Base URL of the interface of earlier runs.
     """
 
     name = "open_meteo"
@@ -79,7 +84,10 @@ class OpenMeteo:
         key: str = "",
         model: str = MODEL,
         patience: Patience | None = None,
+        *,
+        runs_url: str = RUNS_URL,
     ) -> None:
+        self._runs_url = runs_url.rstrip("/")
         self._url, self._archive_url = url.rstrip("/"), archive_url.rstrip("/")
         self._key, self._model = key, model
         self._http = HttpClient(patience, secrets=(key,))
@@ -106,6 +114,7 @@ class OpenMeteo:
             key,
             settings.publishers.open_meteo_model,
             patience,
+            runs_url=settings.publishers.open_meteo_runs_url,
         )
 
     def close(self) -> None:
@@ -161,6 +170,37 @@ class OpenMeteo:
         dataset, missing = self._points(f"{self._url}/v1/forecast", wanted.cities, options, wanted.variables)
         newest = replace(cycle, init_time=max(cycle.init_time, self._run()))
         return with_provenance(dataset, newest, self.attribution, f"Open-Meteo, {self._model}", missing)
+
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier run at the cities as it was issued; it holds nothing before its init time.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Not used.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "city_weather".
+
+        Raises
+        ------
+        NoCycleError
+            If the publisher refuses the run.
+        """
+        first, last = cycle.init_time, cycle.init_time + timedelta(hours=wanted.hours)
+        asked = {name: f"{time:%Y-%m-%dT%H:%M}" for name, time in (("start_hour", first), ("end_hour", last))}
+        options = {"models": self._model, "run": f"{first:%Y-%m-%dT%H:%M}", **asked}
+        try:
+            dataset, missing = self._points(f"{self._runs_url}/v1/forecast", wanted.cities, options, wanted.variables)
+        except FetchError as error:
+            if error.status not in (400, 404):
+                raise
+            raise NoCycleError(error.url, error.found, "a run that is still kept", status=error.status) from error
+        return with_provenance(dataset, cycle, self.attribution, f"Open-Meteo, {self._model}", missing)
 
     def archive(self, cities: Sequence[City], first: date, last: date) -> xr.Dataset:
         """Fetch reanalysis (ERA5) at cities; it ends about 5 days ago.

@@ -8,8 +8,10 @@ from typing import Any
 from hazecast.alerts.messages.causes import CAUSE_WEATHER
 from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
 from hazecast.models.registry import ModelRegistry
 from hazecast.services.core.settings import Settings
+from hazecast.services.sources.weather.interface import Wanted
 
 
 def used_by_model(card: Mapping[str, Any]) -> tuple[str, ...]:
@@ -61,3 +63,18 @@ def variables_for(settings: Settings) -> tuple[str, ...]:
         # The cycle says so; what stands in may read anything.
         return tuple(WEATHER)
     return wanted_variables(used_by_model(card), everything=everything)
+
+
+def weather_wanted(settings: Settings, cities: tuple[City, ...]) -> Wanted:
+    """Return the part of a cycle that is fetched.
+
+    Parameters
+    ----------
+    settings : Settings
+    cities : tuple of City
+
+    Returns
+    -------
+    Wanted
+    """
+    return Wanted(cities, step_hours=settings.ingest.weather_step_hours, variables=variables_for(settings))
