@@ -175,10 +175,10 @@ def test_ensembles_without_a_control_are_refused_and_the_control_is_found_wherev
 
 def test_quantiles_and_spreads_are_not_taken_for_values(tmp_path) -> None:
     wind = column([5.0], hours(0), "u10", "m s-1")
-    for coordinates in ({"quantile": 0.9}, {"percentile": [90]}):
-        odd = wind.assign_coords(coordinates) if "quantile" in coordinates else wind.expand_dims(coordinates)
-        with pytest.raises(InputError, match=f"axis {next(iter(coordinates))}"):
-            at_beijing(odd, tmp_path)
+    odd = {"quantile": wind.assign_coords(quantile=0.9), "percentile": wind.expand_dims(percentile=[90])}
+    for axis, dataset in odd.items():
+        with pytest.raises(InputError, match=f"axis {axis}"):
+            at_beijing(dataset, tmp_path)
     wind["u10"].attrs["cell_methods"] = "realization: standard_deviation"
     with pytest.raises(InputError, match="statistic over members: found standard_deviation"):
         at_beijing(wind, tmp_path)

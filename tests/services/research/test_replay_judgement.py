@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from hazecast.alerts.rules.book import RuleBook
+from hazecast.alerts.rules.parsing import parse_ruleset
 from hazecast.grids.errors import InputError
+from hazecast.services.cli.app import app
 from hazecast.services.research.replay.calibrate import fit_curve
 from hazecast.services.research.replay.judgement import TenthJudged, judged_csi, judged_tenths
 from hazecast.services.research.replay.pooled import fit_together, judge, read_replays
@@ -112,6 +115,18 @@ def test_a_curve_is_saved_with_where_it_comes_from(tmp_path: Path) -> None:
     assert "low, beijing" in (tmp_path / "curves.toml").read_text("utf-8")
     with pytest.raises(InputError, match="0 events"):
         fit_together(read_replays([saved(tmp_path / "none.json", windows_of(0.5, 0.0))]))
+
+
+def test_the_commands_judge_and_calibrate(tmp_path: Path) -> None:
+    files = [str(saved(tmp_path / f"{n}.json", windows_of(0.3 + 0.2 * n, 0.4))) for n in range(2)]
+    judged = CliRunner().invoke(app, ["judge", *files])
+    assert judged.exit_code == 0 and "| level | events | POD | FAR | bias | CSI, model |" in judged.output
+    curves = tmp_path / "calibration" / "cma_haze.toml"
+    fitted = CliRunner().invoke(app, ["calibrate", *files, "--save", str(curves)])
+    assert fitted.exit_code == 0 and "800 windows" in fitted.output
+    # A bureau's own rule set takes the curve from there.
+    own = parse_ruleset('extends = "cma_haze"\nid = "cma_haze"\n', "cma_haze.toml", tmp_path)
+    assert own.calibration is not None and [c.weather for c in own.calibration.curves] == ["none"]
 
 
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
