@@ -100,7 +100,7 @@ def stored_part(store: Store, run: ForecastRun, cities: Sequence[str]) -> xr.Dat
     xarray.Dataset
         Contract "forecast": ``pm25``, ``o3`` and ``relative_humidity``, without what else the file holds.
     """
-    rows = values_of(store, run, cities, 1, LEAD_HOURS)
+    rows: Sequence[Any] = values_of(store, run, cities, 1, LEAD_HOURS)
     ids = sorted({row[0] for row in rows})
     place = {name: number for number, name in enumerate(ids)}
     values = np.full((LEAD_HOURS, len(ids), len(VALUE_COLUMNS)), np.nan, np.float32)
