@@ -3,61 +3,56 @@
 from __future__ import annotations
 
 from datetime import date as date_type
-from typing import Literal
 
 import numpy as np
 
 from hazecast.alerts.bulletin.content import Range
-from hazecast.alerts.messages.rounding import Bound
+from hazecast.alerts.messages.rounding import rounded
 from hazecast.alerts.messages.texts import Catalog
-from hazecast.forecast.days import day_begins
-from hazecast.forecast.indices import band_steps, china_standard
+from hazecast.forecast.daily import day_index
+from hazecast.forecast.dependence import Variable
 from hazecast.grids.places.cities import City
 
-
-def class_bounds(city: City, date: np.datetime64, pollutant: Literal["pm25", "o3"]) -> tuple[Bound, ...]:
-    """Return where the classes of a day's value end in the city's country: a value at a bound is in the lower class.
-
-    Parameters
-    ----------
-    city : City
-    date : numpy.datetime64
-        The city's own calendar day.
-    pollutant : {"pm25", "o3"}
-        Daily mean of PM2.5; daily maximum 8-hour mean of ozone.
-
-    Returns
-    -------
-    tuple of (float, "le")
-        Of a limit in ug m-3. China: the breakpoints of HJ 633 in force on the day. Japan: the standard and the
-        guideline of PM2.5; its ozone is rated by the hour. None elsewhere.
-    """
-    if city.country == "CN":
-        item = {"pm25": "pm25", "o3": "o3_8h"}[pollutant]
-        ends = china_standard(day_begins(city, date)).tables["daily"][item]
-    elif city.country == "JP" and pollutant == "pm25":
-        ends = tuple(float(step["above"]) for step in band_steps("japan_pm25_day"))
-    else:
-        ends = ()
-    return tuple((end, "le") for end in ends if end > 0.0)
+# Decimals of a value that is nearer to the end of its class than any reader needs to know.
+_FINEST = 6
 
 
-def whole(value: float, words: Catalog, bounds: tuple[Bound, ...] = ()) -> str:
-    """Return a value as a whole number, or as fine as it takes to stay on its side of the bounds.
+def whole(value: float, words: Catalog) -> str:
+    """Return a value as a whole number; NaN where unknown."""
+    return words.rounded(value) if np.isfinite(value) else words.say("daily.none")
+
+
+def in_its_class(value: float, city: City, date: np.datetime64, pollutant: Variable, words: Catalog) -> str:
+    """Return a day's value as a whole number, or as fine as it takes to be in the class that it is in.
 
     Parameters
     ----------
     value : float
-        NaN where unknown.
+        ug m-3: daily mean of PM2.5 or daily maximum 8-hour mean of ozone; NaN where unknown.
+    city : City
+        Its country's index gives the classes; where that rates another value of ozone, the number is whole.
+    date : numpy.datetime64
+        The city's own calendar day.
+    pollutant : {"pm25", "o3"}
     words : Catalog
-    bounds : tuple of (float, str), optional
-        As from `class_bounds`.
 
     Returns
     -------
     str
     """
-    return words.rounded(value, 1.0, bounds) if np.isfinite(value) else words.say("daily.none")
+    if not np.isfinite(value):
+        return words.say("daily.none")
+    own = _class_of(value, city, date, pollutant)
+    steps = (10.0**-decimals for decimals in range(_FINEST))
+    step = next((s for s in steps if _class_of(rounded(value, s).value, city, date, pollutant) == own), 10.0**-_FINEST)
+    return words.rounded(value, step)
+
+
+def _class_of(value: float, city: City, date: np.datetime64, pollutant: Variable) -> str | None:
+    unknown = float("nan")
+    pm25, o3 = (value, unknown) if pollutant == "pm25" else (unknown, value)
+    index = day_index(city, date, pm25, o3, unknown)
+    return None if index is None else index.id
 
 
 def signed(value: float) -> str:
@@ -65,24 +60,26 @@ def signed(value: float) -> str:
     return f"{round(value):+d}".replace("-", "−")
 
 
-def with_range(values: Range, words: Catalog, bounds: tuple[Bound, ...] = ()) -> str:
-    """Return a value with its range in brackets.
+def with_range(values: Range, city: City, date: np.datetime64, pollutant: Variable, words: Catalog) -> str:
+    """Return a day's value, in its class, with its range in brackets.
 
     Parameters
     ----------
     values : tuple of float
-        Low, middle and high.
+        Low, middle and high, ug m-3.
+    city : City
+    date : numpy.datetime64
+    pollutant : {"pm25", "o3"}
     words : Catalog
-    bounds : tuple of (float, str), optional
-        As from `class_bounds`.
 
     Returns
     -------
     str
     """
+    middle = in_its_class(values[1], city, date, pollutant, words)
     if not np.isfinite(values).all():
-        return whole(values[1], words, bounds)
-    low, middle, high = (whole(v, words, bounds) for v in values)
+        return middle
+    low, high = whole(values[0], words), whole(values[2], words)
     return f"{middle} ({words.say('daily.range', low=low, high=high)})"
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, State, charted, highest, today
-from hazecast.alerts.bulletin.figures import as_date, class_bounds, signed, whole, with_range
+from hazecast.alerts.bulletin.figures import as_date, in_its_class, signed, whole, with_range
 from hazecast.alerts.bulletin.forms import (
     Banner,
     BulletinText,
@@ -177,8 +177,8 @@ def _summary(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id: 
     ]
     if known:
         _, city, day = max(known, key=lambda k: k[0])
-        bounds = class_bounds(city, day.date, "pm25")
-        low, middle, high = (whole(v, words, bounds) for v in day.pm25)
+        middle = in_its_class(day.pm25[1], city, day.date, "pm25", words)
+        low, high = whole(day.pm25[0], words), whole(day.pm25[2], words)
         found.append(
             words.say(
                 "daily.summary.worst",
@@ -254,7 +254,7 @@ def _most_severe(notices: Sequence[Notice], words: Catalog, texts: dict[str, Tex
 
 def _rated(city: City, day: Day, words: Catalog) -> Cell:
     """Return a day's class with its PM2.5; a class that another pollutant decides names it."""
-    mass = with_range(day.pm25, words, class_bounds(city, day.date, "pm25"))
+    mass = with_range(day.pm25, city, day.date, "pm25", words)
     if day.index is None:
         return Cell(words.say("daily.none"), mass if mass != words.say("daily.none") else "")
     others = () if "pm25" in day.index.primary else day.index.primary
@@ -280,19 +280,18 @@ def _check(bulletin: Bulletin, words: Catalog, by_id: dict[str, City]) -> Table 
     rows = []
     for check in known:
         city = by_id[check.city]
-        pm25, o3 = (class_bounds(city, check.date, item) for item in FORECAST_POLLUTANTS)
         error = check.pm25[1] - check.pm25_observed
         inside = _inside(check)
         rows.append(
             (
                 Cell(_name(city, words)),
-                Cell(with_range(check.pm25, words, pm25)),
-                Cell(whole(check.pm25_observed, words, pm25)),
+                Cell(with_range(check.pm25, city, check.date, "pm25", words)),
+                Cell(in_its_class(check.pm25_observed, city, check.date, "pm25", words)),
                 Cell(signed(error) if np.isfinite(error) else words.say("daily.none")),
                 Cell(words.say("daily.none" if inside is None else f"daily.check.{'yes' if inside else 'no'}")),
                 Cell(words.say(f"daily.outcome.{check.outcome}")),
-                Cell(whole(check.o3[1], words, o3)),
-                Cell(whole(check.o3_observed, words, o3)),
+                Cell(in_its_class(check.o3[1], city, check.date, "o3", words)),
+                Cell(in_its_class(check.o3_observed, city, check.date, "o3", words)),
             )
         )
     date = known[0].date
@@ -345,9 +344,9 @@ def _section(
             Cell(
                 words.date(as_date(day.date)), words.say("daily.today") if day.date == today(city, bulletin.at) else ""
             ),
-            _by_own_class(with_range(day.pm25, words, class_bounds(city, day.date, "pm25")), day.pm25_index),
+            _by_own_class(with_range(day.pm25, city, day.date, "pm25", words), day.pm25_index),
             Cell(whole(day.pm25_max, words)),
-            _by_own_class(with_range(day.o3, words, class_bounds(city, day.date, "o3")), day.o3_index),
+            _by_own_class(with_range(day.o3, city, day.date, "o3", words), day.o3_index),
             _by_own_class(_class_of(day.index, words), day.index),
             Cell(words.metres(day.visibility) if np.isfinite(day.visibility) else words.say("daily.none")),
             Cell(HAZE_GRADES[day.haze][words.language]),
@@ -384,6 +383,8 @@ def _notes(bulletin: Bulletin, words: Catalog, zone: str, pictures: Collection[s
     if "JP" in countries:
         limit = _limit("JP", np.datetime64(bulletin.at.replace(tzinfo=None), "ns"))
         found.append(words.say("daily.note.japan", limit=words.number(limit)))
+    others = {{"KR": "korea", "US": "us"}.get(country, "who") for country in countries - {"CN", "JP"}}
+    found += [words.say(f"daily.note.{index}") for index in sorted(others)]
     found.append(words.say("daily.note.haze"))
     with_charts = {
         city.id for city, names in charted(bulletin) if any(chart_name(city.id, n) in pictures for n in names)

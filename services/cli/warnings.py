@@ -23,6 +23,7 @@ from hazecast.services.cli.options import (
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
+    from hazecast.grids.places.cities import Registry
     from hazecast.alerts.rules.book import RuleBook
     from hazecast.services.store.drafts import Action
     from hazecast.services.store.store import Store
@@ -74,41 +75,42 @@ def in_force(
         own = {"at": "--at", "simulated": "--simulated", "as_json": "--json", "data_dir": "--data-dir"}
         refuse_given(context, own, expected)
         return
+    from hazecast.services.core.places import city_registry
+
     time = time_of(at, "--at") or current_time()
     if (remote := client_of(context)) is not None:
         with remote as client:
             content = client.warnings(at=time, simulated=simulated).model_dump(exclude={"next"})
     else:
         content = _in_force(data_dir, time, simulated)
-    features = _in_own_time(content["features"])
+    registry = city_registry(settings_of(data_dir))
+    features = _in_own_time(content["features"], registry)
     if as_json:
         print_json({"type": content["type"], "simulated": content["simulated"], "features": features})
         return
     if content["simulated"]:
         print("SIMULATED DATA: these warnings rest on a simulated sample, not on measurements.")
-    print("\n".join(map(_line, features)) or "No warning in force.")
+    print("\n".join(_line(feature, registry) for feature in features) or "No warning in force.")
 
 
-def _line(feature: dict[str, Any]) -> str:
+def _line(feature: dict[str, Any], registry: Registry) -> str:
     """Return a warning on one line, as the report of a cycle has it."""
-    from hazecast.grids.places.cities import load_registry
     from hazecast.services.work.local_time import place_name
 
     here = feature["properties"]
     onset, expires = (datetime.fromisoformat(here[name]) for name in ("onset", "expires"))
     chance = "" if here["probability"] is None else f", probability {here['probability']:.2f}"
     return (
-        f"{here['kind']}: {here['level_name']['en']}, {place_name(load_registry().city(here['city']))}, "
+        f"{here['kind']}: {here['level_name']['en']}, {place_name(registry.city(here['city']))}, "
         f"{onset:%Y-%m-%d %H:%M} to {expires:%Y-%m-%d %H:%M} ({here['time_zone_name']}){chance} [{here['id']}]"
     )
 
 
-def _in_own_time(features: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_own_time(features: list[dict[str, Any]], registry: Registry) -> list[dict[str, Any]]:
     """Return warnings with all times in the zone of their city, which is named."""
-    from hazecast.grids.places.cities import load_registry
     from hazecast.services.work.local_time import in_zone, zone_name
 
-    registry, found = load_registry(), []
+    found = []
     for feature in features:
         zone = registry.city(feature["properties"]["city"]).time_zone
         named = {"time_zone": zone, "time_zone_name": zone_name(zone, current_time())}
@@ -118,10 +120,10 @@ def _in_own_time(features: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _in_force(data_dir: Path | None, time: datetime, simulated: bool | None) -> dict[str, Any]:
     from hazecast.alerts.messages.geojson import feature_collection
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.work.explain import explain
 
-    registry = load_registry()
+    registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, book):
         kind = _kind(store, simulated)
         found = store.warnings_in_force(time, kind)
@@ -136,11 +138,11 @@ def drafts(
     data_dir: DataDir = None,
 ) -> None:
     """List the drafts that await a decision, as JSON."""
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.store.drafts import list_drafts
     from hazecast.services.work.local_time import in_zone
 
-    registry = load_registry()
+    registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, _):
         found = list_drafts(store.sessions, _kind(store, simulated), None if every else "pending")
     zones = [registry.city(d.proposed.city).time_zone for d in found]

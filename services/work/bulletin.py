@@ -44,6 +44,8 @@ from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.stored_forecast import load_forecast
 
 _KEPT = 48
+# A bulletin of more is read by nobody, and takes minutes to typeset.
+MOST_CITIES = 500
 _DAY = np.timedelta64(1, "D")
 
 
@@ -126,6 +128,8 @@ class Bulletins:
         if not chosen:
             held = set(map(str, load_forecast(run.netcdf_path)["city"].values))
             chosen = [city for city in self._registry.cities.values() if city.id in held]
+        if len(chosen) > MOST_CITIES:
+            raise InputError("bulletin: cities", len(chosen), f"at most {MOST_CITIES}: name cities or a region")
         warnings = self._store.warnings_in_force(now, run.simulated)
         key = self._key(run, warnings, chosen, language, now)
         places = places_label(chosen, self._registry, whole=not cities)
