@@ -55,28 +55,42 @@ def _class_of(value: float, city: City, date: np.datetime64, pollutant: Variable
     return None if index is None else index.id
 
 
-def signed(value: float) -> str:
-    """Return a difference as a whole number with its sign."""
-    return f"{round(value):+d}".replace("-", "−")
-
-
-def with_range(values: Range, city: City, date: np.datetime64, pollutant: Variable, words: Catalog) -> str:
-    """Return a day's value, in its class, with its range in brackets.
+def beside_limit(value: float, limit: float, words: Catalog) -> str:
+    """Return a value as a whole number, or as fine as it takes to be on its side of a limit that it may reach.
 
     Parameters
     ----------
-    values : tuple of float
-        Low, middle and high, ug m-3.
-    city : City
-    date : numpy.datetime64
-    pollutant : {"pm25", "o3"}
+    value, limit : float
+        ug m-3; the value NaN where unknown.
     words : Catalog
 
     Returns
     -------
     str
     """
-    middle = in_its_class(values[1], city, date, pollutant, words)
+    return words.rounded(value, 1.0, [(limit, "le")]) if np.isfinite(value) else words.say("daily.none")
+
+
+def signed(value: float) -> str:
+    """Return a difference as a whole number with its sign."""
+    return f"{round(value):+d}".replace("-", "−")
+
+
+def with_range(middle: str, values: Range, words: Catalog) -> str:
+    """Return a value with its range in brackets.
+
+    Parameters
+    ----------
+    middle : str
+        The value as it is written.
+    values : tuple of float
+        Low, middle and high, ug m-3.
+    words : Catalog
+
+    Returns
+    -------
+    str
+    """
     if not np.isfinite(values).all():
         return middle
     low, high = whole(values[0], words), whole(values[2], words)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, State, charted, highest, today
-from hazecast.alerts.bulletin.figures import as_date, in_its_class, signed, whole, with_range
+from hazecast.alerts.bulletin.figures import as_date, beside_limit, in_its_class, signed, whole, with_range
 from hazecast.alerts.bulletin.forms import (
     Banner,
     BulletinText,
@@ -26,6 +26,7 @@ from hazecast.alerts.bulletin.forms import (
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.messages.warning_texts import Text, compose, haze_bulletin
 from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
+from hazecast.forecast.dependence import Variable
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City, Country
@@ -254,12 +255,17 @@ def _most_severe(notices: Sequence[Notice], words: Catalog, texts: dict[str, Tex
 
 def _rated(city: City, day: Day, words: Catalog) -> Cell:
     """Return a day's class with its PM2.5; a class that another pollutant decides names it."""
-    mass = with_range(day.pm25, city, day.date, "pm25", words)
+    mass = _of_day(day, "pm25", city, words)
     if day.index is None:
         return Cell(words.say("daily.none"), mass if mass != words.say("daily.none") else "")
     others = () if "pm25" in day.index.primary else day.index.primary
     text = words.say("daily.comma").join([_class_of(day.index, words), *(_NAMES.get(item, item) for item in others)])
     return replace(_coloured(text, day.index.colour), sub=mass)
+
+
+def _of_day(day: Day, pollutant: Variable, city: City, words: Catalog) -> str:
+    values = day.pm25 if pollutant == "pm25" else day.o3
+    return with_range(in_its_class(values[1], city, day.date, pollutant, words), values, words)
 
 
 def _by_own_class(text: str, index: DayIndex | None) -> Cell:
@@ -279,19 +285,18 @@ def _check(bulletin: Bulletin, words: Catalog, by_id: dict[str, City]) -> Table 
         return None
     rows = []
     for check in known:
-        city = by_id[check.city]
         error = check.pm25[1] - check.pm25_observed
         inside = _inside(check)
         rows.append(
             (
-                Cell(_name(city, words)),
-                Cell(with_range(check.pm25, city, check.date, "pm25", words)),
-                Cell(in_its_class(check.pm25_observed, city, check.date, "pm25", words)),
+                Cell(_name(by_id[check.city], words)),
+                Cell(with_range(beside_limit(check.pm25[1], check.limit, words), check.pm25, words)),
+                Cell(beside_limit(check.pm25_observed, check.limit, words)),
                 Cell(signed(error) if np.isfinite(error) else words.say("daily.none")),
                 Cell(words.say("daily.none" if inside is None else f"daily.check.{'yes' if inside else 'no'}")),
                 Cell(words.say(f"daily.outcome.{check.outcome}")),
-                Cell(in_its_class(check.o3[1], city, check.date, "o3", words)),
-                Cell(in_its_class(check.o3_observed, city, check.date, "o3", words)),
+                Cell(whole(check.o3[1], words)),
+                Cell(whole(check.o3_observed, words)),
             )
         )
     date = known[0].date
@@ -344,9 +349,9 @@ def _section(
             Cell(
                 words.date(as_date(day.date)), words.say("daily.today") if day.date == today(city, bulletin.at) else ""
             ),
-            _by_own_class(with_range(day.pm25, city, day.date, "pm25", words), day.pm25_index),
+            _by_own_class(_of_day(day, "pm25", city, words), day.pm25_index),
             Cell(whole(day.pm25_max, words)),
-            _by_own_class(with_range(day.o3, city, day.date, "o3", words), day.o3_index),
+            _by_own_class(_of_day(day, "o3", city, words), day.o3_index),
             _by_own_class(_class_of(day.index, words), day.index),
             Cell(words.metres(day.visibility) if np.isfinite(day.visibility) else words.say("daily.none")),
             Cell(HAZE_GRADES[day.haze][words.language]),

@@ -23,8 +23,8 @@ from hazecast.services.cli.options import (
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
-    from hazecast.grids.places.cities import Registry
     from hazecast.alerts.rules.book import RuleBook
+    from hazecast.grids.places.cities import Registry
     from hazecast.services.store.drafts import Action
     from hazecast.services.store.store import Store
 
