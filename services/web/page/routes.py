@@ -242,6 +242,7 @@ class _Page:
             "layers": LAYERS,
             "legends": {kind: legend(kind, wording, query.index) for kind in LAYERS},
             "standard": view.standard_at(snapshot),
+            "over": bool(snapshot.times) and snapshot.times[-1] < snapshot.now,
             "zone": zone,
             "today": today,
             "tomorrow": today + timedelta(days=1),
@@ -250,7 +251,7 @@ class _Page:
             "window_text": wording.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
             "hours": max(len(snapshot.times), 1),
             "hour": hour,
-            "hour_text": f"{wording.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
+            "hour_text": f"{_moment(shown, snapshot, zone, wording)} ({zone_name})" if snapshot.times else "",
             "picture": _picture(query, hour),
             "boundaries": _boundaries(wording),
         }
@@ -279,6 +280,11 @@ def _hour(snapshot: Snapshot, query: PageQuery) -> int:
     hours = (wanted - snapshot.run.init_time) / timedelta(hours=1)
     # An hour is named by its end: at 10:20 it is the one that ends at 11:00.
     return int(min(max(-(-hours // 1), 1), len(snapshot.times), LEAD_HOURS))
+
+
+def _moment(time: datetime, snapshot: Snapshot, zone: str, wording: Words) -> str:
+    """Return an hour, with its year where that is not this one."""
+    return wording.moment(time, zone) if time.year == snapshot.now.year else wording.catalog.stamp(time, zone)
 
 
 def _boundaries(wording: Words) -> str:
