@@ -3,9 +3,7 @@
 A day is the city's own. The hours of today that have passed are taken from the observations, so that a
 24-hour mean of today is one of the whole day.
 
-Ranges. The low and the high value of a day are the products of the 0.1 and the 0.9 quantile of every
-hour: hours are taken as comonotone, which gives the widest range that any dependence allows for a mean, wider than that
-of the scenarios that warnings are computed from (`hazecast.forecast.dependence`).
+Ranges. The values of a day are quantiles of its own, over the scenarios of its hours (`hazecast.forecast.day_values`).
 """
 
 from __future__ import annotations
@@ -18,10 +16,11 @@ from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
+from hazecast.forecast.day_values import at_quantile, day_levels
 from hazecast.forecast.days import by_day, day_begins, forecast_days, joined_hours
+from hazecast.forecast.dependence import Variable
 from hazecast.forecast.indices import (
     IndexResult,
     band_of,
@@ -44,7 +43,7 @@ HAZE_HOURS = 6
 Outcome = Literal["hit", "miss", "false_alarm", "quiet", "unknown"]
 _HOUR = np.timedelta64(1, "h")
 # Of each pollutant: the name of its daily value, and the function that computes it.
-_REDUCTIONS: dict[str, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Dataset]]] = {
+_REDUCTIONS: dict[Variable, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Dataset]]] = {
     "pm25": ("pm25_mean", daily_mean),
     "o3": ("o3_mda8", mda8),
 }
@@ -105,20 +104,19 @@ def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registr
         ``observed_hours`` (date, city), how many hours of PM2.5 were observed. NaN where a day has too few
         hours. The days are those that any city has forecast hours of.
     """
-    hours = {bound: joined_hours(forecast, observations, bound) for bound in BOUNDS}
-    median = hours[0.5]
+    median = joined_hours(forecast, observations, 0.5)
     days = forecast_days(forecast, registry)
     dates, _ = local_hours(median, registry)
     result = xr.Dataset(coords={"date": days, "city": forecast["city"].values, "quantile": list(BOUNDS)})
-    for name, (target, reduction) in _REDUCTIONS.items():
+    for name, (target, _) in _REDUCTIONS.items():
         if name not in median:
             continue
-        parts = [reduction(hours[bound], registry, name)[name].reindex(date=days) for bound in BOUNDS]
-        joined = xr.concat(parts, dim=pd.Index(BOUNDS, name="quantile")).transpose("date", "city", "quantile")
-        result[target] = joined
+        levels = day_levels(forecast, observations, registry, name, days)
+        values = np.stack([at_quantile(levels, bound) for bound in BOUNDS], axis=-1)
+        result[target] = (("date", "city", "quantile"), values, {"units": "ug m-3"})
         highest = by_day(np.asarray(median[name].values), dates, days, np.max)
         # The rule of how many hours a day needs is that of its mean.
-        known = np.isfinite(joined.sel(quantile=0.5).values)
+        known = np.isfinite(values[..., 0])
         result[f"{name}_max"] = (("date", "city"), np.where(known, highest, np.nan), {"units": "ug m-3"})
     if "pm25" in median:
         past = (median["time"] <= median["init_time"]).values[:, None]
@@ -294,14 +292,18 @@ def day_check(
     if init > to_datetime64(begins):
         raise InputError("day check: init_time", str(init), f"a forecast from before {begins.isoformat()}")
 
-    def value(dataset: xr.Dataset, name: str) -> float:
+    def value(dataset: xr.Dataset, name: Variable) -> float:
         if name not in dataset.data_vars or city.id not in dataset["city"].values:
             return float("nan")
         found = _REDUCTIONS[name][1](dataset.sel(city=[city.id]), registry, name)[name]
         return float(found.reindex(date=[date]).values[0, 0])
 
-    def expected(name: str) -> tuple[float, float, float]:
-        low, middle, high = (value(joined_hours(forecast, None, bound), name) for bound in BOUNDS)
+    def expected(name: Variable) -> tuple[float, float, float]:
+        if name not in forecast.data_vars or city.id not in forecast["city"].values:
+            return float("nan"), float("nan"), float("nan")
+        day = np.array([date], dtype="datetime64[ns]")
+        levels = day_levels(forecast.sel(city=[city.id]), None, registry, name, day)
+        low, middle, high = (float(at_quantile(levels, bound)[0, 0]) for bound in BOUNDS)
         return low, middle, high
 
     return DayCheck(

@@ -124,6 +124,7 @@ def backfill(
             hours = hours_of(first, last) if again else missing_hours(store, one.name, first, last)
             if isinstance(one, HasHistory):
                 found.append(fill_hours(one, store, registry, hours, clock, progress))
+                _say_what_goes_again(settings, found[-1], first, now)
             else:
                 found.append(Filled(one.name, "observations", len(hours), notes=["it gives no earlier hours"]))
         if forecasters:
@@ -181,6 +182,13 @@ def fill_holes(settings: Settings, clock: Clock = utc_now, patience: Patience | 
         if found:
             asked.save(oldest)
     return BackfillReport(tuple(found))
+
+
+def _say_what_goes_again(settings: Settings, filled: Filled, first: datetime, now: datetime) -> None:
+    days = settings.retention.observation_days
+    if days is not None and first < now - timedelta(days=days):
+        oldest = f"{now - timedelta(days=days):%Y-%m-%dT%HZ}"
+        filled.trouble(f"hours before {oldest} will be removed again: HAZECAST_KEEP_OBSERVATION_DAYS is {days:g}")
 
 
 def _holes_of(

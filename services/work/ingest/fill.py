@@ -47,6 +47,8 @@ class Filled:
         Hours or cycles that were not there, and that are now.
     asked : list of datetime
         What the publisher answered for, with values or without.
+    unanswered : int
+        Requests that it did not answer.
     new, revised, unchanged : int
         Values, of observations.
     counts : Counter of str
@@ -62,6 +64,7 @@ class Filled:
     missing: int
     filled: int = 0
     asked: list[datetime] = field(default_factory=list)
+    unanswered: int = 0
     new: int = 0
     revised: int = 0
     unchanged: int = 0
@@ -76,8 +79,8 @@ class Filled:
 
     @property
     def status(self) -> str:
-        """``"done"``, ``"partial"`` or ``"failed"``, where nothing was answered."""
-        if self.problems and not self.asked:
+        """``"done"``, ``"partial"``, or ``"failed"`` where no request was answered."""
+        if self.unanswered and not self.asked:
             return "failed"
         return "partial" if self.problems or self.left else "done"
 
@@ -131,11 +134,11 @@ def fill_hours(
     """
     if not isinstance(source, HasHistory):
         raise InputError("backfill: source", source.name, "a source that gives earlier hours")
-    hours, report = _within_reach(source, hours, clock())
     if not hours:
-        return report
-    before = _still_missing(store, source.name, hours)
-    report.missing = len(before)
+        return Filled(source.name, "observations", 0)
+    whole, before = hours, _still_missing(store, source.name, hours)
+    report = Filled(source.name, "observations", len(before))
+    hours = _within_reach(source, hours, clock(), report)
     failures = done = 0
     for part in reversed(list(_parts(hours, source.history.span))):
         now = clock()
@@ -145,9 +148,10 @@ def fill_hours(
             saved = save_readings(store, source, batch, registry, now)
         except (FetchError, InputError) as error:
             report.trouble(f"{part[0]:%Y-%m-%dT%HZ} to {part[-1]:%Y-%m-%dT%HZ}: {error}")
-            failures += 1
+            failures, report.unanswered = failures + 1, report.unanswered + 1
             if failures == _FAILURES_IN_A_ROW or (isinstance(error, FetchError) and error.status in _NOTHING_ELSE):
-                report.trouble(f"{len(hours) - done - len(part)} earlier hours were not asked for")
+                if rest := len(hours) - done - len(part):
+                    report.trouble(f"{rest} earlier hours were not asked for")
                 break
         else:
             failures = 0
@@ -160,19 +164,18 @@ def fill_hours(
         done += len(part)
         if progress is not None:
             progress(done, len(hours))
-    report.filled = len(before) - len(before & _still_missing(store, source.name, hours))
+    report.filled = len(before) - len(before & _still_missing(store, source.name, whole))
     log.info("%s", report.summary)
     return report
 
 
-def _within_reach(source: HasHistory, hours: Sequence[datetime], now: datetime) -> tuple[list[datetime], Filled]:
+def _within_reach(source: HasHistory, hours: Sequence[datetime], now: datetime, report: Filled) -> Sequence[datetime]:
     reach = source.history.reach
     kept = [hour for hour in hours if reach is None or hour >= now - reach]
-    report = Filled(str(getattr(source, "name", "")), "observations", 0)
     if len(kept) < len(hours):
         oldest = f"{now - (reach or timedelta(0)):%Y-%m-%dT%H:%MZ}"
         report.trouble(f"{len(hours) - len(kept)} hours lie before {oldest}, which the publisher keeps nothing of")
-    return kept, report
+    return kept
 
 
 def _still_missing(store: Store, source: str, hours: Sequence[datetime]) -> set[datetime]:
@@ -242,6 +245,7 @@ def fill_cycles(
                 continue
             except (FetchError, InputError) as error:
                 report.trouble(f"{source.name}, cycle of {init_time:%Y-%m-%dT%HZ}: {error}")
+                report.unanswered += 1
                 if isinstance(error, FetchError) and error.status in _NOTHING_ELSE:
                     keepers.remove(source)
                 continue

@@ -152,7 +152,9 @@ def test_a_publisher_that_keeps_a_day_says_what_it_cannot_give(source_server, tm
     settings = settings_for(tmp_path, publishers.cnemc(source_server))
     asked = backfill(settings, LAST - 48 * HOUR, LAST, kind="observations", clock=lambda: NOW, patience=QUICK)
     assert asked.status == "degraded" and "which the publisher keeps nothing of" in asked.problems[0]
-    assert asked.filled[0].filled == 24 and holes(settings, "cnemc", LAST - 23 * HOUR) == []
+    assert (asked.filled[0].filled, asked.left) == (24, 25) and holes(settings, "cnemc", LAST - 23 * HOUR) == []
+    lost = backfill(settings, LAST - 48 * HOUR, LAST - 40 * HOUR, kind="observations", clock=lambda: NOW)
+    assert (lost.status, lost.left) == ("degraded", 9)
     # The job asks for what there is, and that is no fault.
     assert fill_holes(settings, lambda: NOW + HOUR, QUICK).filled == ()
 
@@ -263,6 +265,22 @@ def test_the_command_fills_observations_and_weather(source_server, tmp_path, mon
     assert cycles[CYCLE - DAY].attrs["init_time"] == "2026-01-13T00:00:00Z"
 
 
+def test_the_job_fills_the_cycles_of_an_outage_a_few_a_run(source_server, tmp_path) -> None:
+    OpenMeteoServer(source_server, CYCLE)
+    urls = dict.fromkeys(("open_meteo_url", "open_meteo_runs_url", "open_meteo_air_url"), source_server.url)
+    settings = make_settings(data_dir=tmp_path, weather_sources=["open_meteo"], **urls)
+    cycles, now = WeatherStore(settings.weather_dir), CYCLE + 9 * HOUR
+    # Before anything was ingested nothing is a hole.
+    assert fill_holes(settings, lambda: now, QUICK).filled == ()
+    source = OpenMeteo(source_server.url, patience=QUICK, runs_url=source_server.url)
+    wanted = Wanted(tuple(FEW.cities.values()), hours=6)
+    assert fill_cycles([source], wanted, cycles, [CYCLE - 2 * DAY], lambda: now).status == "done"
+    source.close()
+    runs = [fill_holes(settings, lambda: now, QUICK) for _ in range(3)]
+    assert [[one.filled for one in run.filled] for run in runs] == [[4], [3], []]
+    assert missing_cycles(cycles, CYCLE - 2 * DAY, CYCLE - 6 * HOUR) == []
+
+
 def test_what_cannot_be_asked_for(source_server, tmp_path) -> None:
     settings = settings_for(tmp_path, publishers.open_meteo(source_server))
     for source, kind, text in [
@@ -275,6 +293,9 @@ def test_what_cannot_be_asked_for(source_server, tmp_path) -> None:
         backfill(settings, NOW + HOUR, NOW + DAY, clock=lambda: NOW)
     weather = backfill(settings, NOW - 40 * DAY, NOW - 39 * DAY, "gfs", clock=lambda: NOW).filled[0]
     assert weather.missing == 0 and "HAZECAST_WEATHER_KEEP_DAYS is 10" in weather.problems[0]
+    kept = settings_for(tmp_path / "kept", publishers.open_meteo(source_server), keep_observation_days=60)
+    old = backfill(kept, NOW - 61 * DAY, NOW - 61 * DAY + HOUR, kind="observations", clock=lambda: NOW).filled[0]
+    assert old.filled == 1 and "HAZECAST_KEEP_OBSERVATION_DAYS is 60" in old.problems[0]
     with module.file_locked(settings.data_dir / module.LOCK_FILE), pytest.raises(BackfillBusyError):
         fill_holes(settings, lambda: NOW)
 
