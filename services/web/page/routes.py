@@ -36,7 +36,7 @@ from hazecast.services.web.page.frame import HTML, JSON, base_of, render
 from hazecast.services.web.page.history import History, history
 from hazecast.services.web.page.index_choice import CHOICES
 from hazecast.services.web.page.installable import installable_routes
-from hazecast.services.web.page.mapdata import legend, map_json, shapes_json, stations_json
+from hazecast.services.web.page.mapdata import MOST_CITIES, legend, map_json, shapes_json, stations_json
 from hazecast.services.web.page.place_search import Found, meant, nearest, places_json, search
 from hazecast.services.web.page.query import PageQuery, page_zone
 from hazecast.services.web.page.scores import skill
@@ -238,6 +238,7 @@ class _Page:
             "choices": CHOICES,
             "warned_places": len({warning.city for warning in snapshot.warnings}),
             "groups": warning_groups(warnings, snapshot.book, wording),
+            "most_lines": MOST_CITIES,
             "lines": view.city_lines(snapshot, registry, wording, query.index),
             "scores": skill(snapshot, self.store, query.city, wording) if query.city else None,
             "skill_days": WINDOW_DAYS,
