@@ -183,7 +183,7 @@ def test_states_are_shown(settings, tmp_path) -> None:
     old = TestClient(create_app(settings, clock=lambda: INIT + timedelta(hours=30))).get("/?lang=en").text
     assert "Out of date" in old and "15 January 2026" in old and "hours ago" not in old
     ancient = TestClient(create_app(settings, clock=lambda: INIT + timedelta(days=5066)))
-    assert "up to January 20, 2026, are over" in ancient.get("/?city=beijing&lang=en").text
+    assert "up to January 19, 2026, are over" in ancient.get("/?city=beijing&lang=en").text
     fresh = TestClient(create_app(settings, clock=lambda: INIT)).get("/?lang=en").text
     assert "Out of date" not in fresh and "Simulated sample" in fresh
     empty = TestClient(create_app(Settings(data_dir=tmp_path / "empty")))
