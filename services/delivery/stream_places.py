@@ -76,16 +76,22 @@ class StreamPlaces:
         self._held[name] = reader
         try:
             await run_sync(self._enter, name, reader)
-        except BaseException:
+        except TooManyReaders:
             del self._held[name]
+            raise
+        except BaseException:
+            await self._give_back(name)
             raise
         try:
             yield
         finally:
-            del self._held[name]
-            # Also where the reader's own task was cancelled: its place is free at once.
-            with CancelScope(shield=True):
-                await run_sync(self._leave, name)
+            await self._give_back(name)
+
+    async def _give_back(self, name: str) -> None:
+        del self._held[name]
+        # Also where the reader's own task was cancelled: its place is free at once.
+        with CancelScope(shield=True):
+            await run_sync(self._leave, name)
 
     def _check(self, kind: str, value: str | None, held: int) -> None:
         if value is not None and held >= self._limits[kind]:
@@ -99,6 +105,9 @@ class StreamPlaces:
                 for kind, value in reader.items():
                     self._check(kind, value, _count(connection, open_stream.c[kind] == value))
                 connection.execute(insert(open_stream).values(id=name, until=now + HELD_SECONDS, **reader))
+            if name not in self._held:
+                # Its reader was cut off meanwhile.
+                self._leave(name)
         except (StoreError, SQLAlchemyError) as error:
             log.warning("a stream counts for this process alone: %s", error)
 

@@ -97,10 +97,12 @@ class Changes:
     def _listen(self) -> None:
         while not self._stop.is_set():
             try:
-                with self._engine.connect() as connection:
-                    # Not the pool's any more: nobody else gets a connection that listens.
-                    connection.detach()
-                    self._hear(connection.execution_options(isolation_level="AUTOCOMMIT"))
+                with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    try:
+                        self._hear(connection)
+                    finally:
+                        # Nobody else gets a connection that listens.
+                        connection.invalidate()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("changes by other processes are seen by asking alone: %s", error)
                 self._stop.wait(_RETRY_SECONDS)

@@ -33,6 +33,7 @@ from sqlalchemy import (
 
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
+from hazecast.services.core.files import private_file
 from hazecast.services.store.database import make_engine
 from hazecast.services.store.locks import file_locked, lock_until_commit
 
@@ -126,6 +127,7 @@ class Shared:
             self._engine.dispose()
             for ending in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+            private_file(self._path)
 
     @contextmanager
     def begin(self, lock: str | None = None) -> Iterator[Connection]:
