@@ -274,37 +274,32 @@ def _extent(hours: CityHours, course: _Course, scenario: int, stamp: int) -> tup
 def _days(
     hours: CityHours, course: _Course, scenario: int, stamp: int, rank: int, condition: Condition, quantile: float
 ) -> tuple[Evidence, ...]:
-    """Return the city's own days of an episode: the AQI of each, and the highest of 24 h ending on one that counts."""
+    """Return the days that a condition counts of an episode, and the highest 24 h to come, each by its end."""
     first, last = int(course.first[scenario, stamp]), int(course.last[scenario, stamp])
-    counted = np.zeros(len(hours.times), dtype=bool)
+    shown = np.zeros(len(hours.times), dtype=bool)
     for clause in condition.clauses:
-        counted |= course.days(clause.tests)[1][scenario]
-    counted[:first], counted[last + 1 :] = False, False
-    above = np.flatnonzero(course.above[scenario, : last + 1])
-    dates, local = hours.local_dates(), hours.local_hours()
-    until = max(int(above[-1]), int(np.flatnonzero(counted)[-1]))
+        shown |= course.days(clause.tests)[1][scenario]
+    shown[:first], shown[last + 1 :] = False, False
+    ahead = np.flatnonzero(course.coming[first : last + 1]) + first
+    peak = ahead[np.nanargmax(course.means[scenario, ahead])]
+    shown[peak] = shown[peak] or course.means[scenario, peak] > np.nanmax(course.means[scenario, shown])
     found = []
-    for date in np.unique(dates[int(course.begins[scenario, stamp]) : until + 1]):
-        stamps = np.flatnonzero(dates == date)
-        values, end = {}, stamps[-1]
-        if len(stamps) == _DAY and local[end] == _DAY and np.isfinite(course.means[scenario, end]):
-            values = {"aqi_day": float(course.daily[scenario, end]), "pm25_day": float(course.means[scenario, end])}
-        if counted[stamps].any():
-            values["aqi_24h"] = float(np.nanmax(course.index[scenario, stamps[(stamps >= first) & (stamps <= last)]]))
-        if not values:
-            continue
-        seen = int((stamps <= course.now).sum())
+    for at in np.flatnonzero(shown):
+        seen = max(0, min(_DAY, _DAY - int(at) + course.now))
         found.append(
             Evidence(
-                time=to_datetime(hours.times[end]),
+                time=to_datetime(hours.times[at]),
                 pm25=None,
                 relative_humidity=None,
                 visibility=None,
                 level=rank,
-                basis="observed" if seen == len(stamps) else "forecast",
+                basis="observed" if seen == _DAY else "forecast",
                 condition=condition.number,
-                values=values,
-                quantile=None if seen == len(stamps) else quantile,
+                values={
+                    "aqi_24h": float(course.daily[scenario, at]),
+                    "pm25_24h": float(course.means[scenario, at]),
+                },
+                quantile=None if seen == _DAY else quantile,
                 observed_hours=seen,
             )
         )

@@ -58,7 +58,7 @@ def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Dec
                 for o in now.outlooks
                 if o.rank <= before
                 and o.evidence
-                and o.keep_probability >= rules.level_of(o.rank).lower_probability
+                and o.keep_probability >= _kept_at(rules, now, o.rank)
             ),
             default=0,
         )  # fmt: skip
@@ -69,7 +69,7 @@ def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Dec
         lowest = now.of(1)
         by_observation = now.declared and rules.life.lift == "observed"
         reason: Reason = "improvement_observed" if by_observation else "criterion_no_longer_likely"
-        return Decision(0, reason, lowest.keep_probability, rules.level_of(1).lower_probability)
+        return Decision(0, reason, lowest.keep_probability, _kept_at(rules, now, 1))
     outlook, level = now.of(rank), rules.level_of(rank)
     if rank > before:
         reason = (
@@ -87,7 +87,17 @@ def decide(standing: HazeWarning | None, now: Assessment, rules: RuleSet) -> Dec
         return Decision(rank, reason, None, None)
     if outlook.raised:
         return Decision(rank, reason, outlook.probability, level.raise_probability)
-    return Decision(rank, reason, outlook.keep_probability, level.lower_probability)
+    return Decision(rank, reason, outlook.keep_probability, _kept_at(rules, now, rank))
+
+
+def _kept_at(rules: RuleSet, now: Assessment, rank: int) -> float:
+    """Return the probability from which a level is kept: the lower one, of an episode that is over what raises one.
+
+    Once the air has improved, what may make it bad again is an episode to come: it must be as likely as for an alert.
+    """
+    level = rules.level_of(rank)
+    over = rules.episodes is not None and now.lift_ready
+    return level.raise_probability if over else level.lower_probability
 
 
 def _may_fall(standing: HazeWarning, now: Assessment, rules: RuleSet, rank: int) -> bool:
@@ -229,7 +239,7 @@ def _continues(before: HazeWarning, now: Assessment, rules: RuleSet, rank: int) 
         return False
     if rules.episodes is not None and longer < timedelta(hours=rules.episodes.extension_hours) < left:
         return False
-    if not (outlook.raised or outlook.keep_probability >= rules.level_of(rank).lower_probability):
+    if not (outlook.raised or outlook.keep_probability >= _kept_at(rules, now, rank)):
         return False  # held for its minimum only: it may run out
     renew = rules.life.renew_hours
     return renew is None or left <= timedelta(hours=renew)

@@ -47,10 +47,9 @@ class Evidence(BaseModel):
     condition. `values` are what the condition tests, by name and in its units (``aqi_24h``,
     ``pm25_05_07``); `quantile` is the quantile of the forecast that they belong to, None if observed.
 
-    Where a rule set goes by episodes, it is a day of the city: `time` is the day's end, `values` are the day's own
-    AQI and mean (``aqi_day``, ``pm25_day``, absent where the day is not whole) and, where 24 h ending on it count as
-    a day of the episode, the highest AQI of such (``aqi_24h``); `observed_hours` says how many of the day's hours
-    were observed, the others are forecast. It is None for an hour.
+    Where a rule set goes by episodes, it is a day of 24 h that may cross midnight: `time` is its end, `values` are its
+    AQI and mean (``aqi_24h``, ``pm25_24h``, ug m-3), and `observed_hours` says how many of its hours were observed, the
+    others are forecast. It is None for an hour. Beside the days that the condition counts there is the highest one to come.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hazecast.alerts.engine.day_evidence import of_days
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.forecast.products import valid_times
@@ -103,7 +104,7 @@ def relevant_hours(warning: HazeWarning) -> npt.NDArray[np.datetime64]:
     Those of its evidence where that is hourly values; where it is means over several hours or days, all hours from
     the onset to the last stamp; where it is the days of an episode, all hours of the warning.
     """
-    if any(e.observed_hours is not None for e in warning.evidence):
+    if of_days(warning.evidence):
         return np.arange(to_datetime64(warning.onset) + _HOUR, to_datetime64(warning.expires) + _HOUR, _HOUR)
     stamps = sorted(to_datetime64(e.time) for e in warning.evidence)
     tested = {name for e in warning.evidence for name in e.values}

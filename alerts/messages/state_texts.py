@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from hazecast.alerts.engine.day_evidence import of_days
 from hazecast.alerts.engine.warning import Evidence, HazeWarning
 from hazecast.alerts.messages.causes import Seen
-from hazecast.alerts.messages.day_texts import days_sentences, of_days
+from hazecast.alerts.messages.day_texts import days_sentences
 from hazecast.alerts.messages.rounding import Bound, bounds_of
 from hazecast.alerts.messages.texts import Catalog
 from hazecast.alerts.rules.criteria import HOURLY
@@ -88,8 +89,8 @@ def value_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: C
     coming = [e for e in warning.evidence if _is_coming(e, warning)]
     seen = [e for e in warning.evidence if e.basis == "observed"]
     found: list[str] = []
-    if of_days(warning):
-        found += days_sentences(warning, city, words, bounds(ruleset, "aqi_24h"))
+    if of_days(warning.evidence):
+        found += days_sentences(warning, ruleset, city, words, bounds(ruleset, "aqi_24h"))
     elif tested <= set(HOURLY):
         found += _hours(seen, "seen.worst", ruleset, city, words)
         if coming:

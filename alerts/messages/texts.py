@@ -229,24 +229,6 @@ class Catalog:
         """
         return format_date(day, self.messages["daily"]["date" if full else "day"], locale=self.locale)
 
-    def calendar_day(self, time: datetime, zone: str) -> str:
-        """Return the day that a time falls on in a zone, without its year.
-
-        Parameters
-        ----------
-        time : datetime
-            Aware.
-        zone : str
-            IANA name.
-
-        Returns
-        -------
-        str
-        """
-        return format_datetime(
-            time.astimezone(ZoneInfo(zone)), self.messages["expect"]["days"]["day"], locale=self.locale
-        )
-
     def weather(self, source: str) -> str:
         """Return the weather source of a forecast in words; a provider's name is returned unchanged."""
         for start, key in _WEATHER_SOURCES.items():

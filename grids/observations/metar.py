@@ -17,7 +17,8 @@ PHENOMENA: dict[str, tuple[str, ...]] = {
     "fog": ("FG",),
     "smoke": ("FU",),
     "dust": ("DU", "SA", "DS", "SS", "PO"),
-    "rain": ("RA", "DZ"),
+    # UP: precipitation whose kind an automatic station can't tell.
+    "rain": ("RA", "DZ", "UP"),
     "snow": ("SN", "SG", "PL", "GS", "GR"),
 }
 
@@ -26,13 +27,16 @@ _REPORT = re.compile(r"(?:METAR|SPECI)\s+(?:COR\s+)?(?P<station>[A-Z]{4})\s+\d{6
 _END = re.compile(r"\b(?:NOSIG|BECMG|TEMPO|RMK)\b")
 _WIND = re.compile(r"(?:AUTO\s+)?(?P<dir>\d{3}|VRB|///)(?P<speed>P?\d{2,3}|//)(?:GP?\d{2,3})?(?P<unit>MPS|KT|KMH)\b")
 _VISIBILITY = re.compile(r"(?<=\s)(?P<metres>\d{4})(?:NDV)?(?=\s)")
+_MILES = re.compile(r"(?<=\s)[MP]?(?:(?P<whole>\d{1,2})(?:\s(?=\d/))?)?(?:(?P<part>\d)/(?P<of>[1-9]\d?))?SM(?=\s)")
 _TEMPERATURE = re.compile(r"(?<=\s)(?P<t>M?\d{2})/(?P<d>M?\d{2})?")
 _PRESSURE = re.compile(r"\b(?P<unit>[QA])(?P<value>\d{4})\b")
 _WEATHER = re.compile(
-    r"(?:\+|-)?(?:MI|BC|PR|DR|BL|SH|TS|FZ)*(?P<what>(?:DZ|RA|SN|SG|PL|GR|GS|BR|FG|FU|DU|SA|HZ|SS|DS|PO)+)"
+    r"(?:\+|-)?(?:MI|BC|PR|DR|BL|SH|TS|FZ)*(?P<what>(?:DZ|RA|SN|SG|PL|GR|GS|BR|FG|FU|DU|SA|HZ|SS|DS|PO|UP)+)"
 )
 _METRES_PER_SECOND = {"MPS": 1.0, "KT": 1852 / 3600, "KMH": 1 / 3.6}
 _HPA_PER_INCH_HG = 33.8639
+# The statute mile of reports in North American form.
+_METRES_PER_MILE = 1609.344
 _NAN = float("nan")
 
 
@@ -51,7 +55,7 @@ class Metar:
     variable_wind : bool
         Whether the direction is given as variable.
     visibility : float
-        m; `UNLIMITED` stands for that or more.
+        m, also where it is given in statute miles; `UNLIMITED` stands for that or more.
     temperature, dew_point : float
         degC.
     qnh : float
@@ -117,11 +121,14 @@ def parse_metar(text: str) -> Metar | None:
 def _visibility(rest: str) -> float:
     if " CAVOK" in rest:
         return UNLIMITED
-    found = _VISIBILITY.search(rest)
-    if found is None:
+    if found := _VISIBILITY.search(rest):
+        metres = float(found["metres"])
+        return UNLIMITED if metres == 9999 else metres
+    found = _MILES.search(rest)
+    if found is None or not (found["whole"] or found["part"]):
         return _NAN
-    metres = float(found["metres"])
-    return UNLIMITED if metres == 9999 else metres
+    miles = float(found["whole"] or 0) + (float(found["part"]) / float(found["of"]) if found["part"] else 0.0)
+    return min(miles * _METRES_PER_MILE, UNLIMITED)
 
 
 def _celsius(text: str | None) -> float:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 GOOD, MISSING, IMPOSSIBLE, STUCK, SENTINEL, NEGATIVE, SPIKE, DUPLICATE, TIME_SHIFT, UNIT_SLIP, MODELLED = range(11)
 DISTRUSTED = 11
+# Of a visibility that a weather station reported: other things than haze take the sight, so it isn't used; fog, which is.
+OBSCURED, FOG = 12, 13
 FLAG_MEANINGS: tuple[str, ...] = (
     "good",
     "missing",
@@ -23,6 +25,8 @@ FLAG_MEANINGS: tuple[str, ...] = (
     "unit_slip",
     "modelled",
     "distrusted",
+    "obscured",
+    "fog",
 )
 FLAG_ATTRS: dict[str, Any] = {
     "flag_values": np.arange(len(FLAG_MEANINGS), dtype=np.int8),

@@ -213,6 +213,10 @@ class PublisherSettings(Group):
         default=3, ge=1, le=50, description="How many stations of a city are asked, the nearest first."
     )
     airnow_url: Url = Field(default="https://dosairnowdata.org", description="Files of the US posts.")
+    metar_url: Url = Field(default="https://aviationweather.gov", description="Reports of airports (METAR).")
+    airports_file: Folder | None = Field(
+        default=None, description="TOML file of the airports of the cities, in place of those shipped."
+    )
 
 
 class WarningSettings(Group):

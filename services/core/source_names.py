@@ -32,6 +32,7 @@ SHIPPED: dict[str, dict[str, str]] = {
         "airnow": "hazecast.services.sources.monitors.airnow:AirNowPosts.from_settings",
         "cnemc": "hazecast.services.sources.monitors.cnemc:Cnemc.from_settings",
         "csv": "hazecast.services.sources.monitors.folder:CsvFolder.from_settings",
+        "metar": "hazecast.services.sources.monitors.metar:Metars.from_settings",
         "open_meteo": "hazecast.services.sources.monitors.open_meteo:OpenMeteoAir.from_settings",
         "openaq": "hazecast.services.sources.monitors.openaq:OpenAQ.from_settings",
         "soramame": "hazecast.services.sources.monitors.soramame:Soramame.from_settings",

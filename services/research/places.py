@@ -8,9 +8,10 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
+from hazecast.grids.observations.isd import read_isd, with_weather
 
 
-def series_at(folder: Path, place: str, pollutant: str) -> tuple[xr.DataArray, xr.Dataset]:
+def series_at(folder: Path, place: str, pollutant: str, reports: Path | None = None) -> tuple[xr.DataArray, xr.Dataset]:
     """Read the hourly concentrations and the weather of a station or city.
 
     Parameters
@@ -21,6 +22,9 @@ def series_at(folder: Path, place: str, pollutant: str) -> tuple[xr.DataArray, x
         City id or station name.
     pollutant : str
         Variable of the observations, such as ``pm25``.
+    reports : Path, optional
+        Folder of a weather station's yearly files of NOAA's Integrated Surface Database, for a city of a collection without
+        weather.
 
     Returns
     -------
@@ -32,9 +36,16 @@ def series_at(folder: Path, place: str, pollutant: str) -> tuple[xr.DataArray, x
     Raises
     ------
     InputError
-        If the collection cannot be read, or lacks the place, the pollutant or weather at the place.
+        If the collection cannot be read, or lacks the place, the pollutant or weather at the place, or has weather beside the
+        reports.
     """
     data = read_observations(folder, None)
+    if reports is not None:
+        if data.weather is not None or place not in data.observations["city"].values:
+            raise InputError(
+                str(reports), f"weather for {place}", f"a city of {folder}, which has no weather of its own"
+            )
+        data = with_weather(data, place, read_isd(reports))
     cities = [str(c) for c in data.observations["city"].values]
     stations = [] if data.stations is None else [str(s) for s in data.stations["station"].values]
     if place not in (*cities, *stations):
@@ -45,5 +56,5 @@ def series_at(folder: Path, place: str, pollutant: str) -> tuple[xr.DataArray, x
         raise InputError("pollutant", pollutant, f"one of {[str(n) for n in table if '_' not in str(n)]}")
     weather = data.weather if place in cities else data.station_weather
     if weather is None or place not in weather["city"].values or "u10" not in weather:
-        raise InputError(str(folder), f"no wind at {place}", "a collection with weather")
+        raise InputError(str(folder), f"no wind at {place}", "a collection with weather, or a station's reports")
     return table[pollutant].sel({dim: place}, drop=True), weather.sel(city=place, drop=True)

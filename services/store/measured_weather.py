@@ -13,17 +13,19 @@ import xarray as xr
 from sqlalchemy import Row
 
 from hazecast.grids.contract import MEASURED_AIR, MEASURED_WEATHER, check, describe
-from hazecast.grids.quality import GOOD, IMPOSSIBLE, MISSING
+from hazecast.grids.quality import IMPOSSIBLE, MISSING, OBSCURED
 from hazecast.grids.times import to_datetime64
 from hazecast.services.sources.monitors.interface import MEASURED, Reading, measured_name
 
 
 def flagged(reading: Reading) -> tuple[float | None, int]:
-    """Return the usable value of a measured quantity, None without one, and its flag: by the contract's range alone."""
+    """Return the usable value of a measured quantity, None without one, and its flag: by range, then as published."""
     if reading.raw is None or not math.isfinite(reading.raw):
         return None, MISSING
     variable = MEASURED[reading.pollutant]
-    return (reading.raw, GOOD) if variable.low <= reading.raw <= variable.high else (None, IMPOSSIBLE)
+    if not variable.low <= reading.raw <= variable.high:
+        return None, IMPOSSIBLE
+    return None if reading.flag == OBSCURED else reading.raw, reading.flag
 
 
 @dataclass(frozen=True)
@@ -56,35 +58,49 @@ class CityValues:
 
 
 def city_values(
-    rows: Iterable[Row[Any]], stations: Mapping[str, Row[Any]], times: np.ndarray, cities: Sequence[str]
+    rows: Iterable[Row[Any]],
+    stations: Mapping[str, Row[Any]],
+    times: np.ndarray,
+    cities: Sequence[str],
+    preference: Sequence[str] = (),
 ) -> CityValues:
-    """Average what was measured over the stations of each city.
+    """Average what was measured over the stations of each city, of the first source that has any in the hour.
 
     Parameters
     ----------
     rows : iterable of Row
         With station_id, time, pollutant and value.
     stations : mapping of str to Row
-        By id, with their city.
+        By id, with their city and source.
     times : datetime64 (time,)
     cities : sequence of str
+    preference : sequence of str
+        Names of sources, first choice first; the others are of the last choice together.
 
     Returns
     -------
     CityValues
     """
+    rank = {source: number for number, source in enumerate(preference)}
     table = pd.DataFrame(
         [
-            (stations[row.station_id].city, to_datetime64(row.time), row.pollutant, row.value)
+            (
+                stations[row.station_id].city,
+                rank.get(stations[row.station_id].source, len(rank)),
+                to_datetime64(row.time),
+                row.pollutant,
+                row.value,
+            )
             for row in rows
             if row.value is not None and stations[row.station_id].city in cities
         ],
-        columns=["city", "time", "name", "value"],
+        columns=["city", "rank", "time", "name", "value"],
     )
     means = {}
     for name in (*MEASURED_WEATHER, *MEASURED_AIR):
         own = table[table["name"] == measured_name(name)]
         if len(own):
+            own = own[own["rank"] == own.groupby(["city", "time"])["rank"].transform("min")]
             by_city = own.pivot_table(index="time", columns="city", values="value", aggfunc="mean")
             placed = by_city.reindex(index=pd.DatetimeIndex(times), columns=list(cities))
             means[name] = placed.to_numpy(np.float32)

@@ -175,10 +175,14 @@ def stored_monitors(
             count_flags(counts, dataset[f"{name}_flag"].values)
     source = str(dataset.attrs["source"])
     cities = city_means(dataset, source).assign_attrs(attribution=dataset.attrs["attribution"])
-    beside = city_values(measured, stations, cities["time"].values, [str(c) for c in cities["city"].values])
+    beside = city_values(measured, stations, cities["time"].values, [str(c) for c in cities["city"].values], preference)
     cities, weather = with_measured_air(cities, beside.air), beside.weather(source)
-    # A source that is switched off is not silent.
-    reporting = {s.city for s in stations.values() if not preference or s.source in preference}
+    # A source that is switched off is not silent, and a weather station says nothing of pollutants.
+    reporting = {
+        s.city
+        for s in stations.values()
+        if (not preference or s.source in preference) and s.source_kind != "weather_station"
+    }
     silent = sorted((reporting & set(registry.cities)) - {s.city for s in used})
     return MonitorData(cities, dataset, weather, None, dict(counts), source, tuple(silent))
 
@@ -259,6 +263,8 @@ def _present(connection: Connection, stations: Sequence[str], first: datetime, l
 
 
 def _differs(row: Row[Any], reading: Reading) -> bool:
+    if reading.pollutant in MEASURED and row.flag != flagged(reading)[1]:
+        return True
     return bool(row.raw != reading.raw or row.units != reading.units)
 
 

@@ -17,7 +17,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.weather.sampling import at_cities
-from hazecast.grids.weather.timeline import to_hourly
+from hazecast.grids.weather.timeline import LONGEST_GAP_HOURS, to_hourly
 from hazecast.services.core.files import atomic_write
 from hazecast.services.store.cycles import CycleStore
 
@@ -27,6 +27,10 @@ _NOTE = "last-ingest.json"
 # A note applies to forecasts at most so long before or after the ingest that wrote it.
 _NOTE_HOLDS = timedelta(hours=6)
 _HOUR = np.timedelta64(1, "h")
+# What humidity follows from.
+_MOIST = ("t2m", "d2m")
+_FORECAST_OF = ", forecast of "
+_LONGEST_STEP = np.timedelta64(LONGEST_GAP_HOURS, "h")
 # A cycle isn't old until the next but one is published: 6 h to the next, and the 9 h of the slowest
 # publisher.
 OLD_AFTER = timedelta(hours=15)
@@ -88,8 +92,46 @@ class WeatherStore(CycleStore):
         reasons = dict.fromkeys(
             [f"weather: {text}" for text in _shortcomings(newest, newest_source, newest_time, at)] + self._noted(at)
         )
-        source = f"{newest.attrs['source']}, forecast of {newest.attrs['init_time']}"
-        return KnownWeather(past, newest, source, tuple(reasons))
+        return KnownWeather(past, newest, _label(newest), tuple(reasons))
+
+    def grid(self, source: str, window: tuple[datetime, datetime]) -> xr.Dataset | None:
+        """Return humidity's part of the grid that weather was taken from, by the hour.
+
+        Parameters
+        ----------
+        source : str
+            As `KnownWeather.source` names it.
+        window : tuple of datetime
+            Aware start and end of the hours wanted.
+
+        Returns
+        -------
+        xarray.Dataset or None
+            ``t2m`` and ``d2m`` (time, latitude, longitude), K. None if no such cycle is stored as a grid.
+
+        Raises
+        ------
+        InputError
+            If its file is damaged.
+        """
+        issued = source.rpartition(_FORECAST_OF)[2]
+        try:
+            at = datetime.fromisoformat(issued)
+        except ValueError:
+            return None
+        if at.tzinfo is None:
+            return None
+        for init_time, _, path in self.cycles(at):
+            if init_time < at:
+                break
+            found = _opened(path, _MOIST)
+            if _label(found) == source and set(_MOIST) <= set(found.data_vars) and "city" not in found.dims:
+                start, end = (to_datetime64(t) for t in window)
+                times = found["time"].values
+                # With the steps on both sides, which hours between are computed from.
+                near = (times >= start - _LONGEST_STEP) & (times <= end + _LONGEST_STEP)
+                return to_hourly(found.isel(time=np.flatnonzero(near))) if near.any() else None
+        return None
 
     def issued(
         self, first: datetime, last: datetime, cities: Sequence[City], preference: Sequence[str]
@@ -188,10 +230,15 @@ def _at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
     return _sampled(_opened(path), path, cities)
 
 
-def _opened(path: Path) -> xr.Dataset:
+def _label(cycle: xr.Dataset) -> str:
+    return f"{cycle.attrs['source']}{_FORECAST_OF}{cycle.attrs['init_time']}"
+
+
+def _opened(path: Path, variables: Sequence[str] = ()) -> xr.Dataset:
+    """Read a stored cycle, of its variables only those named, if any are."""
     try:
         with xr.open_dataset(path, engine="netcdf4") as opened:
-            return opened.load()
+            return opened[[name for name in variables if name in opened]].load() if variables else opened.load()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise InputError(str(path), error, "a stored cycle; remove the file and ingest again") from error
 

@@ -37,7 +37,7 @@ from hazecast.services.core.shapes import use_shapes
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.database import redacted
 from hazecast.services.store.monitors import stored_city_hours, stored_monitors
-from hazecast.services.store.run_files import link_product
+from hazecast.services.store.run_files import link_product, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.adaptation import adapt, with_state
@@ -49,8 +49,8 @@ from hazecast.services.work.inputs import (
     shortcomings,
     with_humidity,
 )
-from hazecast.services.work.maps import areas_shown, draw_haze
-from hazecast.services.work.public_haze import needs_approval
+from hazecast.services.work.maps import areas_json, areas_shown, draw_haze
+from hazecast.services.work.public_haze import areas_name, needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
 from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
@@ -330,7 +330,11 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     in_force = standing_at([*cycle.store.warnings_before(now, simulated), *messages], now)
     rules = cycle.book.haze_signal
     approved = needs_approval(cycle.settings, rules)
-    areas = areas_shown(forecast, cycle.registry, rules, in_force, approved=approved)
+    areas = areas_shown(
+        forecast, cycle.registry, rules, in_force, weather_dir=cycle.settings.weather_dir, approved=approved
+    )
+    # Readers ask for it first: where no scheduler makes the other products, it is there all the same.
+    save_product(netcdf_path, areas_name(cycle.settings, in_force), areas_json(areas, rules, now))
     with atomic_write(map_path) as part:
         part.write_bytes(draw_haze(forecast, cycle.registry, rules, in_force, Look(), areas))
     return netcdf_path, map_path

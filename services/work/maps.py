@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,9 +21,10 @@ from hazecast.alerts.maps.areas import haze_areas, spread_cities
 from hazecast.alerts.maps.charts import draw_fan
 from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map
 from hazecast.alerts.maps.options import Format
-from hazecast.alerts.maps.polygons import LevelAreas, forecast_areas, warned_areas
+from hazecast.alerts.maps.polygons import LevelAreas, forecast_areas, polygons, provinces_touched, warned_areas
 from hazecast.alerts.maps.sheet import Provenance
-from hazecast.alerts.messages.texts import BEIJING, catalog
+from hazecast.alerts.messages.texts import BEIJING, LANGUAGES, catalog
+from hazecast.alerts.messages.warning_texts import haze_bulletin
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.indices import china_standard, china_sub_index
@@ -33,6 +36,7 @@ from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.work.map_weather import grid_behind
 from hazecast.services.work.public_haze import needs_approval, shown_warnings
 from hazecast.services.work.stored_forecast import VALUE_KINDS, Look, ValueKind, load_forecast, observed_before
 
@@ -43,8 +47,8 @@ _drawing = threading.Lock()
 
 
 @lru_cache(maxsize=4)
-def _forecast_areas(path: str, book: RuleBook) -> LevelAreas:
-    return areas_shown(load_forecast(path), load_registry(), book.haze_signal, ())
+def _forecast_areas(path: str, book: RuleBook, weather_dir: Path) -> LevelAreas:
+    return areas_shown(load_forecast(path), load_registry(), book.haze_signal, (), weather_dir=weather_dir)
 
 
 def stored_areas(settings: Settings, path: str, book: RuleBook, in_force: Sequence[HazeWarning]) -> LevelAreas:
@@ -70,8 +74,15 @@ def stored_areas(settings: Settings, path: str, book: RuleBook, in_force: Sequen
         If the forecast's file is gone, or no area can be made.
     """
     if needs_approval(settings, book.haze_signal):
-        return areas_shown(load_forecast(path), load_registry(), book.haze_signal, in_force, approved=True)
-    return _forecast_areas(path, book)
+        return areas_shown(
+            load_forecast(path),
+            load_registry(),
+            book.haze_signal,
+            in_force,
+            weather_dir=settings.weather_dir,
+            approved=True,
+        )
+    return _forecast_areas(path, book, settings.weather_dir)
 
 
 def areas_shown(
@@ -80,9 +91,12 @@ def areas_shown(
     ruleset: RuleSet,
     in_force: Sequence[HazeWarning],
     *,
+    weather_dir: Path,
     approved: bool = False,
 ) -> LevelAreas:
     """Return the areas of haze of a forecast's next window.
+
+    Between cities the humidity is that of the weather grid that the forecast rests on, where it is stored.
 
     Parameters
     ----------
@@ -92,6 +106,8 @@ def areas_shown(
     ruleset : RuleSet
         Of single hours, as China's haze signal.
     in_force : sequence of HazeWarning
+    weather_dir : Path
+        Holds the ingested weather.
     approved : bool
         Whether only what a person approved may be shown: the areas of the warnings in force, and nothing of the forecast.
 
@@ -106,11 +122,42 @@ def areas_shown(
     """
     window = signal_window(_issued(forecast), ruleset)
     if not approved:
-        return forecast_areas(haze_areas(forecast, registry, ruleset, window))
+        weather = grid_behind(weather_dir, forecast, window)
+        return forecast_areas(haze_areas(forecast, registry, ruleset, window, weather=weather))
     return warned_areas(
         [(warning, registry.city(warning.city)) for warning in in_force], ruleset, window,
         simulated=bool(forecast.attrs["simulated"]), weather_source=str(forecast.attrs["weather_source"]),
     )  # fmt: skip
+
+
+def areas_json(areas: LevelAreas, rules: RuleSet, init_time: datetime) -> bytes:
+    """Return areas of haze as a GeoJSON feature collection, with the bulletin in all languages.
+
+    Parameters
+    ----------
+    areas : LevelAreas
+        As from `areas_shown`.
+    rules : RuleSet
+        The haze signal.
+    init_time : datetime
+        Of the forecast, aware.
+
+    Returns
+    -------
+    bytes
+    """
+    touched = provinces_touched(areas)
+    content = {
+        "type": "FeatureCollection",
+        "simulated": areas.simulated,
+        "init_time": init_time.isoformat(),
+        "bulletin": {
+            language: haze_bulletin(touched, areas.window, rules, language, warned=areas.warned)
+            for language in LANGUAGES
+        },
+        "features": polygons(areas, rules),
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def draw_haze(

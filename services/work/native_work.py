@@ -5,7 +5,6 @@ Drawing, geometry, typesetting and NetCDF are imported by the functions alone: w
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,7 +16,6 @@ import xarray as xr
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.options import Format as PictureFormat
-from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.grids.errors import UnknownError
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime
@@ -139,27 +137,13 @@ def haze_polygons(settings: Settings, path: str, in_force: Sequence[HazeWarning]
     InputError
         If the forecast's file is gone, or has no areas.
     """
-    from hazecast.alerts.maps.polygons import polygons, provinces_touched
-    from hazecast.alerts.messages.warning_texts import haze_bulletin
     from hazecast.services.core.shapes import use_shapes
-    from hazecast.services.work.maps import stored_areas
+    from hazecast.services.work.maps import areas_json, stored_areas
 
     use_shapes(settings)
     book = rule_book(settings)
-    rules, areas = book.haze_signal, stored_areas(settings, path, book, in_force)
     init_time = to_datetime(np.datetime64(load_forecast(path)["init_time"].item(), "ns"))
-    touched = provinces_touched(areas)
-    content = {
-        "type": "FeatureCollection",
-        "simulated": areas.simulated,
-        "init_time": init_time.isoformat(),
-        "bulletin": {
-            language: haze_bulletin(touched, areas.window, rules, language, warned=areas.warned)
-            for language in LANGUAGES
-        },
-        "features": polygons(areas, rules),
-    }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return areas_json(stored_areas(settings, path, book, in_force), book.haze_signal, init_time)
 
 
 def hour_map(settings: Settings, path: str, kind: ValueKind, hour: int, look: Look) -> bytes:

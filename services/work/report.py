@@ -13,6 +13,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
+from hazecast.alerts.engine.day_evidence import condition_shown, days_of, of_days
 from hazecast.alerts.engine.engine import Assessment
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import BEIJING
@@ -132,9 +133,10 @@ def message_line(message: HazeWarning, registry: Registry, book: RuleBook) -> st
     zone = zone_name(city.time_zone, message.onset)
     peak = max((e.pm25 for e in message.evidence if e.pm25 is not None), default=None)
     reason = "" if peak is None else f", PM2.5 up to {peak:.0f} ug/m3 in {len(message.evidence)} h"
-    days = [e.values["aqi_day"] for e in message.evidence if "aqi_day" in e.values]
-    if days:
-        reason = f", daily AQI {', '.join(f'{value:.0f}' for value in days)}"
+    if of_days(message.evidence):
+        condition = condition_shown(message.evidence, book.rule_set(message.rule_set))
+        days = [e.values["aqi_24h"] for e in days_of(message.evidence, condition)]
+        reason = f", AQI of 24 h {', '.join(f'{value:.0f}' for value in days)}"
     chance = "" if message.probability is None else f", probability {message.probability:.2f}"
     window = f"{onset} to {expires} ({zone})"
     return f"{message.kind}: {level.name_en}, {place_name(city)}, {window}{reason}{chance} ({message.reason})"

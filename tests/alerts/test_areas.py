@@ -19,7 +19,9 @@ from hazecast.alerts.maps.areas import UNCERTAIN, haze_areas
 from hazecast.alerts.maps.polygons import forecast_areas, level_shapes, polygons
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.sight import Sight
+from hazecast.forecast.visibility import visibility
 from hazecast.grids.contract import QUANTILES
+from hazecast.grids.derived import dew_point
 from hazecast.grids.places.cities import load_registry
 
 INIT = datetime(2013, 1, 12, 22, tzinfo=UTC)
@@ -127,6 +129,37 @@ def test_the_humidity_of_a_weather_grid_leads_from_city_to_city(field: xr.Datase
     assert seen(led, 121.0, 31.0) == seen(plain, 121.0, 31.0)  # no grid there
 
 
+def test_140_km_from_xian_the_map_is_its_region_s_with_the_grid_s_humidity() -> None:
+    registry = load_registry()
+    ids = list(registry.cities)
+    mass = [200.0 if registry.city(c).country == "CN" else 20.0 for c in ids]
+    forecast = xr.Dataset(
+        {
+            "pm25": (("lead_time", "city", "quantile"), np.tile(np.array(mass)[None, :, None], (30, 1, 5))),
+            "relative_humidity": (("lead_time", "city"), np.full((30, len(ids)), 60.0)),
+        },
+        coords={"lead_time": np.arange(1, 31) * np.timedelta64(3600 * 10**9, "ns"), "city": ids,
+                "quantile": list(QUANTILES), "init_time": np.datetime64(INIT.replace(tzinfo=None), "ns")},
+        attrs={"simulated": 1, "weather_source": "test"},
+    )  # fmt: skip
+    # Xi'an at 34.26 N, 108.94 E has 60 % in the grid too; a degree and a quarter north of it are 140 km, and damp.
+    places = {"latitude": [33.0, 34.3, 35.5, 36.5], "longitude": [107.0, 111.0]}
+    times = np.datetime64("2013-01-13T00:00", "ns") + np.arange(1, 25) * np.timedelta64(1, "h")
+    moist = np.broadcast_to(np.array([60.0, 60.0, 90.0, 90.0])[:, None], (24, 4, 2))
+    warm = np.full(moist.shape, 275.0)
+    dew = dew_point(warm, moist)
+    weather = xr.Dataset(
+        {"t2m": (("time", *places), warm), "d2m": (("time", *places), dew)}, coords={"time": times, **places}
+    )
+    window, box = signal_window(INIT, RULES), (34.25, 35.5, 108.5, 109.5)
+    plain = haze_areas(forecast, registry, RULES, window, step=0.25, domain=box)
+    led = haze_areas(forecast, registry, RULES, window, step=0.25, domain=box, weather=weather)
+    here, north = ({"latitude": lat, "longitude": 109.0} for lat in (34.25, 35.5))
+    assert float(plain["visibility"].sel(north)) == pytest.approx(float(visibility(200.0, 60.0)), rel=0.01)
+    assert float(led["visibility"].sel(north)) == pytest.approx(float(visibility(200.0, 90.0)), rel=0.05)
+    assert float(led["visibility"].sel(here)) == pytest.approx(float(visibility(200.0, 60.0)), rel=0.05)
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), smooth=st.sampled_from([0.0, 0.7, 1.5]), step=st.sampled_from([0.25, 0.5]))
 def test_shapes_are_valid_disjoint_whole_and_close_to_their_cells(seed, smooth, step) -> None:
@@ -150,7 +183,8 @@ def test_shapes_are_valid_disjoint_whole_and_close_to_their_cells(seed, smooth, 
         cells = boxes(level >= rank, lats, lons, step)
         assert cells.buffer(1.5 * step).contains(shape)
         if smooth == 1.5 and cells.area > 60 * step**2:
-            assert abs(sum(s.area for s in shapes[number:]) - cells.area) < 0.3 * cells.area
+            # What is lost are strips a cell or two wide.
+            assert abs(sum(s.area for s in shapes[number:]) - cells.area) < 0.4 * cells.area
 
 
 def boxes(met: np.ndarray, lats: np.ndarray, lons: np.ndarray, step: float) -> shapely.Geometry:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from hazecast.alerts.engine.approval import Draft, approve
 from hazecast.alerts.engine.assessment import Assessment
+from hazecast.alerts.engine.day_evidence import condition_shown, days_of, highest_shown, shows
 from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.episodes import counted_days, gathered
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.messages.cap import terms
 from hazecast.alerts.messages.causes import relevant_hours
-from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import parse_ruleset
@@ -26,8 +27,8 @@ from hazecast.forecast.scenarios import at_levels
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime
-from hazecast.services.work.report import excluded_lines
-from tests.support.warning_cases import PAST, case, series
+from hazecast.services.work.report import excluded_lines, message_line
+from tests.support.warning_cases import PAST, assessed, case, series
 
 REGISTRY, BOOK = load_registry(), RuleBook.shipped()
 RULES = BOOK.rule_set("cn_heavy_pollution")
@@ -70,6 +71,18 @@ def test_a_level_lifts_once_the_rest_is_clean_and_the_air_has_improved() -> None
     # The last three hours decide.
     assert told(history[:1], found((-11, -2, 260.0), init=half)) == []
     assert told(history[:1], found((-11, -3, 260.0), init=half)) == ["lift orange"]
+
+
+@pytest.mark.parametrize(("chance", "ready", "said"), [
+    (0.29, False, "continue orange"), (0.20, False, "downgrade yellow"),
+    (0.29, True, "lift orange"), (0.34, True, "downgrade yellow"), (0.36, True, "continue orange"),
+])  # fmt: skip
+def test_once_the_air_has_improved_only_what_would_raise_an_alert_keeps_it(chance, ready, said) -> None:
+    history: list[HazeWarning] = []
+    assert told(history, found((1, 48, 260.0))) == ["issue orange"]
+    later = assessed(RULES, "beijing", INIT + 24 * HOUR, [chance, chance, 0.0], lift_ready=ready)
+    # Orange asks for 0.35, yellow for 0.30; while the air is bad they stand down to 0.21 and 0.18.
+    assert told(history, later) == [said]
 
 
 @pytest.mark.parametrize(
@@ -128,27 +141,31 @@ def test_a_gap_is_of_running_means_and_a_day_above_300_counts_in_its_own_episode
     assert found((1, 72, 160.0)).level == "orange"
 
 
-def test_evidence_is_the_aqi_of_each_day_of_the_city() -> None:
+def test_evidence_is_the_days_that_the_level_counts() -> None:
     # From noon two days ago to 06:00 on the third day; now it is 14:00 in Beijing.
     init = INIT + 14 * HOUR
     now = found((-25, 40, 200.0), init=init)
     evidence = now.of(2).evidence
     assert now.level == "orange"
-    assert [e.time for e in evidence] == [INIT + n * 24 * HOUR for n in (0, 1, 2, 3)]
-    assert [e.basis for e in evidence] == ["observed", "forecast", "forecast", "forecast"]
-    assert [e.observed_hours for e in evidence] == [24, 14, 0, 0]
-    days = [e.values["pm25_day"] for e in evidence]
-    assert days == pytest.approx([(12 * 200 + 12 * 10) / 24, 200.0, 200.0, (6 * 200 + 18 * 10) / 24])
-    assert [e.values.get("aqi_24h", 0) > 200 for e in evidence] == [False, True, True, True]  # each ends at dawn
+    # The first 24 h above an AQI of 200 ended at dawn, the others 24 h later; none by the calendar.
+    ends = [e.time for e in evidence]
+    assert [b - a for a, b in pairwise(ends)] == [24 * HOUR, 24 * HOUR] and ends[0] < init
+    assert [e.basis for e in evidence] == ["observed", "forecast", "forecast"]
+    assert [e.observed_hours for e in evidence] == [24, 8, 0]
+    assert [e.values["aqi_24h"] for e in evidence] == [202.0, 250.0, 250.0]
+    assert [e.values["pm25_24h"] for e in evidence] == pytest.approx([(18 * 200 + 6 * 10) / 24, 200.0, 200.0])
     message = advance([], [now], init, ruleset=RULES)[0]
     said = {language: compose(message, RULES, BEIJING, language).description for language in LANGUAGES}
     assert (
-        "10 January 138 (observed); 11 January 250 (14 h of it observed); 12 January 250; 13 January 79" in said["en"]
+        "with an AQI above 200, in the case reckoned with: 3. They end at 06:00 on 11 January: 202 (observed); "
+        "06:00 on 12 January: 250 (8 h of it observed); 06:00 on 13 January: 250." in said["en"]
     )
-    assert "1月11日250（其中14小时为实况）" in said["zh"] and "1月11日250（うち14時間は実測）" in said["ja"]
+    assert "大于200的共3天：截至1月11日06时为202（实况）；截至1月12日06时为250（其中8小时为实况）" in said["zh"]
+    assert "200を超える日は3日です：1月11日6時まで202（実測）、1月12日6時まで250（うち8時間は実測）" in said["ja"]
+    assert "AQI of 24 h 202, 250, 250" in message_line(message, REGISTRY, BOOK)
+    assert terms(message, RULES).certainty == "Likely"
     # Days that are over are named as observed; they are no proof of how it is now.
     assert said["en"].startswith("Heavy pollution is likely in Beijing from 14:00 on 11 January to 06:00 on 13 January")
-    assert terms(message, RULES).certainty == "Likely"
     # The weather that is named is that of the hours to come.
     hours = relevant_hours(message)
     assert (to_datetime(hours[0]), to_datetime(hours[-1])) == (init + HOUR, message.expires)
@@ -238,7 +255,8 @@ def test_random_forecasts_keep_the_laws(sequence, chance: random.Random) -> None
 def _check_message(message: HazeWarning, before: list[HazeWarning], now: Assessment, highest: np.ndarray) -> None:
     assert message.references == ((*before[0].references, before[0].id) if before else ())
     if message.kind == "lift":
-        assert now.lift_ready and now.of(1).keep_probability < RULES.levels[0].lower_probability
+        # The air has improved, and nothing would raise an alert.
+        assert now.lift_ready and now.of(1).keep_probability < RULES.levels[0].raise_probability
         return
     outlook = now.of(RULES.level_of(message.level).rank)
     # It begins in no past but one that a warning covered, ends with the episode, and some hour to come is bad.
@@ -250,19 +268,21 @@ def _check_message(message: HazeWarning, before: list[HazeWarning], now: Assessm
 
 
 def _check_days(message: HazeWarning) -> None:
-    """The days of the evidence are those that the condition asks for, one after another, the last one still to come."""
-    condition = {c.number: c for c in RULES.level_of(message.evidence[0].level).conditions}[
-        message.evidence[0].condition
-    ]
-    assert message.evidence[0].level >= RULES.level_of(message.level).rank
-    times = [e.time for e in message.evidence]
+    """The days of the evidence are what the level asks for, the last one still to come, and the text says no more."""
+    evidence, rank = message.evidence, RULES.level_of(message.level).rank
+    condition = condition_shown(evidence, RULES)
+    assert shows(evidence, condition) and evidence[0].level >= rank and highest_shown(evidence, RULES) >= rank
+    times = [e.time for e in evidence]
     assert times == sorted(set(times)) and times[-1] > message.issued
-    for clause in condition.clauses:
-        days = [e for e in message.evidence if clause.tests[0].value < e.values.get("aqi_24h", 0.0)]
-        assert len(days) >= clause.consecutive, (clause, message.evidence)
-    for day in message.evidence:
-        assert (
-            day.observed_hours == max(0, min(24, 24 - int((day.time - message.issued) / HOUR)))
-            or "aqi_day" not in day.values
-        )
+    for day in evidence:
+        assert day.observed_hours == max(0, min(24, 24 - int((day.time - message.issued) / HOUR)))
         assert (day.basis == "observed") == (day.time <= message.issued)
+    for language in LANGUAGES:
+        said = compose(message, RULES, BEIJING, language).description
+        for clause in condition.clauses:
+            days = days_of(evidence, clause)
+            assert all(e.values["aqi_24h"] > clause.tests[0].value for e in days)
+            assert catalog(language).say("expect.days.gt", value=f"{clause.tests[0].value:.0f}") in said
+        # Where the same days would be of a higher level, the message says why it is not that.
+        higher = catalog(language).messages["expect"]["days"]["beyond"].split("{level}")[1].rstrip("。.")
+        assert (higher in said) == (highest_shown(evidence, RULES) > rank)

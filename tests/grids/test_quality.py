@@ -65,7 +65,7 @@ def screened(values: np.ndarray, name: str = "pm25", reporting: Reporting | None
 
 def test_flags_are_the_conventions_and_old_codes_stay() -> None:
     assert (GOOD, MISSING, IMPOSSIBLE, STUCK) == (0, 1, 2, 3)
-    assert len(FLAG_ATTRS["flag_values"]) == len(FLAG_ATTRS["flag_meanings"].split()) == 12
+    assert len(FLAG_ATTRS["flag_values"]) == len(FLAG_ATTRS["flag_meanings"].split()) == 14
     assert FLAG_ATTRS["flag_meanings"].split()[MODELLED] == "modelled"
 
 

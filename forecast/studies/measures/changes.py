@@ -1,4 +1,4 @@
-"""Trend and change point of a weather-adjusted series, with intervals that allow for autocorrelation of the weeks."""
+"""Trend of a weather-adjusted series, with intervals that allow for autocorrelation of the weeks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau, theilslopes
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.extras import requires
 
-# Weeks in a bootstrap block, fewest weeks on each side of a change, fewest weeks of a series. Chosen.
-_BLOCK_WEEKS, _SIDE_WEEKS, _MIN_WEEKS = 8, 13, 52
+# Weeks in a bootstrap block, fewest weeks of a series. Chosen.
+_BLOCK_WEEKS, _MIN_WEEKS = 8, 52
 _YEAR = 365.25
 
 
@@ -45,34 +44,6 @@ class Trend:
     weeks: int
 
 
-@dataclass(frozen=True)
-class ChangePoint:
-    """One step of the mean of the logarithm.
-
-    Attributes
-    ----------
-    date : pandas.Timestamp
-        First week after the step.
-    earliest, latest : pandas.Timestamp
-        Interval of the date.
-    change, low, high : float
-        Relative change across the step, and its interval.
-    level : float
-        Nominal coverage of the intervals.
-    p_value : float
-        Share of block-resampled series without a step in which the best step explains at least as much.
-    """
-
-    date: pd.Timestamp
-    earliest: pd.Timestamp
-    latest: pd.Timestamp
-    change: float
-    low: float
-    high: float
-    level: float
-    p_value: float
-
-
 def weekly(daily: pd.Series) -> pd.Series:
     """Return the logarithm of weekly means (of at least four days) without its annual cycle.
 
@@ -81,10 +52,12 @@ def weekly(daily: pd.Series) -> pd.Series:
     Raises
     ------
     InputError
-        If fewer than 52 weeks have a value, or a value is not above zero.
+        If fewer than 52 weeks have a value, or a value is not above zero or not finite.
     """
-    if bool((daily.dropna() <= 0).any()):
-        raise InputError("concentration", float(daily.min()), "above zero")
+    known = daily.dropna()
+    wrong = known[~((known > 0) & np.isfinite(known))]
+    if len(wrong):
+        raise InputError(f"concentration of {wrong.index[0]:%Y-%m-%d}", float(wrong.iloc[0]), "above zero, and finite")
     by_week = daily.resample("7D")
     log = np.log(by_week.mean().where(by_week.count() >= 4)).dropna()
     if len(log) < _MIN_WEEKS:
@@ -137,59 +110,6 @@ def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int
     low, high = np.expm1(np.quantile(slopes, [(1 - level) / 2, (1 + level) / 2]))
     p = (1 + int((np.abs(taus) >= abs(tau)).sum())) / (resamples + 1)
     return Trend(float(np.expm1(slope)), float(low), float(high), level, tau, p, len(log))
-
-
-def change_point(log: pd.Series, *, level: float = 0.9, resamples: int = 200, seed: int = 0) -> ChangePoint:
-    """Find the single step that explains most of the variance, at least 13 weeks from either end (least squares).
-
-    This does not distinguish a step from a slope: compare with `trend`.
-
-    Parameters
-    ----------
-    log : pandas.Series (week)
-        Logarithms, as from `weekly`.
-    level : float
-        Nominal coverage of the intervals.
-    resamples : int
-        Block-resampled series for the intervals and the test.
-    seed : int
-        Of the resampling.
-
-    Returns
-    -------
-    ChangePoint
-        Date and relative change.
-
-    Raises
-    ------
-    MissingExtraError
-        If the package ``ruptures`` (extra ``studies``) is not installed.
-    """
-    values = log.to_numpy()
-    at, gain = _best(values)
-    means = np.where(np.arange(len(values)) < at, values[:at].mean(), values[at:].mean())
-    drawn = _blocks(values - means, resamples, seed)
-    places = np.array([_best(means + one)[0] for one in drawn])
-    steps = np.array(
-        [(means + one)[k:].mean() - (means + one)[:k].mean() for one, k in zip(drawn, places, strict=True)]
-    )
-    null = np.array([_best(one)[1] for one in drawn])
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.expm1(np.quantile(steps, tails))
-    first, last = np.quantile(places, tails, method="nearest").astype(int)
-    return ChangePoint(
-        log.index[at], log.index[first], log.index[last], float(np.expm1(means[-1] - means[0])), float(low), float(high),
-        level, (1 + int((null >= gain).sum())) / (resamples + 1),
-    )  # fmt: skip
-
-
-def _best(values: NDArray[Any]) -> tuple[int, float]:
-    """Return the position of the best step and the sum of squares that it explains."""
-    ruptures = requires("ruptures", "studies")
-    found = int(ruptures.Binseg(model="l2", min_size=_SIDE_WEEKS, jump=1).fit(values).predict(n_bkps=1)[0])
-    left, right = values[:found], values[found:]
-    gain = len(values) * values.var() - len(left) * left.var() - len(right) * right.var()
-    return found, float(gain)
 
 
 def _blocks(residuals: NDArray[Any], resamples: int, seed: int) -> NDArray[Any]:

@@ -124,11 +124,53 @@ def expected_concentration(table: pd.DataFrame, start: pd.Timestamp, length: int
     """
     number = window_numbers(pd.DatetimeIndex(table.index), start, length)
     folds = np.where(number == 0, _FOLDS, number % _FOLDS)
+    return expected_without(table, folds, always=number == 0, seed=seed)
+
+
+def expected_without(
+    table: pd.DataFrame,
+    folds: NDArray[Any],
+    *,
+    always: NDArray[np.bool_] | None = None,
+    alike: bool = False,
+    seed: int = 0,
+) -> pd.Series:
+    """Predict each day with a model fitted without its fold and the days around it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (day)
+        From `daily_table`, with the predictors to use.
+    folds : int (day,)
+        Number of each day's fold.
+    always : bool (day,), optional
+        Days that no model is fitted to, with those around them.
+    alike : bool
+        Scale each model to the same mean over all days. Models that know no trend have the level of the days that they were fitted
+        to: without this, what is withheld is compared with all the rest, which exaggerates a trend.
+    seed : int
+        Of the models.
+
+    Returns
+    -------
+    pandas.Series (day)
+        Concentration expected, ug m-3.
+
+    Raises
+    ------
+    InputError
+        If too few days are left to fit a model.
+    MissingExtraError
+        If the package ``lightgbm`` (extra ``studies``) is not installed.
+    """
     known = table["concentration"].notna().to_numpy()
+    never = np.zeros(len(table), dtype=bool) if always is None else _near(always)
     found = pd.Series(np.nan, index=table.index, name="expected")
     for fold in np.unique(folds):
-        hidden = _near(folds == fold) | _near(number == 0)
-        found[folds == fold] = _predict(_fit(table[~hidden & known], seed), table[folds == fold])
+        hidden = _near(folds == fold) | never
+        predicted = _predict(_fit(table[~hidden & known], seed), table)
+        scale = float(table["concentration"].mean()) / predicted[known].mean() if alike else 1.0
+        found[folds == fold] = scale * predicted[folds == fold]
     return found
 
 
@@ -222,6 +264,6 @@ def weather_adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
         ug m-3, scaled to the mean of the observations.
     """
     days = pd.DatetimeIndex(table.index)
-    predicted = expected_concentration(table.drop(columns="trend"), days[0], 28, seed=seed)
-    ratio = table["concentration"] / predicted
+    folds = window_numbers(days, days[0], 28) % _FOLDS
+    ratio = table["concentration"] / expected_without(table.drop(columns="trend"), folds, alike=True, seed=seed)
     return (ratio * table["concentration"].mean() / ratio.mean()).rename("adjusted")

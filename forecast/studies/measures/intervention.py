@@ -33,7 +33,7 @@ class Effect:
     p_value : float
         Share of windows, this one included, whose deviation is at least as large: placebo in time.
     placebos : pandas.Series (start)
-        Logarithm of observed over expected in the other windows.
+        Logarithm of observed over expected in the other windows, but those next to this one.
     """
 
     change: float
@@ -98,10 +98,11 @@ def window_log_ratios(observed: pd.Series, predicted: pd.Series, start: pd.Times
     return pd.Series(values, index=pd.DatetimeIndex(starts, name="start"), name="log_ratio")
 
 
-def estimate_effect(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9) -> Effect:
+def estimate_effect(found: pd.Series, start: pd.Timestamp, length: int, *, level: float = 0.9) -> Effect:
     """Estimate the change in the window that begins on `start` from the log ratios of all windows.
 
-    The median of the placebo windows estimates the bias of the method; their quantiles, at the ranks that give the
+    Windows next to the studied one are no placebos: the measure may have begun to act, or its effect be made up for, in
+    them, and before and after they are judged by the studied window itself. The median of the placebo windows estimates the bias of the method; their quantiles, at the ranks that give the
     nominal coverage for exchangeable windows (as in conformal prediction), estimate its error.
 
     Parameters
@@ -110,6 +111,8 @@ def estimate_effect(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9
         Log ratios by first day of the window, from `window_log_ratios`.
     start : pandas.Timestamp
         First day of the studied window.
+    length : int
+        Days in a window.
     level : float
         Nominal coverage of the interval.
 
@@ -128,7 +131,8 @@ def estimate_effect(found: pd.Series, start: pd.Timestamp, *, level: float = 0.9
         raise InputError("level", level, "from 0.5 to below 1, such as 0.9")
     if start not in found.index:
         raise InputError("window", f"{start:%Y-%m-%d}", "one with observed and expected values")
-    others = found.drop(start)
+    apart = np.abs((pd.DatetimeIndex(found.index) - start).days)
+    others = found[apart > max(length, GAP_DAYS)]
     n = len(others)
     needed = max(_MIN_PLACEBOS, round(2 / (1 - level)))
     if n < needed:
@@ -272,7 +276,7 @@ def assess(
         course["with_without"], weights = synthetic_control(places, "treated", start, length)
     methods = [name for name in METHODS if name in course]
     effects = {
-        name: estimate_effect(window_log_ratios(observed, course[name], start, length), start, level=level)
+        name: estimate_effect(window_log_ratios(observed, course[name], start, length), start, length, level=level)
         for name in methods
     }
     return effects, course, weights
@@ -305,7 +309,7 @@ def placebo_in_space(
     for name in donors if donors.shape[1] > 1 else ():
         predicted, _ = synthetic_control(donors, str(name), start, length)
         found[str(name)] = estimate_effect(
-            window_log_ratios(donors[name], predicted, start, length), start, level=level
+            window_log_ratios(donors[name], predicted, start, length), start, length, level=level
         )
     return found
 

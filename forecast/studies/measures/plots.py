@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hazecast.forecast.studies.measures.changes import ChangePoint
 from hazecast.forecast.studies.measures.intervention import Effect
+from hazecast.forecast.studies.measures.steps import Steps
 
 _NAMES = {"before_after": "before and after", "weather": "weather model", "with_without": "synthetic control"}
 _COLOURS = {"before_after": "#a0aec0", "weather": "#2b6cb0", "with_without": "#dd6b20"}
@@ -55,15 +55,15 @@ def course(table: pd.DataFrame, effects: Mapping[str, Effect], start: pd.Timesta
     return figure
 
 
-def trend(series: pd.DataFrame, step: ChangePoint, title: str) -> Figure:
-    """Draw 28-day means of the observed and the weather-corrected series, and the interval of the step's date.
+def trend(series: pd.DataFrame, found: Steps, title: str) -> Figure:
+    """Draw 28-day means of the observed and the weather-corrected series, and the intervals of the steps' dates.
 
     Parameters
     ----------
     series : pandas.DataFrame (day)
-        ``concentration``, ``adjusted`` and ``normalised``, ug m-3.
-    step : ChangePoint
-        Its interval of the date is shaded.
+        A column a design, ug m-3, as from `hazecast.forecast.studies.measures.designs.trends_by_design`.
+    found : Steps
+        The intervals of the dates are shaded.
     title : str
         Title of the figure.
 
@@ -74,11 +74,18 @@ def trend(series: pd.DataFrame, step: ChangePoint, title: str) -> Figure:
     """
     figure = Figure(figsize=(8.0, 3.2), layout="constrained")
     axes = figure.subplots()
-    colours = {"concentration": "#a0aec0", "adjusted": "#2b6cb0", "normalised": "#dd6b20"}
+    colours = {
+        "observed": "#a0aec0",
+        "linear": "#38a169",
+        "normalised": "#dd6b20",
+        "blocks": "#2b6cb0",
+        "years": "#805ad5",
+    }
     for name, values in series.resample("28D").mean().items():
         axes.plot(values.index, values, color=colours[str(name)], label=str(name))
-    first, last = step.earliest, step.latest
-    axes.axvspan(first, last, color="#fefcbf", label="date of the best step")  # type: ignore[arg-type]
+    for number, step in enumerate(found.steps):
+        label = "dates of the steps" if number == 0 else None
+        axes.axvspan(step.earliest, step.latest, color="#fefcbf", label=label)  # type: ignore[arg-type]
     axes.set_ylabel("µg m$^{-3}$, 28 days")
     axes.set_title(title, fontsize=9, loc="left")
     axes.legend(fontsize=7, frameon=False)

@@ -1,7 +1,7 @@
 """Uncertainty of a factorization: bootstrap (random errors) and displacement (rotational ambiguity).
 
 Paatero et al. (2014, Atmos. Meas. Tech. 7:781) and Brown et al. (2015, Sci. Total Environ. 518:626), as in EPA
-PMF 5.0. The third method there, bootstrap enhanced by displacement, is not implemented.
+PMF 5.0. The third method there, bootstrap enhanced by displacement, is `hazecast.forecast.studies.particles.pmf_bs_disp`.
 """
 
 from __future__ import annotations

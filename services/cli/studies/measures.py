@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from hazecast.forecast.studies.measures.changes import ChangePoint, Trend
+    from hazecast.forecast.studies.measures.changes import Trend
     from hazecast.forecast.studies.measures.intervention import Effect
+    from hazecast.forecast.studies.measures.steps import Steps
 
 app = typer.Typer()
 
@@ -26,6 +27,10 @@ Place = Annotated[str, typer.Option("--place", help="Station or city of the coll
 Pollutant = Annotated[str, typer.Option("--pollutant", help="pm25, o3, pm10, no2, so2 or co.")]
 Donors = Annotated[list[str] | None, typer.Option("--donor", help="Place without the measure; may be repeated.")]
 Level = Annotated[float, typer.Option("--level", help="Nominal rate of the intervals.")]
+Reports = Annotated[
+    Path | None,
+    typer.Option("--weather-reports", help="Weather station's files (NOAA ISD), where the collection has none."),
+]
 Timezone = Annotated[str, typer.Option("--timezone", help="Time zone of the place's days.")]
 
 
@@ -110,11 +115,15 @@ def trend(
     resamples: Annotated[int, typer.Option("--resamples", help="Resampled series for the intervals.")] = 200,
     draws: Annotated[int, typer.Option("--draws", help="Draws of weather a day for the normalised series.")] = 50,
     timezone: Timezone = "Asia/Shanghai",
+    weather_reports: Reports = None,
     *,
     output: Output,
 ) -> None:
-    """Trend and change point, as observed and with the weather removed."""
+    """Trend by several designs, and steps, as observed and with the weather removed."""
     from hazecast.forecast.studies.measures import plots as measures_plots
+    from hazecast.forecast.studies.measures.changes import weekly
+    from hazecast.forecast.studies.measures.designs import trends_by_design
+    from hazecast.forecast.studies.measures.steps import find_steps
     from hazecast.grids.errors import InputError
     from hazecast.grids.extras import requires
 
@@ -123,54 +132,50 @@ def trend(
         raise InputError("--resamples", resamples, "at least 20")
     if not 0.5 <= level < 1:
         raise InputError("--level", level, "from 0.5 to below 1, such as 0.9")
-    table, _ = _tables(observations, place, None, pollutant, timezone)
-    series = _series(table, draws)
-    trends, steps = _changes(series, level, resamples)
-    figure = measures_plots.trend(series, steps["adjusted"], f"{place}, {pollutant}")
+    table, _ = _tables(observations, place, None, pollutant, timezone, weather_reports)
+    trends, series = trends_by_design(table, level=level, resamples=resamples, draws=draws)
+    steps = {name: find_steps(weekly(series[name]), level=level) for name in ("observed", "blocks")}
+    figure = measures_plots.trend(series, steps["blocks"], f"{place}, {pollutant}")
+    by_weather = [one.per_year for name, one in trends.items() if name != "observed"]
     summary = {
         "place": place,
         "pollutant": pollutant,
-        "days": int(table["concentration"].notna().sum()),
+        "days": int(series["observed"].notna().sum()),
+        "days_without_weather": int((table["concentration"].notna() & table["speed"].isna()).sum()),
         "level": level,
+        "per_year_by_designs": [min(by_weather), max(by_weather)],
     }
-    tables = {"trend": _by_series(trends), "change_point": _by_series(steps), "series": series}
-    emit(Result(summary, tables, {"trend": figure}), output, ("trend", "change_point"))
+    tables = {"trend": _trends(trends), "search": _search(steps), "steps": _step_rows(steps), "series": series}
+    shown = ("trend", "search", "steps") if any(one.steps for one in steps.values()) else ("trend", "search")
+    emit(Result(summary, tables, {"trend": figure}), output, shown)
 
 
-def _series(table: pd.DataFrame, draws: int) -> pd.DataFrame:
-    """Return the observed, the weather-adjusted and the weather-normalised series (day)."""
+def _trends(found: Mapping[str, Trend]) -> pd.DataFrame:
     import pandas as pd
 
-    from hazecast.forecast.studies.measures.deweather import weather_adjusted, weather_normalised
+    from hazecast.forecast.studies.measures.designs import DESIGNS
 
-    return pd.DataFrame(
-        {
-            "concentration": table["concentration"],
-            "adjusted": weather_adjusted(table),
-            "normalised": weather_normalised(table, draws=draws),
-        }
-    )
+    rows = {name: {"what": DESIGNS[name]} | asdict(one) for name, one in found.items()}
+    return pd.DataFrame(rows).T.rename_axis("design")
 
 
-def _changes(series: pd.DataFrame, level: float, resamples: int) -> tuple[dict[str, Trend], dict[str, ChangePoint]]:
-    """Return trend and change point of the observed and of the weather-adjusted series."""
-    from hazecast.forecast.studies.measures.changes import change_point, weekly
-    from hazecast.forecast.studies.measures.changes import trend as trend_of
-
-    weeks = {"observed": weekly(series["concentration"]), "adjusted": weekly(series["adjusted"])}
-    trends = {name: trend_of(one, level=level, resamples=resamples) for name, one in weeks.items()}
-    steps = {name: change_point(one, level=level, resamples=resamples) for name, one in weeks.items()}
-    return trends, steps
-
-
-def _by_series(found: Mapping[str, Trend | ChangePoint]) -> pd.DataFrame:
+def _search(found: Mapping[str, Steps]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({name: asdict(one) for name, one in found.items()}).T.rename_axis("series")
+    rows = {name: asdict(one) | {"steps": len(one.steps)} for name, one in found.items()}
+    return pd.DataFrame(rows).T.rename_axis("series")
+
+
+def _step_rows(found: Mapping[str, Steps]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [{"series": name} | asdict(step) for name, one in found.items() for step in one.steps]
+    columns = ["series", "date", "earliest", "latest", "change", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).set_index("series")
 
 
 def _tables(
-    folder: Path, place: str, donors: list[str] | None, pollutant: str, timezone: str
+    folder: Path, place: str, donors: list[str] | None, pollutant: str, timezone: str, reports: Path | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     import pandas as pd
 
@@ -181,7 +186,7 @@ def _tables(
     names = list(dict.fromkeys(donors or ()))
     if place in names:
         raise InputError("--donor", place, "a place other than the studied one")
-    tables = {name: daily_table(*series_at(folder, name, pollutant), timezone) for name in (place, *names)}
+    tables = {name: daily_table(*series_at(folder, name, pollutant, reports), timezone) for name in (place, *names)}
     others = pd.DataFrame({name: tables[name]["concentration"] for name in names}) if names else None
     return tables[place], others
 

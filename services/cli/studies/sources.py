@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_PRINTED = ("numbers", "profiles", "fit", "bootstrap_mapping", "displacement_swaps")
+_PRINTED = ("numbers", "profiles", "fit", "bootstrap_mapping", "displacement_swaps", "bs_disp", "fpeak")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,14 @@ class UncertaintyOptions:
     bootstraps: Annotated[int, typer.Option("--bootstraps", min=0, help="Bootstrap runs; 0 for none.")] = 0
     block: Annotated[int, typer.Option("--block", min=1, help="Samples in a bootstrap block.")] = 3
     displacement: Annotated[bool, typer.Option("--displacement", help="Displace every element; takes minutes.")] = False
+    bs_disp: Annotated[
+        list[str] | None,
+        typer.Option("--bs-disp", help="Species to displace in resamples (BS-DISP), a marker; may be repeated."),
+    ] = None
+    bs_disp_runs: Annotated[int, typer.Option("--bs-disp-runs", min=1, help="Resamples of BS-DISP.")] = 50
+    fpeak: Annotated[
+        list[float] | None, typer.Option("--fpeak", help="Strength of a rotation, -1 to 1; may be repeated.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -145,9 +153,34 @@ def _add_uncertainty(
         moved = displace(base, progress=progress)
         result.summary["displacement_largest_fall"] = moved.largest_fall
         result.tables |= {"displacement": moved.intervals, "displacement_swaps": moved.swaps}
+    _add_rotation(base, options, seed, result, progress)
     result.figures["profiles"] = source_plots.profiles(base, resampled)
     if base.samples.total:
         result.figures["contributions"] = source_plots.contributions(base)
+
+
+def _add_rotation(
+    base: Factorization, options: UncertaintyOptions, seed: int, result: Result, progress: Progress | None
+) -> None:
+    """Add bootstrap with displacement and rotations to the result."""
+    from hazecast.forecast.studies.particles.pmf_bs_disp import bootstrap_displace
+    from hazecast.forecast.studies.particles.pmf_rotation import rotations
+
+    if options.bs_disp:
+        found = bootstrap_displace(
+            base, options.bs_disp, runs=options.bs_disp_runs, block=options.block, seed=seed, progress=progress
+        )
+        result.summary |= {
+            "bs_disp_accepted": f"{found.accepted} of {found.runs}",
+            "bs_disp_swapped_in_fit": found.swapped_in_fit,
+            "bs_disp_largest_fall_percent": round(found.largest_fall, 3),
+        }
+        result.tables |= {
+            "bs_disp": found.intervals,
+            "bs_disp_swaps": found.swapped_in_displacement.to_frame("resamples"),
+        }
+    if options.fpeak:
+        result.tables["fpeak"] = rotations(base, options.fpeak)
 
 
 @app.command()

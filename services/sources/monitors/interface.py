@@ -15,7 +15,7 @@ from hazecast.grids.contract import MEASURED_AIR, MEASURED_WEATHER, WEATHER, Var
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities
 from hazecast.grids.places.cities import Registry
-from hazecast.grids.quality import Reporting
+from hazecast.grids.quality import GOOD, Reporting
 from hazecast.grids.units import to_ug_m3
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
@@ -24,7 +24,8 @@ from hazecast.services.sources.http import Patience
 HOUR = timedelta(hours=1)
 _GIVE_UP_AFTER = 2
 _T = TypeVar("_T")
-SourceKind = Literal["measurement", "model_analysis"]
+# A weather station measures no pollutant: a city that has one alone isn't observed.
+SourceKind = Literal["measurement", "model_analysis", "weather_station"]
 # Codes for "no value" in text fields of the networks.
 _MISSING_TEXTS = frozenset({"", "-", "—", "–", "--", "NA", "N/A", "NULL", "NONE", "NAN", "***", "欠測"})
 
@@ -56,6 +57,8 @@ class Reading(NamedTuple):
         The number as published; None where the publisher reports none. What is `MEASURED` is in the contract's units.
     units : str
         Of `raw`.
+    flag : int
+        What its publisher says of a quantity of `MEASURED`, a flag of `hazecast.grids.quality`; pollutants are screened.
     """
 
     station: str
@@ -63,6 +66,7 @@ class Reading(NamedTuple):
     pollutant: str
     raw: float | None
     units: str
+    flag: int = GOOD
 
     def ug_m3(self, sentinels: tuple[float, ...]) -> float:
         """Return the value in ug m-3, NaN where missing; a sentinel is returned unconverted."""
@@ -123,7 +127,7 @@ class MonitorSource(Protocol):
     ----------
     name : str
         As in the settings and the store.
-    kind : {"measurement", "model_analysis"}
+    kind : {"measurement", "model_analysis", "weather_station"}
     reporting : Reporting
         How it reports missing values and zero, for quality control.
     """

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from hazecast.forecast.studies.measures.changes import change_point, trend, weekly
+from hazecast.forecast.studies.measures.changes import trend, weekly
 from hazecast.forecast.studies.measures.deweather import daily_table, expected_concentration
 from hazecast.forecast.studies.measures.intervention import (
     assess,
@@ -17,6 +17,7 @@ from hazecast.forecast.studies.measures.intervention import (
     recover_known_cuts,
     synthetic_control,
 )
+from hazecast.forecast.studies.measures.steps import find_steps
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
 from hazecast.services.research.places import series_at
@@ -50,7 +51,7 @@ def test_judge_covers_at_its_nominal_rate() -> None:
     days = pd.date_range("2013-01-01", periods=100, freq="10D")
     held = []
     for _ in range(300):
-        one = estimate_effect(pd.Series(random.standard_t(3, 100), index=days), days[50])
+        one = estimate_effect(pd.Series(random.standard_t(3, 100), index=days), days[50], 10)
         held.append(np.log1p(one.low) <= 0 <= np.log1p(one.high))
     assert 0.84 <= np.mean(held) <= 0.96
 
@@ -66,26 +67,88 @@ def test_synthetic_control_finds_the_weights_a_series_was_made_with() -> None:
     np.testing.assert_allclose(predicted, places["treated"], rtol=0.1)
 
 
-def weeks(slope: float, step: float, seed: int) -> pd.Series:
+def test_windows_next_to_the_measure_are_no_placebos() -> None:
+    random = np.random.default_rng(3)
+    days = pd.date_range("2013-01-01", periods=600)
+    table = pd.DataFrame({"concentration": random.gamma(4.0, 20.0, 600)}, index=days)
+    start, length = days[300], 10
+    placebos = []
+    for cut in (0.0, 0.9):
+        changed = table.copy()
+        changed.loc[start : start + pd.Timedelta(days=length - 1), "concentration"] *= 1 - cut
+        effects, _, _ = assess(changed, start, length, weather=changed["concentration"] * 0 + 80)
+        placebos.append(effects["before_after"].placebos)
+    pd.testing.assert_series_equal(*placebos)
+    assert (np.abs((placebos[0].index - start).days) > length).all() and len(placebos[0]) == 55
+    one_day = pd.Series(random.normal(size=100), index=pd.date_range("2013-01-01", periods=100, name="start"))
+    assert len(estimate_effect(one_day, one_day.index[50], 1).placebos) == 100 - 11  # five days on both sides
+
+
+def weeks(slope: float, seed: int, steps: dict[int, float] | None = None, n: int = 157) -> pd.Series:
+    """Weeks of correlated noise with a slope a year and steps at some weeks."""
     random = np.random.default_rng(seed)
-    noise = np.zeros(157)
-    for i in range(1, 157):
+    noise = np.zeros(n)
+    for i in range(1, n):
         noise[i] = 0.4 * noise[i - 1] + random.normal(0, 0.2)
-    at = np.arange(157)
-    return pd.Series(
-        noise + slope * at / 52.18 + step * (at >= 80), index=pd.date_range("2013-03-01", periods=157, freq="7D")
-    )
+    at = np.arange(n)
+    values = noise + slope * at / 52.18 + sum(size * (at >= week) for week, size in (steps or {}).items())
+    return pd.Series(values, index=pd.date_range("2013-03-01", periods=n, freq="7D"))
 
 
-def test_trend_and_step_are_found_in_correlated_noise() -> None:
-    found = [trend(weeks(np.log(0.9), 0.0, seed), resamples=100) for seed in range(20)]
+def test_trend_is_found_in_correlated_noise() -> None:
+    found = [trend(weeks(np.log(0.9), seed), resamples=100) for seed in range(20)]
     assert sum(one.low <= -0.1 <= one.high for one in found) >= 15
-    assert sum(trend(weeks(0.0, 0.0, seed), resamples=100).p_value < 0.05 for seed in range(20)) <= 4
-    step = change_point(weeks(0.0, np.log(0.7), 3), resamples=40)
-    assert step.low <= -0.3 <= step.high and abs((step.date - pd.Timestamp("2014-09-12")).days) <= 28
-    assert step.p_value < 0.05
+    assert sum(trend(weeks(0.0, seed), resamples=100).p_value < 0.05 for seed in range(20)) <= 4
+
+
+@pytest.mark.parametrize("wrong", [0.0, -3.0, np.inf])
+def test_impossible_days_and_short_series_are_refused(wrong) -> None:
+    daily = pd.Series(5.0, index=pd.date_range("2014-01-01", periods=400))
+    daily.iloc[8] = wrong
+    with pytest.raises(InputError, match="2014-01-09"):
+        weekly(daily)
     with pytest.raises(InputError, match="weeks"):
-        weekly(pd.Series(5.0, index=pd.date_range("2014-01-01", periods=100)))
+        weekly(daily.iloc[9:100])
+
+
+def test_steps_that_cancel_each_other_are_found_with_their_dates_and_sizes() -> None:
+    imposed = {50: np.log(0.7), 110: np.log(1.4)}
+    found = [find_steps(weeks(0.0, seed, imposed), draws=49) for seed in range(1000, 1012)]
+    two = [one.steps for one in found if len(one.steps) == 2]
+    assert len(two) >= 9
+    index = weeks(0.0, 0).index
+    dates = [
+        step.earliest <= index[week] <= step.latest for steps in two for step, week in zip(steps, imposed, strict=True)
+    ]
+    sizes = [
+        step.low <= np.expm1(size) <= step.high
+        for steps in two
+        for step, size in zip(steps, imposed.values(), strict=True)
+    ]
+    assert np.mean(dates) >= 0.8 and np.mean(sizes) >= 0.8
+
+
+def test_noise_has_no_steps_and_impossible_searches_are_refused() -> None:
+    found = [find_steps(weeks(0.0, seed), draws=49) for seed in range(15)]
+    assert sum(bool(one.steps) for one in found) <= 2 and all(
+        one.p_first == one.p_next for one in found if not one.steps
+    )
+    assert 0.3 < np.mean([one.correlation for one in found]) < 0.5
+    for wrong in ({"most": 0}, {"draws": 20}, {"level": 1.0}):
+        with pytest.raises(InputError):
+            find_steps(weeks(0.0, 1), **wrong)
+    with pytest.raises(InputError, match="weeks"):
+        find_steps(weeks(0.0, 1, n=20))
+
+
+def test_the_rise_of_no2_at_marylebone_road_in_2003_is_found(shared_data) -> None:
+    hourly = pd.read_csv(shared_data / "openair" / "mydata.csv.gz", parse_dates=["date"], index_col="date")["no2"]
+    daily = hourly.resample("D").mean()
+    found = find_steps(weekly(daily.where(daily > 0)))
+    rise = found.steps[-1]
+    # Carslaw, Ropkins and Bell (2006, Environ. Sci. Technol. 40:6912): 95 % from January to March 2003.
+    assert rise.earliest >= pd.Timestamp("2002-12-01") and rise.latest <= pd.Timestamp("2003-03-31")
+    assert 0.2 < rise.low < rise.change < rise.high < 0.45
 
 
 def test_apec_from_the_command_with_donors(shared_data, tmp_path) -> None:

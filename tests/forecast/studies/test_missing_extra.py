@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
-from hazecast.forecast.studies.measures.changes import change_point
+from hazecast.forecast.studies.measures.steps import find_steps
 from hazecast.grids.errors import MissingExtraError
 
 SCRIPT = """
@@ -31,4 +31,4 @@ def test_a_function_without_its_package_names_the_extra(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "ruptures", None)
     series = pd.Series(range(60), index=pd.date_range("2014-01-01", periods=60, freq="7D"), dtype=float)
     with pytest.raises(MissingExtraError, match=r"hazecast\[studies\]"):
-        change_point(series, resamples=2)
+        find_steps(series)

@@ -14,7 +14,9 @@ from scipy.optimize import minimize
 from hazecast.forecast.studies.particles.mass_balance import mass_balance
 from hazecast.forecast.studies.particles.mixtures import TOTAL, mix, source_profiles
 from hazecast.forecast.studies.particles.pmf import factorize, match_factors, pull_profiles
+from hazecast.forecast.studies.particles.pmf_bs_disp import bootstrap_displace
 from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
+from hazecast.forecast.studies.particles.pmf_rotation import rotations
 from hazecast.forecast.studies.particles.pmf_solver import Pull, epa_robust_q, robust_q, solve
 from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, bootstrap, displace
 from hazecast.forecast.studies.particles.recovery import compare_solution, nmf_recovery
@@ -195,6 +197,31 @@ def test_displacement_brackets_the_truth(mixture, solution) -> None:
     pull = Pull(number, column, float(narrow["high"]), 1e8)
     at = solve(x, u, solution.contributions.to_numpy(), solution.profiles.to_numpy(), pulls=[pull])
     assert at.q - solution.q_robust == pytest.approx(4.0, abs=0.5)
+
+
+def test_bootstrap_with_displacement_is_wider_than_displacement_and_rejects_swaps(mixture, solution) -> None:
+    found = bootstrap_displace(solution, ["Si"], runs=3, dq_max=(4.0,), seed=1)
+    assert found.accepted == 3 and found.swapped_in_fit == 0 and found.swapped_in_displacement.sum() == 0
+    factor = solution.profiles["Si"].idxmax()
+    both = found.intervals.loc[(4.0, factor, "Si")]
+    assert both["low"] < mixture.profiles.loc["dust", "Si"] < both["high"]
+    alone = displace(solution, dq_max=(4.0,), species=["Si"]).intervals.loc[(4.0, factor, "Si")]
+    assert both["high"] - both["low"] > alone["high"] - alone["low"]
+    for wrong in ({"species": []}, {"species": ["Si"], "runs": 0}, {"species": ["Si"], "block": 0}):
+        with pytest.raises(InputError):
+            bootstrap_displace(solution, **wrong)
+    with pytest.raises(InputError, match="Xx"):
+        bootstrap_displace(solution, ["Xx"], runs=1)
+
+
+def test_rotation_trades_profiles_within_its_price(solution) -> None:
+    found = rotations(solution, [-0.3, 0.3])
+    assert (found["dq"] > 0).all() and (found["dq"] <= 1.0).all() and (found["correlation"] > 0.9).all()
+    # Subtracting profiles from each other makes them sparser, adding fuller.
+    assert found.loc[0.3, "zeros"] >= found.loc[-0.3, "zeros"]
+    for wrong in (0.0, 1.5):
+        with pytest.raises(InputError, match="strength"):
+            rotations(solution, [wrong])
 
 
 def test_constraints_hold(solution) -> None:

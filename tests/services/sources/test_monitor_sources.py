@@ -32,6 +32,7 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import EarlierValue, MonitorStation, StationObservation
 from hazecast.services.work.ingest.monitors import build_sources, ingest_live
 from tests.support import monitor_publishers as publishers
+from tests.support.further_publishers import FURTHER
 from tests.support.monitor_publishers import HOUR, LAST, NOW, PUBLISHERS, settings_for, truth
 from tests.support.source_server import QUICK, serving
 
@@ -39,6 +40,8 @@ REGISTRY = load_registry()
 RULES = load_station_cities(REGISTRY)
 HOURS = [LAST - n * HOUR for n in reversed(range(5))]
 KINDS = sorted(PUBLISHERS)
+# Those of other quantities and places too, each with tests of its own for what it reads.
+ALL = PUBLISHERS | FURTHER
 
 
 @pytest.fixture(autouse=True)
@@ -125,10 +128,10 @@ def stores_of_six(tmp_path_factory) -> dict[str, Path]:
     folders = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hazecast.services.work.ingest.monitors.HISTORY_HOURS", 6)
-        for name in KINDS:
+        for name in ALL:
             folders[name] = tmp_path_factory.mktemp(name)
             with serving() as server:
-                publisher = PUBLISHERS[name](server)
+                publisher = ALL[name](server)
                 publisher.newest[0] = LAST - 3 * HOUR
                 report = ingest_live(settings_for(folders[name], publisher), NOW - 3 * HOUR, patience=QUICK)
                 assert report.outcomes[0].status == "done"
@@ -136,11 +139,11 @@ def stores_of_six(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_fault_table(name, fault, stores_of_six, source_server, tmp_path, monkeypatch) -> None:
     """Whatever fails, earlier values stay, the failure is reported, and another source is still ingested."""
     monkeypatch.setattr("hazecast.services.work.ingest.monitors.HISTORY_HOURS", 6)
-    publisher = PUBLISHERS[name](source_server)
+    publisher = ALL[name](source_server)
     export = publishers.write_csv_folder(tmp_path / "export", hours=4)
     shutil.copytree(stores_of_six[name], tmp_path / "data")
     settings = settings_for(
@@ -160,16 +163,16 @@ def test_fault_table(name, fault, stores_of_six, source_server, tmp_path, monkey
     assert any(name in reason for reason in report.reasons)
     assert set(before[1]) <= set(dump(settings)[1]), "a value that had been stored is gone"
     if fault == "another format":
-        named = ("PM2_5", "PM25", "period", "Duration", "pm2_5")
+        named = ("PM2_5", "PM25", "period", "Duration", "pm2_5", "rawOb")
         assert any(field in " ".join(failing.problems) for field in named)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_after_a_failure_the_next_ingest_fetches_what_is_missing(
     name, stores_of_six, source_server, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr("hazecast.services.work.ingest.monitors.HISTORY_HOURS", 6)
-    publisher = PUBLISHERS[name](source_server)
+    publisher = ALL[name](source_server)
     shutil.copytree(stores_of_six[name], tmp_path / "data")
     settings = settings_for(tmp_path / "data", publisher, monitor_reread_hours=1)
     source_server.fail(status=503, times=99)
