@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,18 +53,25 @@ def children(pid: int) -> list[int]:
 
 def worker_of(server_port: int, reader_port: int, parent: int) -> int:
     """Return the worker that accepted a connection."""
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        ports = [int(fields[number].rpartition(":")[2], 16) for number in (1, 2)]
-        if ports == [server_port, reader_port]:
-            for pid in children(parent):
-                for link in Path(f"/proc/{pid}/fd").iterdir():
-                    try:
-                        if os.readlink(link) == f"socket:[{fields[9]}]":
-                            return pid
-                    except OSError:
-                        continue
+    # Again: the list of connections is not read in one moment, and one may be missing from it.
+    for _ in range(50):
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            ports = [int(fields[number].rpartition(":")[2], 16) for number in (1, 2)]
+            if ports == [server_port, reader_port]:
+                for pid in children(parent):
+                    if f"socket:[{fields[9]}]" in open_files(pid):
+                        return pid
+        time.sleep(0.02)
     raise AssertionError("no worker has the connection")
+
+
+def open_files(pid: int) -> set[str]:
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            found.add(os.readlink(link))
+    return found
 
 
 def reader_of_each(server: Server, key: str | None, stack: ExitStack) -> list[Reader]:
@@ -125,6 +132,7 @@ def test_two_workers_are_one_service_and_end_when_told_to(databases, tmp_path) -
         _streams(store, tmp_path, server, key)
         _limits(reader_of_each(server, None, stack))
         _metrics(reader_of_each(server, key, stack))
+        assert "died" not in server.errors.read_text()
         _killed(server, reader_of_each(server, key, stack))
     assert server.process.returncode == 0, server.errors.read_text()[-2_000:]
     assert "Traceback" not in server.errors.read_text()
