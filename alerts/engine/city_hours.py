@@ -6,9 +6,10 @@ So a running mean or a city's day includes hours that were already measured. All
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC
+from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -57,6 +58,9 @@ class CityHours:
         Observed PM2.5 of the city's stations, ug m-3, on the same times; NaN after `now`.
     ozone_stations : float64 (station, time) or None
         Their observed ozone, ug m-3.
+    seen_in : callable or None
+        Gives the visibility, m, float64 (1, time), in PM2.5 of float64 (1, time), ug m-3, at the humidity of the first
+        scenario; what was measured stays.
     """
 
     city: City
@@ -68,7 +72,21 @@ class CityHours:
     humidity: Float
     stations: Float | None
     ozone_stations: Float | None = None
+    seen_in: Callable[[Float], Float] | None = field(default=None, repr=False, compare=False)
     _cache: dict[str, Float] = field(default_factory=dict, repr=False, compare=False)
+
+    def of_second_station(self) -> CityHours | None:
+        """Return the hours up to now as if the city's value were that of its second highest station, one scenario.
+
+        None where no hour has two stations.
+        """
+        if self.stations is None or self.seen_in is None or len(self.stations) < 2:
+            return None
+        ordered = np.sort(np.where(np.isfinite(self.stations), self.stations, -np.inf), axis=0)
+        second = np.where(np.isfinite(ordered[-2]), np.minimum(ordered[-2], self.pm25[0]), np.nan)[None]
+        return replace(
+            self, pm25=second, o3=self.o3[:1], humidity=self.humidity[:1], visibility=self.seen_in(second), _cache={}
+        )
 
     def standing(self, within: Bool, variable: Literal["pm25", "o3"] = "pm25") -> npt.NDArray[np.int64]:
         """Return the place of each scenario among all by its mean concentration in some hours.
@@ -300,7 +318,11 @@ class Inputs:
             humidity=humid,
             stations=own.get("pm25"),
             ozone_stations=own.get("o3"),
+            seen_in=partial(self._visibility_in, city, column, humid[:1], sight),
         )
+
+    def _visibility_in(self, city: City, column: int, humid: Float, sight: Sight, pm25: Float) -> Float:
+        return self._measured_first(city, column, sight.visibility(city.id, pm25, humid, self.times))
 
     def _visibility(self, city: City, column: int, pm25: Float, humid: Float, sight: Sight) -> Float:
         # What is past is the same in all scenarios; the day before the forecast counts in its first hours.
@@ -314,6 +336,9 @@ class Inputs:
         else:
             after = sight.visibility(city.id, mass, moist, times)
         result = np.concatenate([np.broadcast_to(before, (COUNT, PAST_HOURS)), after[:, 24:]], axis=1)
+        return self._measured_first(city, column, result)
+
+    def _measured_first(self, city: City, column: int, result: Float) -> Float:
         measured = np.concatenate([self._past("visibility", city), np.full(len(self.times) - PAST_HOURS, np.nan)])
         if "visibility" in self.ahead:
             measured[PAST_HOURS:] = self.ahead["visibility"][:, column]

@@ -349,7 +349,7 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
     if not known.any():
         return _NOTHING_SEEN
     at = int(recent[known][-1])
-    highest = int(seen.rank[MEDIAN, at])
+    highest = _corroborated(hours, rules, rule, seen, at)
     coming = either.rank[:, now + 1 : now + 1 + rule.persist_hours]
     for rank in range(highest, 0, -1):
         persistence = rules.level_of(rank).persistence
@@ -360,6 +360,19 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
         if float(lasting.mean()) >= rule.persist_probability:
             return _Now(at, highest, rank, lasting)
     return _Now(at, highest, 0, np.zeros(len(coming), dtype=bool))
+
+
+def _corroborated(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, at: int) -> int:
+    """Return the highest rank of the observed hour that an hour before it or a second station reaches too."""
+    rank = int(seen.rank[MEDIAN, at])
+    if not rank or not rule.second_within_hours:
+        return rank
+    earlier = int(seen.rank[MEDIAN, max(at - rule.second_within_hours, 0) : at].max(initial=0))
+    second = hours.of_second_station() if earlier < rank else None
+    by_station = (
+        0 if second is None else int(_met(second, rules, "observed", np.ones(len(hours.times), bool)).rank[0, at])
+    )
+    return min(rank, max(earlier, by_station))
 
 
 def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: _Met, within: Bool) -> list[Evidence]:

@@ -29,6 +29,8 @@ HUMID = 80.0
 CALM = 2.0
 SHALLOW = 500.0
 NO_DIRECTION = 0.5
+# What causes are read from, of the weather that a forecast is based on.
+CAUSE_WEATHER: tuple[str, ...] = ("u10", "v10", "blh", "t2m", "d2m")
 DIRECTIONS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 Float = npt.NDArray[np.float64]

@@ -223,13 +223,16 @@ class ObservedRule(FrozenModel):
     """When a level that is observed counts: how old it may be, and what "likely to persist" means.
 
     It persists if, with at least `persist_probability`, `persist_share` of the next `persist_hours` hours reach it, and it
-    lasts as the level's own `persistence` asks in a stretch of hours that holds the observed one.
+    lasts as the level's own `persistence` asks in a stretch of hours that holds the observed one. With
+    `second_within_hours` it counts only if one of so many hours before it reaches the level too, or a second
+    station of the city does: one value may be an error.
     """
 
     maximum_age_hours: int = Field(ge=0, le=24)
     persist_hours: int = Field(ge=1, le=72)
     persist_share: float = Field(gt=0.0, le=1.0)
     persist_probability: float = Field(default=0.5, gt=0.0, le=1.0)
+    second_within_hours: int = Field(default=0, ge=0, le=24)
 
 
 class Aggregator(FrozenModel):

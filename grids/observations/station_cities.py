@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hazecast.grids.contract import POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.places.stations import ROADSIDE
+from hazecast.grids.places.stations import ROADSIDE, load_stations
 from hazecast.grids.quality import FLAG_ATTRS, GOOD, MODELLED
 from hazecast.grids.weather.sampling import EARTH_RADIUS_KM
 
@@ -185,6 +185,8 @@ def load_station_cities(registry: Registry, path: Path | None = None) -> Station
         radius = float(tables["radius_km"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(str(path), error, "a TOML file with radius_km and [[rule]] tables") from error
+    # Neighbours are stored, and no forecast is made for them.
+    others = {city.id for city in load_stations().city}
     places: dict[str, dict[str, str]] = {}
     for number, table in enumerate(tables.get("rule", [])):
         where = f"{path.name}: rule {number + 1}"
@@ -193,7 +195,8 @@ def load_station_cities(registry: Registry, path: Path | None = None) -> Station
         except ValidationError as error:
             first = error.errors()[0]
             raise InputError(f"{where}, {'.'.join(map(str, first['loc']))}", first["input"], first["msg"]) from error
-        registry.city(rule.city)
+        if rule.city not in others:
+            registry.city(rule.city)
         for place in rule.places:
             if places.setdefault(rule.source, {}).setdefault(place, rule.city) != rule.city:
                 raise InputError(f"{where}, places", place, "a place given to one city")

@@ -76,7 +76,7 @@ def rates_of_totals(
         midnight = days[1:].astype(times.dtype)
         return _by_differences(totals, times, np.where(new_day, midnight, times[:-1]), new_day)
     if falls.any():
-        anew = _regular(np.asarray(falls))
+        anew = _regular(np.asarray(falls), times)
         if anew is not None:
             return _by_differences(totals, times, times[:-1], anew)
         if falls.sum() == 1 and grows.sum() >= _SURE_AFTER_HOURS // 2:
@@ -102,11 +102,18 @@ def _by_step(totals: Array, gaps: Array, where: str) -> tuple[Array, Array]:
     return totals.copy(), np.ones(len(totals))
 
 
-def _regular(falls: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
-    """Return where buckets of a few steps begin anew, if the values fall there alone and at regular times."""
+def _regular(falls: npt.NDArray[np.bool_], times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_] | None:
+    """Return where buckets of a few steps begin anew, if the values fall there alone and at regular times.
+
+    Buckets begin at 00 UTC and every so many hours after: two falls a few hours apart may be weather.
+    """
     at = np.flatnonzero(falls)
     lengths = np.diff(at)
-    return falls if len(at) > 1 and lengths.min() >= 3 and (lengths == lengths[0]).all() else None
+    if len(at) < 2 or lengths.min() < 3 or not (lengths == lengths[0]).all():
+        return None
+    starts = (times[at] - times[at].astype("datetime64[D]")) / _HOUR
+    bucket = (times[at[1]] - times[at[0]]) / _HOUR
+    return falls if not (starts % bucket).any() else None
 
 
 def _by_differences(

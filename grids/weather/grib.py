@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # Two messages for the same may be packed differently: a share of the value.
 _SAME = 1e-3
+# Packing makes a total fall by less than this share of the largest, and than so much: mm, and W h m-2 or hours of cloud.
+_FALL = 0.01
+_FALL_LEAST = {"tp": 0.25, "ssrd": 10.0, "tcc": 0.25}
 # Reasons why something was left out that are written out; there may be one a message.
 _REASONS = 10
 
@@ -125,6 +128,8 @@ def step_means(messages: list[Message]) -> dict[float, tuple[Field, float]]:
     -------
     dict of float to (Field, float)
         By the end of the step in hours after the reference time: its mean rate, not below zero, and its length in hours.
+        NaN where a total is less than an earlier one of the same start by more than packing makes: since when it is one
+        can't be told.
     """
     shortest: dict[float, Message] = {}
     for message in messages:
@@ -136,7 +141,9 @@ def step_means(messages: list[Message]) -> dict[float, tuple[Field, float]]:
         before = max((e for s, e in by_bucket if s == message.start and s < e < end), default=None)
         total, hours = _total(message), end - message.start
         if before is not None:
-            total = total - _total(by_bucket[message.start, before])
+            rise = total - _total(by_bucket[message.start, before])
+            packing = _FALL * float(np.nan_to_num(np.abs(total)).max(initial=0.0)) + _FALL_LEAST[message.name]
+            total = np.where(rise < -packing, np.nan, rise)
             hours = end - before
         result[end] = np.maximum(total / hours, 0.0), hours
     return result

@@ -26,6 +26,11 @@ _NUMBERS = {
 }
 # Templates of product definition (code table 4.0) for single members of an ensemble and for what is derived from all.
 _MEMBER_TEMPLATES, _DERIVED_TEMPLATES = {1, 11, 60, 61}, {2, 3, 4, 12, 13, 14}
+# Those whose numbers are no values of the quantity, at an instant and over a time.
+_NO_VALUES = {
+    5: "a probability", 9: "a probability", 6: "a percentile", 10: "a percentile", 7: "an error of an analysis",
+    51: "a category", 91: "a category",
+}  # fmt: skip
 # Code table 4.6, ensemble forecast: unperturbed in high and in low resolution. Code table 4.7: means of all members.
 _CONTROLS, _MEANS = {0, 1}, {0, 1}
 # ECMWF's types of fields in edition 1.
@@ -262,7 +267,7 @@ def _member(handle: int, where: str) -> int:
     Raises
     ------
     InputError
-        If it is a spread, a probability or a climate, which are no forecast.
+        If it is a spread, a probability, a percentile or a climate, which are no forecast.
     """
     if _edition(handle) == 1:
         if not eccodes.codes_is_defined(handle, "dataType"):
@@ -272,6 +277,9 @@ def _member(handle: int, where: str) -> int:
             raise InputError(f"{where}: type", kind, f"one of {sorted(_EDITION_1_MEMBERS)}")
         return _EDITION_1_MEMBERS[kind]
     template = eccodes.codes_get_long(handle, "productDefinitionTemplateNumber")
+    if template in _NO_VALUES:
+        found = f"template 4.{template}, {_NO_VALUES[template]}"
+        raise InputError(f"{where}: kind of product", found, "a forecast or an analysis")
     if template in _MEMBER_TEMPLATES:
         return SINGLE if eccodes.codes_get_long(handle, "typeOfEnsembleForecast") in _CONTROLS else PERTURBED
     if template in _DERIVED_TEMPLATES:

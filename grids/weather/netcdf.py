@@ -21,9 +21,10 @@ from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.grids.weather.accumulation import rates_of_totals
 from hazecast.grids.weather.curvilinear import on_regular_grid
 from hazecast.grids.weather.netcdf_axes import with_plain_axes
+from hazecast.grids.weather.netcdf_steps import Steps, is_over_time, stated_steps
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.timeline import STEP_HOURS, joined, step_variables
-from hazecast.grids.weather.variables import HUMIDITY, Column, column_of, plausible
+from hazecast.grids.weather.variables import HUMIDITY, Column, column_of, contract_name, plausible
 
 _DIMS = ("time", "latitude", "longitude")
 # A total since 00 UTC needs the values before it.
@@ -40,7 +41,7 @@ def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.
         If the file can't be read.
     """
     with opened_netcdf(path, values=False) as raw:
-        times = raw["time"].values
+        times = _stamped_at_the_end(raw)[0]["time"].values
         return _init_time(raw), times.min(), times.max()
 
 
@@ -105,16 +106,8 @@ def read_netcdf(
         raw = opened.isel(_wanted(opened, box, period)).load()
     if not all(raw.sizes[dim] for dim in _DIMS):
         raise InputError(str(path), "nothing there", "times and a grid within the period and the box")
-    init_time = _init_time(raw)
-    result = xr.Dataset(coords={dim: raw[dim] for dim in _DIMS})
-    faults: list[str] = []
-    for name in map(str, raw.data_vars):
-        try:
-            column = column_of(name, raw[name].attrs, _height(raw[name]))
-            if column is not None and column.name not in result:
-                result = _with_column(result, raw[name], column, init_time, f"{path}: {name}")
-        except InputError as error:
-            faults.append(str(error))
+    raw, steps = _stamped_at_the_end(raw)
+    result, faults = _columns(raw, steps, path)
     result = result.assign(raw[step_variables(raw)].data_vars)
     derived = HUMIDITY in result and "d2m" not in result and "t2m" in result
     if derived:
@@ -132,13 +125,53 @@ def read_netcdf(
     return result if period is None else result.sel(time=slice(*period))
 
 
+def _columns(raw: xr.Dataset, steps: Steps | None, path: Path) -> tuple[xr.Dataset, list[str]]:
+    """Return the contract's variables, and why others that are nowhere else in the file can't be used."""
+    init_time = _init_time(raw)
+    result = xr.Dataset(coords={dim: raw[dim] for dim in _DIMS})
+    faults: list[tuple[str | None, str]] = []
+    for name in map(str, raw.data_vars):
+        try:
+            column = column_of(name, raw[name].attrs, _height(raw[name]))
+            if column is not None and column.name not in result:
+                own = steps if is_over_time(raw[name]) else None
+                result = _with_column(result, raw[name], column, init_time, own, f"{path}: {name}")
+        except InputError as error:
+            faults.append((contract_name(name, raw[name].attrs), str(error)))
+    # Temperature on levels beside that of 2 m costs nothing.
+    return result, [text for name, text in faults if name not in result]
+
+
+def _stamped_at_the_end(raw: xr.Dataset) -> tuple[xr.Dataset, Steps | None]:
+    """Return a file with the ends of its steps as times, where it holds sums and means alone, and the steps it states."""
+    steps = stated_steps(raw)
+    if steps is None or (steps.ends == raw["time"].values).all():
+        return raw, steps
+    used = [raw[name] for name in map(str, raw.data_vars) if contract_name(name, raw[name].attrs) is not None]
+    if used and all(map(is_over_time, used)):
+        return raw.assign_coords(time=steps.ends), steps
+    return raw, steps
+
+
 def _with_column(
-    result: xr.Dataset, array: xr.DataArray, column: Column, init_time: np.datetime64 | None, where: str
+    result: xr.Dataset,
+    array: xr.DataArray,
+    column: Column,
+    init_time: np.datetime64 | None,
+    steps: Steps | None,
+    where: str,
 ) -> xr.Dataset:
     if set(array.dims) != set(_DIMS) or array.dtype.kind not in "fiu":
         raise InputError(where, f"{array.dtype} on {array.dims}", "numbers on time, latitude, longitude")
     values = array.transpose(*_DIMS).values.astype(np.float64)
-    if column.total:
+    if steps is not None:
+        if not (steps.ends == array["time"].values).all():
+            raise InputError(
+                where, "hours that end at other times than its stamps, beside instants", "a file of its own"
+            )
+        values = values / steps.lengths[:, None, None] if column.total else values
+        result[STEP_HOURS.format(column.name)] = ("time", steps.lengths.astype(np.float32), {"units": "h"})
+    elif column.total:
         order = np.argsort(array["time"].values, kind="stable")
         times, first = np.unique(array["time"].values[order], return_index=True)
         rows = order[first]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import cf_xarray  # noqa: F401 - adds the accessor `cf`
 import numpy as np
 import xarray as xr
@@ -13,6 +15,14 @@ _REFERENCE, _PERIOD, _MEMBER = "forecast_reference_time", "forecast_period", "re
 # Usual names of what cf-xarray doesn't know, by their standard name: cfgrib's and those of the data stores.
 _USUAL = {_REFERENCE: (_REFERENCE,), _PERIOD: (_PERIOD, "step", "leadtime"), _MEMBER: ("number", "member")}
 _ZERO = np.timedelta64(0, "ns")
+# Axes on which the numbers are no values of a forecast.
+_NO_VALUES = ("quantile", "percentile", "threshold", "probability")
+# Units of time by CF, section 4.4, with a date, a time of day and an offset from UTC. The library takes any other zone for UTC.
+_SINCE = re.compile(
+    r"\s*\w+\s+since\s+[+-]?\d{1,8}(-\d{1,2}(-\d{1,2})?)?([T\s]\s*\d{1,2}(:\d{1,2}(:\d{1,2}(\.\d*)?)?)?)?"
+    r"\s*(Z|UTC|UT|GMT|[+-]\d{1,2}(:?\d{2})?)?\s*",
+    re.IGNORECASE,
+)
 
 
 def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
@@ -37,6 +47,12 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
     InputError
         If an axis is missing, two-dimensional or no axis, or the file holds several forecasts or perturbed members alone.
     """
+    _check_zone(raw, where)
+    odd = [str(name) for name in {*raw.dims, *raw.coords} if str(name).lower() in _NO_VALUES]
+    if odd:
+        raise InputError(
+            f"{where}: axis {odd[0]}", "quantiles or probabilities", "a single forecast, a control or a mean"
+        )
     marked = raw.cf.guess_coord_axis()
     names = {axis: _axis(marked, axis, where) for axis in _AXES}
     found = {standard: _named(marked, standard) for standard in _USUAL}
@@ -57,6 +73,15 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
         if raw[axis].dtype.kind not in "fiu" or not (np.abs(raw[axis].values) <= 361.0).all():
             raise InputError(f"{where}: {axis}", raw[axis].values, "degrees")
     return raw
+
+
+def _check_zone(raw: xr.Dataset, where: str) -> None:
+    for name, array in raw.variables.items():
+        units = array.encoding.get("units")
+        if np.issubdtype(array.dtype, np.datetime64) and units is not None and not _SINCE.fullmatch(str(units)):
+            raise InputError(
+                f"{where}: {name} units", units, "a time since a date, in UTC or with an offset such as +08:00"
+            )
 
 
 def axis_names(marked: xr.Dataset, axis: str) -> list[str]:

@@ -19,6 +19,8 @@ from hazecast.grids.contract import within_limits
 from hazecast.grids.errors import InputError
 
 Array = npt.NDArray[np.float64]
+# Per cent: a field of humidity has higher values somewhere.
+_DRIEST = 1.5
 
 # Relative humidity at 2 m: where no dew point is given, it is derived from this one.
 HUMIDITY = "relative_humidity"
@@ -212,7 +214,8 @@ _STANDARD_NAMES = {
     "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air": "ssrd",
 }
 _KELVIN = {"k": (1.0, 0.0), "degc": (1.0, 273.15), "celsius": (1.0, 273.15)}
-_SPEED = {"m s-1": (1.0, 0.0)}
+_KNOT = (1852.0 / 3600.0, 0.0)
+_SPEED = {"m s-1": (1.0, 0.0), "km h-1": (1.0 / 3.6, 0.0), "kt": _KNOT, "knot": _KNOT, "knots": _KNOT}
 _FRACTION = {"1": (1.0, 0.0), "(0 - 1)": (1.0, 0.0), "%": (0.01, 0.0)}
 # By unit, written as `_plain_unit` does: factor and offset to the contract's.
 _NETCDF_UNITS: dict[str, dict[str, tuple[float, float]]] = {
@@ -224,7 +227,14 @@ _NETCDF_UNITS: dict[str, dict[str, tuple[float, float]]] = {
     "sp": {"pa": (1.0, 0.0), "hpa": (100.0, 0.0), "mbar": (100.0, 0.0)},
     "blh": {"m": (1.0, 0.0)},
     "tcc": _FRACTION,
-    "tp": {"mm h-1": (1.0, 0.0), "kg m-2 s-1": (3600.0, 0.0), "mm s-1": (3600.0, 0.0), "m s-1": (3.6e6, 0.0)},
+    "tp": {
+        "mm h-1": (1.0, 0.0),
+        "kg m-2 s-1": (3600.0, 0.0),
+        "mm s-1": (3600.0, 0.0),
+        "m s-1": (3.6e6, 0.0),
+        "mm day-1": (1.0 / 24.0, 0.0),
+        "mm d-1": (1.0 / 24.0, 0.0),
+    },
     "ssrd": {"w m-2": (1.0, 0.0)},
 }
 # Totals, whose mean by the hour is the contract's rate.
@@ -232,6 +242,8 @@ _NETCDF_TOTALS = {
     "tp": {"m": (1000.0, 0.0), "mm": (1.0, 0.0), "kg m-2": (1.0, 0.0)},
     "ssrd": {"j m-2": (1.0 / 3600.0, 0.0)},
 }
+# Statistics over the hours before a time, by CF's cell methods and by cfgrib.
+OVER_TIME = frozenset({"sum", "mean", "accum", "avg"})
 _INSTANTS = {"t2m", "d2m", HUMIDITY, "u10", "v10", "sp", "blh"}
 
 
@@ -242,6 +254,23 @@ class Column(NamedTuple):
     factor: float
     offset: float
     total: bool
+
+
+def contract_name(name: str, attrs: Mapping[str, object]) -> str | None:
+    """Return what a variable may be by its name or standard name: of the contract, or `HUMIDITY`.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the file.
+    attrs : mapping
+        Its attributes.
+
+    Returns
+    -------
+    str or None
+    """
+    return _NETCDF_NAMES.get(name.lower()) or _STANDARD_NAMES.get(str(attrs.get("standard_name")))
 
 
 def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) -> Column | None:
@@ -265,17 +294,18 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
     InputError
         If its height, statistic or unit isn't one that can be used.
     """
-    own = _NETCDF_NAMES.get(name.lower())
-    if own is None:
-        own = _STANDARD_NAMES.get(str(attrs.get("standard_name")))
-        if own in HEIGHTS_M and height_m is None:
-            raise InputError(f"{name}: height", "not stated", "a coordinate of 2 or 10 m, or a name such as t2m")
+    own = contract_name(name, attrs)
+    if name.lower() not in _NETCDF_NAMES and own in HEIGHTS_M and height_m is None:
+        raise InputError(f"{name}: height", "not stated", "a coordinate of 2 or 10 m, or a name such as t2m")
     if own is None:
         return None
     if own in HEIGHTS_M and height_m is not None and height_m not in HEIGHTS_M[own]:
         return None
-    statistic = _statistic(attrs)
-    allowed = {None, "point", "instant"} if own in _INSTANTS else {None, "sum", "mean", "accum", "avg"}
+    members = re.search(r"realization:\s*(\w+)", str(attrs.get("cell_methods", "")))
+    if members is not None and members[1] not in ("mean", "point"):
+        raise InputError(f"{name}: statistic over members", members[1], "their mean, or one of them")
+    statistic = statistic_of(attrs)
+    allowed = {None, "point", "instant"} if own in _INSTANTS else {None, *OVER_TIME}
     if own == "tcc":
         allowed = allowed | {"point", "instant"}
     if statistic not in allowed:
@@ -288,7 +318,7 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
     return Column(own, *_NETCDF_UNITS[own][unit], False)
 
 
-def _statistic(attrs: Mapping[str, object]) -> str | None:
+def statistic_of(attrs: Mapping[str, object]) -> str | None:
     """Return the statistic over time by CF's cell methods (section 7.3), or as cfgrib writes it; None if not stated."""
     found = re.search(r"time:\s*(\w+)", str(attrs.get("cell_methods", "")))
     if found is not None:
@@ -337,5 +367,9 @@ def plausible(values: Array, name: str, where: str) -> Array:
         outside = int(((values < -1.0) | (values > 150.0)).sum())
         if outside:
             raise InputError(f"{where}: {name}", f"{outside} values outside", "0 to 150 %")
+        # A fraction that is called per cent; no air that anyone breathes is so dry.
+        highest = float(np.nanmax(values, initial=0.0))
+        if 0.0 < highest <= _DRIEST:
+            raise InputError(f"{where}: {name}", f"values of at most {highest:g} %", "per cent, not a fraction")
         return np.asarray(np.clip(values, 0.0, 100.0))
     return np.asarray(within_limits(xr.DataArray(values), name, where).values)

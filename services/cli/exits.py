@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 FAILED, INPUT, DEGRADED = 1, 2, 3
+# What a disk says that is full, or may only be read.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def explain(error: Exception) -> tuple[int, str] | None:
@@ -17,7 +21,7 @@ def explain(error: Exception) -> tuple[int, str] | None:
     -------
     tuple of (int, str), or None
         `INPUT` for wrong arguments, settings or data, a missing extra and a request that a server refuses; `FAILED`
-        where the store or a server can't be used. None for anything else: a fault of the program.
+        where the store, a disk or a server can't be used. None for anything else: a fault of the program.
     """
     # Imported here: pydantic and xarray (which grids loads) must not delay --help.
     from pydantic import ValidationError
@@ -36,6 +40,6 @@ def explain(error: Exception) -> tuple[int, str] | None:
 
     if isinstance(error, ServerError):
         return INPUT if error.refused else FAILED, str(error)
-    if isinstance(error, StoreError):
+    if isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in _DISK):
         return FAILED, str(error)
     return None

@@ -5,25 +5,29 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from hazecast.services.cli import exits
-from hazecast.services.cli.options import DataDir, settings_of
+from hazecast.services.cli.options import AsJson, DataDir, settings_of
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
     from hazecast.services.work.ingest.archive import BuildReport
+    from hazecast.services.work.ingest.backfill import BackfillReport
     from hazecast.services.work.ingest.ingest import IngestReport
     from hazecast.services.work.ingest.weather import WeatherReport
 
 app = typer.Typer()
+group = typer.Typer()
+app.add_typer(group, name="ingest")
 
 
-@app.command()
+@group.callback(invoke_without_command=True)
 def ingest(
+    context: typer.Context,
     live: Annotated[
         bool, typer.Option("--live", help="Fetch the newest weather, composition and observations.")
     ] = False,
@@ -43,6 +47,11 @@ def ingest(
     """Fetch and store weather, composition and observations: the newest of all sources, or weather of years."""
     from hazecast.grids.errors import InputError
 
+    if context.invoked_subcommand is not None:
+        given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+        if given:
+            raise InputError("hazecast ingest", f"{', '.join(given)} before the command", "options after it")
+        return
     settings = settings_of(data_dir)
     if live == (first is not None or last is not None):
         raise InputError("hazecast ingest", "both or neither", "--live, or --from and --to")
@@ -52,6 +61,67 @@ def ingest(
         raise InputError("hazecast ingest", "only one of --from and --to", "both")
     else:
         _archive(settings, first.replace(tzinfo=UTC), last.replace(tzinfo=UTC), weather_files, scheduler)
+
+
+@group.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", help="First hour (UTC).")],
+    last: Annotated[datetime | None, typer.Option("--to", help="Last hour (UTC); by default now.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Name of a source; by default all in the settings.")
+    ] = None,
+    kind: Annotated[
+        Literal["observations", "weather"] | None, typer.Option("--kind", help="Only this; by default both.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask also for hours that are there, for revised values.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch what is missing of a period: observations, and weather as it was issued."""
+    from tqdm import tqdm
+
+    from hazecast.services.core.clock import utc_now
+    from hazecast.services.work.ingest.backfill import BackfillBusyError
+    from hazecast.services.work.ingest.backfill import backfill as fill
+
+    until = utc_now() if last is None else last.replace(tzinfo=UTC)
+    settings = settings_of(data_dir)
+    with tqdm(unit="hour or cycle", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            report = fill(settings, first.replace(tzinfo=UTC), until, source, kind, again=again, progress=progress)
+        except BackfillBusyError as busy:
+            typer.echo(f"hazecast: {busy}", err=True)
+            raise typer.Exit(exits.FAILED) from busy
+    print_json(backfill_dict(report)) if as_json else print(backfill_text(report))
+    if report.status != "done":
+        raise typer.Exit(exits.FAILED if report.status == "failed" else exits.DEGRADED)
+
+
+def backfill_dict(report: BackfillReport) -> dict[str, Any]:
+    """Return the report of a backfill as JSON values."""
+    sources = []
+    for one in report.filled:
+        values = {"new": one.new, "revised": one.revised, "unchanged": one.unchanged}
+        sources.append({
+            "source": one.source, "kind": one.kind, "status": one.status, "missing": one.missing, "filled": one.filled,
+            **values, "counts": dict(one.counts), "problems": one.problems, "notes": one.notes,
+        })  # fmt: skip
+    return {"status": report.status, "left": report.left, "sources": sources}
+
+
+def backfill_text(report: BackfillReport) -> str:
+    """Return the report of a backfill as text, without a line end at the end."""
+    lines = []
+    for one in report.filled:
+        lines += [one.summary, *(f"  {note}" for note in one.notes), *(f"  degraded: {text}" for text in one.problems)]
+    return "\n".join(lines)
 
 
 def _live(settings: Settings, as_json: bool) -> None:

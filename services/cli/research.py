@@ -27,6 +27,14 @@ RuleSetName = Annotated[str, typer.Option("--rule-set", help="Which rule set.")]
 Weights = Annotated[
     Path | None, typer.Option("--weights", help="Folder of a trained network; by default the shipped one.")
 ]
+VisibilityOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--visibility-of",
+        help="CITY=DIR: the visibility measured at a station, a folder of NOAA ISD files, is what was observed; may be repeated.",
+    ),
+]
+Replays = Annotated[list[Path], typer.Argument(help="Files of hazecast replay --out, of one rule set and weather.")]
 
 
 @app.command()
@@ -183,6 +191,7 @@ def replay(
     weather: ReplayWeather = "none",
     every: CyclesEvery = 12,
     weights: Weights = None,
+    visibility_of: VisibilityOf = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw a timeline (PNG) of the only or first city.")
     ] = None,
@@ -194,7 +203,7 @@ def replay(
     from hazecast.services.research.replay.report import format_scores
     from hazecast.services.research.replay.run import run_replay
 
-    plan = _replay_plan(observations, start, end, city, rule_set, weather, every, weights)
+    plan = _replay_plan(observations, start, end, city, rule_set, weather, every, weights, visibility_of)
     result = run_replay(plan, rule_book(settings_of(None)), progress=True)
     write_json(result.as_dict(), out)
     print(format_scores(result))
@@ -213,6 +222,7 @@ def thresholds(
     weather: ReplayWeather = "none",
     every: CyclesEvery = 12,
     weights: Weights = None,
+    visibility_of: VisibilityOf = None,
     save: Annotated[Path | None, typer.Option("--save", help="Put the curve into this file of curves (TOML).")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
 ) -> None:
@@ -221,11 +231,35 @@ def thresholds(
     from hazecast.services.research.files import write_json
     from hazecast.services.research.replay.thresholds import choose_thresholds
 
-    plan = _replay_plan(observations, start, end, city, rule_set, weather, every, weights)
+    plan = _replay_plan(observations, start, end, city, rule_set, weather, every, weights, visibility_of)
     table, text = choose_thresholds(plan, rule_book(settings_of(None)), save=save, progress=True)
     print(text)
     if out is not None:
         write_json(table, out)
+
+
+@app.command()
+def judge(replays: Replays) -> None:
+    """Score replays together and each by itself: warnings and probabilities, with their sampling errors."""
+    from hazecast.services.core.rules import rule_book
+    from hazecast.services.research.replay.pooled import judge as judged
+    from hazecast.services.research.replay.pooled import read_replays
+
+    print(judged(read_replays(replays), rule_book(settings_of(None))))
+
+
+@app.command()
+def calibrate(
+    replays: Replays,
+    save: Annotated[Path | None, typer.Option("--save", help="Put the curve into this file of curves (TOML).")] = None,
+) -> None:
+    """Fit what is published for the share of scenarios to replays together, of periods that no model was trained on."""
+    from hazecast.services.research.replay.pooled import fit_together, read_replays
+
+    curve = fit_together(read_replays(replays), save)
+    print(
+        f"logit(probability) = {curve.shift} + {curve.slope} * logit(share), {curve.windows} windows, {curve.events} events"
+    )
 
 
 def _period(start: str, end: str) -> tuple[datetime, datetime]:
@@ -241,8 +275,10 @@ def _replay_plan(
     weather: str,
     every: int,
     weights: Path | None,
+    visibility_of: list[str] | None,
 ) -> ReplayPlan:
     from hazecast.services.research.replay.result import ReplayPlan
 
     first, last = _period(start, end)
-    return ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights)
+    stations = {name: Path(folder) for name, folder in _pairs(visibility_of or [], "--visibility-of").items()}
+    return ReplayPlan(observations, first, last, tuple(city or ()), rule_set, weather, every, weights, stations)

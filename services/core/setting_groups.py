@@ -138,6 +138,11 @@ class IngestSettings(Group):
         tuple[WeatherSourceName, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = Field(default=("gfs", "open_meteo"), description="Sources of live weather, the preferred one first.")
     weather_step_hours: Literal[1, 3] = Field(default=3, description="Hours between the steps fetched of a grid.")
+    weather_variables: Literal["used", "all"] = Field(
+        default="used",
+        description="What is fetched of weather: what the model in service and the warnings read, or all that models may "
+        "learn from; with retraining always all.",
+    )
     weather_keep_days: float = Field(default=10.0, ge=7.0, description="Age at which ingested cycles are removed.")
     weather_folder: Folder | None = Field(default=None, description="Where the source 'folder' finds its cycles.")
     archive_days: int | None = Field(
@@ -157,6 +162,11 @@ class IngestSettings(Group):
     ] = Field(default=("open_meteo",), description="Sources of live observations, the preferred one first.")
     monitor_reread_hours: int = Field(
         default=6, ge=1, le=72, description="How many of the newest hours are asked for again, for revised values."
+    )
+    backfill_days: float = Field(
+        default=30.0,
+        ge=0.0,
+        description="How far back holes in the store are looked for and filled, days; 0: not at all.",
     )
     monitor_dir: Folder | None = Field(default=None, description="Where the source 'csv' finds its files.")
     watch_dir: Folder | None = Field(
@@ -191,6 +201,9 @@ class PublisherSettings(Group):
     open_meteo_archive_url: Url = Field(
         default="https://archive-api.open-meteo.com", description="Base of Open-Meteo's archive."
     )
+    open_meteo_runs_url: Url = Field(
+        default="https://single-runs-api.open-meteo.com", description="Base of Open-Meteo's earlier runs."
+    )
     open_meteo_air_url: Url = Field(
         default="https://air-quality-api.open-meteo.com", description="Base of Open-Meteo's air quality."
     )
@@ -213,10 +226,28 @@ class PublisherSettings(Group):
         default=3, ge=1, le=50, description="How many stations of a city are asked, the nearest first."
     )
     airnow_url: Url = Field(default="https://dosairnowdata.org", description="Files of the US posts.")
+    airkorea_url: Url = Field(default="https://apis.data.go.kr", description="Korea's portal of public data.")
+    airkorea_key: SecretStr = Field(default=SecretStr(""), description="Key of Korea's portal of public data.")
+    moenv_url: Url = Field(
+        default="https://data.moenv.gov.tw", description="Open data of Taiwan's environment ministry."
+    )
+    moenv_key: SecretStr = Field(default=SecretStr(""), description="Key of Taiwan's environment ministry.")
     metar_url: Url = Field(default="https://aviationweather.gov", description="Reports of airports (METAR).")
     airports_file: Folder | None = Field(
         default=None, description="TOML file of the airports of the cities, in place of those shipped."
     )
+
+
+class SqlSettings(Group):
+    """The source ``sql``: a view of somebody else's database."""
+
+    model_config = SettingsConfigDict(env_prefix="HAZECAST_SQL_")
+
+    url: SecretStr = Field(default=SecretStr(""), description="SQLAlchemy URL of the database; it may hold a password.")
+    view: str = Field(default="", description="The view or table that is read, with its schema before a dot.")
+    query: str = Field(default="", description="In place of it a SELECT with :first and :last, times of the mapping.")
+    folder: Folder | None = Field(default=None, description="Folder with mapping.toml and stations.csv.")
+    timeout_seconds: float = Field(default=60.0, gt=0.0, le=3_600.0, description="Longest time of one statement.")
 
 
 class WarningSettings(Group):

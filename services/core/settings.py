@@ -25,6 +25,7 @@ from hazecast.services.core.setting_groups import (
     ScheduleSettings,
     ServerSettings,
     SmtpSettings,
+    SqlSettings,
     SubscriptionSettings,
     WarningSettings,
     WebhookSettings,
@@ -55,6 +56,7 @@ class Settings(Group):
     inputs: InputSettings = Field(default_factory=InputSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     publishers: PublisherSettings = Field(default_factory=PublisherSettings)
+    sql: SqlSettings = Field(default_factory=SqlSettings)
     warnings: WarningSettings = Field(default_factory=WarningSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     learning: LearningSettings = Field(default_factory=LearningSettings)

@@ -29,13 +29,16 @@ SHIPPED: dict[str, dict[str, str]] = {
         "open_meteo": "hazecast.services.sources.composition.open_meteo:OpenMeteoComposition.from_settings",
     },
     MONITOR_SOURCES: {
+        "airkorea": "hazecast.services.sources.monitors.airkorea:AirKorea.from_settings",
         "airnow": "hazecast.services.sources.monitors.airnow:AirNowPosts.from_settings",
         "cnemc": "hazecast.services.sources.monitors.cnemc:Cnemc.from_settings",
         "csv": "hazecast.services.sources.monitors.folder:CsvFolder.from_settings",
         "metar": "hazecast.services.sources.monitors.metar:Metars.from_settings",
+        "moenv": "hazecast.services.sources.monitors.moenv:Moenv.from_settings",
         "open_meteo": "hazecast.services.sources.monitors.open_meteo:OpenMeteoAir.from_settings",
         "openaq": "hazecast.services.sources.monitors.openaq:OpenAQ.from_settings",
         "soramame": "hazecast.services.sources.monitors.soramame:Soramame.from_settings",
+        "sql": "hazecast.services.sources.monitors.sql:SqlView.from_settings",
     },
 }
 

@@ -118,10 +118,10 @@ def warning_links(warning_id: str, simulated: bool, base: str) -> dict[str, str]
     Returns
     -------
     dict of str to str
-        ``url`` (GeoJSON) and ``cap``.
+        ``url`` (GeoJSON), ``cap``, and ``page``, the one for people.
     """
-    address = f"{base}/v1/warnings/{identifier(warning_id, simulated)}"
-    return {"url": address, "cap": f"{address}.cap"}
+    path = f"/warnings/{identifier(warning_id, simulated)}"
+    return {"url": f"{base}/v1{path}", "cap": f"{base}/v1{path}.cap", "page": base + path}
 
 
 def confirmation_url(base: str, subscription: Subscription) -> str:

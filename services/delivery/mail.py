@@ -275,7 +275,7 @@ class MailChannel:
         why = explain(self._store, warning)
         text = compose(warning, rules, self._registry.city(warning.city), language, why=why)
         links = warning_links(warning.id, message.simulated, self._base)
-        labelled = [(words["details"], links["url"]), (words["cap"], links["cap"])]
+        labelled = [(words["details"], f"{links['page']}?lang={language}"), (words["cap"], links["cap"])]
         title, paragraphs = text.headline, [text.description, *text.instruction.split("\n")]
         if message.type == WITHDRAWN:
             title, paragraphs = words["withdrawn"].format(headline=title), [words["withdrawn_note"], text.description]

@@ -21,11 +21,10 @@ from sqlalchemy import Engine, func, select
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.history import JobHistory, beat_fault
 from hazecast.services.store.database import current_revision, head_revision
-from hazecast.services.store.run_files import has_product, read_product
+from hazecast.services.store.run_files import damaged_products
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.forecasts import Base, ForecastRun, ForecastValue
+from hazecast.services.store.tables.forecasts import Base, CycleRun, ForecastRun, ForecastValue
 from hazecast.services.store.withdrawal import future_runs
-from hazecast.services.work.stored_forecast import NETCDF
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +32,8 @@ log = logging.getLogger(__name__)
 LIMIT_SECONDS = 1.0
 # Room for some weeks of forecasts with their maps, and for SQLite's own file to grow.
 LEAST_FREE_BYTES = 1e9
+# Damaged files that are named.
+_NAMED = 3
 # The checks of each database that have not answered in time.
 _HANGING: WeakKeyDictionary[Engine, dict[str, threading.Thread]] = WeakKeyDictionary()
 Status = Literal["ok", "degraded", "failed"]
@@ -163,9 +164,11 @@ def _files(run: ForecastRun) -> Check:
     gone = [kind for kind, path in (("forecast", run.netcdf_path), ("map", run.map_path)) if not _has_content(path)]
     if gone:
         return Check("files", "degraded", f"gone or empty of the newest forecast: {', '.join(gone)}")
-    file = Path(run.netcdf_path)
-    if has_product(file, NETCDF) and read_product(file, NETCDF) is None:
-        return Check("files", "degraded", "damaged of the newest forecast: its content has another digest")
+    damaged = damaged_products(Path(run.netcdf_path))
+    if damaged:
+        more = f" and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
+        names = ", ".join(damaged[:_NAMED])
+        return Check("files", "degraded", f"damaged of the newest forecast, by their digests: {names}{more}")
     return Check("files", "ok", "those of the newest forecast are there")
 
 
@@ -225,6 +228,20 @@ def _forecast(store: Store, settings: Settings, now: datetime, found: list[Forec
     if ahead:
         words = f"{len(future)} stamped in the future ({ahead}): hazecast runs withdraw takes them back"
         return Check("forecast", "degraded", f"{age:.1f} h old; {words}")
+    if failed := _failed_since(store, run):
+        return Check(
+            "forecast", "degraded", f"{age:.1f} h old; cycle {failed.id} has failed since: hazecast jobs history cycle"
+        )
     if run.degraded:
         return Check("forecast", "degraded", f"{age:.1f} h old; something it needs was missing")
     return Check("forecast", "ok", f"{age:.1f} h old")
+
+
+def _failed_since(store: Store, run: ForecastRun) -> CycleRun | None:
+    """Return the newest cycle that has ended, if it failed and was not of an earlier init time."""
+    query = select(CycleRun).where(CycleRun.status != "running").order_by(CycleRun.id.desc()).limit(1)
+    with store.sessions() as session:
+        last = session.scalar(query)
+    if last is None or last.status != "failed" or last.id < run.cycle_id:
+        return None
+    return last if last.init_time is None or last.init_time >= run.init_time else None

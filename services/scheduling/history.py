@@ -20,6 +20,8 @@ OPEN = ("due", "running")
 ENDED_WELL = ("done", "degraded")
 OUTCOMES = (*ENDED_WELL, "failed", "timeout", "interrupted", "missed")
 _RUN = cast(Table, JobRun.__table__)
+# How the error of a run begins that could not use the store.
+STORE_FAULT = "StoreError: "
 _LONGEST = 4_000
 # Longer than the time between signs of life (seconds), and than another process needs to take over.
 SILENT_AFTER = timedelta(seconds=60)

@@ -15,6 +15,8 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
     wanted = [cycle_job(settings)]
     if settings.live:
         wanted.append(ingest_job(settings))
+        if settings.ingest.backfill_days:
+            wanted.append(backfill_job(settings))
         if settings.ingest.composition_sources:
             wanted.append(composition_job(settings))
     if settings.ingest.watch_dir is not None:
@@ -73,6 +75,18 @@ def ingest_job(settings: Settings) -> Job:
         Cron(str(settings.schedule.ingest_minute)),
         "The newest weather cycle and the newest observations of all sources.",
         limit_seconds=0.75 * _HOUR,
+        grace_seconds=0.5 * _HOUR,
+    )
+
+
+def backfill_job(settings: Settings) -> Job:
+    """Return the hourly filling of holes, half an hour after the ingest: it asks for what that left."""
+    return Job(
+        "backfill",
+        "hazecast.services.scheduling.tasks:backfill",
+        Cron(str((settings.schedule.ingest_minute + 30) % 60)),
+        "Fills holes in observations and weather that an outage left, a week's hours and four cycles a run.",
+        limit_seconds=0.9 * _HOUR,
         grace_seconds=0.5 * _HOUR,
     )
 

@@ -17,7 +17,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.due import DueTimes, next_due_time, passed_due_times
 from hazecast.services.scheduling.executor import RunExecutor
 from hazecast.services.scheduling.fence import Fence
-from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.scheduling.history import STORE_FAULT, JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.scheduling.spec import ATTEMPTS, Job
 from hazecast.services.scheduling.worker import job_lock
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 LEADER_LOCK = "scheduler"
 # A manual run is claimed before its process holds the job's lock.
 _MANUAL_RUN_STARTS_WITHIN = timedelta(minutes=1)
+# A run that could not use the store waits so long, and after its second attempt twice: locks end, and servers come back.
+STORE_RETRY_SECONDS = 60.0
 # A changed system clock, or a machine that was suspended, is noticed within it.
 _LONGEST_WAIT_SECONDS = 1.0
 
@@ -154,8 +156,13 @@ class Leadership:
         for run in self._history.interrupted(job.name, since):
             # What never began is no attempt.
             left = run.started_at is None or run.attempt < ATTEMPTS
-            if left and self._executor.start_again(job.name, run.due, run.attempt + 1):
+            if left and not self._store_waits(run) and self._executor.start_again(job.name, run.due, run.attempt + 1):
                 log.warning("job %s, due %s: started again", job.name, run.due.isoformat())
+
+    def _store_waits(self, run: Row[Any]) -> bool:
+        if run.finished_at is None or not (run.error or "").startswith(STORE_FAULT):
+            return False
+        return bool(self._clock() - run.finished_at < timedelta(seconds=STORE_RETRY_SECONDS * run.attempt))
 
     def stop_starting(self) -> None:
         """Start no more jobs; those that run go on."""

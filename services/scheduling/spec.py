@@ -82,7 +82,8 @@ class Job:
     catch_up : {"latest", "each"}
         Of several runs due at once, for instance after a stop: only the latest is made, in place of all, or each.
     rerun : bool
-        Whether a run whose process died is started again, within the grace, `ATTEMPTS` times in all.
+        Whether a run whose process died, or which could not use the store, is started again, within the grace,
+        `ATTEMPTS` times in all.
     keep_process : bool
         Whether its process stays for the next run: for short jobs that are due often.
     """
@@ -106,7 +107,7 @@ class Job:
     def missed_rule(self) -> str:
         """What happens to missed runs, in words."""
         several = "the latest of several stands for all" if self.catch_up == "latest" else "each of several is made"
-        again = "; started again if its process dies" if self.rerun else ""
+        again = "; started again if its process dies or the store fails" if self.rerun else ""
         return f"caught up within {self.grace_seconds:g} s, {several}; later ones are missed{again}"
 
     def plan(self, due: Sequence[datetime], now: datetime) -> tuple[list[datetime], list[datetime]]:

@@ -123,6 +123,29 @@ def ingest(settings: Settings, due: datetime) -> JobResult:
     return JobResult("degraded" if report.reasons else "done", "; ".join(report.reasons) or None)
 
 
+def backfill(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
+    """Fill the holes that an outage left in observations and weather.
+
+    Parameters
+    ----------
+    settings : Settings
+    due : datetime
+        When the run was due.
+    clock : callable
+        Gives the time, aware.
+
+    Returns
+    -------
+    JobResult
+        ``degraded`` with the reasons where a source could not be asked; what publishers don't have is no fault.
+    """
+    from hazecast.services.work.ingest.backfill import fill_holes
+
+    report = fill_holes(settings, clock)
+    summary = "; ".join((*(one.summary for one in report.filled), *report.problems))
+    return JobResult("degraded" if report.problems else "done", summary or None)
+
+
 def watch(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResult:
     """Take the tables that were delivered into the watched folder.
 

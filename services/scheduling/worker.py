@@ -12,9 +12,10 @@ from collections.abc import Callable
 from datetime import datetime
 from multiprocessing.connection import wait
 
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.logs import configure_logging, log_context
 from hazecast.services.core.settings import Settings
-from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.scheduling.history import STORE_FAULT, JobHistory
 from hazecast.services.scheduling.spec import Job, JobResult
 from hazecast.services.store.database import make_engine
 from hazecast.services.store.locks import store_locked
@@ -56,7 +57,7 @@ def execute_run(job: Job, settings: Settings, due: datetime, run_id: int) -> str
                 if not history.start(run_id):
                     log.warning("not started: the run was given up by another scheduler")
                     return "interrupted"
-                status, detail, error = _call(job.function, settings, due)
+                status, detail, error = _call(job, settings, due)
                 history.finish(run_id, status, detail=detail, error=error)
         except JobBusy as busy:
             status = "missed"
@@ -72,10 +73,14 @@ def job_lock(name: str) -> str:
     return f"job-{name}"
 
 
-def _call(function: str, settings: Settings, due: datetime) -> tuple[str, str | None, str | None]:
+def _call(job: Job, settings: Settings, due: datetime) -> tuple[str, str | None, str | None]:
     log.info("started")
     try:
-        result = resolve(function)(settings, due) or JobResult()
+        result = resolve(job.function)(settings, due) or JobResult()
+    except StoreError as error:
+        # A database that is locked or away, or a full disk, is no fault of the run: it is made again as one that died.
+        log.exception("failed")
+        return "interrupted" if job.rerun else "failed", None, f"{STORE_FAULT}{error}"
     except Exception as error:
         log.exception("failed")
         return "failed", None, f"{type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import stamina
@@ -86,7 +87,8 @@ class HttpClient:
     ) -> None:
         self.patience = patience or Patience()
         self.traffic = Traffic()
-        self._secrets = [secret for secret in secrets if secret]
+        # In an address a key is percent-encoded.
+        self._secrets = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
         self._client = httpx.Client(
             headers={"User-Agent": _USER_AGENT, **(headers or {})},
             timeout=httpx.Timeout(self.patience.read_seconds, connect=self.patience.connect_seconds),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+
+from hazecast.services.core.errors import StoreError
 
 # First and last byte, both included; None for the end of the file.
 ByteRange = tuple[int, int | None]
@@ -75,12 +78,19 @@ class Part:
         elif "content-length" in response.headers and "content-encoding" not in response.headers:
             self._last = int(response.headers["content-length"]) - 1
         note = {"ranges": self.ranges, "validator": self.validator, "last": self._last}
-        self._note.write_text(json.dumps(note), encoding="utf-8")
+        with self._on_disk():
+            self._note.write_text(json.dumps(note), encoding="utf-8")
 
     def append(self, chunks: Iterator[bytes]) -> int:
-        """Append chunks to the part and return their number of bytes; those written remain if the connection breaks."""
+        """Append chunks to the part and return their number of bytes; those written remain if the connection breaks.
+
+        Raises
+        ------
+        StoreError
+            If the part can't be written, as on a full disk.
+        """
         before = self.size
-        with self.file.open("ab") as file:
+        with self._on_disk(), self.file.open("ab") as file:
             for chunk in chunks:
                 file.write(chunk)
         if self._last is None:
@@ -98,11 +108,20 @@ class Part:
 
     def finish(self) -> Path:
         """Sync the complete file to disk, and rename it to its path."""
-        with self.file.open("rb") as file:
-            os.fsync(file.fileno())
-        self.file.replace(self.path)
-        self._note.unlink(missing_ok=True)
+        with self._on_disk():
+            with self.file.open("rb") as file:
+                os.fsync(file.fileno())
+            self.file.replace(self.path)
+            self._note.unlink(missing_ok=True)
         return self.path
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # What has come stays, and is gone on with when there is room again.
+            raise StoreError(f"{self.path}: can't be written: {error}") from error
 
 
 def range_headers(wanted: ByteRange) -> dict[str, str]:

@@ -49,15 +49,33 @@ class CycleStore:
         init_time = datetime.fromisoformat(str(dataset.attrs["init_time"])).astimezone(UTC)
         return self.path(Cycle(source, init_time))
 
-    def scratch(self, cycle: Cycle) -> Path:
-        """Return the folder of a cycle's downloads, made if absent; a download continues what is there."""
-        folder = self.folder / cycle.source / f"{cycle.label}.parts"
+    def scratch(self, cycle: Cycle, purpose: str = "parts") -> Path:
+        """Return the folder of a cycle's downloads, made if absent; a download continues what is there.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        purpose : str
+            Who downloads; two at once must not share a folder.
+
+        Returns
+        -------
+        Path
+        """
+        folder = self.folder / cycle.source / f"{cycle.label}.{purpose}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def clear_scratch(self, cycle: Cycle) -> None:
-        """Remove a cycle's downloads."""
-        shutil.rmtree(self.folder / cycle.source / f"{cycle.label}.parts", ignore_errors=True)
+    def clear_scratch(self, cycle: Cycle, purpose: str = "parts") -> None:
+        """Remove a cycle's downloads.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        purpose : str
+            As of `scratch`.
+        """
+        shutil.rmtree(self.folder / cycle.source / f"{cycle.label}.{purpose}", ignore_errors=True)
 
     def save(self, source: str, dataset: xr.Dataset) -> Path:
         """Store a cycle atomically, under the init time in its attributes.

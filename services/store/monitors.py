@@ -17,6 +17,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData, with_measured_air
 from hazecast.grids.observations.station_cities import NetworkStation, city_means
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.places.stations import load_stations
 from hazecast.grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, count_flags, screen, solar_hours
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.units import REFERENCE_STATE
@@ -83,34 +84,12 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
         _revise(connection, revised, now)
         if new:
             connection.execute(insert(_Obs), [_row(r, 0, now) for r in new])
-        period = min(min(times), max(times) - _OPEN_HOURS * HOUR), max(times)
+        # Values that fill a hole also show what later ones are: as if they had come in time.
+        period = min(min(times), max(times) - _OPEN_HOURS * HOUR), max(times) + _OPEN_HOURS * HOUR
         changed = _rescreen(connection, source.name, source.reporting, registry, *period)
     fresh = {(r.station, r.time, r.pollutant) for r in new} | {(r.station, r.time, r.pollutant) for _, r in revised}
     unchanged = len(readings) - len(fresh)
     return Saved(len(new), len(revised), unchanged, len(changed - fresh))
-
-
-def stored_hours(store: Store, source: str, first: datetime, last: datetime) -> set[datetime]:
-    """Return the hours for which a source has anything stored.
-
-    Parameters
-    ----------
-    store : Store
-    source : str
-        Name of the source.
-    first, last : datetime
-        Aware, both included.
-
-    Returns
-    -------
-    set of datetime
-    """
-    query = (
-        select(_Obs.time).distinct().join(MonitorStation)
-        .where(MonitorStation.source == source, _Obs.time >= first, _Obs.time <= last)
-    )  # fmt: skip
-    with store.engine.connect() as connection:
-        return set(connection.scalars(query))
 
 
 def stored_monitors(
@@ -155,6 +134,7 @@ def stored_monitors(
         rows = _window(connection, first, init_time)
         stations = {s.id: s for s in connection.execute(select(MonitorStation.__table__))}
     known = [row for row in rows if stations[row.station_id].city in registry.cities]
+    neighbours = {city.id for city in load_stations().city} - set(registry.cities)
     measured = [row for row in known if row.pollutant in MEASURED]
     known = [row for row in known if row.pollutant in POLLUTANTS]
     if not any(row.pollutant == "pm25" for row in known):
@@ -164,8 +144,9 @@ def stored_monitors(
             "hours that hazecast ingest --live has stored",
         )
     counts: Counter[str] = Counter()
-    if len(known) + len(measured) < len(rows):
-        counts["values_of_unknown_cities"] = len(rows) - len(known) - len(measured)
+    beyond = sum(stations[row.station_id].city in neighbours for row in rows)
+    left = {"values_of_neighbours": beyond, "values_of_unknown_cities": len(rows) - len(known) - len(measured) - beyond}
+    counts.update({kind: number for kind, number in left.items() if number > 0})
     counts["revised_values"] = sum(row.revision > 0 for row in known)
     used = [stations[name] for name in sorted({row.station_id for row in known})]
     order = [*preference, *sorted({s.source for s in used} - set(preference))]
@@ -297,7 +278,7 @@ def _rescreen(
     hours = int((max(row.time for row in rows) - start) / HOUR) + 1
     raw, at = _arrays(rows, names, start, hours, reporting.sentinels)
     owners = [cities[name] for name in names]
-    longitudes = [registry.cities[owner].longitude if owner in registry.cities else 0.0 for owner in owners]
+    longitudes = [_longitude(owner, registry) for owner in owners]
     screened = screen(raw, owners, reporting, solar_hour=solar_hours(_axis(start, hours), longitudes))
     changes: dict[_Key, dict[str, Any]] = {}
     for row, (hour, column) in zip(rows, at, strict=True):
@@ -311,6 +292,12 @@ def _rescreen(
         where = [getattr(_Obs, name) == bindparam(given) for name, given in zip(_KEY, _KEY_PARAMETERS, strict=True)]
         connection.execute(update(_Obs).where(*where), list(changes.values()))
     return set(changes)
+
+
+def _longitude(city: str, registry: Registry) -> float:
+    if city in registry.cities:
+        return registry.cities[city].longitude
+    return next((other.longitude for other in load_stations().city if other.id == city), 0.0)
 
 
 def _axis(first: datetime, hours: int) -> np.ndarray:

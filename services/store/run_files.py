@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import shutil
+from functools import lru_cache
 from pathlib import Path
 
 from hazecast.services.core.files import atomic_write, remove_file
@@ -45,14 +46,16 @@ def save_product(forecast_file: Path, name: str, content: bytes) -> None:
     _remove_others(forecast_file, name, path)
 
 
-def link_product(forecast_file: Path, name: str) -> bytes:
-    """Make the run's own file a product, without a second copy where the file system allows; return its content.
+def link_product(forecast_file: Path, name: str, source: Path | None = None) -> bytes:
+    """Make a file of the run a product, without a second copy where the file system allows; return its content.
 
     Parameters
     ----------
     forecast_file : Path
         NetCDF file of the run.
     name : str
+    source : Path, optional
+        By default the NetCDF file itself.
 
     Returns
     -------
@@ -65,13 +68,14 @@ def link_product(forecast_file: Path, name: str) -> bytes:
     StoreError
         If the product can't be written.
     """
-    content = forecast_file.read_bytes()
+    source = source or forecast_file
+    content = source.read_bytes()
     path = _path(forecast_file, name, hashlib.sha256(content).hexdigest())
     try:
         path.parent.mkdir(exist_ok=True)
         # One of this name may be damaged, or a link to what the file was before.
         path.unlink(missing_ok=True)
-        os.link(forecast_file, path)
+        os.link(source, path)
     except OSError:
         save_product(forecast_file, name, content)
     _remove_others(forecast_file, name, path)
@@ -118,6 +122,32 @@ def has_product(forecast_file: Path, name: str) -> bool:
     bool
     """
     return bool(_stored(forecast_file, name))
+
+
+def damaged_products(forecast_file: Path) -> list[str]:
+    """Return the names of the products whose content has another digest than their names, or can't be read.
+
+    A file that has not been changed since is not read again.
+    """
+    found = []
+    for path in sorted(products_folder(forecast_file).glob(f"*.{'[0-9a-f]' * 64}.*")):
+        try:
+            now = path.stat()
+            whole = _has_its_digest(path, now.st_mtime_ns, now.st_size)
+        except FileNotFoundError:
+            continue  # another one has taken its place meanwhile
+        except OSError:
+            whole = False
+        if not whole:
+            stem, _, ending = path.name.split(".")
+            found.append(f"{stem}.{ending}")
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _has_its_digest(path: Path, changed: int, size: int) -> bool:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == path.suffixes[-2][1:]
 
 
 def drop_products(newest: Path, prefixes: tuple[str, ...]) -> None:

@@ -200,6 +200,22 @@ class WeatherStore(CycleStore):
             condensed += 1
         return condensed
 
+    def small(self, dataset: xr.Dataset, cities: Sequence[City]) -> xr.Dataset:
+        """Return a cycle as `condense` would leave it: hourly, at the cities.
+
+        Parameters
+        ----------
+        dataset : xarray.Dataset
+            Contract "weather_grid" or "city_weather".
+        cities : sequence of City
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "city_weather".
+        """
+        return _sampled(dataset, self.folder, cities).assign_attrs(dataset.attrs)
+
     def note(self, at: datetime, reasons: Sequence[str]) -> None:
         """Store what was wrong with the last ingest, for the reports of the cycles that follow.
 

@@ -75,6 +75,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"observations end (?P<hours>\d+) h before now"), "old"),
     (re.compile(r"no PM2\.5 in the last 72 h in (?P<n>\d+) of (?P<all>\d+) cities"), "silent"),
     (re.compile(r"observations: (?P<n>\d+) hours in which a network fails"), "distrusted"),
+    (re.compile(r"observations: (?P<n>\d+) hours repeat the day before"), "repeating"),
     (re.compile(r"observations: (left out, |at least \d+ more cells or rows are left out)"), "left_out"),
     (re.compile(r"observations: "), "assumed"),
     (re.compile(r"weather: none is known, before or after"), "no_air"),

@@ -13,6 +13,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
 from hazecast.alerts.engine.warning import HazeWarning, as_issued, standing_at
+from hazecast.alerts.messages.causes import CAUSE_WEATHER
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import composition_ahead, with_composition
 from hazecast.forecast.inputs import windows_at
@@ -52,7 +53,7 @@ from hazecast.services.work.inputs import (
 from hazecast.services.work.maps import areas_json, areas_shown, draw_haze
 from hazecast.services.work.public_haze import areas_name, needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
-from hazecast.services.work.stored_forecast import NETCDF, Look, restore_values, write_netcdf
+from hazecast.services.work.stored_forecast import MAP, NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
@@ -337,6 +338,7 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     save_product(netcdf_path, areas_name(cycle.settings, in_force), areas_json(areas, rules, now))
     with atomic_write(map_path) as part:
         part.write_bytes(draw_haze(forecast, cycle.registry, rules, in_force, Look(), areas))
+    link_product(netcdf_path, MAP, map_path)
     return netcdf_path, map_path
 
 
@@ -394,7 +396,7 @@ def _paths(settings: Settings, now: datetime, cycle_id: int, simulated: bool) ->
 
 def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
     """Add the wind, mixing layer and moisture that the forecast is based on: warnings name them."""
-    names = [name for name in ("u10", "v10", "blh", "t2m", "d2m") if future is not None and name in future]
+    names = [name for name in CAUSE_WEATHER if future is not None and name in future]
     if future is None or not names:
         return forecast
     air = future[names].sel(city=forecast["city"].values).reindex(time=valid_times(forecast))

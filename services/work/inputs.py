@@ -18,13 +18,14 @@ from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.quality import DISTRUSTED, MODELLED
+from hazecast.grids.quality import MODELLED
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.files import read_weather_at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.composition_cycles import KnownComposition
 from hazecast.services.store.weather_cycles import KnownWeather
+from hazecast.services.work.distrust import SHARE_OF_CITIES, distrust_reasons
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
 from hazecast.services.work.weather_gaps import weather_gaps
 
@@ -36,8 +37,6 @@ LIVE_WEATHER = "live"
 OBSERVED_WEATHER = "observed"
 # Counted in `MonitorData.counts`.
 FUTURE_HOURS = "future_hours"
-# Share of the cities with stations from which their silence makes a forecast degraded: Hazecast's own choice.
-SILENT_SHARE = 0.25
 NO_COMPOSITION = "none"
 # Why a forecast from PM2.5 alone is degraded.
 NO_AIR = (
@@ -334,10 +333,9 @@ def shortcomings(
         reasons.append(f"observations end {inputs.init_age.total_seconds() / 3600:.0f} h before now")
     known = {str(city) for city in pm25["city"].values} | set(inputs.monitors.silent)
     silent = sorted(known & set(skipped))
-    if len(silent) >= SILENT_SHARE * (len(silent) + len(cities)) > 0:
+    if len(silent) >= SHARE_OF_CITIES * (len(silent) + len(cities)) > 0:
         reasons.append(f"no PM2.5 in the last 72 h in {len(silent)} of {len(silent) + len(cities)} cities")
-    if distrusted := _distrusted_hours(inputs.monitors, now):
-        reasons.append(f"observations: {distrusted} hours in which a network fails as a whole are not used")
+    reasons.extend(distrust_reasons(inputs.monitors, now))
     if late := inputs.monitors.counts.get(FUTURE_HOURS):
         reasons.append(f"observations: {late} hours are stamped in the future and left out")
     modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
@@ -386,15 +384,6 @@ def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Da
         humidity = np.where(np.isfinite(measured), measured, humidity)
     attrs = {"standard_name": "relative_humidity", "units": "%"}
     return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))
-
-
-def _distrusted_hours(monitors: MonitorData, now: np.datetime64) -> int:
-    """Count the hours that a forecast reads in which all values of a city's stations are distrusted."""
-    flags = monitors.observations.get("pm25_flag")
-    if flags is None:
-        return 0
-    read = flags.sel(time=slice(now - np.timedelta64(HISTORY_HOURS - 1, "h"), now))
-    return int((read == DISTRUSTED).any("city").sum())
 
 
 def _modelled(monitors: MonitorData, city: str) -> bool:

@@ -1,7 +1,7 @@
 """The forecast of a stored run: its files, and reading it in a process that serves. Loads no drawing library.
 
-A run's NetCDF file has two products beside it (`hazecast.services.store.run_files`): its values in plain form, which
-is what is read, and the file itself under its digest. Each is made again from the other where it is damaged.
+A run's NetCDF file has products beside it (`hazecast.services.store.run_files`): its values in plain form, which is what
+is read, and the file itself under its digest. Each is made again from the other where it is damaged. The map has a digest too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 ValueKind = Literal["pm25", "o3", "aqi"]
 VALUE_KINDS: tuple[ValueKind, ...] = ("pm25", "o3", "aqi")
 MEDIA_TYPES: dict[Format, str] = {"gif": "image/gif", "png": "image/png", "webp": "image/webp"}
-NETCDF = "forecast.nc"
+NETCDF, MAP = "forecast.nc", "map.png"
 _VALUES = "values.npz"
 
 

@@ -60,11 +60,11 @@ def test_a_curve_is_fitted_to_what_came() -> None:
         for share, came in ((0.3, 50), (0.6, 90), (0.05, 5))
         for number in range(100)
     ]
-    curve = fit_curve(windows, "none")
+    curve = fit_curve([windows], "none")
     assert curve.probability(0.3) == pytest.approx(0.5, abs=0.06) and curve.probability(0.6) > 0.8
     assert (curve.windows, curve.events) == (300, 145)
     with pytest.raises(InputError, match="events"):
-        fit_curve(windows[-20:], "none")
+        fit_curve([windows[-20:]], "none")
 
 
 def test_reliability_by_tenths() -> None:

@@ -114,7 +114,7 @@ def test_what_is_met_before_the_window_or_is_seen_is_in_force_from_now() -> None
     assert early.of(2).onset == early.start and early.of(1).onset == INIT
     assert early.of(1).evidence[0].time == INIT + timedelta(hours=2)
     # Yellow is observed, but not expected to persist: by forecast, from now.
-    fading = run({"beijing": hazy((12, 12, 200.0))}, observed(200.0, 1))["beijing"].of(1)
+    fading = run({"beijing": hazy((12, 12, 200.0))}, observed(200.0, 1, 2))["beijing"].of(1)
     assert fading.raised and not fading.observed and fading.onset == INIT
 
 
@@ -154,14 +154,53 @@ def test_observed_counts_only_when_fresh_and_lasting() -> None:
     lasting[:3] = 220.0  # three of the next six hours, one of them in the window
     fading = lasting.copy()
     fading[2] = 20.0
-    high = run({"beijing": lasting}, observed(420.0, 3))["beijing"]
+    high = run({"beijing": lasting}, observed(420.0, 3, 4))["beijing"]
     assert high.rank == 1  # orange is observed, yellow is what lasts
     assert high.of(1).onset == INIT - timedelta(hours=3) and high.of(1).observed
     evidence = high.of(1).evidence
     assert [e.basis for e in evidence] == ["observed", *["forecast"] * 3] and evidence[0].pm25 == pytest.approx(420.0)
     assert [e.time for e in evidence[1:]] == [INIT + timedelta(hours=h) for h in (1, 2, 3)]
-    assert not run({"beijing": lasting}, observed(420.0, 4))["beijing"].of(1).observed
-    assert run({"beijing": fading}, observed(420.0, 1))["beijing"].rank == 0
+    assert not run({"beijing": lasting}, observed(420.0, 4, 5))["beijing"].of(1).observed
+    assert run({"beijing": fading}, observed(420.0, 1, 2))["beijing"].rank == 0
+
+
+def of_stations(*values: float) -> xr.Dataset:
+    """Stations of Beijing at the init time."""
+    return xr.Dataset(
+        {"pm25": (("time", "station"), np.array([values]))},
+        coords={
+            "time": [np.datetime64(INIT.replace(tzinfo=None), "ns")],
+            "station": [f"s{n}" for n in range(len(values))],
+            "city": ("station", ["beijing"] * len(values)),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "stations", "rank"),
+    [
+        ({}, None, 0),  # one value may be an error
+        ({1: 20.0}, None, 0),
+        ({1: 420.0}, None, 2),  # a second hour
+        ({3: 200.0}, None, 1),  # which was yellow
+        ({4: 420.0}, None, 0),  # too long ago
+        ({}, (420.0,), 0),
+        ({}, (400.0, 440.0, np.nan), 2),  # a second station
+        ({}, (200.0, 640.0), 1),
+        ({}, (20.0, 20.0, 1220.0), 0),  # one that fails is no city
+    ],
+)
+def test_what_is_observed_needs_a_second_hour_or_another_station(before, stations, rank) -> None:
+    lasting = np.full(LEAD_HOURS, 20.0)
+    lasting[:6] = 300.0
+    seen = observed(420.0, 0, *before)
+    hours = [-hour for hour in sorted({0, *before}, reverse=True)]
+    seen["pm25"][: len(hours), 0] = [before.get(-hour, 420.0) for hour in hours]
+    given = None if stations is None else of_stations(*stations)
+    forecast = make_forecast({"beijing": lasting})
+    found = assess(forecast, seen, load_registry(), RULES, sight=LAW, stations=given)
+    (beijing,) = (a for a in found if a.city == "beijing")
+    assert max((o.rank for o in beijing.outlooks if o.observed), default=0) == rank
 
 
 def test_an_observed_level_must_last_as_long_as_a_forecast_one() -> None:
@@ -229,7 +268,7 @@ def test_visibility_and_humidity_are_uncertain_too() -> None:
 def test_a_measured_visibility_is_what_was_observed(metres: float, rank: int) -> None:
     lasting = np.full(LEAD_HOURS, 20.0)
     lasting[:6] = 260.0
-    measured = observed(140.0, 0).assign(visibility=(("time", "city"), np.array([[metres], [100.0]])))
+    measured = observed(140.0, 0, 1).assign(visibility=(("time", "city"), np.array([[metres], [metres], [100.0]])))
     found = {
         a.city: a for a in assess(make_forecast({"beijing": lasting}), measured, load_registry(), RULES, sight=LAW)
     }["beijing"]

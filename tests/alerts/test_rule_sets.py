@@ -326,19 +326,19 @@ def test_a_bureau_s_own_folder(tmp_path) -> None:
         'extends = "jp_pm25"\nid = "jp_pm25_oita"\nregions = ["oita"]\n[aggregators.morning]\nkind = "mean"\n', "utf-8"
     )
     (own / "cma_haze.toml").write_text(
-        'extends = "cma_haze"\nid = "cma_haze"\n[[levels]]\nid = "red"\nraise_probability = 0.4\n', "utf-8"
+        'extends = "cma_haze"\nid = "cma_haze"\n[[levels]]\nid = "red"\nraise_probability = 0.3\n', "utf-8"
     )
     book, shipped = RuleBook.with_folder(own), RuleBook.shipped()
     assert [r.id for r in book.of_city(REGISTRY.city("oita"), JP_MIDNIGHT)] == ["jp_ox", "jp_pm25_oita"]
     assert book.rule_set("jp_pm25_oita").aggregators["morning"].kind == "mean"
     assert book.rule_set("jp_pm25_oita").aggregators["midday"].kind == "max"
     changed = book.rule_set("cma_haze")
-    assert [x.raise_probability for x in changed.levels][2] == 0.4 and len(changed.levels) == 3
+    assert [x.raise_probability for x in changed.levels][2] == 0.3 and len(changed.levels) == 3
     assert changed.levels[2].conditions == parse_ruleset(_shipped("cma_haze"), "cma_haze").levels[2].conditions
     # Another book in the same process knows nothing of them.
     assert (
         shipped.rule_set("jp_pm25_oita").aggregators["morning"].kind == "max"
-        and shipped.haze_signal.levels[2].raise_probability != 0.4
+        and shipped.haze_signal.levels[2].raise_probability != 0.3
     )
     assert [r.id for r in shipped.of_city(REGISTRY.city("oita"), JP_MIDNIGHT)] == ["jp_ox", "jp_pm25_oita"]
     (own / "broken.toml").write_text('extends = "nowhere"\nid = "broken"\n', "utf-8")

@@ -12,6 +12,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.codec import eccodes
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities, span_of
 from hazecast.grids.weather.timeline import to_hourly
+from tests.support.weather_samples import LON as COLUMNS
 from tests.support.weather_samples import PLANE, bucket, write_grib
 
 BEIJING = load_registry().city("beijing")
@@ -239,6 +240,38 @@ def test_messages_of_two_forecasts_or_with_two_values_are_refused(tmp_path) -> N
     path = write_grib(tmp_path / "b.grib2", [{"shortName": "2t", "step": 3}] * 2, [PLANE, PLANE + 5])
     with pytest.raises(InputError, match="t2m at 2014-02-20T03.*two values, 302.4 and 307.4"):
         read_weather(path)
+
+
+@pytest.mark.parametrize(("template", "kind"), [(5, "a probability"), (6, "a percentile"), (9, "a probability")])
+def test_a_probability_or_a_percentile_is_not_taken_for_the_wind(tmp_path, template, kind) -> None:
+    wind = {"shortName": "10u", "step": 3}
+    odd = {"productDefinitionTemplateNumber": template, "parameterCategory": 2, "parameterNumber": 3}
+    weather = read_weather(write_grib(tmp_path / "a.grib2", [wind, wind | odd], [PLANE * 0.01, PLANE * 0.002]))
+    assert set(weather.data_vars) == {"u10"} and f"template 4.{template}, {kind}" in weather.attrs["left_out"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "time"),
+    [
+        ({"step": 3, "scaleFactorOfFirstFixedSurface": 2, "scaledValueOfFirstFixedSurface": 200}, "2014-02-20T03:00"),
+        ({"indicatorOfUnitOfTimeRange": 0, "forecastTime": 90}, "2014-02-20T01:30"),
+        ({"indicatorOfUnitOfTimeRange": 13, "forecastTime": 7200}, "2014-02-20T02:00"),
+        ({"indicatorOfUnitOfTimeRange": 10, "forecastTime": 2}, "2014-02-20T06:00"),
+    ],
+)
+def test_levels_in_centimetres_and_steps_in_any_unit(tmp_path, keys, time) -> None:
+    weather = read_weather(write_grib(tmp_path / "a.grib2", [{"shortName": "2t"} | keys], [PLANE]))
+    assert weather["time"].values.tolist() == [np.datetime64(time, "ns").item()]
+    np.testing.assert_allclose(weather["t2m"][0], PLANE[::-1], atol=0.01)
+
+
+def test_a_total_that_falls_has_no_rate_where_it_falls(tmp_path) -> None:
+    rain = np.full(PLANE.shape, 9.0)
+    fallen = np.where(COLUMNS[None] < 116.0, 3.0, 12.0) + np.zeros(PLANE.shape)
+    messages = [{"shortName": "2t", "step": hour} for hour in (3, 6)] + [bucket(0, 3), bucket(0, 6)]
+    weather = read_weather(write_grib(tmp_path / "a.grib2", messages, [PLANE, PLANE, rain, fallen]))
+    np.testing.assert_allclose(weather["tp"].sel(longitude=118.0)[:, 0], [3.0, 1.0], atol=1e-3)
+    assert np.isnan(weather["tp"].sel(longitude=115.0)[1]).all() and np.isfinite(weather["tp"][0]).all()
 
 
 def test_perturbed_members_alone_are_refused(tmp_path) -> None:

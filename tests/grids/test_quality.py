@@ -12,6 +12,7 @@ from hazecast.grids.contract import POLLUTANTS
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import (
+    DISTRUSTED,
     DUPLICATE,
     FLAG_ATTRS,
     GOOD,
@@ -207,7 +208,7 @@ def test_on_three_years_of_beijing_false_alarms_are_rare(beijing) -> None:
     spikes = hours = 0
     for name in POLLUTANTS:
         flags = beijing[f"{name}_flag"].values
-        assert not np.isin(flags, [DUPLICATE, TIME_SHIFT, UNIT_SLIP]).any(), name
+        assert not np.isin(flags, [DUPLICATE, TIME_SHIFT, UNIT_SLIP, DISTRUSTED]).any(), name
         spikes, hours = spikes + (flags == SPIKE).sum(), hours + (flags == GOOD).sum()
         raw = beijing[f"{name}_raw"].values
         np.testing.assert_array_equal(np.isfinite(raw), flags != MISSING)

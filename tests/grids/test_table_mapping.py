@@ -74,6 +74,9 @@ def test_the_mapping_named_as_the_table_goes_first(tmp_path) -> None:
         (WHOLE.replace("ug/m3", "ppb"), "unit of pm25: one of ug/m3, mg/m3"),
         (WHOLE.replace("pm25", "pm26"), "one of station"),
         (WHOLE + "[file]\nseparator = ',,'\n", "file.separator"),
+        (WHOLE + "[time]\nformat = '%Y%Y'\n", "time: .*format is one of datetime.strptime"),
+        (WHOLE + "[file]\nheader_line = " + "9" * 5_000, "TOML"),
+        ("columns = " + "[" * 5_000, "TOML"),
         (WHOLE + "[file]\nencodng = 'gbk'\n", "file.encodng"),
         ('[columns]\nwhen = "time"\n', "at least one quantity"),
         ('[columns]\nwhen = "date"\nPM = { is = "pm25", unit = "ug/m3" }\n', "columns: one of time"),
@@ -95,6 +98,7 @@ def test_what_is_wrong_in_a_mapping_is_named(tmp_path, text, says) -> None:
     ("mapping", "says"),
     [
         (WHOLE + "[file]\nencoding = 'klingon'\n", "encoding: found klingon"),
+        (WHOLE + '[file]\nencoding = "\\u0000"\n', "an encoding that Python knows"),
         (WHOLE + "[file]\nheader_line = 9\n", "line 9: found no row"),
         (WHOLE.replace("PM =", "PN ="), "also PN, as mapped"),
         (WHOLE.replace('site = "station"', "") + "[table]\nstation = 'X'\n", "station: found X"),

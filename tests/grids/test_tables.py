@@ -357,3 +357,39 @@ def test_names_of_means_over_longer_times_are_not_those_of_hours() -> None:
 def test_one_damaged_character_costs_itself() -> None:
     data = "站点编号,时间,PM2.5,备注\n".encode() * 30
     assert decode(data[:40] + b"\xff" + data[41:], "x")[1] == "utf-8"
+
+
+@pytest.mark.parametrize("stamp", ["0001-01-01 01:00", "9999-12-31 24:00", "9999-12-31 23:00"])
+@pytest.mark.parametrize("form", ["", "%Y-%m-%d %H:%M"])
+def test_a_stamp_at_the_end_of_all_times_costs_its_row_alone(tmp_path, stamp, form) -> None:
+    rows = "".join(f"A1,2026-01-11 {hour:02d}:00,{50 + hour}\n" for hour in range(10))
+    mapping = (
+        f'[time]\nzone = "Asia/Shanghai"\nformat = "{form}"\n[columns]\nstation = "station"\ntime = "time"\n'
+        'pm25 = { is = "pm25", unit = "ug/m3" }\n'
+    )
+    text = f"station,time,pm25\n{rows}A1,{stamp},99\n"
+    data = read(table(tmp_path, text, mapping=mapping if form else ""))
+    assert len(pm25(data)) == 10 and stamp in str(data.findings.faults[0])
+
+
+@pytest.mark.parametrize(
+    ("column", "ends"),
+    [("time(UTC)", 18), ("Time (UTC+8)", 10), ("日時(JST)", 9), ("时间(北京时间)", 10), ("time (GMT)", 18)],
+)
+def test_a_zone_in_the_name_of_the_column_of_time_is_used(tmp_path, column, ends) -> None:
+    folder = table(tmp_path, f"station,{column},pm25\nA1,2026-01-11 18:00,50\n")
+    data = read(folder)
+    assert pm25(data).index.tolist() == [pd.Timestamp("2026-01-11") + pd.Timedelta(hours=ends)]
+    assert not any("time zone" in str(doubt) for doubt in data.findings.doubts)
+
+
+@needs_parquet
+def test_parquet_with_stamps_that_know_their_zone(tmp_path) -> None:
+    import duckdb
+
+    (tmp_path / "stations.csv").write_text(STATIONS)
+    duckdb.sql(
+        "SELECT 'A1' AS station, TIMESTAMPTZ '2026-01-11 18:00:00+08' + to_hours(n::INT) AS time, 50.25 + n AS pm25 FROM range(3) t(n)"
+    ).write_parquet(str(tmp_path / "a.parquet"))
+    found = pm25(read(tmp_path))
+    assert found.tolist() == [50.25, 51.25, 52.25] and found.index[0] == FIRST

@@ -61,7 +61,7 @@ def test_a_process_that_dies_is_a_finding_and_the_run_goes_on(monkeypatch, tmp_p
     import tests.tools.fuzz.run as run
 
     real = run.subprocess.run
-    monkeypatch.setattr(run, "seeds", lambda: {name: b"whole file" for name in READERS})
+    monkeypatch.setattr(run, "seeds", lambda only: {name: b"whole file" for name in READERS})
     monkeypatch.setattr(run.subprocess, "run", lambda command, **options: real(
         [command[0], str(stub), *command[1:]], **options
     ))  # fmt: skip

@@ -114,5 +114,14 @@ def episode_site(folder: Path, shared_data: Path) -> Site:
 
 
 def loaded(page: Page) -> None:
-    """Wait until the map shows its values."""
+    """Bring the map into view, where it isn't, and wait until it shows its values."""
+    page.locator("#map").scroll_into_view_if_needed()
     page.wait_for_selector(".badge", timeout=60_000)
+
+
+def find_place(page: Page, name: str) -> None:
+    """Search for a place as a reader does, and choose the first that is suggested."""
+    page.fill("#place", name)
+    page.locator("#places li").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")

@@ -7,6 +7,7 @@ import signal
 import time
 from datetime import datetime
 
+from hazecast.services.core.errors import StoreError
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.spec import JobResult
 
@@ -30,3 +31,11 @@ def endless(settings: Settings, due: datetime) -> None:
 def dying(settings: Settings, due: datetime) -> None:
     """Be killed."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def locked_out(settings: Settings, due: datetime) -> None:
+    """Find the store locked, but for the second time in the folder."""
+    tried = settings.data_dir / "tried"
+    if not tried.exists():
+        tried.touch()
+        raise StoreError("database is locked")

@@ -133,10 +133,10 @@ def soramame_csv(time: datetime) -> str:
 HTML = b"<!DOCTYPE html><html><head><title>soramame</title></head><body><div id=app></div></body></html>"
 
 
-def soramame(server: SourceServer) -> Publisher:
+def soramame(server: SourceServer, hours: int = 80) -> Publisher:
     """Soramame: a CSV an hour; whatever isn't there is answered with the page's HTML under status 200."""
     latest = f"{LAST.astimezone(JAPAN):%Y/%m/%d %H}:00:00"
-    files = {hour_path(LAST - n * HOUR): soramame_csv(LAST - n * HOUR).encode() for n in range(80)}
+    files = {hour_path(LAST - n * HOUR): soramame_csv(LAST - n * HOUR).encode() for n in range(hours)}
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("metadata.json"):
@@ -219,10 +219,12 @@ def openaq(server: SourceServer, page_size: int = 1000) -> Publisher:
     )  # fmt: skip
 
 
-def airnow(server: SourceServer, *, old_layout: bool = False) -> Publisher:
+def airnow(server: SourceServer, *, old_layout: bool = False, hours: int = 80) -> Publisher:
     """The posts' files, stamped with the start of the hour in StateAir's layout and with its end in AirNow's."""
     for post in ("Beijing", "Shanghai", "Shenyang"):
-        server.file(f"/dos/historical/{post}/2026/{post}_PM2.5_2026_YTD.csv", airnow_csv(post, old_layout), "text/csv")
+        server.file(
+            f"/dos/historical/{post}/2026/{post}_PM2.5_2026_YTD.csv", airnow_csv(post, old_layout, hours), "text/csv"
+        )
     corrupt = airnow_csv("Beijing", old_layout).replace(b"Duration", b"Length", 1)
     names = AirNowPosts.name
     return Publisher(

@@ -257,13 +257,15 @@ class OpenMeteoServer:
 
     def _forecast(self, seen: Seen) -> Reply:
         first, last = (datetime.fromisoformat(seen.query[k]).replace(tzinfo=UTC) for k in ("start_hour", "end_hour"))
-        return self._answer(seen, first, last)
+        # A run named is one of the interface of earlier runs.
+        run = datetime.fromisoformat(seen.query["run"]).replace(tzinfo=UTC) if "run" in seen.query else self.run
+        return self._answer(seen, first, last, run)
 
     def _archive(self, seen: Seen) -> Reply:
         first, last = (datetime.fromisoformat(seen.query[k]).replace(tzinfo=UTC) for k in ("start_date", "end_date"))
-        return self._answer(seen, first, last + timedelta(hours=23))
+        return self._answer(seen, first, last + timedelta(hours=23), self.run)
 
-    def _answer(self, seen: Seen, first: datetime, last: datetime) -> Reply:
+    def _answer(self, seen: Seen, first: datetime, last: datetime, run: datetime) -> Reply:
         if self.key and seen.query.get("apikey") != self.key:
             return json_reply({"error": True, "reason": "The supplied API key is invalid."}, 400)
         asked = seen.query["hourly"].split(",")
@@ -274,7 +276,7 @@ class OpenMeteoServer:
         places = []
         lats, lons = (seen.query[axis].split(",") for axis in ("latitude", "longitude"))
         for latitude, longitude in zip(map(float, lats), map(float, lons), strict=True):
-            offset = int((first - self.run).total_seconds() // 3600)
+            offset = int((first - run).total_seconds() // 3600)
             values = _open_meteo_values(np.arange(offset, offset + hours), latitude, longitude)
             place = {
                 "latitude": round(latitude, 2),

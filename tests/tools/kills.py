@@ -333,9 +333,9 @@ def kills(databases: Databases, folder: Path, collection: Path, count: int) -> R
     seconds = max(seconds, stage.run(KILLED))
     states["again run"], states["again files"] = tables(stage.url), files(stage.data)
     moments = int((folder / "moments").read_text())
-    # Of each of the two runs its NetCDF file and map, and two products: the values in plain form, the file by its digest.
+    # Of each of the two runs its NetCDF file and map, and four products: plain values, both files by digest, areas.
     stored = [name for name in states["first files"] if not name.endswith(".lock")]
-    assert states["after"]["warning"] and states["after"]["warning_draft"] and len(stored) == 8, stored
+    assert states["after"]["warning"] and states["after"]["warning_draft"] and len(stored) == 12, stored
     result = Result()
     while result.kills.total() < count:
         trial(stage, random.choice(["first", "again"]), states, seconds, moments, result)

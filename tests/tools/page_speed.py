@@ -15,7 +15,8 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import browsing, loaded, sample_site, serving
 
-BUDGET_BYTES = 300_000
+# Of all that comes before the map is about to be seen.
+BUDGET_BYTES = 120_000
 # Lighthouse's "slow 4G": bytes a second and milliseconds.
 _DOWN, _UP, _DELAY, _SLOWER = 1_638_400 / 8, 675_000 / 8, 150, 4
 _WATCH = """
@@ -33,7 +34,10 @@ new PerformanceObserver(list => { for (const e of list.getEntries()) seen.blocke
 
 @dataclass(frozen=True)
 class Speed:
-    """Milliseconds from the start of the navigation, bytes on the wire, and the share of the page that jumped."""
+    """Milliseconds from the start of the navigation, bytes on the wire, and the share of the page that jumped.
+
+    `map_shown` is from when the reader comes to the map, below the first screen of a phone, until its values are there.
+    """
 
     first_paint: float
     largest_paint: float
@@ -56,10 +60,10 @@ def measure(browser: Browser, address: str) -> Speed:
     protocol.send("Network.emulateNetworkConditions", limits)
     protocol.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})
     page.add_init_script(_WATCH)
-    page.goto(address, wait_until="commit")
+    page.goto(address, wait_until="networkidle")
+    before, asked = sum(received), float(page.evaluate("performance.now()"))
     loaded(page)
-    shown = float(page.evaluate("performance.now()"))
-    before = sum(received)
+    shown = float(page.evaluate("performance.now()")) - asked
     page.wait_for_load_state("networkidle")
     seen = page.evaluate("window.seen")
     context.close()

@@ -50,7 +50,7 @@ def decode(data: bytes, where: str, encoding: str | None = None) -> tuple[str, s
     if encoding is not None:
         try:
             return data.decode(encoding, "replace"), encoding, "the mapping"
-        except (LookupError, UnicodeError) as error:
+        except (LookupError, ValueError) as error:
             raise InputError(f"{where}: encoding", encoding, "an encoding that Python knows") from error
     for mark, name in _BOMS:
         if data.startswith(mark):

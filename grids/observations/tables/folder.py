@@ -130,7 +130,28 @@ def read_tables(
         findings.join(own)
     if len(errors) == len(files):
         raise errors[0]
-    values = pd.concat(parts, ignore_index=True)
+    return data_of(pd.concat(parts, ignore_index=True), stations, findings, period)
+
+
+def data_of(
+    values: pd.DataFrame, stations: Stations, findings: Findings, period: tuple[datetime, datetime] | None = None
+) -> TableData:
+    """Return values that were read from tables, each once.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        As `hazecast.grids.observations.tables.reading.read_values`.
+    stations : Stations
+    findings : Findings
+        What was found, to which more is added.
+    period : (datetime, datetime), optional
+        As of `read_folder`.
+
+    Returns
+    -------
+    TableData
+    """
     if period is not None:
         values = _within(values, period, findings)
     return _data(once(values, findings), stations, findings)

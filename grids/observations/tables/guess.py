@@ -24,6 +24,7 @@ from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import UnreadableError, order_of, parse_parts, stamp_columns
 from hazecast.grids.observations.tables.unit_guess import unit_of
 from hazecast.grids.observations.tables.units import MEANINGS
+from hazecast.grids.observations.tables.zones import zone_in
 
 # Remarks may stand above the header.
 _HEADER_LINES = 40
@@ -332,6 +333,9 @@ def _time(table: _Table, columns: Dict[str, Column]) -> TimePart:
     elif stated and sum(stated) > len(stated) / 2:
         zone = STAMPED
         table.said.append("time zone: each stamp states its offset")
+    elif named := next((found for name in names if (found := zone_in(name))), None):
+        zone = named
+        table.said.append(f"time zone {named}: the name of the column states it")
     else:
         zone = OF_STATION
         if stated:

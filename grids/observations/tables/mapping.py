@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -108,6 +110,11 @@ class TimePart(_Part):
     def _zone_known(self) -> TimePart:
         if self.zone not in (STAMPED, OF_STATION):
             known_zone(self.zone)
+        if self.form is not None:
+            try:
+                datetime.strptime(datetime(2026, 1, 13, 8, tzinfo=UTC).strftime(self.form), self.form)
+            except (ValueError, re.error) as error:
+                raise ValueError(f"format is one of datetime.strptime: {error}") from error
         return self
 
 
@@ -215,7 +222,7 @@ def read_mapping(path: Path) -> Mapping:
         where = f"{path}: {field}" if field else str(path)
         found = first["input"] if field else "a mapping that lacks something"
         raise InputError(where, found, first["msg"].removeprefix("Value error, ")) from error
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(str(path), error, "a mapping file: TOML in UTF-8") from error
 
 

@@ -42,9 +42,9 @@ class Sheet:
     Attributes
     ----------
     path : Path
-    form : {"CSV", "Excel", "Parquet"}
+    form : {"CSV", "Excel", "Parquet", "SQL"}
     rows : list of (int, list of str)
-        Line in the file, counted from 1, and its cells without blanks around them; empty lines are left out.
+        Line in the file, counted from 1 (of an answer of a database as if it were a file), and its cells without blanks around them; empty lines are left out.
     encoding, separator : str
         Of a CSV file; "" of others.
     notes : tuple of str
@@ -52,7 +52,7 @@ class Sheet:
     """
 
     path: Path
-    form: Literal["CSV", "Excel", "Parquet"]
+    form: Literal["CSV", "Excel", "Parquet", "SQL"]
     rows: list[tuple[int, list[str]]]
     encoding: str = ""
     separator: str = ""
@@ -193,7 +193,7 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
     name = wanted or next(iter(filled), names[0] if names else None)
     if name is None:
         raise InputError(str(path), "no sheet", "a sheet with a table")
-    rows = [(line, [_text(cell) for cell in row]) for line, row in enumerate(cells[name], start=1)]
+    rows = [(line, [cell_text(cell) for cell in row]) for line, row in enumerate(cells[name], start=1)]
     notes = [f"sheet {name!r}" + ("" if wanted else ": the first with rows")]
     if others := [other for other in filled if other != name]:
         notes.append(f"sheets not read: {', '.join(others)}")
@@ -216,8 +216,8 @@ def _parquet(data: bytes, path: Path) -> Sheet:
     return Sheet(path, "Parquet", rows)
 
 
-def _text(cell: Any) -> str:
-    """Return an Excel cell as a CSV file would hold it."""
+def cell_text(cell: Any) -> str:
+    """Return a cell of Excel or of a database as a CSV file would hold it."""
     if isinstance(cell, bool) or cell is None:
         return "" if cell is None else str(cell)
     if isinstance(cell, float):

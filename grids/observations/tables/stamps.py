@@ -110,7 +110,10 @@ def _of_form(text: str, form: str) -> Stamp:
             found, later = datetime.strptime(changed, form), timedelta(days=1)
         except ValueError:
             raise UnreadableError(f"a time of the form {form}") from None
-    return Stamp(found.replace(tzinfo=None) + later, found.tzinfo)
+    try:
+        return Stamp(found.replace(tzinfo=None) + later, found.tzinfo)
+    except OverflowError:
+        raise UnreadableError("a date and hour that exist") from None
 
 
 def _local(year: str, month: str, day: str, hour: str | None, minute: str | None, second: str | None) -> datetime:
@@ -150,12 +153,11 @@ def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
     zone = stamp.zone or zone
     if zone is None:
         raise UnreadableError("an offset such as +08:00, or a time zone in the mapping")
-    aware = stamp.local.replace(tzinfo=zone)
-    time = aware.astimezone(UTC)
+    if not _EARLIEST <= stamp.local.year < _LATEST:
+        raise UnreadableError(f"a year from {_EARLIEST} to {_LATEST}")
+    time = stamp.local.replace(tzinfo=zone).astimezone(UTC)
     if time.minute or time.second or time.microsecond:
         raise UnreadableError("a whole hour")
-    if not _EARLIEST <= time.year < _LATEST:
-        raise UnreadableError(f"a year from {_EARLIEST} to {_LATEST}")
     other = stamp.local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     if other != time:
         raise UnreadableError(f"an hour that occurs once in {zone}; state its offset")

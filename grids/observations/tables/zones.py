@@ -8,6 +8,27 @@ from zoneinfo import ZoneInfo
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?")
 
+# Zones as headers name them. CST is left out: it is China's, and others'.
+_IN_HEADERS = (
+    (re.compile(r"jst|日本時間|日本标准时|kst", re.IGNORECASE), "+09:00"),
+    (re.compile(r"bjt|北京时间|北京時間", re.IGNORECASE), "+08:00"),
+    (re.compile(r"世界时|世界時|(?<![a-z])(utc|gmt)(?![a-z])", re.IGNORECASE), "+00:00"),
+)
+_UTC_AND = re.compile(r"(?:UTC|GMT)\s*([+-]\d{1,2}(?::?\d{2})?)", re.IGNORECASE)
+
+
+def zone_in(header: str) -> str | None:
+    """Return the time zone that the name of a column states, for `known_zone`; None where it states none.
+
+    Examples
+    --------
+    >>> [zone_in(text) for text in ("time(UTC)", "Time (UTC+8)", "時刻(JST)", "time")]
+    ['+00:00', '+8', '+09:00', None]
+    """
+    if offset := _UTC_AND.search(header):
+        return offset[1]
+    return next((zone for pattern, zone in _IN_HEADERS if pattern.search(header)), None)
+
 
 def known_zone(text: str) -> tzinfo:
     """Return a time zone by its name or offset.

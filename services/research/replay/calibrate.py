@@ -21,13 +21,18 @@ CLASSES: dict[str, WeatherClass] = {NO_WEATHER: "none", ERRING_WEATHER: "forecas
 _FEWEST_EVENTS = 10
 
 
-def fit_curve(windows: Sequence[WindowScore], weather: WeatherClass) -> Curve:
-    """Fit the curve of a kind of weather to all levels of the windows together, by likelihood.
+def fit_curve(replays: Sequence[Sequence[WindowScore]], weather: WeatherClass) -> Curve:
+    """Fit the curve of a kind of weather to all levels of the windows of replays together, by likelihood.
+
+    The slope is common to all replays, the shift each one's own, and each replay counts the same. Of several the mean shift is
+    kept as far as they agree in it: times m^2 / (m^2 + s^2 / n), where m is the mean and s the deviation of n shifts (shrinkage as
+    James and Stein's; Efron and Morris 1975, J. Am. Stat. Assoc. 70:311). A place that none of them saw is then not
+    given the shift of one that it may not resemble.
 
     Parameters
     ----------
-    windows : sequence of WindowScore
-        Those whose events are known are used.
+    replays : sequence of sequences of WindowScore
+        Windows whose events are known are used.
     weather : {"none", "forecast", "observed"}
 
     Returns
@@ -37,23 +42,31 @@ def fit_curve(windows: Sequence[WindowScore], weather: WeatherClass) -> Curve:
     Raises
     ------
     InputError
-        If fewer than 10 windows met a level.
+        If fewer than 10 windows of a replay met a level.
     """
-    known = [w for w in windows if w.events is not None]
-    pairs = [(s, e) for w in known for s, e in zip(w.shares, w.events or (), strict=True)]
-    shares, events = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else (np.zeros(0),) * 2
-    if events.sum() < _FEWEST_EVENTS:
-        raise InputError("calibration", f"{int(events.sum())} events", f"a period with {_FEWEST_EVENTS} at least")
-    raw = np.log(np.clip(shares, 0.005, 0.995)) - np.log1p(-np.clip(shares, 0.005, 0.995))
+    counts, parts = 0, []
+    for windows in replays:
+        known = [w for w in windows if w.events is not None]
+        counts += len(known)
+        shares = np.clip(np.array([w.shares for w in known], dtype=np.float64).ravel(), 0.005, 0.995)
+        events = np.array([w.events for w in known], dtype=bool).ravel()
+        if events.sum() < _FEWEST_EVENTS:
+            raise InputError("calibration", f"{events.sum()} events", f"a period with {_FEWEST_EVENTS} at least")
+        parts.append((np.log(shares) - np.log1p(-shares), events))
 
     def unlikelihood(given: np.ndarray) -> float:
-        score = given[0] + np.exp(given[1]) * raw
-        return float(np.mean(np.logaddexp(0.0, score) - np.where(events, score, 0.0)))
+        scores = [
+            (shift + np.exp(given[-1]) * raw, events) for shift, (raw, events) in zip(given[:-1], parts, strict=True)
+        ]
+        return float(np.sum([np.mean(np.logaddexp(0.0, score) - events * score) for score, events in scores]))
 
-    shift, log_slope = minimize(unlikelihood, np.zeros(2), method="Nelder-Mead").x
+    *shifts, log_slope = minimize(unlikelihood, np.zeros(len(parts) + 1), method="BFGS").x
+    shift = float(np.mean(shifts))
+    if len(shifts) > 1 and shift:
+        shift *= shift**2 / (shift**2 + float(np.var(shifts, ddof=1)) / len(shifts))
     return Curve(
-        weather=weather, shift=round(float(shift), 3), slope=round(float(np.exp(log_slope)), 3), windows=len(known),
-        events=int(events.sum()),
+        weather=weather, shift=round(shift, 3), slope=round(float(np.exp(log_slope)), 3), windows=counts,
+        events=int(sum(events.sum() for _, events in parts)),
     )  # fmt: skip
 
 

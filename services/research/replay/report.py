@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from hazecast.alerts.engine.coverage import kinds
-from hazecast.alerts.engine.scoring import reliability
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import load_registry
+from hazecast.services.research.replay.judgement import CLOSE, FEWEST, TenthJudged, judged_csi, judged_tenths
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayResult, WindowScore, score_table
 from hazecast.services.work.local_time import place_name, stamp, zone_name
 
@@ -33,7 +34,7 @@ def format_scores(result: ReplayResult) -> str:
     for level in result.rules.levels:
         lines += [_row(level.id, source, table[source][level.id]) for source in (MODEL, PERSISTENCE)]
     lines += ["", *(_kinds(result, source) for source in (MODEL, PERSISTENCE))]
-    lines += [*reliability_lines(result.rules, result.windows), ""]
+    lines += [*csi_lines(result.rules, result.windows), *reliability_lines(result.rules, result.windows), ""]
     if len(result.messages[MODEL]) <= _MOST_MESSAGES:
         lines += [history_line(m) for m in result.messages[MODEL]]
     else:
@@ -53,26 +54,75 @@ def reliability_lines(rules: RuleSet, windows: Sequence[WindowScore]) -> list[st
     Returns
     -------
     list of str
-        A table in Markdown: in each cell the windows, their mean probability and the frequency of the event.
+        A table in Markdown: in each cell the windows, their mean probability and the frequency of the event, and where there are
+        enough windows the interval of 95 % of frequency less probability (weeks redrawn); then how many are within 0.05.
     """
-    known = [w for w in windows if w.events is not None]
-    by_level = {level.id: [(w.probabilities[level.rank - 1], bool(w.events and w.events[level.rank - 1])) for w in known]
-                for level in rules.levels}  # fmt: skip
-    columns = {"all levels": [pair for pairs in by_level.values() for pair in pairs], **by_level}
-    found = {}
-    for name, pairs in columns.items():
-        tenths = reliability([p for p, _ in pairs], [e for _, e in pairs])
-        found[name] = {t.lowest: f"{t.cases}: {t.probability:.2f}, {t.frequency:.2f}" for t in tenths}
+    columns: dict[str, int | None] = {"all levels": None, **{level.id: level.rank for level in rules.levels}}
+    found = {name: {t.lowest: t for t in judged_tenths(windows, rank)} for name, rank in columns.items()}
     rows = sorted({lowest for tenths in found.values() for lowest in tenths})
+
+    def cell(tenth: TenthJudged | None) -> str:
+        if tenth is None:
+            return "-"
+        close = "" if tenth.windows < FEWEST else f" ({tenth.low:+.2f} to {tenth.high:+.2f})"
+        return f"{tenth.windows}: {tenth.probability:.2f}, {tenth.frequency:.2f}{close}"
+
     return [
         "",
         f"| probability | {' | '.join(found)} |",
         "|---" * (len(found) + 1) + "|",
         *(
-            f"| {row:.1f} to {row + 0.1:.1f} | " + " | ".join(tenths.get(row, "-") for tenths in found.values()) + " |"
+            f"| {row:.1f} to {row + 0.1:.1f} | " + " | ".join(cell(tenths.get(row)) for tenths in found.values()) + " |"
             for row in rows
         ),
+        "",
+        *(f"{name}: {_verdicts([*tenths.values()])}" for name, tenths in found.items() if tenths),
     ]
+
+
+def _verdicts(tenths: Sequence[TenthJudged]) -> str:
+    judged = [t for t in tenths if t.verdict != "few"]
+    off = [f"{t.lowest:.1f}" for t in judged if t.verdict == "off"]
+    return (
+        f"within {CLOSE} in {sum(t.verdict == 'within' for t in judged)} of {len(judged)} tenths with {FEWEST} windows or more; "
+        f"off by more than {CLOSE} beyond chance: {', '.join(off) or 'none'}"
+    )
+
+
+def csi_lines(rules: RuleSet, windows: Sequence[WindowScore]) -> list[str]:
+    """Write how the model's warnings of each level did, and their critical success index beside persistence's.
+
+    Parameters
+    ----------
+    rules : RuleSet
+    windows : sequence of WindowScore
+        Those whose events are known count.
+
+    Returns
+    -------
+    list of str
+        A table in Markdown, with intervals of 95 % (weeks redrawn).
+    """
+
+    def cell(value: float, within: tuple[float, float], sign: str = "") -> str:
+        if math.isnan(value):
+            return "-"
+        low, high = within
+        return f"{value:{sign}.2f}" + ("" if math.isnan(low) else f" ({low:{sign}.2f} to {high:{sign}.2f})")
+
+    columns = ("level", "events", "POD", "FAR", "bias", "CSI, model", "CSI, persistence", "ahead by")
+    lines = ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for level in rules.levels:
+        found = judged_csi(windows, level.rank)
+        counts = found.counts
+        plain = ["-" if math.isnan(value) else f"{value:.2f}" for value in (counts.pod, counts.far, counts.bias)]
+        cells = [
+            cell(found.model, found.model_interval),
+            cell(found.persistence, found.persistence_interval),
+            cell(found.ahead, found.ahead_interval, "+"),
+        ]
+        lines.append(f"| {level.id} | {counts.hits + counts.misses} | {' | '.join([*plain, *cells])} |")
+    return lines
 
 
 def _kinds(result: ReplayResult, source: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,8 @@ class ReplayPlan:
         Hours between init times.
     weights : Path, optional
         Folder of a trained network; by default the shipped one.
+    visibility_of : dict of str to Path
+        By city, the folder of NOAA ISD files of a station whose measured visibility is what was observed there.
     """
 
     observations: Path
@@ -48,6 +51,7 @@ class ReplayPlan:
     weather: str = "none"
     every: int = 12
     weights: Path | None = None
+    visibility_of: Mapping[str, Path] = field(default_factory=dict)
 
     def init_times(self) -> list[datetime]:
         """Return the init times.
@@ -189,6 +193,8 @@ class ReplayResult:
                 "to": self.plan.end.isoformat(),
                 "every_hours": self.plan.every,
                 "weather": self.weather_source,
+                "visibility": ", ".join(f"measured in {c} ({f.name})" for c, f in self.plan.visibility_of.items())
+                or "derived",
                 "model_id": self.model_id,
                 "rule_set": self.rules.id,
                 "rule_version": self.rules.version,

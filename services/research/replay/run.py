@@ -25,6 +25,8 @@ from hazecast.forecast.sight import CERTAIN
 from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, POLLUTANTS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData, read_observations
+from hazecast.grids.observations.isd import read_isd
+from hazecast.grids.observations.measured_visibility import with_measured_visibility
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.experts import last_observed
@@ -71,6 +73,8 @@ def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool
     result = ReplayResult(plan, rules, forecaster.model_id, forecaster.label, [c.id for c in cities])
     result.met = {c.id: {level.rank: set() for level in rules.levels} for c in cities}
     observations = with_humidity(data.observations, data.weather)
+    for place, folder in plan.visibility_of.items():
+        observations = with_measured_visibility(observations, place, read_isd(folder))
     observations = observations[[n for n in (*FORECAST_POLLUTANTS, *_SEEN) if n in observations]]
     result.episodes = {c.id: Episode.begin(c, rules, observations, times[0], times[-1]) for c in cities}
     cycles = _reporting(data, cities, times)
@@ -106,9 +110,8 @@ def _cities(data: MonitorData, registry: Registry, rules: RuleSet, plan: ReplayP
 def _lean(data: MonitorData) -> MonitorData:
     """Return the collection without flags and counts: no cycle reads them, but each would slice them."""
     stations = None if data.stations is None else data.stations[["pm25"]]
-    return replace(
-        data, observations=data.observations[[n for n in POLLUTANTS if n in data.observations]], stations=stations
-    )
+    read = [n for n in (*POLLUTANTS, *_SEEN) if n in data.observations]
+    return replace(data, observations=data.observations[read], stations=stations)
 
 
 def _reporting(data: MonitorData, cities: list[City], times: list[datetime]) -> list[Cycle]:

@@ -45,7 +45,7 @@ def choose_thresholds(
         The curve, its reliability, and the trade of POD against FAR by level.
     """
     result = run_replay(plan, book, progress=progress)
-    curve = fit_curve(result.windows, CLASSES[plan.weather])
+    curve = fit_curve([result.windows], CLASSES[plan.weather])
     known = calibrated([w for w in result.windows if w.events is not None], curve)
     levels = {level.id: _of_level(level, known) for level in result.rules.levels}
     if save is not None:

@@ -17,7 +17,7 @@ from hazecast.grids.quality import SENTINELS, Reporting
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, number, try_each
+from hazecast.services.sources.monitors.interface import HOUR, Batch, History, SourceKind, csv_rows, number, try_each
 
 URL = "https://dosairnowdata.org"
 # All of China has one time zone, without daylight saving.
@@ -44,6 +44,8 @@ class AirNowPosts:
     name = "airnow"
     kind: SourceKind = "measurement"
     reporting = Reporting(sentinels=tuple(s for s in SENTINELS if s < -9))
+    # A file a year.
+    history = History(reach=None, span=366 * 24 * HOUR)
 
     def __init__(
         self, registry: Registry, rules: StationCities, url: str = URL, patience: Patience | None = None

@@ -25,7 +25,7 @@ from hazecast.grids.quality import Reporting
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
+from hazecast.services.sources.monitors.interface import HOUR, Batch, History, SourceKind, number, try_each
 
 URL = "https://air.cnemc.cn:18007"
 _LIVE, _PAST = "/HourChangesPublish/GetAllAQIPublishLive", "/HourChangesPublish/GetAQIHistoryByConditionHis"
@@ -62,6 +62,7 @@ class Cnemc:
     name = "cnemc"
     kind: SourceKind = "measurement"
     reporting = Reporting()
+    history = History(reach=_PAST_HOURS * HOUR, span=24 * HOUR)
 
     def __init__(
         self, rules: StationCities, url: str = URL, patience: Patience | None = None, ca_file: Path | None = None

@@ -23,7 +23,7 @@ from hazecast.grids.quality import MEASURED_ZERO
 from hazecast.grids.times import to_datetime
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
-from hazecast.services.sources.monitors.interface import MEASURED, Batch, SourceKind, measured_name
+from hazecast.services.sources.monitors.interface import HOUR, MEASURED, Batch, History, SourceKind, measured_name
 
 # Of derived weather: what is computed again must be equal, or it would be a revision.
 _DIGITS = 4
@@ -43,6 +43,7 @@ class CsvFolder:
     name = "csv"
     kind: SourceKind = "measurement"
     reporting = MEASURED_ZERO
+    history = History(reach=None, span=90 * 24 * HOUR)
 
     def __init__(self, folder: Path, registry: Registry, rules: StationCities) -> None:
         self._folder, self._registry, self._rules = folder, registry, rules

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from hazecast.grids.contract import MEASURED_AIR, MEASURED_WEATHER, WEATHER, Variable, variables_of
 from hazecast.grids.errors import InputError
@@ -159,6 +159,29 @@ class MonitorSource(Protocol):
     def close(self) -> None:
         """Close the connections."""
         ...
+
+
+@dataclass(frozen=True)
+class History:
+    """How far back a publisher answers.
+
+    Attributes
+    ----------
+    reach : timedelta or None
+        None where no end is documented.
+    span : timedelta
+        The longest period to ask for in one fetch.
+    """
+
+    reach: timedelta | None
+    span: timedelta
+
+
+@runtime_checkable
+class HasHistory(Protocol):
+    """A monitoring source whose past hours can be filled in; one without `history` gives its newest hours alone."""
+
+    history: History
 
 
 class MonitorSourceFactory(Protocol):

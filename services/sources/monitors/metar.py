@@ -22,7 +22,7 @@ from hazecast.grids.quality import FOG, GOOD, OBSCURED, Reporting
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, Reading, SourceKind, try_each
+from hazecast.services.sources.monitors.interface import HOUR, Batch, History, Reading, SourceKind, try_each
 
 URL = "https://aviationweather.gov"
 _PATH = "/api/data/metar"
@@ -58,6 +58,8 @@ class Metars:
     name = "metar"
     kind: SourceKind = "weather_station"
     reporting = Reporting()
+    # Longer requests could hold few airports.
+    history = History(reach=timedelta(days=15), span=72 * HOUR)
 
     def __init__(
         self, registry: Registry, airports: Sequence[Airport], url: str = URL, patience: Patience | None = None

@@ -16,7 +16,7 @@ from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import Batch, SourceKind, number
+from hazecast.services.sources.monitors.interface import HOUR, Batch, History, SourceKind, number
 
 URL = "https://air-quality-api.open-meteo.com"
 _VARIABLES = {
@@ -47,6 +47,8 @@ class OpenMeteoAir:
     name = "open_meteo"
     kind: SourceKind = "model_analysis"
     reporting = Reporting(zero_is_valid=True, modelled=True)
+    # The publisher counts a longer request as several.
+    history = History(reach=None, span=14 * 24 * HOUR)
 
     def __init__(self, cities: Sequence[City], url: str = URL, key: str = "", patience: Patience | None = None) -> None:
         self._cities, self._url, self._key = list(cities), url.rstrip("/"), key

@@ -20,7 +20,7 @@ from hazecast.grids.quality import Reporting
 from hazecast.grids.units import to_ug_m3
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, number, try_each
+from hazecast.services.sources.monitors.interface import HOUR, Batch, History, SourceKind, number, try_each
 from hazecast.services.sources.refusals import rate_limit_wait
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,8 @@ class OpenAQ:
     kind: SourceKind = "measurement"
     # Networks write gaps as -1, -999, -9999 and 0, and OpenAQ republishes them.
     reporting = Reporting()
+    # One page of a sensor.
+    history = History(reach=None, span=_PAGE * HOUR)
 
     def __init__(
         self,

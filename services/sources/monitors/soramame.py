@@ -18,7 +18,7 @@ from hazecast.grids.places.stations import ROADSIDE
 from hazecast.grids.quality import MEASURED_ZERO
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, SourceKind, csv_rows, number, try_each
+from hazecast.services.sources.monitors.interface import HOUR, Batch, History, SourceKind, csv_rows, number, try_each
 
 URL = "https://soramame.env.go.jp"
 _LATEST = "/data/sokutei/noudoAll/metadata.json"
@@ -58,6 +58,8 @@ class Soramame:
     name = "soramame"
     kind: SourceKind = "measurement"
     reporting = MEASURED_ZERO
+    # A file an hour; the oldest that the publisher names is of 2021.
+    history = History(reach=None, span=24 * HOUR)
 
     def __init__(self, rules: StationCities, url: str = URL, patience: Patience | None = None) -> None:
         self._rules, self._url = rules, url.rstrip("/")

@@ -8,6 +8,7 @@ when a connection breaks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,6 @@ from ecmwf.opendata import Client
 from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather
-from hazecast.grids.weather.regular_grid import Box
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.grib import merge_ranges, verify_messages
@@ -28,6 +28,7 @@ from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
     newest_complete,
+    not_kept,
     requiring_complete_cycle,
     steps_of,
     with_provenance,
@@ -103,10 +104,9 @@ class EcmwfOpenData:
         """
         last = _published_steps(wanted)[-1]
 
-        def is_there(init_time: datetime) -> bool:
-            return self._http.exists(self._files(init_time, last, use_index=False)[0])
-
-        return newest_complete(self.name, self._url, before, last, DELAY, is_there)
+        return newest_complete(
+            self.name, self._url, before, last, DELAY, lambda init_time: self._is_complete(init_time, last)
+        )
 
     def fetch(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch a cycle over the box; the messages of each step are one file in `scratch`.
@@ -125,25 +125,54 @@ class EcmwfOpenData:
         """
         steps = _published_steps(wanted)
         with ThreadPoolExecutor(self._workers) as pool:
-            list(pool.map(lambda step: self._step(cycle, step, wanted.box, scratch), steps))
+            list(pool.map(lambda step: self._step(cycle, step, wanted, scratch), steps))
         dataset = read_weather(scratch, box=wanted.box)
         missing = {
             name: f"no param {_PARAMETERS[name]} in the index"
-            for name in WEATHER
+            for name in wanted.variables
             if name not in dataset and name not in self.lacks
         }
         return with_provenance(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
 
-    def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> Path:
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier cycle that is still kept; as `fetch`.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+
+        Raises
+        ------
+        NoCycleError
+            If its last step is not there.
+        """
+        if not self._is_complete(cycle.init_time, _published_steps(wanted)[-1]):
+            raise not_kept(self._url, cycle)
+        return self.fetch(cycle, wanted, scratch)
+
+    def _is_complete(self, init_time: datetime, last: int) -> bool:
+        return self._http.exists(self._files(init_time, last, use_index=False)[0])
+
+    def _step(self, cycle: Cycle, step: int, wanted: Wanted, scratch: Path) -> Path:
         with requiring_complete_cycle():
-            url, parts = self._files(cycle.init_time, step, use_index=True)[0]
+            url, parts = self._files(cycle.init_time, step, use_index=True, variables=wanted.variables)[0]
             ranges = merge_ranges((start, start + length - 1) for start, length in parts)
             path = scratch / f"{step:03d}h.grib2"
             return self._http.download(
-                url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), box)
+                url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), wanted.box)
             )
 
-    def _files(self, init_time: datetime, step: int, *, use_index: bool) -> list[Any]:
+    def _files(
+        self, init_time: datetime, step: int, *, use_index: bool, variables: Sequence[str] = tuple(WEATHER)
+    ) -> list[Any]:
         """Return the client's addresses, with `use_index` each with its (first byte, length) parts."""
         request = {
             "date": f"{init_time:%Y%m%d}",
@@ -151,7 +180,7 @@ class EcmwfOpenData:
             "stream": "oper",
             "type": "fc",
             "step": step,
-            "param": list(_PARAMETERS.values()),
+            "param": [_PARAMETERS[name] for name in variables],
         }
         try:
             return list(self._client._get_urls(request, use_index=use_index).urls)

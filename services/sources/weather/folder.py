@@ -120,6 +120,23 @@ class Folder:
             return with_provenance(grid, cycle, self.attribution, title)
         raise NoCycleError(str(self._path), "gone", f"the entry of {cycle.label}")
 
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Read the entry of an earlier cycle; as `fetch`.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Not used.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+        """
+        return self.fetch(cycle, wanted, scratch)
+
     def _entries(self) -> list[Path]:
         if not self._path.is_dir():
             raise InputError("weather folder", self._path, "a folder that exists")

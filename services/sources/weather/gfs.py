@@ -30,6 +30,7 @@ from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
     newest_complete,
+    not_kept,
     requiring_complete_cycle,
     steps_of,
     with_provenance,
@@ -194,37 +195,62 @@ class Gfs:
             self._is_complete(cycle.init_time, steps[-1])
         step_of = self._filtered if self._filter else self._step
         with ThreadPoolExecutor(self._workers) as pool:
-            fetched = list(pool.map(lambda step: step_of(cycle, step, wanted.box, scratch), steps))
+            fetched = list(pool.map(lambda step: step_of(cycle, step, wanted, scratch), steps))
         dataset = read_weather(scratch, box=wanted.box)
         missing: dict[str, str] = {}
         for step, absent in zip(steps, fetched, strict=True):
             for name in absent:
                 missing.setdefault(name, f"no {':'.join(_RECORDS[name][:2])} in the index of step {step} h")
         if self._filter:
-            missing = {n: f"no {':'.join(_RECORDS[n][:2])} in the filtered files" for n in _RECORDS if n not in dataset}
+            absent = [name for name in wanted.variables if name not in dataset]
+            missing = {name: f"no {':'.join(_RECORDS[name][:2])} in the filtered files" for name in absent}
         return with_provenance(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
 
-    def _step(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> list[str]:
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier cycle that is still kept; as `fetch`.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "weather_grid".
+
+        Raises
+        ------
+        NoCycleError
+            If its last step is not there.
+        """
+        if not self._is_complete(cycle.init_time, _published_steps(wanted)[-1]):
+            raise not_kept(self._url, cycle)
+        return self.fetch(cycle, wanted, scratch)
+
+    def _step(self, cycle: Cycle, step: int, wanted: Wanted, scratch: Path) -> list[str]:
         """Fetch the messages of a step; return the variables that its index lacks."""
         url = self.address(cycle.init_time, step)
         with requiring_complete_cycle():
-            chosen = self._chosen(url, cycle.init_time, step)
+            chosen = self._chosen(url, cycle.init_time, step, wanted.variables)
             if not chosen:
-                raise InputError(f"{url}.idx", "no field of the contract", f"any of {sorted(_RECORDS)}")
+                raise InputError(f"{url}.idx", "no field of the contract", f"any of {sorted(wanted.variables)}")
             ranges = merge_ranges((r.start, self._end(url, r, scratch)) for r in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
-            self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, box))
-        return _lacking(chosen, step)
+            self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, wanted.box))
+        return _lacking(chosen, step, wanted.variables)
 
-    def _chosen(self, url: str, init_time: datetime, step: int) -> dict[str, Record]:
+    def _chosen(self, url: str, init_time: datetime, step: int, variables: Sequence[str]) -> dict[str, Record]:
         """Return the messages to fetch; an index that lacks some is asked for once more, since it may have been cut."""
         chosen: dict[str, Record] = {}
         for _ in range(2):
             text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="ascii")
-            found = choose(parse_index(text, init_time, url + ".idx"), step)
+            found = choose(parse_index(text, init_time, url + ".idx"), step, variables)
             chosen = max(chosen, found, key=len)
-            if not _lacking(chosen, step):
+            if not _lacking(chosen, step, variables):
                 break
         return chosen
 
@@ -239,16 +265,16 @@ class Gfs:
         finally:
             head.unlink()
 
-    def _filtered(self, cycle: Cycle, step: int, box: Box, scratch: Path) -> list[str]:
+    def _filtered(self, cycle: Cycle, step: int, wanted: Wanted, scratch: Path) -> list[str]:
         """Fetch a step cut to the box. The filter gives every variable at every level named, so some that nobody reads."""
         folder, _, file = self._path(cycle.init_time, step).rpartition("/")
-        query = {"dir": f"/{folder}", "file": file, "subregion": "", **_filter_box(box)}
-        for variable, level, _ in _RECORDS.values():
+        query = {"dir": f"/{folder}", "file": file, "subregion": "", **_filter_box(wanted.box)}
+        for variable, level, _ in (_RECORDS[name] for name in wanted.variables):
             query |= {f"var_{variable}": "on", f"lev_{level.replace(' ', '_')}": "on"}
         with requiring_complete_cycle():
             path = scratch / f"f{step:03d}.grib2"
             url = str(httpx.URL(str(self._filter), params=query))
-            self._http.download(url, path, verify=lambda part: verify_messages(part, None, box))
+            self._http.download(url, path, verify=lambda part: verify_messages(part, None, wanted.box))
         return []
 
 
@@ -257,8 +283,8 @@ def _filter_box(box: Box) -> dict[str, str]:
     return {name: f"{edge:g}" for name, edge in edges.items()}
 
 
-def _lacking(chosen: Mapping[str, Record], step: int) -> list[str]:
-    return [name for name in _RECORDS if name not in chosen and not (step == 0 and _is_span(name))]
+def _lacking(chosen: Mapping[str, Record], step: int, variables: Sequence[str]) -> list[str]:
+    return [name for name in variables if name not in chosen and not (step == 0 and _is_span(name))]
 
 
 def _published_steps(wanted: Wanted) -> list[int]:
@@ -317,7 +343,7 @@ def parse_index(text: str, init_time: datetime, where: str) -> list[Record]:
     ]  # fmt: skip
 
 
-def choose(records: list[Record], step: int) -> dict[str, Record]:
+def choose(records: list[Record], step: int, variables: Sequence[str] = tuple(_RECORDS)) -> dict[str, Record]:
     """Choose the message of each contract variable; of several spans with the same end, the shortest.
 
     Parameters
@@ -326,6 +352,8 @@ def choose(records: list[Record], step: int) -> dict[str, Record]:
         The index of one step.
     step : int
         Hours after the init time.
+    variables : sequence of str
+        Those that are wanted, by contract name.
 
     Returns
     -------
@@ -333,7 +361,8 @@ def choose(records: list[Record], step: int) -> dict[str, Record]:
         By contract name, without variables that the index lacks.
     """
     chosen: dict[str, Record] = {}
-    for name, (variable, level, kind) in _RECORDS.items():
+    for name in variables:
+        variable, level, kind = _RECORDS[name]
         own = [r for r in records if (r.name, r.level) == (variable, level)]
         if kind == _INSTANT:
             wanted = "anl" if step == 0 else f"{step} hour fcst"

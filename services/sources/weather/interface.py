@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import xarray as xr
 
@@ -67,12 +67,15 @@ class Wanted:
         Hours after the cycle's init time.
     step_hours : int
         Hours between steps, for sources with a choice of steps.
+    variables : tuple of str
+        Of `hazecast.grids.contract.WEATHER`; a source doesn't ask for others.
     """
 
     cities: tuple[City, ...]
     box: Box = EAST_ASIA
     hours: int = HORIZON_HOURS
     step_hours: int = 3
+    variables: tuple[str, ...] = tuple(WEATHER)
 
 
 class WeatherSource(Protocol):
@@ -146,6 +149,48 @@ class WeatherSource(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class KeepsPast(Protocol):
+    """A weather source whose earlier cycles can still be fetched as they were issued."""
+
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier cycle, as `WeatherSource.fetch` does the newest.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Folder for the parts of the download.
+
+        Returns
+        -------
+        xarray.Dataset
+
+        Raises
+        ------
+        NoCycleError
+            If the publisher doesn't keep it, or never had it whole.
+        FetchError, InputError
+            As `WeatherSource.fetch`.
+        """
+
+
+def not_kept(url: str, cycle: Cycle) -> NoCycleError:
+    """Return the error of a publisher that has not, or no longer, an earlier cycle.
+
+    Parameters
+    ----------
+    url : str
+    cycle : Cycle
+
+    Returns
+    -------
+    NoCycleError
+    """
+    return NoCycleError(url, f"nothing of {cycle.init_time:%Y-%m-%dT%HZ}", "a cycle that is still kept")
 
 
 class WeatherSourceFactory(Protocol):

@@ -16,11 +16,14 @@ from hazecast.grids.derived import dew_point, wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.services.core.settings import Settings
+from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.open_meteo_answers import column_of, hourly_of, hours_of, keyed, places_of, run_times
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
 URL = "https://api.open-meteo.com"
+# Runs as issued, of IFS since March 2024 (https://open-meteo.com/en/docs/single-runs-api).
+RUNS_URL = "https://single-runs-api.open-meteo.com"
 ARCHIVE_URL = "https://archive-api.open-meteo.com"
 # The name of the model in requests and in its metadata: IFS at 9 km, hourly, with the
 # boundary layer's height.
@@ -66,6 +69,8 @@ class OpenMeteo:
     model : str
         A model that the publisher offers under the same name in requests and metadata.
     patience : Patience, optional
+    runs_url : str
+        Base URL of the interface of earlier runs.
     """
 
     name = "open_meteo"
@@ -79,7 +84,10 @@ class OpenMeteo:
         key: str = "",
         model: str = MODEL,
         patience: Patience | None = None,
+        *,
+        runs_url: str = RUNS_URL,
     ) -> None:
+        self._runs_url = runs_url.rstrip("/")
         self._url, self._archive_url = url.rstrip("/"), archive_url.rstrip("/")
         self._key, self._model = key, model
         self._http = HttpClient(patience, secrets=(key,))
@@ -106,6 +114,7 @@ class OpenMeteo:
             key,
             settings.publishers.open_meteo_model,
             patience,
+            runs_url=settings.publishers.open_meteo_runs_url,
         )
 
     def close(self) -> None:
@@ -157,9 +166,41 @@ class OpenMeteo:
             "start_hour": f"{cycle.init_time - timedelta(hours=HISTORY_HOURS):%Y-%m-%dT%H:%M}",
             "end_hour": f"{cycle.init_time + timedelta(hours=wanted.hours):%Y-%m-%dT%H:%M}",
         }
-        dataset, missing = self._points(f"{self._url}/v1/forecast", wanted.cities, {"models": self._model, **period})
+        options = {"models": self._model, **period}
+        dataset, missing = self._points(f"{self._url}/v1/forecast", wanted.cities, options, wanted.variables)
         newest = replace(cycle, init_time=max(cycle.init_time, self._run()))
         return with_provenance(dataset, newest, self.attribution, f"Open-Meteo, {self._model}", missing)
+
+    def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
+        """Fetch an earlier run at the cities as it was issued; it holds nothing before its init time.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+        scratch : Path
+            Not used.
+
+        Returns
+        -------
+        xarray.Dataset
+            Contract "city_weather".
+
+        Raises
+        ------
+        NoCycleError
+            If the publisher refuses the run.
+        """
+        first, last = cycle.init_time, cycle.init_time + timedelta(hours=wanted.hours)
+        asked = {name: f"{time:%Y-%m-%dT%H:%M}" for name, time in (("start_hour", first), ("end_hour", last))}
+        options = {"models": self._model, "run": f"{first:%Y-%m-%dT%H:%M}", **asked}
+        try:
+            dataset, missing = self._points(f"{self._runs_url}/v1/forecast", wanted.cities, options, wanted.variables)
+        except FetchError as error:
+            if error.status not in (400, 404):
+                raise
+            raise NoCycleError(error.url, error.found, "a run that is still kept", status=error.status) from error
+        return with_provenance(dataset, cycle, self.attribution, f"Open-Meteo, {self._model}", missing)
 
     def archive(self, cities: Sequence[City], first: date, last: date) -> xr.Dataset:
         """Fetch reanalysis (ERA5) at cities; it ends about 5 days ago.
@@ -186,7 +227,11 @@ class OpenMeteo:
         return run_times(self._http, self._url, self._model, self._key)[0]
 
     def _points(
-        self, url: str, cities: Sequence[City], options: Mapping[str, str]
+        self,
+        url: str,
+        cities: Sequence[City],
+        options: Mapping[str, str],
+        variables: Sequence[str] = tuple(WEATHER),
     ) -> tuple[xr.Dataset, dict[str, str]]:
         parts, missing = [], {}
         for start in range(0, len(cities), _CITIES_A_CALL):
@@ -196,13 +241,13 @@ class OpenMeteo:
                 "longitude": ",".join(f"{city.longitude:.4f}" for city in batch),
             }
             fixed = {
-                "hourly": ",".join(_UNITS),
+                "hourly": ",".join(_fields(variables)),
                 "timezone": "GMT",
                 "timeformat": "unixtime",
                 "wind_speed_unit": "ms",
             }
             answer = self._http.json(url, params=keyed(self._key, {**places, **fixed, **options}))
-            part, absent = read_points(answer, batch, url)
+            part, absent = read_points(answer, batch, url, variables)
             parts.append(part)
             missing.update(absent)
         try:
@@ -212,7 +257,20 @@ class OpenMeteo:
         return check(describe(joined, "city_weather"), "city_weather", name=url), missing
 
 
-def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dataset, dict[str, str]]:
+def _fields(variables: Sequence[str]) -> list[str]:
+    """Return the names in the interface that contract variables are made of, in its order."""
+    names = {_PLAIN[name][0] for name in variables if name in _PLAIN}
+    if "d2m" in variables:
+        # Where the dew point is missing it is derived.
+        names |= {"temperature_2m", "relative_humidity_2m"}
+    if "u10" in variables or "v10" in variables:
+        names |= {"wind_speed_10m", "wind_direction_10m"}
+    return [name for name in _UNITS if name in names]
+
+
+def read_points(
+    answer: Any, cities: Sequence[City], where: str, variables: Sequence[str] = tuple(WEATHER)
+) -> tuple[xr.Dataset, dict[str, str]]:
     """Convert an answer to weather at cities.
 
     Parameters
@@ -222,6 +280,8 @@ def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dat
     cities : sequence of City
     where : str
         Its address, for errors.
+    variables : sequence of str
+        Contract variables that were asked for.
 
     Returns
     -------
@@ -238,7 +298,7 @@ def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dat
     """
     places = places_of(answer, cities, where)
     times = None
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in _UNITS}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in _fields(variables)}
     for place, city in zip(places, cities, strict=True):
         here = f"{where}: {city.id}"
         hourly, units = hourly_of(place, city, here, _FARTHEST_DEGREES)
@@ -247,27 +307,31 @@ def read_points(answer: Any, cities: Sequence[City], where: str) -> tuple[xr.Dat
             times = own
         elif not np.array_equal(times, own):
             raise InputError(f"{here} hourly.time", "other hours", "those of the first city")
-        for name, unit in _UNITS.items():
-            columns[name].append(column_of(hourly, units, name, (unit,), len(own), here))
+        for name, column in columns.items():
+            column.append(column_of(hourly, units, name, (_UNITS[name],), len(own), here))
     assert times is not None
     values = {name: np.stack(column, axis=1) for name, column in columns.items()}
-    return _contract(values, times, cities)
+    return _contract(values, times, cities, variables)
 
 
 def _contract(
-    values: Mapping[str, np.ndarray], times: np.ndarray, cities: Sequence[City]
+    values: Mapping[str, np.ndarray], times: np.ndarray, cities: Sequence[City], variables: Sequence[str]
 ) -> tuple[xr.Dataset, dict[str, str]]:
     result: dict[str, np.ndarray] = {
-        name: values[own] * factor + offset for name, (own, factor, offset) in _PLAIN.items()
+        name: values[own] * factor + offset for name, (own, factor, offset) in _PLAIN.items() if own in values
     }
-    result["u10"], result["v10"] = wind_components(values["wind_speed_10m"], values["wind_direction_10m"])
-    derived = np.where(np.isnan(result["d2m"]), dew_point(result["t2m"], values["relative_humidity_2m"]), result["d2m"])
-    from_humidity = bool((np.isnan(result["d2m"]) & ~np.isnan(derived)).any())
-    result["d2m"] = derived
-    known = {name: array for name in WEATHER if not np.isnan(array := result[name]).all()}
-    missing = {name: "no values" for name in WEATHER if name not in known}
+    if "wind_speed_10m" in values:
+        result["u10"], result["v10"] = wind_components(values["wind_speed_10m"], values["wind_direction_10m"])
+    from_humidity = False
+    if "relative_humidity_2m" in values:
+        stated = result["d2m"]
+        result["d2m"] = np.where(np.isnan(stated), dew_point(result["t2m"], values["relative_humidity_2m"]), stated)
+        from_humidity = bool((np.isnan(stated) & ~np.isnan(result["d2m"])).any())
+    wanted = [name for name in WEATHER if name in variables]
+    known = {name: array for name in wanted if not np.isnan(array := result[name]).all()}
+    missing = {name: "no values" for name in wanted if name not in known}
     if not known:
-        raise InputError("Open-Meteo: hourly", "no values at all", f"any of {sorted(_UNITS)}")
+        raise InputError("Open-Meteo: hourly", "no values at all", f"any of {sorted(values)}")
     dataset = xr.Dataset(
         {name: (("time", "city"), array.astype(np.float32)) for name, array in known.items()},
         coords={"time": times, "city": [city.id for city in cities]},

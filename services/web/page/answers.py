@@ -19,6 +19,7 @@ COMPRESSED = [Middleware(GZipMiddleware, minimum_size=500)]
 # Nothing inline, nothing from elsewhere. Leaflet sets styles through the DOM, which this allows.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
 )
 _A_YEAR = 365 * 24 * 3600

@@ -114,7 +114,7 @@ def draw(data: ChartLine, top: float, zone: str) -> Chart:
     -------
     Chart
     """
-    step = _step(top)
+    step = axis_step(top)
     highest = step * max(2.0, float(np.ceil(top / step)))
 
     def x(hour: float) -> float:
@@ -175,7 +175,7 @@ def _days(init_time: datetime, zone: str, x: Callable[[float], float]) -> tuple[
         day += timedelta(days=1)
 
 
-def _step(top: float) -> float:
+def axis_step(top: float) -> float:
     """Return a step of 1, 2 or 5 times a power of ten that makes three to five ticks."""
     rough = max(top, 10.0) / 4.0
     power = 10.0 ** np.floor(np.log10(rough))

@@ -20,7 +20,8 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.queue import State
 from hazecast.services.delivery.subscription_fields import BulletinFormat, ChannelName, Kind
 from hazecast.services.web.page.answers import COMPRESSED, answer
-from hazecast.services.web.page.routes import HTML, cities_by_country, templates
+from hazecast.services.web.page.frame import HTML, templates
+from hazecast.services.web.page.routes import cities_by_country
 from hazecast.services.web.page.words import Words, preferred, words
 
 _MESSAGES = Path(__file__).with_name("messages")

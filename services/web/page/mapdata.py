@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,44 +11,72 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.shapes import Shapes, current, layer
 from hazecast.alerts.maps.scales import AQI, O3, PM25, Scale
 from hazecast.forecast.haze_grades import HAZE_GRADES
+from hazecast.forecast.indices import categories
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.places.cities import City, Registry
+from hazecast.services.store.station_values import StationValue
+from hazecast.services.web.page.index_choice import Choice, us_hours
 from hazecast.services.web.page.snapshot import Snapshot, severity_rank
+from hazecast.services.web.page.warning_view import begins
+from hazecast.services.web.page.words import Words
 
 # West, south, east, north: what the map may be moved to.
 BOX = (82.0, 6.0, 160.0, 62.0)
 # A twentieth of a degree is a pixel or two at the nearest zoom that is allowed.
 _TOLERANCE = 0.05
 _SMALLEST = 0.02  # square degrees
+# Of the wind, every third hour is enough to see it turn.
+WIND_HOURS = 3
 # Visibility: the bounds of the haze grades and of the CMA's signal. Dark is bad here: the least comes first.
 VISIBILITY = Scale(
     (0, 1, 2, 3, 5, 10), ("#3f007d", "#6a51a3", "#807dba", "#9e9ac8", "#bcbddc", "#efedf5")
 )  # ColorBrewer's Purples
 HAZE = Scale((0, 1, 2, 3, 4, 5), ("#cfe6c8", "#fee391", "#fec44f", "#fe9929", "#cc4c02", "#662506"))  # YlOrBr from 1 on
-SCALES: dict[str, Scale] = {"pm25": PM25, "o3": O3, "aqi": AQI, "visibility": VISIBILITY, "haze_grade": HAZE}
+AQI_US = Scale(
+    (0, *(one.upto for one in categories("us")[:-1])), tuple(one.colour for one in categories("us")), closed=True
+)
+SCALES: dict[str, Scale] = {
+    "pm25": PM25, "o3": O3, "aqi": AQI, "aqi_us": AQI_US, "visibility": VISIBILITY, "haze_grade": HAZE,
+}  # fmt: skip
 
 
-def legend(kind: str, language: str) -> list[tuple[str, str]]:
-    """Return colour and label of each class of a layer, lowest first.
+def legend(kind: str, words: Words, choice: Choice | None) -> list[tuple[str, str, str]]:
+    """Return the classes of a layer, lowest first: colour, the figures that the map writes in it, and its name if it has one.
 
     Parameters
     ----------
     kind : str
-        A layer, a key of `SCALES`.
-    language : str
-        Of the labels of haze grades; the others are figures.
+        A layer.
+    words : Words
+    choice : {"china", "us", "japan"} or None
+        The index of the reader's choice.
 
     Returns
     -------
-    list of (str, str)
+    list of (str, str, str)
     """
-    scale = SCALES[kind]
-    labels = [HAZE_GRADES[n][language] for n in HAZE_GRADES if n >= 0] if kind == "haze_grade" else scale.labels()
-    return list(zip(scale.colours, labels, strict=True))
+    scale = SCALES["aqi_us" if kind == "aqi" and choice == "us" else kind]
+    names = [""] * len(scale.colours)
+    if kind == "haze_grade":
+        names = [HAZE_GRADES[n][words.language] for n in HAZE_GRADES if n >= 0]
+        figures = [str(n) for n in HAZE_GRADES if n >= 0]
+    elif kind == "aqi":
+        names = [words.of(one) for one in categories("us" if choice == "us" else "china")]
+        figures = scale.labels()
+    else:
+        figures = _labels(scale, 0.1 if kind == "visibility" else 1.0)
+    return list(zip(scale.colours, figures, names, strict=True))
+
+
+def _labels(scale: Scale, step: float) -> list[str]:
+    """Return the classes of a scale by the values that are written in them, in steps."""
+    pairs = list(zip(scale.bounds, scale.bounds[1:], strict=False))[: len(scale.colours) - 1]
+    return [*(f"{low:g}–{high - step:g}" for low, high in pairs), f"≥ {scale.bounds[len(pairs)]:g}"]
 
 
 def shapes_json() -> bytes:
@@ -123,8 +152,10 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
     """Return all cities and hours of the newest run, and the areas of the warnings in force.
 
     ``cities`` hold a list of values by layer, one for each hour from ``first`` on, null where unknown: ``pm25`` and
-    ``o3`` in whole ug m-3, ``aqi``, ``visibility`` in km, ``haze_grade``. ``marks`` is the highest severity of a city's
-    warnings, 0 (none) to 3. Rings are as in `shapes_json`.
+    ``o3`` in whole ug m-3, ``aqi`` (China's), ``aqi_us``, ``visibility`` in km, ``haze_grade``; and ``wind``, every third hour,
+    the direction that it blows from in tens of degrees and its speed in m s-1, where the weather has it. ``warnings`` are in
+    force from ``from`` until ``until``, ``marks`` is their severity, 1 to 3. Rings are as in
+    `shapes_json`.
 
     Parameters
     ----------
@@ -137,26 +168,15 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
         JSON.
     """
     run = snapshot.run
-    marks: dict[str, int] = {}
-    for warning in snapshot.warnings:
-        marks[warning.city] = max(marks.get(warning.city, 0), severity_rank(warning, snapshot.book))
+    columns = _columns(snapshot)
     content: dict[str, Any] = {
         "init_time": None if run is None else run.init_time.isoformat(),
         "now": snapshot.now.replace(minute=0, second=0, microsecond=0).isoformat(),
         "stale": snapshot.stale,
         "first": snapshot.times[0].isoformat() if snapshot.times else None,
         "hours": len(snapshot.times),
-        "cities": [_city(snapshot, registry.city(name), n, marks) for n, name in enumerate(snapshot.cities)],
-        "warnings": [
-            {
-                "id": warning.id,
-                "city": warning.city,
-                "colour": snapshot.book.rule_set(warning.rule_set).level_of(warning.level).colour,
-                "marks": severity_rank(warning, snapshot.book),
-                "rings": _area_rings(registry.city(warning.city), current()),
-            }
-            for warning in reversed(snapshot.warnings)
-        ],
+        "cities": [_city(registry.city(name), n, columns) for n, name in enumerate(snapshot.cities)],
+        "warnings": [_warning(warning, snapshot, registry) for warning in reversed(snapshot.warnings)],
         "scales": {
             kind: {"bounds": scale.bounds, "colours": scale.colours, "closed": scale.closed}
             for kind, scale in SCALES.items()
@@ -165,20 +185,64 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _city(snapshot: Snapshot, city: City, number: int, marks: dict[str, int]) -> dict[str, Any]:
-    layers = snapshot.layers
-    values = {
-        kind: _json_numbers(layers[kind][:, number] / 1000.0, 1)
-        if kind == "visibility"
-        else _json_numbers(layers[kind][:, number])
-        for kind in LAYERS
+def stations_json(stations: Sequence[StationValue]) -> bytes:
+    """Return stations as JSON: name, position, the end of the hour that was read, and its PM2.5 in whole ug m-3."""
+    content = [
+        {
+            "name": one.name,
+            "at": [round(one.latitude, 3), round(one.longitude, 3)],
+            "time": one.time.isoformat(),
+            "pm25": round(one.pm25),
+        }
+        for one in stations
+    ]
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _warning(warning: HazeWarning, snapshot: Snapshot, registry: Registry) -> dict[str, Any]:
+    level = snapshot.book.rule_set(warning.rule_set).level_of(warning.level)
+    return {
+        "id": warning.id,
+        "city": warning.city,
+        "name": {"zh": level.name_zh, "ja": level.name_ja, "en": level.name_en},
+        "colour": level.colour,
+        "marks": severity_rank(warning, snapshot.book),
+        "from": begins(warning).isoformat(),
+        "until": warning.expires.isoformat(),
+        "rings": _area_rings(registry.city(warning.city), current()),
     }
+
+
+def _columns(snapshot: Snapshot) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what the map writes, (hour, city), by layer."""
+    if snapshot.forecast is None or snapshot.joined is None:
+        return {}
+    found = {kind: snapshot.layers[kind] for kind in LAYERS}
+    pm25, o3 = (snapshot.joined[name].transpose("time", "city").values for name in ("pm25", "o3"))
+    found["aqi_us"] = us_hours(pm25, o3)[-len(snapshot.times) :]
+    if "u10" in snapshot.forecast and "v10" in snapshot.forecast:
+        for name in ("u10", "v10"):
+            values = snapshot.forecast[name].transpose("lead_time", "city").values
+            found[name] = np.asarray(values[::WIND_HOURS], dtype=np.float64)
+    return found
+
+
+def _city(city: City, number: int, columns: dict[str, npt.NDArray[np.float64]]) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        kind: _json_numbers(columns[kind][:, number] / 1000.0, 1)
+        if kind == "visibility"
+        else _json_numbers(columns[kind][:, number])
+        for kind in (*LAYERS, "aqi_us")
+    }
+    if "u10" in columns:
+        u, v = columns["u10"][:, number], columns["v10"][:, number]
+        # Meteorology names the direction that the wind comes from.
+        origin = (np.degrees(np.arctan2(-u, -v)) % 360.0) / 10.0
+        values["wind"] = [_json_numbers(origin), _json_numbers(np.hypot(u, v))]
     return {
         "id": city.id,
         "name": {"zh": city.name_zh, "ja": city.name_ja, "en": city.name_en},
         "at": [round(city.latitude, 3), round(city.longitude, 3)],
-        "zone": city.time_zone,
-        "marks": marks.get(city.id, 0),
         **values,
     }
 

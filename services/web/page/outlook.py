@@ -1,39 +1,18 @@
-"""The days ahead of a city, the same as in its bulletin, and the index of an observed hour."""
+"""The days ahead of a city, as in its bulletin, by the index of the reader's choice."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from hazecast.forecast.daily import DayIndex, day_index
+from hazecast.forecast.daily import DayIndex
 from hazecast.forecast.haze_grades import GRADE_BOUNDS
-from hazecast.forecast.indices import china_aqi
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime
-
-Values = npt.NDArray[np.float64]
-
-
-def hour_aqi(pm25: float, o3: float, end: datetime) -> int | None:
-    """Return China's AQI of an hour from PM2.5 and ozone.
-
-    Parameters
-    ----------
-    pm25, o3 : float
-        ug m-3; NaN where unknown.
-    end : datetime
-        End of the hour, aware: the standard in force then is applied.
-
-    Returns
-    -------
-    int or None
-        None where neither is known.
-    """
-    return china_aqi({"pm25": pm25, "o3": o3}, end - timedelta(hours=1), "hourly").value
+from hazecast.services.web.page.index_choice import Choice, index_of_day
 
 
 @dataclass(frozen=True)
@@ -62,7 +41,7 @@ class Day:
     haze: int
 
 
-def days_of(outlook: xr.Dataset, city: City) -> list[Day]:
+def days_of(outlook: xr.Dataset, city: City, choice: Choice | None) -> list[Day]:
     """Return the days of a city; those of which nothing is known are left out.
 
     Parameters
@@ -70,6 +49,8 @@ def days_of(outlook: xr.Dataset, city: City) -> list[Day]:
     outlook : xarray.Dataset
         From `hazecast.forecast.daily.daily_outlook`.
     city : City
+    choice : {"china", "us", "japan"} or None
+        The index; None for that of the city's country.
 
     Returns
     -------
@@ -80,7 +61,7 @@ def days_of(outlook: xr.Dataset, city: City) -> list[Day]:
     for at, stamp in enumerate(here["date"].values):
         day = here.isel(date=at)
         pm25, o3_8h = (day[name].values.astype(np.float64) for name in ("pm25_mean", "o3_mda8"))
-        index = day_index(city, stamp, float(pm25[1]), float(o3_8h[1]), float(day["o3_max"]))
+        index = index_of_day(choice, city, stamp, float(pm25[1]), float(o3_8h[1]), float(day["o3_max"]))
         if index is None:
             continue
         found.append(

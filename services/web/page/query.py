@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from hazecast.alerts.messages.texts import BEIJING, Language
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.places.cities import City
+from hazecast.services.web.page.index_choice import Choice
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class PageQuery:
     partner: City | None
     layer: str
     time: datetime | None
+    index: Choice | None = None
 
     def address(self, **changes: str | None) -> str:
         """Return the address of this view with some of its parts changed; None leaves a part out."""
@@ -29,6 +31,7 @@ class PageQuery:
             "partner": self.partner.id if self.partner else None,
             "layer": self.layer if self.layer != LAYERS[0] else None,
             "time": f"{self.time:%Y-%m-%dT%H:%MZ}" if self.time else None,
+            "index": self.index,
             "lang": self.language if self.given_language else None,
         }
         present = {name: value for name, value in (parts | changes).items() if value is not None}

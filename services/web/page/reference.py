@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from hazecast.services.web.documents import TAGS, operations
 from hazecast.services.web.page.answers import COMPRESSED, answer
-from hazecast.services.web.page.routes import HTML, templates
+from hazecast.services.web.page.frame import HTML, templates
 from hazecast.services.web.page.words import words
 
 # Styles and a picture of its own; no script at all.

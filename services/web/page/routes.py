@@ -1,4 +1,4 @@
-"""The page's addresses: ``/``, ``/embed/{city}`` as a card and as a picture, and what the map draws.
+"""The page's addresses: ``/``, ``/embed/{city}`` as a card and as a picture, what the map draws and the search finds.
 
 Every view has an address: ``/?city=beijing&partner=&layer=o3&time=2013-01-12T00:00Z&lang=ja``. It is answered as a
 complete page, which is useful without scripts; the scripts request the same address and put its parts in place.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +19,6 @@ from starlette.routing import BaseRoute, Route
 from hazecast.alerts.geography.shapes import current
 from hazecast.alerts.messages.texts import BEIJING, LANGUAGES
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.forecast.indices import categories
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.places.cities import City, Registry
@@ -27,23 +26,25 @@ from hazecast.grids.times import in_utc
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.work_pool import WorkPool
+from hazecast.services.store.station_values import newest_of_stations
 from hazecast.services.store.store import Store
 from hazecast.services.web.drawn import draw
-from hazecast.services.web.page import chart, view
-from hazecast.services.web.page.answers import COMPRESSED, answer, static_files, static_prefix
+from hazecast.services.web.page import view
+from hazecast.services.web.page.answers import COMPRESSED, answer, static_files
 from hazecast.services.web.page.card import Card, card_of, card_png
-from hazecast.services.web.page.colours import ink
-from hazecast.services.web.page.mapdata import legend, map_json, shapes_json
+from hazecast.services.web.page.frame import HTML, JSON, base_of, render
+from hazecast.services.web.page.history import History, history
+from hazecast.services.web.page.index_choice import CHOICES
+from hazecast.services.web.page.installable import installable_routes
+from hazecast.services.web.page.mapdata import legend, map_json, shapes_json, stations_json
+from hazecast.services.web.page.place_search import Found, meant, nearest, places_json, search
 from hazecast.services.web.page.query import PageQuery, page_zone
 from hazecast.services.web.page.scores import skill
-from hazecast.services.web.page.snapshot import Snapshot, Snapshots
+from hazecast.services.web.page.snapshot import CURRENT_HOURS, Snapshot, Snapshots
+from hazecast.services.web.page.warning_page import warning_routes
 from hazecast.services.web.page.warning_view import warning_groups, warning_views
 from hazecast.services.web.page.words import Words, preferred, words
-from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.verification import WINDOW_DAYS
-
-HTML = "text/html; charset=utf-8"
-JSON = "application/json"
 
 
 def page_routes(
@@ -70,9 +71,13 @@ def page_routes(
     return [
         Route("/", page.home, middleware=COMPRESSED),
         Route("/page/map.json", page.map_values, middleware=COMPRESSED),
+        Route("/page/places.json", page.places),
+        Route("/page/stations.json", page.stations, middleware=COMPRESSED),
         Route("/page/shapes.json", page.shapes, middleware=COMPRESSED),
         Route("/embed/{city}.png", page.picture),
         Route("/embed/{city}", page.card, middleware=COMPRESSED),
+        *installable_routes(settings.answers.cache_seconds),
+        *warning_routes(store, settings, registry, book, clock),
         static_files(),
     ]
 
@@ -83,27 +88,56 @@ class _Page:
     ) -> None:
         self.store, self.settings, self.registry, self.pool = store, settings, registry, pool
         self.snapshots = Snapshots(store, registry, settings, book, clock)
-        self.templates = templates()
         # The same state and address give the same page: requested again, it costs nothing.
         self._cached_page = lru_cache(maxsize=128)(self._make_page)
+        self._cached_past = lru_cache(maxsize=64)(self._past)
         self._map = lru_cache(maxsize=2)(partial(map_json, registry=registry))
 
     def home(self, request: Request) -> Response:
         """Answer with the complete page."""
-        query = self._query(request)
+        name = request.query_params.get("q", "").strip()
+        query = self._query(request, meant(self.registry, name) if name else None)
+        base = base_of(request, self.settings)
+        if name and query.city is None:
+            return self._matches(request, query, name, base)
         unknown = request.query_params.get("city", "")
         if unknown and query.city is None:
-            wording = words(query.language)
-            content = self._render(
-                "error.html", query, self._base(request), message=wording.say("error.city", city=unknown)
-            )
-            return answer(request, content, HTML, seconds=0, status=404)
-        content = self._cached_page(self.snapshots.current(), query, self._base(request))
+            message = words(query.language).say("error.city", city=unknown)
+            return answer(request, render("error.html", query, base, message=message), HTML, seconds=0, status=404)
+        content = self._cached_page(self.snapshots.current(), query, base)
         return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds)
+
+    def _matches(self, request: Request, query: PageQuery, name: str, base: str) -> Response:
+        """Answer with the places that a name may mean, for readers without scripts."""
+        found = search(self.registry, name, 50)
+        wording = words(query.language)
+        title = wording.say("city.matches" if found else "city.no_match", name=name)
+        content = render("matches.html", query, base, title=title, found=[one.city for one in found])
+        return answer(request, content, HTML, seconds=0, status=200 if found else 404)
+
+    def places(self, request: Request) -> Response:
+        """Answer with the places of a name, or the nearest to a point."""
+        wording = words(preferred(request.headers.get("accept-language", ""), request.query_params.get("lang")))
+        found: list[Found]
+        try:
+            latitude, longitude = (float(request.query_params[name]) for name in ("lat", "lon"))
+            if not (-90.0 <= latitude <= 90.0 and -180.0 <= longitude <= 180.0):
+                raise ValueError
+            found = [nearest(self.registry, latitude, longitude)]
+        except (KeyError, ValueError):
+            found = search(self.registry, request.query_params.get("q", "")[:100])
+        content = places_json(found, self.registry, wording)
+        return answer(request, content, JSON, seconds=self.settings.answers.cache_seconds)
 
     def map_values(self, request: Request) -> Response:
         """Answer with all cities and hours of the newest run."""
         return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.answers.cache_seconds)
+
+    def stations(self, request: Request) -> Response:
+        """Answer with the stations that were read lately."""
+        now = self.snapshots.current().now
+        found = newest_of_stations(self.store, now - timedelta(hours=CURRENT_HOURS), now)
+        return answer(request, stations_json(found), JSON, seconds=self.settings.answers.cache_seconds)
 
     def shapes(self, request: Request) -> Response:
         """Answer with coasts and borders."""
@@ -111,19 +145,18 @@ class _Page:
 
     def card(self, request: Request) -> Response:
         """Answer with the warning card of a city, which any site may frame."""
-        query = self._query(request, request.path_params["city"])
-        wording = words(query.language)
+        query = self._query(request, self.registry.cities.get(request.path_params["city"]))
+        wording, base = words(query.language), base_of(request, self.settings)
         if query.city is None:
             message = wording.say("error.city", city=request.path_params["city"])
-            content = self._render("error.html", query, self._base(request), message=message)
-            return answer(request, content, HTML, seconds=0, status=404)
+            return answer(request, render("error.html", query, base, message=message), HTML, seconds=0, status=404)
         snapshot = self.snapshots.current()
-        content = self._render(
+        content = render(
             "embed.html",
             query,
-            self._base(request),
+            base,
             snapshot=snapshot,
-            here=view.city_view(snapshot, query.city, self.store, self.registry, wording),
+            here=view.city_view(snapshot, query.city, self.store, self.registry, wording, wanted=query.index),
             high=_high(snapshot, query.city, wording),
             target=query.address(),
         )
@@ -139,19 +172,20 @@ class _Page:
 
     def _card(self, request: Request) -> Card | str:
         """Return a city's card, or why there is none."""
-        query = self._query(request, request.path_params["city"])
+        query = self._query(request, self.registry.cities.get(request.path_params["city"]))
         wording = words(query.language)
         if query.city is None:
             return wording.say("error.city", city=request.path_params["city"])
         snapshot = self.snapshots.current()
-        here = view.city_view(snapshot, query.city, self.store, self.registry, wording)
+        here = view.city_view(snapshot, query.city, self.store, self.registry, wording, wanted=query.index)
         return card_of(snapshot, here, _high(snapshot, query.city, wording), wording)
 
-    def _query(self, request: Request, city: str | None = None) -> PageQuery:
+    def _query(self, request: Request, city: City | None = None) -> PageQuery:
         parameters = request.query_params
         given = parameters.get("lang") in LANGUAGES
-        wanted = city if city is not None else parameters.get("city", "")
-        here = self.registry.cities.get(wanted)
+        here = city
+        if here is None and not parameters.get("q", "").strip() and "city" not in request.path_params:
+            here = self.registry.cities.get(parameters.get("city", ""))
         partner = self.registry.cities.get(parameters.get("partner", ""))
         layer = parameters.get("layer", "")
         return PageQuery(
@@ -161,6 +195,7 @@ class _Page:
             partner=partner if here is not None and partner in view.partners_of(here, self.registry) else None,
             layer=layer if layer in LAYERS else LAYERS[0],
             time=self._time(parameters.get("time"), parameters.get("hour")),
+            index=next((one for one in CHOICES if one == parameters.get("index")), None),
         )
 
     def _time(self, time: str | None, hour: str | None) -> datetime | None:
@@ -176,7 +211,7 @@ class _Page:
         return None
 
     def _make_page(self, snapshot: Snapshot, query: PageQuery, base: str) -> str:
-        return self._render("page.html", query, base, **self._page_values(query, snapshot))
+        return render("page.html", query, base, **self._page_values(query, snapshot))
 
     def _page_values(self, query: PageQuery, snapshot: Snapshot) -> dict[str, Any]:
         wording, registry = words(query.language), self.registry
@@ -184,32 +219,34 @@ class _Page:
         beside = query.partner or (partners[0] if partners else None)
         here = there = None
         if query.city is not None:
-            here = view.city_view(snapshot, query.city, self.store, registry, wording, beside)
-            there = view.city_view(snapshot, beside, self.store, registry, wording, query.city) if beside else None
-        warnings = warning_views(snapshot.warnings, self.store, registry, snapshot.book, wording)
+            here = self._city(snapshot, query.city, query, beside)
+            there = self._city(snapshot, beside, query, query.city) if beside else None
+        warnings = warning_views(snapshot.warnings, self.store, registry, snapshot.book, wording, snapshot.now)
         zone = page_zone(query)
         zone_name = wording.catalog.zone(zone, snapshot.now)
         hour = _hour(snapshot, query)
+        today = snapshot.now.astimezone(ZoneInfo(zone)).date()
         shown = snapshot.times[hour - 1] if snapshot.times else snapshot.now
         return {
             "snapshot": snapshot,
             "here": here,
             "there": there,
             "partners": partners,
-            "choice": cities_by_country(registry),
+            "choices": CHOICES,
+            "warned_places": len({warning.city for warning in snapshot.warnings}),
             "groups": warning_groups(warnings, snapshot.book, wording),
-            "lines": view.city_lines(snapshot, registry, wording),
+            "lines": view.city_lines(snapshot, registry, wording, query.index),
             "scores": skill(snapshot, self.store, query.city, wording) if query.city else None,
             "skill_days": WINDOW_DAYS,
+            "past": self._cached_past(snapshot, query.city) if query.city else None,
             "layers": LAYERS,
-            "legends": {kind: self._legend(kind, query) for kind in LAYERS},
+            "legends": {kind: legend(kind, wording, query.index) for kind in LAYERS},
             "standard": view.standard_at(snapshot),
             "zone": zone,
+            "today": today,
+            "tomorrow": today + timedelta(days=1),
             "zone_name": zone_name,
             "beijing_name": wording.catalog.zone(BEIJING, snapshot.now),
-            "areas_key": "legend.warned"
-            if needs_approval(self.settings, snapshot.book.haze_signal)
-            else "legend.areas",
             "window_text": wording.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
             "hours": max(len(snapshot.times), 1),
             "hour": hour,
@@ -218,53 +255,14 @@ class _Page:
             "boundaries": _boundaries(wording),
         }
 
-    @staticmethod
-    def _legend(kind: str, query: PageQuery) -> list[tuple[str, str]]:
-        found = legend(kind, query.language)
-        if kind != "aqi":
-            return found
-        named = [words(query.language).of(category) for category in categories("china")]
-        return [(colour, f"{label} {name}") for (colour, label), name in zip(found, named, strict=True)]
+    def _past(self, snapshot: Snapshot, city: City) -> History | None:
+        if snapshot.run is None:
+            return None
+        return history(self.store, self.registry, city, snapshot.now, snapshot.run.simulated)
 
-    def _base(self, request: Request) -> str:
-        return (self.settings.server.public_url or str(request.base_url)).rstrip("/")
-
-    def _render(self, template: str, query: PageQuery, base: str, **values: Any) -> str:
+    def _city(self, snapshot: Snapshot, city: City, query: PageQuery, beside: City | None) -> view.CityView:
         wording = words(query.language)
-        return self.templates.get_template(template).render(
-            t=wording.say,
-            words=wording,
-            query=query,
-            languages=[words(language) for language in LANGUAGES],
-            in_language=lambda language: query.address(lang=language),
-            home=query.address(city=None, partner=None, layer=None, time=None),
-            base=base,
-            haze_name=lambda grade: view.haze_name(grade, query.language),
-            **values,
-        )
-
-
-@lru_cache
-def templates() -> Environment:
-    """Return the templates of the page and the console."""
-    environment = Environment(
-        loader=PackageLoader("hazecast.services.web.page"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.globals |= {
-        "static": lambda name: f"{static_prefix()}/{name}",
-        "ink": ink,
-        "width": chart.WIDTH,
-        "height": chart.HEIGHT,
-        "left": chart.LEFT,
-        "right": chart.RIGHT,
-        "top": chart.TOP,
-        "bottom": chart.BOTTOM,
-    }
-    return environment
+        return view.city_view(snapshot, city, self.store, self.registry, wording, beside, wanted=query.index)
 
 
 def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:

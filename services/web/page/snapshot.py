@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from hazecast.alerts.engine.engine import signal_window
@@ -18,21 +19,23 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.severity import Severity, severity
 from hazecast.forecast.daily import daily_outlook
+from hazecast.forecast.days import joined_hours
 from hazecast.forecast.layers import LAYERS, hourly_layers
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
-from hazecast.grids.times import to_datetime
+from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import degraded_reasons, public_version
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.web.page.outlook import Values
 from hazecast.services.work.stored_forecast import load_forecast
 
 log = logging.getLogger(__name__)
+
+Values = npt.NDArray[np.float64]
 
 # How old a snapshot may be: a page requested again within this time costs no query.
 _FRESH_SECONDS = 1.0
@@ -94,11 +97,6 @@ class Snapshot:
     registry: Registry
     book: RuleBook
 
-    @property
-    def age_hours(self) -> float:
-        """Hours since the init time; 0 without a run."""
-        return 0.0 if self.run is None else (self.now - self.run.init_time) / timedelta(hours=1)
-
     @cached_property
     def cities(self) -> list[str]:
         """Ids of the cities that are forecast."""
@@ -116,6 +114,38 @@ class Snapshot:
             return {}
         found = hourly_layers(self.forecast)
         return {name: found[name].values for name in LAYERS}
+
+    @cached_property
+    def joined(self) -> xr.Dataset | None:
+        """The 24 hours observed before the init time, then the median of the forecast; None without a forecast."""
+        return None if self.forecast is None else joined_hours(self.forecast, self.observed, 0.5)
+
+    def hours_until(self, city: str, end: datetime, *, observed: bool) -> tuple[Values, Values]:
+        """Return a city's PM2.5 and ozone of the 24 hours that end with one.
+
+        Parameters
+        ----------
+        city : str
+        end : datetime
+            Aware: the end of the last hour.
+        observed : bool
+            As observed alone, else the forecast after what was observed.
+
+        Returns
+        -------
+        (float64 (24,), float64 (24,))
+            ug m-3, NaN where unknown.
+        """
+        found = self._observed_hours if observed else self._joined_hours
+        return found.until(city, end)
+
+    @cached_property
+    def _observed_hours(self) -> _Hours:
+        return _Hours(self.observed)
+
+    @cached_property
+    def _joined_hours(self) -> _Hours:
+        return _Hours(self.joined)
 
     @cached_property
     def outlook(self) -> xr.Dataset | None:
@@ -149,6 +179,36 @@ class Snapshot:
                 here = {name: float(values[name][hours[-1], n]) for name in names}
                 found[city] = (at, {"pm25": float("nan"), "o3": float("nan")} | here)
         return found
+
+
+class _Hours:
+    """PM2.5 and ozone by hour and city as plain arrays: a page reads those of every city."""
+
+    def __init__(self, dataset: xr.Dataset | None) -> None:
+        self._columns: dict[str, int] = {}
+        if dataset is None:
+            return
+        shape = (dataset.sizes["time"], dataset.sizes["city"])
+        self._columns = {str(city): n for n, city in enumerate(dataset["city"].values)}
+        self._rows = {int(t): n for n, t in enumerate(dataset["time"].values.astype("datetime64[h]").astype(int))}
+        self._values = [
+            dataset[name].transpose("time", "city").values.astype(np.float64)
+            if name in dataset
+            else np.full(shape, np.nan)
+            for name in ("pm25", "o3")
+        ]
+
+    def until(self, city: str, end: datetime) -> tuple[Values, Values]:
+        """Return the 24 hours that end with one."""
+        pm25, o3 = np.full(24, np.nan), np.full(24, np.nan)
+        column = self._columns.get(city)
+        if column is not None:
+            last = int(to_datetime64(end).astype("datetime64[h]").astype(int))
+            for n in range(24):
+                row = self._rows.get(last - 23 + n)
+                if row is not None:
+                    pm25[n], o3[n] = self._values[0][row, column], self._values[1][row, column]
+        return pm25, o3
 
 
 class Snapshots:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import Language
+from hazecast.forecast.daily import DayIndex
 from hazecast.forecast.haze_grades import HAZE_GRADES
-from hazecast.forecast.indices import category_of, china_standard
+from hazecast.forecast.indices import china_standard
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.store.store import Store
 from hazecast.services.web.page.chart import Chart, ChartLine, chart_line, common_top, draw
-from hazecast.services.web.page.outlook import Day, days_of, hour_aqi
+from hazecast.services.web.page.index_choice import Choice, choice_of, index_of_hour
+from hazecast.services.web.page.outlook import Day, days_of
 from hazecast.services.web.page.snapshot import CURRENT_HOURS, Snapshot, severity_rank
 from hazecast.services.web.page.warning_view import WarningView, warning_views
 from hazecast.services.web.page.words import Words
@@ -25,14 +27,17 @@ POLLUTANTS = ("pm25", "o3")
 
 @dataclass(frozen=True)
 class NowView:
-    """What was last observed in a city."""
+    """What the air of a city is like now: as last observed or, where nothing was lately, as forecast for this hour."""
 
     pm25: float | None
     o3: float | None
-    aqi: int | None
-    category: str
-    colour: str
+    index: DayIndex | None
+    index_text: str
+    primary: str
+    advice: str
+    source: str
     sentence: str
+    observed: bool
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,19 @@ class CityView:
     rows: tuple[tuple[str, str, str, str], ...]
     zone: str
     has_forecast: bool
+    choice: Choice | None
+    standard: str
 
 
 def city_view(
-    snapshot: Snapshot, city: City, store: Store, registry: Registry, words: Words, beside: City | None = None
+    snapshot: Snapshot,
+    city: City,
+    store: Store,
+    registry: Registry,
+    words: Words,
+    beside: City | None = None,
+    *,
+    wanted: Choice | None = None,
 ) -> CityView:
     """Return all that the page shows of a city.
 
@@ -74,6 +88,8 @@ def city_view(
         Of the language to write in.
     beside : City, optional
         A city shown for comparison: the charts of both have the same scale.
+    wanted : {"china", "us", "japan"}, optional
+        The index of the reader's choice.
 
     Returns
     -------
@@ -81,54 +97,108 @@ def city_view(
     """
     here = city.id in snapshot.cities and snapshot.forecast is not None
     warned = tuple(w for w in snapshot.warnings if w.city == city.id)
-    days = days_of(snapshot.outlook, city) if here and snapshot.outlook is not None else []
+    choice = choice_of(wanted, city)
+    days = days_of(snapshot.outlook, city, choice) if here and snapshot.outlook is not None else []
     return CityView(
         city=city,
         name=words.of(city),
-        now=now_view(snapshot, city, words),
-        warnings=warning_views(warned, store, registry, snapshot.book, words),
+        now=now_view(snapshot, city, words, choice),
+        warnings=warning_views(warned, store, registry, snapshot.book, words, snapshot.now),
         days=tuple(days),
         charts=tuple(_charts(snapshot, city, beside, words)) if here else (),
         rows=tuple(_rows(snapshot, city, words)) if here else (),
         zone=words.catalog.zone(city.time_zone, snapshot.now),
         has_forecast=here,
+        choice=choice,
+        standard=days[0].index.standard if days and days[0].index else "",
     )
 
 
-def now_view(snapshot: Snapshot, city: City, words: Words) -> NowView | None:
-    """Return what was last observed in a city.
+def now_view(snapshot: Snapshot, city: City, words: Words, choice: Choice | None) -> NowView | None:
+    """Return what the air of a city is like now.
 
     Parameters
     ----------
     snapshot : Snapshot
     city : City
     words : Words
+    choice : {"china", "us", "japan"} or None
+        The index; None for that of the city's country.
 
     Returns
     -------
     NowView or None
-        None where nothing was observed within a day.
+        None where nothing was observed within a day and no current forecast has this hour.
     """
     found = snapshot.newest_observed(city.id)
-    if found is None:
+    recent = found is not None and snapshot.now - found[0] <= timedelta(hours=CURRENT_HOURS)
+    ahead = None if recent else _hour_now(snapshot, city)
+    if ahead is not None:
+        time, key = ahead, "city.forecast_now"
+    elif found is not None:
+        time, key = found[0], "city.observed" if recent else "city.observed_old"
+    else:
         return None
-    time, values = found
-    age = round((snapshot.now - time) / timedelta(hours=1))
-    aqi = hour_aqi(values["pm25"], values["o3"], time)
-    category = None if aqi is None else category_of("china", aqi)
+    pm25, o3 = snapshot.hours_until(city.id, time, observed=ahead is None)
+    index = index_of_hour(choice, city, time, pm25, o3)
     return NowView(
-        pm25=_number(values["pm25"]),
-        o3=_number(values["o3"]),
-        aqi=aqi,
-        category="" if category is None else words.of(category),
-        colour="" if category is None else category.colour,
+        pm25=_number(float(pm25[-1])),
+        o3=_number(float(o3[-1])),
+        index=index,
+        index_text="" if index is None else index_text(index, choice, words),
+        primary="" if index is None else primary_text(index, words),
+        advice="" if index is None or choice is None else words.say(f"advice.{choice}.{index.id}"),
+        source="" if choice is None else words.say(f"advice.source_{choice}"),
         sentence=words.say(
-            "city.observed" if age <= CURRENT_HOURS else "city.observed_old",
-            moment=words.moment(time, city.time_zone),
-            zone=words.catalog.zone(city.time_zone, time),
-            hours=age,
+            key, moment=words.moment(time, city.time_zone), zone=words.catalog.zone(city.time_zone, time)
         ),
+        observed=ahead is None,
     )
+
+
+def _hour_now(snapshot: Snapshot, city: City) -> datetime | None:
+    """Return the end of the present hour, if a current forecast has a value for it."""
+    if snapshot.stale or city.id not in snapshot.cities or not snapshot.times:
+        return None
+    lead = -(-(snapshot.now - snapshot.times[0]) // timedelta(hours=1))
+    at = min(max(int(lead), 0), len(snapshot.times) - 1)
+    value = snapshot.layers["pm25"][at, snapshot.cities.index(city.id)]
+    return snapshot.times[at] if np.isfinite(value) else None
+
+
+def index_text(index: DayIndex, choice: Choice | None, words: Words) -> str:
+    """Return an index with whose it is, as in "AQI of China 182"; empty for Japan's, whose words say it all.
+
+    Parameters
+    ----------
+    index : DayIndex
+    choice : {"china", "us", "japan"} or None
+    words : Words
+
+    Returns
+    -------
+    str
+    """
+    if index.value is None:
+        return words.say("index.by_japan") if choice == "japan" else ""
+    return words.say(f"index.value_{choice if choice in ('china', 'us') else 'other'}", value=index.value)
+
+
+def primary_text(index: DayIndex, words: Words) -> str:
+    """Return which pollutants decide an index; empty where it is in the lowest class.
+
+    Parameters
+    ----------
+    index : DayIndex
+    words : Words
+
+    Returns
+    -------
+    str
+    """
+    if not index.primary:
+        return ""
+    return words.say("index.primary", pollutants=words.catalog.places([words.say(f"chart.{p}") for p in index.primary]))
 
 
 def _charts(snapshot: Snapshot, city: City, beside: City | None, words: Words) -> list[ChartView]:
@@ -181,9 +251,8 @@ class Line:
 
     city: City
     now: float | None
-    aqi: int | None
-    category: str
-    colour: str
+    observed: bool
+    index: DayIndex | None
     high: float | None
     warning: HazeWarning | None
     level: str
@@ -191,7 +260,7 @@ class Line:
     marks: int
 
 
-def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Line]:
+def city_lines(snapshot: Snapshot, registry: Registry, words: Words, wanted: Choice | None = None) -> list[Line]:
     """Return all cities of the registry, the highest forecast first, those without a forecast last.
 
     Parameters
@@ -199,6 +268,8 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
     snapshot : Snapshot
     registry : Registry
     words : Words
+    wanted : {"china", "us", "japan"}, optional
+        The index of the reader's choice; else each city has its country's.
 
     Returns
     -------
@@ -209,7 +280,7 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
         most_severe.setdefault(warning.city, warning)
     lines = []
     for city in registry.cities.values():
-        now = now_view(snapshot, city, words)
+        now = now_view(snapshot, city, words, choice_of(wanted, city))
         high = None
         if city.id in snapshot.cities:
             coming = snapshot.layers["pm25"][:24, snapshot.cities.index(city.id)]
@@ -220,9 +291,8 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words) -> list[Lin
             Line(
                 city=city,
                 now=now.pm25 if now else None,
-                aqi=now.aqi if now else None,
-                category=now.category if now else "",
-                colour=now.colour if now else "",
+                observed=now.observed if now else False,
+                index=now.index if now else None,
                 high=high,
                 warning=warned,
                 level="" if level is None else words.of(level),

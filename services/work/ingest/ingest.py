@@ -23,6 +23,7 @@ from hazecast.services.store.weather_archive import prune_weather_archive
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.ingest.monitors import MonitorReport
 from hazecast.services.work.ingest.monitors import ingest_live as ingest_monitors
+from hazecast.services.work.ingest.variables import weather_wanted
 from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest, remove_old
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
         If the settings lack what a source needs.
     """
     sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
-    wanted = Wanted(tuple(load_registry().cities.values()), step_hours=settings.ingest.weather_step_hours)
+    wanted = weather_wanted(settings, tuple(load_registry().cities.values()))
     try:
         with _lock(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)

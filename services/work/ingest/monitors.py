@@ -15,7 +15,8 @@ from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, MonitorSource
 from hazecast.services.sources.registry import create_monitor_source
-from hazecast.services.store.monitors import save_readings, stored_hours
+from hazecast.services.store.monitors import save_readings
+from hazecast.services.store.station_hours import stored_hours
 from hazecast.services.store.store import Store
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
@@ -32,6 +33,12 @@ def test_the_commands_load_no_heavy_package_before_they_run() -> None:
         (NoAnswerError("https://haze.example", "no answer"), exits.FAILED, "no answer"),
         (UnavailableError("https://haze.example", "stale", 503), exits.FAILED, "stale"),
         (StoreError("disk full"), exits.FAILED, "disk full"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "weights"),
+            exits.FAILED,
+            "No space left on device: 'weights'",
+        ),
+        (OSError(errno.EROFS, "Read-only file system", "weights"), exits.FAILED, "Read-only file system"),
     ],
 )
 def test_an_error_that_a_user_can_act_on_has_a_code_and_a_message(error, code, words) -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from hazecast.grids.errors import InputError, UnknownError
 from hazecast.services.cli.app import app
+from hazecast.services.delivery.service import make_dispatcher
 from tests.support.delivery_world import World
 from tests.support.receivers import receiving
 from tests.support.settings import SEAL_KEY
@@ -59,7 +60,7 @@ def test_the_commands(world) -> None:
     assert hazecast("remove", row["id"]).exit_code == 0 and json.loads(hazecast("list").output) == []
 
 
-def test_deliver_sends_until_it_is_stopped(tmp_path) -> None:
+def test_deliver_sends_until_it_is_stopped_in_the_middle_of_a_message(tmp_path) -> None:
     with receiving() as receiver:
         given = {
             "webhook_http": True, "webhook_ports": (receiver.port,), "webhook_networks": ("127.0.0.0/8",),
@@ -68,7 +69,7 @@ def test_deliver_sends_until_it_is_stopped(tmp_path) -> None:
         world = World(tmp_path, **given)
         world.clock.now = datetime.now(UTC)
         world.subscribe(target=receiver.url)
-        first = world.warn(number="1")
+        sent = [world.warn(number="1").id]
         environment = os.environ | {
             "HAZECAST_WEBHOOK_SECRET_KEY": SEAL_KEY, "HAZECAST_WEBHOOK_HTTP": "1", "HAZECAST_WEBHOOK_PORTS": str(receiver.port),
             "HAZECAST_WEBHOOK_NETWORKS": "127.0.0.0/8", "HAZECAST_DELIVERY_POLL_SECONDS": "0.05", "OMP_NUM_THREADS": "1",
@@ -77,14 +78,24 @@ def test_deliver_sends_until_it_is_stopped(tmp_path) -> None:
         process = subprocess.Popen(command, env=environment)
         try:
             _wait_for(receiver, 1)
-            second = world.warn(number="2")
+
+            def answer(*_: object) -> tuple[int, dict[str, str], bytes]:
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)
+                return 204, {}, b""
+
+            receiver.answer = answer
+            sent += [world.warn(number=number).id for number in "234"]
             _wait_for(receiver, 2)
-        finally:
-            process.send_signal(signal.SIGTERM)
             code = process.wait(60)
+        finally:
+            process.kill()
         assert code == 0
-        assert [body["data"]["warning"]["id"] for body in receiver.bodies] == [first.id, second.id]
-        assert {delivery.state for delivery in world.deliveries()} == {"delivered"}
+        # What was under way has ended and is known to have; the rest waits, and is sent by the next process, once each.
+        assert [delivery.state for delivery in world.deliveries()] == ["delivered"] * 2 + ["pending"] * 2
+        receiver.answer = lambda *_: (204, {}, b"")
+        assert make_dispatcher(world.store, world.settings).run_once() == 2
+        assert [body["data"]["warning"]["id"] for body in receiver.bodies] == sent
         world.close()
 
 

@@ -135,6 +135,8 @@ def test_a_run_s_warnings_come_as_one_mail_with_the_map_inside(simulated, postbo
     for content in (text, html):
         assert "北京" in content and "Beijing" in content and "haze warning" in content
         assert ".simulated.cap" in content and "研究性预报" in content
+        # The details are for people, in the language of what is beside them.
+        assert "/warnings/" in content and ".simulated?lang=zh" in content and ".simulated?lang=en" in content
     assert leave in text and 'lang="zh-CN"' in html and 'lang="en"' in html
     pictures = [p for p in mail.walk() if p.get_content_type() == "image/png"]
     assert len(pictures) == 1 and f"cid:{pictures[0]['Content-ID'].strip('<>')}" in html

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +16,9 @@ from hazecast.services.observability import health
 from hazecast.services.observability.health import examine
 from hazecast.services.scheduling.board import job_states
 from hazecast.services.scheduling.history import JobHistory
-from hazecast.services.store.run_files import link_product
+from hazecast.services.store.run_files import link_product, products_folder, save_product
 from hazecast.services.store.store import Store
-from hazecast.services.work.stored_forecast import NETCDF
+from hazecast.services.work.stored_forecast import MAP, NETCDF
 from tests.support.forecasts import save_run
 from tests.support.settings import make_settings
 
@@ -83,12 +83,35 @@ def test_files_that_are_gone_or_empty_are_told_without_their_place(store, settin
     whole = link_product(Path(run.netcdf_path), NETCDF)
     assert details(store, settings)["files"][0] == "ok"
     Path(run.netcdf_path).write_bytes(whole[:-1] + b"!")
-    assert "damaged" in details(store, settings)["files"][1]
+    assert details(store, settings)["files"] == (
+        "degraded", "damaged of the newest forecast, by their digests: forecast.nc"
+    )  # fmt: skip
+    Path(run.netcdf_path).write_bytes(whole)
+    link_product(Path(run.netcdf_path), MAP, Path(run.map_path))
+    save_product(Path(run.netcdf_path), "haze-zh.png", b"a picture")
+    assert details(store, settings)["files"][0] == "ok"
+    for product in products_folder(Path(run.netcdf_path)).glob("*.png"):
+        product.write_bytes(b"something else")
+    assert details(store, settings)["files"][1].endswith(": haze-zh.png, map.png")
     Path(run.map_path).unlink()
     assert details(store, settings)["files"] == ("degraded", "gone or empty of the newest forecast: map")
     Path(run.netcdf_path).write_bytes(b"")
     status, words = details(store, settings)["files"]
     assert status == "degraded" and "forecast, map" in words and str(settings.data_dir) not in words
+
+
+def test_a_cycle_that_failed_after_the_newest_forecast_is_said(store, settings) -> None:
+    late = store.begin_cycle(NOW - timedelta(days=9), False)
+    store.finish_cycle(late, "failed", error="an excursion to last week")
+    assert details(store, settings)["forecast"][0] == "ok"
+    for asked in (None, NOW + timedelta(hours=1)):
+        cycle = store.begin_cycle(asked, False)
+        store.finish_cycle(cycle, "failed", error=f"InputError: no PM2.5 in {settings.data_dir}")
+        status, words = details(store, settings)["forecast"]
+        assert status == "degraded" and f"cycle {cycle} has failed since" in words
+        assert str(settings.data_dir) not in words
+    save_run(store, settings.data_dir, store.begin_cycle(None, False))
+    assert details(store, settings)["forecast"][0] == "ok"
 
 
 def test_a_table_that_can_not_be_read_is_failed(store, settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from hazecast.alerts.engine.day_evidence import shows
 from hazecast.alerts.maps.timeline import draw_timeline
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
@@ -71,8 +73,8 @@ def test_heavy_pollution_of_january_2013(shared_data) -> None:
     assert {m.level for m in result.messages[MODEL]} & {"orange", "red"}
     for message in result.messages[MODEL]:
         if message.kind != "lift":
-            # Days of Beijing, some of which count; nothing of the past is warned of.
-            assert {e.time.hour for e in message.evidence[:-1]} <= {16}
+            # Days of 24 h that the level counts; nothing of the past is warned of.
+            assert any(shows(message.evidence, c) for c in result.rules.level_of(message.level).conditions)
             assert any("aqi_24h" in e.values for e in message.evidence) and message.onset >= message.issued
     # An episode is met by all hours from the first one above to the last one, not by the ends of its days.
     orange = sorted(result.met["beijing"][2])
@@ -99,6 +101,24 @@ def test_the_command_writes_history_and_picture(shared_data, tmp_path) -> None:
     assert answer.exit_code == 0, answer.output
     assert json.loads(out.read_text("utf-8"))["meta"]["cities"] == ["beijing"]
     assert plot.read_bytes().startswith(b"\x89PNG") and "| yellow | persistence |" in answer.output
+
+
+@pytest.mark.slow
+def test_what_a_station_measured_is_what_was_observed(shared_data, january, tmp_path) -> None:
+    folder = tmp_path / "airport"
+    folder.mkdir()
+    (folder / "2013.gz").symlink_to(shared_data / "metar-beijing" / "545110-99999-2013.gz")
+    end = START + timedelta(hours=36)
+    plan = ReplayPlan(shared_data / "five-cities", START, end, ("beijing",), visibility_of={"beijing": folder})
+    found = run_replay(plan)
+    assert found.as_dict()["meta"]["visibility"] == "measured in beijing (airport)"
+    assert january.as_dict()["meta"]["visibility"] == "derived"
+    # The same forecasts for other events: how far one saw is not what the formula says.
+    assert [w.shares for w in found.windows] == [w.shares for w in january.windows if w.init_time <= end]
+    derived = {hour for hour in january.met["beijing"][1] if hour <= end + timedelta(hours=26)}
+    assert found.met["beijing"][1] and found.met["beijing"][1] != derived
+    with pytest.raises(InputError, match="xian"):
+        run_replay(replace(plan, visibility_of={"xian": folder}))
 
 
 def test_a_wrong_plan_is_refused(shared_data) -> None:

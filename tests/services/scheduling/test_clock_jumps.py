@@ -100,6 +100,23 @@ def test_a_sign_of_life_of_the_future_is_a_fault(store, tmp_path) -> None:
     assert CliRunner().invoke(app, ["jobs", "check", "--data-dir", str(tmp_path)]).exit_code == 0
 
 
+def test_whoever_asks_for_a_scheduler_learns_it_by_the_exit_code(store, tmp_path) -> None:
+    def check(*more: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["jobs", "check", "--data-dir", str(tmp_path), *more])
+        return done.exit_code, done.output
+
+    assert check() == (1, "no scheduler leads: none has run on this store\n")
+    late = datetime.now(UTC) - timedelta(seconds=90)
+    JobHistory(store.engine.begin, lambda: late).beat(NOW)
+    code, said = check()
+    assert code == 1 and "silent for 9" in said
+    assert check("--seconds", "600")[0] == 0
+    store.close()
+    for path in tmp_path.glob("hazecast.db*"):
+        path.write_bytes(b"no database at all, " * 512)
+    assert check()[0] == 1
+
+
 @pytest.mark.parametrize(
     ("start", "days"),
     [

@@ -282,6 +282,23 @@ def test_a_run_whose_process_died_is_recorded_and_made_again_by_rule(
     assert found[0].status == ("degraded" if attempts == 2 else "interrupted")
 
 
+@pytest.mark.parametrize(("rerun", "statuses"), [(True, ["done", "interrupted"]), (False, ["failed"])])
+def test_a_run_that_could_not_use_the_store_is_made_again_later(
+    settings, store, history, rerun, statuses, monkeypatch
+) -> None:
+    monkeypatch.setattr("hazecast.services.scheduling.service.STORE_RETRY_SECONDS", 3_600.0)
+    one = Job("job", "tests.support.job_functions:locked_out", Every(3_600.0), "A test.", 60.0, 7_200.0, rerun=rerun)
+    with led(settings, store, one) as leader:
+        leader._executor.start_due("job", [datetime.now(UTC).replace(microsecond=0)])
+        wait_for(lambda: history.runs("job")[0].finished_at)
+        leader.beat()
+        (first,) = history.runs("job")
+        assert first.error == "StoreError: database is locked" and first.status == statuses[-1]
+        monkeypatch.setattr("hazecast.services.scheduling.service.STORE_RETRY_SECONDS", 0.0)
+        # The thread of the first one may just be ending.
+        wait_for(lambda: leader.beat() or [row.status for row in history.runs("job")] == statuses)
+
+
 def test_a_run_whose_process_lives_is_left_alone(settings, store, history) -> None:
     run = history.claim("job", NOW)
     history.start(run)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, load_station_cities
+from hazecast.grids.places.airports import load_airports
 from hazecast.grids.places.cities import load_registry
-from hazecast.services.sources.monitors import airnow, cnemc, open_meteo, openaq, soramame
+from hazecast.services.sources.monitors import airkorea, airnow, cnemc, metar, moenv, open_meteo, openaq, soramame
 from hazecast.services.sources.monitors.interface import Batch
+from tests.support import further_publishers as further
 from tests.support import monitor_publishers as publishers
 from tests.support.monitor_publishers import HOUR, LAST
 from tests.support.source_server import Seen, serving
@@ -23,6 +25,7 @@ from tests.support.source_server import Seen, serving
 REGISTRY = load_registry()
 RULES = load_station_cities(REGISTRY)
 CITIES = list(REGISTRY.cities.values())[:2]
+AIRPORTS = metar.stations_of(load_airports(), REGISTRY)
 PERIOD = (LAST - 3 * HOUR, LAST)
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=8), st.just([]), st.just({})
@@ -42,6 +45,9 @@ def answers() -> dict[str, Any]:
             "cnemc": [publishers.cnemc_row(code, LAST) for code in publishers.CNEMC_STATIONS],
             "open_meteo": json.loads(server.answer(Seen("GET", "/v1/air-quality", places | hours, {})).body),
             "locations": json.loads(server.answer(Seen("GET", "/v3/locations", edges, key)).body)["results"],
+            "metar": [further.metar_row(code, LAST) for code in further.AIRPORTS],
+            "airkorea": further.airkorea_answer([further.airkorea_row(*station, LAST) for station in further.KOREAN]),
+            "moenv": {"total": "4", "records": [further.moenv_row(code, LAST) for code in further.TAIWANESE]},
             "hours": json.loads(server.answer(Seen("GET", "/v3/sensors/1001/hours", edges, key)).body)["results"],
         }
 
@@ -64,6 +70,9 @@ JSON_READERS: dict[str, Callable[[Any], object]] = {
     "open_meteo": lambda answer: open_meteo.read_answer(answer, CITIES, PERIOD),
     "locations": read_locations,
     "hours": read_hours,
+    "metar": lambda rows: metar.read_reports(rows, AIRPORTS, PERIOD, "x"),
+    "airkorea": lambda answer: airkorea.read_answer(answer, RULES, "x"),
+    "moenv": lambda answer: moenv.read_answer(answer, RULES, "x"),
 }
 
 

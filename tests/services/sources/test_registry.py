@@ -131,7 +131,10 @@ def test_every_shipped_source_of_a_chemistry_model_is_made_by_its_name(name, tmp
 
 @pytest.mark.parametrize("name", sorted(SHIPPED[MONITOR_SOURCES]))
 def test_every_shipped_monitor_source_is_made_by_its_name(name, tmp_path) -> None:
-    settings = make_settings(data_dir=tmp_path, monitor_dir=tmp_path, openaq_key="k")
+    (tmp_path / "platform.db").touch()
+    platform = {"sql_url": f"sqlite:///{tmp_path / 'platform.db'}", "sql_view": "v", "sql_folder": tmp_path}
+    keys = dict.fromkeys(("openaq_key", "airkorea_key", "moenv_key"), "k")
+    settings = make_settings(data_dir=tmp_path, monitor_dir=tmp_path, **keys, **platform)
     source = registry.create_monitor_source(name, settings, CITIES, RULES)
     assert source.name == name
     source.close()

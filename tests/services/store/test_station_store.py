@@ -13,7 +13,7 @@ from hazecast.grids.contract import HISTORY_HOURS, check
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation
 from hazecast.grids.places.cities import load_registry
-from hazecast.grids.quality import MEASURED_ZERO, SPIKE, STUCK
+from hazecast.grids.quality import DISTRUSTED, MEASURED_ZERO, SPIKE, STUCK
 from hazecast.services.sources.monitors.interface import Batch
 from hazecast.services.store.monitors import save_readings, stored_hours, stored_monitors
 from hazecast.services.store.store import Store
@@ -93,7 +93,10 @@ def test_upsert_updates_in_place(store) -> None:
 
 def test_a_spike_and_a_stuck_run_show_only_later(store) -> None:
     steady = {back: 50.0 + back % 3 for back in range(20, 2, -1)}
+    # All of a city risen so far at once: the next hour decides. A smaller rise counts until then.
     save(store, batch_of(steady | {2: 900.0}))
+    assert flags_of(store)[-1] == DISTRUSTED
+    save(store, batch_of({2: 300.0}))
     assert flags_of(store)[-1] == 0
     saved = save(store, batch_of({1: 52.0, 0: 52.0}))
     assert (saved.new, saved.reflagged) == (2, 1) and flags_of(store)[-3] == SPIKE

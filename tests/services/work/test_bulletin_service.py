@@ -19,7 +19,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.tables.findings import Fault
 from hazecast.grids.places.cities import load_registry
-from hazecast.grids.quality import DISTRUSTED, MODELLED
+from hazecast.grids.quality import DISTRUSTED, DUPLICATE, MODELLED
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
@@ -218,7 +218,7 @@ def test_every_reason_of_a_degraded_run_has_words() -> None:
     pm25[-10:] = np.nan
 
     flags = np.full((72, 1), MODELLED)
-    flags[0] = DISTRUSTED
+    flags[0], flags[1:3] = DISTRUSTED, DUPLICATE
 
     class Monitors:
         counts = {FUTURE_HOURS: 3}  # noqa: RUF012
@@ -238,10 +238,10 @@ def test_every_reason_of_a_degraded_run_has_words() -> None:
     found = shortcomings(inputs, [REGISTRY.city("beijing")], init, skipped=["tianjin", "dalian"])
     said = [as_reason(text) for text in found]
     assert [reason.key for reason in said] == [
-        "weather_missing", "late", "old", "silent", "distrusted", "future", "modelled", "assumed", "left_out", "weather_gaps", "weather_gaps", "weather_short",
+        "weather_missing", "late", "old", "silent", "distrusted", "repeating", "future", "modelled", "assumed", "left_out", "weather_gaps", "weather_gaps", "weather_short",
     ]  # fmt: skip
-    assert dict(said[1].values) == {"city": "beijing", "hours": "10"} and dict(said[6].values) == {"n": "1"}
-    assert [dict(one.values) for one in said[2:5]] == [{"hours": "9"}, {"n": "1", "all": "2"}, {"n": "1"}]
+    assert dict(said[1].values) == {"city": "beijing", "hours": "10"} and dict(said[7].values) == {"n": "1"}
+    assert [dict(one.values) for one in said[2:6]] == [{"hours": "9"}, {"n": "1", "all": "2"}, {"n": "1"}, {"n": "2"}]
     assert as_reason("something new").key == "other" and dict(as_reason("something new").values) == {
         "text": "something new"
     }

@@ -44,6 +44,13 @@ def test_a_collection_of_the_future_alone_makes_no_forecast(monkeypatch, tmp_pat
         load(monkeypatch, tmp_path, YEARS_AHEAD, 48)
 
 
+def test_observations_that_end_hours_ago_make_a_degraded_forecast(monkeypatch, tmp_path) -> None:
+    given, init = load(monkeypatch, tmp_path, np.datetime64("2026-01-15T18", "ns"), 48)
+    assert init == datetime(2026, 1, 15, 18, tzinfo=UTC) and given.init_age == NOW - init
+    beijing = [load_registry().city("beijing")]
+    assert "observations end 9 h before now" in inputs.shortcomings(given, beijing, init)
+
+
 @pytest.mark.parametrize(("modelled", "problems"), [(False, 1), (True, 0)])
 def test_readings_of_the_future_are_counted_and_a_measurement_is_a_fault(modelled, problems) -> None:
     station = NetworkStation("x", "1", "one", "beijing")

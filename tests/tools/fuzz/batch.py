@@ -28,14 +28,16 @@ MEMORY, SECONDS = 6 << 30, 5.0
 
 def damaged(number: int, seed: int, wholes: dict[str, bytes]) -> tuple[str, bytes]:
     """Return the reader and the file of an input; the same for the same number and seed."""
-    name = list(READERS)[number % len(READERS)]
+    name = list(wholes)[number % len(wholes)]
     return name, mutate(wholes[name], random.Random(f"{seed}/{number}"), text=READERS[name].text)
 
 
-def seeds() -> dict[str, bytes]:
-    """Return a whole file for each reader, read once without a fault."""
+def seeds(only: str = "") -> dict[str, bytes]:
+    """Return a whole file for each reader whose name has `only` in it, read once without a fault."""
     wholes = {}
     for name, reader in READERS.items():
+        if only not in name:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / reader.file
             reader.beside(path)
@@ -62,13 +64,13 @@ def outcome(name: str, content: bytes) -> str:
     return "read"
 
 
-def main(seed: int, first: int, last: int) -> None:
+def main(seed: int, first: int, last: int, only: str = "") -> None:
     """Run the inputs; a reader that hangs or takes all memory ends the process or raises."""
     faulthandler.enable()
     warnings.simplefilter("ignore")
     logging.disable()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    wholes = seeds()
+    wholes = seeds(only)
     for number in range(first, last):
         print(json.dumps({"at": number}), flush=True)
         # By processor time, so that a busy machine isn't taken for a hang; the default action kills.
@@ -82,4 +84,4 @@ def main(seed: int, first: int, last: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:4]), *sys.argv[4:5])

@@ -6,6 +6,7 @@ in READERS.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ import xarray as xr
 from hazecast.grids.contract import check, describe
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, read_observations
 from hazecast.grids.observations.isd import read_isd
+from hazecast.grids.observations.tables.folder import read_folder
+from hazecast.grids.observations.tables.mapping import MAPPING_FILE
+from hazecast.grids.observations.tables.stations import STATIONS_FILE
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities
 from hazecast.models.checkpoint import load, save
@@ -26,13 +30,16 @@ from hazecast.models.files import CARD_FILE
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
 from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.sources.monitors.folder import batch_of
 from hazecast.services.store.weather_archive import WeatherArchive
 from tests.support.training_data import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
 from tests.tools.fuzz import collections as files
+from tests.tools.fuzz import tables
+from tests.tools.fuzz.fields import write_grib1, write_submessages
 
-# How long a reader in a subprocess may take.
-SECONDS = 20.0
+# How long a reader in a subprocess may take: also where it starts on a busy machine.
+SECONDS = 120.0
 BEIJING = load_registry().city("beijing")
 
 
@@ -98,6 +105,19 @@ def _observations(path: Path) -> None:
 
 def _any_observations(path: Path) -> None:
     check(read_observations(path.parent, None).observations, "observations")
+
+
+def _table(path: Path) -> None:
+    """Read a folder of a bureau's tables for a forecast, and as the live source does."""
+    registry = load_registry()
+    check(read_observations(path.parent, registry).observations, "observations")
+    for reading in batch_of(read_folder(path.parent, registry)).readings:
+        assert reading.raw is None or math.isfinite(reading.raw)
+
+
+def _sheet(path: Path) -> None:
+    tables.write_book_around(path)
+    _table(path)
 
 
 def _station(path: Path) -> None:
@@ -174,6 +194,8 @@ def _model(path: Path) -> None:
 READERS: dict[str, Reader] = {
     "GRIB2 grid": Reader("weather.grib2", _grib, _weather),
     "GRIB2 at cities, complex packing": Reader("weather.grib2", _packed_grib, _city_weather),
+    "GRIB1 grid": Reader("weather.grib", write_grib1, _weather),
+    "GRIB2 submessages": Reader("weather.grib2", write_submessages, _weather),
     "ERA5 NetCDF": Reader("weather.nc", write_era5, _weather),
     "NetCDF into the archive": Reader("weather.nc", lambda p: write_era5(p, new_layout=True, hours=3), _archived),
     "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_in_subprocess),
@@ -185,6 +207,14 @@ READERS: dict[str, Reader] = {
     "Taiwan CSV": Reader("kinmen.csv", files.write_taiwan, _any_observations, text=True),
     "Taiwan CSV as published": Reader("puzi.csv", files.write_taiwan_as_published, _any_observations, text=True),
     "ISD records": Reader("545110.gz", files.write_isd, _station, text=True),
+    "bureau CSV": Reader("a.csv", tables.write_csv, _table, text=True, beside=tables.stations_beside),
+    "bureau CSV, mapped": Reader("a.csv", tables.write_csv, _table, text=True, beside=tables.mapping_beside),
+    "bureau stations": Reader(STATIONS_FILE, tables.stations_beside, _table, text=True, beside=tables.table_beside),
+    "bureau gzip": Reader("a.csv.gz", tables.write_gzip, _table, beside=tables.stations_beside),
+    "bureau Excel": Reader("a.xlsx", tables.write_excel, _table, beside=tables.stations_beside),
+    "bureau Excel, its sheet": Reader("sheet.xml", tables.write_sheet, _sheet, beside=tables.stations_beside),
+    "bureau Parquet": Reader("a.parquet", tables.write_parquet, _table, beside=tables.stations_beside),
+    "bureau mapping": Reader(MAPPING_FILE, tables.write_mapping, _table, text=True, beside=tables.table_beside),
     "model card JSON": Reader(CARD_FILE, _card, _model, text=True, beside=_weights),
     "weights": Reader(WEIGHTS_FILE, _weights, _model, beside=_card),
 }

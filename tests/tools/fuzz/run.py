@@ -26,12 +26,12 @@ class Result:
     findings: list[tuple[int, str, str]] = field(default_factory=list)
 
 
-def fuzz(count: int, seed: int, keep: Path | None = None) -> Result:
-    """Run inputs 0 to `count` of a seed; files of findings go into `keep`."""
-    result, number, wholes = Result(), 0, seeds()
+def fuzz(count: int, seed: int, keep: Path | None = None, only: str = "") -> Result:
+    """Run inputs 0 to `count` of a seed, of readers whose name has `only` in it; files of findings go into `keep`."""
+    result, number, wholes = Result(), 0, seeds(only)
     while number < count:
         last = min(number + BATCH, count)
-        command = [sys.executable, "-m", "tests.tools.fuzz.batch", str(seed), str(number), str(last)]
+        command = [sys.executable, "-m", "tests.tools.fuzz.batch", str(seed), str(number), str(last), only]
         run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         at = None
         for line in run.stdout.splitlines():
@@ -66,8 +66,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="Where files of findings go.")
+    parser.add_argument("--only", default="", help="Part of the names of the readers wanted, such as bureau.")
     arguments = parser.parse_args()
-    result = fuzz(arguments.count, arguments.seed, arguments.keep)
+    result = fuzz(arguments.count, arguments.seed, arguments.keep, arguments.only)
     for (reader, kind), number in sorted(result.counts.items()):
         print(f"{reader:34} {kind:8} {number:6}")
     for at, reader, what in result.findings:

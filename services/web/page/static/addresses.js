@@ -15,14 +15,15 @@ export function changed(parts) {
 }
 
 /**
- * Go to another view of the page.
+ * Go to another view of the page; where it can't be loaded, the present one stays, with its address.
  * @param {Record<string, string | null>} parts
  * @param {boolean} [focus] whether the reader asked for it and should be taken to it
+ * @param {boolean} [instead] whether it takes the place of the present view in the history
+ * @returns {Promise<boolean>} whether it came
  */
-export async function go(parts, focus = false) {
+export async function go(parts, focus = false, instead = false) {
   const target = address(parts);
-  history.pushState(null, "", target);
-  await load(target, focus);
+  return load(target, focus, () => history[instead ? "replaceState" : "pushState"](null, "", target));
 }
 
 /** Ask for the present view again. @returns {Promise<boolean>} whether it came */
@@ -44,8 +45,9 @@ function address(parts) {
 /**
  * @param {string} target
  * @param {boolean} focus
+ * @param {() => void} [came] called when it has come, before it is put in place
  */
-async function load(target, focus) {
+async function load(target, focus, came) {
   const turn = ++latest;
   const main = document.getElementById("main");
   main?.setAttribute("aria-busy", "true");
@@ -54,6 +56,7 @@ async function load(target, focus) {
     if (!answer.ok) throw new Error(`${target}: ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (turn !== latest) return true;
+    came?.();
     place(page);
     const city = new URL(target, location.href).searchParams.get("city");
     for (const listener of listeners) listener(city || null);
@@ -101,7 +104,7 @@ document.addEventListener("click", (event) => {
   if (link.hasAttribute("data-nav")) {
     event.preventDefault();
     const wanted = new URL(link.href).searchParams;
-    go({ city: wanted.get("city"), partner: wanted.get("partner") }, true);
+    go({ city: wanted.get("city"), partner: wanted.get("partner"), index: wanted.get("index") }, true);
   } else if (link.closest(".languages")) {
     link.setAttribute("href", address({ lang: new URL(link.href).searchParams.get("lang") }));
   }

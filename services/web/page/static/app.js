@@ -3,43 +3,49 @@
 import { changed, go, onView } from "./addresses.js";
 import { Charts } from "./charts.js";
 import { watch } from "./live.js";
-import { CityMap } from "./map.js";
+import { remember, remembered, Search } from "./search.js";
 import { Slider } from "./slider.js";
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {Record<string, string>} */
 const words = JSON.parse(main.dataset.words ?? "{}");
 const language = main.dataset.language ?? "en";
-const controls = /** @type {HTMLFormElement} */ (document.getElementById("controls"));
-const picker = /** @type {HTMLSelectElement} */ (document.getElementById("city"));
+const chosen = /** @type {HTMLInputElement} */ (document.getElementById("city"));
+const box = /** @type {HTMLElement} */ (document.querySelector(".map-box"));
+const wind = /** @type {HTMLInputElement} */ (document.getElementById("wind"));
 
 const charts = new Charts(words);
-const range = /** @type {HTMLInputElement} */ (document.getElementById("hour"));
-const map = new CityMap(words, language, Number(range.value), (city) => choose(city));
-const slider = new Slider(words, language, (hour, time) => {
-  map.showHour(hour);
+/** @type {import("./map.js").CityMap | null} */
+let map = null;
+const slider = new Slider(words, language, (hour, time, moving) => {
+  map?.showHour(hour, moving);
   charts.showTime(time);
-}, (time) => changed({ time }));
+}, (time) => {
+  changed({ time });
+  map?.showHour(slider.hour, false);
+});
+const search = new Search(words, language, choose);
 
-/** @param {string} city */
-function choose(city) {
-  picker.value = city;
-  go({ city: city || null, partner: null }, true);
+/**
+ * @param {string} city
+ * @param {string} name
+ */
+async function choose(city, name) {
+  const old = document.querySelector("#city-title")?.textContent ?? words.all_places;
+  if (!(await go({ city: city || null, partner: null }, true))) {
+    search.say(words.city_failed.replace("{place}", name).replace("{old}", old));
+  }
 }
 
-picker.addEventListener("change", () => choose(picker.value));
-controls.addEventListener("submit", (event) => {
-  event.preventDefault();
-  choose(picker.value);
-});
 for (const radio of document.querySelectorAll('input[name="layer"]')) {
   radio.addEventListener("change", () => {
     const layer = /** @type {HTMLInputElement} */ (radio).value;
-    map.showLayer(layer);
+    map?.showLayer(layer, index());
     showLegend(layer);
     changed({ layer });
   });
 }
+wind.addEventListener("change", () => map?.showWind(wind.checked));
 document.getElementById("print")?.addEventListener("click", () => window.print());
 
 /** @param {string} layer */
@@ -50,23 +56,68 @@ function showLegend(layer) {
 }
 
 function currentLayer() {
-  const chosen = /** @type {HTMLInputElement | null} */ (document.querySelector('input[name="layer"]:checked'));
-  return chosen?.value ?? "pm25";
+  const radio = /** @type {HTMLInputElement | null} */ (document.querySelector('input[name="layer"]:checked'));
+  return radio?.value ?? "pm25";
+}
+
+function index() {
+  return document.getElementById("legends")?.dataset.index ?? "";
 }
 
 onView((city) => {
-  picker.value = city ?? "";
+  chosen.value = city ?? "";
+  remember(city);
   showLegend(currentLayer());
-  map.choose(city);
+  map?.showLayer(currentLayer(), index());
+  map?.choose(city);
   charts.read();
-  slider.readZone();
-  slider.show();
+  slider.read();
 });
 
-map.showLayer(currentLayer());
-map.choose(picker.value || null);
-slider.show();
-watch(words, language, async () => {
-  const data = await map.load();
-  slider.setRange(data);
+/** The map's library is most of the page's weight: it comes when the map is about to be seen. */
+async function openMap() {
+  await Promise.all([library("link", main.dataset.libraryStyle), library("script", main.dataset.library)]);
+  const { CityMap } = await import("./map.js");
+  map = new CityMap(words, language, slider.hour, (city) => choose(city, map?.city(city)?.name[language] ?? city));
+  map.showWind(wind.checked);
+  map.showLayer(currentLayer(), index());
+  map.choose(chosen.value || null);
+  await map.load();
+}
+
+/** @param {"link" | "script"} kind @param {string | undefined} address */
+function library(kind, address) {
+  return new Promise((resolve, reject) => {
+    const part = document.createElement(kind);
+    if (part instanceof HTMLLinkElement) Object.assign(part, { rel: "stylesheet", href: address });
+    else part.src = address ?? "";
+    part.addEventListener("load", resolve);
+    part.addEventListener("error", reject);
+    document.head.prepend(part);
+  });
+}
+
+showLegend(currentLayer());
+slider.read();
+const { lost } = watch(words, language, async () => { await map?.load(); });
+new IntersectionObserver((seen, observer) => {
+  if (!seen.some((one) => one.isIntersecting)) return;
+  observer.disconnect();
+  openMap().catch(lost);
+}, { rootMargin: "200px" }).observe(box);
+
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+
+// The address of the view, to whatever the reader's device shares with, or copied.
+document.addEventListener("click", async (event) => {
+  if (!(/** @type {Element} */ (event.target).closest("#share"))) return;
+  if (navigator.share) await navigator.share({ title: document.title, url: location.href }).catch(() => {});
+  else {
+    await navigator.clipboard?.writeText(location.href).catch(() => {});
+    search.say(`${words.copied} ${location.href}`);
+  }
 });
+
+const last = remembered();
+if (chosen.value) remember(chosen.value);
+else if (last && !new URLSearchParams(location.search).has("city")) go({ city: last }, false, true);

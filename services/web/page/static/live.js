@@ -4,16 +4,21 @@ import { reload } from "./addresses.js";
 
 const ASK_MS = 60_000;
 const SETTLE_MS = 300;
+const OLD_MS = 600_000;
+const UNITS = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000]]);
 
 /**
  * @param {Record<string, string>} words
  * @param {string} language
  * @param {() => Promise<void>} load fetches the map's data anew
+ * @returns {{lost: () => void}} to be told of a lost connection
  */
 export function watch(words, language, load) {
   const announce = /** @type {HTMLElement} */ (document.getElementById("announce"));
   const offline = /** @type {HTMLElement} */ (document.getElementById("offline"));
-  let loaded = new Date();
+  // When what stands here was made: a page kept from the last visit is older than the visit.
+  const made = () => new Date(document.getElementById("main")?.dataset.made ?? Date.now());
+  let loaded = made();
   let pending = 0;
 
   async function refresh() {
@@ -32,12 +37,19 @@ export function watch(words, language, load) {
   }
 
   function lost() {
-    const time = loaded.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-    const said = words.offline.replace("{time}", time);
+    const time = loaded.toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+    const said = words.offline.replace("{time}", time).replace("{age}", age(loaded));
     const line = offline.querySelector("span");
     if (line) line.textContent = said;
     if (offline.hidden) announce.textContent = said;
     offline.hidden = false;
+  }
+
+  /** @param {Date} time */
+  function age(time) {
+    const passed = Date.now() - time.getTime();
+    const [unit, length] = UNITS.find(([, one]) => passed >= one) ?? UNITS[2];
+    return new Intl.RelativeTimeFormat(language, { numeric: "always" }).format(-Math.max(0, Math.floor(passed / length)), unit);
   }
 
   /** @returns {Map<string, string>} */
@@ -78,6 +90,8 @@ export function watch(words, language, load) {
   }, ASK_MS);
   const source = new EventSource("/v1/events");
   for (const kind of ["forecast", "warning", "reset"]) source.addEventListener(kind, soon);
-  // The page was whole when it came: only the map's data is missing.
-  load().catch(lost);
+  // A page kept from an earlier visit may come while the service, not the connection, is down.
+  if (!navigator.onLine) lost();
+  else if (Date.now() - loaded.getTime() > OLD_MS) soon();
+  return { lost };
 }

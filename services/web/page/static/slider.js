@@ -1,13 +1,13 @@
 // The hours of the forecast: a range, its two steps, and a play button.
 
 const HOUR = 3600_000;
-const STEP_MS = 400;
+const STEP_MS = 350;
 
 export class Slider {
   /**
    * @param {Record<string, string>} words
    * @param {string} language
-   * @param {(hour: number, time: string) => void} show
+   * @param {(hour: number, time: string, moving: boolean) => void} show
    * @param {(time: string) => void} settled
    */
   constructor(words, language, show, settled) {
@@ -21,7 +21,6 @@ export class Slider {
     this.range = /** @type {HTMLInputElement} */ (document.getElementById("hour"));
     this.output = /** @type {HTMLElement} */ (document.getElementById("moment"));
     this.play = /** @type {HTMLButtonElement} */ (document.getElementById("play"));
-    this.readZone();
     this.range.addEventListener("input", () => this.show());
     this.range.addEventListener("change", () => this.settle());
     document.getElementById("back")?.addEventListener("click", () => this.step(-1));
@@ -29,11 +28,15 @@ export class Slider {
     this.play.addEventListener("click", () => this.toggle());
   }
 
-  /** The zone whose clock is shown goes with the city. */
-  readZone() {
-    const legends = document.getElementById("legends");
-    this.zone = legends?.dataset.zone ?? "UTC";
-    this.zoneName = legends?.dataset.zoneName ?? "UTC";
+  get hour() {
+    return Number(this.range.value);
+  }
+
+  /** The hours of a run, and the zone of the city whose clock is shown, stand in the page; the hour that was shown stays. */
+  read() {
+    const { zone, zoneName, first, hours } = document.getElementById("legends")?.dataset ?? {};
+    this.zone = zone ?? "UTC";
+    this.zoneName = zoneName ?? "UTC";
     const tag = { zh: "zh-CN", ja: "ja-JP" }[this.language] ?? "en-US";
     this.format = new Intl.DateTimeFormat(tag, {
       timeZone: this.zone, weekday: "short", month: tag === "en-US" ? "short" : "numeric", day: "numeric", hour: "2-digit", minute: "2-digit",
@@ -41,18 +44,13 @@ export class Slider {
     });
     this.day = new Intl.DateTimeFormat(tag, { timeZone: this.zone, weekday: "short", day: "numeric" });
     this.clock = new Intl.DateTimeFormat("en-GB", { timeZone: this.zone, hour: "numeric", hourCycle: "h23" });
-    this.drawTicks();
-  }
-
-  /** Take the hours of a run; the hour that was shown stays. @param {import("./map.js").MapData} data */
-  setRange(data) {
-    const shown = this.first === null ? null : this.first + (Number(this.range.value) - 1) * HOUR;
-    this.first = data.first === null ? null : Date.parse(data.first);
+    const shown = this.first === null ? null : this.first + (this.hour - 1) * HOUR;
+    this.first = first ? Date.parse(first) : null;
     this.range.disabled = this.first === null;
     if (this.first === null) return;
-    this.range.max = String(data.hours);
+    this.range.max = hours ?? "1";
     if (shown !== null) {
-      this.range.value = String(Math.min(Math.max(1, (shown - this.first) / HOUR + 1), data.hours));
+      this.range.value = String(Math.min(Math.max(1, (shown - this.first) / HOUR + 1), Number(this.range.max)));
     }
     this.drawTicks();
     this.show();
@@ -81,7 +79,7 @@ export class Slider {
     const said = `${this.format?.format(time)} (${this.zoneName})`;
     this.output.textContent = said;
     this.range.setAttribute("aria-valuetext", said);
-    this.onShow(hour, this.key(time));
+    this.onShow(hour, this.key(time), this.timer !== 0);
   }
 
   /** @param {Date} time */

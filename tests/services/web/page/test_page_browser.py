@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.support.browser import (
     Site,
     browsing,
     episode_site,
+    find_place,
     loaded,
     sample_site,
     serving,
@@ -65,7 +67,7 @@ def page(context) -> Iterator[Page]:
 def test_a_reader_chooses_a_city_a_layer_and_an_hour_and_each_view_has_an_address(page, site) -> None:
     page.goto(site.address)
     loaded(page)
-    page.select_option("#city", "shanghai")
+    find_place(page, "shang")
     expect(page.locator("#city-title")).to_have_text("Shanghai")
     expect(page.locator("#city-title")).to_be_focused()
     # Its partner beside it, on the same scale.
@@ -77,6 +79,7 @@ def test_a_reader_chooses_a_city_a_layer_and_an_hour_and_each_view_has_an_addres
     page.get_by_role("radio", name="Ozone").check()
     expect(page.locator('.legend[data-layer="o3"]')).to_be_visible()
     expect(page.locator('.legend[data-layer="pm25"]')).to_be_hidden()
+    expect(page.locator("#map-readout")).to_contain_text("Shanghai: Ozone")
     before = page.locator("#moment").inner_text()
     page.focus("#hour")
     for _ in range(6):
@@ -86,12 +89,12 @@ def test_a_reader_chooses_a_city_a_layer_and_an_hour_and_each_view_has_an_addres
     expect(page.locator(".readout").first).to_be_visible()
     address = page.url
     assert "city=shanghai" in address and "layer=o3" in address and "time=2026-01-15T17:00Z" in address
-    said, badges = page.locator("#moment").inner_text(), page.locator(".badge").all_inner_texts()
+    said, read = page.locator("#moment").inner_text(), page.locator("#map-readout").inner_text()
     page.goto("about:blank")
     page.goto(address)
     loaded(page)
     expect(page.locator("#moment")).to_have_text(said)
-    assert page.locator(".badge").all_inner_texts() == badges
+    expect(page.locator("#map-readout")).to_have_text(read)
     page.get_by_role("link", name="Back to all cities").click()
     expect(page.locator("#warnings-title")).to_be_visible()
     page.go_back()
@@ -164,6 +167,7 @@ def test_a_map_without_data_says_so(context, site) -> None:
     page = context.new_page()
     page.route("**/page/map.json", lambda route: route.abort())
     page.goto(site.address)
+    page.locator("#map").scroll_into_view_if_needed()
     expect(page.locator("#map-state")).to_contain_text("could not be loaded")
     expect(page.locator("#all-warnings")).to_be_visible()
 
@@ -172,10 +176,12 @@ def test_a_map_without_data_says_so(context, site) -> None:
 def test_axe_finds_nothing(browser, site, scheme) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}, locale="en-GB")
     page = context.new_page()
-    paths = ("/", "/?city=shanghai&lang=zh", "/embed/beijing?lang=ja") if scheme == "light" else ("/?city=kitakyushu",)
+    warning = page.request.get(f"{site.address}/page/map.json").json()["warnings"][0]["id"]
+    light = ("/", "/?city=shanghai&lang=zh", "/embed/beijing?lang=ja", f"/warnings/{warning}.simulated")
+    paths = light if scheme == "light" else ("/?city=kitakyushu",)
     for path in paths:
         page.goto(site.address + path)
-        if not path.startswith("/embed"):
+        if path.startswith("/?") or path == "/":
             loaded(page)
             page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -195,7 +201,7 @@ def test_everything_can_be_reached_by_keyboard(page, site) -> None:
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
-    assert {"city", "map", "hour", "play", "back", "on"} <= reached
+    assert {"place", "map", "wind", "hour", "play", "back", "on"} <= reached
     centre = "document.querySelector('.leaflet-map-pane').style.transform"
     page.focus("#map")
     before = page.evaluate(centre)
@@ -204,13 +210,13 @@ def test_everything_can_be_reached_by_keyboard(page, site) -> None:
 
 
 def test_narrow_screens_scroll_one_way_only_and_targets_are_large(browser, site) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, locale="zh-CN")
+    context = browser.new_context(viewport={"width": 320, "height": 640}, has_touch=True, locale="zh-CN")
     page = context.new_page()
     for path in ("/", "/?city=kitakyushu", "/?city=kitakyushu&lang=en", "/embed/beijing"):
         page.goto(site.address + path)
         if not path.startswith("/embed"):
             loaded(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
         # WCAG 2.2, 2.5.8: 24 px, words in a line of text aside.
         small = page.evaluate(
             """() => [...document.querySelectorAll('button, select, summary, .languages a, .layers label, .leaflet-bar a')]
@@ -231,8 +237,8 @@ def test_without_scripts_it_is_a_list_of_warnings_and_a_drawn_map(browser, site)
     expect(picture).to_be_visible()
     assert page.request.get(site.address + picture.get_attribute("src")).headers["content-type"] == "image/png"
     assert page.locator("#play").is_hidden()
-    page.select_option("#city", "shanghai")
-    page.locator(".choose button").click()
+    page.fill("#place", "shanghai")
+    page.locator(".choose button").first.click()
     expect(page.locator("#city-title")).to_have_text("Shanghai")
     assert page.locator("figure.fan svg").count() == 4
     context.close()
@@ -241,7 +247,7 @@ def test_without_scripts_it_is_a_list_of_warnings_and_a_drawn_map(browser, site)
 def test_a_slow_phone_sees_the_map_within_the_budget(browser, site) -> None:
     for path in ("/", "/?city=shanghai&lang=zh"):
         found = measure(browser, site.address + path)
-        assert found.bytes_before_map <= BUDGET_BYTES, found
+        assert 0 < found.bytes_before_map <= BUDGET_BYTES, found
         assert found.shift <= 0.1, found
 
 
@@ -259,7 +265,7 @@ def test_the_real_episode_is_shown_as_it_was_and_as_old_when_it_is_old(page, tmp
         page.reload()
         loaded(page)
         expect(page.locator('[data-slot="state"]')).to_contain_text("Out of date")
-        expect(page.locator('[data-slot="state"]')).to_contain_text("48 hours ago")
+        expect(page.locator('[data-slot="state"]')).to_contain_text("2013")
         expect(page.locator('[data-slot="summary"]')).to_contain_text("No observation in the last 24 hours")
 
 
@@ -274,6 +280,84 @@ def test_a_service_without_a_forecast_says_so(browser, tmp_path) -> None:
         expect(page.locator("#hour")).to_be_disabled()
         assert errors == []
         context.close()
+
+
+def test_warnings_are_on_the_map_only_at_the_hours_they_hold(page, site) -> None:
+    page.goto(f"{site.address}/?city=tianjin")
+    loaded(page)
+    marks = ".level-marks:not(:empty)"
+    assert page.locator(marks).count() > 3 and page.locator(".leaflet-warned-pane path").count() > 3
+    expect(page.locator("#map-readout")).to_contain_text("in force")
+    page.locator("#hour").fill("119")
+    page.locator("#hour").dispatch_event("change")
+    assert page.locator(marks).count() == 0 and page.locator(".leaflet-warned-pane path").count() == 0
+    expect(page.locator("#map-readout")).not_to_contain_text("in force")
+    # The list beside the map is of now, and says so.
+    expect(page.locator('[data-slot="summary"] .headline').first).to_contain_text("in force until")
+
+
+def test_a_reader_is_located_and_the_place_is_remembered_until_it_is_left(browser, site) -> None:
+    context = browser.new_context(
+        locale="en-GB", geolocation={"latitude": 33.9, "longitude": 130.8}, permissions=["geolocation"]
+    )
+    page = context.new_page()
+    page.goto(site.address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("#here").click()
+    expect(page.locator("#city-title")).to_have_text("Kitakyushu")
+    # What leaves the device is a tenth of a degree.
+    assert any("lat=33.9&lon=130.8" in url for url in asked)
+    page.goto(site.address)
+    expect(page.locator("#city-title")).to_have_text("Kitakyushu")
+    page.get_by_role("link", name="Back to all cities").click()
+    expect(page.locator("#warnings-title")).to_be_visible()
+    page.goto(site.address)
+    page.wait_for_timeout(500)
+    assert page.locator("#city-title").count() == 0
+    context.close()
+
+
+def test_a_city_that_cannot_be_loaded_says_so_and_the_old_one_keeps_its_name(context, site) -> None:
+    page = context.new_page()
+    page.goto(f"{site.address}/?city=beijing")
+    loaded(page)
+    page.route("**/?*city=shanghai*", lambda route: route.abort())
+    find_place(page, "shanghai")
+    expect(page.locator("#place-state")).to_have_text("Shanghai could not be loaded; Beijing is still shown.")
+    assert page.locator("#city-title").inner_text() == "Beijing" and "city=beijing" in page.url
+
+
+def test_the_last_forecast_is_shown_off_line_with_its_age(browser, site) -> None:
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{site.address}/?city=beijing")
+    page.evaluate("navigator.serviceWorker.ready")
+    page.goto(f"{site.address}/?city=beijing")
+    loaded(page)
+    context.set_offline(True)
+    page.goto(site.address)
+    expect(page.locator("#city-title")).to_have_text("Beijing")
+    expect(page.locator("#offline")).to_contain_text(" ago")
+    loaded(page)
+    context.close()
+
+
+def test_forced_colours_keep_values_and_levels(browser, site) -> None:
+    context = browser.new_context(locale="en-GB", forced_colors="active")
+    page = context.new_page()
+    page.goto(f"{site.address}/?city=beijing")
+    loaded(page)
+    colours = page.locator(".badge").evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+    assert len(set(colours)) > 1
+    assert page.locator(".swatch rect").first.evaluate("one => getComputedStyle(one).forcedColorAdjust") == "none"
+    context.close()
+
+
+def test_a_city_prints_on_one_page(page, site) -> None:
+    page.goto(f"{site.address}/?city=shanghai&lang=zh")
+    loaded(page)
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))) == 1
 
 
 @pytest.fixture

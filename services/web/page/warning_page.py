@@ -1,0 +1,182 @@
+"""A warning's page for people, ``/warnings/{id}``, at the address that mails and feeds link to, and the warnings as RSS."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email.utils import format_datetime
+
+from lxml import etree
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.rules.book import RuleBook
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.clock import Clock
+from hazecast.services.core.settings import Settings
+from hazecast.services.store.reads import recent_warnings
+from hazecast.services.store.store import Store
+from hazecast.services.web.page.answers import COMPRESSED, answer
+from hazecast.services.web.page.frame import HTML, base_of, render
+from hazecast.services.web.page.query import PageQuery
+from hazecast.services.web.page.warning_view import begins, warning_address, warning_view
+from hazecast.services.web.page.words import Words, preferred, words
+
+_FEED_HOURS = 48
+RSS = "application/rss+xml; charset=utf-8"
+
+
+def warning_routes(
+    store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock
+) -> list[BaseRoute]:
+    """Return the routes of the warnings' pages.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    registry : Registry
+    book : RuleBook
+    clock : callable
+        Gives the current time, aware.
+
+    Returns
+    -------
+    list of BaseRoute
+    """
+
+    def page(request: Request) -> Response:
+        query = _query(request)
+        name = request.path_params["warning"]
+        bare = name.removesuffix(".simulated")
+        found = store.warning(bare, True if bare != name else None)
+        base, wording = base_of(request, settings), words(query.language)
+        if found is None or found.city not in registry.cities:
+            content = render("error.html", query, base, message=wording.say("error.warning"), home=_home(query))
+            return answer(request, content, HTML, seconds=0, status=404)
+        content = _page(found, query, base, store, registry, book, clock())
+        return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
+
+    def feed(request: Request) -> Response:
+        query = _query(request)
+        wanted = request.query_params.get("city")
+        if wanted is not None and wanted not in registry.cities:
+            message = words(query.language).say("error.city", city=wanted)
+            return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
+        run = store.latest_run()
+        recent = recent_warnings(store, bool(run and run.simulated), clock(), _FEED_HOURS)
+        chosen = [one for one in recent if one.city in registry.cities and wanted in (None, one.city)]
+        made = _rss(chosen, base_of(request, settings), wanted, store, registry, book, words(query.language), clock())
+        return answer(request, made, RSS, seconds=settings.answers.cache_seconds)
+
+    return [
+        Route("/warnings/{warning}", page, middleware=COMPRESSED),
+        Route("/warnings.rss", feed, middleware=COMPRESSED),
+    ]
+
+
+def state_of(warning: HazeWarning, standing: list[HazeWarning], now: datetime) -> tuple[str, HazeWarning | None]:
+    """Return what a message is worth now, and the message that took its place.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+    standing : list of HazeWarning
+        In force now.
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    (str, HazeWarning or None)
+        ``in_force``, ``coming``, ``replaced`` (by the second), ``lifted`` or ``ended``.
+    """
+    newer = next((one for one in standing if warning.id in one.references), None)
+    if newer is not None:
+        return "replaced", newer
+    if warning.kind == "lift":
+        return "lifted", None
+    if not any(one.id == warning.id for one in standing):
+        return "ended", None
+    return ("in_force" if begins(warning) <= now else "coming"), None
+
+
+def _page(
+    warning: HazeWarning,
+    query: PageQuery,
+    base: str,
+    store: Store,
+    registry: Registry,
+    book: RuleBook,
+    now: datetime,
+) -> str:
+    wording, city = words(query.language), registry.city(warning.city)
+    state, newer = state_of(warning, store.warnings_in_force(now, warning.simulated), now)
+    path = warning_address(warning, wording).partition("?")[0]
+    earlier = [one for name in warning.references if (one := store.warning(name, warning.simulated))]
+    return render(
+        "warning.html",
+        query,
+        base,
+        view=warning_view(warning, store, registry, book, wording, now),
+        state=state,
+        newer=newer and warning_address(newer, wording),
+        issued=f"{wording.catalog.stamp(warning.issued, city.time_zone)} ({wording.catalog.zone(city.time_zone, warning.issued)})",
+        earlier=[
+            (
+                warning_address(one, wording),
+                wording.catalog.stamp(one.issued, city.time_zone),
+                _level(one, book, wording),
+            )
+            for one in reversed(earlier)
+        ],
+        city=city,
+        path=path,
+        in_language=lambda language: f"{path}?lang={language}",
+        home=_home(query),
+    )
+
+
+def _level(warning: HazeWarning, book: RuleBook, wording: Words) -> str:
+    return wording.of(book.rule_set(warning.rule_set).level_of(warning.level))
+
+
+def _query(request: Request) -> PageQuery:
+    requested = request.query_params.get("lang")
+    language = preferred(request.headers.get("accept-language", ""), requested)
+    return PageQuery(language, requested in LANGUAGES, None, None, "pm25", None)
+
+
+def _home(query: PageQuery) -> str:
+    return query.address()
+
+
+def _rss(
+    warnings: list[HazeWarning],
+    base: str,
+    city: str | None,
+    store: Store,
+    registry: Registry,
+    book: RuleBook,
+    wording: Words,
+    now: datetime,
+) -> bytes:
+    """Return warnings as RSS 2.0: title, text, the page for people, and the time of issue."""
+    root = etree.Element("rss", version="2.0")
+    channel = etree.SubElement(root, "channel")
+    title = wording.say("title_city", city=wording.of(registry.city(city))) if city else wording.say("title")
+    home = f"{base}/?lang={wording.language}" + (f"&city={city}" if city else "")
+    for name, text in (("title", title), ("link", home), ("description", wording.say("description"))):
+        etree.SubElement(channel, name).text = text
+    etree.SubElement(channel, "language").text = wording.catalog.tag
+    for warning in warnings:
+        view = warning_view(warning, store, registry, book, wording, now)
+        item = etree.SubElement(channel, "item")
+        etree.SubElement(item, "title").text = view.text.headline
+        etree.SubElement(item, "link").text = base + view.address
+        etree.SubElement(item, "description").text = view.text.description
+        etree.SubElement(item, "guid", isPermaLink="false").text = view.address.partition("?")[0]
+        etree.SubElement(item, "pubDate").text = format_datetime(warning.issued)
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))

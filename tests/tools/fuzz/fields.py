@@ -1,0 +1,54 @@
+"""Whole GRIB files of edition 1 and of fields that share a message, for fuzzing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hazecast.grids.weather.codec import eccodes
+from tests.support.weather_samples import LAT, LON, PLANE, write_grib
+
+_WIND = {"discipline": 0, "parameterCategory": 2, "typeOfFirstFixedSurface": 103, "level": 10, "step": 1}
+
+
+def write_grib1(path: Path) -> Path:
+    """Write fields of edition 1 as ECMWF's archive gives them: a regular grid from north to south."""
+    grid = {
+        "centre": "ecmf", "table2Version": 128, "Ni": LON.size, "Nj": LAT.size, "dataDate": 20140220, "dataTime": 0,
+        "latitudeOfFirstGridPointInDegrees": LAT[0], "latitudeOfLastGridPointInDegrees": LAT[-1],
+        "longitudeOfFirstGridPointInDegrees": LON[0], "longitudeOfLastGridPointInDegrees": LON[-1],
+        "iDirectionIncrementInDegrees": 0.5, "jDirectionIncrementInDegrees": 0.5, "bitsPerValue": 16,
+    }  # fmt: skip
+    with path.open("wb") as file:
+        for number, step, field in ((167, 0, PLANE), (167, 3, PLANE), (168, 3, PLANE - 5), (134, 3, PLANE * 300)):
+            handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1")
+            for key, value in (grid | {"indicatorOfParameter": number, "step": step}).items():
+                eccodes.codes_set(handle, key, value.item() if isinstance(value, np.generic) else value)
+            eccodes.codes_set_values(handle, field.ravel().astype(float))
+            eccodes.codes_write(handle, file)
+            eccodes.codes_release(handle)
+    return path
+
+
+def write_submessages(path: Path) -> Path:
+    """Write both winds at 10 m in one message of edition 2, as NCEP does, after a field of its own."""
+    alone = path.with_name("alone.grib2")
+    write_grib(alone, [{"shortName": "2t", "step": 1}], [PLANE])
+    parts = [path.with_name(f"part{number}.grib2") for number in (2, 3)]
+    for number, part in zip((2, 3), parts, strict=True):
+        write_grib(part, [_WIND | {"parameterNumber": number}], [PLANE - 270 + number])
+    multi = eccodes.codes_grib_multi_new()
+    for part in parts:
+        with part.open("rb") as file:
+            handle = eccodes.codes_grib_new_from_file(file)
+        # From the section that says what the field is: reference time and grid are shared.
+        eccodes.codes_grib_multi_append(handle, 4 if part is parts[1] else 0, multi)
+        eccodes.codes_release(handle)
+    with path.open("wb") as file:
+        file.write(alone.read_bytes())
+        eccodes.codes_grib_multi_write(multi, file)
+    eccodes.codes_grib_multi_release(multi)
+    for part in (alone, *parts):
+        part.unlink()
+    return path
