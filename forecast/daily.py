@@ -3,14 +3,12 @@
 A day is the city's own. The hours of today that have passed are taken from the observations, so that a
 24-hour mean of today is one of the whole day.
 
-Ranges. The low and the high value of a day are the products of the 0.1 and the 0.9 quantile of every
-hour: hours are taken as comonotone, which gives the widest range that any dependence allows for a mean, wider than that
-of the scenarios that warnings are computed from (`hazecast.forecast.dependence`).
+Ranges. The values of a day are quantiles of its own, over the scenarios of its hours (`hazecast.forecast.day_values`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,18 +16,22 @@ from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
+from hazecast.forecast.day_values import at_quantile, day_levels
 from hazecast.forecast.days import by_day, day_begins, forecast_days, joined_hours
+from hazecast.forecast.dependence import Variable
 from hazecast.forecast.indices import (
+    DayClass,
     IndexResult,
+    band_above,
     band_of,
-    band_steps,
     china_aqi,
     china_standard,
-    japan_day_classes,
+    day_classes,
     ozone_ppm,
+    us_aqi,
+    us_concentration,
 )
 from hazecast.forecast.products import daily_mean, haze_grade, local_hours, mda8, valid_times
 from hazecast.forecast.visibility import visibility
@@ -42,9 +44,11 @@ BOUNDS = (0.1, 0.5, 0.9)
 # Shi et al. (2017), Plateau Meteorol. 36(6):1693, require six hours in a row of a haze day; here of a day's grade.
 HAZE_HOURS = 6
 Outcome = Literal["hit", "miss", "false_alarm", "quiet", "unknown"]
+# The band that begins above a country's standard for a day.
+_PM25_BANDS = {"JP": ("japan_pm25_day", "above_standard"), "KR": ("korea_pm25_day", "bad")}
 _HOUR = np.timedelta64(1, "h")
 # Of each pollutant: the name of its daily value, and the function that computes it.
-_REDUCTIONS: dict[str, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Dataset]]] = {
+_REDUCTIONS: dict[Variable, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Dataset]]] = {
     "pm25": ("pm25_mean", daily_mean),
     "o3": ("o3_mda8", mda8),
 }
@@ -58,7 +62,7 @@ class DayIndex:
     ----------
     standard : str
     value : int or None
-        The AQI; None for Japan, which has standards and no index.
+        The AQI; None where there are classes and no index, as in Japan.
     id, name_zh, name_ja, name_en, colour : str
         The class.
     primary : tuple of str
@@ -105,20 +109,19 @@ def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registr
         ``observed_hours`` (date, city), how many hours of PM2.5 were observed. NaN where a day has too few
         hours. The days are those that any city has forecast hours of.
     """
-    hours = {bound: joined_hours(forecast, observations, bound) for bound in BOUNDS}
-    median = hours[0.5]
+    median = joined_hours(forecast, observations, 0.5)
     days = forecast_days(forecast, registry)
     dates, _ = local_hours(median, registry)
     result = xr.Dataset(coords={"date": days, "city": forecast["city"].values, "quantile": list(BOUNDS)})
-    for name, (target, reduction) in _REDUCTIONS.items():
+    for name, (target, _) in _REDUCTIONS.items():
         if name not in median:
             continue
-        parts = [reduction(hours[bound], registry, name)[name].reindex(date=days) for bound in BOUNDS]
-        joined = xr.concat(parts, dim=pd.Index(BOUNDS, name="quantile")).transpose("date", "city", "quantile")
-        result[target] = joined
+        levels = day_levels(forecast, observations, registry, name, days)
+        values = np.stack([at_quantile(levels, bound) for bound in BOUNDS], axis=-1)
+        result[target] = (("date", "city", "quantile"), values, {"units": "ug m-3"})
         highest = by_day(np.asarray(median[name].values), dates, days, np.max)
         # The rule of how many hours a day needs is that of its mean.
-        known = np.isfinite(joined.sel(quantile=0.5).values)
+        known = np.isfinite(values[..., 0])
         result[f"{name}_max"] = (("date", "city"), np.where(known, highest, np.nan), {"units": "ug m-3"})
     if "pm25" in median:
         past = (median["time"] <= median["init_time"]).values[:, None]
@@ -178,8 +181,9 @@ def lasting_grade(grades: npt.NDArray[np.int8], hours: int = HAZE_HOURS) -> int:
 def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h: float) -> DayIndex | None:
     """Return how the city's own country rates a day.
 
-    China: the AQI of HJ 633 from PM2.5 and ozone, in force on the day. Japan: the environmental standards and
-    the levels of its alerts; the names and colours of its classes are this service's choice.
+    China: the AQI of HJ 633 from PM2.5 and ozone, in force on the day. The United States: the EPA's AQI. Japan: the
+    environmental standards and the levels of its alerts. Korea: the grades of AirKorea's forecasts. Elsewhere: the guideline
+    and interim targets of the WHO (2021). The names and colours of the classes of Japan and the WHO are this service's choice.
 
     Parameters
     ----------
@@ -197,11 +201,21 @@ def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h:
     if city.country == "CN":
         found = china_aqi({"pm25": pm25, "o3_8h": o3_8h}, day_begins(city, date))
         return DayIndex.of(found)
-    bands = {
-        "pm25": band_of("japan_pm25_day", pm25),
-        "o3": band_of("japan_ox_hour", float(ozone_ppm(o3_1h))),
-    }
-    classes = japan_day_classes()
+    if city.country == "US":
+        return DayIndex.of(us_aqi({"pm25": pm25, "o3_8h": float(ozone_ppm(o3_8h)), "o3_1h": float(ozone_ppm(o3_1h))}))
+    if city.country == "JP":
+        bands = {"pm25": band_of("japan_pm25_day", pm25), "o3": band_of("japan_ox_hour", float(ozone_ppm(o3_1h)))}
+        return _banded("JP-standards", day_classes("japan"), bands)
+    if city.country == "KR":
+        bands = {"pm25": band_of("korea_pm25_day", pm25), "o3": band_of("korea_o3_hour", float(ozone_ppm(o3_1h)))}
+        return _banded("KR-AirKorea", day_classes("korea"), bands)
+    return _banded(
+        "WHO-2021", day_classes("who"), {"pm25": band_of("who_pm25_day", pm25), "o3": band_of("who_o3_8h", o3_8h)}
+    )
+
+
+def _banded(standard: str, classes: Sequence[DayClass], bands: Mapping[str, str | None]) -> DayIndex | None:
+    """Return the highest of the classes that a day's bands are in."""
     ranks = {
         item: next(n for n, c in enumerate(classes) if band in c.bands[item])
         for item, band in bands.items()
@@ -212,9 +226,7 @@ def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h:
     highest = max(ranks.values())
     chosen = classes[highest]
     primary = tuple(sorted(i for i, rank in ranks.items() if rank == highest)) if highest else ()
-    return DayIndex(
-        "JP-standards", None, chosen.id, chosen.name_zh, chosen.name_ja, chosen.name_en, chosen.colour, primary
-    )
+    return DayIndex(standard, None, chosen.id, chosen.name_zh, chosen.name_ja, chosen.name_en, chosen.colour, primary)
 
 
 @lru_cache(maxsize=64)
@@ -223,19 +235,24 @@ def pm25_limit(country: Country, begins: datetime) -> float:
 
     Parameters
     ----------
-    country : {"CN", "JP"}
+    country : str
+        ISO 3166-1, alpha-2.
     begins : datetime
         Aware: the beginning of the day.
 
     Returns
     -------
     float
-        China: class 2 of GB 3095, the breakpoint of AQI 100. Japan: the standard of 2009-09-09.
+        China: class 2 of GB 3095, the breakpoint of AQI 100. The United States: the breakpoint of AQI 100. Japan: the
+        standard of 2009-09-09. Korea: the upper end of the grade "moderate", its standard for 24 h. Elsewhere the guideline
+        of the WHO (2021) for 24 h.
     """
     if country == "CN":
         standard = china_standard(begins)
         return standard.tables["daily"]["pm25"][standard.index.index(100.0)]
-    return float(next(step["above"] for step in band_steps("japan_pm25_day") if step["id"] == "above_standard"))
+    if country == "US":
+        return us_concentration("pm25", 100)
+    return band_above(*_PM25_BANDS.get(country, ("who_pm25_day", "it4")))
 
 
 @dataclass(frozen=True)
@@ -294,14 +311,18 @@ def day_check(
     if init > to_datetime64(begins):
         raise InputError("day check: init_time", str(init), f"a forecast from before {begins.isoformat()}")
 
-    def value(dataset: xr.Dataset, name: str) -> float:
+    def value(dataset: xr.Dataset, name: Variable) -> float:
         if name not in dataset.data_vars or city.id not in dataset["city"].values:
             return float("nan")
         found = _REDUCTIONS[name][1](dataset.sel(city=[city.id]), registry, name)[name]
         return float(found.reindex(date=[date]).values[0, 0])
 
-    def expected(name: str) -> tuple[float, float, float]:
-        low, middle, high = (value(joined_hours(forecast, None, bound), name) for bound in BOUNDS)
+    def expected(name: Variable) -> tuple[float, float, float]:
+        if name not in forecast.data_vars or city.id not in forecast["city"].values:
+            return float("nan"), float("nan"), float("nan")
+        day = np.array([date], dtype="datetime64[ns]")
+        levels = day_levels(forecast.sel(city=[city.id]), None, registry, name, day)
+        low, middle, high = (float(at_quantile(levels, bound)[0, 0]) for bound in BOUNDS)
         return low, middle, high
 
     return DayCheck(

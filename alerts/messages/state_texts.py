@@ -22,6 +22,8 @@ from hazecast.grids.places.cities import City
 
 # Older than this, an observation is not what "is" there: the age up to which the haze signal raises by one.
 _NOW = timedelta(hours=3)
+# Of a hundred scenarios the most that is said of a forecast.
+_MOST = 0.99
 # Oxidant is published in thousandths of a ppm, and compared so; other values are written in whole numbers.
 _OX_DECIMALS = 3
 
@@ -101,7 +103,7 @@ def value_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: C
         found += [s for name in names for s in _peak(seen, "seen", name, ruleset, words)]
         found += [s for name in names for s in _peak(coming, "expect", name, ruleset, words)]
     if warning.probability is not None and coming:
-        found.append(words.say("expect.probability", percent=words.percent(round(warning.probability, 2))))
+        found.append(_chance(warning.probability, ruleset, words))
     return found
 
 
@@ -150,6 +152,16 @@ def bounds(ruleset: RuleSet, name: str) -> tuple[Bound, ...]:
     """
     own = "pm25" if name.startswith("pm25") else name
     return bounds_of(t for t in ruleset.tests if t.variable == name or (own == "pm25" and t.variable.startswith(own)))
+
+
+def _chance(probability: float, ruleset: RuleSet, words: Catalog) -> str:
+    """Return how probable a level is. Without curves it is the share of the scenarios, and is called so.
+
+    Neither says more than a hundred scenarios can: what all of them meet is not certain.
+    """
+    kind, above = "probability" if ruleset.calibration else "share", probability > _MOST
+    percent = words.percent(_MOST if above else max(round(probability, 2), 0.01))
+    return words.say(f"expect.{kind}.{'above' if above else 'about'}", percent=percent)
 
 
 def _ahead(coming: Sequence[Evidence], warning: HazeWarning) -> tuple[datetime, datetime]:

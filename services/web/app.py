@@ -10,8 +10,8 @@ from functools import partial
 from fastapi import Depends, FastAPI
 
 from hazecast import __version__
-from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.stream_places import REFRESH_SECONDS
 from hazecast.services.store.reads import public_version
@@ -108,7 +108,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, closes: bool = Fal
         # The service has metrics and logs of its own; looking for another's would cost every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    registry = load_registry()
+    registry = city_registry(settings)
     service = app.state.service = make_service(settings, registry, clock)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1", dependencies=[Depends(only_known_arguments)], responses=INVALID)
@@ -153,12 +153,12 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
 async def _refresh(service: Service) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        await asyncio.to_thread(service.places.refresh)
+        await asyncio.to_thread(service.stream_places.refresh)
 
 
 async def _streams_ended(service: Service) -> None:
     # They were cut off just now, and still give their places back.
     for _ in range(100):
-        if service.places.empty:
+        if service.stream_places.empty:
             return
         await asyncio.sleep(0.02)

@@ -55,7 +55,7 @@ class Service:
         Makes the body that a subscriber receives.
     public_feed : EventFeed
         The newest public events, read once for all listeners of the process.
-    places : StreamPlaces
+    stream_places : StreamPlaces
         How many may listen, all together, from one address and for one account.
     shared : Shared
         What all processes on the store share.
@@ -76,7 +76,7 @@ class Service:
     queue: Queue
     renderer: Renderer
     public_feed: EventFeed[OutboxEvent]
-    places: StreamPlaces
+    stream_places: StreamPlaces
     shared: Shared
     changes: Changes
     sign: Callable[[bytes], bytes]
@@ -139,7 +139,7 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         queue=Queue(sessions, settings),
         renderer=Renderer(store, settings, registry, book),
         public_feed=public_feed(sessions, settings.events.poll_seconds),
-        places=StreamPlaces(
+        stream_places=StreamPlaces(
             shared,
             settings.events.connections,
             settings.events.connections_per_address,

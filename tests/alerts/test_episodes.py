@@ -157,8 +157,8 @@ def test_evidence_is_the_days_that_the_level_counts() -> None:
     message = advance([], [now], init, ruleset=RULES)[0]
     said = {language: compose(message, RULES, BEIJING, language).description for language in LANGUAGES}
     assert (
-        "with an AQI above 200, in the case reckoned with: 3. They end at 06:00 on 11 January: 202 (observed); "
-        "06:00 on 12 January: 250 (8 h of it observed); 06:00 on 13 January: 250." in said["en"]
+        "counted with an AQI above 200: 3. They end at 06:00 on 11 January: 202 (observed); "
+        "06:00 on 12 January: 250 (8 h of it observed); 06:00 on 13 January: 250 (forecast)." in said["en"]
     )
     assert "大于200的共3天：截至1月11日06时为202（实况）；截至1月12日06时为250（其中8小时为实况）" in said["zh"]
     assert "200を超える日は3日です：1月11日6時まで202（実測）、1月12日6時まで250（うち8時間は実測）" in said["ja"]

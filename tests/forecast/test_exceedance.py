@@ -39,22 +39,25 @@ def forecast() -> xr.Dataset:
     )
 
 
-def test_a_day_of_equal_hours_has_the_probability_of_an_hour(forecast) -> None:
+def test_a_mean_is_surer_than_an_hour_and_the_highest_8_hours_are_higher(forecast) -> None:
     found = daily_exceedance(forecast, None, REGISTRY).sel(city="beijing", date="2026-02-28")
     assert float(found["pm25_limit"]) == 75.0 and float(found["o3_limit"]) == 160.0
-    assert float(found["pm25_exceedance"]) == pytest.approx(float(exceedance_probability(60.0 * SPREAD, 75.0)))
-    assert float(found["o3_exceedance"]) == pytest.approx(float(exceedance_probability(110.0 * SPREAD, 160.0)))
+    hour = float(exceedance_probability(60.0 * SPREAD, 75.0))
+    assert hour - 0.06 < float(found["pm25_exceedance"]) < hour
+    # Any of seventeen 8-hour means may be the highest.
+    hour = float(exceedance_probability(110.0 * SPREAD, 160.0))
+    assert hour < float(found["o3_exceedance"]) < hour + 0.25
 
 
 def test_limits_are_those_in_force_on_the_day_in_the_city_s_own_country(forecast) -> None:
     found = daily_exceedance(forecast, None, REGISTRY)
     assert float(found["pm25_limit"].sel(city="beijing", date="2026-03-01")) == 60.0
-    assert float(found["pm25_exceedance"].sel(city="beijing", date="2026-03-01")) == pytest.approx(0.5)
+    assert float(found["pm25_exceedance"].sel(city="beijing", date="2026-03-01")) == pytest.approx(0.5, abs=0.04)
     tokyo = found.sel(city="tokyo", date="2026-02-28")
     assert float(tokyo["pm25_limit"]) == 35.0 and float(tokyo["o3_limit"]) == pytest.approx(117.7, abs=0.05)
-    # Japan limits the highest hour, which equal hours make the same.
-    expected = exceedance_probability(110.0 * SPREAD, float(tokyo["o3_limit"]))
-    assert float(tokyo["o3_exceedance"]) == pytest.approx(float(expected))
+    # Japan limits the highest hour of the day: likelier above than any hour by itself.
+    hour = exceedance_probability(110.0 * SPREAD, float(tokyo["o3_limit"]))
+    assert float(hour) + 0.1 < float(tokyo["o3_exceedance"]) < 1.0
     begins = datetime(2026, 2, 28, tzinfo=ZoneInfo("Asia/Tokyo"))
     assert ozone_limit("JP", begins) == float(tokyo["o3_limit"])
 

@@ -54,7 +54,7 @@ async def _place(service: Given, request: Request) -> AsyncIterator[None]:
     """Hold a reader's place from before its answer begins until it has ended."""
     address, identity = network_of(request.client.host if request.client else ""), identify(request)
     try:
-        async with service.places.hold(address, None if identity is None else identity.account_id):
+        async with service.stream_places.hold(address, None if identity is None else identity.account_id):
             yield
     except TooManyReaders as error:
         raise HTTPException(503, f"{error}: try again later", {"Retry-After": "30"}) from error

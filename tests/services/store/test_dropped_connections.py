@@ -20,9 +20,10 @@ from hazecast.services.core.errors import StoreError
 from hazecast.services.delivery.channel import Outcome
 from hazecast.services.sources.monitors.interface import Batch
 from hazecast.services.store import backup
-from hazecast.services.store.monitors import save_readings, stored_hours
+from hazecast.services.store.monitors import save_readings
 from hazecast.services.store.recovery import INTERRUPTED
 from hazecast.services.store.retention import prune
+from hazecast.services.store.station_hours import stored_hours
 from hazecast.services.store.store import Store
 from tests.support.delivery_world import World
 from tests.support.forecasts import save_run

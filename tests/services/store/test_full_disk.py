@@ -26,8 +26,9 @@ from hazecast.services.sources.http import HttpClient
 from hazecast.services.sources.monitors.interface import Batch
 from hazecast.services.store.backup import back_up
 from hazecast.services.store.cycles import CycleStore
-from hazecast.services.store.monitors import save_readings, stored_hours
+from hazecast.services.store.monitors import save_readings
 from hazecast.services.store.run_files import read_product, save_product
+from hazecast.services.store.station_hours import stored_hours
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import NETCDF, restore_netcdf, restore_values, write_netcdf
 from tests.support.forecasts import forecast_of, save_run

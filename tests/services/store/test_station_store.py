@@ -15,7 +15,8 @@ from hazecast.grids.observations.station_cities import NetworkStation
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import DISTRUSTED, MEASURED_ZERO, SPIKE, STUCK
 from hazecast.services.sources.monitors.interface import Batch
-from hazecast.services.store.monitors import save_readings, stored_hours, stored_monitors
+from hazecast.services.store.monitors import save_readings, stored_monitors
+from hazecast.services.store.station_hours import stored_hours
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import Base, MonitorStation, StationObservation
 from hazecast.services.store.upsert import upsert, upsert_statement

@@ -19,7 +19,7 @@ from hazecast.grids.times import to_datetime64
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.dependencies import Service
-from hazecast.services.web.places import Places
+from hazecast.services.web.places import CityPage, Places
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes import cities, operation, products, warnings
 from hazecast.services.web.schemas.forecasts import ReadyOut
@@ -106,17 +106,17 @@ def content(response: Response) -> Any:
 
 
 def test_cities_come_as_asked_for(service) -> None:
-    everywhere = content(cities.cities(service, get(), Places()))
+    everywhere = content(cities.cities(service, get(), Places(), CityPage()))
     assert [city["id"] for city in everywhere] == list(service.registry.cities)
-    japan = content(cities.cities(service, get(accept="application/geo+json"), Places(country="JP")))
+    japan = content(cities.cities(service, get(accept="application/geo+json"), Places(country="JP"), CityPage()))
     assert {f["properties"]["country"] for f in japan["features"]} == {"JP"}
-    table = cities.cities(service, get(), Places(city=["beijing"]), form="csv")
+    table = cities.cities(service, get(), Places(city=["beijing"]), CityPage(), form="csv")
     header, row = bytes(table.body).decode().split()
     assert header.startswith("id,name_zh") and row.startswith("beijing,北京")
     with pytest.raises(HTTPException, match="406"):
-        cities.cities(service, get(accept="image/png"), Places())
+        cities.cities(service, get(accept="image/png"), Places(), CityPage())
     with pytest.raises(InvalidArgument, match="bejing"):
-        cities.cities(service, get(), Places(city=["bejing"]))
+        cities.cities(service, get(), Places(city=["bejing"]), CityPage())
 
 
 def test_warnings_are_in_force_by_the_clock(service, clock) -> None:
@@ -154,7 +154,10 @@ def test_days_are_the_citys_own(service) -> None:
     first, second = found.days[:2]
     assert (first.date, first.observed_hours) == (date(2013, 1, 12), 6)
     # Six observed hours of 50 and 18 forecast ones of 100 ug m-3.
-    assert (first.pm25_mean.q50, second.pm25_mean.q50) == (87.5, 100.0)
+    assert (first.pm25_mean.q50, second.pm25_mean.q50) == pytest.approx((87.5, 100.0), abs=0.5)
+    # What was observed is certain: today's range is narrower.
+    today, tomorrow = (day.pm25_mean.q90 - day.pm25_mean.q10 for day in (first, second))
+    assert today < 0.85 * tomorrow
     assert second.index is not None and second.index.id == "light"
     with pytest.raises(HTTPException, match="no values for tianjin"):
         products.daily(service, get(), "tianjin")

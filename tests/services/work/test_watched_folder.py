@@ -13,7 +13,7 @@ from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.scheduling.tasks import watch
-from hazecast.services.store.monitors import stored_hours
+from hazecast.services.store.station_hours import stored_hours
 from hazecast.services.store.store import Store
 from hazecast.services.work.ingest.watched import take_delivered
 from tests.support.monitor_publishers import HOUR, LAST, NOW
