@@ -85,7 +85,7 @@ def _add_entry(
     base: str,
     why: Causes | None,
 ) -> None:
-    text = compose(warning, rules, registry.city(warning.city), language, why=why)
+    text = compose(warning, rules, registry.city(warning.city), language, why=why, registry=registry)
     entry = etree.SubElement(feed, f"{{{NAMESPACE}}}entry")
     _add(entry, "id", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}")
     _add(entry, "title", text.headline)

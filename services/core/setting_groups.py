@@ -238,6 +238,15 @@ class PublisherSettings(Group):
     )
 
 
+class PlaceSettings(Group):
+    """The cities that are forecast."""
+
+    cities_dir: Folder | None = Field(
+        default=None, description="Folder of the bureau's own cities; one of a shipped id takes its place."
+    )
+    shipped_cities: bool = Field(default=True, description="Whether the shipped cities are forecast too.")
+
+
 class SqlSettings(Group):
     """The source ``sql``: a view of somebody else's database."""
 

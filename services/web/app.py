@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import Depends, FastAPI
 
 from hazecast import __version__
-from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import count_commits, public_version
 from hazecast.services.web.answers import AnswerCache
@@ -99,7 +99,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         # The service has metrics and logs of its own; looking for another's would cost every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    registry = load_registry()
+    registry = city_registry(settings)
     service = app.state.service = make_service(settings, registry, clock)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1", dependencies=[Depends(only_known_arguments)], responses=INVALID)

@@ -18,7 +18,7 @@ from hazecast.forecast.daily import DayIndex, day_index
 from hazecast.forecast.indices import (
     categories,
     china_aqi,
-    japan_day_classes,
+    day_classes,
     nowcast_pm,
     ozone_ppm,
     us_aqi,
@@ -141,7 +141,7 @@ def us_hours(pm25: Values, o3: Values) -> Values:
 @lru_cache
 def classes_of(choice: Choice) -> tuple[tuple[str, str, str, str], ...]:
     """Return the classes of an index, lowest first: colour, and names in Chinese, Japanese and English."""
-    found = japan_day_classes() if choice == "japan" else categories(choice)
+    found = day_classes("japan") if choice == "japan" else categories(choice)
     return tuple((one.colour, one.name_zh, one.name_ja, one.name_en) for one in found)
 
 

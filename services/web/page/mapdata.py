@@ -144,8 +144,9 @@ def _steps(line: shapely.Geometry) -> list[int]:
 
 
 @lru_cache(maxsize=256)
-def _area_rings(city: City, shapes: Shapes) -> list[list[int]]:
-    return [_steps(part.exterior) for part in shapely.get_parts(city_area(city).geometry)]
+def _area_rings(name: str, registry: Registry, shapes: Shapes) -> list[list[int]]:
+    area = city_area(registry.city(name), registry)
+    return [_steps(part.exterior) for part in shapely.get_parts(area.geometry)]
 
 
 def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
@@ -209,7 +210,7 @@ def _warning(warning: HazeWarning, snapshot: Snapshot, registry: Registry) -> di
         "marks": severity_rank(warning, snapshot.book),
         "from": begins(warning).isoformat(),
         "until": warning.expires.isoformat(),
-        "rings": _area_rings(registry.city(warning.city), current()),
+        "rings": _area_rings(warning.city, registry, current()),
     }
 
 

@@ -46,6 +46,9 @@ from hazecast.services.web.page.warning_view import warning_groups, warning_view
 from hazecast.services.web.page.words import Words, preferred, words
 from hazecast.services.work.verification import WINDOW_DAYS
 
+# The countries that come first.
+_PARTNERS = ("CN", "JP")
+
 
 def page_routes(
     store: Store, settings: Settings, registry: Registry, book: RuleBook, pool: WorkPool, clock: Clock = utc_now
@@ -268,7 +271,9 @@ class _Page:
 def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:
     """Return the cities by country, in the order of their names in Latin letters."""
     cities = sorted(registry.cities.values(), key=lambda city: city.name_en)
-    return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]
+    # The partner countries first.
+    countries = sorted({city.country for city in cities}, key=lambda country: (country not in _PARTNERS, country))
+    return [(country, [city for city in cities if city.country == country]) for country in countries]
 
 
 def _hour(snapshot: Snapshot, query: PageQuery) -> int:

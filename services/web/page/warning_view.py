@@ -192,15 +192,15 @@ def warning_view(
     )
 
 
-_texts: dict[tuple[RuleBook, str, bool, str], Text] = {}
+_texts: dict[tuple[Registry, RuleBook, str, bool, str], Text] = {}
 
 
 def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, language: Language) -> Text:
     """Return the words of a warning; a message never changes under its id and run."""
-    key = (book, warning.id, warning.simulated, language)
+    key = (registry, book, warning.id, warning.simulated, language)
     if key not in _texts:
         if len(_texts) > 2_000:
             _texts.clear()
         rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
-        _texts[key] = compose(warning, rules, city, language, why=explain(store, warning))
+        _texts[key] = compose(warning, rules, city, language, why=explain(store, warning), registry=registry)
     return _texts[key]

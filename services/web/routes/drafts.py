@@ -164,7 +164,10 @@ def reject(
 def _texts(service: Service, proposed: HazeWarning) -> list[DraftTextOut]:
     rules, city = service.book.rule_set(proposed.rule_set), service.registry.city(proposed.city)
     why = explain(service.store, proposed)
-    composed = [(language, compose(proposed, rules, city, language, why=why)) for language in LANGUAGES]
+    composed = [
+        (language, compose(proposed, rules, city, language, why=why, registry=service.registry))
+        for language in LANGUAGES
+    ]
     return [
         DraftTextOut(
             language=language, headline=text.headline, description=text.description, instruction=text.instruction

@@ -206,6 +206,7 @@ def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
         service.registry.city(found.city),
         _sender(service.settings, _base(service.settings, request)),
         why=explain(service.store, found),
+        registry=service.registry,
     )
     return Response(service.sign(content), media_type=MEDIA_TYPE)
 
