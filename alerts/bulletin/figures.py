@@ -18,7 +18,18 @@ _FINEST = 6
 
 
 def whole(value: float, words: Catalog) -> str:
-    """Return a value as a whole number; NaN where unknown."""
+    """Return a value as a whole number.
+
+    Parameters
+    ----------
+    value : float
+        NaN where unknown.
+    words : Catalog
+
+    Returns
+    -------
+    str
+    """
     return words.rounded(value) if np.isfinite(value) else words.say("daily.none")
 
 
