@@ -340,8 +340,9 @@ class Client:
     def _joined(self, model: type[_P], path: str, query: Mapping[str, Value]) -> _P:
         """Return the first page with the cities of all that follow."""
         first, *rest = self._pages(model, path, query)
+        cities: list[Any] = first.cities
         for page in rest:
-            first.cities.extend(page.cities)
+            cities.extend(page.cities)
         first.next = None
         return first
 
