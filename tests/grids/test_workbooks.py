@@ -50,6 +50,37 @@ def test_a_workbook_that_cannot_be_laid_out_is_refused(tmp_path, change, says) -
         read_sheet(book(tmp_path, change), FilePart())
 
 
+@pytest.mark.parametrize(("rows", "cells", "read"), [(3, 2, True), (1_000_000, 1_000, False)])
+def test_a_workbook_of_repeated_cells(tmp_path, rows, cells, read) -> None:
+    """A row and a cell are written once with how often they come; what is empty at the end takes nothing."""
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    end = '<table:table-row table:number-rows-repeated="1000000"><table:table-cell table:number-columns-repeated="16384"/>'
+    head = '<table:table-row><table:table-cell office:value-type="string"><text:p>time</text:p></table:table-cell></table:table-row>'
+    row = (
+        f'<table:table-row table:number-rows-repeated="{rows}"><table:table-cell table:number-columns-repeated="{cells}" office:value-type="float"'
+        ' office:value="1"><text:p>1</text:p></table:table-cell></table:table-row>'
+    )
+    path = tmp_path / "a.ods"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        made.writestr(
+            "META-INF/manifest.xml",
+            '<?xml version="1.0"?><manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
+        made.writestr(
+            "content.xml",
+            f'<?xml version="1.0"?><office:document-content {names}><office:body><office:spreadsheet><table:table table:name="s">'
+            f"{head}{row}{end}</table:table-row></table:table></office:spreadsheet></office:body></office:document-content>",
+        )
+    if read:
+        assert len(read_sheet(path, FilePart()).rows) == 4
+    else:
+        with pytest.raises(InputError, match="cells up to row 1000001 and column 1000"):
+            read_sheet(path, FilePart())
+
+
 def test_a_panic_of_the_reader_is_a_damaged_file(tmp_path) -> None:
     def far_past(xml: str) -> str:
         start = xml.index('r="A2" s="1"><v>') + len('r="A2" s="1"><v>')

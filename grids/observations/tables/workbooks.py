@@ -14,6 +14,8 @@ from hazecast.grids.observations.packed import LARGEST
 _MOST_CELLS = 10_000_000
 _PLACE = re.compile(rb"""\br=["']([A-Za-z]{0,3})(\d{1,9})["']""")
 _SHEET = b"sheetData"
+_OPEN_ROW, _OPEN_VALUE = b"<table:table-row", b"office:value"
+_REPEATED = re.compile(rb"""-repeated=["'](\d{1,9})["']""")
 
 
 def check_workbook(data: bytes, where: str) -> None:
@@ -48,15 +50,40 @@ def check_workbook(data: bytes, where: str) -> None:
 
 
 def _check_sheet(xml: bytes, where: str) -> None:
-    if _SHEET not in xml:
+    if _SHEET in xml:
+        last, width = _corner(xml)
+    elif _OPEN_ROW in xml:
+        last, width = _open_corner(xml)
+    else:
         return
+    if last * width > _MOST_CELLS:
+        raise InputError(where, f"cells up to row {last} and column {width}", f"at most {_MOST_CELLS} in a rectangle")
+
+
+def _corner(xml: bytes) -> tuple[int, int]:
+    """Return the last row and column that the cells of .xlsx name."""
     last, columns = 0, {b"A"}
     for place in _PLACE.finditer(xml):
         last = max(last, int(place[2]))
         columns.add(place[1].upper() or b"A")
-    width = max(_number_of(column) for column in columns)
-    if last * width > _MOST_CELLS:
-        raise InputError(where, f"cells up to row {last} and column {width}", f"at most {_MOST_CELLS} in a rectangle")
+    return last, max(_number_of(column) for column in columns)
+
+
+def _open_corner(xml: bytes) -> tuple[int, int]:
+    """Return the rows and columns up to the last value of .ods, which writes rows and cells that repeat once."""
+    last = rows = width = 0
+    for row in xml.split(_OPEN_ROW)[1:]:
+        head, _, cells = row.partition(b">")
+        rows += _repeated(head)
+        if _OPEN_VALUE in cells:
+            last = rows
+            width = max(width, sum(_repeated(cell) for cell in cells.rpartition(_OPEN_VALUE)[0].split(b"<")[1:]))
+    return last, width
+
+
+def _repeated(tag: bytes) -> int:
+    found = _REPEATED.search(tag)
+    return int(found[1]) if found else 1
 
 
 def _number_of(column: bytes) -> int:
