@@ -328,6 +328,7 @@ def test_a_city_that_cannot_be_loaded_says_so_and_the_old_one_keeps_its_name(con
     assert page.locator("#city-title").inner_text() == "Beijing" and "city=beijing" in page.url
 
 
+@pytest.mark.slowest
 def test_the_last_forecast_is_shown_off_line_with_its_age(browser, site) -> None:
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
@@ -343,6 +344,7 @@ def test_the_last_forecast_is_shown_off_line_with_its_age(browser, site) -> None
     context.close()
 
 
+@pytest.mark.slowest
 def test_forced_colours_keep_values_and_levels(browser, site) -> None:
     context = browser.new_context(locale="en-GB", forced_colors="active")
     page = context.new_page()
@@ -354,6 +356,7 @@ def test_forced_colours_keep_values_and_levels(browser, site) -> None:
     context.close()
 
 
+@pytest.mark.slowest
 def test_a_city_prints_on_one_page(page, site) -> None:
     page.goto(f"{site.address}/?city=shanghai&lang=zh")
     loaded(page)
