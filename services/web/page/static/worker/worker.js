@@ -1,8 +1,8 @@
 // Keeps the last page and its data, so that a reader without a connection sees them, with their age: the page tells it.
 
 const CACHE = "hazecast-VERSION";
-// The files of the page, the data of the map, and the views opened last: the oldest make room.
-const MOST = 60;
+// Of the views opened last, the oldest make room; the files of the page and the data of the map stay.
+const MOST = 30;
 const KEPT = ["/page/map.json", "/page/shapes.json"];
 // What was shown last, for an address that was not kept.
 const LAST = "/page/last";
@@ -46,7 +46,7 @@ async function keep(request, answer) {
   if (!answer.ok) return answer;
   const cache = await caches.open(CACHE);
   await cache.put(request, answer.clone());
-  const kept = await cache.keys();
-  for (const old of kept.slice(0, Math.max(0, kept.length - MOST))) await cache.delete(old);
+  const views = (await cache.keys()).filter(({ url }) => new URL(url).pathname === "/");
+  for (const old of views.slice(0, Math.max(0, views.length - MOST))) await cache.delete(old);
   return answer;
 }
