@@ -108,6 +108,7 @@ def test_language_follows_the_browser_and_the_switch_which_keeps_the_view(browse
     loaded(page)
     assert page.evaluate("document.documentElement.lang") == "ja-JP"
     expect(page.locator("#city-title")).to_have_text("北九州")
+    assert "AQI" not in page.locator("#map-readout").inner_text()
     # A Japanese city goes by its own clock, an hour ahead of Beijing's.
     assert "20:00 (日本時間)" in page.locator("#moment").inner_text()
     page.get_by_role("radio", name="オゾン").check()
