@@ -200,9 +200,10 @@ def faults_of(seen: Seen, seconds: float, busy: bool) -> list[str]:
     return found
 
 
-def cycle(folder: Path, url: str) -> None:
-    """Run the job that makes a forecast and its products."""
-    command = [sys.executable, "-m", "hazecast.services.cli.app", "jobs", "run", "cycle", "--data-dir", str(folder)]
+def cycle(folder: Path, url: str, products: bool) -> None:
+    """Run the job that makes a forecast and its products, or make a forecast alone."""
+    words = ["jobs", "run", "cycle"] if products else ["run"]
+    command = [sys.executable, "-m", "hazecast.services.cli.app", *words, "--data-dir", str(folder)]
     environment = os.environ | {"HAZECAST_DATABASE_URL": url, "OMP_NUM_THREADS": "1"}
     start = time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -212,6 +213,14 @@ def cycle(folder: Path, url: str) -> None:
     print(f"a cycle took {time.monotonic() - start:.1f} s", flush=True)
 
 
+def warm_up(server: Server) -> None:
+    """Ask for everything once, on several connections: each worker draws and keeps it."""
+    for _ in range(4):
+        for _, paths in MIX.values():
+            for path in paths:
+                server.get(path)
+
+
 def main() -> int:
     """Run the load, show it, and return 1 where something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -219,20 +228,23 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second, of all readers together")
     parser.add_argument("--database", choices=KINDS, default="sqlite")
+    parser.add_argument(
+        "--no-products", action="store_true", help="the cycle makes no bulletins and maps ahead, which takes minutes"
+    )
     parser.add_argument("--busy", action="store_true", help="show times, but don't judge them")
     given = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(postgres_server()) if given.database == "postgresql" else None
         url = Databases(server).url(folder)
-        cycle(folder, url)
+        cycle(folder, url, not given.no_products)
         environment = {"HAZECAST_WORKERS": str(given.workers), "HAZECAST_DATABASE_URL": url}
         running = stack.enter_context(serving(folder, **environment, HAZECAST_ANSWER_SECONDS="60"))
         print(
             f"load {os.getloadavg()[0]:.1f} before; {given.minutes:g} min on {given.workers} workers, {given.database}"
         )
         load = Load(running, 60 * given.minutes, given.rate)
-        faults = faults_of(load.run(lambda: cycle(folder, url)), load.seconds, given.busy)
+        faults = faults_of(load.run(lambda: cycle(folder, url, not given.no_products)), load.seconds, given.busy)
         if running.process.poll() is not None:
             faults.append(f"the service ended with {running.process.returncode}")
     print(*(faults or ["nothing wrong"]), sep="\n")
