@@ -40,7 +40,7 @@ _IDENTIFIER = re.compile(r"[^\s,<&]+")
 class Sender:
     """Who publishes: a globally unique name (CAP's ``sender``), and how people are to know and reach them.
 
-    `web` is the address of the service, to which ``/v1/warnings/<id>`` is added.
+    `web` is the address of the service, to which ``/warnings/<id>``, the page of a warning for people, is added.
     """
 
     id: str
@@ -219,7 +219,8 @@ def _add_info(
     _add(info, "description", text.description)
     _add(info, "instruction", text.instruction)
     if sender.web:
-        _add(info, "web", f"{sender.web.rstrip('/')}/v1/warnings/{identifier(warning.id, warning.simulated)}")
+        page = f"{sender.web.rstrip('/')}/warnings/{identifier(warning.id, warning.simulated)}"
+        _add(info, "web", f"{page}?lang={text.language.partition('-')[0]}")
     if sender.contact:
         _add(info, "contact", sender.contact)
     for name, value in (parameters(warning, ruleset) | city_code(city)).items():
