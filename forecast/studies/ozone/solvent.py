@@ -100,7 +100,7 @@ def solvent_balance(items: pd.DataFrame, *, confidence: float = 0.95) -> Solvent
     table["fugitive_share"] = _row(*_share(items), factor)
     found = pd.DataFrame.from_dict(table, orient="index")
     found.index.name = "quantity"
-    closes = bool(found.loc["gap", "low"] <= 0 <= found.loc["gap", "high"]) if direct else None
+    closes = table["gap"]["low"] <= 0 <= table["gap"]["high"] if direct else None
     return SolventBalance(found, closes, tuple(n for n in (*_FUGITIVE, "I2") if n not in items.index))
 
 
@@ -168,24 +168,24 @@ def _check_items(items: pd.DataFrame) -> None:
         bad = ~(items[column] >= 0)
         if bad.any():
             raise InputError(f"{items.index[bad][0]}: {column}", items.loc[bad, column].iloc[0], "0 or more")
-    if not items.loc["I1", "kg"] > 0:
-        raise InputError("I1: kg", items.loc["I1", "kg"], "above 0")
+    if not items["kg"]["I1"] > 0:
+        raise InputError("I1: kg", items["kg"]["I1"], "above 0")
 
 
 def _sum(items: pd.DataFrame, signs: dict[str, int]) -> tuple[float, float]:
     """Return a sum and its standard uncertainty, for independent items."""
     given = [name for name in signs if name in items.index]
-    value = sum(signs[name] * float(items.loc[name, "kg"]) for name in given)
-    return value, float(np.sqrt(sum(float(items.loc[name, "uncertainty"]) ** 2 for name in given)))
+    chosen = items.loc[given]
+    factors = np.array([signs[name] for name in given], dtype=float)
+    return float((factors * chosen["kg"]).sum()), float(np.sqrt((chosen["uncertainty"] ** 2).sum()))
 
 
 def _share(items: pd.DataFrame) -> tuple[float, float]:
     """Return fugitive emission over input and its standard uncertainty; I1 is in both."""
     fugitive, total = _sum(items, _FUGITIVE)[0], _sum(items, _INPUT)[0]
     given = [name for name in _FUGITIVE | _INPUT if name in items.index]
-    slopes = [(_FUGITIVE.get(n, 0) - _INPUT.get(n, 0) * fugitive / total) / total for n in given]
-    parts = [slope * float(items.loc[name, "uncertainty"]) for name, slope in zip(given, slopes, strict=True)]
-    return fugitive / total, float(np.sqrt(np.square(parts).sum()))
+    slopes = np.array([(_FUGITIVE.get(n, 0) - _INPUT.get(n, 0) * fugitive / total) / total for n in given])
+    return fugitive / total, float(np.sqrt(((slopes * items.loc[given, "uncertainty"]) ** 2).sum()))
 
 
 def _row(value: float, uncertainty: float, factor: float) -> dict[str, float]:

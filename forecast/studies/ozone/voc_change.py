@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from hazecast.forecast.studies.ozone.voc import Reactivity, Units, reactivity, species_table
@@ -116,7 +117,7 @@ def _total(measure: str, before: pd.Series, after: pd.Series, confidence: float)
         if bad.any():
             raise InputError(f"{label}, sample {sums.index[bad][0]}: sum of {measure}", sums[bad].iloc[0], "above 0")
     difference = _interval((after - before).to_numpy(dtype=float), confidence)
-    ratio = np.expm1(_interval(np.log(after / before).to_numpy(dtype=float), confidence))
+    ratio = np.expm1(_interval(np.log((after / before).to_numpy(dtype=float)), confidence))
     names = ("difference", "low", "high"), ("relative", "relative_low", "relative_high")
     return (
         {"before": float(before.mean()), "after": float(after.mean())}
@@ -125,13 +126,13 @@ def _total(measure: str, before: pd.Series, after: pd.Series, confidence: float)
     )
 
 
-def _interval(values: np.ndarray, confidence: float) -> np.ndarray:
+def _interval(values: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:
     """Return mean and limits by Student's t; limits are NaN where there are fewer than two values."""
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return np.array([values.mean() if len(values) else np.nan, np.nan, np.nan])
-    margin = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return values.mean() + np.array([0.0, -margin, margin])
+    margin = float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1)) * values.std(ddof=1) / np.sqrt(len(values))
+    return np.array([values.mean(), values.mean() - margin, values.mean() + margin])
 
 
 def _by_species(first: Reactivity, second: Reactivity, both: pd.DataFrame, confidence: float) -> pd.DataFrame:

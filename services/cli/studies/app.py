@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from hazecast.services.cli.studies import climatology, measures, ozone, quality, sources, visibility, voc, wind
+from hazecast.services.cli.studies import (
+    climatology,
+    measures,
+    ozone,
+    particles,
+    quality,
+    sources,
+    visibility,
+    voc,
+    wind,
+)
 
 study_app = typer.Typer(
     help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
