@@ -78,7 +78,14 @@ class Load:
 
     def run(self, in_the_middle: Callable[[], None]) -> Seen:
         """Let all read; do something when half of the time is over."""
-        middle = threading.Timer(self.seconds / 2, in_the_middle)
+
+        def interrupt() -> None:
+            try:
+                in_the_middle()
+            except Exception as error:
+                self.seen.faults.append(f"the cycle: {error}")
+
+        middle = threading.Timer(self.seconds / 2, interrupt)
         work: list[Callable[[], None]] = [self._health, self._watch]
         work += [lambda number=number: self._read(number) for number in range(READERS)]
         work += [lambda number=number: self._listen(number) for number in range(STREAMS)]
@@ -244,12 +251,12 @@ def main() -> int:
         cycle(folder, url, "run", "--init-time", f"{utc_now() - timedelta(hours=6):%Y-%m-%dT%H:00Z}")
         environment = {"HAZECAST_WORKERS": str(given.workers), "HAZECAST_DATABASE_URL": url}
         running = stack.enter_context(serving(folder, **environment, HAZECAST_ANSWER_SECONDS="60"))
-        print(
-            f"load {os.getloadavg()[0]:.1f} before; {given.minutes:g} min on {given.workers} workers, {given.database}"
-        )
+        warm_up(running)
+        words = f"{given.minutes:g} min on {given.workers} workers, {given.database}"
+        print(f"load {os.getloadavg()[0]:.1f} before; {words}", flush=True)
         load = Load(running, 60 * given.minutes, given.rate)
-        words = ("run",) if given.no_products else ("jobs", "run", "cycle")
-        faults = faults_of(load.run(lambda: cycle(folder, url, *words)), load.seconds, given.busy)
+        again = ("run",) if given.no_products else ("jobs", "run", "cycle")
+        faults = faults_of(load.run(lambda: cycle(folder, url, *again)), load.seconds, given.busy)
         if running.process.poll() is not None:
             faults.append(f"the service ended with {running.process.returncode}")
     print(*(faults or ["nothing wrong"]), sep="\n")
