@@ -136,7 +136,8 @@ def revoke(key_id: KeyId, data_dir: DataDir = None) -> None:
 
     with open_store(settings_of(data_dir)) as store:
         key = revoke_key(store.sessions, key_id, at=current_time(), by=_BY)
-    print(f"{key.id} of {key.account_id} revoked at {stamp(key.revoked_at)}")
+    since = current_time() if key.revoked_at is None else key.revoked_at
+    print(f"{key.id} of {key.account_id} revoked at {stamp(since)}")
 
 
 @key_app.command(name="list")
