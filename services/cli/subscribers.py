@@ -150,7 +150,7 @@ def deliveries(
 
     from hazecast.grids.errors import InputError
     from hazecast.services.delivery.queue import Queue, State
-    from hazecast.services.web.schemas.subscriptions import delivery_out
+    from hazecast.services.web.delivery_rows import delivery_out
 
     known: tuple[State, ...] = get_args(State)
     chosen = next((name for name in known if name == state), None)

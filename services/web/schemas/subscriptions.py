@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from hazecast.services.delivery.queue import Row, State
-from hazecast.services.delivery.subscription_fields import ChannelName, SubscriptionFields
+from hazecast.services.delivery.subscription_fields import ChannelName, State, SubscriptionFields
+from hazecast.services.web.schemas.items import ItemsOut
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": "sub_1f0c9a52e8b7d3416a90c2fe", "name": "Duty desk", "channel": "webhook",
@@ -55,10 +55,8 @@ class CreatedOut(SubscriptionOut):
     secret: str | None = Field(description="Signs webhooks, by Standard Webhooks; other channels have none.")
 
 
-class SubscriptionsOut(BaseModel):
+class SubscriptionsOut(ItemsOut[SubscriptionOut]):
     """An account's subscriptions."""
-
-    subscriptions: list[SubscriptionOut]
 
 
 class SecretOut(BaseModel):
@@ -89,22 +87,8 @@ class DeliveryOut(BaseModel):
     error: str | None
 
 
-def delivery_out(row: Row) -> DeliveryOut:
-    """Return a delivery as the API shows it."""
-    delivery, event = row
-    shared = {
-        name: getattr(delivery, name)
-        for name in DeliveryOut.model_fields
-        if name not in ("subscription", "event", "type")
-    }
-    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **shared)
-
-
-class DeliveriesOut(BaseModel):
+class DeliveriesOut(ItemsOut[DeliveryOut]):
     """Deliveries, the newest first."""
-
-    deliveries: list[DeliveryOut]
-    next_before: int | None = Field(description="Give it as `before` for the next page; null on the last.")
 
 
 class ReplayedOut(BaseModel):

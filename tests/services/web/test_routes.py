@@ -68,7 +68,9 @@ def service(tmp_path, clock) -> Iterator[Service]:
         queue=UNUSED,
         renderer=UNUSED,
         public_feed=UNUSED,
-        connections=UNUSED,
+        stream_places=UNUSED,
+        shared=UNUSED,
+        changes=UNUSED,
         sign=UNUSED,
     )
     store.close()
@@ -107,7 +109,7 @@ def content(response: Response) -> Any:
 
 def test_cities_come_as_asked_for(service) -> None:
     everywhere = content(cities.cities(service, get(), Places(), CityPage()))
-    assert [city["id"] for city in everywhere] == list(service.registry.cities)
+    assert [city["id"] for city in everywhere["items"]] == list(service.registry.cities)
     japan = content(cities.cities(service, get(accept="application/geo+json"), Places(country="JP"), CityPage()))
     assert {f["properties"]["country"] for f in japan["features"]} == {"JP"}
     table = cities.cities(service, get(), Places(city=["beijing"]), CityPage(), form="csv")

@@ -25,8 +25,8 @@ export async function drafts() {
 }
 
 /** @returns {Promise<Draft[]>} */
-function asked() {
-  return ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`);
+async function asked() {
+  return (await ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`)).items;
 }
 
 /** @param {Draft[]} found */
