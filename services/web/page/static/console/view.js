@@ -44,6 +44,14 @@ export function moment(time, zone) {
   }).format(new Date(time));
 }
 
+/** Return a length of time in its largest whole unit. @param {number} seconds */
+export function span(seconds) {
+  /** @type {[number, string][]} */
+  const units = [[86_400, "day"], [3_600, "hour"], [60, "minute"], [1, "second"]];
+  const [length, unit] = units.find(([one]) => seconds >= one) ?? [1, "second"];
+  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: 0 }).format(seconds / length);
+}
+
 /** @param {string} id */
 export function copy(id) {
   const made = /** @type {HTMLElement} */ (find(document, `#${id}`, HTMLTemplateElement).content.firstElementChild).cloneNode(true);
