@@ -7,7 +7,7 @@ ARGS ?=
 # Processes that share the tests, a file each at a time.
 WORKERS ?= 2
 
-.PHONY: run serve test lint audit bench fuzz kills outage schema examples train backtest skill page page-check page-speed page-pictures lock clean
+.PHONY: run serve test lint audit bench fuzz kills load outage schema examples train backtest skill page page-check page-speed page-pictures lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -58,6 +58,10 @@ RECIPE ?= service
 # Cycles killed at any moment and started again, on both databases: no warning lost or doubled, nothing half-written.
 kills: $(VENV)/.test-ready
 	$(BIN)/python -m tests.tools.kills --count 200 --collection $(DATA)/five-cities $(ARGS)
+
+# Two workers under load for half an hour, with a cycle in the middle: no error, no slow answer, no growing memory.
+load: $(VENV)/.test-ready
+	$(BIN)/python -m tests.tools.load $(ARGS)
 
 # A receiver of webhooks down, slow or failing for an hour of simulated time: every message, in order, once by its id.
 outage: $(VENV)/.test-ready

@@ -150,6 +150,7 @@ def windows_at(
         area_observations=seen,
         area_weather=air,
         prior=usual_levels(cities),
+        issued_at=known - 1,
     )
     index = np.stack([np.zeros(len(ids)), np.arange(len(ids)), np.full(len(ids), known - 1)], axis=1).astype(np.int64)
     windows = WindowSet((series,), index).batch(np.arange(len(ids)), future_weather=True)

@@ -27,8 +27,11 @@ _UNIT_KM = 1000.0
 REACH_KM = 200.0
 # A city whose weight is below this has none. Subtracted from all, so that weights stay continuous.
 _LEAST_WEIGHT = 0.005
-# Places whose weights are computed at a time: 20 MB of distances from 50 cities.
-_CHUNK = 50_000
+# Weights that are computed at a time: 20 MB.
+_CHUNK = 2_500_000
+# Cities that weights are computed of: the system to solve grows with the cube of their number, and a map of a continent
+# shows no more.
+MOST_PLACES = 300
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def spread(
     Parameters
     ----------
     values : float (k, n)
-        `k` fields at `n` cities. A city where any field is NaN is left out.
+        `k` fields at `n` cities. A city where any field is NaN is left out. Of more than `MOST_PLACES` an even choice is
+        taken.
     latitude, longitude : float (n,)
         Of the cities, degrees.
     at_latitude, at_longitude : float (...)
@@ -80,6 +84,10 @@ def spread(
     ([21, 50], [0.0, 1.0])
     """
     known = np.isfinite(values).all(axis=0)
+    if known.sum() > MOST_PLACES:
+        kept = np.flatnonzero(known)
+        known = np.zeros_like(known)
+        known[kept[_thinned(np.asarray(latitude[kept], np.float64), np.asarray(longitude[kept], np.float64))]] = True
     if not known.any():
         raise InputError("values to spread", "no valid place", "at least one place with all values")
     places = [np.asarray(a, dtype=np.float64) for a in (latitude[known], longitude[known], at_latitude, at_longitude)]
@@ -88,13 +96,26 @@ def spread(
     return (values[:, known] @ found.values.T).reshape(len(values), *shape), found.deviation.reshape(shape)
 
 
+def _thinned(latitude: Float, longitude: Float) -> npt.NDArray[np.intp]:
+    """Return at most `MOST_PLACES` of the places: of each cell of a lattice the one nearest its middle."""
+    step = 0.25
+    while True:
+        rows, columns = np.round(latitude / step), np.round(longitude / step)
+        order = np.argsort(np.hypot(latitude - rows * step, longitude - columns * step), kind="stable")
+        _, first = np.unique(np.stack([rows[order], columns[order]]), axis=1, return_index=True)
+        if len(first) <= MOST_PLACES:
+            return np.sort(order[first])
+        step *= 1.2
+
+
 @lru_cache(maxsize=4)
 def _weights(latitude: bytes, longitude: bytes, at_latitude: bytes, at_longitude: bytes) -> Weights:
     cities, places = (
         _on_sphere(np.frombuffer(lat), np.frombuffer(lon))
         for lat, lon in ((latitude, longitude), (at_latitude, at_longitude))
     )
-    parts = [weights(cities, places[start : start + _CHUNK]) for start in range(0, len(places), _CHUNK)]
+    size = max(_CHUNK // len(cities), 1)
+    parts = [weights(cities, places[start : start + size]) for start in range(0, len(places), size)]
     return Weights(np.concatenate([p.values for p in parts]), np.concatenate([p.deviation for p in parts]))
 
 

@@ -8,6 +8,7 @@ everywhere. All of it is a running statistic of the hours up to and including ea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ _FEWEST_DAYS = 5
 _FEWEST_WEATHER_HOURS = 12
 # Half the width of the running mean over the days of the year.
 _SEASON_DAYS = 15
+_MONTHS = 12
 # A month of earlier data counts from this many valid values of an hour of the day.
 _FEWEST_IN_MONTH = 10
 
@@ -53,6 +55,8 @@ class Background:
         Mean of the forecast pollutants at each stamp's hour of the day in the last 30 days, ug m-3.
     weather_level : float32 (p, t, 10)
         Mean of each weather variable and of wind speed in the last 30 days, in contract units; NaN where unknown.
+    first : int
+        Position of its first stamp in the series.
     """
 
     level: Float
@@ -60,9 +64,17 @@ class Background:
     long_level: Float
     same_hour: Float
     weather_level: Float
+    first: int = 0
 
 
-def background(observations: Float, weather: Float, targets: tuple[int, ...], prior: Float | None = None) -> Background:
+def background(
+    observations: Float,
+    weather: Float,
+    targets: tuple[int, ...],
+    prior: Float | None = None,
+    *,
+    last: int | None = None,
+) -> Background:
     """Compute the running statistics of hourly series.
 
     Parameters
@@ -75,27 +87,35 @@ def background(observations: Float, weather: Float, targets: tuple[int, ...], pr
         Columns of the forecast pollutants.
     prior : float32 (p, 6), optional
         Long-term mean of each place where it is known, ug m-3; NaN or left out: `DEFAULT_LEVEL`.
+    last : int, optional
+        Compute only the day that ends at this position: a forecast reads no more, and its cost is a tenth.
 
     Returns
     -------
     Background
     """
+    if last is not None:
+        # Of the forecast's own day; what comes after it is not read.
+        first = max(last + 1 - LONG_HOURS - DAY, 0)
+        observations, weather = observations[:, first : last + 1], weather[:, first : last + 1]
     known = np.full((len(observations), observations.shape[-1]), np.nan, np.float32) if prior is None else prior
     start = np.where(np.isfinite(known), known, DEFAULT_LEVEL)[:, None].astype(np.float64)
-    count, total = running_sums(observations, LEVEL_HOURS)
+    day = None if last is None else DAY
+    count, total = running_sums(observations, LEVEL_HOURS, day=day)
     level = (total + _PRIOR_HOURS * start) / (count + _PRIOR_HOURS)
-    squares = running_sums(observations**2, LEVEL_HOURS)[1]
+    squares = running_sums(observations**2, LEVEL_HOURS, day=day)[1]
     spread = _spread(count, total, squares)
-    long_count, long_total = running_sums(observations, LONG_HOURS)
+    long_count, long_total = running_sums(observations, LONG_HOURS, day=day)
     long_level = (long_total + _PRIOR_HOURS * start) / (long_count + _PRIOR_HOURS)
     chosen = list(targets)
-    days, by_hour = running_sums(observations[..., chosen], 30, lag=DAY)
+    days, by_hour = running_sums(observations[..., chosen], 30, lag=DAY, day=day)
     same_hour = np.where(days >= _FEWEST_DAYS, by_hour / np.maximum(days, 1), level[..., chosen])
     speed = np.hypot(weather[..., 2:3], weather[..., 3:4])
-    hours, sums = running_sums(np.concatenate([weather, speed], axis=-1), LEVEL_HOURS)
+    hours, sums = running_sums(np.concatenate([weather, speed], axis=-1), LEVEL_HOURS, day=day)
     weather_level = np.where(hours >= _FEWEST_WEATHER_HOURS, sums / np.maximum(hours, 1), np.nan)
-    parts = (level, spread, long_level, same_hour, weather_level)
-    return Background(*(np.asarray(part, np.float32) for part in parts))
+    first = 0 if last is None else last + 1 - DAY
+    parts = (np.asarray(part, np.float32) for part in (level, spread, long_level, same_hour, weather_level))
+    return Background(next(parts), next(parts), next(parts), next(parts), next(parts), first)
 
 
 def _spread(count: _Double, total: _Double, squares: _Double) -> _Double:
@@ -106,7 +126,7 @@ def _spread(count: _Double, total: _Double, squares: _Double) -> _Double:
     return np.maximum(weighted, LEAST_SPREAD)
 
 
-def running_sums(values: Float, steps: int, lag: int = 1) -> tuple[_Double, _Double]:
+def running_sums(values: Float, steps: int, lag: int = 1, *, day: int | None = None) -> tuple[_Double, _Double]:
     """Return count and sum of the valid values among the last stamps up to each.
 
     Parameters
@@ -117,12 +137,16 @@ def running_sums(values: Float, steps: int, lag: int = 1) -> tuple[_Double, _Dou
         How many stamps.
     lag : int
         Hours between them.
+    day : int, optional
+        Only for so many stamps at the end; `lag` is then 1 or as much.
 
     Returns
     -------
     count, total : float64 (p, t, k)
     """
     valid = np.isfinite(values)
+    if day is not None:
+        return _box_at_end(valid, steps, lag, day), _box_at_end(np.where(valid, values, np.float32(0)), steps, lag, day)
     return _box(valid.astype(np.float64), steps, lag), _box(np.where(valid, values, 0.0).astype(np.float64), steps, lag)
 
 
@@ -133,6 +157,28 @@ def _box(values: _Double, steps: int, lag: int) -> _Double:
     total = np.cumsum(by_step, axis=1)
     total[:, steps:] -= total[:, :-steps].copy()
     return total.reshape(padded.shape)[:, :hours]
+
+
+def _box_at_end(values: npt.NDArray[Any], steps: int, lag: int, day: int) -> _Double:
+    """Return what `_box` does for the last `day` stamps, without the sums of all others."""
+    hours, columns = values.shape[1], values.shape[-1]
+    if lag == day:
+        read = values[:, max(hours - steps * lag, 0) :]
+        missing = -read.shape[1] % lag
+        whole = np.pad(read, ((0, 0), (missing, 0), (0, 0)))
+        return np.asarray(whole.reshape(len(read), -1, lag, columns).sum(axis=1, dtype=np.float64))
+    # Hours before the series begins count nothing.
+    before = max(day - hours, 0)
+    total = np.zeros((len(values), day, columns))
+    first = hours - day + before
+    total[:, before] = values[:, max(first + 1 - steps, 0) : first + 1].sum(axis=1, dtype=np.float64)
+    # Each later stamp gains an hour and, once there are so many, loses one.
+    changes = values[:, first + 1 :].astype(np.float64)
+    lost = values[:, max(first + 1 - steps, 0) : max(hours - steps, 0)]
+    if lost.shape[1]:
+        changes[:, changes.shape[1] - lost.shape[1] :] -= lost
+    total[:, before + 1 :] = total[:, before : before + 1] + np.cumsum(changes, axis=1)
+    return total
 
 
 @dataclass(frozen=True)
@@ -189,6 +235,10 @@ def monthly_climate(observations: Float, times: npt.NDArray[np.datetime64], targ
     months = _month(times)
     number = months - months[0]
     values = observations[..., list(targets)]
+    if number[-1] < _MONTHS - 1:
+        # No month has come round again: nothing is known of any.
+        nothing = np.broadcast_to(np.float32(np.nan), (len(values), int(number[-1]) + 1, _MONTHS, DAY, len(targets)))
+        return MonthlyClimate(int(months[0]), nothing)
     valid = np.isfinite(values)
     hour = times.astype("datetime64[h]").astype(np.int64) % DAY
     shape = (len(values), int(number[-1]) + 1, DAY, len(targets))

@@ -132,6 +132,8 @@ class HourlySeries:
         Means over all stations of each city.
     prior : float32 (p, 6), optional
         Long-term mean concentrations of the places where known, ug m-3; see `hazecast.models.background`.
+    issued_at : int, optional
+        The only position that windows are cut at, where there is but one: what is usual is computed for it alone.
     """
 
     observations: Float
@@ -145,11 +147,12 @@ class HourlySeries:
     area_observations: Float
     area_weather: Float
     prior: Float | None = None
+    issued_at: int | None = None
 
     @cached_property
     def background(self) -> Background:
         """What is usual at each place and hour."""
-        return background(self.observations, self.weather, TARGETS, self.prior)
+        return background(self.observations, self.weather, TARGETS, self.prior, last=self.issued_at)
 
     @cached_property
     def area_background(self) -> Background:
@@ -158,7 +161,7 @@ class HourlySeries:
             # Cities that are their own area.
             return self.background
         prior = None if self.prior is None else self.prior[np.unique(self.area, return_index=True)[1]]
-        return background(self.area_observations, self.area_weather, TARGETS, prior)
+        return background(self.area_observations, self.area_weather, TARGETS, prior, last=self.issued_at)
 
     @cached_property
     def weather_climate(self) -> Float:
@@ -260,7 +263,8 @@ class WindowSet:
         nothing = np.full((*ahead.shape, series.weather.shape[-1]), np.nan, np.float32)
         own, around = series.background, series.area_background
         # The stamp of the last day that has the lead time's hour of the day.
-        same_hour = now - 23 + np.arange(LEAD_HOURS) % 24
+        same_hour = now - own.first - 23 + np.arange(LEAD_HOURS) % 24
+        at = now[:, 0] - own.first
         windows = Windows(
             history_obs=series.observations[place, past],
             history_weather=series.weather[place, past],
@@ -274,15 +278,15 @@ class WindowSet:
             area_weather=series.area_weather[area, past],
             area_future_weather=coming(series.area_weather, area) if given else nothing,
             weather_error=np.zeros(len(index), np.float32),
-            level=own.level[place[:, 0], now[:, 0]],
-            spread=own.spread[place[:, 0], now[:, 0]],
-            long_level=own.long_level[place[:, 0], now[:, 0]],
-            area_level=around.level[area[:, 0], now[:, 0]],
-            area_spread=around.spread[area[:, 0], now[:, 0]],
+            level=own.level[place[:, 0], at],
+            spread=own.spread[place[:, 0], at],
+            long_level=own.long_level[place[:, 0], at],
+            area_level=around.level[area[:, 0], at],
+            area_spread=around.spread[area[:, 0], at],
             same_hour=own.same_hour[place, same_hour],
             monthly=series.monthly.ahead(place[:, 0], series.times[now[:, 0]]),
-            weather_level=own.weather_level[place[:, 0], now[:, 0]],
-            area_weather_level=around.weather_level[area[:, 0], now[:, 0]],
+            weather_level=own.weather_level[place[:, 0], at],
+            area_weather_level=around.weather_level[area[:, 0], at],
             guidance=np.full((len(index), LEAD_HOURS, len(TARGETS)), np.nan, np.float32),
             target=coming(series.observations, place)[..., list(TARGETS)],
         )

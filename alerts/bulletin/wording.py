@@ -354,6 +354,8 @@ def _notes(bulletin: Bulletin, words: Catalog, zone: str, pictures: Collection[s
     if "JP" in countries:
         limit = _limit("JP", np.datetime64(bulletin.at.replace(tzinfo=None), "ns"))
         found.append(words.say("daily.note.japan", limit=words.number(limit)))
+    others = {{"KR": "korea", "US": "us"}.get(country, "who") for country in countries - {"CN", "JP"}}
+    found += [words.say(f"daily.note.{index}") for index in sorted(others)]
     found.append(words.say("daily.note.haze"))
     with_charts = {
         city.id for city, names in charted(bulletin) if any(chart_name(city.id, n) in pictures for n in names)

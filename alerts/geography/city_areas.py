@@ -18,7 +18,7 @@ import numpy.typing as npt
 import shapely
 
 from hazecast.alerts.geography.shapes import Shapes, current, equal_area
-from hazecast.grids.places.cities import City, load_registry
+from hazecast.grids.places.cities import City, Registry, load_registry
 
 # How far from its centre a city's value applies, km: this service's choice, about the width of a large city.
 CITY_RADIUS_KM = 50.0
@@ -29,6 +29,8 @@ _ISLET_KM2 = 5.0
 # Degrees: what a message writes.
 _GRID = 0.001
 _KM_PER_DEGREE = 111.195
+# Degrees: what is farther away shares no border with a city's area, a municipality's included.
+_NEAR = 6.0
 Kind = Literal["municipality", "around", "own"]
 
 
@@ -46,11 +48,35 @@ class CityArea:
     administrative: bool = False
 
 
-def city_area(city: City) -> CityArea:
-    """Return the area that a city's warning is for."""
-    known = load_registry().cities
-    cities = tuple(known.values()) if known.get(city.id) == city else (*known.values(), city)
-    return city_areas(cities, current())[city.id]
+def city_area(city: City, registry: Registry | None = None) -> CityArea:
+    """Return the area that a city's warning is for.
+
+    Parameters
+    ----------
+    city : City
+    registry : Registry, optional
+        The cities that it shares the land with, by default those shipped. A city that isn't among them is taken beside
+        them.
+
+    Returns
+    -------
+    CityArea
+    """
+    registry = registry or load_registry()
+    if registry.cities.get(city.id) == city:
+        return _areas_of(registry, current())[city.id]
+    near = (c for c in registry.cities.values() if abs(c.latitude - city.latitude) < _NEAR and _apart(c, city) < _NEAR)
+    return city_areas((*near, city), current())[city.id]
+
+
+def _apart(one: City, other: City) -> float:
+    """Return the difference of two longitudes, degrees."""
+    return abs((one.longitude - other.longitude + 180.0) % 360.0 - 180.0)
+
+
+@lru_cache(maxsize=4)
+def _areas_of(registry: Registry, shapes: Shapes) -> Mapping[str, CityArea]:
+    return city_areas(tuple(registry.cities.values()), shapes)
 
 
 @lru_cache(maxsize=8)
@@ -71,7 +97,12 @@ def city_areas(cities: tuple[City, ...], shapes: Shapes) -> Mapping[str, CityAre
     by_id = {city.id: city for city in cities}
     whole = _without_own(_own_areas(shapes) | {n: _whole(c, shapes) for n, c in by_id.items() if n not in shapes.areas})
     whole = {name: whole[name] for name in by_id}
-    return _on_one_grid({n: a if a.kind != "around" else _cut(by_id[n], whole, by_id) for n, a in whole.items()})
+    names, tree = list(whole), shapely.STRtree([area.geometry for area in whole.values()])
+    cut = {}
+    for name, area in whole.items():
+        near = [names[n] for n in sorted(tree.query(area.geometry))] if area.kind == "around" else []
+        cut[name] = _cut(by_id[name], whole, {n: by_id[n] for n in near}) if near else area
+    return _on_one_grid(cut)
 
 
 def rings(geometry: shapely.Geometry) -> list[npt.NDArray[np.float64]]:
@@ -181,11 +212,13 @@ def _on_one_grid(rough: Mapping[str, CityArea]) -> dict[str, CityArea]:
     """Round all areas together: what they share stays shared, as rounding each by itself would not keep it."""
     lines = shapely.union_all([shapely.boundary(area.geometry) for area in rough.values()], grid_size=_GRID)
     faces = shapely.get_parts(shapely.polygonize([lines]))
-    inside = shapely.point_on_surface(faces)
+    inside = shapely.STRtree(shapely.point_on_surface(faces))
     found = {}
     for name, area in rough.items():
         shapely.prepare(area.geometry)
-        own = shapely.get_parts(shapely.coverage_union_all(faces[shapely.contains(area.geometry, inside)]))
+        own = shapely.get_parts(
+            shapely.coverage_union_all(faces[np.sort(inside.query(area.geometry, predicate="contains"))])
+        )
         least = 0.0 if area.kind == "own" else _ISLET_KM2
         large = [part for part in own if shapely.area(equal_area(part)) >= least] or list(own)
         kept = large[0] if len(large) == 1 else shapely.MultiPolygon(large)

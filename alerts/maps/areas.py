@@ -39,6 +39,8 @@ _LOG = logging.getLogger(__name__)
 Domain = tuple[float, float, float, float]
 DOMAIN: Domain = (15.0, 55.0, 95.0, 150.0)
 UNCERTAIN = 0.8
+# How far beyond the domain a city still counts, degrees: more than a value reaches.
+_MARGIN = 5.0
 # Cells this far beyond the country are computed too, so that no edge of a cell shows at its border.
 _BEYOND = 3
 
@@ -94,7 +96,7 @@ def haze_areas(
     InputError
         If a time of the window has no zone, or the forecast has no hour in it.
     """
-    cities = _city_values(forecast, window)
+    cities = _city_values(_near(forecast, registry, domain), window)
     lats, lons = _axis(domain[0], domain[1], step), _axis(domain[2], domain[3], step)
     within = country_cells(ruleset.country, tuple(lats), tuple(lons))
     # Until a city tells something, nothing is known anywhere.
@@ -104,9 +106,10 @@ def haze_areas(
         rows, columns = np.nonzero(within)
         std[within], known = _unknown_share(cities.ids, registry, lats[rows], lons[columns])
         rows, columns = rows[known], columns[known]
-        fields = _spread_hours(cities, registry, ruleset, lats[rows], lons[columns], weather)
-        found = _highest(fields, ruleset, visibility_model)
-        level[rows, columns], grade[rows, columns], least[rows, columns] = found
+        if rows.size:
+            fields = _spread_hours(cities, registry, ruleset, lats[rows], lons[columns], weather)
+            found = _highest(fields, ruleset, visibility_model)
+            level[rows, columns], grade[rows, columns], least[rows, columns] = found
     dims = ("latitude", "longitude")
     return xr.Dataset(
         {
@@ -148,6 +151,17 @@ class _CityValues:
     left_out: int
     first: int
     weather: WeatherClass
+
+
+def _near(forecast: xr.Dataset, registry: Registry, domain: Domain) -> xr.Dataset:
+    """Leave out the cities so far outside the domain that they tell nothing of it."""
+    south, north, west, east = domain
+    places = [registry.city(str(city)) for city in forecast["city"].values]
+    near = [
+        south - _MARGIN <= place.latitude <= north + _MARGIN and west - _MARGIN <= place.longitude <= east + _MARGIN
+        for place in places
+    ]
+    return forecast if all(near) else forecast.isel(city=np.flatnonzero(near))
 
 
 def _city_values(forecast: xr.Dataset, window: tuple[datetime, datetime]) -> _CityValues:

@@ -17,7 +17,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.shapes import Province, as_geojson, country_shape, current, equal_area
 from hazecast.alerts.rules.ruleset import RuleSet
-from hazecast.grids.places.cities import City
+from hazecast.grids.places.cities import Registry
 
 # A province that an area covers by less than this share is not named: the area's edge is no better known.
 _TOUCHED = 0.01
@@ -63,7 +63,8 @@ def forecast_areas(field: xr.Dataset) -> LevelAreas:
 
 
 def warned_areas(
-    warnings: Sequence[tuple[HazeWarning, City]],
+    warnings: Sequence[HazeWarning],
+    registry: Registry,
     ruleset: RuleSet,
     window: tuple[datetime, datetime],
     *,
@@ -74,8 +75,9 @@ def warned_areas(
 
     Parameters
     ----------
-    warnings : sequence of (HazeWarning, City)
-        In force, each with its city; those of other rule sets, or that do not hold within the window, are left out.
+    warnings : sequence of HazeWarning
+        In force; those of other rule sets, or that do not hold within the window, are left out.
+    registry : Registry
     ruleset : RuleSet
     window : tuple of datetime
         Aware start and end.
@@ -89,9 +91,10 @@ def warned_areas(
     """
     start, end = window
     cities: dict[int, list[shapely.Geometry]] = {}
-    for warning, city in warnings:
+    for warning in warnings:
         if warning.rule_set == ruleset.id and warning.onset < end and warning.expires > start:
-            cities.setdefault(ruleset.level_of(warning.level).rank, []).append(city_area(city).geometry)
+            area = city_area(registry.city(warning.city), registry)
+            cities.setdefault(ruleset.level_of(warning.level).rank, []).append(area.geometry)
     ranks = sorted(cities)
     shapes: list[shapely.Geometry] = []
     above: shapely.Geometry = shapely.MultiPolygon()

@@ -1,4 +1,4 @@
-"""A feed of warnings (Atom, RFC 4287), each entry pointing at its CAP message."""
+"""A feed of warnings (Atom, RFC 4287), each entry pointing at its page for people and at its CAP message."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _add_entry(
     base: str,
     why: Causes | None,
 ) -> None:
-    text = compose(warning, rules, registry.city(warning.city), language, why=why)
+    text = compose(warning, rules, registry.city(warning.city), language, why=why, registry=registry)
     entry = etree.SubElement(feed, f"{{{NAMESPACE}}}entry")
     _add(entry, "id", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}")
     _add(entry, "title", text.headline)
@@ -94,7 +94,10 @@ def _add_entry(
     _add(entry, "summary", text.description)
     for term in (terms(warning, rules).message_type, warning.level):
         etree.SubElement(entry, f"{{{NAMESPACE}}}category", term=term)
-    _link(entry, "alternate", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}.cap", MEDIA_TYPE)
+    name = identifier(warning.id, warning.simulated)
+    # Readers open the first: what people can read.
+    _link(entry, "alternate", f"{base}/warnings/{name}?lang={language}", "text/html")
+    _link(entry, "alternate", f"{base}/v1/warnings/{name}.cap", MEDIA_TYPE)
 
 
 def _add(parent: etree._Element, name: str, text: str) -> None:

@@ -26,7 +26,7 @@ from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.alerts.rules.severity import Severity, severity
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import City
+from hazecast.grids.places.cities import City, Registry
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE = "application/cap+xml"
@@ -40,7 +40,7 @@ _IDENTIFIER = re.compile(r"[^\s,<&]+")
 class Sender:
     """Who publishes: a globally unique name (CAP's ``sender``), and how people are to know and reach them.
 
-    `web` is the address of the service, to which ``/v1/warnings/<id>`` is added.
+    `web` is the address of the service, to which ``/warnings/<id>``, the page of a warning for people, is added.
     """
 
     id: str
@@ -136,6 +136,7 @@ def cap_message(
     sender: Sender,
     *,
     why: Causes | None = None,
+    registry: Registry | None = None,
 ) -> bytes:
     """Return a warning as a CAP 1.2 message.
 
@@ -151,6 +152,8 @@ def cap_message(
     sender : Sender
     why : Causes, optional
         For the description.
+    registry : Registry, optional
+        The city's own, for its area.
 
     Returns
     -------
@@ -176,8 +179,9 @@ def cap_message(
         _add(root, "references", _references(warning, earlier, city, sender))
     _add(root, "incidents", identifier((*warning.references, warning.id)[0], warning.simulated))
     for language in LANGUAGES:
-        text = compose(warning, ruleset, city, language, why=why)
-        _add_info(root, warning, what, text, ruleset, city, sender)
+        text = compose(warning, ruleset, city, language, why=why, registry=registry)
+        info = _add_info(root, warning, what, text, ruleset, city, sender)
+        _add_area(info, text, city, registry)
     return serialised(root)
 
 
@@ -194,7 +198,7 @@ def _references(warning: HazeWarning, earlier: Mapping[str, HazeWarning], city: 
 
 def _add_info(
     root: etree._Element, warning: HazeWarning, what: Terms, text: Text, ruleset: RuleSet, city: City, sender: Sender
-) -> None:
+) -> etree._Element:
     info = etree.SubElement(root, f"{{{NAMESPACE}}}info")
     _add(info, "language", text.language)
     for category in ("Env", "Met"):
@@ -215,16 +219,21 @@ def _add_info(
     _add(info, "description", text.description)
     _add(info, "instruction", text.instruction)
     if sender.web:
-        _add(info, "web", f"{sender.web.rstrip('/')}/v1/warnings/{identifier(warning.id, warning.simulated)}")
+        page = f"{sender.web.rstrip('/')}/warnings/{identifier(warning.id, warning.simulated)}"
+        _add(info, "web", f"{page}?lang={text.language.partition('-')[0]}")
     if sender.contact:
         _add(info, "contact", sender.contact)
     for name, value in (parameters(warning, ruleset) | city_code(city)).items():
         _add_pair(info, "parameter", name, value)
+    return info
+
+
+def _add_area(info: etree._Element, text: Text, city: City, registry: Registry | None) -> None:
     area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
     _add(area, "areaDesc", text.area)
-    for ring in rings(city_area(city).geometry):
+    for ring in rings(city_area(city, registry).geometry):
         _add(area, "polygon", " ".join(f"{lat:.3f},{lon:.3f}" for lon, lat in ring))
-    for scheme, code in geocodes(city).items():
+    for scheme, code in geocodes(city, registry).items():
         _add_pair(area, "geocode", scheme, code)
 
 
@@ -265,13 +274,25 @@ def parameters(warning: HazeWarning, ruleset: RuleSet) -> dict[str, str]:
     return found
 
 
-def geocodes(city: City) -> dict[str, str]:
+def geocodes(city: City, registry: Registry | None = None) -> dict[str, str]:
     """Return the code of a city's area by scheme; empty where the area isn't what the code names.
 
     A receiver warns the union of polygons and codes (CAP 1.2, section 3.2.4): the code of a whole city or province
     beside the polygon of a part of it would warn more than is meant.
+
+    Parameters
+    ----------
+    city : City
+    registry : Registry, optional
+        The city's own.
+
+    Returns
+    -------
+    dict of str to str
     """
-    return {_scheme(city): city.code} if city.code is not None and city_area(city).administrative else {}
+    if city.code is None or not city_area(city, registry).administrative:
+        return {}
+    return {_scheme(city): city.code}
 
 
 def city_code(city: City) -> dict[str, str]:
@@ -280,7 +301,7 @@ def city_code(city: City) -> dict[str, str]:
 
 
 def _scheme(city: City) -> str:
-    return "GB/T 2260" if city.country == "CN" else "JIS X 0402"
+    return {"CN": "GB/T 2260", "JP": "JIS X 0402"}.get(city.country, f"code of {city.country}")
 
 
 def cap_time(time: datetime, zone: str) -> str:

@@ -64,7 +64,7 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Caus
     city = registry.city(warning.city)
     level = rules.level_of(warning.level)
     what = terms(warning, rules)
-    texts = {language: compose(warning, rules, city, language, why=why) for language in LANGUAGES}
+    texts = {language: compose(warning, rules, city, language, why=why, registry=registry) for language in LANGUAGES}
     # What a person edited is in the texts below.
     properties = warning.model_dump(mode="json", exclude={"wording"})
     if warning.approval is not None:
@@ -86,7 +86,7 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Caus
         certainty=what.certainty,
         urgency=what.urgency,
         response=list(what.response),
-        geocode=geocodes(city),
+        geocode=geocodes(city, registry),
         parameters=parameters(warning, rules) | city_code(city),
         event={language: text.event for language, text in texts.items()},
         areaDesc={language: text.area for language, text in texts.items()},
@@ -97,6 +97,6 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Caus
     return {
         "type": "Feature",
         "id": warning.id,
-        "geometry": as_geojson(city_area(city).geometry),
+        "geometry": as_geojson(city_area(city, registry).geometry),
         "properties": properties,
     }

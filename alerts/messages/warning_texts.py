@@ -15,7 +15,7 @@ from hazecast.alerts.messages.state_texts import lift_sentences, state_sentences
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.alerts.rules.severity import Severity, severity
-from hazecast.grids.places.cities import City
+from hazecast.grids.places.cities import City, Registry
 
 AUDIENCES = ("public", "schools", "outdoor_workers", "industry")
 
@@ -38,7 +38,15 @@ class Text:
     instruction: str
 
 
-def compose(warning: HazeWarning, ruleset: RuleSet, city: City, language: str, *, why: Causes | None = None) -> Text:
+def compose(
+    warning: HazeWarning,
+    ruleset: RuleSet,
+    city: City,
+    language: str,
+    *,
+    why: Causes | None = None,
+    registry: Registry | None = None,
+) -> Text:
     """Return a warning in words: the engine's, but for the comment and the advice where a person edited them.
 
     Parameters
@@ -51,6 +59,8 @@ def compose(warning: HazeWarning, ruleset: RuleSet, city: City, language: str, *
     language : {"zh", "ja", "en"}
     why : Causes, optional
         As from `hazecast.alerts.messages.causes.causes`; the description names those that are known.
+    registry : Registry, optional
+        The city's own, for its area; see `hazecast.alerts.geography.city_areas.city_area`.
 
     Returns
     -------
@@ -81,7 +91,7 @@ def compose(warning: HazeWarning, ruleset: RuleSet, city: City, language: str, *
     return Text(
         language=words.tag,
         event=level_name,
-        area=_area(city, words),
+        area=_area(city, words, registry),
         headline=headline,
         description=_description(warning, ruleset, city, words, why or Causes(), comment),
         comment=comment,
@@ -211,9 +221,9 @@ def haze_bulletin(
     ) + words.say("bulletin.end")
 
 
-def _area(city: City, words: Catalog) -> str:
+def _area(city: City, words: Catalog, registry: Registry | None) -> str:
     """Return what the polygon of a city's warnings is."""
-    name, area = getattr(city, f"name_{words.language}"), city_area(city)
+    name, area = getattr(city, f"name_{words.language}"), city_area(city, registry)
     if area.kind == "municipality":
         return words.say("area.municipality", city=name)
     if area.kind == "own":

@@ -14,6 +14,7 @@ from hazecast.alerts.rules.parsing import parse_ruleset, ruleset_files
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.spelling import suggestion
 
 HAZE_SIGNAL = "cma_haze"
 
@@ -86,7 +87,7 @@ class RuleBook:
             If there is none of that name.
         """
         if name not in self.sets:
-            raise InputError("rule set", name, f"one of {self.names()}")
+            raise InputError("rule set", name, f"one of {self.names()}{suggestion(name, self.sets)}")
         return self.sets[name]
 
     def names(self) -> list[str]:

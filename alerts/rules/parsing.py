@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
+from hazecast.grids.spelling import model_fault, suggestion
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent
 # Beside the rule sets of a folder: what is published for the share of scenarios, see hazecast.alerts.rules.calibration.
@@ -45,9 +46,7 @@ def parse_ruleset(text: str, where: str, own_folder: Path | None = None) -> Rule
     except tomllib.TOMLDecodeError as error:
         raise InputError(where, str(error), "a TOML file") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "rule set"
-        raise InputError(f"{where}: {place}", first.get("input"), str(first["msg"])) from error
+        raise model_fault(error, RuleSet, f"{where}: ") from error
 
 
 def ruleset_files(own_folder: Path | None = None) -> dict[str, Path]:
@@ -93,7 +92,7 @@ def _calibration(name: str, own_folder: Path | None) -> dict[str, Any] | None:
 def _path(name: str, own_folder: Path | None) -> Path:
     files = ruleset_files(own_folder)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name not in files:
-        raise InputError("rule set", name, f"one of {list(files)}")
+        raise InputError("rule set", name, f"one of {list(files)}{suggestion(name, files)}")
     return files[name]
 
 

@@ -1,6 +1,6 @@
-"""Air-quality indices: China's AQI, the United States' AQI with NowCast, and the bands of Japan and the WHO."""
+"""Air-quality indices: China's AQI, the United States' AQI with NowCast, and the bands of Japan, Korea and the WHO."""
 
-from hazecast.forecast.indices.bands import DayClass, band_of, band_steps, japan_day_classes
+from hazecast.forecast.indices.bands import Classes, DayClass, band_above, band_of, band_steps, day_classes
 from hazecast.forecast.indices.breakpoints import Category, IndexResult, categories, category_of
 from hazecast.forecast.indices.china import (
     ChinaStandard,
@@ -10,13 +10,15 @@ from hazecast.forecast.indices.china import (
     china_standards,
     china_sub_index,
 )
-from hazecast.forecast.indices.us import nowcast_pm, ozone_ppm, us_aqi, us_sub_index
+from hazecast.forecast.indices.us import nowcast_pm, ozone_ppm, us_aqi, us_concentration, us_sub_index
 
 __all__ = [
     "Category",
     "ChinaStandard",
+    "Classes",
     "DayClass",
     "IndexResult",
+    "band_above",
     "band_of",
     "band_steps",
     "categories",
@@ -26,9 +28,10 @@ __all__ = [
     "china_standard",
     "china_standards",
     "china_sub_index",
-    "japan_day_classes",
+    "day_classes",
     "nowcast_pm",
     "ozone_ppm",
     "us_aqi",
+    "us_concentration",
     "us_sub_index",
 ]

@@ -1,21 +1,24 @@
-"""Bands of standards that have no index: Japan's standards and alerts, and the WHO's guideline and targets."""
+"""Bands of standards that have no index: Japan's standards and alerts, Korea's grades, the WHO's guideline and targets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from hazecast.forecast.indices.breakpoints import checked, tables
 from hazecast.grids.errors import InputError
 
+# Whose bands make the classes of a day.
+Classes = Literal["japan", "korea", "who"]
+
 
 @dataclass(frozen=True)
 class DayClass:
-    """A class that Japan's standards and alerts make of a day: the bands in it, by item; names and colour."""
+    """A class that a standard's bands make of a day: the bands in it, by item; names and colour."""
 
     id: str
     name_zh: str
@@ -26,11 +29,11 @@ class DayClass:
 
 
 @lru_cache
-def japan_day_classes() -> tuple[DayClass, ...]:
-    """Return the classes of a day in Japan, lowest first."""
+def day_classes(name: Classes) -> tuple[DayClass, ...]:
+    """Return the classes of a day in Japan, in Korea or by the WHO, lowest first."""
     return tuple(
         DayClass(**(table | {"bands": {item: tuple(ids) for item, ids in table["bands"].items()}}))
-        for table in tables()["japan_day_classes"]
+        for table in tables()[f"{name}_day_classes"]
     )
 
 
@@ -40,7 +43,8 @@ def band_of(table: str, value: float) -> str | None:
     Parameters
     ----------
     table : str
-        ``japan_pm25_day`` (ug m-3), ``japan_ox_hour``, ``japan_ox_8h`` (ppm), ``who_pm25_day``,
+        ``japan_pm25_day``, ``korea_pm25_day`` (ug m-3), ``japan_ox_hour``, ``japan_ox_8h``, ``korea_o3_hour`` (ppm),
+        ``who_pm25_day``,
         ``who_pm10_day``, ``who_o3_8h`` (ug m-3). The WHO's bands are named for the strictest target that is
         met ("guideline", "it4" to "it1"), or ``above_it1``.
     value : float
@@ -82,3 +86,29 @@ def band_steps(table: str) -> list[dict[str, Any]]:
         raise InputError("index: table", table, f"one of {sorted(bands)}")
     steps: list[dict[str, Any]] = bands[table]["steps"]
     return steps
+
+
+def band_above(table: str, band: str) -> float:
+    """Return the value above which a band of a standard's table begins.
+
+    Parameters
+    ----------
+    table : str
+        As for `band_of`.
+    band : str
+        The band's id.
+
+    Returns
+    -------
+    float
+        In the table's unit.
+
+    Raises
+    ------
+    InputError
+        If there is no such table or band.
+    """
+    found = {str(step["id"]): float(step["above"]) for step in band_steps(table)}
+    if band not in found:
+        raise InputError(f"index: band of {table}", band, f"one of {list(found)}")
+    return found[band]

@@ -98,6 +98,38 @@ def us_aqi(concentrations: Mapping[str, float]) -> IndexResult:
     )
 
 
+def us_concentration(item: str, index: int) -> float:
+    """Return the highest concentration of a pollutant whose AQI is at most the upper end of a category.
+
+    Parameters
+    ----------
+    item : str
+        As for `us_sub_index`.
+    index : int
+        The upper end of a category, such as 100.
+
+    Returns
+    -------
+    float
+        ug m-3; ozone in ppm.
+
+    Raises
+    ------
+    InputError
+        If there is no such item or category.
+
+    Examples
+    --------
+    >>> us_concentration("pm25", 100), us_concentration("o3_8h", 100)
+    (35.4, 0.07)
+    """
+    segments = tables()["us"].get(item, {}).get("segments", ())
+    found = {segment[3]: float(segment[1]) for segment in segments}
+    if index not in found:
+        raise InputError(f"US AQI of {item}", index, f"one of {sorted(found)}")
+    return found[index]
+
+
 def nowcast_pm(hourly: npt.ArrayLike) -> Values:
     """Return the PM NowCast: the weighted mean of the last 12 hours (US EPA, "PM NowCast").
 

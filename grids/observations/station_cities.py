@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hazecast.grids.contract import POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.places.stations import ROADSIDE, load_stations
 from hazecast.grids.quality import FLAG_ATTRS, GOOD, MODELLED
 from hazecast.grids.weather.sampling import EARTH_RADIUS_KM
@@ -161,7 +161,7 @@ def great_circle_km(latitudes: np.ndarray, longitudes: np.ndarray, latitude: flo
 
 
 def load_station_cities(registry: Registry, path: Path | None = None) -> StationCities:
-    """Load and check the rules that assign stations to cities.
+    """Load and check the rules that assign stations to cities, with what the cities say of their stations themselves.
 
     Parameters
     ----------
@@ -196,11 +196,22 @@ def load_station_cities(registry: Registry, path: Path | None = None) -> Station
             first = error.errors()[0]
             raise InputError(f"{where}, {'.'.join(map(str, first['loc']))}", first["input"], first["msg"]) from error
         if rule.city not in others:
-            registry.city(rule.city)
+            _known(rule.city, registry)
         for place in rule.places:
             if places.setdefault(rule.source, {}).setdefault(place, rule.city) != rule.city:
                 raise InputError(f"{where}, places", place, "a place given to one city")
+    for city in registry.cities.values():
+        for station in city.stations:
+            source, _, place = station.partition(":")
+            # A bureau's own word for a place goes before the shipped one.
+            places.setdefault(source, {})[place] = city.id
     return StationCities(places, radius)
+
+
+def _known(city: str, registry: Registry) -> None:
+    """Check that a rule's city is shipped or in the registry, whether it is forecast or not."""
+    if city not in load_registry().cities:
+        registry.city(city)
 
 
 def city_means(stations: xr.Dataset, source: str) -> xr.Dataset:
@@ -230,8 +241,10 @@ def city_means(stations: xr.Dataset, source: str) -> xr.Dataset:
     if "siting" in stations.coords:
         counted = stations["siting"].values.astype(str) != ROADSIDE
     rank = stations["rank"].values if "rank" in stations.coords else np.zeros(len(owner), int)
-    cities = sorted(set(owner))
-    result = xr.Dataset(coords={"time": stations["time"], "city": cities}, attrs={"source": source})
+    cities, city_of = np.unique(owner, return_inverse=True)
+    order = np.argsort(city_of, kind="stable")
+    members = [own[counted[own]] for own in np.split(order, np.cumsum(np.bincount(city_of))[:-1])]
+    result = xr.Dataset(coords={"time": stations["time"], "city": cities.tolist()}, attrs={"source": source})
     for name in POLLUTANTS:
         if name not in stations:
             continue
@@ -239,8 +252,7 @@ def city_means(stations: xr.Dataset, source: str) -> xr.Dataset:
         shape = (len(values), len(cities))
         mean, number = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int16)
         flag = np.ones(shape, np.int8)
-        for column, city in enumerate(cities):
-            own = (owner == city) & counted
+        for column, own in enumerate(members):
             mean[:, column], number[:, column], flag[:, column] = _one_city(values[:, own], flags[:, own], rank[own])
         dims = ("time", "city")
         result[name] = (dims, mean)

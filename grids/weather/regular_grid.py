@@ -27,8 +27,50 @@ class Box(NamedTuple):
     east: float
 
 
-# Contains every city that the registry accepts.
+# Contains every shipped city.
 EAST_ASIA = Box(15.0, 55.0, 95.0, 150.0)
+GLOBE = Box(-90.0, 90.0, -180.0, 180.0)
+# How far a box reaches beyond its cities, degrees: a cell of the coarsest grids in use.
+_MARGIN = 5.0
+# Square degrees, about twice East Asia: a box with more is not worth its fields' memory and disk.
+_LARGEST = 5_000.0
+
+
+def box_around(cities: Sequence[City]) -> Box | None:
+    """Return the box of the grid that holds cities: East Asia where that does, else their surroundings.
+
+    Parameters
+    ----------
+    cities : sequence of City
+        At least one.
+
+    Returns
+    -------
+    Box or None
+        None where they lie too far apart, or on both sides of 180 degrees: then their values alone are worth keeping.
+
+    Examples
+    --------
+    >>> from hazecast.grids.places.cities import load_registry
+    >>> beijing = load_registry().city("beijing")
+    >>> box_around([beijing]) == EAST_ASIA
+    True
+    >>> box_around([beijing.model_copy(update={"latitude": 45.764, "longitude": 4.836})])
+    Box(south=40.0, north=51.0, west=-1.0, east=10.0)
+    """
+    latitude, longitude = (np.array([getattr(c, axis) for c in cities]) for axis in ("latitude", "longitude"))
+    box = Box(
+        max(float(np.floor(latitude.min() - _MARGIN)), -90.0), min(float(np.ceil(latitude.max() + _MARGIN)), 90.0),
+        float(np.floor(longitude.min() - _MARGIN)), float(np.ceil(longitude.max() + _MARGIN)),
+    )  # fmt: skip
+    south, north, west, east = EAST_ASIA
+    if (
+        ((latitude >= south) & (latitude <= north)).all()
+        and ((longitude >= west) & (longitude <= east)).all()
+    ):  # fmt: skip
+        return EAST_ASIA
+    within = box.west >= -180.0 and box.east <= 180.0
+    return box if within and (box.north - box.south) * (box.east - box.west) <= _LARGEST else None
 
 
 @dataclass(frozen=True)

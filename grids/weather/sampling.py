@@ -51,9 +51,11 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     (('time', 'city'), 271.4)
     """
     check(grid, "weather_grid", name="weather grid")
-    grid = grid.sortby("latitude").sortby("longitude")
+    grid = _around(grid.sortby("latitude").sortby("longitude"))
     lat, lon = grid["latitude"].values, grid["longitude"].values
-    outside = [c for c in cities if not (lat[0] <= c.latitude <= lat[-1] and lon[0] <= c.longitude <= lon[-1])]
+    # Counted eastward from the grid's edge, whichever way its longitudes are counted.
+    east = {city.id: lon[0] + (city.longitude - lon[0]) % 360.0 for city in cities}
+    outside = [c for c in cities if not (lat[0] <= c.latitude <= lat[-1] and east[c.id] <= lon[-1])]
     if outside and not (some_outside and len(outside) < len(cities)):
         raise InputError(
             f"weather grid: city {outside[0].id}",
@@ -63,7 +65,7 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     ids = [city.id for city in cities]
     points = {
         "latitude": xr.DataArray([city.latitude for city in cities], dims="city", coords={"city": ids}),
-        "longitude": xr.DataArray([city.longitude for city in cities], dims="city", coords={"city": ids}),
+        "longitude": xr.DataArray([east[name] for name in ids], dims="city", coords={"city": ids}),
     }
     names = [name for name in WEATHER if name in grid]
     sampled = grid[names].interp(points, method="linear").drop_vars(["latitude", "longitude"])
@@ -72,3 +74,12 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     if outside:
         sampled.attrs["places_outside"] = ", ".join(city.id for city in outside)
     return check(describe(sampled, "city_weather"), "city_weather", name="weather at cities")
+
+
+def _around(grid: xr.Dataset) -> xr.Dataset:
+    """Repeat the first column east of the last one where the grid goes around the globe."""
+    lon = grid["longitude"].values
+    if lon.size < 2 or not np.isclose(lon[-1] - lon[0] + (lon[1] - lon[0]), 360.0):
+        return grid
+    first = grid.isel(longitude=[0]).assign_coords(longitude=[lon[0] + 360.0])
+    return xr.concat([grid, first], "longitude", data_vars="minimal")

@@ -42,14 +42,15 @@ def bulletin(
 ) -> None:
     """Write the daily bulletin of the latest forecast issued by --at: HTML, PDF, CSV, NetCDF or plain text."""
     from hazecast.grids.errors import InputError
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.core.rules import rule_book
     from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work.bulletin import Bulletins, region_cities
 
     if city and region is not None:
         raise InputError("--region", region, "either --city or --region")
-    settings, registry = settings_of(data_dir), load_registry()
+    settings = settings_of(data_dir)
+    registry = city_registry(settings)
     book = rule_book(settings)
     use_shapes(settings)
     with open_store(settings) as store:

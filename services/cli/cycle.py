@@ -67,8 +67,8 @@ def run(
 @app.command()
 def sample(folder: Annotated[Path, typer.Argument(help="Where to write it.")], init_time: InitTime = None) -> None:
     """Write the simulated sample: a week of observations and weather, labelled as simulated."""
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.work.sample import write_sample
 
     now = current_time().replace(minute=0, second=0, microsecond=0)
-    print(write_sample(folder, load_registry(), time_of(init_time, "--init-time") or now))
+    print(write_sample(folder, city_registry(settings_of(None)), time_of(init_time, "--init-time") or now))

@@ -30,15 +30,15 @@ def forecast(
     else:
         found = _stored(settings_of(data_dir), city)
     found.hours = found.hours[:hours]
-    print(found.model_dump_json(indent=2) if as_json else _table(found))
+    print(found.model_dump_json(indent=2) if as_json else _table(found, settings_of(data_dir)))
 
 
 def _stored(settings: Settings, city: str) -> ForecastOut:
     from hazecast.grids.errors import InputError
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.web.routes.forecasts import forecast_of_city
 
-    place = load_registry().city(city)
+    place = city_registry(settings).city(city)
     with open_store(settings) as store:
         run = store.latest_run()
         found = None if run is None else forecast_of_city(store, run, place)
@@ -47,11 +47,11 @@ def _stored(settings: Settings, city: str) -> ForecastOut:
     return found
 
 
-def _table(found: ForecastOut) -> str:
-    from hazecast.grids.places.cities import load_registry
+def _table(found: ForecastOut, settings: Settings) -> str:
+    from hazecast.services.core.places import city_registry
     from hazecast.services.work.local_time import place_name, stamp, zone_name
 
-    city = load_registry().city(found.city)
+    city = city_registry(settings).city(found.city)
     zone = zone_name(city.time_zone, found.init_time)
     notes = [word for word, holds in (("SIMULATED", found.simulated), ("degraded", found.degraded)) if holds]
     lines = [

@@ -13,6 +13,7 @@ from hazecast.services.cli.output import write_file
 
 if TYPE_CHECKING:
     from hazecast.alerts.maps.options import Format
+    from hazecast.grids.places.cities import Registry
     from hazecast.services.core.settings import Settings
     from hazecast.services.store.tables.forecasts import ForecastRun
     from hazecast.services.work.stored_forecast import Look
@@ -85,12 +86,12 @@ def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str |
 
 def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: str, out: Path, look: Look) -> bytes:
     from hazecast.grids.errors import InputError
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.core.shapes import use_shapes
     from hazecast.services.work import maps
 
     use_shapes(settings)
-    registry = load_registry()
+    registry = city_registry(settings)
     with open_store(settings) as store:
         run = store.latest_run()
         if run is None:
@@ -99,14 +100,15 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
             return maps.haze_of_run(settings, store, run, registry, look)
         if kind is Kind.FAN:
             return maps.fan_of_run(store, run, registry, city, pollutant, look)
-        return _of_values(run, kind, hour, pollutant, out, look)
+        return _of_values(run, registry, kind, hour, pollutant, out, look)
 
 
-def _of_values(run: ForecastRun, kind: Kind, hour: int, pollutant: str, out: Path, look: Look) -> bytes:
+def _of_values(
+    run: ForecastRun, registry: Registry, kind: Kind, hour: int, pollutant: str, out: Path, look: Look
+) -> bytes:
     """Draw the values of a pollutant or index in one hour, or an animation of a day."""
     from hazecast.alerts.maps.sheet import as_png
     from hazecast.grids.errors import InputError
-    from hazecast.grids.places.cities import load_registry
     from hazecast.services.work import maps
     from hazecast.services.work.stored_forecast import VALUE_KINDS, load_forecast
 
@@ -114,7 +116,7 @@ def _of_values(run: ForecastRun, kind: Kind, hour: int, pollutant: str, out: Pat
     layer = next((known for known in VALUE_KINDS if known == wanted), None)
     if layer is None:
         raise InputError("--pollutant", pollutant, f"one of {list(VALUE_KINDS)}")
-    registry, forecast = load_registry(), load_forecast(run.netcdf_path)
+    forecast = load_forecast(run.netcdf_path)
     if kind is Kind.ANIMATION:
         return maps.draw_day(forecast, registry, layer, hour, look, _form(out))
     return as_png(maps.draw_hour(forecast, registry, layer, hour, look))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hazecast.services.cli import exits
-from hazecast.services.cli.options import AsJson
+from hazecast.services.cli.options import AsJson, settings_of
 from hazecast.services.cli.output import print_json, write_file
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def check(
     from hazecast.grids.observations.tables.examine import examine
     from hazecast.grids.observations.tables.guess import Hints
     from hazecast.grids.observations.tables.mapping import written
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
 
     said = Hints(variable, unit, zone, stamp or "")
     hints = None if said == Hints() else said
-    found = examine(file, load_registry(), hints=hints, mapping=mapping, guessed=write is not None)
+    found = examine(file, city_registry(settings_of(None)), hints=hints, mapping=mapping, guessed=write is not None)
     print_json(as_dict(found)) if as_json else print(as_text(found))
     if write is not None:
         notes = (

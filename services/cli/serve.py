@@ -20,11 +20,12 @@ def serve(
     with_scheduler: Annotated[
         bool, typer.Option("--scheduler/--no-scheduler", help="Run the scheduled jobs too, or stand by for them.")
     ] = True,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that answer requests.")] = None,
 ) -> None:
     """Serve the API and run the scheduled jobs."""
     from hazecast.services.web.server import serve as serve_forever
 
-    if serve_forever(settings_of(data_dir), host=host, port=port, with_scheduler=with_scheduler):
+    if serve_forever(settings_of(data_dir), host=host, port=port, with_scheduler=with_scheduler, workers=workers):
         raise typer.Exit(exits.DEGRADED)
 
 

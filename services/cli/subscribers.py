@@ -33,11 +33,11 @@ def _opened(data_dir: Path | None) -> Iterator[tuple[Store, Settings]]:
 
 
 def _subscriptions(store: Store, settings: Settings) -> Subscriptions:
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.core.rules import rule_book
     from hazecast.services.delivery.subscriptions import Subscriptions
 
-    return Subscriptions(store.sessions, settings, load_registry(), rule_book(settings))
+    return Subscriptions(store.sessions, settings, city_registry(settings), rule_book(settings))
 
 
 @group.command(name="list")

@@ -46,13 +46,13 @@ def verify(
         with remote as client:
             _show_remote(client.verification(city=city, days=days), as_json)
         return
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.work.verification import banded_scores
     from hazecast.services.work.verification import verify as score
 
     settings = settings_of(data_dir)
     if city is not None:
-        load_registry().city(city)
+        city_registry(settings).city(city)
     with open_store(settings) as store:
         report = score(settings, store, time_of(until, "--until") or current_time(), again=again)
         board = banded_scores(store, days, city)

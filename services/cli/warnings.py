@@ -55,16 +55,20 @@ def in_force(
     else:
         content = _in_force(data_dir, time, simulated)
     print_json(
-        {"type": content["type"], "simulated": content["simulated"], "features": _in_own_time(content["features"])}
+        {
+            "type": content["type"],
+            "simulated": content["simulated"],
+            "features": _in_own_time(content["features"], data_dir),
+        }
     )
 
 
-def _in_own_time(features: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_own_time(features: list[dict[str, Any]], data_dir: Path | None) -> list[dict[str, Any]]:
     """Return warnings with all times in the zone of their city, which is named."""
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.work.local_time import in_zone, zone_name
 
-    registry, found = load_registry(), []
+    registry, found = city_registry(settings_of(data_dir)), []
     for feature in features:
         zone = registry.city(feature["properties"]["city"]).time_zone
         named = {"time_zone": zone, "time_zone_name": zone_name(zone, current_time())}
@@ -74,10 +78,10 @@ def _in_own_time(features: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _in_force(data_dir: Path | None, time: datetime, simulated: bool) -> dict[str, Any]:
     from hazecast.alerts.messages.geojson import feature_collection
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.work.explain import explain
 
-    registry = load_registry()
+    registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, book):
         found = store.warnings_in_force(time, simulated)
         content = feature_collection(found, registry, book, why=lambda warning: explain(store, warning))
@@ -91,11 +95,11 @@ def drafts(
     data_dir: DataDir = None,
 ) -> None:
     """List the drafts that await a decision, as JSON."""
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
     from hazecast.services.store.drafts import list_drafts
     from hazecast.services.work.local_time import in_zone
 
-    registry = load_registry()
+    registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, _):
         found = list_drafts(store.sessions, simulated, None if every else "pending")
     zones = [registry.city(d.proposed.city).time_zone for d in found]

@@ -37,6 +37,7 @@ from hazecast.services.web.schemas.scores import VerificationOut
 _M = TypeVar("_M", bound=BaseModel)
 # Answers that are kept with their ETag.
 _REMEMBERED = 64
+_CITIES_A_PAGE = 500
 Value = str | int | float | bool | datetime | list[str] | None
 
 
@@ -101,7 +102,7 @@ class Client:
         except httpx.InvalidURL as error:
             raise NoAnswerError(server, f"not an address: {error}") from error
         self._attempts = attempts
-        self._known: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[str, bytes, str | None]] = OrderedDict()
 
     def __enter__(self) -> Client:
         """Return the client itself."""
@@ -118,16 +119,21 @@ class Client:
         self._http.close()
 
     def cities(self, **places: Value) -> list[CityOut]:
-        """Return the cities that are forecast.
+        """Return the cities that are forecast, all pages of them.
 
-        The arguments select some of them: ``city``, ``region`` (text or lists of it), ``country`` (``CN`` or ``JP``) and
+        The arguments select some of them: ``city``, ``region`` (text or lists of it), ``country`` (such as ``JP``) and
         ``bbox`` (west, south, east, north in degrees, comma-separated).
 
         Examples
         --------
         >>> client.cities(country="JP", bbox="139,35,140,36")  # doctest: +SKIP
         """
-        return self._read(CitiesOut, "/v1/cities", places).root
+        found: list[CityOut] = []
+        address: str | None = self._address("/v1/cities", {"limit": _CITIES_A_PAGE} | places)
+        while address is not None:
+            content, address = self._page(address, "application/json")
+            found.extend(CitiesOut.model_validate_json(content).root)
+        return found
 
     def forecast(
         self,
@@ -165,7 +171,7 @@ class Client:
         return self._read(DailyOut, f"/v1/cities/{_name(city)}/daily", {})
 
     def run(self, init_time: datetime | None = None, **query: Value) -> RunForecastOut:
-        """Return the forecast of all cities from one run.
+        """Return the forecast of all cities from one run, all pages of it.
 
         Parameters
         ----------
@@ -179,7 +185,10 @@ class Client:
         RunForecastOut
             The run with its cities.
         """
-        return self._read(RunForecastOut, _run(init_time), query)
+        first, *rest = self._pages(RunForecastOut, _run(init_time), query)
+        first.cities.extend(city for page in rest for city in page.cities)
+        first.next = None
+        return first
 
     def run_netcdf(self, init_time: datetime | None = None, **query: Value) -> bytes:
         """Return a run as a NetCDF file in the data contract.
@@ -213,7 +222,10 @@ class Client:
 
     def map(self, **query: Value) -> MapOut:
         """Return all cities and hours of the newest run, compact; `query` may hold ``layer`` and cities as in `cities`."""
-        return self._read(MapOut, "/v1/map", query)
+        first, *rest = self._pages(MapOut, "/v1/map", query)
+        first.cities.extend(city for page in rest for city in page.cities)
+        first.next = None
+        return first
 
     def observations(
         self, city: str, *, start: datetime | None = None, end: datetime | None = None, limit: int = 500
@@ -333,7 +345,13 @@ class Client:
         return model.model_validate_json(self._get(path, query, "application/json"))
 
     def _get(self, path: str, query: Mapping[str, Value], accept: str) -> bytes:
-        address = str(self._http.build_request("GET", path, params=_plain(query)).url)
+        return self._page(self._address(path, query), accept)[0]
+
+    def _address(self, path: str, query: Mapping[str, Value]) -> str:
+        return str(self._http.build_request("GET", path, params=_plain(query)).url)
+
+    def _page(self, address: str, accept: str) -> tuple[bytes, str | None]:
+        """Return an answer, and the address of the next page by its header Link."""
         headers, known = {"Accept": accept}, self._known.get((address, accept))
         if known is not None:
             headers["If-None-Match"] = known[0]
@@ -343,14 +361,16 @@ class Client:
             raise NoAnswerError(address, f"no answer: {error or type(error).__name__}") from error
         if answer.status_code == 304 and known is not None:
             self._known.move_to_end((address, accept))
-            return known[1]
+            return known[1], known[2]
         if answer.status_code != 200:
             raise error_of(address, answer)
+        link = answer.links.get("next")
+        following = str(answer.url.join(link["url"])) if link else None
         if "etag" in answer.headers:
-            self._known[address, accept] = (answer.headers["etag"], answer.content)
+            self._known[address, accept] = (answer.headers["etag"], answer.content, following)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        return answer.content
+        return answer.content, following
 
     def _ask(self, address: str, headers: dict[str, str]) -> httpx.Response:
         try:

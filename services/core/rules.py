@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.places.cities import load_registry
+from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 
 
@@ -17,7 +18,7 @@ def decision_hours(settings: Settings, time_zone: str) -> tuple[int, ...]:
     Parameters
     ----------
     settings : Settings
-        Read are those of the rule sets. They are read once in a process.
+        Read are those of the rule sets and of the places. Rule sets are read once in a process.
     time_zone : str
         IANA name: of what the hours are.
 
@@ -31,13 +32,15 @@ def decision_hours(settings: Settings, time_zone: str) -> tuple[int, ...]:
     InputError
         As `rule_book`.
     """
-    return _decision_hours(settings.warnings.rules_dir, settings.warnings.rule_sets, time_zone)
+    warnings = settings.warnings
+    return _decision_hours(city_registry(settings), warnings.rules_dir, warnings.rule_sets, time_zone)
 
 
 @cache
-def _decision_hours(folder: Path | None, asked_for: tuple[str, ...], time_zone: str) -> tuple[int, ...]:
-    cities = load_registry().cities.values()
-    return _book(folder).evaluated_hours(cities, utc_now(), time_zone, asked_for)
+def _decision_hours(
+    registry: Registry, folder: Path | None, asked_for: tuple[str, ...], time_zone: str
+) -> tuple[int, ...]:
+    return _book(folder).evaluated_hours(registry.cities.values(), utc_now(), time_zone, asked_for)
 
 
 def _book(folder: Path | None) -> RuleBook:

@@ -238,6 +238,15 @@ class PublisherSettings(Group):
     )
 
 
+class PlaceSettings(Group):
+    """The cities that are forecast."""
+
+    cities_dir: Folder | None = Field(
+        default=None, description="Folder of the bureau's own cities; one of a shipped id takes its place."
+    )
+    shipped_cities: bool = Field(default=True, description="Whether the shipped cities are forecast too.")
+
+
 class SqlSettings(Group):
     """The source ``sql``: a view of somebody else's database."""
 
@@ -429,7 +438,10 @@ class EventSettings(Group):
     )
     connections: int = Field(default=1_000, ge=1, description="Most event streams of one process.")
     connections_per_address: int = Field(
-        default=50, ge=1, description="Most event streams of one process to one address (IPv6: to one network)."
+        default=50, ge=1, description="Most event streams to one address (IPv6: to one network), of all processes."
+    )
+    connections_per_account: int = Field(
+        default=50, ge=1, description="Most event streams with the keys of one account, of all processes."
     )
 
 
@@ -438,6 +450,7 @@ class ServerSettings(Group):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that answer requests.")
     public_url: str | None = Field(
         default=None, description="Address of the service as readers reach it; by default that of the request."
     )
@@ -473,9 +486,11 @@ class LimitSettings(Group):
 
     key_days: int = Field(default=365, ge=1, le=3_650, description="Longest life of an API key, and the default.")
     rate_anonymous: int = Field(
-        default=600, ge=0, description="Requests a minute from an address without a key, in each process; 0: no limit."
+        default=600, ge=0, description="Requests a minute from an address without a key; 0: no limit."
     )
-    rate_key: int = Field(default=1_200, ge=0, description="Requests a minute of a key, in each process; 0: no limit.")
+    rate_account: int = Field(
+        default=1_200, ge=0, description="Requests a minute of an account, with all its keys; 0: no limit."
+    )
     failed_keys: int = Field(
         default=30, ge=0, description="Keys that open nothing from an address in ten minutes; 0: no limit."
     )

@@ -20,6 +20,7 @@ from hazecast.services.core.setting_groups import (
     InputSettings,
     LearningSettings,
     LimitSettings,
+    PlaceSettings,
     PublisherSettings,
     RetentionSettings,
     ScheduleSettings,
@@ -54,6 +55,7 @@ class Settings(Group):
         description="SQLAlchemy URL; by default SQLite in data_dir.",
     )
     inputs: InputSettings = Field(default_factory=InputSettings)
+    places: PlaceSettings = Field(default_factory=PlaceSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     publishers: PublisherSettings = Field(default_factory=PublisherSettings)
     sql: SqlSettings = Field(default_factory=SqlSettings)

@@ -279,7 +279,7 @@ class MailChannel:
         warning = HazeWarning.model_validate(message.content)
         rules = self._book.rule_set(warning.rule_set)
         why = explain(self._store, warning)
-        text = compose(warning, rules, self._registry.city(warning.city), language, why=why)
+        text = compose(warning, rules, self._registry.city(warning.city), language, why=why, registry=self._registry)
         links = warning_links(warning.id, message.simulated, self._base)
         labelled = [(words["details"], f"{links['page']}?lang={language}"), (words["cap"], links["cap"])]
         title, paragraphs = text.headline, [text.description, *text.instruction.split("\n")]

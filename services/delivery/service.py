@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
@@ -39,7 +39,7 @@ def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) ->
     -------
     Dispatcher
     """
-    registry, book = load_registry(), rule_book(settings)
+    registry, book = city_registry(settings), rule_book(settings)
     use_shapes(settings)
     seal_stored(store.sessions, seals_of(settings))
     channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Generic, TypeVar
 
 from anyio.to_thread import run_sync
@@ -103,56 +101,6 @@ class _Gate:
             return True
         self._asked_at = time.monotonic()
         return await run_sync(self._allowed)
-
-
-class TooManyReaders(Exception):  # noqa: N818 a state, not a fault
-    """No further reader is taken; the message gives the reason."""
-
-
-class ConnectionLimit:
-    """An upper limit on the readers of a process, all together and from one address.
-
-    A place is taken when it is asked for, not once the reader has begun: readers that come at once exceed no limit.
-
-    Parameters
-    ----------
-    number : int
-    per_address : int
-    """
-
-    def __init__(self, number: int, per_address: int) -> None:
-        self._number, self._per_address = number, per_address
-        self._held: Counter[str] = Counter()
-
-    @contextmanager
-    def hold(self, address: str) -> Iterator[None]:
-        """Count one reader for as long as the context lasts.
-
-        Parameters
-        ----------
-        address : str
-            That the reader counts for.
-
-        Yields
-        ------
-        None
-
-        Raises
-        ------
-        TooManyReaders
-            If either limit is reached.
-        """
-        if self._held[address] >= self._per_address:
-            raise TooManyReaders(f"{self._per_address} streams are open from this address")
-        if self._held.total() >= self._number:
-            raise TooManyReaders("too many listeners")
-        self._held[address] += 1
-        try:
-            yield
-        finally:
-            self._held[address] -= 1
-            if not self._held[address]:
-                del self._held[address]
 
 
 def public_feed(sessions: sessionmaker[Session], seconds: float) -> EventFeed[OutboxEvent]:

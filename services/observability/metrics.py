@@ -23,6 +23,7 @@ from sqlalchemy import func, select, text
 from hazecast.grids.times import in_utc
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
+from hazecast.services.observability.worker_metrics import add_workers, folder_of_workers
 from hazecast.services.scheduling.due import DueTimes
 from hazecast.services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
@@ -39,7 +40,7 @@ _STANDING_SECONDS = 600.0
 
 
 def new_registry(store: Store, settings: Settings, clock: Clock = utc_now) -> CollectorRegistry:
-    """Return a registry with the metrics of the store and of this process.
+    """Return a registry with the metrics of the store, and of this process or of all workers of the service.
 
     Parameters
     ----------
@@ -52,10 +53,13 @@ def new_registry(store: Store, settings: Settings, clock: Clock = utc_now) -> Co
     -------
     CollectorRegistry
     """
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
+    registry, folder = CollectorRegistry(), folder_of_workers()
     PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
+    if folder is None:
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+    else:
+        add_workers(registry, folder)
     registry.register(StoreMetrics(store, settings, clock))
     return registry
 

@@ -33,10 +33,13 @@ class Requests:
     app : ASGI application
     templates : callable
         Gives the paths of all routes, such as ``/v1/cities/{city_id}``; asked once, at the first request.
-    registry : CollectorRegistry
+    registry : CollectorRegistry or None
+        None where several workers count together: their files are read instead.
     """
 
-    def __init__(self, app: ASGIApp, *, templates: Callable[[], Iterable[str]], registry: CollectorRegistry) -> None:
+    def __init__(
+        self, app: ASGIApp, *, templates: Callable[[], Iterable[str]], registry: CollectorRegistry | None
+    ) -> None:
         self._app = app
         self._templates = templates
         self._patterns: list[tuple[re.Pattern[str], str]] | None = None

@@ -21,7 +21,6 @@ from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.observations.isd import read_isd, with_weather
-from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models import checkpoint
 from hazecast.models.interface import Described, Model
@@ -31,6 +30,8 @@ from hazecast.models.weather_errors import WeatherErrors
 from hazecast.models.windows import only_until, window_set
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings
+from hazecast.services.core.places import city_registry
+from hazecast.services.core.settings import Settings
 
 # The two Beijing episodes and the clean spell that the end-to-end tests replay: no training window touches them.
 HELD_OUT = (
@@ -165,7 +166,7 @@ def read_series(folder: Path, weather_of: Mapping[str, xr.Dataset] | None = None
     if data.weather is None:
         for city in sorted(set(weather_of or {}).intersection(data.observations["city"].values.astype(str))):
             data = with_weather(data, city, (weather_of or {})[city])
-    return series_of(data, load_registry())
+    return series_of(data, city_registry(Settings()))
 
 
 def training_windows(

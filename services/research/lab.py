@@ -24,7 +24,6 @@ from hazecast.forecast.inputs import series_of, windows_at
 from hazecast.forecast.produce import make_forecast
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
-from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.models.interface import Model
 from hazecast.models.kinds import create
@@ -33,6 +32,8 @@ from hazecast.models.series import HourlySeries, WindowSet
 from hazecast.models.windows import scoring_windows
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings
+from hazecast.services.core.places import city_registry
+from hazecast.services.core.settings import Settings
 from hazecast.services.research.experiments import save_trained, training_windows
 from hazecast.services.research.model_scores import compare_models
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
@@ -79,7 +80,7 @@ def load(folder: Path | str) -> Collection:
     """Read a collection; raises InputError if the folder holds none that is known."""
     path = Path(folder)
     data = read_observations(path, None)
-    series = series_of(data, load_registry())
+    series = series_of(data, city_registry(Settings()))
     return Collection(path.name, data.observations, data.stations, data.weather, series, data.counts)
 
 
@@ -158,7 +159,7 @@ def forecast(
         If a city isn't in the collection or the registry, or nothing was observed by `init_time`.
     """
     _check_weather(weather)
-    registry = load_registry()
+    registry = city_registry(Settings())
     known = [str(city) for city in data.observations["city"].values]
     for city in cities:
         if city not in known:

@@ -19,10 +19,11 @@ from hazecast.forecast.issued_weather import IssuedWeather, IssuedWindowSet
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, WEATHER, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData
-from hazecast.grids.places.cities import City, Registry, load_registry
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.models.series import HourlySeries, WindowSet
 from hazecast.models.windows import scoring_windows
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.research.experiments import training_windows
 from hazecast.services.store.city_hours import measured_hours, observed_span
@@ -138,7 +139,7 @@ def read_store(
     span = observed_span(store)
     first = max(first, span[0]) if span is not None else first
     observations, counts = measured_hours(store, first, last)
-    registry = load_registry()
+    registry = city_registry(settings)
     known = [] if observations is None else [str(c) for c in observations["city"].values if str(c) in registry.cities]
     if observations is None or not known:
         raise InputError(

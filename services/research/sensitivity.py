@@ -10,10 +10,11 @@ import xarray as xr
 from hazecast.forecast.inputs import windows_at
 from hazecast.grids.contract import LEAD_HOURS, POLLUTANTS
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.models.interface import Model
 from hazecast.models.sensitivity import transport_sensitivity as of_windows
+from hazecast.services.core.places import city_registry
+from hazecast.services.core.settings import Settings
 from hazecast.services.research.lab import Collection, Fitted
 
 
@@ -55,7 +56,7 @@ def transport_sensitivity(
     for city in cities:
         if city not in known:
             raise InputError("city", city, f"one of {known}, which {data.name} holds")
-    registry = load_registry()
+    registry = city_registry(Settings())
     chosen = [registry.city(city) for city in cities or known]
     windows = windows_at(
         data.observations, data.weather, chosen, to_datetime64(parse_time(init_time, "init_time")),

@@ -9,7 +9,7 @@ from pathlib import Path
 import xarray as xr
 
 from hazecast.services.core.files import atomic_write
-from hazecast.services.sources.weather.interface import Cycle
+from hazecast.services.sources.weather.interface import Cycle, Wanted
 
 _STAMP = "%Y%m%dT%H%MZ"
 
@@ -28,6 +28,21 @@ class CycleStore:
     def has(self, cycle: Cycle) -> bool:
         """Return whether a cycle is there."""
         return self.path(cycle).exists()
+
+    def holds(self, cycle: Cycle, wanted: Wanted) -> bool:
+        """Return whether a cycle is there and needs no other fetch.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+            What would be fetched.
+
+        Returns
+        -------
+        bool
+        """
+        return self.has(cycle)
 
     def path(self, cycle: Cycle) -> Path:
         """Return the file of a cycle."""

@@ -58,7 +58,7 @@ def redacted(url: str | URL) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
-def make_engine(database: str, files: Path | None = None) -> Engine:
+def make_engine(database: str, files: Path | None = None, session: str = "") -> Engine:
     """Return the engine of a database.
 
     SQLite: WAL, so that readers and the one writer don't wait for each other; every commit is on disk before
@@ -74,6 +74,8 @@ def make_engine(database: str, files: Path | None = None) -> Engine:
         SQLAlchemy URL.
     files : Path, optional
         The data folder, to which the paths in the database are relative; by default that of SQLite's file.
+    session : str
+        Further options of PostgreSQL's sessions, such as ``-c statement_timeout=1s``; SQLite has none.
 
     Returns
     -------
@@ -105,7 +107,7 @@ def make_engine(database: str, files: Path | None = None) -> Engine:
         engine.begin = partial(writing, engine)  # type: ignore[method-assign]
     else:
         requires("psycopg", "postgres")
-        options = url.query.get("options") or _POSTGRES
+        options = f"{url.query.get('options') or _POSTGRES} {session}".rstrip()
         engine = create_engine(
             url,
             pool_pre_ping=True,

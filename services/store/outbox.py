@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.cap import identifier
+from hazecast.services.store.changes import announce
 from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.store.tables.forecasts import ForecastRun, Warning_
@@ -54,7 +55,7 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
         All messages of the run that are in the store. What an earlier run of its init time gave and this one
         does not is withdrawn, unless a person approved it.
     """
-    lock_outbox(session)
+    _begin(session)
     name = f"forecast.{run.init_time:%Y%m%dT%H%MZ}"
     content = {
         "init_time": run.init_time.isoformat(),
@@ -97,7 +98,7 @@ def record_withdrawal(session: Session, run: ForecastRun, messages: Collection[s
     at : datetime
         When, aware.
     """
-    lock_outbox(session)
+    _begin(session)
     _withdraw(session, messages, run, f"withdrawal.{run.init_time:%Y%m%dT%H%MZ}", at)
 
 
@@ -109,7 +110,7 @@ def record_message(session: Session, warning: HazeWarning) -> None:
     session : Session
     warning : HazeWarning
     """
-    lock_outbox(session)
+    _begin(session)
     _record(session, [warning], f"approval.{warning.id}")
 
 
@@ -146,6 +147,11 @@ def record_addressed(
     session.add(row)
     session.flush()
     return row
+
+
+def _begin(session: Session) -> None:
+    lock_outbox(session)
+    announce(session)
 
 
 def _record(session: Session, warnings: Sequence[HazeWarning], batch: str) -> None:

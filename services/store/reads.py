@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, event, func, or_, select
-from sqlalchemy.engine import Engine
+from sqlalchemy import Row, Select, and_, func, or_, select
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.contract import FORECAST_POLLUTANTS, POLLUTANTS
@@ -25,18 +24,6 @@ from hazecast.services.store.tables.forecasts import (
 QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90", "mean")
 VALUE_COLUMNS = (*(f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in QUANTILE_COLUMNS), "relative_humidity")
 OBSERVED_COLUMNS = (*POLLUTANTS, "pm25_flag", "o3_flag", "pm25_stations", "source")
-_commits = 0
-
-
-@event.listens_for(Engine, "commit")
-def _count(_: Any) -> None:
-    global _commits
-    _commits += 1
-
-
-def count_commits() -> int:
-    """Return how often this process has written to a database."""
-    return _commits
 
 
 def public_version(store: Store) -> Hashable:

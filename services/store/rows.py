@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, POLLUTANTS
 from hazecast.grids.times import to_datetime
 from hazecast.services.store.tables.forecasts import ForecastRun
 
+# Rows of so many cities are made and stored at once: some 25,000.
+_CITIES_AT_ONCE = 200
 _QUANTILE_COLUMNS = ("q10", "q25", "q50", "q75", "q90")
 
 
@@ -60,8 +62,8 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
-    """Return the rows of a forecast's values.
+def value_rows(forecast: xr.Dataset, run_id: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of a forecast's values, some cities at a time.
 
     Parameters
     ----------
@@ -69,11 +71,16 @@ def value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
         Contract "forecast".
     run_id : int
 
-    Returns
-    -------
+    Yields
+    ------
     list of dict
         Columns of `ForecastValue`; None where a value is missing.
     """
+    for start in range(0, forecast.sizes["city"], _CITIES_AT_ONCE):
+        yield _value_rows(forecast.isel(city=slice(start, start + _CITIES_AT_ONCE)), run_id)
+
+
+def _value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
     hours = (forecast["lead_time"].values / np.timedelta64(1, "h")).astype(int)
     columns: dict[str, Any] = {"relative_humidity": forecast["relative_humidity"].values}
     for name in FORECAST_POLLUTANTS:
@@ -88,6 +95,12 @@ def value_rows(forecast: xr.Dataset, run_id: int) -> list[dict[str, Any]]:
         for i, hour in enumerate(hours)
         for j, city in enumerate(forecast["city"].values)
     ]
+
+
+def in_parts(observations: xr.Dataset) -> Iterator[xr.Dataset]:
+    """Yield observations some cities at a time."""
+    for start in range(0, observations.sizes["city"], _CITIES_AT_ONCE):
+        yield observations.isel(city=slice(start, start + _CITIES_AT_ONCE))
 
 
 def observation_rows(observations: xr.Dataset, simulated: bool) -> list[dict[str, Any]]:

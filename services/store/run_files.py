@@ -108,6 +108,32 @@ def read_product(forecast_file: Path, name: str) -> bytes | None:
     return None
 
 
+def large_product(forecast_file: Path, name: str, above: int) -> Path | None:
+    """Return the file of a product that is better sent from disk than held in memory.
+
+    Parameters
+    ----------
+    forecast_file : Path
+        NetCDF file of the run.
+    name : str
+    above : int
+        Bytes from which a product is large.
+
+    Returns
+    -------
+    Path or None
+        None if it is smaller, not there, or damaged.
+    """
+    for path in _stored(forecast_file, name):
+        try:
+            now = path.stat()
+            if now.st_size > above and _has_its_digest(path, now.st_mtime_ns, now.st_size):
+                return path
+        except OSError as error:
+            log.error("%s can't be read: %s", path, error)
+    return None
+
+
 def has_product(forecast_file: Path, name: str) -> bool:
     """Whether a product was stored, damaged or not.
 

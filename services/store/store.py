@@ -22,7 +22,14 @@ from hazecast.services.store.drafts import approved_ids, save_drafts, warning_ro
 from hazecast.services.store.locks import Lock, cycle_lock, lock_until_commit
 from hazecast.services.store.outbox import record_run
 from hazecast.services.store.recovery import clear_files, note_files, recover
-from hazecast.services.store.rows import forecast_digest, observation_dataset, observation_rows, run_row, value_rows
+from hazecast.services.store.rows import (
+    forecast_digest,
+    in_parts,
+    observation_dataset,
+    observation_rows,
+    run_row,
+    value_rows,
+)
 from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.tables.forecasts import CycleRun, ForecastRun, ForecastValue, Observation, Warning_
 from hazecast.services.store.upsert import upsert
@@ -209,8 +216,10 @@ class Store:
             session.flush()
             session.add(run)
             session.flush()
-            session.execute(insert(ForecastValue), value_rows(forecast, run.id))
-            upsert(session.connection(), Observation, observation_rows(observations, run.simulated))
+            for rows in value_rows(forecast, run.id):
+                session.execute(insert(ForecastValue), rows)
+            for part in in_parts(observations):
+                upsert(session.connection(), Observation, observation_rows(part, run.simulated))
             session.add_all(warning_row(warning) for warning in warnings)
             save_drafts(session, proposals, drafted, run.init_time, run.simulated, at=run.created_at)
             session.flush()

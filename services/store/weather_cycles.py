@@ -16,14 +16,18 @@ from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime64
+from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import LONGEST_GAP_HOURS, to_hourly
 from hazecast.services.core.files import atomic_write
+from hazecast.services.sources.weather.interface import Cycle, Wanted
 from hazecast.services.store.cycles import CycleStore
 
 log = logging.getLogger(__name__)
 
 _NOTE = "last-ingest.json"
+# Cities that a shortcoming names; the rest are counted.
+_NAMED = 100
 # A note applies to forecasts at most so long before or after the ingest that wrote it.
 _NOTE_HOLDS = timedelta(hours=6)
 _HOUR = np.timedelta64(1, "h")
@@ -48,6 +52,32 @@ class KnownWeather:
 
 class WeatherStore(CycleStore):
     """The folder of ingested weather."""
+
+    def holds(self, cycle: Cycle, wanted: Wanted) -> bool:
+        """Return whether a cycle is there, fetched for the places that are wanted; a new city needs another fetch.
+
+        Parameters
+        ----------
+        cycle : Cycle
+        wanted : Wanted
+
+        Returns
+        -------
+        bool
+        """
+        if not self.has(cycle):
+            return False
+        try:
+            with xr.open_dataset(self.path(cycle), engine="netcdf4") as opened:
+                points, places = "city" in opened.dims, opened.attrs.get("places")
+                known = set(opened["city"].values.astype(str)) if points else set()
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            log.warning("%s: %s; fetched again", self.path(cycle), error)
+            return False
+        if places is None:
+            # Stored before places were noted.
+            return wanted.box == EAST_ASIA if not points else known >= {city.id for city in wanted.cities}
+        return bool(places == wanted.label(points=points))
 
     def known(self, at: datetime, cities: Sequence[City], preference: Sequence[str]) -> KnownWeather | None:
         """Return the weather that a forecast made at `at` may see.
@@ -276,11 +306,11 @@ def _shortcomings(newest: xr.Dataset, source: str, init_time: datetime, at: date
         found.append(f"the newest cycle, {source} of {init_time:%Y-%m-%dT%HZ}, is {hours:.0f} h old")
     if newest.attrs.get("unexpectedly_absent"):
         found.append(f"{source} lacks {newest.attrs['unexpectedly_absent']}")
-    unknown = [
-        str(c)
-        for c in newest["city"].values
-        if all(newest[v].sel(city=c).isnull().all() for v in WEATHER if v in newest)
-    ]
+    known = np.zeros(newest.sizes["city"], bool)
+    for name in (name for name in WEATHER if name in newest):
+        known |= newest[name].notnull().any("time").values
+    unknown = [str(city) for city in newest["city"].values[~known]]
     if unknown:
-        found.append(f"{source} has nothing for {', '.join(unknown)}")
+        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+        found.append(f"{source} has nothing for {', '.join(unknown[:_NAMED])}{more}")
     return found

@@ -98,12 +98,12 @@ class AnswerCache:
     app : ASGI application
     find_version : callable
         Returns what changes whenever the stored runs or warnings do; called in a thread.
-    count_commits : callable
-        Returns a number that grows with every commit of this process: what it stored itself is seen immediately.
+    find_token : callable
+        Returns, within microseconds, what differs once somebody may have written: the version is then looked up again.
     max_age : int
         Seconds for which other caches may store a public answer.
     check_seconds : float
-        For how long a version is taken as current: what another process stores is seen after that at the latest.
+        For how long a version is taken as current where the token says nothing.
     memory : int
         Bytes that cached answers may take; the least recently used are removed.
     under : str
@@ -117,7 +117,7 @@ class AnswerCache:
         app: ASGIApp,
         *,
         find_version: Callable[[], Hashable],
-        count_commits: Callable[[], int],
+        find_token: Callable[[], Hashable],
         max_age: int,
         check_seconds: float,
         memory: int,
@@ -128,11 +128,11 @@ class AnswerCache:
         self.app, self.max_age, self.check_seconds, self.memory = app, max_age, check_seconds, memory
         self.under, self.unversioned = under, unversioned
         self._clock = clock
-        self._find_version, self._count_commits = find_version, count_commits
+        self._find_version, self._find_token = find_version, find_token
         self._cached: OrderedDict[Hashable, _CachedAnswer] = OrderedDict()
         self._size = 0
         self._version: Hashable = None
-        self._commits = -1
+        self._token: Hashable = None
         self._checked_until = 0.0
         self._checking: asyncio.Future[Hashable] | None = None
 
@@ -168,21 +168,24 @@ class AnswerCache:
 
     async def _current(self) -> Hashable:
         """Return the version of the store, looked up again after `check_seconds`; None if it can't be read."""
-        if self._checked_until > time.monotonic() and self._commits == self._count_commits():
-            return self._version
-        running = self._checking
-        if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
-            running = self._checking = asyncio.ensure_future(run_in_threadpool(self._check))
-        try:
-            return await asyncio.shield(running)
-        except Exception:
-            log.exception("the store can't be read: no answer is taken from memory")
-            return None
+        # Twice: a check that was joined may have begun before the last commit.
+        for _ in range(2):
+            if self._checked_until > time.monotonic() and self._token == self._find_token():
+                break
+            running = self._checking
+            if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
+                running = self._checking = asyncio.ensure_future(run_in_threadpool(self._check))
+            try:
+                await asyncio.shield(running)
+            except Exception:
+                log.exception("the store can't be read: no answer is taken from memory")
+                return None
+        return self._version
 
     def _check(self) -> Hashable:
-        commits = self._count_commits()
+        token = self._find_token()
         self._version = self._find_version()
-        self._commits, self._checked_until = commits, time.monotonic() + self.check_seconds
+        self._token, self._checked_until = token, time.monotonic() + self.check_seconds
         return self._version
 
     def store(self, key: Hashable, answer: _CachedAnswer) -> None:

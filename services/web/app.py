@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
 from fastapi import Depends, FastAPI
 
 from hazecast import __version__
-from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.reads import count_commits, public_version
+from hazecast.services.delivery.stream_places import REFRESH_SECONDS
+from hazecast.services.store.reads import public_version
 from hazecast.services.web.answers import AnswerCache
 from hazecast.services.web.arguments import only_known_arguments
-from hazecast.services.web.dependencies import make_service
+from hazecast.services.web.dependencies import Service, make_service
 from hazecast.services.web.documents import TAGS, describe, operation_id
 from hazecast.services.web.edge.protect import limit_requests, protect
 from hazecast.services.web.page.console import console_routes
@@ -66,7 +72,7 @@ _ROUTERS = (
 )
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+def create_app(settings: Settings, *, clock: Clock = utc_now, closes: bool = False) -> FastAPI:
     """Build the API on the store that `settings` names; the schema is brought up to date first.
 
     Parameters
@@ -74,6 +80,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     settings : Settings
     clock : callable
         Gives the current time, aware: what is stored, stale, in force, expired or outdated depends on it.
+    closes : bool
+        Whether the app's end is that of its process: its store is then closed, and its subprocesses end.
 
     Returns
     -------
@@ -98,10 +106,11 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         # Such a redirect names the scheme and the host of the request, which the sender makes up.
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
+        lifespan=partial(_running, closes=closes),
         # The service has metrics and logs of its own; looking for another's would cost every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    registry = load_registry()
+    registry = city_registry(settings)
     service = app.state.service = make_service(settings, registry, clock)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1", dependencies=[Depends(only_known_arguments)], responses=INVALID)
@@ -114,13 +123,44 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     app.add_middleware(
         AnswerCache,
         find_version=lambda: public_version(service.store),
-        count_commits=count_commits,
+        find_token=service.changes.token,
         max_age=settings.answers.cache_seconds,
         check_seconds=settings.answers.answers_check_seconds,
         memory=settings.answers.answers_memory_mb * 2**20,
         clock=clock,
         unversioned=("/v1/healthz",),
     )
-    protect(app, settings, service.store.sessions, clock)
+    protect(app, settings, service.store.sessions, service.shared, clock)
     operation.add_operation(app, service)
     return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
+    """Listen for what other processes write, and tell them of the open streams, while a server runs the app."""
+    service: Service = app.state.service
+    service.changes.start()
+    refreshing = asyncio.create_task(_refresh(service))
+    try:
+        yield
+    finally:
+        refreshing.cancel()
+        if closes:
+            await _streams_ended(service)
+            await asyncio.to_thread(service.close)
+        else:
+            await asyncio.to_thread(service.changes.close)
+
+
+async def _refresh(service: Service) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        await asyncio.to_thread(service.stream_places.refresh)
+
+
+async def _streams_ended(service: Service) -> None:
+    # They were cut off just now, and still give their places back.
+    for _ in range(100):
+        if service.stream_places.empty:
+            return
+        await asyncio.sleep(0.02)

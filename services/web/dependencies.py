@@ -14,12 +14,16 @@ from hazecast.services.core.clock import Clock
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
+from hazecast.services.core.subprocesses import end_subprocesses
 from hazecast.services.core.work_pool import WorkPool
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
 from hazecast.services.delivery.sealing import seal_stored, seals_of
-from hazecast.services.delivery.stream import ConnectionLimit, EventFeed, public_feed
+from hazecast.services.delivery.stream import EventFeed, public_feed
+from hazecast.services.delivery.stream_places import StreamPlaces
 from hazecast.services.delivery.subscriptions import Subscriptions
+from hazecast.services.store.changes import Changes
+from hazecast.services.store.shared import Shared
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.web.signing import signer_of
@@ -51,8 +55,12 @@ class Service:
         Makes the body that a subscriber receives.
     public_feed : EventFeed
         The newest public events, read once for all listeners of the process.
-    connections : ConnectionLimit
-        How many may listen, all together and from one address.
+    stream_places : StreamPlaces
+        How many may listen, all together, from one address and for one account.
+    shared : Shared
+        What all processes on the store share.
+    changes : Changes
+        Whether any of them has written.
     sign : callable
         Signs a CAP message, or returns it as it is where the service has no key.
     """
@@ -68,8 +76,22 @@ class Service:
     queue: Queue
     renderer: Renderer
     public_feed: EventFeed[OutboxEvent]
-    connections: ConnectionLimit
+    stream_places: StreamPlaces
+    shared: Shared
+    changes: Changes
     sign: Callable[[bytes], bytes]
+
+    def close(self) -> None:
+        """Take no more drawings, end the subprocesses, and give all connections back.
+
+        Before the process ends: libpq's connections must not outlive the libraries that they use.
+        """
+        self.changes.close()
+        # Nobody waits for drawings any more.
+        self.pool.close()
+        end_subprocesses()
+        self.shared.close()
+        self.store.close()
 
 
 def make_service(settings: Settings, registry: Registry, clock: Clock) -> Service:
@@ -98,6 +120,8 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
     store.migrate()
     sessions = store.sessions
     seal_stored(sessions, seals_of(settings))
+    shared = Shared(settings.database_url)
+    shared.prepare()
     return Service(
         store=store,
         settings=settings,
@@ -115,7 +139,14 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         queue=Queue(sessions, settings),
         renderer=Renderer(store, settings, registry, book),
         public_feed=public_feed(sessions, settings.events.poll_seconds),
-        connections=ConnectionLimit(settings.events.connections, settings.events.connections_per_address),
+        stream_places=StreamPlaces(
+            shared,
+            settings.events.connections,
+            settings.events.connections_per_address,
+            settings.events.connections_per_account,
+        ),
+        shared=shared,
+        changes=Changes(store.engine),
         sign=signer_of(settings),
     )
 

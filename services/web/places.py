@@ -1,11 +1,13 @@
 """Which cities an answer is about: the query parameters ``city``, ``region``, ``country`` and ``bbox``.
 
-A route that declares `Chosen` receives them as `Places`, whose `of` gives the cities of the registry that meet them all.
+A route that declares `Chosen` receives them as `Places`, whose `of` gives the cities of the registry that meet them all; one that declares `Paged` gives
+them page by page.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -13,6 +15,7 @@ from fastapi import Depends, Query
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Country, Registry
 from hazecast.services.core.field_limits import at_most
+from hazecast.services.web.pages import Cursor, from_cursor, to_cursor
 from hazecast.services.web.problems import InvalidArgument
 
 _BOX = r"^-?\d{1,3}(\.\d{1,9})?(,-?\d{1,3}(\.\d{1,9})?){3}$"
@@ -62,7 +65,7 @@ class Places:
         Raises
         ------
         InvalidArgument
-            If a city or region is unknown, or the box is invalid.
+            If a city, region or country is unknown, or the box is invalid.
         """
         for city in self.city or ():
             try:
@@ -72,6 +75,9 @@ class Places:
         for region in self.region or ():
             if region not in registry.regions:
                 raise InvalidArgument("region", region, f"one of {', '.join(sorted(registry.regions))}")
+        countries = sorted({city.country for city in registry.cities.values()})
+        if self.country is not None and self.country not in countries:
+            raise InvalidArgument("country", self.country, f"one of {', '.join(countries)}")
         west, south, east, north = _box(self.bbox)
         return [
             city
@@ -96,4 +102,39 @@ def _box(text: str | None) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
+# Cities on a page: what an answer is made of at once.
+MOST_CITIES = 500
+
+
+class CityPage:
+    """Which part of the cities an answer is about: long lists come in pages."""
+
+    def __init__(
+        self,
+        limit: Annotated[
+            int, Query(ge=1, le=MOST_CITIES, description="At most so many cities; the header Link has the next page.")
+        ] = 200,
+        cursor: Cursor = None,
+    ) -> None:
+        self.limit, self.cursor = limit, cursor
+
+    def of(self, cities: Sequence[City]) -> tuple[list[City], str | None]:
+        """Return the page's cities, in the order of the list, and the cursor of the next page; None on the last.
+
+        Raises
+        ------
+        InvalidArgument
+            If the cursor is none that an earlier page gave.
+        """
+        keys, start = from_cursor(self.cursor, str), 0
+        if keys is not None:
+            ids = [city.id for city in cities]
+            if keys[0] not in ids:
+                raise InvalidArgument("cursor", self.cursor, "the `next` of an earlier page")
+            start = ids.index(keys[0]) + 1
+        page, rest = list(cities[start : start + self.limit]), cities[start + self.limit :]
+        return page, to_cursor(page[-1].id) if rest else None
+
+
 Chosen = Annotated[Places, Depends()]
+Paged = Annotated[CityPage, Depends()]

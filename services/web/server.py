@@ -1,16 +1,17 @@
-"""The server process: the API with a scheduler in a thread of its own, or a scheduler alone."""
+"""The server process: the API with a scheduler in a thread of its own, or before several workers, or a scheduler alone."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
 
 from hazecast.services.core.logs import configure_logging
 from hazecast.services.core.settings import Settings
-from hazecast.services.core.subprocesses import end_subprocesses
 from hazecast.services.scheduling.service import Scheduler
 from hazecast.services.store.database import make_engine, migrate
 
@@ -20,7 +21,9 @@ log = logging.getLogger(__name__)
 _CLOSING_SECONDS = 10
 
 
-def serve(settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool) -> list[str]:
+def serve(
+    settings: Settings, *, host: str | None, port: int | None, with_scheduler: bool, workers: int | None = None
+) -> list[str]:
     """Serve until stopped by a signal.
 
     Parameters
@@ -32,37 +35,62 @@ def serve(settings: Settings, *, host: str | None, port: int | None, with_schedu
         By default that of the settings.
     with_scheduler : bool
         Whether jobs run and messages are delivered in this process too.
+    workers : int, optional
+        Processes that answer requests, by default that of the settings; if more than one, none of them is this one.
 
     Returns
     -------
     list of str
         Names of the jobs that had to be stopped.
-    """
-    import uvicorn
 
-    from hazecast.services.web.app import create_app
+    Raises
+    ------
+    InputError
+        If the settings can't be used.
+    StoreError
+        If the store can't be reached, or a worker could not start.
+    """
     from hazecast.services.web.edge.listening import server_options
 
     configure_logging(settings)
-    app = create_app(settings)
+    count = workers or settings.server.workers
+    options = {
+        "host": host or settings.server.host,
+        "port": port or settings.server.port,
+        "log_config": None,
+        "access_log": False,
+        "timeout_graceful_shutdown": _CLOSING_SECONDS,
+        **server_options(settings),
+    }
+    # Before the scheduler: it needs the newest schema.
+    run = _one_process(settings, options) if count == 1 else _several_processes(settings, count, options)
     with _stopping(), _scheduler(settings, with_scheduler) as stopped, _delivery(settings, with_scheduler):
-        try:
-            uvicorn.run(
-                app,
-                host=host or settings.server.host,
-                port=port or settings.server.port,
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=_CLOSING_SECONDS,
-                **server_options(settings),
-            )
-        finally:
-            # Nobody waits for drawings any more.
-            app.state.service.pool.close()
-            end_subprocesses()
-            # Before the process ends: libpq's connections must not outlive the libraries that they use.
-            app.state.service.store.close()
+        run()
     return stopped
+
+
+def _one_process(settings: Settings, options: dict[str, Any]) -> Callable[[], None]:
+    import uvicorn
+
+    from hazecast.services.web.app import create_app
+
+    app = create_app(settings, closes=True)
+
+    def run() -> None:
+        try:
+            uvicorn.run(app, **options)
+        finally:
+            # A second signal skips the app's own end.
+            app.state.service.close()
+
+    return run
+
+
+def _several_processes(settings: Settings, count: int, options: dict[str, Any]) -> Callable[[], None]:
+    from hazecast.services.web.workers import check_settings, serve_workers
+
+    check_settings(settings)
+    return partial(serve_workers, settings, count, options)
 
 
 def schedule(settings: Settings) -> list[str]:

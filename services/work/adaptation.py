@@ -81,14 +81,13 @@ def adapt(model: Combined, model_id: str, store: Store, observations: xr.Dataset
     return pairs
 
 
-def with_state(forecast: xr.Dataset, model: Combined, windows: Windows, experts: Float) -> xr.Dataset:
-    """Return `forecast` with the experts it was combined from and the state of the combination.
+def with_experts(forecast: xr.Dataset, windows: Windows, experts: Float) -> xr.Dataset:
+    """Return `forecast` with the experts it was combined from.
 
     Parameters
     ----------
     forecast : xarray.Dataset
         Contract "forecast".
-    model : Combined
     windows : Windows
         One a city, in the forecast's order.
     experts : float32 (city, lead, pollutant, expert)
@@ -97,7 +96,7 @@ def with_state(forecast: xr.Dataset, model: Combined, windows: Windows, experts:
     Returns
     -------
     xarray.Dataset
-        With ``<pollutant>_expert``, ``level``, ``spread``, ``long_level``, ``informed`` and ``combination_*``.
+        With ``<pollutant>_expert``, ``level``, ``spread``, ``long_level`` and ``informed``.
     """
     concentration = {"units": "ug m-3"}
     parts: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {
@@ -113,12 +112,28 @@ def with_state(forecast: xr.Dataset, model: Combined, windows: Windows, experts:
         parts[name] = (("city", "pollutant"), getattr(windows, name)[:, list(TARGETS)], units)
     long_name = "1 where weather of the lead times was given"
     parts[_INFORMED] = ("city",), windows.informed.astype(np.int8), {"long_name": long_name, "units": "1"}
-    for name, value in model.state.arrays().items():
-        parts[_PREFIX + name] = _DIMS[name], value, {"long_name": f"state of the combination: {name}", "units": "1"}
-    coords = {
-        "expert": list(POINTS), "expert_of": list(EXPERTS), "expert_with": list(EXPERTS),
-        "pollutant": list(FORECAST_POLLUTANTS), "place": list(model.state.places),
-    }  # fmt: skip
+    return forecast.assign_coords(expert=list(POINTS), pollutant=list(FORECAST_POLLUTANTS)).assign(parts)
+
+
+def with_state(forecast: xr.Dataset, model: Combined) -> xr.Dataset:
+    """Return `forecast` with the state of the combination that it was made with.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        As from `with_experts`.
+    model : Combined
+
+    Returns
+    -------
+    xarray.Dataset
+        With ``combination_*``.
+    """
+    parts = {
+        _PREFIX + name: (_DIMS[name], value, {"long_name": f"state of the combination: {name}", "units": "1"})
+        for name, value in model.state.arrays().items()
+    }
+    coords = {"expert_of": list(EXPERTS), "expert_with": list(EXPERTS), "place": list(model.state.places)}
     return forecast.assign_coords(coords).assign(parts)
 
 

@@ -62,6 +62,8 @@ MEDIA_TYPES: dict[Format, str] = {
     "txt": "text/plain; charset=utf-8",
 }
 _KEPT = 48
+# A bulletin of more is read by nobody, and takes minutes to typeset.
+MOST_CITIES = 500
 _DAY = np.timedelta64(1, "D")
 # How the reasons of a degraded run begin, as `hazecast.services.work.inputs.shortcomings` and the cycle write them.
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -291,6 +293,8 @@ class Bulletins:
         if not chosen:
             held = set(map(str, load_forecast(run.netcdf_path)["city"].values))
             chosen = [city for city in self._registry.cities.values() if city.id in held]
+        if len(chosen) > MOST_CITIES:
+            raise InputError("bulletin: cities", len(chosen), f"at most {MOST_CITIES}: name cities or a region")
         warnings = self._store.warnings_in_force(now, run.simulated)
         return Found(self._key(run, warnings, chosen, language, now), run, tuple(warnings), tuple(chosen), language)
 

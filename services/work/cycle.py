@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,10 +18,10 @@ from hazecast.alerts.messages.causes import CAUSE_WEATHER
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import composition_ahead, with_composition
 from hazecast.forecast.inputs import windows_at
-from hazecast.forecast.produce import make_forecast
+from hazecast.forecast.produce import in_chunks, make_forecast
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import HISTORY_HOURS, WEATHER
-from hazecast.grids.places.cities import City, Registry, load_registry
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.background import LEVEL_HOURS
 from hazecast.models.familiarity import unfamiliar
@@ -32,6 +33,7 @@ from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write
 from hazecast.services.core.logs import log_context
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
@@ -41,7 +43,7 @@ from hazecast.services.store.monitors import stored_city_hours, stored_monitors
 from hazecast.services.store.run_files import link_product, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
-from hazecast.services.work.adaptation import adapt, with_state
+from hazecast.services.work.adaptation import adapt, with_experts, with_state
 from hazecast.services.work.inputs import (
     LIVE_OBSERVATIONS,
     CycleInputs,
@@ -57,6 +59,9 @@ from hazecast.services.work.stored_forecast import MAP, NETCDF, Look, restore_va
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
+
+# Inputs that lie outside what training saw: so many are named, the rest counted.
+_NAMED = 20
 
 
 def run_cycle(
@@ -88,7 +93,7 @@ def run_cycle(
     StoreError
         If the database or a file can't be written. Nothing of the cycle is then in the store.
     """
-    registry = load_registry()
+    registry = city_registry(settings)
     book = rule_book(settings)
     use_shapes(settings)
     for city in cities:
@@ -171,11 +176,10 @@ def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> 
     lacking = shortcomings(
         given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model), skipped=given.skipped
     )
-    windows = _windows(given)
-    strange = unfamiliar(windows, served.model.familiar) if isinstance(served.model, Familiar) else []
-    reasons = [*lacking, *served.faults, *map(str, strange)]
     _adapt(cycle, given, served)
-    forecast = _forecast(given, served, windows, degraded=bool(reasons))
+    forecast, strange = _forecast(given, served)
+    reasons = [*lacking, *served.faults, *strange]
+    forecast.attrs["degraded"] = int(bool(reasons))
     warned = _warn(cycle, given, forecast)
     netcdf_path, map_path = _write_files(cycle, given, forecast, warned.messages)
     cycle.store.save_run(
@@ -234,19 +238,39 @@ def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:
         adapt(served.combined, served.model_id, cycle.store, given.inputs.monitors.observations, given.init_time)
 
 
-def _windows(given: _Given) -> Windows:
+def _windows(given: _Given, cities: Sequence[City]) -> Windows:
     init, inputs = to_datetime64(given.init_time), given.inputs
     return windows_at(
-        inputs.monitors.observations, inputs.past, given.cities, init,
+        inputs.monitors.observations, inputs.past, cities, init,
         future_weather=inputs.future, weather_observed=inputs.weather_observed, longer=given.longer,
-        guidance=composition_ahead(inputs.composition, given.city_ids, init),
+        guidance=composition_ahead(inputs.composition, [city.id for city in cities], init),
     )  # fmt: skip
 
 
-def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: bool) -> xr.Dataset:
-    init, ids, inputs = to_datetime64(given.init_time), given.city_ids, given.inputs
-    pm25 = inputs.monitors.observations["pm25"].sel(city=ids, time=slice(None, init))
+def _forecast(given: _Given, served: _Served) -> tuple[xr.Dataset, list[str]]:
+    """Return the forecast, and which inputs lie outside what training saw, in words; see `in_chunks`."""
+    strange: list[str] = []
+    pm25 = given.inputs.monitors.observations["pm25"]
+    pm25 = pm25.sel(city=given.city_ids, time=slice(None, to_datetime64(given.init_time)))
     newest = pm25["time"].values[pm25.notnull().any("city").values][-1]
+
+    def part(cities: Sequence[City]) -> xr.Dataset:
+        windows = _windows(given, cities)
+        if isinstance(served.model, Familiar):
+            strange.extend(map(str, unfamiliar(windows, served.model.familiar)))
+        return _part(given, served, windows, newest)
+
+    inputs = given.inputs
+    forecast = with_composition(
+        _with_weather(in_chunks(given.cities, part), inputs.future), inputs.composition, inputs.composition_source
+    )
+    more = [f"{len(strange) - _NAMED} more inputs lie outside what training saw"] if len(strange) > _NAMED else []
+    return with_state(forecast, served.combined), strange[:_NAMED] + more
+
+
+def _part(given: _Given, served: _Served, windows: Windows, newest: np.datetime64) -> xr.Dataset:
+    init, inputs = to_datetime64(given.init_time), given.inputs
+    ids = [str(place) for place in windows.place]
     prediction = served.combined.predict(windows)
     assert prediction.experts is not None
     forecast = make_forecast(
@@ -258,16 +282,15 @@ def _forecast(given: _Given, served: _Served, windows: Windows, *, degraded: boo
         weather_source=inputs.weather_source,
         observations_until=newest,
         simulated=inputs.simulated,
-        degraded=degraded,
-        measured_humidity=_measured_humidity(given),
+        degraded=False,
+        measured_humidity=_measured_humidity(given, ids),
     )
-    forecast = with_composition(_with_weather(forecast, inputs.future), inputs.composition, inputs.composition_source)
-    return with_state(forecast, served.combined, windows, prediction.experts)
+    return with_experts(forecast, windows, prediction.experts)
 
 
-def _measured_humidity(given: _Given) -> np.ndarray | None:
-    """Return the humidity that the cities' stations measured in the 72 h up to the init time, (city, hour), %."""
-    history = given.history
+def _measured_humidity(given: _Given, cities: Sequence[str]) -> np.ndarray | None:
+    """Return the humidity that cities' stations measured in the 72 h up to the init time, (city, hour), %."""
+    history = given.history.sel(city=list(cities))
     if "relative_humidity" not in history:
         return None
     init = to_datetime64(given.init_time)

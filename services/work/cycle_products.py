@@ -9,14 +9,15 @@ from pathlib import Path
 
 from hazecast.alerts.maps.options import Size
 from hazecast.alerts.messages.texts import LANGUAGES
-from hazecast.grids.places.cities import Country, load_registry
+from hazecast.grids.places.cities import Country
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
 from hazecast.services.store.run_files import drop_products, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.work.bulletin import Bulletins, Edition, Format, region_cities
+from hazecast.services.work.bulletin import MOST_CITIES, Bulletins, Edition, Format, region_cities
 from hazecast.services.work.native_work import bulletin_name, haze_map, haze_polygons
 from hazecast.services.work.public_haze import areas_name, haze_name, shown_warnings
 from hazecast.services.work.stored_forecast import Look
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 SIZES: tuple[Size, ...] = ("desktop", "phone")
 # What readers of a region ask for: its own language, and English.
 _LANGUAGES: dict[Country, tuple[str, ...]] = {"CN": ("zh", "en"), "JP": ("ja", "en")}
+_OTHERWISE = ("en",)
+# Of more regions bulletins are made when somebody asks: to typeset one takes about a second.
+_MOST_REGIONS = 100
 _FORMS: tuple[Format, ...] = ("html", "pdf")
 # Made for the newest run; of earlier ones the values and the NetCDF file are enough.
 _OF_NEWEST = ("haze-", "bulletin-", "areas")
@@ -69,14 +73,16 @@ def _make_maps(settings: Settings, store: Store, run: ForecastRun, faults: list[
 
 
 def _make_bulletins(settings: Settings, store: Store, run: ForecastRun, now: datetime, faults: list[str]) -> None:
-    registry = load_registry()
+    registry = city_registry(settings)
     bulletins = Bulletins(store, settings, registry, rule_book(settings))
-    wanted: list[tuple[list[str], str]] = [([], language) for language in LANGUAGES]
-    wanted += [
-        (region_cities(registry, name), language)
-        for name, region in registry.regions.items()
-        for language in _LANGUAGES[region.country]
-    ]
+    whole = len(registry.cities) <= MOST_CITIES
+    wanted: list[tuple[list[str], str]] = [([], language) for language in LANGUAGES if whole]
+    if len(registry.regions) <= _MOST_REGIONS:
+        wanted += [
+            (region_cities(registry, name), language)
+            for name, region in registry.regions.items()
+            for language in _LANGUAGES.get(region.country, _OTHERWISE)
+        ]
     for cities, language in wanted:
         try:
             edition = bulletins.edition(cities, language, now, run=run)

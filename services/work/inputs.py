@@ -42,6 +42,8 @@ NO_COMPOSITION = "none"
 NO_AIR = (
     "weather: none is known, before or after the init time; without humidity nothing is said of visibility and haze"
 )
+# Cities that a reason names; the rest are counted.
+_NAMED_CITIES = 100
 # Faults of tables that a report names.
 _NAMED_FAULTS = 5
 # Gives what has been ingested of observations up to an init time.
@@ -323,12 +325,12 @@ def shortcomings(
     """
     reasons = list(inputs.weather_reasons)
     now = to_datetime64(init_time)
-    pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now))
-    for city in cities:
-        valid = np.flatnonzero(np.isfinite(pm25.sel(city=city.id).values))
-        age = init_time - to_datetime(pm25["time"].values[valid[-1]])
-        if age > timedelta(hours=late_hours):
-            reasons.append(f"{city.id}: newest PM2.5 is {age.total_seconds() / 3600:.0f} h old")
+    pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now)).transpose("time", "city")
+    valid = np.isfinite(pm25.sel(city=[city.id for city in cities]).values)
+    newest = pm25["time"].values[len(valid) - 1 - np.argmax(valid[::-1], axis=0)]
+    ages = (now - newest) / np.timedelta64(1, "h")
+    aged = [f"{c.id}: newest PM2.5 is {age:.0f} h old" for c, age in zip(cities, ages, strict=True) if age > late_hours]
+    reasons.extend(_counted(aged, "more cities have no newer PM2.5"))
     if inputs.init_age is not None and inputs.init_age > timedelta(hours=late_hours):
         reasons.append(f"observations end {inputs.init_age.total_seconds() / 3600:.0f} h before now")
     known = {str(city) for city in pm25["city"].values} | set(inputs.monitors.silent)
@@ -338,9 +340,11 @@ def shortcomings(
     reasons.extend(distrust_reasons(inputs.monitors, now))
     if late := inputs.monitors.counts.get(FUTURE_HOURS):
         reasons.append(f"observations: {late} hours are stamped in the future and left out")
-    modelled = [city.id for city in cities if _modelled(inputs.monitors, city.id)]
+    modelled = _modelled(inputs.monitors, cities)
     if modelled:
-        reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {', '.join(modelled)}")
+        more = f" and {len(modelled) - _NAMED_CITIES} more" if len(modelled) > _NAMED_CITIES else ""
+        named = ", ".join(modelled[:_NAMED_CITIES])
+        reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {named}{more}")
     reasons.extend(_of_tables(inputs.monitors, now))
     if inputs.past is None and inputs.future is None and not inputs.weather_reasons:
         reasons.append(NO_AIR)
@@ -386,6 +390,15 @@ def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Da
     return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))
 
 
-def _modelled(monitors: MonitorData, city: str) -> bool:
+def _modelled(monitors: MonitorData, cities: Sequence[City]) -> list[str]:
     flags = monitors.observations.get("pm25_flag")
-    return flags is not None and bool((flags.sel(city=city) == MODELLED).any())
+    if flags is None:
+        return []
+    ids = np.array([city.id for city in cities])
+    return [str(name) for name in ids[(flags.sel(city=ids) == MODELLED).any("time").values]]
+
+
+def _counted(reasons: list[str], rest: str) -> list[str]:
+    """Return the first reasons, and how many there are more."""
+    more = len(reasons) - _NAMED_CITIES
+    return reasons[:_NAMED_CITIES] + ([f"{more} {rest}"] if more > 0 else [])

@@ -11,8 +11,9 @@ from hazecast.grids.places.cities import City
 
 
 def place_name(city: City) -> str:
-    """Return a city's name in English and in its own language."""
-    return f"{city.name_en} {city.name_ja if city.country == 'JP' else city.name_zh}"
+    """Return a city's name in English, and in its own language where that is Chinese or Japanese."""
+    own = {"CN": city.name_zh, "JP": city.name_ja}.get(city.country, city.name_en)
+    return city.name_en if own == city.name_en else f"{city.name_en} {own}"
 
 
 def stamp(time: datetime, zone: str) -> str:

@@ -30,8 +30,9 @@ from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.indices import china_standard, china_sub_index
 from hazecast.forecast.products import median_series, next_24h, valid_times
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import City, Registry, load_registry
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
@@ -47,8 +48,8 @@ _drawing = threading.Lock()
 
 
 @lru_cache(maxsize=4)
-def _forecast_areas(path: str, book: RuleBook, weather_dir: Path) -> LevelAreas:
-    return areas_shown(load_forecast(path), load_registry(), book.haze_signal, (), weather_dir=weather_dir)
+def _forecast_areas(path: str, registry: Registry, book: RuleBook, weather_dir: Path) -> LevelAreas:
+    return areas_shown(load_forecast(path), registry, book.haze_signal, (), weather_dir=weather_dir)
 
 
 def stored_areas(settings: Settings, path: str, book: RuleBook, in_force: Sequence[HazeWarning]) -> LevelAreas:
@@ -57,7 +58,7 @@ def stored_areas(settings: Settings, path: str, book: RuleBook, in_force: Sequen
     Parameters
     ----------
     settings : Settings
-        Say whether a person must approve the haze signal: then they are the areas of the warnings in force.
+        Name the cities, and say whether a person must approve the haze signal: then they are the areas of the warnings in force.
     path : str
         NetCDF file of the forecast.
     book : RuleBook
@@ -73,16 +74,12 @@ def stored_areas(settings: Settings, path: str, book: RuleBook, in_force: Sequen
     InputError
         If the forecast's file is gone, or no area can be made.
     """
+    registry = city_registry(settings)
     if needs_approval(settings, book.haze_signal):
         return areas_shown(
-            load_forecast(path),
-            load_registry(),
-            book.haze_signal,
-            in_force,
-            weather_dir=settings.weather_dir,
-            approved=True,
+            load_forecast(path), registry, book.haze_signal, in_force, weather_dir=settings.weather_dir, approved=True
         )
-    return _forecast_areas(path, book, settings.weather_dir)
+    return _forecast_areas(path, registry, book, settings.weather_dir)
 
 
 def areas_shown(
@@ -125,7 +122,7 @@ def areas_shown(
         weather = grid_behind(weather_dir, forecast, window)
         return forecast_areas(haze_areas(forecast, registry, ruleset, window, weather=weather))
     return warned_areas(
-        [(warning, registry.city(warning.city)) for warning in in_force], ruleset, window,
+        in_force, registry, ruleset, window,
         simulated=bool(forecast.attrs["simulated"]), weather_source=str(forecast.attrs["weather_source"]),
     )  # fmt: skip
 
@@ -191,8 +188,9 @@ def draw_haze(
     ranks = {w.city: ruleset.level_of(w.level).rank for w in in_force if w.rule_set == ruleset.id}
     highest = next_24h(forecast)["pm25_max"]
     cities = [
-        (registry.city(str(city)), ranks.get(str(city), 0), float(highest.sel(city=city)))
-        for city in forecast["city"].values
+        (registry.city(str(city)), ranks.get(str(city), 0), float(value))
+        for city, value in zip(forecast["city"].values, highest.values, strict=True)
+        if _on_sheet(registry.city(str(city)))
     ]
     with _drawing:
         return draw_haze_map(areas, cities, ruleset, lang=look.language, size=look.size, issued=_issued(forecast))
@@ -394,9 +392,9 @@ def _on_map(
     provenance: Provenance,
     look: Look,
 ) -> Image.Image:
-    known = np.isfinite(values)
+    known = np.isfinite(values) & np.array([_on_sheet(registry.city(c)) for c in ids], bool)
     if not known.any():
-        raise InputError(f"map {kind}", "no city with a value", "at least one")
+        raise InputError(f"map {kind}", "no city with a value in East Asia, which the map shows", "at least one")
     cities = [c for c, k in zip(ids, known, strict=True) if k]
     field, std = spread_cities(values[None, known], cities, registry, *_CELLS)
     coords = {"latitude": _LATS, "longitude": _LONS}
@@ -404,6 +402,11 @@ def _on_map(
     points = [(registry.city(c), float(v)) for c, v in zip(cities, values[known], strict=True)]
     with _drawing:
         return draw_value_map(grid, spread, points, kind, subtitle, provenance, lang=look.language, size=look.size)
+
+
+def _on_sheet(city: City) -> bool:
+    """Whether a city is in the area that values are spread over for the drawn maps."""
+    return bool(_LATS[0] <= city.latitude <= _LATS[-1] and _LONS[0] <= city.longitude <= _LONS[-1])
 
 
 def _issued(forecast: xr.Dataset) -> datetime:

@@ -17,9 +17,10 @@ import xarray as xr
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.options import Format as PictureFormat
 from hazecast.grids.errors import UnknownError
-from hazecast.grids.places.cities import load_registry
+from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime
 from hazecast.services.core.errors import StoreError
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.run_files import save_product
@@ -60,15 +61,13 @@ def make_product(path: str, name: str, function: Callable[..., bytes], *argument
     return content
 
 
-def store_push(
-    database_url: str, data_dir: Path, account_id: str, key: str | None, body: bytes, now: datetime
-) -> bytes:
+def store_push(settings: Settings, account_id: str, key: str | None, body: bytes, now: datetime) -> bytes:
     """Store what an account sent; see `hazecast.services.work.push.push`.
 
     Parameters
     ----------
-    database_url : str
-    data_dir : Path
+    settings : Settings
+        Name the store and the cities.
     account_id : str
     key : str or None
         Idempotency-Key.
@@ -83,7 +82,7 @@ def store_push(
     """
     from hazecast.services.work.push import push
 
-    return push(database_url, data_dir, account_id, key, body, now)
+    return push(settings, account_id, key, body, now)
 
 
 def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], look: Look) -> bytes:
@@ -112,7 +111,7 @@ def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], loo
     from hazecast.services.work.maps import draw_stored_haze
 
     use_shapes(settings)
-    return draw_stored_haze(settings, path, load_registry(), rule_book(settings), in_force, look)
+    return draw_stored_haze(settings, path, city_registry(settings), rule_book(settings), in_force, look)
 
 
 def haze_polygons(settings: Settings, path: str, in_force: Sequence[HazeWarning]) -> bytes:
@@ -175,7 +174,7 @@ def hour_map(settings: Settings, path: str, kind: ValueKind, hour: int, look: Lo
     from hazecast.services.work.maps import draw_hour
 
     use_shapes(settings)
-    return as_png(draw_hour(load_forecast(path), load_registry(), kind, hour, look))
+    return as_png(draw_hour(load_forecast(path), city_registry(settings), kind, hour, look))
 
 
 def day_map(settings: Settings, path: str, kind: ValueKind, first: int, look: Look, form: PictureFormat) -> bytes:
@@ -206,17 +205,17 @@ def day_map(settings: Settings, path: str, kind: ValueKind, first: int, look: Lo
     from hazecast.services.work.maps import draw_day
 
     use_shapes(settings)
-    return draw_day(load_forecast(path), load_registry(), kind, first, look, form)
+    return draw_day(load_forecast(path), city_registry(settings), kind, first, look, form)
 
 
-def fan_chart(path: str, city_id: str, pollutant: str, look: Look, observed: xr.Dataset | None) -> bytes:
+def fan_chart(path: str, city: City, pollutant: str, look: Look, observed: xr.Dataset | None) -> bytes:
     """Draw a city's part of a stored forecast as a chart.
 
     Parameters
     ----------
     path : str
         NetCDF file of the forecast.
-    city_id : str
+    city : City
     pollutant : str
     look : Look
     observed : xarray.Dataset or None
@@ -230,11 +229,11 @@ def fan_chart(path: str, city_id: str, pollutant: str, look: Look, observed: xr.
     Raises
     ------
     InputError
-        If the city is unknown, the forecast's file is gone, or it has nothing to draw.
+        If the forecast's file is gone, or it has nothing to draw.
     """
     from hazecast.services.work.maps import draw_fan_chart
 
-    return draw_fan_chart(load_forecast(path), observed, load_registry().city(city_id), pollutant, look)
+    return draw_fan_chart(load_forecast(path), observed, city, pollutant, look)
 
 
 def netcdf_part(path: str, cities: tuple[str, ...] | None, first: int, last: int) -> bytes:
@@ -352,5 +351,5 @@ def edition_of(settings: Settings, cities: Sequence[str], language: str, now: da
         if url in _stores or len(_stores) >= _MOST_STORES:
             _stores.pop(url if url in _stores else next(iter(_stores)))[1].close()
         store = Store(url, files=settings.data_dir)
-        _stores[url] = (settings, store, Bulletins(store, settings, load_registry(), rule_book(settings)))
+        _stores[url] = (settings, store, Bulletins(store, settings, city_registry(settings), rule_book(settings)))
     return _stores[url][2].edition(cities, language, now)

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -23,11 +22,13 @@ from hazecast.grids.observations.tables.folder import TableData, once
 from hazecast.grids.observations.tables.reading import COLUMNS
 from hazecast.grids.observations.tables.stations import station_of
 from hazecast.grids.observations.tables.units import MEANINGS, conversion, unit_named
-from hazecast.grids.places.cities import load_registry
+from hazecast.grids.places.cities import Registry
 from hazecast.grids.quality import MEASURED_ZERO, Reporting
 from hazecast.grids.times import to_datetime64
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.field_limits import at_most
+from hazecast.services.core.places import city_registry
+from hazecast.services.core.settings import Settings
 from hazecast.services.sources.monitors.folder import batch_of
 from hazecast.services.sources.monitors.interface import SourceKind
 from hazecast.services.store.monitors import save_readings
@@ -89,7 +90,7 @@ class _Errors:
             self.named.append(RowError(field=field[:200], reason=reason[:500]))
 
 
-def push(database_url: str, data_dir: Path, account_id: str, key: str | None, body: bytes, now: datetime) -> bytes:
+def push(settings: Settings, account_id: str, key: str | None, body: bytes, now: datetime) -> bytes:
     """Store what an account sent, in one transaction.
 
     Parameters
@@ -115,14 +116,14 @@ def push(database_url: str, data_dir: Path, account_id: str, key: str | None, bo
         return now
 
     clock: Clock = at_now
-    store = Store(database_url, clock, data_dir)
+    store = Store(settings.database_url, clock, settings.data_dir)
     try:
-        return _answer(store, account_id, key, body, now).model_dump_json().encode()
+        return _answer(store, city_registry(settings), account_id, key, body, now).model_dump_json().encode()
     finally:
         store.close()
 
 
-def _answer(store: Store, account_id: str, key: str | None, body: bytes, now: datetime) -> Answer:
+def _answer(store: Store, registry: Registry, account_id: str, key: str | None, body: bytes, now: datetime) -> Answer:
     digest = hashlib.sha256(body).hexdigest()
     earlier = None if key is None else earlier_answer(store, account_id, key)
     if earlier is not None:
@@ -138,17 +139,16 @@ def _answer(store: Store, account_id: str, key: str | None, body: bytes, now: da
     except ValidationError as error:
         found = [RowError(field=_field("", one["loc"]) or "body", reason=one["msg"]) for one in error.errors()[:_NAMED]]
         return Answer(status=422, detail=f"{found[0].field}: {found[0].reason}", errors=found)
-    answer = _store(store, account_id, asked, now)
+    answer = _store(store, registry, account_id, asked, now)
     if key is not None and answer.status == 200:
         keep_answer(store, account_id, key, digest, answer.model_dump_json(), now)
     return answer
 
 
-def _store(store: Store, account_id: str, asked: _Loose, now: datetime) -> Answer:
-    registry = load_registry()
+def _store(store: Store, registry: Registry, account_id: str, asked: _Loose, now: datetime) -> Answer:
     errors, findings = _Errors(), Findings()
     prefix = f"{account_id}/"
-    stations = stations_pushed(store, SOURCE, prefix) | _described(asked.stations, prefix, errors)
+    stations = stations_pushed(store, SOURCE, prefix) | _described(asked.stations, prefix, registry, errors)
     values = once(_values(asked.observations, stations, now, errors), findings, _PLACE)
     for fault in findings.faults:
         errors.add(fault.where, f"found {fault.found}; expected {fault.expected}")
@@ -173,8 +173,9 @@ def _store(store: Store, account_id: str, asked: _Loose, now: datetime) -> Answe
     return Answer(status=200, outcome=outcome)
 
 
-def _described(given: Sequence[JsonValue], prefix: str, errors: _Errors) -> dict[str, NetworkStation]:
-    registry = load_registry()
+def _described(
+    given: Sequence[JsonValue], prefix: str, registry: Registry, errors: _Errors
+) -> dict[str, NetworkStation]:
     rules = load_station_cities(registry)
     stations = {}
     for number, item in enumerate(given):

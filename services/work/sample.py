@@ -1,4 +1,4 @@
-"""A simulated week for all partner cities, for a first run on a machine without data.
+"""A simulated week for all cities, for a first run on a machine without data.
 
 Nothing here is measured: a haze episode builds up over the North China Plain under a slow
 high and a cold front clears it two and a half days after the init time. Every file is labelled so in
@@ -16,6 +16,7 @@ import xarray as xr
 from hazecast.grids.contract import HISTORY_HOURS, LEAD_HOURS, describe
 from hazecast.grids.derived import dew_point
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.weather.regular_grid import GLOBE, Box, box_around
 from hazecast.services.core.files import atomic_write
 
 OBSERVATIONS_FILE = "observations.nc"
@@ -46,7 +47,7 @@ def write_sample(folder: Path, registry: Registry, init_time: datetime) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     now = np.datetime64(init_time.replace(tzinfo=None), "ns")
-    weather = _weather(now)
+    weather = _weather(now, box_around(tuple(registry.cities.values())))
     observations = _observations(now, registry)
     for dataset, name in ((observations, OBSERVATIONS_FILE), (weather, WEATHER_FILE)):
         packing = {v: {"zlib": True, "complevel": 1} for v in dataset.data_vars}
@@ -71,13 +72,14 @@ def _solar(now: np.datetime64, hours: np.ndarray, longitude: np.ndarray) -> np.n
     return np.asarray(-np.cos(2 * np.pi * (start + hours + longitude / 15.0) / 24.0))
 
 
-def _weather(now: np.datetime64) -> xr.Dataset:
+def _weather(now: np.datetime64, box: Box | None) -> xr.Dataset:
     hours = np.arange(1 - _PAST_HOURS, LEAD_HOURS + 1)
-    latitude, longitude = np.arange(15.0, 55.1, 2.5), np.arange(95.0, 150.1, 2.5)
+    (south, north, west, east), step = (box, 2.5) if box else (GLOBE, 5.0)
+    latitude, longitude = np.arange(south, north + 0.1, step), np.arange(west, east + 0.1, step)
     h, lat, lon = hours[:, None, None], latitude[None, :, None], longitude[None, None, :]
     episode, sun = _episode(h, lat, lon), _solar(now, h, lon)
     season = np.cos(2 * np.pi * (now.astype("datetime64[D]").astype(int) % 365.25 - 20) / 365.25)
-    t2m = 299.0 - 0.45 * (lat - 15.0) - 8.0 * season + 3.5 * sun + 1.5 * episode
+    t2m = 299.0 - 0.45 * (np.abs(lat) - 15.0) - 8.0 * season + 3.5 * sun + 1.5 * episode
     humidity = np.clip(58.0 - 14.0 * sun + 26.0 * episode, 15.0, 97.0)
     front = np.where(h > _CLEARING_HOUR, 1.0, 0.0)
     speed = 4.5 - 3.6 * episode + 2.5 * front + 0.8 * np.sin(h / 17.0 + lat + lon)

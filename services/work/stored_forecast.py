@@ -7,20 +7,24 @@ is read, and the file itself under its digest. Each is made again from the other
 from __future__ import annotations
 
 import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from hazecast.alerts.maps.options import Format
-from hazecast.grids.contract import HISTORY_HOURS
+from hazecast.grids.contract import FORECAST_POLLUTANTS, HISTORY_HOURS, LEAD_HOURS, QUANTILES, describe
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import to_datetime64
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write
 from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, values_of
 from hazecast.services.store.run_files import has_product, link_product, read_product, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
@@ -43,7 +47,12 @@ class Look:
     size: str = "desktop"
 
 
-@lru_cache(maxsize=16)
+# Forecasts held in memory, and bytes that they may take together; the newest is held in any case.
+_MOST_HELD, _MOST_BYTES = 16, 128 * 2**20
+_held: OrderedDict[str, xr.Dataset] = OrderedDict()
+_holding = threading.Lock()
+
+
 def load_forecast(path: str) -> xr.Dataset:
     """Return a stored forecast. Its file never changes under one name; do not change what is returned.
 
@@ -54,6 +63,19 @@ def load_forecast(path: str) -> xr.Dataset:
     InputError
         If the file is gone, or can't be read.
     """
+    with _holding:
+        if path in _held:
+            _held.move_to_end(path)
+            return _held[path]
+    forecast = _read(path)
+    with _holding:
+        _held[path] = forecast
+        while len(_held) > 1 and (len(_held) > _MOST_HELD or sum(f.nbytes for f in _held.values()) > _MOST_BYTES):
+            _held.popitem(last=False)
+    return forecast
+
+
+def _read(path: str) -> xr.Dataset:
     file = Path(path)
     content = read_product(file, _VALUES)
     if content is None:
@@ -61,6 +83,45 @@ def load_forecast(path: str) -> xr.Dataset:
             raise InputError("forecast file", path, "the file of a stored run")
         content = run_in_subprocess(restore_values, file, where=path)
     return from_plain(content)
+
+
+def stored_part(store: Store, run: ForecastRun, cities: Sequence[str]) -> xr.Dataset:
+    """Return the forecast of some cities of a run, from its rows: no more is read than is asked for.
+
+    Parameters
+    ----------
+    store : Store
+    run : ForecastRun
+    cities : sequence of str
+        Ids; those that the run has no values of are left out.
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "forecast": ``pm25``, ``o3`` and ``relative_humidity``, without what else the file holds.
+    """
+    rows: Sequence[Any] = values_of(store, run, cities, 1, LEAD_HOURS)
+    ids = sorted({row[0] for row in rows})
+    place = {name: number for number, name in enumerate(ids)}
+    values = np.full((LEAD_HOURS, len(ids), len(VALUE_COLUMNS)), np.nan, np.float32)
+    for row in rows:
+        values[row[1] - 1, place[row[0]]] = np.array(row[2:], np.float32)
+    columns = {name: values[..., number] for number, name in enumerate(VALUE_COLUMNS)}
+    dims = ("lead_time", "city")
+    data: dict[str, Any] = {
+        name: ((*dims, "quantile"), np.stack([columns[f"{name}_{part}"] for part in QUANTILE_COLUMNS[:-1]], axis=-1))
+        for name in FORECAST_POLLUTANTS
+    }
+    data["relative_humidity"] = dims, columns["relative_humidity"], {"units": "%"}
+    coords = {
+        "lead_time": np.arange(1, LEAD_HOURS + 1).astype("timedelta64[h]").astype("timedelta64[ns]"),
+        "city": ids,
+        "quantile": list(QUANTILES),
+        "init_time": to_datetime64(run.init_time),
+    }
+    attrs = {"weather_source": run.weather_source, "humidity_source": run.humidity_source, "model_id": run.model_id,
+             "simulated": int(run.simulated), "degraded": int(run.degraded)}  # fmt: skip
+    return describe(xr.Dataset(data, coords, attrs), "forecast")
 
 
 def observed_before(store: Store, run: ForecastRun, city_id: str, pollutant: str) -> xr.Dataset | None:

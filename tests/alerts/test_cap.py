@@ -151,7 +151,7 @@ def test_languages_say_the_same() -> None:
         assert len({tuple(texts_at(i, name)) for i in infos}) == 3, name
     assert texts_at(infos[0], "category") == ["Env", "Met"] and texts_at(infos[0], "area/geocode/value") == ["110000"]
     assert texts_at(infos[2], "senderName") == ["Bureau & Test"]
-    assert texts_at(infos[2], "web") == [f"https://haze.example/v1/warnings/{made_warning().id}"]
+    assert texts_at(infos[2], "web") == [f"https://haze.example/warnings/{made_warning().id}?lang=en"]
 
 
 def test_times_carry_the_city_offset_and_never_z() -> None:
@@ -280,7 +280,8 @@ def test_feed_lists_newest_first_and_points_at_cap() -> None:
         and all(a > b for a, b in pairwise(stamps))
         and root.findtext("a:updated", None, NS) == stamps[0]
     )
-    link = root.find("a:entry/a:link", NS)
+    page, link = root.findall("a:entry/a:link", NS)[:2]
+    assert page.get("href") == f"https://haze.example/warnings/{messages[-1].id}?lang=ja"
     assert link.get("href") == f"https://haze.example/v1/warnings/{messages[-1].id}.cap"
     assert link.get("type") == "application/cap+xml" and "解除" in str(root.findtext("a:entry/a:title", None, NS))
     ids = [str(e.text) for e in root.findall("a:entry/a:id", NS)]

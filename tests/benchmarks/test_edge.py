@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hazecast.services.store.shared import Shared
 from hazecast.services.store.store import Store
 from hazecast.services.web.edge.protect import protect
 from tests.support.settings import make_settings
@@ -54,5 +55,7 @@ def test_the_edge(benchmark, tmp_path, way) -> None:
         app = FastAPI(docs_url=None, openapi_url=None)
         app.router.routes.append(Route("/", hot))
         store = Store(settings.database_url)
-        protect(app, settings, store.sessions)
+        shared = Shared(settings.database_url)
+        shared.prepare()
+        protect(app, settings, store.sessions, shared)
     benchmark.pedantic(ask, args=(app,), rounds=5, warmup_rounds=1)

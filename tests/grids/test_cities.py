@@ -67,7 +67,7 @@ def test_unknown_city_names_close_matches() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("latitude = 39.904", "latitude = 89.0", "beijing, latitude"),
+        ("latitude = 39.904", "latitude = 91.0", "beijing, latitude"),
         ("latitude = 39.904", 'latitude = "north"', "beijing, latitude"),
         ('time_zone = "Asia/Tokyo"', 'time_zone = "Asia/Edo"', "time_zone"),
         ('name_ja = "瀋陽"', 'name_ja = ""', "shenyang, name_ja"),

@@ -36,7 +36,7 @@ def made(hours: int = 1_000, places: int = 2, seed: int = 0) -> tuple[np.ndarray
 
 
 def parts(found: Background) -> dict[str, np.ndarray]:
-    return {name: getattr(found, name) for name in Background.__dataclass_fields__}
+    return {name: getattr(found, name) for name in Background.__dataclass_fields__ if name != "first"}
 
 
 @settings(max_examples=15, deadline=None)
@@ -178,3 +178,16 @@ def test_the_weather_of_a_season_keeps_its_daily_course_and_is_of_a_month_of_day
     # Known half of the year, and half a month on either side of it.
     unknown = np.isnan(found[0, :, 1])
     assert unknown.mean() == pytest.approx(0.5 - 30 / 365, abs=0.01) and not unknown[: LONG_HOURS // 2].any()
+
+
+@pytest.mark.parametrize(("hours", "known"), [(960, 840), (200, 80), (193, 73), (130, 10), (9_000, 8_880)])
+def test_what_is_usual_at_one_position_is_that_of_the_whole_series(hours: int, known: int) -> None:
+    random = np.random.default_rng(hours)
+    observations = random.gamma(3.0, 25.0, (2, hours, 6)).astype(np.float32)
+    observations[random.random(observations.shape) < 0.2] = np.nan
+    weather = random.normal(0.0, 5.0, (2, hours, 9)).astype(np.float32)
+    whole, last = (background(observations, weather, (0, 1), last=at) for at in (None, known - 1))
+    assert last.first == known - 24
+    for name in ("level", "spread", "long_level", "same_hour", "weather_level"):
+        expected = getattr(whole, name)[:, max(last.first, 0) : known]
+        np.testing.assert_allclose(getattr(last, name)[:, -expected.shape[1] :], expected, rtol=2e-5, atol=1e-5)

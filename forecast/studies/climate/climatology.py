@@ -14,7 +14,8 @@ import pandas as pd
 import xarray as xr
 
 from hazecast.forecast.daily import day_index
-from hazecast.forecast.indices import band_steps, categories, china_standards, japan_day_classes, ozone_ppm
+from hazecast.forecast.indices import band_steps, categories, china_standards, ozone_ppm
+from hazecast.forecast.indices import day_classes as band_classes
 from hazecast.forecast.products import daily_mean, local_hours, mda8
 from hazecast.forecast.studies.ozone.effects import to_ppb
 from hazecast.grids.errors import InputError
@@ -229,7 +230,8 @@ def count_class_days(classes: pd.DataFrame) -> pd.DataFrame:
 
     Returns one row a class (id), the lowest first: ``name_zh``, ``name_ja``, ``name_en``, ``colour``, ``days``.
     """
-    order = [*(one.id for one in categories("china")), *(one.id for one in japan_day_classes())]
+    order = [one.id for index in ("china", "us") for one in categories(index)]
+    order += [one.id for standard in ("japan", "korea", "who") for one in band_classes(standard)]
     known = classes.dropna(subset=["id"])
     found = known.groupby("id")[["name_zh", "name_ja", "name_en", "colour"]].first()
     return found.assign(days=known["id"].value_counts()).sort_index(key=lambda ids: ids.map(order.index))
@@ -296,7 +298,9 @@ def city_with_partners(city: str, registry: Registry) -> Sequence[str]:
     sequence of str
         City ids, `city` first.
     """
-    region = registry.regions[registry.city(city).region]
+    region = registry.regions.get(registry.city(city).region)
+    if region is None:
+        return [city]
     others = [name for partner in region.partners for name in registry.regions[partner].cities]
     return [city, *(name for name in others if name != city)]
 

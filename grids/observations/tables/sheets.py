@@ -16,6 +16,7 @@ from hazecast.grids.extras import requires
 from hazecast.grids.observations.packed import LARGEST, unpacked
 from hazecast.grids.observations.tables.encodings import decode
 from hazecast.grids.observations.tables.mapping import FilePart
+from hazecast.grids.observations.tables.workbooks import check_workbook
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
 # The extra that installs the readers of Excel and Parquet.
@@ -178,6 +179,8 @@ def _separator(text: str) -> str:
 
 def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
     calamine = requires("python_calamine", EXTRA)
+    if data.startswith(_ZIP):
+        check_workbook(data, str(path))
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = list(book.sheet_names)
@@ -186,9 +189,11 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
         cells = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in names[:64]}
     except InputError:
         raise
-    except Exception as error:
-        # On a damaged workbook the library raises errors of several kinds.
-        raise InputError(str(path), error, "a whole Excel file") from error
+    except BaseException as error:
+        # On a damaged workbook the library raises errors of several kinds, and panics, which are no Exception.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise InputError(str(path), error, "a whole Excel file") from error
+        raise
     filled = [name for name in names if name in cells and len(cells[name]) > 1]
     name = wanted or next(iter(filled), names[0] if names else None)
     if name is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazecast.services.cli.options import settings_of
 from hazecast.services.cli.studies.options import Output, option_groups
 from hazecast.services.cli.studies.output import Result, emit
 
@@ -131,9 +132,9 @@ def episodes(
 
 def _read(folder: Path) -> tuple[MonitorData, Registry]:
     from hazecast.grids.observations.collections import read_observations
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
 
-    registry = load_registry()
+    registry = city_registry(settings_of(None))
     return read_observations(folder, registry), registry
 
 

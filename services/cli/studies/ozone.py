@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazecast.services.cli.options import settings_of
 from hazecast.services.cli.studies.options import Output, Table, option_groups
 from hazecast.services.cli.studies.output import Result, emit
 
@@ -37,9 +38,9 @@ def ozone(
     from hazecast.forecast.studies.ozone.days import daily_series
     from hazecast.forecast.studies.ozone.effects import as_table, weekday_effect
     from hazecast.grids.observations.collections import read_observations
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
 
-    registry = load_registry()
+    registry = city_registry(settings_of(None))
     registry.city(city)
     first, last = _months(months)
     days = [_day(text) for text in leave_out or ()]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hazecast.services.cli.options import settings_of
 from hazecast.services.cli.studies.options import Output, Table, option_groups
 from hazecast.services.cli.studies.output import Result, emit
 
@@ -35,9 +36,9 @@ def network(
     from hazecast.forecast.studies.quality.station_agreement import consistency
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.collections import read_observations
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
 
-    data = read_observations(observations, load_registry())
+    data = read_observations(observations, city_registry(settings_of(None)))
     if data.stations is None or pollutant not in data.stations:
         known = [] if data.stations is None else [str(name) for name in data.stations.data_vars]
         raise InputError("--pollutant", pollutant, f"one of the stations' variables {known} of {observations}")

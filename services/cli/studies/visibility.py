@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hazecast.services.cli.options import time_of
+from hazecast.services.cli.options import settings_of, time_of
 from hazecast.services.cli.studies.options import Output, option_groups
 from hazecast.services.cli.studies.output import Result, emit
 
@@ -38,12 +38,12 @@ def visibility(
     from hazecast.forecast.studies.visibility.hours import paired_hours
     from hazecast.grids.observations.collections import read_observations
     from hazecast.grids.observations.isd import read_isd
-    from hazecast.grids.places.cities import load_registry
     from hazecast.grids.times import to_datetime64
     from hazecast.services.core.files import atomic_write
+    from hazecast.services.core.places import city_registry
 
     data, station = read_observations(observations, None), read_isd(weather_station)
-    longitude = load_registry().city(city).longitude
+    longitude = city_registry(settings_of(None)).city(city).longitude
     hours = paired_hours(data.observations["pm25"].sel(city=city), station, longitude)
     source = f"{station.attrs['source']}; PM2.5 of {data.source}"
     found = compare_fits(hours, to_datetime64(time_of(test_from, "--test-from")), city, source)

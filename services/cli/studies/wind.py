@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazecast.services.cli.options import settings_of
 from hazecast.services.cli.studies.options import Output, option_groups
 from hazecast.services.cli.studies.output import Result, emit
 
@@ -111,9 +112,9 @@ def trajectories(
     output: Output,
 ) -> None:
     """Back trajectories through gridded wind, their clusters, and source regions (PSCF, CWT)."""
-    from hazecast.grids.places.cities import load_registry
+    from hazecast.services.core.places import city_registry
 
-    home = load_registry().city(city)
+    home = city_registry(settings_of(None)).city(city)
     when = _times(arrivals)
     paths = _paths(weather, home, when, arrivals.hours)
     result = _clustered(paths, city, arrivals)

@@ -9,7 +9,8 @@ from typing import Any
 from hazecast.alerts.engine.coverage import kinds
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.ruleset import RuleSet
-from hazecast.grids.places.cities import load_registry
+from hazecast.services.core.places import city_registry
+from hazecast.services.core.settings import Settings
 from hazecast.services.research.replay.judgement import CLOSE, FEWEST, TenthJudged, judged_csi, judged_tenths
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayResult, WindowScore, score_table
 from hazecast.services.work.local_time import place_name, stamp, zone_name
@@ -145,7 +146,7 @@ def _row(level: str, source: str, scores: dict[str, Any]) -> str:
 
 def history_line(message: HazeWarning) -> str:
     """Return one message of a history as a line, times in the city's own zone."""
-    city = load_registry().city(message.city)
+    city = city_registry(Settings()).city(message.city)
     issued, onset, expires = (stamp(t, city.time_zone) for t in (message.issued, message.onset, message.expires))
     told = message.probability is not None
     chance = f"probability {message.probability:.2f} against {message.threshold}" if told else "declared on measurement"

@@ -27,10 +27,12 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import MonitorData, read_observations
 from hazecast.grids.observations.isd import read_isd
 from hazecast.grids.observations.measured_visibility import with_measured_visibility
-from hazecast.grids.places.cities import City, Registry, load_registry
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime64
 from hazecast.models.experts import last_observed
 from hazecast.models.series import TARGETS, Windows
+from hazecast.services.core.places import city_registry
+from hazecast.services.core.settings import Settings
 from hazecast.services.research.replay.forecasts import WEATHER_LABELS, Cycle, Forecaster
 from hazecast.services.research.replay.result import MODEL, PERSISTENCE, ReplayPlan, ReplayResult, WindowScore
 from hazecast.services.work.inputs import with_humidity
@@ -63,7 +65,7 @@ def run_replay(plan: ReplayPlan, book: RuleBook | None = None, *, progress: bool
     InputError
         If the collection, a city, the rule set or the period is unusable.
     """
-    registry, rules = load_registry(), (book or RuleBook.shipped()).rule_set(plan.rule_set)
+    registry, rules = city_registry(Settings()), (book or RuleBook.shipped()).rule_set(plan.rule_set)
     if plan.weather not in WEATHER_LABELS:
         raise InputError("weather", plan.weather, " or ".join(WEATHER_LABELS))
     times = plan.init_times()

@@ -20,10 +20,9 @@ from ecmwf.opendata import Client
 
 from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
-from hazecast.grids.weather.files import read_weather
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import merge_ranges, verify_messages
+from hazecast.services.sources.weather.grib import merge_ranges, read_wanted, verify_messages
 from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
@@ -58,7 +57,7 @@ class EcmwfOpenData:
     name = "ecmwf"
     attribution = (
         "Copyright (c) ECMWF, www.ecmwf.int, CC BY 4.0, ECMWF does not accept any liability; "
-        "modified: cut to East Asia, accumulations turned to rates"
+        "modified: cut to the cities' region, accumulations turned to rates"
     )
     lacks: frozenset[str] = frozenset({"blh"})
 
@@ -121,12 +120,12 @@ class EcmwfOpenData:
         Returns
         -------
         xarray.Dataset
-            Contract "weather_grid".
+            Contract "weather_grid", or "city_weather" where no grid is wanted.
         """
         steps = _published_steps(wanted)
         with ThreadPoolExecutor(self._workers) as pool:
             list(pool.map(lambda step: self._step(cycle, step, wanted, scratch), steps))
-        dataset = read_weather(scratch, box=wanted.box)
+        dataset = read_wanted(scratch, wanted)
         missing = {
             name: f"no param {_PARAMETERS[name]} in the index"
             for name in wanted.variables

@@ -8,11 +8,11 @@ from pathlib import Path
 import xarray as xr
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.formats import UNDER_WAY, format_of
 from hazecast.grids.weather.grib_fields import CUT_OFF
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience, Traffic
+from hazecast.services.sources.weather.grib import read_wanted
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
 
 _NEWEST_TRIED = 5
@@ -77,7 +77,7 @@ class Folder:
         faults = []
         for entry in self._entries():
             try:
-                grid = read_weather(entry, box=wanted.box)
+                grid = read_wanted(entry, wanted)
                 init_time = _init_time(grid, entry)
                 if CUT_OFF in str(grid.attrs.get("left_out")):
                     raise InputError(str(entry), grid.attrs["left_out"], "a file that has arrived whole")
@@ -102,7 +102,7 @@ class Folder:
         Returns
         -------
         xarray.Dataset
-            Contract "weather_grid".
+            Contract "weather_grid", or "city_weather" where no grid is wanted.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class Folder:
         """
         for entry in self._entries():
             try:
-                grid = read_weather(entry, box=wanted.box)
+                grid = read_wanted(entry, wanted)
                 if _init_time(grid, entry) != cycle.init_time:
                     continue
             except InputError:

@@ -20,12 +20,17 @@ import httpx
 import xarray as xr
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.services.core.setting_groups import GFS_PATHS
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import HEAD_BYTES, merge_ranges, message_length, verify_messages
+from hazecast.services.sources.weather.grib import (
+    HEAD_BYTES,
+    merge_ranges,
+    message_length,
+    read_wanted,
+    verify_messages,
+)
 from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
@@ -188,7 +193,7 @@ class Gfs:
         Returns
         -------
         xarray.Dataset
-            Contract "weather_grid".
+            Contract "weather_grid", or "city_weather" where no grid is wanted.
         """
         steps = _published_steps(wanted)
         if cycle.init_time not in self._path_of:
@@ -196,7 +201,7 @@ class Gfs:
         step_of = self._filtered if self._filter else self._step
         with ThreadPoolExecutor(self._workers) as pool:
             fetched = list(pool.map(lambda step: step_of(cycle, step, wanted, scratch), steps))
-        dataset = read_weather(scratch, box=wanted.box)
+        dataset = read_wanted(scratch, wanted)
         missing: dict[str, str] = {}
         for step, absent in zip(steps, fetched, strict=True):
             for name in absent:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import xarray as xr
+
 from hazecast.grids.errors import InputError
+from hazecast.grids.weather.files import read_weather, read_weather_at_cities
 from hazecast.grids.weather.grib import read_grib
 from hazecast.grids.weather.regular_grid import Box
+from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.sources.partial import ByteRange
+from hazecast.services.sources.weather.interface import Wanted
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
 # message's length in octets 9 to 16; section 8 is "7777".
@@ -38,6 +43,30 @@ def message_length(head: bytes, where: str) -> int:
     if len(head) < HEAD_BYTES or head[:4] != b"GRIB" or head[7] != 2:
         raise InputError(where, repr(head[:8]), "the head of a GRIB2 message")
     return int.from_bytes(head[8:16])
+
+
+def read_wanted(path: Path, wanted: Wanted) -> xr.Dataset:
+    """Read downloaded weather files: the fields over the box, or hourly values at the cities.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder of them.
+    wanted : Wanted
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "weather_grid" or "city_weather".
+
+    Raises
+    ------
+    InputError
+        If a file can't be read.
+    """
+    if wanted.gridded:
+        return read_weather(path, box=wanted.box)
+    return to_hourly(read_weather_at_cities(path, wanted.cities))
 
 
 def verify_messages(path: Path, count: int | None, box: Box) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import xarray as xr
 from hazecast.grids.contract import LEAD_HOURS, WEATHER, within_limits
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
-from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
+from hazecast.grids.weather.regular_grid import EAST_ASIA, GLOBE, Box, box_around
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Patience, Traffic
@@ -60,9 +61,11 @@ class Wanted:
     Attributes
     ----------
     cities : tuple of City
-        For sources of point data.
+        For sources of point data, and where not `gridded`.
     box : Box
         For sources of gridded data.
+    gridded : bool
+        Whether the fields over the box are wanted; else their values at the cities, see `wanted_at`.
     hours : int
         Hours after the cycle's init time.
     step_hours : int
@@ -73,9 +76,38 @@ class Wanted:
 
     cities: tuple[City, ...]
     box: Box = EAST_ASIA
+    gridded: bool = True
     hours: int = HORIZON_HOURS
     step_hours: int = 3
     variables: tuple[str, ...] = tuple(WEATHER)
+
+    def label(self, *, points: bool) -> str:
+        """Return the places that a cycle is fetched for, as is stored with it: of points each, of a grid the box."""
+        if not points:
+            return "box " + " ".join(f"{edge:g}" for edge in self.box)
+        listed = sorted((city.id, city.latitude, city.longitude) for city in self.cities)
+        return "points " + hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
+
+
+def wanted_at(cities: Sequence[City], step_hours: int = 3, variables: Sequence[str] = tuple(WEATHER)) -> Wanted:
+    """Return what to fetch for cities anywhere: fields over their surroundings, or values at each where they lie far apart.
+
+    Parameters
+    ----------
+    cities : sequence of City
+    step_hours : int
+        Hours between steps.
+    variables : sequence of str
+        Of the contract.
+
+    Returns
+    -------
+    Wanted
+    """
+    box = box_around(cities)
+    return Wanted(
+        tuple(cities), box or GLOBE, gridded=box is not None, step_hours=step_hours, variables=tuple(variables)
+    )
 
 
 class WeatherSource(Protocol):

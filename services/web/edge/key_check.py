@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hazecast.services.accounts.keys import Identity, RefusedError
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.web.access import invalid_key, token_of
-from hazecast.services.web.edge.request_counts import Count, SlidingWindows
+from hazecast.services.web.edge.request_counts import Count
+from hazecast.services.web.edge.shared_counts import SharedWindows
 from hazecast.services.web.problems import problem
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,8 @@ class KeyCheck:
         ``request.state.processor_seconds``, the time that was spent counts as further requests.
     check : callable
         Return the `Identity` of a key, or raise `RefusedError`.
-    anonymous, keyed, failures : SlidingWindows
-        Requests by address without a key, requests by key, and invalid keys by address; those of
+    anonymous, keyed, failures : SharedWindows
+        Requests by address without a key, requests by account with one, and invalid keys by address; those of
         `limit` 0 don't limit.
     clock : callable
         Gives the current time, aware.
@@ -53,9 +54,9 @@ class KeyCheck:
         self,
         app: ASGIApp,
         check: Callable[[str, datetime], Identity],
-        anonymous: SlidingWindows,
-        keyed: SlidingWindows,
-        failures: SlidingWindows,
+        anonymous: SharedWindows,
+        keyed: SharedWindows,
+        failures: SharedWindows,
         clock: Clock = utc_now,
     ) -> None:
         self.app = app
@@ -91,11 +92,12 @@ class KeyCheck:
                 await self._refuse(identity)(scope, receive, send)
                 return
             state["identity"] = identity
-            windows, caller, name = self._keyed, identity.key_id, "key"
+            # All keys of an account count together: further ones give nothing more.
+            windows, caller, name = self._keyed, identity.account_id, "account"
         state["caller"] = caller
         rate: list[tuple[bytes, bytes]] = []
         if windows.limit:
-            count = windows.hit(caller)
+            count = await windows.hit(caller)
             rate = _rate_headers(name, windows, count)
             if not count.allowed:
                 waits = {"Retry-After": str(count.reset)} | {key.decode(): value.decode() for key, value in rate}
@@ -106,7 +108,9 @@ class KeyCheck:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 spent = round(state.get("processor_seconds", 0.0) / _SECONDS_OF_ONE)
-                counted = _rate_headers(name, windows, windows.charge(caller, spent)) if rate and spent else rate
+                counted = rate
+                if rate and spent:
+                    counted = _rate_headers(name, windows, await windows.charge(caller, spent))
                 headers = [*message["headers"], *counted]
                 if state.get("private"):
                     headers = [(key, value) for key, value in headers if key != b"cache-control"]
@@ -120,11 +124,9 @@ class KeyCheck:
         try:
             return await run_in_threadpool(self._check, token, self._clock())
         except RefusedError as error:
-            if self._failures.limit and self._failures.full(address):
+            if self._failures.limit and not (await self._failures.hit(address)).allowed:
                 return ""
             log.warning("a key from %s was refused: %s", address, error)
-            if self._failures.limit:
-                self._failures.hit(address)
             return str(error)
 
     def _refuse(self, reason: str) -> ASGIApp:
@@ -148,7 +150,7 @@ def network_of(host: str) -> str:
     return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
 
 
-def _rate_headers(name: str, windows: SlidingWindows, count: Count) -> list[tuple[bytes, bytes]]:
+def _rate_headers(name: str, windows: SharedWindows, count: Count) -> list[tuple[bytes, bytes]]:
     """Return the headers with a caller's count (draft-ietf-httpapi-ratelimit-headers-11)."""
     return [
         (b"ratelimit-policy", f'"{name}";q={windows.limit};w={windows.seconds}'.encode()),

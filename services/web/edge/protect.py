@@ -12,10 +12,11 @@ from hazecast.services.accounts.keys import check_key
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.database import Sessions
+from hazecast.services.store.shared import Shared
 from hazecast.services.web.edge.bodies import OneLength, RequestLimits
 from hazecast.services.web.edge.headers import SecurityHeaders
 from hazecast.services.web.edge.key_check import KeyCheck
-from hazecast.services.web.edge.request_counts import SlidingWindows
+from hazecast.services.web.edge.shared_counts import SharedWindows
 
 # Names by which only its own machine reaches the service, for health checks.
 _OWN_HOSTS = ("localhost", "127.0.0.1")
@@ -39,7 +40,7 @@ def limit_requests(app: FastAPI, settings: Settings) -> None:
     )
 
 
-def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock = utc_now) -> None:
+def protect(app: FastAPI, settings: Settings, sessions: Sessions, shared: Shared, clock: Clock = utc_now) -> None:
     """Add the edge as the last and so outermost middleware: headers, hosts, origins, keys and rates.
 
     Parameters
@@ -49,6 +50,8 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock =
     settings : Settings
     sessions : Sessions
         Of the store that holds the accounts.
+    shared : Shared
+        Where all processes on that store count requests.
     clock : callable
         Gives the current time, aware: whether a key has expired depends on it.
     """
@@ -56,9 +59,9 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, clock: Clock =
         KeyCheck,
         check=partial(check_key, sessions),
         clock=clock,
-        anonymous=SlidingWindows(settings.limits.rate_anonymous, 60),
-        keyed=SlidingWindows(settings.limits.rate_key, 60),
-        failures=SlidingWindows(settings.limits.failed_keys, 600),
+        anonymous=SharedWindows(shared, "anonymous", settings.limits.rate_anonymous, 60),
+        keyed=SharedWindows(shared, "account", settings.limits.rate_account, 60),
+        failures=SharedWindows(shared, "failures", settings.limits.failed_keys, 600),
     )
     if settings.server.cors_origins:
         # Keys come in headers that a page sets itself: nothing needs cookies, so credentials are never allowed.

@@ -1,4 +1,4 @@
-"""Counting requests within a sliding window."""
+"""Counting requests within a sliding window, in one process; for all processes: `edge.shared_counts`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 # A hundred thousand callers a window are counted separately (some 20 MB); all beyond them share one count.
-_MOST_CALLERS = 100_000
+MOST_CALLERS = 100_000
 
 
 class Count(NamedTuple):
@@ -68,16 +68,12 @@ class SlidingWindows:
         self._now[caller] = self._now.get(caller, 0) + cost
         return Count(max(int(self.limit - used - cost), 0), int(left) + 1, True)
 
-    def full(self, caller: str) -> bool:
-        """Return whether the caller's next request would exceed the limit."""
-        return self._usage(caller)[1] + 1 > self.limit
-
     def _usage(self, caller: str) -> tuple[str, float, float]:
         window, past = divmod(self._clock(), self.seconds)
         if window != self._window:
             self._before = self._now if window == self._window + 1 else {}
             self._now, self._window = {}, int(window)
-        if caller not in self._now and len(self._now) >= _MOST_CALLERS:
+        if caller not in self._now and len(self._now) >= MOST_CALLERS:
             caller = ""
         left = self.seconds - past
         return caller, self._now.get(caller, 0) + self._before.get(caller, 0) * left / self.seconds, left

@@ -54,7 +54,7 @@ def card_of(snapshot: Snapshot, here: CityView, high: str, words: Words) -> Card
         name=here.name,
         tags=" · ".join(tags),
         warnings=tuple((w.colour, w.marks, w.text.event, w.state) for w in here.warnings[:_MOST]),
-        none=words.say("card.none") if known else words.say("warning.none_stale"),
+        none=words.say("card.none" if known else "warning.none_stale" if snapshot.run else "warning.unknown"),
         forecast=words.say("card.forecast", high=high) if high else words.say("card.no_forecast"),
         foot=f"Hazecast · {words.say('disclaimer')}",
     )

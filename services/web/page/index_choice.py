@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,12 +15,9 @@ import numpy.typing as npt
 
 from hazecast.forecast.daily import DayIndex, day_index
 from hazecast.forecast.indices import (
-    categories,
     china_aqi,
-    japan_day_classes,
     nowcast_pm,
     ozone_ppm,
-    us_aqi,
     us_sub_index,
 )
 from hazecast.grids.places.cities import City
@@ -74,8 +70,6 @@ def index_of_day(
     DayIndex or None
         None where nothing is known.
     """
-    if choice == "us":
-        return _us(pm25, o3_8h, o3_1h)
     return day_index(_rated_as(city, choice), date, pm25, o3_8h, o3_1h)
 
 
@@ -103,10 +97,9 @@ def index_of_hour(choice: Choice | None, city: City, end: datetime, pm25: Values
     if choice == "china":
         now = {"pm25": float(pm25[-1]), "o3": float(o3[-1])}
         return DayIndex.of(china_aqi(now, end - timedelta(hours=1), "hourly"))
-    day, eight = _mean(pm25, _DAY_HOURS), _mean(o3[-8:], _OZONE_HOURS)
-    if choice == "us":
-        return _us(float(nowcast_pm(pm25[-12:])), eight, float(o3[-1]))
-    return day_index(_rated_as(city, choice), np.datetime64(end.replace(tzinfo=None), "D"), day, eight, float(o3[-1]))
+    hour, eight = float(o3[-1]), _mean(o3[-8:], _OZONE_HOURS)
+    mass = float(nowcast_pm(pm25[-12:])) if choice == "us" else _mean(pm25, _DAY_HOURS)
+    return day_index(_rated_as(city, choice), np.datetime64(end.replace(tzinfo=None), "D"), mass, eight, hour)
 
 
 def us_hours(pm25: Values, o3: Values) -> Values:
@@ -138,13 +131,6 @@ def us_hours(pm25: Values, o3: Values) -> Values:
     return np.asarray(np.fmax.reduce(parts), dtype=np.float64)
 
 
-@lru_cache
-def classes_of(choice: Choice) -> tuple[tuple[str, str, str, str], ...]:
-    """Return the classes of an index, lowest first: colour, and names in Chinese, Japanese and English."""
-    found = japan_day_classes() if choice == "japan" else categories(choice)
-    return tuple((one.colour, one.name_zh, one.name_ja, one.name_en) for one in found)
-
-
 def _rated_as(city: City, choice: Choice | None) -> City:
     """Return a city as if it lay in the country whose index is chosen."""
     return city if choice is None else city.model_copy(update={"country": _COUNTRIES[choice]})
@@ -153,7 +139,3 @@ def _rated_as(city: City, choice: Choice | None) -> City:
 def _mean(values: Values, least: int) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size >= least else float("nan")
-
-
-def _us(pm25: float, o3_8h: float, o3_1h: float) -> DayIndex | None:
-    return DayIndex.of(us_aqi({"pm25": pm25, "o3_8h": float(ozone_ppm(o3_8h)), "o3_1h": float(ozone_ppm(o3_1h))}))

@@ -32,6 +32,8 @@ _TOLERANCE = 0.05
 _SMALLEST = 0.02  # square degrees
 # Of the wind, every third hour is enough to see it turn.
 WIND_HOURS = 3
+# What a phone can draw, and load.
+MOST_CITIES = 400
 # Visibility: the bounds of the haze grades and of the CMA's signal. Dark is bad here: the least comes first.
 VISIBILITY = Scale(
     (0, 1, 2, 3, 5, 10), ("#3f007d", "#6a51a3", "#807dba", "#9e9ac8", "#bcbddc", "#efedf5")
@@ -144,8 +146,9 @@ def _steps(line: shapely.Geometry) -> list[int]:
 
 
 @lru_cache(maxsize=256)
-def _area_rings(city: City, shapes: Shapes) -> list[list[int]]:
-    return [_steps(part.exterior) for part in shapely.get_parts(city_area(city).geometry)]
+def _area_rings(name: str, registry: Registry, shapes: Shapes) -> list[list[int]]:
+    area = city_area(registry.city(name), registry)
+    return [_steps(part.exterior) for part in shapely.get_parts(area.geometry)]
 
 
 def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
@@ -168,14 +171,15 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
         JSON.
     """
     run = snapshot.run
-    columns = _columns(snapshot)
+    columns, shown = _columns(snapshot), _shown(snapshot)
     content: dict[str, Any] = {
         "init_time": None if run is None else run.init_time.isoformat(),
         "now": snapshot.now.replace(minute=0, second=0, microsecond=0).isoformat(),
         "stale": snapshot.stale,
         "first": snapshot.times[0].isoformat() if snapshot.times else None,
         "hours": len(snapshot.times),
-        "cities": [_city(registry.city(name), n, columns) for n, name in enumerate(snapshot.cities)],
+        "cities": [_city(registry.city(snapshot.cities[n]), n, columns) for n in shown],
+        "left_out": len(snapshot.cities) - len(shown),
         "warnings": [_warning(warning, snapshot, registry) for warning in reversed(snapshot.warnings)],
         "scales": {
             kind: {"bounds": scale.bounds, "colours": scale.colours, "closed": scale.closed}
@@ -209,8 +213,18 @@ def _warning(warning: HazeWarning, snapshot: Snapshot, registry: Registry) -> di
         "marks": severity_rank(warning, snapshot.book),
         "from": begins(warning).isoformat(),
         "until": warning.expires.isoformat(),
-        "rings": _area_rings(registry.city(warning.city), current()),
+        "rings": _area_rings(warning.city, registry, current()),
     }
+
+
+def _shown(snapshot: Snapshot) -> list[int]:
+    """Return the numbers of the cities on the map: all or, of very many, those with warnings and then the highest PM2.5."""
+    if len(snapshot.cities) <= MOST_CITIES:
+        return list(range(len(snapshot.cities)))
+    warned = {warning.city for warning in snapshot.warnings}
+    highest = np.nan_to_num(snapshot.layers["pm25"], nan=-1.0).max(axis=0)
+    order = sorted(range(len(snapshot.cities)), key=lambda n: (snapshot.cities[n] not in warned, -highest[n]))
+    return sorted(order[:MOST_CITIES])
 
 
 def _columns(snapshot: Snapshot) -> dict[str, npt.NDArray[np.float64]]:

@@ -36,7 +36,7 @@ from hazecast.services.web.page.frame import HTML, JSON, base_of, render
 from hazecast.services.web.page.history import History, history
 from hazecast.services.web.page.index_choice import CHOICES
 from hazecast.services.web.page.installable import installable_routes
-from hazecast.services.web.page.mapdata import legend, map_json, shapes_json, stations_json
+from hazecast.services.web.page.mapdata import MOST_CITIES, legend, map_json, shapes_json, stations_json
 from hazecast.services.web.page.place_search import Found, meant, nearest, places_json, search
 from hazecast.services.web.page.query import PageQuery, page_zone
 from hazecast.services.web.page.scores import skill
@@ -45,6 +45,9 @@ from hazecast.services.web.page.warning_page import warning_routes
 from hazecast.services.web.page.warning_view import warning_groups, warning_views
 from hazecast.services.web.page.words import Words, preferred, words
 from hazecast.services.work.verification import WINDOW_DAYS
+
+# The countries that come first.
+_PARTNERS = ("CN", "JP")
 
 
 def page_routes(
@@ -235,6 +238,7 @@ class _Page:
             "choices": CHOICES,
             "warned_places": len({warning.city for warning in snapshot.warnings}),
             "groups": warning_groups(warnings, snapshot.book, wording),
+            "most_lines": MOST_CITIES,
             "lines": view.city_lines(snapshot, registry, wording, query.index),
             "scores": skill(snapshot, self.store, query.city, wording) if query.city else None,
             "skill_days": WINDOW_DAYS,
@@ -242,6 +246,7 @@ class _Page:
             "layers": LAYERS,
             "legends": {kind: legend(kind, wording, query.index) for kind in LAYERS},
             "standard": view.standard_at(snapshot),
+            "over": bool(snapshot.times) and snapshot.times[-1] < snapshot.now,
             "zone": zone,
             "today": today,
             "tomorrow": today + timedelta(days=1),
@@ -250,7 +255,7 @@ class _Page:
             "window_text": wording.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
             "hours": max(len(snapshot.times), 1),
             "hour": hour,
-            "hour_text": f"{wording.moment(shown, zone)} ({zone_name})" if snapshot.times else "",
+            "hour_text": f"{_moment(shown, snapshot, zone, wording)} ({zone_name})" if snapshot.times else "",
             "picture": _picture(query, hour),
             "boundaries": _boundaries(wording),
         }
@@ -268,7 +273,9 @@ class _Page:
 def cities_by_country(registry: Registry) -> list[tuple[str, list[City]]]:
     """Return the cities by country, in the order of their names in Latin letters."""
     cities = sorted(registry.cities.values(), key=lambda city: city.name_en)
-    return [(country, [city for city in cities if city.country == country]) for country in ("CN", "JP")]
+    # The partner countries first.
+    countries = sorted({city.country for city in cities}, key=lambda country: (country not in _PARTNERS, country))
+    return [(country, [city for city in cities if city.country == country]) for country in countries]
 
 
 def _hour(snapshot: Snapshot, query: PageQuery) -> int:
@@ -279,6 +286,11 @@ def _hour(snapshot: Snapshot, query: PageQuery) -> int:
     hours = (wanted - snapshot.run.init_time) / timedelta(hours=1)
     # An hour is named by its end: at 10:20 it is the one that ends at 11:00.
     return int(min(max(-(-hours // 1), 1), len(snapshot.times), LEAD_HOURS))
+
+
+def _moment(time: datetime, snapshot: Snapshot, zone: str, wording: Words) -> str:
+    """Return an hour, with its year where that is not this one."""
+    return wording.moment(time, zone) if time.year == snapshot.now.year else wording.catalog.stamp(time, zone)
 
 
 def _boundaries(wording: Words) -> str:

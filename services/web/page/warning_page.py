@@ -54,7 +54,7 @@ def warning_routes(
         bare = name.removesuffix(".simulated")
         found = store.warning(bare, True if bare != name else None)
         base, wording = base_of(request, settings), words(query.language)
-        if found is None or found.city not in registry.cities:
+        if found is None or found.city not in registry.cities | registry.others:
             content = render("error.html", query, base, message=wording.say("error.warning"), home=_home(query))
             return answer(request, content, HTML, seconds=0, status=404)
         content = _page(found, query, base, store, registry, book, clock())

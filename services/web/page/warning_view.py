@@ -202,12 +202,12 @@ def warning_view(
     )
 
 
-_texts: dict[tuple[RuleBook, str, bool, str], Text] = {}
+_texts: dict[tuple[Registry, RuleBook, str, bool, str], Text] = {}
 
 
 def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, language: Language) -> Text:
     """Return the words of a warning; a message never changes under its id and run."""
-    key = (book, warning.id, warning.simulated, language)
+    key = (registry, book, warning.id, warning.simulated, language)
     if key not in _texts:
         if len(_texts) > 2_000:
             _texts.clear()
@@ -217,4 +217,4 @@ def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook
 
 def _composed(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, language: Language) -> Text:
     rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
-    return compose(warning, rules, city, language, why=explain(store, warning))
+    return compose(warning, rules, city, language, why=explain(store, warning), registry=registry)

@@ -8,7 +8,8 @@ from hazecast.grids.places.cities import City, Registry
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, choose, point, representations
-from hazecast.services.web.places import Chosen
+from hazecast.services.web.pages import link_next
+from hazecast.services.web.places import Chosen, Paged
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city
 from hazecast.services.web.schemas.forecasts import CitiesOut, CityOut
 
@@ -19,11 +20,16 @@ router = APIRouter(tags=["places"])
 
 
 @router.get("/cities", responses=INVALID | UNCHANGED | representations(*_FORMATS, like=CitiesOut))
-def cities(service: Given, request: Request, places: Chosen, form: AsFormat = None) -> Response:
-    """All cities that are forecast, or some of them."""
+def cities(service: Given, request: Request, places: Chosen, paged: Paged, form: AsFormat = None) -> Response:
+    """All cities that are forecast, or some of them, in pages: the header Link has the address of the next."""
     chosen = choose(request, form, _FORMATS)
     cache_answer(request)
-    found = [_city(city, service.registry) for city in places.of(service.registry)]
+    page, following = paged.of(places.of(service.registry))
+    found = [_city(city, service.registry) for city in page]
+    return link_next(_answer(found, chosen), request, following)
+
+
+def _answer(found: list[CityOut], chosen: Format) -> Response:
     if chosen == "json":
         return answer(CitiesOut(found).model_dump_json(), "json")
     rows = [city.model_dump() for city in found]

@@ -52,9 +52,12 @@ def known_city(registry: Registry, city_id: str) -> City:
         404 with close matches if there is no such city.
     """
     try:
-        return registry.city(city_id)
+        city = registry.city(city_id)
     except InputError as error:
         raise HTTPException(404, str(error)) from error
+    if city.id not in registry.cities:
+        raise HTTPException(404, f"city: found {city_id}; expected one that is forecast")
+    return city
 
 
 def latest_run(store: Store) -> ForecastRun:

@@ -75,7 +75,7 @@ def draft(service: Given, draft_id: DraftId, _: Reader, simulated: Simulated = F
     return AuditedDraftOut(
         **DraftOut.of(found).model_dump(),
         texts=texts_of(service, found.proposed),
-        area=as_geojson(city_area(service.registry.city(found.proposed.city)).geometry),
+        area=as_geojson(city_area(service.registry.city(found.proposed.city), service.registry).geometry),
         audit=audit,
     )
 
@@ -131,7 +131,10 @@ def texts_of(service: Service, message: HazeWarning) -> list[DraftTextOut]:
     """
     rules, city = service.book.rule_set(message.rule_set), service.registry.city(message.city)
     why = explain(service.store, message)
-    composed = [(language, compose(message, rules, city, language, why=why)) for language in LANGUAGES]
+    composed = [
+        (language, compose(message, rules, city, language, why=why, registry=service.registry))
+        for language in LANGUAGES
+    ]
     names = ("headline", "description", "comment", "instruction")
     return [
         DraftTextOut(language=language, **{name: getattr(text, name) for name in names}) for language, text in composed

@@ -12,10 +12,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity, RefusedError, check_again
 from hazecast.services.delivery.content import public_event
-from hazecast.services.delivery.stream import TooManyReaders, oldest_event_number, subscription_feed
+from hazecast.services.delivery.stream import oldest_event_number, subscription_feed
+from hazecast.services.delivery.stream_places import TooManyReaders
 from hazecast.services.delivery.subscriptions import find_subscription
 from hazecast.services.store.tables.delivery import Subscription
-from hazecast.services.web.access import require
+from hazecast.services.web.access import identify, require
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.edge.key_check import network_of
 from hazecast.services.web.problems import Refusal
@@ -51,9 +52,9 @@ router = APIRouter(tags=["events"])
 
 async def _place(service: Given, request: Request) -> AsyncIterator[None]:
     """Hold a reader's place from before its answer begins until it has ended."""
-    address = network_of(request.client.host if request.client else "")
+    address, identity = network_of(request.client.host if request.client else ""), identify(request)
     try:
-        with service.connections.hold(address):
+        async with service.stream_places.hold(address, None if identity is None else identity.account_id):
             yield
     except TooManyReaders as error:
         raise HTTPException(503, f"{error}: try again later", {"Retry-After": "30"}) from error

@@ -10,20 +10,21 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
 from hazecast.grids.errors import InputError, UnknownError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, runs_page, values_of
-from hazecast.services.store.run_files import read_product
+from hazecast.services.store.run_files import large_product, read_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.negotiate import (
+    MEDIA_TYPES,
     AsFormat,
     Format,
     answer,
@@ -34,7 +35,7 @@ from hazecast.services.web.negotiate import (
     representations,
 )
 from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
-from hazecast.services.web.places import Chosen, Places
+from hazecast.services.web.places import Chosen, CityPage, Paged, Places
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.web.schemas.forecasts import ForecastOut, RunForecastOut, RunOut, RunsOut
 from hazecast.services.web.times import InitTime, Period, Time, Within, stamp
@@ -44,6 +45,8 @@ from hazecast.services.work.stored_forecast import NETCDF, restore_netcdf
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
 _RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "netcdf")
 _CSV_COLUMNS = ("city", "init_time", "simulated", "lead_time", "time", "local_time", *VALUE_COLUMNS)
+# Bytes from which a file is sent from disk: that of some thousand cities.
+_SENT_FROM_DISK = 16 * 2**20
 _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
 Simulated = Annotated[
     bool | None, Query(description="Only simulated runs, or only real ones; by default a real one where there is any.")
@@ -125,17 +128,23 @@ def runs(
     responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
 )
 async def latest_forecast(
-    service: Given, request: Request, places: Chosen, within: Within, simulated: Simulated = None, form: AsFormat = None
+    service: Given,
+    request: Request,
+    places: Chosen,
+    paged: Paged,
+    within: Within,
+    simulated: Simulated = None,
+    form: AsFormat = None,
 ) -> Response:
-    """The newest run, or some of its cities and hours.
+    """The newest run, or some of its cities and hours, in pages of cities: the header Link has the address of the next.
 
-    NetCDF is the stored file in the data contract. GeoJSON has a point for each city, with its values as
+    NetCDF is the stored file in the data contract, in one piece. GeoJSON has a point for each city, with its values as
     lists in the order of `time`.
     """
     run = await run_in_threadpool(service.store.latest_run, simulated)
     if run is None:
         raise HTTPException(404, "no such forecast is stored yet")
-    return await _run_answer(service, request, run, places, within, form)
+    return await _run_answer(service, request, run, places, paged, within, form)
 
 
 @router.get(
@@ -148,30 +157,48 @@ async def forecast_of_run(
     request: Request,
     init_time: InitTime,
     places: Chosen,
+    paged: Paged,
     within: Within,
     simulated: Simulated = None,
     form: AsFormat = None,
 ) -> Response:
     """One run, as `/forecasts/latest` gives the newest."""
     run = await run_in_threadpool(_run_at, service.store, init_time, simulated)
-    return await _run_answer(service, request, run, places, within, form)
+    return await _run_answer(service, request, run, places, paged, within, form)
 
 
 async def _run_answer(
-    service: Service, request: Request, run: ForecastRun, places: Places, within: Period, form: Format | None
+    service: Service,
+    request: Request,
+    run: ForecastRun,
+    places: Places,
+    paged: CityPage,
+    within: Period,
+    form: Format | None,
 ) -> Response:
     chosen = choose(request, form, _RUN_FORMATS)
-    cities = {city.id: city for city in places.of(service.registry)}
+    cities = places.of(service.registry)
     first, last = _leads(run, within)
     cache_answer(request, modified=run.created_at)
-    wanted = None if places.all else list(cities)
     if chosen == "netcdf":
+        if places.all and (first, last) == (1, LEAD_HOURS):
+            file = await run_in_threadpool(large_product, Path(run.netcdf_path), NETCDF, _SENT_FROM_DISK)
+            if file is not None:
+                # Not stored: no cache of answers holds it in memory.
+                headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+                return FileResponse(
+                    file, media_type=MEDIA_TYPES["netcdf"], filename=f"{_name(run)}.nc", headers=headers
+                )
+        wanted = None if places.all else [city.id for city in cities]
         return answer(await _netcdf(service, request, run, wanted, first, last), "netcdf", name=_name(run))
-    return await run_in_threadpool(_values_answer, service, run, wanted, first, last, chosen)
+    page, following = paged.of(sorted(cities, key=lambda city: city.id))
+    ids = [city.id for city in page]
+    made = await run_in_threadpool(_values_answer, service, run, ids, first, last, chosen, following)
+    return link_next(made, request, following)
 
 
 def _values_answer(
-    service: Service, run: ForecastRun, cities: list[str] | None, first: int, last: int, form: Format
+    service: Service, run: ForecastRun, cities: list[str], first: int, last: int, form: Format, following: str | None
 ) -> Response:
     rows = values_of(service.store, run, cities, first, last)
     if form == "csv":
@@ -181,7 +208,13 @@ def _values_answer(
         by_city[row.city].append(row)
     if form == "geojson":
         features = [_feature(run, service.registry.city(name), found) for name, found in by_city.items()]
-        content = {"type": "FeatureCollection", **_head(run), "units": "ug m-3", "features": features}
+        content = {
+            "type": "FeatureCollection",
+            **_head(run),
+            "units": "ug m-3",
+            "features": features,
+            "next": following,
+        }
         return answer(as_json(content), "geojson")
     content = _head(run) | {
         "units": "ug m-3",
@@ -189,6 +222,7 @@ def _values_answer(
             {"city": name, "hours": _hours(run, found, ZoneInfo(service.registry.city(name).time_zone))}
             for name, found in by_city.items()
         ],
+        "next": following,
     }
     return _json(content)
 

@@ -97,10 +97,10 @@ async def fan(
     size: InSize = "desktop",
 ) -> Response:
     """The latest forecast of a city with its ranges, after what was observed in the days before."""
-    known_city(service.registry, city_id)
+    city = known_city(service.registry, city_id)
     run, observed = await run_in_threadpool(_run_and_observed, service.store, city_id, pollutant)
     seen = None if observed is None else (str(observed["time"].values[0]), observed[pollutant].values.tobytes())
-    asked = (run.netcdf_path, city_id, pollutant, Look(language, size))
+    asked = (run.netcdf_path, city, pollutant, Look(language, size))
     with _drawable(run):
         content = await draw(request, service.pool, ("fan", *asked, seen), native_work.fan_chart, *asked, observed)
     return Response(content, media_type="image/png")

@@ -15,6 +15,7 @@ from hazecast.grids.errors import InputError
 from hazecast.services.observability.health import examine
 from hazecast.services.observability.metrics import new_registry
 from hazecast.services.observability.requests import Requests
+from hazecast.services.observability.worker_metrics import folder_of_workers
 from hazecast.services.scheduling.board import JobState, RunState, job_runs, job_states
 from hazecast.services.scheduling.jobs import job_named
 from hazecast.services.web.access import require
@@ -109,4 +110,5 @@ def add_operation(app: FastAPI, service: Service) -> None:
 
     app.add_route(METRICS_PATH, metrics, include_in_schema=False)
     plain = [route.path for route in app.routes if isinstance(route, Route)]
-    app.add_middleware(Requests, templates=lambda: [*app.openapi()["paths"], *plain], registry=registry)
+    own = registry if folder_of_workers() is None else None
+    app.add_middleware(Requests, templates=lambda: [*app.openapi()["paths"], *plain], registry=own)

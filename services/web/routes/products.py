@@ -1,7 +1,8 @@
-"""Products of the latest forecast: all cities by hour in one compact answer, and a city's days."""
+"""Products of the latest forecast: cities by hour in compact answers, and a city's days."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from hazecast.alerts.maps.scales import SCALES
 from hazecast.forecast.daily import BOUNDS, DayIndex, daily_outlook, day_index
@@ -24,7 +25,8 @@ from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
-from hazecast.services.web.places import Chosen
+from hazecast.services.web.pages import link_next
+from hazecast.services.web.places import Chosen, Paged
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.web.schemas.daily import (
     CurrentIndexOut,
@@ -40,7 +42,7 @@ from hazecast.services.web.schemas.forecasts import (
     LayerOut,
     MapOut,
 )
-from hazecast.services.work.stored_forecast import load_forecast
+from hazecast.services.work.stored_forecast import stored_part
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
 # Reaches back to the beginning of yesterday in any time zone.
@@ -52,19 +54,18 @@ _DECIMALS = {"pm25": 0, "o3": 0, "aqi": 0, "visibility": -1, "haze_grade": 0}
 router = APIRouter(tags=["forecasts"])
 
 
-# A run's file has a name of its own, so what was computed from it stays valid.
-@lru_cache(maxsize=4)
-def _by_hour(path: str) -> xr.Dataset:
-    return hourly_layers(load_forecast(path))
+def _by_hour(service: Service, run: ForecastRun, cities: Sequence[City]) -> xr.Dataset:
+    return hourly_layers(stored_part(service.store, run, [city.id for city in cities]))
 
 
-@lru_cache(maxsize=4)
-def _by_day(service: Service, path: str, init_time: datetime, simulated: bool) -> xr.Dataset:
+def _by_day(service: Service, run: ForecastRun, city: City) -> xr.Dataset:
+    forecast = stored_part(service.store, run, [city.id])
+    if not forecast.sizes["city"]:
+        raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city.id}")
     try:
-        observed = service.store.observed(init_time - timedelta(hours=23), init_time, simulated)
+        observed = service.store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated, city.id)
     except InputError:
         observed = None
-    forecast = load_forecast(path)
     return daily_outlook(forecast, observed, service.registry).merge(
         daily_exceedance(forecast, observed, service.registry)
     )
@@ -85,21 +86,25 @@ def _observed_indices(
 def layers(
     service: Given,
     request: Request,
+    response: Response,
     places: Chosen,
+    paged: Paged,
     layer: Annotated[
         list[Layer] | None,
         Query(description="Only these layers; may be repeated.", examples=[["pm25"]], max_length=20),
         at_most(20),
     ] = None,
 ) -> MapOut:
-    """All cities and hours of the latest forecast at once, for a map with a time slider.
+    """All hours of the latest forecast at once, for a map with a time slider, in pages of cities.
 
     `values` of a city are in the order of `times`; null where there is none. AQI is China's of the
     hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010, and 5 below 1 km.
     """
     run = latest_run(service.store)
     cache_answer(request, modified=run.created_at)
-    hours = _from_file(run, _by_hour)
+    page, following = paged.of(places.of(service.registry))
+    link_next(response, request, following)
+    hours = _by_hour(service, run, page)
     known = set(hours["city"].values)
     wanted = [name for name in LAYERS if layer is None or name in layer]
     return MapOut(
@@ -117,9 +122,10 @@ def layers(
                 **city.model_dump(exclude={"elevation", "code"}),
                 values={n: rounded(hours[n].sel(city=city.id).values, _DECIMALS[n]) for n in wanted},
             )
-            for city in places.of(service.registry)
+            for city in page
             if city.id in known
         ],
+        next=following,
     )
 
 
@@ -133,9 +139,7 @@ def daily(service: Given, request: Request, city_id: str) -> DailyOut:
     observed: the hour of the init time by the US AQI with NowCast, and a Chinese city's last whole day.
     """
     city, run = known_city(service.registry, city_id), latest_run(service.store)
-    days = _from_file(run, lambda path: _by_day(service, path, run.init_time, run.simulated))
-    if city_id not in days["city"].values:
-        raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city_id}")
+    days = _by_day(service, run, city)
     cache_answer(request, modified=run.created_at)
     here = days.sel(city=city_id)
     current, report = _observed_indices(service, city, run.init_time, run.simulated)
@@ -149,14 +153,6 @@ def daily(service: Given, request: Request, city_id: str) -> DailyOut:
         current=current,
         report=report,
     )
-
-
-def _from_file(run: ForecastRun, make: Any) -> xr.Dataset:
-    try:
-        made: xr.Dataset = make(run.netcdf_path)
-    except InputError as error:
-        raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} is gone: {error}") from error
-    return made
 
 
 def _layer(name: str, values: xr.DataArray) -> LayerOut:

@@ -51,14 +51,12 @@ async def push(service: Given, request: Request, identity: Sender, idempotency_k
     for the same station, hour and variable replaces it. Quality control is that of all observations. Wind needs speed
     and direction, and a dew point from humidity the temperature, in the same request.
     """
-    settings = service.settings
     given = await draw(
         request,
         service.pool,
         ("push", uuid4().hex),
         store_push,
-        settings.database_url,
-        settings.data_dir,
+        service.settings,
         identity.account_id,
         idempotency_key,
         await request.body(),

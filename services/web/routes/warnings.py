@@ -223,6 +223,7 @@ def unsigned_cap(service: Service, found: HazeWarning, request: Request) -> byte
         service.registry.city(found.city),
         _sender(service.settings, _base(service.settings, request)),
         why=explain(service.store, found),
+        registry=service.registry,
     )
 
 

@@ -28,7 +28,7 @@ class CityOut(BaseModel):
     region: str
     latitude: float = Field(description="degrees north, WGS 84")
     longitude: float = Field(description="degrees east, WGS 84")
-    elevation: float = Field(description="m")
+    elevation: float | None = Field(description="m")
     time_zone: str = Field(description="IANA name")
     code: str | None = Field(description="GB/T 2260 (China) or JIS X 0402 (Japan) code of the area")
     partners: list[str] = Field(description="Regions that the city's region works with.")
@@ -125,6 +125,7 @@ class RunForecastOut(RunHeadOut):
 
     units: str
     cities: list[CityHoursOut]
+    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")
 
 
 class ObservedValuesOut(BaseModel):
@@ -349,3 +350,4 @@ class MapOut(RunHeadOut):
     times: list[datetime] = Field(description="Ends of the hours, UTC.")
     layers: dict[str, LayerOut]
     cities: list[CityLayersOut]
+    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")

@@ -10,8 +10,9 @@ from typing import Literal
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import load_station_cities
-from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.monitors.interface import HasHistory, MonitorSource
@@ -271,7 +272,7 @@ def _opened(
     settings: Settings, monitors: Sequence[str], weather: Sequence[str], patience: Patience, clock: Clock
 ) -> Iterator[_Opened]:
     """Hold the lock of the backfill, and open the store and the sources."""
-    registry = load_registry()
+    registry = city_registry(settings)
     rules = load_station_cities(registry)
     busy = BackfillBusyError("another process is filling holes")
     with ExitStack() as open_:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
-from hazecast.grids.places.cities import load_registry
-from hazecast.grids.weather.regular_grid import EAST_ASIA
+from hazecast.grids.places.cities import City
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import Patience
 from hazecast.services.sources.registry import create_composition_source, create_weather_source
-from hazecast.services.sources.weather.interface import Wanted, WeatherSource
+from hazecast.services.sources.weather.interface import WeatherSource, wanted_at
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.locks import file_locked
 from hazecast.services.store.weather_archive import prune_weather_archive
@@ -73,6 +73,10 @@ def _patience(settings: Settings) -> Patience:
     return Patience(attempts=settings.ingest.http_attempts, read_seconds=settings.ingest.http_timeout_seconds)
 
 
+def _cities(settings: Settings) -> tuple[City, ...]:
+    return tuple(city_registry(settings).cities.values())
+
+
 def _lock(settings: Settings, lock_file: str) -> AbstractContextManager[None]:
     return file_locked(settings.data_dir / lock_file, IngestBusyError("another process is ingesting"))
 
@@ -98,7 +102,7 @@ def ingest_weather(settings: Settings, now: datetime) -> WeatherReport:
         If the settings lack what a source needs.
     """
     sources, store = weather_sources(settings), WeatherStore(settings.weather_dir)
-    wanted = weather_wanted(settings, tuple(load_registry().cities.values()))
+    wanted = weather_wanted(settings, _cities(settings))
     try:
         with _lock(settings, WEATHER_LOCK_FILE):
             report = ingest_newest(sources, wanted, store, now)
@@ -135,7 +139,7 @@ def ingest_composition(settings: Settings, clock: Clock = utc_now) -> WeatherRep
     """
     names = settings.ingest.composition_sources
     sources = [create_composition_source(name, settings, _patience(settings)) for name in names]
-    store, wanted = CompositionStore(settings.composition_dir), Wanted(tuple(load_registry().cities.values()))
+    store, wanted = CompositionStore(settings.composition_dir), wanted_at(_cities(settings))
     try:
         with _lock(settings, COMPOSITION_LOCK_FILE):
             return ingest_newest(sources, wanted, store, clock(), "composition", clock)
@@ -238,7 +242,13 @@ def ingest_archive(
         files = settings.data_dir / "era5"
         _fetch_era5(settings, first, last, files)
     return build_weather_archive(
-        files, first, last, settings.archive_dir, scheduler_address=scheduler_address, progress=progress
+        files,
+        first,
+        last,
+        settings.archive_dir,
+        box=wanted_at(_cities(settings)).box,
+        scheduler_address=scheduler_address,
+        progress=progress,
     )
 
 
@@ -254,7 +264,7 @@ def _fetch_era5(settings: Settings, first: datetime, last: datetime, folder: Pat
     try:
         month = (first.year, first.month)
         while month <= (last.year, last.month):
-            source.fetch_month(*month, EAST_ASIA, folder)
+            source.fetch_month(*month, wanted_at(_cities(settings)).box, folder)
             month = (month[0] + month[1] // 12, month[1] % 12 + 1)
     finally:
         source.close()

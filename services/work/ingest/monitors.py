@@ -9,7 +9,8 @@ from datetime import datetime
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import load_station_cities
-from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.places.cities import Registry
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Patience
@@ -114,7 +115,7 @@ def ingest_live(
     InputError
         If a source in the settings lacks a key or a folder. Nothing has then been fetched.
     """
-    registry = registry or load_registry()
+    registry = registry or city_registry(settings)
     sources = build_sources(settings, registry, patience)
     store = Store(settings.database_url, files=settings.data_dir)
     try:

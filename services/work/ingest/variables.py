@@ -11,7 +11,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.models.registry import ModelRegistry
 from hazecast.services.core.settings import Settings
-from hazecast.services.sources.weather.interface import Wanted
+from hazecast.services.sources.weather.interface import Wanted, wanted_at
 
 
 def used_by_model(card: Mapping[str, Any]) -> tuple[str, ...]:
@@ -77,4 +77,4 @@ def weather_wanted(settings: Settings, cities: tuple[City, ...]) -> Wanted:
     -------
     Wanted
     """
-    return Wanted(cities, step_hours=settings.ingest.weather_step_hours, variables=variables_for(settings))
+    return wanted_at(cities, settings.ingest.weather_step_hours, variables_for(settings))

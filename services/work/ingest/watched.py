@@ -20,9 +20,10 @@ from hazecast.grids.observations.tables.findings import Findings
 from hazecast.grids.observations.tables.folder import read_tables, stations_of
 from hazecast.grids.observations.tables.sheets import is_table
 from hazecast.grids.observations.tables.stations import STATIONS_FILE, Stations
-from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.files import atomic_write
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.monitors.folder import CsvFolder, batch_of
 from hazecast.services.store.monitors import Saved, save_readings
@@ -85,7 +86,7 @@ def take_delivered(settings: Settings, clock: Clock) -> list[Taken]:
     whole = _whole(folder, clock())
     if not whole:
         return []
-    registry = load_registry()
+    registry = city_registry(settings)
     stations = stations_of(folder, registry, Findings())
     source = CsvFolder(folder, registry, load_station_cities(registry))
     store = Store(settings.database_url, clock, settings.data_dir)

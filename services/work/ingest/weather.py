@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.http import Traffic
@@ -65,7 +65,7 @@ def ingest_newest(
 ) -> WeatherReport:
     """Fetch and store the newest complete cycle of the first source that has one.
 
-    A cycle that is stored already is not fetched again. Where the newest cycle turns out
+    A cycle that is stored already is not fetched again, unless other places are wanted now. Where the newest cycle turns out
     incomplete, or isn't what the source documents, older ones are tried; a source that can't be reached, or has no
     cycle that can be used, is passed over.
 
@@ -125,7 +125,7 @@ def remove_old(settings: Settings, store: WeatherStore, now: datetime) -> int:
     old = now - timedelta(days=settings.ingest.weather_keep_days)
     if settings.learning.retrain == "off":
         return store.prune(old)
-    condensed = store.condense(old, tuple(load_registry().cities.values()))
+    condensed = store.condense(old, tuple(city_registry(settings).cities.values()))
     if condensed:
         log.info("%d old weather cycles are kept at the cities only, to learn from", condensed)
     return store.prune(min(old, now - timedelta(days=settings.learning.retrain_reach_days)))
@@ -143,11 +143,12 @@ def _from(
         except (FetchError, InputError) as error:
             return None, None, "failed", [*faults, str(error)]
         late = Cycle(cycle.source, cycle.init_time, cycle.late or bool(faults))
-        if store.has(cycle):
+        if store.holds(cycle, wanted):
             return store.path(cycle), late, "already stored", faults
         try:
             fetched = source.fetch(late, wanted, store.scratch(cycle))
-            path = store.save(source.name, fetched.assign_attrs(retrieved_at=clock().isoformat()))
+            noted = {"retrieved_at": clock().isoformat(), "places": wanted.label(points="city" in fetched.dims)}
+            path = store.save(source.name, fetched.assign_attrs(noted))
         except (FetchError, InputError) as error:
             faults.append(str(error))
             if isinstance(error, InputError):

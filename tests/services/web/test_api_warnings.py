@@ -88,7 +88,9 @@ def test_every_entry_of_the_feed_leads_to_a_valid_message(client) -> None:
     from lxml import etree
 
     root = etree.fromstring(answer.content)
-    links = [e.get("href") for e in root.findall("a:entry/a:link", NS)]
+    pages = [e.get("href") for e in root.findall("a:entry/a:link[@type='text/html']", NS)]
+    assert pages and all(client.get(page).status_code == 200 for page in pages)
+    links = [e.get("href") for e in root.findall("a:entry/a:link[@type='application/cap+xml']", NS)]
     assert len(links) == len(client.get("/v1/warnings?state=all").json()["features"]) > 0
     for link in links:
         schema().assertValid(parse(client.get(link).content))

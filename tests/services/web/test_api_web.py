@@ -260,7 +260,7 @@ def test_memory_of_cached_answers_is_bounded() -> None:
         await PlainTextResponse("x" * 1_000)(scope, receive, send)
 
     answers = AnswerCache(
-        app, find_version=lambda: 1, count_commits=lambda: 0, max_age=60, check_seconds=60.0, memory=5_000, under="/v1/"
+        app, find_version=lambda: 1, find_token=lambda: 0, max_age=60, check_seconds=60.0, memory=5_000, under="/v1/"
     )
     client = TestClient(answers, headers={"Accept-Encoding": "identity"})
     for number in [*range(8), 7, 0]:
@@ -322,7 +322,7 @@ def test_what_is_drawn_is_stored_checked_and_counted_by_its_processor_time(copie
     # An earlier test of the same run may have had it drawn.
     for kept in copied.data_dir.glob("forecasts/*.products/haze-*"):
         kept.unlink()
-    app = create_app(changed(copied, answer_seconds=300.0))
+    app = create_app(changed(copied, answer_seconds=300.0, rate_anonymous=600))
     client = TestClient(app)
 
     def left(path: str) -> int:

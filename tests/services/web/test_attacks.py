@@ -116,7 +116,7 @@ def test_guessing_is_slowed_down_but_shuts_nobody_out(folder) -> None:
 
 # -- rates -----------------------------------------------------------------------------------------------------------
 def test_floods_are_answered_429_by_address_and_by_key(folder) -> None:
-    client = TestClient(create_app(make_settings(data_dir=folder, rate_anonymous=6, rate_key=3)))
+    client = TestClient(create_app(make_settings(data_dir=folder, rate_anonymous=6, rate_account=3)))
     answers = [client.get("/v1/cities/beijing") for _ in range(8)]
     assert [answer.status_code for answer in answers] == [200] * 6 + [429] * 2
     assert answers[0].headers["ratelimit-policy"] == '"anonymous";q=6;w=60'

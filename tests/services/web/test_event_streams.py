@@ -15,7 +15,6 @@ import pytest
 import uvicorn
 
 from hazecast.services.accounts.keys import add_key
-from hazecast.services.delivery.stream import ConnectionLimit, TooManyReaders
 from hazecast.services.web.app import create_app
 from tests.support.delivery_world import World
 from tests.support.receivers import free_port
@@ -182,19 +181,6 @@ def test_readers_that_come_at_once_exceed_no_limit(world, url) -> None:
         reader.join()
     taken = world.settings.events.connections
     assert sorted(answers) == [200] * taken + [503] * (number - taken)
-
-
-def test_one_address_takes_so_many_places() -> None:
-    limit = ConnectionLimit(3, per_address=2)
-    with limit.hold("a"), limit.hold("a"):
-        with pytest.raises(TooManyReaders, match="2 streams are open from this address"), limit.hold("a"):
-            pass
-        with limit.hold("b"), pytest.raises(TooManyReaders, match="too many listeners"), limit.hold("c"):
-            pass
-        with limit.hold("c"):
-            pass
-    with limit.hold("a"), limit.hold("a"):
-        pass
 
 
 def _seat_free(url: str) -> bool:

@@ -19,7 +19,7 @@ from hazecast.grids.times import to_datetime64
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.dependencies import Service
-from hazecast.services.web.places import Places
+from hazecast.services.web.places import CityPage, Places
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes import cities, operation, products, warnings
 from hazecast.services.web.schemas.forecasts import ReadyOut
@@ -106,17 +106,17 @@ def content(response: Response) -> Any:
 
 
 def test_cities_come_as_asked_for(service) -> None:
-    everywhere = content(cities.cities(service, get(), Places()))
+    everywhere = content(cities.cities(service, get(), Places(), CityPage()))
     assert [city["id"] for city in everywhere] == list(service.registry.cities)
-    japan = content(cities.cities(service, get(accept="application/geo+json"), Places(country="JP")))
+    japan = content(cities.cities(service, get(accept="application/geo+json"), Places(country="JP"), CityPage()))
     assert {f["properties"]["country"] for f in japan["features"]} == {"JP"}
-    table = cities.cities(service, get(), Places(city=["beijing"]), form="csv")
+    table = cities.cities(service, get(), Places(city=["beijing"]), CityPage(), form="csv")
     header, row = bytes(table.body).decode().split()
     assert header.startswith("id,name_zh") and row.startswith("beijing,北京")
     with pytest.raises(HTTPException, match="406"):
-        cities.cities(service, get(accept="image/png"), Places())
+        cities.cities(service, get(accept="image/png"), Places(), CityPage())
     with pytest.raises(InvalidArgument, match="bejing"):
-        cities.cities(service, get(), Places(city=["bejing"]))
+        cities.cities(service, get(), Places(city=["bejing"]), CityPage())
 
 
 def test_warnings_are_in_force_by_the_clock(service, clock) -> None:

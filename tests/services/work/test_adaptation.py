@@ -20,7 +20,7 @@ from hazecast.models.zoo.baselines import Persistence
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
-from hazecast.services.work.adaptation import adapt, state_of, with_state
+from hazecast.services.work.adaptation import adapt, state_of, with_experts, with_state
 from hazecast.services.work.cycle import run_cycle
 from tests.support.forecasts import forecast_of
 from tests.support.settings import make_settings
@@ -69,7 +69,9 @@ def test_a_state_comes_back_from_the_file_of_a_forecast(tmp_path: Path) -> None:
     drawn |= {name: np.abs(drawn[name]) for name in ("days", "bias_square", "guidance")}
     model.state = State(first.places, **drawn)
     prediction = model.predict(windows)
-    forecast = with_state(forecast_of(50.0, cities=("beijing", "seoul")), model, windows, prediction.experts)
+    forecast = with_state(
+        with_experts(forecast_of(50.0, cities=("beijing", "seoul")), windows, prediction.experts), model
+    )
     forecast.to_netcdf(tmp_path / "forecast.nc")
     with xr.open_dataset(tmp_path / "forecast.nc", decode_timedelta=True) as opened:
         kept = opened.load()

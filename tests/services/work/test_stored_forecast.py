@@ -14,6 +14,7 @@ from hazecast.services.store.run_files import (
     remove_run_file,
     save_product,
 )
+from hazecast.services.work import stored_forecast
 from hazecast.services.work.plain_dataset import from_plain, to_plain
 from hazecast.services.work.stored_forecast import NETCDF, load_forecast, restore_netcdf, restore_values, write_netcdf
 from tests.support.forecasts import forecast_of
@@ -26,7 +27,7 @@ def file(tmp_path):
     write_netcdf(forecast_of(100.0), path)
     restore_values(path)
     restore_netcdf(path)
-    load_forecast.cache_clear()
+    stored_forecast._held.clear()
     return path
 
 
@@ -50,7 +51,7 @@ def test_a_forecast_is_the_same_read_plainly_and_from_netcdf(file) -> None:
 def test_damaged_values_are_made_again_from_the_file(file, caplog) -> None:
     whole = load_forecast(str(file))
     damage(products_folder(file), "values.*.npz")
-    load_forecast.cache_clear()
+    stored_forecast._held.clear()
     assert read_product(file, "values.npz") is None and "is damaged" in caplog.text
     xr.testing.assert_identical(load_forecast(str(file)), whole)
     assert read_product(file, "values.npz") is not None
@@ -75,7 +76,7 @@ def test_without_either_there_is_no_forecast(file) -> None:
     with pytest.raises(InputError, match="forecast file"):
         restore_netcdf(file)
     file.unlink()
-    load_forecast.cache_clear()
+    stored_forecast._held.clear()
     with pytest.raises(InputError, match="forecast file"):
         load_forecast(str(file))
 

@@ -62,7 +62,8 @@ export class Field {
           const d2 = dy * dy + ((longitude - longitudes[x]) * east) ** 2;
           if (d2 >= LAST_KM * LAST_KM) continue;
           least = Math.min(least, d2);
-          near.push([n, 1 / (d2 + 100)]);
+          // Down to nothing at the edge, so that no place comes in with a step.
+          near.push([n, (1 - d2 / (LAST_KM * LAST_KM)) / (d2 + 100)]);
         }
         if (!near.length) continue;
         const alpha = Math.min(1, (LAST_KM - Math.sqrt(least)) / (LAST_KM - FULL_KM));

@@ -98,6 +98,7 @@ export class CityMap {
       if (!this.data) this.state.textContent = this.words.failed;
       throw error;
     }
+    if (this.data?.left_out) this.state.textContent = this.words.left_out.replace("{count}", String(this.data.left_out));
     this.placeSigns();
     this.placeWarnings();
     if (first) this.lookAt();

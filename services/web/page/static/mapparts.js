@@ -7,7 +7,7 @@
  *   haze_grade: (number|null)[], wind?: [(number|null)[], (number|null)[]]}} City
  * @typedef {{id: string, city: string, name: Record<string, string>, colour: string, marks: number, from: string, until: string,
  *   rings: number[][]}} Warning
- * @typedef {{init_time: string|null, now: string, stale: boolean, first: string|null, hours: number, cities: City[],
+ * @typedef {{init_time: string|null, now: string, stale: boolean, first: string|null, hours: number, cities: City[], left_out: number,
  *   warnings: Warning[], scales: Record<string, Scale>}} MapData
  */
 

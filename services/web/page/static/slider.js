@@ -35,12 +35,13 @@ export class Slider {
   /** The hours of a run, and the zone of the city whose clock is shown, stand in the page; the hour that was shown stays. */
   read() {
     const { zone, zoneName, first, hours } = document.getElementById("legends")?.dataset ?? {};
+    const made = document.getElementById("main")?.dataset.made;
     this.zone = zone ?? "UTC";
     this.zoneName = zoneName ?? "UTC";
     const tag = { zh: "zh-CN", ja: "ja-JP" }[this.language] ?? "en-US";
     this.format = new Intl.DateTimeFormat(tag, {
       timeZone: this.zone, weekday: "short", month: tag === "en-US" ? "short" : "numeric", day: "numeric", hour: "2-digit", minute: "2-digit",
-      hourCycle: "h23",
+      hourCycle: "h23", year: first && first.slice(0, 4) !== made?.slice(0, 4) ? "numeric" : undefined,
     });
     this.day = new Intl.DateTimeFormat(tag, { timeZone: this.zone, weekday: "short", day: "numeric" });
     this.clock = new Intl.DateTimeFormat("en-GB", { timeZone: this.zone, hour: "numeric", hourCycle: "h23" });

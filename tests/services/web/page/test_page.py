@@ -182,11 +182,14 @@ def test_the_library_is_the_one_that_was_checked_in() -> None:
 def test_states_are_shown(settings, tmp_path) -> None:
     old = TestClient(create_app(settings, clock=lambda: INIT + timedelta(hours=30))).get("/?lang=en").text
     assert "Out of date" in old and "15 January 2026" in old and "hours ago" not in old
+    ancient = TestClient(create_app(settings, clock=lambda: INIT + timedelta(days=5066)))
+    assert "up to January 19, 2026, are over" in ancient.get("/?city=beijing&lang=en").text
     fresh = TestClient(create_app(settings, clock=lambda: INIT)).get("/?lang=en").text
     assert "Out of date" not in fresh and "Simulated sample" in fresh
     empty = TestClient(create_app(Settings(data_dir=tmp_path / "empty")))
     for path in ("/?lang=en", "/?city=beijing&lang=en", "/embed/beijing?lang=en"):
         assert empty.get(path).status_code == 200, path
+    assert "not known whether there is anything to warn of" in empty.get("/?city=beijing&lang=en").text
     assert "No forecast is available yet" in empty.get("/?lang=en").text
     assert empty.get("/page/map.json").json()["cities"] == []
     assert empty.get("/embed/beijing.png").status_code == 200

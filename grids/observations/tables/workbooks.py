@@ -1,0 +1,93 @@
+"""Excel files before they are read: the reader lays out every cell up to the last, so a file of a few kB could take all memory."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.packed import LARGEST
+
+# Rows times columns of a sheet: half a gigabyte in the reader.
+_MOST_CELLS = 10_000_000
+_PLACE = re.compile(rb"""\br=["']([A-Za-z]{0,3})(\d{1,9})["']""")
+_SHEET = b"sheetData"
+_OPEN_ROW, _OPEN_VALUE = b"<table:table-row", b"office:value"
+_REPEATED = re.compile(rb"""-repeated=["'](\d{1,9})["']""")
+
+
+def check_workbook(data: bytes, where: str) -> None:
+    """Refuse a packed workbook whose sheets are too large to be laid out.
+
+    Parameters
+    ----------
+    data : bytes
+        A ZIP archive.
+    where : str
+        The file, for errors.
+
+    Raises
+    ------
+    InputError
+        If it isn't whole, is no .xlsx or .ods, or is too large.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+            if size > LARGEST:
+                raise InputError(where, f"{size} bytes unpacked", f"at most {LARGEST}")
+            if "xl/workbook.bin" in parts.namelist():
+                raise InputError(where, "a binary workbook (.xlsb)", "one saved as .xlsx")
+            for part in parts.infolist():
+                if part.filename.endswith(".xml"):
+                    _check_sheet(parts.read(part), f"{where}: {part.filename}")
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(where, error, "a whole Excel file") from error
+
+
+def _check_sheet(xml: bytes, where: str) -> None:
+    if _SHEET in xml:
+        last, width = _corner(xml)
+    elif _OPEN_ROW in xml:
+        last, width = _open_corner(xml)
+    else:
+        return
+    if last * width > _MOST_CELLS:
+        raise InputError(where, f"cells up to row {last} and column {width}", f"at most {_MOST_CELLS} in a rectangle")
+
+
+def _corner(xml: bytes) -> tuple[int, int]:
+    """Return the last row and column that the cells of .xlsx name."""
+    last, columns = 0, {b"A"}
+    for place in _PLACE.finditer(xml):
+        last = max(last, int(place[2]))
+        columns.add(place[1].upper() or b"A")
+    return last, max(_number_of(column) for column in columns)
+
+
+def _open_corner(xml: bytes) -> tuple[int, int]:
+    """Return the rows and columns up to the last value of .ods, which writes rows and cells that repeat once."""
+    last = rows = width = 0
+    for row in xml.split(_OPEN_ROW)[1:]:
+        head, _, cells = row.partition(b">")
+        rows += _repeated(head)
+        if _OPEN_VALUE in cells:
+            last = rows
+            width = max(width, sum(_repeated(cell) for cell in cells.rpartition(_OPEN_VALUE)[0].split(b"<")[1:]))
+    return last, width
+
+
+def _repeated(tag: bytes) -> int:
+    found = _REPEATED.search(tag)
+    return int(found[1]) if found else 1
+
+
+def _number_of(column: bytes) -> int:
+    number = 0
+    for letter in column:
+        number = number * 26 + letter - ord("A") + 1
+    return number

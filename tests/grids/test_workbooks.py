@@ -1,0 +1,99 @@
+"""Excel files that would take all memory, or end the process, are refused by name."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.tables.mapping import FilePart
+from hazecast.grids.observations.tables.sheets import read_sheet
+from tests.support.workbooks import write_workbook
+
+pytestmark = pytest.mark.skipif(find_spec("python_calamine") is None, reason="needs the extra tables")
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def book(folder: Path, change: Callable[[str], str], name: str = SHEET) -> Path:
+    """Write a workbook of some hours with its sheet changed."""
+    whole, path = folder / "whole.zip", folder / "a.xlsx"
+    write_workbook(whole, {"s": [["time", "pm25"], *([datetime(2026, 1, 11, hour), 50 + hour] for hour in range(9))]})
+    with zipfile.ZipFile(whole) as parts, zipfile.ZipFile(path, "w") as made:
+        for part in parts.namelist():
+            text = parts.read(part).decode()
+            made.writestr(name if part == SHEET else part, change(text) if part == SHEET else text)
+    return path
+
+
+def test_a_whole_workbook_is_read(tmp_path) -> None:
+    assert len(read_sheet(book(tmp_path, lambda xml: xml), FilePart()).rows) == 10
+    last = book(tmp_path, lambda xml: xml.replace('r="A3"', 'r="A100000"').replace('<row r="3"', '<row r="100000"'))
+    assert read_sheet(last, FilePart()).rows[-1][0] <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        # Laid out, one cell in the last corner takes half a terabyte.
+        (lambda xml: xml.replace('r="B3"', 'r="XFD1048576"'), "cells up to row 1048576 and column 16384"),
+        (lambda xml: xml.replace('<row r="3"', "<row r='999999999'"), "cells up to row 999999999"),
+        (lambda xml: xml.replace('r="B3"', 'r=""'), "a whole Excel file"),
+    ],
+)  # fmt: skip
+def test_a_workbook_that_cannot_be_laid_out_is_refused(tmp_path, change, says) -> None:
+    with pytest.raises(InputError, match=rf"a\.xlsx.*{says}"):
+        read_sheet(book(tmp_path, change), FilePart())
+
+
+@pytest.mark.parametrize(("rows", "cells", "read"), [(3, 2, True), (1_000_000, 1_000, False)])
+def test_a_workbook_of_repeated_cells(tmp_path, rows, cells, read) -> None:
+    """A row and a cell are written once with how often they come; what is empty at the end takes nothing."""
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    end = '<table:table-row table:number-rows-repeated="1000000"><table:table-cell table:number-columns-repeated="16384"/>'
+    head = '<table:table-row><table:table-cell office:value-type="string"><text:p>time</text:p></table:table-cell></table:table-row>'
+    row = (
+        f'<table:table-row table:number-rows-repeated="{rows}"><table:table-cell table:number-columns-repeated="{cells}" office:value-type="float"'
+        ' office:value="1"><text:p>1</text:p></table:table-cell></table:table-row>'
+    )
+    path = tmp_path / "a.ods"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        made.writestr(
+            "META-INF/manifest.xml",
+            '<?xml version="1.0"?><manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
+        made.writestr(
+            "content.xml",
+            f'<?xml version="1.0"?><office:document-content {names}><office:body><office:spreadsheet><table:table table:name="s">'
+            f"{head}{row}{end}</table:table-row></table:table></office:spreadsheet></office:body></office:document-content>",
+        )
+    if read:
+        assert len(read_sheet(path, FilePart()).rows) == 4
+    else:
+        with pytest.raises(InputError, match="cells up to row 1000001 and column 1000"):
+            read_sheet(path, FilePart())
+
+
+def test_a_panic_of_the_reader_is_a_damaged_file(tmp_path) -> None:
+    def far_past(xml: str) -> str:
+        start = xml.index('r="A2" s="1"><v>') + len('r="A2" s="1"><v>')
+        return xml[:start] + "-1e300" + xml[xml.index("</v>", start) :]
+
+    with pytest.raises(InputError, match=r"a\.xlsx: found .*out of bounds"):
+        read_sheet(book(tmp_path, far_past), FilePart())
+
+
+def test_a_binary_workbook_and_a_damaged_archive_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="one saved as .xlsx"):
+        read_sheet(book(tmp_path, lambda xml: xml, "xl/workbook.bin"), FilePart())
+    path = book(tmp_path, lambda xml: xml)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match="a whole Excel file"):
+        read_sheet(path, FilePart())
