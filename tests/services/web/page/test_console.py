@@ -111,7 +111,7 @@ def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk)
     sign_in(page, desk.site, desk.forecaster)
     one = page.locator(".draft", has_text="Tianjin")
     one.get_by_label("Reason").fill("fog in part")
-    one.get_by_text("Change level or times").click()
+    one.get_by_text("Change level, times or text").click()
     one.locator('[name="level"]').select_option("red")
     # Changes that were entered are not lost by the wrong button.
     one.get_by_role("button", name="Approve as proposed").click()
@@ -136,6 +136,63 @@ def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk)
     other.get_by_role("button", name="Reject").click()
     answer_yes(page)
     expect(page.locator("#said")).to_have_text("Rejected.")
+
+
+def test_a_text_is_edited_previewed_and_released_with_its_facts(page, desk) -> None:
+    init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    draft(desk.world, init, ("tangshan",))
+    draft(desk.world, init, ("handan",), simulated=True)
+    sign_in(page, desk.site, desk.forecaster)
+    expect(page.locator("#draft-others")).to_have_text("Drafts that wait in simulated runs: 1.")
+    one = page.locator(".draft", has_text="Tangshan")
+    one.get_by_text("Text, evidence and history").click()
+    expect(one.locator(".area-map")).to_have_attribute("aria-label", "Map of the area: Tangshan")
+    assert len(one.locator(".area-map .warned").get_attribute("d") or "") > 50
+    one.get_by_text("Change level, times or text").click()
+    english = one.locator('[data-of="en"]')
+    advice = english.get_by_label("Advice").input_value()
+    assert advice.startswith("Everyone: ") and "PM2.5" in english.locator(".locked").inner_text()
+    english.get_by_label("Comment").fill("Up to 7777 tomorrow.")
+    one.get_by_label("Reason").fill("the front is late")
+    one.get_by_role("button", name="Approve with these changes").click()
+    answer_yes(page)
+    expect(one.locator('[data-field="texts.en.comment"] .problem')).to_contain_text("found 7777")
+    english.get_by_label("Comment").fill("Calm until the front <passes>.")
+    one.get_by_role("button", name="Preview").click()
+    shown = one.locator('.preview .as-page > [lang="en"]')
+    expect(shown).to_contain_text("Calm until the front <passes>.")
+    expect(shown.locator("h1")).to_contain_text("Tangshan")
+    assert "Calm until the front <passes>." in (one.locator('[data-text="mail"]').text_content() or "")
+    assert "&lt;passes&gt;" in (one.locator('[data-text="cap"]').text_content() or "")
+    one.get_by_role("button", name="Approve with these changes").click()
+    answer_yes(page)
+    expect(page.locator("#said")).to_have_text("Approved with changes.")
+    out = page.request.get(f"{desk.site.address}/v1/warnings").json()["features"]
+    [found] = [f["properties"] for f in out if f["properties"]["city"] == "tangshan"]
+    assert "Calm until the front <passes>." in found["description"]["en"] and found["level"] == "orange"
+    page.select_option("#draft-status", "all")
+    one = page.locator(".draft", has_text="Tangshan")
+    one.get_by_text("Text, evidence and history").click()
+    expect(one.locator(".history ins")).to_have_text("Calm until the front <passes>.")
+
+
+def test_several_drafts_are_decided_at_once(page, desk) -> None:
+    init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    draft(desk.world, init, ("zhengzhou", "hefei"))
+    sign_in(page, desk.site, desk.forecaster)
+    for place in ("Zhengzhou", "Hefei"):
+        page.locator(".draft", has_text=place).get_by_label("Choose").check()
+    bulk = page.locator("#bulk")
+    expect(bulk.locator('[data-text="chosen"]')).to_contain_text("2 of ")
+    bulk.get_by_role("button", name="Reject the chosen").click()
+    answer_yes(page)
+    expect(bulk.locator('[data-field="reason"] .problem')).to_contain_text("at least 1 character")
+    bulk.get_by_label("One reason").fill("wind from the north")
+    bulk.get_by_role("button", name="Reject the chosen").click()
+    assert "Hefei · Orange haze warning · new" in page.locator("#ask-text").inner_text()
+    answer_yes(page)
+    expect(page.locator("#said")).to_have_text("Rejected: 2.")
+    expect(page.locator(".draft", has_text="Hefei")).to_have_count(0)
 
 
 def test_what_another_has_decided_meanwhile_is_shown_as_a_conflict(page, desk) -> None:
@@ -224,12 +281,15 @@ def test_deliveries_are_shown_and_sent_again(page, desk) -> None:
     assert "delivered" in rows.nth(1).inner_text()
     one.locator(".of-state").select_option("dead")
     expect(rows).to_have_count(1)
+    assert "an attempt failed" in rows.nth(0).inner_text() and "503 the receiver is down" in rows.nth(0).inner_text()
     rows.get_by_role("button", name="Send again").click()
-    expect(page.locator("#said")).to_have_text("To be sent again: 1.")
+    expect(page.locator("#said")).to_have_text("To be sent: 1.")
     expect(one.get_by_text("No deliveries.")).to_be_visible()
     one.locator(".of-state").select_option("pending")
     expect(rows).to_have_count(1)
     assert sorted(d.state for d in desk.world.deliveries(desk.webhook)) == ["delivered", "pending"]
+    one.get_by_role("button", name="Send now what waits").click()
+    expect(page.locator("#said")).to_have_text("Sent now, in order: 1.")
 
 
 def test_keys_are_made_shown_once_rotated_and_revoked(page, desk) -> None:

@@ -30,6 +30,8 @@ function out(why = "") {
   for (const [section] of sections) section.hidden = true;
   for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #notices, #new-subscription form")) list.replaceChildren();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  find(document, "#bulk", HTMLFormElement).reset();
+  find(document, "#draft-others", HTMLElement).textContent = "";
   for (const part of [me, parts, find(document, "#nothing", HTMLElement)]) part.hidden = true;
   tell("");
   failed.hidden = true;
