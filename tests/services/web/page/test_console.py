@@ -178,9 +178,9 @@ def test_a_text_is_edited_previewed_and_released_with_its_facts(page, desk) -> N
 
 def test_several_drafts_are_decided_at_once(page, desk) -> None:
     init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
-    draft(desk.world, init, ("zhengzhou", "hefei"))
+    draft(desk.world, init, ("datong", "linfen"))
     sign_in(page, desk.site, desk.forecaster)
-    for place in ("Zhengzhou", "Hefei"):
+    for place in ("Datong", "Linfen"):
         page.locator(".draft", has_text=place).get_by_label("Choose").check()
     bulk = page.locator("#bulk")
     expect(bulk.locator('[data-text="chosen"]')).to_contain_text("2 of ")
@@ -189,10 +189,10 @@ def test_several_drafts_are_decided_at_once(page, desk) -> None:
     expect(bulk.locator('[data-field="reason"] .problem')).to_contain_text("at least 1 character")
     bulk.get_by_label("One reason").fill("wind from the north")
     bulk.get_by_role("button", name="Reject the chosen").click()
-    assert "Hefei · Orange haze warning · new" in page.locator("#ask-text").inner_text()
+    assert "Linfen · Orange haze warning · new" in page.locator("#ask-text").inner_text()
     answer_yes(page)
     expect(page.locator("#said")).to_have_text("Rejected: 2.")
-    expect(page.locator(".draft", has_text="Hefei")).to_have_count(0)
+    expect(page.locator(".draft", has_text="Linfen")).to_have_count(0)
 
 
 def test_what_another_has_decided_meanwhile_is_shown_as_a_conflict(page, desk) -> None:
