@@ -56,7 +56,7 @@ class Day:
 
     `pm25` is the daily mean and `o3` the daily maximum 8-hour mean, ug m-3, low, middle and high as in
     `hazecast.forecast.daily.BOUNDS`; `pm25_max` and `o3_max` are the highest hour, ug m-3; `visibility` is the lowest, m;
-    `haze` a grade of `hazecast.forecast.haze_grades.HAZE_GRADES`. `observed_hours` of PM2.5 were measured, not forecast.
+    `index` rates the day, `pm25_index` and `o3_index` each pollutant by itself; `haze` is a grade of `hazecast.forecast.haze_grades.HAZE_GRADES`. `observed_hours` of PM2.5 were measured, not forecast.
     """
 
     date: np.datetime64
@@ -65,6 +65,8 @@ class Day:
     o3: Range
     o3_max: float
     index: DayIndex | None
+    pm25_index: DayIndex | None
+    o3_index: DayIndex | None
     visibility: float
     haze: int
     observed_hours: int
@@ -233,6 +235,8 @@ def _day(here: xr.Dataset, city: City, date: np.datetime64) -> Day:
         o3=o3,
         o3_max=one("o3_max"),
         index=day_index(city, date, pm25[1], o3[1], one("o3_max")),
+        pm25_index=day_index(city, date, pm25[1], float("nan"), float("nan")),
+        o3_index=day_index(city, date, float("nan"), o3[1], one("o3_max")),
         visibility=one("visibility_min"),
         haze=int(here["haze_grade"]),
         observed_hours=int(here["observed_hours"]) if "observed_hours" in here else 0,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Literal
 
 import numpy as np
 
@@ -72,10 +74,36 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Imprint:
+    """What a bureau prints on its bulletins besides their content.
+
+    `numbered_from` is the day of the issue numbered 1, one issue a day, or "year": from each 1 January on.
+    """
+
+    letterhead: str | None = None
+    signatory: str | None = None
+    numbered_from: date | Literal["year"] | None = None
+
+    def number(self, day: date) -> int | None:
+        """Return the number of the issue of a day; None without numbers, and before the first issue."""
+        if self.numbered_from is None:
+            return None
+        first = date(day.year, 1, 1) if self.numbered_from == "year" else self.numbered_from
+        count = (day - first).days + 1
+        return count if count > 0 else None
+
+
+@dataclass(frozen=True)
 class BulletinText:
-    """A bulletin in words. `language` is a tag of BCP 47; `headings` are by name, as in the messages."""
+    """A bulletin in words. `language` is a tag of BCP 47; `headings` are by name, as in the messages.
+
+    `letterhead`, `number` and `signed` are empty where the bureau has set none.
+    """
 
     language: str
+    letterhead: str
+    number: str
+    signed: str
     title: str
     date: str
     subtitle: str

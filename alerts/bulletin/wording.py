@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date as date_type
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, Range, State, charted, highest, today
-from hazecast.alerts.bulletin.forms import Banner, BulletinText, Cell, Figure, Guide, NoticeText, Section, Table, ink_on
+from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, State, charted, highest, today
+from hazecast.alerts.bulletin.figures import as_date, beside_limit, in_its_class, signed, whole, with_range
+from hazecast.alerts.bulletin.forms import (
+    Banner,
+    BulletinText,
+    Cell,
+    Figure,
+    Guide,
+    Imprint,
+    NoticeText,
+    Section,
+    Table,
+    ink_on,
+)
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.messages.warning_texts import Text, compose, haze_bulletin
 from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
+from hazecast.forecast.dependence import Variable
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City, Country
@@ -32,7 +44,9 @@ _HUMIDITY = {
 _MOST_NAMED = 6
 
 
-def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ()) -> BulletinText:
+def make_view(
+    bulletin: Bulletin, language: str, pictures: Collection[str] = (), imprint: Imprint | None = None
+) -> BulletinText:
     """Put a bulletin into words.
 
     Parameters
@@ -41,6 +55,8 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
     language : {"zh", "ja", "en"}
     pictures : collection of str
         Names of the pictures at hand: `MAP`, and `chart_name` of a city and a pollutant.
+    imprint : Imprint, optional
+        The bureau's letterhead, signatory and numbers of issues.
 
     Returns
     -------
@@ -63,9 +79,14 @@ def make_view(bulletin: Bulletin, language: str, pictures: Collection[str] = ())
         "" if haze is None else haze_bulletin(haze.provinces, haze.window, haze.rules, language, warned=haze.warned)
     )
     check_text = _check_text(bulletin, words, zone)
-    date = words.date(bulletin.at.astimezone(ZoneInfo(zone)).date(), full=True)
+    day = bulletin.at.astimezone(ZoneInfo(zone)).date()
+    date, imprint = words.date(day, full=True), imprint or Imprint()
+    number = imprint.number(day)
     return BulletinText(
         language=words.tag,
+        letterhead=imprint.letterhead or "",
+        number="" if number is None else words.say("daily.number", n=number),
+        signed="" if imprint.signatory is None else words.say("daily.signed", name=imprint.signatory),
         title=words.say("daily.title"),
         date=date,
         subtitle=words.say(
@@ -157,12 +178,13 @@ def _summary(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id: 
     ]
     if known:
         _, city, day = max(known, key=lambda k: k[0])
-        low, middle, high = (_whole(v, words) for v in day.pm25)
+        middle = in_its_class(day.pm25[1], city, day.date, "pm25", words)
+        low, high = whole(day.pm25[0], words), whole(day.pm25[2], words)
         found.append(
             words.say(
                 "daily.summary.worst",
                 city=_name(city, words),
-                day=words.date(_as_date(day.date)),
+                day=words.date(as_date(day.date)),
                 value=middle,
                 range=words.say("daily.range", low=low, high=high),
                 category=_class_of(day.index, words),
@@ -217,9 +239,9 @@ def _overview(bulletin: Bulletin, words: Catalog, texts: dict[str, Text]) -> Tab
         cells = []
         for date in dates:
             day = by_date.get(date)
-            cells.append(_rated(day, words, with_mass=True) if day is not None else Cell(words.say("daily.none")))
+            cells.append(_rated(city, day, words) if day is not None else Cell(words.say("daily.none")))
         rows.append((Cell(_name(city, words)), _most_severe(bulletin.notices_of(city), words, texts), *cells))
-    head = (*_head(words, "city", "level"), *(words.date(_as_date(date)) for date in dates))
+    head = (*_head(words, "city", "level"), *(words.date(as_date(date)) for date in dates))
     return Table(words.say("daily.caption.overview"), head, tuple(rows))
 
 
@@ -231,11 +253,23 @@ def _most_severe(notices: Sequence[Notice], words: Catalog, texts: dict[str, Tex
     return replace(cell, sub=words.places(others) if others else "")
 
 
-def _rated(day: Day, words: Catalog, *, with_mass: bool = False) -> Cell:
-    sub = _with_range(day.pm25, words) if with_mass else ""
+def _rated(city: City, day: Day, words: Catalog) -> Cell:
+    """Return a day's class with its PM2.5; a class that another pollutant decides names it."""
+    mass = _of_day(day, "pm25", city, words)
     if day.index is None:
-        return Cell(words.say("daily.none"), sub if sub != words.say("daily.none") else "")
-    return replace(_coloured(_class_of(day.index, words), day.index.colour), sub=sub)
+        return Cell(words.say("daily.none"), mass if mass != words.say("daily.none") else "")
+    others = () if "pm25" in day.index.primary else day.index.primary
+    text = words.say("daily.comma").join([_class_of(day.index, words), *(_NAMES.get(item, item) for item in others)])
+    return replace(_coloured(text, day.index.colour), sub=mass)
+
+
+def _of_day(day: Day, pollutant: Variable, city: City, words: Catalog) -> str:
+    values = day.pm25 if pollutant == "pm25" else day.o3
+    return with_range(in_its_class(values[1], city, day.date, pollutant, words), values, words)
+
+
+def _by_own_class(text: str, index: DayIndex | None) -> Cell:
+    return Cell(text) if index is None else _coloured(text, index.colour)
 
 
 def _class_of(index: DayIndex | None, words: Catalog) -> str:
@@ -256,19 +290,19 @@ def _check(bulletin: Bulletin, words: Catalog, by_id: dict[str, City]) -> Table 
         rows.append(
             (
                 Cell(_name(by_id[check.city], words)),
-                Cell(_with_range(check.pm25, words)),
-                Cell(_whole(check.pm25_observed, words)),
-                Cell(_signed(error) if np.isfinite(error) else words.say("daily.none")),
+                Cell(with_range(beside_limit(check.pm25[1], check.limit, words), check.pm25, words)),
+                Cell(beside_limit(check.pm25_observed, check.limit, words)),
+                Cell(signed(error) if np.isfinite(error) else words.say("daily.none")),
                 Cell(words.say("daily.none" if inside is None else f"daily.check.{'yes' if inside else 'no'}")),
                 Cell(words.say(f"daily.outcome.{check.outcome}")),
-                Cell(_whole(check.o3[1], words)),
-                Cell(_whole(check.o3_observed, words)),
+                Cell(whole(check.o3[1], words)),
+                Cell(whole(check.o3_observed, words)),
             )
         )
     date = known[0].date
     caption = words.say(
         "daily.caption.check",
-        day=words.date(_as_date(date)),
+        day=words.date(as_date(date)),
         china=words.number(_limit("CN", date)),
         japan=words.number(_limit("JP", date)),
     )
@@ -289,7 +323,7 @@ def _check_text(bulletin: Bulletin, words: Catalog, zone: str) -> tuple[str, ...
         words.say(
             "daily.check.summary",
             n=len(known),
-            bias=_signed(float(errors.mean())),
+            bias=signed(float(errors.mean())),
             mae=words.number(round(float(np.abs(errors).mean()))),
             inside=sum(_inside(c) is True for c in known),
             hit=outcomes.count("hit"),
@@ -313,12 +347,12 @@ def _section(
     rows = tuple(
         (
             Cell(
-                words.date(_as_date(day.date)), words.say("daily.today") if day.date == today(city, bulletin.at) else ""
+                words.date(as_date(day.date)), words.say("daily.today") if day.date == today(city, bulletin.at) else ""
             ),
-            Cell(_with_range(day.pm25, words)),
-            Cell(_whole(day.pm25_max, words)),
-            Cell(_with_range(day.o3, words)),
-            _rated(day, words),
+            _by_own_class(_of_day(day, "pm25", city, words), day.pm25_index),
+            Cell(whole(day.pm25_max, words)),
+            _by_own_class(_of_day(day, "o3", city, words), day.o3_index),
+            _by_own_class(_class_of(day.index, words), day.index),
             Cell(words.metres(day.visibility) if np.isfinite(day.visibility) else words.say("daily.none")),
             Cell(HAZE_GRADES[day.haze][words.language]),
         )
@@ -329,7 +363,7 @@ def _section(
     figures = [
         Figure(
             chart_name(city.id, item),
-            words.say("daily.alt.chart", city=name, pollutant=_NAMES[item], value=_whole(highest(days, item), words)),
+            words.say("daily.alt.chart", city=name, pollutant=_NAMES[item], value=whole(highest(days, item), words)),
         )
         for item in FORECAST_POLLUTANTS
         if chart_name(city.id, item) in pictures
@@ -379,30 +413,10 @@ def _head(words: Catalog, *columns: str) -> tuple[str, ...]:
     return tuple(words.say(f"daily.column.{column}") for column in columns)
 
 
-def _whole(value: float, words: Catalog) -> str:
-    return words.number(round(value)) if np.isfinite(value) else words.say("daily.none")
-
-
-def _signed(value: float) -> str:
-    return f"{round(value):+d}".replace("-", "−")
-
-
-def _with_range(values: Range, words: Catalog) -> str:
-    if not np.isfinite(values).all():
-        return _whole(values[1], words)
-    low, middle, high = (_whole(v, words) for v in values)
-    return f"{middle} ({words.say('daily.range', low=low, high=high)})"
-
-
 def _coloured(text: str, colour: str) -> Cell:
     return Cell(text, colour=colour, ink=ink_on(colour))
 
 
-def _as_date(date: np.datetime64) -> date_type:
-    day: date_type = date.astype("datetime64[D]").item()
-    return day
-
-
 def _limit(country: Country, date: np.datetime64) -> float:
-    day = _as_date(date)
+    day = as_date(date)
     return pm25_limit(country, datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(BEIJING)))

@@ -7,6 +7,7 @@ inside their function: ``hazecast --help`` loads no numerical package.
 from __future__ import annotations
 
 import sys
+import warnings as warnings_of_python
 from typing import Annotated
 
 import typer
@@ -32,7 +33,7 @@ from hazecast.services.cli import (
     verification,
     warnings,
 )
-from hazecast.services.cli.options import Server
+from hazecast.services.cli.options import Server, refuse_given
 from hazecast.services.cli.studies.app import study_app
 
 app = typer.Typer(
@@ -40,8 +41,9 @@ app = typer.Typer(
     help="Air-quality forecasts and haze warnings for the partner cities.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
+# The commands that read from a server where one is named.
+_OF_A_SERVER = ("forecast", "map", "verify", "warnings")
 
 
 def _version(asked: bool) -> None:
@@ -61,6 +63,8 @@ def common(
     ] = False,
 ) -> None:
     """Air-quality forecasts and haze warnings for the partner cities."""
+    if context.invoked_subcommand not in _OF_A_SERVER:
+        refuse_given(context, {"server": "--server"}, f"one of the commands {', '.join(_OF_A_SERVER)} with it")
     context.obj = server
 
 
@@ -87,7 +91,11 @@ def main() -> None:
     """Run the command; an error that the user can act on ends it with one clear message and its exit code."""
     import logging
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Of libraries only errors: what they warn of is for their developers. PYTHONWARNINGS and python -W still decide.
+    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("hazecast").setLevel(logging.WARNING)
+    if not sys.warnoptions:
+        warnings_of_python.simplefilter("ignore")
     try:
         app()
     except Exception as error:

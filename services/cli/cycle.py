@@ -18,6 +18,7 @@ from hazecast.services.cli.options import (
     Weather,
     current_time,
     open_store,
+    refuse_given,
     settings_of,
     time_of,
 )
@@ -28,6 +29,7 @@ app = typer.Typer()
 
 @app.command()
 def run(
+    context: typer.Context,
     observations: Observations = None,
     init_time: InitTime = None,
     weather: Weather = None,
@@ -46,6 +48,10 @@ def run(
     from hazecast.services.work.report import as_dict, print_report
 
     settings = settings_of(data_dir, observations, weather)
+    if settings.inputs.observations_dir is None:
+        refuse_given(
+            context, {"weather": "--weather"}, "--observations with it: the simulated sample has its own weather"
+        )
     at = time_of(init_time, "--init-time")
     with open_store(settings):
         pass  # a store that can't be used is told as that, not as one whose lock is taken

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, Language, client_of, open_store, settings_of
+from hazecast.services.cli.options import DataDir, Language, client_of, open_store, refuse_given, settings_of
 from hazecast.services.cli.output import write_file
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 def draw_map(
     context: typer.Context,
     out: Annotated[
-        Path, typer.Argument(help="The file to write; its ending selects the format of an animation: webp, gif, png.")
+        Path, typer.Argument(help="The file to write: .png; of an animation .webp, .gif or .png, which is its format.")
     ],
     kind: Annotated[Kind, typer.Option("--kind", help="What to draw.")] = Kind.HAZE,
     hour: Annotated[
@@ -52,6 +52,7 @@ def draw_map(
     """Draw a map or chart of the latest forecast."""
     from hazecast.services.work.stored_forecast import Look
 
+    _check(context, kind, out)
     look = Look(language, size)
     if (remote := client_of(context)) is not None:
         with remote as client:
@@ -61,11 +62,27 @@ def draw_map(
     write_file(out, content)
 
 
+def _check(context: typer.Context, kind: Kind, out: Path) -> None:
+    """Refuse a file's ending that is not the picture's format, and options that this kind does not have."""
+    from hazecast.grids.errors import InputError
+
+    if kind is Kind.ANIMATION:
+        _form(out)
+    elif out.suffix.lower() != ".png":
+        raise InputError("map", out.name, "a name that ends with .png")
+    if kind is not Kind.FAN:
+        refuse_given(context, {"city": "--city"}, "--kind fan with it")
+    if kind not in (Kind.FAN, Kind.ANIMATION):
+        refuse_given(context, {"pollutant": "--pollutant"}, "--kind fan or animation with it")
+    if kind in (Kind.HAZE, Kind.FAN):
+        refuse_given(context, {"hour": "--hour"}, "--kind pm25, o3, aqi or animation with it")
+
+
 def _form(out: Path) -> Format:
     from hazecast.grids.errors import InputError
     from hazecast.services.work.stored_forecast import MEDIA_TYPES
 
-    form = next((f for f in MEDIA_TYPES if out.suffix == f".{f}"), None)
+    form = next((f for f in MEDIA_TYPES if out.suffix.lower() == f".{f}"), None)
     if form is None:
         raise InputError("animation", out.name, f"a name that ends with one of {sorted(MEDIA_TYPES)}")
     return form

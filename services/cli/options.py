@@ -5,7 +5,7 @@ Nothing heavy is imported here: every command loads this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ Server = Annotated[
     typer.Option(
         "--server",
         envvar="HAZECAST_SERVER",
-        help="Address of a Hazecast service to read from, not the local data folder: for warnings, verify, map, forecast.",
+        help="Address of a Hazecast service to read from, not the local data folder: for forecast, map, verify, warnings.",
     ),
 ]
 DataDir = Annotated[
@@ -67,6 +67,17 @@ def plain(text: str | None) -> str | None:
         return text if text is None else plain_lines(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def ends_with(ending: str) -> Callable[[Path | None], Path | None]:
+    """Return a check of an option that names a file to write, whose format its ending says: such as ``.json``."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() != ending:
+            raise typer.BadParameter(f"found {path.name!r}; expected a name that ends with {ending}")
+        return path
+
+    return check
 
 
 Why = Annotated[str, typer.Option("--why", callback=plain, help="The reason; recorded in the history.")]
@@ -150,11 +161,43 @@ def open_store(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
+def refuse_given(context: typer.Context, options: Mapping[str, str], expected: str) -> None:
+    """Refuse options that were given on the command line although they have no effect there.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command.
+    options : mapping of str to str
+        Names of its parameters, each with its option, such as ``data_dir`` and ``--data-dir``.
+    expected : str
+        What the options go with, for the message of the error.
+
+    Raises
+    ------
+    InputError
+        If one of them was given.
+    """
+    for name, option in options.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            from hazecast.grids.errors import InputError
+
+            raise InputError(option, context.params[name], expected)
+
+
 def client_of(context: typer.Context) -> Client | None:
-    """Return a client of the server that ``--server`` names; None where it isn't given."""
+    """Return a client of the server that ``--server`` names; None where it isn't given.
+
+    Raises
+    ------
+    InputError
+        If a data folder is given beside the server: nothing would be read from it.
+    """
     address = context.find_root().obj
     if address is None:
         return None
+    refuse_given(context, {"data_dir": "--data-dir"}, f"no data folder: the answer comes from the server {address}")
     from hazecast.services.client import Client
 
     return Client(str(address))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast.grids.errors import InputError
-from hazecast.services.cli.options import Cities, Collection, DataDir, settings_of, time_of
+from hazecast.services.cli.options import Cities, Collection, DataDir, ends_with, settings_of, time_of
 
 if TYPE_CHECKING:
     from hazecast.services.research.replay.result import ReplayPlan
@@ -159,7 +159,9 @@ def backtest(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train the network again instead of loading a shipped one.")
     ] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", callback=ends_with(".json"), help="Write the scores as JSON.")
+    ] = None,
 ) -> None:
     """Score models on a past period that none of them was trained on."""
     from hazecast.models.kinds import model_names
@@ -185,7 +187,9 @@ def replay(
     observations: Collection,
     start: From,
     end: To,
-    out: Annotated[Path, typer.Option("--out", help="Write history and scores here, as JSON.")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=ends_with(".json"), help="Write history and scores here, as JSON.")
+    ],
     city: Cities = None,
     rule_set: RuleSetName = "cma_haze",
     weather: ReplayWeather = "none",
@@ -193,7 +197,8 @@ def replay(
     weights: Weights = None,
     visibility_of: VisibilityOf = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw a timeline (PNG) of the only or first city.")
+        Path | None,
+        typer.Option("--plot", callback=ends_with(".png"), help="Draw a timeline (PNG) of the only or first city."),
     ] = None,
 ) -> None:
     """Replay a past period cycle by cycle: the history of warnings, their scores, and a timeline."""
@@ -224,7 +229,9 @@ def thresholds(
     weights: Weights = None,
     visibility_of: VisibilityOf = None,
     save: Annotated[Path | None, typer.Option("--save", help="Put the curve into this file of curves (TOML).")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the table as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", callback=ends_with(".json"), help="Write the table as JSON.")
+    ] = None,
 ) -> None:
     """Fit what is published for the share of scenarios, and choose each level's threshold by its cost-loss ratio."""
     from hazecast.services.core.rules import rule_book

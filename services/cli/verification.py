@@ -14,6 +14,7 @@ from hazecast.services.cli.options import (
     client_of,
     current_time,
     open_store,
+    refuse_given,
     settings_of,
     time_of,
 )
@@ -43,6 +44,7 @@ def verify(
     With --server, print the scores that the server has computed.
     """
     if (remote := client_of(context)) is not None:
+        refuse_given(context, {"until": "--until", "again": "--again"}, "neither with --server: it scores by itself")
         with remote as client:
             _show_remote(client.verification(city=city, days=days), as_json)
         return

@@ -10,17 +10,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hazecast.services.cli.options import DataDir, client_of, current_time, open_store, plain, settings_of, time_of
+from hazecast.services.cli.options import (
+    DataDir,
+    client_of,
+    current_time,
+    open_store,
+    plain,
+    refuse_given,
+    settings_of,
+    time_of,
+)
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
     from hazecast.alerts.rules.book import RuleBook
+    from hazecast.grids.places.cities import Registry
     from hazecast.services.store.drafts import Action
     from hazecast.services.store.store import Store
 
-app = typer.Typer(help="Print the warnings in force as GeoJSON; list and decide drafts.", invoke_without_command=True)
+app = typer.Typer(help="Print the warnings in force; list and decide drafts.", invoke_without_command=True)
 
-Simulated = Annotated[bool, typer.Option("--simulated", help="Those of simulated runs.")]
+Simulated = Annotated[
+    bool | None,
+    typer.Option(
+        "--simulated/--real", help="Of simulated or of real runs; by default of real ones where there are any."
+    ),
+]
 DraftId = Annotated[str, typer.Argument(help="Id of the draft, as `hazecast warnings drafts` lists it.")]
 By = Annotated[str, typer.Option("--by", callback=plain, help="Who decides; recorded in the audit.")]
 Why = Annotated[str, typer.Option("--reason", callback=plain, help="Why; recorded in the audit.")]
@@ -38,37 +53,64 @@ def _opened(data_dir: Path | None) -> Iterator[tuple[Store, RuleBook]]:
         yield store, book
 
 
+def _kind(store: Store, simulated: bool | None) -> bool:
+    """Return whether simulated runs are meant: by default only where there is no real forecast, as in the API."""
+    if simulated is not None:
+        return simulated
+    run = store.latest_run()
+    return run is not None and run.simulated
+
+
 @app.callback()
 def in_force(
     context: typer.Context,
     at: Annotated[str | None, typer.Option("--at", help="In force at this time; default now.")] = None,
-    simulated: Simulated = False,
+    simulated: Simulated = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print GeoJSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Print the warnings in force as GeoJSON, times in each city's own zone; list and decide drafts."""
+    """Print the warnings in force, times in each city's own zone; list and decide drafts."""
     if context.invoked_subcommand is not None:
+        expected = f"it after the name of the command: hazecast warnings {context.invoked_subcommand} ..."
+        own = {"at": "--at", "simulated": "--simulated", "as_json": "--json", "data_dir": "--data-dir"}
+        refuse_given(context, own, expected)
         return
+    from hazecast.services.core.places import city_registry
+
     time = time_of(at, "--at") or current_time()
     if (remote := client_of(context)) is not None:
         with remote as client:
             content = client.warnings(at=time, simulated=simulated).model_dump(exclude={"next"})
     else:
         content = _in_force(data_dir, time, simulated)
-    print_json(
-        {
-            "type": content["type"],
-            "simulated": content["simulated"],
-            "features": _in_own_time(content["features"], data_dir),
-        }
+    registry = city_registry(settings_of(data_dir))
+    features = _in_own_time(content["features"], registry)
+    if as_json:
+        print_json({"type": content["type"], "simulated": content["simulated"], "features": features})
+        return
+    if content["simulated"]:
+        print("SIMULATED DATA: these warnings rest on a simulated sample, not on measurements.")
+    print("\n".join(_line(feature, registry) for feature in features) or "No warning in force.")
+
+
+def _line(feature: dict[str, Any], registry: Registry) -> str:
+    """Return a warning on one line, as the report of a cycle has it."""
+    from hazecast.services.work.local_time import place_name
+
+    here = feature["properties"]
+    onset, expires = (datetime.fromisoformat(here[name]) for name in ("onset", "expires"))
+    chance = "" if here["probability"] is None else f", probability {here['probability']:.2f}"
+    return (
+        f"{here['kind']}: {here['level_name']['en']}, {place_name(registry.city(here['city']))}, "
+        f"{onset:%Y-%m-%d %H:%M} to {expires:%Y-%m-%d %H:%M} ({here['time_zone_name']}){chance} [{here['id']}]"
     )
 
 
-def _in_own_time(features: list[dict[str, Any]], data_dir: Path | None) -> list[dict[str, Any]]:
+def _in_own_time(features: list[dict[str, Any]], registry: Registry) -> list[dict[str, Any]]:
     """Return warnings with all times in the zone of their city, which is named."""
-    from hazecast.services.core.places import city_registry
     from hazecast.services.work.local_time import in_zone, zone_name
 
-    registry, found = city_registry(settings_of(data_dir)), []
+    found = []
     for feature in features:
         zone = registry.city(feature["properties"]["city"]).time_zone
         named = {"time_zone": zone, "time_zone_name": zone_name(zone, current_time())}
@@ -76,22 +118,23 @@ def _in_own_time(features: list[dict[str, Any]], data_dir: Path | None) -> list[
     return found
 
 
-def _in_force(data_dir: Path | None, time: datetime, simulated: bool) -> dict[str, Any]:
+def _in_force(data_dir: Path | None, time: datetime, simulated: bool | None) -> dict[str, Any]:
     from hazecast.alerts.messages.geojson import feature_collection
     from hazecast.services.core.places import city_registry
     from hazecast.services.work.explain import explain
 
     registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, book):
-        found = store.warnings_in_force(time, simulated)
+        kind = _kind(store, simulated)
+        found = store.warnings_in_force(time, kind)
         content = feature_collection(found, registry, book, why=lambda warning: explain(store, warning))
-    return content | {"simulated": simulated}
+    return content | {"simulated": kind}
 
 
 @app.command()
 def drafts(
     every: Annotated[bool, typer.Option("--all", help="Decided and superseded ones too.")] = False,
-    simulated: Simulated = False,
+    simulated: Simulated = None,
     data_dir: DataDir = None,
 ) -> None:
     """List the drafts that await a decision, as JSON."""
@@ -101,7 +144,7 @@ def drafts(
 
     registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, _):
-        found = list_drafts(store.sessions, simulated, None if every else "pending")
+        found = list_drafts(store.sessions, _kind(store, simulated), None if every else "pending")
     zones = [registry.city(d.proposed.city).time_zone for d in found]
     print_json([in_zone({"id": d.id} | d.model_dump(mode="json"), z) for d, z in zip(found, zones, strict=True)])
 
@@ -109,18 +152,18 @@ def drafts(
 @app.command()
 def audit(
     draft: Annotated[str | None, typer.Argument(help="Only of this draft.")] = None,
-    simulated: Simulated = False,
+    simulated: Simulated = None,
     data_dir: DataDir = None,
 ) -> None:
     """Print the decisions on drafts, by whom and why, as JSON."""
     from hazecast.services.store.drafts import audit_trail
 
     with _opened(data_dir) as (store, _):
-        print_json(audit_trail(store.sessions, simulated, draft))
+        print_json(audit_trail(store.sessions, _kind(store, simulated), draft))
 
 
 @app.command()
-def approve(draft: DraftId, by: By, reason: Why, simulated: Simulated = False, data_dir: DataDir = None) -> None:
+def approve(draft: DraftId, by: By, reason: Why, simulated: Simulated = None, data_dir: DataDir = None) -> None:
     """Approve a draft as it is."""
     _decide(draft, "approve", by, reason, simulated, data_dir)
 
@@ -133,7 +176,7 @@ def amend(
     level: Annotated[str | None, typer.Option("--level", help="Another level of the rule set.")] = None,
     onset: Annotated[str | None, typer.Option("--onset", help="ISO 8601.")] = None,
     expires: Annotated[str | None, typer.Option("--expires", help="ISO 8601.")] = None,
-    simulated: Simulated = False,
+    simulated: Simulated = None,
     data_dir: DataDir = None,
 ) -> None:
     """Approve a draft with another level or other times."""
@@ -142,18 +185,19 @@ def amend(
 
 
 @app.command()
-def reject(draft: DraftId, by: By, reason: Why, simulated: Simulated = False, data_dir: DataDir = None) -> None:
+def reject(draft: DraftId, by: By, reason: Why, simulated: Simulated = None, data_dir: DataDir = None) -> None:
     """Reject a draft: it is not published."""
     _decide(draft, "reject", by, reason, simulated, data_dir)
 
 
 def _decide(
-    draft: str, action: Action, by: str, reason: str, simulated: bool, data_dir: Path | None, **changes: Any
+    draft: str, action: Action, by: str, reason: str, simulated: bool | None, data_dir: Path | None, **changes: Any
 ) -> None:
     from hazecast.services.store.drafts import decide_draft
 
     with _opened(data_dir) as (store, book):
         decided = decide_draft(
-            store.sessions, book, draft, simulated, action, by=by, reason=reason, at=current_time(), **changes
-        )
+            store.sessions, book, draft, _kind(store, simulated), action,
+            by=by, reason=reason, at=current_time(), **changes,
+        )  # fmt: skip
     print(f"{decided.id}: {decided.status} by {decided.by}: {decided.reason}")

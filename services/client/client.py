@@ -35,6 +35,8 @@ from hazecast.services.web.schemas.forecasts import (
 from hazecast.services.web.schemas.scores import VerificationOut
 
 _M = TypeVar("_M", bound=BaseModel)
+# Answers that come in pages of cities.
+_P = TypeVar("_P", RunForecastOut, MapOut, ObservedHourOut)
 # Answers that are kept with their ETag.
 _REMEMBERED = 64
 _CITIES_A_PAGE = 500
@@ -185,10 +187,7 @@ class Client:
         RunForecastOut
             The run with its cities.
         """
-        first, *rest = self._pages(RunForecastOut, _run(init_time), query)
-        first.cities.extend(city for page in rest for city in page.cities)
-        first.next = None
-        return first
+        return self._joined(RunForecastOut, _run(init_time), query)
 
     def run_netcdf(self, init_time: datetime | None = None, **query: Value) -> bytes:
         """Return a run as a NetCDF file in the data contract.
@@ -222,10 +221,7 @@ class Client:
 
     def map(self, **query: Value) -> MapOut:
         """Return all cities and hours of the newest run, compact; `query` may hold ``layer`` and cities as in `cities`."""
-        first, *rest = self._pages(MapOut, "/v1/map", query)
-        first.cities.extend(city for page in rest for city in page.cities)
-        first.next = None
-        return first
+        return self._joined(MapOut, "/v1/map", query)
 
     def observations(
         self, city: str, *, start: datetime | None = None, end: datetime | None = None, limit: int = 500
@@ -270,7 +266,7 @@ class Client:
         ObservedHourOut
             The hour with its cities.
         """
-        return self._read(ObservedHourOut, "/v1/observations", {"time": time, **places})
+        return self._joined(ObservedHourOut, "/v1/observations", {"time": time, **places})
 
     def warnings(self, **query: Value) -> FeatureCollectionOut:
         """Return the warnings in force as GeoJSON features.
@@ -340,6 +336,15 @@ class Client:
             cursor = getattr(page, "next", None)
             if cursor is None:
                 return
+
+    def _joined(self, model: type[_P], path: str, query: Mapping[str, Value]) -> _P:
+        """Return the first page with the cities of all that follow."""
+        first, *rest = self._pages(model, path, query)
+        cities: list[Any] = first.cities
+        for page in rest:
+            cities.extend(page.cities)
+        first.next = None
+        return first
 
     def _read(self, model: type[_M], path: str, query: Mapping[str, Value]) -> _M:
         return model.model_validate_json(self._get(path, query, "application/json"))

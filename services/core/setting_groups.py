@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
@@ -112,7 +114,28 @@ class Group(BaseSettings):
         folder = os.environ.get("HAZECAST_SECRETS_DIR") or None
         if folder is not None and not Path(folder).is_dir():
             raise InputError("HAZECAST_SECRETS_DIR", folder, "a folder with a file for each secret")
-        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
+        return init_settings, _Variables(settings_cls), SecretsSettingsSource(settings_cls, secrets_dir=folder)
+
+
+class _Variables(EnvSettingsSource):
+    """The environment, in which settings stand by themselves: HAZECAST_SERVER is no group of them, but the command's."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return what the environment gives for a field, as the base class does; nothing for a group.
+
+        Parameters
+        ----------
+        field : FieldInfo
+        field_name : str
+
+        Returns
+        -------
+        tuple of (object, str, bool)
+            Value, its key, and whether it has to be parsed.
+        """
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            return None, field_name, False
+        return super().get_field_value(field, field_name)
 
 
 class InputSettings(Group):
@@ -283,6 +306,21 @@ class WarningSettings(Group):
     sender_contact: str | None = Field(default=None, description="How to reach the bureau, in CAP.")
     cap_key_file: Path | None = Field(default=None, description="RSA private key, PEM: CAP messages are then signed.")
     cap_certificate_file: Path | None = Field(default=None, description="The certificate of that key, PEM.")
+
+
+class BulletinSettings(Group):
+    """What the bureau prints on its daily bulletin besides the content."""
+
+    bulletin_letterhead: str | None = Field(
+        default=None, min_length=1, max_length=200, description="The bureau's letterhead, above the bulletin's title."
+    )
+    bulletin_signatory: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Who signs the bulletin: name and office."
+    )
+    bulletin_numbered_from: Literal["year"] | date | None = Field(
+        default=None,
+        description="Day of the issue numbered 1, one issue a day; 'year' begins again each 1 January. Without it, no number.",
+    )
 
 
 class ScheduleSettings(Group):

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from hazecast.services.core.database_url import with_driver
 from hazecast.services.core.setting_groups import (
     AnswerSettings,
+    BulletinSettings,
     DeliverySettings,
     EventSettings,
     Folder,
@@ -60,6 +61,7 @@ class Settings(Group):
     publishers: PublisherSettings = Field(default_factory=PublisherSettings)
     sql: SqlSettings = Field(default_factory=SqlSettings)
     warnings: WarningSettings = Field(default_factory=WarningSettings)
+    bulletin: BulletinSettings = Field(default_factory=BulletinSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     learning: LearningSettings = Field(default_factory=LearningSettings)
     smtp: SmtpSettings = Field(default_factory=SmtpSettings)

@@ -10,7 +10,7 @@ from typing import Any
 
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.subprocesses import run_in_subprocess
-from hazecast.services.work.bulletin import Document, Format
+from hazecast.services.work.bulletin_edition import Document, Format
 from hazecast.services.work.native_work import edition_of
 
 

@@ -18,7 +18,17 @@ from hazecast.grids.observations.collections import MonitorData, with_measured_a
 from hazecast.grids.observations.station_cities import NetworkStation, city_means
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.places.stations import load_stations
-from hazecast.grids.quality import FLAG_ATTRS, MISSING, SENTINELS, Reporting, count_flags, screen, solar_hours
+from hazecast.grids.quality import (
+    DISTRUSTED,
+    DUPLICATE,
+    FLAG_ATTRS,
+    MISSING,
+    SENTINELS,
+    Reporting,
+    count_flags,
+    screen,
+    solar_hours,
+)
 from hazecast.grids.times import to_datetime64
 from hazecast.grids.units import REFERENCE_STATE
 from hazecast.services.sources.monitors.interface import HOUR, MEASURED, Batch, MonitorSource, Reading, SourceKind
@@ -40,12 +50,17 @@ _Obs = StationObservation
 
 @dataclass(frozen=True)
 class Saved:
-    """The outcome of storing a batch, as counts of values; `reflagged` are of those stored before."""
+    """The outcome of storing a batch, as counts of values; `reflagged` are of those stored before.
+
+    `distrusted` are the new or revised ones that are in error together with others: a network that fails as a whole, or
+    repeats the day before.
+    """
 
     new: int
     revised: int
     unchanged: int
     reflagged: int
+    distrusted: int = 0
 
 
 def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: Registry, now: datetime) -> Saved:
@@ -89,7 +104,8 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
         changed = _rescreen(connection, source.name, source.reporting, registry, *period)
     fresh = {(r.station, r.time, r.pollutant) for r in new} | {(r.station, r.time, r.pollutant) for _, r in revised}
     unchanged = len(readings) - len(fresh)
-    return Saved(len(new), len(revised), unchanged, len(changed - fresh))
+    distrusted = sum(changed.get(key) in (DISTRUSTED, DUPLICATE) for key in fresh)
+    return Saved(len(new), len(revised), unchanged, len(changed.keys() - fresh), distrusted)
 
 
 def stored_monitors(
@@ -267,12 +283,12 @@ def _window(connection: Connection, first: datetime, last: datetime, source: str
 
 def _rescreen(
     connection: Connection, source: str, reporting: Reporting, registry: Registry, first: datetime, last: datetime
-) -> set[_Key]:
-    """Screen a source's hours and store what became of those from `first` to `last`; return which changed."""
+) -> dict[_Key, int]:
+    """Screen a source's hours and store what became of those from `first` to `last`; return the flags that changed."""
     start, end = first - _EDGE_HOURS * HOUR, last + _EDGE_HOURS * HOUR
     rows = [row for row in _window(connection, start, end, source) if row.pollutant in POLLUTANTS]
     if not rows:
-        return set()
+        return {}
     cities = {name: city for name, city in connection.execute(select(MonitorStation.id, MonitorStation.city))}
     names = sorted({row.station_id for row in rows})
     hours = int((max(row.time for row in rows) - start) / HOUR) + 1
@@ -291,7 +307,7 @@ def _rescreen(
     if changes:
         where = [getattr(_Obs, name) == bindparam(given) for name, given in zip(_KEY, _KEY_PARAMETERS, strict=True)]
         connection.execute(update(_Obs).where(*where), list(changes.values()))
-    return set(changes)
+    return {key: change["flag"] for key, change in changes.items()}
 
 
 def _longitude(city: str, registry: Registry) -> float:

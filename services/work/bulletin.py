@@ -14,27 +14,17 @@ Editions are cached: a thousand subscribers of the same cities and language cost
 from __future__ import annotations
 
 import hashlib
-import re
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
-from pathlib import Path
-from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import xarray as xr
 from sqlalchemy import ColumnElement, func, select
 
-from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, Unchecked, charted, make_bulletin, today
-from hazecast.alerts.bulletin.data import as_csv, as_dataset
-from hazecast.alerts.bulletin.forms import BulletinText
-from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
-from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
+from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Unchecked, make_bulletin, today
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.rules.book import RuleBook
@@ -42,174 +32,21 @@ from hazecast.forecast.daily import DayCheck, day_check
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
-from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import shapes_state
 from hazecast.services.store.reads import degraded_reasons
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, Observation
+from hazecast.services.work.bulletin_edition import Edition, Found, imprint_of, places_label
+from hazecast.services.work.bulletin_reasons import as_reason
 from hazecast.services.work.explain import explain
 from hazecast.services.work.public_haze import needs_approval
-from hazecast.services.work.stored_forecast import Look, load_forecast
+from hazecast.services.work.stored_forecast import load_forecast
 
-Format = Literal["html", "pdf", "csv", "nc", "txt"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-MEDIA_TYPES: dict[Format, str] = {
-    "html": "text/html; charset=utf-8",
-    "pdf": "application/pdf",
-    "csv": "text/csv; charset=utf-8; header=present",
-    "nc": "application/x-netcdf",
-    "txt": "text/plain; charset=utf-8",
-}
 _KEPT = 48
 # A bulletin of more is read by nobody, and takes minutes to typeset.
 MOST_CITIES = 500
 _DAY = np.timedelta64(1, "D")
-# How the reasons of a degraded run begin, as `hazecast.services.work.inputs.shortcomings` and the cycle write them.
-_REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?P<city>\w+): newest PM2\.5 is (?P<hours>\d+) h old$"), "late"),
-    (re.compile(r"PM2\.5 is a model's analysis, not measured, in (?P<n>\d+) cities"), "modelled"),
-    (re.compile(r"weather ends at \S+, before the last lead time$"), "weather_short"),
-    (re.compile(r"weather: no cycle issued by|weather: no value in any"), "weather_missing"),
-    (re.compile(r"weather lacks|weather: left out|weather: .+ (without a value in|lie outside) "), "weather_gaps"),
-    (re.compile(r"observations: (?P<n>\d+) hours are stamped in the future"), "future"),
-    (re.compile(r"the model in service can't be loaded"), "model"),
-    (re.compile(r"observations end (?P<hours>\d+) h before now"), "old"),
-    (re.compile(r"no PM2\.5 in the last 72 h in (?P<n>\d+) of (?P<all>\d+) cities"), "silent"),
-    (re.compile(r"observations: (?P<n>\d+) hours in which a network fails"), "distrusted"),
-    (re.compile(r"observations: (?P<n>\d+) hours repeat the day before"), "repeating"),
-    (re.compile(r"observations: (left out, |at least \d+ more cells or rows are left out)"), "left_out"),
-    (re.compile(r"observations: "), "assumed"),
-    (re.compile(r"weather: none is known, before or after"), "no_air"),
-    (re.compile(r"no trained model can be loaded"), "no_model"),
-)
-
-
-@dataclass(frozen=True)
-class Document:
-    """A bulletin in one form: a file's name, its media type and its bytes."""
-
-    name: str
-    media_type: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a bulletin is made of; `key` is the same for the same content, as `Edition.key`."""
-
-    key: str
-    run: ForecastRun
-    warnings: tuple[HazeWarning, ...]
-    cities: tuple[City, ...]
-    language: str
-
-
-def document_name(run: ForecastRun, language: str, form: Format) -> str:
-    """Return the name under which a bulletin is saved.
-
-    Parameters
-    ----------
-    run : ForecastRun
-    language : {"zh", "ja", "en"}
-    form : str
-
-    Returns
-    -------
-    str
-    """
-    label = "simulated-" if run.simulated else ""
-    return f"hazecast-bulletin-{label}{run.init_time:%Y%m%dT%H%MZ}-{language}.{form}"
-
-
-class Edition:
-    """One bulletin in one language; each form is rendered when first requested, then cached.
-
-    Attributes
-    ----------
-    key : str
-        The same for the same content, and another when anything in it changes.
-    bulletin : Bulletin
-    language : {"zh", "ja", "en"}
-    """
-
-    def __init__(
-        self,
-        key: str,
-        bulletin: Bulletin,
-        language: str,
-        run: ForecastRun,
-        store: Store,
-        registry: Registry,
-        settings: Settings,
-        warnings: Sequence[HazeWarning],
-    ) -> None:
-        self.key, self.bulletin, self.language, self._settings = key, bulletin, language, settings
-        self._run, self._store, self._registry, self._warnings = run, store, registry, warnings
-        self._documents: dict[Format, Document] = {}
-        self._working = threading.RLock()
-
-    @property
-    def title(self) -> str:
-        """The subject of a mail: state, title, date and places."""
-        marks = "".join(f"[{banner.short}] " for banner in self.view.banners)
-        return f"{marks}{self.view.title}, {self.view.subtitle}"
-
-    @property
-    def text(self) -> str:
-        """All of it as plain text."""
-        return as_text(self.view)
-
-    @cached_property
-    def pictures(self) -> dict[str, bytes]:
-        """The map and the charts, PNG by name; what can't be drawn for want of values is left out."""
-        from hazecast.services.work.maps import draw_stored_haze, fan_of_run
-
-        found: dict[str, bytes] = {}
-        if self.bulletin.haze is not None:
-            path, book, look = self._run.netcdf_path, rule_book(self._settings), Look(self.language, "desktop")
-            found[MAP] = draw_stored_haze(self._settings, path, self._registry, book, self._warnings, look)
-        chart = Look(self.language, "print")
-        for city, pollutants in charted(self.bulletin):
-            for item in pollutants:
-                found[chart_name(city.id, item)] = fan_of_run(
-                    self._store, self._run, self._registry, city.id, item, chart
-                )
-        return found
-
-    @cached_property
-    def view(self) -> BulletinText:
-        """The words of it."""
-        with self._working:
-            return make_view(self.bulletin, self.language, self.pictures)
-
-    def document(self, form: Format) -> Document:
-        """Return the bulletin in one form."""
-        with self._working:
-            if form not in self._documents:
-                name = document_name(self._run, self.language, form)
-                self._documents[form] = Document(name, MEDIA_TYPES[form], self._content(form))
-            return self._documents[form]
-
-    def mail(self) -> tuple[bytes, dict[str, bytes]]:
-        """Return the HTML for a mail and the PNGs that it names, by Content-ID (``cid:`` without brackets).
-
-        Many mail readers don't show pictures that a page holds itself.
-        """
-        parts = {f"{name}.{self.key[:16]}@hazecast": picture for name, picture in self.pictures.items()}
-        names = dict(zip(self.pictures, parts, strict=True))
-        return as_html(self.view, self.pictures, lambda name: f"cid:{names[name]}"), parts
-
-    def _content(self, form: Format) -> bytes:
-        if form == "html":
-            return as_html(self.view, self.pictures)
-        if form == "pdf":
-            return as_pdf(self.view, self.pictures, self.bulletin.init_time)
-        if form == "csv":
-            return as_csv(self.bulletin, self.language)
-        if form == "txt":
-            return self.text.encode("utf-8")
-        return _netcdf(as_dataset(self.bulletin, load_forecast(self._run.netcdf_path)))
 
 
 class Bulletins:
@@ -254,9 +91,7 @@ class Bulletins:
                     self._kept.move_to_end(found.key)
                     return self._kept[found.key]
             bulletin = self._compose(found.run, found.warnings, found.cities, now)
-            made = Edition(
-                found.key, bulletin, language, found.run, self._store, self._registry, self._settings, found.warnings
-            )
+            made = Edition(found, bulletin, self._store, self._registry, self._settings)
             with self._guard:
                 self._kept[found.key] = made
                 while len(self._kept) > _KEPT:
@@ -296,7 +131,9 @@ class Bulletins:
         if len(chosen) > MOST_CITIES:
             raise InputError("bulletin: cities", len(chosen), f"at most {MOST_CITIES}: name cities or a region")
         warnings = self._store.warnings_in_force(now, run.simulated)
-        return Found(self._key(run, warnings, chosen, language, now), run, tuple(warnings), tuple(chosen), language)
+        key = self._key(run, warnings, chosen, language, now)
+        places = places_label(chosen, self._registry, whole=not cities)
+        return Found(key, run, tuple(warnings), tuple(chosen), language, places)
 
     def _key(
         self,
@@ -316,6 +153,7 @@ class Bulletins:
             *sorted(w.model_dump_json() for w in warnings if w.city in ids or w.rule_set == self._book.haze_signal.id),
             str(needs_approval(self._settings, self._book.haze_signal)),
             shapes_state(self._settings),
+            str(imprint_of(self._settings)),
             *sorted({str(today(city, now)) for city in cities}),
             str(self._stale(run, now) and int((now - run.init_time) / timedelta(hours=1))),
             str(self._observed_state(run, ids, now)),
@@ -414,15 +252,6 @@ class Bulletins:
             return next((run for run in found if run is not None), None)
 
 
-def as_reason(text: str) -> Reason:
-    """Return a reason of a degraded run by its key; one that is not known carries its English words."""
-    for pattern, key in _REASONS:
-        found = pattern.match(text)
-        if found is not None:
-            return Reason(key, tuple(found.groupdict().items()))
-    return Reason("other", (("text", text),))
-
-
 def region_cities(registry: Registry, region: str) -> list[str]:
     """Return the ids of the cities of a region.
 
@@ -444,19 +273,3 @@ def region_cities(registry: Registry, region: str) -> list[str]:
     if region not in registry.regions:
         raise InputError("region", region, f"one of {', '.join(sorted(registry.regions))}")
     return list(registry.regions[region].cities)
-
-
-def _netcdf(dataset: xr.Dataset) -> bytes:
-    encoding: dict[str, dict[str, object]] = {
-        str(name): {"zlib": True, "complevel": 4}
-        for name, array in dataset.data_vars.items()
-        if array.dtype.kind in "fiu"
-    }
-    encoding["lead_time"] = {"units": "hours", "dtype": "int32"}
-    encoding["init_time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "int64"}
-    if "date" in dataset.coords:
-        encoding["date"] = {"units": "days since 1970-01-01", "dtype": "int32"}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bulletin.nc"
-        dataset.to_netcdf(path, engine="netcdf4", encoding=encoding)
-        return path.read_bytes()

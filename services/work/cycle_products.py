@@ -17,7 +17,8 @@ from hazecast.services.core.shapes import use_shapes
 from hazecast.services.store.run_files import drop_products, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.work.bulletin import MOST_CITIES, Bulletins, Edition, Format, region_cities
+from hazecast.services.work.bulletin import MOST_CITIES, Bulletins, region_cities
+from hazecast.services.work.bulletin_edition import Edition, Format
 from hazecast.services.work.native_work import bulletin_name, haze_map, haze_polygons
 from hazecast.services.work.public_haze import areas_name, haze_name, shown_warnings
 from hazecast.services.work.stored_forecast import Look

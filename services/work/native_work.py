@@ -25,7 +25,8 @@ from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.run_files import save_product
 from hazecast.services.store.store import Store
-from hazecast.services.work.bulletin import Bulletins, Edition, Format
+from hazecast.services.work.bulletin import Bulletins
+from hazecast.services.work.bulletin_edition import Edition, Format
 from hazecast.services.work.plain_dataset import from_plain
 from hazecast.services.work.stored_forecast import Look, ValueKind, load_forecast, write_netcdf
 

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -21,7 +21,8 @@ from pypdf import PdfReader
 
 from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Reason, charted, make_bulletin
 from hazecast.alerts.bulletin.data import COLUMNS, as_csv, as_dataset
-from hazecast.alerts.bulletin.forms import ink_on
+from hazecast.alerts.bulletin.figures import in_its_class
+from hazecast.alerts.bulletin.forms import Imprint, ink_on
 from hazecast.alerts.bulletin.render import as_html, as_pdf, as_text
 from hazecast.alerts.bulletin.wording import MAP, chart_name, make_view
 from hazecast.alerts.maps.options import FONT_FILE
@@ -29,7 +30,7 @@ from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.forecast.daily import DayCheck, daily_outlook
+from hazecast.forecast.daily import DayCheck, daily_outlook, day_index
 from hazecast.forecast.days import day_begins
 from hazecast.forecast.indices import china_aqi
 from hazecast.forecast.products import daily_mean, mda8
@@ -193,6 +194,71 @@ def test_pages_say_everything_in_their_language(language) -> None:
     assert view.warnings is not None and view.warnings.rows[0][0].text == level and level in view.summary[0]
     assert view.guides[0].lines[0][1] == catalog(language).messages["guidance"]["haze"]["extreme"]["public"]
     assert getattr(REGISTRY.city("shanghai"), f"name_{language}") in " ".join(view.summary)
+
+
+def test_a_cell_has_the_colour_of_what_it_says() -> None:
+    bulletin, _ = made()
+    view = make_view(bulletin, "en")
+    for city, section in zip(bulletin.days, view.sections, strict=True):
+        for day, row in zip(bulletin.days[city], section.table.rows, strict=True):
+            own = (day.pm25_index, day.o3_index, day.index)
+            assert [row[n].colour for n in (1, 3, 4)] == [index.colour if index else "" for index in own]
+    # A class that ozone alone decides says so beside the value of PM2.5.
+    forecast, observations = case(["beijing"])
+    forecast["pm25"][:], forecast["o3"][:], observations["pm25"][:] = 10.0, 200.0, 10.0
+    beijing = [REGISTRY.city("beijing")]
+    low = make_bulletin(forecast, observations, REGISTRY, BOOK, beijing, AT, warnings=[], checks=[])
+    cell = make_view(low, "en").overview.rows[0][3]
+    assert cell.text.endswith("light pollution, O3") and cell.sub.startswith("10 ")
+
+
+@pytest.mark.parametrize(
+    ("city", "date", "pollutant", "value", "shown"),
+    [
+        ("beijing", "2013-01-12", "pm25", 75.3, "75"), ("beijing", "2013-01-12", "pm25", 75.0, "75"),
+        ("beijing", "2013-01-12", "pm25", 74.6, "75"), ("beijing", "2013-01-12", "pm25", 150.6, "151"),
+        ("beijing", "2026-04-01", "pm25", 60.2, "60"), ("beijing", "2026-04-01", "pm25", 75.3, "75"),
+        ("beijing", "2013-01-12", "o3", 160.4, "160"), ("himeji", "2013-01-12", "pm25", 35.4, "35.4"),
+        ("himeji", "2013-01-12", "o3", 160.4, "160"), ("himeji", "2013-01-12", "pm25", float("nan"), "–"),
+    ],
+)  # fmt: skip
+def test_a_rounded_value_is_in_the_class_of_the_day(city, date, pollutant, value, shown) -> None:
+    # HJ 633 rates the whole number; Japan's standard is compared with the value itself.
+    assert in_its_class(value, REGISTRY.city(city), np.datetime64(date, "ns"), pollutant, catalog("en")) == shown
+
+
+def test_a_forecast_beside_its_limit_is_on_the_side_that_the_outcome_says() -> None:
+    bulletin, _ = made(checks=[check("beijing", 75.3, 74.9), check("kitakyushu", 75.0, 75.04)])
+    first, second = make_view(bulletin, "en").check.rows
+    assert (first[1].text.split()[0], first[2].text) == ("75.3", "75") and "false alarm" in first[5].text
+    assert (second[1].text.split()[0], second[2].text) == ("75", "75.04") and "miss" in second[5].text
+
+
+@given(st.floats(0.0, 600.0), st.sampled_from(["beijing", "himeji"]))
+@settings(max_examples=50, deadline=None)
+def test_what_is_shown_has_the_index_that_is_shown(value, name) -> None:
+    city, date = REGISTRY.city(name), np.datetime64("2013-01-12", "ns")
+    shown = float(in_its_class(value, city, date, "pm25", catalog("en")))
+    classes = [day_index(city, date, one, float("nan"), float("nan")) for one in (value, shown)]
+    assert classes[0].id == classes[1].id
+
+
+def test_the_bureaus_letterhead_number_and_signatory_are_in_every_page_form() -> None:
+    bulletin, _ = made()
+    imprint = Imprint("北京市生态环境局", "Li Na, Director", date(2013, 1, 1))
+    for language, number in (("zh", "第12期"), ("ja", "第12号"), ("en", "No. 12")):
+        view = make_view(bulletin, language, (), imprint)
+        assert (view.letterhead, view.number) == (imprint.letterhead, number) and "Li Na, Director" in view.signed
+        pages = as_html(view, {}).decode(), as_text(view), pdf_text(as_pdf(view, {}, INIT))
+        for page in pages:
+            assert all(
+                re.sub(r"\s", "", part) in re.sub(r"\s", "", page) for part in (imprint.letterhead, number, "LiNa")
+            )
+    assert Imprint(numbered_from="year").number(date(2014, 2, 1)) == 32
+    assert (
+        Imprint(numbered_from=date(2014, 2, 2)).number(date(2014, 2, 1)) is None is Imprint().number(date(2014, 2, 1))
+    )
+    assert 'letterhead"' not in as_html(make_view(bulletin, "en"), {}).decode()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

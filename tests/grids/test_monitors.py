@@ -11,7 +11,7 @@ from hazecast.grids.contract import check
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.places.cities import load_registry
-from hazecast.grids.quality import IMPOSSIBLE, MISSING, STUCK, flag_series
+from hazecast.grids.quality import DISTRUSTED, IMPOSSIBLE, MISSING, STUCK, flag_series
 
 FIVE = "No,year,month,day,hour,season,PM_US Post,PM_Xuhui,DEWP,HUMI,PRES,TEMP,cbwd,Iws,precipitation,Iprec"
 MULTI = "No,year,month,day,hour,PM2.5,PM10,SO2,NO2,CO,O3,TEMP,PRES,DEWP,RAIN,wd,WSPM,station"
@@ -132,6 +132,8 @@ def test_five_cities_as_published(shared_data) -> None:
     assert "o3" not in data.observations
     peak = data.observations["pm25"].sel(city="beijing").max()
     assert 800 < float(peak) < 1000
+    # January 2013, when Beijing rose from 50 to 880, and fireworks are believed.
+    assert not (data.stations["pm25_flag"] == DISTRUSTED).any()
 
 
 def test_beijing_multisite_as_published(shared_data) -> None:

@@ -16,7 +16,8 @@ from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, known_city
 from hazecast.services.web.schemas.forecasts import ProblemOut
-from hazecast.services.work.bulletin import FORMATS, MEDIA_TYPES, Format, document_name, region_cities
+from hazecast.services.work.bulletin import region_cities
+from hazecast.services.work.bulletin_edition import FORMATS, MEDIA_TYPES, Format, document_name
 from hazecast.services.work.native_work import bulletin_document, bulletin_name
 
 Cities = Annotated[
@@ -100,7 +101,7 @@ async def _answer(
     except InputError as error:
         # The arguments were checked: what is missing is the forecast, or its file.
         raise HTTPException(404, f"no bulletin: {error}") from error
-    saved_as = document_name(found.run, language, form)
+    saved_as = document_name(found.run, found.places, language, form)
     headers = {"Content-Disposition": f'inline; filename="{saved_as}"', "Content-Language": language}
     if form == "html":
         headers["Content-Security-Policy"] = _POLICY

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import City
 from hazecast.services.store.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from hazecast.services.store.store import Store
 from hazecast.services.web.dependencies import Given
@@ -27,7 +28,7 @@ from hazecast.services.web.negotiate import (
     representations,
 )
 from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
-from hazecast.services.web.places import Chosen
+from hazecast.services.web.places import Chosen, Paged
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
 from hazecast.services.web.schemas.forecasts import ObservationsOut, ObservedHourOut
@@ -113,28 +114,40 @@ def observations(
     service: Given,
     request: Request,
     places: Chosen,
+    paged: Paged,
     time: Annotated[Time | None, Query(description="End of the hour; by default the newest.")] = None,
     form: AsFormat = None,
 ) -> Response:
-    """What was observed in one hour, in all cities or some."""
+    """What was observed in one hour, in all cities or some, in pages: the header Link has the address of the next."""
     chosen, simulated = choose(request, form, _HOUR_FORMATS), shows_simulated(service.store)
-    wanted = {city.id: city for city in places.of(service.registry)}
+    known = {city.id: city for city in places.of(service.registry)}
     when = time or newest_observed(service.store, simulated)
-    rows = [] if when is None else [r for r in observed_hour(service.store, simulated, when) if r.city in wanted]
+    rows = {} if when is None else {r.city: r for r in observed_hour(service.store, simulated, when) if r.city in known}
     if when is None or not rows:
         raise HTTPException(404, "no such observation is stored")
-    cities = [_hour(row, simulated) for row in rows]
+    page, following = paged.of([known[name] for name in sorted(rows)])
+    cities = [_hour(rows[city.id], simulated) for city in page]
+    return link_next(_hour_answer(cities, page, when, simulated, chosen, following), request, following)
+
+
+def _hour_answer(
+    cities: list[dict[str, Any]],
+    page: Sequence[City],
+    when: datetime,
+    simulated: bool,
+    chosen: Format,
+    following: str | None,
+) -> Response:
     if chosen == "csv":
         return answer(as_csv(cities, _COLUMNS), "csv", name=f"observations-{when:%Y%m%dT%H%MZ}")
     for city in cities:
         del city["time"], city["simulated"]
     head = {"time": stamp(when), "simulated": simulated, "units": "ug m-3"}
     if chosen == "geojson":
-        places_of = {name: (city.longitude, city.latitude) for name, city in wanted.items()}
-        features = [point(*places_of[city["city"]], city["city"], city) for city in cities]
-        collection = {"type": "FeatureCollection", **head, "features": features}
+        features = [point(at.longitude, at.latitude, at.id, hour) for at, hour in zip(page, cities, strict=True)]
+        collection = {"type": "FeatureCollection", **head, "features": features, "next": following}
         return answer(as_json(collection), "geojson")
-    return answer(as_json(head | {"cities": cities}), "json")
+    return answer(as_json(head | {"cities": cities, "next": following}), "json")
 
 
 def _observed(store: Store, city: str, simulated: bool, start: datetime, end: datetime) -> bytes:

@@ -172,6 +172,7 @@ class ObservedHourOut(BaseModel):
     simulated: bool
     units: str
     cities: list[CityObservationOut]
+    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")
 
 
 class CycleOut(BaseModel):

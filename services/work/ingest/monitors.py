@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # Counted in `Batch.counts`.
 FUTURE_VALUES = "future_values"
+# Share of the new values in error together from which a fetch is not "done": PM2.5 of a network that reports six pollutants.
+_DISTRUSTED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,11 @@ def _ingest(
     except (FetchError, InputError) as error:
         log.error("%s: %s", source.name, error)
         return SourceOutcome(source.name, "failed", problems=(str(error),))
+    if saved.distrusted > _DISTRUSTED_SHARE * (saved.new + saved.revised):
+        batch.problems.append(
+            f"{saved.distrusted} of {saved.new + saved.revised} new values are not used: "
+            "the network fails as a whole, or repeats the day before"
+        )
     for problem in batch.problems:
         log.warning("%s: %s", source.name, problem)
     outcome = SourceOutcome(

@@ -158,12 +158,14 @@ def hazecast(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 
 def test_the_command_prints_the_same_from_a_server_and_from_a_folder(address, simulated_run, tmp_path) -> None:
     folder = ["--data-dir", str(simulated_run.data_dir)]
-    for words in (["forecast", "beijing"], ["warnings", "--simulated"]):
+    for words in (["forecast", "beijing"], ["warnings"]):
         here = hazecast(*words, *folder)
-        there = hazecast("--server", address, *words, "--data-dir", str(tmp_path / "none"))
+        there = hazecast("--server", address, *words, HAZECAST_DATA_DIR=str(tmp_path / "none"))
         assert here.returncode == there.returncode == 0, there.stderr
         assert here.stdout == there.stdout and here.stdout.strip()
     assert not (tmp_path / "none").exists()
+    both = hazecast("--server", address, "forecast", "beijing", *folder)
+    assert both.returncode == 2 and both.stderr.startswith("hazecast: --data-dir: ") and not both.stdout
     picture = tmp_path / "haze.png"
     assert hazecast("map", str(picture), "--language", "en", HAZECAST_SERVER=address).returncode == 0
     assert picture.read_bytes() == httpx.get(f"{address}/v1/maps/haze.png?language=en").content

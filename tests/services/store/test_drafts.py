@@ -106,7 +106,11 @@ def test_the_commands(settings) -> None:
     assert [row["action"] for row in trail] == ["drafted", "rejected"]
     assert len(json.loads(hazecast("drafts").output)) == len(listed) - 1
     assert json.loads(hazecast("drafts", "--all").output)
-    found = json.loads(hazecast("--at", (INIT + timedelta(hours=1)).isoformat()).output)
+    then = ("--at", (INIT + timedelta(hours=1)).isoformat())
+    found = json.loads(hazecast(*then, "--json").output)
+    lines = hazecast(*then).output.splitlines()
+    assert lines[0].startswith("SIMULATED DATA") and len(lines) == 1 + len(found["features"])
+    assert all(w["properties"]["id"] in line for w, line in zip(found["features"], lines[1:], strict=True))
     assert found["type"] == "FeatureCollection" and found["features"]
 
 

@@ -64,11 +64,11 @@ def test_cities_come_in_pages_each_once(api) -> None:
     assert api.get("/v1/cities?cursor=nonsense").status_code == 422 == api.get("/v1/cities?limit=501").status_code
 
 
-@pytest.mark.parametrize(("address", "list_"), [("/v1/forecasts/latest", "cities"), ("/v1/map?layer=pm25", "cities")])
-def test_forecasts_come_in_pages_of_cities(api, address, list_) -> None:
+@pytest.mark.parametrize("address", ["/v1/forecasts/latest", "/v1/map?layer=pm25", "/v1/observations"])
+def test_forecasts_and_observations_come_in_pages_of_cities(api, address) -> None:
     mark = "&" if "?" in address else "?"
     found = [answer.json() for answer in pages(api, f"{address}{mark}limit=150")]
-    assert [city.get("city", city.get("id")) for page in found for city in page[list_]] == NAMES
+    assert [city.get("city", city.get("id")) for page in found for city in page["cities"]] == NAMES
     assert found[0]["next"] is not None and found[-1]["next"] is None
 
 

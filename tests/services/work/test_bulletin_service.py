@@ -26,7 +26,9 @@ from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.web.routes.bulletins import preferred_form
 from hazecast.services.work import maps
-from hazecast.services.work.bulletin import FORMATS, Bulletins, as_reason
+from hazecast.services.work.bulletin import Bulletins
+from hazecast.services.work.bulletin_edition import FORMATS, places_label
+from hazecast.services.work.bulletin_reasons import as_reason
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.inputs import FUTURE_HOURS, CycleInputs, shortcomings
 from tests.support.settings import make_settings
@@ -204,11 +206,21 @@ def test_command_writes_the_forms_asked_for(episode, tmp_path) -> None:
     assert done.exit_code == 0, done.output
     late = CliRunner().invoke(app, [*arguments[:7], *arguments[9:], "--at", "2013-01-13T22:30Z"])
     assert late.exit_code == 3, "outdated"
-    stem = tmp_path / "new" / "hazecast-bulletin-20130111T2200Z-ja"
+    stem = tmp_path / "new" / "hazecast-bulletin-beijing-20130111T2200Z-ja"
     assert done.output.split() == [f"{stem}.csv", f"{stem}.nc"]
     assert {path.suffix for path in (tmp_path / "new").iterdir()} == {".csv", ".nc"}
     with xr.open_dataset(f"{stem}.nc", decode_timedelta=True) as dataset:
         assert list(dataset["city"].values) == ["beijing"] and dataset.attrs["simulated"] == 0
+
+
+def test_a_files_name_says_which_places_it_is_of() -> None:
+    def label(*ids: str, whole: bool = False) -> str:
+        return places_label([REGISTRY.city(name) for name in ids], REGISTRY, whole)
+
+    large = next(r for r in REGISTRY.regions.values() if len(r.cities) > 3)
+    assert label("beijing") == "beijing" and label("beijing", "kitakyushu") == "beijing-kitakyushu"
+    assert label(*large.cities) == large.id and label("beijing", whole=True) == ""
+    assert label("beijing", "himeji", "kobe", "tianjin") == "beijing-and-3-others"
 
 
 def test_every_reason_of_a_degraded_run_has_words() -> None:

@@ -13,6 +13,7 @@ from hazecast.services.sources.monitors.interface import Batch
 from hazecast.services.store.monitors import save_readings, stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.work.cycle import run_cycle
+from hazecast.services.work.ingest import monitors
 from hazecast.services.work.inputs import CycleInputs, forecast_cities, shortcomings
 from tests.support.monitor_publishers import HOUR, LAST, NOW
 from tests.support.settings import make_settings
@@ -45,22 +46,26 @@ def usual() -> np.ndarray:
 
 
 def save(store: Store, values: np.ndarray, cities=CITIES) -> None:
+    save_readings(store, Network(), batch_of(values, cities), REGISTRY, NOW)  # type: ignore[arg-type]
+
+
+def batch_of(values: np.ndarray, cities=CITIES) -> Batch:
     batch = Batch()
     for number in range(values.shape[1]):
         station = NetworkStation("cnemc", str(number), str(number), cities[number % len(cities)])
         for hour, value in enumerate(values[:, number]):
             given = None if np.isnan(value) else float(value)
             batch.add(station, LAST - (len(values) - 1 - hour) * HOUR, [("pm25", given, "ug/m3")])
-    save_readings(store, Network(), batch, REGISTRY, NOW)  # type: ignore[arg-type]
+    return batch
 
 
 def said(store: Store) -> tuple[list[str], np.ndarray]:
     """Return why a forecast is degraded, and the PM2.5 that it reads, (time, city)."""
-    monitors = stored_monitors(store, REGISTRY, LAST, preference=["cnemc"])
-    cities, skipped = forecast_cities(monitors, REGISTRY, LAST)
-    inputs = CycleInputs(monitors, None, None, "none", False, ("no weather here",))
+    found = stored_monitors(store, REGISTRY, LAST, preference=["cnemc"])
+    cities, skipped = forecast_cities(found, REGISTRY, LAST)
+    inputs = CycleInputs(found, None, None, "none", False, ("no weather here",))
     reasons = shortcomings(inputs, cities, LAST, skipped=skipped)
-    return [reason for reason in reasons if reason != "no weather here"], monitors.observations["pm25"].values
+    return [reason for reason in reasons if reason != "no weather here"], found.observations["pm25"].values
 
 
 def test_usual_observations_have_no_faults(store, usual) -> None:
@@ -111,8 +116,28 @@ def test_one_hour_of_900_everywhere_is_stored_and_not_used(store, usual) -> None
     reasons, read = said(store)
     assert reasons == ["observations: 1 hours in which a network fails as a whole are not used"]
     assert np.isnan(read[-1]).all() and np.isfinite(read[:-1]).all()
-    monitors = stored_monitors(store, REGISTRY, LAST)
-    assert monitors.counts["distrusted"] == STATIONS and (monitors.stations["pm25_raw"].values[-1] == 900.0).all()
+    found = stored_monitors(store, REGISTRY, LAST)
+    assert found.counts["distrusted"] == STATIONS and (found.stations["pm25_raw"].values[-1] == 900.0).all()
+
+
+@pytest.mark.parametrize(("fault", "status"), [(None, "done"), ("units", "partial"), ("repeats", "partial")])
+def test_the_ingest_names_the_source(store, usual, tmp_path, fault, status) -> None:
+    if fault == "units":
+        usual[-9:] *= 10
+    if fault == "repeats":
+        usual[-24:] = usual[-48:-24]
+    batch = batch_of(usual)
+    newest = [reading for reading in batch.readings if reading.time > LAST - 9 * HOUR]
+    batch.readings = [reading for reading in batch.readings if reading.time <= LAST - 9 * HOUR]
+    save_readings(store, Network(), batch, REGISTRY, NOW)  # type: ignore[arg-type]
+    batch.readings = newest
+    source = Network()
+    source.fetch = lambda _: batch  # type: ignore[attr-defined]
+    settings = make_settings(data_dir=tmp_path)
+    outcome = monitors._ingest(source, store, settings, REGISTRY, NOW)  # type: ignore[arg-type]
+    assert outcome.status == status and outcome.new == 9 * STATIONS
+    words = f"{9 * STATIONS} of {9 * STATIONS} new values are not used: the network fails as a whole"
+    assert any(words in problem for problem in outcome.problems) == (fault is not None)
 
 
 @pytest.mark.slow
