@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.app import create_app
@@ -328,6 +329,36 @@ def test_keys_are_made_shown_once_rotated_and_revoked(page, desk) -> None:
     expect(page.locator("#failed")).to_contain_text("sign in again")
     expect(page.locator("#sign-in")).to_be_visible()
     assert page.evaluate("Object.keys(sessionStorage).length") == 0 and page.locator("#key-list tr").count() == 0
+
+
+def test_an_administrator_adds_and_disables_accounts(page, desk) -> None:
+    at = datetime.now(UTC)
+    add_account(desk.world.store.sessions, "wang", name="王", role="administrator", at=at)
+    sign_in(page, desk.site, desk.key("wang"))
+    expect(page.locator(".account", has_text="li-na")).to_contain_text("forecaster · enabled")
+    page.get_by_text("New account").click()
+    form = page.locator("#new-account form")
+    form.get_by_label("Id").fill("Hebei EEB")
+    form.get_by_role("button", name="Add").click()
+    expect(form.locator('[data-field="id"] .problem')).to_be_visible()
+    form.get_by_label("Id").fill("hebei-eeb")
+    form.get_by_label("Name").fill("<i>河北</i>")
+    form.get_by_label("Role").select_option("forecaster")
+    form.get_by_role("button", name="Add").click()
+    expect(page.locator("#said")).to_contain_text("The account was added")
+    one = page.locator(".account", has_text="hebei-eeb")
+    one.locator("summary").click()
+    one.get_by_label("What it is for").fill("duty desk")
+    one.get_by_role("button", name="Make a key").click()
+    token = page.locator("#once-value").input_value()
+    page.get_by_role("button", name="I have kept it").click()
+    expect(one.locator(".of-keys li")).to_contain_text("duty desk")
+    asked = {"headers": {"Authorization": f"Bearer {token}"}}
+    assert page.request.get(f"{desk.site.address}/v1/drafts", **asked).status == 200
+    one.get_by_role("button", name="Disable").click()
+    answer_yes(page)
+    expect(page.locator(".account", has_text="hebei-eeb")).to_contain_text("forecaster · disabled")
+    assert page.request.get(f"{desk.site.address}/v1/drafts", **asked).status == 401
 
 
 def test_wrong_keys_and_a_lost_connection_are_reported(page, context, desk) -> None:
