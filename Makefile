@@ -7,7 +7,7 @@ ARGS ?=
 # Processes that share the tests, a file each at a time.
 WORKERS ?= 2
 
-.PHONY: run serve test lint audit bench fuzz kills load outage schema examples train backtest skill page page-check page-speed page-pictures lock clean
+.PHONY: run serve test lint audit bench fuzz kills load outage schema examples train backtest skill docs page page-check page-speed page-pictures lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -77,6 +77,10 @@ backtest: $(VENV)/.run-ready
 # All models and weathers on the last year of the collection, into docs/skill.md. Takes long. The trees are an extra.
 skill: $(VENV)/.test-ready
 	$(BIN)/python -m hazecast.services.research.skill --data $(DATA) $(ARGS)
+
+# The documentation as a site in build/site; a lost link, anchor or page ends it.
+docs: $(VENV)/.test-ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
 
 # The page's library comes from npm and is kept in the repository: nothing else here needs Node.
 page:

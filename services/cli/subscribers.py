@@ -203,7 +203,7 @@ def deliver(
 
     from hazecast.services.delivery.service import make_dispatcher
 
-    logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger("hazecast").setLevel(logging.INFO)
     with _opened(data_dir) as (store, settings):
         dispatcher = make_dispatcher(store, settings)
         if once:

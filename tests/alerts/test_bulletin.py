@@ -196,6 +196,25 @@ def test_pages_say_everything_in_their_language(language) -> None:
     assert getattr(REGISTRY.city("shanghai"), f"name_{language}") in " ".join(view.summary)
 
 
+def test_the_bulletin_of_one_city_has_two_pages() -> None:
+    from PIL import Image
+
+    # As large as the map and the charts are drawn.
+    pictures = {MAP: as_png(Image.new("RGB", (1200, 1080), "white"))}
+    pictures |= {chart_name("beijing", item): as_png(Image.new("RGB", (1600, 800), "white")) for item in ("pm25", "o3")}
+    imprint = Imprint("Beijing Municipal Ecology and Environment Bureau", "Li Na, Director", "year")
+    forecast, observations = case(["beijing"], degraded=1)
+    warnings = [(made_warning(level="red", issued=INIT, probability=0.76), Causes(calm=1.0))]
+    haze = HazeOutlook([], (INIT + timedelta(hours=2), INIT + timedelta(hours=26)), BOOK.haze_signal)
+    bulletin = make_bulletin(
+        forecast, observations, REGISTRY, BOOK, [REGISTRY.city("beijing")], AT,
+        warnings=warnings, checks=[check("beijing", 150.0, 120.0)], haze=haze, reasons=[Reason("late", (("city", "beijing"), ("hours", "9")))],
+    )  # fmt: skip
+    for language in LANGUAGES:
+        document = as_pdf(make_view(bulletin, language, pictures, imprint), pictures, INIT)
+        assert len(PdfReader(io.BytesIO(document)).pages) == 2, language
+
+
 def test_a_cell_has_the_colour_of_what_it_says() -> None:
     bulletin, _ = made()
     view = make_view(bulletin, "en")

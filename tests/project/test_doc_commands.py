@@ -14,7 +14,7 @@ import typer
 
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import variables
-from tests.project.test_docs import DOCUMENTS as EVERY
+from tests.support.documents import DOCUMENTS as EVERY
 from tests.support.paths import ROOT
 
 # The changelog also names what has gone.

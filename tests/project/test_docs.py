@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import DOCUMENTS
 from tests.support.paths import ROOT
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "alerts" / "geography" / "README.md"])
 # `services/store/store.py` `Store.save_run`, also over the end of a line; or the path alone.
 NAMED = re.compile(r"`((?:alerts|forecast|grids|models|services|tests)/[\w/]+\.py)`(?:\s+`([A-Za-z_][\w.]*)`)?")
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -52,6 +52,43 @@ _ALIASES = {
     "methylethylketone": "2-butanone",
     "propionaldehyde": "propanal",
     "isopropanol": "2-propanol",
+    "2methylpropene": "isobutene",
+    "isobutylene": "isobutene",
+    "freon12": "dichlorodifluoromethane",
+    "freon11": "trichlorofluoromethane",
+    "freon113": "trichlorotrifluoroethane",
+    "freon114": "dichlorotetrafluoroethane",
+    "cfc12": "dichlorodifluoromethane",
+    "cfc11": "trichlorofluoromethane",
+    "cfc113": "trichlorotrifluoroethane",
+    "cfc114": "dichlorotetrafluoroethane",
+    "methylchloride": "chloromethane",
+    "methylbromide": "bromomethane",
+    "ethylchloride": "chloroethane",
+    "methylenechloride": "dichloromethane",
+    "trichloromethane": "chloroform",
+    "tetrachloromethane": "carbon tetrachloride",
+    "trichloroethene": "trichloroethylene",
+    "tetrachloroethene": "tetrachloroethylene",
+    "perchloroethylene": "tetrachloroethylene",
+    "11dichloroethylene": "1,1-dichloroethene",
+    "cis12dichloroethylene": "cis-1,2-dichloroethene",
+    "trans12dichloroethylene": "trans-1,2-dichloroethene",
+    "tribromomethane": "bromoform",
+    "hexachloro13butadiene": "hexachlorobutadiene",
+    "mtbe": "methyl tert-butyl ether",
+    "methyltbutylether": "methyl tert-butyl ether",
+    "thf": "tetrahydrofuran",
+    "mibk": "4-methyl-2-pentanone",
+    "methylisobutylketone": "4-methyl-2-pentanone",
+    "butyraldehyde": "butanal",
+    "valeraldehyde": "pentanal",
+    "hexaldehyde": "hexanal",
+    "2butenal": "crotonaldehyde",
+    "transcrotonaldehyde": "crotonaldehyde",
+    "123739": "crotonaldehyde",
+    "mtolualdehyde": "m-tolualdehyde",
+    "3methylbenzaldehyde": "m-tolualdehyde",
 }
 
 
@@ -74,6 +111,10 @@ class Reactivity:
         Columns that match no known species; they are excluded from all sums.
     without_rate : tuple of str
         Species without a rate constant in the table; they are not in `oh_reactivity`.
+    without_mir : tuple of str
+        Species that Carter's table does not have; they are not in `ofp`.
+    estimated_rate : tuple of str
+        Species whose rate constant is a structure-activity estimate, not measured.
     """
 
     ofp: pd.DataFrame
@@ -82,15 +123,17 @@ class Reactivity:
     names: dict[str, str]
     unknown: tuple[str, ...]
     without_rate: tuple[str, ...]
+    without_mir: tuple[str, ...] = ()
+    estimated_rate: tuple[str, ...] = ()
 
     def ranking(self) -> pd.DataFrame:
         """Return mean ppb, OFP, OH reactivity and their shares for each species, the highest OFP first."""
         table = pd.DataFrame(
             {
-                "group": species_table()["group"].reindex(self.ofp.columns),
+                "group": species_table()["group"].reindex(self.concentration.columns),
                 "ppb": self.concentration.mean(),
-                "ofp": self.ofp.mean(),
-                "oh_reactivity": self.oh_reactivity.mean().reindex(self.ofp.columns),
+                "ofp": self.ofp.mean().reindex(self.concentration.columns),
+                "oh_reactivity": self.oh_reactivity.mean().reindex(self.concentration.columns),
             }
         )
         table.index.name = "species"
@@ -106,10 +149,12 @@ def _species() -> pd.DataFrame:
 
 
 def species_table() -> pd.DataFrame:
-    """Return the table of known species (name): ``cas formula molar_mass mir koh group chinese`` and checks.
+    """Return the table of known species (name): ``cas formula molar_mass mir koh koh_source group chinese lists``, checks.
 
-    ``mir`` is g O3 per g VOC (Carter 2010), ``koh`` 1e-12 cm3 molecule-1 s-1 at 298 K (Atkinson and Arey 2003);
-    ``mir_checked`` and ``koh_checked`` tell whether a second public table has the same value.
+    ``mir`` is g O3 per g VOC (Carter 2010), NaN where his table has none; ``koh`` 1e-12 cm3 molecule-1 s-1 at 298 K, with
+    ``koh_source`` A03 (Atkinson and Arey 2003), MCM (Master Chemical Mechanism 3.3.1) or AOPWIN (structure-activity estimate
+    of EPA's program); ``mir_checked`` and ``koh_checked`` tell whether a second public table has the same value. ``lists``
+    names those that hold the species: PAMS, TO-15, HJ 683.
     """
     return _species().copy()
 
@@ -188,14 +233,16 @@ def reactivity(
     mass = ppb * table["molar_mass"] / litre_per_mol
     # Number density of 1 ppb, molecules cm-3.
     density = hpa * 100 / (_BOLTZMANN * kelvin) * 1e-9 * 1e-6
-    rated = table["koh"].dropna()
+    rated, known = table["koh"].dropna(), table["mir"].dropna()
     return Reactivity(
-        mass * table["mir"],
+        mass[known.index] * known,
         ppb[rated.index] * rated * 1e-12 * density,
         ppb,
         names,
         unknown,
         tuple(str(name) for name in table.index[table["koh"].isna()]),
+        tuple(str(name) for name in table.index[table["mir"].isna()]),
+        tuple(str(name) for name in table.index[table["koh_source"] == "AOPWIN"]),
     )
 
 

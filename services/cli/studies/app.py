@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from hazecast.services.cli.studies import climatology, measures, ozone, quality, sources, visibility, wind
+from hazecast.services.cli.studies import (
+    climatology,
+    measures,
+    ozone,
+    particles,
+    quality,
+    sources,
+    visibility,
+    voc,
+    wind,
+)
 
 study_app = typer.Typer(
     help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
     "measurements, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, ozone, wind, measures, climatology, quality, visibility):
+for _study in (sources, ozone, voc, wind, measures, climatology, quality, visibility):
     study_app.add_typer(_study.app)

@@ -99,6 +99,8 @@ def voc(
         "species": len(found.names),
         "columns_not_known": list(found.unknown),
         "species_without_rate_constant": list(found.without_rate),
+        "species_with_estimated_rate_constant": list(found.estimated_rate),
+        "species_without_mir": list(found.without_mir),
         "ofp_ug_m3": float(found.ofp.sum(axis=1).mean()),
         "oh_reactivity_per_s": float(found.oh_reactivity.sum(axis=1).mean()),
     }

@@ -256,6 +256,7 @@ def _city(city: City, number: int, columns: dict[str, npt.NDArray[np.float64]]) 
     return {
         "id": city.id,
         "name": {"zh": city.name_zh, "ja": city.name_ja, "en": city.name_en},
+        "country": city.country,
         "at": [round(city.latitude, 3), round(city.longitude, 3)],
         **values,
     }

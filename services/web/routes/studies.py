@@ -52,10 +52,14 @@ class VocSpeciesOut(BaseModel):
     formula: str
     group: str
     molar_mass: float = Field(description="g mol-1")
-    mir: float = Field(description="g O3 a g VOC, Carter 2010")
-    mir_checked: bool = Field(description="whether a second table gave the same")
-    koh: float | None = Field(description="1e-12 cm3 molecule-1 s-1 with OH at 298 K, Atkinson and Arey 2003")
+    mir: float | None = Field(description="g O3 a g VOC, Carter 2010; null where that table has none")
+    mir_checked: bool | None = Field(description="whether a second table gave the same")
+    koh: float | None = Field(description="1e-12 cm3 molecule-1 s-1 with OH at 298 K")
     koh_checked: bool | None
+    koh_source: Literal["A03", "MCM", "AOPWIN"] | None = Field(
+        description="Atkinson and Arey 2003; Master Chemical Mechanism 3.3.1; structure-activity estimate of AOPWIN 1.92"
+    )
+    lists: list[str] = Field(description="PAMS, TO-15 or HJ 683")
 
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -72,10 +76,13 @@ def voc_species() -> list[VocSpeciesOut]:
     return [
         VocSpeciesOut(
             name=str(name),
-            mir_checked=row["mir_checked"] == "yes",
+            mir=None if pd.isna(row["mir"]) else float(row["mir"]),
+            mir_checked=None if pd.isna(row["mir"]) else row["mir_checked"] == "yes",
             koh=None if pd.isna(row["koh"]) else float(row["koh"]),
             koh_checked=None if pd.isna(row["koh"]) else row["koh_checked"] == "yes",
-            **{key: row[key] for key in ("chinese", "cas", "formula", "group", "molar_mass", "mir")},
+            koh_source=None if pd.isna(row["koh_source"]) else row["koh_source"],
+            lists=[] if pd.isna(row["lists"]) else row["lists"].split(";"),
+            **{key: row[key] for key in ("chinese", "cas", "formula", "group", "molar_mass")},
         )
         for name, row in species_table().iterrows()
     ]

@@ -62,6 +62,8 @@ def test_voc_species(client) -> None:
     answer = client.get("/v1/studies/voc-species")
     table = {row["name"]: row for row in answer.json()}
     assert table["toluene"]["mir"] == 4.0 and table["toluene"]["koh_checked"] is True
-    assert table["2-methylhexane"]["koh"] is None and table["2-methylhexane"]["koh_checked"] is None
+    assert table["toluene"]["koh_source"] == "A03" and table["toluene"]["lists"] == ["PAMS", "TO-15"]
+    assert table["2-methylhexane"]["koh_source"] == "AOPWIN" and table["2-methylhexane"]["koh_checked"] is False
+    assert table["trichlorofluoromethane"]["mir"] is None and table["trichlorofluoromethane"]["koh"] is None
     again = client.get("/v1/studies/voc-species", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304

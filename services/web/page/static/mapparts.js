@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{bounds: number[], colours: string[], closed: boolean}} Scale
- * @typedef {{id: string, name: Record<string, string>, at: [number, number],
+ * @typedef {{id: string, name: Record<string, string>, country: string, at: [number, number],
  *   pm25: (number|null)[], o3: (number|null)[], aqi: (number|null)[], aqi_us: (number|null)[], visibility: (number|null)[],
  *   haze_grade: (number|null)[], wind?: [(number|null)[], (number|null)[]]}} City
  * @typedef {{id: string, city: string, name: Record<string, string>, colour: string, marks: number, from: string, until: string,

@@ -142,7 +142,7 @@ def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk)
 def test_a_text_is_edited_previewed_and_released_with_its_facts(page, desk) -> None:
     init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
     draft(desk.world, init, ("tangshan",))
-    draft(desk.world, init, ("handan",), simulated=True)
+    draft(desk.world, init, ("tangshan",), simulated=True)
     sign_in(page, desk.site, desk.forecaster)
     expect(page.locator("#draft-others")).to_have_text("Drafts that wait in simulated runs: 1.")
     one = page.locator(".draft", has_text="Tangshan")

@@ -34,10 +34,9 @@ INIT = datetime(2026, 1, 15, 10, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("page"))
-    run_cycle(settings, init_time=INIT)
-    return settings
+def settings(sample_settings, sample_init) -> Settings:
+    assert sample_init == INIT
+    return sample_settings
 
 
 @pytest.fixture(scope="module")

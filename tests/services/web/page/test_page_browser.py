@@ -108,6 +108,7 @@ def test_language_follows_the_browser_and_the_switch_which_keeps_the_view(browse
     loaded(page)
     assert page.evaluate("document.documentElement.lang") == "ja-JP"
     expect(page.locator("#city-title")).to_have_text("北九州")
+    assert "AQI" not in page.locator("#map-readout").inner_text()
     # A Japanese city goes by its own clock, an hour ahead of Beijing's.
     assert "20:00 (日本時間)" in page.locator("#moment").inner_text()
     page.get_by_role("radio", name="オゾン").check()
@@ -328,6 +329,7 @@ def test_a_city_that_cannot_be_loaded_says_so_and_the_old_one_keeps_its_name(con
     assert page.locator("#city-title").inner_text() == "Beijing" and "city=beijing" in page.url
 
 
+@pytest.mark.slowest
 def test_the_last_forecast_is_shown_off_line_with_its_age(browser, site) -> None:
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
@@ -343,6 +345,7 @@ def test_the_last_forecast_is_shown_off_line_with_its_age(browser, site) -> None
     context.close()
 
 
+@pytest.mark.slowest
 def test_forced_colours_keep_values_and_levels(browser, site) -> None:
     context = browser.new_context(locale="en-GB", forced_colors="active")
     page = context.new_page()
@@ -354,6 +357,7 @@ def test_forced_colours_keep_values_and_levels(browser, site) -> None:
     context.close()
 
 
+@pytest.mark.slowest
 def test_a_city_prints_on_one_page(page, site) -> None:
     page.goto(f"{site.address}/?city=shanghai&lang=zh")
     loaded(page)

@@ -26,7 +26,6 @@ from hazecast.services.web.page.index_choice import index_of_hour, us_hours
 from hazecast.services.web.page.place_search import meant, nearest, search
 from hazecast.services.web.page.warning_page import state_of
 from hazecast.services.web.page.warning_view import begins, first_sentence
-from hazecast.services.work.cycle import run_cycle
 
 
 class Network:
@@ -41,10 +40,9 @@ REGISTRY = load_registry()
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("views"))
-    run_cycle(settings, init_time=INIT, cities=("beijing", "tianjin", "kitakyushu"))
-    return settings
+def settings(sample_settings, sample_init) -> Settings:
+    assert sample_init == INIT
+    return sample_settings
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +175,7 @@ def test_the_days_past_are_beside_what_the_day_before_had_forecast(store) -> Non
     assert days["16"].day.forecast == pytest.approx(tuple(hours.mean(axis=0)))
     assert all(bar.x + bar.width <= WIDTH + 0.1 for bar in found.bars)
     assert found.compared == sum(b.day.observed is not None and b.day.forecast is not None for b in found.bars)
-    assert history(store, REGISTRY, REGISTRY.city("nagano"), NOW, True) is None
+    assert history(store, REGISTRY, city, NOW + timedelta(days=90), True) is None
 
 
 def test_the_stations_read_lately_are_dots_on_the_map(tmp_path) -> None:
@@ -219,7 +217,11 @@ def test_the_first_sentence_ends_with_its_stop() -> None:
 def test_of_very_many_cities_the_map_has_those_that_matter_and_says_how_many_it_leaves_out(client, monkeypatch) -> None:
     everything = client.get("/page/map.json").json()
     assert everything["left_out"] == 0
-    monkeypatch.setattr(mapdata, "MOST_CITIES", 2)
+    monkeypatch.setattr(mapdata, "MOST_CITIES", 30)
     settings = client.app.state.service.settings
     fewer = TestClient(create_app(settings, clock=lambda: NOW)).get("/page/map.json").json()
-    assert fewer["left_out"] == 1 and {one["id"] for one in fewer["cities"]} == {"beijing", "tianjin"}
+    assert fewer["left_out"] == len(everything["cities"]) - 30 and len(fewer["cities"]) == 30
+    kept = {one["id"] for one in fewer["cities"]}
+    assert {one["city"] for one in everything["warnings"]} <= kept
+    least = min(max(one["pm25"]) for one in fewer["cities"] if one["id"] not in {w["city"] for w in fewer["warnings"]})
+    assert all(max(one["pm25"]) <= least for one in everything["cities"] if one["id"] not in kept)

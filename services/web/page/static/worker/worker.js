@@ -1,6 +1,8 @@
 // Keeps the last page and its data, so that a reader without a connection sees them, with their age: the page tells it.
 
 const CACHE = "hazecast-VERSION";
+// Of the views opened last, the oldest make room; the files of the page and the data of the map stay.
+const MOST = 30;
 const KEPT = ["/page/map.json", "/page/shapes.json"];
 // What was shown last, for an address that was not kept.
 const LAST = "/page/last";
@@ -41,6 +43,10 @@ async function fromNetwork(request, page) {
 
 /** @param {Request} request @param {Response} answer */
 async function keep(request, answer) {
-  if (answer.ok) await (await caches.open(CACHE)).put(request, answer.clone());
+  if (!answer.ok) return answer;
+  const cache = await caches.open(CACHE);
+  await cache.put(request, answer.clone());
+  const views = (await cache.keys()).filter(({ url }) => new URL(url).pathname === "/");
+  for (const old of views.slice(0, Math.max(0, views.length - MOST))) await cache.delete(old);
   return answer;
 }
