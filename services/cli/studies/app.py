@@ -8,7 +8,6 @@ from hazecast.services.cli.studies import (
     climatology,
     measures,
     ozone,
-    particles,
     quality,
     sources,
     visibility,
