@@ -350,6 +350,7 @@ def test_an_administrator_adds_and_disables_accounts(page, desk) -> None:
     one.locator("summary").click()
     one.get_by_label("What it is for").fill("duty desk")
     one.get_by_role("button", name="Make a key").click()
+    expect(page.locator("#once")).to_be_visible()
     token = page.locator("#once-value").input_value()
     page.get_by_role("button", name="I have kept it").click()
     expect(one.locator(".of-keys li")).to_contain_text("duty desk")
