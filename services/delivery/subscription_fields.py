@@ -11,6 +11,7 @@ from hazecast.services.core.field_limits import at_most, plain_line
 
 ChannelName = Literal["webhook", "email", "stream"]
 State = Literal["pending", "delivered", "dead", "offered"]
+LateReason = Literal["failed", "behind", "paused", "sent_again", "unserved"]
 Kind = Literal["warning", "bulletin", "forecast"]
 BulletinFormat = Literal["html", "pdf", "csv", "nc"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(plain_line)]

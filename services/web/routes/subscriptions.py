@@ -30,6 +30,7 @@ from hazecast.services.web.schemas.subscriptions import (
     SubscriptionOut,
     SubscriptionsOut,
     TestOut,
+    WaitingOut,
 )
 
 Reader = Annotated[Identity, Depends(require("subscriptions:read"))]
@@ -96,7 +97,7 @@ def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
     "/subscriptions/{subscription_id}/test", status_code=202, responses=DENIED | NOT_FOUND | CONFLICT
 )  # fmt: skip
 def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
-    """Send a test message, after all that waits."""
+    """Send a test message now, after all that waits."""
     row = _own_subscription(service, subscription_id, identity)
     return TestOut(delivery=_or_refusal(lambda: service.subscriptions.test(row, service.clock())))
 
@@ -116,7 +117,14 @@ def deliveries(
     row = _own_subscription(service, subscription_id, identity)
     before = position(cursor)
     found = service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit + 1)
-    return _page(request, response, found, limit)
+    return _page(request, response, found, limit, service)
+
+
+@router.post("/subscriptions/{subscription_id}/send-now", responses=DENIED | NOT_FOUND | CONFLICT)
+def send_now(service: Given, subscription_id: str, identity: Replayer) -> WaitingOut:
+    """Send what waits now, in order: after the receiver is repaired, not after the wait that follows its failures."""
+    row = _own_subscription(service, subscription_id, identity)
+    return WaitingOut(waiting=_or_refusal(lambda: service.queue.send_now(row.id, service.clock())))
 
 
 @router.post("/subscriptions/{subscription_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
@@ -143,18 +151,19 @@ def dead_letters(
     """What could not be delivered to any of the account's subscriptions."""
     before = position(cursor)
     found = service.queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit + 1)
-    return _page(request, response, found, limit)
+    return _page(request, response, found, limit, service)
 
 
 @router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
 def delivery(service: Given, delivery_id: str, identity: History) -> DeliveryOut:
     """One delivery."""
-    return delivery_out(_or_refusal(lambda: service.queue.get(delivery_id, identity.account_id)))
+    row = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
+    return delivery_out(row, service.clock())
 
 
 @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
 def replay(service: Given, delivery_id: str, identity: Replayer) -> ReplayedOut:
-    """Send a finished delivery again, under its id, after all that waits."""
+    """Send a delivery now: a finished one again, under its id, after all that waits; one that waits, in its place."""
     row, _ = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
     return ReplayedOut(replayed=_or_refusal(lambda: service.queue.replay([row.id], service.clock())))
 
@@ -217,7 +226,8 @@ def _out(row: Subscription) -> SubscriptionOut:
     return SubscriptionOut.model_validate(row, from_attributes=True)
 
 
-def _page(request: Request, response: Response, found: list[Row], limit: int) -> DeliveriesOut:
+def _page(request: Request, response: Response, found: list[Row], limit: int, service: Service) -> DeliveriesOut:
     rows, following = cut(found, limit, lambda row: (row[0].position,))
     link_next(response, request, following)
-    return DeliveriesOut(items=[delivery_out(row) for row in rows], next=following)
+    now = service.clock()
+    return DeliveriesOut(items=[delivery_out(row, now) for row in rows], next=following)

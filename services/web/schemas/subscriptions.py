@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from hazecast.services.delivery.subscription_fields import ChannelName, State, SubscriptionFields
+from hazecast.services.delivery.subscription_fields import ChannelName, LateReason, State, SubscriptionFields
 from hazecast.services.web.schemas.items import ItemsOut
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -23,6 +23,7 @@ _DELIVERY: dict[str, JsonValue] = {
     "event": "cma_haze.beijing.20260115T2200Z", "type": "warning.issue", "state": "delivered", "position": 812,
     "attempts": 1, "replays": 0, "created_at": "2026-01-15T22:00:03Z", "last_attempt_at": "2026-01-15T22:00:04Z",
     "delivered_at": "2026-01-15T22:00:04Z", "give_up_at": "2026-01-18T22:00:03Z", "status": 204, "error": None,
+    "late": None,
 }  # fmt: skip
 
 
@@ -66,6 +67,19 @@ class SecretOut(BaseModel):
     previous_until: datetime = Field(description="Until then messages are signed with the secret before, too.")
 
 
+class LatenessOut(BaseModel):
+    """Why a message was late, or is."""
+
+    reason: LateReason = Field(
+        description="failed: an attempt failed; behind: it waited for an earlier message whose attempts failed; "
+        "paused: the subscription was paused; sent_again: a person sent it again; unserved: nothing was there to send it."
+    )
+    error: str | None = Field(description="What the last failed attempt met; it stays after a success.")
+    seconds: float = Field(
+        description="From when it was queued until it was delivered or given up; where it waits, until now."
+    )
+
+
 class DeliveryOut(BaseModel):
     """One message to one subscription: waiting, delivered or given up."""
 
@@ -85,10 +99,17 @@ class DeliveryOut(BaseModel):
     give_up_at: datetime
     status: int | None = Field(description="Last answer: HTTP status or SMTP code.")
     error: str | None
+    late: LatenessOut | None = Field(description="Null where nothing held it up.")
 
 
 class DeliveriesOut(ItemsOut[DeliveryOut]):
     """Deliveries, the newest first."""
+
+
+class WaitingOut(BaseModel):
+    """How many messages wait, and are sent now."""
+
+    waiting: int
 
 
 class ReplayedOut(BaseModel):
