@@ -40,6 +40,7 @@ from hazecast.services.web.schemas.subscriptions import (
     SubscriptionOut,
     SubscriptionsOut,
     TestOut,
+    WaitingOut,
 )
 
 T = TypeVar("T")
@@ -401,6 +402,11 @@ def deliveries(name: str, query: Query) -> Ask[DeliveriesOut]:
 def dead_letters(query: Query) -> Ask[DeliveriesOut]:
     """What could not be delivered."""
     return _model(DeliveriesOut, "/v1/dead-letters", query)
+
+
+def send_now(name: str) -> Ask[WaitingOut]:
+    """Send what waits of a subscription now."""
+    return _model(WaitingOut, f"/v1/subscriptions/{segment(name)}/send-now", method="POST")
 
 
 def delivery(name: str) -> Ask[DeliveryOut]:

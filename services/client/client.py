@@ -51,6 +51,7 @@ from hazecast.services.web.schemas.subscriptions import (
     SecretOut,
     SubscriptionOut,
     TestOut,
+    WaitingOut,
 )
 
 T = TypeVar("T")
@@ -470,6 +471,10 @@ class Client:
     def test_subscription(self, subscription_id: str) -> TestOut:
         """Send a test message."""
         return self._send(asks.test_subscription(subscription_id))
+
+    def send_now(self, subscription_id: str) -> WaitingOut:
+        """Send what waits of a subscription now, after its receiver is repaired."""
+        return self._send(asks.send_now(subscription_id))
 
     def delivery(self, delivery_id: str) -> DeliveryOut:
         """Return one delivery."""
