@@ -1,4 +1,4 @@
-"""Numbers as a bulletin writes them: whole, unless that would put a value into another class than it is in."""
+"""Numbers, names and headings as a bulletin writes them: a number is whole, unless that would put it into another class."""
 
 from __future__ import annotations
 
@@ -112,3 +112,34 @@ def as_date(date: np.datetime64) -> date_type:
     """Return a day as Python has it."""
     day: date_type = date.astype("datetime64[D]").item()
     return day
+
+
+def headings(words: Catalog, *columns: str) -> tuple[str, ...]:
+    """Return the headings of a table's columns.
+
+    Parameters
+    ----------
+    words : Catalog
+    *columns : str
+        Keys of the messages ``daily.column``.
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(words.say(f"daily.column.{column}") for column in columns)
+
+
+def name_of(city: City, words: Catalog) -> str:
+    """Return a city's name in the language of the words.
+
+    Parameters
+    ----------
+    city : City
+    words : Catalog
+
+    Returns
+    -------
+    str
+    """
+    return str(getattr(city, f"name_{words.language}"))

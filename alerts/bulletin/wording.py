@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from hazecast.alerts.bulletin.content import Bulletin, Day, Notice, State, charted, highest, today
-from hazecast.alerts.bulletin.figures import as_date, beside_limit, in_its_class, signed, whole, with_range
+from hazecast.alerts.bulletin.figures import as_date, headings, in_its_class, name_of, whole, with_range
 from hazecast.alerts.bulletin.forms import (
     Banner,
     BulletinText,
@@ -23,14 +22,14 @@ from hazecast.alerts.bulletin.forms import (
     Table,
     ink_on,
 )
+from hazecast.alerts.bulletin.verified import check_sentences, check_table, limit_of
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.messages.warning_texts import Text, compose, haze_bulletin
-from hazecast.forecast.daily import DayCheck, DayIndex, pm25_limit
+from hazecast.forecast.daily import DayIndex
 from hazecast.forecast.dependence import Variable
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
-from hazecast.grids.places.cities import City, Country
-from hazecast.grids.times import to_datetime
+from hazecast.grids.places.cities import City
 
 MAP = "map"
 _OVERVIEW_DAYS = 3
@@ -78,7 +77,7 @@ def make_view(
     map_text = (
         "" if haze is None else haze_bulletin(haze.provinces, haze.window, haze.rules, language, warned=haze.warned)
     )
-    check_text = _check_text(bulletin, words, zone)
+    check_text = check_sentences(bulletin, words, zone)
     day = bulletin.at.astimezone(ZoneInfo(zone)).date()
     date, imprint = words.date(day, full=True), imprint or Imprint()
     number = imprint.number(day)
@@ -108,7 +107,7 @@ def make_view(
         overview=_overview(bulletin, words, texts),
         map_text=map_text,
         map=Figure(MAP, words.say("daily.alt.map", text=map_text)) if MAP in pictures else None,
-        check=_check(bulletin, words, by_id),
+        check=check_table(bulletin, words, by_id),
         check_text=check_text,
         sections=tuple(_section(bulletin, city, words, texts, pictures) for city in bulletin.days),
         notes=_notes(bulletin, words, zone, pictures),
@@ -138,12 +137,8 @@ def _zone(cities: Sequence[City]) -> str:
     return zones.pop() if len(zones) == 1 else BEIJING
 
 
-def _name(city: City, words: Catalog) -> str:
-    return str(getattr(city, f"name_{words.language}"))
-
-
 def _some(cities: Sequence[City], words: Catalog) -> str:
-    names = [_name(city, words) for city in cities]
+    names = [name_of(city, words) for city in cities]
     if len(names) <= _MOST_NAMED:
         return words.places(names)
     return words.say("daily.others", first=words.say("daily.comma").join(names[: _MOST_NAMED - 1]), n=len(names))
@@ -159,7 +154,7 @@ def _banners(state: State, by_id: dict[str, City], words: Catalog) -> tuple[Bann
             for reason in state.reasons:
                 values = dict(reason.values)
                 if values.get("city") in by_id:
-                    values["city"] = _name(by_id[values["city"]], words)
+                    values["city"] = name_of(by_id[values["city"]], words)
                 details.append(words.say(f"daily.reason.{reason.key}", **values))
         text = words.say(f"daily.state.{kind}", age=words.number(round(state.age_hours)))
         found.append(Banner(kind, text, words.say(f"daily.state.short.{kind}"), tuple(details)))
@@ -169,7 +164,7 @@ def _banners(state: State, by_id: dict[str, City], words: Catalog) -> tuple[Bann
 def _summary(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id: dict[str, City]) -> list[str]:
     places: dict[str, list[str]] = {}
     for notice in bulletin.notices:
-        places.setdefault(texts[notice.warning.id].event, []).append(_name(by_id[notice.warning.city], words))
+        places.setdefault(texts[notice.warning.id].event, []).append(name_of(by_id[notice.warning.city], words))
     found = [words.say("daily.summary.warnings", level=k, places=words.places(v)) for k, v in places.items()]
     if not found:
         found.append(words.say("daily.summary.no_warnings"))
@@ -183,7 +178,7 @@ def _summary(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id: 
         found.append(
             words.say(
                 "daily.summary.worst",
-                city=_name(city, words),
+                city=name_of(city, words),
                 day=words.date(as_date(day.date)),
                 value=middle,
                 range=words.say("daily.range", low=low, high=high),
@@ -193,7 +188,7 @@ def _summary(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id: 
     else:
         found.append(words.say("daily.summary.unknown"))
     if bulletin.missing:
-        names = [_name(city, words) for city in bulletin.missing]
+        names = [name_of(city, words) for city in bulletin.missing]
         found.append(words.say("daily.summary.missing", places=words.places(names)))
     return found
 
@@ -207,7 +202,7 @@ def _warnings(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id:
         rows.append(
             (
                 _coloured(texts[warning.id].event, notice.colour),
-                Cell(_name(city, words)),
+                Cell(name_of(city, words)),
                 Cell(words.span(warning.onset, warning.expires, city.time_zone)),
                 Cell(words.say(f"daily.change.{warning.kind}")),
                 Cell(chance or words.say("daily.none")),
@@ -215,7 +210,7 @@ def _warnings(bulletin: Bulletin, words: Catalog, texts: dict[str, Text], by_id:
         )
     if not rows:
         return None
-    head = _head(words, "level", "city", "valid", "change", "probability")
+    head = headings(words, "level", "city", "valid", "change", "probability")
     return Table(words.say("daily.caption.warnings"), head, tuple(rows))
 
 
@@ -240,8 +235,8 @@ def _overview(bulletin: Bulletin, words: Catalog, texts: dict[str, Text]) -> Tab
         for date in dates:
             day = by_date.get(date)
             cells.append(_rated(city, day, words) if day is not None else Cell(words.say("daily.none")))
-        rows.append((Cell(_name(city, words)), _most_severe(bulletin.notices_of(city), words, texts), *cells))
-    head = (*_head(words, "city", "level"), *(words.date(as_date(date)) for date in dates))
+        rows.append((Cell(name_of(city, words)), _most_severe(bulletin.notices_of(city), words, texts), *cells))
+    head = (*headings(words, "city", "level"), *(words.date(as_date(date)) for date in dates))
     return Table(words.say("daily.caption.overview"), head, tuple(rows))
 
 
@@ -279,67 +274,6 @@ def _class_of(index: DayIndex | None, words: Catalog) -> str:
     return name if index.value is None else f"AQI {index.value} {name}"
 
 
-def _check(bulletin: Bulletin, words: Catalog, by_id: dict[str, City]) -> Table | None:
-    known = [c for c in bulletin.checks if np.isfinite([c.pm25[1], c.pm25_observed, c.o3[1], c.o3_observed]).any()]
-    if not known:
-        return None
-    rows = []
-    for check in known:
-        error = check.pm25[1] - check.pm25_observed
-        inside = _inside(check)
-        rows.append(
-            (
-                Cell(_name(by_id[check.city], words)),
-                Cell(with_range(beside_limit(check.pm25[1], check.limit, words), check.pm25, words)),
-                Cell(beside_limit(check.pm25_observed, check.limit, words)),
-                Cell(signed(error) if np.isfinite(error) else words.say("daily.none")),
-                Cell(words.say("daily.none" if inside is None else f"daily.check.{'yes' if inside else 'no'}")),
-                Cell(words.say(f"daily.outcome.{check.outcome}")),
-                Cell(whole(check.o3[1], words)),
-                Cell(whole(check.o3_observed, words)),
-            )
-        )
-    date = known[0].date
-    caption = words.say(
-        "daily.caption.check",
-        day=words.date(as_date(date)),
-        china=words.number(_limit("CN", date)),
-        japan=words.number(_limit("JP", date)),
-    )
-    head = _head(words, "city", "forecast", "observed", "error", "within", "outcome", "o3_forecast", "o3_observed")
-    return Table(caption, head, tuple(rows))
-
-
-def _check_text(bulletin: Bulletin, words: Catalog, zone: str) -> tuple[str, ...]:
-    if bulletin.unchecked:
-        return (words.say(f"daily.unchecked.{bulletin.unchecked}"),)
-    known = [c for c in bulletin.checks if c.outcome != "unknown"]
-    if not known:
-        return (words.say("daily.check.none"),)
-    errors = np.array([c.pm25[1] - c.pm25_observed for c in known])
-    outcomes = [c.outcome for c in known]
-    made = to_datetime(min(c.init_time for c in known))
-    return (
-        words.say(
-            "daily.check.summary",
-            n=len(known),
-            bias=signed(float(errors.mean())),
-            mae=words.number(round(float(np.abs(errors).mean()))),
-            inside=sum(_inside(c) is True for c in known),
-            hit=outcomes.count("hit"),
-            miss=outcomes.count("miss"),
-            false_alarm=outcomes.count("false_alarm"),
-        ),
-        words.say("daily.check.made", moment=words.stamp(made, zone), zone=words.zone(zone, made)),
-    )
-
-
-def _inside(check: DayCheck) -> bool | None:
-    if not np.isfinite([*check.pm25, check.pm25_observed]).all():
-        return None
-    return check.pm25[0] <= check.pm25_observed <= check.pm25[2]
-
-
 def _section(
     bulletin: Bulletin, city: City, words: Catalog, texts: dict[str, Text], pictures: Collection[str]
 ) -> Section:
@@ -358,8 +292,8 @@ def _section(
         )
         for day in days
     )
-    name = _name(city, words)
-    head = _head(words, "day", "pm25", "pm25_max", "o3", "index", "visibility", "haze")
+    name = name_of(city, words)
+    head = headings(words, "day", "pm25", "pm25_max", "o3", "index", "visibility", "haze")
     figures = [
         Figure(
             chart_name(city.id, item),
@@ -386,7 +320,7 @@ def _notes(bulletin: Bulletin, words: Catalog, zone: str, pictures: Collection[s
         named = words.places([standard.replace("HJ", "HJ ") for standard in standards])
         found.append(words.say("daily.note.china", standard=named))
     if "JP" in countries:
-        limit = _limit("JP", np.datetime64(bulletin.at.replace(tzinfo=None), "ns"))
+        limit = limit_of("JP", np.datetime64(bulletin.at.replace(tzinfo=None), "ns"))
         found.append(words.say("daily.note.japan", limit=words.number(limit)))
     others = {{"KR": "korea", "US": "us"}.get(country, "who") for country in countries - {"CN", "JP"}}
     found += [words.say(f"daily.note.{index}") for index in sorted(others)]
@@ -409,14 +343,5 @@ def _notes(bulletin: Bulletin, words: Catalog, zone: str, pictures: Collection[s
     return tuple(found)
 
 
-def _head(words: Catalog, *columns: str) -> tuple[str, ...]:
-    return tuple(words.say(f"daily.column.{column}") for column in columns)
-
-
 def _coloured(text: str, colour: str) -> Cell:
     return Cell(text, colour=colour, ink=ink_on(colour))
-
-
-def _limit(country: Country, date: np.datetime64) -> float:
-    day = as_date(date)
-    return pm25_limit(country, datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(BEIJING)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hazecast.services.cli.options import AsJson, DataDir, current_time, open_store, settings_of
-from hazecast.services.cli.output import print_json
+from hazecast.services.cli.output import print_json, stamp
 
 if TYPE_CHECKING:
     from hazecast.services.store.tables.accounts import Account, ApiKey
@@ -136,7 +136,8 @@ def revoke(key_id: KeyId, data_dir: DataDir = None) -> None:
 
     with open_store(settings_of(data_dir)) as store:
         key = revoke_key(store.sessions, key_id, at=current_time(), by=_BY)
-    print(f"{key.id} of {key.account_id} revoked at {key.revoked_at:%Y-%m-%dT%H:%MZ}")
+    since = current_time() if key.revoked_at is None else key.revoked_at
+    print(f"{key.id} of {key.account_id} revoked at {stamp(since)}")
 
 
 @key_app.command(name="list")
@@ -154,7 +155,7 @@ def list_keys(account_id: AccountId, data_dir: DataDir = None, as_json: AsJson =
     now = current_time()
     for key in found:
         state = "revoked" if key.revoked_at else "expired" if key.expires_at <= now else "in use"
-        used = f"{key.last_used_at:%Y-%m-%dT%H:%MZ}" if key.last_used_at else "never"
+        used = stamp(key.last_used_at) if key.last_used_at else "never"
         print(
             f"{key.id}  {state:<8} until {key.expires_at:%Y-%m-%d}  last used {used}  {key.label}: {' '.join(key.scopes)}"
         )

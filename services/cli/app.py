@@ -97,7 +97,7 @@ def main() -> None:
     if not sys.warnoptions:
         warnings_of_python.simplefilter("ignore")
     try:
-        app()
+        app(prog_name="hazecast")
     except Exception as error:
         explained = exits.explain(error)
         if explained is None:

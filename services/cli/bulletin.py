@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hazecast.services.cli import exits
-from hazecast.services.cli.options import DataDir, Language, current_time, open_store, settings_of, time_of
+from hazecast.services.cli.options import DataDir, Language, city_ids, current_time, open_store, settings_of, time_of
 from hazecast.services.cli.output import write_file
 
 app = typer.Typer()
@@ -29,7 +29,9 @@ class Form(StrEnum):
 def bulletin(
     city: Annotated[
         list[str] | None,
-        typer.Option("--city", help="Only this city; may be repeated. All that are forecast by default."),
+        typer.Option(
+            "--city", autocompletion=city_ids, help="Only this city; may be repeated. All that are forecast by default."
+        ),
     ] = None,
     region: Annotated[str | None, typer.Option("--region", help="All cities of a partner region.")] = None,
     language: Language = "zh",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, client_of, open_store, settings_of
+from hazecast.services.cli.options import DataDir, city_ids, client_of, open_store, settings_of
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
@@ -18,7 +18,7 @@ app = typer.Typer()
 @app.command()
 def forecast(
     context: typer.Context,
-    city: Annotated[str, typer.Argument(help="Id of the city, such as beijing.")],
+    city: Annotated[str, typer.Argument(autocompletion=city_ids, help="Id of the city, such as beijing.")],
     hours: Annotated[int | None, typer.Option("--hours", min=1, help="Only the first hours.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON of the API.")] = False,
     data_dir: DataDir = None,

@@ -11,7 +11,7 @@ import typer
 
 from hazecast.services.cli import exits
 from hazecast.services.cli.options import AsJson, DataDir, settings_of
-from hazecast.services.cli.output import print_json
+from hazecast.services.cli.output import print_json, stamp
 
 if TYPE_CHECKING:
     from hazecast.services.core.settings import Settings
@@ -245,7 +245,7 @@ def as_text(report: IngestReport, composition: WeatherReport | None) -> str:
     -------
     str
     """
-    lines = [f"Ingest at {report.at:%Y-%m-%d %H:%M} UTC (status: {report.status})"]
+    lines = [f"Ingest at {stamp(report.at)} (status: {report.status})"]
     lines.extend(_cycle_lines("weather", report.weather))
     lines.extend(f"observations {outcome.summary}" for outcome in report.observations.outcomes)
     if composition is not None:
@@ -257,7 +257,7 @@ def as_text(report: IngestReport, composition: WeatherReport | None) -> str:
 def _cycle_lines(kind: str, report: WeatherReport) -> list[str]:
     lines = []
     for attempt in report.attempts:
-        cycle = "no cycle" if attempt.cycle is None else f"cycle of {attempt.cycle.init_time:%Y-%m-%d %H} UTC"
+        cycle = "no cycle" if attempt.cycle is None else f"cycle of {stamp(attempt.cycle.init_time)}"
         traffic = attempt.traffic
         lines.append(
             f"{kind} {attempt.source}: {attempt.outcome}, {cycle}; {traffic.requests} requests, "

@@ -11,7 +11,7 @@ import typer
 
 from hazecast.services.cli import exits
 from hazecast.services.cli.options import AsJson, DataDir, current_time, open_store, settings_of
-from hazecast.services.cli.output import print_json
+from hazecast.services.cli.output import print_json, stamp
 
 if TYPE_CHECKING:
     from hazecast.services.scheduling.board import JobState, RunState
@@ -132,4 +132,4 @@ def run_text(run: RunState) -> str:
 
 
 def _time(time: datetime | None) -> str:
-    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S}Z"
+    return "" if time is None else stamp(time)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import DataDir, Language, client_of, open_store, refuse_given, settings_of
+from hazecast.services.cli.options import DataDir, Language, city_ids, client_of, open_store, refuse_given, settings_of
 from hazecast.services.cli.output import write_file
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def draw_map(
     hour: Annotated[
         int, typer.Option("--hour", min=1, help="Hours after the init time; of an animation, the first.")
     ] = 1,
-    city: Annotated[str, typer.Option("--city", help="The city of a fan.")] = "beijing",
+    city: Annotated[str, typer.Option("--city", autocompletion=city_ids, help="The city of a fan.")] = "beijing",
     pollutant: Annotated[str, typer.Option("--pollutant", help="pm25 or o3: of a fan or an animation.")] = "pm25",
     language: Language = "zh",
     size: Annotated[str, typer.Option("--size", help="desktop or phone.")] = "desktop",

@@ -49,7 +49,6 @@ InitTime = Annotated[
 ]
 Collection = Annotated[Path, typer.Option("--observations", help="Folder of a monitoring collection.")]
 PastWeather = Annotated[str, typer.Option("--weather", help="none or observed (perfect prog).")]
-Cities = Annotated[list[str] | None, typer.Option("--city", help="Only this city; may be repeated.")]
 Language = Annotated[str, typer.Option("--language", help="zh, ja or en.")]
 
 
@@ -67,6 +66,18 @@ def plain(text: str | None) -> str | None:
         return text if text is None else plain_lines(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def city_ids(incomplete: str) -> list[str]:
+    """Return the ids of cities that begin so, for the shell's completion."""
+    from hazecast.services.core.places import city_registry
+
+    return [city for city in city_registry(settings_of(None)).cities if city.startswith(incomplete)]
+
+
+Cities = Annotated[
+    list[str] | None, typer.Option("--city", autocompletion=city_ids, help="Only this city; may be repeated.")
+]
 
 
 def ends_with(ending: str) -> Callable[[Path | None], Path | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,11 @@ from typing import Any
 def print_json(value: Any) -> None:
     """Print a value as indented JSON, with Chinese and Japanese text as it is."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def stamp(time: datetime) -> str:
+    """Return an aware time as an operator reads it: in the zone of this system (`TZ`), with its offset, ISO 8601."""
+    return time.astimezone().isoformat(timespec="minutes")
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast.services.cli.options import AsJson, By, DataDir, Why, current_time, open_store, settings_of, user_of
-from hazecast.services.cli.output import print_json
+from hazecast.services.cli.output import print_json, stamp
 
 if TYPE_CHECKING:
     from hazecast.services.store.tables.forecasts import ForecastRun
@@ -38,7 +38,7 @@ def list_runs(
             f"withdrawn by {run.withdrawn_by}: {run.withdrawn_why}": run.withdrawn_at is not None,
         }
         words = ", ".join(word for word, holds in states.items() if holds)
-        print(f"{run.id:>6}  {run.init_time:%Y-%m-%dT%H:%MZ}  {run.model_id}  {words}".rstrip())
+        print(f"{run.id:>6}  {stamp(run.init_time)}  {run.model_id}  {words}".rstrip())
 
 
 def _as_json(run: ForecastRun) -> dict[str, object]:
@@ -63,6 +63,6 @@ def withdraw(
     with open_store(settings_of(data_dir)) as store:
         done = withdraw_run(store, run, by=user_of(by), why=why)
     print(
-        f"run {run} of {done.init_time:%Y-%m-%dT%H:%MZ} is withdrawn; {done.warnings} warnings cancelled, "
+        f"run {run} of {stamp(done.init_time)} is withdrawn; {done.warnings} warnings cancelled, "
         f"{done.drafts} drafts rejected"
     )

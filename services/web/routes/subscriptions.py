@@ -28,7 +28,7 @@ from hazecast.services.web.schemas.subscriptions import (
     SubscriptionOut,
     SubscriptionsOut,
     TestOut,
-    delivery_out,
+    WaitingOut,
 )
 
 Reader = Annotated[Identity, Depends(require("subscriptions:read"))]
@@ -97,7 +97,7 @@ def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
     "/subscriptions/{subscription_id}/test", status_code=202, responses=DENIED | NOT_FOUND | CONFLICT
 )  # fmt: skip
 def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
-    """Send a test message, after all that waits."""
+    """Send a test message now, after all that waits."""
     row = _own_subscription(service, subscription_id, identity)
     return TestOut(delivery=_or_refusal(lambda: service.subscriptions.test(row, service.clock())))
 
@@ -113,7 +113,15 @@ def deliveries(
 ) -> DeliveriesOut:
     """Messages to a subscription: sent, waiting or given up."""
     row = _own_subscription(service, subscription_id, identity)
-    return _page(service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit), limit)
+    rows = service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit)
+    return _page(rows, limit, service)
+
+
+@router.post("/subscriptions/{subscription_id}/send-now", responses=DENIED | NOT_FOUND | CONFLICT)
+def send_now(service: Given, subscription_id: str, identity: Replayer) -> WaitingOut:
+    """Send what waits now, in order: after the receiver is repaired, not after the wait that follows its failures."""
+    row = _own_subscription(service, subscription_id, identity)
+    return WaitingOut(waiting=_or_refusal(lambda: service.queue.send_now(row.id, service.clock())))
 
 
 @router.post("/subscriptions/{subscription_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
@@ -132,18 +140,19 @@ def _own_subscription(service: Service, subscription_id: str, identity: Identity
 def dead_letters(service: Given, identity: History, before: Before = None, limit: Limit = 100) -> DeliveriesOut:
     """What could not be delivered to any of the account's subscriptions."""
     rows = service.queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit)
-    return _page(rows, limit)
+    return _page(rows, limit, service)
 
 
 @router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
 def delivery(service: Given, delivery_id: str, identity: History) -> DeliveryOut:
     """One delivery."""
-    return delivery_out(_or_refusal(lambda: service.queue.get(delivery_id, identity.account_id)))
+    row = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
+    return DeliveryOut.of(row, service.clock())
 
 
 @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
 def replay(service: Given, delivery_id: str, identity: Replayer) -> ReplayedOut:
-    """Send a finished delivery again, under its id, after all that waits."""
+    """Send a delivery now: a finished one again, under its id, after all that waits; one that waits, in its place."""
     row, _ = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
     return ReplayedOut(replayed=_or_refusal(lambda: service.queue.replay([row.id], service.clock())))
 
@@ -206,6 +215,6 @@ def _out(row: Subscription) -> SubscriptionOut:
     return SubscriptionOut.model_validate(row, from_attributes=True)
 
 
-def _page(rows: list[Row], limit: int) -> DeliveriesOut:
-    following = rows[-1][0].position if len(rows) == limit else None
-    return DeliveriesOut(deliveries=[delivery_out(row) for row in rows], next_before=following)
+def _page(rows: list[Row], limit: int, service: Service) -> DeliveriesOut:
+    following, now = rows[-1][0].position if len(rows) == limit else None, service.clock()
+    return DeliveriesOut(deliveries=[DeliveryOut.of(row, now) for row in rows], next_before=following)

@@ -198,8 +198,25 @@ async def areas(service: Given, request: Request) -> Response:
 
 
 def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
+    return Response(service.sign(unsigned_cap(service, found, request)), media_type=MEDIA_TYPE)
+
+
+def unsigned_cap(service: Service, found: HazeWarning, request: Request) -> bytes:
+    """Return a warning as CAP, without a signature: only what was issued is signed.
+
+    Parameters
+    ----------
+    service : Service
+    found : HazeWarning
+    request : Request
+        Gives the service's address where none is set.
+
+    Returns
+    -------
+    bytes
+    """
     earlier = event_chain(found, [m for r in found.references if (m := service.store.warning(r, found.simulated))])
-    content = cap_message(
+    return cap_message(
         found,
         earlier,
         service.book.rule_set(found.rule_set),
@@ -208,7 +225,6 @@ def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
         why=explain(service.store, found),
         registry=service.registry,
     )
-    return Response(service.sign(content), media_type=MEDIA_TYPE)
 
 
 def _stored_warning(store: Store, name: str) -> HazeWarning:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from hazecast.services.delivery.lateness import LateReason, lateness_of
 from hazecast.services.delivery.queue import Row, State
 from hazecast.services.delivery.subscription_fields import ChannelName, SubscriptionFields
 
@@ -23,6 +24,7 @@ _DELIVERY: dict[str, JsonValue] = {
     "event": "cma_haze.beijing.20260115T2200Z", "type": "warning.issue", "state": "delivered", "position": 812,
     "attempts": 1, "replays": 0, "created_at": "2026-01-15T22:00:03Z", "last_attempt_at": "2026-01-15T22:00:04Z",
     "delivered_at": "2026-01-15T22:00:04Z", "give_up_at": "2026-01-18T22:00:03Z", "status": 204, "error": None,
+    "late": None,
 }  # fmt: skip
 
 
@@ -68,6 +70,19 @@ class SecretOut(BaseModel):
     previous_until: datetime = Field(description="Until then messages are signed with the secret before, too.")
 
 
+class LatenessOut(BaseModel):
+    """Why a message was late, or is."""
+
+    reason: LateReason = Field(
+        description="failed: an attempt failed; behind: it waited for an earlier message whose attempts failed; "
+        "paused: the subscription was paused; sent_again: a person sent it again; unserved: nothing was there to send it."
+    )
+    error: str | None = Field(description="What the last failed attempt met; it stays after a success.")
+    seconds: float = Field(
+        description="From when it was queued until it was delivered or given up; where it waits, until now."
+    )
+
+
 class DeliveryOut(BaseModel):
     """One message to one subscription: waiting, delivered or given up."""
 
@@ -87,17 +102,30 @@ class DeliveryOut(BaseModel):
     give_up_at: datetime
     status: int | None = Field(description="Last answer: HTTP status or SMTP code.")
     error: str | None
+    late: LatenessOut | None = Field(description="Null where nothing held it up.")
 
+    @classmethod
+    def of(cls, row: Row, now: datetime) -> Self:
+        """Return a delivery as the API shows it.
 
-def delivery_out(row: Row) -> DeliveryOut:
-    """Return a delivery as the API shows it."""
-    delivery, event = row
-    shared = {
-        name: getattr(delivery, name)
-        for name in DeliveryOut.model_fields
-        if name not in ("subscription", "event", "type")
-    }
-    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **shared)
+        Parameters
+        ----------
+        row : (Delivery, OutboxEvent)
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        DeliveryOut
+        """
+        delivery, event = row
+        own = ("subscription", "event", "type", "late")
+        shared = {name: getattr(delivery, name) for name in cls.model_fields if name not in own}
+        late = lateness_of(delivery, now)
+        return cls(
+            subscription=delivery.subscription_id, event=event.id, type=event.type, **shared,
+            late=None if late is None else LatenessOut(reason=late.reason, error=late.error, seconds=late.seconds),
+        )  # fmt: skip
 
 
 class DeliveriesOut(BaseModel):
@@ -105,6 +133,12 @@ class DeliveriesOut(BaseModel):
 
     deliveries: list[DeliveryOut]
     next_before: int | None = Field(description="Give it as `before` for the next page; null on the last.")
+
+
+class WaitingOut(BaseModel):
+    """How many messages wait, and are sent now."""
+
+    waiting: int
 
 
 class ReplayedOut(BaseModel):

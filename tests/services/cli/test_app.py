@@ -90,3 +90,45 @@ def test_times_and_names_on_the_command_line_are_the_places_own() -> None:
     assert in_zone(given, "Asia/Tokyo") == {
         "onset": "2013-01-11T21:00:00+09:00", "evidence": [{"time": "2013-01-11T22:00:00+09:00"}], "id": "T1",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "found"), [("hazecast war", "warnings"), ("hazecast forecast beij", "beijing")])
+def test_the_shell_completes_commands_and_cities(monkeypatch, capsys, words, found) -> None:
+    monkeypatch.setattr(sys, "argv", ["hazecast"])
+    for name, value in {
+        "_HAZECAST_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert not ended.value.code and capsys.readouterr().out.split() == [found]
+
+
+def test_times_of_the_operators_commands_are_of_the_systems_zone_and_say_so(monkeypatch) -> None:
+    import time
+    from datetime import UTC, datetime
+
+    from hazecast.services.cli.output import stamp
+
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert stamp(datetime(2013, 1, 11, 22, tzinfo=UTC)) == "2013-01-12T06:00+08:00"
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_what_libraries_log_and_warn_of_is_not_printed(monkeypatch, tmp_path) -> None:
+    code = (
+        "import logging, sys, warnings\n"
+        "from hazecast.services.cli import app, runs\n"
+        "def noisy(**_):\n"
+        "    warnings.warn('of a library', RuntimeWarning)\n"
+        "    logging.getLogger('library').warning('of a library')\n"
+        "    logging.getLogger('hazecast.x').warning('of ours')\n"
+        "app.app = noisy\n"
+        "app.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert "of ours" in done.stderr and "of a library" not in done.stderr

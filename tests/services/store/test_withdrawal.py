@@ -13,6 +13,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.grids.times import to_datetime64
 from hazecast.services.cli.app import app
+from hazecast.services.cli.output import stamp
 from hazecast.services.observability.health import examine
 from hazecast.services.store.drafts import audit_trail, list_drafts
 from hazecast.services.store.reads import newest_observed, public_version, runs_page
@@ -118,7 +119,7 @@ def test_the_commands(store, databases, tmp_path) -> None:
     settings = databases.settings(tmp_path)
     runner = CliRunner(env={"HAZECAST_DATABASE_URL": settings.database_url, "HAZECAST_DATA_DIR": str(tmp_path)})
     listed = runner.invoke(app, ["runs", "list"]).output
-    assert "2028-03-01T00:00Z  m  IN THE FUTURE" in listed
+    assert f"{stamp(datetime(2028, 3, 1, tzinfo=UTC))}  m  IN THE FUTURE" in listed
     (wrong,) = future_runs(store)
     done = runner.invoke(app, ["runs", "withdraw", str(wrong.id), "--why", "clock", "--by", "Li Na"])
     assert done.exit_code == 0 and "1 warnings cancelled, 1 drafts rejected" in done.output

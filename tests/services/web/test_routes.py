@@ -68,7 +68,9 @@ def service(tmp_path, clock) -> Iterator[Service]:
         queue=UNUSED,
         renderer=UNUSED,
         public_feed=UNUSED,
-        connections=UNUSED,
+        stream_places=UNUSED,
+        shared=UNUSED,
+        changes=UNUSED,
         sign=UNUSED,
     )
     store.close()
