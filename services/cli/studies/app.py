@@ -8,6 +8,7 @@ from hazecast.services.cli.studies import (
     climatology,
     measures,
     ozone,
+    particles,
     quality,
     sources,
     visibility,
@@ -20,5 +21,5 @@ study_app = typer.Typer(
     "measurements, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, ozone, voc, wind, measures, climatology, quality, visibility):
+for _study in (sources, particles, ozone, voc, wind, measures, climatology, quality, visibility):
     study_app.add_typer(_study.app)
