@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from hazecast.services.cli.studies import (
+    box,
     climatology,
     measures,
     ozone,
@@ -21,5 +22,5 @@ study_app = typer.Typer(
     "measurements, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, particles, ozone, voc, wind, measures, climatology, quality, visibility):
+for _study in (sources, particles, ozone, box, voc, wind, measures, climatology, quality, visibility):
     study_app.add_typer(_study.app)
