@@ -8,6 +8,7 @@ from hazecast.services.cli.studies import (
     climatology,
     measures,
     ozone,
+    particles,
     quality,
     siting,
     sources,
@@ -21,5 +22,5 @@ study_app = typer.Typer(
     "measurements, choice of sites, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, ozone, voc, wind, measures, climatology, quality, siting, visibility):
+for _study in (sources, particles, ozone, voc, wind, measures, climatology, quality, siting, visibility):
     study_app.add_typer(_study.app)

@@ -95,6 +95,10 @@ def test_words_that_would_change_a_fact_are_refused(client, world) -> None:
         answer = client.post(f"{address}/amend", json=WHY | {"texts": words}, headers=head)
         assert answer.status_code == 422 and where in answer.text, answer.text
     assert client.get(address, headers=head).json()["status"] == "pending"
+    # As much as may be said, in letters of three bytes, is not too much for a request.
+    longest = {language: {"comment": "雾" * 1_000, "instruction": "雾" * 2_000} for language in LANGUAGES}
+    whole = client.post(f"{address}/amend", json=WHY | {"texts": longest}, headers=head)
+    assert whole.status_code == 200, whole.text
 
 
 def test_a_preview_is_what_goes_out_and_changes_nothing(client, world) -> None:
