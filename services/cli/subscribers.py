@@ -150,7 +150,7 @@ def deliveries(
 
     from hazecast.grids.errors import InputError
     from hazecast.services.delivery.queue import Queue, State
-    from hazecast.services.web.schemas.subscriptions import DeliveryOut
+    from hazecast.services.web.delivery_rows import delivery_out
 
     known: tuple[State, ...] = get_args(State)
     chosen = next((name for name in known if name == state), None)
@@ -159,7 +159,7 @@ def deliveries(
     with _opened(data_dir) as (store, settings):
         queue = Queue(store.sessions, settings)
         rows = queue.history(subscription_id=subscription, account_id=account, state=chosen, limit=limit)
-        print_json([DeliveryOut.of(row, current_time()).model_dump(mode="json") for row in rows])
+        print_json([delivery_out(row, current_time()).model_dump(mode="json") for row in rows])
 
 
 @group.command()

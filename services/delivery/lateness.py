@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import cast
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hazecast.services.delivery.channel import Outcome
+from hazecast.services.delivery.subscription_fields import LateReason as LateReason
 from hazecast.services.store.tables.delivery import Delivery, Subscription
 
-LateReason = Literal["failed", "behind", "paused", "sent_again", "unserved"]
 # The dispatcher asks every few seconds: after this, of a message that nothing held up, none was running or free.
 # This service's choice.
 _SOON = timedelta(seconds=60)

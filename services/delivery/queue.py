@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, sessionmaker
@@ -13,10 +12,10 @@ from hazecast.grids.errors import ConflictError, UnknownError
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.lateness import hasten
 from hazecast.services.delivery.routing import append_to_queues
+from hazecast.services.delivery.subscription_fields import State as State
 from hazecast.services.store.outbox import BULLETIN, lock_outbox
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
-State = Literal["pending", "delivered", "dead", "offered"]
 Row = tuple[Delivery, OutboxEvent]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from hazecast.alerts.engine.approval import Draft, Edit, Status, amend, approve, reject, supersede
@@ -197,7 +197,11 @@ def _record(
 
 
 def list_drafts(
-    sessions: Sessions, simulated: bool, status: Status | None = "pending", limit: int | None = None
+    sessions: Sessions,
+    simulated: bool,
+    status: Status | None = "pending",
+    limit: int | None = None,
+    after: tuple[datetime, str] | None = None,
 ) -> list[Draft]:
     """Return drafts, those of the newest run first.
 
@@ -209,6 +213,8 @@ def list_drafts(
         Only of this status; all if None.
     limit : int, optional
         At most so many.
+    after : (datetime, str) or None
+        Init time and id of the last draft of the page before.
 
     Returns
     -------
@@ -217,6 +223,9 @@ def list_drafts(
     query = select(WarningDraft.payload).where(WarningDraft.simulated == simulated)
     if status is not None:
         query = query.where(WarningDraft.status == status)
+    if after is not None:
+        same = and_(WarningDraft.run_init_time == after[0], WarningDraft.id > after[1])
+        query = query.where(or_(WarningDraft.run_init_time < after[0], same))
     with sessions() as session:
         found = session.scalars(query.order_by(WarningDraft.run_init_time.desc(), WarningDraft.id).limit(limit))
         return [Draft.model_validate_json(payload) for payload in found]

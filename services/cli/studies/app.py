@@ -5,11 +5,13 @@ from __future__ import annotations
 import typer
 
 from hazecast.services.cli.studies import (
+    box,
     climatology,
     measures,
     ozone,
     particles,
     quality,
+    siting,
     sources,
     visibility,
     voc,
@@ -18,8 +20,8 @@ from hazecast.services.cli.studies import (
 
 study_app = typer.Typer(
     help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
-    "measurements, visibility.",
+    "measurements, choice of sites, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, particles, ozone, voc, wind, measures, climatology, quality, visibility):
+for _study in (sources, particles, ozone, box, voc, wind, measures, climatology, quality, siting, visibility):
     study_app.add_typer(_study.app)

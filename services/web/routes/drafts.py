@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from hazecast.alerts.engine.approval import Draft, Status
 from hazecast.alerts.engine.warning import HazeWarning, Wording
@@ -20,6 +21,7 @@ from hazecast.services.store.drafts import Action, audit_trail, decide_draft, dr
 from hazecast.services.store.drafts import Decider as DecidedBy
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.pages import Cursor, Limit, cut, from_cursor, link_next
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
 from hazecast.services.web.schemas.drafts import (
@@ -34,6 +36,7 @@ from hazecast.services.web.schemas.drafts import (
     DraftOut,
     DraftTextOut,
 )
+from hazecast.services.web.schemas.items import ItemsOut
 from hazecast.services.work.explain import explain
 
 log = logging.getLogger(__name__)
@@ -52,16 +55,22 @@ router = APIRouter(prefix="/drafts", tags=["drafts"])
 @router.get("", responses=DENIED | INVALID)
 def drafts(
     service: Given,
+    request: Request,
+    response: Response,
     _: Reader,
     status: Annotated[Status | Literal["all"], Query(description="Of this status.")] = "pending",
     simulated: Simulated = False,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> list[DraftOut]:
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> ItemsOut[DraftOut]:
     """Messages that wait for a person, those of the newest run first."""
-    return [
-        DraftOut.of(d)
-        for d in list_drafts(service.store.sessions, simulated, None if status == "all" else status, limit)
-    ]
+    keys = from_cursor(cursor, datetime, str)
+    after = None if keys is None else (keys[0], keys[1])
+    wanted = None if status == "all" else status
+    found = list_drafts(service.store.sessions, simulated, wanted, limit + 1, after)
+    page, following = cut(found, limit, lambda one: (one.proposed.run_init_time, one.id))
+    link_next(response, request, following)
+    return ItemsOut(items=[DraftOut.of(one) for one in page], next=following)
 
 
 @router.get("/{draft_id}", responses=DENIED | NOT_FOUND | INVALID)
@@ -81,7 +90,7 @@ def draft(service: Given, draft_id: DraftId, _: Reader, simulated: Simulated = F
 
 
 @router.post("/decisions", responses=DENIED | INVALID)
-def decide(service: Given, wanted: DecisionsIn, who: Decider, simulated: Simulated = False) -> list[DecidedOut]:
+def decide(service: Given, wanted: DecisionsIn, who: Decider, simulated: Simulated = False) -> ItemsOut[DecidedOut]:
     """Approve or reject several drafts as they are. Each by itself: what can't be decided is told, the others are."""
     found = []
     for draft_id in dict.fromkeys(wanted.drafts):
@@ -90,7 +99,7 @@ def decide(service: Given, wanted: DecisionsIn, who: Decider, simulated: Simulat
             found.append(DecidedOut(id=draft_id, status=decided.status, problem=None))
         except InputError as error:
             found.append(DecidedOut(id=draft_id, status=None, problem=str(error)))
-    return found
+    return ItemsOut(items=found)
 
 
 @router.post("/{draft_id}/approve", responses=_DECISIONS)

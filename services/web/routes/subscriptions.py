@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from hazecast.alerts.messages.texts import LANGUAGES
@@ -16,7 +16,9 @@ from hazecast.services.delivery.queue import Row, State
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
+from hazecast.services.web.delivery_rows import delivery_out
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.pages import Cursor, Limit, cut, link_next, position
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND, Responses
 from hazecast.services.web.schemas.subscriptions import (
@@ -35,8 +37,6 @@ Reader = Annotated[Identity, Depends(require("subscriptions:read"))]
 Writer = Annotated[Identity, Depends(require("subscriptions:write"))]
 History = Annotated[Identity, Depends(require("deliveries:read"))]
 Replayer = Annotated[Identity, Depends(require("deliveries:replay"))]
-Before = Annotated[int | None, Query(ge=0, le=2**62, description="Only deliveries of an earlier position.")]
-Limit = Annotated[int, Query(ge=1, le=500)]
 Code = Annotated[str, Query(max_length=128, description="The code that the receiver was sent.")]
 _PAGE: Responses = {200: {"content": {"text/html": {}}, "description": "A page with one button"}}
 
@@ -49,7 +49,7 @@ pages = APIRouter(tags=["subscriptions"], default_response_class=HTMLResponse)
 @router.get("/subscriptions", responses=DENIED)
 def all_of_account(service: Given, identity: Reader) -> SubscriptionsOut:
     """The account's subscriptions, oldest first."""
-    return SubscriptionsOut(subscriptions=[_out(row) for row in service.subscriptions.list(identity.account_id)])
+    return SubscriptionsOut(items=[_out(row) for row in service.subscriptions.list(identity.account_id)])
 
 
 @router.post("/subscriptions", status_code=201, responses=DENIED | CONFLICT | INVALID)
@@ -105,16 +105,19 @@ def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
 @router.get("/subscriptions/{subscription_id}/deliveries", responses=DENIED | NOT_FOUND | INVALID)
 def deliveries(
     service: Given,
+    request: Request,
+    response: Response,
     subscription_id: str,
     identity: History,
     state: Annotated[State | None, Query(description="Only of this state.")] = None,
-    before: Before = None,
     limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> DeliveriesOut:
     """Messages to a subscription: sent, waiting or given up."""
     row = _own_subscription(service, subscription_id, identity)
-    rows = service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit)
-    return _page(rows, limit, service)
+    before = position(cursor)
+    found = service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit + 1)
+    return _page(request, response, found, limit, service)
 
 
 @router.post("/subscriptions/{subscription_id}/send-now", responses=DENIED | NOT_FOUND | CONFLICT)
@@ -137,17 +140,25 @@ def _own_subscription(service: Service, subscription_id: str, identity: Identity
 
 
 @router.get("/dead-letters", responses=DENIED | INVALID)
-def dead_letters(service: Given, identity: History, before: Before = None, limit: Limit = 100) -> DeliveriesOut:
+def dead_letters(
+    service: Given,
+    request: Request,
+    response: Response,
+    identity: History,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> DeliveriesOut:
     """What could not be delivered to any of the account's subscriptions."""
-    rows = service.queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit)
-    return _page(rows, limit, service)
+    before = position(cursor)
+    found = service.queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit + 1)
+    return _page(request, response, found, limit, service)
 
 
 @router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
 def delivery(service: Given, delivery_id: str, identity: History) -> DeliveryOut:
     """One delivery."""
     row = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
-    return DeliveryOut.of(row, service.clock())
+    return delivery_out(row, service.clock())
 
 
 @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
@@ -215,6 +226,8 @@ def _out(row: Subscription) -> SubscriptionOut:
     return SubscriptionOut.model_validate(row, from_attributes=True)
 
 
-def _page(rows: list[Row], limit: int, service: Service) -> DeliveriesOut:
-    following, now = rows[-1][0].position if len(rows) == limit else None, service.clock()
-    return DeliveriesOut(deliveries=[DeliveryOut.of(row, now) for row in rows], next_before=following)
+def _page(request: Request, response: Response, found: list[Row], limit: int, service: Service) -> DeliveriesOut:
+    rows, following = cut(found, limit, lambda row: (row[0].position,))
+    link_next(response, request, following)
+    now = service.clock()
+    return DeliveriesOut(items=[delivery_out(row, now) for row in rows], next=following)

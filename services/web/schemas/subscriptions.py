@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from hazecast.services.delivery.lateness import LateReason, lateness_of
-from hazecast.services.delivery.queue import Row, State
-from hazecast.services.delivery.subscription_fields import ChannelName, SubscriptionFields
+from hazecast.services.delivery.subscription_fields import ChannelName, LateReason, State, SubscriptionFields
+from hazecast.services.web.schemas.items import ItemsOut
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": "sub_1f0c9a52e8b7d3416a90c2fe", "name": "Duty desk", "channel": "webhook",
@@ -57,10 +56,8 @@ class CreatedOut(SubscriptionOut):
     secret: str | None = Field(description="Signs webhooks, by Standard Webhooks; other channels have none.")
 
 
-class SubscriptionsOut(BaseModel):
+class SubscriptionsOut(ItemsOut[SubscriptionOut]):
     """An account's subscriptions."""
-
-    subscriptions: list[SubscriptionOut]
 
 
 class SecretOut(BaseModel):
@@ -104,35 +101,9 @@ class DeliveryOut(BaseModel):
     error: str | None
     late: LatenessOut | None = Field(description="Null where nothing held it up.")
 
-    @classmethod
-    def of(cls, row: Row, now: datetime) -> Self:
-        """Return a delivery as the API shows it.
 
-        Parameters
-        ----------
-        row : (Delivery, OutboxEvent)
-        now : datetime
-            Aware.
-
-        Returns
-        -------
-        DeliveryOut
-        """
-        delivery, event = row
-        own = ("subscription", "event", "type", "late")
-        shared = {name: getattr(delivery, name) for name in cls.model_fields if name not in own}
-        late = lateness_of(delivery, now)
-        return cls(
-            subscription=delivery.subscription_id, event=event.id, type=event.type, **shared,
-            late=None if late is None else LatenessOut(reason=late.reason, error=late.error, seconds=late.seconds),
-        )  # fmt: skip
-
-
-class DeliveriesOut(BaseModel):
+class DeliveriesOut(ItemsOut[DeliveryOut]):
     """Deliveries, the newest first."""
-
-    deliveries: list[DeliveryOut]
-    next_before: int | None = Field(description="Give it as `before` for the next page; null on the last.")
 
 
 class WaitingOut(BaseModel):

@@ -40,7 +40,7 @@ def client(world, tmp_path) -> TestClient:
 
 
 def drafts(client, head) -> dict[str, str]:
-    return {one["proposed"]["city"]: one["id"] for one in client.get("/v1/drafts", headers=head).json()}
+    return {one["proposed"]["city"]: one["id"] for one in client.get("/v1/drafts", headers=head).json()["items"]}
 
 
 def texts(found) -> dict[str, dict[str, str]]:
@@ -95,6 +95,10 @@ def test_words_that_would_change_a_fact_are_refused(client, world) -> None:
         answer = client.post(f"{address}/amend", json=WHY | {"texts": words}, headers=head)
         assert answer.status_code == 422 and where in answer.text, answer.text
     assert client.get(address, headers=head).json()["status"] == "pending"
+    # As much as may be said, in letters of three bytes, is not too much for a request.
+    longest = {language: {"comment": "雾" * 1_000, "instruction": "雾" * 2_000} for language in LANGUAGES}
+    whole = client.post(f"{address}/amend", json=WHY | {"texts": longest}, headers=head)
+    assert whole.status_code == 200, whole.text
 
 
 def test_a_preview_is_what_goes_out_and_changes_nothing(client, world) -> None:
@@ -128,7 +132,7 @@ def test_several_are_decided_at_once_each_by_itself(client, world) -> None:
     wanted = WHY | {"action": "approve", "drafts": [*found.values(), found["beijing"], "cma_haze.nowhere.x"]}
     reader = bearer(world.store, "li-na", scopes=["drafts:read"])
     assert client.post("/v1/drafts/decisions", json=wanted, headers=reader).status_code == 403
-    answers = {one["id"]: one for one in client.post("/v1/drafts/decisions", json=wanted, headers=head).json()}
+    answers = {one["id"]: one for one in client.post("/v1/drafts/decisions", json=wanted, headers=head).json()["items"]}
     assert len(answers) == 4
     assert [answers[found[city]]["status"] for city in CITIES] == ["approved", None, "approved"]
     assert "pending" in answers[found["tianjin"]]["problem"] and answers["cma_haze.nowhere.x"]["problem"]

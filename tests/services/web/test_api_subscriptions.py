@@ -57,9 +57,7 @@ def test_a_subscription_s_life(client, keys) -> None:
     shown = client.get(address, headers=keys["tianjin"])
     assert shown.headers["cache-control"] == "no-store" and "secret" not in shown.json()
     assert "code" not in shown.json() and shown.json()["levels"] == ["orange", "red"]
-    assert new["id"] in [
-        row["id"] for row in client.get("/v1/subscriptions", headers=keys["tianjin"]).json()["subscriptions"]
-    ]
+    assert new["id"] in [row["id"] for row in client.get("/v1/subscriptions", headers=keys["tianjin"]).json()["items"]]
 
     too_early = client.patch(address, json={"state": "paused"}, headers=keys["tianjin"])
     assert too_early.status_code == 409 and too_early.headers["content-type"] == "application/problem+json"
@@ -118,8 +116,8 @@ def test_no_account_sees_another_s(client, world, keys) -> None:
         assert answer.status_code == 404, (method, path)
     assert client.get(f"/v1/deliveries/{delivery.id}", headers=other).status_code == 404
     assert client.post(f"/v1/deliveries/{delivery.id}/replay", headers=other).status_code == 404
-    assert client.get("/v1/subscriptions", headers=other).json() == {"subscriptions": []}
-    assert client.get("/v1/dead-letters", headers=other).json() == {"deliveries": [], "next_before": None}
+    assert client.get("/v1/subscriptions", headers=other).json() == {"items": [], "next": None}
+    assert client.get("/v1/dead-letters", headers=other).json() == {"items": [], "next": None}
     assert client.get(f"/v1/deliveries/{delivery.id}", headers=keys["tianjin"]).json()["state"] == "pending"
     assert client.get(f"/v1/subscriptions/{new['id']}", headers=keys["tianjin"]).status_code == 200
 
@@ -181,15 +179,15 @@ def test_history_dead_letters_and_replay(client, world, keys) -> None:
     address = f"/v1/subscriptions/{row.id}/deliveries"
     first = client.get(address, params={"limit": 2}, headers=keys["tianjin"]).json()
     rest = client.get(
-        address, params={"limit": 2, "before": first["next_before"]}, headers=keys["tianjin"]
+        address, params={"limit": 2, "cursor": first["next"]}, headers=keys["tianjin"]
     ).json()  # fmt: skip
-    events = [entry["event"] for entry in first["deliveries"] + rest["deliveries"]]
+    events = [entry["event"] for entry in first["items"] + rest["items"]]
     assert events == [*reversed(sent), f"confirmation.{row.id}"]
-    assert {entry["state"] for entry in first["deliveries"]} == {"delivered"}
-    assert client.get(address, params={"state": "dead"}, headers=keys["tianjin"]).json()["deliveries"] == []
+    assert {entry["state"] for entry in first["items"]} == {"delivered"}
+    assert client.get(address, params={"state": "dead"}, headers=keys["tianjin"]).json()["items"] == []
     assert client.get(address, params={"state": "lost"}, headers=keys["tianjin"]).status_code == 422
 
-    name = first["deliveries"][0]["id"]
+    name = first["items"][0]["id"]
     again = client.post(f"/v1/deliveries/{name}/replay", headers=keys["tianjin"])
     assert again.json() == {"replayed": 1}
     # One that waits already keeps its place.
@@ -221,7 +219,7 @@ def test_what_waits_is_sent_now_and_says_why_it_was_late(client, world, keys) ->
     world.clock.now = datetime.now(UTC)
     assert world.dispatcher().run_once() == 2
     assert [message.event_id for message in world.ear.messages if message.event_id in sent][-2:] == sent
-    rows = {entry["event"]: entry for entry in client.get(f"{address}/deliveries", headers=head).json()["deliveries"]}
+    rows = {entry["event"]: entry for entry in client.get(f"{address}/deliveries", headers=head).json()["items"]}
     first, second = (rows[name] for name in sent)
     assert (first["state"], first["error"]) == ("delivered", None)
     assert (first["late"]["reason"], first["late"]["error"]) == ("failed", "503 down for repair")

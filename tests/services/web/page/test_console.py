@@ -203,7 +203,7 @@ def test_what_another_has_decided_meanwhile_is_shown_as_a_conflict(page, desk) -
     one = page.locator(".draft", has_text="Baoding")
     head = {"Authorization": f"Bearer {desk.forecaster}"}
     [waiting] = [
-        d for d in page.request.get(f"{desk.site.address}/v1/drafts", headers=head).json()
+        d for d in page.request.get(f"{desk.site.address}/v1/drafts", headers=head).json()["items"]
         if d["proposed"]["city"] == "baoding"
     ]  # fmt: skip
     said = {"reason": "by another"}

@@ -10,8 +10,8 @@ const making = find(document, "#new-account", HTMLDetailsElement);
 /** @typedef {{id: string, label: string, expires_at: string, revoked_at: string | null, last_used_at: string | null}} Key */
 
 export async function accounts() {
-  /** @type {Account[]} */
-  const found = await ask("GET", "/accounts");
+  /** @type {{items: Account[]}} */
+  const { items: found } = await ask("GET", "/accounts");
   list.replaceChildren(...found.map(article));
 }
 
@@ -63,8 +63,8 @@ async function change(made, account, given) {
 
 /** @param {HTMLElement} box @param {Account} account */
 async function keys(box, account) {
-  /** @type {Key[]} */
-  const found = await ask("GET", path(account, "/keys"));
+  /** @type {{items: Key[]}} */
+  const { items: found } = await ask("GET", path(account, "/keys"));
   find(box, "ul", HTMLElement).replaceChildren(...found.map((key) => {
     const line = copy("account-key-template");
     const works = !key.revoked_at && new Date(key.expires_at) > new Date();

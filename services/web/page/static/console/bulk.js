@@ -53,7 +53,7 @@ async function decide(action, reload, simulated) {
   if (!(await sure(say(`ask_all_${action}`, { n: wanted.length, headlines: places.join("\n") })))) return;
   const reason = find(form, "textarea", HTMLTextAreaElement);
   const drafts = wanted.map((box) => box.value);
-  const found = await ask("POST", `/drafts/decisions?simulated=${simulated}`, { action, drafts, reason: reason.value });
+  const { items: found } = await ask("POST", `/drafts/decisions?simulated=${simulated}`, { action, drafts, reason: reason.value });
   const refused = found.filter((/** @type {{status: string | null}} */ one) => one.status === null);
   await reload();
   if (!refused.length) reason.value = "";

@@ -18,24 +18,24 @@ export function deliveries(article, subscription) {
   const rows = find(box, "tbody", HTMLElement);
   const state = find(box, ".of-state", HTMLSelectElement);
   const older = find(box, '[data-do="older"]', HTMLButtonElement);
-  /** @type {number | null} */
-  let before = null;
+  /** @type {string | null} */
+  let cursor = null;
 
   const load = () => attempt(article, fetchRows);
   const again = () => {
-    before = null;
+    cursor = null;
     return load();
   };
 
   async function fetchRows() {
     const query = new URLSearchParams({ limit: String(AT_A_TIME) });
     if (state.value) query.set("state", state.value);
-    if (before !== null) query.set("before", String(before));
+    if (cursor !== null) query.set("cursor", cursor);
     const found = await ask("GET", `/subscriptions/${encodeURIComponent(subscription)}/deliveries?${query}`);
-    if (before === null) rows.replaceChildren();
-    rows.append(...found.deliveries.map(row));
-    before = found.next_before;
-    older.hidden = before === null;
+    if (cursor === null) rows.replaceChildren();
+    rows.append(...found.items.map(row));
+    cursor = found.next;
+    older.hidden = cursor === null;
     find(box, ".scroll", HTMLElement).hidden = !rows.firstChild;
     find(box, ".none", HTMLElement).hidden = Boolean(rows.firstChild);
   }
@@ -59,7 +59,7 @@ export function deliveries(article, subscription) {
   function replay(path) {
     return attempt(article, async () => {
       const { replayed, waiting } = await ask("POST", path);
-      before = null;
+      cursor = null;
       await fetchRows();
       tell(waiting === undefined ? say("done_replayed", { n: replayed }) : say("done_now", { n: waiting }));
     });

@@ -31,14 +31,14 @@ export async function drafts() {
 
 /** Say what waits in the runs that are not shown: simulated ones beside real ones, and the other way round. */
 async function tellOthers() {
-  const others = await ask("GET", `/drafts?status=pending&limit=500&simulated=${!simulated.checked}`);
+  const { items: others } = await ask("GET", `/drafts?status=pending&limit=500&simulated=${!simulated.checked}`);
   const line = find(document, "#draft-others", HTMLElement);
   line.textContent = others.length ? say(simulated.checked ? "waiting_real" : "waiting_simulated", { n: others.length }) : "";
 }
 
 /** @returns {Promise<Draft[]>} */
-function asked() {
-  return ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`);
+async function asked() {
+  return (await ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`)).items;
 }
 
 /** @param {Draft[]} found */
