@@ -6,6 +6,7 @@ import typer
 
 from hazecast.services.cli.studies import (
     climatology,
+    laboratory,
     measures,
     ozone,
     quality,
@@ -20,5 +21,5 @@ study_app = typer.Typer(
     "measurements, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, ozone, voc, wind, measures, climatology, quality, visibility):
+for _study in (sources, ozone, voc, wind, measures, climatology, quality, laboratory, visibility):
     study_app.add_typer(_study.app)
