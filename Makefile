@@ -7,7 +7,7 @@ ARGS ?=
 # Processes that share the tests, a file each at a time.
 WORKERS ?= 2
 
-.PHONY: run serve test lint audit bench fuzz kills load outage schema examples train backtest skill docs page page-check page-speed page-pictures lock clean
+.PHONY: run serve test lint audit compliance bench fuzz kills load outage schema examples train backtest skill docs page page-check page-speed page-pictures lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -33,6 +33,16 @@ audit:
 	test -x .audit-venv/bin/pip-audit || \
 		{ $(PYTHON) -m venv .audit-venv && .audit-venv/bin/python -m pip install --quiet '$(PIP_AUDIT)'; }
 	.audit-venv/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r constraints.txt
+
+# Published NetCDF against CF 1.11 and ACDD 1.3, by IOOS' checker in an environment of its own. Its check of order
+# ends with an error of its own at an axis of text, the cities.
+COMPLIANCE ?= compliance-checker==6.1.0
+compliance: $(VENV)/.test-ready
+	test -x .compliance-venv/bin/compliance-checker || \
+		{ $(PYTHON) -m venv .compliance-venv && .compliance-venv/bin/python -m pip install --quiet '$(COMPLIANCE)'; }
+	$(BIN)/python -m tests.tools.published_samples .compliance-venv/samples
+	.compliance-venv/bin/compliance-checker -t cf:1.11 -t acdd:1.3 -c normal \
+		-s check_coordinate_variables_strict_monotonicity .compliance-venv/samples/*.nc
 
 bench: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -q --timeout 0 tests/benchmarks -s $(ARGS)

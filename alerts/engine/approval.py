@@ -10,19 +10,35 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from hazecast.alerts.engine.warning import LIFT_VALID, Approval, HazeWarning, UtcDatetime, in_force_at
+from hazecast.alerts.engine.warning import LIFT_VALID, Approval, HazeWarning, UtcDatetime, Wording, in_force_at
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import ConflictError, InputError
 
+_FACTS: tuple[Literal["level", "onset", "expires"], ...] = ("level", "onset", "expires")
 Status = Literal["pending", "approved", "amended", "rejected", "superseded"]
+
+
+class Edit(BaseModel):
+    """One thing that a person changed of a message, before and after.
+
+    `part` is ``level``, ``onset`` or ``expires`` (times as ISO 8601 in UTC), without a language, or ``comment`` or
+    ``instruction``, the words of one language: see `hazecast.alerts.engine.warning.Wording`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    part: Literal["level", "onset", "expires", "comment", "instruction"]
+    language: Literal["zh", "ja", "en"] | None = None
+    before: str
+    after: str
 
 
 class Draft(BaseModel):
     """A message that waits for a person's decision, or has waited.
 
-    `by`, `reason` and `decided_at` belong to the decision; a superseded draft has the later run as its reason.
+    `by`, `reason`, `edits` and `decided_at` belong to the decision; a superseded draft has the later run as its reason.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +49,7 @@ class Draft(BaseModel):
     decided_at: UtcDatetime | None = None
     by: str | None = None
     reason: str | None = None
+    edits: tuple[Edit, ...] = Field(default=(), exclude_if=lambda found: not found)
 
     @property
     def id(self) -> str:
@@ -133,6 +150,7 @@ def amend(
     level: str | None = None,
     onset: datetime | None = None,
     expires: datetime | None = None,
+    texts: Sequence[Edit] = (),
 ) -> tuple[Draft, HazeWarning]:
     """Return the draft as amended, and the changed message to publish.
 
@@ -154,10 +172,13 @@ def amend(
         Id of another level.
     onset, expires : datetime, optional
         Aware; other times.
+    texts : sequence of Edit
+        Other words.
 
     Returns
     -------
     draft : Draft
+        With all that was changed as its `edits`.
     message : HazeWarning
 
     Raises
@@ -184,9 +205,28 @@ def amend(
             step = rules.level_of(level).rank - rules.level_of(last.level).rank
             changes["kind"] = "upgrade" if step > 0 else "downgrade" if step < 0 else "continue"
             changes["level_since"] = at if step else last.level_since or last.issued
+    if texts:
+        changes["wording"] = _wording(texts)
     if not changes:
-        raise InputError(f"draft {draft.id}: amendment", "no change", "a new level, onset or expiry")
-    return _decide(draft, in_force, changes, by=by, reason=reason, at=at)
+        raise InputError(f"draft {draft.id}: amendment", "no change", "a new level, onset, expiry or text")
+    decided, message = _decide(draft, in_force, changes, by=by, reason=reason, at=at)
+    edits = [
+        Edit(part=part, before=_written(getattr(before, part)), after=_written(getattr(message, part)))
+        for part in _FACTS
+        if part in changes
+    ]
+    return decided.model_copy(update={"edits": (*edits, *texts)}), message
+
+
+def _wording(texts: Sequence[Edit]) -> dict[str, Wording]:
+    edited: dict[str, dict[str, str]] = {}
+    for one in texts:
+        edited.setdefault(str(one.language), {})[one.part] = one.after
+    return {language: Wording.model_validate(parts) for language, parts in edited.items()}
+
+
+def _written(value: str | datetime) -> str:
+    return value if isinstance(value, str) else value.isoformat()
 
 
 def _decide(

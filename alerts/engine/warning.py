@@ -77,6 +77,19 @@ class Approval(BaseModel):
     amended: bool = False
 
 
+class Wording(BaseModel):
+    """What a person wrote in place of the engine's words, in one language; None where the engine's stand.
+
+    `comment` stands for the sentence on the weather (empty: none), `instruction` for the advice. What states level, times
+    and values is not among them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    comment: str | None = None
+    instruction: Annotated[str, Field(min_length=1)] | None = None
+
+
 class HazeWarning(BaseModel):
     """One message about one city under one rule set. Never edited: a later message refers to it.
 
@@ -84,6 +97,7 @@ class HazeWarning(BaseModel):
     `references` are the ids of all earlier messages of the same event, oldest first. `probability` is that
     of the level in the run (of the lowest level, for a lift), `threshold` what it was compared with;
     both are None for a level that was declared on measurement, and in messages older than these fields. `level_since` is when the level came into force.
+    `wording` is what a person edited of the text before it was issued, by language; empty for nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -110,6 +124,8 @@ class HazeWarning(BaseModel):
     level_since: UtcDatetime | None = None
     rule_version: str = ""
     approval: Approval | None = None
+    # Left out where it is empty: a message that nobody edited is stored, and compared, as it always was.
+    wording: dict[Literal["zh", "ja", "en"], Wording] = Field(default_factory=dict, exclude_if=lambda found: not found)
 
     @model_validator(mode="after")
     def _sound(self) -> HazeWarning:

@@ -37,8 +37,13 @@ def days_sentences(
     list of str
     """
     condition = condition_shown(warning.evidence, ruleset)
-    found = [_clause(warning.evidence, clause, city, words, bounds) for clause in condition.clauses]
-    coming = [e.values["aqi_24h"] for e in warning.evidence if e.basis == "forecast"]
+    found = [
+        _clause(warning.evidence, clause, city, words, bounds)
+        for clause in condition.clauses
+        if days_of(warning.evidence, clause)
+    ]
+    # Messages of earlier versions have calendar days besides, some of which count for nothing and have no such value.
+    coming = [e.values["aqi_24h"] for e in warning.evidence if e.basis == "forecast" and "aqi_24h" in e.values]
     if coming:
         found.append(words.say("expect.value.aqi_24h", value=words.rounded(max(coming), 1.0, bounds)))
     rank = highest_shown(warning.evidence, ruleset)

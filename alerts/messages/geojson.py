@@ -65,7 +65,8 @@ def _feature(warning: HazeWarning, registry: Registry, rules: RuleSet, why: Caus
     level = rules.level_of(warning.level)
     what = terms(warning, rules)
     texts = {language: compose(warning, rules, city, language, why=why, registry=registry) for language in LANGUAGES}
-    properties = warning.model_dump(mode="json")
+    # What a person edited is in the texts below.
+    properties = warning.model_dump(mode="json", exclude={"wording"})
     if warning.approval is not None:
         # That a person approved it is public; who did and why is for the audit.
         properties["approval"] = {name: properties["approval"][name] for name in ("at", "amended")}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -19,12 +19,12 @@ from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
+from hazecast.alerts.messages.languages import LANGUAGES as LANGUAGES
+from hazecast.alerts.messages.languages import Language as Language
 from hazecast.alerts.messages.rounding import Bound, rounded
 from hazecast.forecast.haze_grades import GRADE_BOUNDS
 from hazecast.grids.errors import InputError
 
-Language = Literal["zh", "ja", "en"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 # The time zone of bulletins and maps, which cover more than one.
 BEIJING = "Asia/Shanghai"
 _GRADES: tuple[Bound, ...] = tuple((bound, "lt") for bound in GRADE_BOUNDS)

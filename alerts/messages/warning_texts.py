@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.engine.warning import HazeWarning, Wording
 from hazecast.alerts.geography.city_areas import CITY_RADIUS_KM, city_area
 from hazecast.alerts.geography.shapes import Province, current
 from hazecast.alerts.messages.causes import CALM, SHALLOW, Causes
@@ -22,13 +22,18 @@ AUDIENCES = ("public", "schools", "outdoor_workers", "industry")
 
 @dataclass(frozen=True)
 class Text:
-    """A warning in one language. `language` is its tag (BCP 47), `advice` the guidance by audience."""
+    """A warning in one language.
+
+    `language` is its tag (BCP 47), `advice` the guidance by audience; `comment` is what the description says of the
+    weather, empty for nothing.
+    """
 
     language: str
     event: str
     area: str
     headline: str
     description: str
+    comment: str
     advice: dict[str, str]
     instruction: str
 
@@ -42,7 +47,7 @@ def compose(
     why: Causes | None = None,
     registry: Registry | None = None,
 ) -> Text:
-    """Return a warning in words.
+    """Return a warning in words: the engine's, but for the comment and the advice where a person edited them.
 
     Parameters
     ----------
@@ -77,19 +82,40 @@ def compose(
     headline = words.say(f"headline.{kind}", area=name, level=level_name)
     if warning.simulated:
         headline = words.say("headline.simulated", headline=headline)
+    edited = next((one for name, one in warning.wording.items() if name == language), Wording())
+    comment = _weather(why or Causes(), words) if edited.comment is None else edited.comment
     advice = guidance(ruleset, warning, language)
+    instruction = _instruction(advice, words)
+    if edited.instruction is not None:
+        advice, instruction = _by_audience(edited.instruction, words), edited.instruction
     return Text(
         language=words.tag,
         event=level_name,
         area=_area(city, words, registry),
         headline=headline,
-        description=_description(warning, ruleset, city, words, why or Causes()),
+        description=_description(warning, ruleset, city, words, why or Causes(), comment),
+        comment=comment,
         advice=advice,
-        instruction="\n".join(
-            words.say("audience.line", audience=words.say(f"audience.{who}"), advice=line) if who != "all" else line
-            for who, line in advice.items()
-        ),
+        instruction=instruction,
     )
+
+
+def _instruction(advice: Mapping[str, str], words: Catalog) -> str:
+    return "\n".join(_lead(who, words) + line for who, line in advice.items())
+
+
+def _lead(who: str, words: Catalog) -> str:
+    """Return how a line to an audience begins; that to all has no such beginning."""
+    return "" if who == "all" else words.say("audience.line", audience=words.say(f"audience.{who}"), advice="")
+
+
+def _by_audience(instruction: str, words: Catalog) -> dict[str, str]:
+    """Return edited advice by audience: a line that begins as the engine's lines do is for that audience, others for all."""
+    found: dict[str, list[str]] = {}
+    for line in filter(None, map(str.strip, instruction.split("\n"))):
+        who = next((one for one in AUDIENCES if line.startswith(_lead(one, words))), "all")
+        found.setdefault(who, []).append(line.removeprefix(_lead(who, words)))
+    return {who: "\n".join(lines) for who, lines in found.items()}
 
 
 def guidance(ruleset: RuleSet, warning: HazeWarning, language: str) -> dict[str, str]:
@@ -210,24 +236,25 @@ def _area(city: City, words: Catalog, registry: Registry | None) -> str:
     return words.say(key, city=name, radius=radius, province=getattr(province, f"name_{words.language}"))
 
 
-def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Catalog, why: Causes) -> str:
+def _description(warning: HazeWarning, ruleset: RuleSet, city: City, words: Catalog, why: Causes, comment: str) -> str:
     if warning.kind == "lift":
         sentences = lift_sentences(warning, ruleset, city, words, why.seen)
     elif is_declared(warning):
         level = getattr(ruleset.level_of(warning.level), f"name_{words.language}")
-        sentences = [*declared_sentences(warning, level, city, words), *_weather(why, words)]
+        sentences = declared_sentences(warning, level, city, words)
     else:
         state = state_sentences(warning, ruleset, city, words)
-        sentences = [*state, *value_sentences(warning, ruleset, city, words), *_weather(why, words)]
+        sentences = [*state, *value_sentences(warning, ruleset, city, words)]
     rules = getattr(ruleset, f"name_{words.language}")
+    sentences = [*sentences, *([comment] if comment else [])]
     sentences.append(words.say("note.source", rules=rules, version=ruleset.version))
     if warning.simulated:
         sentences.append(words.say("note.simulated"))
     return _joined([s[0].upper() + s[1:] for s in sentences], words)
 
 
-def _weather(why: Causes, words: Catalog) -> list[str]:
-    """Return a sentence on the weather of the hours, of what is known to hold; none where nothing is."""
+def _weather(why: Causes, words: Catalog) -> str:
+    """Return a sentence on the weather of the hours, of what is known to hold; empty where nothing is."""
     found = []
     if why.calm is not None:
         found.append(words.say("weather.calm", wind=words.rounded(why.calm, 0.1, ((CALM, "lt"),))))
@@ -238,7 +265,10 @@ def _weather(why: Causes, words: Catalog) -> list[str]:
         found.append(words.say("weather.shallow", height=words.metres(why.shallow, ((SHALLOW, "lt"),))))
     if why.humid is not None:
         found.append(words.say("weather.humid", humidity=words.percent(why.humid / 100.0)))
-    return [words.say("weather.lead", weather=words.say("weather.separator").join(found))] if found else []
+    if not found:
+        return ""
+    sentence = words.say("weather.lead", weather=words.say("weather.separator").join(found))
+    return sentence[0].upper() + sentence[1:]
 
 
 def _joined(sentences: Sequence[str], words: Catalog) -> str:

@@ -36,7 +36,7 @@ def forecast(
 def _stored(settings: Settings, city: str) -> ForecastOut:
     from hazecast.grids.errors import InputError
     from hazecast.services.core.places import city_registry
-    from hazecast.services.web.routes.forecasts import forecast_of_city
+    from hazecast.services.web.forecast_content import forecast_of_city
 
     place = city_registry(settings).city(city)
     with open_store(settings) as store:

@@ -98,7 +98,7 @@ def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str |
     query: dict[str, str | int] = {"language": look.language, "size": look.size}
     if kind is Kind.FAN:
         return query | {"pollutant": pollutant}
-    return query if kind is Kind.HAZE else query | {"hour": hour}
+    return query if kind is Kind.HAZE else query | {"lead_time": hour}
 
 
 def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: str, out: Path, look: Look) -> bytes:

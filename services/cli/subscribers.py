@@ -150,7 +150,7 @@ def deliveries(
 
     from hazecast.grids.errors import InputError
     from hazecast.services.delivery.queue import Queue, State
-    from hazecast.services.web.schemas.subscriptions import delivery_out
+    from hazecast.services.web.delivery_rows import delivery_out
 
     known: tuple[State, ...] = get_args(State)
     chosen = next((name for name in known if name == state), None)
@@ -159,7 +159,7 @@ def deliveries(
     with _opened(data_dir) as (store, settings):
         queue = Queue(store.sessions, settings)
         rows = queue.history(subscription_id=subscription, account_id=account, state=chosen, limit=limit)
-        print_json([delivery_out(row).model_dump(mode="json") for row in rows])
+        print_json([delivery_out(row, current_time()).model_dump(mode="json") for row in rows])
 
 
 @group.command()
@@ -167,7 +167,7 @@ def replay(
     name: Annotated[str, typer.Argument(help="Id of a delivery, or of a subscription: all its dead letters.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Send delivered or given up messages again, after those that wait."""
+    """Send delivered or given up messages again, after those that wait; one that waits is tried now, in its place."""
     from hazecast.services.delivery.queue import Queue
 
     now = current_time()
@@ -175,6 +175,20 @@ def replay(
         queue = Queue(store.sessions, settings)
         count = queue.replay_dead(name, now) if name.startswith("sub_") else queue.replay([queue.get(name)[0].id], now)
     print(f"{count} will be sent again")
+
+
+@group.command("send-now")
+def send_now(
+    subscription: Annotated[str, typer.Argument(help="Its id.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Send what waits for a subscription now: its receiver is repaired, and need not wait for the next attempt."""
+    from hazecast.services.delivery.queue import Queue
+
+    with _opened(data_dir) as (store, settings):
+        row = _subscriptions(store, settings).get(subscription)
+        waiting = Queue(store.sessions, settings).send_now(row.id, current_time())
+    print(f"{waiting} will be sent now")
 
 
 @app.command()

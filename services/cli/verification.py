@@ -46,7 +46,7 @@ def verify(
     if (remote := client_of(context)) is not None:
         refuse_given(context, {"until": "--until", "again": "--again"}, "neither with --server: it scores by itself")
         with remote as client:
-            _show_remote(client.verification(city=city, days=days), as_json)
+            _show_remote(client.verification(city=[city] if city else None, days=days), as_json)
         return
     from hazecast.services.core.places import city_registry
     from hazecast.services.work.verification import banded_scores
@@ -57,7 +57,7 @@ def verify(
         city_registry(settings).city(city)
     with open_store(settings) as store:
         report = score(settings, store, time_of(until, "--until") or current_time(), again=again)
-        board = banded_scores(store, days, city)
+        board = banded_scores(store, days, (city,) if city else ())
     if as_json:
         print_json(_verification(report, board))
         return

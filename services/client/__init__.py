@@ -1,9 +1,20 @@
-"""The Python client of the API.
+"""The Python client of the API: `Client` waits for each answer, `AsyncClient` is awaited.
 
->>> from hazecast.services.client import Client, ServerError
+>>> from hazecast.services.client import AsyncClient, Client, ServerError
 """
 
+from hazecast.services.client.aio import AsyncClient
 from hazecast.services.client.client import Client
 from hazecast.services.client.errors import NoAnswerError, RefusedError, ServerError, UnavailableError
+from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 
-__all__ = ["Client", "NoAnswerError", "RefusedError", "ServerError", "UnavailableError"]
+__all__ = [
+    "AsyncClient",
+    "Change",
+    "Client",
+    "NewSubscription",
+    "NoAnswerError",
+    "RefusedError",
+    "ServerError",
+    "UnavailableError",
+]

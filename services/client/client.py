@@ -5,50 +5,56 @@ Answers are the models of `hazecast.services.web.schemas`. Errors are those of `
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import httpx
 import stamina
-from pydantic import BaseModel
 
-from hazecast.services.client.errors import PASSING, NoAnswerError, error_of
+from hazecast.services.client import asks
+from hazecast.services.client.asks import Ask, Value
+from hazecast.services.client.connection import (
+    Memory,
+    Passing,
+    attempts_of,
+    checked,
+    headers_of,
+    no_answer,
+    pause,
+    request_of,
+)
+from hazecast.services.client.errors import NoAnswerError
+from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 from hazecast.services.web.schemas.daily import DailyOut
 from hazecast.services.web.schemas.forecasts import (
-    CitiesOut,
     CityOut,
+    CycleOut,
     FeatureCollectionOut,
     ForecastOut,
+    HealthOut,
     MapOut,
     ObservationOut,
-    ObservationsOut,
     ObservedHourOut,
     ReadyOut,
     RunForecastOut,
     RunOut,
-    RunsOut,
 )
+from hazecast.services.web.schemas.places import PointOut, StationHourOut, StationOut
 from hazecast.services.web.schemas.scores import VerificationOut
+from hazecast.services.web.schemas.studies import ClimatologyOut, VocSpeciesOut, WeekendOut
+from hazecast.services.web.schemas.subscriptions import (
+    CreatedOut,
+    DeliveryOut,
+    ReplayedOut,
+    SecretOut,
+    SubscriptionOut,
+    TestOut,
+    WaitingOut,
+)
 
-_M = TypeVar("_M", bound=BaseModel)
-# Answers that come in pages of cities.
-_P = TypeVar("_P", RunForecastOut, MapOut, ObservedHourOut)
-# Answers that are kept with their ETag.
-_REMEMBERED = 64
-_CITIES_A_PAGE = 500
-Value = str | int | float | bool | datetime | list[str] | None
-
-
-class _Passing(Exception):  # noqa: N818 a state, not a fault
-    """An answer of a status that may be another at the next attempt."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        super().__init__(answer.status_code)
-        self.answer = answer
+T = TypeVar("T")
 
 
 class Client:
@@ -98,13 +104,12 @@ class Client:
         timeout: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        headers = {"User-Agent": "hazecast-client"} | ({"Authorization": f"Bearer {key}"} if key else {})
         try:
-            self._http = httpx.Client(base_url=server, headers=headers, timeout=timeout, transport=transport)
+            self._http = httpx.Client(base_url=server, headers=headers_of(key), timeout=timeout, transport=transport)
         except httpx.InvalidURL as error:
             raise NoAnswerError(server, f"not an address: {error}") from error
         self._attempts = attempts
-        self._known: OrderedDict[tuple[str, str], tuple[str, bytes, str | None]] = OrderedDict()
+        self._memory = Memory()
 
     def __enter__(self) -> Client:
         """Return the client itself."""
@@ -120,22 +125,9 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def cities(self, **places: Value) -> list[CityOut]:
-        """Return the cities that are forecast, all pages of them.
-
-        The arguments select some of them: ``city``, ``region`` (text or lists of it), ``country`` (such as ``JP``) and
-        ``bbox`` (west, south, east, north in degrees, comma-separated).
-
-        Examples
-        --------
-        >>> client.cities(country="JP", bbox="139,35,140,36")  # doctest: +SKIP
-        """
-        found: list[CityOut] = []
-        address: str | None = self._address("/v1/cities", {"limit": _CITIES_A_PAGE} | places)
-        while address is not None:
-            content, address = self._page(address, "application/json")
-            found.extend(CitiesOut.model_validate_json(content).root)
-        return found
+    def city(self, name: str) -> CityOut:
+        """Return one city."""
+        return self._send(asks.city(name))
 
     def forecast(
         self,
@@ -145,267 +137,379 @@ class Client:
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> ForecastOut:
-        """Return the forecast of a city, by hour.
+        """Return the forecast of a city by hour, of the newest run or that of `init_time`.
+
+        `start` and `end` choose hours by the time they end at.
 
         Parameters
         ----------
         city : str
-            Id of the city.
-        init_time : datetime.datetime, optional
-            The run, by its init time; the newest by default.
-        start, end : datetime.datetime, optional
-            First and last hour, by the time that the hour ends at; all 120 by default.
+        init_time : datetime.datetime or None
+        start : datetime.datetime or None
+        end : datetime.datetime or None
 
         Returns
         -------
         ForecastOut
-            PM2.5 and ozone in ug/m3, with quantiles.
-
-        Examples
-        --------
-        >>> [hour.pm25.q50 for hour in client.forecast("beijing").hours]  # doctest: +SKIP
         """
-        query = {"init_time": init_time, "from": start, "to": end}
-        return self._read(ForecastOut, f"/v1/cities/{_name(city)}/forecast", query)
+        return self._send(asks.forecast(city, {"init_time": init_time, "from": start, "to": end}))
 
-    def daily(self, city: str) -> DailyOut:
-        """Return the coming days of a city: means, maxima, indices, exceedance probabilities and haze grade."""
-        return self._read(DailyOut, f"/v1/cities/{_name(city)}/daily", {})
-
-    def run(self, init_time: datetime | None = None, **query: Value) -> RunForecastOut:
-        """Return the forecast of all cities from one run, all pages of it.
-
-        Parameters
-        ----------
-        init_time : datetime.datetime, optional
-            The run; the newest by default.
-        **query : str, int, float, bool, datetime.datetime or list of str
-            Cities as in `cities`; ``from`` and ``to`` for the hours.
-
-        Returns
-        -------
-        RunForecastOut
-            The run with its cities.
-        """
-        return self._joined(RunForecastOut, _run(init_time), query)
-
-    def run_netcdf(self, init_time: datetime | None = None, **query: Value) -> bytes:
-        """Return a run as a NetCDF file in the data contract.
-
-        Parameters
-        ----------
-        init_time : datetime.datetime, optional
-            The run; the newest by default.
-        **query : str, int, float, bool, datetime.datetime or list of str
-            As in `run`.
-
-        Returns
-        -------
-        bytes
-            The file's content.
-
-        Examples
-        --------
-        >>> Path("run.nc").write_bytes(client.run_netcdf())  # doctest: +SKIP
-        >>> xarray.open_dataset("run.nc", decode_timedelta=True)  # doctest: +SKIP
-        """
-        return self._get(_run(init_time), query, "application/x-netcdf")
-
-    def runs(self, **query: Value) -> Iterator[RunOut]:
-        """Yield the stored runs, newest first, fetched page by page.
-
-        `query` may hold ``simulated``, ``from`` and ``to`` (init times) and ``limit`` (runs a page).
-        """
-        for page in self._pages(RunsOut, "/v1/forecasts", query):
-            yield from page.runs
-
-    def map(self, **query: Value) -> MapOut:
-        """Return all cities and hours of the newest run, compact; `query` may hold ``layer`` and cities as in `cities`."""
-        return self._joined(MapOut, "/v1/map", query)
-
-    def observations(
-        self, city: str, *, start: datetime | None = None, end: datetime | None = None, limit: int = 500
-    ) -> Iterator[ObservationOut]:
-        """Yield the observed hours of a city, oldest first, fetched page by page.
+    def daily(self, city: str, **query: Value) -> DailyOut:
+        """Return the days of a city; `query` may hold ``init_time`` and ``timezone``.
 
         Parameters
         ----------
         city : str
-            Id of the city.
-        start, end : datetime.datetime, optional
-            First and last hour, by the time that the hour ends at; by default the last 72 hours.
-        limit : int
-            Hours a page.
-
-        Yields
-        ------
-        ObservationOut
-            One hour.
-
-        Examples
-        --------
-        >>> for hour in client.observations("beijing"):  # doctest: +SKIP
-        ...     print(hour.time, hour.pm25)
-        """
-        query: dict[str, Value] = {"from": start, "to": end, "limit": limit}
-        for page in self._pages(ObservationsOut, f"/v1/cities/{_name(city)}/observations", query):
-            yield from page.hours
-
-    def observed_hour(self, time: datetime | None = None, **places: Value) -> ObservedHourOut:
-        """Return one observed hour of the cities.
-
-        Parameters
-        ----------
-        time : datetime.datetime, optional
-            The time that the hour ends at; the newest by default.
-        **places : str, int, float, bool, datetime.datetime or list of str
-            Cities as in `cities`.
-
-        Returns
-        -------
-        ObservedHourOut
-            The hour with its cities.
-        """
-        return self._joined(ObservedHourOut, "/v1/observations", {"time": time, **places})
-
-    def warnings(self, **query: Value) -> FeatureCollectionOut:
-        """Return the warnings in force as GeoJSON features.
-
-        `query` may hold ``at`` (a time, now by default), ``level``, ``rule_set``, ``simulated``, and cities as in `cities`.
-
-        Examples
-        --------
-        >>> [warning["id"] for warning in client.warnings(level=["red"]).features]  # doctest: +SKIP
-        """
-        return self._read(FeatureCollectionOut, "/v1/warnings", query)
-
-    def warning_history(self, **query: Value) -> Iterator[dict[str, object]]:
-        """Yield all warning messages as GeoJSON features, newest first, fetched page by page; `query` as in `warnings`."""
-        for page in self._pages(FeatureCollectionOut, "/v1/warnings", {"state": "all", **query}):
-            yield from page.features
-
-    def warning_cap(self, warning_id: str) -> bytes:
-        """Return a warning message as CAP 1.2."""
-        return self._get(f"/v1/warnings/{_name(warning_id)}", {}, "application/cap+xml")
-
-    def verification(
-        self, *, city: str | None = None, pollutant: str | None = None, days: int | None = None
-    ) -> VerificationOut:
-        """Return how well past forecasts agreed with observations.
-
-        Parameters
-        ----------
-        city, pollutant : str, optional
-            One city or pollutant; all by default.
-        days : int, optional
-            Days of init times that are counted.
-
-        Returns
-        -------
-        VerificationOut
-            Scores by pollutant and lead time, beside those of the baselines.
-        """
-        return self._read(VerificationOut, "/v1/verification", {"city": city, "pollutant": pollutant, "days": days})
-
-    def picture(self, name: str, **query: Value) -> bytes:
-        """Return a map or chart.
-
-        Parameters
-        ----------
-        name : str
-            Path below ``/v1/maps``, such as ``haze.png``.
         **query : str, int, float, bool, datetime.datetime or list of str
-            ``language`` (zh, ja or en), ``size`` (desktop or phone) and others of the picture.
+
+        Returns
+        -------
+        DailyOut
+        """
+        return self._send(asks.daily(city, query))
+
+    def point(self, latitude: float, longitude: float, **query: Value) -> PointOut:
+        """Return the forecast at a point: of the city there or of the field between cities.
+
+        `query` may hold ``init_time``, ``method``, ``timezone``, ``variables``, ``from``, ``to``.
+
+        Parameters
+        ----------
+        latitude : float
+        longitude : float
+        **query : str, int, float, bool, datetime.datetime or list of str
+
+        Returns
+        -------
+        PointOut
+        """
+        return self._send(asks.point(latitude, longitude, query))
+
+    def run(self, init_time: datetime | None = None, **query: Value) -> RunForecastOut:
+        """Return the forecast of all cities from one run, all pages of it.
+
+        `query` may hold cities as in `cities`, ``from`` and ``to``.
+
+        Parameters
+        ----------
+        init_time : datetime.datetime or None
+        **query : str, int, float, bool, datetime.datetime or list of str
+
+        Returns
+        -------
+        RunForecastOut
+        """
+        first, *rest = self._pages(asks.run(init_time, query))
+        first.items.extend(item for page in rest for item in page.items)
+        first.next = None
+        return first
+
+    def run_netcdf(self, init_time: datetime | None = None, **query: Value) -> bytes:
+        """Return a run as a NetCDF file by CF-1.11 and ACDD-1.3; `query` as in `run`.
+
+        Parameters
+        ----------
+        init_time : datetime.datetime or None
+        **query : str, int, float, bool, datetime.datetime or list of str
 
         Returns
         -------
         bytes
-            The file's content.
         """
-        return self._get(f"/v1/maps/{name}", query, "*/*")
+        return self._send(asks.run_netcdf(init_time, query))
+
+    def map(self, **query: Value) -> MapOut:
+        """Return all cities and hours of a run, compact; `query` may hold ``variables``, ``init_time`` and cities as in `cities`."""
+        first, *rest = self._pages(asks.layers(query))
+        first.items.extend(item for page in rest for item in page.items)
+        first.next = None
+        return first
+
+    def observed_hour(self, time: datetime | None = None, **places: Value) -> ObservedHourOut:
+        """Return one observed hour of the cities, the newest by default.
+
+        Parameters
+        ----------
+        time : datetime.datetime or None
+        **places : str, int, float, bool, datetime.datetime or list of str
+
+        Returns
+        -------
+        ObservedHourOut
+        """
+        ask = asks.observed_hour({"time": time, **places})
+        first, *rest = self._pages(ask)
+        first.items.extend(item for page in rest for item in page.items)
+        first.next = None
+        return first
+
+    def warnings(self, **query: Value) -> FeatureCollectionOut:
+        """Return the warnings in force as GeoJSON features; `query` may hold ``at`` (a time, now by default), ``level``, ``rule_set``, ``simulated``, and cities as in `cities`."""
+        return self._send(asks.warnings(query))
+
+    def warning(self, warning_id: str) -> dict[str, Any]:
+        """Return a warning message as a GeoJSON feature."""
+        return self._send(asks.warning(warning_id))
+
+    def warning_cap(self, warning_id: str) -> bytes:
+        """Return a warning message as CAP 1.2."""
+        return self._send(asks.warning_cap(warning_id))
+
+    def feed(self, language: str = "zh") -> bytes:
+        """Return the Atom feed of warnings."""
+        return self._send(asks.feed(language))
+
+    def areas(self) -> FeatureCollectionOut:
+        """Return the areas of haze of the latest forecast."""
+        return self._send(asks.areas())
+
+    def verification(
+        self, *, city: list[str] | None = None, pollutant: str | None = None, days: int | None = None
+    ) -> VerificationOut:
+        """Return how well past forecasts agreed with observations: of some cities or all together, of a pollutant or both, over so many days of init times.
+
+        Parameters
+        ----------
+        city : list of str or None
+        pollutant : str or None
+        days : int or None
+
+        Returns
+        -------
+        VerificationOut
+        """
+        return self._send(asks.verification({"city": city, "pollutant": pollutant, "days": days}))
+
+    def picture(self, name: str, **query: Value) -> bytes:
+        """Return a map or chart by its path below ``/v1/maps``, such as ``haze.png``.
+
+        `query` may hold ``language``, ``size`` and others of the picture.
+
+        Parameters
+        ----------
+        name : str
+        **query : str, int, float, bool, datetime.datetime or list of str
+
+        Returns
+        -------
+        bytes
+        """
+        return self._send(asks.picture(name, query))
+
+    def bulletin(self, form: str = "html", **query: Value) -> bytes:
+        """Return the daily bulletin as html, pdf, csv, nc or txt.
+
+        `query` may hold ``city``, ``region`` and ``language``.
+
+        Parameters
+        ----------
+        form : str
+        **query : str, int, float, bool, datetime.datetime or list of str
+
+        Returns
+        -------
+        bytes
+        """
+        return self._send(asks.bulletin(form, query))
+
+    def climatology(self, city: str, year: int | None = None) -> ClimatologyOut:
+        """Return a city's year from the stored observations, the newest by default.
+
+        Parameters
+        ----------
+        city : str
+        year : int or None
+
+        Returns
+        -------
+        ClimatologyOut
+        """
+        return self._send(asks.climatology(city, year))
+
+    def weekend(self, city: str, **query: Value) -> WeekendOut:
+        """Return the weekend effect in a city's observations; `query` may hold ``series`` and ``days``.
+
+        Parameters
+        ----------
+        city : str
+        **query : str, int, float, bool, datetime.datetime or list of str
+
+        Returns
+        -------
+        WeekendOut
+        """
+        return self._send(asks.weekend(city, query))
 
     def ready(self) -> ReadyOut:
         """Return the readiness of the service; where its forecast is stale, an `UnavailableError` (503) is raised."""
-        return self._read(ReadyOut, "/v1/readyz", {})
+        return self._send(asks.ready())
 
-    def _pages(self, model: type[_M], path: str, query: Mapping[str, Value]) -> Iterator[_M]:
+    def health(self) -> HealthOut:
+        """Return whether the process is alive."""
+        return self._send(asks.health())
+
+    def cities(self, **places: Value) -> list[CityOut]:
+        """Return the cities that are forecast, all pages of them: those of a ``city``, ``region`` (text or lists of it), ``country`` (such as ``JP``) and ``bbox`` (west, south, east, north in degrees, comma-separated)."""
+        return [item for page in self._pages(asks.cities(places)) for item in page.items]
+
+    def voc_species(self) -> list[VocSpeciesOut]:
+        """Return the reactivity of VOC that Hazecast knows."""
+        return [item for page in self._pages(asks.voc_species()) for item in page.items]
+
+    def subscriptions(self) -> list[SubscriptionOut]:
+        """Return the account's subscriptions, oldest first."""
+        return [item for page in self._pages(asks.subscriptions()) for item in page.items]
+
+    def runs(self, **query: Value) -> Iterator[RunOut]:
+        """Yield the stored runs, newest first, page by page; `query` may hold ``simulated``, ``from`` and ``to`` (init times) and ``limit`` (runs a page)."""
+        for page in self._pages(asks.runs(query)):
+            yield from page.items
+
+    def observations(
+        self, city: str, *, start: datetime | None = None, end: datetime | None = None, limit: int = 500
+    ) -> Iterator[ObservationOut]:
+        """Yield the observed hours of a city, oldest first, page by page; by default the last 72.
+
+        Parameters
+        ----------
+        city : str
+        start : datetime.datetime or None
+        end : datetime.datetime or None
+        limit : int
+
+        Yields
+        ------
+        ObservationOut
+        """
+        for page in self._pages(asks.observations(city, {"from": start, "to": end, "limit": limit})):
+            yield from page.items
+
+    def stations(self, **query: Value) -> Iterator[StationOut]:
+        """Yield the stations by id, page by page; `query` may hold ``limit`` and cities as in `cities`."""
+        for page in self._pages(asks.stations(query)):
+            yield from page.items
+
+    def station_observations(
+        self, station: str, *, start: datetime | None = None, end: datetime | None = None, limit: int = 500
+    ) -> Iterator[StationHourOut]:
+        """Yield the hours of a station, oldest first, page by page; by default the last 72.
+
+        Parameters
+        ----------
+        station : str
+        start : datetime.datetime or None
+        end : datetime.datetime or None
+        limit : int
+
+        Yields
+        ------
+        StationHourOut
+        """
+        for page in self._pages(asks.station_observations(station, {"from": start, "to": end, "limit": limit})):
+            yield from page.items
+
+    def cycles(self, **query: Value) -> Iterator[CycleOut]:
+        """Yield the forecast cycles, newest first, page by page."""
+        for page in self._pages(asks.cycles(query)):
+            yield from page.items
+
+    def warning_history(self, **query: Value) -> Iterator[dict[str, object]]:
+        """Yield all warning messages as GeoJSON features, newest first, page by page; `query` as in `warnings`."""
+        for page in self._pages(asks.warnings({"state": "all", **query})):
+            yield from page.features
+
+    def deliveries(self, subscription_id: str, **query: Value) -> Iterator[DeliveryOut]:
+        """Yield the messages to a subscription, newest first, page by page; `query` may hold ``state``.
+
+        Parameters
+        ----------
+        subscription_id : str
+        **query : str, int, float, bool, datetime.datetime or list of str
+
+        Yields
+        ------
+        DeliveryOut
+        """
+        for page in self._pages(asks.deliveries(subscription_id, query)):
+            yield from page.items
+
+    def dead_letters(self, **query: Value) -> Iterator[DeliveryOut]:
+        """Yield what could not be delivered, newest first, page by page."""
+        for page in self._pages(asks.dead_letters(query)):
+            yield from page.items
+
+    def subscription(self, subscription_id: str) -> SubscriptionOut:
+        """Return one subscription."""
+        return self._send(asks.subscription(subscription_id))
+
+    def subscribe(self, new: NewSubscription) -> CreatedOut:
+        """Subscribe; the answer holds a webhook's secret, this once."""
+        return self._send(asks.subscribe(new))
+
+    def change_subscription(self, subscription_id: str, change: Change) -> SubscriptionOut:
+        """Change what is given of a subscription, also its state.
+
+        Parameters
+        ----------
+        subscription_id : str
+        change : Change
+
+        Returns
+        -------
+        SubscriptionOut
+        """
+        return self._send(asks.change_subscription(subscription_id, change))
+
+    def delete_subscription(self, subscription_id: str) -> None:
+        """Delete a subscription with its history."""
+        self._send(asks.delete_subscription(subscription_id))
+
+    def rotate_secret(self, subscription_id: str) -> SecretOut:
+        """Make a webhook's secret anew."""
+        return self._send(asks.rotate_secret(subscription_id))
+
+    def test_subscription(self, subscription_id: str) -> TestOut:
+        """Send a test message."""
+        return self._send(asks.test_subscription(subscription_id))
+
+    def send_now(self, subscription_id: str) -> WaitingOut:
+        """Send what waits of a subscription now, after its receiver is repaired."""
+        return self._send(asks.send_now(subscription_id))
+
+    def delivery(self, delivery_id: str) -> DeliveryOut:
+        """Return one delivery."""
+        return self._send(asks.delivery(delivery_id))
+
+    def replay(self, delivery_id: str) -> ReplayedOut:
+        """Send a finished delivery again."""
+        return self._send(asks.replay(delivery_id))
+
+    def replay_dead(self, subscription_id: str) -> ReplayedOut:
+        """Send all dead letters of a subscription again."""
+        return self._send(asks.replay_dead(subscription_id))
+
+    def _pages(self, ask: Ask[T]) -> Iterator[T]:
         cursor: str | None = None
         while True:
-            page = self._read(model, path, {**query, "cursor": cursor})
+            page = self._send(ask, cursor=cursor)
             yield page
             cursor = getattr(page, "next", None)
             if cursor is None:
                 return
 
-    def _joined(self, model: type[_P], path: str, query: Mapping[str, Value]) -> _P:
-        """Return the first page with the cities of all that follow."""
-        first, *rest = self._pages(model, path, query)
-        cities: list[Any] = first.cities
-        for page in rest:
-            cities.extend(page.cities)
-        first.next = None
-        return first
-
-    def _read(self, model: type[_M], path: str, query: Mapping[str, Value]) -> _M:
-        return model.model_validate_json(self._get(path, query, "application/json"))
-
-    def _get(self, path: str, query: Mapping[str, Value], accept: str) -> bytes:
-        return self._page(self._address(path, query), accept)[0]
-
-    def _address(self, path: str, query: Mapping[str, Value]) -> str:
-        return str(self._http.build_request("GET", path, params=_plain(query)).url)
-
-    def _page(self, address: str, accept: str) -> tuple[bytes, str | None]:
-        """Return an answer, and the address of the next page by its header Link."""
-        headers, known = {"Accept": accept}, self._known.get((address, accept))
-        if known is not None:
-            headers["If-None-Match"] = known[0]
+    def _send(self, ask: Ask[T], **more: Value) -> T:
+        request = request_of(self._http, ask, self._memory, **more)
         try:
-            answer = self._ask(address, headers)
+            answer = self._answer(request, attempts_of(ask, self._attempts))
         except httpx.HTTPError as error:
-            raise NoAnswerError(address, f"no answer: {error or type(error).__name__}") from error
-        if answer.status_code == 304 and known is not None:
-            self._known.move_to_end((address, accept))
-            return known[1], known[2]
-        if answer.status_code != 200:
-            raise error_of(address, answer)
-        link = answer.links.get("next")
-        following = str(answer.url.join(link["url"])) if link else None
-        if "etag" in answer.headers:
-            self._known[address, accept] = (answer.headers["etag"], answer.content, following)
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return answer.content, following
+            raise no_answer(request, error) from error
+        return ask.read(self._memory.content(request, answer))
 
-    def _ask(self, address: str, headers: dict[str, str]) -> httpx.Response:
+    def _answer(self, request: httpx.Request, attempts: int) -> httpx.Response:
         try:
-            for attempt in stamina.retry_context(on=_pause, attempts=self._attempts, wait_initial=0.2, timeout=None):
+            for attempt in stamina.retry_context(on=pause, attempts=attempts, wait_initial=0.2, timeout=None):
                 with attempt:
-                    answer = self._http.get(address, headers=headers)
-                    if answer.status_code in PASSING:
-                        raise _Passing(answer)
-        except _Passing as passing:
+                    answer = checked(self._http.send(request))
+        except Passing as passing:
             return passing.answer
         return answer
-
-
-def _pause(error: Exception) -> bool | float:
-    """Return whether to try again, or after how many seconds."""
-    if not isinstance(error, _Passing):
-        return isinstance(error, httpx.TransportError)
-    wait = error.answer.headers.get("retry-after", "")
-    return min(float(wait), 60.0) if wait.isdigit() else True
-
-
-def _plain(query: Mapping[str, Value]) -> dict[str, Any]:
-    given = {name: value for name, value in query.items() if value is not None}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
-
-
-def _name(text: str) -> str:
-    """Return a name as one segment of a path, with everything else in it escaped."""
-    return quote(text, safe="")
-
-
-def _run(init_time: datetime | None) -> str:
-    return "/v1/forecasts/latest" if init_time is None else f"/v1/forecasts/{_name(init_time.isoformat())}"

@@ -492,8 +492,10 @@ class ServerSettings(Group):
     public_url: str | None = Field(
         default=None, description="Address of the service as readers reach it; by default that of the request."
     )
-    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        default=(), description="Origins whose pages may read the API, comma-separated; '*' for any."
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed_or_none)] = Field(
+        default=("*",),
+        description="Origins whose pages may use the API, comma-separated; '*', alone: any page may read what needs no key."
+        " 'none': no other page.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = Field(
         default=("*",),

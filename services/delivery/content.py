@@ -157,8 +157,8 @@ def bulletin_url(base: str, cities: Sequence[str], language: str, form: str) -> 
     -------
     str
     """
-    asked = {"language": language} | ({"cities": ",".join(cities)} if cities else {})
-    return f"{base}/v1/bulletins/latest.{form}?{urlencode(asked, safe=',')}"
+    asked = [("language", language), *(("city", city) for city in cities)]
+    return f"{base}/v1/bulletins/latest.{form}?{urlencode(asked)}"
 
 
 def cities_of(subscription: Subscription, registry: Registry) -> list[str]:

@@ -24,6 +24,7 @@ from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.channel import Channel, Message, Outcome
 from hazecast.services.delivery.confirmations import stop_unconfirmed
+from hazecast.services.delivery.lateness import note_failure
 from hazecast.services.delivery.queries import has_waiting, is_servable, prune, update_rows, waiting_deliveries
 from hazecast.services.delivery.routing import ACCOUNT_ENABLED, route, schedule_bulletins
 from hazecast.services.delivery.subscriptions import activate
@@ -244,6 +245,7 @@ class Dispatcher:
                 log.warning("subscription %s stopped: the receiver answered 410 Gone", subscription_id)
             refused = func.coalesce(Delivery.refused_since, now) if outcome.kind == "refused" else None
             session.execute(update(Delivery).where(*own).values(**tried, refused_since=refused))
+            note_failure(session, subscription_id, ids, outcome)
             return self._give_up(session, subscription, ids, outcome, now)
 
     def _give_up(

@@ -82,6 +82,8 @@ class MailChannel:
     book : RuleBook
     bulletins : callable, optional
         Returns the daily bulletin of some cities in a language, at a time.
+    pictures : bool
+        Whether mails hold the map; drawing one may take seconds.
     """
 
     batch_size = 60
@@ -93,7 +95,10 @@ class MailChannel:
         registry: Registry,
         book: RuleBook,
         bulletins: EditionSource | None = None,
+        *,
+        pictures: bool = True,
     ) -> None:
+        self._pictures = pictures
         self._store, self._settings, self._registry, self._bulletins = store, settings, registry, bulletins
         self._book = book
         self._base = (settings.server.public_url or "").rstrip("/")
@@ -232,7 +237,8 @@ class MailChannel:
             (
                 picture
                 for message in messages
-                if message.type.startswith("warning.")
+                if self._pictures
+                and message.type.startswith("warning.")
                 and (picture := self._map_of(message, first_language)) is not None
             ),
             None,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.errors import ConflictError, UnknownError
 from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.lateness import hasten
 from hazecast.services.delivery.routing import append_to_queues
+from hazecast.services.delivery.subscription_fields import State as State
 from hazecast.services.store.outbox import BULLETIN, lock_outbox
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 
-State = Literal["pending", "delivered", "dead", "offered"]
 Row = tuple[Delivery, OutboxEvent]
 
 
@@ -103,7 +103,9 @@ class Queue:
         return row[0], row[1]
 
     def replay(self, ids: Sequence[str], now: datetime) -> int:
-        """Send deliveries again that are delivered or given up, under their ids, after all that wait.
+        """Send deliveries now: those that are delivered or given up again, under their ids, after all that wait.
+
+        One that waits keeps its place; it and those before it are tried now, not after the wait that follows failures.
 
         Parameters
         ----------
@@ -114,12 +116,12 @@ class Queue:
         Returns
         -------
         int
-            How many are sent again.
+            How many are sent.
 
         Raises
         ------
         ConflictError
-            If one of them still waits, or is offered as a stream.
+            If one of them is offered as a stream, or waits for a subscription that is not active.
         """
         with self._sessions.begin() as session:
             lock_outbox(session)
@@ -127,8 +129,10 @@ class Queue:
                 select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.position)
             ).all()  # fmt: skip
             for row in rows:
-                if row.state not in ("delivered", "dead"):
-                    raise ConflictError(f"delivery {row.id}", row.state, "one that is delivered or dead")
+                if row.state == "offered":
+                    raise ConflictError(f"delivery {row.id}", row.state, "one that is sent, not fetched")
+                if row.state == "pending":
+                    _must_be_active(session, row.subscription_id)
             bulletins = set(
                 session.scalars(
                     select(OutboxEvent.seq).where(
@@ -136,14 +140,39 @@ class Queue:
                     )
                 )
             )
-            for row in rows:
+            finished = [row for row in rows if row.state != "pending"]
+            for row in finished:
                 hours = self._settings.delivery.give_up_hours
                 if row.event_seq in bulletins:
                     hours = self._settings.subscriptions.bulletin_give_up_hours
                 row.state, row.replays, row.refused_since = "pending", row.replays + 1, None
-                row.give_up_at = now + timedelta(hours=hours)
-            append_to_queues(session, rows)
+                row.give_up_at, row.late_reason = now + timedelta(hours=hours), row.late_reason or "sent_again"
+            append_to_queues(session, finished)
+            hasten(session, list({row.subscription_id for row in rows}), now)
             return len(rows)
+
+    def send_now(self, subscription_id: str, now: datetime) -> int:
+        """Send what waits for a subscription now, in order, not after the wait that follows failures.
+
+        Parameters
+        ----------
+        subscription_id : str
+        now : datetime
+            Aware.
+
+        Returns
+        -------
+        int
+            How many messages wait.
+
+        Raises
+        ------
+        ConflictError
+            If the subscription is not active, or its messages are fetched.
+        """
+        with self._sessions.begin() as session:
+            _must_be_active(session, subscription_id)
+            return hasten(session, [subscription_id], now)
 
     def replay_dead(self, subscription_id: str, now: datetime) -> int:
         """Send all dead letters of a subscription again, in their order.
@@ -163,6 +192,13 @@ class Queue:
         with self._sessions() as session:
             ids = session.scalars(query).all()
         return self.replay(ids, now)
+
+
+def _must_be_active(session: Session, subscription_id: str) -> None:
+    row = session.get_one(Subscription, subscription_id)
+    if row.state != "active" or row.channel == "stream":
+        found = row.state if row.state != "active" else "a stream"
+        raise ConflictError(f"subscription {row.id}", found, "one that is active and is sent to")
 
 
 def _subscriptions_of(account_id: str) -> Select[str]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
+from hazecast.services.delivery.lateness import reason_at_start
 from hazecast.services.delivery.subscriptions import delivery_id, next_bulletin_time
 from hazecast.services.store.outbox import BULLETIN, FORECAST, lock_outbox, record_addressed
 from hazecast.services.store.tables.accounts import Account
@@ -166,5 +167,5 @@ def _delivery(subscription: Subscription, event: OutboxEvent, settings: Settings
     return Delivery(
         id=delivery_id(subscription.id, event.id), subscription_id=subscription.id, event_seq=event.seq,
         state="offered" if offered else "pending", attempts=0, replays=0, created_at=now,
-        give_up_at=now + timedelta(hours=hours),
+        give_up_at=now + timedelta(hours=hours), late_reason=reason_at_start(subscription),
     )  # fmt: skip

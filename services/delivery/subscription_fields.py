@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from hazecast.alerts.messages.texts import Language
+from hazecast.alerts.messages.languages import Language
 from hazecast.services.core.field_limits import at_most, plain_line
 
 ChannelName = Literal["webhook", "email", "stream"]
+State = Literal["pending", "delivered", "dead", "offered"]
+LateReason = Literal["failed", "behind", "paused", "sent_again", "unserved"]
 Kind = Literal["warning", "bulletin", "forecast"]
 BulletinFormat = Literal["html", "pdf", "csv", "nc"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(plain_line)]

@@ -20,6 +20,7 @@ from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.accounts import existing
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.confirmations import ask_to_confirm
+from hazecast.services.delivery.lateness import hasten, note_pause
 from hazecast.services.delivery.sealing import KEY_VARIABLE, seals_of
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription, SubscriptionFields
 from hazecast.services.delivery.targets import Resolver, check_target, normal_email_address
@@ -175,6 +176,8 @@ class Subscriptions:
                 update(Subscription).where(Subscription.id == row.id).values(**values, updated_at=now)
             )  # fmt: skip
             changed = session.get_one(Subscription, row.id)
+            if changed.state == "paused":
+                note_pause(session, row.id)
             if state is not None and ask:
                 ask_to_confirm(session, self._settings, changed, now)
             if changed.next_bulletin_at is None or {"bulletin_hour", "time_zone", "kinds"} & set(given) or state:
@@ -233,7 +236,7 @@ class Subscriptions:
             session.execute(delete(Subscription).where(Subscription.id == row.id))
 
     def test(self, row: Subscription, now: datetime) -> str:
-        """Record a test message to a subscription.
+        """Record a test message to a subscription, and let it be sent now with all that waits before it.
 
         Parameters
         ----------
@@ -256,6 +259,7 @@ class Subscriptions:
         event_id = f"test.{row.id}.{secrets.token_hex(6)}"
         with self._sessions.begin() as session:
             record_addressed(session, row.id, TEST, event_id, now, {})
+            hasten(session, [row.id], now)
         return delivery_id(row.id, event_id)
 
     def confirm(self, subscription_id: str, code: str, now: datetime) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from hazecast.alerts.engine.approval import Draft, Status, amend, approve, reject, supersede
+from hazecast.alerts.engine.approval import Draft, Edit, Status, amend, approve, reject, supersede
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import UnknownError
@@ -197,7 +197,11 @@ def _record(
 
 
 def list_drafts(
-    sessions: Sessions, simulated: bool, status: Status | None = "pending", limit: int | None = None
+    sessions: Sessions,
+    simulated: bool,
+    status: Status | None = "pending",
+    limit: int | None = None,
+    after: tuple[datetime, str] | None = None,
 ) -> list[Draft]:
     """Return drafts, those of the newest run first.
 
@@ -209,6 +213,8 @@ def list_drafts(
         Only of this status; all if None.
     limit : int, optional
         At most so many.
+    after : (datetime, str) or None
+        Init time and id of the last draft of the page before.
 
     Returns
     -------
@@ -217,6 +223,9 @@ def list_drafts(
     query = select(WarningDraft.payload).where(WarningDraft.simulated == simulated)
     if status is not None:
         query = query.where(WarningDraft.status == status)
+    if after is not None:
+        same = and_(WarningDraft.run_init_time == after[0], WarningDraft.id > after[1])
+        query = query.where(or_(WarningDraft.run_init_time < after[0], same))
     with sessions() as session:
         found = session.scalars(query.order_by(WarningDraft.run_init_time.desc(), WarningDraft.id).limit(limit))
         return [Draft.model_validate_json(payload) for payload in found]
@@ -260,7 +269,8 @@ def audit_trail(sessions: Sessions, simulated: bool, draft_id: str | None = None
     Returns
     -------
     list of dict
-        Each with ``at`` (ISO 8601), ``draft``, ``action``, ``by``, ``account``, ``key`` and ``reason``.
+        Each with ``at`` (ISO 8601), ``draft``, ``action``, ``by``, ``account``, ``key``, ``reason`` and ``edits``: what was
+        changed, before and after.
     """
     query = select(WarningAudit).where(WarningAudit.simulated == simulated)
     if draft_id is not None:
@@ -275,6 +285,7 @@ def audit_trail(sessions: Sessions, simulated: bool, draft_id: str | None = None
                 "account": row.account_id,
                 "key": row.key_id,
                 "reason": row.reason,
+                "edits": [edit.model_dump() for edit in Draft.model_validate_json(row.payload).edits],
             }
             for row in session.scalars(query.order_by(WarningAudit.id))
         ]
@@ -294,6 +305,7 @@ def decide_draft(
     level: str | None = None,
     onset: datetime | None = None,
     expires: datetime | None = None,
+    texts: Sequence[Edit] = (),
 ) -> Draft:
     """Approve, amend or reject a draft, in one transaction.
 
@@ -319,6 +331,8 @@ def decide_draft(
         Another level; of an amendment, as all that follow.
     onset, expires : datetime, optional
         Other times, aware.
+    texts : sequence of Edit
+        Other words, as `hazecast.alerts.messages.editing.checked_edits` returns them.
 
     Returns
     -------
@@ -344,21 +358,45 @@ def decide_draft(
         if action == "reject":
             _record(session, row, reject(draft, by=by, reason=reason, at=at), "rejected", at, who)
             return Draft.model_validate_json(row.payload)
-        own = session.scalars(
-            select(Warning_.payload).where(
-                Warning_.simulated == simulated, Warning_.rule_set == row.rule_set, Warning_.city == row.city
-            )
-        )
-        history = [HazeWarning.model_validate_json(payload) for payload in own]
+        history = history_of(session, row)
         if action == "approve":
             decided, message = approve(draft, history, by=by, reason=reason, at=at)
         else:
             rules = book.rule_set(row.rule_set)
             decided, message = amend(
-                draft, history, rules, by=by, reason=reason, at=at, level=level, onset=onset, expires=expires
+                draft,
+                history,
+                rules,
+                by=by,
+                reason=reason,
+                at=at,
+                level=level,
+                onset=onset,
+                expires=expires,
+                texts=texts,
             )
         session.add(warning_row(message))
         _record(session, row, decided, decided.status, at, who)
         session.flush()
         record_message(session, message)
         return decided
+
+
+def history_of(session: Session, row: WarningDraft) -> list[HazeWarning]:
+    """Return the messages of a draft's rule set and city.
+
+    Parameters
+    ----------
+    session : Session
+    row : WarningDraft
+
+    Returns
+    -------
+    list of HazeWarning
+    """
+    own = session.scalars(
+        select(Warning_.payload).where(
+            Warning_.simulated == row.simulated, Warning_.rule_set == row.rule_set, Warning_.city == row.city
+        )
+    )
+    return [HazeWarning.model_validate_json(payload) for payload in own]

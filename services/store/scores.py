@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -180,7 +180,12 @@ def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until:
 
 
 def daily_sums(
-    store: Store, first: date, *, city: str | None = None, pollutant: str | None = None, model_id: str | None = None
+    store: Store,
+    first: date,
+    *,
+    cities: Collection[str] = (),
+    pollutant: str | None = None,
+    model_id: str | None = None,
 ) -> pd.DataFrame:
     """Return the stored sums added over cities, by day, model, pollutant and lead time.
 
@@ -189,8 +194,10 @@ def daily_sums(
     store : Store
     first : date
         The first day of init times (UTC).
-    city, pollutant, model_id : str, optional
-        Only of this city, pollutant or model.
+    cities : collection of str
+        Only of these; all if empty.
+    pollutant, model_id : str, optional
+        Only of this pollutant or model.
 
     Returns
     -------
@@ -200,12 +207,13 @@ def daily_sums(
     sums = [func.sum(getattr(ForecastScore, name)).label(name) for name in _SUMS]
     query = select(*by, *sums).where(ForecastScore.day >= first).group_by(*by)
     for column, wanted in (
-        (ForecastScore.city, city),
         (ForecastScore.pollutant, pollutant),
         (ForecastScore.model_id, model_id),
     ):
         if wanted is not None:
             query = query.where(column == wanted)
+    if cities:
+        query = query.where(ForecastScore.city.in_(cities))
     return _frame(store, query)
 
 

@@ -151,10 +151,22 @@ class Store:
         """Mark cycles that a dead process left running as failed and remove their files; return how many cycles."""
         return recover(self.engine, self.sessions, self.clock()).cycles
 
-    def cycles(self, limit: int = 20) -> Sequence[CycleRun]:
-        """Return the newest cycles, newest first."""
+    def cycles(self, limit: int = 20, before: int | None = None) -> Sequence[CycleRun]:
+        """Return the newest cycles, newest first.
+
+        Parameters
+        ----------
+        limit : int
+        before : int, optional
+            Only cycles with a smaller id, for the next page.
+
+        Returns
+        -------
+        sequence of CycleRun
+        """
+        query = select(CycleRun).order_by(CycleRun.id.desc()).limit(limit)
         with self._session() as session:
-            return session.scalars(select(CycleRun).order_by(CycleRun.id.desc()).limit(limit)).all()
+            return session.scalars(query if before is None else query.where(CycleRun.id < before)).all()
 
     def save_run(
         self,

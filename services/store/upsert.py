@@ -11,7 +11,7 @@ from sqlalchemy.sql.dml import Insert
 
 from hazecast.services.store.tables.forecasts import Base
 
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def upsert(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -59,9 +59,9 @@ def upsert_statement(table: type[Base], dialect: str, columns: Sequence[str]) ->
     ValueError
         If the database is neither SQLite nor PostgreSQL.
     """
-    if dialect not in INSERTS:
+    if dialect not in _INSERTS:
         raise ValueError(f"no upsert for the database {dialect}: use SQLite or PostgreSQL")
-    statement: Any = INSERTS[dialect](table)
+    statement: Any = _INSERTS[dialect](table)
     keys = [column.name for column in table.__table__.primary_key]
     changed = {name: statement.excluded[name] for name in columns if name not in keys}
     result: Insert = statement.on_conflict_do_update(index_elements=keys, set_=changed)

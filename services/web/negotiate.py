@@ -12,10 +12,12 @@ import mimeparse
 from fastapi import HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-Format = Literal["json", "geojson", "csv", "netcdf", "cap"]
+Format = Literal["json", "geojson", "csv", "netcdf", "parquet", "cap"]
 JSON, GEOJSON, CSV, NETCDF = "application/json", "application/geo+json", "text/csv", "application/x-netcdf"
+PARQUET = "application/vnd.apache.parquet"
 MEDIA_TYPES: dict[Format, str] = {
-    "json": JSON, "geojson": GEOJSON, "csv": CSV, "netcdf": NETCDF, "cap": "application/cap+xml",
+    "json": JSON, "geojson": GEOJSON, "csv": CSV, "netcdf": NETCDF, "parquet": PARQUET,
+    "cap": "application/cap+xml",
 }  # fmt: skip
 
 
@@ -81,18 +83,24 @@ def representations(*offered: Format, like: type | None = None) -> dict[int | st
     Returns
     -------
     dict
-        By status: 200 and 406.
+        By status: 200, 406 and what making one of them may end with.
     """
     content: dict[str, Any] = {}
     for name in offered:
-        binary = {"type": "string", "format": "binary"} if name == "netcdf" else {"type": "string"}
+        binary = {"type": "string", "format": "binary"} if name in ("netcdf", "parquet") else {"type": "string"}
         content[MEDIA_TYPES[name]] = (
             {} if name == "json" else {"schema": {"type": "object"} if "json" in name else binary}
         )
     found: dict[str, Any] = {"content": content}
     if like is not None:
         found["model"] = like
-    return {200: found, 406: {"description": "Not in the media types that are accepted"}}
+    answers: dict[int | str, dict[str, Any]] = {
+        200: found,
+        406: {"description": "Not in the media types that are accepted"},
+    }
+    if "parquet" in offered:
+        answers |= {501: {"description": "Parquet, where its extra is not installed"}, 503: {"description": "Too busy"}}
+    return answers
 
 
 def answer(body: bytes | str, form: Format, *, name: str = "hazecast") -> Response:
@@ -114,8 +122,8 @@ def answer(body: bytes | str, form: Format, *, name: str = "hazecast") -> Respon
     response.headers["Vary"] = "Accept"
     if form == "csv":
         response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
-    if form in ("csv", "netcdf"):
-        ending = "nc" if form == "netcdf" else "csv"
+    if form in ("csv", "netcdf", "parquet"):
+        ending = "nc" if form == "netcdf" else form
         response.headers["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
     return response
 

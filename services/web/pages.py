@@ -1,7 +1,8 @@
 """Cursors: long lists come in pages, each with an opaque cursor of the next and its address in the header Link (RFC 8288).
 
-`Cursor` is the query parameter, `to_cursor` and `from_cursor` write and read it, `link_next` adds the header. Cursors hold
-the keys of the last row, so that rows which arrive meanwhile shift nothing.
+`Cursor` and `Limit` are the query parameters, `to_cursor` and `from_cursor` write and read a cursor, `cut` divides what was
+found into a page and the next one's cursor, `link_next` adds the header. Cursors hold the keys of the last row, so that rows
+which arrive meanwhile shift nothing.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Query, Request, Response
@@ -22,7 +24,8 @@ from hazecast.services.web.times import Time
 Cursor = Annotated[
     str | None, Query(max_length=512, description="Where the page before ended: its `next`, as it is given.")
 ]
-
+Limit = Annotated[int, Query(ge=1, le=500, description="Most rows of a page.")]
+T = TypeVar("T")
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 Key = str | int | datetime
@@ -63,6 +66,43 @@ def from_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     except (binascii.Error, ValueError, TypeError, RecursionError):
         pass
     raise InvalidArgument("cursor", cursor, "the `next` of an earlier page")
+
+
+def position(cursor: str | None) -> int | None:
+    """Return the number that a cursor of a list by number holds; None without one.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is not one that `to_cursor` gave for a number.
+    """
+    keys = from_cursor(cursor, int)
+    if keys is not None and not 0 <= keys[0] < 2**63:
+        raise InvalidArgument("cursor", cursor, "the `next` of an earlier page")
+    return None if keys is None else keys[0]
+
+
+def cut(found: Sequence[T], limit: int, keys: Callable[[T], tuple[Key, ...]]) -> tuple[list[T], str | None]:
+    """Divide rows into a page and the cursor of the next.
+
+    Parameters
+    ----------
+    found : sequence
+        One row more than `limit` where another page follows.
+    limit : int
+        Size of a page.
+    keys : callable
+        Gives the keys of a row.
+
+    Returns
+    -------
+    list
+        The page.
+    str or None
+        None on the last.
+    """
+    page = list(found[:limit])
+    return page, to_cursor(*keys(page[-1])) if len(found) > limit else None
 
 
 def _time(text: object) -> datetime:

@@ -32,7 +32,7 @@ class Period:
         end: Annotated[Time | None, Query(alias="to", description="Not after this time.")] = None,
     ) -> None:
         if start is not None and end is not None and start > end:
-            raise InvalidArgument("from", start.isoformat(), f"a time not after `to`, {end.isoformat()}")
+            raise InvalidArgument("from", stamp(start), f"a time not after `to`, {stamp(end)}")
         self.start: datetime | None = start
         self.end: datetime | None = end
 
@@ -45,5 +45,5 @@ Within = Annotated[Period, Depends()]
 
 
 def stamp(time: datetime) -> str:
-    """Return an aware time as the API writes it: ISO 8601, UTC as Z."""
-    return time.isoformat().replace("+00:00", "Z")
+    """Return an aware time as the API writes it: ISO 8601 in UTC, with Z."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -6,7 +6,6 @@ Drawing, geometry, typesetting and NetCDF are imported by the functions alone: w
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ import xarray as xr
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.options import Format as PictureFormat
-from hazecast.grids.errors import UnknownError
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime
 from hazecast.services.core.errors import StoreError
@@ -27,8 +25,7 @@ from hazecast.services.store.run_files import save_product
 from hazecast.services.store.store import Store
 from hazecast.services.work.bulletin import Bulletins
 from hazecast.services.work.bulletin_edition import Edition, Format
-from hazecast.services.work.plain_dataset import from_plain
-from hazecast.services.work.stored_forecast import Look, ValueKind, load_forecast, write_netcdf
+from hazecast.services.work.stored_forecast import Look, ValueKind, load_forecast
 
 log = logging.getLogger(__name__)
 
@@ -235,48 +232,6 @@ def fan_chart(path: str, city: City, pollutant: str, look: Look, observed: xr.Da
     from hazecast.services.work.maps import draw_fan_chart
 
     return draw_fan_chart(load_forecast(path), observed, city, pollutant, look)
-
-
-def netcdf_part(path: str, cities: tuple[str, ...] | None, first: int, last: int) -> bytes:
-    """Return some cities and hours of a stored forecast as a NetCDF file.
-
-    Parameters
-    ----------
-    path : str
-        NetCDF file of the forecast.
-    cities : tuple of str or None
-        Ids; None for all.
-    first, last : int
-        Lead times in hours, both included.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    UnknownError
-        If the forecast has no such cities and hours.
-    """
-    forecast = load_forecast(path)
-    lead = forecast["lead_time"].values / np.timedelta64(1, "h")
-    part = forecast.isel(lead_time=np.flatnonzero((lead >= first) & (lead <= last)))
-    if cities is not None:
-        part = part.isel(city=np.flatnonzero(np.isin(part["city"].values.astype(str), cities)))
-    if not part.sizes["lead_time"] or not part.sizes["city"]:
-        raise UnknownError("forecast", f"no hour from {first} to {last} of {cities}", "cities and hours that it has")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "part.nc"
-        write_netcdf(part, file)
-        return file.read_bytes()
-
-
-def plain_netcdf(content: bytes) -> bytes:
-    """Return a Dataset in plain form (`hazecast.services.work.plain_dataset`) as a NetCDF file."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "part.nc"
-        from_plain(content).to_netcdf(file, engine="netcdf4")
-        return file.read_bytes()
 
 
 def bulletin_document(settings: Settings, cities: Sequence[str], language: str, now: datetime, form: Format) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -140,7 +141,7 @@ def standing_of(store: Store, model_id: str) -> Standing:
     return Standing(model_id, first, last, found, _sentences(model_id, found))
 
 
-def banded_scores(store: Store, days: int = WINDOW_DAYS, city: str | None = None) -> pd.DataFrame:
+def banded_scores(store: Store, days: int = WINDOW_DAYS, cities: Collection[str] = ()) -> pd.DataFrame:
     """Return the scoreboard by model, pollutant and day of lead time.
 
     Parameters
@@ -148,8 +149,8 @@ def banded_scores(store: Store, days: int = WINDOW_DAYS, city: str | None = None
     store : Store
     days : int
         How many of the newest scored days.
-    city : str, optional
-        An id; by default all cities.
+    cities : collection of str
+        Ids; all cities if empty.
 
     Returns
     -------
@@ -159,7 +160,7 @@ def banded_scores(store: Store, days: int = WINDOW_DAYS, city: str | None = None
     newest = newest_scored(store)
     if newest is None:
         return pd.DataFrame()
-    sums = daily_sums(store, newest[0] - timedelta(days=days - 1), city=city)
+    sums = daily_sums(store, newest[0] - timedelta(days=days - 1), cities=cities)
     if sums.empty:
         return pd.DataFrame()
     first = (sums["lead_time"].astype(int) - 1) // 24 * 24

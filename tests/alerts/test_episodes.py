@@ -171,6 +171,20 @@ def test_evidence_is_the_days_that_the_level_counts() -> None:
     assert (to_datetime(hours[0]), to_datetime(hours[-1])) == (init + HOUR, message.expires)
 
 
+def test_messages_of_earlier_versions_are_still_worded() -> None:
+    # Their evidence was the calendar days; those that counted for nothing had no AQI of 24 h.
+    init = INIT + 14 * HOUR
+    message = advance([], [found((-25, 40, 200.0), init=init)], init, ruleset=RULES)[0]
+    days = [e.model_copy(update={"values": {"aqi_day": 180.0, "pm25_day": 130.0}}) for e in message.evidence]
+    counted = days[1].model_copy(update={"values": days[1].values | {"aqi_24h": 250.0}})
+    for evidence, value in (((days[0], counted, days[2]), "250"), (tuple(days), None)):
+        stored = message.model_copy(update={"evidence": tuple(evidence)})
+        said = compose(stored, RULES, BEIJING, "en").description
+        assert (value is None) or value in said
+        assert "counted" not in said or value is not None
+        assert message_line(stored, REGISTRY, BOOK)
+
+
 def test_what_waited_for_approval_begins_when_it_is_approved() -> None:
     proposed = advance([], [found((-40, 40, 200.0))], INIT, ruleset=RULES)[0]
     assert proposed.evidence[0].basis == "observed" and proposed.onset == INIT

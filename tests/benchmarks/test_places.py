@@ -1,7 +1,7 @@
 """A forecast of 400 and of 10,000 places: processor time, memory and bytes of each step, and how they grow.
 
 Each number of places is forecast in a process of its own, so that the greatest memory is that of its forecast alone. Other numbers:
-HAZECAST_BENCH_PLACES=400,2000. `python -m tests.benchmarks.test_places 400 FOLDER` does one by itself.
+HAZECAST_BENCH_PLACES=400,2000. Run as a module, with a number and a folder, it does one by itself.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def test_ten_thousand_places_take_no_more_than_their_number(tmp_path: Path) -> N
     for count in PLACES:
         folder = tmp_path / str(count)
         folder.mkdir()
-        command = [sys.executable, "-m", "tests.benchmarks.test_places", str(count), str(folder)]
+        command = [sys.executable, "-m", __name__, str(count), str(folder)]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=3600)
         results.append(json.loads(done.stdout.splitlines()[-1]))
     print()

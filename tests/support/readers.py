@@ -31,9 +31,9 @@ PATHS = (
     "/v1/forecasts/latest?format=netcdf", "/v1/forecasts/latest?format=netcdf&city=beijing",
     "/v1/cities/beijing/forecast?format=netcdf", "/v1/cities/beijing/observations?format=netcdf",
     "/v1/cities/beijing/daily", "/v1/forecasts/latest?format=csv", "/v1/forecasts/latest?format=geojson",
-    "/v1/bulletins/latest.pdf?cities=beijing&language=en", "/v1/bulletins/latest.html?cities=beijing",
-    "/v1/bulletins/latest.nc?cities=beijing", "/v1/bulletins/latest.csv?cities=beijing",
-    "/v1/bulletins/latest.txt?cities=tianjin&language=ja", "/embed/beijing.png?lang=en", "/page/map.json",
+    "/v1/bulletins/latest.pdf?city=beijing&language=en", "/v1/bulletins/latest.html?city=beijing",
+    "/v1/bulletins/latest.nc?city=beijing", "/v1/bulletins/latest.csv?city=beijing",
+    "/v1/bulletins/latest.txt?city=tianjin&language=ja", "/embed/beijing.png?lang=en", "/page/map.json",
 )  # fmt: skip
 
 

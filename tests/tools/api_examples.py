@@ -18,14 +18,14 @@ from hazecast.services.web.negotiate import MEDIA_TYPES
 from tests.support.settings import make_settings
 
 # A stream has no end, and no example but what happens.
-BINARY = ("image/", "application/pdf", "application/x-netcdf", "text/event-stream")
+BINARY = ("image/", "application/pdf", "application/x-netcdf", "application/vnd.apache.parquet", "text/event-stream")
 _LONG_TEXT, _LONG_LIST = 400, 8
 
 
 def path_arguments(client: TestClient) -> dict[str, str]:
     """Return a value that exists for each path parameter."""
     warnings = client.get("/v1/warnings", params={"state": "all", "limit": 1}).json()["features"]
-    init_time = client.get("/v1/forecasts?limit=1").json()["runs"][0]["init_time"]
+    init_time = client.get("/v1/forecasts?limit=1").json()["items"][0]["init_time"]
     return {"city_id": "beijing", "warning_id": warnings[0]["id"], "init_time": init_time, "name": "not-found"}
 
 

@@ -59,7 +59,8 @@ def main(
     for page in pages:
         sheet.paste(page, (x, GAP))
         x += page.width + GAP
-    sheet.quantize(256, dither=Image.Dither.NONE).save(out, optimize=True)
+    # Few pixels have the colours of letters in coloured cells: a palette by frequency would lose them.
+    sheet.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, optimize=True)
     print(out, sheet.size)
 
 

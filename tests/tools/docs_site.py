@@ -116,7 +116,7 @@ def commands_page() -> str:
             parts.append(f"## {name}\n\n{_escaped(command.help or '')}\n")
         rows = [row for parameter in command.params if (row := _row(parameter))]
         if rows:
-            parts.append("| | |\n|---|---|\n" + "\n".join(rows) + "\n")
+            parts.append("| option or argument | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
         for word, subcommand in subcommands.items():
             add(subcommand, f"{name} {word}")
 

@@ -74,7 +74,7 @@ def duplicates(pairs: pd.DataFrame, *, floor: float = 0.0, allowed: float = 0.2)
     if not floor >= 0 or not allowed > 0:
         raise InputError("floor, allowed difference", (floor, allowed), "0 or more, and above 0")
     both = pairs[["first", "second"]].astype(float)
-    faulty = ~np.isfinite(both).all(axis=1)
+    faulty = pd.Series(~np.isfinite(both.to_numpy()).all(axis=1), index=both.index)
     if faulty.any():
         raise InputError(f"pair {both.index[faulty][0]}", "a result without a number", "a number for each")
     used = both[both.mean(axis=1) > floor]

@@ -9,7 +9,9 @@ from hazecast.services.cli.studies import (
     laboratory,
     measures,
     ozone,
+    particles,
     quality,
+    siting,
     sources,
     visibility,
     voc,
@@ -18,8 +20,20 @@ from hazecast.services.cli.studies import (
 
 study_app = typer.Typer(
     help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
-    "measurements, visibility.",
+    "measurements, choice of sites, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, ozone, voc, wind, measures, climatology, quality, laboratory, visibility):
+for _study in (
+    sources,
+    particles,
+    ozone,
+    voc,
+    wind,
+    measures,
+    climatology,
+    quality,
+    laboratory,
+    siting,
+    visibility,
+):
     study_app.add_typer(_study.app)

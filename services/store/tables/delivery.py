@@ -112,7 +112,8 @@ class Delivery(Base):
     """One event for one subscription; `id` follows from the two, and is the same in every attempt.
 
     `state` is "pending", "delivered", "dead" (given up) or "offered" (a stream's: it is fetched, not sent).
-    Deliveries of a subscription go out by `position`, each once the one before is delivered or dead.
+    Deliveries of a subscription go out by `position`, each once the one before is delivered or dead. `late_reason` and
+    `late_error` say what held it up (`hazecast.services.delivery.lateness`), also after it was delivered.
     """
 
     __tablename__ = "delivery"
@@ -137,3 +138,5 @@ class Delivery(Base):
     delivered_at: Mapped[datetime | None]
     status: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(Text)
+    late_reason: Mapped[str | None] = mapped_column(String(16))
+    late_error: Mapped[str | None] = mapped_column(Text)

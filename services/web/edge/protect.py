@@ -19,6 +19,7 @@ from hazecast.services.web.edge.key_check import KeyCheck
 from hazecast.services.web.edge.shared_counts import SharedWindows
 
 # Names by which only its own machine reaches the service, for health checks.
+_WITH_KEY = ("Authorization", "X-API-Key", "Content-Type")
 _OWN_HOSTS = ("localhost", "127.0.0.1")
 
 
@@ -63,13 +64,16 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, shared: Shared
         keyed=SharedWindows(shared, "account", settings.limits.rate_account, 60),
         failures=SharedWindows(shared, "failures", settings.limits.failed_keys, 600),
     )
-    if settings.server.cors_origins:
-        # Keys come in headers that a page sets itself: nothing needs cookies, so credentials are never allowed.
+    origins = settings.server.cors_origins
+    if origins:
+        # Keys come in headers that a page sets itself: nothing needs cookies, so credentials are never allowed. Pages of
+        # any origin read what is public anyway; those that the operator named may show a key, and change what it lets them.
+        named = "*" not in origins
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=settings.server.cors_origins,
-            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
-            allow_headers=("Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"),
+            allow_origins=origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE") if named else ("GET",),
+            allow_headers=("If-None-Match", "Last-Event-ID", *(_WITH_KEY if named else ())),
             expose_headers=("ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After"),
         )
     if "*" not in settings.server.allowed_hosts:

@@ -15,7 +15,7 @@ from hazecast.alerts.messages.texts import LANGUAGES, Language
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
-from hazecast.services.accounts.scopes import SCOPES
+from hazecast.services.accounts.scopes import ROLES, SCOPES
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.queue import State
 from hazecast.services.delivery.subscription_fields import BulletinFormat, ChannelName, Kind
@@ -79,6 +79,7 @@ def _page(language: Language, query: str, settings: Settings, registry: Registry
             rules=[(one.id, wording.of(one)) for one in rules],
             levels=_levels(rules, wording),
             scopes=SCOPES,
+            roles=ROLES,
             kinds=get_args(Kind),
             channels=get_args(ChannelName),
             formats=get_args(BulletinFormat),

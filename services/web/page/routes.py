@@ -305,7 +305,7 @@ def _picture(query: PageQuery, hour: int) -> str:
     """Return the address of the drawn map that replaces the interactive one where scripts are off."""
     look = f"language={query.language}&size=phone"
     if query.layer in ("pm25", "o3", "aqi"):
-        return f"/v1/maps/{query.layer}.png?hour={hour}&{look}"
+        return f"/v1/maps/{query.layer}.png?lead_time={hour}&{look}"
     return f"/v1/maps/haze.png?{look}"
 
 

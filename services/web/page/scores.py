@@ -58,7 +58,7 @@ def _skill(
     store: Store, newest: tuple[date, datetime], city: str, model_id: str, language: Language
 ) -> tuple[date, list[ScoreView]] | None:
     words = words_of(language)
-    board = banded_scores(store, WINDOW_DAYS, city)
+    board = banded_scores(store, WINDOW_DAYS, (city,))
     if board.empty or not (board["model_id"] == model_id).any():
         return None
     board = board[board["model_id"] == model_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from email.utils import format_datetime
+from typing import Any
 
 from lxml import etree
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.texts import LANGUAGES, Language
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock
@@ -19,9 +20,9 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import recent_warnings
 from hazecast.services.store.store import Store
 from hazecast.services.web.page.answers import COMPRESSED, answer
-from hazecast.services.web.page.frame import HTML, base_of, render
+from hazecast.services.web.page.frame import HTML, base_of, render, templates
 from hazecast.services.web.page.query import PageQuery
-from hazecast.services.web.page.warning_view import begins, warning_address, warning_view
+from hazecast.services.web.page.warning_view import WarningView, begins, warning_address, warning_view
 from hazecast.services.web.page.words import Words, preferred, words
 
 _FEED_HOURS = 48
@@ -112,19 +113,63 @@ def _page(
     book: RuleBook,
     now: datetime,
 ) -> str:
-    wording, city = words(query.language), registry.city(warning.city)
+    wording = words(query.language)
     state, newer = state_of(warning, store.warnings_in_force(now, warning.simulated), now)
-    path = warning_address(warning, wording).partition("?")[0]
-    earlier = [one for name in warning.references if (one := store.warning(name, warning.simulated))]
+    view = warning_view(warning, store, registry, book, wording, now)
+    shown = _article(view, state, store, registry, book, wording)
+    path = shown["path"]
     return render(
         "warning.html",
         query,
         base,
-        view=warning_view(warning, store, registry, book, wording, now),
-        state=state,
         newer=newer and warning_address(newer, wording),
-        issued=f"{wording.catalog.stamp(warning.issued, city.time_zone)} ({wording.catalog.zone(city.time_zone, warning.issued)})",
-        earlier=[
+        in_language=lambda language: f"{path}?lang={language}",
+        home=_home(query),
+        **shown,
+    )
+
+
+def warning_article(
+    warning: HazeWarning, language: Language, store: Store, registry: Registry, book: RuleBook, now: datetime
+) -> str:
+    """Return what the page of a warning that is not issued yet would show.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+        As it would be issued now.
+    language : {"zh", "ja", "en"}
+    store : Store
+    registry : Registry
+    book : RuleBook
+    now : datetime
+        Aware.
+
+    Returns
+    -------
+    str
+        HTML, the article alone.
+    """
+    wording = words(language)
+    view = warning_view(warning, store, registry, book, wording, now, draft=True)
+    state = "lifted" if warning.kind == "lift" else "in_force" if view.begins <= now else "coming"
+    shown = _article(view, state, store, registry, book, wording)
+    return templates().get_template("warning_article.html").render(t=wording.say, words=wording, **shown)
+
+
+def _article(
+    view: WarningView, state: str, store: Store, registry: Registry, book: RuleBook, wording: Words
+) -> dict[str, Any]:
+    """Return what the template of the article needs."""
+    warning = view.warning
+    city = registry.city(warning.city)
+    zone = wording.catalog.zone(city.time_zone, warning.issued)
+    earlier = [one for name in warning.references if (one := store.warning(name, warning.simulated))]
+    return {
+        "view": view,
+        "state": state,
+        "issued": f"{wording.catalog.stamp(warning.issued, city.time_zone)} ({zone})",
+        "earlier": [
             (
                 warning_address(one, wording),
                 wording.catalog.stamp(one.issued, city.time_zone),
@@ -132,11 +177,9 @@ def _page(
             )
             for one in reversed(earlier)
         ],
-        city=city,
-        path=path,
-        in_language=lambda language: f"{path}?lang={language}",
-        home=_home(query),
-    )
+        "city": city,
+        "path": view.address.partition("?")[0],
+    }
 
 
 def _level(warning: HazeWarning, book: RuleBook, wording: Words) -> str:

@@ -150,7 +150,14 @@ def _some(names: list[str], words: Words) -> str:
 
 
 def warning_view(
-    warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, words: Words, now: datetime
+    warning: HazeWarning,
+    store: Store,
+    registry: Registry,
+    book: RuleBook,
+    words: Words,
+    now: datetime,
+    *,
+    draft: bool = False,
 ) -> WarningView:
     """Return one warning in words.
 
@@ -163,13 +170,16 @@ def warning_view(
     words : Words
     now : datetime
         Aware.
+    draft : bool
+        Whether it is not issued: another text may come to stand under its id.
 
     Returns
     -------
     WarningView
     """
     rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
-    text = _text(warning, store, registry, book, words.language)
+    written = _composed if draft else _text
+    text = written(warning, store, registry, book, words.language)
     zone = words.catalog.zone(city.time_zone, warning.expires)
     if begins(warning) <= now:
         state = words.say("warning.in_force_until", until=words.moment(warning.expires, city.time_zone), zone=zone)
@@ -201,6 +211,10 @@ def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook
     if key not in _texts:
         if len(_texts) > 2_000:
             _texts.clear()
-        rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
-        _texts[key] = compose(warning, rules, city, language, why=explain(store, warning), registry=registry)
+        _texts[key] = _composed(warning, store, registry, book, language)
     return _texts[key]
+
+
+def _composed(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook, language: Language) -> Text:
+    rules, city = book.rule_set(warning.rule_set), registry.city(warning.city)
+    return compose(warning, rules, city, language, why=explain(store, warning), registry=registry)

@@ -26,6 +26,7 @@ from hazecast.services.web.schemas.accounts import (
     RotationIn,
     SelfOut,
 )
+from hazecast.services.web.schemas.items import ItemsOut
 
 Reader = Annotated[Identity, Depends(require("account:read"))]
 KeyKeeper = Annotated[Identity, Depends(require("account:keys"))]
@@ -45,9 +46,9 @@ def me(service: Given, who: Reader) -> SelfOut:
 
 
 @router.get("/keys", responses=DENIED)
-def keys(service: Given, who: KeyKeeper) -> list[KeyOut]:
+def keys(service: Given, who: KeyKeeper) -> ItemsOut[KeyOut]:
     """The account's keys, the newest first, also those that have ended."""
-    return [KeyOut.of(key) for key in keys_of(service.store.sessions, who.account_id)]
+    return ItemsOut(items=[KeyOut.of(key) for key in keys_of(service.store.sessions, who.account_id)])
 
 
 @router.post("/keys", status_code=201, responses=DENIED | CONFLICT | INVALID)

@@ -20,6 +20,7 @@ from hazecast.services.web.schemas.accounts import (
     KeyOut,
     NewKeyOut,
 )
+from hazecast.services.web.schemas.items import ItemsOut
 
 Administrator = Annotated[Identity, Depends(require("accounts:admin"))]
 _CHANGES = DENIED | NOT_FOUND | CONFLICT | INVALID
@@ -28,9 +29,9 @@ router = APIRouter(prefix="/accounts", tags=["accounts"])
 
 
 @router.get("", responses=DENIED)
-def accounts(service: Given, _: Administrator) -> list[AccountOut]:
+def accounts(service: Given, _: Administrator) -> ItemsOut[AccountOut]:
     """All accounts by id."""
-    return [AccountOut.of(account) for account in accounts_of(service.store.sessions)]
+    return ItemsOut(items=[AccountOut.of(account) for account in accounts_of(service.store.sessions)])
 
 
 @router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
@@ -61,10 +62,10 @@ def change(service: Given, account_id: AccountId, changes: AccountChange, _: Adm
 
 
 @router.get("/{account_id}/keys", responses=DENIED | NOT_FOUND | INVALID)
-def keys(service: Given, account_id: AccountId, _: Administrator) -> list[KeyOut]:
+def keys(service: Given, account_id: AccountId, _: Administrator) -> ItemsOut[KeyOut]:
     """An account's keys, the newest first."""
     with refusals_answered():
-        return [KeyOut.of(key) for key in keys_of(service.store.sessions, account_id)]
+        return ItemsOut(items=[KeyOut.of(key) for key in keys_of(service.store.sessions, account_id)])
 
 
 @router.post("/{account_id}/keys", status_code=201, responses=_CHANGES)

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.grids.places.cities import Registry
+from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.run_files import read_product
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import draw
@@ -20,16 +21,17 @@ from hazecast.services.work.bulletin import region_cities
 from hazecast.services.work.bulletin_edition import FORMATS, MEDIA_TYPES, Format, document_name
 from hazecast.services.work.native_work import bulletin_document, bulletin_name
 
-Cities = Annotated[
-    str | None,
+InCity = Annotated[
+    list[str] | None,
     Query(
-        description="Ids of cities, comma-separated, in the order wanted; all that are forecast by default.",
-        examples=["beijing,tianjin"],
-        max_length=4_000,
+        description="Only these cities, by id, in the order wanted; may be repeated. All that are forecast by default.",
+        examples=[["beijing", "tianjin"]],
+        max_length=500,
     ),
+    at_most(500),
 ]
 InRegion = Annotated[
-    str | None, Query(description="All cities of a partner region, in place of `cities`.", examples=["kitakyushu"])
+    str | None, Query(description="All cities of a partner region, in place of `city`.", examples=["kitakyushu"])
 ]
 InLanguage = Annotated[Language, Query(description="Of everything in it.")]
 _BARE: dict[Format, str] = {form: media.split(";")[0] for form, media in MEDIA_TYPES.items()}
@@ -53,7 +55,7 @@ router = APIRouter(prefix="/bulletins", tags=["bulletins"])
 async def latest(
     service: Given,
     request: Request,
-    cities: Cities = None,
+    city: InCity = None,
     region: InRegion = None,
     language: InLanguage = "zh",
     accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
@@ -62,7 +64,7 @@ async def latest(
     form = preferred_form(accept)
     if form is None:
         raise HTTPException(406, f"accept: found {accept}; expected one of {', '.join(_BARE.values())}")
-    answer = await _answer(service, request, form, cities, region, language)
+    answer = await _answer(service, request, form, city, region, language)
     answer.headers["Vary"] = "Accept"
     return answer
 
@@ -76,16 +78,16 @@ async def latest_as(
     service: Given,
     request: Request,
     form: Format,
-    cities: Cities = None,
+    city: InCity = None,
     region: InRegion = None,
     language: InLanguage = "zh",
 ) -> Response:
     """The daily bulletin of the latest forecast in one form: html, pdf, csv, nc or txt."""
-    return await _answer(service, request, form, cities, region, language)
+    return await _answer(service, request, form, city, region, language)
 
 
 async def _answer(
-    service: Service, request: Request, form: Format, cities: str | None, region: str | None, language: Language
+    service: Service, request: Request, form: Format, cities: list[str] | None, region: str | None, language: Language
 ) -> Response:
     wanted, now = _city_ids(service.registry, cities, region), service.clock()
     try:
@@ -128,9 +130,9 @@ def preferred_form(accept: str) -> Format | None:
     return best if weight(best) > 0.0 else None
 
 
-def _city_ids(registry: Registry, cities: str | None, region: str | None) -> list[str]:
+def _city_ids(registry: Registry, cities: list[str] | None, region: str | None) -> list[str]:
     if cities is not None and region is not None:
-        raise HTTPException(422, "region: found both cities and region; expected one of them")
+        raise HTTPException(422, "region: found both city and region; expected one of them")
     if region is not None:
         try:
             return region_cities(registry, region)
@@ -138,5 +140,4 @@ def _city_ids(registry: Registry, cities: str | None, region: str | None) -> lis
             raise HTTPException(404, str(error)) from error
     if cities is None:
         return []
-    names = [name.strip() for name in cities.split(",")]
-    return [known_city(registry, name).id for name in names]
+    return [known_city(registry, name).id for name in cities]

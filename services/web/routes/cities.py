@@ -10,7 +10,7 @@ from hazecast.services.web.dependencies import Given
 from hazecast.services.web.negotiate import AsFormat, Format, answer, as_csv, as_json, choose, point, representations
 from hazecast.services.web.pages import link_next
 from hazecast.services.web.places import Chosen, Paged
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, coordinates, known_city
 from hazecast.services.web.schemas.forecasts import CitiesOut, CityOut
 
 _FORMATS: tuple[Format, ...] = ("json", "geojson", "csv")
@@ -26,18 +26,18 @@ def cities(service: Given, request: Request, places: Chosen, paged: Paged, form:
     cache_answer(request)
     page, following = paged.of(places.of(service.registry))
     found = [_city(city, service.registry) for city in page]
-    return link_next(_answer(found, chosen), request, following)
+    return link_next(_answer(found, chosen, following), request, following)
 
 
-def _answer(found: list[CityOut], chosen: Format) -> Response:
+def _answer(found: list[CityOut], chosen: Format, following: str | None) -> Response:
     if chosen == "json":
-        return answer(CitiesOut(found).model_dump_json(), "json")
+        return answer(CitiesOut(items=found, next=following).model_dump_json(), "json")
     rows = [city.model_dump() for city in found]
     if chosen == "csv":
         table = [row | {"partners": " ".join(row["partners"])} for row in rows]
         return answer(as_csv(table, list(CityOut.model_fields)), "csv", name="cities")
     features = [point(row["longitude"], row["latitude"], row["id"], row) for row in rows]
-    return answer(as_json({"type": "FeatureCollection", "features": features}), "geojson")
+    return answer(as_json({"type": "FeatureCollection", "features": features, "next": following}), "geojson")
 
 
 @router.get("/cities/{city_id}", responses=NOT_FOUND | UNCHANGED)
@@ -49,4 +49,4 @@ def city(service: Given, request: Request, city_id: str) -> CityOut:
 
 def _city(city: City, registry: Registry) -> CityOut:
     partners = registry.regions[city.region].partners
-    return CityOut(**city.model_dump(), partners=list(partners))
+    return CityOut(**city.model_dump() | coordinates(city), partners=list(partners))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import BaseModel, Field
 
 from hazecast.forecast.studies.climate.climatology import (
     count_class_days,
@@ -33,78 +32,17 @@ from hazecast.services.store.store import Store
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
+from hazecast.services.web.schemas.studies import (
+    CalendarDayOut,
+    ClassOut,
+    ClimatologyOut,
+    EpisodeOut,
+    MonthOut,
+    StandardDaysOut,
+)
 
 # Before and after the year, for the other part of an episode that reaches across its ends.
 _AROUND = timedelta(days=31)
-
-
-class ExceedanceOut(BaseModel):
-    """Days above one limit of a standard; item `any`: at least one of the standard's items above its own."""
-
-    standard: str = Field(description="cn_2012_class1, cn_2012_class2, cn_2026_class2, jp or who_2021")
-    item: str
-    limit: float | None
-    units: str
-    valid_days: int
-    days_above: int
-
-
-class ClassOut(BaseModel):
-    """Days of one class, as the city's own country rates them from PM2.5 and ozone."""
-
-    id: str
-    name_zh: str
-    name_ja: str
-    name_en: str
-    colour: str
-    days: int
-
-
-class MonthOut(BaseModel):
-    """A month's means of daily values, ug m-3."""
-
-    month: int
-    days: int = Field(description="with a valid mean of PM2.5")
-    pm25: float | None
-    o3_8h: float | None
-
-
-class CalendarDayOut(BaseModel):
-    """A day of the city's own time."""
-
-    day: date
-    pm25: float | None = Field(description="ug m-3, of 20 valid hours or more")
-    value: int | None = Field(description="China's AQI; none in Japan")
-    id: str | None = Field(description="the class")
-
-
-class EpisodeOut(BaseModel):
-    """PM2.5 above 150 ug m-3 in twelve hours or more, no more than twelve hours apart."""
-
-    start: datetime = Field(description="beginning of the first hour")
-    end: datetime
-    hours_above: int
-    hours_missing: int
-    peak: float
-    mean: float
-    cut: bool = Field(description="whether it may have been longer: the data end near it")
-
-
-class ClimatologyOut(BaseModel):
-    """A year of a city. Counts are of observed days alone."""
-
-    city: str
-    year: int
-    simulated: bool
-    units: str = "ug m-3"
-    pm25_days: int
-    pm25_mean: float = Field(description="of the days with a valid mean")
-    exceedances: list[ExceedanceOut]
-    classes: list[ClassOut]
-    months: list[MonthOut]
-    episode_threshold: float
-    episodes: list[EpisodeOut] = Field(description="those that begin in the year")
-    calendar: list[CalendarDayOut]
 
 
 router = APIRouter(tags=["studies"])
@@ -146,16 +84,17 @@ def _climatology(store: Store, registry: Registry, city: City, year: int, simula
     episodes = episodes_beginning_in(
         find_episodes(hourly, gap_hours=GAP_HOURS, least_hours=LEAST_HOURS), year, city.time_zone
     )
-    calendar = days[["pm25"]].join(classes[["value", "id"]]).rename_axis("day").reset_index()
+    calendar = days[["pm25"]].join(classes[["value", "id"]]).rename_axis("date").reset_index()
     for name in ("start", "end"):
         episodes = episodes.assign(**{name: pd.to_datetime(episodes[name]).dt.tz_localize("UTC")})
     return ClimatologyOut(
         city=city.id,
         year=year,
         simulated=simulated,
+        units=dict.fromkeys(("pm25", "pm25_mean", "o3_8h", "episode_threshold", "peak", "mean"), "ug m-3"),
         pm25_days=int(days["pm25"].notna().sum()),
-        pm25_mean=round(float(days["pm25"].mean()), 2),
-        exceedances=[ExceedanceOut(**row) for row in _rows(exceedance_days(days).reset_index())],
+        pm25_mean=round(float(days["pm25"].mean()), 1),
+        exceedances=[StandardDaysOut(**row) for row in _rows(exceedance_days(days).reset_index())],
         classes=[ClassOut(**row) for row in _rows(count_class_days(classes).reset_index())],
         months=[MonthOut(**row) for row in _rows(monthly_statistics(days).reset_index())],
         episode_threshold=heavy_pollution(),
@@ -174,4 +113,4 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _plain(value: Any) -> Any:
     if pd.isna(value):
         return None
-    return round(value, 2) if isinstance(value, float) else value
+    return round(value, 1) if isinstance(value, float) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import HTTPException, Request
@@ -15,8 +16,11 @@ from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Service
 from hazecast.services.web.schemas.forecasts import ProblemOut, UnreadyOut
+from hazecast.services.web.times import stamp
 from hazecast.services.work.public_haze import shown_warnings
 
+# 0.0001 degrees are 11 m, less than the size of a station.
+COORDINATE_DECIMALS = 4
 Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {"model": ProblemOut, "description": "Not found"}}
 INVALID: Responses = {422: {"model": ProblemOut, "description": "Invalid argument"}}
@@ -60,6 +64,11 @@ def known_city(registry: Registry, city_id: str) -> City:
     return city
 
 
+def coordinates(city: City) -> dict[str, float]:
+    """Return where a city is, in degrees, as the API writes it."""
+    return {name: round(getattr(city, name), COORDINATE_DECIMALS) for name in ("latitude", "longitude")}
+
+
 def latest_run(store: Store) -> ForecastRun:
     """Return the newest run, a real one before any simulated one.
 
@@ -72,6 +81,40 @@ def latest_run(store: Store) -> ForecastRun:
     if run is None:
         raise HTTPException(404, "no forecast is stored yet")
     return run
+
+
+def run_of(store: Store, init_time: datetime | None, simulated: bool | None = None) -> ForecastRun:
+    """Return the run of an init time, or the newest; a real one before a simulated one.
+
+    Parameters
+    ----------
+    store : Store
+    init_time : datetime or None
+        Aware; None for the newest.
+    simulated : bool or None
+        Only a simulated one, or only a real one.
+
+    Returns
+    -------
+    ForecastRun
+
+    Raises
+    ------
+    HTTPException
+        404 if there is none.
+    """
+    if init_time is None and simulated is None:
+        return latest_run(store)
+    kinds = (False, True) if simulated is None else (simulated,)
+    if init_time is None:
+        found = store.latest_run(simulated)
+        if found is None:
+            raise HTTPException(404, "no such forecast is stored yet")
+        return found
+    found = next((run for kind in kinds if (run := store.run_at(init_time, kind))), None)
+    if found is None:
+        raise HTTPException(404, f"no forecast of {stamp(init_time)} is stored; /v1/forecasts lists those that are")
+    return found
 
 
 def shown_of_latest(service: Service, request: Request) -> tuple[ForecastRun, tuple[HazeWarning, ...]]:

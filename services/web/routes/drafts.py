@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from hazecast.alerts.engine.approval import Draft, Status
-from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.alerts.engine.warning import HazeWarning, Wording
+from hazecast.alerts.geography.city_areas import city_area
+from hazecast.alerts.geography.shapes import as_geojson
+from hazecast.alerts.messages.editing import checked_edits
+from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
-from hazecast.services.core.field_limits import plain_lines
 from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
 from hazecast.services.store.drafts import Decider as DecidedBy
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.pages import Cursor, Limit, cut, from_cursor, link_next
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
+from hazecast.services.web.schemas.drafts import (
+    ID,
+    AmendmentIn,
+    AuditedDraftOut,
+    AuditOut,
+    ChangeIn,
+    DecidedOut,
+    DecisionIn,
+    DecisionsIn,
+    DraftOut,
+    DraftTextOut,
+)
+from hazecast.services.web.schemas.items import ItemsOut
 from hazecast.services.work.explain import explain
 
 log = logging.getLogger(__name__)
@@ -29,83 +44,9 @@ log = logging.getLogger(__name__)
 
 Reader = Annotated[Identity, Depends(require("drafts:read"))]
 Decider = Annotated[Identity, Depends(require("drafts:decide"))]
-DraftId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,128}$", examples=["cma_haze.beijing.20130112T1000Z"])]
+DraftId = Annotated[str, Path(pattern=ID, examples=["cma_haze.beijing.20130112T1000Z"])]
 Simulated = Annotated[bool, Query(description="Those of simulated runs.")]
-Why = Annotated[
-    str,
-    Field(min_length=1, max_length=2_000, description="In words, for the audit trail."),
-    AfterValidator(plain_lines),
-]
-_CENTURY = {"ge": datetime(2000, 1, 1, tzinfo=UTC), "lt": datetime(2100, 1, 1, tzinfo=UTC)}
-_Time = Annotated[AwareDatetime, Field(**_CENTURY)]
 _DECISIONS = DENIED | NOT_FOUND | CONFLICT | INVALID
-
-
-class DraftOut(BaseModel):
-    """A message that waits, or has waited, for a person."""
-
-    id: str
-    status: Status
-    proposed: HazeWarning = Field(description="The message as the run proposes it.")
-    drafted_at: datetime
-    decided_at: datetime | None
-    by: str | None = Field(description="Who decided.")
-    reason: str | None
-
-    @classmethod
-    def of(cls, draft: Draft, **more: Any) -> DraftOut:
-        """Return a draft as the API shows it."""
-        return cls(id=draft.id, **{name: getattr(draft, name) for name in Draft.model_fields}, **more)
-
-
-class AuditOut(BaseModel):
-    """A step in the life of a draft."""
-
-    at: datetime
-    draft: str
-    action: str = Field(description="drafted, approved, amended, rejected, superseded or withdrawn")
-    by: str | None
-    account: str | None = Field(description="whose account it was; null for a command, or what no person did")
-    key: str | None = Field(description="id of the key")
-    reason: str | None
-
-
-class DraftTextOut(BaseModel):
-    """What a draft says in one language."""
-
-    language: Language
-    headline: str
-    description: str
-    instruction: str = Field(description="What to do, a line for each audience.")
-
-
-class AuditedDraftOut(DraftOut):
-    """A draft in words, with its history, oldest first."""
-
-    texts: list[DraftTextOut] = Field(description="As proposed, in all languages.")
-    audit: list[AuditOut]
-
-
-class DecisionIn(BaseModel):
-    """Why a draft is approved or rejected."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"reason": "agrees with the ensemble of the bureau"}}
-    )
-
-    reason: Why
-
-
-class AmendmentIn(DecisionIn):
-    """What is changed of a draft, and why."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"reason": "fog in part", "level": "orange"}}
-    )
-
-    level: str | None = Field(default=None, pattern="^[a-z][a-z0-9_]{0,15}$", description="Another level.")
-    onset: _Time | None = None
-    expires: _Time | None = None
 
 
 router = APIRouter(prefix="/drafts", tags=["drafts"])
@@ -114,16 +55,22 @@ router = APIRouter(prefix="/drafts", tags=["drafts"])
 @router.get("", responses=DENIED | INVALID)
 def drafts(
     service: Given,
+    request: Request,
+    response: Response,
     _: Reader,
     status: Annotated[Status | Literal["all"], Query(description="Of this status.")] = "pending",
     simulated: Simulated = False,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> list[DraftOut]:
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> ItemsOut[DraftOut]:
     """Messages that wait for a person, those of the newest run first."""
-    return [
-        DraftOut.of(d)
-        for d in list_drafts(service.store.sessions, simulated, None if status == "all" else status, limit)
-    ]
+    keys = from_cursor(cursor, datetime, str)
+    after = None if keys is None else (keys[0], keys[1])
+    wanted = None if status == "all" else status
+    found = list_drafts(service.store.sessions, simulated, wanted, limit + 1, after)
+    page, following = cut(found, limit, lambda one: (one.proposed.run_init_time, one.id))
+    link_next(response, request, following)
+    return ItemsOut(items=[DraftOut.of(one) for one in page], next=following)
 
 
 @router.get("/{draft_id}", responses=DENIED | NOT_FOUND | INVALID)
@@ -134,7 +81,25 @@ def draft(service: Given, draft_id: DraftId, _: Reader, simulated: Simulated = F
     except InputError as error:
         raise Refusal(error) from error
     audit = [AuditOut.model_validate(row) for row in audit_trail(service.store.sessions, simulated, draft_id)]
-    return AuditedDraftOut(**DraftOut.of(found).model_dump(), texts=_texts(service, found.proposed), audit=audit)
+    return AuditedDraftOut(
+        **DraftOut.of(found).model_dump(),
+        texts=texts_of(service, found.proposed),
+        area=as_geojson(city_area(service.registry.city(found.proposed.city), service.registry).geometry),
+        audit=audit,
+    )
+
+
+@router.post("/decisions", responses=DENIED | INVALID)
+def decide(service: Given, wanted: DecisionsIn, who: Decider, simulated: Simulated = False) -> ItemsOut[DecidedOut]:
+    """Approve or reject several drafts as they are. Each by itself: what can't be decided is told, the others are."""
+    found = []
+    for draft_id in dict.fromkeys(wanted.drafts):
+        try:
+            decided = _decided(service, wanted.action, draft_id, who, simulated, reason=wanted.reason)
+            found.append(DecidedOut(id=draft_id, status=decided.status, problem=None))
+        except InputError as error:
+            found.append(DecidedOut(id=draft_id, status=None, problem=str(error)))
+    return ItemsOut(items=found)
 
 
 @router.post("/{draft_id}/approve", responses=_DECISIONS)
@@ -142,15 +107,15 @@ def approve(
     service: Given, draft_id: DraftId, decision: DecisionIn, who: Decider, simulated: Simulated = False
 ) -> DraftOut:
     """Approve a draft as it is: the warning is issued."""
-    return _decide(service, "approve", draft_id, decision, who, simulated)
+    return _or_refused(service, "approve", draft_id, decision, who, simulated)
 
 
 @router.post("/{draft_id}/amend", responses=_DECISIONS)
 def amend(
     service: Given, draft_id: DraftId, decision: AmendmentIn, who: Decider, simulated: Simulated = False
 ) -> DraftOut:
-    """Approve a draft with another level or other times."""
-    return _decide(service, "amend", draft_id, decision, who, simulated)
+    """Approve a draft with another level, other times, or other words on the weather and on what to do."""
+    return _or_refused(service, "amend", draft_id, decision, who, simulated)
 
 
 @router.post("/{draft_id}/reject", responses=_DECISIONS)
@@ -158,40 +123,90 @@ def reject(
     service: Given, draft_id: DraftId, decision: DecisionIn, who: Decider, simulated: Simulated = False
 ) -> DraftOut:
     """Reject a draft: no warning is issued."""
-    return _decide(service, "reject", draft_id, decision, who, simulated)
+    return _or_refused(service, "reject", draft_id, decision, who, simulated)
 
 
-def _texts(service: Service, proposed: HazeWarning) -> list[DraftTextOut]:
-    rules, city = service.book.rule_set(proposed.rule_set), service.registry.city(proposed.city)
-    why = explain(service.store, proposed)
+def texts_of(service: Service, message: HazeWarning) -> list[DraftTextOut]:
+    """Return a message in words, in all languages.
+
+    Parameters
+    ----------
+    service : Service
+    message : HazeWarning
+
+    Returns
+    -------
+    list of DraftTextOut
+    """
+    rules, city = service.book.rule_set(message.rule_set), service.registry.city(message.city)
+    why = explain(service.store, message)
     composed = [
-        (language, compose(proposed, rules, city, language, why=why, registry=service.registry))
+        (language, compose(message, rules, city, language, why=why, registry=service.registry))
         for language in LANGUAGES
     ]
+    names = ("headline", "description", "comment", "instruction")
     return [
-        DraftTextOut(
-            language=language, headline=text.headline, description=text.description, instruction=text.instruction
-        )
-        for language, text in composed
+        DraftTextOut(language=language, **{name: getattr(text, name) for name in names}) for language, text in composed
     ]
 
 
-def _decide(
+def changes_of(service: Service, draft_id: str, given: ChangeIn, simulated: bool) -> dict[str, Any]:
+    """Return what is changed of a draft, as the store takes it.
+
+    Parameters
+    ----------
+    service : Service
+    draft_id : str
+    given : ChangeIn
+    simulated : bool
+
+    Returns
+    -------
+    dict
+        ``level``, ``onset``, ``expires`` and ``texts``.
+
+    Raises
+    ------
+    UnknownError
+        If there is no such draft.
+    InputError
+        If the words may not be said.
+    """
+    proposed = draft_of(service.store.sessions, draft_id, simulated).proposed
+    edits = checked_edits(
+        {language: Wording(**one.model_dump()) for language, one in given.texts.items()},
+        proposed,
+        service.book.rule_set(proposed.rule_set),
+        service.registry.city(proposed.city),
+        why=explain(service.store, proposed) if given.texts else None,
+    )
+    return {"level": given.level, "onset": given.onset, "expires": given.expires, "texts": edits}
+
+
+def _or_refused(
     service: Service, action: Action, draft_id: str, decision: DecisionIn, who: Identity, simulated: bool
 ) -> DraftOut:
     try:
-        decided = decide_draft(
-            service.store.sessions,
-            service.book,
-            draft_id,
-            simulated,
-            action,
-            by=who.name,
-            at=service.clock(),
-            who=DecidedBy(who.account_id, who.key_id),
-            **decision.model_dump(),
-        )
+        changes = changes_of(service, draft_id, decision, simulated) if isinstance(decision, AmendmentIn) else {}
+        return DraftOut.of(_decided(service, action, draft_id, who, simulated, reason=decision.reason, **changes))
     except InputError as error:
         raise Refusal(error) from error
+
+
+def _decided(
+    service: Service, action: Action, draft_id: str, who: Identity, simulated: bool, *, reason: str, **changes: Any
+) -> Draft:
+    decided = decide_draft(
+        service.store.sessions,
+        service.book,
+        draft_id,
+        simulated,
+        action,
+        by=who.name,
+        reason=reason,
+        at=service.clock(),
+        who=DecidedBy(who.account_id, who.key_id),
+        **changes,
+    )
     log.info("draft %s %s by account %s with key %s", draft_id, decided.status, who.account_id, who.key_id)
-    return DraftOut.of(decided)
+    return decided

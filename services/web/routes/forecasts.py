@@ -3,48 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
+from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError, UnknownError
-from hazecast.grids.places.cities import City, Registry
-from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, runs_page, values_of
-from hazecast.services.store.run_files import large_product, read_product
-from hazecast.services.store.store import Store
+from hazecast.grids.places.cities import City
+from hazecast.services.store.reads import runs_page, values_of
+from hazecast.services.store.run_files import large_product
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
-from hazecast.services.web.drawn import draw
+from hazecast.services.web.drawn import draw, product
+from hazecast.services.web.forecast_content import city_content, columns_of, feature, hours, run_head, table
 from hazecast.services.web.negotiate import (
     MEDIA_TYPES,
     AsFormat,
     Format,
     answer,
-    as_csv,
     as_json,
     choose,
-    point,
     representations,
 )
-from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
+from hazecast.services.web.pages import Cursor, Limit, cut, from_cursor, link_next
 from hazecast.services.web.places import Chosen, CityPage, Paged, Places
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
-from hazecast.services.web.schemas.forecasts import ForecastOut, RunForecastOut, RunOut, RunsOut
-from hazecast.services.web.times import InitTime, Period, Time, Within, stamp
-from hazecast.services.work.native_work import netcdf_part
-from hazecast.services.work.stored_forecast import NETCDF, restore_netcdf
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, run_of
+from hazecast.services.web.schemas.forecasts import PartForecastOut, PartRunForecastOut, RunOut, RunsOut
+from hazecast.services.web.selection import VARIABLES, OfRun, Selection, Shows
+from hazecast.services.web.tabular import table_answer
+from hazecast.services.web.times import InitTime, Period, Within, stamp
+from hazecast.services.work.published_files import PUBLISHED, forecast_netcdf
 
-_CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
-_RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "netcdf")
-_CSV_COLUMNS = ("city", "init_time", "simulated", "lead_time", "time", "local_time", *VALUE_COLUMNS)
+_CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "parquet", "netcdf")
+_RUN_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "parquet", "netcdf")
 # Bytes from which a file is sent from disk: that of some thousand cities.
 _SENT_FROM_DISK = 16 * 2**20
 _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
@@ -59,42 +55,48 @@ router = APIRouter(tags=["forecasts"])
 @router.get(
     "/cities/{city_id}/forecast",
     response_class=JSONResponse,
-    responses=_ANSWERS | representations(*_CITY_FORMATS, like=ForecastOut),
+    responses=_ANSWERS | representations(*_CITY_FORMATS, like=PartForecastOut),
 )
 async def city_forecast(
     service: Given,
     request: Request,
     city_id: str,
     within: Within,
-    init_time: Annotated[
-        Time | None, Query(description="Of this run; by default the newest.", examples=["2013-01-11T22:00:00Z"])
-    ] = None,
+    shown: Shows,
+    init_time: OfRun = None,
     form: AsFormat = None,
 ) -> Response:
     """The forecast of a city: five days of PM2.5 and ozone by hour with their uncertainty.
 
-    `from` and `to` choose hours by the time they end at.
+    `from` and `to` choose hours by the time they end at; of what is not among `variables` an hour has nothing.
     """
     city, chosen = known_city(service.registry, city_id), choose(request, form, _CITY_FORMATS)
-    if init_time is None:
-        run = await run_in_threadpool(latest_run, service.store)
-    else:
-        run = await run_in_threadpool(_run_at, service.store, init_time, None)
-    first, last = _leads(run, within)
+    run = await run_in_threadpool(run_of, service.store, init_time)
+    first, last = leads_within(run, within)
     cache_answer(request, modified=run.created_at)
     if chosen == "netcdf":
-        content = await _netcdf(service, request, run, [city_id], first, last)
+        content = await _netcdf(service, request, run, [city_id], first, last, shown)
         return answer(content, "netcdf", name=_name(run, city_id))
-    return await run_in_threadpool(_city_answer, service, run, city, first, last, chosen)
+    return await run_in_threadpool(_city_answer, service, request, run, city, first, last, shown, chosen)
 
 
-def _city_answer(service: Service, run: ForecastRun, city: City, first: int, last: int, form: Format) -> Response:
+def _city_answer(
+    service: Service,
+    request: Request,
+    run: ForecastRun,
+    city: City,
+    first: int,
+    last: int,
+    shown: Selection,
+    form: Format,
+) -> Response:
     rows = values_of(service.store, run, [city.id], first, last)
     if not rows:
-        raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such hours of {city.id}")
-    if form == "csv":
-        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=_name(run, city.id))
-    return _json(_city_content(run, city, rows))
+        raise HTTPException(404, f"the forecast of {stamp(run.init_time)} has no such hours of {city.id}")
+    if form in ("csv", "parquet"):
+        found = table(run, rows, service.registry, shown)
+        return table_answer(service, request, form, found, columns_of(shown), name=_name(run, city.id))
+    return _json(city_content(run, city, rows, shown))
 
 
 def _name(run: ForecastRun, city: str = "") -> str:
@@ -108,24 +110,23 @@ def runs(
     response: Response,
     within: Within,
     simulated: Simulated = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Limit = 50,
     cursor: Cursor = None,
 ) -> RunsOut:
     """The stored runs, newest first; `from` and `to` are about their init times."""
     keys = from_cursor(cursor, datetime, bool)
     after = None if keys is None else (keys[0], keys[1])
     found = runs_page(service.store, simulated=simulated, start=within.start, end=within.end, after=after, limit=limit)
-    page, more = found[:limit], len(found) > limit
-    following = to_cursor(page[-1].init_time, page[-1].simulated) if more else None
+    page, following = cut(found, limit, lambda run: (run.init_time, run.simulated))
     link_next(response, request, following)
     cache_answer(request)
-    return RunsOut(runs=[RunOut(**_head(run), created_at=run.created_at) for run in page], next=following)
+    return RunsOut(items=[RunOut(**run_head(run), created_at=run.created_at) for run in page], next=following)
 
 
 @router.get(
     "/forecasts/latest",
     response_class=JSONResponse,
-    responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
+    responses=_ANSWERS | representations(*_RUN_FORMATS, like=PartRunForecastOut),
 )
 async def latest_forecast(
     service: Given,
@@ -133,24 +134,25 @@ async def latest_forecast(
     places: Chosen,
     paged: Paged,
     within: Within,
+    shown: Shows,
     simulated: Simulated = None,
     form: AsFormat = None,
 ) -> Response:
     """The newest run, or some of its cities and hours, in pages of cities: the header Link has the address of the next.
 
-    NetCDF is the stored file in the data contract, in one piece. GeoJSON has a point for each city, with its values as
+    NetCDF is one piece, by CF-1.11 and ACDD-1.3. GeoJSON has a point for each city, with its values as
     lists in the order of `time`.
     """
     run = await run_in_threadpool(service.store.latest_run, simulated)
     if run is None:
         raise HTTPException(404, "no such forecast is stored yet")
-    return await _run_answer(service, request, run, places, paged, within, form)
+    return await _run_answer(service, request, run, places, paged, within, shown, form)
 
 
 @router.get(
     "/forecasts/{init_time}",
     response_class=JSONResponse,
-    responses=_ANSWERS | representations(*_RUN_FORMATS, like=RunForecastOut),
+    responses=_ANSWERS | representations(*_RUN_FORMATS, like=PartRunForecastOut),
 )
 async def forecast_of_run(
     service: Given,
@@ -159,12 +161,13 @@ async def forecast_of_run(
     places: Chosen,
     paged: Paged,
     within: Within,
+    shown: Shows,
     simulated: Simulated = None,
     form: AsFormat = None,
 ) -> Response:
     """One run, as `/forecasts/latest` gives the newest."""
-    run = await run_in_threadpool(_run_at, service.store, init_time, simulated)
-    return await _run_answer(service, request, run, places, paged, within, form)
+    run = await run_in_threadpool(run_of, service.store, init_time, simulated)
+    return await _run_answer(service, request, run, places, paged, within, shown, form)
 
 
 async def _run_answer(
@@ -174,15 +177,16 @@ async def _run_answer(
     places: Places,
     paged: CityPage,
     within: Period,
+    shown: Selection,
     form: Format | None,
 ) -> Response:
     chosen = choose(request, form, _RUN_FORMATS)
     cities = places.of(service.registry)
-    first, last = _leads(run, within)
+    first, last = leads_within(run, within)
     cache_answer(request, modified=run.created_at)
     if chosen == "netcdf":
-        if places.all and (first, last) == (1, LEAD_HOURS):
-            file = await run_in_threadpool(large_product, Path(run.netcdf_path), NETCDF, _SENT_FROM_DISK)
+        if places.all and (first, last) == (1, LEAD_HOURS) and shown.variables == VARIABLES:
+            file = await run_in_threadpool(large_product, Path(run.netcdf_path), PUBLISHED, _SENT_FROM_DISK)
             if file is not None:
                 # Not stored: no cache of answers holds it in memory.
                 headers = {"Cache-Control": "no-store", "Vary": "Accept"}
@@ -190,36 +194,45 @@ async def _run_answer(
                     file, media_type=MEDIA_TYPES["netcdf"], filename=f"{_name(run)}.nc", headers=headers
                 )
         wanted = None if places.all else [city.id for city in cities]
-        return answer(await _netcdf(service, request, run, wanted, first, last), "netcdf", name=_name(run))
+        return answer(await _netcdf(service, request, run, wanted, first, last, shown), "netcdf", name=_name(run))
     page, following = paged.of(sorted(cities, key=lambda city: city.id))
     ids = [city.id for city in page]
-    made = await run_in_threadpool(_values_answer, service, run, ids, first, last, chosen, following)
+    made = await run_in_threadpool(_values_answer, service, request, run, ids, first, last, shown, chosen, following)
     return link_next(made, request, following)
 
 
 def _values_answer(
-    service: Service, run: ForecastRun, cities: list[str], first: int, last: int, form: Format, following: str | None
+    service: Service,
+    request: Request,
+    run: ForecastRun,
+    cities: list[str],
+    first: int,
+    last: int,
+    shown: Selection,
+    form: Format,
+    following: str | None,
 ) -> Response:
     rows = values_of(service.store, run, cities, first, last)
-    if form == "csv":
-        return answer(as_csv(_table(run, rows, service.registry), _CSV_COLUMNS), "csv", name=_name(run))
+    if form in ("csv", "parquet"):
+        found = table(run, rows, service.registry, shown)
+        return table_answer(service, request, form, found, columns_of(shown), name=_name(run))
     by_city: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         by_city[row.city].append(row)
     if form == "geojson":
-        features = [_feature(run, service.registry.city(name), found) for name, found in by_city.items()]
+        features = [feature(run, service.registry.city(name), found, shown) for name, found in by_city.items()]
         content = {
             "type": "FeatureCollection",
-            **_head(run),
-            "units": "ug m-3",
+            **run_head(run),
+            "units": shown.units,
             "features": features,
             "next": following,
         }
         return answer(as_json(content), "geojson")
-    content = _head(run) | {
-        "units": "ug m-3",
-        "cities": [
-            {"city": name, "hours": _hours(run, found, ZoneInfo(service.registry.city(name).time_zone))}
+    content = run_head(run) | {
+        "units": shown.units,
+        "items": [
+            {"city": name, "hours": hours(run, found, shown.zone(service.registry.city(name).time_zone), shown)}
             for name, found in by_city.items()
         ],
         "next": following,
@@ -227,119 +240,45 @@ def _values_answer(
     return _json(content)
 
 
-def forecast_of_city(store: Store, run: ForecastRun, city: City) -> ForecastOut | None:
-    """Return a city's part of a run as the API answers it.
+def leads_within(run: ForecastRun, within: Period) -> tuple[int, int]:
+    """Return the first and last lead time whose hours end within a period.
 
     Parameters
     ----------
-    store : Store
     run : ForecastRun
-    city : City
+    within : Period
 
     Returns
     -------
-    ForecastOut or None
-        None if the run has no values of the city.
+    first, last : int
     """
-    rows = values_of(store, run, [city.id], 1, LEAD_HOURS)
-    return ForecastOut.model_validate(_city_content(run, city, rows)) if rows else None
-
-
-def _city_content(run: ForecastRun, city: City, rows: Sequence[Any]) -> dict[str, Any]:
-    hours = _hours(run, rows, ZoneInfo(city.time_zone))
-    return _head(run) | {"city": city.id, "units": "ug m-3", "hours": hours}
-
-
-def _run_at(store: Store, init_time: datetime, simulated: bool | None) -> ForecastRun:
-    kinds = (False, True) if simulated is None else (simulated,)
-    found = next((run for kind in kinds if (run := store.run_at(init_time, kind))), None)
-    if found is None:
-        raise HTTPException(
-            404, f"no forecast of {init_time.isoformat()} is stored; /v1/forecasts lists those that are"
-        )
-    return found
-
-
-def _leads(run: ForecastRun, within: Period) -> tuple[int, int]:
-    """Return the first and last lead time whose hours end within a period."""
     hour = timedelta(hours=1)
     first = 1 if within.start is None else -((run.init_time - within.start) // hour)
     last = LEAD_HOURS if within.end is None else (within.end - run.init_time) // hour
     return max(first, 1), min(last, LEAD_HOURS)
 
 
-def _head(run: ForecastRun) -> dict[str, Any]:
-    return {
-        "init_time": stamp(run.init_time),
-        "simulated": run.simulated,
-        "degraded": run.degraded,
-        "model_id": run.model_id,
-        "weather_source": run.weather_source,
-        "humidity_source": run.humidity_source,
-        "observations_until": stamp(run.observations_until),
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
-
-
-def _hours(run: ForecastRun, rows: Sequence[Any], zone: ZoneInfo) -> list[dict[str, Any]]:
-    hours = []
-    for row in rows:
-        _, lead, *values = row
-        time = run.init_time + timedelta(hours=lead)
-        hour: dict[str, Any] = {
-            "lead_time": lead,
-            "time": stamp(time),
-            "local_time": time.astimezone(zone).isoformat(),
-        }
-        parts = iter(values)
-        for name in FORECAST_POLLUTANTS:
-            hour[name] = {part: _rounded(next(parts)) for part in QUANTILE_COLUMNS}
-        hour["relative_humidity"] = _rounded(next(parts))
-        hours.append(hour)
-    return hours
-
-
-def _table(run: ForecastRun, rows: Sequence[Any], registry: Registry) -> list[dict[str, Any]]:
-    fixed = {"init_time": stamp(run.init_time), "simulated": run.simulated}
-    table = []
-    for row in rows:
-        city, lead, *values = row
-        time = run.init_time + timedelta(hours=lead)
-        local = time.astimezone(ZoneInfo(registry.city(city).time_zone))
-        stamps = {"city": city, "lead_time": lead, "time": stamp(time), "local_time": local.isoformat()}
-        table.append(fixed | stamps | dict(zip(VALUE_COLUMNS, map(_rounded, values), strict=True)))
-    return table
-
-
-def _feature(run: ForecastRun, city: City, rows: Sequence[Any]) -> dict[str, Any]:
-    columns = list(zip(*rows, strict=True))
-    properties: dict[str, Any] = city.model_dump(include={"name_zh", "name_ja", "name_en", "country", "region"})
-    properties["lead_time"] = list(columns[1])
-    properties["time"] = [stamp(run.init_time + timedelta(hours=lead)) for lead in columns[1]]
-    for name, column in zip(VALUE_COLUMNS, columns[2:], strict=True):
-        properties[name] = [_rounded(value) for value in column]
-    return point(city.longitude, city.latitude, city.id, properties)
-
-
 async def _netcdf(
-    service: Service, request: Request, run: ForecastRun, cities: list[str] | None, first: int, last: int
+    service: Service,
+    request: Request,
+    run: ForecastRun,
+    cities: list[str] | None,
+    first: int,
+    last: int,
+    shown: Selection,
 ) -> bytes:
     path = run.netcdf_path
     try:
-        if cities is None and (first, last) == (1, LEAD_HOURS):
-            stored = await run_in_threadpool(read_product, Path(path), NETCDF)
-            return stored or await draw(request, service.pool, (path, NETCDF), restore_netcdf, Path(path))
-        asked = (path, None if cities is None else tuple(cities), first, last)
-        return await draw(request, service.pool, ("netcdf", *asked), netcdf_part, *asked)
+        if cities is None and (first, last) == (1, LEAD_HOURS) and shown.variables == VARIABLES:
+            whole = (service.settings, path, run.created_at)
+            return await product(request, service.pool, path, PUBLISHED, forecast_netcdf, *whole)
+        asked = (path, None if cities is None else tuple(cities), first, last, shown.variables)
+        arguments = (service.settings, path, run.created_at, *asked[1:])
+        return await draw(request, service.pool, ("netcdf", *asked), forecast_netcdf, *arguments)
     except UnknownError as error:
         raise HTTPException(404, "the forecast has no such cities and hours") from error
     except (InputError, OSError) as error:
-        gone = (
-            f"the file of the forecast of {run.init_time.isoformat()} is gone; its values are answered as JSON and CSV"
-        )
+        gone = f"the file of the forecast of {stamp(run.init_time)} is gone; its values are answered as JSON and CSV"
         raise HTTPException(404, gone) from error
 
 

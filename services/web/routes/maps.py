@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import xarray as xr
@@ -19,7 +20,9 @@ from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.drawn import draw, product
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run, shown_of_latest
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, run_of, shown_of_latest
+from hazecast.services.web.selection import OfRun
+from hazecast.services.web.times import stamp
 from hazecast.services.work import native_work
 from hazecast.services.work.native_work import haze_map
 from hazecast.services.work.public_haze import haze_name
@@ -27,8 +30,8 @@ from hazecast.services.work.stored_forecast import MEDIA_TYPES, Look, ValueKind,
 
 InLanguage = Annotated[Language, Query(description="Of the words on it.")]
 InSize = Annotated[Size, Query(description="For a desk, or narrow and with larger letters for a phone.")]
-Hour = Annotated[int, Query(ge=1, le=LEAD_HOURS, description="Hours after the init time.")]
-FirstHour = Annotated[int, Query(ge=1, le=LEAD_HOURS - 23, description="The first of its 24 hours.")]
+LeadTime = Annotated[int, Query(ge=1, le=LEAD_HOURS, description="Hours after the init time.")]
+FirstLeadTime = Annotated[int, Query(ge=1, le=LEAD_HOURS - 23, description="The first of its 24 hours.")]
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "PNG"}}
 _ANIMATION: dict[int | str, dict[str, Any]] = {
     200: {"content": {media: {} for media in MEDIA_TYPES.values()}, "description": "WebP, GIF or APNG"}
@@ -55,14 +58,15 @@ async def hour_map(
     service: Given,
     request: Request,
     kind: ValueKind,
-    hour: Hour = 1,
+    lead_time: LeadTime = 1,
+    init_time: OfRun = None,
     language: InLanguage = "zh",
     size: InSize = "desktop",
 ) -> Response:
-    """PM2.5, ozone or China's AQI (from both) of one hour of the latest forecast."""
-    run = await run_in_threadpool(latest_run, service.store)
+    """PM2.5, ozone or China's AQI (from both) of one hour of a forecast."""
+    run = await run_in_threadpool(run_of, service.store, init_time)
     cache_answer(request, modified=run.created_at)
-    asked = (run.netcdf_path, kind, hour, Look(language, size))
+    asked = (run.netcdf_path, kind, lead_time, Look(language, size))
     with _drawable(run):
         content = await draw(request, service.pool, ("hour", *asked), native_work.hour_map, service.settings, *asked)
     return Response(content, media_type="image/png")
@@ -74,14 +78,15 @@ async def day(
     request: Request,
     kind: ValueKind,
     form: Format,
-    hour: FirstHour = 1,
+    lead_time: FirstLeadTime = 1,
+    init_time: OfRun = None,
     language: InLanguage = "zh",
     size: InSize = "phone",
 ) -> Response:
-    """24 hours of the latest forecast as an animation."""
-    run = await run_in_threadpool(latest_run, service.store)
+    """24 hours of a forecast as an animation."""
+    run = await run_in_threadpool(run_of, service.store, init_time)
     cache_answer(request, modified=run.created_at)
-    asked = (run.netcdf_path, kind, hour, Look(language, size), form)
+    asked = (run.netcdf_path, kind, lead_time, Look(language, size), form)
     with _drawable(run):
         content = await draw(request, service.pool, ("day", *asked), native_work.day_map, service.settings, *asked)
     return Response(content, media_type=MEDIA_TYPES[form])
@@ -93,12 +98,13 @@ async def fan(
     request: Request,
     city_id: str,
     pollutant: Literal["pm25", "o3"] = "pm25",
+    init_time: OfRun = None,
     language: InLanguage = "zh",
     size: InSize = "desktop",
 ) -> Response:
-    """The latest forecast of a city with its ranges, after what was observed in the days before."""
+    """The forecast of a city with its ranges, after what was observed in the days before."""
     city = known_city(service.registry, city_id)
-    run, observed = await run_in_threadpool(_run_and_observed, service.store, city_id, pollutant)
+    run, observed = await run_in_threadpool(_run_and_observed, service.store, init_time, city_id, pollutant)
     seen = None if observed is None else (str(observed["time"].values[0]), observed[pollutant].values.tobytes())
     asked = (run.netcdf_path, city, pollutant, Look(language, size))
     with _drawable(run):
@@ -106,8 +112,10 @@ async def fan(
     return Response(content, media_type="image/png")
 
 
-def _run_and_observed(store: Store, city_id: str, pollutant: str) -> tuple[ForecastRun, xr.Dataset | None]:
-    run = latest_run(store)
+def _run_and_observed(
+    store: Store, init_time: datetime | None, city_id: str, pollutant: str
+) -> tuple[ForecastRun, xr.Dataset | None]:
+    run = run_of(store, init_time)
     return run, observed_before(store, run, city_id, pollutant)
 
 
@@ -117,4 +125,4 @@ def _drawable(run: ForecastRun) -> Iterator[None]:
         yield
     except InputError as error:
         # The arguments were checked: what is missing is missing in the forecast itself.
-        raise HTTPException(404, f"the forecast of {run.init_time.isoformat()} has no such map: {error}") from error
+        raise HTTPException(404, f"the forecast of {stamp(run.init_time)} has no such map: {error}") from error

@@ -10,35 +10,36 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from hazecast.grids.contract import HISTORY_HOURS
+from hazecast.grids.contract import HISTORY_HOURS, POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.services.store.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from hazecast.services.store.store import Store
-from hazecast.services.web.dependencies import Given
+from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.negotiate import (
     AsFormat,
     Format,
     answer,
-    as_csv,
     as_json,
     choose,
     point,
     representations,
 )
-from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
+from hazecast.services.web.pages import Cursor, cut, from_cursor, link_next
 from hazecast.services.web.places import Chosen, Paged
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
 from hazecast.services.web.schemas.forecasts import ObservationsOut, ObservedHourOut
+from hazecast.services.web.tabular import table_answer
 from hazecast.services.web.times import Period, Time, Within, stamp
-from hazecast.services.work.native_work import plain_netcdf
 from hazecast.services.work.plain_dataset import to_plain
+from hazecast.services.work.published_files import observations_netcdf
 
-_CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "netcdf")
-_HOUR_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv")
+_CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "parquet", "netcdf")
+_HOUR_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "parquet")
 _COLUMNS = ("city", "time", "simulated", *OBSERVED_COLUMNS)
+_UNITS = {name: variable.units for name, variable in POLLUTANTS.items()}
 _ANSWERS = NOT_FOUND | INVALID | UNCHANGED
 _LONGEST_FILE = timedelta(days=366)
 
@@ -63,21 +64,23 @@ async def city_observations(
     """A city's observed hours, oldest first; by default the last 72 hours that are stored.
 
     A time is the end of its hour; a flag of 0 means that quality control lets the value be used. NetCDF is
-    the whole period in the data contract, of a year at most; the others come in pages.
+    the whole period by CF-1.11 and ACDD-1.3, of a year at most; the others come in pages.
     """
     known_city(service.registry, city_id)
     chosen = choose(request, form, _CITY_FORMATS)
     simulated, start, end = await run_in_threadpool(_period, service.store, city_id, within)
     if chosen == "netcdf":
         plain = await run_in_threadpool(_observed, service.store, city_id, simulated, start, end)
-        content = await draw(request, service.pool, ("observed", plain), plain_netcdf, plain)
+        content = await draw(
+            request, service.pool, ("observed", plain), observations_netcdf, service.settings, plain, end
+        )
         return answer(content, "netcdf", name=f"{city_id}-observations")
     keys = from_cursor(cursor, datetime)
     after = None if keys is None else keys[0]
     page = await run_in_threadpool(
         observations_page, service.store, city_id, simulated, start=start, end=end, after=after, limit=limit
     )
-    return await run_in_threadpool(_page_answer, request, city_id, simulated, page, limit, chosen)
+    return await run_in_threadpool(_page_answer, service, request, city_id, simulated, page, limit, chosen)
 
 
 def _period(store: Store, city_id: str, within: Period) -> tuple[bool, datetime, datetime]:
@@ -89,17 +92,16 @@ def _period(store: Store, city_id: str, within: Period) -> tuple[bool, datetime,
 
 
 def _page_answer(
-    request: Request, city_id: str, simulated: bool, found: Sequence[Any], limit: int, form: Format
+    service: Service, request: Request, city_id: str, simulated: bool, found: Sequence[Any], limit: int, form: Format
 ) -> Response:
-    page, more = found[:limit], len(found) > limit
-    following = to_cursor(page[-1].time) if more else None
+    page, following = cut(found, limit, lambda row: (row.time,))
     hours = [_hour(row, simulated) for row in page]
-    if form == "csv":
-        made = answer(as_csv(hours, _COLUMNS), "csv", name=f"{city_id}-observations")
+    if form in ("csv", "parquet"):
+        made = table_answer(service, request, form, hours, _COLUMNS, name=f"{city_id}-observations")
     else:
         for hour in hours:
             del hour["city"], hour["simulated"]
-        content = {"city": city_id, "simulated": simulated, "units": "ug m-3", "hours": hours, "next": following}
+        content = {"city": city_id, "simulated": simulated, "units": _UNITS, "items": hours, "next": following}
         made = answer(as_json(content), "json")
     link_next(made, request, following)
     return made
@@ -127,6 +129,9 @@ def observations(
         raise HTTPException(404, "no such observation is stored")
     page, following = paged.of([known[name] for name in sorted(rows)])
     cities = [_hour(rows[city.id], simulated) for city in page]
+    if chosen in ("csv", "parquet"):
+        name = f"observations-{when:%Y%m%dT%H%MZ}"
+        return link_next(table_answer(service, request, chosen, cities, _COLUMNS, name=name), request, following)
     return link_next(_hour_answer(cities, page, when, simulated, chosen, following), request, following)
 
 
@@ -138,16 +143,14 @@ def _hour_answer(
     chosen: Format,
     following: str | None,
 ) -> Response:
-    if chosen == "csv":
-        return answer(as_csv(cities, _COLUMNS), "csv", name=f"observations-{when:%Y%m%dT%H%MZ}")
     for city in cities:
         del city["time"], city["simulated"]
-    head = {"time": stamp(when), "simulated": simulated, "units": "ug m-3"}
+    head = {"time": stamp(when), "simulated": simulated, "units": _UNITS}
     if chosen == "geojson":
         features = [point(at.longitude, at.latitude, at.id, hour) for at, hour in zip(page, cities, strict=True)]
         collection = {"type": "FeatureCollection", **head, "features": features, "next": following}
         return answer(as_json(collection), "geojson")
-    return answer(as_json(head | {"cities": cities, "next": following}), "json")
+    return answer(as_json(head | {"items": cities, "next": following}), "json")
 
 
 def _observed(store: Store, city: str, simulated: bool, start: datetime, end: datetime) -> bytes:

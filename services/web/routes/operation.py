@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client.exposition import choose_encoder
 from starlette.routing import Route
@@ -21,9 +21,11 @@ from hazecast.services.scheduling.jobs import job_named
 from hazecast.services.web.access import require
 from hazecast.services.web.answers import not_stored
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.pages import Cursor, Limit, cut, link_next, position
 from hazecast.services.web.problems import problem
 from hazecast.services.web.routes.common import DENIED, INVALID, NOT_FOUND, NOT_READY
 from hazecast.services.web.schemas.forecasts import CheckOut, CycleOut, HealthOut, ReadyOut
+from hazecast.services.web.schemas.items import ItemsOut
 
 METRICS_PATH = "/metrics"
 
@@ -59,38 +61,45 @@ _READER = [Depends(require("jobs:read"))]
 
 
 @router.get("/jobs", responses=DENIED, dependencies=_READER)
-def jobs(service: Given) -> list[JobState]:
+def jobs(service: Given) -> ItemsOut[JobState]:
     """The scheduled jobs: when each is due next, and how it last ended."""
-    return job_states(service.store, service.settings)
+    return ItemsOut(items=job_states(service.store, service.settings))
 
 
 @router.get("/jobs/{name}/runs", responses=DENIED | NOT_FOUND | INVALID, dependencies=_READER)
 def runs(
     service: Given,
+    request: Request,
+    response: Response,
     name: Annotated[str, Path(description="name of a job")],
-    limit: Annotated[int, Query(ge=1, le=500)] = 20,
-    before: Annotated[
-        int | None, Query(ge=1, le=2**31 - 1, description="only runs with a smaller id: the next page")
-    ] = None,
-) -> list[RunState]:
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> ItemsOut[RunState]:
     """The newest runs of a job, newest first."""
     try:
         job_named(name, service.settings)
     except InputError as error:
         raise HTTPException(404, str(error)) from error
-    return job_runs(service.store, name, limit, before)
+    page, following = cut(job_runs(service.store, name, limit + 1, position(cursor)), limit, lambda run: (run.id,))
+    link_next(response, request, following)
+    return ItemsOut(items=page, next=following)
 
 
 @router.get("/cycles", responses=INVALID)
-def cycles(service: Given, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> list[CycleOut]:
-    """The newest forecast cycles with their outcome."""
-    return [
+def cycles(
+    service: Given, request: Request, response: Response, limit: Limit = 20, cursor: Cursor = None
+) -> ItemsOut[CycleOut]:
+    """The forecast cycles with their outcome, newest first."""
+    page, following = cut(service.store.cycles(limit + 1, position(cursor)), limit, lambda row: (row.id,))
+    link_next(response, request, following)
+    found = [
         CycleOut(
             id=row.id, init_time=row.init_time, simulated=row.simulated, status=row.status,
             started_at=row.started_at, finished_at=row.finished_at, failed=row.status == "failed",
         )
-        for row in service.store.cycles(limit)
+        for row in page
     ]  # fmt: skip
+    return ItemsOut(items=found, next=following)
 
 
 def add_operation(app: FastAPI, service: Service) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from hazecast.alerts.maps.scales import SCALES
 from hazecast.forecast.daily import BOUNDS, DayIndex, daily_outlook, day_index
@@ -24,10 +25,12 @@ from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
+from hazecast.services.web.daily_table import DAY_VARIABLES, DayVariable, day_table
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.negotiate import AsFormat, Format, answer, as_json, choose, representations
 from hazecast.services.web.pages import link_next
 from hazecast.services.web.places import Chosen, Paged
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, coordinates, known_city, run_of
 from hazecast.services.web.schemas.daily import (
     CurrentIndexOut,
     DailyOut,
@@ -36,12 +39,16 @@ from hazecast.services.web.schemas.daily import (
     DayRangeOut,
     ExceedanceOut,
     IndexOut,
+    PartDailyOut,
 )
 from hazecast.services.web.schemas.forecasts import (
     CityLayersOut,
     LayerOut,
     MapOut,
 )
+from hazecast.services.web.selection import InZone, OfRun, zone_of
+from hazecast.services.web.tabular import table_answer
+from hazecast.services.web.times import stamp
 from hazecast.services.work.stored_forecast import stored_part
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
@@ -49,6 +56,9 @@ Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
 _TWO_DAYS = timedelta(hours=47)
 # A map shows no more: whole ug m-3, visibility to 10 m.
 _DECIMALS = {"pm25": 0, "o3": 0, "aqi": 0, "visibility": -1, "haze_grade": 0}
+_DAY_FORMATS: tuple[Format, ...] = ("json", "csv", "parquet")
+_CONCENTRATIONS = ("pm25_mean", "pm25_max", "o3_max", "o3_mda8")
+_UNITS = dict.fromkeys(_CONCENTRATIONS, "ug m-3") | {"exceedance": "1", "visibility_min": "m", "haze_grade": "1"}
 
 
 router = APIRouter(tags=["forecasts"])
@@ -61,14 +71,14 @@ def _by_hour(service: Service, run: ForecastRun, cities: Sequence[City]) -> xr.D
 def _by_day(service: Service, run: ForecastRun, city: City) -> xr.Dataset:
     forecast = stored_part(service.store, run, [city.id])
     if not forecast.sizes["city"]:
-        raise HTTPException(404, f"the latest forecast ({run.init_time.isoformat()}) has no values for {city.id}")
+        raise HTTPException(404, f"the latest forecast ({stamp(run.init_time)}) has no values for {city.id}")
     try:
         observed = service.store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated, city.id)
     except InputError:
         observed = None
-    return daily_outlook(forecast, observed, service.registry).merge(
-        daily_exceedance(forecast, observed, service.registry)
-    )
+    # The city as it is given: its days may be wanted by another clock.
+    alone = Registry(cities={city.id: city}, regions={})
+    return daily_outlook(forecast, observed, alone).merge(daily_exceedance(forecast, observed, alone))
 
 
 @lru_cache(maxsize=256)
@@ -89,24 +99,27 @@ def layers(
     response: Response,
     places: Chosen,
     paged: Paged,
-    layer: Annotated[
+    variables: Annotated[
         list[Layer] | None,
-        Query(description="Only these layers; may be repeated.", examples=[["pm25"]], max_length=20),
+        Query(description="Only these; may be repeated.", examples=[["pm25"]], max_length=20),
         at_most(20),
     ] = None,
+    init_time: OfRun = None,
+    timezone: InZone = None,
 ) -> MapOut:
-    """All hours of the latest forecast at once, for a map with a time slider, in pages of cities.
+    """All hours of a forecast at once, for a map with a time slider, in pages of cities.
 
     `values` of a city are in the order of `times`; null where there is none. AQI is China's of the
     hourly report from PM2.5 and ozone; `haze_grade` is 0 (none) to 4 (severe) of QX/T 113-2010, and 5 below 1 km.
     """
-    run = latest_run(service.store)
+    run, zone = run_of(service.store, init_time), zone_of(timezone, "UTC")
     cache_answer(request, modified=run.created_at)
     page, following = paged.of(places.of(service.registry))
     link_next(response, request, following)
     hours = _by_hour(service, run, page)
     known = set(hours["city"].values)
-    wanted = [name for name in LAYERS if layer is None or name in layer]
+    times = [to_datetime(time) for time in hours["time"].values]
+    wanted = [name for name in LAYERS if variables is None or name in variables]
     return MapOut(
         init_time=run.init_time,
         simulated=run.simulated,
@@ -115,11 +128,12 @@ def layers(
         weather_source=run.weather_source,
         humidity_source=run.humidity_source,
         observations_until=run.observations_until,
-        times=[to_datetime(time) for time in hours["time"].values],
+        times=times,
+        local_times=None if timezone is None else [time.astimezone(zone) for time in times],
         layers={name: _layer(name, hours[name]) for name in wanted},
-        cities=[
+        items=[
             CityLayersOut(
-                **city.model_dump(exclude={"elevation", "code"}),
+                **city.model_dump(exclude={"elevation", "code"}) | coordinates(city),
                 values={n: rounded(hours[n].sel(city=city.id).values, _DECIMALS[n]) for n in wanted},
             )
             for city in page
@@ -129,30 +143,55 @@ def layers(
     )
 
 
-@router.get("/cities/{city_id}/daily", responses=NOT_FOUND | UNCHANGED)
-def daily(service: Given, request: Request, city_id: str) -> DailyOut:
-    """A city's days in the latest forecast, by its own clock: means, maxima, index, visibility and haze.
+@router.get(
+    "/cities/{city_id}/daily",
+    response_class=JSONResponse,
+    responses=NOT_FOUND | INVALID | UNCHANGED | representations(*_DAY_FORMATS, like=PartDailyOut),
+)
+def daily(
+    service: Given,
+    request: Request,
+    city_id: str,
+    variables: Annotated[
+        list[DayVariable] | None,
+        Query(description="Only these; may be repeated.", examples=[["pm25_mean"]], max_length=20),
+        at_most(20),
+    ] = None,
+    init_time: OfRun = None,
+    timezone: InZone = None,
+    form: AsFormat = None,
+) -> Response:
+    """A city's days in a forecast, by its own clock: means, maxima, index, visibility and haze.
 
     The first day begins with what was observed of it. Means are null where too few hours of a day are known,
     as mostly on the last. The index is that of the city's own country: China's AQI, or Japan's standards; beside it
     are the US AQI and the probability of exceeding the country's standards. `current` and `report` rate what was
     observed: the hour of the init time by the US AQI with NowCast, and a Chinese city's last whole day.
     """
-    city, run = known_city(service.registry, city_id), latest_run(service.store)
-    days = _by_day(service, run, city)
+    chosen, city = choose(request, form, _DAY_FORMATS), known_city(service.registry, city_id)
+    run, zone = run_of(service.store, init_time), zone_of(timezone, city.time_zone).key
+    days = _by_day(service, run, city.model_copy(update={"time_zone": zone}))
     cache_answer(request, modified=run.created_at)
     here = days.sel(city=city_id)
     current, report = _observed_indices(service, city, run.init_time, run.simulated)
-    return DailyOut(
+    found = DailyOut(
         city=city_id,
         init_time=run.init_time,
         simulated=run.simulated,
         degraded=run.degraded,
-        time_zone=city.time_zone,
+        time_zone=zone,
+        units={name: unit for name, unit in _UNITS.items() if not variables or name in variables},
         days=[_day(city, here.isel(date=at)) for at in range(here.sizes["date"])],
         current=current,
         report=report,
     )
+    left_out: set[str] = {name for name in DAY_VARIABLES if variables and name not in variables}
+    content = found.model_dump(mode="json", exclude={"days": {"__all__": left_out}})
+    if chosen in ("csv", "parquet"):
+        kept = [name for name in DAY_VARIABLES if name not in left_out]
+        name = f"{city_id}-daily-{run.init_time:%Y%m%dT%H%MZ}"
+        return table_answer(service, request, chosen, *day_table(content, kept), name=name)
+    return answer(as_json(content), "json")
 
 
 def _layer(name: str, values: xr.DataArray) -> LayerOut:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
 
 import pandas as pd
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel, Field
 
 from hazecast.forecast.studies.ozone.days import daily_series
 from hazecast.forecast.studies.ozone.effects import Estimate, WeekdayEffect, weekday_effect
@@ -18,49 +17,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.times import in_utc
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
-
-
-class EstimateOut(BaseModel):
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class WeekendOut(BaseModel):
-    """Weekends against the working days of the same weeks."""
-
-    city: str
-    series: Literal["o3", "no2", "ox"]
-    units: str
-    first_day: date
-    last_day: date
-    weeks: int
-    weekend: EstimateOut = Field(description="weekend less working days")
-    relative: EstimateOut = Field(description="the same over the mean of the working days")
-    by_day: dict[str, EstimateOut] = Field(description="each day of the week less the mean of its week")
-    placebo_rank: int = Field(description="1 if no other pair of neighbouring days differs more")
-
-
-class VocSpeciesOut(BaseModel):
-    """Reactivity of one compound."""
-
-    name: str
-    chinese: str
-    cas: str
-    formula: str
-    group: str
-    molar_mass: float = Field(description="g mol-1")
-    mir: float | None = Field(description="g O3 a g VOC, Carter 2010; null where that table has none")
-    mir_checked: bool | None = Field(description="whether a second table gave the same")
-    koh: float | None = Field(description="1e-12 cm3 molecule-1 s-1 with OH at 298 K")
-    koh_checked: bool | None
-    koh_source: Literal["A03", "MCM", "AOPWIN"] | None = Field(
-        description="Atkinson and Arey 2003; Master Chemical Mechanism 3.3.1; structure-activity estimate of AOPWIN 1.92"
-    )
-    lists: list[str] = Field(description="PAMS, TO-15 or HJ 683")
-
+from hazecast.services.web.schemas.items import ItemsOut
+from hazecast.services.web.schemas.studies import EstimateOut, VocSpeciesOut, WeekendOut
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # Days before the period, since the first day's 8 h means reach back.
@@ -71,9 +29,9 @@ router = APIRouter(prefix="/studies", tags=["studies"])
 
 
 @router.get("/voc-species", responses=UNCHANGED)
-def voc_species() -> list[VocSpeciesOut]:
+def voc_species() -> ItemsOut[VocSpeciesOut]:
     """Maximum incremental reactivity and OH rate constant of the VOC that Hazecast knows."""
-    return [
+    species = [
         VocSpeciesOut(
             name=str(name),
             mir=None if pd.isna(row["mir"]) else float(row["mir"]),
@@ -86,6 +44,7 @@ def voc_species() -> list[VocSpeciesOut]:
         )
         for name, row in species_table().iterrows()
     ]
+    return ItemsOut(items=species)
 
 
 @router.get("/ozone/{city_id}/weekend", responses=NOT_FOUND | INVALID | UNCHANGED)
@@ -122,16 +81,16 @@ def _out(city: str, series: Literal["o3", "no2", "ox"], daily: pd.DataFrame, eff
     return WeekendOut(
         city=city,
         series=series,
-        units="ppb" if series == "ox" else "ug m-3",
+        units={series: "ppb" if series == "ox" else "ug m-3"},
         first_day=days[0].date(),
         last_day=days[-1].date(),
         weeks=effect.weeks,
-        weekend=_estimate(effect.weekend),
-        relative=_estimate(effect.relative),
-        by_day={_DAYS[day]: _estimate(one) for day, one in effect.by_day.items()},
+        weekend=_estimate(effect.weekend, 1),
+        relative=_estimate(effect.relative, 3),
+        by_day={_DAYS[day]: _estimate(one, 1) for day, one in effect.by_day.items()},
         placebo_rank=effect.placebo_rank,
     )
 
 
-def _estimate(one: Estimate) -> EstimateOut:
-    return EstimateOut(**{name: round(value, 4) for name, value in asdict(one).items()})
+def _estimate(one: Estimate, decimals: int) -> EstimateOut:
+    return EstimateOut(**{name: round(value, decimals) for name, value in asdict(one).items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from hazecast.alerts.messages.texts import LANGUAGES
@@ -16,7 +16,9 @@ from hazecast.services.delivery.queue import Row, State
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
+from hazecast.services.web.delivery_rows import delivery_out
 from hazecast.services.web.dependencies import Given, Service
+from hazecast.services.web.pages import Cursor, Limit, cut, link_next, position
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND, Responses
 from hazecast.services.web.schemas.subscriptions import (
@@ -28,15 +30,13 @@ from hazecast.services.web.schemas.subscriptions import (
     SubscriptionOut,
     SubscriptionsOut,
     TestOut,
-    delivery_out,
+    WaitingOut,
 )
 
 Reader = Annotated[Identity, Depends(require("subscriptions:read"))]
 Writer = Annotated[Identity, Depends(require("subscriptions:write"))]
 History = Annotated[Identity, Depends(require("deliveries:read"))]
 Replayer = Annotated[Identity, Depends(require("deliveries:replay"))]
-Before = Annotated[int | None, Query(ge=0, le=2**62, description="Only deliveries of an earlier position.")]
-Limit = Annotated[int, Query(ge=1, le=500)]
 Code = Annotated[str, Query(max_length=128, description="The code that the receiver was sent.")]
 _PAGE: Responses = {200: {"content": {"text/html": {}}, "description": "A page with one button"}}
 
@@ -49,7 +49,7 @@ pages = APIRouter(tags=["subscriptions"], default_response_class=HTMLResponse)
 @router.get("/subscriptions", responses=DENIED)
 def all_of_account(service: Given, identity: Reader) -> SubscriptionsOut:
     """The account's subscriptions, oldest first."""
-    return SubscriptionsOut(subscriptions=[_out(row) for row in service.subscriptions.list(identity.account_id)])
+    return SubscriptionsOut(items=[_out(row) for row in service.subscriptions.list(identity.account_id)])
 
 
 @router.post("/subscriptions", status_code=201, responses=DENIED | CONFLICT | INVALID)
@@ -97,7 +97,7 @@ def rotate(service: Given, subscription_id: str, identity: Writer) -> SecretOut:
     "/subscriptions/{subscription_id}/test", status_code=202, responses=DENIED | NOT_FOUND | CONFLICT
 )  # fmt: skip
 def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
-    """Send a test message, after all that waits."""
+    """Send a test message now, after all that waits."""
     row = _own_subscription(service, subscription_id, identity)
     return TestOut(delivery=_or_refusal(lambda: service.subscriptions.test(row, service.clock())))
 
@@ -105,15 +105,26 @@ def test(service: Given, subscription_id: str, identity: Writer) -> TestOut:
 @router.get("/subscriptions/{subscription_id}/deliveries", responses=DENIED | NOT_FOUND | INVALID)
 def deliveries(
     service: Given,
+    request: Request,
+    response: Response,
     subscription_id: str,
     identity: History,
     state: Annotated[State | None, Query(description="Only of this state.")] = None,
-    before: Before = None,
     limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> DeliveriesOut:
     """Messages to a subscription: sent, waiting or given up."""
     row = _own_subscription(service, subscription_id, identity)
-    return _page(service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit), limit)
+    before = position(cursor)
+    found = service.queue.history(subscription_id=row.id, state=state, before=before, limit=limit + 1)
+    return _page(request, response, found, limit, service)
+
+
+@router.post("/subscriptions/{subscription_id}/send-now", responses=DENIED | NOT_FOUND | CONFLICT)
+def send_now(service: Given, subscription_id: str, identity: Replayer) -> WaitingOut:
+    """Send what waits now, in order: after the receiver is repaired, not after the wait that follows its failures."""
+    row = _own_subscription(service, subscription_id, identity)
+    return WaitingOut(waiting=_or_refusal(lambda: service.queue.send_now(row.id, service.clock())))
 
 
 @router.post("/subscriptions/{subscription_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
@@ -129,21 +140,30 @@ def _own_subscription(service: Service, subscription_id: str, identity: Identity
 
 
 @router.get("/dead-letters", responses=DENIED | INVALID)
-def dead_letters(service: Given, identity: History, before: Before = None, limit: Limit = 100) -> DeliveriesOut:
+def dead_letters(
+    service: Given,
+    request: Request,
+    response: Response,
+    identity: History,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> DeliveriesOut:
     """What could not be delivered to any of the account's subscriptions."""
-    rows = service.queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit)
-    return _page(rows, limit)
+    before = position(cursor)
+    found = service.queue.history(account_id=identity.account_id, state="dead", before=before, limit=limit + 1)
+    return _page(request, response, found, limit, service)
 
 
 @router.get("/deliveries/{delivery_id}", responses=DENIED | NOT_FOUND)
 def delivery(service: Given, delivery_id: str, identity: History) -> DeliveryOut:
     """One delivery."""
-    return delivery_out(_or_refusal(lambda: service.queue.get(delivery_id, identity.account_id)))
+    row = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
+    return delivery_out(row, service.clock())
 
 
 @router.post("/deliveries/{delivery_id}/replay", responses=DENIED | NOT_FOUND | CONFLICT)
 def replay(service: Given, delivery_id: str, identity: Replayer) -> ReplayedOut:
-    """Send a finished delivery again, under its id, after all that waits."""
+    """Send a delivery now: a finished one again, under its id, after all that waits; one that waits, in its place."""
     row, _ = _or_refusal(lambda: service.queue.get(delivery_id, identity.account_id))
     return ReplayedOut(replayed=_or_refusal(lambda: service.queue.replay([row.id], service.clock())))
 
@@ -206,6 +226,8 @@ def _out(row: Subscription) -> SubscriptionOut:
     return SubscriptionOut.model_validate(row, from_attributes=True)
 
 
-def _page(rows: list[Row], limit: int) -> DeliveriesOut:
-    following = rows[-1][0].position if len(rows) == limit else None
-    return DeliveriesOut(deliveries=[delivery_out(row) for row in rows], next_before=following)
+def _page(request: Request, response: Response, found: list[Row], limit: int, service: Service) -> DeliveriesOut:
+    rows, following = cut(found, limit, lambda row: (row[0].position,))
+    link_next(response, request, following)
+    now = service.clock()
+    return DeliveriesOut(items=[delivery_out(row, now) for row in rows], next=following)

@@ -11,6 +11,7 @@ import pandas as pd
 from fastapi import APIRouter, Query
 
 from hazecast.forecast.evaluation.verification import Verdict, scoreboard
+from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.scores import daily_sums, newest_scored
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city
@@ -18,12 +19,19 @@ from hazecast.services.web.schemas.scores import BandOut, BaselineScoreOut, Scor
 from hazecast.services.work.verification import banded_scores, serving_id, standing_of
 
 router = APIRouter()
+# Whole names that are ratios and shares; all other scores are concentrations.
+_SHARES = ("coverage80", "rmse_ratio")
+_UNITS = dict.fromkeys(("rmse", "mae", "bias", "difference"), "ug m-3") | dict.fromkeys(_SHARES, "1")
 
 
 @router.get("/verification", tags=["forecasts"], responses=NOT_FOUND | INVALID | UNCHANGED)
 def verification(
     service: Given,
-    city: Annotated[str | None, Query(description="Only this city.", examples=["beijing"])] = None,
+    city: Annotated[
+        list[str] | None,
+        Query(description="Only these cities, by id; may be repeated.", examples=[["beijing"]], max_length=500),
+        at_most(500),
+    ] = None,
     pollutant: Annotated[Literal["pm25", "o3"] | None, Query(description="Only this pollutant.")] = None,
     days: Annotated[int, Query(ge=1, le=366, description="Days of init times, up to the newest scored.")] = 30,
 ) -> VerificationOut:
@@ -31,9 +39,8 @@ def verification(
 
     Statements and verdicts are about the model in service over the last 30 days and all cities.
     """
-    if city is not None:
-        known_city(service.registry, city)
-    return _answer(service, newest_scored(service.store), serving_id(service.settings), city, pollutant, days)
+    cities = tuple(dict.fromkeys(known_city(service.registry, name).id for name in city or ()))
+    return _answer(service, newest_scored(service.store), serving_id(service.settings), cities, pollutant, days)
 
 
 # A month of many cities takes seconds to add up: once for each new scoring or promotion is enough.
@@ -42,23 +49,24 @@ def _answer(
     service: Service,
     newest: tuple[date, datetime] | None,
     serving: str,
-    city: str | None,
+    cities: tuple[str, ...],
     pollutant: str | None,
     days: int,
 ) -> VerificationOut:
     standing = standing_of(service.store, serving)
     first = None if newest is None else newest[0] - timedelta(days=days - 1)
-    sums = None if first is None else daily_sums(service.store, first, city=city, pollutant=pollutant)
+    sums = None if first is None else daily_sums(service.store, first, cities=cities, pollutant=pollutant)
     return VerificationOut(
         model_id=standing.model_id,
         behind=standing.behind,
         statements=list(standing.sentences),
         verdicts=[_verdict(verdict) for verdict in standing.verdicts],
-        city=city,
+        cities=list(cities),
+        units=_UNITS,
         first_day=first,
         last_day=newest[0] if newest else None,
         scored_until=newest[1] if newest else None,
-        bands=_bands(banded_scores(service.store, days, city), pollutant),
+        bands=_bands(banded_scores(service.store, days, cities), pollutant),
         scores=[] if sums is None or sums.empty else _scores(sums),
     )
 
@@ -74,7 +82,7 @@ def _scores(sums: pd.DataFrame) -> list[ScoreOut]:
             rmse=_rounded(row["rmse"]),
             mae=_rounded(row["mae"]),
             bias=_rounded(row["bias"]),
-            coverage80=_rounded(row["coverage80"]),
+            coverage80=_rounded(row["coverage80"], 3),
             persistence=_baseline(row, "persistence"),
             climatology=_baseline(row, "climatology"),
             cams=_baseline(row, "cams"),
@@ -84,12 +92,17 @@ def _scores(sums: pd.DataFrame) -> list[ScoreOut]:
 
 
 def _bands(board: pd.DataFrame, pollutant: str | None) -> list[BandOut]:
-    bands = [BandOut.model_validate(row) for row in board.round(3).replace({np.nan: None}).to_dict("records")]
+    decimals = {name: 3 if name.endswith(_SHARES) else 1 for name in map(str, board.select_dtypes("float"))}
+    plain = board.round(decimals).astype(object).replace({np.nan: None})
+    bands = [BandOut.model_validate(row) for row in plain.to_dict("records")]
     return [band for band in bands if pollutant in (None, band.pollutant)]
 
 
 def _baseline(row: dict[Any, Any], name: str) -> BaselineScoreOut:
-    parts = {part: _rounded(row[f"{name}_{part}"]) for part in ("rmse", "mae", "bias", "rmse_ratio")}
+    parts = {
+        part: _rounded(row[f"{name}_{part}"], 3 if part in _SHARES else 1)
+        for part in ("rmse", "mae", "bias", "rmse_ratio")
+    }
     return BaselineScoreOut(n=row[f"{name}_n"], **parts)
 
 
@@ -101,8 +114,8 @@ def _verdict(verdict: Verdict) -> VerdictOut:
         last_lead=verdict.last_lead,
         days=verdict.days,
         n=verdict.n,
-        rmse=round(verdict.rmse, 3),
-        baseline_rmse=round(verdict.baseline_rmse, 3),
+        rmse=round(verdict.rmse, 1),
+        baseline_rmse=round(verdict.baseline_rmse, 1),
         difference_low=_rounded(verdict.low),
         difference_high=_rounded(verdict.high),
         enough=verdict.enough,
@@ -110,5 +123,5 @@ def _verdict(verdict: Verdict) -> VerdictOut:
     )
 
 
-def _rounded(value: float) -> float | None:
-    return None if pd.isna(value) else round(float(value), 3)
+def _rounded(value: float, decimals: int = 1) -> float | None:
+    return None if pd.isna(value) else round(float(value), decimals)

@@ -35,7 +35,7 @@ from hazecast.services.web.negotiate import (
     choose,
     representations,
 )
-from hazecast.services.web.pages import Cursor, from_cursor, link_next, to_cursor
+from hazecast.services.web.pages import Cursor, Limit, cut, from_cursor, link_next
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, shown_of_latest, shows_simulated
@@ -88,7 +88,7 @@ def warnings(
     simulated: Annotated[
         bool | None, Query(description="Of simulated runs or of real ones; by default real where there are any.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=500, description="Messages in a page of `all`.")] = 100,
+    limit: Limit = 100,
     cursor: Cursor = None,
     form: AsFormat = None,
 ) -> Response:
@@ -111,9 +111,7 @@ def warnings(
         keys = from_cursor(cursor, datetime, str)
         after = None if keys is None else (keys[0], keys[1])
         messages = warnings_page(service.store, simulated, chosen, after=after, limit=limit)
-        if len(messages) > limit:
-            messages = messages[:limit]
-            following = to_cursor(messages[-1].issued, messages[-1].id)
+        messages, following = cut(messages, limit, lambda message: (message.issued, message.id))
         cache_answer(request)
     else:
         now = at or service.clock()
@@ -198,8 +196,25 @@ async def areas(service: Given, request: Request) -> Response:
 
 
 def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
+    return Response(service.sign(unsigned_cap(service, found, request)), media_type=MEDIA_TYPE)
+
+
+def unsigned_cap(service: Service, found: HazeWarning, request: Request) -> bytes:
+    """Return a warning as CAP, without a signature: only what was issued is signed.
+
+    Parameters
+    ----------
+    service : Service
+    found : HazeWarning
+    request : Request
+        Gives the service's address where none is set.
+
+    Returns
+    -------
+    bytes
+    """
     earlier = event_chain(found, [m for r in found.references if (m := service.store.warning(r, found.simulated))])
-    content = cap_message(
+    return cap_message(
         found,
         earlier,
         service.book.rule_set(found.rule_set),
@@ -208,7 +223,6 @@ def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
         why=explain(service.store, found),
         registry=service.registry,
     )
-    return Response(service.sign(content), media_type=MEDIA_TYPE)
 
 
 def _stored_warning(store: Store, name: str) -> HazeWarning:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from pydantic import BaseModel, Field
@@ -54,38 +55,52 @@ class DailyReportOut(BaseModel):
     parts: dict[str, int] = Field(description="The index of each item: pm25, pm10, o3_8h, so2, no2, co.")
 
 
-class DayOut(BaseModel):
-    """A day of a city by its own clock."""
+class PartDayOut(BaseModel):
+    """A day of a city, by its own clock or the zone asked for, with the variables that were asked for."""
 
     date: date
     observed_hours: int = Field(description="Hours of the day that were observed before the init time.")
-    pm25_mean: DayRangeOut
-    pm25_max: float | None = Field(description="ug/m3, highest hour of the median")
-    o3_max: float | None = Field(description="ug/m3, highest hour of the median")
-    o3_mda8: DayRangeOut = Field(description="The highest mean of 8 hours.")
-    index: IndexOut | None = Field(description="How the city's own country rates the day.")
+    pm25_mean: DayRangeOut | None = None
+    pm25_max: float | None = Field(default=None, description="ug/m3, highest hour of the median")
+    o3_max: float | None = Field(default=None, description="ug/m3, highest hour of the median")
+    o3_mda8: DayRangeOut | None = Field(default=None, description="The highest mean of 8 hours.")
+    index: IndexOut | None = Field(default=None, description="How the city's own country rates the day.")
     us_aqi: IndexOut | None = Field(default=None, description="The United States' AQI, from PM2.5 and ozone.")
     exceedance: ExceedanceOut | None = Field(
         default=None, description="How likely its country's standards are exceeded."
     )
-    visibility_min: int | None = Field(description="m")
+    visibility_min: int | None = Field(default=None, description="m")
     haze_grade: int | None = Field(
-        description="The highest that lasts: 0 none to 4 severe of QX/T 113-2010, 5 below 1 km."
+        default=None, description="The highest that lasts: 0 none to 4 severe of QX/T 113-2010, 5 below 1 km."
     )
 
 
-class DailyOut(BaseModel):
+class DayOut(PartDayOut):
+    """A day of a city."""
+
+    pm25_mean: DayRangeOut
+    o3_mda8: DayRangeOut
+
+
+class PartDailyOut(BaseModel):
     """A city's days in a forecast."""
 
     city: str
     init_time: datetime
     simulated: bool
     degraded: bool
-    time_zone: str = Field(description="IANA name; the days are its own.")
-    days: list[DayOut]
+    time_zone: str = Field(description="IANA name of the clock that the days are by.")
+    units: dict[str, str] = Field(description="By variable of a day.")
+    days: Sequence[PartDayOut]
     current: CurrentIndexOut | None = Field(
         default=None, description="The observed hour of the init time; null where too few hours were observed."
     )
     report: DailyReportOut | None = Field(
         default=None, description="Of a Chinese city: the last whole day observed; null where too little was observed."
     )
+
+
+class DailyOut(PartDailyOut):
+    """A city's days in a forecast, with all variables."""
+
+    days: list[DayOut]

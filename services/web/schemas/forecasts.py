@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from hazecast.services.web.schemas.items import ItemsOut
+
+Units = dict[str, str]
 
 
 class CityOut(BaseModel):
@@ -34,7 +39,7 @@ class CityOut(BaseModel):
     partners: list[str] = Field(description="Regions that the city's region works with.")
 
 
-class CitiesOut(RootModel[list[CityOut]]):
+class CitiesOut(ItemsOut[CityOut]):
     """The cities of an answer."""
 
 
@@ -52,15 +57,22 @@ class PollutantOut(BaseModel):
 _POLLUTANT: JsonValue = {"q10": 180.1, "q25": 225.0, "q50": 281.7, "q75": 340.2, "q90": 402.8, "mean": 287.4}
 
 
-class HourOut(BaseModel):
-    """One hour of a forecast."""
+class PartHourOut(BaseModel):
+    """One hour of a forecast, with the variables that were asked for."""
 
     lead_time: int = Field(description="hours after the init time")
     time: datetime = Field(description="end of the hour, UTC")
-    local_time: datetime = Field(description="the same in the city's time zone")
+    local_time: datetime = Field(description="the same in the city's time zone, or the one asked for")
+    pm25: PollutantOut | None = None
+    o3: PollutantOut | None = None
+    relative_humidity: float | None = Field(default=None, description="%")
+
+
+class HourOut(PartHourOut):
+    """One hour of a forecast."""
+
     pm25: PollutantOut
     o3: PollutantOut
-    relative_humidity: float | None = Field(description="%")
 
 
 class RunHeadOut(BaseModel):
@@ -81,14 +93,11 @@ class RunOut(RunHeadOut):
     created_at: datetime
 
 
-class RunsOut(BaseModel):
+class RunsOut(ItemsOut[RunOut]):
     """A page of the stored runs."""
 
-    runs: list[RunOut]
-    next: str | None = Field(description="The cursor of the next page; null on the last.")
 
-
-class ForecastOut(RunHeadOut):
+class PartForecastOut(RunHeadOut):
     """The forecast of a city."""
 
     model_config = ConfigDict(
@@ -97,7 +106,7 @@ class ForecastOut(RunHeadOut):
                 "city": "beijing", "init_time": "2013-01-11T22:00:00Z", "simulated": False, "degraded": False,
                 "model_id": "network-2020-12-31-20130112-4799ea53", "weather_source": "none: no weather forecast was given",
                 "humidity_source": "diurnal persistence", "observations_until": "2013-01-11T22:00:00Z",
-                "units": "ug m-3",
+                "units": {"pm25": "ug m-3", "o3": "ug m-3", "relative_humidity": "%"},
                 "hours": [
                     {
                         "lead_time": 1, "time": "2013-01-11T23:00:00Z", "local_time": "2013-01-12T07:00:00+08:00",
@@ -109,23 +118,39 @@ class ForecastOut(RunHeadOut):
     )  # fmt: skip
 
     city: str
-    units: str = "ug m-3"
+    units: Units = Field(description="By variable, as in CF and UDUNITS.")
+    hours: Sequence[PartHourOut]
+
+
+class ForecastOut(PartForecastOut):
+    """The forecast of a city, with all variables."""
+
     hours: list[HourOut]
 
 
-class CityHoursOut(BaseModel):
-    """A city's hours."""
+class PartCityHoursOut(BaseModel):
+    """A city's hours, with the variables that were asked for."""
 
     city: str
+    hours: Sequence[PartHourOut]
+
+
+class CityHoursOut(PartCityHoursOut):
+    """A city's hours."""
+
     hours: list[HourOut]
 
 
-class RunForecastOut(RunHeadOut):
+class PartRunForecastOut(RunHeadOut, ItemsOut[PartCityHoursOut]):
     """A run, or some of its cities and hours."""
 
-    units: str
-    cities: list[CityHoursOut]
-    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")
+    units: Units = Field(description="By variable.")
+
+
+class RunForecastOut(RunHeadOut, ItemsOut[CityHoursOut]):
+    """A run, or some of its cities and hours, with all variables."""
+
+    units: Units
 
 
 class ObservedValuesOut(BaseModel):
@@ -149,14 +174,12 @@ class ObservationOut(ObservedValuesOut):
     time: datetime = Field(description="End of the hour, UTC.")
 
 
-class ObservationsOut(BaseModel):
+class ObservationsOut(ItemsOut[ObservationOut]):
     """A page of a city's observed hours."""
 
     city: str
     simulated: bool
-    units: str
-    hours: list[ObservationOut]
-    next: str | None = Field(description="The cursor of the next page; null on the last.")
+    units: Units = Field(description="By variable.")
 
 
 class CityObservationOut(ObservedValuesOut):
@@ -165,14 +188,12 @@ class CityObservationOut(ObservedValuesOut):
     city: str
 
 
-class ObservedHourOut(BaseModel):
+class ObservedHourOut(ItemsOut[CityObservationOut]):
     """One observed hour of the cities."""
 
     time: datetime = Field(description="End of the hour, UTC.")
     simulated: bool
-    units: str
-    cities: list[CityObservationOut]
-    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")
+    units: Units = Field(description="By variable.")
 
 
 class CycleOut(BaseModel):
@@ -345,10 +366,9 @@ class CityLayersOut(BaseModel):
     values: dict[str, list[int | float | None]]
 
 
-class MapOut(RunHeadOut):
+class MapOut(RunHeadOut, ItemsOut[CityLayersOut]):
     """All cities and hours of a forecast."""
 
     times: list[datetime] = Field(description="Ends of the hours, UTC.")
+    local_times: list[datetime] | None = Field(default=None, description="The same in the zone that was asked for.")
     layers: dict[str, LayerOut]
-    cities: list[CityLayersOut]
-    next: str | None = Field(default=None, description="Cursor of the next page of cities; null on the last.")

@@ -78,7 +78,8 @@ class VerificationOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "model_id": "network-2020-12-31-20130112-4799ea53", "behind": False, "city": "beijing",
+                "model_id": "network-2020-12-31-20130112-4799ea53", "behind": False, "cities": ["beijing"],
+                "units": {"rmse": "ug m-3", "mae": "ug m-3", "bias": "ug m-3", "difference": "ug m-3", "coverage80": "1", "rmse_ratio": "1"},
                 "first_day": "2013-01-02", "last_day": "2013-01-31", "scored_until": "2013-01-31T22:00:00Z",
                 "statements": ["network-2020-12-31-20130112-4799ea53 falls behind no baseline (20 comparisons over the last 30 days)."],
                 "verdicts": [
@@ -111,7 +112,8 @@ class VerificationOut(BaseModel):
     behind: bool = Field(description="Whether it falls behind a baseline.")
     statements: list[str]
     verdicts: list[VerdictOut]
-    city: str | None = Field(description="the city of `scores`; null for all together")
+    cities: list[str] = Field(description="the cities of `bands` and `scores`; empty for all together")
+    units: dict[str, str] = Field(description="By score.")
     first_day: date | None = Field(description="first day of the init times in `scores`, UTC")
     last_day: date | None
     scored_until: datetime | None

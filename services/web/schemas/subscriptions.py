@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from hazecast.services.delivery.queue import Row, State
-from hazecast.services.delivery.subscription_fields import ChannelName, SubscriptionFields
+from hazecast.services.delivery.subscription_fields import ChannelName, LateReason, State, SubscriptionFields
+from hazecast.services.web.schemas.items import ItemsOut
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": "sub_1f0c9a52e8b7d3416a90c2fe", "name": "Duty desk", "channel": "webhook",
@@ -23,6 +23,7 @@ _DELIVERY: dict[str, JsonValue] = {
     "event": "cma_haze.beijing.20260115T2200Z", "type": "warning.issue", "state": "delivered", "position": 812,
     "attempts": 1, "replays": 0, "created_at": "2026-01-15T22:00:03Z", "last_attempt_at": "2026-01-15T22:00:04Z",
     "delivered_at": "2026-01-15T22:00:04Z", "give_up_at": "2026-01-18T22:00:03Z", "status": 204, "error": None,
+    "late": None,
 }  # fmt: skip
 
 
@@ -55,10 +56,8 @@ class CreatedOut(SubscriptionOut):
     secret: str | None = Field(description="Signs webhooks, by Standard Webhooks; other channels have none.")
 
 
-class SubscriptionsOut(BaseModel):
+class SubscriptionsOut(ItemsOut[SubscriptionOut]):
     """An account's subscriptions."""
-
-    subscriptions: list[SubscriptionOut]
 
 
 class SecretOut(BaseModel):
@@ -66,6 +65,19 @@ class SecretOut(BaseModel):
 
     secret: str
     previous_until: datetime = Field(description="Until then messages are signed with the secret before, too.")
+
+
+class LatenessOut(BaseModel):
+    """Why a message was late, or is."""
+
+    reason: LateReason = Field(
+        description="failed: an attempt failed; behind: it waited for an earlier message whose attempts failed; "
+        "paused: the subscription was paused; sent_again: a person sent it again; unserved: nothing was there to send it."
+    )
+    error: str | None = Field(description="What the last failed attempt met; it stays after a success.")
+    seconds: float = Field(
+        description="From when it was queued until it was delivered or given up; where it waits, until now."
+    )
 
 
 class DeliveryOut(BaseModel):
@@ -87,24 +99,17 @@ class DeliveryOut(BaseModel):
     give_up_at: datetime
     status: int | None = Field(description="Last answer: HTTP status or SMTP code.")
     error: str | None
+    late: LatenessOut | None = Field(description="Null where nothing held it up.")
 
 
-def delivery_out(row: Row) -> DeliveryOut:
-    """Return a delivery as the API shows it."""
-    delivery, event = row
-    shared = {
-        name: getattr(delivery, name)
-        for name in DeliveryOut.model_fields
-        if name not in ("subscription", "event", "type")
-    }
-    return DeliveryOut(subscription=delivery.subscription_id, event=event.id, type=event.type, **shared)
-
-
-class DeliveriesOut(BaseModel):
+class DeliveriesOut(ItemsOut[DeliveryOut]):
     """Deliveries, the newest first."""
 
-    deliveries: list[DeliveryOut]
-    next_before: int | None = Field(description="Give it as `before` for the next page; null on the last.")
+
+class WaitingOut(BaseModel):
+    """How many messages wait, and are sent now."""
+
+    waiting: int
 
 
 class ReplayedOut(BaseModel):

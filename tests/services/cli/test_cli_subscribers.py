@@ -57,6 +57,7 @@ def test_the_commands(world) -> None:
     assert "1 will be sent again" in hazecast("replay", name).output
     assert "0 will be sent again" in hazecast("replay", row["id"]).output
     assert json.loads(hazecast("deliveries", "--state", "pending").output)[0]["replays"] == 1
+    assert "1 will be sent now" in hazecast("send-now", row["id"]).output
     assert hazecast("remove", row["id"]).exit_code == 0 and json.loads(hazecast("list").output) == []
 
 

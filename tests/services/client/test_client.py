@@ -54,13 +54,13 @@ def test_every_read_is_typed(client, tmp_path) -> None:
     runs = list(client.runs(limit=1))
     assert [run.init_time for run in runs] == [forecast.init_time]
     assert client.forecast("beijing", init_time=forecast.init_time) == forecast
-    assert client.run(city=["beijing"]).cities[0].hours == forecast.hours
+    assert client.run(city=["beijing"]).items[0].hours == forecast.hours
     (tmp_path / "run.nc").write_bytes(client.run_netcdf(forecast.init_time))
     with xr.open_dataset(tmp_path / "run.nc", decode_timedelta=True) as run:
         assert run.sizes["lead_time"] == LEAD_HOURS
     hours = list(client.observations("beijing", limit=30))
     assert len(hours) == 72 and hours[-1].time == client.observed_hour(city="beijing").time
-    assert client.daily("beijing").days and len(client.map(layer=["pm25"]).times) == LEAD_HOURS
+    assert client.daily("beijing").days and len(client.map(variables=["pm25"]).times) == LEAD_HOURS
     in_force = client.warnings(simulated=True).features
     history = list(client.warning_history(limit=7))
     assert len(in_force) > 7 and {f["id"] for f in in_force} <= {f["id"] for f in history}

@@ -11,8 +11,10 @@ from sqlalchemy import select
 
 from hazecast.grids.errors import ConflictError
 from hazecast.services.delivery.channel import Outcome
+from hazecast.services.delivery.lateness import lateness_of
 from hazecast.services.delivery.queries import prune
 from hazecast.services.delivery.routing import wants
+from hazecast.services.delivery.subscription_fields import Change
 from hazecast.services.store.drafts import warning_row
 from hazecast.services.store.outbox import record_run
 from hazecast.services.store.tables.delivery import OutboxEvent, Subscription
@@ -284,13 +286,44 @@ def test_two_dispatchers_never_serve_one_receiver_at_once(world) -> None:
     assert first.run_once() == 3 and seen == [[], [], []]
 
 
-def test_replaying_what_still_waits_is_refused(world) -> None:
-    world.subscribe()
-    world.warn()
+def test_what_waits_is_sent_now_in_its_place_unless_the_subscription_is_paused(world) -> None:
+    row = world.subscribe()
+    first, second = world.warn(number="a").id, world.warn(number="b").id
+    world.ear.answer = lambda _: Outcome("failed", 500, "down")
+    world.dispatcher().run_once()
+    world.ear.answer = lambda _: Outcome("delivered", 200)
+    assert world.dispatcher().run_once() == 0
+    # The second is asked for: the first, which waits before it, goes out first.
+    assert world.queue.replay([world.deliveries(row)[1].id], world.clock()) == 1
+    assert world.dispatcher().run_once() == 2
+    assert [one.event_id for one in world.ear.messages] == [first, second]
+    assert [one.replays for one in world.deliveries(row)] == [0, 0]
+    world.subscriptions.change(world.reload(row), Change(state="paused"), world.clock())
+    third = world.warn(number="c").id
     world.dispatcher().prepare()
-    (waiting,) = world.deliveries()
-    with pytest.raises(ConflictError, match="pending"):
-        world.queue.replay([waiting.id], world.clock())
+    waiting = world.deliveries(row)[-1]
+    for send in (lambda: world.queue.replay([waiting.id], world.clock()),
+                 lambda: world.queue.send_now(row.id, world.clock())):  # fmt: skip
+        with pytest.raises(ConflictError, match="paused"):
+            send()
+    world.clock.pass_(minutes=10)
+    world.subscriptions.change(world.reload(row), Change(state="active"), world.clock())
+    assert world.dispatcher().run_once() == 1 and world.ear.messages[-1].event_id == third
+    late = [lateness_of(one, world.clock()) for one in world.deliveries(row)]
+    assert [(one.reason, one.error) for one in late] == [("failed", "500 down"), ("behind", None), ("paused", None)]
+    assert late[-1].seconds == 600.0
+
+
+def test_what_nobody_sent_is_late_without_a_failure(world) -> None:
+    row = world.subscribe()
+    world.warn()
+    dispatcher = world.dispatcher()
+    dispatcher.prepare()
+    assert lateness_of(world.deliveries(row)[0], world.clock()) is None
+    world.clock.pass_(minutes=5)
+    assert dispatcher.run_once() == 1
+    late = lateness_of(world.deliveries(row)[0], world.clock())
+    assert late is not None and (late.reason, late.seconds) == ("unserved", 300.0)
 
 
 def test_history_is_removed_after_its_time_but_never_what_waits(world) -> None:

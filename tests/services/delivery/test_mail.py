@@ -141,6 +141,10 @@ def test_a_run_s_warnings_come_as_one_mail_with_the_map_inside(simulated, postbo
     pictures = [p for p in mail.walk() if p.get_content_type() == "image/png"]
     assert len(pictures) == 1 and f"cid:{pictures[0]['Content-ID'].strip('<>')}" in html
     assert Image.open(io.BytesIO(pictures[0].get_content())).width == 720
+    second = html.index("<h1", html.index("<h1") + 1)
+    assert html.index("CAP") < html.index("<img") < second, (
+        "the map stands below the gravest warning, not after all of them"
+    )
     # Sent again it would be the same mail to a mail program.
     assert max(len(line) for line in postbox.raw[0].split(b"\r\n")) <= 998
     store.close()

@@ -218,14 +218,16 @@ def test_jobs_are_shown_to_those_who_may_see_them(client, store) -> None:
     history.finish(runs[1], "timeout", error="stopped after 3600 s")
     assert client.get("/v1/jobs").status_code == 401
     reader = {"Authorization": f"Bearer {key_with(store, 'forecaster')}"}
-    jobs = {job["name"]: job for job in client.get("/v1/jobs", headers=reader).json()}
+    jobs = {job["name"]: job for job in client.get("/v1/jobs", headers=reader).json()["items"]}
     assert set(jobs) == {"cycle", "verification", "janitor"}
     janitor = jobs["janitor"]
     assert janitor["last_run"]["status"] == "due" and janitor["last_error"] == "stopped after 3600 s"
     assert janitor["last_success"] is not None and janitor["limit_seconds"] == 3600
     shown = client.get("/v1/jobs/janitor/runs?limit=2", headers=reader)
-    assert [run["id"] for run in shown.json()] == [runs[2], runs[1]] and shown.headers["cache-control"] == "no-store"
-    page = client.get(f"/v1/jobs/janitor/runs?before={runs[1]}", headers=reader).json()
+    assert [run["id"] for run in shown.json()["items"]] == [runs[2], runs[1]] and shown.headers[
+        "cache-control"
+    ] == "no-store"
+    page = client.get(shown.links["next"]["url"], headers=reader).json()["items"]
     assert [run["detail"] for run in page] == ["removed: nothing"]
     unknown = client.get("/v1/jobs/nothing/runs", headers=reader)
     assert unknown.status_code == 404 and "one of cycle" in unknown.json()["detail"]

@@ -388,7 +388,7 @@ def test_a_server_that_comes_back_costs_no_request(postgres, tmp_path, closed_af
     client = TestClient(app, raise_server_exceptions=False)
     assert client.get("/v1/cycles").status_code == 200
     postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hazecast'")
-    assert client.get("/v1/cycles").json() == []
+    assert client.get("/v1/cycles").json() == {"items": [], "next": None}
     postgres.drop(url)
     gone = client.get("/v1/cycles")
     assert gone.status_code == 503 and gone.headers["retry-after"] and "store" in gone.json()["detail"]

@@ -32,7 +32,7 @@ def client(settings) -> Iterator[TestClient]:
 
 
 def test_cities_have_names_in_three_languages(client) -> None:
-    cities = {city["id"]: city for city in client.get("/v1/cities").json()}
+    cities = {city["id"]: city for city in client.get("/v1/cities").json()["items"]}
     assert len(cities) >= 28
     assert (cities["shenyang"]["name_zh"], cities["shenyang"]["name_ja"]) == ("沈阳", "瀋陽")
     assert cities["shanghai"]["partners"] == ["kitakyushu"]
@@ -41,7 +41,11 @@ def test_cities_have_names_in_three_languages(client) -> None:
 
 def test_forecast_has_all_lead_times_with_ordered_quantiles_and_local_time(client) -> None:
     forecast = client.get("/v1/cities/kitakyushu/forecast").json()
-    assert forecast["simulated"] is True and forecast["units"] == "ug m-3"
+    assert forecast["simulated"] is True and forecast["units"] == {
+        "pm25": "ug m-3",
+        "o3": "ug m-3",
+        "relative_humidity": "%",
+    }
     assert [hour["lead_time"] for hour in forecast["hours"]] == list(range(1, LEAD_HOURS + 1))
     for hour in forecast["hours"]:
         for pollutant in ("pm25", "o3"):
@@ -136,7 +140,7 @@ def test_stale_forecast_is_not_ready(tmp_path) -> None:
 
 
 def test_cycles_show_their_outcome(client) -> None:
-    newest = client.get("/v1/cycles").json()[0]
+    newest = client.get("/v1/cycles").json()["items"][0]
     assert newest["status"] == "done" and newest["finished_at"] >= newest["started_at"]
 
 

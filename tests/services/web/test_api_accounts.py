@@ -50,7 +50,7 @@ def test_an_account_s_own_keys(client, store) -> None:
     assert made.status_code == 201 and made.json()["created_by"] == "tianjin"
     narrow = {"X-API-Key": made.json()["token"]}
     assert client.get("/v1/account", headers=narrow).status_code == 403
-    listed = client.get("/v1/account/keys", headers=narrow).json()
+    listed = client.get("/v1/account/keys", headers=narrow).json()["items"]
     assert {key["label"] for key in listed} == {"receiver", "test"} and "token" not in listed[0]
     assert made.json()["token"] not in client.get("/v1/account/keys", headers=narrow).text
     # A narrow key makes no wider one, nor does it get one by rotating a wider one.
@@ -77,11 +77,14 @@ def test_administration(client, store) -> None:
     assert client.post("/v1/accounts", json=asked, headers=head).status_code == 201
     assert client.post("/v1/accounts", json=asked, headers=head).status_code == 409
     assert client.get("/v1/accounts/shenyang", headers=head).json()["name"] == asked["name"]
-    assert {account["id"] for account in client.get("/v1/accounts", headers=head).json()} == {*ROLES, "shenyang"}
+    assert {account["id"] for account in client.get("/v1/accounts", headers=head).json()["items"]} == {
+        *ROLES,
+        "shenyang",
+    }
     made = client.post("/v1/accounts/shenyang/keys", json={"label": "first"}, headers=head).json()
     theirs = {"Authorization": f"Bearer {made['token']}"}
     assert client.get("/v1/account", headers=theirs).json()["id"] == "shenyang"
-    assert [key["id"] for key in client.get("/v1/accounts/shenyang/keys", headers=head).json()] == [made["id"]]
+    assert [key["id"] for key in client.get("/v1/accounts/shenyang/keys", headers=head).json()["items"]] == [made["id"]]
     assert client.patch("/v1/accounts/shenyang", json={"disabled": True}, headers=head).json()["disabled_at"]
     assert client.get("/v1/account", headers=theirs).status_code == 401
     client.patch("/v1/accounts/shenyang", json={"disabled": False}, headers=head)

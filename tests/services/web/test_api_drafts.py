@@ -17,6 +17,7 @@ from hazecast.services.store.drafts import audit_trail, decide_draft, save_draft
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from tests.support.accounts import bearer
+from tests.support.pages import pages
 from tests.support.warning_cases import assessed
 
 RULES = RuleBook.shipped().rule_set("cma_haze")
@@ -52,8 +53,8 @@ def test_a_forecaster_decides(client, store) -> None:
     head = bearer(store, "li-na")
     waiting = client.get("/v1/drafts", headers=head)
     assert waiting.headers["cache-control"] == "no-store"
-    ids = [draft["id"] for draft in waiting.json()]
-    assert len(ids) == len(CITIES) and client.get("/v1/drafts?limit=2", headers=head).json() == waiting.json()[:2]
+    ids = [draft["id"] for draft in waiting.json()["items"]]
+    assert len(ids) == len(CITIES) and [d["id"] for d in pages(client, "/v1/drafts?limit=2", head)] == ids
     assert client.get("/v1/warnings").json()["features"] == []
     approved = client.post(f"/v1/drafts/{ids[0]}/approve", json=WHY, headers=head)
     assert approved.json()["status"] == "approved" and approved.json()["by"] == "李娜"
@@ -67,8 +68,8 @@ def test_a_forecaster_decides(client, store) -> None:
         ("drafted", None, None),
         ("amended", "李娜", WHY["reason"]),
     ]
-    assert {d["id"] for d in client.get("/v1/drafts", headers=head).json()} == set(ids[3:])
-    assert len(client.get("/v1/drafts?status=all", headers=head).json()) == len(CITIES)
+    assert {d["id"] for d in client.get("/v1/drafts", headers=head).json()["items"]} == set(ids[3:])
+    assert len(client.get("/v1/drafts?status=all", headers=head).json()["items"]) == len(CITIES)
     # What is decided stays decided, by API and by command alike.
     for draft_id in ids[:3]:
         again = client.post(f"/v1/drafts/{draft_id}/approve", json=WHY, headers=head)
@@ -93,7 +94,7 @@ def test_a_forecaster_decides(client, store) -> None:
 
 
 def test_who_may_not_decide_changes_nothing(client, store) -> None:
-    draft_id = client.get("/v1/drafts", headers=bearer(store, "li-na")).json()[0]["id"]
+    draft_id = client.get("/v1/drafts", headers=bearer(store, "li-na")).json()["items"][0]["id"]
     before = audit_trail(store.sessions, False)
     reader = bearer(store, "li-na", scopes=["drafts:read"])
     assert client.get(f"/v1/drafts/{draft_id}", headers=reader).status_code == 200
@@ -123,7 +124,7 @@ def test_who_may_not_decide_changes_nothing(client, store) -> None:
 )
 def test_malformed_decisions_change_nothing(client, store, action, body, status, word) -> None:
     head = bearer(store, "li-na")
-    draft_id = client.get("/v1/drafts", headers=head).json()[0]["id"]
+    draft_id = client.get("/v1/drafts", headers=head).json()["items"][0]["id"]
     before = audit_trail(store.sessions, False)
     answer = client.post(f"/v1/drafts/{draft_id}/{action}", json=body, headers=head)
     assert answer.status_code == status and word in answer.text
@@ -134,7 +135,7 @@ def test_malformed_decisions_change_nothing(client, store, action, body, status,
 
 def test_of_many_who_decide_at_once_one_does(client, store) -> None:
     head = bearer(store, "li-na")
-    draft_id = client.get("/v1/drafts", headers=head).json()[0]["id"]
+    draft_id = client.get("/v1/drafts", headers=head).json()["items"][0]["id"]
     with ThreadPoolExecutor(8) as pool:
         ways = ["approve", "reject"] * 8
         answers = list(pool.map(lambda way: client.post(f"/v1/drafts/{draft_id}/{way}", json=WHY, headers=head), ways))
@@ -144,7 +145,7 @@ def test_of_many_who_decide_at_once_one_does(client, store) -> None:
 
 def test_an_expired_draft_is_a_conflict(client, store) -> None:
     head = bearer(store, "li-na")
-    draft = client.get("/v1/drafts", headers=head).json()[0]
+    draft = client.get("/v1/drafts", headers=head).json()["items"][0]
     late = datetime.fromisoformat(draft["proposed"]["expires"]) + timedelta(hours=1)
     with pytest.raises(ConflictError, match="expires"):
         decide_draft(store.sessions, RuleBook.shipped(), draft["id"], False, "approve", by="x", reason="y", at=late)

@@ -43,8 +43,8 @@ def test_map_holds_all_cities_and_hours(client, forecast) -> None:
     answer = client.get("/v1/map").json()
     hours = hourly_layers(forecast)
     assert len(answer["times"]) == LEAD_HOURS
-    assert {city["id"] for city in answer["cities"]} == set(map(str, forecast["city"].values))
-    for city in answer["cities"]:
+    assert {city["id"] for city in answer["items"]} == set(map(str, forecast["city"].values))
+    for city in answer["items"]:
         for name, values in city["values"].items():
             expected = hours[name].sel(city=city["id"]).values
             got = np.array([np.nan if v is None else v for v in values], float)
@@ -55,20 +55,20 @@ def test_map_holds_all_cities_and_hours(client, forecast) -> None:
 
 def test_map_is_narrowed_by_layer_and_place(client) -> None:
     registry = load_registry()
-    answer = client.get("/v1/map?layer=pm25&bbox=110,35,125,42&country=CN").json()
-    assert set(answer["layers"]) == {"pm25"} and answer["cities"]
-    for city in answer["cities"]:
+    answer = client.get("/v1/map?variables=pm25&bbox=110,35,125,42&country=CN").json()
+    assert set(answer["layers"]) == {"pm25"} and answer["items"]
+    for city in answer["items"]:
         assert set(city["values"]) == {"pm25"}
         assert 110 <= city["longitude"] <= 125 and 35 <= city["latitude"] <= 42
     region = registry.cities["beijing"].region
-    own = client.get(f"/v1/map?region={region}").json()["cities"]
+    own = client.get(f"/v1/map?region={region}").json()["items"]
     assert {city["id"] for city in own} == set(registry.regions[region].cities)
-    assert client.get("/v1/map?city=tokyo&country=CN").json()["cities"] == []
+    assert client.get("/v1/map?city=tokyo&country=CN").json()["items"] == []
 
 
 def test_every_wrong_argument_is_listed(client) -> None:
-    problem = client.get("/v1/map?layer=pm25&layer=rain&country=us").json()
-    assert {(e["field"], e["in"]) for e in problem["errors"]} == {("layer.1", "query"), ("country", "query")}
+    problem = client.get("/v1/map?variables=pm25&variables=rain&country=us").json()
+    assert {(e["field"], e["in"]) for e in problem["errors"]} == {("variables.1", "query"), ("country", "query")}
     assert all(e["reason"] for e in problem["errors"])
     for query, field in (
         ("bbox=9,1", "bbox"),

@@ -52,7 +52,7 @@ ONCE = settings(BOUNDED, max_examples=max(1, EXAMPLES // 10))
 def known_arguments(client: TestClient) -> dict[str, list[str]]:
     """Return what path parameters may be, so that answers are reached and not only their 404."""
     warnings = [feature["id"] for feature in client.get("/v1/warnings").json()["features"][:3]]
-    init_time = client.get("/v1/forecasts").json()["runs"][0]["init_time"]
+    init_time = client.get("/v1/forecasts").json()["items"][0]["init_time"]
     return {
         "city_id": ["beijing", "tokyo", "nowhere"],
         "warning_id": [*warnings, "nothing"],

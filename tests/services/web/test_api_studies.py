@@ -44,9 +44,9 @@ def test_weekend_effect(client) -> None:
     assert 24 <= found["weeks"] <= 27 and found["weekend"]["low"] < EFFECT < found["weekend"]["high"]
     assert found["weekend"]["value"] == pytest.approx(EFFECT, abs=2) and found["placebo_rank"] == 1
     assert set(found["by_day"]) == {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
-    assert found["units"] == "ug m-3"
+    assert found["units"] == {"o3": "ug m-3"}
     ox = client.get("/v1/studies/ozone/beijing/weekend?series=ox&days=180").json()
-    assert ox["units"] == "ppb" and ox["weekend"]["value"] != found["weekend"]["value"]
+    assert ox["units"] == {"ox": "ppb"} and ox["weekend"]["value"] != found["weekend"]["value"]
 
 
 def test_missing_observations_are_answered_404(client) -> None:
@@ -60,7 +60,7 @@ def test_missing_observations_are_answered_404(client) -> None:
 
 def test_voc_species(client) -> None:
     answer = client.get("/v1/studies/voc-species")
-    table = {row["name"]: row for row in answer.json()}
+    table = {row["name"]: row for row in answer.json()["items"]}
     assert table["toluene"]["mir"] == 4.0 and table["toluene"]["koh_checked"] is True
     assert table["toluene"]["koh_source"] == "A03" and table["toluene"]["lists"] == ["PAMS", "TO-15"]
     assert table["2-methylhexane"]["koh_source"] == "AOPWIN" and table["2-methylhexane"]["koh_checked"] is False

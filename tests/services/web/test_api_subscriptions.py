@@ -10,6 +10,7 @@ from standardwebhooks import Webhook
 
 from hazecast.services.accounts.accounts import change_account
 from hazecast.services.accounts.keys import add_key
+from hazecast.services.delivery.channel import Outcome
 from hazecast.services.web.app import create_app
 from tests.support.delivery_world import World
 from tests.support.receivers import receiving
@@ -56,9 +57,7 @@ def test_a_subscription_s_life(client, keys) -> None:
     shown = client.get(address, headers=keys["tianjin"])
     assert shown.headers["cache-control"] == "no-store" and "secret" not in shown.json()
     assert "code" not in shown.json() and shown.json()["levels"] == ["orange", "red"]
-    assert new["id"] in [
-        row["id"] for row in client.get("/v1/subscriptions", headers=keys["tianjin"]).json()["subscriptions"]
-    ]
+    assert new["id"] in [row["id"] for row in client.get("/v1/subscriptions", headers=keys["tianjin"]).json()["items"]]
 
     too_early = client.patch(address, json={"state": "paused"}, headers=keys["tianjin"])
     assert too_early.status_code == 409 and too_early.headers["content-type"] == "application/problem+json"
@@ -117,8 +116,8 @@ def test_no_account_sees_another_s(client, world, keys) -> None:
         assert answer.status_code == 404, (method, path)
     assert client.get(f"/v1/deliveries/{delivery.id}", headers=other).status_code == 404
     assert client.post(f"/v1/deliveries/{delivery.id}/replay", headers=other).status_code == 404
-    assert client.get("/v1/subscriptions", headers=other).json() == {"subscriptions": []}
-    assert client.get("/v1/dead-letters", headers=other).json() == {"deliveries": [], "next_before": None}
+    assert client.get("/v1/subscriptions", headers=other).json() == {"items": [], "next": None}
+    assert client.get("/v1/dead-letters", headers=other).json() == {"items": [], "next": None}
     assert client.get(f"/v1/deliveries/{delivery.id}", headers=keys["tianjin"]).json()["state"] == "pending"
     assert client.get(f"/v1/subscriptions/{new['id']}", headers=keys["tianjin"]).status_code == 200
 
@@ -180,23 +179,55 @@ def test_history_dead_letters_and_replay(client, world, keys) -> None:
     address = f"/v1/subscriptions/{row.id}/deliveries"
     first = client.get(address, params={"limit": 2}, headers=keys["tianjin"]).json()
     rest = client.get(
-        address, params={"limit": 2, "before": first["next_before"]}, headers=keys["tianjin"]
+        address, params={"limit": 2, "cursor": first["next"]}, headers=keys["tianjin"]
     ).json()  # fmt: skip
-    events = [entry["event"] for entry in first["deliveries"] + rest["deliveries"]]
+    events = [entry["event"] for entry in first["items"] + rest["items"]]
     assert events == [*reversed(sent), f"confirmation.{row.id}"]
-    assert {entry["state"] for entry in first["deliveries"]} == {"delivered"}
-    assert client.get(address, params={"state": "dead"}, headers=keys["tianjin"]).json()["deliveries"] == []
+    assert {entry["state"] for entry in first["items"]} == {"delivered"}
+    assert client.get(address, params={"state": "dead"}, headers=keys["tianjin"]).json()["items"] == []
     assert client.get(address, params={"state": "lost"}, headers=keys["tianjin"]).status_code == 422
 
-    name = first["deliveries"][0]["id"]
+    name = first["items"][0]["id"]
     again = client.post(f"/v1/deliveries/{name}/replay", headers=keys["tianjin"])
     assert again.json() == {"replayed": 1}
-    waiting = client.post(f"/v1/deliveries/{name}/replay", headers=keys["tianjin"])
-    assert waiting.status_code == 409 and "pending" in waiting.json()["detail"]
+    # One that waits already keeps its place.
+    assert client.post(f"/v1/deliveries/{name}/replay", headers=keys["tianjin"]).json() == {"replayed": 1}
     world.clock.now = datetime.now(UTC)
     world.dispatcher().run_once()
     assert world.ear.heard.count(name) == 2
     assert client.post(f"/v1/subscriptions/{row.id}/replay", headers=keys["tianjin"]).json() == {"replayed": 0}
+
+
+def test_what_waits_is_sent_now_and_says_why_it_was_late(client, world, keys) -> None:
+    new = made(client, keys)
+    row = world.subscriptions.get(new["id"])
+    world.subscriptions.confirm(row.id, row.code, world.clock())
+    address, head = f"/v1/subscriptions/{row.id}", keys["tianjin"]
+    world.clock.now = datetime.now(UTC)
+    world.dispatcher().run_once()
+    assert client.post(f"{address}/send-now", headers=head).json() == {"waiting": 0}
+    world.ear.answer = lambda _: Outcome("failed", 503, "down for repair")
+    world.clock.now = datetime.now(UTC)
+    sent = [world.warn(number=f"late{number}").id for number in range(2)]
+    world.dispatcher().run_once()
+    world.ear.answer = lambda _: Outcome("delivered", 200)
+    # Repaired, but the wait that follows a failure is not over.
+    assert world.dispatcher().run_once() == 0
+    assert client.post(f"{address}/send-now", headers=keys["kitakyushu"]).status_code == 404
+    assert client.post(f"{address}/send-now", headers=keys["reader"]).status_code == 403
+    assert client.post(f"{address}/send-now", headers=head).json() == {"waiting": 2}
+    world.clock.now = datetime.now(UTC)
+    assert world.dispatcher().run_once() == 2
+    assert [message.event_id for message in world.ear.messages if message.event_id in sent][-2:] == sent
+    rows = {entry["event"]: entry for entry in client.get(f"{address}/deliveries", headers=head).json()["items"]}
+    first, second = (rows[name] for name in sent)
+    assert (first["state"], first["error"]) == ("delivered", None)
+    assert (first["late"]["reason"], first["late"]["error"]) == ("failed", "503 down for repair")
+    assert (second["late"]["reason"], second["late"]["error"]) == ("behind", None)
+    assert first["late"]["seconds"] >= 0 and rows[f"confirmation.{row.id}"]["late"] is None
+    client.patch(address, json={"state": "paused"}, headers=head)
+    paused = client.post(f"{address}/send-now", headers=head)
+    assert paused.status_code == 409 and "paused" in paused.json()["detail"]
 
 
 def test_an_account_has_only_so_many(client, world, keys) -> None:

@@ -116,9 +116,9 @@ def test_areas_come_with_provinces_and_bulletin(client, caplog) -> None:
     [
         ("haze.png", 1200),
         ("haze.png?language=ja&size=phone", 720),
-        ("pm25.png?hour=24&size=phone", 720),
+        ("pm25.png?lead_time=24&size=phone", 720),
         ("o3.png?language=en", 1200),
-        ("aqi.png?hour=30", 1200),
+        ("aqi.png?lead_time=30", 1200),
         ("fan/beijing.png?pollutant=o3&size=phone", 720),
     ],
 )
@@ -136,8 +136,8 @@ def test_a_day_moves(client) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        (f"pm25.png?hour={LEAD_HOURS + 1}", 422),
-        ("pm25.png?hour=0", 422),
+        (f"pm25.png?lead_time={LEAD_HOURS + 1}", 422),
+        ("pm25.png?lead_time=0", 422),
         ("smoke.png", 422),
         ("haze.png?language=fr", 422),
         ("haze.png?size=watch", 422),

@@ -74,18 +74,18 @@ def test_all_representations_hold_the_same_values(client, tmp_path) -> None:
     file.write_bytes(client.get("/v1/forecasts/latest?format=netcdf&city=beijing&city=tokyo").content)
     with xr.open_dataset(file, decode_timedelta=True) as dataset:
         check(dataset, "forecast")
-        assert [c["city"] for c in whole["cities"]] == ["beijing", "tokyo"] == sorted(dataset["city"].values)
-        for number, city in enumerate(whole["cities"]):
+        assert [c["city"] for c in whole["items"]] == ["beijing", "tokyo"] == sorted(dataset["city"].values)
+        for number, city in enumerate(whole["items"]):
             medians = [hour["pm25"]["q50"] for hour in city["hours"]]
             assert len(medians) == LEAD_HOURS
             assert [float(r["pm25_q50"]) for r in table if r["city"] == city["city"]] == medians
             assert points["features"][number]["properties"]["pm25_q50"] == medians
             assert dataset["pm25"].sel(city=city["city"], quantile=0.5).values == pytest.approx(medians, abs=0.051)
-    assert client.get(FORECAST).json()["hours"] == whole["cities"][0]["hours"]
+    assert client.get(FORECAST).json()["hours"] == whole["items"][0]["hours"]
 
 
 def test_hours_are_chosen_by_time(client) -> None:
-    init = datetime.fromisoformat(client.get("/v1/forecasts").json()["runs"][0]["init_time"])
+    init = datetime.fromisoformat(client.get("/v1/forecasts").json()["items"][0]["init_time"])
     start, end = (init + timedelta(hours=h, minutes=m) for h, m in ((3, 30), (6, 0)))
     query = {"from": start.isoformat(), "to": end.isoformat(), "init_time": init.isoformat()}
     assert [hour["lead_time"] for hour in client.get(FORECAST, params=query).json()["hours"]] == [4, 5, 6]
@@ -98,12 +98,12 @@ def test_hours_are_chosen_by_time(client) -> None:
 
 
 def test_pages_of_observations_join_to_the_whole(client) -> None:
-    whole = client.get("/v1/cities/beijing/observations").json()["hours"]
+    whole = client.get("/v1/cities/beijing/observations").json()["items"]
     assert len(whole) == 72
     joined, address = [], "/v1/cities/beijing/observations?limit=30"
     while address:
         answer = client.get(address)
-        joined += answer.json()["hours"]
+        joined += answer.json()["items"]
         address = answer.links.get("next", {}).get("url")
         assert bool(address) == (answer.json()["next"] is not None)
     assert joined == whole
@@ -343,6 +343,6 @@ def test_what_is_drawn_is_stored_checked_and_counted_by_its_processor_time(copie
         raise PoolFullError(7)
 
     monkeypatch.setattr(app.state.service.pool, "submit", full)
-    refused = client.get("/v1/maps/o3.png?hour=11")
+    refused = client.get("/v1/maps/o3.png?lead_time=11")
     assert refused.status_code == 503 and refused.headers["retry-after"] == "7"
     assert client.get("/v1/maps/haze.png").status_code == 200

@@ -166,8 +166,14 @@ def test_names_lead_nowhere_else(folder, client, path, statuses) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
-def test_foreign_pages_read_nothing_unless_allowed(folder, client, origin) -> None:
-    assert "access-control-allow-origin" not in client.get("/v1/cities", headers={"Origin": origin}).headers
+def test_foreign_pages_read_what_is_public_and_no_more_unless_allowed(folder, client, origin) -> None:
+    public = client.get("/v1/cities", headers={"Origin": origin})
+    assert public.headers["access-control-allow-origin"] == "*"
+    for method, header in (("POST", "content-type"), ("DELETE", ""), ("GET", "x-api-key"), ("GET", "authorization")):
+        wanted = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
+        assert client.options("/v1/account/keys", headers=wanted).status_code == 400
+    none = TestClient(create_app(make_settings(data_dir=folder, cors_origins=())))
+    assert "access-control-allow-origin" not in none.get("/v1/cities", headers={"Origin": origin}).headers
     ours = TestClient(create_app(make_settings(data_dir=folder, cors_origins=("https://map.example",))))
     assert "access-control-allow-origin" not in ours.get("/v1/cities", headers={"Origin": origin}).headers
     preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
@@ -192,7 +198,7 @@ def test_every_answer_has_its_security_headers(folder, monkeypatch) -> None:
     client = TestClient(app, base_url="https://haze.example", raise_server_exceptions=False)
     monkeypatch.setattr("hazecast.services.store.store.Store.latest_run", lambda *_: 1 / 0)
     for path, status in (
-        ("/v1/cities", 200), ("/v1/nothing", 404), ("/v1/account", 401), ("/v1/maps/pm25.png?hour=0", 422),
+        ("/v1/cities", 200), ("/v1/nothing", 404), ("/v1/account", 401), ("/v1/maps/pm25.png?lead_time=0", 422),
         ("/v1/cities/beijing/forecast", 500), ("/docs", 200), ("/openapi.json", 200), ("/v1/cities/%00", 400),
     ):  # fmt: skip
         answer = client.get(path)

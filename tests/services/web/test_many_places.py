@@ -53,8 +53,8 @@ def pages(api: TestClient, address: str):
 
 def test_cities_come_in_pages_each_once(api) -> None:
     found = [answer.json() for answer in pages(api, "/v1/cities?limit=100")]
-    assert [len(page) for page in found] == [100, 100, 60]
-    assert [city["id"] for page in found for city in page] == NAMES
+    assert [len(page["items"]) for page in found] == [100, 100, 60]
+    assert [city["id"] for page in found for city in page["items"]] == NAMES
     table = [
         row.split(",")[0] for answer in pages(api, "/v1/cities?format=csv") for row in answer.text.splitlines()[1:]
     ]
@@ -64,11 +64,11 @@ def test_cities_come_in_pages_each_once(api) -> None:
     assert api.get("/v1/cities?cursor=nonsense").status_code == 422 == api.get("/v1/cities?limit=501").status_code
 
 
-@pytest.mark.parametrize("address", ["/v1/forecasts/latest", "/v1/map?layer=pm25", "/v1/observations"])
+@pytest.mark.parametrize("address", ["/v1/forecasts/latest", "/v1/map?variables=pm25", "/v1/observations"])
 def test_forecasts_and_observations_come_in_pages_of_cities(api, address) -> None:
     mark = "&" if "?" in address else "?"
     found = [answer.json() for answer in pages(api, f"{address}{mark}limit=150")]
-    assert [city.get("city", city.get("id")) for page in found for city in page["cities"]] == NAMES
+    assert [city.get("city", city.get("id")) for page in found for city in page["items"]] == NAMES
     assert found[0]["next"] is not None and found[-1]["next"] is None
 
 

@@ -44,7 +44,7 @@ def median(body: bytes, path: str, tmp_path: Path) -> float | None:
     elif "geojson" in path:
         return json.loads(body)["features"][0]["properties"]["pm25_q50"][0]
     elif path == "/v1/map":
-        return json.loads(body)["cities"][0]["values"]["pm25"][0]
+        return json.loads(body)["items"][0]["values"]["pm25"][0]
     return None
 
 

@@ -22,6 +22,7 @@ from hazecast.services.web.dependencies import Service
 from hazecast.services.web.places import CityPage, Places
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes import cities, operation, products, warnings
+from hazecast.services.web.schemas.daily import DailyOut
 from hazecast.services.web.schemas.forecasts import ReadyOut
 from hazecast.services.web.times import Period
 from tests.support.forecasts import forecast_of, observations_of
@@ -68,7 +69,9 @@ def service(tmp_path, clock) -> Iterator[Service]:
         queue=UNUSED,
         renderer=UNUSED,
         public_feed=UNUSED,
-        connections=UNUSED,
+        stream_places=UNUSED,
+        shared=UNUSED,
+        changes=UNUSED,
         sign=UNUSED,
     )
     store.close()
@@ -107,7 +110,7 @@ def content(response: Response) -> Any:
 
 def test_cities_come_as_asked_for(service) -> None:
     everywhere = content(cities.cities(service, get(), Places(), CityPage()))
-    assert [city["id"] for city in everywhere] == list(service.registry.cities)
+    assert [city["id"] for city in everywhere["items"]] == list(service.registry.cities)
     japan = content(cities.cities(service, get(accept="application/geo+json"), Places(country="JP"), CityPage()))
     assert {f["properties"]["country"] for f in japan["features"]} == {"JP"}
     table = cities.cities(service, get(), Places(city=["beijing"]), CityPage(), form="csv")
@@ -149,7 +152,7 @@ def test_readiness_goes_by_the_clock(service, clock) -> None:
 
 
 def test_days_are_the_citys_own(service) -> None:
-    found = products.daily(service, get(), "beijing")
+    found = DailyOut.model_validate_json(bytes(products.daily(service, get(), "beijing").body))
     assert (found.time_zone, found.simulated, found.init_time) == ("Asia/Shanghai", False, INIT)
     first, second = found.days[:2]
     assert (first.date, first.observed_hours) == (date(2013, 1, 12), 6)

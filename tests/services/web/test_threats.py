@@ -148,7 +148,7 @@ def test_a_name_with_markup_is_text_wherever_it_is_shown(client) -> None:
     made = client.post("/v1/subscriptions", json={"name": name, "channel": "stream"}, headers=head)
     assert made.status_code == 201
     shown = client.get("/v1/subscriptions", headers=head)
-    assert name in [row["name"] for row in shown.json()["subscriptions"]]
+    assert name in [row["name"] for row in shown.json()["items"]]
     # As data: no browser takes it for a page.
     assert shown.headers["content-type"] == "application/json" and shown.headers["x-content-type-options"] == "nosniff"
     assert name not in client.get("/console").text

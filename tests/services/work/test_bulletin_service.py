@@ -132,7 +132,7 @@ def test_simulated_bulletin_says_so_in_every_form(client) -> None:
         "txt": "text/plain",
     }
     for form in FORMATS:
-        answer = client.get(f"/v1/bulletins/latest.{form}?language=en&cities=beijing")
+        answer = client.get(f"/v1/bulletins/latest.{form}?language=en&city=beijing")
         assert answer.status_code == 200 and answer.headers["content-type"].startswith(media[form]), form
         assert (
             f'.{form}"' in answer.headers["content-disposition"]
@@ -181,8 +181,8 @@ def test_content_is_negotiated_and_cached(client) -> None:
 @pytest.mark.parametrize(
     ("query", "status", "word"),
     [
-        ("cities=bejing", 404, "beijing"), ("cities=", 404, "city"), ("region=atlantis", 404, "region"),
-        ("cities=beijing&region=kitakyushu", 422, "region"), ("language=fr", 422, "language"),
+        ("city=bejing", 404, "beijing"), ("city=", 404, "city"), ("region=atlantis", 404, "region"),
+        ("city=beijing&region=kitakyushu", 422, "region"), ("language=fr", 422, "language"),
     ],
 )  # fmt: skip
 def test_wrong_questions_get_clear_answers(client, query, status, word) -> None:

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.app import create_app
@@ -111,7 +112,7 @@ def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk)
     sign_in(page, desk.site, desk.forecaster)
     one = page.locator(".draft", has_text="Tianjin")
     one.get_by_label("Reason").fill("fog in part")
-    one.get_by_text("Change level or times").click()
+    one.get_by_text("Change level, times or text").click()
     one.locator('[name="level"]').select_option("red")
     # Changes that were entered are not lost by the wrong button.
     one.get_by_role("button", name="Approve as proposed").click()
@@ -138,6 +139,63 @@ def test_a_draft_is_changed_on_the_city_s_clock_and_another_rejected(page, desk)
     expect(page.locator("#said")).to_have_text("Rejected.")
 
 
+def test_a_text_is_edited_previewed_and_released_with_its_facts(page, desk) -> None:
+    init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    draft(desk.world, init, ("tangshan",))
+    draft(desk.world, init, ("tangshan",), simulated=True)
+    sign_in(page, desk.site, desk.forecaster)
+    expect(page.locator("#draft-others")).to_have_text("Drafts that wait in simulated runs: 1.")
+    one = page.locator(".draft", has_text="Tangshan")
+    one.get_by_text("Text, evidence and history").click()
+    expect(one.locator(".area-map")).to_have_attribute("aria-label", "Map of the area: Tangshan")
+    assert len(one.locator(".area-map .warned").get_attribute("d") or "") > 50
+    one.get_by_text("Change level, times or text").click()
+    english = one.locator('[data-of="en"]')
+    advice = english.get_by_label("Advice").input_value()
+    assert advice.startswith("Everyone: ") and "PM2.5" in english.locator(".locked").inner_text()
+    english.get_by_label("Comment").fill("Up to 7777 tomorrow.")
+    one.get_by_label("Reason").fill("the front is late")
+    one.get_by_role("button", name="Approve with these changes").click()
+    answer_yes(page)
+    expect(one.locator('[data-field="texts.en.comment"] .problem')).to_contain_text("found 7777")
+    english.get_by_label("Comment").fill("Calm until the front <passes>.")
+    one.get_by_role("button", name="Preview").click()
+    shown = one.locator('.preview .as-page > [lang="en"]')
+    expect(shown).to_contain_text("Calm until the front <passes>.")
+    expect(shown.locator("h1")).to_contain_text("Tangshan")
+    assert "Calm until the front <passes>." in (one.locator('[data-text="mail"]').text_content() or "")
+    assert "&lt;passes&gt;" in (one.locator('[data-text="cap"]').text_content() or "")
+    one.get_by_role("button", name="Approve with these changes").click()
+    answer_yes(page)
+    expect(page.locator("#said")).to_have_text("Approved with changes.")
+    out = page.request.get(f"{desk.site.address}/v1/warnings").json()["features"]
+    [found] = [f["properties"] for f in out if f["properties"]["city"] == "tangshan"]
+    assert "Calm until the front <passes>." in found["description"]["en"] and found["level"] == "orange"
+    page.select_option("#draft-status", "all")
+    one = page.locator(".draft", has_text="Tangshan")
+    one.get_by_text("Text, evidence and history").click()
+    expect(one.locator(".history ins")).to_have_text("Calm until the front <passes>.")
+
+
+def test_several_drafts_are_decided_at_once(page, desk) -> None:
+    init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    draft(desk.world, init, ("datong", "linfen"))
+    sign_in(page, desk.site, desk.forecaster)
+    for place in ("Datong", "Linfen"):
+        page.locator(".draft", has_text=place).get_by_label("Choose").check()
+    bulk = page.locator("#bulk")
+    expect(bulk.locator('[data-text="chosen"]')).to_contain_text("2 of ")
+    bulk.get_by_role("button", name="Reject the chosen").click()
+    answer_yes(page)
+    expect(bulk.locator('[data-field="reason"] .problem')).to_contain_text("at least 1 character")
+    bulk.get_by_label("One reason").fill("wind from the north")
+    bulk.get_by_role("button", name="Reject the chosen").click()
+    assert "Linfen · Orange haze warning · new" in page.locator("#ask-text").inner_text()
+    answer_yes(page)
+    expect(page.locator("#said")).to_have_text("Rejected: 2.")
+    expect(page.locator(".draft", has_text="Linfen")).to_have_count(0)
+
+
 def test_what_another_has_decided_meanwhile_is_shown_as_a_conflict(page, desk) -> None:
     init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     draft(desk.world, init, ("baoding",))
@@ -145,7 +203,7 @@ def test_what_another_has_decided_meanwhile_is_shown_as_a_conflict(page, desk) -
     one = page.locator(".draft", has_text="Baoding")
     head = {"Authorization": f"Bearer {desk.forecaster}"}
     [waiting] = [
-        d for d in page.request.get(f"{desk.site.address}/v1/drafts", headers=head).json()
+        d for d in page.request.get(f"{desk.site.address}/v1/drafts", headers=head).json()["items"]
         if d["proposed"]["city"] == "baoding"
     ]  # fmt: skip
     said = {"reason": "by another"}
@@ -224,12 +282,15 @@ def test_deliveries_are_shown_and_sent_again(page, desk) -> None:
     assert "delivered" in rows.nth(1).inner_text()
     one.locator(".of-state").select_option("dead")
     expect(rows).to_have_count(1)
+    assert "an attempt failed" in rows.nth(0).inner_text() and "503 the receiver is down" in rows.nth(0).inner_text()
     rows.get_by_role("button", name="Send again").click()
-    expect(page.locator("#said")).to_have_text("To be sent again: 1.")
+    expect(page.locator("#said")).to_have_text("To be sent: 1.")
     expect(one.get_by_text("No deliveries.")).to_be_visible()
     one.locator(".of-state").select_option("pending")
     expect(rows).to_have_count(1)
     assert sorted(d.state for d in desk.world.deliveries(desk.webhook)) == ["delivered", "pending"]
+    one.get_by_role("button", name="Send now what waits").click()
+    expect(page.locator("#said")).to_have_text("Sent now, in order: 1.")
 
 
 def test_keys_are_made_shown_once_rotated_and_revoked(page, desk) -> None:
@@ -268,6 +329,37 @@ def test_keys_are_made_shown_once_rotated_and_revoked(page, desk) -> None:
     expect(page.locator("#failed")).to_contain_text("sign in again")
     expect(page.locator("#sign-in")).to_be_visible()
     assert page.evaluate("Object.keys(sessionStorage).length") == 0 and page.locator("#key-list tr").count() == 0
+
+
+def test_an_administrator_adds_and_disables_accounts(page, desk) -> None:
+    at = datetime.now(UTC)
+    add_account(desk.world.store.sessions, "wang", name="王", role="administrator", at=at)
+    sign_in(page, desk.site, desk.key("wang"))
+    expect(page.locator(".account", has_text="li-na")).to_contain_text("forecaster · enabled")
+    page.get_by_text("New account").click()
+    form = page.locator("#new-account form")
+    form.get_by_label("Id").fill("Hebei EEB")
+    form.get_by_role("button", name="Add").click()
+    expect(form.locator('[data-field="id"] .problem')).to_be_visible()
+    form.get_by_label("Id").fill("hebei-eeb")
+    form.get_by_label("Name").fill("<i>河北</i>")
+    form.get_by_label("Role").select_option("forecaster")
+    form.get_by_role("button", name="Add").click()
+    expect(page.locator("#said")).to_contain_text("The account was added")
+    one = page.locator(".account", has_text="hebei-eeb")
+    one.locator("summary").click()
+    one.get_by_label("What it is for").fill("duty desk")
+    one.get_by_role("button", name="Make a key").click()
+    expect(page.locator("#once")).to_be_visible()
+    token = page.locator("#once-value").input_value()
+    page.get_by_role("button", name="I have kept it").click()
+    expect(one.locator(".of-keys li")).to_contain_text("duty desk")
+    asked = {"headers": {"Authorization": f"Bearer {token}"}}
+    assert page.request.get(f"{desk.site.address}/v1/drafts", **asked).status == 200
+    one.get_by_role("button", name="Disable").click()
+    answer_yes(page)
+    expect(page.locator(".account", has_text="hebei-eeb")).to_contain_text("forecaster · disabled")
+    assert page.request.get(f"{desk.site.address}/v1/drafts", **asked).status == 401
 
 
 def test_wrong_keys_and_a_lost_connection_are_reported(page, context, desk) -> None:

@@ -1,5 +1,6 @@
 // The console's entry: signing in and out, and which parts the key allows.
 
+import { accounts, makeAccounts } from "./accounts.js";
 import { ask, forget, keep, key, Problem } from "./api.js";
 import { drafts } from "./drafts.js";
 import { keys, makeKeys } from "./keys.js";
@@ -16,6 +17,7 @@ const sections = [
   [find(document, "#drafts", HTMLElement), "drafts:read", drafts],
   [find(document, "#subscriptions", HTMLElement), "subscriptions:read", subscriptions],
   [find(document, "#keys", HTMLElement), "account:keys", keys],
+  [find(document, "#accounts", HTMLElement), "accounts:admin", accounts],
 ];
 
 /** @param {string} text */
@@ -28,8 +30,10 @@ function fail(text) {
 function out(why = "") {
   forget();
   for (const [section] of sections) section.hidden = true;
-  for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #notices, #new-subscription form")) list.replaceChildren();
+  for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #account-list, #notices, #new-subscription form")) list.replaceChildren();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  find(document, "#bulk", HTMLFormElement).reset();
+  find(document, "#draft-others", HTMLElement).textContent = "";
   for (const part of [me, parts, find(document, "#nothing", HTMLElement)]) part.hidden = true;
   tell("");
   failed.hidden = true;
@@ -100,5 +104,6 @@ form.addEventListener("submit", async (event) => {
 });
 
 makeKeys();
+makeAccounts();
 if (key()) enter();
 else out();

@@ -1,6 +1,9 @@
 // Drafts of warnings: read, approved, changed or rejected, each with a reason.
 
 import { ask } from "./api.js";
+import { countChosen, makeBulk } from "./bulk.js";
+import { drawArea } from "./draft_map.js";
+import { changedWords, fillWords, preview } from "./draft_text.js";
 import { attempt, copy, facts, find, language, may, moment, put, say, sure, tell } from "./view.js";
 import { toInput, toTime } from "./zones.js";
 
@@ -15,6 +18,7 @@ let shown = "";
 /** @typedef {{time: string, pm25: number | null, relative_humidity: number | null, visibility: number | null, level: number, basis: string, values: Record<string, number>, observed_hours: number | null}} Evidence */
 /** @typedef {{id: string, rule_set: string, level: string, kind: string, city: string, onset: string, expires: string, evidence: Evidence[], run_init_time: string, simulated: boolean, weather_source: string, probability: number | null}} Message */
 /** @typedef {{id: string, status: string, proposed: Message, by: string | null, reason: string | null}} Draft */
+/** @typedef {{part: string, language: string | null, before: string, after: string}} Edit */
 
 export async function drafts() {
   const found = await asked();
@@ -22,11 +26,19 @@ export async function drafts() {
   news.hidden = true;
   list.replaceChildren(...found.map(article));
   empty();
+  await tellOthers();
+}
+
+/** Say what waits in the runs that are not shown: simulated ones beside real ones, and the other way round. */
+async function tellOthers() {
+  const { items: others } = await ask("GET", `/drafts?status=pending&limit=500&simulated=${!simulated.checked}`);
+  const line = find(document, "#draft-others", HTMLElement);
+  line.textContent = others.length ? say(simulated.checked ? "waiting_real" : "waiting_simulated", { n: others.length }) : "";
 }
 
 /** @returns {Promise<Draft[]>} */
-function asked() {
-  return ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`);
+async function asked() {
+  return (await ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`)).items;
 }
 
 /** @param {Draft[]} found */
@@ -39,6 +51,7 @@ function empty() {
     const of = /** @type {HTMLElement} */ (line).dataset.empty;
     line.toggleAttribute("hidden", list.childElementCount > 0 || of !== status.value);
   }
+  countChosen();
 }
 
 /** @param {Draft} draft */
@@ -66,14 +79,21 @@ function article(draft) {
   });
   const more = find(made, ".more", HTMLDetailsElement);
   more.addEventListener("toggle", () => {
-    if (more.open) attempt(section, () => detail(made, draft, zone));
+    if (more.open) attempt(section, () => detail(made, draft, zone, level?.colour ?? "none", place));
   });
-  if (draft.status === "pending" && may("drafts:decide")) decisions(made, draft, zone, headline);
+  const box = find(made, ".choose input", HTMLInputElement);
+  const open = draft.status === "pending" && may("drafts:decide");
+  find(made, ".choose", HTMLElement).hidden = !open;
+  if (open) {
+    box.value = draft.id;
+    box.dataset.headline = headline;
+    decisions(made, draft, zone, headline);
+  } else box.remove();
   return made;
 }
 
-/** @param {HTMLElement} made @param {Draft} draft @param {string} zone */
-async function detail(made, draft, zone) {
+/** @param {HTMLElement} made @param {Draft} draft @param {string} zone @param {string} colour @param {string} place */
+async function detail(made, draft, zone, colour, place) {
   const found = await ask("GET", path(draft));
   find(made, ".texts", HTMLElement).replaceChildren(...found.texts.map((/** @type {any} */ text) => {
     const said = copy("text-template");
@@ -87,8 +107,28 @@ async function detail(made, draft, zone) {
     const action = say(`draft_${step.action}`);
     const what = step.by ? say("by", { action, by: step.by, reason: step.reason }) : [action, step.reason].filter(Boolean).join(": ");
     line.textContent = `${moment(step.at, zone)} · ${what}`;
+    if (step.edits.length) {
+      const changed = document.createElement("ul");
+      changed.append(...step.edits.map((/** @type {Edit} */ one) => edited(one, zone)));
+      line.append(changed);
+    }
     return line;
   }));
+  await drawArea(find(made, ".area", HTMLElement), found.area, colour, say("area_of", { place }));
+}
+
+/** @param {Edit} one @param {string} zone */
+function edited(one, zone) {
+  const line = document.createElement("li");
+  const time = one.part === "onset" || one.part === "expires";
+  /** @param {string} text */
+  const shown = (text) => (time ? moment(text, zone) : text) || "–";
+  const [was, is] = ["del", "ins"].map((name) => document.createElement(name));
+  was.textContent = shown(one.before);
+  is.textContent = shown(one.after);
+  for (const part of one.language ? [was, is] : []) part.lang = one.language ?? "";
+  line.append(`${say(`part_${one.part}`)}${one.language ? ` (${one.language})` : ""}: `, was, " → ", is);
+  return line;
 }
 
 /** @param {Evidence} one @param {Message} message @param {string} zone */
@@ -125,16 +165,24 @@ function decisions(made, draft, zone, headline) {
   onset.value = toInput(message.onset, zone);
   expires.value = toInput(message.expires, zone);
   form.hidden = false;
+  const words = find(form, ".wordings", HTMLElement);
+  const amend = find(form, ".amend", HTMLDetailsElement);
+  amend.addEventListener("toggle", () => {
+    if (amend.open && !words.firstChild) attempt(form, async () => fillWords(words, (await ask("GET", path(draft))).texts));
+  });
+  const texts = () => changedWords(words);
   const changes = () => ({
     ...(level.value !== message.level && { level: level.value }),
     ...(onset.value !== toInput(message.onset, zone) && { onset: toTime(onset.value, zone) }),
     ...(expires.value !== toInput(message.expires, zone) && { expires: toTime(expires.value, zone) }),
+    ...(Object.keys(texts()).length && { texts: texts() }),
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const action = /** @type {HTMLButtonElement} */ (event.submitter).value;
     const changed = changes();
     attempt(form, async () => {
+      if (action === "preview") return preview(find(form, ".preview", HTMLElement), path(draft, "/preview"), changed, draft.id);
       if (action === "approve" && Object.keys(changed).length) {
         const place = find(form, ".problem.whole", HTMLElement);
         place.textContent = say("has_changes");
@@ -174,4 +222,5 @@ async function look() {
 
 for (const control of [status, simulated]) control.addEventListener("change", () => attempt(section, drafts));
 find(document, "#draft-reload", HTMLButtonElement).addEventListener("click", () => attempt(section, drafts));
+makeBulk(() => drafts(), () => simulated.checked);
 window.setInterval(look, ASK_MS);

@@ -14,8 +14,8 @@ let own = "";
 /** @param {string} key id of the key that asks */
 export async function keys(key) {
   own = key;
-  /** @type {Key[]} */
-  const found = await ask("GET", "/account/keys");
+  /** @type {{items: Key[]}} */
+  const { items: found } = await ask("GET", "/account/keys");
   list.replaceChildren(...found.map(row));
   const mine = found.find((one) => one.id === own);
   if (mine) window.dispatchEvent(new CustomEvent("hazecast:expires", { detail: mine.expires_at }));

@@ -12,7 +12,7 @@ const USUAL = { kinds: ["warning"], languages: ["zh"], formats: ["pdf"], bulleti
 /** @typedef {{id: string, name: string, channel: string, target: string, kinds: string[], cities: string[], regions: string[], rule_sets: string[], levels: string[], languages: string[], formats: string[], simulated: boolean, bulletin_hour: number, time_zone: string, state: string, state_reason: string, next_bulletin_at: string | null, failures: number}} Subscription */
 
 export async function subscriptions() {
-  const { subscriptions: found } = await ask("GET", "/subscriptions");
+  const { items: found } = await ask("GET", "/subscriptions");
   show(found);
   making.querySelector("form")?.remove();
   if (may("subscriptions:write")) making.append(newForm());

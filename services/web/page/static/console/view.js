@@ -32,16 +32,36 @@ export function say(name, values = {}) {
   return (words[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
 }
 
+/** The zone that times are shown in where no city's own is asked for: the bureau's, as chosen in this browser. */
+const zones = find(document, "#zone", HTMLSelectElement);
+const KEPT_ZONE = "hazecast.zone";
+const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+for (const name of new Set([own, ...Object.values(facts.cities).map((city) => city.zone).sort()])) zones.add(new Option(name, name));
+zones.value = localStorage.getItem(KEPT_ZONE) ?? own;
+if (!zones.value) zones.value = own;
+zones.addEventListener("change", () => {
+  localStorage.setItem(KEPT_ZONE, zones.value);
+  window.dispatchEvent(new Event("hazecast:again"));
+});
+
 /**
  * @param {string | null} time
- * @param {string} [zone] IANA name; by default the reader's own
+ * @param {string} [zone] IANA name; by default the bureau's
  */
-export function moment(time, zone) {
+export function moment(time, zone = zones.value) {
   if (!time) return say("never");
   return new Intl.DateTimeFormat(language, {
     year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
     timeZone: zone, timeZoneName: "short",
   }).format(new Date(time));
+}
+
+/** Return a length of time in its largest whole unit. @param {number} seconds */
+export function span(seconds) {
+  /** @type {[number, string][]} */
+  const units = [[86_400, "day"], [3_600, "hour"], [60, "minute"], [1, "second"]];
+  const [length, unit] = units.find(([one]) => seconds >= one) ?? [1, "second"];
+  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: 0 }).format(seconds / length);
 }
 
 /** @param {string} id */
@@ -144,7 +164,8 @@ export function showProblem(root, error) {
   for (const { field, reason } of error instanceof Problem ? error.errors : []) {
     // "draft ...: level", "target: host" and "cities.0" are of the fields "level", "target" and "cities".
     const named = field.split(/[:. ]+/);
-    const box = [...root.querySelectorAll("[data-field]")].find((one) => named.includes(/** @type {HTMLElement} */ (one).dataset.field ?? ""));
+    const fields = [...root.querySelectorAll("[data-field]")].map((one) => /** @type {HTMLElement} */ (one));
+    const box = fields.find((one) => one.dataset.field === field) ?? fields.find((one) => named.includes(one.dataset.field ?? ""));
     const place = box?.querySelector(".problem");
     const input = box?.querySelector("fieldset, input, select, textarea");
     if (!box || !place || !(input instanceof HTMLElement)) {

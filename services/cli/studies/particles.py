@@ -1,0 +1,159 @@
+"""``hazecast study oxidation``, ``secondary-carbon``, ``elements``, ``exhaust-metals`` and ``bags``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazecast.services.cli.studies.options import Output, Table, option_groups
+from hazecast.services.cli.studies.output import Result, emit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer()
+
+
+@app.command()
+@option_groups
+def oxidation(table: Table, *, output: Output) -> None:
+    """Oxidation ratios of sulfur and nitrogen (columns so4 and so2, no3 and no2, ug m-3)."""
+    from hazecast.forecast.studies.particles.secondary import oxidation_ratios
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    found = oxidation_ratios(read_samples(table))
+    summary = {"samples": len(found)} | {f"{name}_median": float(found[name].median()) for name in found}
+    emit(Result(summary, {"ratios": found}), output)
+
+
+@app.command()
+@option_groups
+def secondary_carbon(
+    table: Table,
+    block: Annotated[int, typer.Option("--block", min=1, help="Samples resampled together: 24 for hourly values.")] = 1,
+    *,
+    output: Output,
+) -> None:
+    """Secondary organic carbon by the EC tracer with minimum R squared (columns oc and ec)."""
+    from hazecast.forecast.studies.particles.secondary import secondary_carbon as estimate
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    data = read_samples(table)
+    for name in ("oc", "ec"):
+        if name not in data:
+            raise InputError(f"{table}: columns", list(data.columns), "oc and ec")
+    found = estimate(data["oc"], data["ec"], block=block)
+    summary = asdict(found)
+    secondary = summary.pop("secondary").to_frame("secondary_oc")
+    emit(Result({"samples": len(secondary)} | summary, {"secondary": secondary}), output)
+
+
+@app.command()
+@option_groups
+def elements(
+    hourly: Annotated[Path, typer.Argument(help="CSV file of XRF: time (end of the hour), then a column an element.")],
+    filters: Annotated[Path, typer.Argument(help="CSV file: filter, start, end (ISO 8601 with offset), elements.")],
+    limits: Annotated[Path, typer.Option("--limits", help="CSV file: element, filter, xrf (detection limits).")],
+    relative_filter: Annotated[
+        float, typer.Option("--relative-filter", help="Relative standard uncertainty of filters, share of 1.")
+    ] = 0.10,
+    relative_xrf: Annotated[float, typer.Option("--relative-xrf", help="That of the XRF.")] = 0.10,
+    *,
+    output: Output,
+) -> None:
+    """Compare hourly XRF with filters, element by element (York's line, detection limits)."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.quality.elements import compare_elements, filter_means
+    from hazecast.grids.observations.sample_tables import read_labelled, read_samples
+
+    hours = read_samples(hourly, times=True)
+    data = read_labelled(filters, ["filter", "start", "end"], [f"{name}?" for name in hours.columns])
+    periods = pd.DataFrame({name: _times(data[name], filters) for name in ("start", "end")})
+    periods.index = data.index = pd.Index(data["filter"], name="filter")
+    means, counts = filter_means(hours, periods)
+    given = read_labelled(limits, ["element"], ["filter", "xrf"]).set_index("element")
+    found = compare_elements(
+        data.drop(columns=["filter", "start", "end"]), means, counts, given, relative=(relative_filter, relative_xrf)
+    )
+    summary = {
+        "filters": len(data),
+        "elements": len(found),
+        "differ": [str(name) for name in found.index[found["verdict"] == "differs"]],
+        "too_few": [str(name) for name in found.index[found["verdict"] == "too few"]],
+    }
+    emit(Result(summary, {"elements": found, "xrf_means": means}), output, ("elements",))
+
+
+@app.command()
+@option_groups
+def exhaust_metals(
+    runs: Annotated[Path, typer.Argument(help="CSV file: run, co2_mixture, co2_air (ppm), volume (m3), more gases.")],
+    masses: Annotated[Path, typer.Argument(help="CSV file: run, then ng a filter, a column a metal.")],
+    blanks: Annotated[Path, typer.Option("--blanks", help="CSV file: field blanks, ng a filter.")],
+    fuel_carbon: Annotated[float, typer.Option("--fuel-carbon", help="Mass share of carbon in the fuel.")],
+    *,
+    output: Output,
+) -> None:
+    """Emission factors of metals in diluted exhaust, ug a kg of fuel, by carbon balance."""
+    from hazecast.forecast.studies.particles.dilution import exhaust_factors
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    given = read_samples(runs)
+    for name in ("co2_mixture", "co2_air", "volume"):
+        if name not in given:
+            raise InputError(f"{runs}: columns", list(given.columns), f"also {name}")
+    found = exhaust_factors(given, read_samples(masses), read_samples(blanks), fuel_carbon=fuel_carbon)
+    summary = {"runs": len(found.runs), "units": "factors ug a kg of fuel; blank and limit ng a filter"}
+    emit(Result(summary, {"factors": found.factors, "runs": found.runs}), output, ("factors",))
+
+
+@app.command()
+@option_groups
+def bags(
+    table: Table,
+    least: Annotated[
+        float, typer.Option("--least", help="Recovery a stored sample must still have, share of 1.")
+    ] = 0.80,
+    *,
+    output: Output,
+) -> None:
+    """Recovery and storage of compounds in sampling bags (columns compound, hours, recovery)."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.quality.bags import bag_stability
+    from hazecast.grids.observations.sample_tables import read_labelled
+
+    data = read_labelled(table, ["compound"], ["hours", "recovery"])
+    data["recovery"] = data["recovery"].astype(float)
+    rows = {
+        str(name): asdict(bag_stability(part["hours"], part["recovery"], least=least))
+        for name, part in data.groupby("compound", sort=False)
+    }
+    found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("compound")
+    emit(Result({"compounds": len(found), "least_recovery": least}, {"bags": found}), output, ("bags",))
+
+
+def _times(column: pd.Series, path: Path) -> list[pd.Timestamp]:
+    """Return times as naive UTC; raise InputError with the line of one that has no offset."""
+    import pandas as pd
+
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.times import to_datetime64
+
+    found = []
+    for line, text in column.items():
+        try:
+            time = datetime.fromisoformat(str(text))
+        except ValueError:
+            time = None
+        if time is None or time.tzinfo is None:
+            raise InputError(f"{path}, line {line}, column {column.name}", text, "an ISO 8601 time with its offset")
+        found.append(pd.Timestamp(to_datetime64(time)))
+    return found
