@@ -95,3 +95,28 @@ def voc_ranking(found: Reactivity, most: int = 15) -> Figure:
     right.set_xlabel("OH reactivity, s$^{-1}$")
     left.tick_params(labelsize=8)
     return figure
+
+
+def ekma(found: pd.DataFrame) -> Figure:
+    """Draw EKMA isopleths.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame (nox, voc)
+        From `hazecast.forecast.studies.ozone.box.isopleths`, ppb; at least two values of each.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    lines = axes.contour(found.columns, found.index, found.to_numpy(), levels=10, colors=_BLUE, linewidths=1)
+    axes.clabel(lines, fontsize=7, fmt="%.0f")
+    ridge = found.idxmax()
+    axes.plot(ridge.index, ridge, "--", color=_BLACK, linewidth=1, label="ridge")
+    axes.set_xlabel("initial VOC, ppb of carbon")
+    axes.set_ylabel("initial NOx, ppb")
+    axes.set_title("Simulated: highest O3 of the day, ppb (box, CBM-IV)", loc="left", fontsize=9)
+    axes.legend(fontsize=8)
+    return figure

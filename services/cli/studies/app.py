@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from hazecast.services.cli.studies import (
+    box,
     climatology,
     laboratory,
     measures,
@@ -27,13 +28,14 @@ for _study in (
     sources,
     particles,
     ozone,
+    box,
     voc,
     wind,
     measures,
     climatology,
     quality,
-    laboratory,
     siting,
     visibility,
+    laboratory,
 ):
     study_app.add_typer(_study.app)

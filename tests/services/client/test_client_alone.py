@@ -18,7 +18,7 @@ from hazecast.services.client import AsyncClient, Change, Client, NewSubscriptio
 from hazecast.services.web.documents import operations
 from tests.support.paths import ROOT
 
-PROJECT = ROOT / "services" / "client"
+PROJECT = ROOT / "deploy" / "client"
 LISTED = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 MODULES = LISTED["tool"]["setuptools"]["py-modules"]
 # What may be imported with it: its dependencies and theirs.
@@ -71,9 +71,9 @@ def test_the_wheel_installs_and_imports_without_the_server(tmp_path) -> None:
     shutil.copytree(
         ROOT / "src", tree / "src", symlinks=False, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
     )
-    shutil.copytree(PROJECT, tree / "services" / "client", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT, tree / "deploy" / "client", ignore=shutil.ignore_patterns("__pycache__"))
     wheels = tmp_path / "wheels"
-    project = str(tree / "services" / "client")
+    project = str(tree / "deploy" / "client")
     subprocess.run(
         [*pip, "wheel", "--no-build-isolation", "--no-deps", "-w", str(wheels), project], check=True, timeout=300
     )
@@ -96,7 +96,7 @@ def test_every_public_read_and_every_subscription_is_covered(tmp_path) -> None:
     from hazecast.services.web.app import create_app
     from tests.support.settings import make_settings
 
-    source = (PROJECT / "asks.py").read_text()
+    source = (ROOT / "services" / "client" / "asks.py").read_text()
     document = create_app(make_settings(data_dir=tmp_path)).openapi()
     # Streams, the pages that receivers open, and what accounts and forecasters do are left to HTTP.
     others = ("/events", "/confirm", "/unsubscribe", "/v1/account", "/v1/drafts", "/v1/jobs", "/v1/problems", ".cap")
