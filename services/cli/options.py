@@ -151,7 +151,7 @@ def settings_of(data_dir: Path | None, observations: str | None = None, weather:
     Settings
         Validated.
     """
-    from hazecast.services.core.setting_groups import InputSettings
+    from hazecast.services.core.input_settings import InputSettings
     from hazecast.services.core.settings import Settings
 
     given: dict[str, Any] = {"observations_dir": observations, "weather": weather}

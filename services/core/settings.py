@@ -10,28 +10,31 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from hazecast.services.core.database_url import with_driver
-from hazecast.services.core.setting_groups import (
-    AnswerSettings,
-    BulletinSettings,
+from hazecast.services.core.delivery_settings import (
     DeliverySettings,
     EventSettings,
-    Folder,
-    Group,
+    SmtpSettings,
+    SubscriptionSettings,
+    WebhookSettings,
+)
+from hazecast.services.core.input_settings import (
     IngestSettings,
     InputSettings,
-    LearningSettings,
-    LimitSettings,
     PlaceSettings,
     PublisherSettings,
+    SqlSettings,
+)
+from hazecast.services.core.service_settings import (
+    AnswerSettings,
+    BulletinSettings,
+    LearningSettings,
+    LimitSettings,
     RetentionSettings,
     ScheduleSettings,
     ServerSettings,
-    SmtpSettings,
-    SqlSettings,
-    SubscriptionSettings,
     WarningSettings,
-    WebhookSettings,
 )
+from hazecast.services.core.setting_types import Folder, Group
 
 
 def _default_database(known: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import typer
 from hazecast.services.cli.studies import (
     box,
     climatology,
+    laboratory,
     measures,
     ozone,
     particles,
@@ -23,5 +24,18 @@ study_app = typer.Typer(
     "measurements, choice of sites, visibility.",
     no_args_is_help=True,
 )
-for _study in (sources, particles, ozone, box, voc, wind, measures, climatology, quality, siting, visibility):
+for _study in (
+    sources,
+    particles,
+    ozone,
+    box,
+    voc,
+    wind,
+    measures,
+    climatology,
+    quality,
+    siting,
+    visibility,
+    laboratory,
+):
     study_app.add_typer(_study.app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -112,12 +112,18 @@ def _two_references(first: Array, second: Array, table: Path) -> tuple[Array, fl
 @option_groups
 def detection(
     table: Table,
-    level: Annotated[float | None, typer.Option("--level", help="Concentration of the spikes.")] = None,
+    level: Annotated[
+        float | None,
+        typer.Option("--level", help="Concentration of the spikes; not with hj168, which takes their mean."),
+    ] = None,
+    standard: Annotated[
+        Literal["epa", "hj168"], typer.Option("--standard", help="40 CFR part 136 appendix B, or HJ 168 annex A.")
+    ] = "epa",
     *,
     output: Output,
 ) -> None:
     """Method detection limit from spiked samples and blanks (columns kind: spike or blank, value)."""
-    from hazecast.forecast.studies.quality.laboratory import detection_limit
+    from hazecast.forecast.studies.quality.laboratory import detection_limit, detection_limit_hj168
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled
 
@@ -126,8 +132,12 @@ def detection(
         if kind not in ("spike", "blank"):
             raise InputError(f"{table}, line {line}, column kind", kind, "spike or blank")
     parts = {kind: data.loc[data["kind"] == kind, "value"].to_numpy(dtype=float) for kind in ("spike", "blank")}
-    found = detection_limit(parts["spike"], parts["blank"], level=level)
-    emit(Result(asdict(found)), output)
+    if standard == "epa":
+        emit(Result(asdict(detection_limit(parts["spike"], parts["blank"], level=level))), output)
+        return
+    if level is not None:
+        raise InputError("--level", level, "none with --standard hj168")
+    emit(Result(asdict(detection_limit_hj168(parts["spike"], parts["blank"]))), output)
 
 
 @app.command()

@@ -21,7 +21,7 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.regular_grid import Box
-from hazecast.services.core.setting_groups import GFS_PATHS
+from hazecast.services.core.input_settings import GFS_PATHS
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.grib import (

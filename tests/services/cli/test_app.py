@@ -13,7 +13,7 @@ from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.services.cli import app, exits
 from hazecast.services.client import NoAnswerError, RefusedError, UnavailableError
 from hazecast.services.core.errors import StoreError
-from hazecast.services.core.setting_groups import ServerSettings
+from hazecast.services.core.service_settings import ServerSettings
 
 HEAVY = ("numpy", "pandas", "xarray", "torch", "matplotlib", "sqlalchemy", "fastapi", "httpx", "pydantic")
 

@@ -29,7 +29,7 @@ def test_two_apps_in_one_process_have_cities_of_their_own(tmp_path) -> None:
     plain = TestClient(create_app(make_settings(data_dir=tmp_path / "plain")))
     for name, other in (("lyon", "lille"), ("lille", "lyon")):
         assert apps[name].get(f"/v1/cities/{name}").json()["country"] == "FR"
-        assert [c["id"] for c in apps[name].get("/v1/cities?country=FR").json()] == [name]
+        assert [c["id"] for c in apps[name].get("/v1/cities?country=FR").json()["items"]] == [name]
         assert apps[name].get(f"/v1/cities/{other}").status_code == 404 == plain.get(f"/v1/cities/{name}").status_code
         page = apps[name].get("/?lang=en").text
         assert f">{name.title()}<" in page and f">{other.title()}<" not in page

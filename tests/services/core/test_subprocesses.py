@@ -78,7 +78,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hazecast.services.core.setting_groups import InputSettings
+from hazecast.services.core.input_settings import InputSettings
 from hazecast.services.core.settings import Settings
 from hazecast.services.work.cycle import run_cycle
 

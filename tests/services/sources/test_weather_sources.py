@@ -15,7 +15,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.grids.weather.sampling import at_cities
-from hazecast.services.core.setting_groups import GFS_PATHS, PublisherSettings
+from hazecast.services.core.input_settings import GFS_PATHS, PublisherSettings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
 from hazecast.services.sources.weather.era5 import Era5
