@@ -7,6 +7,7 @@ import typer
 from hazecast.services.cli.studies import (
     box,
     climatology,
+    emissions,
     laboratory,
     measures,
     ozone,
@@ -21,7 +22,7 @@ from hazecast.services.cli.studies import (
 
 study_app = typer.Typer(
     help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
-    "measurements, choice of sites, visibility.",
+    "measurements, choice of sites, visibility, emissions.",
     no_args_is_help=True,
 )
 for _study in (
@@ -37,5 +38,6 @@ for _study in (
     siting,
     visibility,
     laboratory,
+    emissions,
 ):
     study_app.add_typer(_study.app)
