@@ -8,6 +8,7 @@ from hazecast.services.cli.studies import (
     box,
     climatology,
     emissions,
+    exhaust,
     laboratory,
     measures,
     ozone,
@@ -39,5 +40,6 @@ for _study in (
     visibility,
     laboratory,
     emissions,
+    exhaust,
 ):
     study_app.add_typer(_study.app)
