@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -55,6 +55,22 @@ def network(
     emit(Result(summary, {"stations": table}, figures), output, ("stations",))
 
 
+@dataclass(frozen=True)
+class LineOptions:
+    """Limits of the line of the candidate on the reference, by the standard that applies."""
+
+    slope_within: Annotated[
+        float | None,
+        typer.Option("--slope-within", help="Largest difference of the line's slope from 1 (HJ 653, Japan)."),
+    ] = None
+    intercept_within: Annotated[
+        float | None, typer.Option("--intercept-within", help="Largest absolute intercept of the line, ug m-3.")
+    ] = None
+    correlation_least: Annotated[
+        float | None, typer.Option("--correlation-least", help="Smallest correlation coefficient.")
+    ] = None
+
+
 @app.command()
 @option_groups
 def equivalence(
@@ -71,6 +87,7 @@ def equivalence(
         ),
     ] = 0.67,
     *,
+    line: LineOptions,
     output: Output,
 ) -> None:
     """Test a candidate instrument against the reference (columns day, reference, candidate, candidate2, reference2)."""
@@ -92,7 +109,27 @@ def equivalence(
     second = data["candidate2"].to_numpy() if "candidate2" in data else None
     found = test(reference, candidate, limit=limit, reference_error=reference_error, second=second)
     figures = {"line": against_reference(reference, candidate, found)}
-    emit(Result(summary | asdict(found), {"days": data}, figures), output)
+    both = candidate if second is None else (candidate + second) / 2
+    summary |= asdict(found) | _by_the_line(reference, both, line)
+    emit(Result(summary, {"days": data}, figures), output)
+
+
+def _by_the_line(reference: Array, candidate: Array, line: LineOptions) -> dict[str, Any]:
+    """Return the comparison by least squares, where its limits are given."""
+    from hazecast.forecast.studies.quality.linear_criteria import LinearCriteria, compare_linear
+    from hazecast.grids.errors import InputError
+
+    slope, intercept, correlation = line.slope_within, line.intercept_within, line.correlation_least
+    if slope is None and intercept is None and correlation is None:
+        return {}
+    if slope is None or intercept is None or correlation is None:
+        raise InputError(
+            "--slope-within, --intercept-within, --correlation-least",
+            "some of them",
+            "all three of the standard's limits",
+        )
+    found = compare_linear(reference, candidate, LinearCriteria(slope, intercept, correlation))
+    return {f"line_{name}": value for name, value in asdict(found).items()}
 
 
 def _two_references(first: Array, second: Array, table: Path) -> tuple[Array, float]:
