@@ -94,16 +94,13 @@ def factory(
     systematic: Annotated[
         float, typer.Option("--systematic", min=0.0, help="Relative standard uncertainty common to all runs.")
     ] = 0.0,
-    report: Annotated[Path | None, typer.Option("--report", help="HTML file of one page to write.")] = None,
     *,
     money: Money,
     output: Output,
 ) -> None:
     """A factory before and after: emission per tonne, saving, payback (columns run, concentration, flow, product)."""
     from hazecast.forecast.studies.emissions.factory import Costs, factory_change, payback
-    from hazecast.forecast.studies.emissions.factory_report import factory_page
     from hazecast.grids.observations.sample_tables import read_labelled
-    from hazecast.services.core.files import atomic_write
 
     columns = ["concentration", "flow", "product"]
     runs = [read_labelled(path, ["run"], columns).set_index("run") for path in (before, after)]
@@ -113,7 +110,5 @@ def factory(
         costs = Costs(money.investment, money.running, money.saved, money.charge, money.life, money.interest)
     paid = None if costs is None else payback(found.avoided, costs)
     summary = {key: value for key, value in asdict(found).items() if key != "table"} | (asdict(paid) if paid else {})
-    if report is not None:
-        with atomic_write(report) as part:
-            part.write_text(factory_page(found, paid), encoding="utf-8")
-    emit(Result(summary | {"pairs": found.runs}, {"runs": found.table}), output, ("runs",))
+    summary["change_shown"] = not found.reduction.low <= 0 <= found.reduction.high
+    emit(Result(summary | {"pairs": found.runs}, {"pairs_of_runs": found.table}), output, ("pairs_of_runs",))

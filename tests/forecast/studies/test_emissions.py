@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from hazecast.forecast.studies.emissions.factory import Costs, Estimate, factory_change, payback
-from hazecast.forecast.studies.emissions.factory_report import factory_page
 from hazecast.forecast.studies.emissions.flue_gas import corrected, gravimetric, moisture_from_oxygen
 from hazecast.forecast.studies.emissions.relative_accuracy import relative_accuracy
 from hazecast.grids.errors import InputError
@@ -115,12 +114,9 @@ def test_payback_by_hand() -> None:
     assert never.years.value == np.inf and never.discounted_years == np.inf and never.cost_per_kg.high == np.inf
 
 
-def test_report_of_a_factory_says_what_is_not_shown() -> None:
-    same = factory_change(runs(100, 0), runs(100, 1), output=1e5)
-    assert "none is shown" in factory_page(same)
-    cut = factory_change(runs(100, 0), runs(40, 1).assign(product=10.0), output=1e5)
-    page = factory_page(cut, payback(cut.avoided, Costs(1e9)))
-    assert "excludes no change" in page and "never" in page and "run 4" in page and "more than 10 %" in page
+def test_pairs_of_unlike_output_are_named() -> None:
+    found = factory_change(runs(100, 0), runs(40, 1).assign(product=10.0), output=1e5)
+    assert found.unlike == tuple(f"run {n}" for n in range(5))
 
 
 def test_emissions_input_is_refused_by_name() -> None:
@@ -168,4 +164,8 @@ def test_commands(tmp_path) -> None:
         "1e5",
     )
     printed = json.loads(run_command(*given, "--charge", "2", "--report", tmp_path / "page.html", "--json"))
-    assert printed["pairs"] == 5 and printed["years"]["value"] > 0 and (tmp_path / "page.html").exists()
+    assert printed["pairs"] == 5 and printed["years"]["value"] > 0 and printed["change_shown"] is True
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h1>hazecast study factory</h1>" in page and "run 4" in page and "<td>production</td><td>1e+05</td>" in page
+    reduction = printed["reduction"]
+    assert f"{reduction['value']:.4g} ({reduction['low']:.4g} to {reduction['high']:.4g})" in page
