@@ -15,6 +15,11 @@ from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 
+# In words, for wherever a count is shown.
+DEFINITION = (
+    "six hours in a row of visibility of 5 km or less (computed from PM2.5 and humidity), humidity below 90 % and no "
+    "precipitation; after Shi et al. (2017)"
+)
 _LOW = 5_000.0
 _HUMID = 90.0
 # Koschmieder's constant at the 5 % threshold of the WMO's meteorological optical range.

@@ -54,8 +54,8 @@ def read_weather(path: Path | Sequence[Path], *, box: Box | None = None, period:
 
     grid = _read(
         path,
-        lambda files: _oriented(read_grib(files, box)),
-        lambda file: _oriented(read_netcdf(file, box, period)),
+        lambda files: oriented(read_grib(files, box)),
+        lambda file: oriented(read_netcdf(file, box, period)),
         lambda folder: read_weather(folder, box=box, period=period),
     )
     grid = describe(grid, "weather_grid")
@@ -91,7 +91,7 @@ def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
     dataset = _read(
         path,
         lambda files: read_grib_at_cities(files, cities),
-        lambda file: at_cities(describe(_oriented(read_netcdf(file)), "weather_grid"), cities, some_outside=True),
+        lambda file: at_cities(describe(oriented(read_netcdf(file)), "weather_grid"), cities, some_outside=True),
         lambda folder: read_weather_at_cities(folder, cities),
     )
     return check(describe(dataset, "city_weather"), "city_weather", name=str(path))
@@ -140,7 +140,7 @@ def _read(
     return joined(parts, path)
 
 
-def _oriented(grid: xr.Dataset) -> xr.Dataset:
+def oriented(grid: xr.Dataset) -> xr.Dataset:
     """Return a grid with both axes ascending and each longitude once: some files hold 0 and 360."""
     longitude = (grid["longitude"] + 180.0) % 360.0 - 180.0
     grid = grid.assign_coords(longitude=longitude).sortby("longitude").sortby("latitude")

@@ -97,6 +97,65 @@ def detection_limit(
     return DetectionLimit(limit, of_spikes, of_blanks, len(spikes), len(blanks), fits)
 
 
+@dataclass(frozen=True)
+class StandardLimit:
+    """Method detection limit and lower limit of determination by HJ 168, in the unit of the data.
+
+    Attributes
+    ----------
+    mdl, determination : float
+        t(n - 1, 0.99) s, and four times that.
+    source : str
+        ``blanks`` where all have a numerical result, else ``spikes``.
+    replicates : int
+    ratio : float or None
+        Mean of the spikes over the limit, None for blanks.
+    level_fits : bool or None
+        Whether `ratio` is 3 to 5: otherwise another level of spikes is to be measured.
+    """
+
+    mdl: float
+    determination: float
+    source: Literal["blanks", "spikes"]
+    replicates: int
+    ratio: float | None
+    level_fits: bool | None
+
+
+def detection_limit_hj168(spikes: NDArray[np.float64], blanks: NDArray[np.float64]) -> StandardLimit:
+    """Compute the method detection limit of HJ 168 (annex A) for a method of one substance.
+
+    From blanks if the substance is found in all of them, else from spikes. Formula, factor 4 and the 3 to 5 times that the level of
+    spikes has to be are from memory: the text could not be read (secondary sources agree on t s of at least seven).
+
+    Parameters
+    ----------
+    spikes : float (sample,)
+        At least 7 at one level; may be empty if the blanks serve.
+    blanks : float (sample,)
+        NaN where the method gave no numerical result; used if at least 7, all numerical.
+
+    Returns
+    -------
+    StandardLimit
+
+    Raises
+    ------
+    InputError
+        If there are too few, a spike is missing, or they do not differ.
+    """
+    by_blanks = len(blanks) >= MIN_REPLICATES and bool(np.isfinite(blanks).all())
+    source: Literal["blanks", "spikes"] = "blanks" if by_blanks else "spikes"
+    used = blanks if by_blanks else spikes
+    if len(used) < MIN_REPLICATES:
+        raise InputError(source, len(used), f"at least {MIN_REPLICATES}")
+    if not np.isfinite(used).all() or np.ptp(used) == 0:
+        raise InputError(source, "a value missing, or a single value", "numbers that differ; give more digits")
+    limit = float(stats.t.ppf(_CONFIDENCE, len(used) - 1) * used.std(ddof=1))
+    ratio = None if by_blanks else float(used.mean() / limit)
+    return StandardLimit(limit, 4 * limit, source, len(used), ratio, None if ratio is None else 3 <= ratio <= 5)
+
+
 def robust_mean(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return robust mean and standard deviation by Algorithm A of ISO 13528 (annex C.3).
 

@@ -15,7 +15,11 @@ _BLUE, _BLACK, _GREY = "#2b6cb0", "#1a202c", "#a0aec0"
 _UNIT = "µg m$^{-3}$"
 
 
-def conditional(found: xr.Dataset, title: str) -> Figure:
+def _rounded(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def conditional(found: xr.Dataset, title: str, unit: str = _UNIT) -> Figure:
     """Draw the conditional probability function with its 95 % intervals.
 
     Parameters
@@ -24,6 +28,8 @@ def conditional(found: xr.Dataset, title: str) -> Figure:
         From `hazecast.forecast.studies.wind.roses.conditional_probability`.
     title : str
         Title of the figure.
+    unit : str
+        Of the concentration.
 
     Returns
     -------
@@ -44,7 +50,7 @@ def conditional(found: xr.Dataset, title: str) -> Figure:
     around = np.linspace(0, 2 * np.pi, 200)
     axes.plot(around, np.full(200, found.attrs["overall"]), color=_GREY, linewidth=1)
     axes.set_title(
-        f"{title}\nprobability of {found.attrs['threshold']:.0f} {_UNIT} or more by wind direction;"
+        f"{title}\nprobability of {_rounded(found.attrs['threshold'])} {unit} or more by wind direction;"
         f" grey: all winds, {found.attrs['overall']:.2f}",
         fontsize=8,
         loc="left",
@@ -52,7 +58,7 @@ def conditional(found: xr.Dataset, title: str) -> Figure:
     return figure
 
 
-def rose(shares: xr.DataArray, edges: list[float], title: str) -> Figure:
+def rose(shares: xr.DataArray, edges: list[float], title: str, unit: str = _UNIT) -> Figure:
     """Draw a pollution rose: the share of hours by wind direction, in classes of concentration.
 
     Parameters
@@ -63,6 +69,8 @@ def rose(shares: xr.DataArray, edges: list[float], title: str) -> Figure:
         Limits between the classes, ug m-3.
     title : str
         Title of the figure.
+    unit : str
+        Of the concentration.
 
     Returns
     -------
@@ -77,18 +85,18 @@ def rose(shares: xr.DataArray, edges: list[float], title: str) -> Figure:
     angle, width = np.deg2rad(shares["origin"].values), 2 * np.pi / shares.sizes["sector"]
     bottom = np.zeros(shares.sizes["sector"])
     shades = ["#cfe3f5", "#8fbbe0", "#f0a860", "#c0392b", "#6b1d6b"]
-    names = [f"below {edges[0]:g}", *(f"{a:g} to {b:g}" for a, b in pairwise(edges)), f"{edges[-1]:g} or more"]  # fmt: skip
+    names = [f"below {edges[0]:.4g}", *(f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges)), f"{edges[-1]:.4g} or more"]  # fmt: skip
     for number, name in enumerate(names):
         part = 100.0 * shares.values[:, number]
         shade = shades[round(number * (len(shades) - 1) / max(len(names) - 1, 1))]
-        axes.bar(angle, part, width=0.9 * width, bottom=bottom, color=shade, label=f"{name} {_UNIT}")
+        axes.bar(angle, part, width=0.9 * width, bottom=bottom, color=shade, label=f"{name} {unit}")
         bottom += part
     axes.set_title(f"{title}\nshare of hours, %, by wind direction", fontsize=8, loc="left")
     figure.legend(*axes.get_legend_handles_labels(), fontsize=7, frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
-def polar(surface: xr.Dataset, title: str) -> Figure:
+def polar(surface: xr.Dataset, title: str, unit: str = _UNIT) -> Figure:
     """Draw a bivariate polar plot.
 
     Parameters
@@ -97,6 +105,8 @@ def polar(surface: xr.Dataset, title: str) -> Figure:
         From `hazecast.forecast.studies.wind.roses.polar_surface`.
     title : str
         Title of the figure.
+    unit : str
+        Of the concentration.
 
     Returns
     -------
@@ -108,7 +118,7 @@ def polar(surface: xr.Dataset, title: str) -> Figure:
     drawn = axes.pcolormesh(
         surface["east"], surface["north"], surface["concentration"], cmap="viridis", shading="nearest"
     )
-    figure.colorbar(drawn, ax=axes, label=_UNIT, shrink=0.8)
+    figure.colorbar(drawn, ax=axes, label=unit, shrink=0.8)
     most = float(surface["east"].max())
     for radius in np.arange(2.0, most + 1e-9, 2.0):
         around = np.linspace(0, 2 * np.pi, 200)
@@ -120,7 +130,7 @@ def polar(surface: xr.Dataset, title: str) -> Figure:
     axes.axis("off")
     where, speed, value = peak_of(surface)
     axes.set_title(
-        f"{title}\nexpected {_UNIT} by direction and speed of the wind; most at {where:.0f}°, {speed:.1f} m/s: {value:.0f}",
+        f"{title}\nexpected {unit} by direction and speed of the wind; most at {where:.0f}°, {speed:.1f} m/s: {_rounded(value)}",
         fontsize=8,
         loc="left",
     )
@@ -159,7 +169,9 @@ def paths_on_map(paths: xr.Dataset, labels: xr.DataArray | None, title: str) -> 
     return figure
 
 
-def regions_on_map(found: xr.Dataset, name: str, title: str, mark: tuple[float, float] | None = None) -> Figure:
+def regions_on_map(
+    found: xr.Dataset, name: str, title: str, mark: tuple[float, float] | None = None, unit: str = _UNIT
+) -> Figure:
     """Draw the map of a source region statistic.
 
     Parameters
@@ -172,6 +184,8 @@ def regions_on_map(found: xr.Dataset, name: str, title: str, mark: tuple[float, 
         Title of the figure.
     mark : tuple of float, optional
         Latitude and longitude of the receptor, degrees.
+    unit : str
+        Of the concentration.
 
     Returns
     -------
@@ -188,7 +202,7 @@ def regions_on_map(found: xr.Dataset, name: str, title: str, mark: tuple[float, 
         shading="nearest",
         transform=crs.PlateCarree(),
     )
-    label = "PSCF, weighted" if name == "pscf" else f"CWT, weighted, {_UNIT}"
+    label = "PSCF, weighted" if name == "pscf" else f"CWT, weighted, {unit}"
     figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
     if mark is not None:
         axes.plot(mark[1], mark[0], "^", color="#c0392b", markersize=7, transform=crs.PlateCarree())

@@ -1,9 +1,9 @@
 """Air trajectories through gridded wind, and their clusters.
 
 The scheme is Petterssen's (1940, "Weather Analysis and Forecasting"): the mean of the wind at both ends
-of a step, found by iteration; second order. Wind is interpolated linearly in time, latitude and longitude. The
-contract has wind at 10 m: air that transports pollution over days moves higher and faster, so these paths indicate
-direction, not distance.
+of a step, found by iteration; second order. Wind is interpolated linearly in time, latitude and longitude. With the
+contract's wind at 10 m the paths indicate direction, not distance, since air that transports pollution over days moves
+higher and faster; with wind on a pressure level they keep that pressure. Vertical motion is in neither.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ def trajectories(
     *,
     hours: float = -72.0,
     step_minutes: float = 30.0,
+    wind: tuple[str, str] = ("u10", "v10"),
 ) -> xr.Dataset:
     """Compute trajectories of air parcels, backward or forward.
 
     Parameters
     ----------
     weather : xarray.Dataset
-        Contract "weather_grid" with ``u10`` and ``v10``.
+        Contract "weather_grid" with ``u10`` and ``v10``; or with another `wind`, as from
+        `hazecast.grids.weather.pressure_levels.read_level_wind`.
     latitude, longitude : float (parcel,)
         Starting position of each parcel, degrees.
     start : datetime64 (parcel,)
@@ -53,6 +55,8 @@ def trajectories(
         Length, at most 720 either way; negative for backward trajectories.
     step_minutes : float
         Time step, at most 180.
+    wind : tuple of str
+        Names of the eastward and the northward wind, m s-1.
 
     Returns
     -------
@@ -65,14 +69,14 @@ def trajectories(
     InputError
         If the weather violates the contract or lacks wind, or a number is out of range.
     """
-    _check_parameters(weather, hours, step_minutes)
+    _check_parameters(weather, hours, step_minutes, wind)
     lat0, lon0 = np.broadcast_arrays(np.atleast_1d(np.asarray(latitude, float)), np.asarray(longitude, float))
-    wind = _Wind(weather)
-    begin = np.broadcast_to(wind.seconds(np.atleast_1d(start)), lat0.shape)
+    field = _Wind(weather, wind)
+    begin = np.broadcast_to(field.seconds(np.atleast_1d(start)), lat0.shape)
     step = np.sign(hours) * step_minutes * 60.0
     count = round(abs(hours) * 3600.0 / abs(step))
     lats, lons = np.full((len(lat0), count + 1), np.nan), np.full((len(lat0), count + 1), np.nan)
-    inside = np.isfinite(wind.at(begin, lat0, lon0)).all(axis=-1)
+    inside = np.isfinite(field.at(begin, lat0, lon0)).all(axis=-1)
     lats[:, 0], lons[:, 0] = np.where(inside, lat0, np.nan), np.where(inside, lon0, np.nan)
     for number in range(count):
         alive = np.flatnonzero(np.isfinite(lats[:, number]))
@@ -80,7 +84,7 @@ def trajectories(
             break
         time = begin[alive] + number * step
         lats[alive, number + 1], lons[alive, number + 1] = _step(
-            wind, time, step, lats[alive, number], lons[alive, number]
+            field, time, step, lats[alive, number], lons[alive, number]
         )
     return xr.Dataset(
         {
@@ -92,11 +96,12 @@ def trajectories(
     )
 
 
-def _check_parameters(weather: xr.Dataset, hours: float, step_minutes: float) -> None:
-    check(weather, "weather_grid", name="weather")
-    missing = [name for name in ("u10", "v10") if name not in weather]
+def _check_parameters(weather: xr.Dataset, hours: float, step_minutes: float, wind: tuple[str, str]) -> None:
+    if wind == ("u10", "v10"):
+        check(weather, "weather_grid", name="weather")
+    missing = [name for name in wind if name not in weather]
     if missing:
-        raise InputError("weather", f"no {missing}", "u10 and v10")
+        raise InputError("weather", f"no {missing}", " and ".join(wind))
     if not 0 < step_minutes <= 180:
         raise InputError("step_minutes", step_minutes, "above 0, at most 180")
     if hours == 0 or not np.isfinite(hours) or abs(hours) > 24 * 30:
@@ -106,8 +111,8 @@ def _check_parameters(weather: xr.Dataset, hours: float, step_minutes: float) ->
 class _Wind:
     """Wind on a grid as angular speed at any time and place; NaN outside."""
 
-    def __init__(self, weather: xr.Dataset) -> None:
-        ordered = weather[["u10", "v10"]].sortby(["time", "latitude", "longitude"])
+    def __init__(self, weather: xr.Dataset, wind: tuple[str, str]) -> None:
+        ordered = weather[list(wind)].sortby(["time", "latitude", "longitude"])
         self._first: np.datetime64 = ordered["time"].values[0]
         axes = (
             self.seconds(ordered["time"].values),
@@ -117,9 +122,7 @@ class _Wind:
         short = [n for n, a in zip(("time", "latitude", "longitude"), axes, strict=True) if len(a) < 2]
         if short:
             raise InputError("weather", f"one {short[0]}", "at least two of each of time, latitude and longitude")
-        values = np.stack(
-            [ordered[name].transpose("time", "latitude", "longitude").values for name in ("u10", "v10")], axis=-1
-        )
+        values = np.stack([ordered[name].transpose("time", "latitude", "longitude").values for name in wind], axis=-1)
         self._field = RegularGridInterpolator(axes, values.astype(float), bounds_error=False, fill_value=np.nan)
 
     def seconds(self, time: NDArray[np.datetime64]) -> Array:
@@ -180,13 +183,15 @@ def cluster(paths: xr.Dataset, *, groups: int | None = None, most: int = 6, seed
     Raises
     ------
     InputError
-        If there are fewer complete trajectories than groups.
+        If there are fewer complete trajectories than groups, or none has a position at a sixth hour.
     """
     complete = np.flatnonzero(np.isfinite(paths["latitude"].values[:, -1]))
     wanted = groups or most
     if not 1 <= wanted <= len(complete):
         raise InputError("groups", wanted, f"1 to {len(complete)}, the number of trajectories that stay on the grid")
     points = _displacements(paths, complete)
+    if not points.size:
+        raise InputError("age", paths["age"].values.tolist()[:3], "positions at every sixth hour")
     spread = float(((points - points.mean(axis=0)) ** 2).sum())
     distinct = len(np.unique(points.round(3), axis=0))
     tried = [groups] if groups else list(range(1, min(most, distinct) + 1))

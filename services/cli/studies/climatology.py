@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,7 +41,9 @@ def climatology(
     official_haze_days: Annotated[
         int | None,
         typer.Option(
-            "--official-haze-days", min=0, help="The year's official count; haze days are shown beside it only."
+            "--official-haze-days",
+            min=0,
+            help="The year's official count, where it is not known here; haze days are shown beside it only.",
         ),
     ] = None,
     *,
@@ -162,11 +164,14 @@ def _episodes_of_year(observations: xr.Dataset, city: str, registry: Registry, y
     return episodes_beginning_in(find_episodes(hourly), year, registry.city(city).time_zone)
 
 
-def _haze_days(data: MonitorData, registry: Registry, city: str, year: int, official: int | None) -> dict[str, str]:
-    """Return the year's haze days beside the official count, or why they are not known; nothing without that count."""
-    from hazecast.forecast.haze_days import haze_days
+def _haze_days(data: MonitorData, registry: Registry, city: str, year: int, given: int | None) -> dict[str, Any]:
+    """Return the year's haze days beside definition and official count, or why they are not known; nothing without a count."""
+    from hazecast.forecast.haze_days import DEFINITION, haze_days
+    from hazecast.forecast.studies.climate.official_haze_days import OfficialHazeDays, official_haze_days
     from hazecast.grids.errors import InputError
 
+    known = official_haze_days(city, year)
+    official = known if given is None else OfficialHazeDays(given, "as given", "--official-haze-days")
     if official is None:
         return {}
     if data.weather is None:
@@ -176,7 +181,9 @@ def _haze_days(data: MonitorData, registry: Registry, city: str, year: int, offi
     except InputError as error:
         return {"haze_days": f"not known: {error}"}
     return {
-        "haze_days": f"{int(found['haze_days'])} of {int(found['observed_days'])} observed days; official: {official}"
+        "haze_days": f"{int(found['haze_days'])} of {int(found['observed_days'])} observed days; official: {official.days}",
+        "haze_days_definition": DEFINITION,
+        "official_haze_days_definition": f"{official.definition}; {official.source}",
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from contextvars import ContextVar
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -22,6 +23,22 @@ class Output:
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for tables (CSV), figures (PNG) and summary.json.")
     ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", help="HTML file: result, tables and figures on one page, to print.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a study's command was asked: its name, its description, and its arguments and options by name."""
+
+    name: str = ""
+    description: str = ""
+    asked: dict[str, Any] = field(default_factory=dict)
+
+
+# The call that is being answered, which a report states.
+current_call: ContextVar[Call] = ContextVar("current_call")
 
 
 def option_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -32,6 +49,7 @@ def option_groups(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
+        current_call.set(Call(command.__name__.replace("_", "-"), inspect.getdoc(command) or "", dict(given)))
         for name, group in groups.items():
             given[name] = group(**{one.name: given.pop(one.name) for one in fields(group)})
         command(**given)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hazecast.services.cli.studies.options import Output
+from hazecast.services.cli.studies.options import Output, current_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +42,14 @@ def emit(result: Result, output: Output, printed: Sequence[str] = ()) -> None:
     result : Result
         Summary, tables and figures.
     output : Output
-        Format and folder.
+        Format, folder and report.
     printed : sequence of str
         The tables that are printed.
     """
     if output.out is not None:
         _write(result, output.out)
+    if output.report is not None:
+        _report(result, output.report)
     if output.as_json:
         content = result.summary | {name: _records(result.tables[name]) for name in printed}
         print(_json(content))
@@ -57,8 +59,9 @@ def emit(result: Result, output: Output, printed: Sequence[str] = ()) -> None:
     for name in printed:
         print(f"\n{name}")
         print(result.tables[name].to_string(float_format=lambda value: f"{value:.4g}", na_rep="-"))
-    if output.out is not None:
-        print(f"\nwritten to {output.out}")
+    for written in (output.out, output.report):
+        if written is not None:
+            print(f"\nwritten to {written}")
 
 
 def _write(result: Result, out: Path) -> None:
@@ -77,6 +80,23 @@ def _write(result: Result, out: Path) -> None:
             figure.savefig(part, dpi=110, format="png")
     with atomic_write(out / "summary.json") as part:
         part.write_text(_json(result.summary) + "\n", encoding="utf-8")
+
+
+def _report(result: Result, path: Path) -> None:
+    from hazecast.grids.errors import InputError
+    from hazecast.services.cli.studies.report import report_page
+    from hazecast.services.core.files import atomic_write
+
+    if path.suffix != ".html":
+        raise InputError("--report", path, "a file name that ends in .html")
+    call = current_call.get()
+    asked = {name: value for name, value in call.asked.items() if value is not None and name not in ("out", "report")}
+    page = report_page(f"hazecast study {call.name}", call.description, asked, result)
+    try:
+        with atomic_write(path) as part:
+            part.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError("--report", path, "a file that can be written") from error
 
 
 def _json(content: dict[str, Any]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -55,6 +55,22 @@ def network(
     emit(Result(summary, {"stations": table}, figures), output, ("stations",))
 
 
+@dataclass(frozen=True)
+class LineOptions:
+    """Limits of the line of the candidate on the reference, by the standard that applies."""
+
+    slope_within: Annotated[
+        float | None,
+        typer.Option("--slope-within", help="Largest difference of the line's slope from 1 (HJ 653, Japan)."),
+    ] = None
+    intercept_within: Annotated[
+        float | None, typer.Option("--intercept-within", help="Largest absolute intercept of the line, ug m-3.")
+    ] = None
+    correlation_least: Annotated[
+        float | None, typer.Option("--correlation-least", help="Smallest correlation coefficient.")
+    ] = None
+
+
 @app.command()
 @option_groups
 def equivalence(
@@ -71,6 +87,7 @@ def equivalence(
         ),
     ] = 0.67,
     *,
+    line: LineOptions,
     output: Output,
 ) -> None:
     """Test a candidate instrument against the reference (columns day, reference, candidate, candidate2, reference2)."""
@@ -92,7 +109,27 @@ def equivalence(
     second = data["candidate2"].to_numpy() if "candidate2" in data else None
     found = test(reference, candidate, limit=limit, reference_error=reference_error, second=second)
     figures = {"line": against_reference(reference, candidate, found)}
-    emit(Result(summary | asdict(found), {"days": data}, figures), output)
+    both = candidate if second is None else (candidate + second) / 2
+    summary |= asdict(found) | _by_the_line(reference, both, line)
+    emit(Result(summary, {"days": data}, figures), output)
+
+
+def _by_the_line(reference: Array, candidate: Array, line: LineOptions) -> dict[str, Any]:
+    """Return the comparison by least squares, where its limits are given."""
+    from hazecast.forecast.studies.quality.linear_criteria import LinearCriteria, compare_linear
+    from hazecast.grids.errors import InputError
+
+    slope, intercept, correlation = line.slope_within, line.intercept_within, line.correlation_least
+    if slope is None and intercept is None and correlation is None:
+        return {}
+    if slope is None or intercept is None or correlation is None:
+        raise InputError(
+            "--slope-within, --intercept-within, --correlation-least",
+            "some of them",
+            "all three of the standard's limits",
+        )
+    found = compare_linear(reference, candidate, LinearCriteria(slope, intercept, correlation))
+    return {f"line_{name}": value for name, value in asdict(found).items()}
 
 
 def _two_references(first: Array, second: Array, table: Path) -> tuple[Array, float]:
@@ -112,12 +149,18 @@ def _two_references(first: Array, second: Array, table: Path) -> tuple[Array, fl
 @option_groups
 def detection(
     table: Table,
-    level: Annotated[float | None, typer.Option("--level", help="Concentration of the spikes.")] = None,
+    level: Annotated[
+        float | None,
+        typer.Option("--level", help="Concentration of the spikes; not with hj168, which takes their mean."),
+    ] = None,
+    standard: Annotated[
+        Literal["epa", "hj168"], typer.Option("--standard", help="40 CFR part 136 appendix B, or HJ 168 annex A.")
+    ] = "epa",
     *,
     output: Output,
 ) -> None:
     """Method detection limit from spiked samples and blanks (columns kind: spike or blank, value)."""
-    from hazecast.forecast.studies.quality.laboratory import detection_limit
+    from hazecast.forecast.studies.quality.laboratory import detection_limit, detection_limit_hj168
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled
 
@@ -126,8 +169,12 @@ def detection(
         if kind not in ("spike", "blank"):
             raise InputError(f"{table}, line {line}, column kind", kind, "spike or blank")
     parts = {kind: data.loc[data["kind"] == kind, "value"].to_numpy(dtype=float) for kind in ("spike", "blank")}
-    found = detection_limit(parts["spike"], parts["blank"], level=level)
-    emit(Result(asdict(found)), output)
+    if standard == "epa":
+        emit(Result(asdict(detection_limit(parts["spike"], parts["blank"], level=level))), output)
+        return
+    if level is not None:
+        raise InputError("--level", level, "none with --standard hj168")
+    emit(Result(asdict(detection_limit_hj168(parts["spike"], parts["blank"]))), output)
 
 
 @app.command()

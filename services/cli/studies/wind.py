@@ -24,16 +24,48 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-# Classes of the pollution rose, ug m-3.
+# Classes of the pollution rose of PM2.5, ug m-3; of others, the classes are quantiles.
 _EDGES = [35.0, 75.0, 115.0, 150.0]
+_UG_M3 = "ug m-3"
+# How far from the city trajectories of HYSPLIT may arrive; chosen, about the size of a large city.
+_ARRIVES_KM = 100.0
+
+
+@dataclass(frozen=True)
+class MeasuredOptions:
+    """What was measured."""
+
+    observations: Annotated[
+        Path | None, typer.Option("--observations", help="Folder of a collection that holds the place.")
+    ] = None
+    samples: Annotated[
+        Path | None, typer.Option("--samples", help="CSV of hourly samples of any species, times in its first column.")
+    ] = None
+    pollutant: Annotated[
+        str,
+        typer.Option("--pollutant", help="Variable of the collection, such as pm25 or o3, or column of the samples."),
+    ] = "pm25"
+    unit: Annotated[str, typer.Option("--unit", help="Unit of the samples.")] = _UG_M3
+
+
+@dataclass(frozen=True)
+class LevelOptions:
+    """Wind above the ground."""
+
+    weather: Annotated[Path | None, typer.Option("--weather", help="Gridded weather with wind: GRIB2 or NetCDF.")] = (
+        None
+    )
+    level: Annotated[
+        float | None, typer.Option("--level", help="Pressure level of its wind, hPa, such as 925 or 850.")
+    ] = None
 
 
 @app.command()
 @option_groups
 def wind(
-    observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection with weather.")],
-    place: Annotated[str, typer.Option("--place", help="Station or city of the collection.")],
-    pollutant: Annotated[str, typer.Option("--pollutant", help="pm25, o3, pm10, no2, so2 or co.")] = "pm25",
+    place: Annotated[str, typer.Option("--place", help="Station or city; a city where --weather is given.")],
+    measured: MeasuredOptions,
+    above: LevelOptions,
     percentile: Annotated[float, typer.Option("--percentile", help="From which a concentration is high.")] = 75.0,
     sectors: Annotated[int, typer.Option("--sectors", help="Number of wind sectors.")] = 16,
     *,
@@ -41,42 +73,82 @@ def wind(
 ) -> None:
     """Conditional probability by wind direction, pollution rose and bivariate polar plot of a place."""
     from hazecast.forecast.studies.wind.roses import conditional_probability, peak_of, polar_surface, wind_sample
-    from hazecast.services.research.places import series_at
 
-    series, air = series_at(observations, place, pollutant)
-    sample = wind_sample(series, air["u10"], air["v10"])
+    series, (u, v), source = _series_and_wind(place, measured, above)
+    sample = wind_sample(series, u.reindex(time=series["time"]), v.reindex(time=series["time"]))
     found = conditional_probability(sample, sectors=sectors, percentile=percentile)
     surface = polar_surface(sample)
     where, speed, value = peak_of(surface)
     summary = {
         "place": place,
-        "pollutant": pollutant,
+        "pollutant": measured.pollutant,
+        "unit": measured.unit,
+        "wind": source,
         "hours": len(sample.concentration),
         "hours_left_out": sample.left_out,
         "calm_hours": found.attrs["calm_hours"],
-        "threshold_ug_m3": found.attrs["threshold"],
+        "threshold": found.attrs["threshold"],
         "probability_all_winds": found.attrs["overall"],
         "polar_peak_direction_degrees": where,
         "polar_peak_speed_m_s": speed,
-        "polar_peak_ug_m3": value,
+        "polar_peak": value,
     }
     table = found.to_dataframe().reset_index(drop=True).set_index("origin")
-    title = f"{place}, {pollutant}, {series['time'].values[0]:.10} to {series['time'].values[-1]:.10}"
-    figures = _figures(sample, found, surface, sectors, title)
+    times = series["time"].values
+    title = f"{place}, {measured.pollutant}, {times[0]:.10} to {times[-1]:.10}, {source}"
+    figures = _figures(sample, found, surface, sectors, title, measured)
     emit(Result(summary, {"conditional_probability": table}, figures), output, ("conditional_probability",))
 
 
-def _figures(sample: WindSample, found: xr.Dataset, surface: xr.Dataset, sectors: int, title: str) -> dict[str, Figure]:
+def _series_and_wind(
+    place: str, measured: MeasuredOptions, above: LevelOptions
+) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray], str]:
+    """Return the concentrations, the wind, and in words which wind it is."""
+    from hazecast.grids.errors import InputError
+    from hazecast.services.core.places import city_registry
+    from hazecast.services.research.places import series_at
+    from hazecast.services.research.species_wind import DIRECTION, SPEED, level_wind_at, species_of
+
+    if (above.weather is None) != (above.level is None):
+        raise InputError("--weather, --level", "one of them", "both or neither")
+    if (measured.observations is None) == (measured.samples is None):
+        raise InputError("--observations, --samples", "both or neither", "one of them")
+    if measured.samples is None and measured.unit != _UG_M3:
+        raise InputError("--unit", measured.unit, f"{_UG_M3}, which collections are in")
+    beside: tuple[xr.DataArray, xr.DataArray] | None
+    if measured.samples is not None:
+        series, beside = species_of(measured.samples, measured.pollutant)
+    else:
+        assert measured.observations is not None
+        series, air = series_at(measured.observations, place, measured.pollutant)
+        beside = air["u10"], air["v10"]
+    if above.weather is not None and above.level is not None:
+        home = city_registry(settings_of(None)).city(place)
+        there = level_wind_at(above.weather, above.level, home.latitude, home.longitude)
+        return series, there, f"wind at {above.level:g} hPa"
+    if beside is None:
+        raise InputError(str(measured.samples), "no wind", f"columns {SPEED} and {DIRECTION}, or --weather and --level")
+    return series, beside, "measured wind"
+
+
+def _figures(
+    sample: WindSample, found: xr.Dataset, surface: xr.Dataset, sectors: int, title: str, measured: MeasuredOptions
+) -> dict[str, Figure]:
     import numpy as np
 
     from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.forecast.studies.wind.roses import pollution_rose
 
-    shares = pollution_rose(sample, np.array(_EDGES), sectors=sectors)
+    edges = _EDGES
+    if measured.samples is not None or measured.pollutant != "pm25":
+        # A species that is often below detection has quantiles that coincide.
+        edges = np.unique(np.percentile(sample.concentration, [25.0, 50.0, 75.0, 90.0])).tolist()
+    shares = pollution_rose(sample, np.array(edges), sectors=sectors)
+    unit = "µg m$^{-3}$" if measured.unit == _UG_M3 else measured.unit
     return {
-        "conditional_probability": wind_plots.conditional(found, title),
-        "pollution_rose": wind_plots.rose(shares, _EDGES, title),
-        "polar": wind_plots.polar(surface, title),
+        "conditional_probability": wind_plots.conditional(found, title, unit),
+        "pollution_rose": wind_plots.rose(shares, edges, title, unit),
+        "polar": wind_plots.polar(surface, title, unit),
     }
 
 
@@ -84,10 +156,20 @@ def _figures(sample: WindSample, found: xr.Dataset, surface: xr.Dataset, sectors
 class ArrivalOptions:
     """The trajectories."""
 
-    start: Annotated[str, typer.Option("--from", help="First arrival, ISO 8601 with offset.")]
-    end: Annotated[str, typer.Option("--to", help="Last arrival.")]
-    every: Annotated[int, typer.Option("--every", help="Hours between arrivals.")] = 6
-    hours: Annotated[float, typer.Option("--hours", help="How far back.")] = 72.0
+    weather: Annotated[Path | None, typer.Option("--weather", help="Gridded weather with wind: GRIB2 or NetCDF.")] = (
+        None
+    )
+    level: Annotated[
+        float | None,
+        typer.Option("--level", help="Follow its wind on this pressure level, hPa; by default that at 10 m."),
+    ] = None
+    endpoints: Annotated[
+        Path | None, typer.Option("--endpoints", help="HYSPLIT's files of endpoints (tdump), in place of --weather.")
+    ] = None
+    start: Annotated[str | None, typer.Option("--from", help="First arrival, ISO 8601 with offset.")] = None
+    end: Annotated[str | None, typer.Option("--to", help="Last arrival.")] = None
+    every: Annotated[int | None, typer.Option("--every", help="Hours between arrivals; 6 if not given.")] = None
+    hours: Annotated[float | None, typer.Option("--hours", help="How far back; 72 if not given.")] = None
     groups: Annotated[int | None, typer.Option("--groups", help="Number of clusters; by default found.")] = None
 
 
@@ -98,56 +180,105 @@ class RegionOptions:
     observations: Annotated[
         Path | None, typer.Option("--observations", help="Collection that holds the city: source regions are mapped.")
     ] = None
-    pollutant: Annotated[str, typer.Option("--pollutant", help="Pollutant of the source regions.")] = "pm25"
+    samples: Annotated[
+        Path | None, typer.Option("--samples", help="CSV of hourly samples, in place of a collection.")
+    ] = None
+    pollutant: Annotated[
+        str, typer.Option("--pollutant", help="Variable of the collection or column of the samples.")
+    ] = "pm25"
+    unit: Annotated[str, typer.Option("--unit", help="Unit of the samples.")] = _UG_M3
     cell: Annotated[float, typer.Option("--cell", help="Cell of the source regions, degrees.")] = 0.5
 
 
 @app.command()
 @option_groups
 def trajectories(
-    weather: Annotated[Path, typer.Option("--weather", help="Gridded weather with wind: GRIB2 or NetCDF.")],
     city: Annotated[str, typer.Option("--city", help="City that the air arrives at.")],
     arrivals: ArrivalOptions,
     regions: RegionOptions,
     output: Output,
 ) -> None:
-    """Back trajectories through gridded wind, their clusters, and source regions (PSCF, CWT)."""
+    """Back trajectories through gridded wind or of HYSPLIT, their clusters, and source regions (PSCF, CWT)."""
     from hazecast.services.core.places import city_registry
 
     home = city_registry(settings_of(None)).city(city)
-    when = _times(arrivals)
-    paths = _paths(weather, home, when, arrivals.hours)
-    result = _clustered(paths, city, arrivals)
-    if regions.observations is not None:
-        _add_regions(result, paths, when, home, regions.observations, regions)
+    paths, note = _of_hysplit(home, arrivals) if arrivals.endpoints is not None else _computed(home, arrivals)
+    result = _clustered(paths, city, arrivals.groups, note)
+    if regions.observations is not None or regions.samples is not None:
+        _add_regions(result, paths, home, regions)
     emit(result, output, ("members",))
 
 
-def _times(arrivals: ArrivalOptions) -> NDArray[np.datetime64]:
+def _of_hysplit(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
+    """Return the trajectories of files of endpoints and what is to be known of them."""
+    import numpy as np
+
+    from hazecast.forecast.studies.wind.cases import great_circle_km
+    from hazecast.forecast.studies.wind.endpoints import read_endpoints
+    from hazecast.grids.errors import InputError
+
+    names = ("weather", "level", "start", "end", "every", "hours")
+    beside = [name for name in names if getattr(arrivals, name) is not None]
+    if beside:
+        raise InputError("--endpoints", f"beside {beside}", "no other, for the files say when and how far")
+    assert arrivals.endpoints is not None
+    paths = read_endpoints(arrivals.endpoints)
+    if float(paths["age"].values[-1]) > 0:
+        raise InputError(str(arrivals.endpoints), "forward trajectories", "backward ones, which arrive")
+    away = great_circle_km(
+        home.latitude, home.longitude, paths["latitude"].values[:, 0], paths["longitude"].values[:, 0]
+    )
+    if float(np.max(away)) > _ARRIVES_KM:
+        raise InputError(
+            str(arrivals.endpoints), f"arrivals {np.max(away):.0f} km from {home.id}", f"at most {_ARRIVES_KM:g} km"
+        )
+    if _complete(paths) < 2:
+        raise InputError(str(arrivals.endpoints), f"{_complete(paths)} of full length", "at least 2 trajectories")
+    return paths, f"{paths.attrs['source']}: vertical motion is in them"
+
+
+def _computed(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
+    """Return the trajectories through gridded wind and what is to be known of them."""
+    from hazecast.grids.errors import InputError
+
+    if arrivals.weather is None or arrivals.start is None or arrivals.end is None:
+        raise InputError("--weather, --from, --to", "not all of them", "these three, or --endpoints")
+    when = _times(arrivals.start, arrivals.end, 6 if arrivals.every is None else arrivals.every)
+    hours = 72.0 if arrivals.hours is None else abs(arrivals.hours)
+    paths = _paths(arrivals.weather, arrivals.level, home, when, hours).assign_coords(start=("parcel", when))
+    if arrivals.level is None:
+        return paths, "wind at 10 m: directions, not distances, are to be trusted"
+    return paths, f"wind at {arrivals.level:g} hPa: paths keep that pressure"
+
+
+def _times(start: str, end: str, every: int) -> NDArray[np.datetime64]:
     import numpy as np
 
     from hazecast.grids.errors import InputError
 
-    first, last = _naive(arrivals.start, "--from"), _naive(arrivals.end, "--to")
+    first, last = _naive(start, "--from"), _naive(end, "--to")
     if not first <= last:
-        raise InputError("--from, --to", f"{arrivals.start} to {arrivals.end}", "a first arrival not after the last")
-    if arrivals.every < 1:
-        raise InputError("--every", arrivals.every, "at least 1 h")
-    return np.arange(first, last + np.timedelta64(1, "s"), np.timedelta64(arrivals.every, "h"))
+        raise InputError("--from, --to", f"{start} to {end}", "a first arrival not after the last")
+    if every < 1:
+        raise InputError("--every", every, "at least 1 h")
+    return np.arange(first, last + np.timedelta64(1, "s"), np.timedelta64(every, "h"))
 
 
-def _paths(weather: Path, home: City, when: NDArray[np.datetime64], hours: float) -> xr.Dataset:
+def _paths(weather: Path, level: float | None, home: City, when: NDArray[np.datetime64], hours: float) -> xr.Dataset:
     """Return the back trajectories of the arrivals; raise InputError if fewer than two stay on the grid."""
     import numpy as np
 
     from hazecast.forecast.studies.wind.trajectories import trajectories as follow
     from hazecast.grids.errors import InputError
     from hazecast.grids.weather.files import read_weather
+    from hazecast.grids.weather.pressure_levels import read_level_wind
 
     n = len(when)
-    paths = follow(
-        read_weather(weather), np.full(n, home.latitude), np.full(n, home.longitude), when, hours=-abs(hours)
-    )
+    lats, lons = np.full(n, home.latitude), np.full(n, home.longitude)
+    if level is None:
+        paths = follow(read_weather(weather), lats, lons, when, hours=-hours)
+    else:
+        paths = follow(read_level_wind(weather, level), lats, lons, when, hours=-hours, wind=("u", "v"))
     complete = _complete(paths)
     if complete < 2:
         raise InputError(
@@ -163,15 +294,15 @@ def _complete(paths: xr.Dataset) -> int:
     return int(paths["latitude"].isel(age=-1).notnull().sum())
 
 
-def _clustered(paths: xr.Dataset, city: str, arrivals: ArrivalOptions) -> Result:
+def _clustered(paths: xr.Dataset, city: str, groups: int | None, note: str) -> Result:
     """Return the result with trajectories and clusters."""
     import pandas as pd
 
     from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.forecast.studies.wind.trajectories import cluster
 
-    n, hours = paths.sizes["parcel"], abs(arrivals.hours)
-    labels = cluster(paths, groups=arrivals.groups, most=min(6, _complete(paths)))
+    n, hours = paths.sizes["parcel"], abs(float(paths["age"].values[-1]))
+    labels = cluster(paths, groups=groups, most=min(6, _complete(paths)))
     members = pd.Series(labels.values).value_counts().sort_index().rename_axis("cluster").to_frame("trajectories")
     return Result(
         {
@@ -181,37 +312,42 @@ def _clustered(paths: xr.Dataset, city: str, arrivals: ArrivalOptions) -> Result
             "hours": -hours,
             "clusters": labels.attrs["groups"],
             "variance_explained": labels.attrs["explained"],
-            "note": "wind at 10 m: directions, not distances, are to be trusted",
+            "note": note,
         },
         {"members": members, "trajectories": paths.to_dataframe().reset_index().set_index("parcel")},
         {"trajectories": wind_plots.paths_on_map(paths, labels, f"{city}, {n} arrivals, {hours:g} h back")},
     )
 
 
-def _add_regions(
-    result: Result,
-    paths: xr.Dataset,
-    when: NDArray[np.datetime64],
-    home: City,
-    observations: Path,
-    regions: RegionOptions,
-) -> None:
+def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionOptions) -> None:
     """Add source regions by the concentrations observed at the arrivals."""
     import numpy as np
 
     from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.forecast.studies.wind.receptor import source_regions
+    from hazecast.grids.errors import InputError
     from hazecast.services.research.places import series_at
+    from hazecast.services.research.species_wind import species_of
 
-    series, _ = series_at(observations, home.id, regions.pollutant)
+    if regions.samples is not None and regions.observations is not None:
+        raise InputError("--observations, --samples", "both", "one of them")
+    if regions.samples is not None:
+        series, _ = species_of(regions.samples, regions.pollutant)
+    else:
+        if regions.unit != _UG_M3:
+            raise InputError("--unit", regions.unit, f"{_UG_M3}, which collections are in")
+        assert regions.observations is not None
+        series, _ = series_at(regions.observations, home.id, regions.pollutant)
+    when = paths["start"].values
     value = series.reindex(time=when).values
-    day = (when.astype("datetime64[D]") - when[0].astype("datetime64[D]")).astype(np.int64)
-    found = source_regions(paths, value, cell_degrees=regions.cell, day=day)
+    days = when.astype("datetime64[D]")
+    found = source_regions(paths, value, cell_degrees=regions.cell, day=(days - days.min()).astype(np.int64))
     result.tables["source_regions"] = found.to_dataframe().dropna(subset=["cwt"])
-    result.summary["threshold_ug_m3"] = found.attrs["threshold"]
+    result.summary |= {"unit": regions.unit, "threshold": found.attrs["threshold"]}
     title = f"{home.id}, {regions.pollutant}, {found.attrs['arrivals']} arrivals"
+    unit = "µg m$^{-3}$" if regions.unit == _UG_M3 else regions.unit
     for name in ("pscf", "cwt"):
-        result.figures[name] = wind_plots.regions_on_map(found, name, title, (home.latitude, home.longitude))
+        result.figures[name] = wind_plots.regions_on_map(found, name, title, (home.latitude, home.longitude), unit)
 
 
 def _naive(text: str, option: str) -> np.datetime64:

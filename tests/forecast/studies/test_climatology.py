@@ -26,6 +26,7 @@ from hazecast.forecast.studies.climate.climatology import (
     limits,
 )
 from hazecast.forecast.studies.climate.episodes import episodes_beginning_in, find_episodes, heavy_pollution
+from hazecast.forecast.studies.climate.official_haze_days import official_haze_days
 from hazecast.forecast.studies.climate.seasonal_trend import monthly_means, seasonal_trend
 from hazecast.grids.contract import describe
 from hazecast.grids.errors import InputError
@@ -217,6 +218,12 @@ def test_cities_side_by_side(shared_data) -> None:
     assert compare_cities(tables, 1999, episodes, REGISTRY)["pm25_days"].sum() == 0
 
 
+def test_official_haze_days_are_known_with_what_they_count() -> None:
+    known = official_haze_days("beijing", 2015)
+    assert known is not None and known.days == 63 and "轻度霾" in known.definition and "2017-01-13" in known.source
+    assert official_haze_days("beijing", 2014) is None and official_haze_days("shenyang", 2015) is None
+
+
 def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
     place = ["--observations", shared_data / "five-cities", "--city", "shenyang"]
     found = json.loads(
@@ -237,6 +244,7 @@ def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
     assert (
         found["cities_without_data"] == ["kawasaki"] and found["haze_days"] == "89 of 365 observed days; official: 80"
     )
+    assert "six hours" in found["haze_days_definition"] and "as given" in found["official_haze_days_definition"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written >= {"calendar.png", "days.csv", "cities.csv", "exceedances.csv", "summary.json"}
     catalogue = json.loads(run_command("study", "episodes", *place, "--json"))

@@ -14,6 +14,7 @@ from scipy import stats
 from hazecast.forecast.studies.quality.control_charts import baseline, cusum, ewma, shewhart, shift_began
 from hazecast.forecast.studies.quality.equivalence import between_sampler, equivalence, orthogonal_line
 from hazecast.forecast.studies.quality.laboratory import detection_limit, interlaboratory, robust_mean
+from hazecast.forecast.studies.quality.linear_criteria import LinearCriteria, compare_linear
 from hazecast.forecast.studies.quality.station_agreement import consistency
 from hazecast.grids.errors import InputError
 from tests.support.command_line import run_command
@@ -216,6 +217,23 @@ def test_equivalence_finds_the_uncertainty_put_in() -> None:
             equivalence(bad[0], bad[1], limit=bad[2])
 
 
+def test_a_line_is_judged_by_the_limits_given() -> None:
+    x = np.linspace(10.0, 150.0, 30)
+    y = 1.1 * x - 5.0
+    at_limits = compare_linear(x, y, LinearCriteria(0.10, 5.0, 1.0))
+    assert at_limits.meets and (at_limits.slope, at_limits.intercept) == pytest.approx((1.1, -5.0))
+    steep = compare_linear(x, y, LinearCriteria(0.09, 5.0, 0.95))
+    assert not steep.slope_meets and steep.intercept_meets and steep.correlation_meets and not steep.meets
+    assert not compare_linear(x, y, LinearCriteria(0.10, 4.9, 0.95)).intercept_meets
+    y[0], y[1] = np.nan, 150.0
+    scattered = compare_linear(x, y, LinearCriteria(0.5, 50.0, 0.99))
+    assert scattered.pairs == 29 and scattered.correlation == pytest.approx(np.corrcoef(x[1:], y[1:])[0, 1])
+    assert not scattered.meets and scattered.slope == pytest.approx(np.polyfit(x[1:], y[1:], 1)[0])
+    for bad in ((x, y[:5], 0.1), (x[:9], y[:9], 0.1), (x * 0, y, 0.1), (x, y, 0.0)):
+        with pytest.raises(InputError):
+            compare_linear(bad[0], bad[1], LinearCriteria(bad[2], 5.0, 0.95))
+
+
 def network(seed: int = 0, years: int = 2) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     times = pd.date_range("2013-01-01", periods=24 * 365 * years, freq="h")
@@ -259,6 +277,12 @@ def test_laboratory_commands(tmp_path) -> None:
     pd.DataFrame({"reference": x, "candidate": y, "candidate2": y + 0.5}).rename_axis("day").to_csv(path)
     found = json.loads(run_command("study", "equivalence", path, "--limit", 30, "--json", "--out", tmp_path / "out"))
     assert found["pairs"] == 60 and found["between_candidates"] == pytest.approx(0.354, abs=0.01)
+    assert "line_meets" not in found
+    limits = ["--slope-within", 0.15, "--intercept-within", 10, "--correlation-least", 0.9]
+    found = json.loads(run_command("study", "equivalence", path, "--limit", 30, "--json", *limits))
+    assert found["line_meets"] and found["line_slope"] == pytest.approx(1.1, abs=0.05)
+    with pytest.raises(InputError, match="all three"):
+        run_command("study", "equivalence", path, "--limit", 30, *limits[:2])
     path.write_text(
         "kind,value\n"
         + "".join(f"spike,{v}\nblank,{w}\n" for v, w in zip(range(7), "0100NA10".replace("NA", "1"), strict=False))

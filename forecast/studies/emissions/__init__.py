@@ -1,0 +1,1 @@
+"""Emissions of stacks, factories and vehicles."""

@@ -1,0 +1,81 @@
+"""``hazecast study homogeneity``, ``study duplicates`` and ``study budget``: samples, precision and uncertainty of a laboratory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hazecast.services.cli.studies.options import Output, Table, option_groups
+from hazecast.services.cli.studies.output import Result, emit
+
+app = typer.Typer()
+
+
+@app.command()
+@option_groups
+def homogeneity(
+    table: Table,
+    deviation: Annotated[float, typer.Option("--deviation", help="Standard deviation for proficiency assessment.")],
+    later: Annotated[
+        Path | None, typer.Option("--later", help="CSV file of other samples after storage: stability is checked too.")
+    ] = None,
+    *,
+    output: Output,
+) -> None:
+    """Homogeneity and stability of samples (first column names the sample, the others are its results)."""
+    from hazecast.forecast.studies.quality.samples import homogeneity as check
+    from hazecast.forecast.studies.quality.samples import stability
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    first = read_samples(table).to_numpy()
+    summary = {"homogeneity": asdict(check(first, deviation))}
+    if later is not None:
+        summary["stability"] = asdict(stability(first, read_samples(later).to_numpy(), deviation))
+    emit(Result({f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()}), output)
+
+
+@app.command()
+@option_groups
+def duplicates(
+    table: Table,
+    floor: Annotated[
+        float,
+        typer.Option("--floor", min=0.0, help="Pairs whose mean is not above it are left out: a detection limit."),
+    ] = 0.0,
+    allowed: Annotated[
+        float, typer.Option("--allowed", help="Largest relative difference of a pair, share of its mean.")
+    ] = 0.2,
+    *,
+    output: Output,
+) -> None:
+    """Precision from duplicate samples (columns pair, first, second)."""
+    from hazecast.forecast.studies.quality.duplicates import duplicates as estimate
+    from hazecast.grids.observations.sample_tables import read_labelled
+
+    data = read_labelled(table, ["pair"], ["first", "second"]).set_index("pair")
+    found = estimate(data, floor=floor, allowed=allowed)
+    summary = {key: value for key, value in vars(found).items() if key not in ("table", "pairs")}
+    summary["number"] = found.pairs
+    summary["beyond_allowed"] = [str(name) for name in found.table.index[found.table["beyond"]]]
+    emit(Result(summary, {"pairs": found.table}), output, ("pairs",))
+
+
+@app.command()
+@option_groups
+def budget(
+    table: Table,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of the expanded uncertainty.")] = 0.95,
+    *,
+    output: Output,
+) -> None:
+    """Uncertainty budget (columns component, value, kind: standard, expanded, rectangular...; sensitivity, degrees)."""
+    from hazecast.forecast.studies.quality.budget import uncertainty_budget
+    from hazecast.grids.observations.sample_tables import read_labelled
+
+    data = read_labelled(table, ["component", "kind"], ["value", "sensitivity?", "degrees?"]).set_index("component")
+    found = uncertainty_budget(data, confidence=confidence)
+    summary = {key: value for key, value in vars(found).items() if key != "table"}
+    emit(Result(summary, {"components": found.table}), output, ("components",))

@@ -1,0 +1,95 @@
+"""Any measured species beside the wind: of its own table, or on a pressure level of weather files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from hazecast.grids.derived import wind_components
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.sample_tables import read_samples
+from hazecast.grids.weather.pressure_levels import read_level_wind
+
+_HOUR = np.timedelta64(1, "h")
+# m s-1 and degrees clockwise from north that the wind comes from.
+SPEED, DIRECTION = "wind_speed", "wind_direction"
+
+
+def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray] | None]:
+    """Read a species, and the wind beside it, of a table of samples.
+
+    Parameters
+    ----------
+    samples : Path
+        CSV with times in the first column, UTC where they have no offset; one row an hour or more often.
+    species : str
+        Column, in any unit.
+
+    Returns
+    -------
+    concentration : xarray.DataArray (time,)
+        UTC.
+    wind : two xarray.DataArray (time,), or None
+        Eastward and northward, m s-1, where the table has columns ``wind_speed`` (m s-1) and ``wind_direction`` (degrees).
+
+    Raises
+    ------
+    InputError
+        If the table can't be read, lacks the species, has a wind that is none, or samples of more than an hour.
+    """
+    table = read_samples(samples, times=True)
+    if species not in table:
+        raise InputError(f"{samples}: species", species, f"one of {[str(name) for name in table]}")
+    time = table.index.to_numpy("datetime64[ns]")
+    steps = np.diff(time)
+    if len(steps) and np.median(steps) > _HOUR:
+        raise InputError(
+            str(samples),
+            f"samples every {np.median(steps) / _HOUR:g} h",
+            "hourly ones, since wind turns within a longer one",
+        )
+
+    def series(values: np.ndarray) -> xr.DataArray:
+        return xr.DataArray(np.asarray(values, float), dims="time", coords={"time": time})
+
+    concentration = series(table[species].to_numpy())
+    if SPEED not in table or DIRECTION not in table:
+        return concentration, None
+    speed, origin = table[SPEED].to_numpy(), table[DIRECTION].to_numpy()
+    if (speed < 0).any() or ((origin < 0) | (origin > 360)).any():
+        raise InputError(str(samples), f"{SPEED} below 0 or {DIRECTION} outside 0 to 360", "m s-1, and degrees")
+    u, v = wind_components(speed, origin)
+    return concentration, (series(u), series(v))
+
+
+def level_wind_at(
+    weather: Path, level_hpa: float, latitude: float, longitude: float
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the wind on a pressure level over a place, bilinearly.
+
+    Parameters
+    ----------
+    weather : Path
+        As of `hazecast.grids.weather.pressure_levels.read_level_wind`.
+    level_hpa : float
+        hPa.
+    latitude, longitude : float
+        Degrees.
+
+    Returns
+    -------
+    u, v : xarray.DataArray (time,)
+        m s-1, UTC.
+
+    Raises
+    ------
+    InputError
+        As `read_level_wind`, or if the place is outside the grid.
+    """
+    grid = read_level_wind(weather, level_hpa)
+    there = grid.interp(latitude=latitude, longitude=longitude)
+    if not np.isfinite(there["u"].values).any():
+        raise InputError(str(weather), f"no wind at {latitude:g}, {longitude:g}", "a grid that holds the place")
+    return there["u"].drop_vars(["latitude", "longitude"]), there["v"].drop_vars(["latitude", "longitude"])
