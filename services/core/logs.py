@@ -69,6 +69,8 @@ def configure_logging(settings: Settings) -> None:
             "root": {"level": settings.server.log_level, "handlers": ["stderr"]},
             # They log every run and request, which the service logs itself with its context.
             "loggers": {
+                # The command line quietens what its own short commands do.
+                "hazecast": {"level": "NOTSET"},
                 "alembic": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
             },

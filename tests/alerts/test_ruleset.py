@@ -13,6 +13,7 @@ from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.products import haze_grade
 from hazecast.grids.errors import InputError
 from hazecast.services.web.page.mapdata import legend
+from hazecast.services.web.page.words import words
 from tests.support.paths import ROOT
 
 RULES = RuleBook.shipped().rule_set("cma_haze")
@@ -159,5 +160,5 @@ def test_a_word_for_haze_means_the_same_in_a_forecast_and_in_a_warning() -> None
         assert grade == level.haze_grade == int(haze_grade(bound, 60.0, 300.0)) + 1
         assert HAZE_GRADES[grade] == {"zh": level.haze_zh, "ja": level.haze_ja, "en": level.haze_en}
     for language in ("zh", "ja", "en"):
-        labels = [label for _, label in legend("haze_grade", language)]
+        labels = [label for _, _, label in legend("haze_grade", words(language), None)]
         assert labels == [HAZE_GRADES[n][language] for n in range(6)] and len(set(labels)) == 6

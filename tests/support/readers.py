@@ -26,8 +26,8 @@ from tests.support.forecasts import forecast_of, observations_of
 
 # Every route that draws, typesets, computes from a forecast or gives a file.
 PATHS = (
-    "/v1/maps/haze.png", "/v1/maps/haze.png?language=en&size=phone", "/v1/maps/pm25.png?hour=3", "/v1/maps/o3.png",
-    "/v1/maps/aqi.png?language=ja", "/v1/maps/day/pm25.webp?hour=7", "/v1/maps/fan/beijing.png", "/v1/areas", "/v1/map",
+    "/v1/maps/haze.png", "/v1/maps/haze.png?language=en&size=phone", "/v1/maps/pm25.png?lead_time=3", "/v1/maps/o3.png",
+    "/v1/maps/aqi.png?language=ja", "/v1/maps/day/pm25.webp?lead_time=7", "/v1/maps/fan/beijing.png", "/v1/areas", "/v1/map",
     "/v1/forecasts/latest?format=netcdf", "/v1/forecasts/latest?format=netcdf&city=beijing",
     "/v1/cities/beijing/forecast?format=netcdf", "/v1/cities/beijing/observations?format=netcdf",
     "/v1/cities/beijing/daily", "/v1/forecasts/latest?format=csv", "/v1/forecasts/latest?format=geojson",

@@ -7,6 +7,7 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import Receive, Scope, Send
 
 from hazecast.services.accounts.keys import check_key
 from hazecast.services.core.clock import Clock, utc_now
@@ -21,6 +22,14 @@ from hazecast.services.web.edge.shared_counts import SharedWindows
 # Names by which only its own machine reaches the service, for health checks.
 _WITH_KEY = ("Authorization", "X-API-Key", "Content-Type")
 _OWN_HOSTS = ("localhost", "127.0.0.1")
+
+
+class _OpenReads(CORSMiddleware):
+    """Lets pages of any origin read what is public: an answer to anything but a read says nothing of other origins."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reads = scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS")
+        await (super().__call__ if reads else self.app)(scope, receive, send)
 
 
 def limit_requests(app: FastAPI, settings: Settings) -> None:
@@ -70,7 +79,7 @@ def protect(app: FastAPI, settings: Settings, sessions: Sessions, shared: Shared
         # any origin read what is public anyway; those that the operator named may show a key, and change what it lets them.
         named = "*" not in origins
         app.add_middleware(
-            CORSMiddleware,
+            CORSMiddleware if named else _OpenReads,
             allow_origins=origins,
             allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE") if named else ("GET",),
             allow_headers=("If-None-Match", "Last-Event-ID", *(_WITH_KEY if named else ())),

@@ -127,9 +127,9 @@ def test_scripts_of_page_and_console_insert_texts_alone() -> None:
         r"(?:inner|outer)HTML\s*\+?=(?!=)|insertAdjacentHTML|document\.write|\beval\(|new Function|setHTML|DOMParser"
     )
     for path in scripts:
-        # That one reads whole pages of this service, which the server has escaped.
+        # These read pages and articles of this service, which the server has escaped.
         found = set(markup.findall(path.read_text(encoding="utf-8"))) - (
-            {"DOMParser"} if path.name == "addresses.js" else set()
+            {"DOMParser"} if path.name in {"addresses.js", "draft_text.js"} else set()
         )
         assert not found, path.name
 

@@ -52,8 +52,8 @@ FEW = Registry(
 @pytest.fixture(autouse=True)
 def a_day_of_few_cities(monkeypatch) -> None:
     monkeypatch.setattr("hazecast.services.work.ingest.monitors.HISTORY_HOURS", 26)
-    monkeypatch.setattr(module, "load_registry", lambda: FEW)
-    monkeypatch.setattr("hazecast.services.work.ingest.monitors.load_registry", lambda: FEW)
+    monkeypatch.setattr(module, "city_registry", lambda settings: FEW)
+    monkeypatch.setattr("hazecast.services.work.ingest.monitors.city_registry", lambda settings: FEW)
     for name in (module.__name__, "hazecast.services.work.ingest.monitors"):
         monkeypatch.setattr(f"{name}.load_station_cities", lambda registry: RULES)
 

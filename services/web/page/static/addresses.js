@@ -3,6 +3,8 @@
 /** @type {((city: string | null) => void)[]} */
 const listeners = [];
 let latest = 0;
+/** The reader's own way to another view, while it is being fetched. @type {Promise<boolean> | null} */
+let going = null;
 
 /** Be told when another view has been put in place. @param {(city: string | null) => void} listener */
 export function onView(listener) {
@@ -23,12 +25,18 @@ export function changed(parts) {
  */
 export async function go(parts, focus = false, instead = false) {
   const target = address(parts);
-  return load(target, focus, () => history[instead ? "replaceState" : "pushState"](null, "", target));
+  const way = load(target, focus, () => history[instead ? "replaceState" : "pushState"](null, "", target));
+  going = way;
+  try {
+    return await way;
+  } finally {
+    if (going === way) going = null;
+  }
 }
 
-/** Ask for the present view again. @returns {Promise<boolean>} whether it came */
+/** Ask for the present view again, unless the reader is on the way to another. @returns {Promise<boolean>} whether it came */
 export function reload() {
-  return load(location.pathname + location.search, false);
+  return going ?? load(location.pathname + location.search, false);
 }
 
 /** @param {Record<string, string | null>} parts */
