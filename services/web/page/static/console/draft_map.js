@@ -20,6 +20,7 @@ export async function drawArea(box, area, colour, label) {
   /** @type {Line[]} */
   const rings = area.type === "Polygon" ? area.coordinates : area.coordinates.flat();
   base ??= fetch("/page/shapes.json", { credentials: "omit" }).then((answer) => answer.json());
+  /** @type {Record<string, number[][]>} */
   const around = await base.catch(() => {
     base = undefined;
     return {};
@@ -34,7 +35,7 @@ export async function drawArea(box, area, colour, label) {
   const map = make("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label, class: "area-map" });
   map.append(make("rect", { width: WIDTH, height, class: "sea" }));
   for (const [name, end] of [["land", "Z"], ["provinces", ""], ["borders", ""]]) {
-    const lines = (around[name] ?? []).map(unfold).filter((line) => meets(bounds([line]), [west - margin, east + margin, south - margin, north + margin]));
+    const lines = (around[name] ?? []).map(unfold).filter((/** @type {Line} */ line) => meets(bounds([line]), [west - margin, east + margin, south - margin, north + margin]));
     map.append(make("path", { d: lines.map((line) => path(line) + end).join(""), class: name }));
   }
   map.append(make("path", { d: rings.map((ring) => `${path(ring)}Z`).join(""), class: "warned", fill: colour, "fill-rule": "evenodd" }));
