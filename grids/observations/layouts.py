@@ -110,7 +110,10 @@ def read_layout(path: Path, counts: Counter[str]) -> tuple[Layout, list[Place]]:
 
 def _header(path: Path, text: str) -> tuple[int, Layout]:
     lines = io.StringIO(text)
-    rows = [next(csv.reader([lines.readline()]), []) for _ in range(_HEADER_LINES)]
+    try:
+        rows = [next(csv.reader([lines.readline()]), []) for _ in range(_HEADER_LINES)]
+    except csv.Error as error:
+        raise InputError(f"{path}: first lines", error, "lines of a CSV file") from error
     for at, cells in enumerate(rows):
         names = [cell.strip() for cell in cells]
         for layout in LAYOUTS:
