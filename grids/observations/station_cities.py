@@ -139,7 +139,9 @@ def distances_km(cities: Sequence[City], latitude: float, longitude: float) -> n
     )
 
 
-def great_circle_km(latitudes: np.ndarray, longitudes: np.ndarray, latitude: float, longitude: float) -> np.ndarray:
+def great_circle_km(
+    latitudes: np.ndarray | float, longitudes: np.ndarray | float, latitude: float, longitude: float
+) -> np.ndarray:
     """Return the great-circle distance of places (haversine, sphere of 6371 km).
 
     Parameters

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.observations.isd import read_isd, with_weather
+from hazecast.grids.places.cities import Registry
 
 
 def series_at(folder: Path, place: str, pollutant: str, reports: Path | None = None) -> tuple[xr.DataArray, xr.Dataset]:
@@ -58,3 +60,33 @@ def series_at(folder: Path, place: str, pollutant: str, reports: Path | None = N
     if weather is None or place not in weather["city"].values or "u10" not in weather:
         raise InputError(str(folder), f"no wind at {place}", "a collection with weather, or a station's reports")
     return table[pollutant].sel({dim: place}, drop=True), weather.sel(city=place, drop=True)
+
+
+def stations_at(folder: Path, pollutant: str, registry: Registry) -> pd.DataFrame:
+    """Read the hourly concentrations of a collection's stations.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the collection.
+    pollutant : str
+        Variable of the stations, such as ``pm25``.
+    registry : Registry
+        The cities that stations may belong to.
+
+    Returns
+    -------
+    pandas.DataFrame (time, station)
+        ug m-3, UTC; NaN where not valid.
+
+    Raises
+    ------
+    InputError
+        If the collection cannot be read, or its stations lack the pollutant.
+    """
+    stations = read_observations(folder, registry).stations
+    if stations is None or pollutant not in stations:
+        known = [] if stations is None else [str(name) for name in stations.data_vars]
+        raise InputError("--pollutant", pollutant, f"one of the stations' variables {known} of {folder}")
+    values = stations[pollutant].transpose("time", "station")
+    return pd.DataFrame(values.values, index=values["time"].values, columns=values["station"].values)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hazecast.forecast.studies.ozone.effects import Estimate
+from hazecast.forecast.studies.estimate import Estimate
 from hazecast.grids.errors import InputError
 
 RESAMPLES = 1000

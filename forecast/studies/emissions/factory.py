@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from hazecast.forecast.studies.estimate import Estimate
 from hazecast.grids.errors import InputError
 
 MIN_RUNS = 3
@@ -18,15 +19,6 @@ MIN_RUNS = 3
 _ALIKE = 0.1
 _MG_PER_KG = 1e6
 _COLUMNS = ("concentration", "flow", "product")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hazecast.forecast.studies.measures.changes import Trend, trend, weekly
-from hazecast.forecast.studies.measures.deweather import expected_without, weather_adjusted, weather_normalised
+from hazecast.forecast.studies.measures.deweather import adjusted_by_folds, weather_adjusted, weather_normalised
 from hazecast.grids.errors import InputError
 
 # What each design is, for tables.
@@ -53,9 +53,7 @@ def adjusted_by_years(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
     number = np.minimum(number, max(len(days) // 365 - 1, 0))
     if number.max() + 1 < _MIN_YEARS:
         raise InputError("years of the series", int(number.max()) + 1, f"at least {_MIN_YEARS}")
-    expected = expected_without(table.drop(columns="trend"), number, alike=True, seed=seed)
-    ratio = table["concentration"] / expected
-    return (ratio * table["concentration"].mean() / ratio.mean()).rename("by_years")
+    return adjusted_by_folds(table, number, seed=seed).rename("by_years")
 
 
 def linear_adjusted(table: pd.DataFrame) -> pd.Series:

@@ -264,6 +264,25 @@ def weather_adjusted(table: pd.DataFrame, *, seed: int = 0) -> pd.Series:
         ug m-3, scaled to the mean of the observations.
     """
     days = pd.DatetimeIndex(table.index)
-    folds = window_numbers(days, days[0], 28) % _FOLDS
+    return adjusted_by_folds(table, window_numbers(days, days[0], 28) % _FOLDS, seed=seed).rename("adjusted")
+
+
+def adjusted_by_folds(table: pd.DataFrame, folds: NDArray[Any], *, seed: int = 0) -> pd.Series:
+    """Return observed over expected concentration, each fold's expected by a model without a trend, of the other folds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (day)
+        From `daily_table`.
+    folds : int (day,)
+        Number of each day's fold.
+    seed : int
+        Of the models.
+
+    Returns
+    -------
+    pandas.Series (day)
+        ug m-3, scaled to the mean of the observations.
+    """
     ratio = table["concentration"] / expected_without(table.drop(columns="trend"), folds, alike=True, seed=seed)
-    return (ratio * table["concentration"].mean() / ratio.mean()).rename("adjusted")
+    return ratio * table["concentration"].mean() / ratio.mean()

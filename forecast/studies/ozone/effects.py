@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hazecast.forecast.evaluation.comparison import resampled_days
+from hazecast.forecast.studies.estimate import Estimate
 from hazecast.grids.errors import InputError
 from hazecast.grids.units import PPB_25C
 
@@ -23,15 +24,6 @@ _WEEKEND = (5, 6)
 # China reported gases at 273 K (GB 3095-2012, clause 3.14) until its amendment took effect on 2018-09-01.
 _AMENDED = np.datetime64("2018-09-01")
 _KELVIN_BEFORE, _KELVIN_SINCE = 273.15, 298.15
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % interval from a block bootstrap."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class Factorization:
         return tuple(str(name) for name in self.profiles.index)
 
     @property
+    def zero_elements(self) -> list[tuple[int, str]]:
+        """Number of the factor (from 0) and species of each element constrained to zero, as `factorize` takes them."""
+        return [(int(k), self.samples.species[j]) for k, j in np.argwhere(self.zeros)]
+
+    @property
     def reached(self) -> float:
         """Share of the starts that reached within 0.1 % of the lowest robust Q."""
         return float(np.mean(np.array(self.start_q) <= 1.001 * min(self.start_q)))
@@ -249,7 +254,7 @@ def pull_profiles(
             Pull(factor, species.index(name), target, 10.0**power / float(base.samples.uncertainty[name].median()) ** 2)
             for factor, name, target in targets
         ]
-        tried = factorize(base.samples, len(base.factors), pulls=pulls, first=best, zeros=_pairs(base))
+        tried = factorize(base.samples, len(base.factors), pulls=pulls, first=best, zeros=base.zero_elements)
         if tried.q_robust > base.q_robust * (1 + most / 100):
             break
         best = tried
@@ -325,10 +330,6 @@ def _zero_mask(samples: Samples, factors: int, zeros: Collection[tuple[int, str]
             raise InputError("zero", (factor, name), f"a factor below {factors} and one of {samples.species}")
         zero_mask[factor, samples.species.index(name)] = True
     return zero_mask
-
-
-def _pairs(base: Factorization) -> list[tuple[int, str]]:
-    return [(int(k), base.samples.species[j]) for k, j in np.argwhere(base.zeros)]
 
 
 def _arrays(base: Factorization) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

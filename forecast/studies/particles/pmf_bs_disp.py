@@ -128,9 +128,8 @@ def _resampled(base: Factorization, rows: NDArray[np.int_]) -> Factorization | N
         uncertainty=base.samples.uncertainty.iloc[rows].reset_index(drop=True),
     )
     contributions = base.contributions.iloc[rows].reset_index(drop=True)
-    zeros = [(int(k), base.samples.species[j]) for k, j in np.argwhere(base.zeros)]
     start = replace(base, samples=samples, contributions=contributions)
-    found = factorize(samples, len(base.factors), first=start, zeros=zeros)
+    found = factorize(samples, len(base.factors), first=start, zeros=base.zero_elements)
     table = uncentred_correlation(found.contributions.to_numpy(), contributions.to_numpy())
     own = table.argmax(axis=1) == np.arange(len(table))
     return found if bool(own.all()) and bool((table.diagonal() >= MIN_CORRELATION).all()) else None

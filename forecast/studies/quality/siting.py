@@ -144,10 +144,10 @@ def removal(daily: pd.DataFrame) -> pd.DataFrame:
         As `Choice.removed`, each predicted from all others, the station that is missed least first; ``mean_rmse`` is the error of the mean over all
         stations without it.
     """
-    rows = []
+    rows, learned = [], _learned(daily)
     for one in range(daily.shape[1]):
         kept = tuple(other for other in range(daily.shape[1]) if other != one)
-        removed, mean_rmse = _errors(daily, _learned(daily), kept)
+        removed, mean_rmse = _errors(daily, learned, kept)
         rows.append(removed.assign(mean_rmse=mean_rmse))
     return pd.concat(rows).sort_values("relative")
 

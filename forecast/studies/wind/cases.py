@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hazecast.forecast.studies.wind.trajectories import EARTH_RADIUS, trajectories
+from hazecast.forecast.studies.wind.trajectories import trajectories
 from hazecast.grids.contract import describe
+from hazecast.grids.observations.station_cities import great_circle_km
 
 Array = NDArray[np.float64]
 SHANGHAI = (31.23, 121.47)
@@ -108,25 +109,6 @@ def arrival_concentrations(
     float64 (parcel,)
         ug m-3.
     """
-    near = great_circle_km(*source, paths["latitude"].values, paths["longitude"].values) < reach_km
+    near = great_circle_km(paths["latitude"].values, paths["longitude"].values, *source) < reach_km
     noise = np.random.default_rng(seed).normal(0.0, 8.0, paths.sizes["parcel"])
     return np.asarray(30.0 + 25.0 * near.sum(axis=1) + noise)
-
-
-def great_circle_km(lat1: float | Array, lon1: float | Array, lat2: float | Array, lon2: float | Array) -> Array:
-    """Return great-circle distances on the sphere.
-
-    Parameters
-    ----------
-    lat1, lon1, lat2, lon2 : float or float64 array
-        Degrees, broadcast against each other.
-
-    Returns
-    -------
-    float64 array
-        km.
-    """
-    a, b = np.deg2rad(lat1), np.deg2rad(lat2)
-    turn = np.deg2rad(np.subtract(lon2, lon1))
-    cosine = np.sin(a) * np.sin(b) + np.cos(a) * np.cos(b) * np.cos(turn)
-    return np.asarray(EARTH_RADIUS / 1000.0 * np.arccos(np.clip(cosine, -1.0, 1.0)))

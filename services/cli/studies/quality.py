@@ -30,20 +30,12 @@ def network(
     output: Output,
 ) -> None:
     """Compare each station with the others: level, correlation, drift and steps."""
-    import pandas as pd
-
     from hazecast.forecast.studies.quality.plots import station_ratios
     from hazecast.forecast.studies.quality.station_agreement import consistency
-    from hazecast.grids.errors import InputError
-    from hazecast.grids.observations.collections import read_observations
     from hazecast.services.core.places import city_registry
+    from hazecast.services.research.places import stations_at
 
-    data = read_observations(observations, city_registry(settings_of(None)))
-    if data.stations is None or pollutant not in data.stations:
-        known = [] if data.stations is None else [str(name) for name in data.stations.data_vars]
-        raise InputError("--pollutant", pollutant, f"one of the stations' variables {known} of {observations}")
-    values = data.stations[pollutant].transpose("time", "station")
-    hourly = pd.DataFrame(values.values, index=values["time"].values, columns=values["station"].values)
+    hourly = stations_at(observations, pollutant, city_registry(settings_of(None)))
     table = consistency(hourly)
     summary = {
         "pollutant": pollutant,

@@ -27,19 +27,11 @@ def sites(
     output: Output,
 ) -> None:
     """Choose the stations that keep the field, and what the removal of each would cost."""
-    import pandas as pd
-
     from hazecast.forecast.studies.quality.siting import choose, daily_means, removal
-    from hazecast.grids.errors import InputError
-    from hazecast.grids.observations.collections import read_observations
     from hazecast.services.core.places import city_registry
+    from hazecast.services.research.places import stations_at
 
-    data = read_observations(observations, city_registry(settings_of(None)))
-    if data.stations is None or pollutant not in data.stations:
-        known = [] if data.stations is None else [str(name) for name in data.stations.data_vars]
-        raise InputError("--pollutant", pollutant, f"one of the stations' variables {known} of {observations}")
-    values = data.stations[pollutant].transpose("time", "station")
-    daily = daily_means(pd.DataFrame(values.values, index=values["time"].values, columns=values["station"].values))
+    daily = daily_means(stations_at(observations, pollutant, city_registry(settings_of(None))))
     found = choose(daily, keep, criterion)
     summary = {
         "pollutant": pollutant,

@@ -213,9 +213,9 @@ def _of_hysplit(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
     """Return the trajectories of files of endpoints and what is to be known of them."""
     import numpy as np
 
-    from hazecast.forecast.studies.wind.cases import great_circle_km
     from hazecast.forecast.studies.wind.endpoints import read_endpoints
     from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.station_cities import great_circle_km
 
     names = ("weather", "level", "start", "end", "every", "hours")
     beside = [name for name in names if getattr(arrivals, name) is not None]
@@ -226,7 +226,7 @@ def _of_hysplit(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
     if float(paths["age"].values[-1]) > 0:
         raise InputError(str(arrivals.endpoints), "forward trajectories", "backward ones, which arrive")
     away = great_circle_km(
-        home.latitude, home.longitude, paths["latitude"].values[:, 0], paths["longitude"].values[:, 0]
+        paths["latitude"].values[:, 0], paths["longitude"].values[:, 0], home.latitude, home.longitude
     )
     if float(np.max(away)) > _ARRIVES_KM:
         raise InputError(

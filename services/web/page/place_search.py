@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from hazecast.grids.observations.station_cities import distances_km
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.web.page.words import Words
 
 MOST = 8
-_EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True)
@@ -90,10 +89,10 @@ def nearest(registry: Registry, latitude: float, longitude: float) -> Found:
     -------
     Found
     """
-    return min(
-        (Found(city, _distance(city, latitude, longitude)) for city in registry.cities.values()),
-        key=lambda found: found.distance or 0.0,
-    )
+    cities = list(registry.cities.values())
+    distances = distances_km(cities, latitude, longitude)
+    at = int(distances.argmin())
+    return Found(cities[at], float(distances[at]))
 
 
 def places_json(found: list[Found], registry: Registry, words: Words) -> bytes:
@@ -130,10 +129,3 @@ def _names(city: City) -> frozenset[str]:
 def _plain(name: str) -> str:
     parts = unicodedata.normalize("NFKD", name.casefold())
     return "".join(c for c in parts if c.isalnum())
-
-
-def _distance(city: City, latitude: float, longitude: float) -> float:
-    a, b = math.radians(city.latitude), math.radians(latitude)
-    turn = math.radians(city.longitude - longitude)
-    half = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(turn / 2) ** 2
-    return 2.0 * _EARTH_KM * math.asin(min(1.0, math.sqrt(half)))

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import pandas as pd
 from fastapi import APIRouter, HTTPException, Query
 
+from hazecast.forecast.studies.estimate import Estimate
 from hazecast.forecast.studies.ozone.days import daily_series
-from hazecast.forecast.studies.ozone.effects import Estimate, WeekdayEffect, weekday_effect
+from hazecast.forecast.studies.ozone.effects import WeekdayEffect, weekday_effect
 from hazecast.forecast.studies.ozone.voc import species_table
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import in_utc

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hazecast.forecast.studies.emissions.factory import Costs, Estimate, factory_change, payback
+from hazecast.forecast.studies.emissions.factory import Costs, factory_change, payback
 from hazecast.forecast.studies.emissions.flue_gas import corrected, gravimetric, moisture_from_oxygen
 from hazecast.forecast.studies.emissions.relative_accuracy import relative_accuracy
+from hazecast.forecast.studies.estimate import Estimate
 from hazecast.grids.errors import InputError
 from tests.support.command_line import run_command
 

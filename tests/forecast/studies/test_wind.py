@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hazecast.forecast.studies.wind.cases import arrival_concentrations, arrivals, great_circle_km, turning_wind
+from hazecast.forecast.studies.wind.cases import arrival_concentrations, arrivals, turning_wind
 from hazecast.forecast.studies.wind.receptor import source_regions
 from hazecast.forecast.studies.wind.roses import (
     conditional_probability,
@@ -24,6 +24,7 @@ from hazecast.forecast.studies.wind.roses import (
 from hazecast.forecast.studies.wind.trajectories import EARTH_RADIUS, cluster, trajectories
 from hazecast.grids.contract import describe
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.station_cities import great_circle_km
 from hazecast.services.cli.app import app
 from hazecast.services.research.places import series_at
 
