@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -19,6 +18,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.app import create_app
 from hazecast.services.web.page.console import _MESSAGES
+from tests.support.accessibility import scan
 from tests.support.browser import browsing, serving
 from tests.support.catalogs import fields_of
 from tests.support.console_world import Bureau, bureau, draft, sign_in
@@ -509,7 +509,7 @@ def test_axe_finds_nothing_and_narrow_screens_scroll_one_way(browser, desk, sche
             page.locator('[data-do="change"]').click()
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         page.wait_for_load_state("networkidle")
-        _scan(page)
+        scan(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         small = page.evaluate(
             """() => [...document.querySelectorAll('main button, main select, main summary, main input')]
@@ -518,13 +518,6 @@ def test_axe_finds_nothing_and_narrow_screens_scroll_one_way(browser, desk, sche
         )
         assert small == []
     context.close()
-
-
-def _scan(page: Page) -> None:
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}}).response
-    assert [(v["id"], v["impact"], [n["target"] for n in v["nodes"]][:3]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 15
 
 
 def test_a_draft_is_decided_by_keyboard_alone(page, desk) -> None:
