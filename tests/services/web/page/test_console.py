@@ -85,6 +85,10 @@ def test_a_draft_is_read_in_three_languages_and_approved(page, desk) -> None:
     one = page.locator(".draft", has_text="Beijing")
     expect(one.locator("h3")).to_have_text("Beijing · Orange haze warning · new")
     assert one.locator(".swatch rect").get_attribute("fill") == "#FA8A00"
+    # The city's clock, and the bureau's beside it where that is another.
+    expect(one.locator('[data-text="here"]')).to_be_empty()
+    page.select_option("#zone", "Asia/Tokyo")
+    expect(one.locator('[data-text="here"]')).to_contain_text("On your clock: ")
     one.get_by_text("Text, evidence and history").click()
     expect(one.locator(".said")).to_have_count(3)
     texts = {part.get_attribute("lang"): part.inner_text() for part in one.locator(".said").all()}

@@ -358,11 +358,11 @@ def test_forced_colours_keep_values_and_levels(browser, site) -> None:
 @pytest.mark.slowest
 def test_a_city_prints_on_one_page_with_its_charts_and_the_days_past(page, site) -> None:
     for path in ("/?city=shanghai&lang=zh", "/?city=kitakyushu&lang=ja", "/?city=beijing&lang=en"):
+        page.emulate_media(media="screen")
         page.goto(site.address + path)
         loaded(page)
         page.emulate_media(media="print")
         assert page.locator(".past-chart").is_visible() and page.locator("figure.fan svg").first.is_visible()
-        page.emulate_media(media="screen")
         assert len(re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))) == 1, path
 
 
