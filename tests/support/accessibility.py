@@ -21,8 +21,8 @@ _WHERE = """() => {
   const marked = [one, one.nextElementSibling].some(part => part && getComputedStyle(part).outlineStyle !== 'none');
   return [Number(one?.dataset?.walk ?? -1), marked];
 }"""
-# A field for a date has a stop for each of its parts.
-_STOPS = 8
+# A field for a date has a stop for each of its parts, and a list that scrolls one of its own.
+_MORE = "document.querySelectorAll('input[type=datetime-local]').length * 7 + document.querySelectorAll('.scroll').length + 10"
 
 
 def scan(page: Page, view: str = "") -> None:
@@ -52,7 +52,7 @@ def walk(page: Page, view: str = "") -> None:
     if not page.locator("dialog[open]").count():
         page.evaluate("document.activeElement?.blur(); window.scrollTo(0, 0)")
     missing, unmarked = set(range(len(names))), set()
-    for _ in range(_STOPS * len(names) + 10):
+    for _ in range(len(names) + page.evaluate(_MORE)):
         page.keyboard.press("Tab")
         number, marked = page.evaluate(_WHERE)
         missing.discard(number)
