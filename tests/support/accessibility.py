@@ -35,7 +35,8 @@ def scan(page: Page, view: str = "") -> None:
         Its name, for the report.
     """
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": list(_TAGS)}}).response
-    assert [(v["id"], v["impact"], [n["target"] for n in v["nodes"]][:3]) for v in found["violations"]] == [], view
+    said = [(v["id"], v["impact"], [n["target"] for n in v["nodes"]][:3]) for v in found["violations"]]
+    assert not said, f"{view}: {said}"
     assert len(found["passes"]) > 10, view
 
 
@@ -60,5 +61,6 @@ def walk(page: Page, view: str = "") -> None:
             unmarked.add(number)
         if not missing:
             break
-    assert [names[n] for n in sorted(missing)] == [], view
-    assert [names[n] for n in sorted(unmarked)] == [], view
+    lacking = {"not reached": sorted(missing), "without a mark": sorted(unmarked)}
+    said = {kind: [names[n] for n in found] for kind, found in lacking.items() if found}
+    assert not said, f"{view}: {said}"
