@@ -394,7 +394,7 @@ def test_an_administrator_adds_a_city_after_a_look_at_its_area_changes_and_withd
     expect(zone).to_be_focused()
     zone.fill("Europe/Paris")
     form.get_by_role("button", name="Check, and show").click()
-    expect(form.locator(".checked h4")).to_be_focused()
+    expect(form.locator(".checked h3")).to_be_focused()
     expect(form.locator(".area-map .warned")).to_have_attribute("d", re.compile("M.{50}"))
     expect(form.locator(".area-map .at")).to_have_count(1)
     expect(form.locator(".checked")).to_contain_text("within 50 km of the centre")

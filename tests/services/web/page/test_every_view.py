@@ -140,7 +140,7 @@ def test_the_console_of_an_administrator_and_its_questions(page, desk) -> None:
     }.items():  # fmt: skip
         page.locator(f'#new-city [name="{field}"]').fill(text)
     page.locator('#new-city [value="check"]').click()
-    expect(page.locator("#new-city .checked h4")).to_be_focused()
+    expect(page.locator("#new-city .checked h3")).to_be_focused()
     check(page, "administrator")
     page.locator('#city-list tr[data-id="beijing"] [data-do="withdraw"]').click()
     expect(page.locator("#ask")).to_be_visible()

@@ -214,7 +214,7 @@ async function check() {
   });
   found.hidden = false;
   await draw(find(found, ".area", HTMLElement), checked);
-  find(found, "h4", HTMLElement).focus();
+  find(found, "h3", HTMLElement).focus();
 }
 
 async function save() {
