@@ -91,15 +91,15 @@ def card_png(card: Card) -> bytes:
         write(draw, (_WIDTH - _EDGE, 40), card.tags, 26, language=card.language, anchor="ra", fill="#8a1c1c")
     if card.now is not None:
         colour, said = card.now
-        draw.rounded_rectangle((_EDGE, 86, _EDGE + 28, 114), 6, fill=colour, outline="#00000040")
+        draw.rounded_rectangle((_EDGE, 91, _EDGE + 28, 119), 6, fill=colour, outline="#00000040")
         line(84, said, 26, left=_EDGE + 40)
-    y = 128
+    y = 132
     for colour, marks, event, span in card.warnings:
         draw.rounded_rectangle((_EDGE, y + 3, _EDGE + 52, y + 55), 10, fill=colour, outline="#00000040")
         write(draw, (_EDGE + 26, y + 29), "!" * marks, 32, language=card.language, anchor="mm", fill=ink(colour))
         line(y, event, 28, left=_EDGE + 68)
         line(y + 34, span, 22, _FAINT, left=_EDGE + 68)
-        y += 64
+        y += 63
     if not card.warnings:
         line(y, card.none, 32)
     line(326, card.forecast, 24)
