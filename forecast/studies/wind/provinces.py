@@ -149,7 +149,8 @@ def contributions(
     negative = [str(name) for name in concentration if (concentration[name] < 0).any()]
     if negative:
         raise InputError(f"element {negative[0]}", float(concentration[negative[0]].min()), "0 or more")
-    rows, elements = {}, {}
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    elements: dict[str, dict[str, object]] = {}
     for name in concentration:
         known = (hours.notna().all(axis=1).to_numpy()) & concentration[name].notna().to_numpy()
         days, value = when[known].normalize(), concentration[name].to_numpy(float)[known]
@@ -161,9 +162,8 @@ def contributions(
         one.resample(resamples, seed)
         rows |= {(str(name), area): one.row(number) for number, area in enumerate(map(str, hours.columns))}
         elements[str(name)] = one.summary()
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index = pd.MultiIndex.from_tuples(list(rows), names=["element", "area"])
-    return Contributions(table, pd.DataFrame.from_dict(elements, orient="index").rename_axis("element"))
+    table = pd.DataFrame(list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=["element", "area"]))
+    return Contributions(table, pd.DataFrame(list(elements.values()), index=pd.Index(elements, name="element")))
 
 
 def by_season(

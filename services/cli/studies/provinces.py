@@ -66,8 +66,7 @@ def provinces(
     areas = _areas(province)
     hours = residence(paths, areas)
     if not province:
-        spent = hours.mean()
-        hours = hours[[name for name in hours if spent[name] >= _LEAST_SHARE * -float(paths["age"].values[-1])]]
+        hours = hours.loc[:, hours.mean() >= _LEAST_SHARE * -float(paths["age"].values[-1])]
     rows, values, when, at_arrival, left = _matched(measured, paths, hours)
     found = contributions(rows, values, when)
     seasons = {name: _table(one) for name, one in by_season(rows, values, when).items()}
