@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 
 from hazecast import __version__
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.pauses import keep_loaded, shorten_waits
 from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.stream_places import REFRESH_SECONDS
@@ -49,6 +50,8 @@ from hazecast.services.web.routes import (
 )
 from hazecast.services.web.routes.common import INVALID
 
+# By then most of what a process loads when it is first asked for something is there.
+_LOADED_SECONDS = 60.0
 _ROUTERS = (
     cities.router,
     problems.router,
@@ -144,11 +147,15 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
     """Listen for what other processes write, and tell them of the open streams, while a server runs the app."""
     service: Service = app.state.service
     service.changes.start()
-    refreshing = asyncio.create_task(_refresh(service))
+    tasks = [asyncio.create_task(_refresh(service))]
+    if closes:
+        shorten_waits()
+        tasks.append(asyncio.create_task(_keep_loaded()))
     try:
         yield
     finally:
-        refreshing.cancel()
+        for task in tasks:
+            task.cancel()
         if closes:
             await _streams_ended(service)
             await asyncio.to_thread(service.close)
@@ -160,6 +167,11 @@ async def _refresh(service: Service) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         await asyncio.to_thread(service.stream_places.refresh)
+
+
+async def _keep_loaded() -> None:
+    await asyncio.sleep(_LOADED_SECONDS)
+    keep_loaded()
 
 
 async def _streams_ended(service: Service) -> None:
