@@ -153,6 +153,8 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
     service.changes.start()
     tasks = [asyncio.create_task(one(service)) for one in (_refresh, _follow_cities)]
     if closes:
+        # Builds all routes, which the first request would wait for: a second of processor time on the event loop.
+        app.openapi()
         shorten_waits()
         tasks.append(asyncio.create_task(_keep_loaded()))
     try:
