@@ -70,7 +70,7 @@ def held_of_cities(store: Store) -> Held:
         return Held(run, frozenset(session.scalars(cities)), skipped, stations, active)
 
 
-def _counts(session: Session, query: Select[tuple[str, int]]) -> dict[str, int]:
+def _counts(session: Session, query: Select[str, int]) -> dict[str, int]:
     return {city: count for city, count in session.execute(query)}
 
 
