@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -281,6 +281,21 @@ class Inputs:
             humidity_source=str(forecast.attrs.get("humidity_source", "")),
         )
 
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.forecast)}
+
+    @cached_property
+    def _observed_columns(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.observed)}
+
+    @cached_property
+    def _stations_of(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for number, name in enumerate(() if self.owner is None else self.owner):
+            found.setdefault(str(name), []).append(number)
+        return found
+
     def hours_of(self, city: City, sight: Sight, zone: Sequence[str] = ()) -> CityHours:
         """Return the hours of one city of the forecast.
 
@@ -296,7 +311,7 @@ class Inputs:
         -------
         CityHours
         """
-        column = self.forecast.index(city.id)
+        column = self._columns[city.id]
         humidity = self.ahead["relative_humidity"][:, column]
         # Where no humidity was observed, the forecast's first hour is used for the hours just before it.
         seen = self._past("relative_humidity", city)
@@ -306,8 +321,8 @@ class Inputs:
         pm25 = self._scenarios("pm25", city, column)
         own: dict[str, Float] = {}
         if self.owner is not None:
-            judged = np.isin(self.owner, [city.id, *zone])
-            own = {name: values[judged] for name, values in self.stations.items() if judged.any()}
+            judged = sorted({number for name in (city.id, *zone) for number in self._stations_of.get(name, ())})
+            own = {name: values[judged] for name, values in self.stations.items() if judged}
         return CityHours(
             city=city,
             times=self.times,
@@ -346,8 +361,9 @@ class Inputs:
         return np.asarray(np.where(np.isnan(measured), result, measured), dtype=np.float64)
 
     def _past(self, name: str, city: City) -> Float:
-        if name in self.past and city.id in self.observed:
-            return self.past[name][:, self.observed.index(city.id)]
+        column = self._observed_columns.get(city.id)
+        if name in self.past and column is not None:
+            return self.past[name][:, column]
         return np.full(PAST_HOURS, np.nan)
 
     def _scenarios(self, name: Variable, city: City, column: int) -> Float:
