@@ -44,7 +44,10 @@ _COMMON_ERROR = 0.8
 _ITERATIONS = 60
 # Mode (without the coming weather, with it) and number of the lead group.
 _Where = tuple[int, int]
-_WHERES: tuple[_Where, ...] = tuple((mode, group) for mode in (0, 1) for group in range(_G))
+
+
+def _wheres() -> list[_Where]:
+    return [(mode, group) for mode in (0, 1) for group in range(len(LEAD_GROUPS))]
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def learned(state: State, lessons: Verified | Iterable[Verified], days: float = 
         found.add(one)
     state = found.state
     parts = {name: value.copy() for name, value in state.arrays().items()}
-    for where in _WHERES:
+    for where in _wheres():
         _learn_moments(parts, where, *found.products[where].means(), days)
         _learn_bias(parts, where, *found.residuals[where].means(), days)
         _learn_offsets(parts, where, *found.below[where].means(), days)
@@ -202,9 +205,9 @@ class _Lessons:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.products = {where: _Products(_P, SPACES, _K, _K) for where in _WHERES}
-        self.residuals = {where: _Means(_P) for where in _WHERES}
-        self.below = {where: _Means(_P, _Q) for where in _WHERES}
+        self.products = {where: _Products(_P, SPACES, _K, _K) for where in _wheres()}
+        self.residuals = {where: _Means(_P) for where in _wheres()}
+        self.below = {where: _Means(_P, _Q) for where in _wheres()}
         self.guidance = _Means(_P, 2)
         self._weights: Float = np.zeros((0, _G, _P, SPACES, _K), np.float32)
         self._known = np.zeros(0, np.bool_)
@@ -224,7 +227,7 @@ class _Lessons:
             self._make_room()
         row = self.state.rows(verified.places)
         weights = self._weights_of(row, verified.informed.astype(np.int64))
-        for mode, group in _WHERES:
+        for mode, group in _wheres():
             mine = np.flatnonzero(verified.informed == bool(mode))
             first, last = LEAD_GROUPS[group]
             hours = slice(first - 1, last)

@@ -257,9 +257,7 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
             if len(batch):
                 parts.append((batch, model.predict(batch)))
     for _ in range(_PASSES):
-        service.follow(
-            [_lesson(batch, service.combined(batch, forecast)) for batch, forecast in parts], POOL_HALF_LIFE
-        )
+        service.follow([_lesson(batch, service.combined(batch, forecast)) for batch, forecast in parts], POOL_HALF_LIFE)
         moments = service.state.moments[0]
         service.state = State.empty({"moments": moments}, lasting=0.0)
     errors = []

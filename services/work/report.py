@@ -23,7 +23,6 @@ from hazecast.forecast.products import next_24h
 from hazecast.grids.places.cities import Registry
 from hazecast.services.work.local_time import place_name, stamp, zone_name
 
-
 # Cities and messages that are written out on a terminal; the others are counted.
 _MOST_LINES = 100
 

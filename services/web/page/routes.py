@@ -226,7 +226,9 @@ class _Page:
             here = self._city(near, query.city, query, beside)
             there = self._city(near, beside, query, query.city) if beside else None
         lines = view.city_lines(snapshot, registry, wording, query.index)
-        warnings = warning_views(snapshot.warnings[:MOST_WARNINGS], self.store, registry, snapshot.book, wording, snapshot.now)
+        warnings = warning_views(
+            snapshot.warnings[:MOST_WARNINGS], self.store, registry, snapshot.book, wording, snapshot.now
+        )
         zone = page_zone(query)
         zone_name = wording.catalog.zone(zone, snapshot.now)
         hour = _hour(snapshot, query)
