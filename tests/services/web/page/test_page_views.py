@@ -225,3 +225,16 @@ def test_of_very_many_cities_the_map_has_those_that_matter_and_says_how_many_it_
     assert {one["city"] for one in everything["warnings"]} <= kept
     least = min(max(one["pm25"]) for one in fewer["cities"] if one["id"] not in {w["city"] for w in fewer["warnings"]})
     assert all(max(one["pm25"]) <= least for one in everything["cities"] if one["id"] not in kept)
+
+
+def test_a_city_that_is_left_out_of_the_map_is_read_when_it_is_asked_for(client, monkeypatch) -> None:
+    monkeypatch.setattr(snapshot, "MOST_CITIES", 30)
+    fewer = TestClient(create_app(client.app.state.service.settings, clock=lambda: NOW))
+    shown = [one["id"] for one in fewer.get("/page/map.json").json()["cities"]]
+    for city in (shown[0], next(name for name in REGISTRY.cities if name not in shown)):
+        for address in (f"/embed/{city}?lang=en", f"/?lang=en&city={city}"):
+            # The table of all cities has fewer lines.
+            one, other = (page.get(address).text.split('data-slot="warnings"')[0] for page in (client, fewer))
+            assert one == other
+    table = fewer.get("/?lang=en").text.split('data-slot="cities"')[1]
+    assert table.count("<tr>") == 30 + 1 and f"{len(REGISTRY.cities) - 30} more places" in table
