@@ -215,8 +215,9 @@ class _Lessons:
 
     def _make_room(self) -> None:
         places = len(self.state.places)
-        for sums in (*self.products.values(), *self.residuals.values(), *self.below.values(), self.guidance):
-            sums.make_room(places)
+        sums: list[_Means | _Products] = [*self.products.values(), *self.residuals.values(), *self.below.values()]
+        for one in (*sums, self.guidance):
+            one.make_room(places)
         self._weights = _grown(self._weights, 2 * places)
         self._known = _grown(self._known, 2 * places)
 
@@ -251,7 +252,8 @@ class _Lessons:
         if new.size:
             self._weights[new] = combining_weights(self.state, new // 2, new % 2)
             self._known[new] = True
-        return self._weights[pairs]
+        found: Float = self._weights[pairs]
+        return found
 
 
 def _grown(array: npt.NDArray[_Kind], rows: int) -> npt.NDArray[_Kind]:

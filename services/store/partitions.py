@@ -2,7 +2,7 @@
 
 A month of a table is a table of its own (``observation_2026_01``): a query of some days reads its months alone, and a month that is
 too old is dropped as a file is, where deleting its rows would take minutes and leave their room behind. Rows of months that have no
-table yet, as of years that are filled in, go into ``observation_rest``; the daily upkeep makes tables for them, and those of the
+table yet, as of years that are filled in, go into ``observation_rest``; the daily job `janitor` makes tables for them, and those of the
 months ahead.
 """
 
