@@ -11,6 +11,7 @@ import re
 import time
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import Connection, text
 
 from hazecast.services.store.partitions import remove_before
@@ -52,6 +53,7 @@ def measured(connection: Connection) -> dict[str, float]:
     return found
 
 
+@pytest.mark.timeout(3600)
 def test_months_make_no_query_slower_and_retention_quick(postgres: PostgresServer) -> None:
     store = Store(postgres.new_database(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
     store.migrate("0017")
