@@ -30,7 +30,7 @@ from hazecast.services.web.app import create_app
 from hazecast.services.work import cycle
 from hazecast.services.work.cycle_products import make_products
 from hazecast.services.work.report import CycleReport
-from tests.benchmarks.test_places import INIT, LONGER, NOW, PLACES, made_registry, made_weather, peak_mb
+from tests.support.many_places import INIT, LONGER, NOW, PLACES, made_registry, made_weather, peak_mb
 from tests.support.settings import make_settings
 
 # Hours between the two cycles.
