@@ -56,7 +56,7 @@ def measured(connection: Connection) -> dict[str, float]:
 @pytest.mark.timeout(3600)
 def test_months_make_no_query_slower_and_retention_quick(postgres: PostgresServer) -> None:
     store = Store(postgres.new_database(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    store.migrate("0017")
+    store.migrate("0018")
     with store.writing() as connection:
         connection.execute(text(HOURS))
         connection.execute(text(SCORES))

@@ -69,7 +69,7 @@ def migrated(postgres) -> Iterator[Store]:
 
 
 def test_a_database_of_the_version_before_is_parted_with_its_rows_and_joined_again(store) -> None:
-    store.migrate("0017")
+    store.migrate("0018")
     with store.writing() as connection:
         fill(connection)
     with store.engine.connect() as connection:
@@ -81,7 +81,7 @@ def test_a_database_of_the_version_before_is_parted_with_its_rows_and_joined_aga
         assert months_of(connection, "observation") == [Month(2025, 12), Month(2026, 1), Month(2026, 2), Month(2026, 3)]
         assert connection.scalar(text("SELECT count(*) FROM observation_2026_01")) == 31 * 24
         assert connection.scalar(text("SELECT count(*) FROM observation_rest")) == 0
-    store.migrate("0017")
+    store.migrate("0018")
     with store.engine.connect() as connection:
         assert contents(connection) == before and not partitions(connection)
     store.migrate()
