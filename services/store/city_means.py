@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from sqlalchemy import DateTime, Row, func, select, type_coerce
 
@@ -63,12 +64,13 @@ def stored_city_hours(store: Store, init_time: datetime, hours: int, *, preferen
         .group_by(MonitorStation.city, MonitorStation.source, StationObservation.time, StationObservation.pollutant)
     )
     with store.engine.connect() as connection:
-        stations = connection.execute(select(MonitorStation.city, MonitorStation.source).distinct()).all()
+        pairs = connection.execute(select(MonitorStation.city, MonitorStation.source).distinct())
+        stations = [(city, source) for city, source in pairs]
         means = _CityMeans(stations, preference, to_datetime64(first), hours)
         # A month of ten thousand cities is forty million rows.
         for rows in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query).partitions():
             means.add(rows)
-    seen = np.isfinite(means.values).any(axis=(0, 2))
+    seen: npt.NDArray[np.bool_] = np.asarray(np.isfinite(means.values).any(axis=(0, 2)))
     dataset = xr.Dataset(
         {name: (("time", "city"), means.values[:, seen, number]) for number, name in enumerate(POLLUTANTS)},
         coords={
@@ -84,12 +86,11 @@ class _CityMeans:
     """Hourly means of cities, (hour, city, pollutant), of the first of the sources that has any."""
 
     def __init__(
-        self, stations: Iterable[Row[Any]], preference: Sequence[str], first: np.datetime64, hours: int
+        self, stations: Sequence[tuple[str, str]], preference: Sequence[str], first: np.datetime64, hours: int
     ) -> None:
-        found = [(str(city), str(source)) for city, source in stations]
         rank = {source: number for number, source in enumerate(preference)}
-        order = sorted({source for _, source in found}, key=lambda source: (rank.get(source, len(rank)), source))
-        self.cities = sorted({city for city, _ in found})
+        order = sorted({source for _, source in stations}, key=lambda source: (rank.get(source, len(rank)), source))
+        self.cities = sorted({city for city, _ in stations})
         self._rank = {source: number for number, source in enumerate(order)}
         self._column = {city: number for number, city in enumerate(self.cities)}
         self._pollutant = {name: number for number, name in enumerate(POLLUTANTS)}
