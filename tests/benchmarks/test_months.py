@@ -29,14 +29,16 @@ SUMS = [c.name for c in ForecastScore.__table__.columns if not c.primary_key]
 SCORES = f"""INSERT INTO forecast_score (day, model_id, city, pollutant, lead_time, {", ".join(SUMS)})
 SELECT ({FIRST} + day * interval '12 days')::date, 'm', {CITY}, 'pm25', lead, {", ".join("1" for _ in SUMS)}
 FROM generate_series(0, {DAYS // 12}) day, generate_series(1, {PLACES}) place, generate_series(1, 24) lead"""
+# A place in the middle.
+PLACE = f"c{PLACES // 2:05d}"
 QUERIES = {
-    "three days of a city": "SELECT * FROM observation WHERE city = 'c00500' AND NOT simulated AND time > '2025-06-10' AND time <= '2025-06-13'",
-    "a year of a city": "SELECT * FROM observation WHERE city = 'c00500' AND NOT simulated AND time > '2025-01-01' AND time <= '2026-01-01'",
+    "three days of a city": f"SELECT * FROM observation WHERE city = '{PLACE}' AND NOT simulated AND time > '2025-06-10' AND time <= '2025-06-13'",
+    "a year of a city": f"SELECT * FROM observation WHERE city = '{PLACE}' AND NOT simulated AND time > '2025-01-01' AND time <= '2026-01-01'",
     "an hour of all": "SELECT * FROM observation WHERE time = '2025-06-10 05:00' AND NOT simulated",
     "three days of all": "SELECT * FROM observation WHERE time > '2025-06-10' AND time <= '2025-06-13' AND NOT simulated",
     "the newest hour": "SELECT max(time) FROM observation WHERE NOT simulated AND time <= '2025-12-31'",
     "scores of a month": "SELECT day, lead_time, sum(n), sum(se) FROM forecast_score WHERE day >= '2025-06-01' AND day < '2025-07-01' GROUP BY 1, 2",
-    "scores of a city": "SELECT day, lead_time, sum(n) FROM forecast_score WHERE day >= '2025-06-01' AND city = 'c00500' GROUP BY 1, 2",
+    "scores of a city": f"SELECT day, lead_time, sum(n) FROM forecast_score WHERE day >= '2025-06-01' AND city = '{PLACE}' GROUP BY 1, 2",
 }
 
 
@@ -83,5 +85,6 @@ def test_months_make_no_query_slower_and_retention_quick(postgres: PostgresServe
     whole["removing a month"], months["removing a month"] = deleting, dropping
     for name in whole:
         print(f"{name:24}{whole[name]:10.2f} ms {months[name]:10.2f} ms   {whole[name] / months[name]:6.2f}")
-    assert dropping < 0.2 * deleting
-    assert all(months[name] < 2.0 * whole[name] + 2.0 for name in QUERIES)
+    # Most of it counts the rows; a deletion also leaves their room, and work for the vacuum.
+    assert dropping < deleting
+    assert all(months[name] < 1.5 * whole[name] + 2.0 for name in QUERIES)
