@@ -44,6 +44,7 @@ def desk(tmp_path_factory) -> Iterator[Bureau]:
 @pytest.fixture(params=["light", "dark"])
 def page(browser, request) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=request.param)
+    context.set_default_timeout(120_000)
     yield context.new_page()
     context.close()
 
