@@ -77,23 +77,48 @@ class Server:
         return maps.read_text() if maps.exists() else ""
 
 
-@contextmanager
-def serving(folder: Path, **environment: str) -> Iterator[Server]:
-    """Run ``hazecast serve`` without jobs on a data folder."""
+def start_server(folder: Path, *options: str, **environment: str) -> Server:
+    """Start ``hazecast serve`` without jobs on a data folder; it doesn't answer yet.
+
+    Parameters
+    ----------
+    folder : Path
+        Its log is there too, ``server.log``, and a core where it dies.
+    *options : str
+        Of the command.
+    **environment : str
+        Variables.
+
+    Returns
+    -------
+    Server
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "hazecast.services.cli.app", "serve", "--no-scheduler", "--port", str(port)]
     errors = folder / "server.log"
+    path = os.pathsep.join(
+        os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
+    )
     with errors.open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--data-dir", str(folder)],
+            [*command, "--data-dir", str(folder), *options],
+            cwd=folder,
             env=os.environ
             | {"OMP_NUM_THREADS": "1", "HAZECAST_RATE_ANONYMOUS": "0", "HAZECAST_ANSWER_SECONDS": "300"}
+            | ({"PYTHONPATH": path} if path else {})
             | environment,
             stderr=log,
         )
-    server = Server(process, port, errors)
+    return Server(process, port, errors)
+
+
+@contextmanager
+def serving(folder: Path, *options: str, **environment: str) -> Iterator[Server]:
+    """Run ``hazecast serve`` without jobs on a data folder, once it answers."""
+    server = start_server(folder, *options, **environment)
+    process = server.process
     try:
         end = time.monotonic() + 120
         while True:
@@ -101,7 +126,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Server]:
                 assert server.get("/v1/healthz")[0] == 200
                 break
             except OSError:
-                assert process.poll() is None and time.monotonic() < end, errors.read_text()
+                assert process.poll() is None and time.monotonic() < end, server.errors.read_text()
                 time.sleep(0.1)
         yield server
     finally:
