@@ -21,13 +21,12 @@ from hazecast.services.core.work_pool import WorkPool
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
 from hazecast.services.delivery.sealing import seal_stored, seals_of
-from hazecast.services.delivery.stream import EventFeed, public_feed
+from hazecast.services.delivery.stream import EventFeed, PublicEvent, public_feed
 from hazecast.services.delivery.stream_places import StreamPlaces
 from hazecast.services.delivery.subscriptions import Subscriptions
 from hazecast.services.store.changes import Changes
 from hazecast.services.store.shared import Shared
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.web.signing import signer_of
 from hazecast.services.work.bulletin import Bulletins
 
@@ -58,6 +57,8 @@ class Service:
         Gives the current time, aware: what is stale, expired or in force depends on it.
     pool : WorkPool
         Draws, typesets and writes NetCDF in subprocesses.
+    studies : WorkPool
+        Answers studies in subprocesses of their own, so that drawings never wait for one.
     queue : Queue
         Deliveries of all subscriptions.
     public_feed : EventFeed
@@ -80,8 +81,9 @@ class Service:
     book: RuleBook
     clock: Clock
     pool: WorkPool
+    studies: WorkPool
     queue: Queue
-    public_feed: EventFeed[OutboxEvent]
+    public_feed: EventFeed[PublicEvent]
     stream_places: StreamPlaces
     shared: Shared
     changes: Changes
@@ -116,6 +118,7 @@ class Service:
         self.changes.close()
         # Nobody waits for drawings any more.
         self.pool.close()
+        self.studies.close()
         end_subprocesses()
         self.shared.close()
         self.store.close()
@@ -160,6 +163,12 @@ def make_service(settings: Settings, cities: CurrentCities, clock: Clock) -> Ser
             settings.limits.drawing_waiting,
             settings.limits.answer_seconds,
             settings.answers.answers_memory_mb * 2**20 // 2,
+        ),
+        studies=WorkPool(
+            settings.limits.study_processes,
+            settings.limits.study_waiting,
+            settings.limits.answer_seconds,
+            settings.answers.answers_memory_mb * 2**20 // 8,
         ),
         queue=Queue(sessions, settings),
         public_feed=public_feed(sessions, settings.events.poll_seconds),
