@@ -23,6 +23,7 @@ from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import write_netcdf
 from tests.support.forecasts import forecast_of, observations_of
+from tests.support.forks import Forked, Forks
 
 # Every route that draws, typesets, computes from a forecast or gives a file.
 PATHS = (
@@ -56,7 +57,7 @@ def save_made_run(store: Store, folder: Path, init: np.datetime64, mean: float) 
 class Server:
     """A running server: its process, its port, and the file that it writes errors to."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     port: int
     errors: Path
 
@@ -85,7 +86,7 @@ def resident_bytes(pid: int) -> float:
         return 0.0
 
 
-def start_server(folder: Path, *options: str, **environment: str) -> Server:
+def start_server(folder: Path, *options: str, forks: Forks | None = None, **environment: str) -> Server:
     """Start ``hazecast serve`` without jobs on a data folder; it doesn't answer yet.
 
     Parameters
@@ -94,6 +95,8 @@ def start_server(folder: Path, *options: str, **environment: str) -> Server:
         Its log is there too, ``server.log``, and a core where it dies.
     *options : str
         Of the command.
+    forks : Forks, optional
+        Forks it; by default it is a new process of Python.
     **environment : str
         Variables.
 
@@ -104,28 +107,23 @@ def start_server(folder: Path, *options: str, **environment: str) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "hazecast.services.cli.app", "serve", "--no-scheduler", "--port", str(port)]
+    arguments = ["serve", "--no-scheduler", "--port", str(port), "--data-dir", str(folder), *options]
     errors = folder / "server.log"
-    path = os.pathsep.join(
-        os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
-    )
+    variables = {"OMP_NUM_THREADS": "1", "HAZECAST_RATE_ANONYMOUS": "0", "HAZECAST_ANSWER_SECONDS": "300"}
+    # It works in another folder.
+    path = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    given = os.environ | variables | ({"PYTHONPATH": os.pathsep.join(path)} if path else {}) | environment
+    if forks is not None:
+        return Server(forks.start(arguments, given, folder, errors), port, errors)
+    command = [sys.executable, "-m", "hazecast.services.cli.app", *arguments]
     with errors.open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--data-dir", str(folder), *options],
-            cwd=folder,
-            env=os.environ
-            | {"OMP_NUM_THREADS": "1", "HAZECAST_RATE_ANONYMOUS": "0", "HAZECAST_ANSWER_SECONDS": "300"}
-            | ({"PYTHONPATH": path} if path else {})
-            | environment,
-            stderr=log,
-        )
-    return Server(process, port, errors)
+        return Server(subprocess.Popen(command, cwd=folder, env=given, stderr=log), port, errors)
 
 
 @contextmanager
-def serving(folder: Path, *options: str, **environment: str) -> Iterator[Server]:
-    """Run ``hazecast serve`` without jobs on a data folder, once it answers."""
-    server = start_server(folder, *options, **environment)
+def serving(folder: Path, *options: str, forks: Forks | None = None, **environment: str) -> Iterator[Server]:
+    """Run ``hazecast serve`` without jobs on a data folder, once it answers; see `start_server`."""
+    server = start_server(folder, *options, forks=forks, **environment)
     process = server.process
     try:
         end = time.monotonic() + 120

@@ -19,12 +19,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from tests.support.databases import KINDS, Databases
+from tests.support.forks import Forks
 from tests.support.readers import PATHS, Server, save_made_run, serving, start_server
 from tests.tools.kills import all_databases
 
@@ -127,7 +128,9 @@ def end(server: Server, twice: bool = False) -> int | None:
         server.process.wait()
 
 
-def stop_in(state: str, databases: Databases, folder: Path, workers: int, start_seconds: float) -> str:
+def stop_in(
+    state: str, databases: Databases, folder: Path, workers: int, start_seconds: float, forks: Forks | None = None
+) -> str:
     """Start a server, bring it into a state, and tell it to end.
 
     Parameters
@@ -140,6 +143,8 @@ def stop_in(state: str, databases: Databases, folder: Path, workers: int, start_
     workers : int
     start_seconds : float
         How long a start takes.
+    forks : Forks, optional
+        Forks the server; by default it is a new process of Python.
 
     Returns
     -------
@@ -149,12 +154,12 @@ def stop_in(state: str, databases: Databases, folder: Path, workers: int, start_
     given = {"HAZECAST_DATABASE_URL": databases.url(folder), "PYTHONFAULTHANDLER": "1"}
     options = ("--workers", str(workers))
     if state == STARTING:
-        server, allowed = start_server(folder, *options, **given), {0, -signal.SIGTERM}
+        server, allowed = start_server(folder, *options, forks=forks, **given), {0, -signal.SIGTERM}
         time.sleep(random.uniform(0.0, 1.2 * start_seconds))
         code = end(server)
     else:
         allowed = {0}
-        with serving(folder, *options, **given) as server, ExitStack() as stack:
+        with serving(folder, *options, forks=forks, **given) as server, ExitStack() as stack:
             stack.enter_context(STATES[state](server, databases, folder))
             time.sleep(random.uniform(0.0, 1.0))
             code = end(server, state == "told twice")
@@ -167,13 +172,13 @@ def stop_in(state: str, databases: Databases, folder: Path, workers: int, start_
     return f"exit code {code}, cores {cores}:\n{log[-3000:]}"
 
 
-def started(databases: Databases, folder: Path) -> float:
+def started(databases: Databases, folder: Path, forks: Forks | None = None) -> float:
     """Store a run and start a server on it; return how long the start took."""
     folder.mkdir()
     with closing(databases.store(folder)) as store:
         save_made_run(store, folder, FIRST, 180.0)
     began = time.monotonic()
-    with serving(folder, HAZECAST_DATABASE_URL=databases.url(folder)):
+    with serving(folder, forks=forks, HAZECAST_DATABASE_URL=databases.url(folder)):
         return time.monotonic() - began
 
 
@@ -184,6 +189,8 @@ def main() -> int:
     parser.add_argument("--database", choices=KINDS, action="append", help="may be repeated; by default both")
     parser.add_argument("--state", choices=[STARTING, *STATES], action="append", help="may be repeated; by default all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, action="append", help="may be repeated; by default 1 and 2")
+    parser.add_argument("--forked", action="store_true", help="fork servers from one process, which is quicker")
     given = parser.parse_args()
     random.seed(given.seed)
     # Cores, where the system writes them into a process's folder.
@@ -193,14 +200,15 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="hazecast-stops-") as base,
         all_databases(given.database or [*KINDS]) as all_,
+        closing(Forks()) if given.forked else nullcontext() as forks,
     ):
         for databases in all_:
             folder = Path(base) / databases.kind
-            start_seconds = started(databases, folder)
+            start_seconds = started(databases, folder, forks)
             for number in range(given.rounds):
-                for workers in (1, 2):
+                for workers in given.workers or (1, 2):
                     for state in given.state or [STARTING, *STATES]:
-                        bad = stop_in(state, databases, folder, workers, start_seconds)
+                        bad = stop_in(state, databases, folder, workers, start_seconds, forks)
                         done[databases.kind] += 1
                         if bad:
                             findings += 1
