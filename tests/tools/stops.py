@@ -193,6 +193,8 @@ def main() -> int:
     parser.add_argument("--forked", action="store_true", help="fork servers from one process, which is quicker")
     given = parser.parse_args()
     random.seed(given.seed)
+    # So that the servers are stopped and the folders are gone when this is stopped from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Cores, where the system writes them into a process's folder.
     most = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (most, most))
