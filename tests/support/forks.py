@@ -29,7 +29,7 @@ class Forked:
             self.returncode = self._forks.ask({"poll": self.pid})
         return self.returncode
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float = 600.0) -> int:
         """Return the exit code once it has ended."""
         end = time.monotonic() + timeout
         while (code := self.poll()) is None:
