@@ -22,7 +22,7 @@ def _logging_as_before() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 def test_a_signal_that_comes_before_it_serves_is_not_lost(tmp_path, monkeypatch) -> None:
     @contextmanager
     def told_to_end(*_: object) -> Iterator[None]:
