@@ -66,10 +66,11 @@ def rir(
 ) -> None:
     """Relative incremental reactivity of VOC species and NOx, from a box model."""
     from hazecast.forecast.studies.ozone.box import incremental_reactivity, urban
+    from hazecast.forecast.studies.ozone.plots import reactivities
 
     found = incremental_reactivity(urban(voc, nox), _conditions(day))
     summary = {"limited_by": "VOC" if found["VOC"] > found["NOx"] else "NOx", "simulated": True}
-    emit(Result(summary, {"rir": found.to_frame()}), output, ("rir",))
+    emit(Result(summary, {"rir": found.to_frame()}, {"reactivities": reactivities(found)}), output, ("rir",))
 
 
 def _conditions(day: Day) -> Conditions:

@@ -12,6 +12,7 @@ from hazecast.services.cli.studies.options import Output, Table, option_groups
 from hazecast.services.cli.studies.output import Result, emit
 
 app = typer.Typer()
+_UNITS = {"o2": "%", "moisture": "%", "velocity": "m s$^{-1}$", "temperature": "°C"}
 _VALUES = ("concentration", "temperature", "pressure", "moisture", "oxygen")
 
 
@@ -38,12 +39,14 @@ def flue_gas(
     output: Output,
 ) -> None:
     """Flue gas at the reference state (columns reading, concentration, temperature, pressure, moisture, oxygen; u_...)."""
+    from hazecast.forecast.studies.emissions import plots
     from hazecast.forecast.studies.emissions.flue_gas import corrected
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["reading"], [*_VALUES, *(f"u_{name}?" for name in _VALUES)]).set_index("reading")
     found = corrected(data, reference_oxygen=oxygen)
-    emit(Result({"readings": len(found), "reference_oxygen": oxygen}, {"dry_gas": found}), output, ("dry_gas",))
+    summary = {"readings": len(found), "reference_oxygen": oxygen}
+    emit(Result(summary, {"dry_gas": found}, {"readings": plots.flue_gas(found)}), output, ("dry_gas",))
 
 
 @app.command()
@@ -78,11 +81,14 @@ def rata(
     output: Output,
 ) -> None:
     """Accuracy of a continuous emission monitor, HJ 75-2017 (columns pair, reference, monitor)."""
+    from hazecast.forecast.studies.emissions.plots import monitor_against_reference
     from hazecast.forecast.studies.emissions.relative_accuracy import relative_accuracy
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["pair"], ["reference", "monitor"]).set_index("pair")
-    emit(Result(asdict(relative_accuracy(data, quantity))), output)
+    found = relative_accuracy(data, quantity)
+    figure = monitor_against_reference(data, found, _UNITS.get(quantity, "mg m$^{-3}$"))
+    emit(Result(asdict(found), {"pairs_of_values": data}, {"differences": figure}), output)
 
 
 @app.command()
@@ -100,6 +106,7 @@ def factory(
 ) -> None:
     """A factory before and after: emission per tonne, saving, payback (columns run, concentration, flow, product)."""
     from hazecast.forecast.studies.emissions.factory import Costs, factory_change, payback
+    from hazecast.forecast.studies.emissions.plots import factory_runs
     from hazecast.grids.observations.sample_tables import read_labelled
 
     columns = ["concentration", "flow", "product"]
@@ -111,4 +118,6 @@ def factory(
     paid = None if costs is None else payback(found.avoided, costs)
     summary = {key: value for key, value in asdict(found).items() if key != "table"} | (asdict(paid) if paid else {})
     summary["change_shown"] = not found.reduction.low <= 0 <= found.reduction.high
-    emit(Result(summary | {"pairs": found.runs}, {"pairs_of_runs": found.table}), output, ("pairs_of_runs",))
+    summary |= {"pairs": found.runs}
+    figures = {"before_and_after": factory_runs(found)}
+    emit(Result(summary, {"pairs_of_runs": found.table}, figures), output, ("pairs_of_runs",))

@@ -26,15 +26,18 @@ def homogeneity(
     output: Output,
 ) -> None:
     """Homogeneity and stability of samples (first column names the sample, the others are its results)."""
+    from hazecast.forecast.studies.quality.laboratory_plots import sample_spread
     from hazecast.forecast.studies.quality.samples import homogeneity as check
     from hazecast.forecast.studies.quality.samples import stability
     from hazecast.grids.observations.sample_tables import read_samples
 
     first = read_samples(table).to_numpy()
-    summary = {"homogeneity": asdict(check(first, deviation))}
+    found = check(first, deviation)
+    summary = {"homogeneity": asdict(found)}
     if later is not None:
         summary["stability"] = asdict(stability(first, read_samples(later).to_numpy(), deviation))
-    emit(Result({f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()}), output)
+    values = {f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()}
+    emit(Result(values, figures={"samples": sample_spread(first, found)}), output)
 
 
 @app.command()
@@ -53,6 +56,7 @@ def duplicates(
 ) -> None:
     """Precision from duplicate samples (columns pair, first, second)."""
     from hazecast.forecast.studies.quality.duplicates import duplicates as estimate
+    from hazecast.forecast.studies.quality.laboratory_plots import duplicate_differences
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["pair"], ["first", "second"]).set_index("pair")
@@ -60,7 +64,8 @@ def duplicates(
     summary = {key: value for key, value in vars(found).items() if key not in ("table", "pairs")}
     summary["number"] = found.pairs
     summary["beyond_allowed"] = [str(name) for name in found.table.index[found.table["beyond"]]]
-    emit(Result(summary, {"pairs": found.table}), output, ("pairs",))
+    figures = {"differences": duplicate_differences(found, allowed)}
+    emit(Result(summary, {"pairs": found.table}, figures), output, ("pairs",))
 
 
 @app.command()
@@ -73,9 +78,11 @@ def budget(
 ) -> None:
     """Uncertainty budget (columns component, value, kind: standard, expanded, rectangular...; sensitivity, degrees)."""
     from hazecast.forecast.studies.quality.budget import uncertainty_budget
+    from hazecast.forecast.studies.quality.laboratory_plots import budget_shares
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["component", "kind"], ["value", "sensitivity?", "degrees?"]).set_index("component")
     found = uncertainty_budget(data, confidence=confidence)
     summary = {key: value for key, value in vars(found).items() if key != "table"}
-    emit(Result(summary, {"components": found.table}), output, ("components",))
+    figures = {"contributions": budget_shares(found)}
+    emit(Result(summary, {"components": found.table}, figures), output, ("components",))

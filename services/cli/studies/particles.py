@@ -22,12 +22,13 @@ app = typer.Typer()
 @option_groups
 def oxidation(table: Table, *, output: Output) -> None:
     """Oxidation ratios of sulfur and nitrogen (columns so4 and so2, no3 and no2, ug m-3)."""
+    from hazecast.forecast.studies.particles.composition_plots import oxidation as draw
     from hazecast.forecast.studies.particles.secondary import oxidation_ratios
     from hazecast.grids.observations.sample_tables import read_samples
 
     found = oxidation_ratios(read_samples(table))
     summary = {"samples": len(found)} | {f"{name}_median": float(found[name].median()) for name in found}
-    emit(Result(summary, {"ratios": found}), output)
+    emit(Result(summary, {"ratios": found}, {"ratios": draw(found)}), output)
 
 
 @app.command()
@@ -39,6 +40,7 @@ def secondary_carbon(
     output: Output,
 ) -> None:
     """Secondary organic carbon by the EC tracer with minimum R squared (columns oc and ec)."""
+    from hazecast.forecast.studies.particles.composition_plots import primary_ratio
     from hazecast.forecast.studies.particles.secondary import secondary_carbon as estimate
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
@@ -50,7 +52,8 @@ def secondary_carbon(
     found = estimate(data["oc"], data["ec"], block=block)
     summary = asdict(found)
     secondary = summary.pop("secondary").to_frame("secondary_oc")
-    emit(Result({"samples": len(secondary)} | summary, {"secondary": secondary}), output)
+    figures = {"primary_ratio": primary_ratio(data["oc"], data["ec"], found)}
+    emit(Result({"samples": len(secondary)} | summary, {"secondary": secondary}, figures), output)
 
 
 @app.command()
@@ -70,6 +73,7 @@ def elements(
     import pandas as pd
 
     from hazecast.forecast.studies.quality.elements import compare_elements, filter_means
+    from hazecast.forecast.studies.quality.laboratory_plots import element_lines
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
 
     hours = read_samples(hourly, times=True)
@@ -78,16 +82,16 @@ def elements(
     periods.index = data.index = pd.Index(data["filter"], name="filter")
     means, counts = filter_means(hours, periods)
     given = read_labelled(limits, ["element"], ["filter", "xrf"]).set_index("element")
-    found = compare_elements(
-        data.drop(columns=["filter", "start", "end"]), means, counts, given, relative=(relative_filter, relative_xrf)
-    )
+    masses = data.drop(columns=["filter", "start", "end"])
+    found = compare_elements(masses, means, counts, given, relative=(relative_filter, relative_xrf))
     summary = {
         "filters": len(data),
         "elements": len(found),
         "differ": [str(name) for name in found.index[found["verdict"] == "differs"]],
         "too_few": [str(name) for name in found.index[found["verdict"] == "too few"]],
     }
-    emit(Result(summary, {"elements": found, "xrf_means": means}), output, ("elements",))
+    figures = {"lines": element_lines(masses, means, found)}
+    emit(Result(summary, {"elements": found, "xrf_means": means}, figures), output, ("elements",))
 
 
 @app.command()
@@ -101,6 +105,7 @@ def exhaust_metals(
     output: Output,
 ) -> None:
     """Emission factors of metals in diluted exhaust, ug a kg of fuel, by carbon balance."""
+    from hazecast.forecast.studies.particles.composition_plots import emission_factors
     from hazecast.forecast.studies.particles.dilution import exhaust_factors
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
@@ -111,7 +116,8 @@ def exhaust_metals(
             raise InputError(f"{runs}: columns", list(given.columns), f"also {name}")
     found = exhaust_factors(given, read_samples(masses), read_samples(blanks), fuel_carbon=fuel_carbon)
     summary = {"runs": len(found.runs), "units": "factors ug a kg of fuel; blank and limit ng a filter"}
-    emit(Result(summary, {"factors": found.factors, "runs": found.runs}), output, ("factors",))
+    figures = {"factors": emission_factors(found.factors)}
+    emit(Result(summary, {"factors": found.factors, "runs": found.runs}, figures), output, ("factors",))
 
 
 @app.command()
@@ -128,16 +134,19 @@ def bags(
     import pandas as pd
 
     from hazecast.forecast.studies.quality.bags import bag_stability
+    from hazecast.forecast.studies.quality.laboratory_plots import bag_recoveries
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["compound"], ["hours", "recovery"])
     data["recovery"] = data["recovery"].astype(float)
-    rows = {
-        str(name): asdict(bag_stability(part["hours"], part["recovery"], least=least))
+    each = {
+        str(name): bag_stability(part["hours"], part["recovery"], least=least)
         for name, part in data.groupby("compound", sort=False)
     }
+    rows = {name: asdict(one) for name, one in each.items()}
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("compound")
-    emit(Result({"compounds": len(found), "least_recovery": least}, {"bags": found}), output, ("bags",))
+    figures = {"recoveries": bag_recoveries(data, each, least)}
+    emit(Result({"compounds": len(found), "least_recovery": least}, {"bags": found}, figures), output, ("bags",))
 
 
 def _times(column: pd.Series, path: Path) -> list[pd.Timestamp]:

@@ -27,6 +27,7 @@ def sites(
     output: Output,
 ) -> None:
     """Choose the stations that keep the field, and what the removal of each would cost."""
+    from hazecast.forecast.studies.quality.laboratory_plots import removal_costs
     from hazecast.forecast.studies.quality.siting import choose, daily_means, removal
     from hazecast.services.core.places import city_registry
     from hazecast.services.research.places import stations_at
@@ -41,7 +42,10 @@ def sites(
         "choices_compared": found.compared or "one station after another",
         "mean_rmse": found.mean_rmse,
     }
-    emit(Result(summary, {"removed": found.removed, "each_alone": removal(daily)}), output, ("removed", "each_alone"))
+    alone = removal(daily)
+    figures = {"each_alone": removal_costs(alone, found.kept)}
+    tables = {"removed": found.removed, "each_alone": alone}
+    emit(Result(summary, tables, figures), output, ("removed", "each_alone"))
 
 
 @app.command()

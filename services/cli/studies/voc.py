@@ -25,6 +25,7 @@ def voc_change(
 ) -> None:
     """Change of ozone formation potential and OH reactivity between paired VOC samples, with intervals."""
     from hazecast.forecast.studies.ozone.voc_change import paired_change
+    from hazecast.forecast.studies.ozone.voc_plots import change
     from hazecast.grids.observations.sample_tables import read_samples
 
     found = paired_change(read_samples(before), read_samples(after), units)  # type: ignore[arg-type]
@@ -36,7 +37,8 @@ def voc_change(
         "cells_missing": found.cells_missing,
         "note": "a change of the air: weather and season are in it, see study intervention",
     }
-    emit(Result(summary, {"totals": found.totals, "species": found.species}), output, ("totals", "species"))
+    tables = {"totals": found.totals, "species": found.species}
+    emit(Result(summary, tables, {"change": change(found)}), output, ("totals", "species"))
 
 
 @app.command()
@@ -44,12 +46,13 @@ def voc_change(
 def solvent(table: Table, *, output: Output) -> None:
     """Solvent balance of a plant (columns item, kg, uncertainty; items I1 to O9 of Directive 2010/75/EU)."""
     from hazecast.forecast.studies.ozone.solvent import solvent_balance
+    from hazecast.forecast.studies.ozone.voc_plots import balance
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["item"], ["kg", "uncertainty"])
     found = solvent_balance(data.set_index("item"))
     summary = {"closes": found.closes, "items_taken_as_zero": list(found.assumed_zero)}
-    emit(Result(summary, {"balance": found.table}), output, ("balance",))
+    emit(Result(summary, {"balance": found.table}, {"balance": balance(found)}), output, ("balance",))
 
 
 @app.command()
