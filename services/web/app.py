@@ -43,6 +43,7 @@ from hazecast.services.web.routes import (
     pushes,
     stations,
     studies,
+    study_runs,
     subscriptions,
     verification,
     warnings,
@@ -71,7 +72,9 @@ _ROUTERS = (
     administration.router,
     operation.router,
     bulletins.router,
+    # Before the routes of a study by name: a table is one of them.
     studies.router,
+    study_runs.router,
     climatology.router,
 )
 

@@ -48,6 +48,8 @@ class Service:
     bulletins : Bulletins
     pool : WorkPool
         Draws, typesets and writes NetCDF in subprocesses.
+    studies : WorkPool
+        Answers studies in subprocesses of their own, so that drawings never wait for one.
     subscriptions : Subscriptions
     queue : Queue
         Deliveries of all subscriptions.
@@ -72,6 +74,7 @@ class Service:
     clock: Clock
     bulletins: Bulletins
     pool: WorkPool
+    studies: WorkPool
     subscriptions: Subscriptions
     queue: Queue
     renderer: Renderer
@@ -89,6 +92,7 @@ class Service:
         self.changes.close()
         # Nobody waits for drawings any more.
         self.pool.close()
+        self.studies.close()
         end_subprocesses()
         self.shared.close()
         self.store.close()
@@ -134,6 +138,12 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
             settings.limits.drawing_waiting,
             settings.limits.answer_seconds,
             settings.answers.answers_memory_mb * 2**20 // 2,
+        ),
+        studies=WorkPool(
+            settings.limits.study_processes,
+            settings.limits.study_waiting,
+            settings.limits.answer_seconds,
+            settings.answers.answers_memory_mb * 2**20 // 8,
         ),
         subscriptions=Subscriptions(sessions, settings, registry, book),
         queue=Queue(sessions, settings),

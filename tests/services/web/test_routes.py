@@ -65,6 +65,7 @@ def service(tmp_path, clock) -> Iterator[Service]:
         clock=clock,
         bulletins=UNUSED,
         pool=UNUSED,
+        studies=UNUSED,
         subscriptions=UNUSED,
         queue=UNUSED,
         renderer=UNUSED,

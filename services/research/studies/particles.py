@@ -7,20 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from hazecast.services.cli.studies.options import Output, Table, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.research.studies.asking import OneTable, Option, Table, study
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-app = typer.Typer()
 
-
-@app.command()
-@option_groups
-def oxidation(table: Table, *, output: Output) -> None:
+@study
+def oxidation(table: OneTable) -> Result:
     """Oxidation ratios of sulfur and nitrogen (columns so4 and so2, no3 and no2, ug m-3)."""
     from hazecast.forecast.studies.particles.composition_plots import oxidation as draw
     from hazecast.forecast.studies.particles.secondary import oxidation_ratios
@@ -28,17 +23,14 @@ def oxidation(table: Table, *, output: Output) -> None:
 
     found = oxidation_ratios(read_samples(table))
     summary = {"samples": len(found)} | {f"{name}_median": float(found[name].median()) for name in found}
-    emit(Result(summary, {"ratios": found}, {"ratios": draw(found)}), output)
+    return Result(summary, {"ratios": found}, {"ratios": draw(found)})
 
 
-@app.command()
-@option_groups
+@study
 def secondary_carbon(
-    table: Table,
-    block: Annotated[int, typer.Option("--block", min=1, help="Samples resampled together: 24 for hourly values.")] = 1,
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    block: Annotated[int, Option("Samples resampled together: 24 for hourly values.", least=1)] = 1,
+) -> Result:
     """Secondary organic carbon by the EC tracer with minimum R squared (columns oc and ec)."""
     from hazecast.forecast.studies.particles.composition_plots import primary_ratio
     from hazecast.forecast.studies.particles.secondary import secondary_carbon as estimate
@@ -53,22 +45,17 @@ def secondary_carbon(
     summary = asdict(found)
     secondary = summary.pop("secondary").to_frame("secondary_oc")
     figures = {"primary_ratio": primary_ratio(data["oc"], data["ec"], found)}
-    emit(Result({"samples": len(secondary)} | summary, {"secondary": secondary}, figures), output)
+    return Result({"samples": len(secondary)} | summary, {"secondary": secondary}, figures)
 
 
-@app.command()
-@option_groups
+@study
 def elements(
-    hourly: Annotated[Path, typer.Argument(help="CSV file of XRF: time (end of the hour), then a column an element.")],
-    filters: Annotated[Path, typer.Argument(help="CSV file: filter, start, end (ISO 8601 with offset), elements.")],
-    limits: Annotated[Path, typer.Option("--limits", help="CSV file: element, filter, xrf (detection limits).")],
-    relative_filter: Annotated[
-        float, typer.Option("--relative-filter", help="Relative standard uncertainty of filters, share of 1.")
-    ] = 0.10,
-    relative_xrf: Annotated[float, typer.Option("--relative-xrf", help="That of the XRF.")] = 0.10,
-    *,
-    output: Output,
-) -> None:
+    hourly: Annotated[Path, Table("CSV file of XRF: time (end of the hour), then a column an element.")],
+    filters: Annotated[Path, Table("CSV file: filter, start, end (ISO 8601 with offset), elements.")],
+    limits: Annotated[Path, Table("CSV file: element, filter, xrf (detection limits).", by_option=True)],
+    relative_filter: Annotated[float, Option("Relative standard uncertainty of filters, share of 1.")] = 0.10,
+    relative_xrf: Annotated[float, Option("That of the XRF.")] = 0.10,
+) -> Result:
     """Compare hourly XRF with filters, element by element (York's line, detection limits)."""
     import pandas as pd
 
@@ -91,19 +78,16 @@ def elements(
         "too_few": [str(name) for name in found.index[found["verdict"] == "too few"]],
     }
     figures = {"lines": element_lines(masses, means, found)}
-    emit(Result(summary, {"elements": found, "xrf_means": means}, figures), output, ("elements",))
+    return Result(summary, {"elements": found, "xrf_means": means}, figures, printed=("elements",))
 
 
-@app.command()
-@option_groups
+@study
 def exhaust_metals(
-    runs: Annotated[Path, typer.Argument(help="CSV file: run, co2_mixture, co2_air (ppm), volume (m3), more gases.")],
-    masses: Annotated[Path, typer.Argument(help="CSV file: run, then ng a filter, a column a metal.")],
-    blanks: Annotated[Path, typer.Option("--blanks", help="CSV file: field blanks, ng a filter.")],
-    fuel_carbon: Annotated[float, typer.Option("--fuel-carbon", help="Mass share of carbon in the fuel.")],
-    *,
-    output: Output,
-) -> None:
+    runs: Annotated[Path, Table("CSV file: run, co2_mixture, co2_air (ppm), volume (m3), more gases.")],
+    masses: Annotated[Path, Table("CSV file: run, then ng a filter, a column a metal.")],
+    blanks: Annotated[Path, Table("CSV file: field blanks, ng a filter.", by_option=True)],
+    fuel_carbon: Annotated[float, Option("Mass share of carbon in the fuel.")],
+) -> Result:
     """Emission factors of metals in diluted exhaust, ug a kg of fuel, by carbon balance."""
     from hazecast.forecast.studies.particles.composition_plots import emission_factors
     from hazecast.forecast.studies.particles.dilution import exhaust_factors
@@ -117,19 +101,14 @@ def exhaust_metals(
     found = exhaust_factors(given, read_samples(masses), read_samples(blanks), fuel_carbon=fuel_carbon)
     summary = {"runs": len(found.runs), "units": "factors ug a kg of fuel; blank and limit ng a filter"}
     figures = {"factors": emission_factors(found.factors)}
-    emit(Result(summary, {"factors": found.factors, "runs": found.runs}, figures), output, ("factors",))
+    return Result(summary, {"factors": found.factors, "runs": found.runs}, figures, printed=("factors",))
 
 
-@app.command()
-@option_groups
+@study
 def bags(
-    table: Table,
-    least: Annotated[
-        float, typer.Option("--least", help="Recovery a stored sample must still have, share of 1.")
-    ] = 0.80,
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    least: Annotated[float, Option("Recovery a stored sample must still have, share of 1.")] = 0.80,
+) -> Result:
     """Recovery and storage of compounds in sampling bags (columns compound, hours, recovery)."""
     import pandas as pd
 
@@ -146,7 +125,7 @@ def bags(
     rows = {name: asdict(one) for name, one in each.items()}
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("compound")
     figures = {"recoveries": bag_recoveries(data, each, least)}
-    emit(Result({"compounds": len(found), "least_recovery": least}, {"bags": found}, figures), output, ("bags",))
+    return Result({"compounds": len(found), "least_recovery": least}, {"bags": found}, figures, printed=("bags",))
 
 
 def _times(column: pd.Series, path: Path) -> list[pd.Timestamp]:
