@@ -12,7 +12,8 @@ from tests.tools.notebook_pages import page_of
 from tests.tools.notebooks import code_cells, digest, executed, notebooks, pictures, shows, texts
 
 NOTEBOOKS = notebooks()
-PAGES = sorted(path for path in (ROOT / "docs" / "studies").glob("*.md") if path.stem != "README")
+# That of the API tells how to ask for the studies.
+PAGES = sorted(path for path in (ROOT / "docs" / "studies").glob("*.md") if path.stem not in ("README", "api"))
 LARGEST = 150_000
 # Home and temporary folders, a drive, an installed package, an address in memory, a host.
 OF_A_MACHINE = re.compile(

@@ -22,7 +22,7 @@ import nbformat
 from tests.support.paths import ROOT, SHARED_DATA
 
 FOLDER = ROOT / "notebooks"
-COLOURS = 96
+COLOURS = 48
 # Cells of training draw few windows: they show how, not how well.
 WINDOWS = "640"
 _LONGEST_S = 300
