@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -212,6 +213,32 @@ def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h:
     return _banded(
         "WHO-2021", day_classes("who"), {"pm25": band_of("who_pm25_day", pm25), "o3": band_of("who_o3_8h", o3_8h)}
     )
+
+
+def day_standard(city: City, when: datetime) -> str:
+    """Return the id of the standard by which `day_index` rates a city's day.
+
+    Parameters
+    ----------
+    city : City
+    when : datetime
+        Aware, a moment of the day.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from hazecast.grids.places.cities import load_registry
+    >>> day_standard(load_registry().city("tokyo"), datetime(2026, 1, 1, tzinfo=UTC))
+    'JP-standards'
+    """
+    date = np.datetime64(when.astimezone(ZoneInfo(city.time_zone)).date())
+    # Clean air is rated by every standard.
+    found = day_index(city, date, 0.0, 0.0, 0.0)
+    return found.standard if found else ""
 
 
 def _banded(standard: str, classes: Sequence[DayClass], bands: Mapping[str, str | None]) -> DayIndex | None:

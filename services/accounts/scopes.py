@@ -17,6 +17,7 @@ Scope = Literal[
     "jobs:read",
     "drafts:read",
     "drafts:decide",
+    "cities:admin",
     "accounts:admin",
 ]
 

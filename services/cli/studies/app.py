@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hazecast.services.cli.studies import visibility, wind
+from hazecast.services.cli.studies import provinces, visibility, wind
 from hazecast.services.cli.studies.commands import command_of
 from hazecast.services.research.studies.registry import COMMANDS
 
@@ -15,5 +15,5 @@ study_app = typer.Typer(
 )
 for _name, _study in COMMANDS.items():
     study_app.command(_name)(command_of(_study))
-for _module in (wind, visibility):
+for _module in (wind, provinces, visibility):
     study_app.add_typer(_module.app)

@@ -78,12 +78,29 @@ def trajectories(
     from hazecast.services.core.places import city_registry
 
     home = city_registry(settings_of(None)).city(city)
-    paths, note = _of_hysplit(home, arrivals) if arrivals.endpoints is not None else _computed(home, arrivals)
+    paths, note = paths_to(home, arrivals)
     result = _clustered(paths, city, arrivals.groups, note)
     if regions.observations is not None or regions.samples is not None:
         _add_regions(result, paths, home, regions)
     result.printed = ("members",)
     emit(result, output)
+
+
+def paths_to(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
+    """Return trajectories that arrive in a city, and what is to be known of them.
+
+    Parameters
+    ----------
+    home : City
+    arrivals : ArrivalOptions
+
+    Returns
+    -------
+    xarray.Dataset (parcel, age)
+        With the times of arrival, ``start``.
+    str
+    """
+    return _of_hysplit(home, arrivals) if arrivals.endpoints is not None else _computed(home, arrivals)
 
 
 def _of_hysplit(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:

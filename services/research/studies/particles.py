@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from hazecast.services.research.studies.asking import OneTable, Option, Table, s
 from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @study
@@ -57,27 +56,24 @@ def elements(
     relative_xrf: Annotated[float, Option("That of the XRF.")] = 0.10,
 ) -> Result:
     """Compare hourly XRF with filters, element by element (York's line, detection limits)."""
-    import pandas as pd
 
     from hazecast.forecast.studies.quality.elements import compare_elements, filter_means
     from hazecast.forecast.studies.quality.laboratory_plots import element_lines
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
+    from hazecast.services.research.filter_tables import read_filters
 
     hours = read_samples(hourly, times=True)
-    data = read_labelled(filters, ["filter", "start", "end"], [f"{name}?" for name in hours.columns])
-    periods = pd.DataFrame({name: _times(data[name], filters) for name in ("start", "end")})
-    periods.index = data.index = pd.Index(data["filter"], name="filter")
+    periods, data = read_filters(filters, list(hours.columns))
     means, counts = filter_means(hours, periods)
     given = read_labelled(limits, ["element"], ["filter", "xrf"]).set_index("element")
-    masses = data.drop(columns=["filter", "start", "end"])
-    found = compare_elements(masses, means, counts, given, relative=(relative_filter, relative_xrf))
+    found = compare_elements(data, means, counts, given, relative=(relative_filter, relative_xrf))
     summary = {
         "filters": len(data),
         "elements": len(found),
         "differ": [str(name) for name in found.index[found["verdict"] == "differs"]],
         "too_few": [str(name) for name in found.index[found["verdict"] == "too few"]],
     }
-    figures = {"lines": element_lines(masses, means, found)}
+    figures = {"lines": element_lines(data, means, found)}
     return Result(summary, {"elements": found, "xrf_means": means}, figures, printed=("elements",))
 
 
@@ -126,22 +122,3 @@ def bags(
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("compound")
     figures = {"recoveries": bag_recoveries(data, each, least)}
     return Result({"compounds": len(found), "least_recovery": least}, {"bags": found}, figures, printed=("bags",))
-
-
-def _times(column: pd.Series, path: Path) -> list[pd.Timestamp]:
-    """Return times as naive UTC; raise InputError with the line of one that has no offset."""
-    import pandas as pd
-
-    from hazecast.grids.errors import InputError
-    from hazecast.grids.times import to_datetime64
-
-    found = []
-    for line, text in column.items():
-        try:
-            time = datetime.fromisoformat(str(text))
-        except ValueError:
-            time = None
-        if time is None or time.tzinfo is None:
-            raise InputError(f"{path}, line {line}, column {column.name}", text, "an ISO 8601 time with its offset")
-        found.append(pd.Timestamp(to_datetime64(time)))
-    return found
