@@ -59,8 +59,10 @@ def windy_hours(rng: np.random.Generator, days: int) -> WindSample:
 
 def held_by_sectors(draws: int) -> float:
     """Return the rate for the probability of high concentrations in eight sectors, from a year of hours."""
-    # The truth is that of 80 years.
-    true = conditional_probability(windy_hours(np.random.default_rng(10_000), 80 * 365), sectors=8)["probability"].values
+    # The truth is that of 40 years.
+    true = conditional_probability(windy_hours(np.random.default_rng(10_000), 40 * 365), sectors=8)[
+        "probability"
+    ].values
     held = []
     for draw in range(draws):
         found = conditional_probability(windy_hours(np.random.default_rng(draw), 365), sectors=8)
@@ -92,3 +94,31 @@ def held_by_laboratories(draws: int) -> float:
         found = interlaboratory(pd.Series(values, [f"l{k}" for k in range(15)]))
         held += abs(found.assigned - 10) <= 2 * found.assigned_error
     return held / draws
+
+
+def test_lines_of_instruments() -> None:
+    # 0.947 and 0.947 of 1000.
+    assert all(0.93 <= one <= 0.97 for one in held_by_lines(1000))
+
+
+def test_robust_mean_of_laboratories() -> None:
+    # 0.978 of 1000.
+    assert 0.93 <= held_by_laboratories(100) <= 1.0
+
+
+@pytest.mark.slowest
+def test_weekend_effect() -> None:
+    # 0.97 of 200.
+    assert held_by_weekends(100) >= 0.90
+
+
+@pytest.mark.slowest
+def test_response_to_temperature() -> None:
+    # TEMP of 100.
+    assert held_by_temperature(50) >= 0.86
+
+
+@pytest.mark.slowest
+def test_probability_by_sector() -> None:
+    # SECT of 50.
+    assert 0.88 <= held_by_sectors(20) <= 0.99
