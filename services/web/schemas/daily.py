@@ -90,7 +90,7 @@ class PartDailyOut(BaseModel):
     simulated: bool
     degraded: bool
     time_zone: str = Field(description="IANA name of the clock that the days are by.")
-    units: dict[str, str] = Field(description="By variable of a day.")
+    units: dict[str, str] = Field(description="By variable of a day, and of `current`.")
     days: Sequence[PartDayOut]
     current: CurrentIndexOut | None = Field(
         default=None, description="The observed hour of the init time; null where too few hours were observed."
