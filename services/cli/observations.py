@@ -41,7 +41,7 @@ def check(
 ) -> None:
     """Say how a table is understood and what would be taken of it; write the mapping file that says so."""
     from hazecast.grids.observations.tables.examine import examine
-    from hazecast.grids.observations.tables.guess import Hints
+    from hazecast.grids.observations.tables.looked_at import Hints
     from hazecast.grids.observations.tables.mapping import written
     from hazecast.services.core.places import city_registry
 

@@ -16,7 +16,8 @@ from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.observations.tables.encodings import decode
 from hazecast.grids.observations.tables.folder import TableData, by_station, read_folder
 from hazecast.grids.observations.tables.names import named
-from hazecast.grids.observations.tables.stamps import UnreadableError, parse_parts, parse_stamp
+from hazecast.grids.observations.tables.stamps import parse_parts
+from hazecast.grids.observations.tables.written_stamps import UnreadableError, parse_stamp
 from hazecast.grids.places.cities import load_registry
 from tests.support.workbooks import write_workbook
 

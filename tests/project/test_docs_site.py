@@ -28,7 +28,6 @@ def test_commands_and_settings_have_a_page() -> None:
     assert "| `HAZECAST_BULLETIN_LETTERHEAD` |" in settings and "`HAZECAST_SMTP_PASSWORD`" in settings
 
 
-@pytest.mark.slowest
 def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path) -> None:
     pytest.importorskip("mkdocs", reason="MkDocs is not installed")
     command = [

@@ -11,7 +11,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation
 from hazecast.grids.observations.tables.findings import Findings
 from hazecast.grids.observations.tables.folder import holds_tables, once, stations_of, understood
-from hazecast.grids.observations.tables.guess import Hints
+from hazecast.grids.observations.tables.looked_at import Hints
 from hazecast.grids.observations.tables.mapping import Mapping, read_mapping
 from hazecast.grids.observations.tables.reading import read_values
 from hazecast.grids.observations.tables.sheets import Sheet, read_sheet

@@ -19,7 +19,8 @@ from hazecast.grids.derived import dew_point, relative_humidity, wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, StationCities, load_station_cities
 from hazecast.grids.observations.tables.findings import Fault, Findings
-from hazecast.grids.observations.tables.guess import Hints, guess
+from hazecast.grids.observations.tables.guess import guess
+from hazecast.grids.observations.tables.looked_at import Hints
 from hazecast.grids.observations.tables.mapping import MAPPING_FILE, FilePart, Mapping, mapping_of, read_mapping
 from hazecast.grids.observations.tables.reading import read_values
 from hazecast.grids.observations.tables.sheets import Sheet, is_table, read_sheet

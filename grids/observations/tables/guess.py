@@ -5,55 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hazecast.grids.contract import POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.tables.cells import is_missing
-from hazecast.grids.observations.tables.mapping import (
-    OF_STATION,
-    STAMPED,
-    Column,
-    FilePart,
-    Mapping,
-    TablePart,
-    TimePart,
-)
+from hazecast.grids.observations.tables.hours_across import VALUE, hours_in, one_row_an_hour
+from hazecast.grids.observations.tables.looked_at import Hints, Table, asked
+from hazecast.grids.observations.tables.mapping import Column, FilePart, Mapping, TablePart
 from hazecast.grids.observations.tables.names import Named, named
 from hazecast.grids.observations.tables.sheets import Sheet
-from hazecast.grids.observations.tables.stamps import UnreadableError, order_of, parse_parts, stamp_columns
+from hazecast.grids.observations.tables.time_guess import mend_times, time_part
 from hazecast.grids.observations.tables.unit_guess import unit_of
-from hazecast.grids.observations.tables.units import MEANINGS
-from hazecast.grids.observations.tables.zones import zone_in
+from hazecast.grids.observations.tables.units import MEANINGS, unit_named
 
 # Remarks may stand above the header.
 _HEADER_LINES = 40
 # Rows by which forms and units are told.
 _TRIED = 2_000
+# A column of more different texts holds no flags.
+_FLAGS = 20
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
-_WITH_HOUR = re.compile(r"\d[日T\s]+\d{1,2}|^\d{10,14}$")
-_TIMES = ("time", "date", "year")
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What a person says of a table beside what it tells itself; "" where nothing.
-
-    Attributes
-    ----------
-    variable, unit : str
-        Of a wide table.
-    zone : str
-        As in a mapping.
-    stamp : str
-        "end" or "start".
-    """
-
-    variable: str = ""
-    unit: str = ""
-    zone: str = ""
-    stamp: str = ""
+# Columns that may say which values can be used.
+_FLAG = re.compile(
+    r"(?:flag|qc|qaqc|qa|quality|validity|valid|status|标记|标识|标志|状态|有效性|フラグ|品質|状態)(?:code)?$", re.I
+)
+_TIMES = ("time", "date", "year", "start", "end")
 
 
 @dataclass
@@ -72,27 +50,6 @@ class Guess:
     mapping: Mapping
     said: list[str]
     doubts: list[str]
-
-
-@dataclass
-class _Table:
-    """A table while it is being understood."""
-
-    sheet: Sheet
-    where: str
-    header: list[str]
-    rows: list[list[str]]
-    stations: Dict[str, str | None]
-    hints: Hints
-    said: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
-
-    def cells(self, name: str) -> list[str]:
-        at = self.header.index(name)
-        return [row[at] for row in self.rows]
-
-    def doubt(self, text: str) -> None:
-        self.doubts.append(f"{self.sheet.path.name}: {text}")
 
 
 def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = None) -> Guess:
@@ -116,31 +73,40 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
     """
     at = _header(sheet, stations)
     line, header = sheet.rows[at]
-    rows = [cells for _, cells in sheet.rows[at + 1 : at + 1 + _TRIED] if len(cells) == len(header)]
-    table = _Table(sheet, f"{sheet.path}: line {line}", header, rows, stations, hints or Hints(), [*sheet.notes])
+    across = hours_in(header) is not None and not stations.keys() & set(header)
+    if across:
+        sheet = one_row_an_hour(sheet, line)
+        header = sheet.rows[at][1]
+    units_line, units = _units(sheet, at)
+    first = at + (1 if units_line is None else 2)
+    rows = [cells for _, cells in sheet.rows[first : first + _TRIED] if len(cells) == len(header)]
+    table = Table(sheet, f"{sheet.path}: line {line}", header, rows, stations, hints or Hints(), units)
+    table.said += sheet.notes
+    if across:
+        table.said.append("a row a day, a column an hour: read as a row an hour")
+        if "0" in {cells[-2] for cells in rows} and not table.hints.stamp:
+            table.doubt("hours 0 to 23 across are taken as the ends of hours; in [time] stamp says which they are")
     told = _told(table)
     layout = _layout(table, told)
     columns = _columns(table, told, layout)
     part, items = _values(table, layout, columns)
-    time = _time(table, columns)
+    time = time_part(table, columns)
+    if across:
+        part = part.model_copy(update={"hours_across": True})
     decimal = _decimal(table)
     file = FilePart(
         encoding=sheet.encoding or None,
         separator=sheet.separator or None,
         decimal=decimal,  # type: ignore[arg-type]
         header_line=line,
+        units_line=units_line,
     )
     try:
         mapping = Mapping(file=file, time=time, table=part, columns=columns, items=items)
     except ValueError as error:
         text = str(error).splitlines()[-2].strip().removeprefix("Value error, ").partition(" [type")[0]
-        raise _asked(table, text) from error
+        raise asked(table, text) from error
     return Guess(mapping, table.said, table.doubts)
-
-
-def _asked(table: _Table, what: str) -> InputError:
-    why = f" ({'; '.join(table.doubts)})" if table.doubts else ""
-    return InputError(table.where, ",".join(table.header)[:200], f"{what}: say it in a mapping file{why}")
 
 
 def _header(sheet: Sheet, stations: Dict[str, str | None]) -> int:
@@ -160,7 +126,21 @@ def _header(sheet: Sheet, stations: Dict[str, str | None]) -> int:
     )
 
 
-def _told(table: _Table) -> dict[str, Named]:
+def _units(sheet: Sheet, at: int) -> tuple[int | None, dict[str, str]]:
+    """Return the line below the names, if it holds their units, and those by name."""
+    if at + 1 >= len(sheet.rows):
+        return None, {}
+    line, cells = sheet.rows[at + 1]
+    header = sheet.rows[at][1]
+    texts = {name: cell.strip("()[]（）【】 ") for name, cell in zip(header, cells, strict=False)}
+    units = {name: unit for name, text in texts.items() if text and (unit := unit_named(text)) is not None}
+    # 1 and 16 are units, and values.
+    if not any(not text.isdigit() for name, text in texts.items() if name in units):
+        return None, {}
+    return (line, units) if all(name in units or text in ("", "-") for name, text in texts.items()) else (None, {})
+
+
+def _told(table: Table) -> dict[str, Named]:
     """Return what each name of the header says; a meaning that comes twice is the first one's."""
     told: dict[str, Named] = {}
     taken: dict[str, str] = {}
@@ -173,32 +153,15 @@ def _told(table: _Table) -> dict[str, Named]:
             continue
         told[name] = found
         taken[found.meaning] = name
-    _mend_times(table, told, taken)
+    mend_times(table, told, taken)
+    if taken.get("value") == VALUE and table.header[-1] == VALUE and "variable" not in taken:
+        only = _of_file(table)
+        if only is not None:
+            told[VALUE] = only[0]
     return told
 
 
-def _mend_times(table: _Table, told: dict[str, Named], taken: dict[str, str]) -> None:
-    """Tell a date with its hour from a date alone, and a time of day from a whole stamp."""
-    date, time = taken.get("date"), taken.get("time")
-    if date is not None and time is None and "hour" not in taken and _hours(table, date):
-        told[date] = Named("time", "")
-    if date is not None and time is not None:
-        if _hours(table, time):
-            told[date] = Named("ignore", "")
-        else:
-            told[time] = Named("hour", "")
-    if any(found.meaning == "time" for found in told.values()):
-        for name, found in told.items():
-            if found.meaning in ("hour", "year", "month", "day"):
-                told[name] = Named("ignore", "")
-
-
-def _hours(table: _Table, name: str) -> bool:
-    cells = [cell for cell in table.cells(name) if cell]
-    return bool(cells) and sum(_WITH_HOUR.search(cell) is not None for cell in cells) > len(cells) / 2
-
-
-def _layout(table: _Table, told: Dict[str, Named]) -> str:
+def _layout(table: Table, told: Dict[str, Named]) -> str:
     meanings = {found.meaning for found in told.values()}
     if {"variable", "value"} <= meanings:
         return "items"
@@ -208,15 +171,16 @@ def _layout(table: _Table, told: Dict[str, Named]) -> str:
     return "long"
 
 
-def _columns(table: _Table, told: Dict[str, Named], layout: str) -> dict[str, Column]:
+def _columns(table: Table, told: Dict[str, Named], layout: str) -> dict[str, Column]:
     columns: dict[str, Column] = {}
     for name in dict.fromkeys(table.header):
         found = told.get(name)
         if found is None:
             if layout != "wide" and name:
                 table.said.append(f"column {name!r}: not used, the name is not known")
+            _doubt_flag(table, name)
         elif found.meaning not in MEANINGS:
-            columns[name] = Column(**{"is": found.meaning})
+            columns[name] = Column.model_validate({"is": found.meaning})
             table.said.append(f"column {name!r}: {found.meaning}")
         elif layout == "long":
             column = _quantity(table, f"column {name!r}", name, found, table.cells(name))
@@ -225,8 +189,20 @@ def _columns(table: _Table, told: Dict[str, Named], layout: str) -> dict[str, Co
     return columns
 
 
-def _quantity(table: _Table, what: str, name: str, found: Named, cells: Sequence[str]) -> Column | None:
+def _doubt_flag(table: Table, name: str) -> None:
+    """Say that a column may tell which values can't be used, where it tells some from others."""
+    texts = sorted(set(table.cells(name))) if _FLAG.search(name.strip()) else []
+    if 1 < len(texts) <= _FLAGS:
+        table.doubt(
+            f"column {name!r} may flag values that can't be used ({', '.join(map(repr, texts))}), and is not used: in a mapping "
+            '{ is = "flag", valid = [...] } names those that can'
+        )
+
+
+def _quantity(table: Table, what: str, name: str, found: Named, cells: Sequence[str]) -> Column | None:
     """Return the meaning and unit of a quantity; None where the unit must be asked for."""
+    if not found.unit and name in table.units:
+        found = Named(found.meaning, table.units[name])
     told = unit_of(name, found, cells)
     if told.unit is None:
         table.doubt(f"{what} is not used: {told.why}")
@@ -234,10 +210,10 @@ def _quantity(table: _Table, what: str, name: str, found: Named, cells: Sequence
     if told.assumed:
         table.doubt(f"{what} is taken in {told.unit}: {told.why}")
     table.said.append(f"{what}: {found.meaning} in {told.unit} ({told.why})")
-    return Column(**{"is": found.meaning, "unit": told.unit})
+    return Column.model_validate({"is": found.meaning, "unit": told.unit})
 
 
-def _values(table: _Table, layout: str, columns: dict[str, Column]) -> tuple[TablePart, dict[str, Column]]:
+def _values(table: Table, layout: str, columns: dict[str, Column]) -> tuple[TablePart, dict[str, Column]]:
     """Return how the values are laid out, and what the items of a column of items are."""
     table.said.append(f"layout: {_LAYOUTS[layout]}")
     meanings = {column.meaning: name for name, column in columns.items()}
@@ -257,7 +233,7 @@ _LAYOUTS = {
 }
 
 
-def _items(table: _Table, meanings: Dict[str, str]) -> dict[str, Column]:
+def _items(table: Table, meanings: Dict[str, str]) -> dict[str, Column]:
     items: dict[str, Column] = {}
     texts = table.cells(meanings["variable"])
     values = table.cells(meanings["value"]) if "value" in meanings else [""] * len(texts)
@@ -266,7 +242,7 @@ def _items(table: _Table, meanings: Dict[str, str]) -> dict[str, Column]:
         if found is None or found.meaning not in MEANINGS:
             table.said.append(f"item {text!r}: not used, the name is not known")
         elif "unit" in meanings and not found.unit:
-            items[text] = Column(**{"is": found.meaning})
+            items[text] = Column.model_validate({"is": found.meaning})
             table.said.append(f"item {text!r}: {found.meaning} in the unit of its row")
         else:
             own = [value for item, value in zip(texts, values, strict=True) if item == text]
@@ -274,31 +250,36 @@ def _items(table: _Table, meanings: Dict[str, str]) -> dict[str, Column]:
             if column is not None:
                 items[text] = column
     if texts and not items:
-        raise _asked(table, "items that are quantities, with their units")
+        raise asked(table, "items that are quantities, with their units")
     return items
 
 
-def _wide(table: _Table) -> TablePart:
-    """Return what the values of a wide table of one quantity are: as said, or as the file's name tells."""
+def _of_file(table: Table) -> tuple[Named, str] | None:
+    """Return what all values of a table are, as a person or the file's name says, and which of them."""
     hints = table.hints
     if hints.variable:
         if hints.variable not in MEANINGS:
             raise InputError("variable", hints.variable, f"one of {', '.join(MEANINGS)}")
-        found, why = Named(hints.variable, hints.unit), "as said"
-    else:
-        names = [named(part) for part in re.split(r"[_\-\s()]+", table.sheet.path.name.split(".csv")[0])]
-        told = [name for name in names if name is not None and name.meaning in POLLUTANTS]
-        if len(told) != 1:
-            raise _asked(table, "[table] variable and unit, what the values of a table with a column a station are")
-        found, why = told[0], "the file's name"
+        return Named(hints.variable, hints.unit), "as said"
+    names = [named(part) for part in re.split(r"[_\-\s()]+", table.sheet.path.name.split(".csv")[0])]
+    told = [name for name in names if name is not None and name.meaning in POLLUTANTS]
+    return (told[0], "the file's name") if len(told) == 1 else None
+
+
+def _wide(table: Table) -> TablePart:
+    """Return what the values of a wide table of one quantity are: as said, or as the file's name tells."""
+    only = _of_file(table)
+    if only is None:
+        raise asked(table, "[table] variable and unit, what the values of a table with a column a station are")
+    found, why = only
     cells = [cell for row in table.rows for name, cell in zip(table.header, row, strict=True) if name in table.stations]
     column = _quantity(table, f"values ({why})", found.meaning, found, cells)
     if column is None:
-        raise _asked(table, "[table] unit")
+        raise asked(table, "[table] unit")
     return TablePart(layout="wide", variable=column.meaning, unit=column.unit)
 
 
-def _only_station(table: _Table) -> str:
+def _only_station(table: Table) -> str:
     zones = table.stations
     stem = table.sheet.path.name.split(".")[0]
     if stem in zones:
@@ -311,46 +292,7 @@ def _only_station(table: _Table) -> str:
     return ""
 
 
-def _time(table: _Table, columns: Dict[str, Column]) -> TimePart:
-    """Return what the stamps mean, by those of the first rows."""
-    hints = table.hints
-    names = stamp_columns(columns)
-    parts = [[row[table.header.index(name)] for name in names] for row in table.rows] if names else []
-    form = order_of([part[0] for part in parts])
-    if form == "":
-        raise _asked(table, "[time] format, since day and month can't be told apart")
-    if form is not None:
-        table.said.append(f"stamps of the form {form}: a day above 12 tells it")
-    stated = []
-    for part in parts:
-        try:
-            stated.append(parse_parts(part, form).zone is not None)
-        except UnreadableError:
-            continue
-    zone = hints.zone
-    if zone:
-        table.said.append(f"time zone {zone}: as said")
-    elif stated and sum(stated) > len(stated) / 2:
-        zone = STAMPED
-        table.said.append("time zone: each stamp states its offset")
-    elif named := next((found for name in names if (found := zone_in(name))), None):
-        zone = named
-        table.said.append(f"time zone {named}: the name of the column states it")
-    else:
-        zone = OF_STATION
-        if stated:
-            zones = sorted({zone for zone in table.stations.values() if zone}) or ["its city's"]
-            table.said.append(
-                f"time zone {', '.join(zones)}: the stamps state none, so that of each station's city is taken"
-            )
-            table.doubt(f"the stamps state no time zone: {', '.join(zones)}, that of each station's city, is taken")
-    table.said.append(
-        f"stamps: the {hints.stamp or 'end'} of the hour ({'as said' if hints.stamp else 'not stated: the usual'})"
-    )
-    return TimePart.model_validate({"zone": zone, "stamp": hints.stamp or "end", "format": form})
-
-
-def _decimal(table: _Table) -> str:
+def _decimal(table: Table) -> str:
     if table.sheet.separator == ",":
         return "."
     cells = [cell for row in table.rows for cell in row if not is_missing(cell)]

@@ -19,7 +19,7 @@ from hazecast.grids.observations.tables.zones import known_zone
 MAPPING_FILE = "mapping.toml"
 # Columns that are no quantities.
 Role = Literal[
-    "station", "name", "time", "date", "hour", "year", "month", "day", "variable", "value", "unit", "ignore"
+    "station", "name", "time", "date", "hour", "year", "month", "day", "variable", "value", "unit", "flag", "ignore"
 ]  # fmt: skip
 ROLES: tuple[str, ...] = Role.__args__  # type: ignore[attr-defined]
 # Zones that are no IANA name or offset: each stamp states its own; the city of the station gives it.
@@ -43,13 +43,21 @@ class Column(_Part):
         One of `ROLES` or of `hazecast.grids.observations.tables.units.MEANINGS`; ``is`` in the file.
     unit : str
         Of a quantity; "" where a column of the table states it.
+    of : str
+        The column of a quantity that a flag is of; "" for all of its row.
+    valid : tuple of str
+        The flags of values that may be used.
     """
 
     meaning: str = Field(alias="is")
     unit: str = ""
+    of: str = ""
+    valid: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _known(self) -> Column:
+        if (self.meaning == "flag") != bool(self.valid) or (self.of and self.meaning != "flag"):
+            raise ValueError('valid, the flags of values that may be used, for a column that is "flag" and no other')
         if self.meaning in ROLES:
             return self
         if self.meaning not in MEANINGS:
@@ -72,8 +80,8 @@ class FilePart(_Part):
         One character.
     decimal : str
         The decimal mark.
-    header_line : int or None
-        Line of the names, counted from 1.
+    header_line, units_line : int or None
+        Lines of the names and, where there is one, of their units, which is passed over; counted from 1.
     sheet : str or None
         Of an Excel file.
     missing : tuple of str
@@ -84,6 +92,7 @@ class FilePart(_Part):
     separator: str | None = Field(default=None, min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
     header_line: int | None = Field(default=None, ge=1)
+    units_line: int | None = Field(default=None, ge=1)
     sheet: str | None = None
     missing: tuple[str, ...] = ()
 
@@ -96,14 +105,14 @@ class TimePart(_Part):
     zone : str
         An IANA name or an offset such as ``+08:00``; "stamp" where each stamp states its own, "station" for the local time of
         the station's city.
-    stamp : {"end", "start"}
-        Of the hour that the values are of.
+    stamp : {"end", "start", "range"}
+        Of the hour that the values are of; both, such as ``08:00-09:00``.
     form : str or None
         As of `datetime.strptime`; `format` in the file. None for any that begins with the year.
     """
 
     zone: str = OF_STATION
-    stamp: Literal["end", "start"] = "end"
+    stamp: Literal["end", "start", "range"] = "end"
     form: str | None = Field(default=None, alias="format")
 
     @model_validator(mode="after")
@@ -129,12 +138,16 @@ class TablePart(_Part):
         Of a wide table of one quantity.
     station : str
         Of a table of one station, without a column of stations.
+    hours_across : bool
+        Whether a row is a day and the columns 0 to 23 or 1 to 24 are its hours: read as one row an hour, with the columns
+        ``hour`` and ``value`` in place of them.
     """
 
     layout: Literal["long", "items", "wide"] = "long"
     variable: str = ""
     unit: str = ""
     station: str = ""
+    hours_across: bool = False
 
     @model_validator(mode="after")
     def _variable_known(self) -> TablePart:
@@ -194,6 +207,9 @@ class Mapping(_Part):
         for name, column in self.quantities.items():
             if self.table.layout == "long" and not column.unit:
                 raise ValueError(f"columns: {name}: a unit")
+        for name, column in self.columns.items():
+            if column.of and column.of not in self.quantities:
+                raise ValueError(f"columns: {name}: of names the column of a quantity")
         return self
 
 
@@ -269,7 +285,11 @@ def written(mapping: Mapping, notes: tuple[str, ...] = ()) -> str:
     lines = [f"# {' '.join(note.split())}" for note in notes]
     for part in ("file", "time", "table"):
         values = getattr(mapping, part).model_dump(by_alias=True, exclude_none=True)
-        lines += ["", f"[{part}]", *(f"{name} = {_value(value)}" for name, value in values.items() if value != "")]
+        lines += [
+            "",
+            f"[{part}]",
+            *(f"{name} = {_value(value)}" for name, value in values.items() if value not in ("", False)),
+        ]
     for part in ("columns", "items"):
         columns: Columns = getattr(mapping, part)
         if columns:
@@ -285,6 +305,7 @@ def _value(value: Any) -> str:
 
 
 def _column(column: Column) -> str:
-    if not column.unit:
+    values = {name: value for name, value in column.model_dump(by_alias=True).items() if value}
+    if len(values) == 1:
         return _value(column.meaning)
-    return f"{{ is = {_value(column.meaning)}, unit = {_value(column.unit)} }}"
+    return f"{{ {', '.join(f'{name} = {_value(value)}' for name, value in values.items())} }}"

@@ -9,21 +9,24 @@ from typing import NamedTuple
 from hazecast.grids.observations.tables.units import unit_named
 
 _NAMES: dict[str, str] = {
-    "station": """station stationid stationcode stationno siteid sitecode site code id 站点编号 站点编码 站点代码 站点号 监测点编码
+    "station": """station locationid sitenum samplingpoint samplingpointid stationid stationcode stationno siteid sitecode site code id 站点编号 站点编码 站点代码 站点号 监测点编码
         监测点编号 测点编码 测点编号 点位编码 点位编号 站号 区站号 站码 编号 編號 測站編號 測站代碼 測定局コード 測定局番号 局コード
         局番 局番号 測定局id 測定局 測站 站点 监测点 监测站 测点 点位 局""",
-    "name": "name stationname sitename 站点名称 站名 监测点名称 测点名称 点位名称 監測站名稱 測站名稱 測定局名 測定局名称 局名",
-    "time": """time datetime timestamp timepoint obstime observationtime datatime 时间 日期时间 监测时间 观测时间 数据时间
+    "name": "name location locationname stationname sitename 站点名称 站名 监测点名称 测点名称 点位名称 監測站名稱 測站名稱 測定局名 測定局名称 局名",
+    "time": """time timegmt timeutc datetime timestamp timepoint obstime observationtime datatime 时间 日期时间 监测时间 观测时间 数据时间
         发布时间 采样时间 時間 日時 測定日時 観測日時 年月日時 監測時間 資料時間 日期時間 时刻""",
-    "date": "date 日期 年月日 日付 測定日 観測日 監測日期 监测日期 观测日期",
+    "date": "date dategmt dateutc 測定年月日 年月日 日期 年月日 日付 測定日 観測日 監測日期 监测日期 观测日期",
+    "start": """start starttime startdate from fromdate fromtime begin begintime datetimebegin datetimestart timefrom 开始时间 起始时间
+        開始時刻 開始日時 開始時間""",
+    "end": """end endtime enddate to todate totime datetimeend timeto timeend 结束时间 终止时间 終了時刻 終了日時 結束時間""",
     "hour": "hour hr hh 小时 小時 时 時 時刻 时次",
     "year": "year yyyy 年 年份",
     "month": "month 月 月份",
     "day": "day 日",
-    "variable": "variable parameter pollutant item type 项目 監測項目 监测项目 监测因子 因子 要素 污染物 測定項目 項目 測項",
-    "value": "value 值 数值 监测值 監測值 浓度 濃度 測定値 値 concentration conc",
-    "unit": "unit units 单位 單位 単位",
-    "pm25": "pm25 pm2p5 fineparticulatematter 细颗粒物 細懸浮微粒 细颗粒 微小粒子状物質 微小粒子状物質pm25 fsp",
+    "variable": "variable parametername parameter pollutant item type 项目 監測項目 监测项目 监测因子 因子 要素 污染物 測定項目 項目 測項",
+    "value": "value samplemeasurement 值 数值 监测值 監測值 浓度 濃度 測定値 値 concentration conc",
+    "unit": "unit units unitsofmeasure 单位 單位 単位",
+    "pm25": "pm25 pm25localconditions pm2p5 fineparticulatematter 细颗粒物 細懸浮微粒 细颗粒 微小粒子状物質 微小粒子状物質pm25 fsp",
     "pm10": "pm10 可吸入颗粒物 懸浮微粒 rsp",
     "o3": "o3 ozone 臭氧 オゾン ox 光化学オキシダント",
     "no2": "no2 nitrogendioxide 二氧化氮 二酸化窒素",

@@ -14,11 +14,13 @@ import pandas as pd
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.tables.cells import directions, numbers
 from hazecast.grids.observations.tables.findings import Fault, Findings
+from hazecast.grids.observations.tables.hours_across import one_row_an_hour
 from hazecast.grids.observations.tables.mapping import OF_STATION, Column, Mapping
 from hazecast.grids.observations.tables.sheets import Sheet
-from hazecast.grids.observations.tables.stamps import UnreadableError, end_of_hour, parse_parts, stamp_columns, zone_of
+from hazecast.grids.observations.tables.stamps import end_of_hour, parse_parts, stamp_columns, zone_of
 from hazecast.grids.observations.tables.stations import Stations
 from hazecast.grids.observations.tables.units import conversion, unit_named
+from hazecast.grids.observations.tables.written_stamps import WHOLE_HOUR, UnreadableError
 
 Texts = npt.NDArray[np.object_]
 # Of the values of a table.
@@ -63,7 +65,9 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     InputError
         If the table lacks a column that the mapping names.
     """
-    header, body = _body(sheet, mapping)
+    if mapping.table.hours_across:
+        sheet = one_row_an_hour(sheet, mapping.file.header_line)
+    header, body = _body(sheet, mapping, stations)
     whole = _whole_rows(sheet, header, body, findings)
     rows = _timed(sheet, header, whole, mapping, stations, findings)
     parts = list(_parts(sheet, rows, mapping, stations, findings))
@@ -74,7 +78,7 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     return values
 
 
-def _body(sheet: Sheet, mapping: Mapping) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _body(sheet: Sheet, mapping: Mapping, stations: Stations) -> tuple[list[str], list[tuple[int, list[str]]]]:
     at = 0
     if mapping.file.header_line is not None:
         found = [n for n, (line, _) in enumerate(sheet.rows) if line == mapping.file.header_line]
@@ -87,7 +91,20 @@ def _body(sheet: Sheet, mapping: Mapping) -> tuple[list[str], list[tuple[int, li
     absent = [name for name in mapping.columns if name not in header]
     if absent:
         raise InputError(f"{sheet.path}: line {line}", ",".join(header)[:200], f"also {', '.join(absent)}, as mapped")
-    return header, sheet.rows[at + 1 :]
+    body = [row for row in sheet.rows[at + 1 :] if row[0] != mapping.file.units_line]
+    for name in dict.fromkeys(name for name in header if header.count(name) > 1):
+        if name in mapping.columns or (mapping.table.layout == "wide" and name in stations.codes):
+            _refuse_unlike(sheet, header, body, name)
+    return header, body
+
+
+def _refuse_unlike(sheet: Sheet, header: list[str], body: list[tuple[int, list[str]]], name: str) -> None:
+    """Refuse a table that has two columns of one name, unless they hold the same."""
+    places = [at for at, other in enumerate(header) if other == name]
+    for line, cells in body:
+        own = {cells[at] for at in places if at < len(cells)}
+        if len(own) > 1:
+            raise InputError(f"{sheet.path}: line {line}, columns {name!r}", " and ".join(sorted(own)), "one value")
 
 
 def _whole_rows(
@@ -127,6 +144,7 @@ def _timed(
     stamps = cells[:, [header.index(name) for name in names]]
     times = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[s]")
     known: dict[tuple[str, ...], datetime | UnreadableError] = {}
+    keys: list[tuple[str, ...]] = []
     fixed = zone_of(mapping.time)
     for at, owner in enumerate(owners):
         if owner is None:
@@ -136,6 +154,7 @@ def _timed(
             continue
         zone = _zone(owner, mapping, stations) if mapping.time.zone == OF_STATION else fixed
         key = (*stamps[at], str(zone))
+        keys.append(key)
         if key not in known:
             known[key] = _time_of(tuple(stamps[at]), mapping, zone)
         time = known[key]
@@ -144,6 +163,10 @@ def _timed(
             findings.leave_out("rows_without_time", Fault(where, " ".join(stamps[at]) or "nothing", str(time)))
         else:
             times[at] = np.datetime64(time, "s")
+    within = sum(isinstance(known.get(key), UnreadableError) and str(known[key]) == WHOLE_HOUR for key in keys)
+    if len(keys) / 2 < within < len(keys):
+        # What falls on whole hours among them are no means of an hour.
+        raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", "hourly values")
     _leave_out_far(sheet, times, lines, findings)
     use = ~np.isnat(times)
     findings.counts["rows_taken"] += int(use.sum())
@@ -191,7 +214,8 @@ def _zone(owner: str, mapping: Mapping, stations: Stations) -> tzinfo | None:
 
 def _time_of(parts: tuple[str, ...], mapping: Mapping, zone: tzinfo | None) -> datetime | UnreadableError:
     try:
-        return end_of_hour(parse_parts(parts, mapping.time.form), mapping.time, zone)
+        stamp = parse_parts(parts, mapping.time.form, mapping.time.stamp == "range")
+        return end_of_hour(stamp, mapping.time, zone)
     except UnreadableError as error:
         return error
 
@@ -286,6 +310,9 @@ def _values(
         cells = directions(cells)
     marks = {mark.lower() for mark in mapping.file.missing}
     values, missing, wrong = numbers(cells, mapping.file.decimal, marks)
+    flagged = _flagged(rows, name, mapping) & ~missing
+    findings.counts["cells_flagged"] += int(flagged.sum())
+    values[flagged], wrong = np.nan, wrong & ~flagged
     converted = values * within.factor + within.offset
     with np.errstate(invalid="ignore"):
         impossible = (converted < within.low) | (converted > within.high)
@@ -306,6 +333,15 @@ def _values(
             "line": rows.lines[use],
         }
     )
+
+
+def _flagged(rows: _Rows, name: str, mapping: Mapping) -> npt.NDArray[np.bool_]:
+    """Return which values of a column the table itself flags as none that may be used."""
+    flagged = np.zeros(len(rows.lines), bool)
+    for flag, column in mapping.columns.items():
+        if column.meaning == "flag" and column.of in ("", name):
+            flagged |= ~np.isin(rows.column(flag).astype(str), column.valid)
+    return flagged
 
 
 def _leave_out(

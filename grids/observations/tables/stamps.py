@@ -4,129 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from hazecast.grids.observations.tables.mapping import OF_STATION, STAMPED, Column, TimePart
+from hazecast.grids.observations.tables.written_stamps import (
+    HOUR,
+    WHOLE_HOUR,
+    Stamp,
+    UnreadableError,
+    half_day,
+    local_time,
+    parse_range,
+    parse_stamp,
+)
 from hazecast.grids.observations.tables.zones import known_zone
 
-_OFFSET = r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}$)?"
-_CLOCK = r"(?P<hour>\d{1,2})(?:\s*[:：.时時点點]\s*(?:(?P<minute>\d{1,2})(?:\s*[:：分]\s*(?:(?P<second>\d{1,2})(?:\.\d+)?秒?)?)?)?)?"
-_YEAR_FIRST = re.compile(
-    r"(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})日?(?:[T\s]*"
-    + _CLOCK
-    + ")?"
-    + _OFFSET,
-    re.I,
-)
-_COMPACT = re.compile(
-    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?:[T\s_]?(?P<hour>\d{2}):?(?P<minute>\d{2})?:?(?P<second>\d{2})?)?"
-    + _OFFSET,
-    re.I,
-)
-_YEAR_LAST = re.compile(
-    r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})[./-](?P<year>\d{4})(?:\s+"
-    + _CLOCK.replace("second", "sec")
-    + ")?"
-)
 # A whole number as a spreadsheet may write it; a date with its hour.
 _WHOLE = re.compile(r"\.0+$")
 _CLOCKED = re.compile(r"\d[T\s]+\d{1,2}:")
-_HOUR_ALONE = re.compile(_CLOCK)
+_HOUR_ALONE = re.compile(
+    r"(?P<hour>\d{1,2})(?:\s*[:：.时時点點시]\s*(?:(?P<minute>\d{1,2})(?:\s*[:：分분]\s*(?:(?P<second>\d{1,2})(?:\.\d+)?秒?)?)?)?)?"
+)
 _EARLIEST, _LATEST = 1950, 2100
-HOUR = timedelta(hours=1)
-
-
-class UnreadableError(ValueError):
-    """A stamp that can't be used; the message says what was expected."""
-
-
-class Stamp(NamedTuple):
-    """A stamp as written: local time, and its offset where it states one."""
-
-    local: datetime
-    zone: tzinfo | None
-
-
-def parse_stamp(text: str, form: str | None = None) -> Stamp:
-    """Parse a date with its hour.
-
-    Parameters
-    ----------
-    text : str
-    form : str, optional
-        As of `datetime.strptime`; else any form that begins with the year, and days before months with dots.
-
-    Returns
-    -------
-    Stamp
-
-    Raises
-    ------
-    UnreadableError
-        If it is none.
-
-    Examples
-    --------
-    >>> parse_stamp("2026-01-13T24:00+08:00").local.isoformat()
-    '2026-01-14T00:00:00'
-    >>> parse_stamp("2026年1月13日 8时").local.isoformat()
-    '2026-01-13T08:00:00'
-    """
-    if form is not None:
-        return _of_form(text, form)
-    found = _YEAR_FIRST.fullmatch(text) or _COMPACT.fullmatch(text)
-    if found is None:
-        last = _YEAR_LAST.fullmatch(text)
-        if last is None or last["mark"] != ".":
-            raise UnreadableError("a date and hour such as 2026-01-13 08:00")
-        parts = last["year"], last["second"], last["first"], last["hour"], last["minute"], last["sec"]
-        return Stamp(_local(*parts), None)
-    parts = found["year"], found["month"], found["day"], found["hour"], found["minute"], found["second"]
-    zone = found["zone"]
-    return Stamp(_local(*parts), _offset(zone) if zone else None)
-
-
-def _offset(text: str) -> tzinfo:
-    if text.upper() in ("Z", "UTC", "GMT"):
-        return UTC
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    if size > timedelta(hours=14):
-        raise UnreadableError("an offset of at most 14 h")
-    return timezone(-size if text[0] == "-" else size)
-
-
-def _of_form(text: str, form: str) -> Stamp:
-    # Hour 24 is no hour of strptime; only a form that has the hour in two digits can be mended.
-    later = timedelta(0)
-    try:
-        found = datetime.strptime(text, form)
-    except ValueError:
-        changed, number = re.subn(r"(?<!\d)24(?=:00|時|时|$)", "00", text)
-        try:
-            if number != 1:
-                raise ValueError
-            found, later = datetime.strptime(changed, form), timedelta(days=1)
-        except ValueError:
-            raise UnreadableError(f"a time of the form {form}") from None
-    try:
-        return Stamp(found.replace(tzinfo=None) + later, found.tzinfo)
-    except OverflowError:
-        raise UnreadableError("a date and hour that exist") from None
-
-
-def _local(year: str, month: str, day: str, hour: str | None, minute: str | None, second: str | None) -> datetime:
-    if hour is None:
-        raise UnreadableError("an hour beside the date")
-    later = timedelta(0)
-    clock = int(hour), int(minute or 0), int(second or 0)
-    if clock == (24, 0, 0):
-        clock, later = (0, 0, 0), timedelta(days=1)
-    try:
-        return datetime(int(year), int(month), int(day), *clock) + later
-    except (ValueError, OverflowError):
-        raise UnreadableError("a date and hour that exist") from None
 
 
 def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
@@ -136,7 +35,7 @@ def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
     ----------
     stamp : Stamp
     part : TimePart
-        Whether stamps are ends or starts.
+        Whether stamps are ends, starts, or both.
     zone : tzinfo or None
         Of stamps that state no offset; None where each must state its own.
 
@@ -157,35 +56,11 @@ def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
         raise UnreadableError(f"a year from {_EARLIEST} to {_LATEST}")
     time = stamp.local.replace(tzinfo=zone).astimezone(UTC)
     if time.minute or time.second or time.microsecond:
-        raise UnreadableError("a whole hour")
+        raise UnreadableError(WHOLE_HOUR)
     other = stamp.local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     if other != time:
         raise UnreadableError(f"an hour that occurs once in {zone}; state its offset")
-    return time.replace(tzinfo=None) + (HOUR if part.stamp == "start" else timedelta(0))
-
-
-def order_of(texts: Sequence[str]) -> str | None:
-    """Return the form of stamps that have the year last and no dots, by a day above 12.
-
-    Parameters
-    ----------
-    texts : sequence of str
-
-    Returns
-    -------
-    str or None
-        As of `datetime.strptime`, "" where day and month can't be told apart; None where the stamps aren't of that kind.
-    """
-    found = [match for text in texts if (match := _YEAR_LAST.fullmatch(text)) and match["mark"] != "."]
-    if not found or len(found) < len(texts) / 2:
-        return None
-    mark = found[0]["mark"]
-    clock = "" if found[0]["hour"] is None else " %H:%M:%S" if found[0]["sec"] else " %H:%M"
-    if any(int(match["first"]) > 12 for match in found):
-        return f"%d{mark}%m{mark}%Y{clock}"
-    if any(int(match["second"]) > 12 for match in found):
-        return f"%m{mark}%d{mark}%Y{clock}"
-    return ""
+    return time.replace(tzinfo=None) + (timedelta(0) if part.stamp == "end" else HOUR)
 
 
 def stamp_columns(columns: Mapping[str, Column]) -> list[str]:
@@ -197,7 +72,7 @@ def stamp_columns(columns: Mapping[str, Column]) -> list[str]:
     return []
 
 
-def parse_parts(parts: Sequence[str], form: str | None = None) -> Stamp:
+def parse_parts(parts: Sequence[str], form: str | None = None, ranges: bool = False) -> Stamp:
     """Parse a stamp of one or several columns.
 
     Parameters
@@ -206,6 +81,8 @@ def parse_parts(parts: Sequence[str], form: str | None = None) -> Stamp:
         The cells of `stamp_columns`.
     form : str, optional
         As of `datetime.strptime`, of the only or the first cell.
+    ranges : bool
+        Whether the last cell holds start and end of the hour.
 
     Returns
     -------
@@ -221,9 +98,12 @@ def parse_parts(parts: Sequence[str], form: str | None = None) -> Stamp:
     >>> parse_parts(["2026", "1", "13", "24"]).local.isoformat(), parse_parts(["20260113", "8:00"]).local.isoformat()
     ('2026-01-14T00:00:00', '2026-01-13T08:00:00')
     """
+    if ranges:
+        return parse_range(" ".join(parts), form)
     if len(parts) == 1:
         return parse_stamp(parts[0], form)
-    hour = _HOUR_ALONE.fullmatch(_WHOLE.sub("", parts[-1]))
+    text, afternoon = half_day(_WHOLE.sub("", parts[-1]))
+    hour = _HOUR_ALONE.fullmatch(text)
     if hour is None:
         raise UnreadableError("an hour from 0 to 24")
     if len(parts) == 2:
@@ -233,7 +113,7 @@ def parse_parts(parts: Sequence[str], form: str | None = None) -> Stamp:
         date = _WHOLE.sub("", parts[0]), _WHOLE.sub("", parts[1]), _WHOLE.sub("", parts[2])
         if not all(part.isdecimal() for part in date):
             raise UnreadableError("year, month and day as whole numbers")
-    return Stamp(_local(*date, hour["hour"], hour["minute"], hour["second"]), None)
+    return Stamp(local_time(*date, hour["hour"], hour["minute"], hour["second"], afternoon), None)
 
 
 def zone_of(part: TimePart) -> tzinfo | None:

@@ -36,10 +36,10 @@ _UNITS: dict[str, dict[str, tuple[float, float]]] = {
 _UNITS["dew_point"] = _UNITS["temperature"]
 # How units are written, without blanks and in lower case.
 _WRITTEN: dict[str, tuple[str, ...]] = {
-    "ug/m3": ("ug/m3", "ugm-3", "ug/m^3", "ugm3", "微克/立方米", "微克/立方公尺"),
+    "ug/m3": ("ug/m3", "ugm-3", "ug.m-3", "ug/m^3", "ugm3", "微克/立方米", "微克/立方公尺", "micrograms/cubicmeter(lc)", "micrograms/cubicmeter"),
     "mg/m3": ("mg/m3", "mgm-3", "mg/m^3", "mgm3", "毫克/立方米"),
-    "ppb": ("ppb", "ppbv", "nmol/mol"),
-    "ppm": ("ppm", "ppmv", "umol/mol"),
+    "ppb": ("ppb", "partsperbillion", "ppbv", "nmol/mol"),
+    "ppm": ("ppm", "partspermillion", "ppmv", "umol/mol"),
     "degC": ("degc", "°c", "c", "celsius", "摄氏度", "攝氏度", "度c"),
     "degF": ("degf", "°f", "f", "fahrenheit"),
     "K": ("k", "kelvin"),

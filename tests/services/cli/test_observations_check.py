@@ -58,7 +58,7 @@ def test_the_mapping_it_writes_is_read_and_can_be_amended(table) -> None:
     _, said = run(table, "--json")
     told = json.loads(said)
     assert told["counts"]["values_taken"] == 3 and told["stations"]["matched"] == ["A1"]
-    assert told["mapping"]["columns"]["O3"] == {"is": "o3", "unit": "ppb"}
+    assert told["mapping"]["columns"]["O3"] == {"is": "o3", "unit": "ppb", "of": "", "valid": []}
 
 
 def test_what_a_person_says_goes_before_what_is_assumed(table) -> None:

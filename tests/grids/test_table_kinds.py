@@ -1,0 +1,199 @@
+"""Tables as others write them: read to the values that they hold, or refused by name."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.observations.tables.examine import Examined, examine
+from hazecast.grids.observations.tables.folder import by_station, read_folder
+from hazecast.grids.observations.tables.hours_across import hours_in
+from hazecast.grids.observations.tables.looked_at import Hints
+from hazecast.grids.observations.tables.mapping import read_mapping, written
+from hazecast.grids.observations.tables.written_stamps import UnreadableError, are_ranges, parse_range, parse_stamp
+from hazecast.grids.places.cities import load_registry
+
+REGISTRY = load_registry()
+# 9 to 14 h in Beijing.
+HOURS = range(9, 15)
+ENDS = pd.date_range("2026-01-15T01:00", periods=6, freq="h")
+
+
+def put(folder: Path, text: str, name: str = "a.csv") -> Path:
+    (folder / "stations.csv").write_text("code,city\nA1,beijing\nB2,tianjin\n")
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def rows(form: str) -> str:
+    """Rows of both stations; in a form are the hour h, of twelve t with its half, the next n and the value v."""
+    return "".join(
+        form.format(
+            s=station,
+            h=hour,
+            n=hour + 1,
+            t=hour if hour <= 12 else hour - 12,
+            half="AM" if hour < 12 else "PM",
+            east="上午" if hour < 12 else "下午",
+            v=value,
+            epoch=1768438800 + 3600 * (hour - 9),
+            utc=hour - 8,
+        )
+        + "\n"
+        for value, hour in enumerate(HOURS, start=40)
+        for station in ("A1", "B2")
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "form", "later"),
+    [
+        ("station,time,pm25", "{s},01/15/2026 {t}:00 {half},{v}", 0),
+        ("station,time,pm25", "{s},01/15/2026 {t}:00{half},{v}", 0),
+        ("station,time,pm25", "{s},2026-01-15 {t:02d}:00:00 {half},{v}", 0),
+        ("station,time,pm25", "{s},2026/1/15 {east}{t}:00,{v}", 0),
+        ("station,date,hour,pm25", "{s},2026/1/15,{t}:00 {half},{v}", 0),
+        ("station,time,pm25", "{s},15-Jan-2026 {h}:00,{v}", 0),
+        ("station,time,pm25", '{s},"January 15, 2026 {t}:00 {half}",{v}', 0),
+        ("station,time,pm25", '{s},"Thu, 15 Jan 2026 {utc:02d}:00:00 GMT",{v}', 0),
+        ("station,time,pm25", "{s},2026-01-15 {h}:00 UTC+8,{v}", 0),
+        ("station,time,pm25", "{s},2026-01-15 {n}:00 JST,{v}", 0),
+        ("station,time,pm25", "{s},{epoch},{v}", 0),
+        ("station,timestamp,pm25", "{s},{epoch}000,{v}", 0),
+        ("station,time,pm25", "{s},2026-01-15 {h:02d}:00-{n:02d}:00,{v}", 1),
+        ("station,time,pm25", "{s},2026-01-15 {h}时至{n}时,{v}", 1),
+        ("station,date,hour,pm25", "{s},2026-01-15,{h:02d}:00~{n:02d}:00,{v}", 1),
+        ("From Date,To Date,Station,PM2.5 (ug/m3)", "15-01-2026 {h}:00,15-01-2026 {n}:00,{s},{v}", 1),
+        ("station,开始时间,PM2.5", "{s},2026-01-15 {h}:00,{v}", 1),
+        ("location_id,location,datetime,lat,lon,parameter,units,value", "{s},x,2026-01-15T{h:02d}:00:00+08:00,39,116,pm25,µg/m³,{v}", 0),
+        ("Site Num,Parameter Name,Date GMT,Time GMT,Sample Measurement,Units of Measure",
+         "{s},PM2.5 - Local Conditions,2026-01-15,{utc:02d}:00,{v},Micrograms/cubic meter (LC)", 0),
+        ("station,time,PM2.5\n,,µg/m³", "{s},2026-01-15 {h}:00,{v}", 0),
+    ],
+)  # fmt: skip
+def test_each_kind_gives_its_values(tmp_path, header, form, later) -> None:
+    put(tmp_path, f"{header}\n{rows(form)}")
+    for code in ("A1", "B2"):
+        hours = by_station(read_folder(tmp_path, REGISTRY))[code]["pm25"]
+        assert hours.index.tolist() == (ENDS + timedelta(hours=later)).tolist()
+        assert hours.tolist() == [40.0, 41.0, 42.0, 43.0, 44.0, 45.0]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_an_hour(tmp_path, first) -> None:
+    names = ",".join(f"{hour:02d}時" for hour in range(first, first + 24))
+    values = ",".join(str(30 + hour) for hour in range(24))
+    path = put(tmp_path, f"測定局コード,測定年月日,測定項目,{names}\nA1,20260115,PM2.5,{values}\n")
+    hours = by_station(read_folder(tmp_path, REGISTRY))["A1"]["pm25"]
+    assert hours.index[0] == pd.Timestamp("2026-01-14T16:00") + timedelta(hours=first)
+    assert hours.tolist() == [30.0 + hour for hour in range(24)]
+    found = examine(path, REGISTRY)
+    # Whether 0 to 23 begin or end hours is not told by them.
+    assert any("0 to 23" in doubt for doubt in found.findings.doubts) == (first == 0)
+    same_by_its_mapping(tmp_path, path, found)
+
+
+def same_by_its_mapping(folder: Path, path: Path, found: Examined) -> None:
+    (folder / "mapping.toml").write_text(written(found.mapping), encoding="utf-8")
+    assert read_mapping(folder / "mapping.toml") == found.mapping
+    pd.testing.assert_frame_equal(examine(path, REGISTRY).values, found.values)
+
+
+def test_a_column_an_hour_of_what_the_file_name_says(tmp_path) -> None:
+    names = ",".join(str(hour) for hour in range(1, 25))
+    path = put(tmp_path, f"station,date,{names}\nA1,2026-01-15,{','.join(['7'] * 24)}\n", "pm25_2026.csv")
+    found = examine(path, REGISTRY)
+    assert found.values["quantity"].unique().tolist() == ["pm25"] and len(found.values) == 24
+    same_by_its_mapping(tmp_path, path, found)
+    path.rename(tmp_path / "b.csv")
+    (tmp_path / "mapping.toml").unlink()
+    with pytest.raises(InputError, match="at least one quantity"):
+        examine(tmp_path / "b.csv", REGISTRY)
+    assert len(examine(tmp_path / "b.csv", REGISTRY, hints=Hints(variable="pm25", unit="ug/m3")).values) == 24
+
+
+def test_stations_named_as_hours_are_stations() -> None:
+    assert hours_in(["date", *map(str, range(23))]) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "form", "says"),
+    [
+        ("station,time,pm25,pm25", "{s},2026-01-15 {h}:00,{v},{n}", r"columns 'pm25': found 10 and 40"),
+        ("station,start,end,pm25", "{s},2026-01-15 {h}:00,2026-01-16 {h}:00,{v}", "rows of an hour"),
+        ("station,time,pm25", "{s},2026-01-15 {h}:00 CST,{v}", "a date and hour"),
+        ("station,time,pm25", "{s},01/02/2026 {t}:00 {half},{v}", "day and month"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_by_name(tmp_path, header, form, says) -> None:
+    path = put(tmp_path, f"{header}\n{rows(form)}")
+    try:
+        found = examine(path, REGISTRY)
+    except InputError as error:
+        assert says in str(error).replace("\\", "") or pytest.fail(str(error))
+    else:
+        assert found.values.empty and says in str(found.findings.faults[0])
+
+
+def test_means_of_ten_minutes_are_no_hours(tmp_path) -> None:
+    text = "".join(f"A1,2026-01-15 {hour:02d}:{minute:02d},5\n" for hour in HOURS for minute in range(0, 60, 10))
+    with pytest.raises(InputError, match="30 of 36 stamps within hours; expected hourly values"):
+        examine(put(tmp_path, f"station,time,pm25\n{text}"), REGISTRY)
+
+
+def test_flags_cost_their_values_once_a_mapping_says_which(tmp_path) -> None:
+    text = "station,time,pm25,pm25_flag,o3(ug/m3)\nA1,2026-01-15 09:00,40,N,7\nA1,2026-01-15 10:00,900,H,8\n"
+    path = put(tmp_path, text)
+    found = examine(path, REGISTRY)
+    assert any("pm25_flag" in doubt for doubt in found.findings.doubts)
+    mapping = written(found.mapping) + '"pm25_flag" = { is = "flag", of = "pm25", valid = ["N"] }\n'
+    (tmp_path / "mapping.toml").write_text(mapping)
+    assert 'valid = ["N"]' in written(read_mapping(tmp_path / "mapping.toml"))
+    told = examine(path, REGISTRY)
+    assert told.findings.counts["cells_flagged"] == 1 and not told.findings.faults
+    hours = by_station(read_folder(tmp_path, REGISTRY))["A1"]
+    np.testing.assert_array_equal(hours[["pm25", "o3"]], [[40.0, 7.0], [np.nan, 8.0]])
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ('{ is = "flag" }', "valid"),
+        ('{ is = "flag", of = "pm10", valid = ["N"] }', "of names the column"),
+        ('{ is = "pm25", unit = "ug/m3", valid = ["N"] }', "valid"),
+    ],
+)
+def test_a_flag_that_says_too_little_is_refused(tmp_path, column, says) -> None:
+    text = f'[columns]\nstation = "station"\ntime = "time"\npm25 = {{ is = "pm25", unit = "ug/m3" }}\nflag = {column}\n'
+    (tmp_path / "mapping.toml").write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_mapping(tmp_path / "mapping.toml")
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)))
+def test_an_hour_is_the_same_however_it_is_written(time) -> None:
+    start = time.replace(minute=0, second=0, microsecond=0)
+    forms = [
+        "%Y-%m-%d %I:%M %p",
+        "%d-%b-%Y %H:%M",
+        "%b %d, %Y %I %p",
+        "%Y%m%d%H",
+        "%d.%m.%Y %H:%M",
+        "%a, %d %b %Y %H:%M:%S",
+    ]
+    assert {parse_stamp(start.strftime(form)).local for form in forms} == {start}
+    end = start + timedelta(hours=1)
+    assert parse_range(f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}").local == start
+    assert parse_range(f"{start:%Y-%m-%d %H:%M} - {end:%Y-%m-%d %H:%M}").local == start
+    assert not are_ranges([f"{start:%Y-%m-%d %H:%M}{offset}" for offset in ("-03:00", "+08:00")])
+    for wrong in (f"{start:%Y-%m-%d %H:%M}-{end + timedelta(hours=2):%H:%M}", f"{start:%Y-%m-%d %H:%M}"):
+        with pytest.raises(UnreadableError):
+            parse_range(wrong)
