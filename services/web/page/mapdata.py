@@ -56,7 +56,7 @@ def legend(kind: str, words: Words, choice: Choice | None) -> list[tuple[str, st
     kind : str
         A layer.
     words : Words
-    choice : {"china", "us", "japan"} or None
+    choice : {"china", "us", "japan", "europe"} or None
         The index of the reader's choice.
 
     Returns

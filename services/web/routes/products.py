@@ -15,7 +15,8 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from hazecast.alerts.maps.scales import SCALES
-from hazecast.forecast.daily import BOUNDS, DayIndex, daily_outlook, day_index
+from hazecast.forecast.daily import BOUNDS, daily_outlook
+from hazecast.forecast.day_index import DayIndex, day_index
 from hazecast.forecast.exceedance import daily_exceedance
 from hazecast.forecast.layers import LAYERS, hourly_layers
 from hazecast.forecast.reports import china_report_before, us_current_index, us_day_index
@@ -230,7 +231,7 @@ def _day(city: City, day: xr.Dataset) -> DayOut:
 
     date = np.datetime64(day["date"].item(), "ns")
     pm25, o3 = (float(day[name].sel(quantile=0.5)) for name in ("pm25_mean", "o3_mda8"))
-    index = day_index(city, date, pm25, o3, float(day["o3_max"]))
+    index = day_index(city, date, pm25, o3, float(day["o3_max"]), float(day["pm25_max"]))
     seen, grade = float(day["visibility_min"]), int(day["haze_grade"])
     us = us_day_index(pm25, o3, float(day["o3_max"]))
     return DayOut(

@@ -20,7 +20,7 @@ class IndexOut(BaseModel):
     """How a standard rates a day or an hour."""
 
     standard: str
-    value: int | None = Field(description="The AQI; Japan has standards and no index.")
+    value: int | None = Field(description="The AQI; null where there are levels and no number, as in Japan and Europe.")
     id: str
     name_zh: str
     name_ja: str
