@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Self
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -111,7 +112,7 @@ class DayIndex:
 
 def index_name(city: City) -> IndexName:
     """Return whose index rates a city's days: what its setting names, or else its country's; the WHO's bands elsewhere."""
-    return city.index or _OWN.get(city.country, "who")
+    return city.rated_by or _OWN.get(city.country, "who")
 
 
 def day_index(
@@ -155,6 +156,32 @@ def day_index(
     return _banded(
         "WHO-2021", day_classes("who"), {"pm25": band_of("who_pm25_day", pm25), "o3": band_of("who_o3_8h", o3_8h)}
     )
+
+
+def day_standard(city: City, when: datetime) -> str:
+    """Return the id of the standard by which `day_index` rates a city's day.
+
+    Parameters
+    ----------
+    city : City
+    when : datetime
+        Aware, a moment of the day.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from hazecast.grids.places.cities import load_registry
+    >>> day_standard(load_registry().city("tokyo"), datetime(2026, 1, 1, tzinfo=UTC))
+    'JP-standards'
+    """
+    date = np.datetime64(when.astimezone(ZoneInfo(city.time_zone)).date())
+    # Clean air is rated by every standard.
+    found = day_index(city, date, 0.0, 0.0, 0.0, 0.0)
+    return found.standard if found else ""
 
 
 def europe_index(hour: Mapping[str, float]) -> DayIndex | None:

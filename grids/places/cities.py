@@ -46,8 +46,8 @@ class City(_Place):
 
     `code` is the official code of its area (of China by GB/T 2260, of Japan by JIS X 0402), None where a registry gives
     none. One whose `forecast` is false is known by name alone: what is stored of it can still be read. `stations` are the places that networks publish for its stations, each as ``network:place``, such as
-    ``cnemc:北京市``; networks that publish positions need none. `index` names whose index rates its days, in place
-    of its country's.
+    ``cnemc:北京市``; networks that publish positions need none. `rated_by` names whose index rates its days, in
+    place of its country's.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class City(_Place):
     code: str | None = None
     # How the service treats it, not what it is: left out of what is published of it.
     forecast: bool = Field(default=True, exclude=True)
-    index: IndexName | None = Field(default=None, exclude=True)
+    rated_by: IndexName | None = Field(default=None, exclude=True)
     stations: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*:\S.*$")], ...] = Field(default=(), exclude=True)
 
     @property

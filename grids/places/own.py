@@ -7,7 +7,7 @@ are the fields of `hazecast.grids.places.cities.City`, and stations are separate
 - the region: the city is then a region of its own;
 - the elevation, the code and the stations;
 - whether it is forecast: it is, unless ``forecast`` is false;
-- whose index rates its days (``index``): its country's;
+- whose index rates its days (``rated_by``): its country's;
 - the cities of a region: those that name it.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,29 @@ _TABLES = ("city", "region")
 _COLUMNS = tuple(City.model_fields)
 # What keeps the two apart in a column.
 _SEPARATOR = ";"
+
+
+@dataclass(frozen=True)
+class Entered:
+    """Where a city is entered: the name of the file, and whether that is a TOML file of this city alone."""
+
+    file: str
+    alone: bool
+
+
+def entered_cities(folder: Path) -> dict[str, Entered]:
+    """Return the file that each city of a folder is in, by id.
+
+    Raises
+    ------
+    InputError
+        If the folder isn't there, or a file can't be read.
+    """
+    found = {}
+    for name, tables in _files(folder).items():
+        alone = name.endswith(".toml") and len(tables["city"]) == 1 and not tables["region"]
+        found |= {str(table.get("id")): Entered(name, alone) for table in tables["city"]}
+    return found
 
 
 def own_registry(folder: Path | None, *, shipped: bool = True) -> Registry:
@@ -81,9 +105,7 @@ def read_folder(folder: Path) -> tuple[dict[str, City], dict[str, Region]]:
     InputError
         If the folder isn't there, a file can't be read, an entry is wrong, or an id is used twice.
     """
-    if not folder.is_dir():
-        raise InputError("cities", folder, "a folder of TOML and CSV files")
-    tables = {path.name: _tables(path) for path in sorted(folder.iterdir()) if path.suffix in (".toml", ".csv")}
+    tables = _files(folder)
     regions: dict[str, Region] = {}
     for name, found in tables.items():
         listed = _members(tables)
@@ -97,6 +119,13 @@ def read_folder(folder: Path) -> tuple[dict[str, City], dict[str, Region]]:
         for city in new.values():
             _check_region(city, places, name)
     return cities, regions
+
+
+def _files(folder: Path) -> dict[str, dict[str, list[_Table]]]:
+    """Return the tables of a folder's files, by the name of the file."""
+    if not folder.is_dir():
+        raise InputError("cities", folder, "a folder of TOML and CSV files")
+    return {path.name: _tables(path) for path in sorted(folder.iterdir()) if path.suffix in (".toml", ".csv")}
 
 
 def _tables(path: Path) -> dict[str, list[_Table]]:

@@ -16,6 +16,7 @@ Scope = Literal[
     "jobs:read",
     "drafts:read",
     "drafts:decide",
+    "cities:admin",
     "accounts:admin",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from hazecast.services.cli.options import AsJson, settings_of
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
-    from hazecast.grids.places.cities import City, Registry
+    from hazecast.grids.places.cities import City
 
 app = typer.Typer(help="The cities that are forecast: list them, check and add the bureau's own.", no_args_is_help=True)
 
@@ -37,21 +37,21 @@ def list_cities(country: Chosen = None, as_json: AsJson = False) -> None:
 @app.command()
 def check(folder: Folder = None) -> None:
     """Check the files of own cities, and say what they add, replace and leave out."""
-    from hazecast.grids.places.cities import load_registry
     from hazecast.grids.places.own import own_registry, read_folder
+    from hazecast.services.core.own_cities import findings
+    from hazecast.services.core.rules import rule_book
 
     settings = settings_of(None)
     where = _folder(folder)
     cities, regions = read_folder(where)
     registry = own_registry(where, shipped=settings.places.shipped_cities)
-    shipped = load_registry()
-    replaced = sorted(set(cities) & set(shipped.cities))
+    found = findings(where, registry, rule_book(settings))
     print(f"{where}: {len(cities)} cities, {len(regions)} regions; {len(registry.cities)} cities are forecast in all")
     for text, names in (
-        ("replace a shipped city", replaced),
-        ("are known, not forecast", sorted(set(registry.others) & set(cities))),
-        ("are named in English alone", sorted(c.id for c in cities.values() if c.name_zh == c.name_ja == c.name_en)),
-        ("have no rule set of their country", _without_rules(registry, cities)),
+        ("replace a shipped city", found.replaced),
+        ("are known, not forecast", found.not_forecast),
+        ("are named in English alone", found.english_only),
+        ("have no rule set of their country", found.without_rules),
     ):
         if names:
             more = f" and {len(names) - 10} more" if len(names) > 10 else ""
@@ -87,7 +87,7 @@ def add(
     where = _folder(folder, make=True)
     path = add_city(where, {field: value for field, value in given.items() if value is not None}, settings_of(None))
     print(path)
-    print(f"{city} is forecast from the next cycle on; a running service shows it after a restart")
+    print(f"{city} is forecast from the next cycle on")
 
 
 def _folder(folder: Path | None, *, make: bool = False) -> Path:
@@ -110,15 +110,3 @@ def _own_ids(folder: Path | None) -> set[str]:
 def _line(city: City, kind: str) -> str:
     position = f"{city.latitude:8.3f} {city.longitude:9.3f}"
     return f"{city.id:20} {city.country} {position}  {city.time_zone:22} {kind:8} {city.name_en}"
-
-
-def _without_rules(registry: Registry, cities: dict[str, Any]) -> list[str]:
-    from hazecast.services.core.rules import rule_book
-
-    settings = settings_of(None)
-    book = rule_book(settings)
-    return sorted(
-        city.id
-        for city in registry.cities.values()
-        if city.id in cities and not any(rules.country == city.country for rules in book.sets.values())
-    )

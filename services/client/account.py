@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Unpack
+from typing import Any, Unpack
 
 from hazecast.services.client import account_asks as asks
 from hazecast.services.client.events import OwnEvent, own_event, own_path
-from hazecast.services.client.queries import DeliveriesQuery, DraftsQuery, PageQuery
+from hazecast.services.client.queries import AdministeredQuery, DeliveriesQuery, DraftsQuery, PageQuery
 from hazecast.services.client.waiting import Connection
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 from hazecast.services.scheduling.states import JobState, RunState
@@ -46,6 +46,15 @@ class Account(Connection):
     def account_keys(self, account_id: str) -> list[KeyOut]:
         """Return an account's keys, the newest first; for administrators."""
         return [item for page in self._pages(asks.account_keys(account_id)) for item in page.items]
+
+    def administered_cities(self, **query: Unpack[AdministeredQuery]) -> Iterator[dict[str, Any]]:
+        """Yield the cities with where they are entered and what the service has of them; for administrators."""
+        for page in self._pages(asks.administered_cities(query)):
+            yield from page.items
+
+    def administered_city(self, city: str) -> dict[str, Any]:
+        """Return one city with its area and what was done with it; for administrators."""
+        return self._send(asks.administered_city(city))
 
     def jobs(self) -> list[JobState]:
         """Return the scheduled jobs: when each is due next, and how it last ended."""

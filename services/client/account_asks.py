@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from hazecast.services.client.ask import Ask, Query, model, segment, sent
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 from hazecast.services.scheduling.states import JobState, RunState
@@ -48,6 +51,16 @@ def account(name: str) -> Ask[AccountOut]:
 def account_keys(name: str) -> Ask[ItemsOut[KeyOut]]:
     """Another account's keys."""
     return model(ItemsOut[KeyOut], f"/v1/accounts/{segment(name)}/keys")
+
+
+def administered_cities(query: Query) -> Ask[ItemsOut[dict[str, Any]]]:
+    """The cities as an administrator sees them."""
+    return model(ItemsOut[dict[str, Any]], "/v1/administration/cities", query)
+
+
+def administered_city(name: str) -> Ask[dict[str, Any]]:
+    """One of them, with its area and history."""
+    return Ask(f"/v1/administration/cities/{segment(name)}", json.loads)
 
 
 def jobs() -> Ask[ItemsOut[JobState]]:

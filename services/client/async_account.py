@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Unpack
+from typing import Any, Unpack
 
 from hazecast.services.client import account_asks as asks
 from hazecast.services.client.awaiting import AsyncConnection
 from hazecast.services.client.events import OwnEvent, own_event, own_path
-from hazecast.services.client.queries import DeliveriesQuery, DraftsQuery, PageQuery
+from hazecast.services.client.queries import AdministeredQuery, DeliveriesQuery, DraftsQuery, PageQuery
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
@@ -46,6 +46,16 @@ class AsyncAccount(AsyncConnection):
     async def account_keys(self, account_id: str) -> list[KeyOut]:
         """Return an account's keys, the newest first; for administrators."""
         return [item async for page in self._pages(asks.account_keys(account_id)) for item in page.items]
+
+    async def administered_cities(self, **query: Unpack[AdministeredQuery]) -> AsyncIterator[dict[str, Any]]:
+        """Yield the cities with where they are entered and what the service has of them; for administrators."""
+        async for page in self._pages(asks.administered_cities(query)):
+            for item in page.items:
+                yield item
+
+    async def administered_city(self, city: str) -> dict[str, Any]:
+        """Return one city with its area and what was done with it; for administrators."""
+        return await self._send(asks.administered_city(city))
 
     async def jobs(self) -> list[JobState]:
         """Return the scheduled jobs: when each is due next, and how it last ended."""

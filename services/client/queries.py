@@ -162,3 +162,9 @@ class DraftsQuery(PageQuery, total=False):
 
     status: Literal["pending", "approved", "amended", "rejected", "superseded", "all"] | None
     simulated: bool | None
+
+
+class AdministeredQuery(PageQuery, total=False):
+    """The bureau's own cities alone, and how many on a page."""
+
+    own: bool | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.places.own import own_registry
 from hazecast.services.core.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _Files = tuple[tuple[str, int, int], ...]
 
@@ -51,3 +54,40 @@ def _state(folder: Path) -> _Files:
     except OSError as error:
         raise InputError("HAZECAST_CITIES_DIR", folder, f"a readable folder ({error.strerror})") from error
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+
+class CurrentCities:
+    """The cities of a process that goes on while files of the folder change.
+
+    Calling it returns the registry as last read; `refresh` reads anew what has changed. A folder that has become unusable,
+    as while somebody writes a file by hand, leaves what was read before.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    InputError
+        As `city_registry`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._registry = city_registry(settings)
+        self._fault = ""
+
+    def __call__(self) -> Registry:
+        """Return the registry as last read."""
+        return self._registry
+
+    def refresh(self) -> Registry:
+        """Return the registry as the folder gives it now, and keep it."""
+        try:
+            self._registry, fault = city_registry(self._settings), ""
+        except InputError as error:
+            fault = str(error)
+            if fault != self._fault:
+                log.error("the cities stay as they were: %s", fault)
+        self._fault = fault
+        return self._registry

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import NamedTuple
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
@@ -40,6 +41,14 @@ _LEASE_MARGIN = timedelta(seconds=60)
 _MESSAGES_PER_TURN = 100
 
 
+class Outlets(NamedTuple):
+    """What a dispatcher sends by, made for one registry of cities; see `Dispatcher`."""
+
+    registry: Registry
+    channels: Mapping[str, Channel]
+    render: Render
+
+
 class Dispatcher:
     """Sends due messages.
 
@@ -56,6 +65,8 @@ class Dispatcher:
         Gives the time, aware.
     rng : random.Random, optional
         Spreads the delays between attempts.
+    renewed : callable, optional
+        Returns these three as they are now, for cities that are added while the dispatcher runs.
     """
 
     def __init__(
@@ -68,10 +79,11 @@ class Dispatcher:
         *,
         clock: Clock = utc_now,
         rng: random.Random | None = None,
+        renewed: Callable[[], Outlets] | None = None,
     ) -> None:
         self.owner = secrets.token_hex(8)
         self._sessions, self._registry, self._settings = sessions, registry, settings
-        self._channels, self._render = channels, render
+        self._channels, self._render, self._renewed = channels, render, renewed
         self._clock, self._rng = clock, rng or random.SystemRandom()
         self._lease = _LEASE_MARGIN + timedelta(seconds=2 * settings.webhooks.timeout_seconds)
         self._busy: dict[str, Future[int]] = {}
@@ -80,6 +92,8 @@ class Dispatcher:
     def prepare(self) -> None:
         """Turn new events into deliveries, give up those that have waited too long, remove old ones."""
         now = self._clock()
+        if self._renewed is not None:
+            self._registry, self._channels, self._render = self._renewed()
         schedule_bulletins(self._sessions, self._settings, now)
         route(self._sessions, self._registry, self._settings, now)
         self._give_up_unserved(now)

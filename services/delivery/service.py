@@ -6,16 +6,17 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 
+from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock, utc_now
-from hazecast.services.core.places import city_registry
+from hazecast.services.core.places import CurrentCities
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
 from hazecast.services.delivery.channel import Channel
 from hazecast.services.delivery.content import Renderer
-from hazecast.services.delivery.dispatcher import Dispatcher
+from hazecast.services.delivery.dispatcher import Dispatcher, Outlets
 from hazecast.services.delivery.editions import EditionElsewhere
 from hazecast.services.delivery.mail import MailChannel
 from hazecast.services.delivery.sealing import seal_stored, seals_of
@@ -39,14 +40,24 @@ def make_dispatcher(store: Store, settings: Settings, clock: Clock = utc_now) ->
     -------
     Dispatcher
     """
-    registry, book = city_registry(settings), rule_book(settings)
+    cities, book = CurrentCities(settings), rule_book(settings)
     use_shapes(settings)
     seal_stored(store.sessions, seals_of(settings))
-    channels: dict[str, Channel] = {"webhook": WebhookChannel(settings)}
-    if settings.smtp.host is not None:
-        channels["email"] = MailChannel(store, settings, registry, book, partial(EditionElsewhere, settings))
-    render = Renderer(store, settings, registry, book)
-    return Dispatcher(store.sessions, registry, settings, channels, render, clock=clock)
+    webhook = WebhookChannel(settings)
+
+    @lru_cache(maxsize=1)
+    def made(registry: Registry) -> Outlets:
+        channels: dict[str, Channel] = {"webhook": webhook}
+        if settings.smtp.host is not None:
+            channels["email"] = MailChannel(store, settings, registry, book, partial(EditionElsewhere, settings))
+        return Outlets(registry, channels, Renderer(store, settings, registry, book))
+
+    # A cycle may forecast a city that was added while this process runs, and warn of it.
+    first = made(cities())
+    return Dispatcher(
+        store.sessions, first.registry, settings, first.channels, first.render,
+        clock=clock, renewed=lambda: made(cities.refresh()),
+    )  # fmt: skip
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 
 from hazecast import __version__
 from hazecast.services.core.clock import Clock, utc_now
-from hazecast.services.core.places import city_registry
+from hazecast.services.core.places import CurrentCities
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.stream_places import REFRESH_SECONDS
 from hazecast.services.store.reads import public_version
@@ -37,6 +37,7 @@ from hazecast.services.web.routes import (
     maps,
     observations,
     operation,
+    own_cities,
     points,
     problems,
     products,
@@ -49,6 +50,8 @@ from hazecast.services.web.routes import (
 )
 from hazecast.services.web.routes.common import INVALID
 
+# How soon a changed file of own cities is seen.
+_CITIES_SECONDS = 2.0
 _ROUTERS = (
     cities.router,
     problems.router,
@@ -69,6 +72,7 @@ _ROUTERS = (
     draft_preview.router,
     accounts.router,
     administration.router,
+    own_cities.router,
     operation.router,
     bulletins.router,
     studies.router,
@@ -114,20 +118,20 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, closes: bool = Fal
         # The service has metrics and logs of its own; looking for another's would cost every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    registry = city_registry(settings)
-    service = app.state.service = make_service(settings, registry, clock)
+    places = CurrentCities(settings)
+    service = app.state.service = make_service(settings, places, clock)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1", dependencies=[Depends(only_known_arguments)], responses=INVALID)
-    app.router.routes.extend(page_routes(service.store, settings, registry, service.book, service.pool, clock))
-    app.router.routes.extend(console_routes(settings, registry, service.book))
+    app.router.routes.extend(page_routes(service.store, settings, places, service.book, service.pool, clock))
+    app.router.routes.extend(console_routes(settings, places, service.book))
     add_problems(app, settings.data_dir)
     describe(app)
     app.router.routes.extend(reference_routes(app.openapi, settings.answers.cache_seconds))
     limit_requests(app, settings)
     app.add_middleware(
         AnswerCache,
-        find_version=lambda: public_version(service.store),
-        find_token=service.changes.token,
+        find_version=lambda: (public_version(service.store), places()),
+        find_token=lambda: (service.changes.token(), places()),
         max_age=settings.answers.cache_seconds,
         check_seconds=settings.answers.answers_check_seconds,
         memory=settings.answers.answers_memory_mb * 2**20,
@@ -144,11 +148,12 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
     """Listen for what other processes write, and tell them of the open streams, while a server runs the app."""
     service: Service = app.state.service
     service.changes.start()
-    refreshing = asyncio.create_task(_refresh(service))
+    refreshing = [asyncio.create_task(one(service)) for one in (_refresh, _follow_cities)]
     try:
         yield
     finally:
-        refreshing.cancel()
+        for one in refreshing:
+            one.cancel()
         if closes:
             await _streams_ended(service)
             await asyncio.to_thread(service.close)
@@ -160,6 +165,13 @@ async def _refresh(service: Service) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         await asyncio.to_thread(service.stream_places.refresh)
+
+
+async def _follow_cities(service: Service) -> None:
+    """Show what is added, changed or withdrawn in the folder of own cities, by whatever process or person."""
+    while True:
+        await asyncio.sleep(_CITIES_SECONDS)
+        await asyncio.to_thread(service.cities.refresh)
 
 
 async def _streams_ended(service: Service) -> None:

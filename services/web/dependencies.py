@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,6 +12,7 @@ from fastapi import Depends, Request
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock
+from hazecast.services.core.places import CurrentCities
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
@@ -30,6 +32,15 @@ from hazecast.services.web.signing import signer_of
 from hazecast.services.work.bulletin import Bulletins
 
 
+@dataclass(frozen=True)
+class OfCities:
+    """What is made for a registry, and made anew with the next."""
+
+    bulletins: Bulletins
+    subscriptions: Subscriptions
+    renderer: Renderer
+
+
 # Compared by identity: what a route caches is cached for each app.
 @dataclass(frozen=True, eq=False)
 class Service:
@@ -39,20 +50,16 @@ class Service:
     ----------
     store : Store
     settings : Settings
-    registry : Registry
-        The cities.
+    cities : CurrentCities
+        The cities as they are now.
     book : RuleBook
         The rule sets.
     clock : callable
         Gives the current time, aware: what is stale, expired or in force depends on it.
-    bulletins : Bulletins
     pool : WorkPool
         Draws, typesets and writes NetCDF in subprocesses.
-    subscriptions : Subscriptions
     queue : Queue
         Deliveries of all subscriptions.
-    renderer : Renderer
-        Makes the body that a subscriber receives.
     public_feed : EventFeed
         The newest public events, read once for all listeners of the process.
     stream_places : StreamPlaces
@@ -63,23 +70,43 @@ class Service:
         Whether any of them has written.
     sign : callable
         Signs a CAP message, or returns it as it is where the service has no key.
+    of_cities : callable
+        Returns what is made for a registry; the same object for the same registry.
     """
 
     store: Store
     settings: Settings
-    registry: Registry
+    cities: CurrentCities
     book: RuleBook
     clock: Clock
-    bulletins: Bulletins
     pool: WorkPool
-    subscriptions: Subscriptions
     queue: Queue
-    renderer: Renderer
     public_feed: EventFeed[OutboxEvent]
     stream_places: StreamPlaces
     shared: Shared
     changes: Changes
     sign: Callable[[bytes], bytes]
+    of_cities: Callable[[Registry], OfCities]
+
+    @property
+    def registry(self) -> Registry:
+        """The cities as last read: an object that never changes, and is another one when a file of them has changed."""
+        return self.cities()
+
+    @property
+    def bulletins(self) -> Bulletins:
+        """The bulletins."""
+        return self.of_cities(self.registry).bulletins
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """The subscriptions of all accounts."""
+        return self.of_cities(self.registry).subscriptions
+
+    @property
+    def renderer(self) -> Renderer:
+        """Makes the body that a subscriber receives."""
+        return self.of_cities(self.registry).renderer
 
     def close(self) -> None:
         """Take no more drawings, end the subprocesses, and give all connections back.
@@ -94,13 +121,13 @@ class Service:
         self.store.close()
 
 
-def make_service(settings: Settings, registry: Registry, clock: Clock) -> Service:
+def make_service(settings: Settings, cities: CurrentCities, clock: Clock) -> Service:
     """Build the parts of an app on the store that `settings` names; its schema is brought up to date first.
 
     Parameters
     ----------
     settings : Settings
-    registry : Registry
+    cities : CurrentCities
     clock : callable
 
     Returns
@@ -125,19 +152,16 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
     return Service(
         store=store,
         settings=settings,
-        registry=registry,
+        cities=cities,
         book=book,
         clock=clock,
-        bulletins=Bulletins(store, settings, registry, book),
         pool=WorkPool(
             settings.limits.drawing_processes,
             settings.limits.drawing_waiting,
             settings.limits.answer_seconds,
             settings.answers.answers_memory_mb * 2**20 // 2,
         ),
-        subscriptions=Subscriptions(sessions, settings, registry, book),
         queue=Queue(sessions, settings),
-        renderer=Renderer(store, settings, registry, book),
         public_feed=public_feed(sessions, settings.events.poll_seconds),
         stream_places=StreamPlaces(
             shared,
@@ -148,6 +172,15 @@ def make_service(settings: Settings, registry: Registry, clock: Clock) -> Servic
         shared=shared,
         changes=Changes(store.engine),
         sign=signer_of(settings),
+        of_cities=lru_cache(maxsize=2)(partial(_of_cities, store, settings, book)),
+    )
+
+
+def _of_cities(store: Store, settings: Settings, book: RuleBook, registry: Registry) -> OfCities:
+    return OfCities(
+        Bulletins(store, settings, registry, book),
+        Subscriptions(store.sessions, settings, registry, book),
+        Renderer(store, settings, registry, book),
     )
 
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from hazecast.services.core.clock import utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.logs import configure_logging
-from hazecast.services.core.places import city_registry
+from hazecast.services.core.places import CurrentCities
 from hazecast.services.core.settings import Settings
 from hazecast.services.observability.worker_metrics import FOLDER_VARIABLE
 from hazecast.services.web.app import create_app
@@ -38,7 +38,7 @@ def check_settings(settings: Settings) -> None:
     StoreError
         If the store can't be reached.
     """
-    make_service(settings, city_registry(settings), utc_now).close()
+    make_service(settings, CurrentCities(settings), utc_now).close()
 
 
 def serve_workers(settings: Settings, workers: int, options: dict[str, Any]) -> None:

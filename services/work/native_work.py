@@ -15,7 +15,7 @@ import xarray as xr
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.options import Format as PictureFormat
-from hazecast.grids.places.cities import City
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.places import city_registry
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 # Subprocesses serve the stores of one service; tests have more of them.
 _MOST_STORES = 4
-_stores: dict[str, tuple[Settings, Store, Bulletins]] = {}
+_stores: dict[str, tuple[tuple[Settings, Registry], Store, Bulletins]] = {}
 
 
 def make_product(path: str, name: str, function: Callable[..., bytes], *arguments: object) -> bytes:
@@ -315,11 +315,11 @@ def edition_of(
     from hazecast.services.core.shapes import use_shapes
 
     use_shapes(settings)
-    url = settings.database_url
-    if url not in _stores or _stores[url][0] != settings:
+    url, made_of = settings.database_url, (settings, city_registry(settings))
+    if url not in _stores or _stores[url][0] != made_of:
         if url in _stores or len(_stores) >= _MOST_STORES:
             _stores.pop(url if url in _stores else next(iter(_stores)))[1].close()
         store = Store(url, files=settings.data_dir)
-        _stores[url] = (settings, store, Bulletins(store, settings, city_registry(settings), rule_book(settings)))
+        _stores[url] = (made_of, store, Bulletins(store, *made_of, rule_book(settings)))
     _, store, bulletins = _stores[url]
     return bulletins.edition(cities, language, now, run=None if run is None else store.run_at(*run))

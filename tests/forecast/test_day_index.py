@@ -72,9 +72,9 @@ def test_a_day_in_europe_is_in_the_level_of_its_worst_hour(country) -> None:
 
 
 def test_a_city_s_setting_names_another_index_than_its_country_s() -> None:
-    london = place("GB").model_copy(update={"index": "europe"})
+    london = place("GB").model_copy(update={"rated_by": "europe"})
     assert day_index(london, np.datetime64("2026-01-15"), 14.0, 90.0, 98.0, 30.0).id == "moderate"
-    paris = place("FR").model_copy(update={"index": "who"})
+    paris = place("FR").model_copy(update={"rated_by": "who"})
     assert day_index(paris, np.datetime64("2026-01-15"), 14.0, 90.0, 98.0, 30.0).standard == "WHO-2021"
 
 

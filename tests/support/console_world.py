@@ -41,7 +41,9 @@ class Bureau:
 
 def bureau(folder: Path) -> Bureau:
     """Return a bureau with three drafts, a webhook with one message delivered and one given up."""
-    world = World(folder, cache_seconds=0)
+    cities = folder / "cities"
+    cities.mkdir()
+    world = World(folder, cache_seconds=0, cities_dir=cities)
     now = datetime.now(UTC)
     world.clock.now = now
     add_account(world.store.sessions, "li-na", name="李娜", role="forecaster", at=now)

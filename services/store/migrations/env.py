@@ -5,7 +5,8 @@ from alembic import context
 # Their tables are part of the metadata.
 import hazecast.services.store.tables.accounts
 import hazecast.services.store.tables.delivery
-import hazecast.services.store.tables.jobs  # noqa: F401
+import hazecast.services.store.tables.jobs
+import hazecast.services.store.tables.places  # noqa: F401
 from hazecast.services.store.tables.forecasts import Base
 
 context.configure(

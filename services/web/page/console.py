@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
@@ -27,7 +28,7 @@ from hazecast.services.web.page.words import Words, preferred, words
 _MESSAGES = Path(__file__).with_name("messages")
 
 
-def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> list[BaseRoute]:
+def console_routes(settings: Settings, cities: Callable[[], Registry], book: RuleBook) -> list[BaseRoute]:
     """Return the route of the console.
 
     Its answer is the same for everybody: what an account may see and do, the API decides by the key that the
@@ -36,8 +37,8 @@ def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> li
     Parameters
     ----------
     settings : Settings
-    registry : Registry
-        The cities and regions to choose from.
+    cities : callable
+        Returns the cities and regions to choose from, as they are now.
     book : RuleBook
         The rule sets and levels to choose from.
 
@@ -49,7 +50,7 @@ def console_routes(settings: Settings, registry: Registry, book: RuleBook) -> li
     def home(request: Request) -> Response:
         requested = request.query_params.get("lang")
         language = preferred(request.headers.get("accept-language", ""), requested)
-        content = _page(language, f"?lang={language}" if requested in LANGUAGES else "", settings, registry, book)
+        content = _page(language, f"?lang={language}" if requested in LANGUAGES else "", settings, cities(), book)
         return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
     def without_slash(request: Request) -> Response:

@@ -135,7 +135,7 @@ def us_hours(pm25: Values, o3: Values) -> Values:
 
 def _rated_as(city: City, choice: Choice | None) -> City:
     """Return a city as if its setting named the index that is chosen."""
-    return city if choice is None else city.model_copy(update={"index": choice})
+    return city if choice is None else city.model_copy(update={"rated_by": choice})
 
 
 def _mean(values: Values, least: int) -> float:

@@ -6,6 +6,7 @@ complete page, which is useful without scripts; the scripts request the same add
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -51,7 +52,12 @@ _PARTNERS = ("CN", "JP")
 
 
 def page_routes(
-    store: Store, settings: Settings, registry: Registry, book: RuleBook, pool: WorkPool, clock: Clock = utc_now
+    store: Store,
+    settings: Settings,
+    cities: Callable[[], Registry],
+    book: RuleBook,
+    pool: WorkPool,
+    clock: Clock = utc_now,
 ) -> list[BaseRoute]:
     """Return the routes of the page.
 
@@ -59,7 +65,8 @@ def page_routes(
     ----------
     store : Store
     settings : Settings
-    registry : Registry
+    cities : callable
+        Returns the cities as they are now.
     book : RuleBook
     pool : WorkPool
         Draws the cards.
@@ -70,17 +77,24 @@ def page_routes(
     -------
     list of BaseRoute
     """
-    page = _Page(store, settings, registry, book, pool, clock)
+    made = lru_cache(maxsize=1)(lambda registry: _Page(store, settings, registry, book, pool, clock))
+
+    def of(handler: Callable[[_Page, Request], Response]) -> Callable[[Request], Response]:
+        return lambda request: handler(made(cities()), request)
+
+    async def picture(request: Request) -> Response:
+        return await made(cities()).picture(request)
+
     return [
-        Route("/", page.home, middleware=COMPRESSED),
-        Route("/page/map.json", page.map_values, middleware=COMPRESSED),
-        Route("/page/places.json", page.places),
-        Route("/page/stations.json", page.stations, middleware=COMPRESSED),
-        Route("/page/shapes.json", page.shapes, middleware=COMPRESSED),
-        Route("/embed/{city}.png", page.picture),
-        Route("/embed/{city}", page.card, middleware=COMPRESSED),
+        Route("/", of(_Page.home), middleware=COMPRESSED),
+        Route("/page/map.json", of(_Page.map_values), middleware=COMPRESSED),
+        Route("/page/places.json", of(_Page.places)),
+        Route("/page/stations.json", of(_Page.stations), middleware=COMPRESSED),
+        Route("/page/shapes.json", of(_Page.shapes), middleware=COMPRESSED),
+        Route("/embed/{city}.png", picture),
+        Route("/embed/{city}", of(_Page.card), middleware=COMPRESSED),
         *installable_routes(settings.answers.cache_seconds),
-        *warning_routes(store, settings, registry, book, clock),
+        *warning_routes(store, settings, cities, book, clock),
         static_files(),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
@@ -30,7 +31,7 @@ RSS = "application/rss+xml; charset=utf-8"
 
 
 def warning_routes(
-    store: Store, settings: Settings, registry: Registry, book: RuleBook, clock: Clock
+    store: Store, settings: Settings, cities: Callable[[], Registry], book: RuleBook, clock: Clock
 ) -> list[BaseRoute]:
     """Return the routes of the warnings' pages.
 
@@ -38,7 +39,8 @@ def warning_routes(
     ----------
     store : Store
     settings : Settings
-    registry : Registry
+    cities : callable
+        Returns the cities as they are now.
     book : RuleBook
     clock : callable
         Gives the current time, aware.
@@ -49,7 +51,7 @@ def warning_routes(
     """
 
     def page(request: Request) -> Response:
-        query = _query(request)
+        query, registry = _query(request), cities()
         name = request.path_params["warning"]
         bare = name.removesuffix(".simulated")
         found = store.warning(bare, True if bare != name else None)
@@ -61,7 +63,7 @@ def warning_routes(
         return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
     def feed(request: Request) -> Response:
-        query = _query(request)
+        query, registry = _query(request), cities()
         wanted = request.query_params.get("city")
         if wanted is not None and wanted not in registry.cities:
             message = words(query.language).say("error.city", city=wanted)

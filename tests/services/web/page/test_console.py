@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.grids.errors import ConflictError
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.tables.delivery import Subscription
@@ -360,6 +362,106 @@ def test_an_administrator_adds_and_disables_accounts(page, desk) -> None:
     answer_yes(page)
     expect(page.locator(".account", has_text="hebei-eeb")).to_contain_text("forecaster · disabled")
     assert page.request.get(f"{desk.site.address}/v1/drafts", **asked).status == 401
+
+
+def administrator(desk: Bureau) -> str:
+    """Return the key of somebody who administers, added once."""
+    with suppress(ConflictError):
+        add_account(desk.world.store.sessions, "zhou", name="周", role="administrator", at=datetime.now(UTC))
+    return desk.key("zhou")
+
+
+def test_an_administrator_adds_a_city_after_a_look_at_its_area_changes_and_withdraws_it(page, desk) -> None:
+    sign_in(page, desk.site, administrator(desk))
+    rows = page.locator("#city-list tr[data-id]")
+    expect(rows.first).to_be_visible()
+    expect(page.locator('#city-list tr[data-id="tokyo"]')).to_contain_text("JP-standards")
+    page.get_by_text("Add or change a city").click()
+    form = page.locator("#new-city form")
+    form.get_by_label("Id: small letters").fill("lyon")
+    form.get_by_label("Country (ISO").fill("FR")
+    form.get_by_label("Name in English").fill("<b>Lyon</b>")
+    form.get_by_label("Latitude").fill("45.764")
+    form.get_by_label("Longitude").fill("4.836")
+    form.get_by_label("Time zone (IANA)").fill("Europe/Pari")
+    form.get_by_role("button", name="Check, and show").click()
+    zone = form.get_by_label("Time zone (IANA)")
+    expect(form.locator('[data-field="time_zone"] .problem')).to_contain_text('did you mean "Europe/Paris"?')
+    expect(zone).to_be_focused()
+    zone.fill("Europe/Paris")
+    form.get_by_role("button", name="Check, and show").click()
+    expect(form.locator(".checked h4")).to_be_focused()
+    expect(form.locator(".area-map .warned")).to_have_attribute("d", re.compile("M.{50}"))
+    expect(form.locator(".area-map .at")).to_have_count(1)
+    expect(form.locator(".checked")).to_contain_text("within 50 km of the centre")
+    expect(form.locator(".checked")).to_contain_text("No rule set is of its country")
+    expect(form.locator(".checked")).to_contain_text("No coasts and borders are known there")
+    form.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#said")).to_contain_text("It is forecast from the next cycle on")
+    page.select_option("#city-which", "own")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("<b>Lyon</b>")
+    expect(page.locator("#city-notes")).to_contain_text("Named in English alone: 1 (lyon)")
+    rows.get_by_role("button", name="Change <b>Lyon</b>").click()
+    expect(form.get_by_label("Name in English")).to_be_focused()
+    form.get_by_label("Name in English").fill("Lyon")
+    form.get_by_label("Name in Chinese").fill("里昂")
+    form.get_by_role("button", name="Save the changes").click()
+    expect(page.locator("#said")).to_have_text("Saved: Lyon.")
+    rows.get_by_role("button", name="Area and history Lyon").click()
+    expect(page.locator(".city-detail .history li")).to_have_count(2)
+    expect(page.locator(".city-detail")).to_contain_text("added by 周")
+    expect(page.locator(".city-detail .area-map")).to_have_attribute("aria-label", "Map of the area: Lyon")
+    rows.get_by_role("button", name="Withdraw Lyon").click()
+    answer_yes(page)
+    expect(page.locator("#said")).to_have_text("Withdrawn: Lyon.")
+    expect(rows).to_contain_text("withdrawn")
+    rows.get_by_role("button", name="Remove Lyon").click()
+    answer_yes(page)
+    expect(page.locator("#said")).to_have_text("Removed: Lyon.")
+    expect(rows).to_have_count(0)
+    page.select_option("#city-which", "all")
+    page.fill("#city-filter", "kitakyu")
+    expect(page.locator("#city-list tr[data-id]:visible")).to_have_count(1)
+
+
+@pytest.mark.slowest
+def test_a_city_is_added_by_keyboard_alone(page, desk) -> None:
+    sign_in(page, desk.site, administrator(desk))
+    expect(page.locator("#city-list tr[data-id]").first).to_be_visible()
+    page.locator("#new-city > summary").focus()
+    page.keyboard.press("Enter")
+    given = {
+        "id": "vienne", "country": "FR", "name_en": "Vienne", "time_zone": "Europe/Paris",
+        "latitude": "45.52", "longitude": "4.87",
+    }  # fmt: skip
+    name = ""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        name = page.evaluate("document.activeElement.name || document.activeElement.value")
+        if name == "save":
+            break
+        if name in given:
+            page.keyboard.type(given.pop(name))
+    assert not given and name == "save"
+    page.keyboard.press("Enter")
+    expect(page.locator("#said")).to_contain_text("Added: Vienne")
+    expect(page.locator("#cities")).to_be_focused()
+    assert (desk.world.settings.places.cities_dir / "vienne.toml").exists()
+
+
+@pytest.mark.slowest
+def test_where_no_city_can_be_written_the_console_says_so(page, desk) -> None:
+    def without(route) -> None:
+        found = route.fetch().json()
+        found["folder"]["trouble"] = "not_set"
+        route.fulfill(json=found)
+
+    page.route("**/v1/administration/cities*", without)
+    sign_in(page, desk.site, administrator(desk))
+    expect(page.locator("#city-folder")).to_contain_text("the setting HAZECAST_CITIES_DIR")
+    expect(page.locator("#new-city")).to_be_hidden()
+    assert page.get_by_role("button", name="Change Tokyo").count() == 0
 
 
 def test_wrong_keys_and_a_lost_connection_are_reported(page, context, desk) -> None:

@@ -2,6 +2,7 @@
 
 import { accounts, makeAccounts } from "./accounts.js";
 import { ask, forget, keep, key, Problem } from "./api.js";
+import { cities, makeCities } from "./cities.js";
 import { drafts } from "./drafts.js";
 import { keys, makeKeys } from "./keys.js";
 import { subscriptions } from "./subscriptions.js";
@@ -17,6 +18,7 @@ const sections = [
   [find(document, "#drafts", HTMLElement), "drafts:read", drafts],
   [find(document, "#subscriptions", HTMLElement), "subscriptions:read", subscriptions],
   [find(document, "#keys", HTMLElement), "account:keys", keys],
+  [find(document, "#cities", HTMLElement), "cities:admin", cities],
   [find(document, "#accounts", HTMLElement), "accounts:admin", accounts],
 ];
 
@@ -30,7 +32,7 @@ function fail(text) {
 function out(why = "") {
   forget();
   for (const [section] of sections) section.hidden = true;
-  for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #account-list, #notices, #new-subscription form")) list.replaceChildren();
+  for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #city-list, #city-notes, #account-list, #notices, #new-subscription form")) list.replaceChildren();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   find(document, "#bulk", HTMLFormElement).reset();
   find(document, "#draft-others", HTMLElement).textContent = "";
@@ -104,6 +106,7 @@ form.addEventListener("submit", async (event) => {
 });
 
 makeKeys();
+makeCities();
 makeAccounts();
 if (key()) enter();
 else out();

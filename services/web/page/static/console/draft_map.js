@@ -15,8 +15,10 @@ let base;
  * @param {{type: string, coordinates: any}} area a GeoJSON Polygon or MultiPolygon
  * @param {string} colour
  * @param {string} label
+ * @param {[number, number]} [at] longitude and latitude of the place itself, marked
+ * @returns {Promise<boolean>} whether any land is known there
  */
-export async function drawArea(box, area, colour, label) {
+export async function drawArea(box, area, colour, label, at) {
   /** @type {Line[]} */
   const rings = area.type === "Polygon" ? area.coordinates : area.coordinates.flat();
   base ??= fetch("/page/shapes.json", { credentials: "omit" }).then((answer) => answer.json());
@@ -34,12 +36,20 @@ export async function drawArea(box, area, colour, label) {
   const path = (line) => `M${line.map(([x, y]) => `${((x - west + margin) * shrink * scale).toFixed(1)} ${((north + margin - y) * scale).toFixed(1)}`).join("L")}`;
   const map = make("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label, class: "area-map" });
   map.append(make("rect", { width: WIDTH, height, class: "sea" }));
+  let known = false;
   for (const [name, end] of [["land", "Z"], ["provinces", ""], ["borders", ""]]) {
     const lines = (around[name] ?? []).map(unfold).filter((/** @type {Line} */ line) => meets(bounds([line]), [west - margin, east + margin, south - margin, north + margin]));
+    known ||= lines.length > 0;
     map.append(make("path", { d: lines.map((line) => path(line) + end).join(""), class: name }));
   }
   map.append(make("path", { d: rings.map((ring) => `${path(ring)}Z`).join(""), class: "warned", fill: colour, "fill-rule": "evenodd" }));
+  if (at) {
+    const [x, y] = [(at[0] - west + margin) * shrink * scale, (north + margin - at[1]) * scale];
+    map.append(make("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 4, class: "at" }));
+  }
+  if (!known) map.classList.add("bare");
   box.replaceChildren(map);
+  return known;
 }
 
 /** @param {string} name @param {Record<string, string | number>} attributes */
