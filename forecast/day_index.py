@@ -30,50 +30,13 @@ from hazecast.grids.places.cities import City, Country, IndexName
 _PM25_BANDS = {"JP": ("japan_pm25_day", "above_standard"), "KR": ("korea_pm25_day", "bad")}
 EUROPE = "EU-EEA-2025"
 # Member and cooperating countries of the European Environment Agency (eea.europa.eu), and Andorra, which reports to it.
-_EEA = [
-    "AT",
-    "BE",
-    "BG",
-    "CY",
-    "CZ",
-    "DE",
-    "DK",
-    "EE",
-    "ES",
-    "FI",
-    "FR",
-    "GR",
-    "HR",
-    "HU",
-    "IE",
-    "IT",
-    "LT",
-    "LU",
-    "LV",
-    "MT",
-    "NL",
-    "PL",
-    "PT",
-    "RO",
-    "SE",
-    "SI",
-    "SK",
-    "CH",
-    "IS",
-    "LI",
-    "NO",
-    "TR",
-    "AL",
-    "BA",
-    "ME",
-    "MK",
-    "RS",
-    "XK",
-    "AD",
-]
-_OWN: Mapping[str, IndexName] = {"CN": "china", "US": "us", "JP": "japan", "KR": "korea"} | dict.fromkeys(
-    _EEA, "europe"
-)
+_EEA = (
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL",
+    "PL", "PT", "RO", "SE", "SI", "SK", "CH", "IS", "LI", "NO", "TR", "AL", "BA", "ME", "MK", "RS", "XK", "AD",
+)  # fmt: skip
+_OWN: Mapping[str, IndexName] = {
+    "CN": "china", "US": "us", "JP": "japan", "KR": "korea", **{country: "europe" for country in _EEA},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
