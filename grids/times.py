@@ -34,6 +34,29 @@ def to_datetime(time: np.datetime64 | npt.NDArray[np.datetime64]) -> datetime:
     return datetime.fromtimestamp(int(np.asarray(time).astype("datetime64[s]").astype(np.int64)), tz=UTC)
 
 
+def rounded(times: npt.NDArray[np.datetime64], to: np.timedelta64) -> npt.NDArray[np.datetime64]:
+    """Return times rounded to a length of time.
+
+    Parameters
+    ----------
+    times : datetime64 (...)
+    to : timedelta64
+
+    Returns
+    -------
+    datetime64[ns] (...)
+
+    Examples
+    --------
+    >>> times = np.array(["2013-01-12T00:59:59.990"], "datetime64[ms]")
+    >>> rounded(times, np.timedelta64(1, "m"))
+    array(['2013-01-12T01:00:00.000000000'], dtype='datetime64[ns]')
+    """
+    step = int(to / np.timedelta64(1, "ns"))
+    numbers = times.astype("datetime64[ns]").astype(np.int64)
+    return np.asarray(((numbers + step // 2) // step * step).astype("datetime64[ns]"))
+
+
 def in_utc(time: datetime) -> datetime:
     """Return a time in UTC; one without an offset is UTC already, as returned by some databases."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -207,6 +207,11 @@ def _assemble(
     if registry is not None:
         for place in places:
             registry.city(place.city)
+    if not any(name in place.table for place in places for name in POLLUTANTS):
+        columns = sorted({str(name) for place in places for name in place.table})
+        raise InputError(
+            f"{directory}: columns", ", ".join(columns) or "weather alone", f"any of {', '.join(POLLUTANTS)}"
+        )
     first = min(place.table.index[0] for place in places)
     last = max(place.table.index[-1] for place in places)
     if last - first > _LONGEST:

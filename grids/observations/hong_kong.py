@@ -11,7 +11,15 @@ from pathlib import Path
 import pandas as pd
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.hourly_tables import Place, local_times, numbers, on_utc, pollutants_of, require
+from hazecast.grids.observations.hourly_tables import (
+    Place,
+    by_name,
+    local_times,
+    numbers,
+    on_utc,
+    pollutants_of,
+    require,
+)
 
 _ZONE = "Asia/Hong_Kong"
 # Fine and respirable suspended particulates are PM2.5 and PM10; CO is in 10 ug m-3, as the remarks say.
@@ -43,7 +51,7 @@ def hong_kong(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[Pla
         If a column is missing or wrong.
     """
     require(table, ["DATE", "HOUR", "STATION", *_POLLUTANTS], path)
-    return [_station(str(name), own, path, counts) for name, own in table.groupby("STATION", sort=True)]
+    return [_station(name, own, path, counts) for name, own in by_name(table, "STATION", path, counts)]
 
 
 def _station(name: str, table: pd.DataFrame, path: Path, counts: Counter[str]) -> Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,39 @@ def require(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
         raise InputError(f"{path}: columns", list(table.columns), f"also {', '.join(missing)}")
     if table.empty:
         raise InputError(f"{path}: rows", 0, "at least one hour")
+
+
+def by_name(table: pd.DataFrame, column: str, path: Path, counts: Counter[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the rows of each station of a table, sorted by name; rows that name none are left out and counted.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    column : str
+        That of the names.
+    path : Path
+        The file, for errors.
+    counts : Counter of str
+        "rows_without_name" is added to.
+
+    Yields
+    ------
+    str
+        The name as in the file.
+    pandas.DataFrame
+        Its rows.
+
+    Raises
+    ------
+    InputError
+        If no row names a station.
+    """
+    unnamed = table[column].isna()
+    counts["rows_without_name"] += int(unnamed.sum())
+    if unnamed.all():
+        raise InputError(f"{path}: column {column}", f"no name in {len(table)} rows", "the station of each row")
+    for name, own in table.groupby(column, sort=True):
+        yield str(name), own
 
 
 def numbers(table: pd.DataFrame, name: str, path: Path) -> pd.Series:

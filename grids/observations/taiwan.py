@@ -14,7 +14,15 @@ import pandas as pd
 
 from hazecast.grids.derived import dew_point, wind_components
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.hourly_tables import Place, local_times, numbers, on_utc, pollutants_of, require
+from hazecast.grids.observations.hourly_tables import (
+    Place,
+    by_name,
+    local_times,
+    numbers,
+    on_utc,
+    pollutants_of,
+    require,
+)
 
 _ZONE = "Asia/Taipei"
 _HOUR = pd.Timedelta(hours=1)
@@ -107,12 +115,12 @@ def taiwan_as_published(table: pd.DataFrame, path: Path, counts: Counter[str]) -
     dry = text.eq(_NO_RAIN).fillna(False).to_numpy(bool)
     long["value"] = text.mask(marked | text.eq("")).mask(dry, "0").astype(object)
     places = []
-    for name, own in long.groupby("observatory", sort=True):
+    for name, own in by_name(long, "observatory", path, counts):
         repeated = own.duplicated(["time", "item"])
         counts["duplicate_rows"] += int(repeated.sum())
         hourly = own[~repeated].pivot(index="time", columns="item", values="value").reset_index()
         require(hourly, [*_POLLUTANTS, *_WEATHER], path)
-        places.append(_station(str(name), hourly, hourly["time"], path, counts))
+        places.append(_station(name, hourly, hourly["time"], path, counts))
     return places
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.hourly_tables import Place, local_times, numbers, on_utc, require
+from hazecast.grids.observations.hourly_tables import Place, by_name, local_times, numbers, on_utc, require
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.places.stations import load_stations
 from hazecast.grids.units import to_ug_m3
@@ -51,7 +51,7 @@ def us_posts(table: pd.DataFrame, path: Path, counts: Counter[str]) -> list[Plac
     table = table[hourly]
     if table.empty:
         raise InputError(f"{path}: Parameter, Duration", "no row", "hourly PM2.5")
-    return [_site(str(site), own, path, counts) for site, own in table.groupby("Site", sort=True)]
+    return [_site(site, own, path, counts) for site, own in by_name(table, "Site", path, counts)]
 
 
 def _site(site: str, table: pd.DataFrame, path: Path, counts: Counter[str]) -> Place:

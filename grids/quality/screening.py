@@ -42,6 +42,8 @@ def screen(
         reports zero is used as zero. Where several tests fail, the flag is that of the last.
     """
     reporting = reporting or Reporting()
+    if not raw:
+        return {}
     flags = {
         name: np.stack([flag_series(array[:, n], name, reporting) for n in range(len(groups))], axis=1)
         for name, array in raw.items()

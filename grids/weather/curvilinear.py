@@ -17,6 +17,7 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.netcdf_axes import axis_names
+from hazecast.grids.weather.polar_wind import with_wind_components
 from hazecast.grids.weather.variables import column_of
 from hazecast.grids.weather.wrf import from_wrf, is_wrf
 
@@ -67,6 +68,7 @@ def on_regular_grid(raw: xr.Dataset, where: str, *, coordinates_only: bool = Fal
         raw = raw.drop_vars([name for name, array in raw.data_vars.items() if set(dims) & set(array.dims)])
     if of_wrf:
         raw = from_wrf(raw, where)
+    raw = with_wind_components(raw, where)
     weights = _Triangles.of(latitude.values, longitude.transpose(*dims).values, where)
     on_grid = {
         name: _interpolated(array, weights, dims) for name, array in raw.data_vars.items() if _is_wanted(array, dims)

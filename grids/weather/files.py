@@ -7,6 +7,7 @@ A variable that a source lacks is absent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import xarray as xr
 
 from hazecast.grids.contract import check, describe
 from hazecast.grids.places.cities import City
-from hazecast.grids.weather.formats import Format, format_of, unpacked, weather_files
+from hazecast.grids.weather.formats import PACKED, Format, NothingError, Unpacked, format_of
 from hazecast.grids.weather.grib import read_grib, read_grib_at_cities
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.sampling import at_cities
@@ -31,8 +32,8 @@ def read_weather(path: Path | Sequence[Path], *, box: Box | None = None, period:
     Parameters
     ----------
     path : Path or sequence of Path
-        GRIB and NetCDF files, Zarr stores and ZIP archives of such files, or a folder of them, of one source and one
-        run; recognised by their contents, whatever their names.
+        GRIB and NetCDF files and Zarr stores, plain, in ZIP archives or packed with gzip, bzip2 or xz, or a folder of
+        them, of one source and one run; recognised by their contents, whatever their names.
     box : Box, optional
         Read only this part of the grid.
     period : two datetime64, optional
@@ -56,7 +57,6 @@ def read_weather(path: Path | Sequence[Path], *, box: Box | None = None, period:
         path,
         lambda files: oriented(read_grib(files, box)),
         lambda file: oriented(read_netcdf(file, box, period)),
-        lambda folder: read_weather(folder, box=box, period=period),
     )
     grid = describe(grid, "weather_grid")
     if period is not None:
@@ -92,7 +92,6 @@ def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
         path,
         lambda files: read_grib_at_cities(files, cities),
         lambda file: at_cities(describe(oriented(read_netcdf(file)), "weather_grid"), cities, some_outside=True),
-        lambda folder: read_weather_at_cities(folder, cities),
     )
     return check(describe(dataset, "city_weather"), "city_weather", name=str(path))
 
@@ -110,9 +109,9 @@ def span_of(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetim
         from hazecast.grids.weather.grib_headers import span_of_grib
 
         return span_of_grib(path)
-    if format_ is Format.ZIP:
-        with unpacked(path) as folder:
-            spans = [span_of(file) for file in weather_files(folder)]
+    if format_ in PACKED:
+        with Unpacked.of([path]) as inside:
+            spans = [span_of(file) for file in inside.files]
         return spans[0][0], min(first for _, first, _ in spans), max(last for _, _, last in spans)
     from hazecast.grids.weather.netcdf import span_of_netcdf
 
@@ -123,21 +122,28 @@ def _read(
     path: Path | Sequence[Path],
     gribs_reader: Callable[[list[Path]], xr.Dataset],
     netcdf_reader: Callable[[Path], xr.Dataset],
-    folder_reader: Callable[[Path], xr.Dataset],
 ) -> xr.Dataset:
-    """Read each file by its format and join the parts; GRIB files together, since buckets reach over files."""
-    found: dict[Path, Format] = {}
-    for one in [path] if isinstance(path, Path) else path:
-        found |= weather_files(one)
-    gribs = [file for file, format_ in found.items() if format_ is Format.GRIB]
-    parts = [gribs_reader(gribs)] if gribs else []
-    for file, format_ in found.items():
-        if format_ is Format.ZIP:
-            with unpacked(file) as folder:
-                parts.append(folder_reader(folder))
-        elif format_ is not Format.GRIB:
-            parts.append(netcdf_reader(file))
-    return joined(parts, path)
+    """Read each file by its format and join the parts; GRIB files together, since buckets reach over files.
+
+    Beside others a file that holds nothing of use costs nothing, such as upper levels in an archive; ``left_out`` names it if
+    what it seems to hold is nowhere else.
+    """
+    with Unpacked.of([path] if isinstance(path, Path) else list(path)) as found:
+        parts, empty = [], list(found.empty)
+        gribs = [file for file, format_ in found.files.items() if format_ is Format.GRIB]
+        readings: list[Callable[[], xr.Dataset]] = [partial(gribs_reader, gribs)] if gribs else []
+        readings += [partial(netcdf_reader, file) for file in found.files if file not in gribs]
+        for read in readings:
+            try:
+                parts.append(read())
+            except NothingError as error:
+                empty.append(error)
+        if not parts and empty:
+            raise empty[0]
+        result = joined(parts, path)
+        left_out = [text] if (text := str(result.attrs.get("left_out", ""))) else []
+        left_out += [str(error).replace(";", ",") for error in empty if error.lost - set(map(str, result.data_vars))]
+        return result.assign_attrs(left_out=found.named("; ".join(dict.fromkeys(left_out)))) if left_out else result
 
 
 def oriented(grid: xr.Dataset) -> xr.Dataset:

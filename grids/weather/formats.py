@@ -1,13 +1,17 @@
-"""Which files hold weather: recognised by their first bytes, not by their names."""
+"""Which files hold weather: recognised by their first bytes, not by their names; archives and packed files are unpacked."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from enum import Enum
 from pathlib import Path
+from typing import IO, Any
 
 from hazecast.grids.errors import InputError
 
@@ -19,18 +23,37 @@ class Format(Enum):
     NETCDF = "NetCDF"
     ZARR = "Zarr"
     ZIP = "ZIP"
+    GZIP = "gzip"
+    BZIP2 = "bzip2"
+    XZ = "xz"
 
 
 # GRIB: its mark, behind at most a short heading of a telecommunication system. NetCDF 3: CDF and its version; NetCDF 4
-# is HDF5. ZIP: the head of a first entry.
+# is HDF5. ZIP: the head of a first entry. gzip: RFC 1952; bzip2, xz: their marks.
 _MARKS = {b"CDF\x01": Format.NETCDF, b"CDF\x02": Format.NETCDF, b"CDF\x05": Format.NETCDF}
 _MARKS |= {b"\x89HDF": Format.NETCDF, b"PK\x03\x04": Format.ZIP}
+_MARKS |= {b"\x1f\x8b": Format.GZIP, b"BZh": Format.BZIP2, b"\xfd7zXZ": Format.XZ}
+PACKED = frozenset({Format.ZIP, Format.GZIP, Format.BZIP2, Format.XZ})
+_OPENED: dict[Format, Callable[[Path, str], Any]] = {
+    Format.GZIP: gzip.open,
+    Format.BZIP2: bz2.open,
+    Format.XZ: lzma.open,
+}
 _HEADING = 256
 # What a download under way is called; `hazecast` and others rename it when it is whole.
 UNDER_WAY = (".part", ".tmp", ".crdownload")
 # An archive of the Climate Data Store holds a file for each kind of step.
 _MOST_ENTRIES = 1_000
 _MOST_BYTES = 64 * 2**30
+# A packed file in an archive is usual, more than that is an attack.
+_DEEPEST = 3
+_CHUNK = 2**20
+
+
+class NothingError(InputError):
+    """Sound files that hold no weather which can be used; `lost` are the variables that they seem to hold."""
+
+    lost: frozenset[str] = frozenset()
 
 
 def format_of(path: Path) -> Format | None:
@@ -49,9 +72,8 @@ def format_of(path: Path) -> Format | None:
             head = file.read(_HEADING)
     except OSError as error:
         raise InputError(str(path), error.strerror or error, "a file that can be read") from error
-    if b"GRIB" in head and not head.startswith(tuple(_MARKS)):
-        return Format.GRIB
-    return _MARKS.get(head[:4])
+    own = next((format_ for mark, format_ in _MARKS.items() if head.startswith(mark)), None)
+    return Format.GRIB if own is None and b"GRIB" in head else own
 
 
 def weather_files(path: Path) -> dict[Path, Format]:
@@ -75,37 +97,130 @@ def weather_files(path: Path) -> dict[Path, Format]:
     inside = sorted(p for p in path.iterdir() if not p.name.startswith(".") and p.suffix not in UNDER_WAY)
     result = {file: format_ for file in inside if (format_ := format_of(file)) is not None}
     if not result:
-        raise InputError(str(path), f"no weather among {len(inside)} files", "GRIB, NetCDF, Zarr or ZIP files")
+        raise NothingError(str(path), f"no weather among {len(inside)} files", "GRIB, NetCDF, Zarr or ZIP files")
     return result
+
+
+class Unpacked:
+    """The plain files that paths name, what is packed unpacked for the time of the context.
+
+    Attributes
+    ----------
+    files : dict of Path to Format
+        GRIB and NetCDF files and Zarr stores, in the order of the paths.
+    empty : list of NothingError
+        Archives among them that hold no weather.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[Path, Format] = {}
+        self.empty: list[NothingError] = []
+        self._stack = ExitStack()
+        self._shown: dict[str, str] = {}
+
+    @classmethod
+    @contextmanager
+    def of(cls, paths: list[Path]) -> Iterator[Unpacked]:
+        """Unpack all that paths name.
+
+        Raises
+        ------
+        InputError
+            If one doesn't exist or is damaged, or none holds weather; also what is raised in the context: under the name
+            of the archive in place of that of the unpacked file.
+        """
+        result = cls()
+        with result._stack:
+            try:
+                for path in paths:
+                    result._take(path, 0)
+                if not result.files and result.empty:
+                    raise result.empty[0]
+                yield result
+            except InputError as error:
+                where, found = result.named(error.where), result.named(str(error.found))
+                if (where, found) == (error.where, str(error.found)):
+                    raise
+                raise InputError(where, found, error.expected) from error
+
+    def named(self, text: str) -> str:
+        """Return a text with the archives and their entries in place of the unpacked files."""
+        for own, shown in self._shown.items():
+            text = text.replace(own, shown)
+        return text
+
+    def _take(self, path: Path, depth: int) -> None:
+        try:
+            inside = weather_files(path)
+        except NothingError as error:
+            self.empty.append(error)
+            return
+        for file, format_ in inside.items():
+            if format_ not in PACKED:
+                self.files[file] = format_
+                continue
+            if depth == _DEEPEST:
+                raise InputError(str(file), f"archives in archives, {depth} deep", "weather files in an archive")
+            folder = self._stack.enter_context(unpacked(file))
+            shown = self.named(str(file))
+            for entry in folder.iterdir():
+                own = entry.name[_NUMBERED:] if format_ is Format.ZIP else Path(shown).stem
+                self._shown[str(entry)] = f"{shown}/{own}"
+            self._shown[str(folder)] = shown
+            self._take(folder, depth + 1)
+
+
+# Digits and a hyphen before the name of an entry.
+_NUMBERED = 4
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """Unpack a ZIP archive for the time of the context, and give the folder of its files.
+    """Unpack a ZIP archive, or a file packed with gzip, bzip2 or xz, for the time of the context, and give the folder of its files.
 
     Raises
     ------
     InputError
         If it is damaged, encrypted or too large, or holds no file.
     """
-    with tempfile.TemporaryDirectory(prefix="hazecast-zip-") as folder:
+    opener = _OPENED.get(format_of(path) or Format.ZIP)
+    what, expected = "packed file", "a whole file"
+    if opener is None:
+        what, expected = "ZIP archive", "a whole archive without a password"
+    with tempfile.TemporaryDirectory(prefix="hazecast-packed-") as folder:
         try:
-            with zipfile.ZipFile(path) as archive:
-                entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-                size = sum(entry.file_size for entry in entries)
-                if not entries or len(entries) > _MOST_ENTRIES or size > _MOST_BYTES:
-                    expected = f"1 to {_MOST_ENTRIES} files of at most {_MOST_BYTES >> 30} GiB"
-                    raise InputError(f"{path}: ZIP archive", f"{len(entries)} files of {size} bytes", expected)
-                for number, entry in enumerate(entries):
-                    # A name of our own before theirs: entries of one name in several folders don't collide.
-                    target = Path(folder) / f"{number:03d}-{Path(entry.filename).name}"
-                    with archive.open(entry) as packed, target.open("wb") as file:
-                        while chunk := packed.read(2**20):
-                            file.write(chunk)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-            raise InputError(f"{path}: ZIP archive", error, "a whole archive without a password") from error
-        except Exception as error:  # zlib.error and what a damaged header brings
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path}: ZIP archive", error, "a whole archive") from error
+            if opener is None:
+                _unzip(path, Path(folder))
+            else:
+                with opener(path, "rb") as packed:
+                    _copy(packed, Path(folder) / f"000-{path.stem}", _MOST_BYTES, path)
+        except InputError:
+            raise
+        except Exception as error:  # on a damaged file the libraries raise nearly any exception
+            raise InputError(f"{path}: {what}", error, expected) from error
         yield Path(folder)
+
+
+def _unzip(path: Path, folder: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        size = sum(entry.file_size for entry in entries)
+        if not entries or len(entries) > _MOST_ENTRIES or size > _MOST_BYTES:
+            expected = f"1 to {_MOST_ENTRIES} files of at most {_MOST_BYTES >> 30} GiB"
+            raise InputError(f"{path}: ZIP archive", f"{len(entries)} files of {size} bytes", expected)
+        for number, entry in enumerate(entries):
+            # A name of our own before theirs: entries of one name in several folders don't collide.
+            with archive.open(entry) as packed:
+                _copy(packed, folder / f"{number:03d}-{Path(entry.filename).name}", entry.file_size, path)
+
+
+def _copy(packed: IO[bytes], target: Path, most: int, path: Path) -> None:
+    size = 0
+    with target.open("wb") as file:
+        while chunk := packed.read(_CHUNK):
+            size += len(chunk)
+            if size > most:
+                raise InputError(
+                    f"{path}: {target.name[_NUMBERED:]}", f"more than {most} bytes unpacked", f"at most {most}"
+                )
+            file.write(chunk)

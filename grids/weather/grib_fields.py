@@ -21,6 +21,8 @@ _LIKE_TEMPLATE_0 = 15
 CUT_OFF = "is cut off at the end of the file"
 # The longest length that 3 octets hold; ECMWF writes longer messages of edition 1 in units of 120 octets, with this bit.
 _LONG_EDITION_1 = 0x800000
+# Edition 1: the least lengths of sections 1 to 4, octets, and the bits of section 1's octet 8 that say that 2 and 3 are there.
+_LEAST_EDITION_1, _PRESENT_EDITION_1 = {1: 28, 2: 32, 3: 6, 4: 11}, {2: 128, 3: 64}
 
 
 class Field(NamedTuple):
@@ -54,15 +56,12 @@ def fields_of(path: Path) -> Iterator[Field | Damaged]:
                 at += len(_MARK)
                 continue
             at += length
-            if data[7] == 2:
-                try:
-                    parts = _parts(data)
-                except (IndexError, ValueError) as error:
-                    yield Damaged(at - length, f"message {number}: {error}")
-                    continue
-                yield from (Field(number, part, own) for part, own in enumerate(parts))
-            else:
-                yield Field(number, 0, data)
+            try:
+                parts = _parts(data) if data[7] == 2 else _whole(data)
+            except (IndexError, ValueError) as error:
+                yield Damaged(at - length, f"message {number}: {error}")
+                continue
+            yield from (Field(number, part, own) for part, own in enumerate(parts))
 
 
 def product_of(data: bytes) -> tuple[int, int, int, int | None] | None:
@@ -115,6 +114,22 @@ def _length(content: mmap.mmap, at: int) -> int:
     rest = int.from_bytes(content[section : section + 3])
     units = (length & ~_LONG_EDITION_1) * 120
     return units - rest + 4 if rest < 120 else length
+
+
+def _whole(data: bytes) -> list[bytes]:
+    """Return the one field of a message of edition 1; eccodes reads sections that reach over its end, and crashes."""
+    at = 8
+    flags = data[at + 7]
+    for number, least in _LEAST_EDITION_1.items():
+        if number in _PRESENT_EDITION_1 and not flags & _PRESENT_EDITION_1[number]:
+            continue
+        size = int.from_bytes(data[at : at + 3])
+        if number == 4 and data[4] & 0x80:  # a long message: the length of this section is in the message's own
+            break
+        if size < least or at + size > len(data) - 4:
+            raise ValueError(f"section {number} of {size} bytes")
+        at += size
+    return [data]
 
 
 def _parts(data: bytes) -> list[bytes]:

@@ -13,6 +13,7 @@ import numpy as np
 from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.codec import eccodes
+from hazecast.grids.weather.formats import NothingError
 from hazecast.grids.weather.grib_fields import Damaged, fields_of, product_of
 from hazecast.grids.weather.grib_grid import Scan, grid_of
 from hazecast.grids.weather.regular_grid import RegularGrid
@@ -41,7 +42,8 @@ _GFS_PROCESSES = {81, 96}
 _ECMWF_CLASSES = {"od": "IFS", "ea": "ERA5", "l5": "ERA5-Land", "mc": "CAMS"}
 _CENTRES = {
     "ecmf": "ECMWF", "rjtd": "Japan Meteorological Agency", "babj": "China Meteorological Administration",
-    "egrr": "UK Met Office", "rksl": "Korea Meteorological Administration",
+    "egrr": "UK Met Office", "rksl": "Korea Meteorological Administration", "edzw": "German Weather Service",
+    "lfpw": "Météo-France",
 }  # fmt: skip
 _LONGEST_STEP_MINUTES = 24 * 400 * 60
 
@@ -139,7 +141,7 @@ def nothing_in(paths: Sequence[Path], faults: Faults) -> InputError:
         return InputError(named(paths), f"nothing that can be used: {faults[0]}{more}", "fields of the contract")
     held = list(dict.fromkeys(_in_words(found.data) for found in fields_of(paths[0]) if not isinstance(found, Damaged)))
     more = f" and {len(held) - 5} more" if len(held) > 5 else ""
-    return InputError(named(paths), f"{', '.join(held[:5])}{more}", f"any of {', '.join(WEATHER)} at their levels")
+    return NothingError(named(paths), f"{', '.join(held[:5])}{more}", f"any of {', '.join(WEATHER)} at their levels")
 
 
 def _in_words(data: bytes) -> str:

@@ -6,30 +6,37 @@ coordinates are found by their standard names, units or usual names (cf-xarray).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from hazecast.grids.contract import WEATHER
-from hazecast.grids.derived import dew_point
+from hazecast.grids.derived import dew_point, dew_point_of_mixing_ratio
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.grids.weather.accumulation import rates_of_totals
 from hazecast.grids.weather.curvilinear import on_regular_grid
-from hazecast.grids.weather.netcdf_axes import with_plain_axes
-from hazecast.grids.weather.netcdf_steps import Steps, is_over_time, stated_steps
+from hazecast.grids.weather.formats import NothingError
+from hazecast.grids.weather.netcdf_axes import height_of, with_plain_axes
+from hazecast.grids.weather.netcdf_layouts import with_usual_names
+from hazecast.grids.weather.netcdf_steps import Steps, is_over_time, stated_steps, times_of
+from hazecast.grids.weather.polar_wind import LEFT_OUT, with_wind_components
 from hazecast.grids.weather.regular_grid import Box
-from hazecast.grids.weather.timeline import STEP_HOURS, joined, step_variables
-from hazecast.grids.weather.variables import HUMIDITY, Column, column_of, contract_name, plausible
+from hazecast.grids.weather.timeline import RATES, STEP_HOURS, joined, step_variables
+from hazecast.grids.weather.variables import HUMIDITY, SPECIFIC, Column, column_of, contract_name, plausible
 
 _DIMS = ("time", "latitude", "longitude")
 # A total since 00 UTC needs the values before it.
 _BEFORE = np.timedelta64(25, "h")
 UNKNOWN_SOURCE = "unknown source"
+# What a variable may be of the contract, and why it can't be used.
+_Fault = tuple[str | None, str]
 
 
 def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetime64]:
@@ -41,7 +48,7 @@ def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.
         If the file can't be read.
     """
     with opened_netcdf(path, values=False) as raw:
-        times = _stamped_at_the_end(raw)[0]["time"].values
+        times = times_of(raw)
         return _init_time(raw), times.min(), times.max()
 
 
@@ -69,13 +76,21 @@ def opened_netcdf(path: Path, *, values: bool = True) -> Iterator[xr.Dataset]:
     if path.is_dir():
         requires("zarr", "archive")
     try:
-        with xr.open_dataset(path, engine="zarr" if path.is_dir() else "netcdf4", decode_timedelta=True) as raw:
-            yield with_plain_axes(on_regular_grid(raw, str(path), coordinates_only=not values), str(path))
+        with _opened(path) as raw:
+            named = with_usual_names(raw)
+            yield with_plain_axes(on_regular_grid(named, str(path), coordinates_only=not values), str(path))
     except InputError:
         raise
     except Exception as error:
         # On a damaged file the libraries raise nearly any exception.
         raise InputError(str(path), error, "a whole NetCDF file") from error
+
+
+def _opened(path: Path) -> xr.Dataset:
+    with warnings.catch_warnings():
+        # Of several marks of missing values in a variable all are taken, as they should be.
+        warnings.simplefilter("ignore", xr.SerializationWarning)
+        return xr.open_dataset(path, engine="zarr" if path.is_dir() else "netcdf4", decode_timedelta=True)
 
 
 def read_netcdf(
@@ -106,51 +121,65 @@ def read_netcdf(
         raw = opened.isel(_wanted(opened, box, period)).load()
     if not all(raw.sizes[dim] for dim in _DIMS):
         raise InputError(str(path), "nothing there", "times and a grid within the period and the box")
-    raw, steps = _stamped_at_the_end(raw)
-    result, faults = _columns(raw, steps, path)
-    result = result.assign(raw[step_variables(raw)].data_vars)
-    derived = HUMIDITY in result and "d2m" not in result and "t2m" in result
-    if derived:
-        values = dew_point(result["t2m"].values, result[HUMIDITY].values).astype(np.float32)
-        result["d2m"] = (_DIMS, values)
-    result = result.drop_vars(HUMIDITY, errors="ignore")
-    if not any(name in result for name in WEATHER):
-        if faults:
-            raise InputError(str(path), "; ".join(faults), "a variable that can be used")
-        raise InputError(f"{path}: variables", sorted(map(str, raw.data_vars)), f"any of {sorted(WEATHER)}")
+    raw = with_wind_components(raw, str(path))
+    parts, faults = _columns(raw, path)
+    if not parts:
+        raise _nothing(raw, faults, path)
+    result, derived = _with_dew_point(parts[0])
+    parts[0] = result
+    # Temperature on levels beside that of 2 m costs nothing.
+    faults = [(name, text) for name, text in faults if all(name not in part for part in parts)]
     attrs = {key: raw.attrs[key] for key in ("init_time", "simulated") if key in raw.attrs} | {"source": _source(raw)}
     attrs |= {"derived_variables": "d2m"} if derived else {}
-    attrs |= {"left_out": "; ".join(text.replace(";", ",") for text in faults)} if faults else {}
-    result = joined([result.assign_attrs(attrs)], path)
+    attrs |= {"left_out": "; ".join(dict.fromkeys(text.replace(";", ",") for _, text in faults))} if faults else {}
+    result = joined([part.assign_attrs(attrs) for part in parts], path)
     return result if period is None else result.sel(time=slice(*period))
 
 
-def _columns(raw: xr.Dataset, steps: Steps | None, path: Path) -> tuple[xr.Dataset, list[str]]:
-    """Return the contract's variables, and why others that are nowhere else in the file can't be used."""
-    init_time = _init_time(raw)
-    result = xr.Dataset(coords={dim: raw[dim] for dim in _DIMS})
-    faults: list[tuple[str | None, str]] = []
+def _nothing(raw: xr.Dataset, faults: list[_Fault], path: Path) -> InputError:
+    if not faults:
+        return NothingError(f"{path}: variables", sorted(map(str, raw.data_vars)), f"any of {sorted(WEATHER)}")
+    error = NothingError(str(path), "; ".join(dict.fromkeys(text for _, text in faults)), "a variable that can be used")
+    error.lost = frozenset(name for name, _ in faults if name is not None)
+    return error
+
+
+def _with_dew_point(result: xr.Dataset) -> tuple[xr.Dataset, bool]:
+    """Derive the dew point where a humidity alone is known; return whether it was."""
+    values = None
+    if "d2m" not in result and {HUMIDITY, "t2m"} <= set(result.data_vars):
+        values = dew_point(result["t2m"].values, result[HUMIDITY].values)
+    elif "d2m" not in result and {SPECIFIC, "sp"} <= set(result.data_vars):
+        specific = result[SPECIFIC].values.astype(np.float64)
+        values = dew_point_of_mixing_ratio(specific / (1.0 - specific), result["sp"].values)
+    if values is not None:
+        result = result.assign(d2m=(_DIMS, values.astype(np.float32)))
+    return result.drop_vars([HUMIDITY, SPECIFIC], errors="ignore"), values is not None
+
+
+def _columns(raw: xr.Dataset, path: Path) -> tuple[list[xr.Dataset], list[_Fault]]:
+    """Return the contract's variables, those over steps that end at other times than the stamps apart, and why others can't be used."""
+    init_time, steps = _init_time(raw), stated_steps(raw)
+    result = xr.Dataset(raw[step_variables(raw)].data_vars, {dim: raw[dim] for dim in _DIMS})
+    late = xr.Dataset() if steps is None else xr.Dataset(coords={**result.coords, "time": steps.ends})
+    faults: list[_Fault] = []
+    if LEFT_OUT in raw.attrs:
+        faults += [("u10", str(raw.attrs[LEFT_OUT])), ("v10", str(raw.attrs[LEFT_OUT]))]
     for name in map(str, raw.data_vars):
         try:
-            column = column_of(name, raw[name].attrs, _height(raw[name]))
-            if column is not None and column.name not in result:
-                own = steps if is_over_time(raw[name]) else None
-                result = _with_column(result, raw[name], column, init_time, own, f"{path}: {name}")
+            column = column_of(name, raw[name].attrs, height_of(raw[name]))
+            if column is None or column.name in result or column.name in late:
+                continue
+            where = f"{path}: {name}"
+            if steps is None or not is_over_time(raw[name]):
+                result = _with_column(result, raw[name], column, init_time, None, where)
+            elif (steps.ends == raw["time"].values).all():
+                result = _with_column(result, raw[name], column, init_time, steps, where)
+            else:
+                late = _with_column(late, raw[name].assign_coords(time=steps.ends), column, init_time, steps, where)
         except InputError as error:
             faults.append((contract_name(name, raw[name].attrs), str(error)))
-    # Temperature on levels beside that of 2 m costs nothing.
-    return result, [text for name, text in faults if name not in result]
-
-
-def _stamped_at_the_end(raw: xr.Dataset) -> tuple[xr.Dataset, Steps | None]:
-    """Return a file with the ends of its steps as times, where it holds sums and means alone, and the steps it states."""
-    steps = stated_steps(raw)
-    if steps is None or (steps.ends == raw["time"].values).all():
-        return raw, steps
-    used = [raw[name] for name in map(str, raw.data_vars) if contract_name(name, raw[name].attrs) is not None]
-    if used and all(map(is_over_time, used)):
-        return raw.assign_coords(time=steps.ends), steps
-    return raw, steps
+    return [part for part in (result, late) if any(name in part for name in WEATHER)], faults
 
 
 def _with_column(
@@ -165,10 +194,6 @@ def _with_column(
         raise InputError(where, f"{array.dtype} on {array.dims}", "numbers on time, latitude, longitude")
     values = array.transpose(*_DIMS).values.astype(np.float64)
     if steps is not None:
-        if not (steps.ends == array["time"].values).all():
-            raise InputError(
-                where, "hours that end at other times than its stamps, beside instants", "a file of its own"
-            )
         values = values / steps.lengths[:, None, None] if column.total else values
         result[STEP_HOURS.format(column.name)] = ("time", steps.lengths.astype(np.float32), {"units": "h"})
     elif column.total:
@@ -181,18 +206,22 @@ def _with_column(
         since_before = np.diff(times, prepend=times[0] - np.timedelta64(1, "h")) / np.timedelta64(1, "h")
         if not (np.isnan(lengths) | (lengths == since_before)).all():
             result[STEP_HOURS.format(column.name)] = ("time", lengths[back].astype(np.float32), {"units": "h"})
+    elif column.name in RATES and STEP_HOURS.format(column.name) not in result:
+        _check_ends(array["time"].values, where)
     values = plausible(values * column.factor + column.offset, column.name, where)
     result[column.name] = (_DIMS, values.astype(np.float32))
     return result
 
 
-def _height(array: xr.DataArray) -> float | None:
-    """Return the height above ground in m that a scalar coordinate gives."""
-    for name, axis in array.coords.items():
-        is_height = axis.attrs.get("standard_name") == "height" or str(name).lower() in ("height", "heightaboveground")
-        if is_height and axis.size == 1 and axis.dtype.kind in "fiu":
-            return float(axis.values.ravel()[0])
-    return None
+def _check_ends(times: npt.NDArray[np.datetime64], where: str) -> None:
+    """Refuse means over hours that don't end where they are stamped, such as all at half past."""
+    beside = times != times.astype("datetime64[h]")
+    if beside.all() and (np.diff(np.unique(times)) >= np.timedelta64(1, "h")).all():
+        raise InputError(
+            where,
+            f"means at {np.datetime_as_string(times[0], unit='m')}Z without bounds",
+            "the hours that they are over",
+        )
 
 
 def _source(raw: xr.Dataset) -> str:

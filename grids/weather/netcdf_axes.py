@@ -6,15 +6,22 @@ import re
 
 import cf_xarray  # noqa: F401 - adds the accessor `cf`
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import rounded
 
 _AXES = ("latitude", "longitude")
+# Longitudes may be counted on beyond 180 or 360.
+_MOST_DEGREES = {"latitude": 91.0, "longitude": 721.0}
 _REFERENCE, _PERIOD, _MEMBER = "forecast_reference_time", "forecast_period", "realization"
 # Usual names of what cf-xarray doesn't know, by their standard name: cfgrib's and those of the data stores.
 _USUAL = {_REFERENCE: (_REFERENCE,), _PERIOD: (_PERIOD, "step", "leadtime"), _MEMBER: ("number", "member")}
-_ZERO = np.timedelta64(0, "ns")
+_ZERO, _NANOSECOND = np.timedelta64(0, "ns"), np.timedelta64(1, "ns")
+_MINUTE, _HOUR = np.timedelta64(1, "m"), np.timedelta64(1, "h")
+# Calendars of real dates (CF 4.4.1); in the others of climate models dates are missing, or others are there.
+_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 # Axes on which the numbers are no values of a forecast.
 _NO_VALUES = ("quantile", "percentile", "threshold", "probability")
 # Units of time by CF, section 4.4, with a date, a time of day and an offset from UTC. The library takes any other zone for UTC.
@@ -40,14 +47,15 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Valid times; attribute ``init_time`` where the file states a reference time before them.
+        Valid times, to the minute; attribute ``init_time`` where the file states a reference time before them.
 
     Raises
     ------
     InputError
-        If an axis is missing, two-dimensional or no axis, or the file holds several forecasts or perturbed members alone.
+        If an axis is missing, two-dimensional or no axis, or has one value, or the file holds several forecasts or
+        perturbed members alone, or its times are of another calendar or don't tell the minute.
     """
-    _check_zone(raw, where)
+    _check_clock(raw, where)
     odd = [str(name) for name in {*raw.dims, *raw.coords} if str(name).lower() in _NO_VALUES]
     if odd:
         raise InputError(
@@ -60,28 +68,101 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
     raw = _with_valid_times(raw, _time_of(marked, found[_REFERENCE]), found[_REFERENCE], found[_PERIOD], where)
     raw = raw.rename({own: axis for axis, own in names.items() if own != axis})
     if "expver" in raw.dims:
-        # ERA5 with its newest months from ERA5T: each hour is valid in one of the two.
-        raw = raw.max("expver", keep_attrs=True)
-    extra = [dim for dim in raw.dims if dim not in ("time", *_AXES) and raw.sizes[dim] == 1]
-    raw = raw.squeeze(extra)
+        raw = _of_best_version(raw)
+    raw = _without_single_values(raw)
     for axis in ("time", *_AXES):
         if axis not in raw.dims:
             raise InputError(f"{where}: dimensions", tuple(raw.dims), "time, latitude, longitude")
     if not np.issubdtype(raw["time"].dtype, np.datetime64) or not raw.sizes["time"]:
         raise InputError(f"{where}: time", f"{raw.sizes['time']} values of {raw['time'].dtype}", "dates")
+    clock = raw["time"].variable
+    raw = raw.assign_coords(time=xr.Variable("time", _to_the_minute(raw["time"], where), clock.attrs, clock.encoding))
     for axis in _AXES:
-        if raw[axis].dtype.kind not in "fiu" or not (np.abs(raw[axis].values) <= 361.0).all():
+        if raw.sizes[axis] < 2:
+            raise InputError(f"{where}: {axis}", f"{raw.sizes[axis]} value", "two or more, for cities lie between them")
+        if raw[axis].dtype.kind not in "fiu" or not (np.abs(raw[axis].values) <= _MOST_DEGREES[axis]).all():
             raise InputError(f"{where}: {axis}", raw[axis].values, "degrees")
     return raw
 
 
-def _check_zone(raw: xr.Dataset, where: str) -> None:
+def _check_clock(raw: xr.Dataset, where: str) -> None:
     for name, array in raw.variables.items():
-        units = array.encoding.get("units")
+        units, calendar = array.encoding.get("units"), array.encoding.get("calendar")
+        if calendar is not None and array.dtype.kind in "OM" and str(calendar).lower() not in _CALENDARS:
+            raise InputError(f"{where}: {name} calendar", calendar, f"one of real dates: {', '.join(_CALENDARS)}")
         if np.issubdtype(array.dtype, np.datetime64) and units is not None and not _SINCE.fullmatch(str(units)):
             raise InputError(
                 f"{where}: {name} units", units, "a time since a date, in UTC or with an offset such as +08:00"
             )
+
+
+def _to_the_minute(time: xr.DataArray, where: str) -> npt.NDArray[np.datetime64]:
+    """Return times rounded to the minute: as numbers of days they are a little beside it."""
+    values = time.values.astype("datetime64[ns]")
+    missing = int(np.isnat(values).sum())
+    if missing:
+        raise InputError(f"{where}: time", f"{missing} of {len(values)} missing", "a time at each step")
+    exact = _resolution(time)
+    if exact <= _MINUTE:
+        return rounded(values, _MINUTE)
+    hours = rounded(values, _HOUR)
+    if (np.abs(values - hours) <= exact).all():
+        return hours
+    found = (
+        f"{time.encoding.get('dtype')} of {time.encoding.get('units')}, exact to {exact / np.timedelta64(1, 's'):.0f} s"
+    )
+    raise InputError(f"{where}: time", found, "numbers that tell the minute")
+
+
+def _resolution(time: xr.DataArray) -> np.timedelta64:
+    """Return how far apart the numbers are that a file can hold for its times; zero if they are whole numbers."""
+    kind, units = np.dtype(time.encoding.get("dtype", "i8")), time.encoding.get("units")
+    if kind.kind != "f" or units is None:
+        return _ZERO
+    counted = xr.Dataset(coords={"time": ("time", [0, 1], {"units": str(units), "calendar": "standard"})})
+    zero, one = xr.decode_cf(counted)["time"].values.astype("datetime64[ns]")
+    number = float((time.values.astype("datetime64[ns]").max() - zero) / (one - zero))
+    return np.timedelta64(round(float(np.spacing(np.array(abs(number), kind))) * int((one - zero) / _NANOSECOND)), "ns")
+
+
+def _of_best_version(raw: xr.Dataset) -> xr.Dataset:
+    """Return ERA5 with its newest months from ERA5T: each hour of the first version that holds it, by number."""
+    order = (
+        np.argsort(raw["expver"].values.astype(int), kind="stable")
+        if "expver" in raw.coords
+        else range(raw.sizes["expver"])
+    )
+    versions = [raw.isel(expver=int(number)).drop_vars("expver", errors="ignore") for number in order]
+    result = versions[0]
+    for other in versions[1:]:
+        result = result.fillna(other)
+    return result
+
+
+def _without_single_values(raw: xr.Dataset) -> xr.Dataset:
+    """Remove axes of one value; of a height it stays known of which variables it is, as of a scalar coordinate."""
+    extra = [str(dim) for dim in raw.dims if dim not in ("time", *_AXES) and raw.sizes[dim] == 1]
+    for name in raw.data_vars:
+        own = [dim for dim in extra if dim in raw[name].dims]
+        if own:
+            stated = str(raw[name].encoding.get("coordinates", "")).split()
+            raw[name].encoding["coordinates"] = " ".join([*stated, *own])
+    return raw.squeeze(extra)
+
+
+def height_of(array: xr.DataArray) -> float | None:
+    """Return the height above ground in m that a coordinate of one value gives; None without one, or if several differ.
+
+    Where a file holds several, a variable's attribute ``coordinates`` (CF 5.7), or its own axis, says which is its.
+    """
+    found = {}
+    for name, axis in array.coords.items():
+        is_height = axis.attrs.get("standard_name") == "height" or str(name).lower() in ("height", "heightaboveground")
+        if is_height and axis.size == 1 and axis.dtype.kind in "fiu":
+            found[str(name)] = float(axis.values.ravel()[0])
+    stated = {*str(array.encoding.get("coordinates", "")).split(), *map(str, array.dims)}
+    heights = {height for name, height in found.items() if name in stated} or set(found.values())
+    return heights.pop() if len(heights) == 1 else None
 
 
 def axis_names(marked: xr.Dataset, axis: str) -> list[str]:

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazecast.grids.weather.variables import OVER_TIME, statistic_of
+from hazecast.grids.times import rounded
+from hazecast.grids.weather.variables import OVER_TIME, contract_name, statistic_of
 
-_HOUR = np.timedelta64(1, "h")
+_HOUR, _MINUTE = np.timedelta64(1, "h"), np.timedelta64(1, "m")
 
 
 class Steps(NamedTuple):
@@ -34,11 +35,21 @@ def stated_steps(raw: xr.Dataset) -> Steps | None:
         return None
     if not np.issubdtype(bounds.dtype, np.datetime64):
         return None
-    edges = np.sort(bounds.values.astype("datetime64[ns]"), axis=1)
+    edges = np.sort(rounded(bounds.values, _MINUTE), axis=1)
     order = np.argsort(edges[:, 0], kind="stable")
     apart = (edges[order][1:, 0] >= edges[order][:-1, 1]) | (edges[order][1:] == edges[order][:-1]).all(axis=1)
     lengths = (edges[:, 1] - edges[:, 0]) / _HOUR
     return Steps(edges[:, 1], lengths) if apart.all() and (lengths > 0).all() else None
+
+
+def times_of(raw: xr.Dataset) -> npt.NDArray[np.datetime64]:
+    """Return the times that a file's variables have once sums and means are stamped at the ends of their steps."""
+    steps = stated_steps(raw)
+    used = [raw[name] for name in map(str, raw.data_vars) if contract_name(name, raw[name].attrs) is not None]
+    over = [is_over_time(array) for array in used]
+    if steps is None or not any(over):
+        return np.asarray(raw["time"].values)
+    return steps.ends if all(over) else np.union1d(raw["time"].values, steps.ends)
 
 
 def is_over_time(array: xr.DataArray) -> bool:

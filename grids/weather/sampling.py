@@ -51,7 +51,7 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     (('time', 'city'), 271.4)
     """
     check(grid, "weather_grid", name="weather grid")
-    grid = _around(grid.sortby("latitude").sortby("longitude"))
+    grid = _in_one_piece(grid.sortby("latitude").sortby("longitude"))
     lat, lon = grid["latitude"].values, grid["longitude"].values
     # Counted eastward from the grid's edge, whichever way its longitudes are counted.
     east = {city.id: lon[0] + (city.longitude - lon[0]) % 360.0 for city in cities}
@@ -76,10 +76,15 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     return check(describe(sampled, "city_weather"), "city_weather", name="weather at cities")
 
 
-def _around(grid: xr.Dataset) -> xr.Dataset:
-    """Repeat the first column east of the last one where the grid goes around the globe."""
+def _in_one_piece(grid: xr.Dataset) -> xr.Dataset:
+    """Begin a grid across 180 degrees at its west; repeat the first column in the east where it goes around the globe."""
     lon = grid["longitude"].values
-    if lon.size < 2 or not np.isclose(lon[-1] - lon[0] + (lon[1] - lon[0]), 360.0):
+    if lon.size < 2:
         return grid
-    first = grid.isel(longitude=[0]).assign_coords(longitude=[lon[0] + 360.0])
-    return xr.concat([grid, first], "longitude", data_vars="minimal")
+    gaps = np.diff(lon, append=lon[0] + 360.0)
+    widest = int(np.argmax(gaps))
+    if gaps[widest] < 1.5 * np.median(gaps):
+        first = grid.isel(longitude=[0]).assign_coords(longitude=[lon[0] + 360.0])
+        return xr.concat([grid, first], "longitude", data_vars="minimal")
+    longitude = np.where(np.arange(lon.size) <= widest, lon + 360.0, lon) if widest < lon.size - 1 else lon
+    return grid.assign_coords(longitude=longitude).sortby("longitude")

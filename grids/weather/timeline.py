@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ STEP_HOURS = "{}_step_hours"
 _HOUR = np.timedelta64(1, "h")
 # Files of one source round their values differently: a share of the value.
 _SAME = 1e-3
+# Half a step of the finest grids is far larger, rounding in single precision smaller.
+_SAME_DEGREES = 1e-4
 
 Array = npt.NDArray[np.floating]
 
@@ -184,7 +187,7 @@ def joined(parts: list[xr.Dataset], path: Path | Sequence[Path]) -> xr.Dataset:
     axes = [str(dim) for dim in first.dims if dim != "time"]
     for part in parts[1:]:
         for axis in axes:
-            if axis not in part.coords or not np.array_equal(first[axis].values, part[axis].values):
+            if axis not in part.coords or not _equal(first[axis].values, part[axis].values):
                 raise InputError(f"{where}: {axis}", "several grids", "files on one grid")
     times = np.unique(np.concatenate([part["time"].values for part in parts]))
     result = xr.Dataset(coords={"time": times} | {axis: first[axis] for axis in axes}, attrs=first.attrs)
@@ -193,6 +196,13 @@ def joined(parts: list[xr.Dataset], path: Path | Sequence[Path]) -> xr.Dataset:
         result[name] = (own[0].dims, _laid_over(own, times, f"{where}: {name}"), own[0].attrs)
     left_out = "; ".join(dict.fromkeys(text for part in parts if (text := str(part.attrs.get("left_out", "")))))
     return result.assign_attrs(left_out=left_out) if left_out else result
+
+
+def _equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    """Return whether two axes are the same; degrees may be rounded to single precision in one of two files."""
+    if one.dtype.kind == other.dtype.kind == "f":
+        return one.shape == other.shape and bool(np.allclose(one, other, rtol=0.0, atol=_SAME_DEGREES))
+    return bool(np.array_equal(one, other))
 
 
 def _laid_over(parts: list[xr.DataArray], times: npt.NDArray[np.datetime64], where: str) -> Array:

@@ -24,12 +24,16 @@ _DRIEST = 1.5
 
 # Relative humidity at 2 m: where no dew point is given, it is derived from this one.
 HUMIDITY = "relative_humidity"
+# Specific humidity at 2 m, in NetCDF alone: likewise, with the pressure at the surface.
+SPECIFIC = "specific_humidity"
+_MOST_SPECIFIC = 0.06
 # Heights above ground at which temperature and humidity count as those of 2 m (the Japan Meteorological Agency and the
 # UK Met Office give 1.5 m), and wind as that of 10 m.
 HEIGHTS_M: dict[str, tuple[float, ...]] = {
     "t2m": (2.0, 1.5),
     "d2m": (2.0, 1.5),
     HUMIDITY: (2.0, 1.5),
+    SPECIFIC: (2.0, 1.5),
     "u10": (10.0,),
     "v10": (10.0,),
 }
@@ -63,6 +67,8 @@ _GRIB2 = {
 }
 # Local codes of NCEP that eccodes names in part only.
 _GRIB2_NCEP = {(0, 3, 196): "blh", (0, 4, 192): "ssrd"}
+# Edition 1: NCEP's ON388, table 2, where eccodes names none.
+_GRIB1_NCEP = {(2, 221): "blh", (2, 204): "ssrd"}
 # ECMWF's parameter numbers, for local codes of edition 2 and for edition 1.
 _PARAMETERS = {
     167: "t2m", 130: "t2m", 168: "d2m", 260242: HUMIDITY, 157: HUMIDITY, 165: "u10", 131: "u10", 166: "v10", 132: "v10",
@@ -160,6 +166,8 @@ def meaning_of(codes: Codes) -> Meaning | None:
     if codes.edition == 2:
         local = _GRIB2_NCEP.get(own) if codes.centre == "kwbc" else None
         name = _GRIB2.get(own) or local or (name if max(own) >= _LOCAL else None)
+    elif codes.centre == "kwbc":
+        name = name or _GRIB1_NCEP.get(own[1:])
     if name is None:
         return None
     rank = _level_rank(name, codes)
@@ -190,17 +198,22 @@ def _level_rank(name: str, codes: Codes) -> int | None:
     return surfaces.index(codes.surface) if codes.surface in surfaces else None
 
 
-# NetCDF: names that tell variable, level and statistic. ECMWF's, those of its parameter database, CMIP's.
+# NetCDF: names that tell variable, level and statistic. ECMWF's, those of its parameter database, CMIP's, MERRA-2's, and those
+# that wgrib2 gives to instants.
 _NETCDF_NAMES = {
     "t2m": "t2m", "2t": "t2m", "tas": "t2m", "d2m": "d2m", "2d": "d2m", "tdps": "d2m", "r2": HUMIDITY, "2r": HUMIDITY,
     "hurs": HUMIDITY, "u10": "u10", "10u": "u10", "uas": "u10", "v10": "v10", "10v": "v10", "vas": "v10", "sp": "sp",
     "ps": "sp", "blh": "blh", "tcc": "tcc", "clt": "tcc", "tp": "tp", "pr": "tp", "ssrd": "ssrd", "rsds": "ssrd",
+    "huss": SPECIFIC, "2sh": SPECIFIC, "sh2": SPECIFIC, "qv2m": SPECIFIC, "t2mdew": "d2m", "u10m": "u10", "v10m": "v10",
+    "tmp_2maboveground": "t2m", "dpt_2maboveground": "d2m", "rh_2maboveground": HUMIDITY, "pres_surface": "sp",
+    "ugrd_10maboveground": "u10", "vgrd_10maboveground": "v10", "hpbl_surface": "blh",
 }  # fmt: skip
 # CF standard names, version 85, that tell the variable; of those in `HEIGHTS_M` a coordinate must tell the height.
 _STANDARD_NAMES = {
     "air_temperature": "t2m",
     "dew_point_temperature": "d2m",
     "relative_humidity": HUMIDITY,
+    "specific_humidity": SPECIFIC,
     "eastward_wind": "u10",
     "northward_wind": "v10",
     "surface_air_pressure": "sp",
@@ -213,15 +226,16 @@ _STANDARD_NAMES = {
     "surface_downwelling_shortwave_flux_in_air": "ssrd",
     "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air": "ssrd",
 }
-_KELVIN = {"k": (1.0, 0.0), "degc": (1.0, 273.15), "celsius": (1.0, 273.15)}
+_KELVIN = {"k": (1.0, 0.0), "degc": (1.0, 273.15), "degf": (5.0 / 9.0, 459.67 * 5.0 / 9.0)}
 _KNOT = (1852.0 / 3600.0, 0.0)
-_SPEED = {"m s-1": (1.0, 0.0), "km h-1": (1.0 / 3.6, 0.0), "kt": _KNOT, "knot": _KNOT, "knots": _KNOT}
-_FRACTION = {"1": (1.0, 0.0), "(0 - 1)": (1.0, 0.0), "%": (0.01, 0.0)}
+_SPEED = {"m s-1": (1.0, 0.0), "km h-1": (1.0 / 3.6, 0.0), "kt": _KNOT}
+_FRACTION = {"1": (1.0, 0.0), "%": (0.01, 0.0)}
 # By unit, written as `_plain_unit` does: factor and offset to the contract's.
 _NETCDF_UNITS: dict[str, dict[str, tuple[float, float]]] = {
     "t2m": _KELVIN,
     "d2m": _KELVIN,
     HUMIDITY: {"%": (1.0, 0.0), "1": (100.0, 0.0)},
+    SPECIFIC: {"kg kg-1": (1.0, 0.0), "1": (1.0, 0.0), "g kg-1": (1e-3, 0.0)},
     "u10": _SPEED,
     "v10": _SPEED,
     "sp": {"pa": (1.0, 0.0), "hpa": (100.0, 0.0), "mbar": (100.0, 0.0)},
@@ -244,7 +258,7 @@ _NETCDF_TOTALS = {
 }
 # Statistics over the hours before a time, by CF's cell methods and by cfgrib.
 OVER_TIME = frozenset({"sum", "mean", "accum", "avg"})
-_INSTANTS = {"t2m", "d2m", HUMIDITY, "u10", "v10", "sp", "blh"}
+_INSTANTS = {"t2m", "d2m", HUMIDITY, SPECIFIC, "u10", "v10", "sp", "blh"}
 
 
 class Column(NamedTuple):
@@ -295,12 +309,14 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
         If its height, statistic or unit isn't one that can be used.
     """
     own = contract_name(name, attrs)
-    if name.lower() not in _NETCDF_NAMES and own in HEIGHTS_M and height_m is None:
-        raise InputError(f"{name}: height", "not stated", "a coordinate of 2 or 10 m, or a name such as t2m")
     if own is None:
         return None
-    if own in HEIGHTS_M and height_m is not None and height_m not in HEIGHTS_M[own]:
-        return None
+    # A name that tells the height counts before a coordinate, which may be there for another variable.
+    if own in HEIGHTS_M and name.lower() not in _NETCDF_NAMES:
+        if height_m is None:
+            raise InputError(f"{name}: height", "not stated", "a coordinate of 2 or 10 m, or a name such as t2m")
+        if height_m not in HEIGHTS_M[own]:
+            return None
     members = re.search(r"realization:\s*(\w+)", str(attrs.get("cell_methods", "")))
     if members is not None and members[1] not in ("mean", "point"):
         raise InputError(f"{name}: statistic over members", members[1], "their mean, or one of them")
@@ -332,11 +348,15 @@ def _plain_unit(unit: str) -> str:
     text = unit.strip().lower().replace("**", "").replace("^", "").replace("\N{DEGREE SIGN}", "deg")
     text = text.replace("\N{SUPERSCRIPT TWO}", "2")
     text = re.sub(r"\s*/\s*\(?(\w+?)(\d?)\)?(?=$|[\s/])", lambda one: f" {one[1]}-{one[2] or 1}", text)
-    text = text.replace(" hr-1", " h-1")
+    text = re.sub(r"\b(hr|hour)-1", "h-1", text).replace("sec-1", "s-1")
     aliases = {
-        "degrees_celsius": "degc", "degree_celsius": "degc", "deg_c": "degc", "c": "degc", "millibar": "mbar",
-        "mb": "mbar", "kelvin": "k",
-        "percent": "%", "fraction": "1", "0-1": "1", "dimensionless": "1", "m of water equivalent": "m", "degk": "k",
+        "degrees_celsius": "degc", "degree_celsius": "degc", "deg_c": "degc", "c": "degc", "celsius": "degc",
+        "deg c": "degc", "degree_c": "degc", "degrees_c": "degc", "degrees celsius": "degc", "degrees c": "degc",
+        "degree_fahrenheit": "degf", "degrees_fahrenheit": "degf", "fahrenheit": "degf", "deg f": "degf", "f": "degf",
+        "kelvin": "k", "degk": "k", "millibar": "mbar", "millibars": "mbar", "mb": "mbar", "pascal": "pa", "pascals": "pa",
+        "hectopascal": "hpa", "hectopascals": "hpa", "knot": "kt", "knots": "kt", "kn": "kt", "kts": "kt",
+        "percent": "%", "fraction": "1", "0-1": "1", "(0-1)": "1", "(0 - 1)": "1", "0 - 1": "1", "dimensionless": "1",
+        "m of water equivalent": "m", "meter": "m", "meters": "m", "metre": "m", "metres": "m",
     }  # fmt: skip
     return aliases.get(text, text)
 
@@ -362,6 +382,11 @@ def plausible(values: Array, name: str, where: str) -> Array:
     InputError
         If a value lies outside by more than 1 % of the range.
     """
+    if name == SPECIFIC:
+        outside = int(((values < -1e-3) | (values > _MOST_SPECIFIC)).sum())
+        if outside:
+            raise InputError(f"{where}: {name}", f"{outside} values outside", f"0 to {_MOST_SPECIFIC:g} kg kg-1")
+        return values
     if name == HUMIDITY:
         # Models give somewhat more than 100 % in clouds.
         outside = int(((values < -1.0) | (values > 150.0)).sum())

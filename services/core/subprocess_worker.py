@@ -6,6 +6,7 @@ processor time that it took in seconds.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -49,6 +50,8 @@ def _send_error(connection: Connection, error: Exception, seconds: float) -> Non
 
 
 if __name__ == "__main__":
+    # It computes for as long as it takes; what answers requests goes before it.
+    os.nice(5)
     # The interrupt of a terminal reaches the whole process group; the caller decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(Connection(int(sys.argv[1])))

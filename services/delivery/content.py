@@ -58,7 +58,7 @@ class Renderer:
             "simulated": event.simulated,
             "data": self._data(subscription, event),
         }
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return _as_json(body)
 
     def _data(self, subscription: Subscription, event: OutboxEvent) -> dict[str, Any]:
         content = json.loads(event.payload)
@@ -89,8 +89,8 @@ class Renderer:
         return dict(content)
 
 
-def public_event(event: OutboxEvent) -> dict[str, Any]:
-    """Return an event as everyone may read it: what happened, and the address of the full content."""
+def public_event(event: OutboxEvent) -> str:
+    """Return an event as everyone may read it, as JSON: what happened, and the address of the full content."""
     content = json.loads(event.payload)
     data: dict[str, Any]
     if event.type == FORECAST:
@@ -99,10 +99,15 @@ def public_event(event: OutboxEvent) -> dict[str, Any]:
         kept = ("id", "rule_set", "city", "level", "kind", "issued", "onset", "expires", "references")
         data = {name: content[name] for name in kept} | warning_links(content["id"], event.simulated, "")
         data |= {"withdrawn": event.type == WITHDRAWN, "revision": event.revision}
-    return {
+    body = {
         "id": event.id, "type": event.type, "timestamp": format_time(event.occurred_at), "simulated": event.simulated,
         "data": data,
     }  # fmt: skip
+    return _as_json(body)
+
+
+def _as_json(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def warning_links(warning_id: str, simulated: bool, base: str) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from anyio.to_thread import run_sync
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
+from hazecast.services.delivery.content import public_event
 from hazecast.services.store.outbox import PUBLIC_TYPES
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent
 
@@ -19,6 +20,8 @@ Item = TypeVar("Item")
 RECHECK_SECONDS = 3.0
 # At most this many at a time; a reader that is far behind takes several rounds.
 _AT_A_TIME = 500
+# Positions whose items are kept for the readers at the same one, each with as many items as are read at a time.
+_MOST_KNOWN = 16
 
 
 class EventFeed(Generic[Item]):
@@ -82,6 +85,8 @@ class EventFeed(Generic[Item]):
                 items = self._known.get(position)
                 if items is None:
                     items = self._known[position] = await run_sync(self._after, position)
+                    if len(self._known) > _MOST_KNOWN:
+                        del self._known[next(iter(self._known))]
             for number, item in items:
                 if not await gate.open():
                     return
@@ -103,7 +108,14 @@ class _Gate:
         return await run_sync(self._allowed)
 
 
-def public_feed(sessions: sessionmaker[Session], seconds: float) -> EventFeed[OutboxEvent]:
+class PublicEvent(NamedTuple):
+    """An event as all readers get it: whether it is a ``forecast`` or a ``warning``, and its JSON, made once for all of them."""
+
+    kind: str
+    body: str
+
+
+def public_feed(sessions: sessionmaker[Session], seconds: float) -> EventFeed[PublicEvent]:
     """Return the feed of the events that everyone may read, numbered as in the outbox.
 
     Parameters
@@ -114,13 +126,14 @@ def public_feed(sessions: sessionmaker[Session], seconds: float) -> EventFeed[Ou
 
     Returns
     -------
-    EventFeed of OutboxEvent
+    EventFeed of PublicEvent
     """
 
-    def after(position: int) -> Sequence[tuple[int, OutboxEvent]]:
+    def after(position: int) -> Sequence[tuple[int, PublicEvent]]:
         query = select(OutboxEvent).where(OutboxEvent.seq > position, OutboxEvent.type.in_(PUBLIC_TYPES))
         with sessions() as session:
-            return [(row.seq, row) for row in session.scalars(query.order_by(OutboxEvent.seq).limit(_AT_A_TIME))]
+            rows = session.scalars(query.order_by(OutboxEvent.seq).limit(_AT_A_TIME)).all()
+        return [(row.seq, PublicEvent(row.type.split(".")[0], public_event(row))) for row in rows]
 
     return EventFeed(lambda: _newest(sessions, OutboxEvent.seq), after, seconds)
 

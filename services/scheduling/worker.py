@@ -96,7 +96,11 @@ def resolve(function: str) -> Callable[[Settings, datetime], JobResult | None]:
 
 
 def prepare_process(settings: Settings) -> None:
-    """Make a new process ready for runs: it ends with its scheduler, and so do the processes that it starts."""
+    """Make a new process ready for runs: it ends with its scheduler, and so do the processes that it starts.
+
+    It yields to the processes that answer requests.
+    """
+    os.nice(5)
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, lambda *_: _end())
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -135,6 +135,7 @@ class AnswerCache:
         self._token: Hashable = None
         self._checked_until = 0.0
         self._checking: asyncio.Future[Hashable] | None = None
+        self._making: dict[Hashable, asyncio.Future[None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or let the app answer and add the headers."""
@@ -148,23 +149,53 @@ class AnswerCache:
         request = _request_headers(scope)
         version = None if scope["path"] in self.unversioned else await self._current()
         key = (scope["path"], scope["query_string"], request.values.get(b"accept"), request.gzip)
-        if version is not None:
-            cached = self._cached.get(key)
-            if (
-                cached is not None
-                and cached.version == version
-                and (cached.until is None or cached.until > self._clock())
-            ):
-                self._cached.move_to_end(key)
-                await _send_answer(send, cached, request, head=scope["method"] == "HEAD")
-                return
+        cached = None if version is None else self._valid(key, version)
+        # Twice: the other request may have begun before the store changed.
+        for _ in range(2):
+            if cached is not None or version is None or not await self._made_meanwhile(key):
+                break
+            cached = self._valid(key, version)
+        if cached is not None:
+            await _send_answer(send, cached, request, head=scope["method"] == "HEAD")
+            return
         policy = _CachePolicy()
         # Routes know GET alone: HEAD is the same without the body.
         inner = {**scope, "method": "GET", _POLICY: policy} if scope["method"] == "HEAD" else scope
         inner[_POLICY] = policy
-        await self.app(
-            inner, receive, _ResponseSender(self, request, policy, send, version, key, scope["method"] == "HEAD")
-        )
+        sender = _ResponseSender(self, request, policy, send, version, key, scope["method"] == "HEAD")
+        making = None
+        if key in self._cached and key not in self._making:
+            making = self._making[key] = asyncio.get_running_loop().create_future()
+        try:
+            await self.app(inner, receive, sender)
+        finally:
+            if making is not None and self._making.get(key) is making:
+                self.made(key)
+
+    def _valid(self, key: Hashable, version: Hashable) -> _CachedAnswer | None:
+        """Return the cached answer if it is still right."""
+        cached = self._cached.get(key)
+        if cached is None or cached.version != version or (cached.until is not None and cached.until <= self._clock()):
+            return None
+        self._cached.move_to_end(key)
+        return cached
+
+    async def _made_meanwhile(self, key: Hashable) -> bool:
+        """Wait for the answer that another request is making; return whether one was.
+
+        When the store changes, all readers want the same anew: it is made once. Only for what was cached before.
+        """
+        making = self._making.get(key)
+        if making is None or making.get_loop() is not asyncio.get_running_loop():
+            return False
+        await asyncio.shield(making)
+        return True
+
+    def made(self, key: Hashable) -> None:
+        """Let those who wait for an answer go on: it is cached now, or will not be."""
+        making = self._making.pop(key, None)
+        if making is not None and not making.done():
+            making.set_result(None)
 
     async def _current(self) -> Hashable:
         """Return the version of the store, looked up again after `check_seconds`; None if it can't be read."""
@@ -198,9 +229,10 @@ class AnswerCache:
         answer : _CachedAnswer
             Not cached if it would take more than a quarter of the memory.
         """
-        if len(answer.body) > self.memory // 4:
-            return
         old = self._cached.pop(key, None)
+        if len(answer.body) > self.memory // 4:
+            self._size -= len(old.body) if old else 0
+            return
         self._cached[key] = answer
         self._size += len(answer.body) - (len(old.body) if old else 0)
         while self._size > self.memory:
@@ -236,6 +268,7 @@ class _ResponseSender:
             if self._pass_through:
                 if not stored:
                     headers["Cache-Control"] = "no-store"
+                self._owner.made(self._key)
                 await self._send({**message, "headers": headers.raw})
             else:
                 self._start = message
@@ -273,6 +306,8 @@ class _ResponseSender:
         varies = {part.strip().lower() for part in headers.get("vary", "").split(",") if part.strip()}
         if self._policy.cached and self._version is not None and varies <= {"accept", "accept-encoding"}:
             self._owner.store(self._key, made)
+        # Before it is sent, as this reader may be slow.
+        self._owner.made(self._key)
         await _send_answer(self._send, made, self._request, head=self._head)
 
 

@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 
 from hazecast import __version__
 from hazecast.services.core.clock import Clock, utc_now
+from hazecast.services.core.pauses import keep_loaded, shorten_waits
 from hazecast.services.core.places import CurrentCities
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.stream_places import REFRESH_SECONDS
@@ -50,6 +51,8 @@ from hazecast.services.web.routes import (
 )
 from hazecast.services.web.routes.common import INVALID
 
+# By then most of what a process loads when it is first asked for something is there.
+_LOADED_SECONDS = 60.0
 # How soon a changed file of own cities is seen.
 _CITIES_SECONDS = 2.0
 _ROUTERS = (
@@ -148,12 +151,17 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
     """Listen for what other processes write, and tell them of the open streams, while a server runs the app."""
     service: Service = app.state.service
     service.changes.start()
-    refreshing = [asyncio.create_task(one(service)) for one in (_refresh, _follow_cities)]
+    tasks = [asyncio.create_task(one(service)) for one in (_refresh, _follow_cities)]
+    if closes:
+        # Builds all routes, which the first request would wait for: a second of processor time on the event loop.
+        app.openapi()
+        shorten_waits()
+        tasks.append(asyncio.create_task(_keep_loaded()))
     try:
         yield
     finally:
-        for one in refreshing:
-            one.cancel()
+        for task in tasks:
+            task.cancel()
         if closes:
             await _streams_ended(service)
             await asyncio.to_thread(service.close)
@@ -165,6 +173,11 @@ async def _refresh(service: Service) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         await asyncio.to_thread(service.stream_places.refresh)
+
+
+async def _keep_loaded() -> None:
+    await asyncio.sleep(_LOADED_SECONDS)
+    keep_loaded()
 
 
 async def _follow_cities(service: Service) -> None:

@@ -21,13 +21,12 @@ from hazecast.services.core.work_pool import WorkPool
 from hazecast.services.delivery.content import Renderer
 from hazecast.services.delivery.queue import Queue
 from hazecast.services.delivery.sealing import seal_stored, seals_of
-from hazecast.services.delivery.stream import EventFeed, public_feed
+from hazecast.services.delivery.stream import EventFeed, PublicEvent, public_feed
 from hazecast.services.delivery.stream_places import StreamPlaces
 from hazecast.services.delivery.subscriptions import Subscriptions
 from hazecast.services.store.changes import Changes
 from hazecast.services.store.shared import Shared
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.web.signing import signer_of
 from hazecast.services.work.bulletin import Bulletins
 
@@ -81,7 +80,7 @@ class Service:
     clock: Clock
     pool: WorkPool
     queue: Queue
-    public_feed: EventFeed[OutboxEvent]
+    public_feed: EventFeed[PublicEvent]
     stream_places: StreamPlaces
     shared: Shared
     changes: Changes

@@ -21,6 +21,11 @@ MEDIA_TYPES: dict[Format, str] = {
 }  # fmt: skip
 
 
+# Items of a list that are encoded in one call: a city's hours of a forecast take 1 ms.
+_ENCODED_AT_ONCE = 4
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class GeoJSON(JSONResponse):
     """A response whose media type is GeoJSON's."""
 
@@ -128,9 +133,17 @@ def answer(body: bytes | str, form: Format, *, name: str = "hazecast") -> Respon
     return response
 
 
-def as_json(content: Any) -> str:
-    """Return JSON without spaces between its parts."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+def as_json(content: Mapping[str, Any]) -> str:
+    """Return JSON without spaces between its parts, a list of `content` encoded some items at a time."""
+    return "{" + ",".join(f"{_encode(name)}:{_value_as_json(value)}" for name, value in content.items()) + "}"
+
+
+def _value_as_json(value: Any) -> str:
+    if not isinstance(value, list):
+        return _encode(value)
+    # The encoder holds the interpreter's lock for as long as a call takes: 40 ms for a forecast of 40 cities.
+    parts = (value[start : start + _ENCODED_AT_ONCE] for start in range(0, len(value), _ENCODED_AT_ONCE))
+    return "[" + ",".join(_encode(part)[1:-1] for part in parts) + "]"
 
 
 def point(longitude: float, latitude: float, name: str, properties: dict[str, Any]) -> dict[str, Any]:

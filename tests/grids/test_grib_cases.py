@@ -14,6 +14,7 @@ from hazecast.grids.weather.files import read_weather, read_weather_at_cities, s
 from hazecast.grids.weather.timeline import to_hourly
 from tests.support.weather_samples import LON as COLUMNS
 from tests.support.weather_samples import PLANE, bucket, write_grib
+from tests.tools.fuzz.fields import write_grib1
 
 BEIJING = load_registry().city("beijing")
 
@@ -280,3 +281,15 @@ def test_perturbed_members_alone_are_refused(tmp_path) -> None:
     path = write_grib(tmp_path / "a.grib2", messages, [PLANE, PLANE + 1])
     with pytest.raises(InputError, match="2 fields of perturbed members, no control"):
         read_weather(path)
+
+
+@pytest.mark.parametrize(("octet", "section"), [(8, 1), (60, 2), (92, 4)])
+def test_a_section_of_edition_1_that_reaches_over_its_message_costs_the_message(tmp_path, octet, section) -> None:
+    # eccodes reads on behind the message, and crashes.
+    path = write_grib1(tmp_path / "a.grib")
+    data = path.read_bytes()
+    path.write_bytes(data[: octet + 1] + b"\x70" + data[octet + 2 :])
+    weather = read_weather(path)
+    assert weather["time"].values.tolist() == [np.datetime64("2014-02-20T03", "ns").item()]
+    assert f"message 1: section {section} of 28" in weather.attrs["left_out"]
+    np.testing.assert_allclose(weather["t2m"][0], PLANE[::-1], atol=0.01)

@@ -196,3 +196,11 @@ def head(source: Path, folder: Path, lines: int) -> Path:
 def test_a_row_of_each_collection_as_published(shared_data, tmp_path, file, time, city, wanted) -> None:
     data = read_observations(head(shared_data / file, tmp_path, 361), None)
     assert {name: at(data, name, time, city) for name in wanted} == pytest.approx(wanted, rel=2e-3)
+
+
+def test_rows_that_name_no_station_are_counted_and_a_file_of_them_is_refused(tmp_path) -> None:
+    rows = ["1/1/2018,01,CENTRAL,56,23,47,71,61,42,2", "1/1/2018,02,,56,99,47,71,61,42,2"]
+    data = read_observations(write(tmp_path, "x.csv", HONG_KONG, rows), None)
+    assert data.counts["rows_without_name"] == 1 and data.stations["pm25_raw"].values.ravel().tolist() == [23.0]
+    with pytest.raises(InputError, match=r"x.csv: column STATION: found no name in 1 rows"):
+        read_observations(write(tmp_path, "x.csv", HONG_KONG, ["1/1/2"]), None)

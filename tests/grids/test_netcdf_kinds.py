@@ -71,15 +71,20 @@ def test_a_mean_stamped_in_the_middle_counts_for_its_own_hours(tmp_path) -> None
     np.testing.assert_allclose(day["tp"][:, 0, 0], [2.0, 0.0], rtol=1e-6)
 
 
-def test_a_mean_over_other_hours_beside_instants_is_left_out_and_named(tmp_path) -> None:
+def test_means_over_hours_that_end_beside_the_stamps_of_instants_have_times_of_their_own(tmp_path) -> None:
     middle, half = hours(1.5, 4.5), np.timedelta64(90, "m")
     both = xr.merge([
         column([280.0, 281.0], middle, "t2m", "K"),
         column([1.0, 2.0], middle, "pr", "mm h-1", cell_methods="time: mean"),
     ])  # fmt: skip
     weather = at_beijing(bounded(both, middle - half, middle + half), tmp_path)
-    assert "tp" not in weather and "end at other times" in weather.attrs["left_out"]
-    np.testing.assert_array_equal(weather["time"], middle)
+    np.testing.assert_array_equal(weather["time"], hours(1.5, 3, 4.5, 6))
+    np.testing.assert_allclose(weather["t2m"], [280.0, np.nan, 281.0, np.nan])
+    np.testing.assert_allclose(weather["tp"], [np.nan, 1.0, np.nan, 2.0])
+    assert span_of(tmp_path / "a.nc")[1:] == (hours(1.5)[0], hours(6)[0]) and "left_out" not in weather.attrs
+    every_hour = to_hourly(read_weather_at_cities(tmp_path / "a.nc", [BEIJING])).isel(city=0)
+    np.testing.assert_allclose(every_hour["tp"], [1.0, 1.0, 2.0, 2.0, 2.0])
+    np.testing.assert_allclose(every_hour["t2m"][:3], [280.0 + n / 6 for n in (1, 3, 5)], rtol=1e-6)
 
 
 def test_two_falls_three_hours_apart_are_weather_unless_buckets_begin_there() -> None:

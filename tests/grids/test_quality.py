@@ -250,3 +250,7 @@ def test_units_at_25_degrees(name, units, factor) -> None:
 def test_units_that_make_no_sense_are_refused(name, units) -> None:
     with pytest.raises(ValueError, match=f"{units}|{name}"):
         to_ug_m3(name, units)
+
+
+def test_of_nothing_nothing_is_flagged() -> None:
+    assert screen({}, ["beijing", "beijing"]) == {}

@@ -394,3 +394,10 @@ def test_parquet_with_stamps_that_know_their_zone(tmp_path) -> None:
     ).write_parquet(str(tmp_path / "a.parquet"))
     found = pm25(read(tmp_path))
     assert found.tolist() == [50.25, 51.25, 52.25] and found.index[0] == FIRST
+
+
+def test_a_table_without_any_pollutant_is_refused_by_what_it_has(tmp_path) -> None:
+    rows = "".join(f"A1,{time:%Y-%m-%d %H:%M},{20 + n % 5},{50 + n % 9}\n" for n, time in enumerate(HOURS))
+    folder = table(tmp_path, "station,time,temperature (degC),humidity (%)\n" + rows)
+    with pytest.raises(InputError, match="columns: found relative_humidity; expected any of pm25"):
+        read_observations(folder, REGISTRY)

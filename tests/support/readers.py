@@ -77,6 +77,14 @@ class Server:
         return maps.read_text() if maps.exists() else ""
 
 
+def resident_bytes(pid: int) -> float:
+    """Return the memory of a process; 0 where it has ended."""
+    try:
+        return float(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0.0
+
+
 @contextmanager
 def serving(folder: Path, **environment: str) -> Iterator[Server]:
     """Run ``hazecast serve`` without jobs on a data folder."""

@@ -2,7 +2,7 @@
 
 Page, API, downloads and event streams, with a cycle in the middle. Shows errors, times by kind of request and the memory
 of each process; fails on any error, a 99th percentile above 250 ms, an answer of ``/v1/healthz`` that takes 50 ms or more,
-an event that a stream did not get, or memory that grows. With ``--busy`` times are shown and not judged: others use the machine.
+an event that a stream did not get, or memory that grows, over all and after the cycle. With ``--busy`` times are shown and not judged: others use the machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 
 from hazecast.services.core.clock import utc_now
 from tests.support.databases import KINDS, Databases, postgres_server
-from tests.support.readers import Server, serving
+from tests.support.readers import Server, resident_bytes, serving
 
 # Kind of request, its share of all, and its addresses.
 MIX: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -43,8 +43,10 @@ MIX: dict[str, tuple[int, tuple[str, ...]]] = {
     "downloads": (10, ("/v1/forecasts/latest?format=csv", "/v1/forecasts/latest?format=netcdf", "/v1/forecasts/latest")),
 }  # fmt: skip
 P99_SECONDS, HEALTH_SECONDS = 0.25, 0.05
-# Growth of a process from the second quarter of the time to the last: caches fill in the first.
+# Growth of a process from the second quarter of the time to the last: caches fill in the first. What the cycle in the middle
+# adds is in it. After that, from the third quarter to the last, it does not grow.
 GROWTH_SHARE, GROWTH_BYTES = 0.1, 20e6
+LATER_SHARE, LATER_BYTES = 0.02, 5e6
 READERS, STREAMS = 16, 20
 
 
@@ -104,9 +106,18 @@ class Load:
 
     def _ask(self, connection: http.client.HTTPConnection, kind: str, path: str) -> None:
         start = time.perf_counter()
+        kept = connection.sock is not None
         try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
+            try:
+                connection.request("GET", path)
+                answer = connection.getresponse()
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                # A server may close a connection that is idle at any time: a client asks once more, on a new one (RFC 9112, 9.3.1).
+                if not kept:
+                    raise
+                connection.close()
+                connection.request("GET", path)
+                answer = connection.getresponse()
             body = answer.read()
             if answer.status != 200 or not body:
                 self.seen.faults.append(f"{path}: {answer.status} {body[:200]!r}")
@@ -171,18 +182,11 @@ def family(pid: int) -> list[int]:
     return [pid, *(one for child in children for one in family(int(child)))]
 
 
-def resident_bytes(pid: int) -> float:
-    """Return the memory of a process; 0 where it has ended."""
-    try:
-        return float(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0.0
-
-
-def growth(series: list[tuple[float, float]], seconds: float) -> float | None:
-    """Return the bytes by which a process grew from the second quarter to the last; None if it did not live so long."""
+def growth(series: list[tuple[float, float]], seconds: float, since: int) -> float | None:
+    """Return the bytes by which a process grew from a quarter (1 to 3) to the last; None if it did not live so long."""
     quarters = [[size for at, size in series if part <= 4 * at / seconds < part + 1] for part in range(4)]
-    return float(np.median(quarters[3]) - np.median(quarters[1])) if quarters[1] and quarters[3] else None
+    earlier = quarters[since - 1]
+    return float(np.median(quarters[3]) - np.median(earlier)) if earlier and quarters[3] else None
 
 
 def faults_of(seen: Seen, seconds: float, busy: bool) -> list[str]:
@@ -201,14 +205,29 @@ def faults_of(seen: Seen, seconds: float, busy: bool) -> list[str]:
     if min(seen.events) < 1:
         found.append("a stream did not get the event of the cycle")
     for pid, series in seen.memory.items():
-        more, sizes = growth(series, seconds), [size / 1e6 for _, size in series]
-        told = "not there long enough to judge" if more is None else f"{more / 1e6:+.1f} MB since the second quarter"
+        sizes = [size / 1e6 for _, size in series]
         print(
-            f"   process {pid}: {sizes[0]:.0f} MB at first, {max(sizes):.0f} at most, {sizes[-1]:.0f} at last; {told}"
+            f"   process {pid}: {sizes[0]:.0f} MB at first, {max(sizes):.0f} at most, {sizes[-1]:.0f} at last; ", end=""
         )
-        if more is not None and more > GROWTH_BYTES + GROWTH_SHARE * sizes[0] * 1e6:
+        more, later = growth(series, seconds, 2), growth(series, seconds, 3)
+        if more is None or later is None:
+            print("not there long enough to judge")
+            continue
+        print(f"{more / 1e6:+.1f} MB since the second quarter, {later / 1e6:+.1f} since the third")
+        if more > GROWTH_BYTES + GROWTH_SHARE * sizes[0] * 1e6:
             found.append(f"process {pid} grew by {more / 1e6:.0f} MB")
+        if later > LATER_BYTES + LATER_SHARE * sizes[0] * 1e6:
+            found.append(
+                f"process {pid} grew by {later / 1e6:.0f} MB after the cycle, from the third quarter to the last"
+            )
     return found
+
+
+def logged(errors: Path) -> list[str]:
+    """Return the last lines of a server's log that say what went wrong, with what follows them."""
+    lines = errors.read_text(errors="replace").splitlines()
+    told = [n for n, line in enumerate(lines) if " ERROR " in line or "Traceback" in line]
+    return lines[told[-1] :][-40:] if told else []
 
 
 def cycle(folder: Path, url: str, *words: str) -> None:
@@ -259,6 +278,8 @@ def main() -> int:
         faults = faults_of(load.run(lambda: cycle(folder, url, *again)), load.seconds, given.busy)
         if running.process.poll() is not None:
             faults.append(f"the service ended with {running.process.returncode}")
+        if faults:
+            faults += logged(running.errors)
     print(*(faults or ["nothing wrong"]), sep="\n")
     return int(bool(faults))
 

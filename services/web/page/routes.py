@@ -37,6 +37,7 @@ from hazecast.services.web.page.frame import HTML, JSON, base_of, render
 from hazecast.services.web.page.history import History, history
 from hazecast.services.web.page.index_choice import CHOICES
 from hazecast.services.web.page.installable import installable_routes
+from hazecast.services.web.page.made import MadeOnce
 from hazecast.services.web.page.mapdata import MOST_CITIES, legend, map_json, shapes_json, stations_json
 from hazecast.services.web.page.place_search import Found, meant, nearest, places_json, search
 from hazecast.services.web.page.query import PageQuery, page_zone
@@ -106,9 +107,9 @@ class _Page:
         self.store, self.settings, self.registry, self.pool = store, settings, registry, pool
         self.snapshots = Snapshots(store, registry, settings, book, clock)
         # The same state and address give the same page: requested again, it costs nothing.
-        self._cached_page = lru_cache(maxsize=128)(self._make_page)
-        self._cached_past = lru_cache(maxsize=64)(self._past)
-        self._map = lru_cache(maxsize=2)(partial(map_json, registry=registry))
+        self._cached_page = MadeOnce(self._make_page, 128)
+        self._cached_past = MadeOnce(self._past, 64)
+        self._map = MadeOnce(partial(map_json, registry=registry), 1)
 
     def home(self, request: Request) -> Response:
         """Answer with the complete page."""

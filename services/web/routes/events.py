@@ -11,7 +11,6 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity, RefusedError, check_again
-from hazecast.services.delivery.content import public_event
 from hazecast.services.delivery.stream import oldest_event_number, subscription_feed
 from hazecast.services.delivery.stream_places import TooManyReaders
 from hazecast.services.delivery.subscriptions import find_subscription
@@ -94,7 +93,7 @@ async def events(service: Given, position: Position) -> AsyncIterator[ServerSent
     # Whoever loses the connection before the first event goes on from here.
     yield ServerSentEvent(comment="listening", id=str(start), retry=_RETRY)
     async for number, event in service.public_feed.read(start, service.settings.events.seconds):
-        yield ServerSentEvent(event=event.type.split(".")[0], data=public_event(event), id=str(number))
+        yield ServerSentEvent(event=event.kind, raw_data=event.body, id=str(number))
 
 
 @router.get(

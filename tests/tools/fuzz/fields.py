@@ -1,9 +1,11 @@
-"""Whole GRIB files of edition 1 and of fields that share a message, for fuzzing."""
+"""Whole weather files of further kinds, for fuzzing: GRIB of edition 1, of fields that share a message, packed; wind by direction."""
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 
 from hazecast.grids.weather.codec import eccodes
@@ -51,4 +53,36 @@ def write_submessages(path: Path) -> Path:
     eccodes.codes_grib_multi_release(multi)
     for part in (alone, *parts):
         part.unlink()
+    return path
+
+
+def write_packed(path: Path) -> Path:
+    """Write two steps in gzip."""
+    plain = write_grib(
+        path.with_name("plain"), [{"shortName": "2t", "step": step} for step in (1, 2)], [PLANE, PLANE + 1]
+    )
+    path.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
+    plain.unlink()
+    return path
+
+
+def write_wind(path: Path) -> Path:
+    """Write speed and direction of the wind as NetCDF 3."""
+    with netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC") as file:
+        axes = {
+            "time": (np.arange(3), "hours since 2014-02-20"),
+            "lat": (LAT, "degrees_north"),
+            "lon": (LON, "degrees_east"),
+        }
+        for dim, (axis, units) in axes.items():
+            file.createDimension(dim, len(axis))
+            file.createVariable(dim, "f8", (dim,)).units = units
+            file[dim][:] = axis
+        for name, units, value in (("wind_speed", "m s-1", 5.0), ("wind_from_direction", "degree", 315.0)):
+            field = file.createVariable(name, "f4", tuple(axes))
+            field.standard_name, field.units, field.coordinates = name, units, "height"
+            field[:] = value
+        height = file.createVariable("height", "f8", ())
+        height.standard_name, height.units = "height", "m"
+        height[...] = 10.0
     return path

@@ -27,8 +27,8 @@ class Result:
 
 
 def fuzz(count: int, seed: int, keep: Path | None = None, only: str = "") -> Result:
-    """Run inputs 0 to `count` of a seed, of readers whose name has `only` in it; files of findings go into `keep`."""
-    result, number, wholes = Result(), 0, seeds(only)
+    """Run inputs 0 to `count` of a seed, of readers whose name has `only` in it; files of findings go into `keep` as they are found."""
+    result, number, wholes, kept = Result(), 0, seeds(only), 0
     while number < count:
         last = min(number + BATCH, count)
         command = [sys.executable, "-m", "tests.tools.fuzz.batch", str(seed), str(number), str(last), only]
@@ -52,11 +52,13 @@ def fuzz(count: int, seed: int, keep: Path | None = None, only: str = "") -> Res
             result.counts[reader, "finding"] += 1
             result.findings.append((at, reader, f"{DEATH} {death}\n{run.stderr[-2_000:]}"))
             number = at + 1
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        for at, _, what in result.findings:
-            (keep / f"{seed}-{at}.bin").write_bytes(damaged(at, seed, wholes)[1])
-            (keep / f"{seed}-{at}.txt").write_text(what)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            for found, _, what in result.findings[kept:]:
+                (keep / f"{seed}-{found}.bin").write_bytes(damaged(found, seed, wholes)[1])
+                (keep / f"{seed}-{found}.txt").write_text(what)
+        kept = len(result.findings)
+        print(f"{number} of {count} inputs, {kept} findings", file=sys.stderr, flush=True)
     return result
 
 

@@ -1,0 +1,168 @@
+"""GRIB in the style of further publishers, plain and packed: read with the number that was written, or refused by name."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hazecast.grids.errors import InputError
+from hazecast.grids.places.cities import load_registry
+from hazecast.grids.weather.codec import eccodes
+from hazecast.grids.weather.files import read_weather, read_weather_at_cities, span_of
+from tests.support.weather_samples import LAT, LON, PLANE, write_grib
+
+BEIJING = load_registry().city("beijing")
+ONES = np.ones(PLANE.shape)
+# PLANE is exact between its points.
+AT_BEIJING = 270.0 + 0.5 * BEIJING.latitude + 0.1 * BEIJING.longitude
+PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+def total(end: int, number: int = 52, *, category: int = 1, start: int = 0) -> dict[str, object]:
+    """An accumulation at the ground."""
+    return {
+        "productDefinitionTemplateNumber": 8, "discipline": 0, "parameterCategory": category, "parameterNumber": number,
+        "typeOfFirstFixedSurface": 1, "typeOfStatisticalProcessing": 1, "stepType": "accum", "stepRange": f"{start}-{end}",
+    }  # fmt: skip
+
+
+def at_beijing(path: Path) -> dict[str, list[float]]:
+    weather = read_weather_at_cities(path, [BEIJING]).isel(city=0)
+    return {str(name): weather[name].values.round(2).tolist() for name in weather.data_vars}
+
+
+def test_an_ensemble_of_ecmwf_s_open_data_in_ccsds_packing(tmp_path) -> None:
+    # Perturbed members come first in its files.
+    keys = {
+        "centre": "ecmf",
+        "packingType": "grid_ccsds",
+        "productDefinitionTemplateNumber": 1,
+        "numberOfForecastsInEnsemble": 51,
+        "shortName": "2t",
+        "step": 3,
+    }
+    perturbed = [keys | {"typeOfEnsembleForecast": 3, "perturbationNumber": number} for number in (1, 2)]
+    control = keys | {"typeOfEnsembleForecast": 1, "perturbationNumber": 0}
+    path = write_grib(tmp_path / "ef.grib2", [*perturbed, control], [PLANE + 5, PLANE + 9, PLANE])
+    assert at_beijing(path)["t2m"] == [pytest.approx(AT_BEIJING, abs=0.01)]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_run_of_icon_packed_field_by_field(tmp_path, ending) -> None:
+    keys: dict[str, object] = {
+        "centre": "edzw",
+        "jScansPositively": 1,
+        "latitudeOfFirstGridPointInDegrees": 38.0,
+        "latitudeOfLastGridPointInDegrees": 42.0,
+    }
+    fields = {
+        "T_2M_001": ({"shortName": "2t", "step": 1}, PLANE[::-1]), "T_2M_002": ({"shortName": "2t", "step": 2}, PLANE[::-1] + 1),
+        "TOT_PREC_001": (total(1), 1.5 * ONES), "TOT_PREC_002": (total(2), 4.0 * ONES),
+        "RELHUM_2M_001": ({"shortName": "2r", "step": 1}, 60.0 * ONES),
+    }  # fmt: skip
+    for name, (own, field) in fields.items():
+        plain = write_grib(tmp_path / "plain", [own | keys], [field])
+        (tmp_path / f"icon-eu_{name}.grib2.{ending}").write_bytes(PACKERS[ending](plain.read_bytes()))
+        plain.unlink()
+    # Buckets since the start reach over the files.
+    found = at_beijing(tmp_path)
+    assert found["t2m"] == pytest.approx([AT_BEIJING, AT_BEIJING + 1], abs=0.01) and found["tp"] == [1.5, 2.5]
+    assert "d2m" in found and read_weather(tmp_path).attrs["source"] == "German Weather Service"
+    assert span_of(tmp_path / f"icon-eu_TOT_PREC_002.grib2.{ending}")[2] == np.datetime64("2014-02-20T02")
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_packed_file_that_is_cut_off_is_named(tmp_path, ending) -> None:
+    plain = write_grib(tmp_path / "plain", [{"shortName": "2t", "step": 1}], [PLANE])
+    packed = PACKERS[ending](plain.read_bytes())
+    plain.unlink()
+    (tmp_path / f"a.grib2.{ending}").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=rf"a.grib2.{ending}: packed file"):
+        read_weather(tmp_path)
+
+
+def test_names_in_errors_are_those_of_the_archive(tmp_path) -> None:
+    plain = write_grib(tmp_path / "hot.grib2", [{"shortName": "2t", "step": 1}], [PLANE * 2])
+    with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
+        archive.writestr("fields/hot.grib2.gz", gzip.compress(plain.read_bytes()))
+    with pytest.raises(InputError, match=r"run.zip/hot.grib2.gz/hot.grib2: .*message 1: t2m: found 99 values outside"):
+        read_weather(tmp_path / "run.zip")
+
+
+def test_archives_in_archives_are_not_followed_for_ever(tmp_path) -> None:
+    data = write_grib(tmp_path / "plain", [{"shortName": "2t", "step": 1}], [PLANE]).read_bytes()
+    for _ in range(5):
+        data = gzip.compress(data)
+    (tmp_path / "a.gz").write_bytes(data)
+    with pytest.raises(InputError, match="archives in archives, 3 deep"):
+        read_weather(tmp_path / "a.gz")
+
+
+def test_several_time_ranges_in_a_file_of_arpege(tmp_path) -> None:
+    own = {"centre": "lfpw"}
+    steps = [{"shortName": "2t", "step": step} | own for step in (0, 3, 6)]
+    rain = [total(end) | own for end in (3, 6)] + [total(6, start=3) | own]
+    path = write_grib(
+        tmp_path / "SP1.grib2", steps + rain, [PLANE, PLANE + 1, PLANE + 2, 3.0 * ONES, 9.0 * ONES, 6.0 * ONES]
+    )
+    found = at_beijing(path)
+    assert found["t2m"] == pytest.approx([AT_BEIJING + n for n in (0, 1, 2)], abs=0.01)
+    assert found["tp"][1:] == [1.0, 2.0] and found["tp_step_hours"][1:] == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("sample", ["lambert", "polar_stereographic", "reduced_gg"])
+def test_grids_that_are_not_regular_are_refused_by_name(tmp_path, sample) -> None:
+    # As HRRR and KMA's LDAPS (Lambert), NCEP's polar grids, ECMWF's Gaussian ones.
+    handle = eccodes.codes_grib_new_from_samples(
+        "reduced_gg_pl_32_grib2" if sample == "reduced_gg" else "regular_ll_sfc_grib2"
+    )
+    if sample != "reduced_gg":
+        eccodes.codes_set(handle, "gridType", sample)
+        for key, value in (("Nx", 9), ("Ny", 9)):
+            eccodes.codes_set(handle, key, value)
+    eccodes.codes_set(handle, "shortName", "2t")
+    size = eccodes.codes_get(handle, "numberOfDataPoints")
+    eccodes.codes_set_values(handle, np.full(size or 81, 280.0))
+    with (tmp_path / "a.grib2").open("wb") as file:
+        eccodes.codes_write(handle, file)
+    eccodes.codes_release(handle)
+    with pytest.raises(InputError, match=f"gridType: found {sample}; expected regular_ll"):
+        read_weather(tmp_path / "a.grib2")
+
+
+def test_an_analysis_of_ncep_in_edition_1(tmp_path) -> None:
+    grid = {
+        "centre": "kwbc", "generatingProcessIdentifier": 81, "table2Version": 2, "Ni": LON.size, "Nj": LAT.size,
+        "dataDate": 20140220, "dataTime": 600, "latitudeOfFirstGridPointInDegrees": LAT[0], "bitsPerValue": 16,
+        "latitudeOfLastGridPointInDegrees": LAT[-1], "longitudeOfFirstGridPointInDegrees": LON[0],
+        "longitudeOfLastGridPointInDegrees": LON[-1], "iDirectionIncrementInDegrees": 0.5, "jDirectionIncrementInDegrees": 0.5,
+    }  # fmt: skip
+    # Code table 2: parameter, then table 3: type of level, level.
+    messages = [
+        (11, 105, 2, PLANE), (52, 105, 2, 60 * ONES), (33, 105, 10, 3 * ONES), (34, 105, 10, -4 * ONES), (1, 1, 0, 98_000 * ONES),
+        (11, 100, 850, PLANE - 20), (33, 100, 850, 20 * ONES), (71, 200, 0, 50 * ONES), (71, 214, 0, 90 * ONES), (221, 1, 0, 500 * ONES),
+    ]  # fmt: skip
+    with (tmp_path / "fnl_20140220_06_00.grib1").open("wb") as file:
+        for number, surface, level, field in messages:
+            handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1")
+            own = grid | {"indicatorOfParameter": number, "indicatorOfTypeOfLevel": surface, "level": level}
+            for key, value in own.items():
+                eccodes.codes_set(handle, key, value.item() if isinstance(value, np.generic) else value)
+            eccodes.codes_set_values(handle, field.ravel().astype(float))
+            eccodes.codes_write(handle, file)
+            eccodes.codes_release(handle)
+    weather = read_weather_at_cities(tmp_path / "fnl_20140220_06_00.grib1", [BEIJING]).isel(city=0, time=0)
+    expected = {"t2m": AT_BEIJING, "u10": 3.0, "v10": -4.0, "sp": 98_000.0, "tcc": 0.5, "blh": 500.0}
+    assert {name: float(weather[name]) for name in expected} == pytest.approx(expected, abs=0.01)
+    assert (
+        "d2m" in weather
+        and weather["time"].values == np.datetime64("2014-02-20T06")
+        and "init_time" not in weather.attrs
+    )
+    assert weather.attrs["source"] == "GFS" and "left_out" not in weather.attrs
