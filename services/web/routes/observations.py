@@ -30,7 +30,7 @@ from hazecast.services.web.negotiate import (
 from hazecast.services.web.pages import Cursor, cut, from_cursor, link_next
 from hazecast.services.web.places import Chosen, Paged
 from hazecast.services.web.problems import InvalidArgument
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, coordinates, known_city, shows_simulated
 from hazecast.services.web.schemas.forecasts import ObservationsOut, ObservedHourOut
 from hazecast.services.web.tabular import table_answer
 from hazecast.services.web.times import Period, Time, Within
@@ -148,7 +148,11 @@ def _hour_answer(
         del city["time"], city["simulated"]
     head = {"time": format_time(when), "simulated": simulated, "units": _UNITS}
     if chosen == "geojson":
-        features = [point(at.longitude, at.latitude, at.id, hour) for at, hour in zip(page, cities, strict=True)]
+        places = [coordinates(city) for city in page]
+        features = [
+            point(place["longitude"], place["latitude"], hour["city"], hour)
+            for place, hour in zip(places, cities, strict=True)
+        ]
         collection = {"type": "FeatureCollection", **head, "features": features, "next": following}
         return answer(as_json(collection), "geojson")
     return answer(as_json(head | {"items": cities, "next": following}), "json")
