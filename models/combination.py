@@ -10,7 +10,7 @@ quantile tracking (Angelopoulos, Candes and Tibshirani 2023, arXiv:2307.16895, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -42,6 +42,12 @@ _FEWEST_PAIRS = 1
 _FIRST_ERRORS = np.array([1.0, 1.5, 1.5, 1.2, 1.3, 1.5], np.float32)
 _COMMON_ERROR = 0.8
 _ITERATIONS = 60
+# Mode (without the coming weather, with it) and number of the lead group.
+_Where = tuple[int, int]
+
+
+def _wheres() -> list[_Where]:
+    return [(mode, group) for mode in (0, 1) for group in range(len(LEAD_GROUPS))]
 
 
 @dataclass(frozen=True)
@@ -162,13 +168,14 @@ class Verified:
         return Verified(**{one.name: np.concatenate([getattr(p, one.name) for p in parts]) for one in fields(Verified)})
 
 
-def learned(state: State, verified: Verified, days: float = 1.0) -> State:
+def learned(state: State, lessons: Verified | Iterable[Verified], days: float = 1.0) -> State:
     """Return the state after more forecasts were verified.
 
     Parameters
     ----------
     state : State
-    verified : Verified
+    lessons : Verified or iterable of Verified
+        Several are learned from together, one after the other being held in memory; all count as of one time.
     days : float
         Time in which they were, in days.
 
@@ -176,39 +183,105 @@ def learned(state: State, verified: Verified, days: float = 1.0) -> State:
     -------
     State
     """
-    state = state.with_places([str(place) for place in np.unique(verified.places)])
-    row = state.rows(verified.places)
+    found = _Lessons(state)
+    for one in (lessons,) if isinstance(lessons, Verified) else lessons:
+        found.add(one)
+    state = found.state
     parts = {name: value.copy() for name, value in state.arrays().items()}
-    weights = combining_weights(state, row, verified.informed.astype(np.int64))
-    for mode in (0, 1):
-        mine = np.flatnonzero(verified.informed == bool(mode))
-        for group, (first, last) in enumerate(LEAD_GROUPS):
-            hours = slice(first - 1, last)
-            where = (mode, group)
-            errors = verified.errors[mine, hours].copy()
-            residual = -np.einsum("nhpsk,npsk->nhps", errors, weights[mine, group])
-            # Squares divided by absolute values: iteratively reweighted least squares, a step each day.
-            errors[..., MEDIAN, :] /= np.sqrt(np.maximum(np.abs(residual[..., MEDIAN, None]), _LEAST_ABSOLUTE))
-            _learn_moments(parts, where, row[mine], errors, days)
-            _learn_bias(parts, where, row[mine], residual[..., MEAN], days)
-            _learn_offsets(parts, where, row[mine], verified.below[mine, hours], days)
-    _learn_guidance(parts, row, verified, days)
+    for where in _wheres():
+        _learn_moments(parts, where, *found.products[where].means(), days)
+        _learn_bias(parts, where, *found.residuals[where].means(), days)
+        _learn_offsets(parts, where, *found.below[where].means(), days)
+    _learn_guidance(parts, *found.guidance.means(), days)
     return State(state.places, **parts)
 
 
 _Mean = TypeVar("_Mean", npt.NDArray[np.float32], npt.NDArray[np.float64])
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
-def _means(row: npt.NDArray[np.int64], values: Float, places: int) -> tuple[Float, npt.NDArray[np.bool_]]:
-    """Return the mean over windows and hours of `values` (n, hours, 2, ...) by place, and where there was any."""
-    valid = np.isfinite(values)
-    total = np.zeros((places, *values.shape[2:]))
-    count = np.zeros_like(total)
-    np.add.at(total, row, np.where(valid, values, 0.0).sum(axis=1))
-    np.add.at(count, row, valid.sum(axis=1))
-    there = count.reshape(places, values.shape[2], -1).max(axis=-1) >= _FEWEST_PAIRS
-    mean = (total / np.maximum(count, 1)).astype(np.float32)
-    return _with_pool(mean, there)
+class _Lessons:
+    """The sums that a state learns from, and the state with the places that they are of."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.products = {where: _Products(_P, SPACES, _K, _K) for where in _wheres()}
+        self.residuals = {where: _Means(_P) for where in _wheres()}
+        self.below = {where: _Means(_P, _Q) for where in _wheres()}
+        self.guidance = _Means(_P, 2)
+        self._weights: Float = np.zeros((0, _G, _P, SPACES, _K), np.float32)
+        self._known = np.zeros(0, np.bool_)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        places = len(self.state.places)
+        sums: list[_Means | _Products] = [*self.products.values(), *self.residuals.values(), *self.below.values()]
+        for one in (*sums, self.guidance):
+            one.make_room(places)
+        self._weights = _grown(self._weights, 2 * places)
+        self._known = _grown(self._known, 2 * places)
+
+    def add(self, verified: Verified) -> None:
+        before = len(self.state.places)
+        self.state = self.state.with_places([str(place) for place in np.unique(verified.places)])
+        if len(self.state.places) > before:
+            self._make_room()
+        row = self.state.rows(verified.places)
+        weights = self._weights_of(row, verified.informed.astype(np.int64))
+        for mode, group in _wheres():
+            mine = np.flatnonzero(verified.informed == bool(mode))
+            first, last = LEAD_GROUPS[group]
+            hours = slice(first - 1, last)
+            errors, below = verified.errors[mine, hours], verified.below[mine, hours]
+            if not (np.isfinite(errors).any() or np.isfinite(below).any()):
+                continue
+            errors = errors.copy()
+            residual = -np.einsum("nhpsk,npsk->nhps", errors, weights[mine, group])
+            # Squares divided by absolute values: iteratively reweighted least squares, a step each day.
+            errors[..., MEDIAN, :] /= np.sqrt(np.maximum(np.abs(residual[..., MEDIAN, None]), _LEAST_ABSOLUTE))
+            self.products[mode, group].add(row[mine], errors)
+            self.residuals[mode, group].add(row[mine], residual[..., MEAN])
+            self.below[mode, group].add(row[mine], below)
+        both = np.stack([verified.observed, verified.guidance], axis=-1)
+        self.guidance.add(row, np.where(np.isfinite(both).all(axis=-1, keepdims=True), both, np.float32(np.nan)))
+
+    def _weights_of(self, row: npt.NDArray[np.int64], mode: npt.NDArray[np.int64]) -> Float:
+        """Return the weights with which forecasts were combined, (n, group, 2, space 2, expert); each place's computed once."""
+        pairs = 2 * row + mode
+        new = np.unique(pairs[~self._known[pairs]])
+        if new.size:
+            self._weights[new] = combining_weights(self.state, new // 2, new % 2)
+            self._known[new] = True
+        found: Float = self._weights[pairs]
+        return found
+
+
+def _grown(array: npt.NDArray[_Kind], rows: int) -> npt.NDArray[_Kind]:
+    """Return an array with so many rows, those that are new of zeros."""
+    result = np.zeros((rows, *array.shape[1:]), array.dtype)
+    result[: len(array)] = array
+    return result
+
+
+class _Means:
+    """Means of values (n, hours, ...) over windows and hours by place, and where there was any."""
+
+    def __init__(self, *shape: int) -> None:
+        self._total, self._count = np.zeros((0, *shape)), np.zeros((0, *shape))
+
+    def make_room(self, places: int) -> None:
+        self._total, self._count = _grown(self._total, places), _grown(self._count, places)
+
+    def add(self, row: npt.NDArray[np.int64], values: Float) -> None:
+        valid = np.isfinite(values)
+        np.add.at(self._total, row, np.where(valid, values, 0.0).sum(axis=1))
+        np.add.at(self._count, row, valid.sum(axis=1))
+
+    def means(self) -> tuple[Float, npt.NDArray[np.bool_]]:
+        places, pollutants = self._count.shape[:2]
+        there = self._count.reshape(places, pollutants, -1).max(axis=-1) >= _FEWEST_PAIRS
+        mean = (self._total / np.maximum(self._count, 1)).astype(np.float32)
+        return _with_pool(mean, there)
 
 
 def _with_pool(mean: _Mean, there: npt.NDArray[np.bool_]) -> tuple[_Mean, npt.NDArray[np.bool_]]:
@@ -219,16 +292,25 @@ def _with_pool(mean: _Mean, there: npt.NDArray[np.bool_]) -> tuple[_Mean, npt.ND
     return mean, there
 
 
-def _products(row: npt.NDArray[np.int64], errors: Float, places: int) -> tuple[Float, npt.NDArray[np.bool_]]:
-    total = np.zeros((places, *errors.shape[2:], errors.shape[-1]))
-    count = np.zeros((places, errors.shape[2]))
-    valid = np.asarray(np.isfinite(errors).all(axis=(-1, -2)))
-    filled = np.where(valid[..., None, None], errors, 0.0).astype(np.float64)
-    np.add.at(total, row, np.einsum("nhpsk,nhpsl->npskl", filled, filled))
-    np.add.at(count, row, valid.sum(axis=1))
-    there = count >= _FEWEST_PAIRS
-    mean, there = _with_pool(total / np.maximum(count, 1)[..., None, None, None], there)
-    return mean.astype(np.float32), there
+class _Products:
+    """Mean products of the errors (n, hours, 2, space, expert) of experts by place, and where there was any."""
+
+    def __init__(self, *shape: int) -> None:
+        self._total, self._count = np.zeros((0, *shape)), np.zeros((0, shape[0]))
+
+    def make_room(self, places: int) -> None:
+        self._total, self._count = _grown(self._total, places), _grown(self._count, places)
+
+    def add(self, row: npt.NDArray[np.int64], errors: Float) -> None:
+        valid = np.asarray(np.isfinite(errors).all(axis=(-1, -2)))
+        filled = np.where(valid[..., None, None], errors, 0.0).astype(np.float64)
+        np.add.at(self._total, row, np.einsum("nhpsk,nhpsl->npskl", filled, filled))
+        np.add.at(self._count, row, valid.sum(axis=1))
+
+    def means(self) -> tuple[Float, npt.NDArray[np.bool_]]:
+        there = self._count >= _FEWEST_PAIRS
+        mean, there = _with_pool(self._total / np.maximum(self._count, 1)[..., None, None, None], there)
+        return mean.astype(np.float32), there
 
 
 def _kept(places: int, days: float) -> Float:
@@ -237,12 +319,10 @@ def _kept(places: int, days: float) -> Float:
     return np.asarray(0.5 ** (days / half_life), np.float32)
 
 
-_Where = tuple[int, int]
 _Parts = dict[str, Float]
 
 
-def _learn_moments(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], errors: Float, days: float) -> None:
-    today, there = _products(row, errors, len(parts["days"]))
+def _learn_moments(parts: _Parts, where: _Where, today: Float, there: npt.NDArray[np.bool_], days: float) -> None:
     at = (slice(None), *where)
     before = parts["days"][at] * _kept(len(there), days)[:, None]
     total = before + np.where(there, days, 0.0)
@@ -251,16 +331,14 @@ def _learn_moments(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], err
     parts["days"][at] = total
 
 
-def _learn_bias(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], residual: Float, days: float) -> None:
-    today, there = _means(row, residual, len(parts["days"]))
+def _learn_bias(parts: _Parts, where: _Where, today: Float, there: npt.NDArray[np.bool_], days: float) -> None:
     at = (slice(None), *where)
     weight = np.where(there, np.minimum(days / np.maximum(parts["days"][at], days), 1.0), 0.0)
     for name, value in (("bias", today), ("bias_square", today**2)):
         parts[name][at] = (1 - weight) * parts[name][at] + weight * value
 
 
-def _learn_offsets(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], below: Float, days: float) -> None:
-    share, there = _means(row, below, len(parts["days"]))
+def _learn_offsets(parts: _Parts, where: _Where, share: Float, there: npt.NDArray[np.bool_], days: float) -> None:
     at = (slice(None), *where)
     step = min(days, 1.0)
     moved = np.where(there[..., None], np.array(QUANTILES, np.float32) - share, 0.0)
@@ -271,10 +349,7 @@ def _learn_offsets(parts: _Parts, where: _Where, row: npt.NDArray[np.int64], bel
     parts["offsets"][at] = kept * parts["offsets"][at] + step * _STEP[where[1]] * rate * moved
 
 
-def _learn_guidance(parts: _Parts, row: npt.NDArray[np.int64], verified: Verified, days: float) -> None:
-    both = np.stack([verified.observed, verified.guidance], axis=-1)
-    both = np.where(np.isfinite(both).all(axis=-1, keepdims=True), both, np.float32(np.nan))
-    today, there = _means(row, both, len(parts["days"]))
+def _learn_guidance(parts: _Parts, today: Float, there: npt.NDArray[np.bool_], days: float) -> None:
     weight = np.where(there, min(days / _HALF_LIFE, 1.0), 0.0)[..., None]
     parts["guidance"][:] = (1 - weight) * parts["guidance"] + weight * today
 

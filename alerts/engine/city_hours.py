@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,19 @@ PAST_HOURS = 120
 _NEAR_HOURS = 3
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
 DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
+
+
+@lru_cache(maxsize=64)
+def _local_axis(first: int, count: int, zone: str) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
+    """Return the local day and the hour of it of so many hours from one on, hours since 1970: of all cities of a time zone."""
+    stamps = (np.int64(first) + np.arange(count)).astype("datetime64[h]").astype("datetime64[ns]")
+    local = pd.DatetimeIndex(stamps).tz_localize(UTC).tz_convert(ZoneInfo(zone)) - pd.Timedelta(hours=1)
+    dates, hours = (
+        local.tz_localize(None).to_numpy().astype("datetime64[D]"),
+        np.asarray(local.hour, dtype=np.int64) + 1,
+    )
+    dates.flags.writeable = hours.flags.writeable = False
+    return dates, hours
 
 
 @dataclass(frozen=True)
@@ -183,13 +196,15 @@ class CityHours:
 
     def local_dates(self) -> npt.NDArray[np.datetime64]:
         """Return the city's day that each hour belongs to, datetime64[D]."""
-        local = pd.DatetimeIndex(self.times).tz_localize(UTC).tz_convert(ZoneInfo(self.city.time_zone))
-        return (local - pd.Timedelta(hours=1)).tz_localize(None).to_numpy().astype("datetime64[D]")
+        return self._local[0]
 
     def local_hours(self) -> npt.NDArray[np.int64]:
         """Return the hour of the city's day that each stamp ends, 1 to 24."""
-        local = pd.DatetimeIndex(self.times).tz_localize(UTC).tz_convert(ZoneInfo(self.city.time_zone))
-        return np.asarray((local - pd.Timedelta(hours=1)).hour, dtype=np.int64) + 1
+        return self._local[1]
+
+    @property
+    def _local(self) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
+        return _local_axis(self.times.astype("datetime64[h]").astype(int).item(0), len(self.times), self.city.time_zone)
 
     def _at_day_end(self, values: Float) -> Float:
         return np.where(self.local_hours() == 24, values, np.nan)
@@ -281,6 +296,21 @@ class Inputs:
             humidity_source=str(forecast.attrs.get("humidity_source", "")),
         )
 
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.forecast)}
+
+    @cached_property
+    def _observed_columns(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.observed)}
+
+    @cached_property
+    def _stations_of(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for number, name in enumerate(() if self.owner is None else self.owner):
+            found.setdefault(str(name), []).append(number)
+        return found
+
     def hours_of(self, city: City, sight: Sight, zone: Sequence[str] = ()) -> CityHours:
         """Return the hours of one city of the forecast.
 
@@ -296,7 +326,7 @@ class Inputs:
         -------
         CityHours
         """
-        column = self.forecast.index(city.id)
+        column = self._columns[city.id]
         humidity = self.ahead["relative_humidity"][:, column]
         # Where no humidity was observed, the forecast's first hour is used for the hours just before it.
         seen = self._past("relative_humidity", city)
@@ -306,8 +336,8 @@ class Inputs:
         pm25 = self._scenarios("pm25", city, column)
         own: dict[str, Float] = {}
         if self.owner is not None:
-            judged = np.isin(self.owner, [city.id, *zone])
-            own = {name: values[judged] for name, values in self.stations.items() if judged.any()}
+            judged = sorted({number for name in (city.id, *zone) for number in self._stations_of.get(name, ())})
+            own = {name: values[judged] for name, values in self.stations.items() if judged}
         return CityHours(
             city=city,
             times=self.times,
@@ -346,8 +376,9 @@ class Inputs:
         return np.asarray(np.where(np.isnan(measured), result, measured), dtype=np.float64)
 
     def _past(self, name: str, city: City) -> Float:
-        if name in self.past and city.id in self.observed:
-            return self.past[name][:, self.observed.index(city.id)]
+        column = self._observed_columns.get(city.id)
+        if name in self.past and column is not None:
+            return self.past[name][:, column]
         return np.full(PAST_HOURS, np.nan)
 
     def _scenarios(self, name: Variable, city: City, column: int) -> Float:

@@ -160,14 +160,21 @@ def counted_days(met: Bool, first: Int) -> tuple[Int, Bool]:
         The last stamps of these days.
     """
     count, days = np.zeros(met.shape, dtype=np.int64), np.zeros(met.shape, dtype=bool)
-    number, latest = np.zeros(len(met), dtype=np.int64), np.full(len(met), -_DAY)
-    for at in range(met.shape[1]):
-        fresh = first[:, at] == at
+    # Scenarios without any such stamp have no day; of many places that is most of them.
+    some = np.flatnonzero(met.any(axis=1))
+    if not some.size:
+        return count, days
+    meeting, opening = (
+        np.ascontiguousarray(met[some].T),
+        np.ascontiguousarray((first[some] == np.arange(met.shape[1])).T),
+    )
+    number, latest = np.zeros(some.size, dtype=np.int64), np.full(some.size, -_DAY)
+    for at, (here, fresh) in enumerate(zip(meeting, opening, strict=True)):
         number[fresh], latest[fresh] = 0, at - _DAY
-        days[:, at] = met[:, at] & (at - latest >= _DAY)
-        number += days[:, at]
-        latest[days[:, at]] = at
-        count[:, at] = number
+        counts = here & (at - latest >= _DAY)
+        number += counts
+        latest[counts] = at
+        count[some, at], days[some, at] = number, counts
     return count, days
 
 

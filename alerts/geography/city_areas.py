@@ -175,14 +175,28 @@ def _disc(city: City) -> shapely.Geometry:
 def _cut(city: City, areas: Mapping[str, CityArea], cities: Mapping[str, City]) -> CityArea:
     """Cut an area at the midlines to other such areas, and leave out what belongs to a whole one."""
     before = left = areas[city.id].geometry
+    here = _mercator(city.longitude, city.latitude)
+    apart = {}
     for name, other in cities.items():
+        if areas[name].kind == "around":
+            apart[name] = float(np.hypot(*(_mercator(other.longitude, other.latitude) - here)))
+        elif name != city.id and shapely.intersects(before, areas[name].geometry):
+            left = shapely.difference(left, areas[name].geometry)
+    # The nearest first: where places are close to each other, they leave nothing to those beyond.
+    for name in sorted(apart, key=apart.__getitem__):
         if name == city.id or not shapely.intersects(before, areas[name].geometry):
             continue
-        if areas[name].kind != "around":
-            left = shapely.difference(left, areas[name].geometry)
-        else:
-            left = shapely.intersection(left, _nearer(city, other))
+        if apart[name] / 2.0 >= _reach(left, here):
+            break
+        left = shapely.intersection(left, _nearer(city, cities[name]))
     return CityArea(left, "around", cut=bool(shapely.area(left) < 0.999 * shapely.area(before)))
+
+
+def _reach(geometry: shapely.Geometry, here: npt.NDArray[np.float64]) -> float:
+    """Return how far from a point a geometry reaches, both in Mercator's projection; 0 where it is empty."""
+    points = shapely.get_coordinates(geometry)
+    north = np.degrees(np.arcsinh(np.tan(np.radians(points[:, 1]))))
+    return float(np.hypot(points[:, 0] - here[0], north - here[1]).max(initial=0.0))
 
 
 def _nearer(city: City, other: City) -> shapely.Geometry:

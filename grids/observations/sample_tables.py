@@ -104,6 +104,14 @@ def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd
     return pd.DataFrame(found, index=pd.Index([line for line, _ in rows], name="line"))
 
 
+def column_names(path: Path) -> list[str]:
+    """Return the names of a CSV table's columns; raise `InputError` as `read_samples` does for its header."""
+    at, header = _lines(path)[0]
+    names = [name.strip() for name in header]
+    _check_header(path, at, names, None)
+    return names
+
+
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
         text = unpacked(path.read_bytes(), str(path)).decode("utf-8-sig")

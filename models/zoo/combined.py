@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -133,12 +134,12 @@ class Combined:
         """
         self.follow(_lesson(past, forecast))
 
-    def follow(self, forecasts: Verified, days: float = 1.0) -> None:
+    def follow(self, forecasts: Verified | Iterable[Verified], days: float = 1.0) -> None:
         """Learn from forecasts as they were issued.
 
         Parameters
         ----------
-        forecasts : Verified
+        forecasts : Verified or iterable of Verified
         days : float
             Time in which they were verified, in days.
         """
@@ -256,8 +257,7 @@ def trained_pool(model: Model, windows: WindowSet) -> dict[str, Float]:
             if len(batch):
                 parts.append((batch, model.predict(batch)))
     for _ in range(_PASSES):
-        lessons = [_lesson(batch, service.combined(batch, forecast)) for batch, forecast in parts]
-        service.follow(Verified.join(lessons), POOL_HALF_LIFE)
+        service.follow([_lesson(batch, service.combined(batch, forecast)) for batch, forecast in parts], POOL_HALF_LIFE)
         moments = service.state.moments[0]
         service.state = State.empty({"moments": moments}, lasting=0.0)
     errors = []

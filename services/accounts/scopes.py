@@ -8,6 +8,7 @@ Role = Literal["public", "subscriber", "forecaster", "administrator"]
 Scope = Literal[
     "account:read",
     "account:keys",
+    "studies:run",
     "subscriptions:read",
     "subscriptions:write",
     "deliveries:read",

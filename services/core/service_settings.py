@@ -172,7 +172,7 @@ class LimitSettings(Group):
     max_body_bytes: int = Field(
         default=1_048_576,
         ge=1_000,
-        description="Largest body of a request: of observations; a subscription takes 64 KiB at most, others 16 KiB.",
+        description="Largest body of a request: of observations or a study; a subscription takes 64 KiB at most, others 16 KiB.",
     )
     body_seconds: float = Field(default=10.0, gt=0.0, description="How long a request's body may take to come.")
     answer_seconds: float = Field(default=60.0, gt=0.0, description="How long an answer may take to begin.")
@@ -181,6 +181,15 @@ class LimitSettings(Group):
     )
     drawing_waiting: int = Field(
         default=32, ge=0, le=10_000, description="How many drawings may wait for one; more are answered 503."
+    )
+    study_processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Subprocesses that answer studies; a study ends after the time of an answer.",
+    )
+    study_waiting: int = Field(
+        default=8, ge=0, le=10_000, description="How many studies may wait for one; more are answered 503."
     )
 
 

@@ -238,6 +238,7 @@ def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobRes
     """
     from hazecast.services.scheduling.history import JobHistory
     from hazecast.services.store.composition_cycles import CompositionStore
+    from hazecast.services.store.partitions import make_months
     from hazecast.services.store.retention import prune
     from hazecast.services.store.weather_archive import prune_weather_archive
     from hazecast.services.store.weather_cycles import WeatherStore
@@ -247,6 +248,8 @@ def janitor(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobRes
     store = Store(settings.database_url, clock, settings.data_dir)
     try:
         runs = JobHistory(store.engine.begin).prune(now - timedelta(days=settings.schedule.job_history_days))
+        with store.writing() as connection:
+            make_months(connection, now)
     finally:
         store.close()
     cycles = remove_old(settings, WeatherStore(settings.weather_dir), now)

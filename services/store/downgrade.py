@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, MetaData, Table, func, select, text
 
 from hazecast.grids.errors import ConflictError
 from hazecast.services.store.database import move_schema, redacted, schema_transaction
+from hazecast.services.store.partitions import partitions
 
 _VERSION = "alembic_version"
 _ENDING_SECONDS = 2.0
@@ -68,8 +69,8 @@ def losses(engine: Engine, revision: str) -> dict[str, int]:
 
 
 def _found(connection: Connection) -> _Found:
-    metadata = MetaData()
-    metadata.reflect(connection)
+    metadata, parts = MetaData(), partitions(connection)
+    metadata.reflect(connection, only=lambda name, _: name not in parts)
     tables = {name: table for name, table in metadata.tables.items() if name != _VERSION}
     rows = {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
     return _Found(tables, rows)

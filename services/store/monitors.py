@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from hazecast.grids.contract import HISTORY_HOURS, POLLUTANTS, check, describe
 from hazecast.grids.errors import InputError
@@ -182,54 +182,6 @@ def stored_monitors(
     }
     silent = sorted((reporting & set(registry.cities)) - {s.city for s in used})
     return MonitorData(cities, dataset, weather, None, dict(counts), source, tuple(silent))
-
-
-def stored_city_hours(store: Store, init_time: datetime, hours: int, *, preference: Sequence[str] = ()) -> xr.Dataset:
-    """Read hourly means of the cities over a longer time, from what quality control lets be used.
-
-    A city's value is the mean over its stations of the first source that has any, as in `stored_monitors`; unlike
-    there, urban and background stations count the same. The database computes the means.
-
-    Parameters
-    ----------
-    store : Store
-        Migrated.
-    init_time : datetime
-        Aware; the last hour.
-    hours : int
-        How many hours to read.
-    preference : sequence of str
-        Names of sources, first choice first; others follow in alphabetical order.
-
-    Returns
-    -------
-    xarray.Dataset (time, city)
-        Contract "observations".
-    """
-    first = init_time - (hours - 1) * HOUR
-    query = (
-        select(MonitorStation.city, MonitorStation.source, _Obs.time, _Obs.pollutant, func.avg(_Obs.value))
-        .join(MonitorStation)
-        .where(_Obs.time >= first, _Obs.time <= init_time, _Obs.value.is_not(None))
-        .group_by(MonitorStation.city, MonitorStation.source, _Obs.time, _Obs.pollutant)
-    )
-    with store.engine.connect() as connection:
-        rows = list(connection.execute(query))
-    rank = {source: number for number, source in enumerate(preference)}
-    # The first choice is written last.
-    rows.sort(key=lambda row: (rank.get(row.source, len(rank)), row.source), reverse=True)
-    cities, times = sorted({row.city for row in rows}), _axis(first, hours)
-    column = {city: number for number, city in enumerate(cities)}
-    values = {name: np.full((hours, len(cities)), np.nan, np.float32) for name in POLLUTANTS}
-    for city, _, time, pollutant, mean in rows:
-        if pollutant in values:
-            values[pollutant][int((time - first) / HOUR), column[city]] = mean
-    dataset = xr.Dataset(
-        {name: (("time", "city"), array) for name, array in values.items()},
-        coords={"time": times, "city": cities},
-        attrs={"source": "stored hourly means"},
-    )
-    return describe(dataset, "observations")
 
 
 def _station_row(station: NetworkStation, kind: SourceKind) -> dict[str, Any]:

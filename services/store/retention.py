@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, exists, func, not_, or_, select
 
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.partitions import remove_before
 from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import (
@@ -42,7 +43,8 @@ class Pruned:
 def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned:
     """Remove what is older than the settings of retention keep it; run again it finds nothing.
 
-    The newest forecast stays, however old, and so do drafts, audits and scores; old warnings move to files.
+    The newest forecast stays, however old, and so do drafts, audits and scores; old warnings move to files. PostgreSQL drops
+    observations by whole months.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ def _prune_forecasts(store: Store, limit: datetime, now: datetime, rows: dict[st
 def _prune_observations(store: Store, limit: datetime, rows: dict[str, int], dry_run: bool) -> None:
     with store.writing() as connection:
         for table in (EarlierValue, StationObservation, Observation):
-            _count(rows, table.__tablename__, _remove(connection, table, table.time < limit, dry_run))
+            _count(rows, table.__tablename__, remove_before(connection, table, limit, dry_run=dry_run))
 
 
 def _remove(connection: Connection, table: type, condition: object, dry_run: bool) -> int:

@@ -64,8 +64,8 @@ def scored_until(store: Store) -> dict[date, datetime]:
         return {day: time for day, time in connection.execute(select(ScoredDay.day, ScoredDay.scored_until))}
 
 
-def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
-    """Read the PM2.5 and O3 of a run, and the chemistry model's, from the database.
+def forecast_places(store: Store, run: StoredRun) -> list[str]:
+    """Return the ids of the cities that a run has stored values of.
 
     Parameters
     ----------
@@ -74,14 +74,35 @@ def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
 
     Returns
     -------
+    list of str
+        Empty where its values were pruned.
+    """
+    # Of one lead time, which the key holds: the values themselves are not read.
+    query = select(ForecastValue.city).where(ForecastValue.run_id == run.id, ForecastValue.lead_time == 1)
+    with store.engine.connect() as connection:
+        return list(connection.scalars(query))
+
+
+def stored_forecast(store: Store, run: StoredRun, cities: Sequence[str] | None = None) -> xr.Dataset | None:
+    """Read the PM2.5 and O3 of a run, and the chemistry model's, from the database.
+
+    Parameters
+    ----------
+    store : Store
+    run : StoredRun
+    cities : sequence of str, optional
+        Only of these; of ten thousand all at once would not fit in memory.
+
+    Returns
+    -------
     xarray.Dataset (lead_time, city, quantile) or None
-        Contract "forecast"; None if the values were pruned.
+        Contract "forecast"; None if nothing is stored of them.
     """
     columns = [f"{name}_{part}" for name in FORECAST_POLLUTANTS for part in (*_QUANTILE_COLUMNS, "mean", "cams")]
     query = select(
         ForecastValue.lead_time, ForecastValue.city, *(getattr(ForecastValue, column) for column in columns)
     ).where(ForecastValue.run_id == run.id)
-    table = _frame(store, query)
+    table = _frame(store, query if cities is None else query.where(ForecastValue.city.in_(cities)))
     if table.empty:
         return None
     cube = table.set_index(["lead_time", "city"]).astype(np.float64).to_xarray()
@@ -108,7 +129,9 @@ def stored_forecast(store: Store, run: StoredRun) -> xr.Dataset | None:
     return describe(dataset, "forecast")
 
 
-def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dataset | None:
+def stored_observations(
+    store: Store, first: datetime, last: datetime, cities: Sequence[str] | None = None
+) -> xr.Dataset | None:
     """Read the observations that forecasts are verified against and the climatology is computed from.
 
     Parameters
@@ -116,6 +139,8 @@ def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dat
     store : Store
     first, last : datetime
         Init times of the first and the last forecast, aware.
+    cities : sequence of str, optional
+        Only of these.
 
     Returns
     -------
@@ -129,7 +154,7 @@ def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dat
         Observation.time > first - timedelta(days=CLIMATOLOGY_DAYS + 3),
         Observation.time <= last + timedelta(hours=LEAD_HOURS),
     )
-    table = _frame(store, query)
+    table = _frame(store, query if cities is None else query.where(Observation.city.in_(cities)))
     if table.empty:
         return None
     table["time"] = pd.to_datetime(table["time"], utc=True).dt.tz_localize(None)
@@ -137,8 +162,8 @@ def stored_observations(store: Store, first: datetime, last: datetime) -> xr.Dat
     return describe(cube.assign_coords(city=cube["city"].values.astype(str)), "observations")
 
 
-def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until: datetime) -> int:
-    """Store the sums of complete days in one transaction.
+def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until: datetime | None) -> int:
+    """Store the sums of complete days, of all cities or of some, in one transaction.
 
     A row is replaced only by one of as many pairs or more: pruned forecasts or observations don't remove
     what was scored.
@@ -150,8 +175,9 @@ def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until:
         Rows by day, model, city, pollutant and lead time, with the sums of `ForecastScore`.
     days : sequence of date
         The days (UTC) that were scored.
-    until : datetime
-        The time up to which observations were used, aware.
+    until : datetime or None
+        The time up to which observations were used, aware: the days then count as scored up to it. None where
+        more cities of these days are still to come.
 
     Returns
     -------
@@ -160,7 +186,7 @@ def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until:
     """
     with store.writing() as connection:
         lock_until_commit(connection, "scores")
-        known = _stored(connection, days)
+        known = _stored(connection, scores, days)
         changed = _changed(scores, known)
         keys: list[dict[Any, Any]] = changed[_KEY].to_dict("records")
         if keys:
@@ -170,13 +196,18 @@ def save_scores(store: Store, scores: pd.DataFrame, days: Sequence[date], until:
             connection.execute(
                 insert(ForecastScore), [{str(k): v for k, v in row.items()} for row in changed.to_dict("records")]
             )
-        earlier = dict(
-            connection.execute(select(ScoredDay.day, ScoredDay.scored_until).where(ScoredDay.day.in_(days))).all()
-        )
-        connection.execute(delete(ScoredDay).where(ScoredDay.day.in_(days)))
-        marks = [{"day": day, "scored_until": max(until, earlier.get(day, until))} for day in days]
-        connection.execute(insert(ScoredDay), marks)
+        if until is not None:
+            _mark(connection, days, until)
     return len(changed)
+
+
+def _mark(connection: Connection, days: Sequence[date], until: datetime) -> None:
+    earlier = dict(
+        connection.execute(select(ScoredDay.day, ScoredDay.scored_until).where(ScoredDay.day.in_(days))).all()
+    )
+    connection.execute(delete(ScoredDay).where(ScoredDay.day.in_(days)))
+    marks = [{"day": day, "scored_until": max(until, earlier.get(day, until))} for day in days]
+    connection.execute(insert(ScoredDay), marks)
 
 
 def daily_sums(
@@ -225,8 +256,13 @@ def newest_scored(store: Store) -> tuple[date, datetime] | None:
     return None if row is None else (row[0], row[1])
 
 
-def _stored(connection: Connection, days: Sequence[date]) -> pd.DataFrame:
-    query = select(*(getattr(ForecastScore, name) for name in (*_KEY, *_SUMS))).where(ForecastScore.day.in_(days))
+def _stored(connection: Connection, scores: pd.DataFrame, days: Sequence[date]) -> pd.DataFrame:
+    # Along the key: day, model, city.
+    query = select(*(getattr(ForecastScore, name) for name in (*_KEY, *_SUMS))).where(
+        ForecastScore.day.in_(days),
+        ForecastScore.model_id.in_(scores["model_id"].unique().tolist()),
+        ForecastScore.city.in_(scores["city"].unique().tolist()),
+    )
     return pd.DataFrame(connection.execute(query).all(), columns=[*_KEY, *_SUMS])
 
 

@@ -239,8 +239,10 @@ class Store:
         for path in replaced - {run.netcdf_path, run.map_path}:
             remove_run_file(Path(path))
 
-    def observed(self, first: datetime, last: datetime, simulated: bool, city: str | None = None) -> xr.Dataset:
-        """Return what was observed in one city or in all.
+    def observed(
+        self, first: datetime, last: datetime, simulated: bool, city: str | Sequence[str] | None = None
+    ) -> xr.Dataset:
+        """Return what was observed in one city, in some or in all.
 
         Made for a city's year and for an hour's map; see docs/archive.md for what they take.
 
@@ -249,8 +251,8 @@ class Store:
         first, last : datetime
             Aware, both included.
         simulated : bool
-        city : str, optional
-            An id; by default all cities.
+        city : str or sequence of str, optional
+            An id, or several; by default all cities.
 
         Returns
         -------
@@ -269,15 +271,20 @@ class Store:
         query = select(*columns).where(
             Observation.time >= first, Observation.time <= last, Observation.simulated == simulated
         )
-        query = query.add_columns(Observation.city) if city is None else query.where(Observation.city == city)
+        one = city if isinstance(city, str) else None
+        if one is not None:
+            query = query.where(Observation.city == one)
+        else:
+            query = query.add_columns(Observation.city)
+            query = query if city is None else query.where(Observation.city.in_(city))
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         if not rows:
-            where = city or "any city"
+            where = one or ("any city" if city is None else f"any of {len(city)} cities")
             raise InputError(
                 "store", "no observation", f"hours of {where} from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
             )
-        return observation_dataset(rows, names, city)
+        return observation_dataset(rows, names, one)
 
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
         """Return the newest run that is neither withdrawn nor in the future; by default a real one before any simulated one."""

@@ -12,15 +12,16 @@ from typing import Any, TextIO
 from sqlalchemy import JSON, Column, Connection, MetaData, Table, func, inspect, select, text
 
 from hazecast.grids.errors import InputError
+from hazecast.services.store.partitions import partitions
 
 VERSION_TABLE = "alembic_version"
 _ROWS_AT_ONCE = 2000
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """Return all tables as they are in the database, each after those that it refers to."""
-    metadata = MetaData()
-    metadata.reflect(connection)
+    """Return all tables as they are in the database, each after those that it refers to; partitions are no tables here."""
+    metadata, parts = MetaData(), partitions(connection)
+    metadata.reflect(connection, only=lambda name, _: name not in parts)
     for table in metadata.tables.values():
         for column in table.columns:
             if isinstance(column.type, JSON):

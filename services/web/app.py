@@ -45,6 +45,7 @@ from hazecast.services.web.routes import (
     pushes,
     stations,
     studies,
+    study_runs,
     subscriptions,
     verification,
     warnings,
@@ -78,7 +79,9 @@ _ROUTERS = (
     own_cities.router,
     operation.router,
     bulletins.router,
+    # Before the routes of a study by name: a table is one of them.
     studies.router,
+    study_runs.router,
     climatology.router,
 )
 

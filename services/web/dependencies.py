@@ -57,6 +57,8 @@ class Service:
         Gives the current time, aware: what is stale, expired or in force depends on it.
     pool : WorkPool
         Draws, typesets and writes NetCDF in subprocesses.
+    studies : WorkPool
+        Answers studies in subprocesses of their own, so that drawings never wait for one.
     queue : Queue
         Deliveries of all subscriptions.
     public_feed : EventFeed
@@ -79,6 +81,7 @@ class Service:
     book: RuleBook
     clock: Clock
     pool: WorkPool
+    studies: WorkPool
     queue: Queue
     public_feed: EventFeed[PublicEvent]
     stream_places: StreamPlaces
@@ -115,6 +118,7 @@ class Service:
         self.changes.close()
         # Nobody waits for drawings any more.
         self.pool.close()
+        self.studies.close()
         end_subprocesses()
         self.shared.close()
         self.store.close()
@@ -159,6 +163,12 @@ def make_service(settings: Settings, cities: CurrentCities, clock: Clock) -> Ser
             settings.limits.drawing_waiting,
             settings.limits.answer_seconds,
             settings.answers.answers_memory_mb * 2**20 // 2,
+        ),
+        studies=WorkPool(
+            settings.limits.study_processes,
+            settings.limits.study_waiting,
+            settings.limits.answer_seconds,
+            settings.answers.answers_memory_mb * 2**20 // 8,
         ),
         queue=Queue(sessions, settings),
         public_feed=public_feed(sessions, settings.events.poll_seconds),

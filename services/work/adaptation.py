@@ -7,6 +7,7 @@ there and learns from what was observed since. A cycle run again learns the same
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import numpy as np
 import xarray as xr
 
 from hazecast.forecast.inputs import stacked
-from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import CAMS_SUFFIX, FORECAST_POLLUTANTS, LEAD_HOURS
 from hazecast.grids.times import to_datetime64
 from hazecast.models.combination import State, Verified
@@ -61,23 +61,34 @@ def adapt(model: Combined, model_id: str, store: Store, observations: xr.Dataset
     """
     oldest = now - timedelta(hours=2 * LEAD_HOURS)
     found = [run for run in runs_before(store, now) if run.model_id == model_id and run.init_time >= oldest]
-    opened = [(run, forecast) for run in found if (forecast := _opened(run)) is not None]
-    if not opened:
+    places = {run: held for run in found if (held := _places(run)) is not None}
+    if not places:
         return 0
-    newest, previous = opened[-1]
-    model.state = state_of(previous)
+    newest = list(places)[-1]
+    with xr.open_dataset(newest.netcdf_path, decode_timedelta=True) as forecast:
+        before = state_of(forecast)
+    model.state = before.with_places(sorted({city for cities in places.values() for city in cities}))
     since, until = to_datetime64(newest.init_time), to_datetime64(now)
-    lessons, pairs = [], 0
-    for _, forecast in opened:
-        times = valid_times(forecast)
-        target = stacked(observations, FORECAST_POLLUTANTS, "city", [str(c) for c in forecast["city"].values], times)
-        target[:, (times <= since) | (times > until)] = np.nan
-        lessons.append(_lesson(forecast, target))
-        pairs += int(np.isfinite(target).sum())
-    if pairs:
-        # One step for all forecasts together: a step for each would let the long lead times, of which many are
-        # pending, follow faster than they were tuned to.
-        model.follow(Verified.join(lessons), (now - newest.init_time) / timedelta(days=1))
+    pairs = 0
+
+    def lessons() -> Iterator[Verified]:
+        nonlocal pairs
+        # One forecast after the other: those of ten thousand places don't fit in memory together.
+        for run, cities in places.items():
+            times = to_datetime64(run.init_time) + np.arange(1, LEAD_HOURS + 1) * np.timedelta64(1, "h")
+            target = stacked(observations, FORECAST_POLLUTANTS, "city", cities, times)
+            target[:, (times <= since) | (times > until)] = np.nan
+            known = int(np.isfinite(target).sum())
+            if known and Path(run.netcdf_path).is_file():
+                with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as forecast:
+                    yield _lesson(forecast, target)
+                pairs += known
+
+    # One step for all forecasts together: a step for each would let the long lead times, of which many are
+    # pending, follow faster than they were tuned to.
+    model.follow(lessons(), (now - newest.init_time) / timedelta(days=1))
+    if not pairs:
+        model.state = before
     return pairs
 
 
@@ -161,15 +172,15 @@ def _lesson(forecast: xr.Dataset, target: Float) -> Verified:
     return verified(reference, target, quantiles, experts)
 
 
-def _opened(run: StoredRun) -> xr.Dataset | None:
+def _places(run: StoredRun) -> list[str] | None:
+    """Return the cities of a stored forecast, in its order; None where nothing can be learned from it."""
     if not Path(run.netcdf_path).is_file():
         return None
-    with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as opened:
-        forecast = opened.load()
-    if forecast.sizes["lead_time"] != LEAD_HOURS or f"{_PREFIX}moments" not in forecast:
-        log.info("%s: a forecast without the state of a combination is not learned from", run.netcdf_path)
-        return None
-    return forecast
+    with xr.open_dataset(run.netcdf_path, decode_timedelta=True) as forecast:
+        if forecast.sizes["lead_time"] != LEAD_HOURS or f"{_PREFIX}moments" not in forecast:
+            log.info("%s: a forecast without the state of a combination is not learned from", run.netcdf_path)
+            return None
+        return [str(city) for city in forecast["city"].values]
 
 
 def _by_city(array: xr.DataArray) -> np.ndarray:

@@ -126,7 +126,7 @@ class Bulletins:
         if run is None:
             raise InputError("store", "no forecast", f"one issued by {now:%Y-%m-%dT%H:%MZ}; run hazecast run")
         if not chosen:
-            held = set(map(str, load_forecast(run.netcdf_path)["city"].values))
+            held = set(map(str, load_forecast(run.netcdf_path, ())["city"].values))
             chosen = [city for city in self._registry.cities.values() if city.id in held]
         if len(chosen) > MOST_CITIES:
             raise InputError("bulletin: cities", len(chosen), f"at most {MOST_CITIES}: name cities or a region")
@@ -185,7 +185,7 @@ class Bulletins:
         from hazecast.services.work.maps import stored_areas
 
         forecast = load_forecast(run.netcdf_path)
-        observations = self._observations(run.simulated, now)
+        observations = self._observations(run.simulated, now, [city.id for city in cities])
         checks, unchecked = self._checks(run, cities, observations, now)
         try:
             areas = stored_areas(self._settings, run.netcdf_path, self._book, warnings)
@@ -207,10 +207,10 @@ class Bulletins:
             reasons=[as_reason(text) for text in degraded_reasons(self._store, run)],
         )
 
-    def _observations(self, simulated: bool, now: datetime) -> xr.Dataset | None:
-        """Return what was observed from the day before yesterday on, as far as it is stored."""
+    def _observations(self, simulated: bool, now: datetime, cities: Sequence[str]) -> xr.Dataset | None:
+        """Return what was observed in some cities from the day before yesterday on, as far as it is stored."""
         try:
-            return self._store.observed(now - timedelta(days=3), now, simulated)
+            return self._store.observed(now - timedelta(days=3), now, simulated, cities)
         except InputError:
             return None
 

@@ -37,9 +37,10 @@ from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import use_shapes
+from hazecast.services.store.city_means import stored_city_hours
 from hazecast.services.store.composition_cycles import CompositionStore
 from hazecast.services.store.database import redacted
-from hazecast.services.store.monitors import stored_city_hours, stored_monitors
+from hazecast.services.store.monitors import stored_monitors
 from hazecast.services.store.run_files import link_product, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.causes import Causes, Seen, causes
+from hazecast.alerts.messages.causes import CAUSE_WEATHER, Causes, Seen, causes
 from hazecast.grids.errors import InputError
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import load_forecast
@@ -36,7 +36,7 @@ def explain(store: Store, warning: HazeWarning) -> Causes:
     if run is None:
         return Causes()
     try:
-        return causes(warning, load_forecast(run.netcdf_path))
+        return causes(warning, load_forecast(run.netcdf_path, CAUSE_WEATHER))
     except InputError as missing:
         log.warning("%s: %s", warning.id, missing)
         return Causes()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection, Mapping
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from hazecast.grids.errors import InputError
@@ -34,8 +36,22 @@ def to_plain(dataset: xr.Dataset) -> bytes:
     return file.getvalue()
 
 
-def from_plain(content: bytes) -> xr.Dataset:
-    """Return the Dataset that `to_plain` wrote.
+def from_plain(
+    content: bytes, names: Collection[str] | None = None, at: Mapping[str, npt.NDArray[np.int64]] | None = None
+) -> xr.Dataset:
+    """Return the Dataset that `to_plain` wrote, or a part of it; one variable after the other is read.
+
+    Parameters
+    ----------
+    content : bytes
+    names : collection of str, optional
+        Only these of the data variables, and all coordinates; names that are not there are left out. All by default.
+    at : mapping of str to int64 array, optional
+        By dimension, the positions that are kept; all by default.
+
+    Returns
+    -------
+    xarray.Dataset
 
     Raises
     ------
@@ -48,10 +64,18 @@ def from_plain(content: bytes) -> xr.Dataset:
             data: dict[str, Any] = {}
             coords: dict[str, Any] = {}
             for name, (dims, attrs, is_coord) in layout["variables"].items():
-                (coords if is_coord else data)[name] = (dims, stored[f"v.{name}"], attrs)
+                if is_coord or names is None or name in names:
+                    (coords if is_coord else data)[name] = (dims, _taken(stored[f"v.{name}"], dims, at or {}), attrs)
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise InputError("plain dataset", f"{type(error).__name__}: {error}", "what to_plain wrote") from error
     return xr.Dataset(data, coords, layout["attrs"])
+
+
+def _taken(values: npt.NDArray[Any], dims: list[str], at: Mapping[str, npt.NDArray[np.int64]]) -> npt.NDArray[Any]:
+    for axis, dim in enumerate(dims):
+        if dim in at:
+            values = values.take(at[dim], axis)
+    return values
 
 
 def _plain(attrs: dict[Any, Any]) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from hazecast.forecast.products import next_24h
 from hazecast.grids.places.cities import Registry
 from hazecast.services.work.local_time import place_name, stamp, zone_name
 
+# Cities and messages that are written out on a terminal; the others are counted.
+_MOST_LINES = 100
+
 
 @dataclass(frozen=True)
 class CityLine:
@@ -89,22 +92,22 @@ def city_lines(
     -------
     tuple of CityLine
     """
-    coming = next_24h(forecast)
+    ids = [str(city) for city in forecast["city"].values]
+    coming = {name: values.values.tolist() for name, values in next_24h(forecast).items()}
+    observed = observations["pm25"].transpose("time", "city").isel(time=-1).reindex(city=ids).values.tolist()
     by_city = {a.city: a for a in assessments}
     lines = []
-    for city_id in map(str, forecast["city"].values):
-        now = float(observations["pm25"].sel(city=city_id).values[-1])
+    for number, (city_id, now) in enumerate(zip(ids, observed, strict=True)):
         assessment = by_city.get(city_id)
         level = assessment.level if assessment else None
-        here = coming.sel(city=city_id)
         lines.append(
             CityLine(
                 city=city_id,
                 name=place_name(registry.city(city_id)),
                 pm25_now=now if np.isfinite(now) else None,
-                pm25_mean_24h=float(here["pm25_mean"]),
-                pm25_max_24h=float(here["pm25_max"]),
-                o3_max_24h=float(here["o3_max"]),
+                pm25_mean_24h=coming["pm25_mean"][number],
+                pm25_max_24h=coming["pm25_max"][number],
+                o3_max_24h=coming["o3_max"][number],
                 haze=ruleset.level_of(level).haze_en if level else "-",
                 level=level or "",
             )
@@ -188,7 +191,9 @@ def print_report(report: CycleReport, console: Console) -> None:
     console.print(f"chemistry model: {report.composition_source}", soft_wrap=True)
     start, end = (stamp(t, BEIJING) for t in report.window)
     console.print(f"warning window: {start} to {end} {beijing}")
-    console.print(_table(report.lines))
+    console.print(_table(report.lines[:_MOST_LINES]))
+    if len(report.lines) > _MOST_LINES:
+        console.print(f"{len(report.lines) - _MOST_LINES} more cities have lower PM2.5; --json names all.")
     console.print("Concentrations in ug/m3; forecasts are medians.", style="dim")
     _print_messages(report, console)
     _print_faults(report, console)
@@ -219,18 +224,22 @@ def _table(lines: tuple[CityLine, ...]) -> Table:
 def _print_messages(report: CycleReport, console: Console) -> None:
     if report.warnings:
         console.print(f"Warnings ({len(report.warnings)} messages):")
-        for text in report.warnings:
-            console.print(f"  {text}", soft_wrap=True)
+        _print_first(report.warnings, console)
     else:
         console.print("No warning issued.")
     if report.excluded:
         console.print(f"Days that count for no alert ({len(report.excluded)}):")
-        for text in report.excluded:
-            console.print(f"  {text}", soft_wrap=True)
+        _print_first(report.excluded, console)
     if report.drafts:
         console.print(f"Drafts that wait for approval ({len(report.drafts)}; hazecast warnings drafts):")
-        for text in report.drafts:
-            console.print(f"  {text}", soft_wrap=True)
+        _print_first(report.drafts, console)
+
+
+def _print_first(texts: tuple[str, ...], console: Console) -> None:
+    for text in texts[:_MOST_LINES]:
+        console.print(f"  {text}", soft_wrap=True)
+    if len(texts) > _MOST_LINES:
+        console.print(f"  and {len(texts) - _MOST_LINES} more")
 
 
 def _print_faults(report: CycleReport, console: Console) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from hazecast.alerts.maps.options import Format
@@ -31,6 +32,8 @@ from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.work.plain_dataset import from_plain, to_plain
 
 log = logging.getLogger(__name__)
+
+Float = npt.NDArray[np.float32]
 
 ValueKind = Literal["pm25", "o3", "aqi"]
 VALUE_KINDS: tuple[ValueKind, ...] = ("pm25", "o3", "aqi")
@@ -49,14 +52,69 @@ class Look:
 
 # Forecasts held in memory, and bytes that they may take together; the newest is held in any case.
 _MOST_HELD, _MOST_BYTES = 16, 128 * 2**20
-_held: OrderedDict[str, xr.Dataset] = OrderedDict()
+_held: OrderedDict[tuple[str, frozenset[str] | None], xr.Dataset] = OrderedDict()
 _holding = threading.Lock()
 
 
-def load_forecast(path: str) -> xr.Dataset:
+def load_forecast(path: str, names: Collection[str] | None = None) -> xr.Dataset:
     """Return a stored forecast. Its file never changes under one name; do not change what is returned.
 
     The NetCDF library is not loaded: where the plain values are missing, a subprocess makes them from the file.
+
+    Parameters
+    ----------
+    path : str
+        The NetCDF file.
+    names : collection of str, optional
+        The variables that are needed at least: of ten thousand cities all together take 300 MB.
+
+    Returns
+    -------
+    xarray.Dataset
+        Contract "forecast", with those variables that it has.
+
+    Raises
+    ------
+    InputError
+        If the file is gone, or can't be read.
+    """
+    wanted = None if names is None else frozenset(names)
+    with _holding:
+        for key in ((path, None), (path, wanted)):
+            if key in _held:
+                _held.move_to_end(key)
+                return _held[key]
+    forecast = from_plain(_content(path), wanted)
+    with _holding:
+        _held[path, wanted] = forecast
+        while len(_held) > 1 and (len(_held) > _MOST_HELD or sum(f.nbytes for f in _held.values()) > _MOST_BYTES):
+            _held.popitem(last=False)
+    return forecast
+
+
+def load_cities(
+    path: str, names: Collection[str], choose: Callable[[list[str], Float], Sequence[int]], most: int
+) -> tuple[xr.Dataset, list[str]]:
+    """Return a stored forecast of all its cities or, where it has too many, of some of them.
+
+    Parameters
+    ----------
+    path : str
+        The NetCDF file.
+    names : collection of str
+        The variables that are needed at least.
+    choose : callable
+        Chooses from all: given their ids and the median of PM2.5, float32 (lead_time, city), ug m-3, it returns the positions of
+        those that are kept.
+    most : int
+        How many cities are not too many.
+
+    Returns
+    -------
+    forecast : xarray.Dataset
+        Contract "forecast"; not to be changed.
+    cities : list of str
+        The ids of all.
 
     Raises
     ------
@@ -64,25 +122,29 @@ def load_forecast(path: str) -> xr.Dataset:
         If the file is gone, or can't be read.
     """
     with _holding:
-        if path in _held:
-            _held.move_to_end(path)
-            return _held[path]
-    forecast = _read(path)
-    with _holding:
-        _held[path] = forecast
-        while len(_held) > 1 and (len(_held) > _MOST_HELD or sum(f.nbytes for f in _held.values()) > _MOST_BYTES):
-            _held.popitem(last=False)
-    return forecast
+        if (path, None) in _held:
+            forecast = _held[path, None]
+            ids = [str(city) for city in forecast["city"].values]
+            if len(ids) <= most:
+                return forecast, ids
+    content = _content(path)
+    pm25 = from_plain(content, ("pm25",))["pm25"].transpose("lead_time", "city", "quantile")
+    ids = [str(city) for city in pm25["city"].values]
+    if len(ids) <= most:
+        return load_forecast(path), ids
+    chosen = np.asarray(choose(ids, pm25.values[..., QUANTILES.index(0.5)]), np.int64)
+    return from_plain(content, names, {"city": chosen}), ids
 
 
-def _read(path: str) -> xr.Dataset:
+def _content(path: str) -> bytes:
+    """Return a forecast's values in plain form."""
     file = Path(path)
     content = read_product(file, _VALUES)
     if content is None:
         if not file.is_file():
             raise InputError("forecast file", path, "the file of a stored run")
         content = run_in_subprocess(restore_values, file, where=path)
-    return from_plain(content)
+    return content
 
 
 def stored_part(store: Store, run: ForecastRun, cities: Sequence[str]) -> xr.Dataset:

@@ -30,6 +30,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.scores import (
     StoredRun,
     daily_sums,
+    forecast_places,
     newest_scored,
     runs_before,
     save_scores,
@@ -45,6 +46,8 @@ WINDOW_DAYS = 30
 # Late and revised observations still count for this long after the last lead time.
 GRACE = timedelta(days=2)
 _DAYS_AT_ONCE = 10
+# A month and more of hours of so many cities are rows in memory at once.
+_CITIES_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,16 @@ def verify(settings: Settings, store: Store, until: datetime, *, again: bool = F
     days: set[date] = set()
     for _, some in groupby(open_runs, key=lambda run: run.init_time.date().toordinal() // _DAYS_AT_ONCE):
         runs = list(some)
-        scores = _score(store, runs, until)
-        pairs += int(scores["n"].sum())
-        changed += save_scores(store, scores, sorted({run.init_time.date() for run in runs}), until)
-        days |= {run.init_time.date() for run in runs}
+        of_runs = sorted({run.init_time.date() for run in runs})
+        cities = _cities_of(store, runs)
+        for start in range(0, max(len(cities), 1), _CITIES_AT_ONCE):
+            part = cities[start : start + _CITIES_AT_ONCE]
+            scores = _score(store, runs, until, part)
+            pairs += int(scores["n"].sum())
+            # The days count as scored once all their cities are: a process that is killed between begins them again.
+            last = start + _CITIES_AT_ONCE >= len(cities)
+            changed += save_scores(store, scores, of_runs, until if last else None)
+        days.update(of_runs)
     standing = standing_of(store, serving_id(settings))
     for verdict in standing.verdicts:
         if verdict.behind:
@@ -190,17 +199,26 @@ def _closed(day: date, done: dict[date, datetime]) -> bool:
     return done[day] >= end_of_day + timedelta(hours=LEAD_HOURS) + GRACE
 
 
-def _score(store: Store, runs: list[StoredRun], until: datetime) -> pd.DataFrame:
-    observations = stored_observations(store, runs[0].init_time, runs[-1].init_time)
+def _cities_of(store: Store, runs: list[StoredRun]) -> list[str]:
+    """Return the cities that any of some runs has values of."""
+    found: set[str] = set()
+    for run in runs:
+        held = forecast_places(store, run)
+        if not held:
+            log.warning("%s: the values of the forecast are gone, it is not scored", run.init_time.isoformat())
+        found.update(held)
+    return sorted(found)
+
+
+def _score(store: Store, runs: list[StoredRun], until: datetime, cities: list[str]) -> pd.DataFrame:
+    observations = stored_observations(store, runs[0].init_time, runs[-1].init_time, cities)
     tables = [pd.DataFrame(columns=["day", "model_id", *KEYS, *SUMS, *BASELINE_SUMS])]
     if observations is not None:
         observations = observations.sel(time=slice(None, to_datetime64(until)))
         for run in runs:
-            forecast = stored_forecast(store, run)
-            if forecast is None:
-                log.warning("%s: the values of the forecast are gone, it is not scored", run.init_time.isoformat())
-                continue
-            table = score_forecast(forecast, observations)
-            tables.append(table.assign(day=run.init_time.date(), model_id=run.model_id))
+            forecast = stored_forecast(store, run, cities)
+            if forecast is not None:
+                table = score_forecast(forecast, observations)
+                tables.append(table.assign(day=run.init_time.date(), model_id=run.model_id))
     found = [table for table in tables if len(table)] or tables[:1]
     return pd.concat(found, ignore_index=True).groupby(["day", "model_id", *KEYS], as_index=False).sum()

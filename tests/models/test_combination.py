@@ -159,6 +159,18 @@ def test_the_order_of_the_windows_does_not_matter() -> None:
     )
 
 
+def test_lessons_learned_one_after_the_other_are_learned_together() -> None:
+    random = np.random.default_rng(6)
+    lessons = [
+        verified_of(random_errors(random, len(places)), list(places), below=(random.random((len(places), LEAD_HOURS, Q)) < 0.5).astype(np.float32))
+        for places in ("ab", "bc", "a", "dba")
+    ]  # fmt: skip
+    start = learned(State.empty().with_places(list("abcd")), lessons[0])
+    together, one_by_one = learned(start, Verified.join(lessons)), learned(start, iter(lessons))
+    assert together.places == one_by_one.places
+    assert_same(together, one_by_one, rtol=1e-6)
+
+
 def test_what_is_not_known_teaches_nothing() -> None:
     random = np.random.default_rng(5)
     below = (random.random((4, LEAD_HOURS, Q)) < 0.5).astype(np.float32)

@@ -8,7 +8,20 @@ from pathlib import Path
 
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Their docstrings are shown to users as they are: by --help, and in the API's description.
-_SHOWN = {"command", "callback", "get", "post", "put", "patch", "delete", "head", "api_route", "websocket"}
+_SHOWN = {
+    "study",
+    "command_study",
+    "command",
+    "callback",
+    "get",
+    "post",
+    "put",
+    "patch",
+    "delete",
+    "head",
+    "api_route",
+    "websocket",
+}
 
 
 def lacking(path: Path) -> Iterator[str]:

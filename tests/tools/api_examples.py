@@ -26,7 +26,8 @@ def path_arguments(client: TestClient) -> dict[str, str]:
     """Return a value that exists for each path parameter."""
     warnings = client.get("/v1/warnings", params={"state": "all", "limit": 1}).json()["features"]
     init_time = client.get("/v1/forecasts?limit=1").json()["items"][0]["init_time"]
-    return {"city_id": "beijing", "warning_id": warnings[0]["id"], "init_time": init_time, "name": "not-found"}
+    found = {"city_id": "beijing", "warning_id": warnings[0]["id"], "init_time": init_time, "name": "not-found"}
+    return found | {"study": "budget"}
 
 
 def cut(value: Any, name: str = "") -> Any:

@@ -1,45 +1,19 @@
-"""``hazecast study``: the studies' commands. Each module of `hazecast.services.cli.studies` is one study."""
+"""``hazecast study``: the studies' commands, made of the studies' functions; those that need local files have modules."""
 
 from __future__ import annotations
 
 import typer
 
-from hazecast.services.cli.studies import (
-    box,
-    climatology,
-    emissions,
-    exhaust,
-    laboratory,
-    measures,
-    ozone,
-    particles,
-    quality,
-    siting,
-    sources,
-    visibility,
-    voc,
-    wind,
-)
+from hazecast.services.cli.studies import provinces, visibility, wind
+from hazecast.services.cli.studies.commands import command_of
+from hazecast.services.research.studies.registry import COMMANDS
 
 study_app = typer.Typer(
     help="Studies: sources of particles, ozone formation, wind and transport, effect of measures, climatology, quality of "
     "measurements, choice of sites, visibility, emissions.",
     no_args_is_help=True,
 )
-for _study in (
-    sources,
-    particles,
-    ozone,
-    box,
-    voc,
-    wind,
-    measures,
-    climatology,
-    quality,
-    siting,
-    visibility,
-    laboratory,
-    emissions,
-    exhaust,
-):
-    study_app.add_typer(_study.app)
+for _name, _study in COMMANDS.items():
+    study_app.command(_name)(command_of(_study))
+for _module in (wind, provinces, visibility):
+    study_app.add_typer(_module.app)

@@ -1,4 +1,4 @@
-"""Options that several study commands share, and groups of options as dataclasses."""
+"""Options that study commands share, and groups of options as dataclasses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
-
-Table = Annotated[Path, typer.Argument(help="CSV file.")]
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,15 @@ def option_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 def _flattened(command: Callable[..., None], hints: dict[str, Any]) -> Iterator[inspect.Parameter]:
     for name, parameter in inspect.signature(command).parameters.items():
-        if not is_dataclass(hints[name]):
+        if is_dataclass(hints[name]):
+            yield from fields_of(hints[name])
+        else:
             yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
-            continue
-        types = get_type_hints(hints[name], include_extras=True)
-        for one in fields(hints[name]):
-            default = inspect.Parameter.empty if one.default is MISSING else one.default
-            yield inspect.Parameter(
-                one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=types[one.name]
-            )
+
+
+def fields_of(group: Any) -> Iterator[inspect.Parameter]:
+    """Yield the fields of a group of options as parameters of a command."""
+    types = get_type_hints(group, include_extras=True)
+    for one in fields(group):
+        default = inspect.Parameter.empty if one.default is MISSING else one.default
+        yield inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=types[one.name])

@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hazecast.services.cli.studies.options import Output, current_call
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from hazecast.services.research.studies.result import Result, plain, records
 
 
-@dataclass
-class Result:
-    """What a study found.
-
-    Attributes
-    ----------
-    summary : dict of str to Any
-        Single values.
-    tables : dict of str to pandas.DataFrame
-        By the names of their files.
-    figures : dict of str to matplotlib.figure.Figure
-        By the names of their files.
-    """
-
-    summary: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    figures: dict[str, Figure] = field(default_factory=dict)
-
-
-def emit(result: Result, output: Output, printed: Sequence[str] = ()) -> None:
+def emit(result: Result, output: Output) -> None:
     """Print a study's result, and write it where a folder is given.
 
     Parameters
@@ -43,20 +19,18 @@ def emit(result: Result, output: Output, printed: Sequence[str] = ()) -> None:
         Summary, tables and figures.
     output : Output
         Format, folder and report.
-    printed : sequence of str
-        The tables that are printed.
     """
     if output.out is not None:
         _write(result, output.out)
     if output.report is not None:
         _report(result, output.report)
     if output.as_json:
-        content = result.summary | {name: _records(result.tables[name]) for name in printed}
+        content = result.summary | {name: records(result.tables[name]) for name in result.printed}
         print(_json(content))
         return
     for name, value in result.summary.items():
         print(f"{name}: {_text(value)}")
-    for name in printed:
+    for name in result.printed:
         print(f"\n{name}")
         print(result.tables[name].to_string(float_format=lambda value: f"{value:.4g}", na_rep="-"))
     for written in (output.out, output.report):
@@ -100,11 +74,7 @@ def _report(result: Result, path: Path) -> None:
 
 
 def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False, default=str)
-
-
-def _records(table: pd.DataFrame) -> Any:
-    return json.loads(table.reset_index().to_json(orient="records", date_format="iso"))
+    return json.dumps(plain(content), indent=2, ensure_ascii=False)
 
 
 def _text(value: Any) -> str:

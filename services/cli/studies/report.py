@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from hazecast.services.cli.studies.output import Result
+    from hazecast.services.research.studies.result import Result
 
 # A page is read, not computed with: longer tables are in the files that --out writes.
 LONGEST = 60

@@ -9,7 +9,8 @@ import typer
 
 from hazecast.services.cli.options import settings_of, time_of
 from hazecast.services.cli.studies.options import Output, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.cli.studies.output import emit
+from hazecast.services.research.studies.result import Result
 
 app = typer.Typer()
 
@@ -50,4 +51,4 @@ def visibility(
     if save is not None:
         with atomic_write(save) as part:
             part.write_text(as_json(found.site), encoding="utf-8")
-    emit(Result(found.summary, {"scores": found.scores}), output, ("scores",))
+    emit(Result(found.summary, {"scores": found.scores}, printed=("scores",)), output)

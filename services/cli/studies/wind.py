@@ -1,4 +1,4 @@
-"""``hazecast study wind`` and ``study trajectories``: transport of pollution by the wind."""
+"""``hazecast study trajectories``: transport of pollution by the wind."""
 
 from __future__ import annotations
 
@@ -11,145 +11,21 @@ import typer
 
 from hazecast.services.cli.options import settings_of
 from hazecast.services.cli.studies.options import Output, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.cli.studies.output import emit
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from hazecast.forecast.studies.wind.roses import WindSample
     from hazecast.grids.places.cities import City
 
 app = typer.Typer()
 
-# Classes of the pollution rose of PM2.5, ug m-3; of others, the classes are quantiles.
-_EDGES = [35.0, 75.0, 115.0, 150.0]
 _UG_M3 = "ug m-3"
 # How far from the city trajectories of HYSPLIT may arrive; chosen, about the size of a large city.
 _ARRIVES_KM = 100.0
-
-
-@dataclass(frozen=True)
-class MeasuredOptions:
-    """What was measured."""
-
-    observations: Annotated[
-        Path | None, typer.Option("--observations", help="Folder of a collection that holds the place.")
-    ] = None
-    samples: Annotated[
-        Path | None, typer.Option("--samples", help="CSV of hourly samples of any species, times in its first column.")
-    ] = None
-    pollutant: Annotated[
-        str,
-        typer.Option("--pollutant", help="Variable of the collection, such as pm25 or o3, or column of the samples."),
-    ] = "pm25"
-    unit: Annotated[str, typer.Option("--unit", help="Unit of the samples.")] = _UG_M3
-
-
-@dataclass(frozen=True)
-class LevelOptions:
-    """Wind above the ground."""
-
-    weather: Annotated[Path | None, typer.Option("--weather", help="Gridded weather with wind: GRIB2 or NetCDF.")] = (
-        None
-    )
-    level: Annotated[
-        float | None, typer.Option("--level", help="Pressure level of its wind, hPa, such as 925 or 850.")
-    ] = None
-
-
-@app.command()
-@option_groups
-def wind(
-    place: Annotated[str, typer.Option("--place", help="Station or city; a city where --weather is given.")],
-    measured: MeasuredOptions,
-    above: LevelOptions,
-    percentile: Annotated[float, typer.Option("--percentile", help="From which a concentration is high.")] = 75.0,
-    sectors: Annotated[int, typer.Option("--sectors", help="Number of wind sectors.")] = 16,
-    *,
-    output: Output,
-) -> None:
-    """Conditional probability by wind direction, pollution rose and bivariate polar plot of a place."""
-    from hazecast.forecast.studies.wind.roses import conditional_probability, peak_of, polar_surface, wind_sample
-
-    series, (u, v), source = _series_and_wind(place, measured, above)
-    sample = wind_sample(series, u.reindex(time=series["time"]), v.reindex(time=series["time"]))
-    found = conditional_probability(sample, sectors=sectors, percentile=percentile)
-    surface = polar_surface(sample)
-    where, speed, value = peak_of(surface)
-    summary = {
-        "place": place,
-        "pollutant": measured.pollutant,
-        "unit": measured.unit,
-        "wind": source,
-        "hours": len(sample.concentration),
-        "hours_left_out": sample.left_out,
-        "calm_hours": found.attrs["calm_hours"],
-        "threshold": found.attrs["threshold"],
-        "probability_all_winds": found.attrs["overall"],
-        "polar_peak_direction_degrees": where,
-        "polar_peak_speed_m_s": speed,
-        "polar_peak": value,
-    }
-    table = found.to_dataframe().reset_index(drop=True).set_index("origin")
-    times = series["time"].values
-    title = f"{place}, {measured.pollutant}, {times[0]:.10} to {times[-1]:.10}, {source}"
-    figures = _figures(sample, found, surface, sectors, title, measured)
-    emit(Result(summary, {"conditional_probability": table}, figures), output, ("conditional_probability",))
-
-
-def _series_and_wind(
-    place: str, measured: MeasuredOptions, above: LevelOptions
-) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray], str]:
-    """Return the concentrations, the wind, and in words which wind it is."""
-    from hazecast.grids.errors import InputError
-    from hazecast.services.core.places import city_registry
-    from hazecast.services.research.places import series_at
-    from hazecast.services.research.species_wind import DIRECTION, SPEED, level_wind_at, species_of
-
-    if (above.weather is None) != (above.level is None):
-        raise InputError("--weather, --level", "one of them", "both or neither")
-    if (measured.observations is None) == (measured.samples is None):
-        raise InputError("--observations, --samples", "both or neither", "one of them")
-    if measured.samples is None and measured.unit != _UG_M3:
-        raise InputError("--unit", measured.unit, f"{_UG_M3}, which collections are in")
-    beside: tuple[xr.DataArray, xr.DataArray] | None
-    if measured.samples is not None:
-        series, beside = species_of(measured.samples, measured.pollutant)
-    else:
-        assert measured.observations is not None
-        series, air = series_at(measured.observations, place, measured.pollutant)
-        beside = air["u10"], air["v10"]
-    if above.weather is not None and above.level is not None:
-        home = city_registry(settings_of(None)).city(place)
-        there = level_wind_at(above.weather, above.level, home.latitude, home.longitude)
-        return series, there, f"wind at {above.level:g} hPa"
-    if beside is None:
-        raise InputError(str(measured.samples), "no wind", f"columns {SPEED} and {DIRECTION}, or --weather and --level")
-    return series, beside, "measured wind"
-
-
-def _figures(
-    sample: WindSample, found: xr.Dataset, surface: xr.Dataset, sectors: int, title: str, measured: MeasuredOptions
-) -> dict[str, Figure]:
-    import numpy as np
-
-    from hazecast.forecast.studies.wind import plots as wind_plots
-    from hazecast.forecast.studies.wind.roses import pollution_rose
-
-    edges = _EDGES
-    if measured.samples is not None or measured.pollutant != "pm25":
-        # A species that is often below detection has quantiles that coincide.
-        edges = np.unique(np.percentile(sample.concentration, [25.0, 50.0, 75.0, 90.0])).tolist()
-    shares = pollution_rose(sample, np.array(edges), sectors=sectors)
-    unit = "µg m$^{-3}$" if measured.unit == _UG_M3 else measured.unit
-    return {
-        "conditional_probability": wind_plots.conditional(found, title, unit),
-        "pollution_rose": wind_plots.rose(shares, edges, title, unit),
-        "polar": wind_plots.polar(surface, title, unit),
-    }
 
 
 @dataclass(frozen=True)
@@ -202,11 +78,29 @@ def trajectories(
     from hazecast.services.core.places import city_registry
 
     home = city_registry(settings_of(None)).city(city)
-    paths, note = _of_hysplit(home, arrivals) if arrivals.endpoints is not None else _computed(home, arrivals)
+    paths, note = paths_to(home, arrivals)
     result = _clustered(paths, city, arrivals.groups, note)
     if regions.observations is not None or regions.samples is not None:
         _add_regions(result, paths, home, regions)
-    emit(result, output, ("members",))
+    result.printed = ("members",)
+    emit(result, output)
+
+
+def paths_to(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
+    """Return trajectories that arrive in a city, and what is to be known of them.
+
+    Parameters
+    ----------
+    home : City
+    arrivals : ArrivalOptions
+
+    Returns
+    -------
+    xarray.Dataset (parcel, age)
+        With the times of arrival, ``start``.
+    str
+    """
+    return _of_hysplit(home, arrivals) if arrivals.endpoints is not None else _computed(home, arrivals)
 
 
 def _of_hysplit(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:

@@ -12,11 +12,11 @@ from hazecast.services.web.problems import problem
 # Keys, cookies and conditions fit; many long headers don't.
 HEAD_BYTES = 16_384
 _CLOSE = {"Connection": "close"}
-# By the beginning of the path, in bytes: some thousands of observations, the largest subscription or text of a draft that is
-# valid, and a few fields elsewhere. All but observations are parsed on the event loop: nothing that takes it longer than some
+# By the beginning of the path, in bytes: some thousands of observations, the tables of a study, the largest subscription or text of a draft that is
+# valid, and a few fields elsewhere. All but observations and studies are parsed on the event loop: nothing that takes it longer than some
 # milliseconds may come so far.
 _BODIES = (
-    ("/v1/observations", 1_048_576), ("/v1/subscriptions", 65_536), ("/v1/drafts", 65_536), ("", 16_384),
+    ("/v1/observations", 1_048_576), ("/v1/studies", 1_048_576), ("/v1/subscriptions", 65_536), ("/v1/drafts", 65_536), ("", 16_384),
 )  # fmt: skip
 
 

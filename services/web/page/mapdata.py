@@ -33,8 +33,6 @@ _TOLERANCE = 0.05
 _SMALLEST = 0.02  # square degrees
 # Of the wind, every third hour is enough to see it turn.
 WIND_HOURS = 3
-# What a phone can draw, and load.
-MOST_CITIES = 400
 # Visibility: the bounds of the haze grades and of the CMA's signal. Dark is bad here: the least comes first.
 VISIBILITY = Scale(
     (0, 1, 2, 3, 5, 10), ("#3f007d", "#6a51a3", "#807dba", "#9e9ac8", "#bcbddc", "#efedf5")
@@ -153,9 +151,9 @@ def _area_rings(name: str, registry: Registry, shapes: Shapes) -> list[list[int]
 
 
 def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
-    """Return all cities and hours of the newest run, and the areas of the warnings in force.
+    """Return all hours of the newest run, of all cities or of those that a snapshot holds, and the areas of the warnings in force.
 
-    ``cities`` hold a list of values by layer, one for each hour from ``first`` on, null where unknown: ``pm25`` and
+    ``left_out`` is how many cities are not among them. ``cities`` hold a list of values by layer, one for each hour from ``first`` on, null where unknown: ``pm25`` and
     ``o3`` in whole ug m-3, ``aqi`` (China's), ``aqi_us``, ``visibility`` in km, ``haze_grade``; and ``wind``, every third hour,
     the direction that it blows from in tens of degrees and its speed in m s-1, where the weather has it. ``warnings`` are in
     force from ``from`` until ``until``, ``marks`` is their severity, 1 to 3. Rings are as in
@@ -172,16 +170,16 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
         JSON.
     """
     run = snapshot.run
-    columns, shown = _columns(snapshot), _shown(snapshot)
+    columns = _columns(snapshot)
     content: dict[str, Any] = {
         "init_time": None if run is None else format_time(run.init_time),
         "now": format_time(snapshot.now.replace(minute=0, second=0, microsecond=0)),
         "stale": snapshot.stale,
         "first": format_time(snapshot.times[0]) if snapshot.times else None,
         "hours": len(snapshot.times),
-        "cities": [_city(registry.city(snapshot.cities[n]), n, columns) for n in shown],
-        "left_out": len(snapshot.cities) - len(shown),
-        "warnings": [_warning(warning, snapshot, registry) for warning in reversed(snapshot.warnings)],
+        "cities": [_city(registry.city(city), n, columns) for n, city in enumerate(snapshot.cities)],
+        "left_out": snapshot.left_out,
+        "warnings": [_warning(warning, snapshot, registry) for warning in reversed(_drawn(snapshot))],
         "scales": {
             kind: {"bounds": scale.bounds, "colours": scale.colours, "closed": scale.closed}
             for kind, scale in SCALES.items()
@@ -218,14 +216,10 @@ def _warning(warning: HazeWarning, snapshot: Snapshot, registry: Registry) -> di
     }
 
 
-def _shown(snapshot: Snapshot) -> list[int]:
-    """Return the numbers of the cities on the map: all or, of very many, those with warnings and then the highest PM2.5."""
-    if len(snapshot.cities) <= MOST_CITIES:
-        return list(range(len(snapshot.cities)))
-    warned = {warning.city for warning in snapshot.warnings}
-    highest = np.nan_to_num(snapshot.layers["pm25"], nan=-1.0).max(axis=0)
-    order = sorted(range(len(snapshot.cities)), key=lambda n: (snapshot.cities[n] not in warned, -highest[n]))
-    return sorted(order[:MOST_CITIES])
+def _drawn(snapshot: Snapshot) -> list[HazeWarning]:
+    """Return the warnings on the map: all or, where cities are left out, those of the cities that are not."""
+    held = set(snapshot.cities)
+    return [warning for warning in snapshot.warnings if not snapshot.left_out or warning.city in held]
 
 
 def _columns(snapshot: Snapshot) -> dict[str, npt.NDArray[np.float64]]:

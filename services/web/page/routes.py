@@ -38,13 +38,13 @@ from hazecast.services.web.page.history import History, history
 from hazecast.services.web.page.index_choice import CHOICES
 from hazecast.services.web.page.installable import installable_routes
 from hazecast.services.web.page.made import MadeOnce
-from hazecast.services.web.page.mapdata import MOST_CITIES, legend, map_json, shapes_json, stations_json
+from hazecast.services.web.page.mapdata import legend, map_json, shapes_json, stations_json
 from hazecast.services.web.page.place_search import Found, meant, nearest, places_json, search
 from hazecast.services.web.page.query import PageQuery, page_zone
 from hazecast.services.web.page.scores import skill
-from hazecast.services.web.page.snapshot import CURRENT_HOURS, Snapshot, Snapshots
+from hazecast.services.web.page.snapshot import CURRENT_HOURS, MOST_CITIES, Snapshot, Snapshots
 from hazecast.services.web.page.warning_page import warning_routes
-from hazecast.services.web.page.warning_view import warning_groups, warning_views
+from hazecast.services.web.page.warning_view import MOST_WARNINGS, warning_groups, warning_views
 from hazecast.services.web.page.words import Words, preferred, words
 from hazecast.services.work.verification import WINDOW_DAYS
 
@@ -168,7 +168,7 @@ class _Page:
         if query.city is None:
             message = wording.say("error.city", city=request.path_params["city"])
             return answer(request, render("error.html", query, base, message=message), HTML, seconds=0, status=404)
-        snapshot = self.snapshots.current()
+        snapshot = self.snapshots.current().around(query.city)
         content = render(
             "embed.html",
             query,
@@ -194,7 +194,7 @@ class _Page:
         wording = words(query.language)
         if query.city is None:
             return wording.say("error.city", city=request.path_params["city"])
-        snapshot = self.snapshots.current()
+        snapshot = self.snapshots.current().around(query.city)
         here = view.city_view(snapshot, query.city, self.store, self.registry, wording, wanted=query.index)
         return card_of(snapshot, here, _high(snapshot, query.city, wording), wording)
 
@@ -237,9 +237,13 @@ class _Page:
         beside = query.partner or (partners[0] if partners else None)
         here = there = None
         if query.city is not None:
-            here = self._city(snapshot, query.city, query, beside)
-            there = self._city(snapshot, beside, query, query.city) if beside else None
-        warnings = warning_views(snapshot.warnings, self.store, registry, snapshot.book, wording, snapshot.now)
+            near = snapshot.around(query.city, beside)
+            here = self._city(near, query.city, query, beside)
+            there = self._city(near, beside, query, query.city) if beside else None
+        lines = view.city_lines(snapshot, registry, wording, query.index)
+        warnings = warning_views(
+            snapshot.warnings[:MOST_WARNINGS], self.store, registry, snapshot.book, wording, snapshot.now
+        )
         zone = page_zone(query)
         zone_name = wording.catalog.zone(zone, snapshot.now)
         hour = _hour(snapshot, query)
@@ -252,9 +256,9 @@ class _Page:
             "partners": partners,
             "choices": CHOICES,
             "warned_places": len({warning.city for warning in snapshot.warnings}),
-            "groups": warning_groups(warnings, snapshot.book, wording),
-            "most_lines": MOST_CITIES,
-            "lines": view.city_lines(snapshot, registry, wording, query.index),
+            "groups": warning_groups(warnings, snapshot.warnings, snapshot.book, wording),
+            "lines": lines[:MOST_CITIES],
+            "more_lines": len(registry.cities) - len(lines[:MOST_CITIES]),
             "scores": skill(snapshot, self.store, query.city, wording) if query.city else None,
             "skill_days": WINDOW_DAYS,
             "past": self._cached_past(snapshot, query.city) if query.city else None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 
@@ -24,14 +24,14 @@ from hazecast.forecast.layers import LAYERS, hourly_layers
 from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import HISTORY_HOURS
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import Registry
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import degraded_reasons, public_version
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
-from hazecast.services.work.stored_forecast import load_forecast
+from hazecast.services.work.stored_forecast import load_cities, stored_part
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,10 @@ _FRESH_SECONDS = 1.0
 # Older than this, an observed value is not called "now".
 CURRENT_HOURS = 3
 OBSERVED_HOURS = 24
+# What a phone can draw, and load.
+MOST_CITIES = 400
+# The variables of the forecast that the page shows.
+_SHOWN = ("pm25", "o3", "relative_humidity", "u10", "v10")
 
 
 _RANKS: dict[Severity, int] = {"Minor": 1, "Moderate": 1, "Severe": 2, "Extreme": 3}
@@ -80,11 +84,16 @@ class Snapshot:
     warnings : tuple of HazeWarning
         In force now, the most severe first.
     forecast : xarray.Dataset or None
-        None too where the run's file is gone.
+        Of all cities or, where there are more than `MOST_CITIES`, of those with warnings and then the highest PM2.5. None too
+        where the run's file is gone.
     observed : xarray.Dataset or None
-        Contract "observations", from three days before the init time until now.
+        Of the same cities: contract "observations", from three days before the init time until now.
     registry : Registry
     book : RuleBook
+    left_out : int
+        How many cities of the forecast are not among these.
+    elsewhere : callable or None
+        Reads the forecast and the observations of other cities, given their ids.
     """
 
     now: datetime
@@ -96,10 +105,20 @@ class Snapshot:
     observed: xr.Dataset | None
     registry: Registry
     book: RuleBook
+    left_out: int = 0
+    elsewhere: Callable[[Sequence[str]], tuple[xr.Dataset | None, xr.Dataset | None]] | None = None
+
+    def around(self, *cities: City | None) -> Snapshot:
+        """Return the snapshot with some cities: itself, unless it leaves one of them out."""
+        ids = [city.id for city in cities if city is not None]
+        if not self.left_out or self.elsewhere is None or set(ids) <= set(self.cities):
+            return self
+        forecast, observed = self.elsewhere(ids)
+        return replace(self, forecast=forecast, observed=observed)
 
     @cached_property
     def cities(self) -> list[str]:
-        """Ids of the cities that are forecast."""
+        """Ids of the cities whose forecast it holds."""
         return [] if self.forecast is None else [str(c) for c in self.forecast["city"].values]
 
     @cached_property
@@ -259,36 +278,54 @@ class Snapshots:
         if self._last is not None and state == self._state:
             return self._last
         self._state = state
+        forecast, left_out = _forecast(run, {warning.city for warning in warnings})
+        held = None if not left_out or forecast is None else [str(city) for city in forecast["city"].values]
         return Snapshot(
             now=now,
             run=run,
             stale=stale,
             reasons=() if run is None else degraded_reasons(self._store, run),
             warnings=warnings,
-            forecast=_forecast(run),
-            observed=self._observed(run, now),
+            forecast=forecast,
+            observed=None if run is None else self._observed(run, now, held),
             registry=self._registry,
             book=self._book,
+            left_out=left_out,
+            elsewhere=None if run is None else partial(self._elsewhere, run, now),
         )
 
-    def _observed(self, run: ForecastRun | None, now: datetime) -> xr.Dataset | None:
-        if run is None:
-            return None
+    def _elsewhere(
+        self, run: ForecastRun, now: datetime, cities: Sequence[str]
+    ) -> tuple[xr.Dataset | None, xr.Dataset | None]:
+        """Read the forecast and the observations of a few cities, from their rows."""
+        forecast = stored_part(self._store, run, cities)
+        return forecast if forecast.sizes["city"] else None, self._observed(run, now, cities)
+
+    def _observed(self, run: ForecastRun, now: datetime, cities: Sequence[str] | None) -> xr.Dataset | None:
         first = run.init_time - timedelta(hours=HISTORY_HOURS - 1)
         try:
-            return self._store.observed(first, max(now, run.init_time), run.simulated)
+            return self._store.observed(first, max(now, run.init_time), run.simulated, cities)
         except InputError:
             return None
 
 
-def _forecast(run: ForecastRun | None) -> xr.Dataset | None:
+def _forecast(run: ForecastRun | None, warned: Collection[str]) -> tuple[xr.Dataset | None, int]:
+    """Return the forecast of the cities that the page shows, and how many it leaves out."""
     if run is None:
-        return None
+        return None, 0
     try:
-        return load_forecast(run.netcdf_path)
+        forecast, cities = load_cities(run.netcdf_path, _SHOWN, partial(_chosen, warned), MOST_CITIES)
     except InputError as error:
         log.error("the page has no forecast to show: %s", error)
-        return None
+        return None, 0
+    return forecast, len(cities) - forecast.sizes["city"]
+
+
+def _chosen(warned: Collection[str], cities: Sequence[str], pm25: npt.NDArray[np.float32]) -> list[int]:
+    """Return the positions of the cities that matter: those with warnings, then the highest PM2.5."""
+    highest = np.nan_to_num(pm25, nan=-1.0).max(axis=0)
+    order = sorted(range(len(cities)), key=lambda n: (cities[n] not in warned, -highest[n]))
+    return sorted(order[:MOST_CITIES])
 
 
 def _severity_order(warning: HazeWarning, book: RuleBook) -> tuple[int, str, str]:

@@ -261,7 +261,7 @@ class Line:
 
 
 def city_lines(snapshot: Snapshot, registry: Registry, words: Words, wanted: Choice | None = None) -> list[Line]:
-    """Return all cities of the registry, the highest forecast first, those without a forecast last.
+    """Return the cities, the highest forecast first, those without one last: all of the registry or, of many, those a snapshot holds.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def city_lines(snapshot: Snapshot, registry: Registry, words: Words, wanted: Cho
     for warning in snapshot.warnings:
         most_severe.setdefault(warning.city, warning)
     lines = []
-    for city in registry.cities.values():
+    for city in [registry.city(name) for name in snapshot.cities] if snapshot.left_out else registry.cities.values():
         now = now_view(snapshot, city, words, choice_of(wanted, city))
         high = None
         if city.id in snapshot.cities:

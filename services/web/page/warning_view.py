@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from hazecast.services.web.page.snapshot import severity_rank
 from hazecast.services.web.page.words import Words
 from hazecast.services.work.explain import explain
 
+# As many warnings are written out at most; the others are counted.
+MOST_WARNINGS = 1_000
 # As many places of a level are named in its line.
 _NAMED = 4
 
@@ -41,7 +44,7 @@ class WarningView:
 
 @dataclass(frozen=True)
 class WarningGroup:
-    """The warnings of one level of one rule set: what to do is the same for all of them."""
+    """The warnings of one level of one rule set, `count` with those not written out: what to do is the same for all of them."""
 
     key: str
     name: str
@@ -50,6 +53,7 @@ class WarningGroup:
     advice: tuple[str, ...]
     authority: str
     warnings: tuple[WarningView, ...]
+    count: int
     some: str
 
 
@@ -112,12 +116,17 @@ def warning_views(
     return tuple(warning_view(w, store, registry, book, words, now) for w in warnings)
 
 
-def warning_groups(views: Sequence[WarningView], book: RuleBook, words: Words) -> list[WarningGroup]:
+def warning_groups(
+    views: Sequence[WarningView], warnings: Sequence[HazeWarning], book: RuleBook, words: Words
+) -> list[WarningGroup]:
     """Return warnings by rule set and level, in the order of the first of each group.
 
     Parameters
     ----------
     views : sequence of WarningView
+        Those that are written out.
+    warnings : sequence of HazeWarning
+        All, which are counted.
     book : RuleBook
     words : Words
 
@@ -125,6 +134,7 @@ def warning_groups(views: Sequence[WarningView], book: RuleBook, words: Words) -
     -------
     list of WarningGroup
     """
+    counts = Counter((one.rule_set, one.level) for one in warnings)
     groups: dict[tuple[str, str], list[WarningView]] = {}
     for one in views:
         groups.setdefault((one.warning.rule_set, one.warning.level), []).append(one)
@@ -137,6 +147,7 @@ def warning_groups(views: Sequence[WarningView], book: RuleBook, words: Words) -
             advice=members[0].advice,
             authority=members[0].authority,
             warnings=tuple(members),
+            count=counts[rules, level],
             some=_some([one.city for one in members], words),
         )
         for (rules, level), members in groups.items()

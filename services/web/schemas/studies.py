@@ -1,9 +1,9 @@
-"""What the API answers about studies: a city's year, weekends, and the table of VOC."""
+"""What the API answers about studies: a city's year, weekends, the table of VOC, and the studies that can be asked for."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -119,3 +119,27 @@ class VocSpeciesOut(BaseModel):
         description="Atkinson and Arey 2003; Master Chemical Mechanism 3.3.1; structure-activity estimate of AOPWIN 1.92"
     )
     lists: list[str] = Field(description="PAMS, TO-15 or HJ 683")
+
+
+class StudyOut(BaseModel):
+    """A study that can be asked for."""
+
+    name: str
+    description: str
+    tables: list[str] = Field(description="of the caller's own, as CSV or as lists of rows; some may be optional")
+    stored_observations: bool = Field(description="whether it takes the service's observations")
+
+
+class StudyFormOut(StudyOut):
+    """What a study takes."""
+
+    body: dict[str, Any] = Field(description="JSON Schema of the body of the request")
+    example: dict[str, Any] | None = Field(description="a body; null where none is short enough")
+
+
+class StudyResultOut(BaseModel):
+    """What a study found; a number that could not be computed is null."""
+
+    study: str
+    summary: dict[str, Any] = Field(description="single values, by name")
+    tables: dict[str, list[dict[str, Any]]] = Field(description="rows, by the name of the table")

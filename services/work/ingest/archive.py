@@ -8,13 +8,12 @@ workers of a scheduler that is given by address and sees the same files.
 from __future__ import annotations
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -27,17 +26,14 @@ from hazecast.grids.weather.files import read_weather, span_of
 from hazecast.grids.weather.formats import weather_files
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
 from hazecast.grids.weather.timeline import joined
+from hazecast.services.core.cluster import Progress, dask_client
 from hazecast.services.store.weather_archive import WeatherArchive, Written
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 log = logging.getLogger(__name__)
 
 # Gives the weather of a period, both ends included: contract "weather_grid" on one grid. It is
 # pickled where a scheduler is given by address.
 Source = Callable[[datetime, datetime], xr.Dataset]
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -126,7 +122,7 @@ def build_weather_archive(
         parts = [_Part(target, box, *span, source=files_or_source) for span in _months(start, end)]
     else:
         parts = _parts_of_files(files_or_source, start, end, target, box, report.failed)
-    with _client(scheduler_address) as client, client.as_current():
+    with dask_client(scheduler_address) as client, client.as_current():
         # Not pure: the same part again must look at the archive again.
         tasks = client.map(_build, parts, pure=False)
         finished = requires("distributed", "archive").as_completed(tasks, with_results=True)
@@ -144,25 +140,6 @@ def build_weather_archive(
         wanted = np.arange(start.astype("datetime64[h]"), end.astype("datetime64[h]") + 1)
         report.missing_hours = int((~np.isin(wanted, WeatherArchive(target).hours())).sum())
     return report
-
-
-def _client(address: str | None) -> Client:
-    make: type[Client] = requires("distributed", "archive").Client
-    if address is None:
-        return make(
-            processes=False,
-            n_workers=1,
-            threads_per_worker=os.cpu_count() or 1,
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.ERROR,
-            set_as_default=False,
-        )
-    try:
-        # As the default, a client that found no scheduler would go on answering for every later computation of the process.
-        return make(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError("Dask scheduler", address, "the address of a scheduler that answers") from error
 
 
 def _parts_of_files(

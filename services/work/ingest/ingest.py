@@ -27,7 +27,8 @@ from hazecast.services.work.ingest.variables import weather_wanted
 from hazecast.services.work.ingest.weather import WeatherReport, ingest_newest, remove_old
 
 if TYPE_CHECKING:
-    from hazecast.services.work.ingest.archive import BuildReport, Progress
+    from hazecast.services.core.cluster import Progress
+    from hazecast.services.work.ingest.archive import BuildReport
 
 WEATHER_LOCK_FILE, OBSERVATIONS_LOCK_FILE = "ingest.lock", "ingest-observations.lock"
 COMPOSITION_LOCK_FILE = "ingest-composition.lock"

@@ -29,6 +29,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.backup import check_backup
 from hazecast.services.store.database import _config, current_revision, head_revision, make_engine, migrate
 from hazecast.services.store.downgrade import losses
+from hazecast.services.store.partitions import partitions
 from hazecast.services.store.store import Store
 from hazecast.services.store.table_dump import tables_of
 from hazecast.services.store.tables.accounts import Account
@@ -118,7 +119,9 @@ def test_every_migration_goes_both_ways_with_rows_in_every_table(empty) -> None:
 
 def test_the_migrated_schema_is_that_of_the_tables(store) -> None:
     with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        parts = partitions(connection)
+        opts = {"compare_type": True, "include_name": lambda name, kind, _: kind != "table" or name not in parts}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, Base.metadata) == []
         key = {"sqlite": "pragma foreign_keys", "postgresql": "show timezone"}[store.engine.dialect.name]
         assert connection.execute(text(key)).scalar() in (1, "UTC")

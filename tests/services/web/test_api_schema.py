@@ -58,6 +58,7 @@ def known_arguments(client: TestClient) -> dict[str, list[str]]:
         "warning_id": [*warnings, "nothing"],
         "init_time": [init_time, "2001-01-01T00:00:00Z"],
         "name": ["not-found", "nothing"],
+        "study": ["budget", "nothing"],
     }
 
 

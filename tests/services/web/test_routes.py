@@ -14,8 +14,8 @@ from fastapi import HTTPException, Request, Response
 
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.places.cities import load_registry
 from hazecast.grids.times import to_datetime64
+from hazecast.services.core.places import CurrentCities
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.dependencies import Service
@@ -60,19 +60,18 @@ def service(tmp_path, clock) -> Iterator[Service]:
     yield Service(
         store=store,
         settings=settings,
-        registry=load_registry(),
+        cities=CurrentCities(settings),
         book=BOOK,
         clock=clock,
-        bulletins=UNUSED,
         pool=UNUSED,
-        subscriptions=UNUSED,
+        studies=UNUSED,
         queue=UNUSED,
-        renderer=UNUSED,
         public_feed=UNUSED,
         stream_places=UNUSED,
         shared=UNUSED,
         changes=UNUSED,
         sign=UNUSED,
+        of_cities=UNUSED,
     )
     store.close()
 

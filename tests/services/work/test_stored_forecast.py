@@ -16,7 +16,14 @@ from hazecast.services.store.run_files import (
 )
 from hazecast.services.work import stored_forecast
 from hazecast.services.work.plain_dataset import from_plain, to_plain
-from hazecast.services.work.stored_forecast import NETCDF, load_forecast, restore_netcdf, restore_values, write_netcdf
+from hazecast.services.work.stored_forecast import (
+    NETCDF,
+    load_cities,
+    load_forecast,
+    restore_netcdf,
+    restore_values,
+    write_netcdf,
+)
 from tests.support.forecasts import forecast_of
 
 
@@ -46,6 +53,29 @@ def test_a_forecast_is_the_same_read_plainly_and_from_netcdf(file) -> None:
     for wrong in (b"", b"PK", to_plain(plain)[:-200]):
         with pytest.raises(InputError, match="plain dataset"):
             from_plain(wrong)
+
+
+def test_a_part_is_read_without_the_rest(tmp_path) -> None:
+    path, cities = tmp_path / "run.nc", [f"c{n}" for n in range(6)]
+    write_netcdf(forecast_of(100.0, cities=cities), path)
+    restore_values(path)
+    stored_forecast._held.clear()
+    asked: list[tuple[list[str], tuple[int, ...]]] = []
+
+    def choose(ids, pm25):
+        asked.append((ids, pm25.shape))
+        return [1, 4]
+
+    part, ids = load_cities(str(path), ("pm25",), choose, most=5)
+    assert ids == cities and asked == [(cities, (120, 6))]
+    assert set(part.data_vars) == {"pm25"} and list(part["city"].values) == ["c1", "c4"]
+    whole = load_forecast(str(path))
+    xr.testing.assert_identical(part["pm25"], whole["pm25"].isel(city=[1, 4]))
+    everything, _ = load_cities(str(path), ("pm25",), choose, most=6)
+    assert everything is load_forecast(str(path)) and len(asked) == 1
+    stored_forecast._held.clear()
+    narrow = load_forecast(str(path), ["o3", "u10"])
+    assert set(narrow.data_vars) == {"o3"} and narrow.sizes["city"] == 6
 
 
 def test_damaged_values_are_made_again_from_the_file(file, caplog) -> None:

@@ -20,6 +20,7 @@ from hazecast.services.store.scores import runs_before, save_scores, stored_fore
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, ForecastScore, ForecastValue, Observation, ScoredDay
 from hazecast.services.web.app import create_app
+from hazecast.services.work import verification
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.verification import serving_id, verify
 from tests.support.composition_publishers import run_of
@@ -129,6 +130,33 @@ def episode(databases, tmp_path_factory, shared_data) -> Settings:
         expected = "No forecast has been scored" if day == 8 else "Too little to judge"
         assert report.verification[0].startswith(expected)
     return given
+
+
+def test_scores_are_the_same_whatever_number_of_cities_is_scored_at_once(tmp_path, monkeypatch) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.db", lambda: datetime(2013, 2, 10, tzinfo=UTC), tmp_path)
+    store.migrate()
+    cities = ["a", "b", "c"]
+    values = np.random.default_rng(3).uniform(20.0, 200.0, (33 * 24, 3))
+    observed = xr.concat(
+        [observations_of(values[:, n], INIT + 24 * HOUR, [city]) for n, city in enumerate(cities)], "city"
+    )
+    forecast = forecast_of(80.0, cities=cities).assign(
+        relative_humidity=(("lead_time", "city"), np.full((120, 3), 50.0))
+    )
+    file = tmp_path / "run.nc"
+    store.save_run(forecast, observed, [], netcdf_path=file, map_path=file, cycle_id=store.begin_cycle(None, False))
+    given = make_settings(data_dir=tmp_path)
+    found = []
+    for at_once in (200, 2, 1):
+        monkeypatch.setattr(verification, "_CITIES_AT_ONCE", at_once)
+        report = verify(given, store, datetime(2013, 2, 10, tzinfo=UTC), again=True)
+        assert report.pairs == 3 * 24 and report.days == 1
+        found.append(stored(store))
+        with store.writing() as connection:
+            connection.execute(delete(ForecastScore))
+            connection.execute(delete(ScoredDay))
+    store.close()
+    assert found[0] == found[1] == found[2] and len(found[0]) == 3 * 24 + 1
 
 
 def test_cycles_score_what_has_come_due_on_real_data(episode) -> None:

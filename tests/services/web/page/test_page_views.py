@@ -20,7 +20,7 @@ from hazecast.services.store.monitors import save_readings
 from hazecast.services.store.past_forecasts import pm25_of_runs, runs_between
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
-from hazecast.services.web.page import mapdata
+from hazecast.services.web.page import snapshot
 from hazecast.services.web.page.history import WIDTH, history
 from hazecast.services.web.page.index_choice import index_of_hour, us_hours
 from hazecast.services.web.page.place_search import meant, nearest, search
@@ -222,7 +222,7 @@ def test_the_first_sentence_ends_with_its_stop() -> None:
 def test_of_very_many_cities_the_map_has_those_that_matter_and_says_how_many_it_leaves_out(client, monkeypatch) -> None:
     everything = client.get("/page/map.json").json()
     assert everything["left_out"] == 0
-    monkeypatch.setattr(mapdata, "MOST_CITIES", 30)
+    monkeypatch.setattr(snapshot, "MOST_CITIES", 30)
     settings = client.app.state.service.settings
     fewer = TestClient(create_app(settings, clock=lambda: NOW)).get("/page/map.json").json()
     assert fewer["left_out"] == len(everything["cities"]) - 30 and len(fewer["cities"]) == 30
@@ -230,3 +230,16 @@ def test_of_very_many_cities_the_map_has_those_that_matter_and_says_how_many_it_
     assert {one["city"] for one in everything["warnings"]} <= kept
     least = min(max(one["pm25"]) for one in fewer["cities"] if one["id"] not in {w["city"] for w in fewer["warnings"]})
     assert all(max(one["pm25"]) <= least for one in everything["cities"] if one["id"] not in kept)
+
+
+def test_a_city_that_is_left_out_of_the_map_is_read_when_it_is_asked_for(client, monkeypatch) -> None:
+    monkeypatch.setattr(snapshot, "MOST_CITIES", 30)
+    fewer = TestClient(create_app(client.app.state.service.settings, clock=lambda: NOW))
+    shown = [one["id"] for one in fewer.get("/page/map.json").json()["cities"]]
+    for city in (shown[0], next(name for name in REGISTRY.cities if name not in shown)):
+        for address in (f"/embed/{city}?lang=en", f"/?lang=en&city={city}"):
+            # The table of all cities has fewer lines.
+            one, other = (page.get(address).text.split('data-slot="warnings"')[0] for page in (client, fewer))
+            assert one == other
+    table = fewer.get("/?lang=en").text.split('data-slot="cities"')[1]
+    assert table.count("<tr>") == 30 + 1 and f"{len(REGISTRY.cities) - 30} more places" in table

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from hazecast.services.cli.studies.options import Output, Table, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.research.studies.asking import OneTable, Option, Table, progress, study
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hazecast.forecast.studies.particles.pmf import Factorization, Progress
     from hazecast.forecast.studies.particles.speciation import Samples
-
-app = typer.Typer()
 
 _PRINTED = ("numbers", "profiles", "fit", "bootstrap_mapping", "displacement_swaps", "bs_disp", "fpeak")
 
@@ -29,89 +24,81 @@ class MeasurementOptions:
 
     uncertainties: Annotated[
         Path | None,
-        typer.Option("--uncertainties", help="CSV of standard uncertainties, laid out as the concentrations."),
+        Table("CSV of standard uncertainties, laid out as the concentrations."),
     ] = None
     limits: Annotated[
         Path | None,
-        typer.Option("--limits", help="CSV with the columns species, limit (unit of the samples), error_fraction."),
+        Table("CSV with the columns species, limit (unit of the samples), error_fraction."),
     ] = None
-    total: Annotated[str | None, typer.Option("--total", help="Column that holds the whole mass, such as PM2.5.")] = (
-        None
-    )
+    total: Annotated[str | None, Option("Column that holds the whole mass, such as PM2.5.")] = None
 
 
 @dataclass(frozen=True)
 class SampleOptions(MeasurementOptions):
     """The samples of a factorization."""
 
-    weak: Annotated[list[str] | None, typer.Option("--weak", help="Species to down-weight; may be repeated.")] = None
-    bad: Annotated[list[str] | None, typer.Option("--bad", help="Species to leave out; may be repeated.")] = None
+    weak: Annotated[list[str] | None, Option("Species to down-weight; may be repeated.")] = None
+    bad: Annotated[list[str] | None, Option("Species to leave out; may be repeated.")] = None
 
 
 @dataclass(frozen=True)
 class FitOptions:
     """The factorization."""
 
-    factors: Annotated[str, typer.Option("--factors", help="A number, or a range such as 3-8 to choose from.")] = "3-8"
+    factors: Annotated[str, Option("A number, or a range such as 3-8 to choose from.")] = "3-8"
     zero: Annotated[
         list[str] | None,
-        typer.Option("--zero", help="FACTOR:SPECIES that must be absent, such as 2:Si; may be repeated."),
+        Option("FACTOR:SPECIES that must be absent, such as 2:Si; may be repeated."),
     ] = None
-    starts: Annotated[int, typer.Option("--starts", min=1, help="Random starts.")] = 20
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of starts and resampling.")] = 0
+    starts: Annotated[int, Option("Random starts.", least=1)] = 20
+    seed: Annotated[int, Option("Of starts and resampling.", least=0)] = 0
 
 
 @dataclass(frozen=True)
 class UncertaintyOptions:
     """The uncertainty of the factorization."""
 
-    bootstraps: Annotated[int, typer.Option("--bootstraps", min=0, help="Bootstrap runs; 0 for none.")] = 0
-    block: Annotated[int, typer.Option("--block", min=1, help="Samples in a bootstrap block.")] = 3
-    displacement: Annotated[bool, typer.Option("--displacement", help="Displace every element; takes minutes.")] = False
+    bootstraps: Annotated[int, Option("Bootstrap runs; 0 for none.", least=0)] = 0
+    block: Annotated[int, Option("Samples in a bootstrap block.", least=1)] = 3
+    displacement: Annotated[bool, Option("Displace every element; takes minutes.")] = False
     bs_disp: Annotated[
         list[str] | None,
-        typer.Option("--bs-disp", help="Species to displace in resamples (BS-DISP), a marker; may be repeated."),
+        Option("Species to displace in resamples (BS-DISP), a marker; may be repeated."),
     ] = None
-    bs_disp_runs: Annotated[int, typer.Option("--bs-disp-runs", min=1, help="Resamples of BS-DISP.")] = 50
-    fpeak: Annotated[
-        list[float] | None, typer.Option("--fpeak", help="Strength of a rotation, -1 to 1; may be repeated.")
-    ] = None
+    bs_disp_runs: Annotated[int, Option("Resamples of BS-DISP.", least=1)] = 50
+    fpeak: Annotated[list[float] | None, Option("Strength of a rotation, -1 to 1; may be repeated.")] = None
 
 
 @dataclass(frozen=True)
 class ProfileOptions:
     """The source profiles of a mass balance."""
 
-    profiles: Annotated[Path, typer.Option("--profiles", help="CSV: a row a source, shares of its mass by species.")]
-    profile_uncertainties: Annotated[
-        Path | None, typer.Option("--profile-uncertainties", help="CSV laid out as the profiles.")
-    ] = None
+    profiles: Annotated[Path, Table("CSV: a row a source, shares of its mass by species.", by_option=True)]
+    profile_uncertainties: Annotated[Path | None, Table("CSV laid out as the profiles.")] = None
     profile_fraction: Annotated[
         float,
-        typer.Option("--profile-fraction", min=0.0, help="Relative uncertainty of the profiles without such a file."),
+        Option("Relative uncertainty of the profiles without such a file.", least=0.0),
     ] = 0.1
 
 
-@app.command()
-@option_groups
-def sources(
-    concentrations: Table, given: SampleOptions, fit: FitOptions, uncertainty: UncertaintyOptions, output: Output
-) -> None:
+@study
+def sources(concentrations: OneTable, given: SampleOptions, fit: FitOptions, uncertainty: UncertaintyOptions) -> Result:
     """Apportion speciated samples to sources by positive matrix factorization."""
     from hazecast.grids.errors import InputError
 
     samples = _samples(concentrations, given)
-    progress = _progress()
+    shown = progress.get()
     result = Result()
-    base = _factorized(samples, fit, result, progress)
+    base = _factorized(samples, fit, result, shown)
     result.summary |= _summary(base)
     result.tables |= _tables(base)
-    _add_uncertainty(base, uncertainty, fit.seed, result, progress)
+    _add_uncertainty(base, uncertainty, fit.seed, result, shown)
     if not base.converged:
-        print(f"the best of {fit.starts} starts had not settled: try more starts", file=sys.stderr)
+        result.summary["not_settled"] = f"the best of {fit.starts} starts had not settled: try more starts"
     if not result.tables["profiles"].to_numpy().any():
         raise InputError(str(concentrations), "profiles of zero", "concentrations above their uncertainties")
-    emit(result, output, [name for name in _PRINTED if name in result.tables])
+    result.printed = [name for name in _PRINTED if name in result.tables]
+    return result
 
 
 def _factorized(samples: Samples, fit: FitOptions, result: Result, progress: Progress | None) -> Factorization:
@@ -183,9 +170,8 @@ def _add_rotation(
         result.tables["fpeak"] = rotations(base, options.fpeak)
 
 
-@app.command()
-@option_groups
-def mass_balance(concentrations: Table, given: MeasurementOptions, sources: ProfileOptions, output: Output) -> None:
+@study
+def mass_balance(concentrations: OneTable, given: MeasurementOptions, sources: ProfileOptions) -> Result:
     """Fit given source profiles to each sample (chemical mass balance, none below zero)."""
     import numpy as np
 
@@ -211,7 +197,7 @@ def mass_balance(concentrations: Table, given: MeasurementOptions, sources: Prof
         "samples_not_converged": int((~found.quality["converged"].astype(bool)).sum()),
     }
     tables = {"contributions": found.contributions, "errors": found.errors, "quality": found.quality}
-    emit(Result(summary, tables), output, ("contributions", "quality"))
+    return Result(summary, tables, printed=("contributions", "quality"))
 
 
 def _measured(concentrations: Path, given: MeasurementOptions) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
@@ -301,14 +287,3 @@ def _tables(base: Factorization) -> dict[str, pd.DataFrame]:
         tables["mass"] = base.mass()
         tables["unidentified"] = base.unidentified().to_frame("share of the factor's mass")
     return tables
-
-
-def _progress() -> Progress | None:
-    """Return a function that shows the newest line of progress, on a terminal only."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(text: str) -> None:
-        print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
-
-    return show

@@ -6,12 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from hazecast.services.research.studies.asking import OneTable, Option, Table, study
+from hazecast.services.research.studies.result import Result
 
-from hazecast.services.cli.studies.options import Output, Table, option_groups
-from hazecast.services.cli.studies.output import Result, emit
-
-app = typer.Typer()
 _VALUES = ("concentration", "temperature", "pressure", "moisture", "oxygen")
 
 
@@ -19,42 +16,34 @@ _VALUES = ("concentration", "temperature", "pressure", "moisture", "oxygen")
 class Money:
     """Costs of a measure; payback is worked out where the investment is given."""
 
-    investment: Annotated[
-        float | None, typer.Option("--investment", help="At the beginning; without it, no payback.")
-    ] = None
-    running: Annotated[float, typer.Option("--running", help="More cost a year.")] = 0.0
-    saved: Annotated[float, typer.Option("--saved", help="Material and energy saved a year.")] = 0.0
-    charge: Annotated[float, typer.Option("--charge", help="Tax or price for each kg emitted.")] = 0.0
-    life: Annotated[float, typer.Option("--life", help="Years.")] = 10.0
-    interest: Annotated[float, typer.Option("--interest", help="A year, share of 1.")] = 0.05
+    investment: Annotated[float | None, Option("At the beginning; without it, no payback.")] = None
+    running: Annotated[float, Option("More cost a year.")] = 0.0
+    saved: Annotated[float, Option("Material and energy saved a year.")] = 0.0
+    charge: Annotated[float, Option("Tax or price for each kg emitted.")] = 0.0
+    life: Annotated[float, Option("Years.")] = 10.0
+    interest: Annotated[float, Option("A year, share of 1.")] = 0.05
 
 
-@app.command()
-@option_groups
+@study
 def flue_gas(
-    table: Table,
-    oxygen: Annotated[float, typer.Option("--oxygen", help="Reference oxygen, %: 6 for coal-fired power stations.")],
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    oxygen: Annotated[float, Option("Reference oxygen, %: 6 for coal-fired power stations.")],
+) -> Result:
     """Flue gas at the reference state (columns reading, concentration, temperature, pressure, moisture, oxygen; u_...)."""
     from hazecast.forecast.studies.emissions.flue_gas import corrected
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["reading"], [*_VALUES, *(f"u_{name}?" for name in _VALUES)]).set_index("reading")
     found = corrected(data, reference_oxygen=oxygen)
-    emit(Result({"readings": len(found), "reference_oxygen": oxygen}, {"dry_gas": found}), output, ("dry_gas",))
+    return Result({"readings": len(found), "reference_oxygen": oxygen}, {"dry_gas": found}, printed=("dry_gas",))
 
 
-@app.command()
-@option_groups
+@study
 def low_dust(
-    table: Table,
-    blank: Annotated[float, typer.Option("--blank", help="Gain of the blank of the whole procedure, mg.")],
-    limit: Annotated[float, typer.Option("--limit", help="Emission limit, mg m-3.")],
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    blank: Annotated[float, Option("Gain of the blank of the whole procedure, mg.")],
+    limit: Annotated[float, Option("Emission limit, mg m-3.")],
+) -> Result:
     """Particles at low concentration by weighing, HJ 836-2017 (columns sample, mass in mg, volume in m3)."""
     from hazecast.forecast.studies.emissions.flue_gas import gravimetric
     from hazecast.grids.observations.sample_tables import read_labelled
@@ -66,38 +55,31 @@ def low_dust(
         "blank_fits": found.blank_fits,
         "not_valid": [str(name) for name in found.table.index[~found.table["valid"]]],
     }
-    emit(Result(summary, {"samples": found.table}), output, ("samples",))
+    return Result(summary, {"samples": found.table}, printed=("samples",))
 
 
-@app.command()
-@option_groups
+@study
 def rata(
-    table: Table,
-    quantity: Annotated[str, typer.Option("--quantity", help="so2, nox, pm, o2, velocity, moisture or temperature.")],
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    quantity: Annotated[str, Option("so2, nox, pm, o2, velocity, moisture or temperature.")],
+) -> Result:
     """Accuracy of a continuous emission monitor, HJ 75-2017 (columns pair, reference, monitor)."""
     from hazecast.forecast.studies.emissions.relative_accuracy import relative_accuracy
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["pair"], ["reference", "monitor"]).set_index("pair")
-    emit(Result(asdict(relative_accuracy(data, quantity))), output)
+    return Result(asdict(relative_accuracy(data, quantity)))
 
 
-@app.command()
-@option_groups
+@study
 def factory(
-    before: Annotated[Path, typer.Argument(help="CSV file of the runs before (first column names the run).")],
-    after: Annotated[Path, typer.Argument(help="CSV file of the runs after, named as their partners before.")],
-    production: Annotated[float, typer.Option("--production", help="Product of a year, t.")],
-    systematic: Annotated[
-        float, typer.Option("--systematic", min=0.0, help="Relative standard uncertainty common to all runs.")
-    ] = 0.0,
+    before: Annotated[Path, Table("CSV file of the runs before (first column names the run).")],
+    after: Annotated[Path, Table("CSV file of the runs after, named as their partners before.")],
+    production: Annotated[float, Option("Product of a year, t.")],
+    systematic: Annotated[float, Option("Relative standard uncertainty common to all runs.", least=0.0)] = 0.0,
     *,
     money: Money,
-    output: Output,
-) -> None:
+) -> Result:
     """A factory before and after: emission per tonne, saving, payback (columns run, concentration, flow, product)."""
     from hazecast.forecast.studies.emissions.factory import Costs, factory_change, payback
     from hazecast.grids.observations.sample_tables import read_labelled
@@ -111,4 +93,4 @@ def factory(
     paid = None if costs is None else payback(found.avoided, costs)
     summary = {key: value for key, value in asdict(found).items() if key != "table"} | (asdict(paid) if paid else {})
     summary["change_shown"] = not found.reduction.low <= 0 <= found.reduction.high
-    emit(Result(summary | {"pairs": found.runs}, {"pairs_of_runs": found.table}), output, ("pairs_of_runs",))
+    return Result(summary | {"pairs": found.runs}, {"pairs_of_runs": found.table}, printed=("pairs_of_runs",))

@@ -6,25 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from hazecast.services.cli.studies.options import Output, Table, option_groups
-from hazecast.services.cli.studies.output import Result, emit
-
-app = typer.Typer()
+from hazecast.services.research.studies.asking import OneTable, Option, Table, study
+from hazecast.services.research.studies.result import Result
 
 
-@app.command()
-@option_groups
+@study
 def homogeneity(
-    table: Table,
-    deviation: Annotated[float, typer.Option("--deviation", help="Standard deviation for proficiency assessment.")],
-    later: Annotated[
-        Path | None, typer.Option("--later", help="CSV file of other samples after storage: stability is checked too.")
-    ] = None,
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    deviation: Annotated[float, Option("Standard deviation for proficiency assessment.")],
+    later: Annotated[Path | None, Table("CSV file of other samples after storage: stability is checked too.")] = None,
+) -> Result:
     """Homogeneity and stability of samples (first column names the sample, the others are its results)."""
     from hazecast.forecast.studies.quality.samples import homogeneity as check
     from hazecast.forecast.studies.quality.samples import stability
@@ -34,23 +25,18 @@ def homogeneity(
     summary = {"homogeneity": asdict(check(first, deviation))}
     if later is not None:
         summary["stability"] = asdict(stability(first, read_samples(later).to_numpy(), deviation))
-    emit(Result({f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()}), output)
+    return Result({f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()})
 
 
-@app.command()
-@option_groups
+@study
 def duplicates(
-    table: Table,
+    table: OneTable,
     floor: Annotated[
         float,
-        typer.Option("--floor", min=0.0, help="Pairs whose mean is not above it are left out: a detection limit."),
+        Option("Pairs whose mean is not above it are left out: a detection limit.", least=0.0),
     ] = 0.0,
-    allowed: Annotated[
-        float, typer.Option("--allowed", help="Largest relative difference of a pair, share of its mean.")
-    ] = 0.2,
-    *,
-    output: Output,
-) -> None:
+    allowed: Annotated[float, Option("Largest relative difference of a pair, share of its mean.")] = 0.2,
+) -> Result:
     """Precision from duplicate samples (columns pair, first, second)."""
     from hazecast.forecast.studies.quality.duplicates import duplicates as estimate
     from hazecast.grids.observations.sample_tables import read_labelled
@@ -60,17 +46,14 @@ def duplicates(
     summary = {key: value for key, value in vars(found).items() if key not in ("table", "pairs")}
     summary["number"] = found.pairs
     summary["beyond_allowed"] = [str(name) for name in found.table.index[found.table["beyond"]]]
-    emit(Result(summary, {"pairs": found.table}), output, ("pairs",))
+    return Result(summary, {"pairs": found.table}, printed=("pairs",))
 
 
-@app.command()
-@option_groups
+@study
 def budget(
-    table: Table,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the expanded uncertainty.")] = 0.95,
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    confidence: Annotated[float, Option("Of the expanded uncertainty.")] = 0.95,
+) -> Result:
     """Uncertainty budget (columns component, value, kind: standard, expanded, rectangular...; sensitivity, degrees)."""
     from hazecast.forecast.studies.quality.budget import uncertainty_budget
     from hazecast.grids.observations.sample_tables import read_labelled
@@ -78,4 +61,4 @@ def budget(
     data = read_labelled(table, ["component", "kind"], ["value", "sensitivity?", "degrees?"]).set_index("component")
     found = uncertainty_budget(data, confidence=confidence)
     summary = {key: value for key, value in vars(found).items() if key != "table"}
-    emit(Result(summary, {"components": found.table}), output, ("components",))
+    return Result(summary, {"components": found.table}, printed=("components",))

@@ -4,47 +4,35 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from hazecast.services.cli.options import settings_of
-from hazecast.services.cli.studies.options import Output, Table, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.research.studies.asking import Observed, OneTable, Option, study
+from hazecast.services.research.studies.observations import Observations
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-app = typer.Typer()
 
-
-@app.command()
-@option_groups
+@study
 def ozone(
-    observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection.")],
-    city: Annotated[str, typer.Option("--city", help="City of the collection.")],
-    months: Annotated[str, typer.Option("--months", help="Months to use, such as 4-9; 1-12 for all.")] = "4-9",
-    leave_out: Annotated[
-        list[str] | None, typer.Option("--leave-out", help="Day to leave out (holidays), YYYY-MM-DD; may be repeated.")
-    ] = None,
-    *,
-    output: Output,
-) -> None:
+    observations: Annotated[Observations, Observed("Of the city.")],
+    city: Annotated[str, Option("City of the collection.")],
+    months: Annotated[str, Option("Months to use, such as 4-9; 1-12 for all.")] = "4-9",
+    leave_out: Annotated[list[str] | None, Option("Day to leave out (holidays), YYYY-MM-DD; may be repeated.")] = None,
+) -> Result:
     """Weekend effect of O3, NO2 and Ox, and ozone against temperature by NO2, from a collection."""
     import pandas as pd
 
     from hazecast.forecast.studies.ozone import plots as ozone_plots
     from hazecast.forecast.studies.ozone.days import daily_series
     from hazecast.forecast.studies.ozone.effects import as_table, weekday_effect
-    from hazecast.grids.observations.collections import read_observations
-    from hazecast.services.core.places import city_registry
 
-    registry = city_registry(settings_of(None))
+    registry = observations.registry
     registry.city(city)
     first, last = _months(months)
     days = [_day(text) for text in leave_out or ()]
-    data = read_observations(observations, registry)
+    data = observations.cities([city])
     daily = daily_series(data.observations, data.weather, registry, city)
     month = pd.DatetimeIndex(daily.index).month
     chosen = daily[(month >= first) & (month <= last)]
@@ -61,7 +49,8 @@ def ozone(
     )
     if {"t_max", "no2"} <= set(chosen.columns):
         _add_temperature(chosen, result)
-    emit(result, output, [name for name in ("weekend", "temperature") if name in result.tables])
+    result.printed = [name for name in ("weekend", "temperature") if name in result.tables]
+    return result
 
 
 def _add_temperature(days: pd.DataFrame, result: Result) -> None:
@@ -78,14 +67,11 @@ def _add_temperature(days: pd.DataFrame, result: Result) -> None:
     result.figures["temperature"] = ozone_plots.temperature(days["o3"], days["t_max"], found, regimes)
 
 
-@app.command()
-@option_groups
+@study
 def voc(
-    table: Table,
-    units: Annotated[str, typer.Option("--units", help="ppb (of the compound) or ug m-3.")],
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    units: Annotated[str, Option("ppb (of the compound) or ug m-3.")],
+) -> Result:
     """Ozone formation potential (MIR) and OH reactivity of a table of VOC species."""
     from hazecast.forecast.studies.ozone.plots import voc_ranking
     from hazecast.forecast.studies.ozone.voc import reactivity
@@ -105,12 +91,11 @@ def voc(
         "oh_reactivity_per_s": float(found.oh_reactivity.sum(axis=1).mean()),
     }
     tables = {"ranking": ranking, "groups": groups, "ofp": found.ofp, "oh_reactivity": found.oh_reactivity}
-    emit(Result(summary, tables, {"ranking": voc_ranking(found)}), output, ("groups", "ranking"))
+    return Result(summary, tables, {"ranking": voc_ranking(found)}, printed=("groups", "ranking"))
 
 
-@app.command()
-@option_groups
-def ozone_regime(table: Table, output: Output) -> None:
+@study
+def ozone_regime(table: OneTable) -> Result:
     """Classify from H2O2, HNO3, HCHO, NOy, NO2 and O3 whether ozone formation is limited by NOx or by VOC."""
     import pandas as pd
 
@@ -131,7 +116,7 @@ def ozone_regime(table: Table, output: Output) -> None:
             if one.name in names
         },
     }
-    emit(Result(summary, {"regimes": found, "counts": counts}), output, ("counts",))
+    return Result(summary, {"regimes": found, "counts": counts}, printed=("counts",))
 
 
 def _months(text: str) -> tuple[int, int]:

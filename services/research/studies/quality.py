@@ -6,11 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
-from hazecast.services.cli.options import settings_of
-from hazecast.services.cli.studies.options import Output, Table, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.research.studies.asking import Observed, OneTable, Option, study
+from hazecast.services.research.studies.observations import Observations
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,24 +16,17 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-app = typer.Typer()
 
-
-@app.command()
-@option_groups
+@study
 def network(
-    observations: Annotated[Path, typer.Option("--observations", help="Folder of a collection with stations.")],
-    pollutant: Annotated[str, typer.Option("--pollutant", help="Such as pm25 or o3.")] = "pm25",
-    *,
-    output: Output,
-) -> None:
+    observations: Annotated[Observations, Observed("With stations.")],
+    pollutant: Annotated[str, Option("Such as pm25 or o3.")] = "pm25",
+) -> Result:
     """Compare each station with the others: level, correlation, drift and steps."""
     from hazecast.forecast.studies.quality.plots import station_ratios
     from hazecast.forecast.studies.quality.station_agreement import consistency
-    from hazecast.services.core.places import city_registry
-    from hazecast.services.research.places import stations_at
 
-    hourly = stations_at(observations, pollutant, city_registry(settings_of(None)))
+    hourly = observations.stations(pollutant)
     table = consistency(hourly)
     summary = {
         "pollutant": pollutant,
@@ -44,7 +35,7 @@ def network(
         "with_a_step": [str(name) for name in table.index[table["shift"].notna()]],
     }
     figures = {"ratios": station_ratios(hourly, table, list(table.index))}
-    emit(Result(summary, {"stations": table}, figures), output, ("stations",))
+    return Result(summary, {"stations": table}, figures, printed=("stations",))
 
 
 @dataclass(frozen=True)
@@ -53,35 +44,23 @@ class LineOptions:
 
     slope_within: Annotated[
         float | None,
-        typer.Option("--slope-within", help="Largest difference of the line's slope from 1 (HJ 653, Japan)."),
+        Option("Largest difference of the line's slope from 1 (HJ 653, Japan)."),
     ] = None
-    intercept_within: Annotated[
-        float | None, typer.Option("--intercept-within", help="Largest absolute intercept of the line, ug m-3.")
-    ] = None
-    correlation_least: Annotated[
-        float | None, typer.Option("--correlation-least", help="Smallest correlation coefficient.")
-    ] = None
+    intercept_within: Annotated[float | None, Option("Largest absolute intercept of the line, ug m-3.")] = None
+    correlation_least: Annotated[float | None, Option("Smallest correlation coefficient.")] = None
 
 
-@app.command()
-@option_groups
+@study
 def equivalence(
-    table: Table,
-    limit: Annotated[
-        float, typer.Option("--limit", help="Limit value for the uncertainty: 30 for daily PM2.5, 50 for PM10.")
-    ],
+    table: OneTable,
+    limit: Annotated[float, Option("Limit value for the uncertainty: 30 for daily PM2.5, 50 for PM10.")],
     reference_error: Annotated[
         float,
-        typer.Option(
-            "--reference-error",
-            min=0.0,
-            help="Uncertainty between two references; with a column reference2 it is measured.",
-        ),
+        Option("Uncertainty between two references; with a column reference2 it is measured.", least=0.0),
     ] = 0.67,
     *,
     line: LineOptions,
-    output: Output,
-) -> None:
+) -> Result:
     """Test a candidate instrument against the reference (columns day, reference, candidate, candidate2, reference2)."""
     from hazecast.forecast.studies.quality.equivalence import BETWEEN_REFERENCES
     from hazecast.forecast.studies.quality.equivalence import equivalence as test
@@ -103,7 +82,7 @@ def equivalence(
     figures = {"line": against_reference(reference, candidate, found)}
     both = candidate if second is None else (candidate + second) / 2
     summary |= asdict(found) | _by_the_line(reference, both, line)
-    emit(Result(summary, {"days": data}, figures), output)
+    return Result(summary, {"days": data}, figures)
 
 
 def _by_the_line(reference: Array, candidate: Array, line: LineOptions) -> dict[str, Any]:
@@ -137,20 +116,15 @@ def _two_references(first: Array, second: Array, table: Path) -> tuple[Array, fl
     return np.nanmean(np.stack([first, second]), axis=0), between_sampler(first[both], second[both])
 
 
-@app.command()
-@option_groups
+@study
 def detection(
-    table: Table,
+    table: OneTable,
     level: Annotated[
         float | None,
-        typer.Option("--level", help="Concentration of the spikes; not with hj168, which takes their mean."),
+        Option("Concentration of the spikes; not with hj168, which takes their mean."),
     ] = None,
-    standard: Annotated[
-        Literal["epa", "hj168"], typer.Option("--standard", help="40 CFR part 136 appendix B, or HJ 168 annex A.")
-    ] = "epa",
-    *,
-    output: Output,
-) -> None:
+    standard: Annotated[Literal["epa", "hj168"], Option("40 CFR part 136 appendix B, or HJ 168 annex A.")] = "epa",
+) -> Result:
     """Method detection limit from spiked samples and blanks (columns kind: spike or blank, value)."""
     from hazecast.forecast.studies.quality.laboratory import detection_limit, detection_limit_hj168
     from hazecast.grids.errors import InputError
@@ -162,30 +136,21 @@ def detection(
             raise InputError(f"{table}, line {line}, column kind", kind, "spike or blank")
     parts = {kind: data.loc[data["kind"] == kind, "value"].to_numpy(dtype=float) for kind in ("spike", "blank")}
     if standard == "epa":
-        emit(Result(asdict(detection_limit(parts["spike"], parts["blank"], level=level))), output)
+        return Result(asdict(detection_limit(parts["spike"], parts["blank"], level=level)))
         return
     if level is not None:
         raise InputError("--level", level, "none with --standard hj168")
-    emit(Result(asdict(detection_limit_hj168(parts["spike"], parts["blank"]))), output)
+    return Result(asdict(detection_limit_hj168(parts["spike"], parts["blank"])))
 
 
-@app.command()
-@option_groups
+@study
 def chart(
-    table: Table,
-    column: Annotated[str, typer.Option("--column", help="Column to chart.")],
-    target: Annotated[
-        float | None, typer.Option("--target", help="Value in control; by default the baseline's mean.")
-    ] = None,
-    deviation: Annotated[
-        float | None, typer.Option("--deviation", help="Its standard deviation; by default from moving ranges.")
-    ] = None,
-    points: Annotated[
-        int | None, typer.Option("--baseline", min=10, help="So many first points are the baseline.")
-    ] = None,
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    column: Annotated[str, Option("Column to chart.")],
+    target: Annotated[float | None, Option("Value in control; by default the baseline's mean.")] = None,
+    deviation: Annotated[float | None, Option("Its standard deviation; by default from moving ranges.")] = None,
+    points: Annotated[int | None, Option("So many first points are the baseline.", least=10, named="baseline")] = None,
+) -> Result:
     """Shewhart, EWMA and CUSUM charts of repeated measurements (first column names the points)."""
     import pandas as pd
 
@@ -214,23 +179,16 @@ def chart(
         "shift_began": shift_began(found[-1]),
     }
     tables = {"signals": signals.fillna("")} | {one.kind: one.statistic for one in found}
-    emit(Result(summary, tables, {"charts": charts(found, values)}), output, ("signals",))
+    return Result(summary, tables, {"charts": charts(found, values)}, printed=("signals",))
 
 
-@app.command()
-@option_groups
+@study
 def interlab(
-    table: Table,
-    assigned: Annotated[
-        float | None, typer.Option("--assigned", help="Known content; by default the robust mean.")
-    ] = None,
-    assigned_error: Annotated[float, typer.Option("--assigned-error", min=0.0, help="Its standard uncertainty.")] = 0.0,
-    deviation: Annotated[
-        float | None, typer.Option("--deviation", help="Standard deviation for assessment; by default the robust one.")
-    ] = None,
-    *,
-    output: Output,
-) -> None:
+    table: OneTable,
+    assigned: Annotated[float | None, Option("Known content; by default the robust mean.")] = None,
+    assigned_error: Annotated[float, Option("Its standard uncertainty.", least=0.0)] = 0.0,
+    deviation: Annotated[float | None, Option("Standard deviation for assessment; by default the robust one.")] = None,
+) -> Result:
     """Score laboratories on a blind sample (columns laboratory, value, and uncertainty where given)."""
     from hazecast.forecast.studies.quality.laboratory import interlaboratory
     from hazecast.forecast.studies.quality.plots import scores
@@ -258,4 +216,4 @@ def interlab(
         "score": found.score,
         "not_satisfactory": [str(n) for n in found.table.index[found.table["verdict"] != "satisfactory"]],
     }
-    emit(Result(summary, {"scores": found.table}, {"scores": scores(found)}), output, ("scores",))
+    return Result(summary, {"scores": found.table}, {"scores": scores(found)}, printed=("scores",))

@@ -5,38 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from hazecast.services.cli.studies.options import Output, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.research.studies.asking import Option, study
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     from hazecast.forecast.studies.ozone.box import Conditions
-
-app = typer.Typer()
 
 
 @dataclass(frozen=True)
 class Day:
     """The day of the box."""
 
-    latitude: Annotated[float, typer.Option("--latitude", help="Degrees; Xi'an by default.")] = 34.3
-    day: Annotated[int, typer.Option("--day", help="Day of the year.")] = 196
-    celsius: Annotated[float, typer.Option("--celsius", help="Temperature.")] = 30.0
-    humidity: Annotated[float, typer.Option("--humidity", help="Relative humidity, per cent.")] = 50.0
+    latitude: Annotated[float, Option("Degrees; Xi'an by default.")] = 34.3
+    day: Annotated[int, Option("Day of the year.")] = 196
+    celsius: Annotated[float, Option("Temperature.")] = 30.0
+    humidity: Annotated[float, Option("Relative humidity, per cent.")] = 50.0
 
 
-@app.command()
-@option_groups
+@study
 def ekma(
-    voc: Annotated[
-        list[float] | None, typer.Option("--voc", help="Initial VOC, ppb of carbon; may be repeated.")
-    ] = None,
-    nox: Annotated[list[float] | None, typer.Option("--nox", help="Initial NOx, ppb; may be repeated.")] = None,
+    voc: Annotated[list[float] | None, Option("Initial VOC, ppb of carbon; may be repeated.")] = None,
+    nox: Annotated[list[float] | None, Option("Initial NOx, ppb; may be repeated.")] = None,
     *,
     day: Day,
-    output: Output,
-) -> None:
+) -> Result:
     """EKMA isopleths: highest ozone of a day for initial VOC and NOx, from a box model."""
     from hazecast.forecast.studies.ozone.box import isopleths
     from hazecast.forecast.studies.ozone.plots import ekma as draw
@@ -52,24 +44,22 @@ def ekma(
     ridge["at_edge"] = ridge["nox"].isin([found.index[0], found.index[-1]])
     summary = {"runs": found.size, "units": "VOC ppb of carbon, NOx and O3 ppb", "simulated": True}
     figures = {"isopleths": draw(found)} if min(found.shape) > 1 else {}
-    emit(Result(summary, {"ridge": ridge, "isopleths": found}, figures), output, ("ridge", "isopleths"))
+    return Result(summary, {"ridge": ridge, "isopleths": found}, figures, printed=("ridge", "isopleths"))
 
 
-@app.command()
-@option_groups
+@study
 def rir(
-    voc: Annotated[float, typer.Option("--voc", help="Initial VOC, ppb of carbon.")],
-    nox: Annotated[float, typer.Option("--nox", help="Initial NOx, ppb.")],
+    voc: Annotated[float, Option("Initial VOC, ppb of carbon.")],
+    nox: Annotated[float, Option("Initial NOx, ppb.")],
     *,
     day: Day,
-    output: Output,
-) -> None:
+) -> Result:
     """Relative incremental reactivity of VOC species and NOx, from a box model."""
     from hazecast.forecast.studies.ozone.box import incremental_reactivity, urban
 
     found = incremental_reactivity(urban(voc, nox), _conditions(day))
     summary = {"limited_by": "VOC" if found["VOC"] > found["NOx"] else "NOx", "simulated": True}
-    emit(Result(summary, {"rir": found.to_frame()}), output, ("rir",))
+    return Result(summary, {"rir": found.to_frame()}, printed=("rir",))
 
 
 def _conditions(day: Day) -> Conditions:

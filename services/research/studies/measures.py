@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from hazecast.services.cli.studies.options import Output, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.research.studies.asking import Local, Observed, Option, command_study, study
+from hazecast.services.research.studies.observations import Observations
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,34 +19,28 @@ if TYPE_CHECKING:
     from hazecast.forecast.studies.measures.intervention import Effect
     from hazecast.forecast.studies.measures.steps import Steps
 
-app = typer.Typer()
-
-Observations = Annotated[Path, typer.Option("--observations", help="Folder of a collection with weather.")]
-Place = Annotated[str, typer.Option("--place", help="Station or city of the collection.")]
-Pollutant = Annotated[str, typer.Option("--pollutant", help="pm25, o3, pm10, no2, so2 or co.")]
-Donors = Annotated[list[str] | None, typer.Option("--donor", help="Place without the measure; may be repeated.")]
-Level = Annotated[float, typer.Option("--level", help="Nominal rate of the intervals.")]
+Place = Annotated[str, Option("Station or city of the collection.")]
+Pollutant = Annotated[str, Option("pm25, o3, pm10, no2, so2 or co.")]
+Donors = Annotated[list[str] | None, Option("Place without the measure; may be repeated.")]
+Level = Annotated[float, Option("Nominal rate of the intervals.")]
 Reports = Annotated[
     Path | None,
-    typer.Option("--weather-reports", help="Weather station's files (NOAA ISD), where the collection has none."),
+    Local("Weather station's files (NOAA ISD), where the collection has none."),
 ]
-Timezone = Annotated[str, typer.Option("--timezone", help="Time zone of the place's days.")]
+Timezone = Annotated[str, Option("Time zone of the place's days.")]
 
 
-@app.command()
-@option_groups
+@study
 def intervention(
-    observations: Observations,
+    observations: Annotated[Observations, Observed("Of the place and its donors, with wind.")],
     place: Place,
-    first: Annotated[str, typer.Option("--from", help="First day of the measure, YYYY-MM-DD.")],
-    last: Annotated[str, typer.Option("--to", help="Last day of the measure.")],
+    first: Annotated[str, Option("First day of the measure, YYYY-MM-DD.", named="from")],
+    last: Annotated[str, Option("Last day of the measure.", named="to")],
     pollutant: Pollutant = "pm25",
     donor: Donors = None,
     level: Level = 0.9,
     timezone: Timezone = "Asia/Shanghai",
-    *,
-    output: Output,
-) -> None:
+) -> Result:
     """Change in a window of days against weather, neighbouring days and other places, with placebos."""
     import pandas as pd
 
@@ -74,23 +67,20 @@ def intervention(
         "level": level,
     }
     figure = measures_plots.course(course, effects, start, length, f"{place}, {pollutant}, {first} to {last}")
-    emit(Result(summary, tables, {"course": figure}), output, tuple(printed))
+    return Result(summary, tables, {"course": figure}, printed=tuple(printed))
 
 
-@app.command()
-@option_groups
+@command_study
 def intervention_check(
-    observations: Observations,
+    observations: Annotated[Observations, Observed("Of the place and its donors, with wind.")],
     place: Place,
-    days: Annotated[int, typer.Option("--days", help="Length of the windows.")] = 10,
-    placements: Annotated[int, typer.Option("--placements", help="Windows that cuts are put into.")] = 40,
+    days: Annotated[int, Option("Length of the windows.")] = 10,
+    placements: Annotated[int, Option("Windows that cuts are put into.")] = 40,
     pollutant: Pollutant = "pm25",
     donor: Donors = None,
     level: Level = 0.9,
     timezone: Timezone = "Asia/Shanghai",
-    *,
-    output: Output,
-) -> None:
+) -> Result:
     """Impose cuts of 10, 20 and 30 % on a real series and count how often the interval contains them."""
     from hazecast.forecast.studies.measures.intervention import recover_known_cuts
     from hazecast.grids.errors import InputError
@@ -102,23 +92,20 @@ def intervention_check(
     rates = found.assign(width=found["high"] - found["low"]).groupby(["method", "cut"])
     rate = rates[["change", "width", "covered", "detected"]].mean()
     summary = {"place": place, "pollutant": pollutant, "days": days, "placements": placements, "nominal_level": level}
-    emit(Result(summary, {"rates": rate, "placements": found}), output, ("rates",))
+    return Result(summary, {"rates": rate, "placements": found}, printed=("rates",))
 
 
-@app.command()
-@option_groups
+@study
 def trend(
-    observations: Observations,
+    observations: Annotated[Observations, Observed("Of the place and its donors, with wind.")],
     place: Place,
     pollutant: Pollutant = "pm25",
     level: Level = 0.9,
-    resamples: Annotated[int, typer.Option("--resamples", help="Resampled series for the intervals.")] = 200,
-    draws: Annotated[int, typer.Option("--draws", help="Draws of weather a day for the normalised series.")] = 50,
+    resamples: Annotated[int, Option("Resampled series for the intervals.")] = 200,
+    draws: Annotated[int, Option("Draws of weather a day for the normalised series.")] = 50,
     timezone: Timezone = "Asia/Shanghai",
     weather_reports: Reports = None,
-    *,
-    output: Output,
-) -> None:
+) -> Result:
     """Trend by several designs, and steps, as observed and with the weather removed."""
     from hazecast.forecast.studies.measures import plots as measures_plots
     from hazecast.forecast.studies.measures.changes import weekly
@@ -147,7 +134,7 @@ def trend(
     }
     tables = {"trend": _trends(trends), "search": _search(steps), "steps": _step_rows(steps), "series": series}
     shown = ("trend", "search", "steps") if any(one.steps for one in steps.values()) else ("trend", "search")
-    emit(Result(summary, tables, {"trend": figure}), output, shown)
+    return Result(summary, tables, {"trend": figure}, printed=shown)
 
 
 def _trends(found: Mapping[str, Trend]) -> pd.DataFrame:
@@ -175,18 +162,22 @@ def _step_rows(found: Mapping[str, Steps]) -> pd.DataFrame:
 
 
 def _tables(
-    folder: Path, place: str, donors: list[str] | None, pollutant: str, timezone: str, reports: Path | None = None
+    observations: Observations,
+    place: str,
+    donors: list[str] | None,
+    pollutant: str,
+    timezone: str,
+    reports: Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     import pandas as pd
 
     from hazecast.forecast.studies.measures.deweather import daily_table
     from hazecast.grids.errors import InputError
-    from hazecast.services.research.places import series_at
 
     names = list(dict.fromkeys(donors or ()))
     if place in names:
         raise InputError("--donor", place, "a place other than the studied one")
-    tables = {name: daily_table(*series_at(folder, name, pollutant, reports), timezone) for name in (place, *names)}
+    tables = {name: daily_table(*observations.series(name, pollutant, reports), timezone) for name in (place, *names)}
     others = pd.DataFrame({name: tables[name]["concentration"] for name in names}) if names else None
     return tables[place], others
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from hazecast.services.cli.options import settings_of
-from hazecast.services.cli.studies.options import Output, option_groups
-from hazecast.services.cli.studies.output import Result, emit
+from hazecast.services.research.studies.asking import Observed, Option, study
+from hazecast.services.research.studies.observations import Observations
+from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,44 +16,33 @@ if TYPE_CHECKING:
     from hazecast.grids.observations.collections import MonitorData
     from hazecast.grids.places.cities import Registry
 
-app = typer.Typer()
-
-Folder = Annotated[Path, typer.Option("--observations", help="Folder of a collection.")]
-CityId = Annotated[str, typer.Option("--city", help="City of the collection.")]
-Threshold = Annotated[float | None, typer.Option("--threshold", help="ug m-3; default: China's heavy pollution, 150.")]
-GapHours = Annotated[int, typer.Option("--gap", help="Hours below (or missing) that an episode survives.")]
-LeastHours = Annotated[int, typer.Option("--least", help="Hours above that make an episode.")]
+CityId = Annotated[str, Option("City of the collection.")]
+Threshold = Annotated[float | None, Option("ug m-3; default: China's heavy pollution, 150.")]
+GapHours = Annotated[int, Option("Hours below (or missing) that an episode survives.")]
+LeastHours = Annotated[int, Option("Hours above that make an episode.")]
 
 
-@app.command()
-@option_groups
+@study
 def climatology(
-    observations: Folder,
+    observations: Annotated[Observations, Observed("Of the city, and of those to compare it with.")],
     city: CityId,
-    year: Annotated[int, typer.Option("--year", help="Calendar year, of the city's own time.")],
-    partners: Annotated[bool, typer.Option("--partners", help="Compare with the city's partners.")] = False,
-    beside: Annotated[
-        list[str] | None, typer.Option("--beside", help="Another city to compare with; may be repeated.")
-    ] = None,
+    year: Annotated[int, Option("Calendar year, of the city's own time.")],
+    partners: Annotated[bool, Option("Compare with the city's partners.")] = False,
+    beside: Annotated[list[str] | None, Option("Another city to compare with; may be repeated.")] = None,
     official_haze_days: Annotated[
         int | None,
-        typer.Option(
-            "--official-haze-days",
-            min=0,
-            help="The year's official count, where it is not known here; haze days are shown beside it only.",
-        ),
+        Option("The year's official count, where it is not known here; haze days are shown beside it only.", least=0),
     ] = None,
-    *,
-    output: Output,
-) -> None:
+) -> Result:
     """A city's year: calendar, days above standards, months, trend; comparison with other cities."""
     from hazecast.forecast.studies.climate import climatology as study
     from hazecast.forecast.studies.climate import plots
 
-    data, registry = _read(observations)
+    registry = observations.registry
     chosen = list(dict.fromkeys([*(study.city_with_partners(city, registry) if partners else [city]), *(beside or ())]))
     for one in chosen:
         registry.city(one)
+    data = observations.cities(chosen)
     # First the city itself: without it there is no study, and the error names the cities that were observed.
     days = study.daily_values(data.observations, registry, city)
     of_year = study.days_in_year(days, year)
@@ -79,10 +65,10 @@ def climatology(
         },
         {"calendar": plots.calendar(classes, f"{registry.city(city).name_en} {year}")},
     )
-    printed = tuple(result.tables)
+    result.printed = tuple(result.tables)
     result.tables["days"] = days.join(study.day_classes(days, registry.city(city)))
     _add_trend(days["pm25"], result)
-    emit(result, output, printed)
+    return result
 
 
 def _compared(data: MonitorData, registry: Registry, cities: list[str], year: int) -> pd.DataFrame:
@@ -93,25 +79,23 @@ def _compared(data: MonitorData, registry: Registry, cities: list[str], year: in
     return compare_cities(tables, year, episodes, registry)
 
 
-@app.command()
-@option_groups
+@study
 def episodes(
-    observations: Folder,
+    observations: Annotated[Observations, Observed("Of the city, and of those to compare it with.")],
     city: CityId,
-    pollutant: Annotated[str, typer.Option("--pollutant", help="pm25, or another with --threshold.")] = "pm25",
+    pollutant: Annotated[str, Option("pm25, or another with --threshold.")] = "pm25",
     threshold: Threshold = None,
     gap: GapHours = 12,
     least: LeastHours = 12,
-    *,
-    output: Output,
-) -> None:
+) -> Result:
     """Catalogue of episodes: start, end, peak, mean and hours above a threshold."""
     from hazecast.forecast.studies.climate import plots
     from hazecast.forecast.studies.climate.episodes import find_episodes, heavy_pollution
     from hazecast.grids.errors import InputError
 
-    data, registry = _read(observations)
+    registry = observations.registry
     registry.city(city)
+    data = observations.cities([city])
     hourly = _hourly(data.observations, city, pollutant)
     if threshold is None and pollutant != "pm25":
         raise InputError("--threshold", None, f"a number, ug m-3, for {pollutant}")
@@ -129,15 +113,7 @@ def episodes(
         "times": "UTC; start is the beginning of the first hour, the others the end of an hour",
     }
     figure = plots.episodes(hourly, found, limit, f"{pollutant}, µg m$^{{-3}}$")
-    emit(Result(summary, {"episodes": found}, {"episodes": figure}), output, ("episodes",))
-
-
-def _read(folder: Path) -> tuple[MonitorData, Registry]:
-    from hazecast.grids.observations.collections import read_observations
-    from hazecast.services.core.places import city_registry
-
-    registry = city_registry(settings_of(None))
-    return read_observations(folder, registry), registry
+    return Result(summary, {"episodes": found}, {"episodes": figure}, printed=("episodes",))
 
 
 def _has_pm25(observations: xr.Dataset, city: str) -> bool:

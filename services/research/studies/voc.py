@@ -6,23 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from hazecast.services.cli.studies.options import Output, Table, option_groups
-from hazecast.services.cli.studies.output import Result, emit
-
-app = typer.Typer()
+from hazecast.services.research.studies.asking import OneTable, Option, Table, study
+from hazecast.services.research.studies.result import Result
 
 
-@app.command()
-@option_groups
+@study
 def voc_change(
-    before: Annotated[Path, typer.Argument(help="CSV file of the samples before (first column names the sample).")],
-    after: Annotated[Path, typer.Argument(help="CSV file of the samples after, named as their partners before.")],
-    units: Annotated[str, typer.Option("--units", help="ppb (of the compound) or ug m-3.")],
-    *,
-    output: Output,
-) -> None:
+    before: Annotated[Path, Table("CSV file of the samples before (first column names the sample).")],
+    after: Annotated[Path, Table("CSV file of the samples after, named as their partners before.")],
+    units: Annotated[str, Option("ppb (of the compound) or ug m-3.")],
+) -> Result:
     """Change of ozone formation potential and OH reactivity between paired VOC samples, with intervals."""
     from hazecast.forecast.studies.ozone.voc_change import paired_change
     from hazecast.grids.observations.sample_tables import read_samples
@@ -36,12 +29,11 @@ def voc_change(
         "cells_missing": found.cells_missing,
         "note": "a change of the air: weather and season are in it, see study intervention",
     }
-    emit(Result(summary, {"totals": found.totals, "species": found.species}), output, ("totals", "species"))
+    return Result(summary, {"totals": found.totals, "species": found.species}, printed=("totals", "species"))
 
 
-@app.command()
-@option_groups
-def solvent(table: Table, *, output: Output) -> None:
+@study
+def solvent(table: OneTable) -> Result:
     """Solvent balance of a plant (columns item, kg, uncertainty; items I1 to O9 of Directive 2010/75/EU)."""
     from hazecast.forecast.studies.ozone.solvent import solvent_balance
     from hazecast.grids.observations.sample_tables import read_labelled
@@ -49,24 +41,21 @@ def solvent(table: Table, *, output: Output) -> None:
     data = read_labelled(table, ["item"], ["kg", "uncertainty"])
     found = solvent_balance(data.set_index("item"))
     summary = {"closes": found.closes, "items_taken_as_zero": list(found.assumed_zero)}
-    emit(Result(summary, {"balance": found.table}), output, ("balance",))
+    return Result(summary, {"balance": found.table}, printed=("balance",))
 
 
-@app.command()
-@option_groups
+@study
 def removal(
-    table: Table,
+    table: OneTable,
     systematic: Annotated[
         float,
-        typer.Option("--systematic", min=0.0, help="Relative standard uncertainty common to all runs, share of 1."),
+        Option("Relative standard uncertainty common to all runs, share of 1.", least=0.0),
     ] = 0.0,
-    *,
-    output: Output,
-) -> None:
+) -> Result:
     """Removal efficiency of abatement (columns run, inlet, outlet; inlet_flow and outlet_flow where they differ)."""
     from hazecast.forecast.studies.ozone.solvent import removal_efficiency
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["run"], ["inlet", "outlet", "inlet_flow?", "outlet_flow?"])
     found = removal_efficiency(data.set_index("run"), systematic=systematic)
-    emit(Result(asdict(found)), output)
+    return Result(asdict(found))

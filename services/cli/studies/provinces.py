@@ -1,0 +1,190 @@
+"""``hazecast study provinces``: which provinces elements in the air come from, by the hours that the air spent over each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazecast.services.cli.options import settings_of
+from hazecast.services.cli.studies.options import Output, option_groups
+from hazecast.services.cli.studies.output import emit
+from hazecast.services.cli.studies.wind import ArrivalOptions, paths_to
+from hazecast.services.research.studies.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import shapely
+    import xarray as xr
+
+    from hazecast.forecast.studies.wind.provinces import Contributions
+    from hazecast.grids.places.cities import City
+
+app = typer.Typer()
+# By default the areas over which the air was for this share of its hours; chosen.
+_LEAST_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What was measured."""
+
+    samples: Annotated[
+        Path | None, typer.Option("--samples", help="CSV of hourly samples: time (end of the hour), then elements.")
+    ] = None
+    filters: Annotated[
+        Path | None,
+        typer.Option("--filters", help="CSV of filters: filter, start, end (ISO 8601 with offset), elements."),
+    ] = None
+    element: Annotated[
+        list[str] | None, typer.Option("--element", help="Column to use; may be repeated; by default all.")
+    ] = None
+    unit: Annotated[str, typer.Option("--unit", help="Unit of the samples.")] = "ng m-3"
+
+
+@app.command()
+@option_groups
+def provinces(
+    city: Annotated[str, typer.Option("--city", help="City that the air arrives at.")],
+    arrivals: ArrivalOptions,
+    measured: SampleOptions,
+    province: Annotated[
+        list[str] | None,
+        typer.Option("--province", help="Name or code; may be repeated; by default those that much air came over."),
+    ] = None,
+    cell: Annotated[float, typer.Option("--cell", help="Cell of the source regions, degrees.")] = 0.5,
+    output: Output = Output(),  # noqa: B008 - frozen
+) -> None:
+    """Share of provinces in metals and other elements, by trajectories: all seasons, each season, and source regions."""
+    from hazecast.forecast.studies.wind.provinces import by_season, contributions, residence
+    from hazecast.services.core.places import city_registry
+
+    home = city_registry(settings_of(None)).city(city)
+    paths, note = paths_to(home, arrivals)
+    areas = _areas(province)
+    hours = residence(paths, areas)
+    if not province:
+        hours = hours.loc[:, hours.mean() >= _LEAST_SHARE * -float(paths["age"].values[-1])]
+    rows, values, when, at_arrival, left = _matched(measured, paths, hours)
+    found = contributions(rows, values, when)
+    seasons = {name: _table(one) for name, one in by_season(rows, values, when).items()}
+    result = Result(
+        {
+            "city": city,
+            "unit": measured.unit,
+            "arrivals": paths.sizes["parcel"],
+            "paths_that_ended_early": int(hours.isna().any(axis=1).sum()),
+            "samples": len(rows),
+            "samples_without_a_path": left,
+            "provinces": list(hours.columns),
+            "seasons": list(seasons) or "none has enough days",
+            "note": f"{note}; a share is of the air that came over a province, not of its emissions",
+        },
+        {"provinces": _table(found), "elements": found.elements}
+        | {f"provinces_{name}": one for name, one in seasons.items()},
+        printed=("provinces", "elements", *(f"provinces_{name}" for name in seasons)),
+    )
+    _add_regions(result, paths, at_arrival, home, cell, measured.unit)
+    emit(result, output)
+
+
+def _areas(wanted: list[str] | None) -> dict[str, shapely.Geometry]:
+    """Return the shapes of provinces by their English names."""
+    from hazecast.alerts.geography.shapes import provinces as shapes
+    from hazecast.grids.errors import InputError
+    from hazecast.services.core.shapes import use_shapes
+
+    use_shapes(settings_of(None))
+    known = shapes()
+    if not wanted:
+        return {one.name_en: one.geometry for one in known}
+    found = {}
+    for name in wanted:
+        one = next((p for p in known if name in (p.name_en, p.name_zh, p.name_ja, p.code)), None)
+        if one is None:
+            raise InputError("--province", name, f"one of {', '.join(p.name_en for p in known)}")
+        found[one.name_en] = one.geometry
+    return found
+
+
+def _matched(
+    measured: SampleOptions, paths: xr.Dataset, hours: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DatetimeIndex, pd.DataFrame, int]:
+    """Return hours over areas, concentrations and times of the samples; concentrations by arrival; samples without a path."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.wind.provinces import of_filters
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_samples
+    from hazecast.services.research.filter_tables import read_filters
+
+    if (measured.samples is None) == (measured.filters is None):
+        raise InputError("--samples, --filters", "both or neither", "one of them")
+    arrival = paths["start"].values
+    if measured.samples is not None:
+        table = _chosen(read_samples(measured.samples, times=True), measured.element, measured.samples)
+        at_arrival = table.reindex(pd.DatetimeIndex(arrival))
+        kept = at_arrival.notna().any(axis=1).to_numpy()
+        without = len(table) - int(table.index.isin(pd.DatetimeIndex(arrival)).sum())
+        return (
+            hours[kept].reset_index(drop=True),
+            at_arrival[kept].reset_index(drop=True),
+            pd.DatetimeIndex(arrival)[kept],
+            at_arrival,
+            without,
+        )
+    assert measured.filters is not None
+    periods, values = read_filters(measured.filters)
+    values = _chosen(values, measured.element, measured.filters)
+    rows = of_filters(hours, arrival, list(periods["start"]), list(periods["end"]))
+    kept = rows.notna().all(axis=1).to_numpy()
+    times = pd.DatetimeIndex(arrival)
+    at_arrival = pd.DataFrame(index=times, columns=values.columns, dtype=float)
+    for number, (start, end) in enumerate(zip(periods["start"], periods["end"], strict=True)):
+        at_arrival[(times > start) & (times <= end)] = values.iloc[number].to_numpy()
+    middle = pd.DatetimeIndex(periods["start"] + (periods["end"] - periods["start"]) / 2)
+    return (
+        rows[kept].reset_index(drop=True),
+        values[kept].reset_index(drop=True),
+        middle[kept],
+        at_arrival,
+        int((~kept).sum()),
+    )
+
+
+def _chosen(table: pd.DataFrame, elements: list[str] | None, path: Path) -> pd.DataFrame:
+    from hazecast.grids.errors import InputError
+
+    for name in elements or ():
+        if name not in table:
+            raise InputError(f"{path}: --element", name, f"one of its columns {list(table.columns)}")
+    return table[list(elements)] if elements else table
+
+
+def _table(found: Contributions) -> pd.DataFrame:
+    return found.table.reset_index("area")
+
+
+def _add_regions(
+    result: Result, paths: xr.Dataset, at_arrival: pd.DataFrame, home: City, cell: float, unit: str
+) -> None:
+    """Add the source regions of each element (PSCF, CWT)."""
+    import numpy as np
+    import pandas as pd
+
+    from hazecast.forecast.studies.wind import plots as wind_plots
+    from hazecast.forecast.studies.wind.receptor import source_regions
+
+    days = paths["start"].values.astype("datetime64[D]")
+    number = (days - days.min()).astype(np.int64)
+    tables = {}
+    for name in at_arrival:
+        found = source_regions(paths, at_arrival[name].to_numpy(float), cell_degrees=cell, day=number)
+        tables[str(name)] = found.to_dataframe().dropna(subset=["cwt"])
+        title = f"{home.id}, {name}, {found.attrs['arrivals']} arrivals"
+        for kind in ("pscf", "cwt"):
+            mark = (home.latitude, home.longitude)
+            result.figures[f"{kind}_{name}"] = wind_plots.regions_on_map(found, kind, title, mark, unit)
+    result.tables["source_regions"] = pd.concat(tables, names=["element"])

@@ -1,0 +1,114 @@
+"""``hazecast study oxidation``, ``secondary-carbon``, ``elements``, ``exhaust-metals`` and ``bags``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from hazecast.services.research.studies.asking import OneTable, Option, Table, study
+from hazecast.services.research.studies.result import Result
+
+if TYPE_CHECKING:
+    pass
+
+
+@study
+def oxidation(table: OneTable) -> Result:
+    """Oxidation ratios of sulfur and nitrogen (columns so4 and so2, no3 and no2, ug m-3)."""
+    from hazecast.forecast.studies.particles.secondary import oxidation_ratios
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    found = oxidation_ratios(read_samples(table))
+    summary = {"samples": len(found)} | {f"{name}_median": float(found[name].median()) for name in found}
+    return Result(summary, {"ratios": found})
+
+
+@study
+def secondary_carbon(
+    table: OneTable,
+    block: Annotated[int, Option("Samples resampled together: 24 for hourly values.", least=1)] = 1,
+) -> Result:
+    """Secondary organic carbon by the EC tracer with minimum R squared (columns oc and ec)."""
+    from hazecast.forecast.studies.particles.secondary import secondary_carbon as estimate
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    data = read_samples(table)
+    for name in ("oc", "ec"):
+        if name not in data:
+            raise InputError(f"{table}: columns", list(data.columns), "oc and ec")
+    found = estimate(data["oc"], data["ec"], block=block)
+    summary = asdict(found)
+    secondary = summary.pop("secondary").to_frame("secondary_oc")
+    return Result({"samples": len(secondary)} | summary, {"secondary": secondary})
+
+
+@study
+def elements(
+    hourly: Annotated[Path, Table("CSV file of XRF: time (end of the hour), then a column an element.")],
+    filters: Annotated[Path, Table("CSV file: filter, start, end (ISO 8601 with offset), elements.")],
+    limits: Annotated[Path, Table("CSV file: element, filter, xrf (detection limits).", by_option=True)],
+    relative_filter: Annotated[float, Option("Relative standard uncertainty of filters, share of 1.")] = 0.10,
+    relative_xrf: Annotated[float, Option("That of the XRF.")] = 0.10,
+) -> Result:
+    """Compare hourly XRF with filters, element by element (York's line, detection limits)."""
+
+    from hazecast.forecast.studies.quality.elements import compare_elements, filter_means
+    from hazecast.grids.observations.sample_tables import read_labelled, read_samples
+    from hazecast.services.research.filter_tables import read_filters
+
+    hours = read_samples(hourly, times=True)
+    periods, data = read_filters(filters, list(hours.columns))
+    means, counts = filter_means(hours, periods)
+    given = read_labelled(limits, ["element"], ["filter", "xrf"]).set_index("element")
+    found = compare_elements(data, means, counts, given, relative=(relative_filter, relative_xrf))
+    summary = {
+        "filters": len(data),
+        "elements": len(found),
+        "differ": [str(name) for name in found.index[found["verdict"] == "differs"]],
+        "too_few": [str(name) for name in found.index[found["verdict"] == "too few"]],
+    }
+    return Result(summary, {"elements": found, "xrf_means": means}, printed=("elements",))
+
+
+@study
+def exhaust_metals(
+    runs: Annotated[Path, Table("CSV file: run, co2_mixture, co2_air (ppm), volume (m3), more gases.")],
+    masses: Annotated[Path, Table("CSV file: run, then ng a filter, a column a metal.")],
+    blanks: Annotated[Path, Table("CSV file: field blanks, ng a filter.", by_option=True)],
+    fuel_carbon: Annotated[float, Option("Mass share of carbon in the fuel.")],
+) -> Result:
+    """Emission factors of metals in diluted exhaust, ug a kg of fuel, by carbon balance."""
+    from hazecast.forecast.studies.particles.dilution import exhaust_factors
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.observations.sample_tables import read_samples
+
+    given = read_samples(runs)
+    for name in ("co2_mixture", "co2_air", "volume"):
+        if name not in given:
+            raise InputError(f"{runs}: columns", list(given.columns), f"also {name}")
+    found = exhaust_factors(given, read_samples(masses), read_samples(blanks), fuel_carbon=fuel_carbon)
+    summary = {"runs": len(found.runs), "units": "factors ug a kg of fuel; blank and limit ng a filter"}
+    return Result(summary, {"factors": found.factors, "runs": found.runs}, printed=("factors",))
+
+
+@study
+def bags(
+    table: OneTable,
+    least: Annotated[float, Option("Recovery a stored sample must still have, share of 1.")] = 0.80,
+) -> Result:
+    """Recovery and storage of compounds in sampling bags (columns compound, hours, recovery)."""
+    import pandas as pd
+
+    from hazecast.forecast.studies.quality.bags import bag_stability
+    from hazecast.grids.observations.sample_tables import read_labelled
+
+    data = read_labelled(table, ["compound"], ["hours", "recovery"])
+    data["recovery"] = data["recovery"].astype(float)
+    rows = {
+        str(name): asdict(bag_stability(part["hours"], part["recovery"], least=least))
+        for name, part in data.groupby("compound", sort=False)
+    }
+    found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("compound")
+    return Result({"compounds": len(found), "least_recovery": least}, {"bags": found}, printed=("bags",))
