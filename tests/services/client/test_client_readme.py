@@ -11,6 +11,8 @@ from tests.support.paths import ROOT
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "deploy" / "client" / "README.md").read_text("utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
+@pytest.mark.slowest
 def test_the_examples_run(address, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert len(EXAMPLES) >= 5
