@@ -7,7 +7,7 @@ ARGS ?=
 # Processes that share the tests, a file each at a time.
 WORKERS ?= 2
 
-.PHONY: run serve test lint audit compliance bench fuzz kills load outage schema examples train backtest skill docs page page-check page-speed page-pictures lock clean
+.PHONY: run serve test lint audit compliance bench fuzz kills load outage schema examples train backtest skill docs page page-check page-speed page-pictures notebooks lock clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/hazecast run $(ARGS)
@@ -105,6 +105,10 @@ page-speed: $(VENV)/.test-ready
 
 page-pictures: $(VENV)/.test-ready
 	$(BIN)/python -m tests.tools.page_pictures docs/images --data $(DATA) $(ARGS)
+
+# The notebooks again, with their outputs; ARGS names some of them.
+notebooks: $(VENV)/.test-ready
+	$(BIN)/python -m tests.tools.notebooks --data $(DATA) $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

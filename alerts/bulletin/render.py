@@ -16,11 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from hazecast.alerts.bulletin.forms import BulletinText, Figure
-from hazecast.alerts.maps.options import FONT_FILE
-from hazecast.grids.extras import requires
+from hazecast.alerts.bulletin.typeset import FONT, picture_file, typeset
 
 _FOLDER = Path(__file__).parent / "templates"
-_FONT = "Noto Sans CJK JP"
 # The reader's own fonts, of the right script for each language.
 _FAMILIES = {
     "zh-CN": "'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif",
@@ -109,21 +107,7 @@ def as_pdf(view: BulletinText, pictures: Mapping[str, bytes], made: datetime) ->
     MissingExtraError
         If the extra ``pdf`` is not installed.
     """
-    files: dict[str, bytes] = {
-        "main.typ": (_FOLDER / "bulletin.typ").read_bytes(),
-        "data.json": json.dumps(_data(view), ensure_ascii=False).encode("utf-8"),
-    }
-    # Files held in memory must be text: a picture goes as the list of its bytes.
-    files |= {_file(name): json.dumps(list(picture)).encode("ascii") for name, picture in pictures.items()}
-    document = requires("typst", "pdf").compile(
-        files,
-        format="pdf",
-        font_paths=_fonts(),
-        ignore_system_fonts=True,
-        pdf_standards=["ua-1"],
-        timestamp=int(made.timestamp()),
-    )
-    return bytes(document)
+    return typeset((_FOLDER / "bulletin.typ").read_bytes(), _data(view), pictures, made)
 
 
 def _data(view: BulletinText) -> dict[str, Any]:
@@ -133,7 +117,7 @@ def _data(view: BulletinText) -> dict[str, Any]:
     data |= {
         "lang": language,
         "region": region,
-        "font": _FONT,
+        "font": FONT,
         "author": "Hazecast",
         "document_title": f"{marks}{view.title}, {view.subtitle}",
     }
@@ -145,15 +129,4 @@ def _data(view: BulletinText) -> dict[str, Any]:
 
 
 def _figure(figure: Figure) -> dict[str, str]:
-    return {"file": _file(figure.name), "alt": figure.alt}
-
-
-def _file(name: str) -> str:
-    return f"{name}.json"
-
-
-@lru_cache
-def _fonts() -> Any:
-    return requires("typst", "pdf").Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(Path(FONT_FILE).parent)]
-    )
+    return {"file": picture_file(figure.name), "alt": figure.alt}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
@@ -106,7 +107,7 @@ def make_engine(database: str, files: Path | None = None, session: str = "") -> 
         # As `Sessions.begin`: `begin` is for writing, `connect` for reading.
         engine.begin = partial(writing, engine)  # type: ignore[method-assign]
     else:
-        requires("psycopg", "postgres")
+        load_driver()
         options = f"{url.query.get('options') or _POSTGRES} {session}".rstrip()
         engine = create_engine(
             url,
@@ -118,6 +119,31 @@ def make_engine(database: str, files: Path | None = None, session: str = "") -> 
         private_folder(files)
         keep_files_in(engine.dialect, files)
     return engine
+
+
+def load_driver() -> None:
+    """Import psycopg, so that its libraries call their own functions, whatever was loaded before.
+
+    The wheels of psycopg and of eccodes (eckit) each hold libldap, of another version. eccodes' are loaded for the whole process
+    (RTLD_GLOBAL, by findlibs; also by xarray, with the first file that it opens, where cfgrib is installed). psycopg's libldap, if
+    loaded after them, works on the other's variables, and its destructor frees what is none of its own: SIGSEGV when the
+    process ends. Loaded first it doesn't see them; loaded second it must look into its own libraries first.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra "postgres" is not installed.
+    """
+    # Only then: this way of loading also passes by an allocator that was preloaded.
+    deep = getattr(os, "RTLD_DEEPBIND", 0) if "gribapi" in sys.modules and "psycopg" not in sys.modules else 0
+    flags = sys.getdlopenflags() if deep else 0
+    try:
+        if deep:
+            sys.setdlopenflags(flags | deep)
+        requires("psycopg", "postgres")
+    finally:
+        if deep:
+            sys.setdlopenflags(flags)
 
 
 class Sessions(sessionmaker[Session]):
@@ -290,8 +316,7 @@ def _explain(context: ExceptionContext) -> None:
 def _is_operational(error: BaseException) -> bool:
     if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
         return True
-    # Not imported for this: only what is loaded can have raised it, and its libraries, once loaded by a thread of a
-    # process on SQLite, made some of those crash at their end (libldap's destructor).
+    # Not imported for this: only what is loaded can have raised it.
     driver = sys.modules.get("psycopg")
     return driver is not None and isinstance(error, driver.OperationalError)
 

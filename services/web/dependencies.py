@@ -113,7 +113,7 @@ class Service:
     def close(self) -> None:
         """Take no more drawings, end the subprocesses, and give all connections back.
 
-        Before the process ends: libpq's connections must not outlive the libraries that they use.
+        Before the process ends: PostgreSQL then has no connections that were lost, and their locks are free at once.
         """
         self.changes.close()
         # Nobody waits for drawings any more.

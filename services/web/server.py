@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 # Event streams have no end: when the service stops, they are cut off after this time.
 _CLOSING_SECONDS = 10
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(
@@ -64,21 +65,26 @@ def serve(
     }
     # Before the scheduler: it needs the newest schema.
     run = _one_process(settings, options) if count == 1 else _several_processes(settings, count, options)
-    with _stopping(), _scheduler(settings, with_scheduler) as stopped, _delivery(settings, with_scheduler):
-        run()
+    with _stopping() as stop, _scheduler(settings, with_scheduler) as stopped, _delivery(settings, with_scheduler):
+        run(stop)
     return stopped
 
 
-def _one_process(settings: Settings, options: dict[str, Any]) -> Callable[[], None]:
+def _one_process(settings: Settings, options: dict[str, Any]) -> Callable[[threading.Event], None]:
     import uvicorn
 
     from hazecast.services.web.app import create_app
 
     app = create_app(settings, closes=True)
+    server = uvicorn.Server(uvicorn.Config(app, **options))
 
-    def run() -> None:
+    def run(stop: threading.Event) -> None:
         try:
-            uvicorn.run(app, **options)
+            # Now, not only once it serves: no signal is lost between. One that came before this is in `stop`.
+            for number in _SIGNALS:
+                signal.signal(number, server.handle_exit)
+            server.should_exit = server.should_exit or stop.is_set()
+            server.run()
         finally:
             # A second signal skips the app's own end.
             app.state.service.close()
@@ -86,7 +92,7 @@ def _one_process(settings: Settings, options: dict[str, Any]) -> Callable[[], No
     return run
 
 
-def _several_processes(settings: Settings, count: int, options: dict[str, Any]) -> Callable[[], None]:
+def _several_processes(settings: Settings, count: int, options: dict[str, Any]) -> Callable[[threading.Event], None]:
     from hazecast.services.web.workers import check_settings, serve_workers
 
     check_settings(settings)
@@ -108,7 +114,7 @@ def schedule(settings: Settings) -> list[str]:
 def _stopping() -> Iterator[threading.Event]:
     # Uvicorn handles the signals while it serves, and raises them again when it ends: they must not kill the process then.
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _SIGNALS}
     try:
         yield stop
     finally:

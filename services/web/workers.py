@@ -41,7 +41,7 @@ def check_settings(settings: Settings) -> None:
     make_service(settings, CurrentCities(settings), utc_now).close()
 
 
-def serve_workers(settings: Settings, workers: int, options: dict[str, Any]) -> None:
+def serve_workers(settings: Settings, workers: int, options: dict[str, Any], stop: threading.Event) -> None:
     """Serve in several processes until stopped by a signal.
 
     Parameters
@@ -51,6 +51,8 @@ def serve_workers(settings: Settings, workers: int, options: dict[str, Any]) -> 
         Two or more.
     options : dict
         Of Uvicorn's configuration.
+    stop : threading.Event
+        Set if a signal came before this.
 
     Raises
     ------
@@ -72,7 +74,9 @@ def serve_workers(settings: Settings, workers: int, options: dict[str, Any]) -> 
         )
         supervisor = Multiprocess(config, [config.bind_socket()])
         try:
-            supervisor.run()
+            # It has taken the signals over: later ones reach it.
+            if not stop.is_set():
+                supervisor.run()
         finally:
             del os.environ[FOLDER_VARIABLE]
         if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):

@@ -15,10 +15,11 @@ import typer
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import variables
 from tests.support.documents import DOCUMENTS as EVERY
+from tests.support.documents import NOTEBOOKS, text_of
 from tests.support.paths import ROOT
 
 # The changelog also names what has gone.
-DOCUMENTS = [document for document in EVERY if document.name != "CHANGELOG.md"]
+DOCUMENTS = [*(document for document in EVERY if document.name != "CHANGELOG.md"), *NOTEBOOKS]
 BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`((?:hazecast|make) [^`]+)`(?!`)", re.DOTALL)
 PROGRAM = re.compile(r"(?:^|[\s/(=])(?:hazecast(?:\.services\.cli\.app)?|make)\s")
@@ -96,7 +97,7 @@ def fault(words: list[str]) -> str | None:
 def test_commands_and_options_of_a_document_exist(document) -> None:
     targets = set(MAKE.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
     wrong = []
-    for program, words in hazecast_commands(document.read_text(encoding="utf-8")):
+    for program, words in hazecast_commands(text_of(document)):
         if program == "hazecast":
             found = fault(words)
         else:
@@ -109,7 +110,7 @@ def test_commands_and_options_of_a_document_exist(document) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_settings_of_a_document_exist(document) -> None:
     known = {name for name, _, _ in variables()} | OTHER_VARIABLES
-    named = set(SETTING.findall(document.read_text(encoding="utf-8")))
+    named = set(SETTING.findall(text_of(document)))
     assert not {name for name in named if name not in known and not any(k.startswith(f"{name}_") for k in known)}
 
 

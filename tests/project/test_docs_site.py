@@ -19,6 +19,8 @@ def test_links_out_of_the_documents_are_known_to_the_site() -> None:
     assert {"CONTRIBUTING.md", "CHANGELOG.md", "grids/contract.py", "alerts/rules"} <= set(found)
     assert docs_site.uri_of("grids/contract.py") == "source/grids/contract.py.txt"
     assert docs_site.uri_of("alerts/rules") == "source/alerts/rules/index.md"
+    assert docs_site.uri_of("notebooks/study_box.ipynb") == "notebooks/study_box.md"
+    assert docs_site.home_of("notebooks/study_box.md") == "notebooks/study_box.ipynb"
     assert docs_site.uri_of("docs/api.md") == "api.md" and docs_site.home_of("source/README.md") == "README.md"
 
 
@@ -53,5 +55,9 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path) -> 
         assert not re.search(
             r"<(?:script|img|iframe)[^>]+src=\"?https?://|<link[^>]+rel=\"?stylesheet[^>]+https?://", text
         ), page
+    box = (tmp_path / "site" / "notebooks" / "study_box" / "index.html").read_text(encoding="utf-8")
+    assert (
+        'src="1.png"' in box and "<table>" in box and (tmp_path / "site" / "notebooks" / "study_box" / "1.png").exists()
+    )
     reference = (tmp_path / "site" / "reference" / "data" / "index.html").read_text(encoding="utf-8")
     assert "hazecast.grids.errors.InputError" in reference and "Parameters" in reference

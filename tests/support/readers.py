@@ -23,6 +23,7 @@ from hazecast.grids.times import to_datetime
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import write_netcdf
 from tests.support.forecasts import forecast_of, observations_of
+from tests.support.forks import Forked, Forks
 
 # Every route that draws, typesets, computes from a forecast or gives a file.
 PATHS = (
@@ -56,7 +57,7 @@ def save_made_run(store: Store, folder: Path, init: np.datetime64, mean: float) 
 class Server:
     """A running server: its process, its port, and the file that it writes errors to."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     port: int
     errors: Path
 
@@ -85,23 +86,45 @@ def resident_bytes(pid: int) -> float:
         return 0.0
 
 
-@contextmanager
-def serving(folder: Path, **environment: str) -> Iterator[Server]:
-    """Run ``hazecast serve`` without jobs on a data folder."""
+def start_server(folder: Path, *options: str, forks: Forks | None = None, **environment: str) -> Server:
+    """Start ``hazecast serve`` without jobs on a data folder; it doesn't answer yet.
+
+    Parameters
+    ----------
+    folder : Path
+        Its log is there too, ``server.log``, and a core where it dies.
+    *options : str
+        Of the command.
+    forks : Forks, optional
+        Forks it; by default it is a new process of Python.
+    **environment : str
+        Variables.
+
+    Returns
+    -------
+    Server
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "hazecast.services.cli.app", "serve", "--no-scheduler", "--port", str(port)]
+    arguments = ["serve", "--no-scheduler", "--port", str(port), "--data-dir", str(folder), *options]
     errors = folder / "server.log"
+    variables = {"OMP_NUM_THREADS": "1", "HAZECAST_RATE_ANONYMOUS": "0", "HAZECAST_ANSWER_SECONDS": "300"}
+    # It works in another folder.
+    path = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    given = os.environ | variables | ({"PYTHONPATH": os.pathsep.join(path)} if path else {}) | environment
+    if forks is not None:
+        return Server(forks.start(arguments, given, folder, errors), port, errors)
+    command = [sys.executable, "-m", "hazecast.services.cli.app", *arguments]
     with errors.open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--data-dir", str(folder)],
-            env=os.environ
-            | {"OMP_NUM_THREADS": "1", "HAZECAST_RATE_ANONYMOUS": "0", "HAZECAST_ANSWER_SECONDS": "300"}
-            | environment,
-            stderr=log,
-        )
-    server = Server(process, port, errors)
+        return Server(subprocess.Popen(command, cwd=folder, env=given, stderr=log), port, errors)
+
+
+@contextmanager
+def serving(folder: Path, *options: str, forks: Forks | None = None, **environment: str) -> Iterator[Server]:
+    """Run ``hazecast serve`` without jobs on a data folder, once it answers; see `start_server`."""
+    server = start_server(folder, *options, forks=forks, **environment)
+    process = server.process
     try:
         end = time.monotonic() + 120
         while True:
@@ -109,7 +132,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Server]:
                 assert server.get("/v1/healthz")[0] == 200
                 break
             except OSError:
-                assert process.poll() is None and time.monotonic() < end, errors.read_text()
+                assert process.poll() is None and time.monotonic() < end, server.errors.read_text()
                 time.sleep(0.1)
         yield server
     finally:

@@ -1,7 +1,8 @@
 """Hooks of MkDocs: files outside ``docs`` that documents link to, and pages of the commands and the settings.
 
 A link out of ``docs`` leads to a copy of the file in the site, below ``source``: a document as a page, code as text, a folder as
-a list of its files. So the links of the documents hold in the repository and in the site alike.
+a list of its files, a notebook as a page with its outputs, below ``notebooks``. So the links of the documents hold in the repository and
+in the site alike.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.tools.notebook_pages import page_of
+from tests.tools.notebooks import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "source"
@@ -22,6 +26,8 @@ AS_TEXT = {".py", ".toml", ".yml", ".yaml", ".conf", ".mako", ".cff"}
 
 def home_of(uri: str) -> str:
     """Return where a page of the site lies in the repository."""
+    if uri.startswith("notebooks/"):
+        return uri.removesuffix(".md") + ".ipynb"
     return uri.removeprefix(f"{SOURCE}/") if uri.startswith(f"{SOURCE}/") else f"docs/{uri}"
 
 
@@ -31,6 +37,8 @@ def uri_of(path: str) -> str:
         return path.removeprefix("docs").lstrip("/")
     if (ROOT / path).is_dir():
         return f"{SOURCE}/{path}/index.md"
+    if path.endswith(".ipynb"):
+        return path.removesuffix(".ipynb") + ".md"
     return f"{SOURCE}/{path}.txt" if Path(path).suffix in AS_TEXT else f"{SOURCE}/{path}"
 
 
@@ -51,6 +59,8 @@ def listing(path: str) -> str:
 
 def text_of(path: str) -> str:
     """Return the document at a path of the repository, or the list of a folder."""
+    if path.endswith(".ipynb"):
+        return page_of(ROOT / path)[0]
     return listing(path) if (ROOT / path).is_dir() else (ROOT / path).read_text(encoding="utf-8")
 
 
@@ -76,7 +86,15 @@ def on_files(files: Any, config: Any) -> Any:
     def add(uri: str, **given: Any) -> None:
         files.append(File.generated(config, uri, inclusion=InclusionLevel.NOT_IN_NAV, **given))
 
-    for path in outside([f"docs/{file.src_uri}" for file in files.documentation_pages()]):
+    pages = [f"docs/{file.src_uri}" for file in files.documentation_pages()]
+    for path in notebooks():
+        page, drawn = page_of(path)
+        pages.append(f"notebooks/{path.name}")
+        for uri, content in {f"{path.stem}.md": page, **drawn}.items():
+            files.append(File.generated(config, f"notebooks/{uri}", content=content))
+    for path in outside(pages):
+        if path.endswith(".ipynb"):
+            continue
         if (ROOT / path).is_dir():
             add(uri_of(path), content=listing(path))
         else:

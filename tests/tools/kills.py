@@ -10,6 +10,7 @@ has everything imported, so that the kills fall into the cycle and not into its 
 from __future__ import annotations
 
 import argparse
+import gc
 import gzip
 import hashlib
 import json
@@ -183,7 +184,7 @@ def wait_for(pid: int, seconds: float) -> int | None:
             return status
         if time.monotonic() >= end:
             return None
-        time.sleep(0.002)
+        time.sleep(min(0.02, max(end - time.monotonic(), 0.0)))
 
 
 def excerpt(collection: Path, folder: Path) -> Path:
@@ -378,13 +379,12 @@ def main() -> int:
         all_databases(given.database or [*KINDS]) as all_,
     ):
         warm(given.collection, Path(folder) / "warm")
+        # What all have is neither looked through nor copied by each.
+        gc.freeze()
         for databases in all_:
             findings += kills(databases, Path(folder) / databases.kind, given.collection, given.count).findings
     return 1 if findings else 0
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    # Without the end of the interpreter: native libraries have been seen to crash there (SIGSEGV), when all was done.
-    os._exit(code)
+    sys.exit(main())

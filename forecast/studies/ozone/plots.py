@@ -120,3 +120,27 @@ def ekma(found: pd.DataFrame) -> Figure:
     axes.set_title("Simulated: highest O3 of the day, ppb (box, CBM-IV)", loc="left", fontsize=9)
     axes.legend(fontsize=8)
     return figure
+
+
+def reactivities(found: pd.Series) -> Figure:
+    """Draw relative incremental reactivities.
+
+    Parameters
+    ----------
+    found : pandas.Series (precursor)
+        From `hazecast.forecast.studies.ozone.box.incremental_reactivity`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The sums of all VOC and of NOx in black.
+    """
+    figure = Figure(figsize=(5.4, 0.28 * len(found) + 0.9), layout="constrained")
+    axes = figure.subplots()
+    sums = [name for name in ("NOx", "VOC") if name in found.index]
+    order = [*sums, *found.drop(sums).sort_values().index]
+    axes.barh(order, found[order], color=[_BLACK if name in sums else _BLUE for name in order])
+    axes.axvline(0, color=_GREY, linewidth=1)
+    axes.set_xlabel("RIR: % of ozone for 1 % of the precursor")
+    axes.set_title("Simulated (box, CBM-IV)", loc="left", fontsize=9)
+    return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from cartopy import crs
 from matplotlib.figure import Figure
@@ -208,4 +209,36 @@ def regions_on_map(
         axes.plot(mark[1], mark[0], "^", color="#c0392b", markersize=7, transform=crs.PlateCarree())
     axes.gridlines(draw_labels=True, linewidth=0.3, color=_GREY)
     axes.set_title(title, fontsize=9, loc="left")
+    return figure
+
+
+def shares(table: pd.DataFrame, title: str, truth: pd.Series | None = None) -> Figure:
+    """Draw the shares of areas in an element with their intervals.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (area)
+        Of one element, from `hazecast.forecast.studies.wind.provinces.contributions`.
+    title : str
+    truth : pandas.Series (area), optional
+        Known shares, drawn as marks.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Areas with too few days are left out.
+    """
+    known = table.dropna(subset=["share"]).iloc[::-1]
+    figure = Figure(figsize=(5.4, 0.34 * len(known) + 1), layout="constrained")
+    axes = figure.subplots()
+    reach = 100 * np.array([known["share"] - known["share_low"], known["share_high"] - known["share"]], dtype=float)
+    axes.errorbar(100 * known["share"].to_numpy(float), range(len(known)), xerr=reach, fmt="o", color=_BLUE, capsize=3)
+    if truth is not None:
+        axes.plot(100 * truth[known.index], range(len(known)), "|", color="#dd6b20", markersize=14, label="truth")
+        axes.legend(fontsize=7)
+    axes.axvline(0, color=_GREY, linewidth=1)
+    axes.set_yticks(range(len(known)), [str(name) for name in known.index])
+    axes.margins(y=0.15)
+    axes.set_xlabel("share of the mean, %, 95 % interval")
+    axes.set_title(title, loc="left", fontsize=9)
     return figure

@@ -22,7 +22,8 @@ class Output:
         Path | None, typer.Option("--out", help="Folder for tables (CSV), figures (PNG) and summary.json.")
     ] = None
     report: Annotated[
-        Path | None, typer.Option("--report", help="HTML file: result, tables and figures on one page, to print.")
+        Path | None,
+        typer.Option("--report", help="HTML or PDF file, by its ending: result, tables, figures, method and limits."),
     ] = None
 
 

@@ -40,6 +40,7 @@ def emit(result: Result, output: Output) -> None:
 
 def _write(result: Result, out: Path) -> None:
     from hazecast.grids.errors import InputError
+    from hazecast.services.cli.studies.pictures import drawn
     from hazecast.services.core.files import atomic_write
 
     try:
@@ -51,24 +52,25 @@ def _write(result: Result, out: Path) -> None:
             table.to_csv(part)
     for name, figure in result.figures.items():
         with atomic_write(out / f"{name}.png") as part:
-            figure.savefig(part, dpi=110, format="png")
+            part.write_bytes(drawn(figure))
     with atomic_write(out / "summary.json") as part:
         part.write_text(_json(result.summary) + "\n", encoding="utf-8")
 
 
 def _report(result: Result, path: Path) -> None:
     from hazecast.grids.errors import InputError
-    from hazecast.services.cli.studies.report import report_page
+    from hazecast.services.cli.studies.report import as_html, as_pdf, pictures_of, sheet_of
+    from hazecast.services.core.clock import utc_now
     from hazecast.services.core.files import atomic_write
 
-    if path.suffix != ".html":
-        raise InputError("--report", path, "a file name that ends in .html")
-    call = current_call.get()
-    asked = {name: value for name, value in call.asked.items() if value is not None and name not in ("out", "report")}
-    page = report_page(f"hazecast study {call.name}", call.description, asked, result)
+    if path.suffix not in (".html", ".pdf"):
+        raise InputError("--report", path, "a file name that ends in .html or .pdf")
+    sheet, pictures = sheet_of(current_call.get(), result), pictures_of(result)
+    as_page = path.suffix == ".html"
+    content = as_html(sheet, pictures).encode("utf-8") if as_page else as_pdf(sheet, pictures, utc_now())
     try:
         with atomic_write(path) as part:
-            part.write_text(page, encoding="utf-8")
+            part.write_bytes(content)
     except OSError as error:
         raise InputError("--report", path, "a file that can be written") from error
 

@@ -58,6 +58,7 @@ def provinces(
     output: Output = Output(),  # noqa: B008 - frozen
 ) -> None:
     """Share of provinces in metals and other elements, by trajectories: all seasons, each season, and source regions."""
+    from hazecast.forecast.studies.wind.plots import shares
     from hazecast.forecast.studies.wind.provinces import by_season, contributions, residence
     from hazecast.services.core.places import city_registry
 
@@ -86,6 +87,8 @@ def provinces(
         | {f"provinces_{name}": one for name, one in seasons.items()},
         printed=("provinces", "elements", *(f"provinces_{name}" for name in seasons)),
     )
+    for name in found.elements.index:
+        result.figures[f"shares_{name}"] = shares(found.table.loc[name], f"{name} in {city}")
     _add_regions(result, paths, at_arrival, home, cell, measured.unit)
     emit(result, output)
 

@@ -56,10 +56,11 @@ def rir(
 ) -> Result:
     """Relative incremental reactivity of VOC species and NOx, from a box model."""
     from hazecast.forecast.studies.ozone.box import incremental_reactivity, urban
+    from hazecast.forecast.studies.ozone.plots import reactivities
 
     found = incremental_reactivity(urban(voc, nox), _conditions(day))
     summary = {"limited_by": "VOC" if found["VOC"] > found["NOx"] else "NOx", "simulated": True}
-    return Result(summary, {"rir": found.to_frame()}, printed=("rir",))
+    return Result(summary, {"rir": found.to_frame()}, {"reactivities": reactivities(found)}, printed=("rir",))
 
 
 def _conditions(day: Day) -> Conditions:

@@ -9,6 +9,7 @@ from typing import Annotated
 from hazecast.services.research.studies.asking import OneTable, Option, Table, study
 from hazecast.services.research.studies.result import Result
 
+_UNITS = {"o2": "%", "moisture": "%", "velocity": "m s$^{-1}$", "temperature": "°C"}
 _VALUES = ("concentration", "temperature", "pressure", "moisture", "oxygen")
 
 
@@ -30,12 +31,14 @@ def flue_gas(
     oxygen: Annotated[float, Option("Reference oxygen, %: 6 for coal-fired power stations.")],
 ) -> Result:
     """Flue gas at the reference state (columns reading, concentration, temperature, pressure, moisture, oxygen; u_...)."""
+    from hazecast.forecast.studies.emissions import plots
     from hazecast.forecast.studies.emissions.flue_gas import corrected
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["reading"], [*_VALUES, *(f"u_{name}?" for name in _VALUES)]).set_index("reading")
     found = corrected(data, reference_oxygen=oxygen)
-    return Result({"readings": len(found), "reference_oxygen": oxygen}, {"dry_gas": found}, printed=("dry_gas",))
+    summary = {"readings": len(found), "reference_oxygen": oxygen}
+    return Result(summary, {"dry_gas": found}, {"readings": plots.flue_gas(found)}, printed=("dry_gas",))
 
 
 @study
@@ -64,11 +67,14 @@ def rata(
     quantity: Annotated[str, Option("so2, nox, pm, o2, velocity, moisture or temperature.")],
 ) -> Result:
     """Accuracy of a continuous emission monitor, HJ 75-2017 (columns pair, reference, monitor)."""
+    from hazecast.forecast.studies.emissions.plots import monitor_against_reference
     from hazecast.forecast.studies.emissions.relative_accuracy import relative_accuracy
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["pair"], ["reference", "monitor"]).set_index("pair")
-    return Result(asdict(relative_accuracy(data, quantity)))
+    found = relative_accuracy(data, quantity)
+    figure = monitor_against_reference(data, found, _UNITS.get(quantity, "mg m$^{-3}$"))
+    return Result(asdict(found), {"pairs_of_values": data}, {"differences": figure})
 
 
 @study
@@ -82,6 +88,7 @@ def factory(
 ) -> Result:
     """A factory before and after: emission per tonne, saving, payback (columns run, concentration, flow, product)."""
     from hazecast.forecast.studies.emissions.factory import Costs, factory_change, payback
+    from hazecast.forecast.studies.emissions.plots import factory_runs
     from hazecast.grids.observations.sample_tables import read_labelled
 
     columns = ["concentration", "flow", "product"]
@@ -93,4 +100,6 @@ def factory(
     paid = None if costs is None else payback(found.avoided, costs)
     summary = {key: value for key, value in asdict(found).items() if key != "table"} | (asdict(paid) if paid else {})
     summary["change_shown"] = not found.reduction.low <= 0 <= found.reduction.high
-    return Result(summary | {"pairs": found.runs}, {"pairs_of_runs": found.table}, printed=("pairs_of_runs",))
+    summary |= {"pairs": found.runs}
+    figures = {"before_and_after": factory_runs(found)}
+    return Result(summary, {"pairs_of_runs": found.table}, figures, printed=("pairs_of_runs",))

@@ -21,6 +21,7 @@ def exhaust(
 ) -> Result:
     """High emitters by remote sensing (columns vehicle, co, hc, no over CO2, speed, acceleration, grade)."""
     from hazecast.forecast.studies.emissions.exhaust import per_fuel, screen, specific_power
+    from hazecast.forecast.studies.emissions.plots import screened_fleet
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["vehicle"], ["co", "hc", "no", "speed", "acceleration", "grade"])
@@ -30,4 +31,6 @@ def exhaust(
     summary = {key: value for key, value in vars(found).items() if key != "vehicles"}
     summary["high"] = [str(name) for name in found.vehicles.index[found.vehicles["high"]]]
     summary["certain"] = [str(name) for name in found.vehicles.index[found.vehicles["certain"]]]
-    return Result(summary, {"vehicles": found.vehicles, "emissions": readings}, printed=("vehicles",))
+    tables = {"vehicles": found.vehicles, "emissions": readings}
+    figures = {"fleet": screened_fleet(found, limit, gas.upper())}
+    return Result(summary, tables, figures, printed=("vehicles",))

@@ -17,15 +17,18 @@ def homogeneity(
     later: Annotated[Path | None, Table("CSV file of other samples after storage: stability is checked too.")] = None,
 ) -> Result:
     """Homogeneity and stability of samples (first column names the sample, the others are its results)."""
+    from hazecast.forecast.studies.quality.laboratory_plots import sample_spread
     from hazecast.forecast.studies.quality.samples import homogeneity as check
     from hazecast.forecast.studies.quality.samples import stability
     from hazecast.grids.observations.sample_tables import read_samples
 
     first = read_samples(table).to_numpy()
-    summary = {"homogeneity": asdict(check(first, deviation))}
+    found = check(first, deviation)
+    summary = {"homogeneity": asdict(found)}
     if later is not None:
         summary["stability"] = asdict(stability(first, read_samples(later).to_numpy(), deviation))
-    return Result({f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()})
+    values = {f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()}
+    return Result(values, figures={"samples": sample_spread(first, found)})
 
 
 @study
@@ -39,6 +42,7 @@ def duplicates(
 ) -> Result:
     """Precision from duplicate samples (columns pair, first, second)."""
     from hazecast.forecast.studies.quality.duplicates import duplicates as estimate
+    from hazecast.forecast.studies.quality.laboratory_plots import duplicate_differences
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["pair"], ["first", "second"]).set_index("pair")
@@ -46,7 +50,8 @@ def duplicates(
     summary = {key: value for key, value in vars(found).items() if key not in ("table", "pairs")}
     summary["number"] = found.pairs
     summary["beyond_allowed"] = [str(name) for name in found.table.index[found.table["beyond"]]]
-    return Result(summary, {"pairs": found.table}, printed=("pairs",))
+    figures = {"differences": duplicate_differences(found, allowed)}
+    return Result(summary, {"pairs": found.table}, figures, printed=("pairs",))
 
 
 @study
@@ -56,9 +61,11 @@ def budget(
 ) -> Result:
     """Uncertainty budget (columns component, value, kind: standard, expanded, rectangular...; sensitivity, degrees)."""
     from hazecast.forecast.studies.quality.budget import uncertainty_budget
+    from hazecast.forecast.studies.quality.laboratory_plots import budget_shares
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["component", "kind"], ["value", "sensitivity?", "degrees?"]).set_index("component")
     found = uncertainty_budget(data, confidence=confidence)
     summary = {key: value for key, value in vars(found).items() if key != "table"}
-    return Result(summary, {"components": found.table}, printed=("components",))
+    figures = {"contributions": budget_shares(found)}
+    return Result(summary, {"components": found.table}, figures, printed=("components",))

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 @study
 def oxidation(table: OneTable) -> Result:
     """Oxidation ratios of sulfur and nitrogen (columns so4 and so2, no3 and no2, ug m-3)."""
+    from hazecast.forecast.studies.particles.composition_plots import oxidation as draw
     from hazecast.forecast.studies.particles.secondary import oxidation_ratios
     from hazecast.grids.observations.sample_tables import read_samples
 
     found = oxidation_ratios(read_samples(table))
     summary = {"samples": len(found)} | {f"{name}_median": float(found[name].median()) for name in found}
-    return Result(summary, {"ratios": found})
+    return Result(summary, {"ratios": found}, {"ratios": draw(found)})
 
 
 @study
@@ -30,6 +31,7 @@ def secondary_carbon(
     block: Annotated[int, Option("Samples resampled together: 24 for hourly values.", least=1)] = 1,
 ) -> Result:
     """Secondary organic carbon by the EC tracer with minimum R squared (columns oc and ec)."""
+    from hazecast.forecast.studies.particles.composition_plots import primary_ratio
     from hazecast.forecast.studies.particles.secondary import secondary_carbon as estimate
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
@@ -41,7 +43,8 @@ def secondary_carbon(
     found = estimate(data["oc"], data["ec"], block=block)
     summary = asdict(found)
     secondary = summary.pop("secondary").to_frame("secondary_oc")
-    return Result({"samples": len(secondary)} | summary, {"secondary": secondary})
+    figures = {"primary_ratio": primary_ratio(data["oc"], data["ec"], found)}
+    return Result({"samples": len(secondary)} | summary, {"secondary": secondary}, figures)
 
 
 @study
@@ -55,6 +58,7 @@ def elements(
     """Compare hourly XRF with filters, element by element (York's line, detection limits)."""
 
     from hazecast.forecast.studies.quality.elements import compare_elements, filter_means
+    from hazecast.forecast.studies.quality.laboratory_plots import element_lines
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
     from hazecast.services.research.filter_tables import read_filters
 
@@ -69,7 +73,8 @@ def elements(
         "differ": [str(name) for name in found.index[found["verdict"] == "differs"]],
         "too_few": [str(name) for name in found.index[found["verdict"] == "too few"]],
     }
-    return Result(summary, {"elements": found, "xrf_means": means}, printed=("elements",))
+    figures = {"lines": element_lines(data, means, found)}
+    return Result(summary, {"elements": found, "xrf_means": means}, figures, printed=("elements",))
 
 
 @study
@@ -80,6 +85,7 @@ def exhaust_metals(
     fuel_carbon: Annotated[float, Option("Mass share of carbon in the fuel.")],
 ) -> Result:
     """Emission factors of metals in diluted exhaust, ug a kg of fuel, by carbon balance."""
+    from hazecast.forecast.studies.particles.composition_plots import emission_factors
     from hazecast.forecast.studies.particles.dilution import exhaust_factors
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
@@ -90,7 +96,8 @@ def exhaust_metals(
             raise InputError(f"{runs}: columns", list(given.columns), f"also {name}")
     found = exhaust_factors(given, read_samples(masses), read_samples(blanks), fuel_carbon=fuel_carbon)
     summary = {"runs": len(found.runs), "units": "factors ug a kg of fuel; blank and limit ng a filter"}
-    return Result(summary, {"factors": found.factors, "runs": found.runs}, printed=("factors",))
+    figures = {"factors": emission_factors(found.factors)}
+    return Result(summary, {"factors": found.factors, "runs": found.runs}, figures, printed=("factors",))
 
 
 @study
@@ -102,13 +109,16 @@ def bags(
     import pandas as pd
 
     from hazecast.forecast.studies.quality.bags import bag_stability
+    from hazecast.forecast.studies.quality.laboratory_plots import bag_recoveries
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["compound"], ["hours", "recovery"])
     data["recovery"] = data["recovery"].astype(float)
-    rows = {
-        str(name): asdict(bag_stability(part["hours"], part["recovery"], least=least))
+    each = {
+        str(name): bag_stability(part["hours"], part["recovery"], least=least)
         for name, part in data.groupby("compound", sort=False)
     }
+    rows = {name: asdict(one) for name, one in each.items()}
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("compound")
-    return Result({"compounds": len(found), "least_recovery": least}, {"bags": found}, printed=("bags",))
+    figures = {"recoveries": bag_recoveries(data, each, least)}
+    return Result({"compounds": len(found), "least_recovery": least}, {"bags": found}, figures, printed=("bags",))

@@ -18,6 +18,7 @@ def sites(
     criterion: Annotated[str, Option("error, entropy or information: what the kept stations are to tell.")] = "error",
 ) -> Result:
     """Choose the stations that keep the field, and what the removal of each would cost."""
+    from hazecast.forecast.studies.quality.laboratory_plots import removal_costs
     from hazecast.forecast.studies.quality.siting import choose, daily_means, removal
 
     daily = daily_means(observations.stations(pollutant))
@@ -30,7 +31,9 @@ def sites(
         "choices_compared": found.compared or "one station after another",
         "mean_rmse": found.mean_rmse,
     }
-    return Result(summary, {"removed": found.removed, "each_alone": removal(daily)}, printed=("removed", "each_alone"))
+    alone = removal(daily)
+    figures = {"each_alone": removal_costs(alone, found.kept)}
+    return Result(summary, {"removed": found.removed, "each_alone": alone}, figures, printed=("removed", "each_alone"))
 
 
 @study

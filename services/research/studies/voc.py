@@ -18,6 +18,7 @@ def voc_change(
 ) -> Result:
     """Change of ozone formation potential and OH reactivity between paired VOC samples, with intervals."""
     from hazecast.forecast.studies.ozone.voc_change import paired_change
+    from hazecast.forecast.studies.ozone.voc_plots import change
     from hazecast.grids.observations.sample_tables import read_samples
 
     found = paired_change(read_samples(before), read_samples(after), units)  # type: ignore[arg-type]
@@ -29,19 +30,21 @@ def voc_change(
         "cells_missing": found.cells_missing,
         "note": "a change of the air: weather and season are in it, see study intervention",
     }
-    return Result(summary, {"totals": found.totals, "species": found.species}, printed=("totals", "species"))
+    tables = {"totals": found.totals, "species": found.species}
+    return Result(summary, tables, {"change": change(found)}, printed=("totals", "species"))
 
 
 @study
 def solvent(table: OneTable) -> Result:
     """Solvent balance of a plant (columns item, kg, uncertainty; items I1 to O9 of Directive 2010/75/EU)."""
     from hazecast.forecast.studies.ozone.solvent import solvent_balance
+    from hazecast.forecast.studies.ozone.voc_plots import balance
     from hazecast.grids.observations.sample_tables import read_labelled
 
     data = read_labelled(table, ["item"], ["kg", "uncertainty"])
     found = solvent_balance(data.set_index("item"))
     summary = {"closes": found.closes, "items_taken_as_zero": list(found.assumed_zero)}
-    return Result(summary, {"balance": found.table}, printed=("balance",))
+    return Result(summary, {"balance": found.table}, {"balance": balance(found)}, printed=("balance",))
 
 
 @study

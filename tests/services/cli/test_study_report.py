@@ -1,37 +1,129 @@
-"""The report that every study's command writes: one page with what was found and what was asked."""
+"""The report that every study's command writes, HTML or PDF: what was found and what was asked, tables, figures, method and limits."""
 
 from __future__ import annotations
 
+import html
+import io
+from datetime import UTC, datetime
+
 import pandas as pd
 import pytest
+import typer
 from matplotlib.figure import Figure
+from pypdf import PdfReader
 
 from hazecast.grids.errors import InputError
-from hazecast.services.cli.studies.output import Result
-from hazecast.services.cli.studies.report import LONGEST, report_page
+from hazecast.services.cli.studies.app import study_app
+from hazecast.services.cli.studies.options import Call
+from hazecast.services.cli.studies.pictures import drawn
+from hazecast.services.cli.studies.report import LONGEST, as_html, as_pdf, methods, pictures_of, sheet_of
+from hazecast.services.research.studies.result import Result
 from tests.support.command_line import run_command
 
+MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+CALL = Call("factory", "What it\ndoes.", {"limit": 20.0, "production": 1e5, "out": None, "report": "x.html"})
 
-def test_page_holds_values_tables_and_figures() -> None:
-    table = pd.DataFrame({"value": [0.123456, float("nan")]}, index=pd.Index(["<a>", "b"], name="sample"))
-    summary = {"reduction": {"value": 0.6, "low": 0.5, "high": 0.7}, "named": ["x", "y"], "none": None}
-    page = report_page(
-        "hazecast study x", "What it does.", {"limit": 20.0}, Result(summary, {"samples": table}, {"line": Figure()})
-    )
-    assert "0.6 (0.5 to 0.7)" in page and "x, y" in page and "&lt;a&gt;" in page and "<a>" not in page
+
+def result(rows: int = 2) -> Result:
+    table = pd.DataFrame({"value": 0.123456}, index=pd.Index([f"<a{n}> #x" for n in range(rows)], name="sample"))
+    table.iloc[-1] = float("nan")
+    summary = {"reduction": {"value": 0.6, "low": 0.5, "high": 0.7}, "named": ["x", "y"], "none": None, "shown": True}
+    return Result(summary, {"all_samples": table}, {"a_line": Figure(figsize=(4, 2))})
+
+
+def html_of(rows: int = 2) -> str:
+    found = result(rows)
+    return as_html(sheet_of(CALL, found), pictures_of(found))
+
+
+def pdf_of(rows: int = 2) -> PdfReader:
+    found = result(rows)
+    return PdfReader(io.BytesIO(as_pdf(sheet_of(CALL, found), pictures_of(found), MADE)))
+
+
+def words(document: PdfReader) -> str:
+    return "".join(page.extract_text() for page in document.pages).replace("\u200b", "")
+
+
+def test_page_holds_values_tables_figures_method_and_limits() -> None:
+    page = html_of()
+    assert "0.6 (0.5 to 0.7)" in page and "x, y" in page and "&lt;a0&gt;" in page and "<a0>" not in page
     assert "<td>0.1235</td>" in page and "<td>-</td>" in page and "data:image/png;base64," in page
-    assert "<td>limit</td><td>20</td>" in page and "more rows" not in page
+    assert (
+        "<td>limit</td><td>20</td>" in page
+        and "<td>product of a year, t</td><td>100,000</td>" in page
+        and "x.html" not in page
+    )
+    assert html.escape(methods()["factory"]["method"]) in page and "<h2>Limits</h2>" in page and "more rows" not in page
+
+
+def test_pdf_says_the_same_and_is_tagged() -> None:
+    document = pdf_of()
+    said = words(document)
+    for part in (
+        "hazecast study factory",
+        "What it does.",
+        "0.6 (0.5 to 0.7)",
+        "<a0> #x",
+        "0.1235",
+        "all samples",
+        "a line",
+        "Method",
+    ):
+        assert part in said, part
+    assert document.metadata is not None and document.metadata.title == "hazecast study factory"
+    root = document.trailer["/Root"]
+    assert root["/Lang"].startswith("en") and root["/MarkInfo"]["/Marked"] and "/StructTreeRoot" in root
+    assert len(document.pages) == 1 and len(list(document.pages[0].images)) == 1
 
 
 def test_a_long_table_is_cut_and_says_so() -> None:
-    table = pd.DataFrame({"value": range(LONGEST + 5)})
-    assert "5 more rows are not shown" in report_page("t", "d", {}, Result({}, {"long": table}))
+    assert "5 more rows are not shown" in html_of(LONGEST + 5)
+    assert "5 more rows are not shown" in words(pdf_of(LONGEST + 5))
+
+
+def test_every_study_says_its_method_and_limits() -> None:
+    commands = typer.main.get_command(study_app).commands  # type: ignore[attr-defined]
+    assert set(methods()) == set(commands)
+    assert all(about[part].endswith(".") for about in methods().values() for part in ("method", "limits"))
+
+
+def test_names_in_chinese_are_drawn() -> None:
+    figures = []
+    for name in ("toluene", "\u7532\u82ef", "\u4e59\u82ef"):
+        figure = Figure(figsize=(2, 1))
+        figure.text(0.1, 0.5, name)
+        figures.append(drawn(figure))
+    # A missing sign would be the same box for each, and a warning, which is an error here.
+    assert len(set(figures)) == 3
 
 
 def test_a_command_writes_it(tmp_path) -> None:
     (tmp_path / "budget.csv").write_text("component,kind,value\nruns,standard,1\ndrift,rectangular,2\n")
     run_command("study", "budget", tmp_path / "budget.csv", "--report", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "hazecast study budget" in page and "drift" in page and "budget.csv" in page
-    with pytest.raises(InputError, match=r"ends in \.html"):
+    assert "hazecast study budget" in page and "drift" in page and ">budget.csv<" in page
+    with pytest.raises(InputError, match=r"ends in \.html or \.pdf"):
         run_command("study", "budget", tmp_path / "budget.csv", "--report", tmp_path / "page.doc")
+
+
+def test_the_report_of_a_factory_is_one_page(tmp_path) -> None:
+    for name, level in (("before", 100), ("after", 40)):
+        rows = [f"run {n},{level * (1 + 0.1 * (n % 3))},50000,20" for n in range(12)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["run,concentration,flow,product", *rows]) + "\n")
+    given = (
+        tmp_path / "before.csv",
+        tmp_path / "after.csv",
+        "--production",
+        "1e5",
+        "--investment",
+        "2e5",
+        "--charge",
+        "4",
+    )
+    run_command("study", "factory", *given, "--systematic", "0.05", "--report", tmp_path / "factory.pdf")
+    document = PdfReader(tmp_path / "factory.pdf")
+    said = words(document)
+    assert len(document.pages) == 1 and len(list(document.pages[0].images)) == 1
+    for part in ("run 11", "reduction", "before and after", "payback, years", "investment", "200,000", "Limits"):
+        assert part in said, part
