@@ -46,7 +46,7 @@ from hazecast.services.web.schemas.forecasts import (
 )
 from hazecast.services.web.schemas.places import PointOut, StationHourOut, StationOut
 from hazecast.services.web.schemas.scores import VerificationOut
-from hazecast.services.web.schemas.studies import ClimatologyOut, VocSpeciesOut, WeekendOut
+from hazecast.services.web.schemas.studies import ClimatologyOut, StudyFormOut, StudyOut, VocSpeciesOut, WeekendOut
 
 
 class AsyncReads(AsyncConnection):
@@ -327,6 +327,14 @@ class AsyncReads(AsyncConnection):
         WeekendOut
         """
         return await self._send(asks.weekend(city, query))
+
+    async def studies(self) -> list[StudyOut]:
+        """Return the studies that can be asked for, and what each needs."""
+        return [item async for page in self._pages(asks.studies()) for item in page.items]
+
+    async def study(self, name: str) -> StudyFormOut:
+        """Return what a study takes: the JSON Schema of what `run_study` is given, and an example."""
+        return await self._send(asks.study(name))
 
     async def voc_species(self) -> list[VocSpeciesOut]:
         """Return the reactivity of VOC that Hazecast knows."""

@@ -26,7 +26,7 @@ from hazecast.services.web.schemas.forecasts import (
 from hazecast.services.web.schemas.items import ItemsOut
 from hazecast.services.web.schemas.places import PointOut, StationHoursOut, StationsOut
 from hazecast.services.web.schemas.scores import VerificationOut
-from hazecast.services.web.schemas.studies import ClimatologyOut, VocSpeciesOut, WeekendOut
+from hazecast.services.web.schemas.studies import ClimatologyOut, StudyFormOut, StudyOut, VocSpeciesOut, WeekendOut
 
 # The most that the API puts on a page of cities.
 _CITIES_A_PAGE = 500
@@ -264,6 +264,16 @@ def weekend(name: str, query: Query) -> Ask[WeekendOut]:
     Ask[WeekendOut]
     """
     return model(WeekendOut, f"/v1/studies/ozone/{segment(name)}/weekend", query)
+
+
+def studies() -> Ask[ItemsOut[StudyOut]]:
+    """The studies that can be asked for."""
+    return model(ItemsOut[StudyOut], "/v1/studies")
+
+
+def study(name: str) -> Ask[StudyFormOut]:
+    """What a study takes."""
+    return model(StudyFormOut, f"/v1/studies/{segment(name)}")
 
 
 def voc_species() -> Ask[ItemsOut[VocSpeciesOut]]:

@@ -46,7 +46,7 @@ from hazecast.services.web.schemas.forecasts import (
 )
 from hazecast.services.web.schemas.places import PointOut, StationHourOut, StationOut
 from hazecast.services.web.schemas.scores import VerificationOut
-from hazecast.services.web.schemas.studies import ClimatologyOut, VocSpeciesOut, WeekendOut
+from hazecast.services.web.schemas.studies import ClimatologyOut, StudyFormOut, StudyOut, VocSpeciesOut, WeekendOut
 
 
 class Reads(Connection):
@@ -322,6 +322,14 @@ class Reads(Connection):
         WeekendOut
         """
         return self._send(asks.weekend(city, query))
+
+    def studies(self) -> list[StudyOut]:
+        """Return the studies that can be asked for, and what each needs."""
+        return [item for page in self._pages(asks.studies()) for item in page.items]
+
+    def study(self, name: str) -> StudyFormOut:
+        """Return what a study takes: the JSON Schema of what `run_study` is given, and an example."""
+        return self._send(asks.study(name))
 
     def voc_species(self) -> list[VocSpeciesOut]:
         """Return the reactivity of VOC that Hazecast knows."""

@@ -40,7 +40,7 @@ def public(client) -> list[tuple[str, dict[str, Any]]]:
     run = client.get("/v1/forecasts").json()["items"][0]["init_time"]
     known = {
         "city_id": "beijing", "init_time": run, "warning_id": warning, "kind": "pm25", "name": "not-found",
-        "station_id": "cnemc:1001A",
+        "station_id": "cnemc:1001A", "study": client.get("/v1/studies").json()["items"][0]["name"],
     }  # fmt: skip
     found = []
     for path, method, operation in operations(client.app.openapi()):
