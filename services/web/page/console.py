@@ -20,7 +20,7 @@ from hazecast.services.accounts.scopes import ROLES, SCOPES
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.queue import State
 from hazecast.services.delivery.subscription_fields import BulletinFormat, ChannelName, Kind
-from hazecast.services.web.page.answers import COMPRESSED, answer
+from hazecast.services.web.page.answers import answer
 from hazecast.services.web.page.frame import HTML, templates
 from hazecast.services.web.page.routes import cities_by_country
 from hazecast.services.web.page.words import Words, preferred, words
@@ -58,7 +58,7 @@ def console_routes(settings: Settings, cities: Callable[[], Registry], book: Rul
         # Relative: a redirect by the name in the request would lead wherever its sender says.
         return Response(status_code=308, headers={"Location": f"/console{query}"})
 
-    return [Route("/console", home, middleware=COMPRESSED), Route("/console/", without_slash)]
+    return [Route("/console", home), Route("/console/", without_slash)]
 
 
 def _page(language: Language, query: str, settings: Settings, registry: Registry, book: RuleBook) -> str:
@@ -97,9 +97,16 @@ def _words(language: Language) -> Words:
 
 
 def _facts(rules: list[RuleSet], registry: Registry, wording: Words) -> dict[str, Any]:
-    """Return the names, colours and time zones that the scripts show in place of ids."""
+    """Return the names, colours, time zones and positions that the scripts show in place of ids."""
     return {
-        "cities": {city.id: {"name": wording.of(city), "zone": city.time_zone} for city in registry.cities.values()},
+        "cities": {
+            city.id: {
+                "name": wording.of(city),
+                "zone": city.time_zone,
+                "at": [round(city.longitude, 2), round(city.latitude, 2)],
+            }
+            for city in registry.cities.values()
+        },
         "regions": {region.id: wording.of(region) for region in registry.regions.values()},
         "rules": {
             one.id: {
