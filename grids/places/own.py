@@ -47,7 +47,7 @@ def entered_cities(folder: Path) -> dict[str, Entered]:
     InputError
         If the folder isn't there, or a file can't be read.
     """
-    found = {}
+    found: dict[str, Entered] = {}
     for name, tables in _files(folder).items():
         alone = name.endswith(".toml") and len(tables["city"]) == 1 and not tables["region"]
         found |= {str(table.get("id")): Entered(name, alone) for table in tables["city"]}

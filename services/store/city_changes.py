@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from hazecast.services.store.drafts import Decider
@@ -60,7 +60,7 @@ def held_of_cities(store: Store) -> Held:
         select(station.city, func.count()).join(newest, newest.c.station_id == station.id).group_by(station.city)
     )
     with store.sessions() as session:
-        stations, active = (dict(map(tuple, session.execute(query).all())) for query in (known, reporting))
+        stations, active = _counts(session, known), _counts(session, reporting)
         if run is None:
             return Held(None, stations=stations, reporting=active)
         cities = select(ForecastValue.city).where(ForecastValue.run_id == run.id, ForecastValue.lead_time == 1)
@@ -68,6 +68,10 @@ def held_of_cities(store: Store) -> Held:
         left_out = report.get("skipped")
         skipped = {str(k): str(v) for k, v in left_out.items()} if isinstance(left_out, dict) else {}
         return Held(run, frozenset(session.scalars(cities)), skipped, stations, active)
+
+
+def _counts(session: Session, query: Select[str, int]) -> dict[str, int]:
+    return {city: count for city, count in session.execute(query)}
 
 
 def is_stored(store: Store, city: str) -> bool:

@@ -42,7 +42,7 @@ class Bureau:
 def bureau(folder: Path) -> Bureau:
     """Return a bureau with three drafts, a webhook with one message delivered and one given up."""
     cities = folder / "cities"
-    cities.mkdir()
+    cities.mkdir(parents=True)
     world = World(folder, cache_seconds=0, cities_dir=cities)
     now = datetime.now(UTC)
     world.clock.now = now

@@ -33,13 +33,16 @@ new PerformanceObserver(list => { for (const e of list.getEntries()) if (e.name 
 new PerformanceObserver(list => { for (const e of list.getEntries()) seen.blocked += Math.max(0, e.duration - 50); })
   .observe({type: 'longtask', buffered: true});
 """
+_BLOCKING = """[performance.getEntriesByType('navigation')[0].transferSize,
+  performance.getEntriesByType('resource').filter(one => one.renderBlockingStatus === 'blocking').map(one => one.name)]"""
 
 
 @dataclass(frozen=True)
 class Speed:
     """Milliseconds from the start of the navigation, bytes on the wire, and the share of the page that jumped.
 
-    `map_shown` is from when the reader comes to the map, below the first screen of a phone, until its values are there.
+    `map_shown` is from when the reader comes to the map, below the first screen of a phone, until its values are there;
+    `waited_for` are the files that the first paint waits for, beside the HTML.
     """
 
     first_paint: float
@@ -49,6 +52,13 @@ class Speed:
     shift: float
     bytes_before_map: int
     bytes_in_all: int
+    bytes_of_html: int
+    waited_for: tuple[str, ...]
+
+    @property
+    def bound(self) -> float:
+        """The least time to a complete first paint on this link: to and fro for each answer that it waits for, and their bytes."""
+        return _DELAY * (1 + len(self.waited_for)) + 1000 * self.bytes_of_html / _DOWN
 
 
 def measure(browser: Browser, address: str) -> Speed:
@@ -83,6 +93,7 @@ def measure(browser: Browser, address: str) -> Speed:
     shown = float(page.evaluate("performance.now()")) - asked
     page.wait_for_load_state("networkidle")
     seen = page.evaluate("window.seen")
+    html, waited_for = page.evaluate(_BLOCKING)
     context.close()
     return Speed(
         first_paint=first["first"],
@@ -92,6 +103,8 @@ def measure(browser: Browser, address: str) -> Speed:
         shift=seen["shift"],
         bytes_before_map=int(before),
         bytes_in_all=int(sum(received)),
+        bytes_of_html=int(html),
+        waited_for=tuple(waited_for),
     )
 
 
@@ -103,7 +116,8 @@ def main() -> None:
             print(
                 f"{path}: first paint {found.first_paint:.0f} ms, largest paint {found.largest_paint:.0f} ms, map with "
                 f"values {found.map_shown:.0f} ms, blocked {found.blocked:.0f} ms, layout shift {found.shift:.3f}; "
-                f"{found.bytes_before_map / 1000:.0f} kB before the map is there, {found.bytes_in_all / 1000:.0f} in all"
+                f"{found.bytes_before_map / 1000:.0f} kB before the map is there, {found.bytes_in_all / 1000:.0f} in all; "
+                f"the link alone takes {found.bound:.0f} ms to the first paint"
             )
 
 

@@ -97,9 +97,16 @@ def _words(language: Language) -> Words:
 
 
 def _facts(rules: list[RuleSet], registry: Registry, wording: Words) -> dict[str, Any]:
-    """Return the names, colours and time zones that the scripts show in place of ids."""
+    """Return the names, colours, time zones and positions that the scripts show in place of ids."""
     return {
-        "cities": {city.id: {"name": wording.of(city), "zone": city.time_zone} for city in registry.cities.values()},
+        "cities": {
+            city.id: {
+                "name": wording.of(city),
+                "zone": city.time_zone,
+                "at": [round(city.longitude, 2), round(city.latitude, 2)],
+            }
+            for city in registry.cities.values()
+        },
         "regions": {region.id: wording.of(region) for region in registry.regions.values()},
         "rules": {
             one.id: {

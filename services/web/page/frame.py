@@ -11,7 +11,7 @@ from starlette.requests import Request
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.services.core.settings import Settings
 from hazecast.services.web.page import chart, history, view
-from hazecast.services.web.page.answers import static_prefix
+from hazecast.services.web.page.answers import page_style, static_prefix
 from hazecast.services.web.page.colours import ink
 from hazecast.services.web.page.query import PageQuery
 from hazecast.services.web.page.words import words
@@ -32,6 +32,7 @@ def templates() -> Environment:
     )
     environment.globals |= {
         "static": lambda name: f"{static_prefix()}/{name}",
+        "page_style": page_style(),
         "ink": ink,
         "width": chart.WIDTH,
         "height": chart.HEIGHT,

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -55,6 +55,7 @@ from hazecast.services.web.schemas.own_cities import (
     CityFieldsIn,
     FolderOut,
     NewCityIn,
+    Note,
     as_fields,
 )
 
@@ -86,9 +87,9 @@ def cities(
         items=[AdministeredCityOut(**_state(service, registry, city, entered, held)) for city in page],
         next=following,
         folder=_folder(service, registry),
-        init_time=held.run and held.run.init_time,
-        model_id=held.run and held.run.model_id,
-        simulated=held.run and held.run.simulated,
+        init_time=held.run.init_time if held.run else None,
+        model_id=held.run.model_id if held.run else None,
+        simulated=held.run.simulated if held.run else None,
     )
 
 
@@ -243,8 +244,8 @@ def _detail(service: Service, name: str) -> CityDetailOut:
     found = _known(registry, name)
     changes = [
         CityChangeOut(
-            at=row.at, action=row.action, by=row.by, account=row.account_id, key=row.key_id,
-            before=row.before and json.loads(row.before), after=row.after and json.loads(row.after),
+            at=row.at, action=cast(Change, row.action), by=row.by, account=row.account_id, key=row.key_id,
+            before=_read(row.before), after=_read(row.after),
         )
         for row in changes_of(service.store, name)
     ]  # fmt: skip
@@ -252,8 +253,13 @@ def _detail(service: Service, name: str) -> CityDetailOut:
     return CityDetailOut(**state, **_area(registry, found), changes=changes)
 
 
+def _read(fields: str | None) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = None if fields is None else json.loads(fields)
+    return found
+
+
 def _checked(service: Service, registry: Registry, city: City) -> CheckedCityOut:
-    notes = []
+    notes: list[Note] = []
     if in_english_only(city):
         notes.append("english_only")
     if not has_rules(city, service.book):
@@ -265,5 +271,6 @@ def _checked(service: Service, registry: Registry, city: City) -> CheckedCityOut
     return CheckedCityOut(
         # Beside the cities as they are: their areas are known, that of one city is quickly found.
         **_base(service, registry, city), **_area(service.registry, city), notes=notes,
-        nearest=near and near.city.id, distance=near and near.distance and round(near.distance, 1),
+        nearest=near.city.id if near else None,
+        distance=round(near.distance, 1) if near and near.distance is not None else None,
     )  # fmt: skip

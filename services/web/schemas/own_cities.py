@@ -15,6 +15,7 @@ from hazecast.services.store.city_changes import Change
 from hazecast.services.web.schemas.forecasts import CityOut
 from hazecast.services.web.schemas.items import ItemsOut
 
+Note = Literal["english_only", "without_rules", "replaces_shipped"]
 _MOST_STATIONS = 100
 _Line = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(plain_line)]
 _Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
@@ -118,7 +119,7 @@ class CheckedCityOut(CityOut, AreaOut):
 
     index: str
     rule_sets: list[str]
-    notes: list[Literal["english_only", "without_rules", "replaces_shipped"]]
+    notes: list[Note]
     nearest: str | None = Field(description="Id of the nearest other city.")
     distance: float | None = Field(description="km to it")
 

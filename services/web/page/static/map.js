@@ -41,7 +41,6 @@ export class CityMap {
     this.state = /** @type {HTMLElement} */ (document.getElementById("map-state"));
     this.readout = /** @type {HTMLElement} */ (document.getElementById("map-readout"));
     this.holder = /** @type {HTMLElement} */ (document.getElementById("map"));
-    this.holder.setAttribute("role", "region");
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.map = L.map(this.holder, {
       attributionControl: false, zoomControl: false, minZoom: 3, maxZoom: 9, zoomSnap: 0.25, zoomDelta: 1,

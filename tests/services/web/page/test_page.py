@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -111,12 +112,16 @@ def test_an_unknown_city_is_not_found_and_named_harmlessly(client) -> None:
     assert client.get("/embed/nowhere.png").status_code == 404
 
 
-def test_nothing_is_inline_and_the_policy_forbids_it(client) -> None:
+def test_nothing_is_inline_but_the_page_s_own_style_and_the_policy_forbids_it(client) -> None:
     for path in ("/", "/?city=beijing", "/embed/beijing", "/?city=nowhere"):
         answer = client.get(path)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy
-        assert re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", answer.text) is None, path
+        [style] = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'self' 'sha256-{digest}';" in policy
+        rest = answer.text.replace(style, "")
+        assert re.search(r"<script(?![^>]*\bsrc=)|<style>(?!<)|\sstyle=|\son\w+=|javascript:", rest) is None, path
         outside = {a for a in re.findall(r'(?:src|href)="(https?://[^"]+)"', answer.text)}
         assert all(a.startswith("http://testserver/") for a in outside), outside
     assert "frame-ancestors 'self'" in client.get("/").headers["content-security-policy"]

@@ -11,11 +11,11 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hazecast.services.core.settings import Settings
 from hazecast.services.work.cycle import run_cycle
+from tests.support.accessibility import scan
 from tests.support.browser import (
     EPISODE_TIME,
     LATER,
@@ -185,11 +185,7 @@ def test_axe_finds_nothing(browser, site, scheme) -> None:
         if path.startswith("/?") or path == "/":
             loaded(page)
             page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}}).response
-        said = [(v["id"], v["impact"], [n["target"] for n in v["nodes"]][:3]) for v in found["violations"]]
-        assert said == [], path
-        assert len(found["passes"]) > 15
+        scan(page, path)
     context.close()
 
 
@@ -249,6 +245,8 @@ def test_a_slow_phone_sees_the_map_within_the_budget(browser, site) -> None:
     for path in ("/", "/?city=shanghai&lang=zh"):
         found = measure(browser, site.address + path)
         assert 0 < found.bytes_before_map <= BUDGET_BYTES, found
+        # One way to and fro: nothing but the HTML stands before the first paint.
+        assert found.waited_for == () and found.bound < 400, found
         assert found.shift <= 0.1, found
 
 
@@ -358,10 +356,14 @@ def test_forced_colours_keep_values_and_levels(browser, site) -> None:
 
 
 @pytest.mark.slowest
-def test_a_city_prints_on_one_page(page, site) -> None:
-    page.goto(f"{site.address}/?city=shanghai&lang=zh")
-    loaded(page)
-    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))) == 1
+def test_a_city_prints_on_one_page_with_its_charts_and_the_days_past(page, site) -> None:
+    for path in ("/?city=shanghai&lang=zh", "/?city=kitakyushu&lang=ja", "/?city=beijing&lang=en"):
+        page.emulate_media(media="screen")
+        page.goto(site.address + path)
+        loaded(page)
+        page.emulate_media(media="print")
+        assert page.locator(".past-chart").is_visible() and page.locator("figure.fan svg").first.is_visible()
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))) == 1, path
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ export function countChosen() {
   form.hidden = !may("drafts:decide") || all < 2;
   every.checked = all > 0 && some === all;
   every.indeterminate = some > 0 && some < all;
+  find(form, ".with-chosen", HTMLElement).hidden = !some;
   find(form, '[data-text="chosen"]', HTMLElement).textContent = say("chosen", { n: some, of: all });
 }
 

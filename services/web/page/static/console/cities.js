@@ -120,7 +120,7 @@ async function show(made, city) {
 
 /** @param {Element} box @param {Place & Area} found */
 async function draw(box, found) {
-  const coasts = await drawArea(box, found.area, ACCENT, say("area_of", { place: name(found) }), [found.longitude, found.latitude]);
+  const coasts = await drawArea(box, found.area, ACCENT, say("area_of", { place: name(found) }), { name: name(found), at: [found.longitude, found.latitude] });
   if (coasts) return;
   const line = document.createElement("p");
   line.className = "fine";
@@ -155,8 +155,13 @@ function replace(made, city) {
   if (made.nextElementSibling?.matches(".city-detail")) made.nextElementSibling.remove();
   const fresh = row(city);
   made.replaceWith(fresh);
-  facts.cities[city.id] = { name: name(city), zone: city.time_zone };
+  facts.cities[city.id] = fact(city);
   find(fresh, '[data-do="show"]', HTMLButtonElement).focus();
+}
+
+/** What other parts of the console know of a city. @param {Place} city @returns {{name: string, zone: string, at: [number, number]}} */
+function fact(city) {
+  return { name: name(city), zone: city.time_zone, at: [city.longitude, city.latitude] };
 }
 
 /** What the API takes of a city. @param {City} city */
@@ -209,7 +214,7 @@ async function check() {
   });
   found.hidden = false;
   await draw(find(found, ".area", HTMLElement), checked);
-  find(found, "h4", HTMLElement).focus();
+  find(found, "h3", HTMLElement).focus();
 }
 
 async function save() {
@@ -222,7 +227,7 @@ async function save() {
     tell(say("done_city_changed", { city: name(answer) }));
   } else {
     const answer = await ask("POST", "/administration/cities", { id, ...fields });
-    facts.cities[answer.id] = { name: name(answer), zone: answer.time_zone };
+    facts.cities[answer.id] = fact(answer);
     await cities();
     tell(say("done_city_added", { city: name(answer) }));
     find(document, "#cities", HTMLElement).focus();

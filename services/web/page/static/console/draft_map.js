@@ -1,7 +1,10 @@
-// The area of a draft on a small map: coasts and borders as on the page, drawn without tiles or a library.
+// The area of a draft or a city on a small map: coasts, borders and cities as on the page, drawn without tiles or a library.
+
+import { facts } from "./view.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 360;
+const LETTER = 12;
 /** As much of the surroundings beside the area as the area is wide. */
 const AROUND = 0.8;
 /** @type {Promise<Record<string, number[][]>> | undefined} */
@@ -15,10 +18,10 @@ let base;
  * @param {{type: string, coordinates: any}} area a GeoJSON Polygon or MultiPolygon
  * @param {string} colour
  * @param {string} label
- * @param {[number, number]} [at] longitude and latitude of the place itself, marked
+ * @param {{name: string, at: [number, number]} | undefined} place its name, longitude and latitude
  * @returns {Promise<boolean>} whether any land is known there
  */
-export async function drawArea(box, area, colour, label, at) {
+export async function drawArea(box, area, colour, label, place) {
   /** @type {Line[]} */
   const rings = area.type === "Polygon" ? area.coordinates : area.coordinates.flat();
   base ??= fetch("/page/shapes.json", { credentials: "omit" }).then((answer) => answer.json());
@@ -43,13 +46,38 @@ export async function drawArea(box, area, colour, label, at) {
     map.append(make("path", { d: lines.map((line) => path(line) + end).join(""), class: name }));
   }
   map.append(make("path", { d: rings.map((ring) => `${path(ring)}Z`).join(""), class: "warned", fill: colour, "fill-rule": "evenodd" }));
-  if (at) {
-    const [x, y] = [(at[0] - west + margin) * shrink * scale, (north + margin - at[1]) * scale];
-    map.append(make("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 4, class: "at" }));
-  }
+  const others = Object.values(facts.cities).filter((one) => one.name !== place?.name);
+  /** @param {[number, number]} at @returns {[number, number]} */
+  const point = ([x, y]) => [(x - west + margin) * shrink * scale, (north + margin - y) * scale];
+  mark(map, place ? [place, ...others] : others, point, height);
   if (!known) map.classList.add("bare");
   box.replaceChildren(map);
   return known;
+}
+
+/**
+ * Mark cities by dots, and by their names where there is room; the first is the one that the map is of.
+ * @param {Element} map @param {{name: string, at: [number, number]}[]} cities @param {(at: [number, number]) => [number, number]} point @param {number} height
+ */
+function mark(map, cities, point, height) {
+  /** @type {[number, number, number, number][]} */
+  const taken = [];
+  for (const city of cities) {
+    const [x, y] = point(city.at);
+    if (x < 0 || x > WIDTH || y < 0 || y > height) continue;
+    const own = city === cities[0];
+    map.append(make("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: own ? 4 : 2.5, class: own ? "at" : "other" }));
+    // Chinese and Japanese letters are as wide as high, Latin ones half of that.
+    const width = [...city.name].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1 : 0.6), 0) * LETTER;
+    const left = x + 7 + width > WIDTH ? x - 7 - width : x + 7;
+    /** @type {[number, number, number, number]} */
+    const box = [left, left + width, y - LETTER, y + LETTER / 2];
+    if (taken.some((other) => meets(box, other))) continue;
+    taken.push(box);
+    const name = make("text", { x: left.toFixed(1), y: (y + 4).toFixed(1), class: own ? "own" : "" });
+    name.textContent = city.name;
+    map.append(name);
+  }
 }
 
 /** @param {string} name @param {Record<string, string | number>} attributes */

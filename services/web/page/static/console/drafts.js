@@ -66,7 +66,8 @@ function article(draft) {
   const percent = new Intl.NumberFormat(language, { style: "percent" });
   put(made, {
     headline,
-    span: `${moment(message.onset, zone)} – ${moment(message.expires, zone)}`,
+    span: lasts(message, zone),
+    here: lasts(message) === lasts(message, zone) ? "" : say("in_own_zone", { span: lasts(message) }),
     simulated: message.simulated ? say("simulated") : "",
     facts: [
       facts.rules[message.rule_set]?.name ?? message.rule_set,
@@ -92,6 +93,11 @@ function article(draft) {
   return made;
 }
 
+/** From when to when a message is for, on a clock; by default the bureau's. @param {Message} message @param {string} [zone] */
+function lasts(message, zone) {
+  return `${moment(message.onset, zone)} – ${moment(message.expires, zone)}`;
+}
+
 /** @param {HTMLElement} made @param {Draft} draft @param {string} zone @param {string} colour @param {string} place */
 async function detail(made, draft, zone, colour, place) {
   const found = await ask("GET", path(draft));
@@ -114,7 +120,7 @@ async function detail(made, draft, zone, colour, place) {
     }
     return line;
   }));
-  await drawArea(find(made, ".area", HTMLElement), found.area, colour, say("area_of", { place }));
+  await drawArea(find(made, ".area", HTMLElement), found.area, colour, say("area_of", { place }), facts.cities[draft.proposed.city]);
 }
 
 /** @param {Edit} one @param {string} zone */

@@ -5,7 +5,7 @@ import { Problem } from "./api.js";
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {Record<string, string>} */
 const words = JSON.parse(main.dataset.words ?? "{}");
-/** @type {{cities: Record<string, {name: string, zone: string}>, regions: Record<string, string>, rules: Record<string, {name: string, levels: {id: string, rank: number, name: string, colour: string}[]}>}} */
+/** @type {{cities: Record<string, {name: string, zone: string, at: [number, number]}>, regions: Record<string, string>, rules: Record<string, {name: string, levels: {id: string, rank: number, name: string, colour: string}[]}>}} */
 export const facts = JSON.parse(main.dataset.facts ?? "{}");
 export const language = main.dataset.language ?? "en";
 /** @type {Set<string>} */
