@@ -34,8 +34,9 @@ FIRST = np.datetime64("2013-01-11T22", "ns")
 READS = tuple(path for path in PATHS if "maps" not in path and "bulletins" not in path)
 DRAWINGS = tuple(f"/v1/maps/{kind}.png?lead_time={hour}" for kind in ("pm25", "o3", "aqi") for hour in range(1, 25))
 STARTING, TWICE = "starting", "told twice"
-# Event streams are cut off after 10 s, and a drawing under way is not waited for.
-_END_SECONDS = 60.0
+# Event streams are cut off after 10 s, a drawing under way is not waited for; but Uvicorn's supervisor first waits for a sign of
+# life of each worker that still starts, a minute at most.
+_END_SECONDS = 150.0
 
 
 def asking(server: Server, paths: tuple[str, ...], stop: threading.Event) -> None:
