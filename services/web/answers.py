@@ -28,7 +28,7 @@ _POLICY = "hazecast.answer"
 _REQUEST_HEADERS = (b"accept", b"accept-encoding", b"if-none-match", b"if-modified-since")
 _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
 _TEXTS = ("text/", "application/json", "application/xml", "application/javascript", "image/svg+xml")
-_SMALLEST_COMPRESSED = 512
+SMALLEST_COMPRESSED = 512
 # Above this size compression and digest run in a thread, off the event loop.
 _LARGE = 65_536
 
@@ -63,7 +63,7 @@ class _RequestHeaders:
 
     @property
     def gzip(self) -> bool:
-        return _takes_gzip(self.values.get(b"accept-encoding", b""))
+        return takes_gzip(self.values.get(b"accept-encoding", b""))
 
 
 def cache_answer(request: Request, *, modified: datetime | None = None, until: datetime | None = None) -> None:
@@ -284,13 +284,13 @@ class _ResponseSender:
     async def _finish(self, plain: bytes) -> None:
         headers = MutableHeaders(raw=list(self._start["headers"]))
         kind = headers.get("content-type", "")
-        compressible = _compressible(kind) and len(plain) >= _SMALLEST_COMPRESSED and "content-encoding" not in headers
-        compressed = compressible and self._request.gzip
+        may_be = compressible(kind) and len(plain) >= SMALLEST_COMPRESSED and "content-encoding" not in headers
+        compressed = may_be and self._request.gzip
         if len(plain) < _LARGE:
             body, etag = _encode(plain, compressed)
         else:
             body, etag = await run_in_threadpool(_encode, plain, compressed)
-        if compressible:
+        if may_be:
             headers.add_vary_header("Accept-Encoding")
         if compressed:
             headers["Content-Encoding"] = "gzip"
@@ -322,15 +322,18 @@ def _request_headers(scope: Scope) -> _RequestHeaders:
 
 
 @lru_cache(maxsize=256)
-def _takes_gzip(accepted: bytes) -> bool:
+def takes_gzip(accepted: bytes) -> bool:
+    """Return whether an Accept-Encoding header takes gzip."""
+    taken: dict[bytes, bool] = {}
     for part in accepted.split(b","):
         name, _, weight = part.partition(b";")
-        if name.strip().lower() in (b"gzip", b"x-gzip", b"*"):
-            return weight.replace(b" ", b"").lower() not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
-    return False
+        taken[name.strip().lower()] = weight.replace(b" ", b"").lower() not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    # What is named counts before what stands for all the rest (RFC 9110, 12.5.3).
+    return next((taken[name] for name in (b"gzip", b"x-gzip", b"*") if name in taken), False)
 
 
-def _compressible(kind: str) -> bool:
+def compressible(kind: str) -> bool:
+    """Return whether a media type is text, which compression makes smaller."""
     return kind.startswith(_TEXTS) or kind.partition(";")[0].endswith(("+json", "+xml"))
 
 

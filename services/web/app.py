@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 
 from hazecast import __version__
 from hazecast.services.core.clock import Clock, utc_now
-from hazecast.services.core.pauses import keep_loaded, shorten_waits
+from hazecast.services.core.pauses import give_memory_back, keep_loaded, shorten_waits
 from hazecast.services.core.places import CurrentCities
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.stream_places import REFRESH_SECONDS
@@ -54,6 +54,8 @@ from hazecast.services.web.routes.common import INVALID
 
 # By then most of what a process loads when it is first asked for something is there.
 _LOADED_SECONDS = 60.0
+# How often memory that a cycle's readers needed is given back.
+_HOUSE_SECONDS = 30.0
 # How soon a changed file of own cities is seen.
 _CITIES_SECONDS = 2.0
 _ROUTERS = (
@@ -159,7 +161,7 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
         # Builds all routes, which the first request would wait for: a second of processor time on the event loop.
         app.openapi()
         shorten_waits()
-        tasks.append(asyncio.create_task(_keep_loaded()))
+        tasks.append(asyncio.create_task(_keep_house()))
     try:
         yield
     finally:
@@ -178,9 +180,12 @@ async def _refresh(service: Service) -> None:
         await asyncio.to_thread(service.stream_places.refresh)
 
 
-async def _keep_loaded() -> None:
+async def _keep_house() -> None:
     await asyncio.sleep(_LOADED_SECONDS)
     keep_loaded()
+    while True:
+        await asyncio.to_thread(give_memory_back)
+        await asyncio.sleep(_HOUSE_SECONDS)
 
 
 async def _follow_cities(service: Service) -> None:

@@ -51,7 +51,7 @@ class Look:
 
 
 # Forecasts held in memory, and bytes that they may take together; the newest is held in any case.
-_MOST_HELD, _MOST_BYTES = 16, 128 * 2**20
+_MOST_HELD, _MOST_BYTES = 4, 128 * 2**20
 _held: OrderedDict[tuple[str, frozenset[str] | None], xr.Dataset] = OrderedDict()
 _holding = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Further cycles of a stored run, without a model: the same forecast and warnings, hours later."""
+"""Further cycles of a stored run, without a model: the same forecast hours later, its warnings continued."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hazecast.services.work.stored_forecast import load_forecast, restore_values
 
 
 def repeat_cycle(store: Store, folder: Path, hours: int) -> datetime:
-    """Store the newest run once more, as that of some hours later, with its warnings; return its init time.
+    """Store the newest run once more, as that of some hours later, with its warnings continued; return its init time.
 
     Parameters
     ----------
@@ -43,7 +43,11 @@ def repeat_cycle(store: Store, folder: Path, hours: int) -> datetime:
     store.save_run(
         forecast,
         seen,
-        [_later(warning, later, cycle) for warning in in_force if warning.run_init_time == last],
+        [
+            _later(warning, later, cycle)
+            for warning in in_force
+            if warning.run_init_time == last and warning.kind != "lift"
+        ],
         netcdf_path=file,
         map_path=folder / "maps" / f"again-cycle{cycle}.png",
         cycle_id=cycle,
@@ -60,4 +64,5 @@ def _later(warning: HazeWarning, later: timedelta, cycle: int) -> HazeWarning:
     }
     evidence = tuple(one.model_copy(update={"time": one.time + later}) for one in warning.evidence)
     fresh = f"{warning.id.partition('-again')[0]}-again{cycle}"
-    return warning.model_copy(update=moved | {"id": fresh, "evidence": evidence})
+    continued = {"kind": "continue", "references": (*warning.references, warning.id)}
+    return warning.model_copy(update=moved | continued | {"id": fresh, "evidence": evidence})

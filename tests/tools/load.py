@@ -47,6 +47,8 @@ P99_SECONDS, HEALTH_SECONDS = 0.25, 0.05
 # adds is in it. After that, from the third quarter to the last, it does not grow.
 GROWTH_SHARE, GROWTH_BYTES = 0.1, 20e6
 LATER_SHARE, LATER_BYTES = 0.02, 5e6
+# In less time than this the third quarter ends before the cycle's readers have come: it is shown and not judged.
+LATER_SECONDS = 600.0
 READERS, STREAMS = 16, 20
 
 
@@ -216,7 +218,7 @@ def faults_of(seen: Seen, seconds: float, busy: bool) -> list[str]:
         print(f"{more / 1e6:+.1f} MB since the second quarter, {later / 1e6:+.1f} since the third")
         if more > GROWTH_BYTES + GROWTH_SHARE * sizes[0] * 1e6:
             found.append(f"process {pid} grew by {more / 1e6:.0f} MB")
-        if later > LATER_BYTES + LATER_SHARE * sizes[0] * 1e6:
+        if seconds >= LATER_SECONDS and later > LATER_BYTES + LATER_SHARE * sizes[0] * 1e6:
             found.append(
                 f"process {pid} grew by {later / 1e6:.0f} MB after the cycle, from the third quarter to the last"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from hazecast.services.web.answers import SMALLEST_COMPRESSED, compressible, takes_gzip
+
 STATIC = Path(__file__).with_name("static")
-COMPRESSED = [Middleware(GZipMiddleware, minimum_size=500)]
 # Nothing inline but the page's own style, by its digest; nothing from elsewhere. Leaflet sets styles through the DOM, which
 # this allows.
 _POLICY = (
@@ -30,7 +32,7 @@ _A_YEAR = 365 * 24 * 3600
 def answer(
     request: Request, body: bytes | str, media_type: str, *, seconds: int, framed: bool = False, status: int = 200
 ) -> Response:
-    """Return a public answer, or 304 where the client has it already.
+    """Return a public answer, or 304 where the client has it already. Text is compressed: to be called in a thread.
 
     Parameters
     ----------
@@ -62,6 +64,11 @@ def answer(
     offered = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
     if status == 200 and tag in offered:
         return Response(status_code=304, headers=headers)
+    if compressible(media_type) and len(content) >= SMALLEST_COMPRESSED:
+        headers["Vary"] += ", Accept-Encoding"
+        if takes_gzip(request.headers.get("accept-encoding", "").encode("latin-1")):
+            headers["Content-Encoding"] = "gzip"
+            content = gzip.compress(content, 6, mtime=0)
     return Response(content, status, headers, media_type)
 
 
@@ -75,6 +82,10 @@ def page_style() -> str:
 def style_digest() -> str:
     """Return the digest of the page's style, by which the policy admits it (Content Security Policy 3, 2.3.1)."""
     return f"sha256-{base64.b64encode(hashlib.sha256(page_style().encode()).digest()).decode()}"
+
+
+# Each is read once by a browser, for a year.
+_COMPRESSED = [Middleware(GZipMiddleware, minimum_size=SMALLEST_COMPRESSED, compresslevel=6)]
 
 
 class _ImmutableFiles(StaticFiles):
@@ -98,4 +109,4 @@ def static_prefix() -> str:
 
 def static_files() -> Mount:
     """Return the route of the page's own files."""
-    return Mount(static_prefix(), app=_ImmutableFiles(directory=STATIC), middleware=COMPRESSED)
+    return Mount(static_prefix(), app=_ImmutableFiles(directory=STATIC), middleware=_COMPRESSED)

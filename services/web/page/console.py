@@ -20,7 +20,7 @@ from hazecast.services.accounts.scopes import ROLES, SCOPES
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.queue import State
 from hazecast.services.delivery.subscription_fields import BulletinFormat, ChannelName, Kind
-from hazecast.services.web.page.answers import COMPRESSED, answer
+from hazecast.services.web.page.answers import answer
 from hazecast.services.web.page.frame import HTML, templates
 from hazecast.services.web.page.routes import cities_by_country
 from hazecast.services.web.page.words import Words, preferred, words
@@ -58,7 +58,7 @@ def console_routes(settings: Settings, cities: Callable[[], Registry], book: Rul
         # Relative: a redirect by the name in the request would lead wherever its sender says.
         return Response(status_code=308, headers={"Location": f"/console{query}"})
 
-    return [Route("/console", home, middleware=COMPRESSED), Route("/console/", without_slash)]
+    return [Route("/console", home), Route("/console/", without_slash)]
 
 
 def _page(language: Language, query: str, settings: Settings, registry: Registry, book: RuleBook) -> str:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from hazecast.services.web.documents import TAGS, operations
-from hazecast.services.web.page.answers import COMPRESSED, answer
+from hazecast.services.web.page.answers import answer
 from hazecast.services.web.page.frame import HTML, templates
 from hazecast.services.web.page.words import words
 
@@ -59,7 +59,7 @@ def reference_routes(description: Callable[[], dict[str, Any]], seconds: int) ->
         found.headers["Content-Security-Policy"], found.headers["Referrer-Policy"] = _POLICY, "no-referrer"
         return found
 
-    return [Route("/docs", home, middleware=COMPRESSED)]
+    return [Route("/docs", home)]
 
 
 def reference_page(document: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ from hazecast.services.store.station_values import newest_of_stations
 from hazecast.services.store.store import Store
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.page import view
-from hazecast.services.web.page.answers import COMPRESSED, answer, static_files
+from hazecast.services.web.page.answers import answer, static_files
 from hazecast.services.web.page.card import Card, card_of, card_png
 from hazecast.services.web.page.frame import HTML, JSON, base_of, render
 from hazecast.services.web.page.history import History, history
@@ -87,13 +87,13 @@ def page_routes(
         return await made(cities()).picture(request)
 
     return [
-        Route("/", of(_Page.home), middleware=COMPRESSED),
-        Route("/page/map.json", of(_Page.map_values), middleware=COMPRESSED),
+        Route("/", of(_Page.home)),
+        Route("/page/map.json", of(_Page.map_values)),
         Route("/page/places.json", of(_Page.places)),
-        Route("/page/stations.json", of(_Page.stations), middleware=COMPRESSED),
-        Route("/page/shapes.json", of(_Page.shapes), middleware=COMPRESSED),
+        Route("/page/stations.json", of(_Page.stations)),
+        Route("/page/shapes.json", of(_Page.shapes)),
         Route("/embed/{city}.png", picture),
-        Route("/embed/{city}", of(_Page.card), middleware=COMPRESSED),
+        Route("/embed/{city}", of(_Page.card)),
         *installable_routes(settings.answers.cache_seconds),
         *warning_routes(store, settings, cities, book, clock),
         static_files(),

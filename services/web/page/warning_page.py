@@ -20,7 +20,7 @@ from hazecast.services.core.clock import Clock
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import recent_warnings
 from hazecast.services.store.store import Store
-from hazecast.services.web.page.answers import COMPRESSED, answer
+from hazecast.services.web.page.answers import answer
 from hazecast.services.web.page.frame import HTML, base_of, render, templates
 from hazecast.services.web.page.query import PageQuery
 from hazecast.services.web.page.warning_view import WarningView, begins, warning_address, warning_view
@@ -75,8 +75,8 @@ def warning_routes(
         return answer(request, made, RSS, seconds=settings.answers.cache_seconds)
 
     return [
-        Route("/warnings/{warning}", page, middleware=COMPRESSED),
-        Route("/warnings.rss", feed, middleware=COMPRESSED),
+        Route("/warnings/{warning}", page),
+        Route("/warnings.rss", feed),
     ]
 
 

@@ -220,7 +220,7 @@ def _text(warning: HazeWarning, store: Store, registry: Registry, book: RuleBook
     """Return the words of a warning; a message never changes under its id and run."""
     key = (registry, book, warning.id, warning.simulated, language)
     if key not in _texts:
-        if len(_texts) > 2_000:
+        if len(_texts) > 500:
             _texts.clear()
         _texts[key] = _composed(warning, store, registry, book, language)
     return _texts[key]

@@ -38,6 +38,7 @@ def get(port: int, path: str, coding: str) -> None:
 
 @pytest.mark.slowest
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is counted differently elsewhere")
 def test_memory_is_flat_over_twelve_cycles(tmp_path: Path) -> None:
     first = f"{utc_now() - timedelta(hours=CYCLES + 1):%Y-%m-%dT%H:00Z}"

@@ -258,3 +258,13 @@ def test_a_chart_stays_in_its_frame_and_breaks_at_gaps(observed, medians, zone) 
 )
 def test_a_day_shows_no_visibility_that_contradicts_its_grade(visibility, grade, shown) -> None:
     assert _of_grade(visibility, grade) == shown
+
+
+def test_pages_are_compressed_for_who_takes_it(client) -> None:
+    plain = client.get("/", headers={"Accept-Encoding": "identity"})
+    packed = client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers and packed.headers["content-encoding"] == "gzip"
+    assert packed.text == plain.text and packed.headers["etag"] == plain.headers["etag"]
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    for one in (plain, packed):
+        assert {"Accept-Encoding", "Accept-Language"} <= set(one.headers["vary"].split(", "))
