@@ -8,85 +8,35 @@ Ranges. The values of a day are quantiles of its own, over the scenarios of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
-from typing import Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hazecast.forecast.day_index import pm25_limit
 from hazecast.forecast.day_values import at_quantile, day_levels
 from hazecast.forecast.days import by_day, day_begins, forecast_days, joined_hours
 from hazecast.forecast.dependence import Variable
-from hazecast.forecast.indices import (
-    DayClass,
-    IndexResult,
-    band_above,
-    band_of,
-    china_aqi,
-    china_standard,
-    day_classes,
-    ozone_ppm,
-    us_aqi,
-    us_concentration,
-)
 from hazecast.forecast.products import daily_mean, haze_grade, local_hours, mda8, valid_times
 from hazecast.forecast.visibility import visibility
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
-from hazecast.grids.places.cities import City, Country, Registry
+from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime64
 
 BOUNDS = (0.1, 0.5, 0.9)
 # Shi et al. (2017), Plateau Meteorol. 36(6):1693, require six hours in a row of a haze day; here of a day's grade.
 HAZE_HOURS = 6
 Outcome = Literal["hit", "miss", "false_alarm", "quiet", "unknown"]
-# The band that begins above a country's standard for a day.
-_PM25_BANDS = {"JP": ("japan_pm25_day", "above_standard"), "KR": ("korea_pm25_day", "bad")}
 _HOUR = np.timedelta64(1, "h")
 # Of each pollutant: the name of its daily value, and the function that computes it.
 _REDUCTIONS: dict[Variable, tuple[str, Callable[[xr.Dataset, Registry, str], xr.Dataset]]] = {
     "pm25": ("pm25_mean", daily_mean),
     "o3": ("o3_mda8", mda8),
 }
-
-
-@dataclass(frozen=True)
-class DayIndex:
-    """How a standard rates a day.
-
-    Attributes
-    ----------
-    standard : str
-    value : int or None
-        The AQI; None where there are classes and no index, as in Japan.
-    id, name_zh, name_ja, name_en, colour : str
-        The class.
-    primary : tuple of str
-        The pollutants that decide it; empty where the day is in the lowest class.
-    """
-
-    standard: str
-    value: int | None
-    id: str
-    name_zh: str
-    name_ja: str
-    name_en: str
-    colour: str
-    primary: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, found: IndexResult) -> Self | None:
-        """Return an AQI with its category, None where no item is known."""
-        own = found.category
-        if own is None:
-            return None
-        primary = tuple(dict.fromkeys(item.removesuffix("_8h").removesuffix("_1h") for item in found.primary))
-        return cls(found.standard, found.value, own.id, own.name_zh, own.name_ja, own.name_en, own.colour, primary)
 
 
 def daily_outlook(forecast: xr.Dataset, observations: xr.Dataset | None, registry: Registry) -> xr.Dataset:
@@ -177,109 +127,6 @@ def lasting_grade(grades: npt.NDArray[np.int8], hours: int = HAZE_HOURS) -> int:
         if (runs == hours).any():
             return grade
     return 0
-
-
-def day_index(city: City, date: np.datetime64, pm25: float, o3_8h: float, o3_1h: float) -> DayIndex | None:
-    """Return how the city's own country rates a day.
-
-    China: the AQI of HJ 633 from PM2.5 and ozone, in force on the day. The United States: the EPA's AQI. Japan: the
-    environmental standards and the levels of its alerts. Korea: the grades of AirKorea's forecasts. Elsewhere: the guideline
-    and interim targets of the WHO (2021). The names and colours of the classes of Japan and the WHO are this service's choice.
-
-    Parameters
-    ----------
-    city : City
-    date : datetime64
-        The city's own calendar day.
-    pm25, o3_8h, o3_1h : float
-        Daily mean, daily maximum 8-hour and 1-hour mean, ug m-3; NaN where unknown.
-
-    Returns
-    -------
-    DayIndex or None
-        None where nothing is known.
-    """
-    if city.country == "CN":
-        found = china_aqi({"pm25": pm25, "o3_8h": o3_8h}, day_begins(city, date))
-        return DayIndex.of(found)
-    if city.country == "US":
-        return DayIndex.of(us_aqi({"pm25": pm25, "o3_8h": float(ozone_ppm(o3_8h)), "o3_1h": float(ozone_ppm(o3_1h))}))
-    if city.country == "JP":
-        bands = {"pm25": band_of("japan_pm25_day", pm25), "o3": band_of("japan_ox_hour", float(ozone_ppm(o3_1h)))}
-        return _banded("JP-standards", day_classes("japan"), bands)
-    if city.country == "KR":
-        bands = {"pm25": band_of("korea_pm25_day", pm25), "o3": band_of("korea_o3_hour", float(ozone_ppm(o3_1h)))}
-        return _banded("KR-AirKorea", day_classes("korea"), bands)
-    return _banded(
-        "WHO-2021", day_classes("who"), {"pm25": band_of("who_pm25_day", pm25), "o3": band_of("who_o3_8h", o3_8h)}
-    )
-
-
-def day_standard(city: City, when: datetime) -> str:
-    """Return the id of the standard by which `day_index` rates a city's day.
-
-    Parameters
-    ----------
-    city : City
-    when : datetime
-        Aware, a moment of the day.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> from datetime import UTC
-    >>> from hazecast.grids.places.cities import load_registry
-    >>> day_standard(load_registry().city("tokyo"), datetime(2026, 1, 1, tzinfo=UTC))
-    'JP-standards'
-    """
-    date = np.datetime64(when.astimezone(ZoneInfo(city.time_zone)).date())
-    # Clean air is rated by every standard.
-    found = day_index(city, date, 0.0, 0.0, 0.0)
-    return found.standard if found else ""
-
-
-def _banded(standard: str, classes: Sequence[DayClass], bands: Mapping[str, str | None]) -> DayIndex | None:
-    """Return the highest of the classes that a day's bands are in."""
-    ranks = {
-        item: next(n for n, c in enumerate(classes) if band in c.bands[item])
-        for item, band in bands.items()
-        if band is not None
-    }
-    if not ranks:
-        return None
-    highest = max(ranks.values())
-    chosen = classes[highest]
-    primary = tuple(sorted(i for i, rank in ranks.items() if rank == highest)) if highest else ()
-    return DayIndex(standard, None, chosen.id, chosen.name_zh, chosen.name_ja, chosen.name_en, chosen.colour, primary)
-
-
-@lru_cache(maxsize=64)
-def pm25_limit(country: Country, begins: datetime) -> float:
-    """Return the country's standard for a day's mean of PM2.5, ug m-3, in force when the day begins.
-
-    Parameters
-    ----------
-    country : str
-        ISO 3166-1, alpha-2.
-    begins : datetime
-        Aware: the beginning of the day.
-
-    Returns
-    -------
-    float
-        China: class 2 of GB 3095, the breakpoint of AQI 100. The United States: the breakpoint of AQI 100. Japan: the
-        standard of 2009-09-09. Korea: the upper end of the grade "moderate", its standard for 24 h. Elsewhere the guideline
-        of the WHO (2021) for 24 h.
-    """
-    if country == "CN":
-        standard = china_standard(begins)
-        return standard.tables["daily"]["pm25"][standard.index.index(100.0)]
-    if country == "US":
-        return us_concentration("pm25", 100)
-    return band_above(*_PM25_BANDS.get(country, ("who_pm25_day", "it4")))
 
 
 @dataclass(frozen=True)

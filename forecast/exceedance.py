@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
-from hazecast.forecast.daily import pm25_limit
+from hazecast.forecast.day_index import pm25_limit
 from hazecast.forecast.day_values import day_levels
 from hazecast.forecast.days import day_begins, forecast_days
 from hazecast.forecast.dependence import Variable

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazecast.forecast.daily import DayIndex
+from hazecast.forecast.day_index import DayIndex
 from hazecast.forecast.indices import china_daily_report, nowcast_pm, ozone_ppm, us_aqi
 from hazecast.forecast.indices.breakpoints import combine
 from hazecast.grids.places.cities import City, Registry

@@ -17,7 +17,8 @@ from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.alerts.rules.severity import SEVERITIES, severity
-from hazecast.forecast.daily import DayCheck, DayIndex, daily_outlook, day_index
+from hazecast.forecast.daily import DayCheck, daily_outlook
+from hazecast.forecast.day_index import DayIndex, day_index
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime
@@ -234,8 +235,8 @@ def _day(here: xr.Dataset, city: City, date: np.datetime64) -> Day:
         pm25_max=one("pm25_max"),
         o3=o3,
         o3_max=one("o3_max"),
-        index=day_index(city, date, pm25[1], o3[1], one("o3_max")),
-        pm25_index=day_index(city, date, pm25[1], float("nan"), float("nan")),
+        index=day_index(city, date, pm25[1], o3[1], one("o3_max"), one("pm25_max")),
+        pm25_index=day_index(city, date, pm25[1], float("nan"), float("nan"), one("pm25_max")),
         o3_index=day_index(city, date, float("nan"), o3[1], one("o3_max")),
         visibility=one("visibility_min"),
         haze=int(here["haze_grade"]),

@@ -15,7 +15,7 @@ from hazecast.alerts.messages.texts import catalog
 from hazecast.forecast.daily import DayCheck
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.places.cities import City
-from hazecast.grids.times import to_datetime
+from hazecast.grids.times import format_time, to_datetime
 
 # The columns of the CSV; docs/bulletin.md describes them.
 COLUMNS = (
@@ -192,7 +192,7 @@ def _attributes(bulletin: Bulletin) -> dict[str, object]:
         "simulated": int(state.simulated),
         "degraded": int(state.degraded),
         "stale": int(state.stale),
-        "as_of": bulletin.at.isoformat(),
+        "as_of": format_time(bulletin.at),
         "cities_without_forecast": " ".join(city.id for city in bulletin.missing),
         "warnings_in_force": json.dumps(
             [n.warning.model_dump(mode="json", exclude={"evidence"}) for n in bulletin.notices], ensure_ascii=False

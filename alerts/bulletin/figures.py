@@ -9,7 +9,7 @@ import numpy as np
 from hazecast.alerts.bulletin.content import Range
 from hazecast.alerts.messages.rounding import rounded
 from hazecast.alerts.messages.texts import Catalog
-from hazecast.forecast.daily import day_index
+from hazecast.forecast.day_index import day_index
 from hazecast.forecast.dependence import Variable
 from hazecast.grids.places.cities import City
 
@@ -41,7 +41,7 @@ def in_its_class(value: float, city: City, date: np.datetime64, pollutant: Varia
     value : float
         ug m-3: daily mean of PM2.5 or daily maximum 8-hour mean of ozone; NaN where unknown.
     city : City
-        Its country's index gives the classes; where that rates another value of ozone, the number is whole.
+        Its country's index gives the classes; where that rates another value of the day, the number is whole.
     date : numpy.datetime64
         The city's own calendar day.
     pollutant : {"pm25", "o3"}

@@ -11,7 +11,8 @@ from hazecast.alerts.bulletin.content import Bulletin
 from hazecast.alerts.bulletin.figures import as_date, beside_limit, headings, name_of, signed, whole, with_range
 from hazecast.alerts.bulletin.forms import Cell, Table
 from hazecast.alerts.messages.texts import BEIJING, Catalog
-from hazecast.forecast.daily import DayCheck, pm25_limit
+from hazecast.forecast.daily import DayCheck
+from hazecast.forecast.day_index import pm25_limit
 from hazecast.grids.places.cities import City, Country
 from hazecast.grids.times import to_datetime
 

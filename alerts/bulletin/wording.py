@@ -25,7 +25,7 @@ from hazecast.alerts.bulletin.forms import (
 from hazecast.alerts.bulletin.verified import check_sentences, check_table, limit_of
 from hazecast.alerts.messages.texts import BEIJING, Catalog, catalog
 from hazecast.alerts.messages.warning_texts import Text, compose, haze_bulletin
-from hazecast.forecast.daily import DayIndex
+from hazecast.forecast.day_index import DayIndex, index_name
 from hazecast.forecast.dependence import Variable
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
@@ -313,17 +313,16 @@ def _section(
 
 def _notes(bulletin: Bulletin, words: Catalog, zone: str, pictures: Collection[str]) -> tuple[str, ...]:
     found = [words.say("daily.note.mean"), words.say("daily.note.range")]
-    countries = {city.country for city in bulletin.days}
-    every = [day for city, days in bulletin.days.items() if city.country == "CN" for day in days]
+    indices = {index_name(city) for city in bulletin.days}
+    every = [day for city, days in bulletin.days.items() if index_name(city) == "china" for day in days]
     standards = sorted({day.index.standard for day in every if day.index is not None})
     if standards:
         named = words.places([standard.replace("HJ", "HJ ") for standard in standards])
         found.append(words.say("daily.note.china", standard=named))
-    if "JP" in countries:
+    if "japan" in indices:
         limit = limit_of("JP", np.datetime64(bulletin.at.replace(tzinfo=None), "ns"))
         found.append(words.say("daily.note.japan", limit=words.number(limit)))
-    others = {{"KR": "korea", "US": "us"}.get(country, "who") for country in countries - {"CN", "JP"}}
-    found += [words.say(f"daily.note.{index}") for index in sorted(others)]
+    found += [words.say(f"daily.note.{index}") for index in sorted(indices - {"china", "japan"})]
     found.append(words.say("daily.note.haze"))
     with_charts = {
         city.id for city, names in charted(bulletin) if any(chart_name(city.id, n) in pictures for n in names)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 # A lift says that the danger is over, and is soon of no interest: this service's choice.
 LIFT_VALID = timedelta(hours=2)
 # A run that is stored later than this after its init time is one of the past: nothing of it is published as new.
-_LATEST_ISSUE = timedelta(hours=24)
+LATEST_ISSUE = timedelta(hours=24)
 
 Kind = Literal["issue", "continue", "upgrade", "downgrade", "lift"]
 LevelId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
@@ -184,7 +184,7 @@ def as_issued(message: HazeWarning, at: datetime, earlier: HazeWarning | None = 
     -------
     HazeWarning
     """
-    if at - message.run_init_time > _LATEST_ISSUE or (message.kind != "lift" and message.expires <= at):
+    if at - message.run_init_time > LATEST_ISSUE or (message.kind != "lift" and message.expires <= at):
         return message
     issued = max(at, message.run_init_time)
     if earlier is not None and _issued_at(message, earlier.issued) == earlier:

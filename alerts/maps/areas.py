@@ -29,7 +29,7 @@ from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Country, Registry
 from hazecast.grids.spreading import spread
-from hazecast.grids.times import to_datetime64
+from hazecast.grids.times import format_time, to_datetime64
 
 Float = npt.NDArray[np.float64]
 
@@ -125,8 +125,8 @@ def haze_areas(
         attrs={
             "rule_set": ruleset.id,
             "country": ruleset.country or "",
-            "window_start": window[0].isoformat(),
-            "window_end": window[1].isoformat(),
+            "window_start": format_time(window[0]),
+            "window_end": format_time(window[1]),
             "step": step,
             "cities": len(cities.ids),
             "cities_left_out": cities.left_out,

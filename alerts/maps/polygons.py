@@ -18,6 +18,7 @@ from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.shapes import Province, as_geojson, country_shape, current, equal_area
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import format_time
 
 # A province that an area covers by less than this share is not named: the area's edge is no better known.
 _TOUCHED = 0.01
@@ -148,8 +149,8 @@ def polygons(areas: LevelAreas, ruleset: RuleSet) -> list[dict[str, Any]]:
                 }
                 for p, share in _touched(shape, _TOUCHED_BY_CITY if areas.warned else _TOUCHED)
             ],
-            "onset": start.isoformat(),
-            "expires": end.isoformat(),
+            "onset": format_time(start),
+            "expires": format_time(end),
             "simulated": areas.simulated,
             "weather_source": areas.weather_source,
         }

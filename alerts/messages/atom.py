@@ -15,6 +15,7 @@ from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import format_time
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
 
@@ -65,7 +66,7 @@ def atom_feed(
     _add(feed, "title", sender.name)
     # Without a message nothing was ever updated; a feed must still give a time, and the same one each time.
     updated = newest_first[0].issued if newest_first else datetime(1970, 1, 1, tzinfo=UTC)
-    _add(feed, "updated", updated.isoformat())
+    _add(feed, "updated", format_time(updated))
     author = etree.SubElement(feed, f"{{{NAMESPACE}}}author")
     _add(author, "name", sender.name)
     _link(feed, "self", address, "application/atom+xml")
@@ -89,8 +90,8 @@ def _add_entry(
     entry = etree.SubElement(feed, f"{{{NAMESPACE}}}entry")
     _add(entry, "id", f"{base}/v1/warnings/{identifier(warning.id, warning.simulated)}")
     _add(entry, "title", text.headline)
-    _add(entry, "updated", warning.issued.isoformat())
-    _add(entry, "published", warning.issued.isoformat())
+    _add(entry, "updated", format_time(warning.issued))
+    _add(entry, "published", format_time(warning.issued))
     _add(entry, "summary", text.description)
     for term in (terms(warning, rules).message_type, warning.level):
         etree.SubElement(entry, f"{{{NAMESPACE}}}category", term=term)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from hazecast.alerts.engine.approval import Edit
+from hazecast.alerts.engine.draft import Edit
 from hazecast.alerts.engine.warning import HazeWarning, Wording
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES, Language

@@ -1,4 +1,4 @@
-"""Air-quality indices: China's AQI, the United States' AQI with NowCast, and the bands of Japan, Korea and the WHO."""
+"""Air-quality indices: China's AQI, the United States' AQI with NowCast, and the bands of Japan, Korea, Europe and the WHO."""
 
 from hazecast.forecast.indices.bands import Classes, DayClass, band_above, band_of, band_steps, day_classes
 from hazecast.forecast.indices.breakpoints import Category, IndexResult, categories, category_of

@@ -1,4 +1,4 @@
-"""Bands of standards that have no index: Japan's standards and alerts, Korea's grades, the WHO's guideline and targets."""
+"""Bands of standards without a number: Japan's standards and alerts, Korea's grades, Europe's index, the WHO's guideline and targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hazecast.forecast.indices.breakpoints import checked, tables
 from hazecast.grids.errors import InputError
 
 # Whose bands make the classes of a day.
-Classes = Literal["japan", "korea", "who"]
+Classes = Literal["japan", "korea", "europe", "who"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DayClass:
 
 @lru_cache
 def day_classes(name: Classes) -> tuple[DayClass, ...]:
-    """Return the classes of a day in Japan, in Korea or by the WHO, lowest first."""
+    """Return the classes of a day in Japan, in Korea, in Europe or by the WHO, lowest first."""
     return tuple(
         DayClass(**(table | {"bands": {item: tuple(ids) for item, ids in table["bands"].items()}}))
         for table in tables()[f"{name}_day_classes"]
@@ -44,8 +44,7 @@ def band_of(table: str, value: float) -> str | None:
     ----------
     table : str
         ``japan_pm25_day``, ``korea_pm25_day`` (ug m-3), ``japan_ox_hour``, ``japan_ox_8h``, ``korea_o3_hour`` (ppm),
-        ``who_pm25_day``,
-        ``who_pm10_day``, ``who_o3_8h`` (ug m-3). The WHO's bands are named for the strictest target that is
+        ``europe_pm25_hour`` and those of pm10, no2, o3 and so2, ``who_pm25_day``, ``who_pm10_day``, ``who_o3_8h`` (ug m-3). The WHO's bands are named for the strictest target that is
         met ("guideline", "it4" to "it1"), or ``above_it1``.
     value : float
         In the table's unit; NaN where missing.

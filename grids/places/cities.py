@@ -21,6 +21,8 @@ _Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 _Name = Annotated[str, Field(min_length=1)]
 # ISO 3166-1, alpha-2.
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+# Whose index rates the days of a place.
+IndexName = Literal["china", "us", "japan", "korea", "europe", "who"]
 _T = TypeVar("_T", bound="_Place")
 
 
@@ -44,7 +46,8 @@ class City(_Place):
 
     `code` is the official code of its area (of China by GB/T 2260, of Japan by JIS X 0402), None where a registry gives
     none. One whose `forecast` is false is known by name alone: what is stored of it can still be read. `stations` are the places that networks publish for its stations, each as ``network:place``, such as
-    ``cnemc:北京市``; networks that publish positions need none.
+    ``cnemc:北京市``; networks that publish positions need none. `rated_by` names whose index rates its days, in
+    place of its country's.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class City(_Place):
     code: str | None = None
     # How the service treats it, not what it is: left out of what is published of it.
     forecast: bool = Field(default=True, exclude=True)
+    rated_by: IndexName | None = Field(default=None, exclude=True)
     stations: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*:\S.*$")], ...] = Field(default=(), exclude=True)
 
     @property

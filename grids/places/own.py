@@ -7,6 +7,7 @@ are the fields of `hazecast.grids.places.cities.City`, and stations are separate
 - the region: the city is then a region of its own;
 - the elevation, the code and the stations;
 - whether it is forecast: it is, unless ``forecast`` is false;
+- whose index rates its days (``rated_by``): its country's;
 - the cities of a region: those that name it.
 """
 

@@ -129,7 +129,9 @@ def _interpolated(array: xr.DataArray, weights: _Triangles, dims: tuple[Hashable
     attrs = dict(array.attrs)
     if _is_along_the_grid(array):
         attrs["units"] = f"{attrs.get('units')} along the axes of the projection"
-    return xr.DataArray(values, dims=(*array.dims[:-2], *_AXES), coords=kept | weights.axes(), attrs=attrs)
+    result = xr.DataArray(values, dims=(*array.dims[:-2], *_AXES), coords=kept | weights.axes(), attrs=attrs)
+    result.encoding = {"coordinates": array.encoding.get("coordinates", "")}
+    return result
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from hazecast.grids.contract import WEATHER, check, describe
 from hazecast.grids.derived import dew_point
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.weather.netcdf_names import HUMIDITY
 from hazecast.grids.weather.regular_grid import Box, Corners, Crop, Field
 from hazecast.grids.weather.timeline import RATES, STEP_HOURS, hours_long
-from hazecast.grids.weather.variables import AVERAGE, HUMIDITY, INSTANT, plausible
+from hazecast.grids.weather.variables import AVERAGE, INSTANT, plausible
 
 if TYPE_CHECKING:
     from hazecast.grids.weather.grib_messages import Contents, Message

@@ -57,7 +57,9 @@ def fields_of(path: Path) -> Iterator[Field | Damaged]:
                 continue
             at += length
             try:
-                parts = _parts(data) if data[7] == 2 else _whole(data)
+                parts = _parts(data) if data[7] == 2 else [data]
+                if data[7] == 1:
+                    sections_of_edition_1(data)
             except (IndexError, ValueError) as error:
                 yield Damaged(at - length, f"message {number}: {error}")
                 continue
@@ -116,20 +118,28 @@ def _length(content: mmap.mmap, at: int) -> int:
     return units - rest + 4 if rest < 120 else length
 
 
-def _whole(data: bytes) -> list[bytes]:
-    """Return the one field of a message of edition 1; eccodes reads sections that reach over its end, and crashes."""
+def sections_of_edition_1(data: bytes) -> dict[int, int]:
+    """Return where the sections of a message of edition 1 begin, by their number.
+
+    Raises
+    ------
+    ValueError
+        If one reaches over the message's end: eccodes would read on, and crash.
+    """
+    starts: dict[int, int] = {}
     at = 8
     flags = data[at + 7]
     for number, least in _LEAST_EDITION_1.items():
         if number in _PRESENT_EDITION_1 and not flags & _PRESENT_EDITION_1[number]:
             continue
+        starts[number] = at
         size = int.from_bytes(data[at : at + 3])
         if number == 4 and data[4] & 0x80:  # a long message: the length of this section is in the message's own
             break
         if size < least or at + size > len(data) - 4:
             raise ValueError(f"section {number} of {size} bytes")
         at += size
-    return [data]
+    return starts
 
 
 def _parts(data: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.codec import eccodes
 from hazecast.grids.weather.formats import NothingError
-from hazecast.grids.weather.grib_fields import Damaged, fields_of, product_of
+from hazecast.grids.weather.grib_fields import Damaged, fields_of, product_of, sections_of_edition_1
 from hazecast.grids.weather.grib_grid import Scan, grid_of
 from hazecast.grids.weather.regular_grid import RegularGrid
 from hazecast.grids.weather.timeline import hours_long
@@ -46,6 +46,10 @@ _CENTRES = {
     "lfpw": "Météo-France",
 }  # fmt: skip
 _LONGEST_STEP_MINUTES = 24 * 400 * 60
+
+# Behind a message of edition 1, longer than any header: a damaged one may lead eccodes beyond the message, and it crashes
+# where the bytes end.
+_BEHIND = bytes(2**18)
 
 SINGLE, MEAN, PERTURBED = 0, 1, 2
 Faults = list[str]
@@ -224,9 +228,18 @@ def _header(data: bytes, where: str, seen: dict[Codes, Meaning | None]) -> Heade
 
 @contextmanager
 def handle_of(data: bytes) -> Iterator[int]:
-    """Give eccodes' handle of a message for the time of the context."""
-    handle = eccodes.codes_new_from_message(data)
+    """Give eccodes' handle of a message for the time of the context.
+
+    Raises
+    ------
+    ValueError
+        If parts of a header of edition 1, such as lists of numbers, reach over the sections that they are in.
+    """
+    first = data[7] == 1
+    handle = eccodes.codes_new_from_message(data + _BEHIND if first else data)
     try:
+        if first and eccodes.codes_get_long(handle, "offsetSection4") != sections_of_edition_1(data)[4]:
+            raise ValueError("a header whose parts are longer than its sections")
         yield handle
     finally:
         eccodes.codes_release(handle)

@@ -28,8 +28,9 @@ from hazecast.grids.weather.grib_headers import (
     named,
     nothing_in,
 )
+from hazecast.grids.weather.netcdf_names import HUMIDITY
 from hazecast.grids.weather.regular_grid import Field, Pick, RegularGrid
-from hazecast.grids.weather.variables import HUMIDITY, INSTANT, plausible
+from hazecast.grids.weather.variables import INSTANT, plausible
 
 _MISSING = 1e20
 _THREADS = min(4, os.cpu_count() or 1)

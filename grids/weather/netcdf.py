@@ -25,11 +25,12 @@ from hazecast.grids.weather.curvilinear import on_regular_grid
 from hazecast.grids.weather.formats import NothingError
 from hazecast.grids.weather.netcdf_axes import height_of, with_plain_axes
 from hazecast.grids.weather.netcdf_layouts import with_usual_names
+from hazecast.grids.weather.netcdf_names import HUMIDITY, SPECIFIC
 from hazecast.grids.weather.netcdf_steps import Steps, is_over_time, stated_steps, times_of
 from hazecast.grids.weather.polar_wind import LEFT_OUT, with_wind_components
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.timeline import RATES, STEP_HOURS, joined, step_variables
-from hazecast.grids.weather.variables import HUMIDITY, SPECIFIC, Column, column_of, contract_name, plausible
+from hazecast.grids.weather.variables import Column, column_of, contract_name, plausible
 
 _DIMS = ("time", "latitude", "longitude")
 # A total since 00 UTC needs the values before it.
@@ -77,7 +78,7 @@ def opened_netcdf(path: Path, *, values: bool = True) -> Iterator[xr.Dataset]:
         requires("zarr", "archive")
     try:
         with _opened(path) as raw:
-            named = with_usual_names(raw)
+            named = with_usual_names(raw, str(path))
             yield with_plain_axes(on_regular_grid(named, str(path), coordinates_only=not values), str(path))
     except InputError:
         raise
@@ -209,6 +210,9 @@ def _with_column(
     elif column.name in RATES and STEP_HOURS.format(column.name) not in result:
         _check_ends(array["time"].values, where)
     values = plausible(values * column.factor + column.offset, column.name, where)
+    highest = float(np.nanmax(values, initial=0.0))
+    if column.name == "tcc" and column.factor != 1.0 and 0.0 < highest <= column.factor:
+        raise InputError(where, f"values of at most {highest / column.factor:g} %", "per cent, not a fraction")
     result[column.name] = (_DIMS, values.astype(np.float32))
     return result
 

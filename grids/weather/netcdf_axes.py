@@ -153,7 +153,8 @@ def _without_single_values(raw: xr.Dataset) -> xr.Dataset:
 def height_of(array: xr.DataArray) -> float | None:
     """Return the height above ground in m that a coordinate of one value gives; None without one, or if several differ.
 
-    Where a file holds several, a variable's attribute ``coordinates`` (CF 5.7), or its own axis, says which is its.
+    It is the variable's by its attribute ``coordinates`` (CF 5.7) or as its axis: a file may hold others' heights, and its
+    levels.
     """
     found = {}
     for name, axis in array.coords.items():
@@ -161,7 +162,7 @@ def height_of(array: xr.DataArray) -> float | None:
         if is_height and axis.size == 1 and axis.dtype.kind in "fiu":
             found[str(name)] = float(axis.values.ravel()[0])
     stated = {*str(array.encoding.get("coordinates", "")).split(), *map(str, array.dims)}
-    heights = {height for name, height in found.items() if name in stated} or set(found.values())
+    heights = {height for name, height in found.items() if name in stated}
     return heights.pop() if len(heights) == 1 else None
 
 
@@ -226,7 +227,7 @@ def _with_valid_times(
     if reference is None or period is None:
         if time is None:
             raise InputError(f"{where}: time", sorted(map(str, raw.coords)), "a coordinate of valid times")
-        return _onto_time(raw, time)
+        return _of_one_forecast(_onto_time(raw, time), reference, where)
     runs, steps = np.atleast_1d(raw[reference].values), np.atleast_1d(raw[period].values)
     if not np.issubdtype(steps.dtype, np.timedelta64) or not np.issubdtype(runs.dtype, np.datetime64):
         raise InputError(f"{where}: {reference} and {period}", f"{runs.dtype} and {steps.dtype}", "dates and periods")
@@ -245,6 +246,19 @@ def _with_valid_times(
     if (steps > _ZERO).any():
         raw = raw.assign_attrs(init_time=np.datetime_as_string(runs[0].astype("datetime64[s]")) + "Z")
     return raw
+
+
+def _of_one_forecast(raw: xr.Dataset, reference: str | None, where: str) -> xr.Dataset:
+    """Return what has valid times and a reference time without periods, with the attribute ``init_time`` if it is a forecast."""
+    if reference is None or not np.issubdtype(raw[reference].dtype, np.datetime64):
+        return raw
+    runs, times = np.broadcast_arrays(np.atleast_1d(raw[reference].values), raw["time"].values)
+    if (runs == times).all():
+        return raw
+    if len(np.unique(runs)) > 1:
+        shown = ", ".join(np.datetime_as_string(np.unique(runs)[:3], unit="h"))
+        raise InputError(f"{where}: {reference}", f"several forecasts, {shown} ...", "one forecast a file")
+    return raw.assign_attrs(init_time=np.datetime_as_string(runs[0].astype("datetime64[s]")) + "Z")
 
 
 def _onto_time(raw: xr.Dataset, time: str) -> xr.Dataset:

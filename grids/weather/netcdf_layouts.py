@@ -12,6 +12,7 @@ import re
 import numpy as np
 import xarray as xr
 
+from hazecast.grids.errors import InputError
 from hazecast.grids.weather.timeline import RATES, STEP_HOURS
 from hazecast.grids.weather.variables import contract_name
 
@@ -19,25 +20,36 @@ _MSM = frozenset({"psea", "temp", "rh", "u", "v", "r1h", "ncld"})
 _MSM_NAMES = {"temp": "t2m", "rh": "r2", "u": "u10", "v": "v10", "ncld": "tcc", "r1h": "tp", "dswrf": "ssrd"}
 _MERRA_NAMES = {"PRECTOTCORR": "tp", "PRECTOT": "tp", "SWGDN": "ssrd", "CLDTOT": "tcc", "PBLH": "blh"}
 _MERRA_TITLE = re.compile(r"MERRA-?2 (tavg|inst)(\d)_2d_", re.IGNORECASE)
+_LONGER = re.compile(r"monthly|daily|diurnal", re.IGNORECASE)
 _BOUNDS = "time_bnds"
 
 
-def with_usual_names(raw: xr.Dataset) -> xr.Dataset:
+def with_usual_names(raw: xr.Dataset, where: str) -> xr.Dataset:
     """Return a file's contents under names that tell what they are, with the steps that its publisher documents.
 
     Parameters
     ----------
     raw : xarray.Dataset
         As opened.
+    where : str
+        The file, for errors.
 
     Returns
     -------
     xarray.Dataset
         Unchanged where the file is of no publisher known here.
+
+    Raises
+    ------
+    InputError
+        If it holds means over days or months.
     """
     if set(map(str, raw.data_vars)) >= _MSM and all(raw[name].ndim == 3 for name in _MSM):
         return _of_msm(raw)
-    title = _MERRA_TITLE.match(str(raw.attrs.get("Title") or raw.attrs.get("LongName") or ""))
+    stated = str(raw.attrs.get("Title") or raw.attrs.get("LongName") or "")
+    title = _MERRA_TITLE.match(stated)
+    if title is not None and _LONGER.search(stated):
+        raise InputError(f"{where}: Title", stated, "an hourly or three-hourly collection of MERRA-2")
     if title is not None and np.issubdtype(raw.variables["time"].dtype, np.datetime64):
         return _of_merra(raw, int(title[2]) if title[1].lower() == "tavg" else None)
     return raw

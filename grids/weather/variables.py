@@ -17,15 +17,12 @@ import xarray as xr
 
 from hazecast.grids.contract import within_limits
 from hazecast.grids.errors import InputError
+from hazecast.grids.weather.netcdf_names import HUMIDITY, NAMES, SPECIFIC, STANDARD_NAMES
 
 Array = npt.NDArray[np.float64]
 # Per cent: a field of humidity has higher values somewhere.
 _DRIEST = 1.5
 
-# Relative humidity at 2 m: where no dew point is given, it is derived from this one.
-HUMIDITY = "relative_humidity"
-# Specific humidity at 2 m, in NetCDF alone: likewise, with the pressure at the surface.
-SPECIFIC = "specific_humidity"
 _MOST_SPECIFIC = 0.06
 # Heights above ground at which temperature and humidity count as those of 2 m (the Japan Meteorological Agency and the
 # UK Met Office give 1.5 m), and wind as that of 10 m.
@@ -198,34 +195,6 @@ def _level_rank(name: str, codes: Codes) -> int | None:
     return surfaces.index(codes.surface) if codes.surface in surfaces else None
 
 
-# NetCDF: names that tell variable, level and statistic. ECMWF's, those of its parameter database, CMIP's, MERRA-2's, and those
-# that wgrib2 gives to instants.
-_NETCDF_NAMES = {
-    "t2m": "t2m", "2t": "t2m", "tas": "t2m", "d2m": "d2m", "2d": "d2m", "tdps": "d2m", "r2": HUMIDITY, "2r": HUMIDITY,
-    "hurs": HUMIDITY, "u10": "u10", "10u": "u10", "uas": "u10", "v10": "v10", "10v": "v10", "vas": "v10", "sp": "sp",
-    "ps": "sp", "blh": "blh", "tcc": "tcc", "clt": "tcc", "tp": "tp", "pr": "tp", "ssrd": "ssrd", "rsds": "ssrd",
-    "huss": SPECIFIC, "2sh": SPECIFIC, "sh2": SPECIFIC, "qv2m": SPECIFIC, "t2mdew": "d2m", "u10m": "u10", "v10m": "v10",
-    "tmp_2maboveground": "t2m", "dpt_2maboveground": "d2m", "rh_2maboveground": HUMIDITY, "pres_surface": "sp",
-    "ugrd_10maboveground": "u10", "vgrd_10maboveground": "v10", "hpbl_surface": "blh",
-}  # fmt: skip
-# CF standard names, version 85, that tell the variable; of those in `HEIGHTS_M` a coordinate must tell the height.
-_STANDARD_NAMES = {
-    "air_temperature": "t2m",
-    "dew_point_temperature": "d2m",
-    "relative_humidity": HUMIDITY,
-    "specific_humidity": SPECIFIC,
-    "eastward_wind": "u10",
-    "northward_wind": "v10",
-    "surface_air_pressure": "sp",
-    "atmosphere_boundary_layer_thickness": "blh",
-    "cloud_area_fraction": "tcc",
-    "precipitation_amount": "tp",
-    "precipitation_flux": "tp",
-    "lwe_thickness_of_precipitation_amount": "tp",
-    "lwe_precipitation_rate": "tp",
-    "surface_downwelling_shortwave_flux_in_air": "ssrd",
-    "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air": "ssrd",
-}
 _KELVIN = {"k": (1.0, 0.0), "degc": (1.0, 273.15), "degf": (5.0 / 9.0, 459.67 * 5.0 / 9.0)}
 _KNOT = (1852.0 / 3600.0, 0.0)
 _SPEED = {"m s-1": (1.0, 0.0), "km h-1": (1.0 / 3.6, 0.0), "kt": _KNOT}
@@ -238,7 +207,7 @@ _NETCDF_UNITS: dict[str, dict[str, tuple[float, float]]] = {
     SPECIFIC: {"kg kg-1": (1.0, 0.0), "1": (1.0, 0.0), "g kg-1": (1e-3, 0.0)},
     "u10": _SPEED,
     "v10": _SPEED,
-    "sp": {"pa": (1.0, 0.0), "hpa": (100.0, 0.0), "mbar": (100.0, 0.0)},
+    "sp": {"pa": (1.0, 0.0), "hpa": (100.0, 0.0), "mbar": (100.0, 0.0), "kpa": (1000.0, 0.0)},
     "blh": {"m": (1.0, 0.0)},
     "tcc": _FRACTION,
     "tp": {
@@ -284,7 +253,7 @@ def contract_name(name: str, attrs: Mapping[str, object]) -> str | None:
     -------
     str or None
     """
-    return _NETCDF_NAMES.get(name.lower()) or _STANDARD_NAMES.get(str(attrs.get("standard_name")))
+    return NAMES.get(name.lower()) or STANDARD_NAMES.get(str(attrs.get("standard_name")))
 
 
 def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) -> Column | None:
@@ -312,7 +281,7 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
     if own is None:
         return None
     # A name that tells the height counts before a coordinate, which may be there for another variable.
-    if own in HEIGHTS_M and name.lower() not in _NETCDF_NAMES:
+    if own in HEIGHTS_M and name.lower() not in NAMES:
         if height_m is None:
             raise InputError(f"{name}: height", "not stated", "a coordinate of 2 or 10 m, or a name such as t2m")
         if height_m not in HEIGHTS_M[own]:

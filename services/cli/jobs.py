@@ -14,7 +14,7 @@ from hazecast.services.cli.options import AsJson, DataDir, current_time, open_st
 from hazecast.services.cli.output import print_json, stamp
 
 if TYPE_CHECKING:
-    from hazecast.services.scheduling.board import JobState, RunState
+    from hazecast.services.scheduling.states import JobState, RunState
 
 app = typer.Typer(help="Scheduled jobs: due times, results of runs, and a manual run.", no_args_is_help=True)
 

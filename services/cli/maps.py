@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,8 +94,8 @@ def _path(kind: Kind, city: str, pollutant: str, out: Path) -> str:
     return f"fan/{city}.png" if kind is Kind.FAN else f"{kind.value}.png"
 
 
-def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, str | int]:
-    query: dict[str, str | int] = {"language": look.language, "size": look.size}
+def _query(kind: Kind, hour: int, pollutant: str, look: Look) -> dict[str, Any]:
+    query: dict[str, Any] = {"language": look.language, "size": look.size}
     if kind is Kind.FAN:
         return query | {"pollutant": pollutant}
     return query if kind is Kind.HAZE else query | {"lead_time": hour}

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from hazecast.services.client.asks import Ask
+from hazecast.services.client.ask import Ask
 from hazecast.services.client.errors import PASSING, NoAnswerError, error_of
 
 # Answers that are kept with their ETag.

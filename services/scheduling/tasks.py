@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.spec import JobResult
@@ -71,7 +72,7 @@ def cycle(settings: Settings, due: datetime, clock: Clock = utc_now) -> JobResul
     from hazecast.services.work.cycle_products import make_products
 
     unmade = make_products(settings, clock())
-    summary = f"init time {report.init_time.isoformat()}, {len(report.lines)} cities, {len(report.warnings)} messages"
+    summary = f"init time {format_time(report.init_time)}, {len(report.lines)} cities, {len(report.warnings)} messages"
     # What could not be made is made on demand: no fault of the forecast.
     if unmade:
         summary += f"; {len(unmade)} products not made"

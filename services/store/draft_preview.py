@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from hazecast.alerts.engine.approval import Edit, amend, approve
+from hazecast.alerts.engine.approval import amend, approve
+from hazecast.alerts.engine.draft import Edit
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.services.store.database import Sessions

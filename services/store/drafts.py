@@ -10,10 +10,12 @@ from typing import Any, Literal
 from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from hazecast.alerts.engine.approval import Draft, Edit, Status, amend, approve, reject, supersede
+from hazecast.alerts.engine.approval import amend, approve, reject, supersede
+from hazecast.alerts.engine.draft import Draft, Edit, Status
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import UnknownError
+from hazecast.grids.times import format_time
 from hazecast.services.store.database import Sessions
 from hazecast.services.store.outbox import record_message
 from hazecast.services.store.tables.forecasts import Warning_, WarningAudit, WarningDraft
@@ -278,7 +280,7 @@ def audit_trail(sessions: Sessions, simulated: bool, draft_id: str | None = None
     with sessions() as session:
         return [
             {
-                "at": row.at.isoformat(),
+                "at": format_time(row.at),
                 "draft": row.draft_id,
                 "action": row.action,
                 "by": row.by,

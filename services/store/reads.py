@@ -114,6 +114,33 @@ def runs_page(
         return list(session.scalars(query))
 
 
+def init_times_near(store: Store, init_time: datetime, simulated: bool | None, limit: int) -> list[datetime]:
+    """Return the init times of the runs nearest to a time, earliest first; withdrawn and future ones are left out.
+
+    Parameters
+    ----------
+    store : Store
+    init_time : datetime
+        Aware.
+    simulated : bool or None
+        None for both.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of datetime
+    """
+    time = ForecastRun.init_time
+    stored = select(time).where(ForecastRun.withdrawn_at.is_(None), time <= store.clock()).distinct().limit(limit)
+    if simulated is not None:
+        stored = stored.where(ForecastRun.simulated == simulated)
+    with store.sessions() as session:
+        later = session.scalars(stored.where(time >= init_time).order_by(time)).all()
+        earlier = session.scalars(stored.where(time < init_time).order_by(time.desc())).all()
+    return sorted(sorted({*earlier, *later}, key=lambda one: abs(one - init_time))[:limit])
+
+
 def values_of(
     store: Store, run: ForecastRun, cities: Collection[str] | None, first: int, last: int
 ) -> Sequence[Row[Any]]:

@@ -324,11 +324,12 @@ def _request_headers(scope: Scope) -> _RequestHeaders:
 @lru_cache(maxsize=256)
 def takes_gzip(accepted: bytes) -> bool:
     """Return whether an Accept-Encoding header takes gzip."""
+    taken: dict[bytes, bool] = {}
     for part in accepted.split(b","):
         name, _, weight = part.partition(b";")
-        if name.strip().lower() in (b"gzip", b"x-gzip", b"*"):
-            return weight.replace(b" ", b"").lower() not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
-    return False
+        taken[name.strip().lower()] = weight.replace(b" ", b"").lower() not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    # What is named counts before what stands for all the rest (RFC 9110, 12.5.3).
+    return next((taken[name] for name in (b"gzip", b"x-gzip", b"*") if name in taken), False)
 
 
 def compressible(kind: str) -> bool:

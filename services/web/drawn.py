@@ -60,9 +60,15 @@ async def draw(
 
 
 async def product(
-    request: Request, pool: WorkPool, path: str, name: str, function: Callable[..., bytes], *arguments: object
+    request: Request,
+    pool: WorkPool,
+    path: str,
+    name: str,
+    function: Callable[..., bytes],
+    *arguments: object,
+    kept: bool = True,
 ) -> bytes:
-    """Return a product of a run as its cycle stored it; where it is missing or damaged, it is made and stored again.
+    """Return a product of a run as its cycle stored it; where it is missing or damaged, it is made again.
 
     Parameters
     ----------
@@ -75,6 +81,8 @@ async def product(
     function : callable
         Makes it.
     *arguments : object
+    kept : bool
+        Whether it is stored when it is made: not of an earlier run, as anyone may ask for all of them.
 
     Returns
     -------
@@ -89,4 +97,6 @@ async def product(
     if stored is not None:
         return stored
     log.info("%s of %s is made on demand", name, path)
+    if not kept:
+        return await draw(request, pool, (path, name), function, *arguments)
     return await draw(request, pool, (path, name), make_product, path, name, function, *arguments)

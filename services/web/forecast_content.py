@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hazecast.grids.contract import FORECAST_POLLUTANTS, LEAD_HOURS
 from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.times import format_time
 from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, values_of
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
@@ -16,7 +17,6 @@ from hazecast.services.web.negotiate import point
 from hazecast.services.web.routes.common import coordinates
 from hazecast.services.web.schemas.forecasts import ForecastOut
 from hazecast.services.web.selection import Selection
-from hazecast.services.web.times import stamp
 
 _FIRST_COLUMNS = ("city", "init_time", "simulated", "lead_time", "time", "local_time")
 
@@ -33,13 +33,13 @@ def _value_columns(shown: Selection) -> tuple[str, ...]:
 def run_head(run: ForecastRun) -> dict[str, Any]:
     """Return which run it is, and its input."""
     return {
-        "init_time": stamp(run.init_time),
+        "init_time": format_time(run.init_time),
         "simulated": run.simulated,
         "degraded": run.degraded,
         "model_id": run.model_id,
         "weather_source": run.weather_source,
         "humidity_source": run.humidity_source,
-        "observations_until": stamp(run.observations_until),
+        "observations_until": format_time(run.observations_until),
     }
 
 
@@ -65,7 +65,7 @@ def hours(run: ForecastRun, rows: Iterable[Sequence[Any]], zone: ZoneInfo, shown
         time = run.init_time + timedelta(hours=lead)
         hour: dict[str, Any] = {
             "lead_time": lead,
-            "time": stamp(time),
+            "time": format_time(time),
             "local_time": time.astimezone(zone).isoformat(),
         }
         parts = iter(values)
@@ -131,12 +131,12 @@ def table(
     list of dict
         By `columns_of`.
     """
-    fixed = {"init_time": stamp(run.init_time), "simulated": run.simulated}
+    fixed = {"init_time": format_time(run.init_time), "simulated": run.simulated}
     found = []
     for city, lead, *values in rows:
         time = run.init_time + timedelta(hours=lead)
         local = time.astimezone(shown.zone(registry.city(city).time_zone))
-        stamps = {"city": city, "lead_time": lead, "time": stamp(time), "local_time": local.isoformat()}
+        stamps = {"city": city, "lead_time": lead, "time": format_time(time), "local_time": local.isoformat()}
         found.append(fixed | stamps | dict(zip(VALUE_COLUMNS, map(_rounded, values), strict=True)))
     return found
 
@@ -159,7 +159,7 @@ def feature(run: ForecastRun, city: City, rows: Sequence[Sequence[Any]], shown: 
     properties: dict[str, Any] = city.model_dump(include={"name_zh", "name_ja", "name_en", "country", "region"})
     times = [run.init_time + timedelta(hours=lead) for lead in columns[1]]
     properties["lead_time"] = list(columns[1])
-    properties["time"] = [stamp(time) for time in times]
+    properties["time"] = [format_time(time) for time in times]
     if shown.timezone is not None:
         properties["local_time"] = [time.astimezone(shown.zone("UTC")).isoformat() for time in times]
     kept = _value_columns(shown)

@@ -68,10 +68,7 @@ class Places:
             If a city, region or country is unknown, or the box is invalid.
         """
         for city in self.city or ():
-            try:
-                registry.city(city)
-            except InputError as error:
-                raise InvalidArgument("city", error.found, error.expected) from error
+            named_city(registry, city)
         for region in self.region or ():
             if region not in registry.regions:
                 raise InvalidArgument("region", region, f"one of {', '.join(sorted(registry.regions))}")
@@ -88,6 +85,30 @@ class Places:
             and west <= city.longitude <= east
             and south <= city.latitude <= north
         ]
+
+
+def named_city(registry: Registry, name: str) -> City:
+    """Return a city that a query names.
+
+    Parameters
+    ----------
+    registry : Registry
+    name : str
+        Its id.
+
+    Returns
+    -------
+    City
+
+    Raises
+    ------
+    InvalidArgument
+        If there is none of that id; with close matches.
+    """
+    try:
+        return registry.city(name)
+    except InputError as error:
+        raise InvalidArgument("city", error.found, error.expected) from error
 
 
 def _box(text: str | None) -> tuple[float, float, float, float]:

@@ -1,7 +1,7 @@
 """Times in requests and answers: ISO 8601 with an offset.
 
 `Time` and `InitTime` are parameters that hold a time; a route that declares `Within` receives ``from`` and ``to`` as a
-`Period` whose ends are in order; `stamp` writes a time for an answer.
+`Period` whose ends are in order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime, Field
 
+from hazecast.grids.times import format_time
 from hazecast.services.web.problems import InvalidArgument
 
 # Wide enough for any archive, and far enough from the ends of the calendar that arithmetic on it can't overflow.
@@ -32,7 +33,7 @@ class Period:
         end: Annotated[Time | None, Query(alias="to", description="Not after this time.")] = None,
     ) -> None:
         if start is not None and end is not None and start > end:
-            raise InvalidArgument("from", stamp(start), f"a time not after `to`, {stamp(end)}")
+            raise InvalidArgument("from", format_time(start), f"a time not after `to`, {format_time(end)}")
         self.start: datetime | None = start
         self.end: datetime | None = end
 
@@ -42,8 +43,3 @@ class Period:
 
 
 Within = Annotated[Period, Depends()]
-
-
-def stamp(time: datetime) -> str:
-    """Return an aware time as the API writes it: ISO 8601 in UTC, with Z."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -25,7 +25,7 @@ import xarray as xr
 from sqlalchemy import ColumnElement, func, select
 
 from hazecast.alerts.bulletin.content import Bulletin, HazeOutlook, Unchecked, make_bulletin, today
-from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.engine.warning import LATEST_ISSUE, HazeWarning
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.daily import DayCheck, day_check
@@ -250,6 +250,12 @@ class Bulletins:
         with self._store.sessions() as session:
             found = (session.scalar(query.where(ForecastRun.simulated == kind)) for kind in (False, True))
             return next((run for run in found if run is not None), None)
+
+
+def issued_at(run: ForecastRun) -> datetime:
+    """Return when a run was issued, as of which its bulletin is: when it was stored or, of a run of the past, its init time."""
+    late = run.created_at - run.init_time > LATEST_ISSUE
+    return run.init_time if late else max(run.created_at, run.init_time)
 
 
 def region_cities(registry: Registry, region: str) -> list[str]:

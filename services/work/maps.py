@@ -31,7 +31,7 @@ from hazecast.forecast.indices import china_standard, china_sub_index
 from hazecast.forecast.products import median_series, next_24h, valid_times
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.times import to_datetime
+from hazecast.grids.times import format_time, to_datetime
 from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
@@ -147,7 +147,7 @@ def areas_json(areas: LevelAreas, rules: RuleSet, init_time: datetime) -> bytes:
     content = {
         "type": "FeatureCollection",
         "simulated": areas.simulated,
-        "init_time": init_time.isoformat(),
+        "init_time": format_time(init_time),
         "bulletin": {
             language: haze_bulletin(touched, areas.window, rules, language, warned=areas.warned)
             for language in LANGUAGES

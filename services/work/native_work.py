@@ -234,7 +234,14 @@ def fan_chart(path: str, city: City, pollutant: str, look: Look, observed: xr.Da
     return draw_fan_chart(load_forecast(path), observed, city, pollutant, look)
 
 
-def bulletin_document(settings: Settings, cities: Sequence[str], language: str, now: datetime, form: Format) -> bytes:
+def bulletin_document(
+    settings: Settings,
+    cities: Sequence[str],
+    language: str,
+    now: datetime,
+    form: Format,
+    run: tuple[datetime, bool] | None = None,
+) -> bytes:
     """Render the daily bulletin in one form.
 
     Parameters
@@ -248,6 +255,8 @@ def bulletin_document(settings: Settings, cities: Sequence[str], language: str, 
         Aware: what "today", "yesterday" and "in force" refer to.
     form : str
         One of `hazecast.services.work.bulletin.FORMATS`.
+    run : (datetime, bool) or None
+        As for `edition_of`.
 
     Returns
     -------
@@ -258,7 +267,7 @@ def bulletin_document(settings: Settings, cities: Sequence[str], language: str, 
     InputError
         If there is no forecast, its file is gone, or the form needs an extra that is missing.
     """
-    return edition_of(settings, cities, language, now).document(form).content
+    return edition_of(settings, cities, language, now, run).document(form).content
 
 
 def bulletin_name(key: str, form: Format) -> str:
@@ -277,7 +286,9 @@ def bulletin_name(key: str, form: Format) -> str:
     return f"bulletin-{key[:32]}.{form}"
 
 
-def edition_of(settings: Settings, cities: Sequence[str], language: str, now: datetime) -> Edition:
+def edition_of(
+    settings: Settings, cities: Sequence[str], language: str, now: datetime, run: tuple[datetime, bool] | None = None
+) -> Edition:
     """Return a bulletin; the store is opened once, and editions are kept, for as long as the process lives.
 
     Parameters
@@ -289,6 +300,8 @@ def edition_of(settings: Settings, cities: Sequence[str], language: str, now: da
     language : {"zh", "ja", "en"}
     now : datetime
         Aware.
+    run : (datetime, bool) or None
+        Init time of the run and whether it is simulated; by default the latest issued by `now`.
 
     Returns
     -------
@@ -308,4 +321,5 @@ def edition_of(settings: Settings, cities: Sequence[str], language: str, now: da
             _stores.pop(url if url in _stores else next(iter(_stores)))[1].close()
         store = Store(url, files=settings.data_dir)
         _stores[url] = (made_of, store, Bulletins(store, *made_of, rule_book(settings)))
-    return _stores[url][2].edition(cities, language, now)
+    _, store, bulletins = _stores[url]
+    return bulletins.edition(cities, language, now, run=None if run is None else store.run_at(*run))

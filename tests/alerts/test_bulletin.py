@@ -30,7 +30,8 @@ from hazecast.alerts.maps.sheet import as_png
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.forecast.daily import DayCheck, daily_outlook, day_index
+from hazecast.forecast.daily import DayCheck, daily_outlook
+from hazecast.forecast.day_index import day_index
 from hazecast.forecast.days import day_begins
 from hazecast.forecast.indices import china_aqi
 from hazecast.forecast.products import daily_mean, mda8
@@ -433,7 +434,7 @@ def test_dataset_is_cf_and_holds_hours_and_days(tmp_path) -> None:
                                  (10.0, 471.0, "warning_level")],
 )  # fmt: skip
 def test_a_japanese_day_is_rated_by_japans_standards(pm25, o3, expected) -> None:
-    from hazecast.forecast.daily import day_index
+    from hazecast.forecast.day_index import day_index
 
     found = day_index(REGISTRY.city("kitakyushu"), np.datetime64("2026-05-01", "ns"), pm25, o3, o3)
     assert found is not None and (found.id, found.value) == (expected, None)

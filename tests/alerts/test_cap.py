@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from hazecast.alerts.engine.approval import Draft, approve
+from hazecast.alerts.engine.approval import approve
+from hazecast.alerts.engine.draft import Draft
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, as_issued
 from hazecast.alerts.geography.city_areas import city_area

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazecast.alerts.engine.approval import Draft, approve
+from hazecast.alerts.engine.approval import approve
 from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.day_evidence import condition_shown, days_of, highest_shown, shows
+from hazecast.alerts.engine.draft import Draft
 from hazecast.alerts.engine.engine import advance, assess
 from hazecast.alerts.engine.episodes import counted_days, gathered
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazecast.alerts.engine.approval import Draft, amend, approve, reject, supersede
+from hazecast.alerts.engine.approval import amend, approve, reject, supersede
+from hazecast.alerts.engine.draft import Draft
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.rules.book import RuleBook

@@ -283,6 +283,16 @@ def test_perturbed_members_alone_are_refused(tmp_path) -> None:
         read_weather(path)
 
 
+def test_a_list_in_a_header_of_edition_1_that_reaches_over_its_section_costs_the_message(tmp_path) -> None:
+    # Octet 5 of section 2: where lists of numbers begin, 255 for none.
+    path = write_grib1(tmp_path / "a.grib")
+    data = path.read_bytes()
+    path.write_bytes(data[:64] + b"\xf7" + data[65:])
+    weather = read_weather(path)
+    assert weather["time"].values.tolist() == [np.datetime64("2014-02-20T03", "ns").item()]
+    assert "message 1: found a header whose parts are longer than its sections" in weather.attrs["left_out"]
+
+
 @pytest.mark.parametrize(("octet", "section"), [(8, 1), (60, 2), (92, 4)])
 def test_a_section_of_edition_1_that_reaches_over_its_message_costs_the_message(tmp_path, octet, section) -> None:
     # eccodes reads on behind the message, and crashes.

@@ -176,6 +176,13 @@ def test_heights_that_belong_to_one_variable_each(tmp_path) -> None:
         dataset[name].attrs.update(standard_name="height", units="m")
     weather = at_beijing(dataset, tmp_path)
     assert {name: float(weather[name][0]) for name in weather.data_vars} == {"t2m": 280.0, "u10": 3.0, "v10": 4.0}
+    # A temperature on a level beside a height that is another's.
+    upper = of(hours(0), t=("K", [250.0])).expand_dims(level=[850.0])
+    upper["t"].attrs["standard_name"] = "air_temperature"
+    other = dataset[["T_2M"]].rename(T_2M="other").drop_attrs(deep=True)
+    other["height_2"].attrs["standard_name"] = "height"
+    with pytest.raises(InputError, match="t: height: found not stated"):
+        at_beijing(xr.merge([upper, other]), tmp_path)
 
 
 @pytest.mark.parametrize("calendar", ["noleap", "360_day", "julian"])
@@ -244,7 +251,7 @@ def test_marks_of_missing_values(tmp_path, kind) -> None:
 @pytest.mark.parametrize(
     ("name", "units", "value", "expected"),
     [
-        ("sp", "hPa", 980.0, 98_000.0), ("sp", "mb", 980.0, 98_000.0), ("sp", "millibars", 980.0, 98_000.0),
+        ("sp", "hPa", 980.0, 98_000.0), ("sp", "mb", 980.0, 98_000.0), ("sp", "millibars", 980.0, 98_000.0), ("sp", "kPa", 98.0, 98_000.0),
         ("t2m", "degC", 7.0, 280.15), ("t2m", "deg C", 7.0, 280.15), ("t2m", "\N{DEGREE SIGN}C", 7.0, 280.15),
         ("t2m", "degF", 44.6, 280.15), ("t2m", "Kelvin", 280.0, 280.0), ("u10", "m s**-1", 3.0, 3.0),
         ("u10", "m s^-1", 3.0, 3.0), ("u10", "kn", 10.0, 5.1444), ("tcc", "(0 - 1)", 0.5, 0.5), ("tcc", "%", 50.0, 0.5),
@@ -326,3 +333,37 @@ def test_names_that_wgrib2_gives(tmp_path) -> None:
     weather = at_beijing(dataset, tmp_path)
     expected = {"t2m": 280.0, "d2m": 275.0, "sp": 98_000.0, "u10": 3.0, "v10": 4.0, "blh": 500.0}
     assert {name: float(weather[name][0]) for name in weather.data_vars} == expected
+
+
+def test_monthly_means_of_merra_2_are_not_taken_for_hours(tmp_path) -> None:
+    dataset = merra(T2M=("K", [280.0] * 3))
+    dataset.attrs["Title"] += ",Single-Level Diagnostics Monthly Mean"
+    with pytest.raises(InputError, match="Title: found MERRA2 tavg1.*Monthly Mean; expected an hourly"):
+        at_beijing(dataset, tmp_path)
+
+
+def test_era5_as_zarr_for_machine_learning(tmp_path) -> None:
+    names = {
+        "2m_temperature": ("K", [280.0] * 3), "2m_dewpoint_temperature": ("K", [275.0] * 3), "surface_pressure": ("Pa", [98_000.0] * 3),
+        "10m_u_component_of_wind": ("m s**-1", [3.0] * 3), "10m_v_component_of_wind": ("m s**-1", [4.0] * 3),
+        "boundary_layer_height": ("m", [500.0] * 3), "total_cloud_cover": ("(0 - 1)", [0.5] * 3), "total_precipitation": ("m", [0.001, 0.0, 0.002]),
+    }  # fmt: skip
+    weather = at_beijing(of(hours(1, 2, 3), **names), tmp_path)
+    expected = {"t2m": 280.0, "d2m": 275.0, "sp": 98_000.0, "u10": 3.0, "v10": 4.0, "blh": 500.0, "tcc": 0.5, "tp": 1.0}
+    assert {name: float(weather[name][0]) for name in weather.data_vars} == pytest.approx(expected)
+
+
+def test_a_reference_time_without_periods_makes_a_forecast(tmp_path) -> None:
+    dataset = of(hours(3, 6), t2m=("K", [280.0, 281.0]))
+    attrs = {"standard_name": "forecast_reference_time"}
+    weather = at_beijing(dataset.assign_coords(issued=((), START, attrs)), tmp_path)
+    assert weather.attrs["init_time"] == "2014-02-20T00:00:00Z"
+    analyses = at_beijing(dataset.assign_coords(issued=("time", hours(3, 6), attrs)), tmp_path)
+    assert "init_time" not in analyses.attrs
+    with pytest.raises(InputError, match="issued: found several forecasts, 2014-02-20T00, 2014-02-20T03"):
+        at_beijing(dataset.assign_coords(issued=("time", hours(0, 3), attrs)), tmp_path)
+
+
+def test_cloud_as_a_fraction_that_is_called_per_cent_is_left_out_and_named(tmp_path) -> None:
+    weather = at_beijing(of(hours(0), t2m=("K", [280.0]), tcc=("%", [0.8])), tmp_path)
+    assert "tcc" not in weather and "tcc: found values of at most 0.8 %" in weather.attrs["left_out"]

@@ -127,6 +127,7 @@ class Stage:
                 code = int(leaving.code or 0)
             moments.note()
         finally:
+            # A fork can't leave through its parent's contexts, which end servers and folders. How processes end: stops.py.
             os._exit(code)
 
     def run(self, init_time: str) -> float:

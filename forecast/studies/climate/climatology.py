@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazecast.forecast.daily import day_index
+from hazecast.forecast.day_index import day_index
 from hazecast.forecast.indices import band_steps, categories, china_standards, ozone_ppm
 from hazecast.forecast.indices import day_classes as band_classes
 from hazecast.forecast.products import daily_mean, local_hours, mda8
@@ -106,8 +106,8 @@ def daily_values(observations: xr.Dataset, registry: Registry, city: str) -> pd.
     Returns
     -------
     pandas.DataFrame (day)
-        Consecutive local days with ``pm25``, ``pm10`` (mean of at least 20 valid hours), ``o3_8h``, ``o3_1h``
-        (highest 8-hour mean and highest hour), ug m-3, and ``ox_1h``, ppm; NaN where a day has too few valid hours.
+        Consecutive local days with ``pm25``, ``pm10`` (mean of at least 20 valid hours), ``o3_8h``, ``o3_1h``, ``pm25_1h``
+        (highest 8-hour mean and highest hours), ug m-3, and ``ox_1h``, ppm; NaN where a day has too few valid hours.
 
     Raises
     ------
@@ -125,12 +125,14 @@ def daily_values(observations: xr.Dataset, registry: Registry, city: str) -> pd.
         for name in ("pm25", "pm10")
         if name in here
     }
+    dates, _ = local_hours(here, registry)
+    for name in ("pm25", "o3"):
+        if name in here:
+            hourly = pd.Series(here[name].values[:, 0].astype(float)).groupby(dates[:, 0])
+            found[f"{name}_1h"] = hourly.max().where(hourly.count() >= _MIN_HOURS)
     if "o3" in here:
-        dates, _ = local_hours(here, registry)
-        hourly = pd.Series(here["o3"].values[:, 0].astype(float)).groupby(dates[:, 0])
         found["o3_8h"] = _column(mda8(here, registry), "o3")
-        found["o3_1h"] = hourly.max().where(hourly.count() >= _MIN_HOURS)
-    table = pd.DataFrame({name: found.get(name, np.nan) for name in ("pm25", "pm10", "o3_8h", "o3_1h")})
+    table = pd.DataFrame({name: found.get(name, np.nan) for name in ("pm25", "pm10", "o3_8h", "o3_1h", "pm25_1h")})
     table["ox_1h"] = np.nan
     table = table.asfreq("D").rename_axis("day")
     # China reported gases at a different reference state until 2018: see `to_ppb`.
@@ -219,8 +221,8 @@ def day_classes(days: pd.DataFrame, city: City) -> pd.DataFrame:
         (pollutants that determine the class); missing values where neither pollutant is known.
     """
     rows = []
-    for day, pm25, o3_8h, o3_1h in zip(days.index, days["pm25"], days["o3_8h"], days["o3_1h"], strict=True):
-        found = day_index(city, np.datetime64(day), float(pm25), float(o3_8h), float(o3_1h))
+    for day, values in zip(days.index, days[["pm25", "o3_8h", "o3_1h", "pm25_1h"]].to_numpy(float), strict=True):
+        found = day_index(city, np.datetime64(day), *map(float, values))
         rows.append({} if found is None else asdict(found) | {"primary": " ".join(found.primary)})
     return pd.DataFrame(rows, index=days.index, columns=[*_CLASS_COLUMNS, "primary"])
 
@@ -231,7 +233,7 @@ def count_class_days(classes: pd.DataFrame) -> pd.DataFrame:
     Returns one row a class (id), the lowest first: ``name_zh``, ``name_ja``, ``name_en``, ``colour``, ``days``.
     """
     order = [one.id for index in ("china", "us") for one in categories(index)]
-    order += [one.id for standard in ("japan", "korea", "who") for one in band_classes(standard)]
+    order += [one.id for standard in ("japan", "korea", "europe", "who") for one in band_classes(standard)]
     known = classes.dropna(subset=["id"])
     found = known.groupby("id")[["name_zh", "name_ja", "name_en", "colour"]].first()
     return found.assign(days=known["id"].value_counts()).sort_index(key=lambda ids: ids.map(order.index))

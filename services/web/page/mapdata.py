@@ -19,6 +19,7 @@ from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.indices import categories
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.places.cities import City, Registry
+from hazecast.grids.times import format_time
 from hazecast.services.store.station_values import StationValue
 from hazecast.services.web.page.index_choice import Choice, us_hours
 from hazecast.services.web.page.snapshot import Snapshot, severity_rank
@@ -53,7 +54,7 @@ def legend(kind: str, words: Words, choice: Choice | None) -> list[tuple[str, st
     kind : str
         A layer.
     words : Words
-    choice : {"china", "us", "japan"} or None
+    choice : {"china", "us", "japan", "europe"} or None
         The index of the reader's choice.
 
     Returns
@@ -171,10 +172,10 @@ def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
     run = snapshot.run
     columns = _columns(snapshot)
     content: dict[str, Any] = {
-        "init_time": None if run is None else run.init_time.isoformat(),
-        "now": snapshot.now.replace(minute=0, second=0, microsecond=0).isoformat(),
+        "init_time": None if run is None else format_time(run.init_time),
+        "now": format_time(snapshot.now.replace(minute=0, second=0, microsecond=0)),
         "stale": snapshot.stale,
-        "first": snapshot.times[0].isoformat() if snapshot.times else None,
+        "first": format_time(snapshot.times[0]) if snapshot.times else None,
         "hours": len(snapshot.times),
         "cities": [_city(registry.city(city), n, columns) for n, city in enumerate(snapshot.cities)],
         "left_out": snapshot.left_out,
@@ -193,7 +194,7 @@ def stations_json(stations: Sequence[StationValue]) -> bytes:
         {
             "name": one.name,
             "at": [round(one.latitude, 3), round(one.longitude, 3)],
-            "time": one.time.isoformat(),
+            "time": format_time(one.time),
             "pm25": round(one.pm25),
         }
         for one in stations
@@ -209,8 +210,8 @@ def _warning(warning: HazeWarning, snapshot: Snapshot, registry: Registry) -> di
         "name": {"zh": level.name_zh, "ja": level.name_ja, "en": level.name_en},
         "colour": level.colour,
         "marks": severity_rank(warning, snapshot.book),
-        "from": begins(warning).isoformat(),
-        "until": warning.expires.isoformat(),
+        "from": format_time(begins(warning)),
+        "until": format_time(warning.expires),
         "rings": _area_rings(warning.city, registry, current()),
     }
 

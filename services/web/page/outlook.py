@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import xarray as xr
 
-from hazecast.forecast.daily import DayIndex
+from hazecast.forecast.day_index import DayIndex
 from hazecast.forecast.haze_grades import GRADE_BOUNDS
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import to_datetime
@@ -49,7 +49,7 @@ def days_of(outlook: xr.Dataset, city: City, choice: Choice | None) -> list[Day]
     outlook : xarray.Dataset
         From `hazecast.forecast.daily.daily_outlook`.
     city : City
-    choice : {"china", "us", "japan"} or None
+    choice : {"china", "us", "japan", "europe"} or None
         The index; None for that of the city's country.
 
     Returns
@@ -61,7 +61,8 @@ def days_of(outlook: xr.Dataset, city: City, choice: Choice | None) -> list[Day]
     for at, stamp in enumerate(here["date"].values):
         day = here.isel(date=at)
         pm25, o3_8h = (day[name].values.astype(np.float64) for name in ("pm25_mean", "o3_mda8"))
-        index = index_of_day(choice, city, stamp, float(pm25[1]), float(o3_8h[1]), float(day["o3_max"]))
+        values = float(pm25[1]), float(o3_8h[1]), float(day["o3_max"]), float(day["pm25_max"])
+        index = index_of_day(choice, city, stamp, *values)
         if index is None:
             continue
         found.append(

@@ -10,7 +10,7 @@ import numpy as np
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import Language
-from hazecast.forecast.daily import DayIndex
+from hazecast.forecast.day_index import DayIndex
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.forecast.indices import china_standard
 from hazecast.grids.places.cities import City, Registry
@@ -122,7 +122,7 @@ def now_view(snapshot: Snapshot, city: City, words: Words, choice: Choice | None
     snapshot : Snapshot
     city : City
     words : Words
-    choice : {"china", "us", "japan"} or None
+    choice : {"china", "us", "japan", "europe"} or None
         The index; None for that of the city's country.
 
     Returns
@@ -167,12 +167,12 @@ def _hour_now(snapshot: Snapshot, city: City) -> datetime | None:
 
 
 def index_text(index: DayIndex, choice: Choice | None, words: Words) -> str:
-    """Return an index with whose it is, as in "AQI of China 182"; empty for Japan's, whose words say it all.
+    """Return an index with whose it is, as in "AQI of China 182"; whose it is alone where it has no number.
 
     Parameters
     ----------
     index : DayIndex
-    choice : {"china", "us", "japan"} or None
+    choice : {"china", "us", "japan", "europe"} or None
     words : Words
 
     Returns
@@ -180,7 +180,7 @@ def index_text(index: DayIndex, choice: Choice | None, words: Words) -> str:
     str
     """
     if index.value is None:
-        return words.say("index.by_japan") if choice == "japan" else ""
+        return words.say(f"index.by_{choice}") if choice in ("japan", "europe") else ""
     return words.say(f"index.value_{choice if choice in ('china', 'us') else 'other'}", value=index.value)
 
 

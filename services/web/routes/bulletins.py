@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,12 @@ from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.run_files import read_product
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import draw
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, known_city
+from hazecast.services.web.places import named_city
+from hazecast.services.web.problems import InvalidArgument
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, run_of
 from hazecast.services.web.schemas.forecasts import ProblemOut
-from hazecast.services.work.bulletin import region_cities
+from hazecast.services.web.selection import OfRun
+from hazecast.services.work.bulletin import issued_at, region_cities
 from hazecast.services.work.bulletin_edition import FORMATS, MEDIA_TYPES, Format, document_name
 from hazecast.services.work.native_work import bulletin_document, bulletin_name
 
@@ -57,14 +61,18 @@ async def latest(
     request: Request,
     city: InCity = None,
     region: InRegion = None,
+    init_time: OfRun = None,
     language: InLanguage = "zh",
     accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
 ) -> Response:
-    """The daily bulletin of the latest forecast, as HTML, PDF, CSV, NetCDF or plain text by `Accept`."""
+    """The daily bulletin of a forecast, as HTML, PDF, CSV, NetCDF or plain text by `Accept`.
+
+    That of the newest is as of now; with `init_time` that of an earlier one is as it was when it was issued.
+    """
     form = preferred_form(accept)
     if form is None:
         raise HTTPException(406, f"accept: found {accept}; expected one of {', '.join(_BARE.values())}")
-    answer = await _answer(service, request, form, city, region, language)
+    answer = await _answer(service, request, form, city, region, init_time, language)
     answer.headers["Vary"] = "Accept"
     return answer
 
@@ -80,20 +88,31 @@ async def latest_as(
     form: Format,
     city: InCity = None,
     region: InRegion = None,
+    init_time: OfRun = None,
     language: InLanguage = "zh",
 ) -> Response:
-    """The daily bulletin of the latest forecast in one form: html, pdf, csv, nc or txt."""
-    return await _answer(service, request, form, city, region, language)
+    """The daily bulletin of a forecast in one form: html, pdf, csv, nc or txt."""
+    return await _answer(service, request, form, city, region, init_time, language)
 
 
 async def _answer(
-    service: Service, request: Request, form: Format, cities: list[str] | None, region: str | None, language: Language
+    service: Service,
+    request: Request,
+    form: Format,
+    cities: list[str] | None,
+    region: str | None,
+    init_time: datetime | None,
+    language: Language,
 ) -> Response:
     wanted, now = _city_ids(service.registry, cities, region), service.clock()
+    run = None if init_time is None else await run_in_threadpool(run_of, service.store, init_time)
+    if run is not None:
+        newest = await run_in_threadpool(service.store.latest_run)
+        now = now if newest is not None and newest.id == run.id else issued_at(run)
     try:
-        found = await run_in_threadpool(service.bulletins.find, wanted, language, now)
+        found = await run_in_threadpool(service.bulletins.find, wanted, language, now, run=run)
         path, name = found.run.netcdf_path, bulletin_name(found.key, form)
-        asked = (service.settings, wanted, language, now, form)
+        asked = (service.settings, wanted, language, now, form, None if run is None else (run.init_time, run.simulated))
         # Anyone may ask for any cities: only what the cycle makes is stored.
         content = await run_in_threadpool(read_product, Path(path), name)
         if content is None:
@@ -132,12 +151,13 @@ def preferred_form(accept: str) -> Format | None:
 
 def _city_ids(registry: Registry, cities: list[str] | None, region: str | None) -> list[str]:
     if cities is not None and region is not None:
-        raise HTTPException(422, "region: found both city and region; expected one of them")
+        raise InvalidArgument("region", f"both city and region {region}", "one of them")
     if region is not None:
         try:
             return region_cities(registry, region)
         except InputError as error:
-            raise HTTPException(404, str(error)) from error
-    if cities is None:
-        return []
-    return [known_city(registry, name).id for name in cities]
+            raise InvalidArgument("region", error.found, error.expected) from error
+    for name in cities or ():
+        if named_city(registry, name).id not in registry.cities:
+            raise InvalidArgument("city", name, "one that is forecast")
+    return cities or []

@@ -10,17 +10,19 @@ from fastapi import HTTPException, Request
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
-from hazecast.services.store.reads import next_change
+from hazecast.grids.times import format_time
+from hazecast.services.store.reads import init_times_near, next_change
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Service
 from hazecast.services.web.schemas.forecasts import ProblemOut, UnreadyOut
-from hazecast.services.web.times import stamp
 from hazecast.services.work.public_haze import shown_warnings
 
 # 0.0001 degrees are 11 m, less than the size of a station.
 COORDINATE_DECIMALS = 4
+# Of runs that are stored, in the answer about one that is not.
+_NAMED_RUNS = 5
 Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {"model": ProblemOut, "description": "Not found"}}
 INVALID: Responses = {422: {"model": ProblemOut, "description": "Invalid argument"}}
@@ -101,7 +103,7 @@ def run_of(store: Store, init_time: datetime | None, simulated: bool | None = No
     Raises
     ------
     HTTPException
-        404 if there is none.
+        404 if there is none; of an init time, with the nearest that there are.
     """
     if init_time is None and simulated is None:
         return latest_run(store)
@@ -113,17 +115,30 @@ def run_of(store: Store, init_time: datetime | None, simulated: bool | None = No
         return found
     found = next((run for kind in kinds if (run := store.run_at(init_time, kind))), None)
     if found is None:
-        raise HTTPException(404, f"no forecast of {stamp(init_time)} is stored; /v1/forecasts lists those that are")
+        raise HTTPException(
+            404, f"no forecast of {format_time(init_time)} is stored; {_those_stored(store, init_time, simulated)}"
+        )
     return found
 
 
-def shown_of_latest(service: Service, request: Request) -> tuple[ForecastRun, tuple[HazeWarning, ...]]:
-    """Return the newest run and the warnings that its map shows; the answer is valid until those change.
+def _those_stored(store: Store, init_time: datetime, simulated: bool | None) -> str:
+    nearest = [format_time(time) for time in init_times_near(store, init_time, simulated, _NAMED_RUNS)]
+    if not nearest:
+        return "there is none yet"
+    return f"the nearest that are: {', '.join(nearest)}; /v1/forecasts lists all"
+
+
+def shown_of_run(
+    service: Service, request: Request, init_time: datetime | None = None
+) -> tuple[ForecastRun, tuple[HazeWarning, ...]]:
+    """Return a run and the warnings that its haze map shows; the answer is valid until those change.
 
     Parameters
     ----------
     service : Service
     request : Request
+    init_time : datetime or None
+        Of the run, aware; None for the newest.
 
     Returns
     -------
@@ -133,9 +148,9 @@ def shown_of_latest(service: Service, request: Request) -> tuple[ForecastRun, tu
     Raises
     ------
     HTTPException
-        404 if there is no run.
+        404 if there is no such run.
     """
-    run = latest_run(service.store)
+    run = run_of(service.store, init_time)
     shown = shown_warnings(service.store, run, service.book)
     cache_answer(request, until=next_change(service.store, run.simulated, service.clock(), shown))
     return run, shown

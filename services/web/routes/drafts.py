@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from hazecast.alerts.engine.approval import Draft, Status
+from hazecast.alerts.engine.draft import Draft, Status
 from hazecast.alerts.engine.warning import HazeWarning, Wording
 from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.shapes import as_geojson

@@ -90,7 +90,8 @@ async def events(service: Given, position: Position) -> AsyncIterator[ServerSent
             yield ServerSentEvent(event="reset", data={}, id=str(start))
         else:
             start = position
-    yield ServerSentEvent(comment="listening", retry=_RETRY)
+    # Whoever loses the connection before the first event goes on from here.
+    yield ServerSentEvent(comment="listening", id=str(start), retry=_RETRY)
     async for number, event in service.public_feed.read(start, service.settings.events.seconds):
         yield ServerSentEvent(event=event.kind, raw_data=event.body, id=str(number))
 
@@ -122,11 +123,11 @@ async def own_events(
             return False
         return "subscriptions:read" in who.scopes
 
-    yield ServerSentEvent(comment="listening", retry=_RETRY)
     own = subscription_feed(service.store.sessions, row.id, service.settings.events.poll_seconds)
     start = position or 0
     # A number beyond the newest belongs to another store; receivers recognise repetitions by the ids.
     start = start if start <= await own.newest() else 0
+    yield ServerSentEvent(comment="listening", id=str(start), retry=_RETRY)
     async for number, (delivery, event) in own.read(start, service.settings.events.seconds, allowed):
         body = await run_in_threadpool(service.renderer, row, event, delivery.id)
         yield ServerSentEvent(event=event.type, raw_data=body, id=str(number))

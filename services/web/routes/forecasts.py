@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError, UnknownError
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import format_time
 from hazecast.services.store.reads import runs_page, values_of
 from hazecast.services.store.run_files import large_product
 from hazecast.services.store.tables.forecasts import ForecastRun
@@ -36,7 +37,7 @@ from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, k
 from hazecast.services.web.schemas.forecasts import PartForecastOut, PartRunForecastOut, RunOut, RunsOut
 from hazecast.services.web.selection import VARIABLES, OfRun, Selection, Shows
 from hazecast.services.web.tabular import table_answer
-from hazecast.services.web.times import InitTime, Period, Within, stamp
+from hazecast.services.web.times import InitTime, Period, Within
 from hazecast.services.work.published_files import PUBLISHED, forecast_netcdf
 
 _CITY_FORMATS: tuple[Format, ...] = ("json", "csv", "parquet", "netcdf")
@@ -92,7 +93,7 @@ def _city_answer(
 ) -> Response:
     rows = values_of(service.store, run, [city.id], first, last)
     if not rows:
-        raise HTTPException(404, f"the forecast of {stamp(run.init_time)} has no such hours of {city.id}")
+        raise HTTPException(404, f"the forecast of {format_time(run.init_time)} has no such hours of {city.id}")
     if form in ("csv", "parquet"):
         found = table(run, rows, service.registry, shown)
         return table_answer(service, request, form, found, columns_of(shown), name=_name(run, city.id))
@@ -278,7 +279,9 @@ async def _netcdf(
     except UnknownError as error:
         raise HTTPException(404, "the forecast has no such cities and hours") from error
     except (InputError, OSError) as error:
-        gone = f"the file of the forecast of {stamp(run.init_time)} is gone; its values are answered as JSON and CSV"
+        gone = (
+            f"the file of the forecast of {format_time(run.init_time)} is gone; its values are answered as JSON and CSV"
+        )
         raise HTTPException(404, gone) from error
 
 

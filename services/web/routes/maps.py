@@ -15,14 +15,14 @@ from hazecast.alerts.maps.options import Format, Size
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.drawn import draw, product
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, run_of, shown_of_latest
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, run_of, shown_of_run
 from hazecast.services.web.selection import OfRun
-from hazecast.services.web.times import stamp
 from hazecast.services.work import native_work
 from hazecast.services.work.native_work import haze_map
 from hazecast.services.work.public_haze import haze_name
@@ -43,13 +43,23 @@ router = APIRouter(prefix="/maps", tags=["maps"])
 
 
 @router.get("/haze.png", response_class=Response, responses=_ANSWERS | _PNG)
-async def haze(service: Given, request: Request, language: InLanguage = "zh", size: InSize = "desktop") -> Response:
-    """The haze map of the latest forecast, 08 to 08 or 20 to 20 Beijing time."""
+async def haze(
+    service: Given,
+    request: Request,
+    init_time: OfRun = None,
+    language: InLanguage = "zh",
+    size: InSize = "desktop",
+) -> Response:
+    """The haze map of a forecast, 08 to 08 or 20 to 20 Beijing time, with the warnings in force.
+
+    Once that time is over, the warnings are those in force at its end.
+    """
     look = Look(language, size)
-    run, in_force = await run_in_threadpool(shown_of_latest, service, request)
+    run, in_force = await run_in_threadpool(shown_of_run, service, request, init_time)
     name, path = haze_name(service.settings, in_force, look), run.netcdf_path
     with _drawable(run):
-        content = await product(request, service.pool, path, name, haze_map, service.settings, path, in_force, look)
+        asked = (service.settings, path, in_force, look)
+        content = await product(request, service.pool, path, name, haze_map, *asked, kept=init_time is None)
     return Response(content, media_type="image/png")
 
 
@@ -125,4 +135,4 @@ def _drawable(run: ForecastRun) -> Iterator[None]:
         yield
     except InputError as error:
         # The arguments were checked: what is missing is missing in the forecast itself.
-        raise HTTPException(404, f"the forecast of {stamp(run.init_time)} has no such map: {error}") from error
+        raise HTTPException(404, f"the forecast of {format_time(run.init_time)} has no such map: {error}") from error

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from hazecast.grids.contract import HISTORY_HOURS, POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import format_time
 from hazecast.services.store.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from hazecast.services.store.store import Store
 from hazecast.services.web.dependencies import Given, Service
@@ -29,10 +30,10 @@ from hazecast.services.web.negotiate import (
 from hazecast.services.web.pages import Cursor, cut, from_cursor, link_next
 from hazecast.services.web.places import Chosen, Paged
 from hazecast.services.web.problems import InvalidArgument
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, shows_simulated
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, coordinates, known_city, shows_simulated
 from hazecast.services.web.schemas.forecasts import ObservationsOut, ObservedHourOut
 from hazecast.services.web.tabular import table_answer
-from hazecast.services.web.times import Period, Time, Within, stamp
+from hazecast.services.web.times import Period, Time, Within
 from hazecast.services.work.plain_dataset import to_plain
 from hazecast.services.work.published_files import observations_netcdf
 
@@ -145,9 +146,13 @@ def _hour_answer(
 ) -> Response:
     for city in cities:
         del city["time"], city["simulated"]
-    head = {"time": stamp(when), "simulated": simulated, "units": _UNITS}
+    head = {"time": format_time(when), "simulated": simulated, "units": _UNITS}
     if chosen == "geojson":
-        features = [point(at.longitude, at.latitude, at.id, hour) for at, hour in zip(page, cities, strict=True)]
+        places = [coordinates(city) for city in page]
+        features = [
+            point(place["longitude"], place["latitude"], hour["city"], hour)
+            for place, hour in zip(places, cities, strict=True)
+        ]
         collection = {"type": "FeatureCollection", **head, "features": features, "next": following}
         return answer(as_json(collection), "geojson")
     return answer(as_json(head | {"items": cities, "next": following}), "json")
@@ -155,7 +160,7 @@ def _hour_answer(
 
 def _observed(store: Store, city: str, simulated: bool, start: datetime, end: datetime) -> bytes:
     if end - start > _LONGEST_FILE:
-        raise InvalidArgument("from", stamp(start), f"a time not more than {_LONGEST_FILE.days} days before `to`")
+        raise InvalidArgument("from", format_time(start), f"a time not more than {_LONGEST_FILE.days} days before `to`")
     try:
         return to_plain(store.observed(start, end, simulated, city))
     except InputError as error:
@@ -165,5 +170,5 @@ def _observed(store: Store, city: str, simulated: bool, start: datetime, end: da
 def _hour(row: Any, simulated: bool) -> dict[str, Any]:
     city, time, *values = row
     rounded = [round(value, 1) if isinstance(value, float) else value for value in values]
-    hour = {"city": city, "time": stamp(time), "simulated": simulated}
+    hour = {"city": city, "time": format_time(time), "simulated": simulated}
     return hour | dict(zip(OBSERVED_COLUMNS, rounded, strict=True))

@@ -16,8 +16,9 @@ from hazecast.services.observability.health import examine
 from hazecast.services.observability.metrics import new_registry
 from hazecast.services.observability.requests import Requests
 from hazecast.services.observability.worker_metrics import folder_of_workers
-from hazecast.services.scheduling.board import JobState, RunState, job_runs, job_states
+from hazecast.services.scheduling.board import job_runs, job_states
 from hazecast.services.scheduling.jobs import job_named
+from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.access import require
 from hazecast.services.web.answers import not_stored
 from hazecast.services.web.dependencies import Given, Service

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from hazecast.alerts.geography.city_areas import city_area
 from hazecast.alerts.geography.shapes import as_geojson
-from hazecast.forecast.daily import day_standard
+from hazecast.forecast.day_index import day_standard
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.places.own import Entered
@@ -227,6 +227,7 @@ def _state(
         by = "stand_in"
     return _base(service, registry, city) | {
         "stations": list(city.stations),
+        "rated_by": city.rated_by,
         # Where a file is wrong, none is read.
         "origin": "shipped" if own is None and city.id in load_registry().cities else "own",
         "file": own.file if own else None,

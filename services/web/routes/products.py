@@ -15,13 +15,14 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from hazecast.alerts.maps.scales import SCALES
-from hazecast.forecast.daily import BOUNDS, DayIndex, daily_outlook, day_index
+from hazecast.forecast.daily import BOUNDS, daily_outlook
+from hazecast.forecast.day_index import DayIndex, day_index
 from hazecast.forecast.exceedance import daily_exceedance
 from hazecast.forecast.layers import LAYERS, hourly_layers
 from hazecast.forecast.reports import china_report_before, us_current_index, us_day_index
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.times import to_datetime, to_datetime64
+from hazecast.grids.times import format_time, to_datetime, to_datetime64
 from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
@@ -48,7 +49,6 @@ from hazecast.services.web.schemas.forecasts import (
 )
 from hazecast.services.web.selection import InZone, OfRun, zone_of
 from hazecast.services.web.tabular import table_answer
-from hazecast.services.web.times import stamp
 from hazecast.services.work.stored_forecast import stored_part
 
 Layer = Literal["pm25", "o3", "aqi", "visibility", "haze_grade"]
@@ -71,7 +71,7 @@ def _by_hour(service: Service, run: ForecastRun, cities: Sequence[City]) -> xr.D
 def _by_day(service: Service, run: ForecastRun, city: City) -> xr.Dataset:
     forecast = stored_part(service.store, run, [city.id])
     if not forecast.sizes["city"]:
-        raise HTTPException(404, f"the latest forecast ({stamp(run.init_time)}) has no values for {city.id}")
+        raise HTTPException(404, f"the latest forecast ({format_time(run.init_time)}) has no values for {city.id}")
     try:
         observed = service.store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated, city.id)
     except InputError:
@@ -180,7 +180,9 @@ def daily(
         simulated=run.simulated,
         degraded=run.degraded,
         time_zone=zone,
-        units={name: unit for name, unit in _UNITS.items() if not variables or name in variables},
+        units={name: unit for name, unit in _UNITS.items() if not variables or name in variables}
+        | (dict.fromkeys(("pm25_limit", "o3_limit"), "ug m-3") if not variables or "exceedance" in variables else {})
+        | (dict.fromkeys(("pm25", "pm10"), "ug m-3") if current is not None else {}),
         days=[_day(city, here.isel(date=at)) for at in range(here.sizes["date"])],
         current=current,
         report=report,
@@ -229,7 +231,7 @@ def _day(city: City, day: xr.Dataset) -> DayOut:
 
     date = np.datetime64(day["date"].item(), "ns")
     pm25, o3 = (float(day[name].sel(quantile=0.5)) for name in ("pm25_mean", "o3_mda8"))
-    index = day_index(city, date, pm25, o3, float(day["o3_max"]))
+    index = day_index(city, date, pm25, o3, float(day["o3_max"]), float(day["pm25_max"]))
     seen, grade = float(day["visibility_min"]), int(day["haze_grade"])
     us = us_day_index(pm25, o3, float(day["o3_max"]))
     return DayOut(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from hazecast.grids.contract import HISTORY_HOURS, POLLUTANTS
+from hazecast.grids.times import format_time
 from hazecast.services.store.station_readings import newest_of_station, readings_page, station_of, stations_page
 from hazecast.services.store.tables.forecasts import MonitorStation
 from hazecast.services.web.dependencies import Given
@@ -27,7 +28,7 @@ from hazecast.services.web.places import Chosen
 from hazecast.services.web.routes.common import COORDINATE_DECIMALS, INVALID, NOT_FOUND, UNCHANGED
 from hazecast.services.web.schemas.places import StationHoursOut, StationOut, StationsOut
 from hazecast.services.web.tabular import table_answer
-from hazecast.services.web.times import Within, stamp
+from hazecast.services.web.times import Within
 
 _LIST_FORMATS: tuple[Format, ...] = ("json", "geojson", "csv", "parquet")
 _HOUR_FORMATS: tuple[Format, ...] = ("json", "csv", "parquet")
@@ -101,7 +102,7 @@ def station_observations(
 
 def _hours(times: Sequence[datetime], readings: Sequence[Any]) -> list[dict[str, Any]]:
     found: dict[datetime, dict[str, Any]] = {
-        time: {"time": stamp(time), **dict.fromkeys(POLLUTANTS), "flags": {}} for time in times
+        time: {"time": format_time(time), **dict.fromkeys(POLLUTANTS), "flags": {}} for time in times
     }
     for time, pollutant, value, flag in readings:
         if time in found and pollutant in POLLUTANTS:

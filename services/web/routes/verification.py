@@ -14,7 +14,8 @@ from hazecast.forecast.evaluation.verification import Verdict, scoreboard
 from hazecast.services.core.field_limits import at_most
 from hazecast.services.store.scores import daily_sums, newest_scored
 from hazecast.services.web.dependencies import Given, Service
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city
+from hazecast.services.web.places import named_city
+from hazecast.services.web.routes.common import INVALID, UNCHANGED
 from hazecast.services.web.schemas.scores import BandOut, BaselineScoreOut, ScoreOut, VerdictOut, VerificationOut
 from hazecast.services.work.verification import banded_scores, serving_id, standing_of
 
@@ -24,7 +25,7 @@ _SHARES = ("coverage80", "rmse_ratio")
 _UNITS = dict.fromkeys(("rmse", "mae", "bias", "difference"), "ug m-3") | dict.fromkeys(_SHARES, "1")
 
 
-@router.get("/verification", tags=["forecasts"], responses=NOT_FOUND | INVALID | UNCHANGED)
+@router.get("/verification", tags=["forecasts"], responses=INVALID | UNCHANGED)
 def verification(
     service: Given,
     city: Annotated[
@@ -39,7 +40,7 @@ def verification(
 
     Statements and verdicts are about the model in service over the last 30 days and all cities.
     """
-    cities = tuple(dict.fromkeys(known_city(service.registry, name).id for name in city or ()))
+    cities = tuple(dict.fromkeys(named_city(service.registry, name).id for name in city or ()))
     return _answer(service, newest_scored(service.store), serving_id(service.settings), cities, pollutant, days)
 
 

@@ -17,6 +17,7 @@ from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time
 from hazecast.services.core.field_limits import at_most
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, next_change, public_version, recent_warnings, warnings_page
@@ -38,8 +39,9 @@ from hazecast.services.web.negotiate import (
 from hazecast.services.web.pages import Cursor, Limit, cut, from_cursor, link_next
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.problems import InvalidArgument
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, shown_of_latest, shows_simulated
+from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, shown_of_run, shows_simulated
 from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
+from hazecast.services.web.selection import OfRun
 from hazecast.services.web.times import Time, Within
 from hazecast.services.work.explain import explain
 from hazecast.services.work.native_work import haze_polygons
@@ -180,18 +182,21 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
     return answer(as_json(feature), "geojson")
 
 
-@router.get("/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | UNCHANGED)
-async def areas(service: Given, request: Request) -> Response:
-    """Areas of haze of warning grade in the latest forecast, the provinces they touch, and the bulletin.
+@router.get(
+    "/areas", response_model=FeatureCollectionOut, response_class=GeoJSON, responses=NOT_FOUND | INVALID | UNCHANGED
+)
+async def areas(service: Given, request: Request, init_time: OfRun = None) -> Response:
+    """Areas of haze of warning grade in a forecast, the provinces they touch, and the bulletin.
 
     Where a person must approve the haze signal, the areas of the warnings in force instead.
     """
-    run, in_force = await run_in_threadpool(shown_of_latest, service, request)
+    run, in_force = await run_in_threadpool(shown_of_run, service, request, init_time)
     name, path = areas_name(service.settings, in_force), run.netcdf_path
     try:
-        content = await product(request, service.pool, path, name, haze_polygons, service.settings, path, in_force)
+        asked = (service.settings, path, in_force)
+        content = await product(request, service.pool, path, name, haze_polygons, *asked, kept=init_time is None)
     except InputError as error:
-        raise HTTPException(404, f"no areas of the latest forecast: {error}") from error
+        raise HTTPException(404, f"the forecast of {format_time(run.init_time)} has no areas: {error}") from error
     return Response(content, media_type=GEOJSON)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from hazecast.services.accounts.scopes import Role, Scope
 from hazecast.services.core.field_limits import at_most
-from hazecast.services.store.tables.accounts import Account, ApiKey
+
+if TYPE_CHECKING:
+    from hazecast.services.store.tables.accounts import Account, ApiKey
 
 _KEY: dict[str, JsonValue] = {
     "id": "3f9c1a7be042", "label": "webhook receiver", "scopes": ["subscriptions:read", "deliveries:read"],

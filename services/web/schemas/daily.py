@@ -20,7 +20,7 @@ class IndexOut(BaseModel):
     """How a standard rates a day or an hour."""
 
     standard: str
-    value: int | None = Field(description="The AQI; Japan has standards and no index.")
+    value: int | None = Field(description="The AQI; null where there are levels and no number, as in Japan and Europe.")
     id: str
     name_zh: str
     name_ja: str
@@ -90,7 +90,7 @@ class PartDailyOut(BaseModel):
     simulated: bool
     degraded: bool
     time_zone: str = Field(description="IANA name of the clock that the days are by.")
-    units: dict[str, str] = Field(description="By variable of a day.")
+    units: dict[str, str] = Field(description="By variable of a day, and of `current`.")
     days: Sequence[PartDayOut]
     current: CurrentIndexOut | None = Field(
         default=None, description="The observed hour of the init time; null where too few hours were observed."

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from hazecast.alerts.engine.approval import Draft, Edit, Status
+from hazecast.alerts.engine.draft import Draft, Edit, Status
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import Language
+from hazecast.alerts.messages.languages import Language
 from hazecast.services.core.field_limits import at_most, plain_line, plain_lines
 
 ID = r"^[A-Za-z0-9._-]{1,128}$"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hazecast.alerts.geography.city_areas import Kind
-from hazecast.grids.places.cities import City, Country
+from hazecast.grids.places.cities import City, Country, IndexName
 from hazecast.services.core.field_limits import at_most, plain_line
 from hazecast.services.core.own_cities import Trouble
 from hazecast.services.store.city_changes import Change
@@ -45,6 +45,9 @@ class CityFieldsIn(BaseModel):
     stations: Annotated[list[_Line], Field(max_length=_MOST_STATIONS), at_most(_MOST_STATIONS)] = Field(
         default=[], description="network:place, where a network publishes places and no positions."
     )
+    rated_by: IndexName | None = Field(
+        default=None, description="Whose index rates its days; by default its country's."
+    )
     forecast: bool = Field(default=True, description="False: withdrawn; what is stored of it can still be read.")
 
     def fields(self, city: str) -> dict[str, Any]:
@@ -75,6 +78,7 @@ class AdministeredCityOut(CityOut):
     file: str | None = Field(description="The file of own cities that it is entered in.")
     editable: bool = Field(description="Whether it can be changed here: not where a file holds others too.")
     wanted: bool = Field(description="False where it is known and not forecast.")
+    rated_by: IndexName | None = Field(description="Whose index rates its days, where that isn't its country's.")
     index: str = Field(description="Id of the standard that rates its days.")
     rule_sets: list[str] = Field(description="Ids of the rule sets that apply to it now.")
     stations_known: int = Field(description="Monitoring stations that the store has of it.")

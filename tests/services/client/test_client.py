@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,27 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 import xarray as xr
 from PIL import Image
 
 from hazecast.alerts.messages.cap import parse
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.services.client import Client, NoAnswerError, RefusedError, ServerError, UnavailableError
-from hazecast.services.web.app import create_app
-
-
-@pytest.fixture(scope="module")
-def address(simulated_run) -> Iterator[str]:
-    """The address of the API, served on loopback."""
-    server = uvicorn.Server(uvicorn.Config(create_app(simulated_run), port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_city_is_checked_added_and_in_use_at_once_with_its_audit(client, setti
     assert checked.status_code == 200 and not file_of(settings).exists()
     found = checked.json()
     assert found["area"]["type"] == "Polygon" and found["kind"] == "around" and not found["administrative"]
-    assert set(found["notes"]) == {"english_only", "without_rules"} and found["index"] == "WHO-2021"
+    assert set(found["notes"]) == {"english_only", "without_rules"} and found["index"] == "EU-EEA-2025"
     assert found["nearest"] and found["distance"] > 1000
     everywhere = {"limit": 500}
     before = client.get("/v1/cities", params=everywhere).json()["items"]

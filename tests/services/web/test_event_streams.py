@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from hazecast.services.accounts.keys import add_key
+from hazecast.services.client import Client, RefusedError, WarningEvent
 from hazecast.services.web.app import create_app
 from tests.support.delivery_world import World
 from tests.support.receivers import free_port
@@ -137,6 +138,30 @@ def test_a_client_of_another_store_is_told_to_start_again(world, url) -> None:
         assert reset["event"] == "reset" and int(reset["id"]) == world.events()[-1].seq
         following = world.warn(number="following")
         assert listener.wait(2)[1]["data"]["data"]["id"] == following.id != newest.id
+
+
+def test_the_client_hears_what_the_server_says(world, url) -> None:
+    warning = world.warn(number="typed")
+    last = world.events()[-1].seq
+    with Client(url) as client:
+        heard = next(client.events(after=last - 1))
+        assert isinstance(heard, WarningEvent) and heard.position == last and heard.event.data.id == warning.id
+    _, token = add_key(
+        world.store.sessions,
+        "kitakyushu",
+        label="client",
+        lifetime=timedelta(days=1),
+        at=datetime.now(UTC),
+        by="command",
+    )
+    row = world.subscribe(account="kitakyushu", channel="stream", target="", cities=["tokyo"])
+    own = world.warn("tokyo", number="typed2", rule_set="cma_haze")
+    world.dispatcher().prepare()
+    with Client(url, key=token) as client:
+        message = next(client.subscription_events(row.id))
+        assert message.event.subscription == row.id and message.event.data["warning"]["id"] == own.id
+    with Client(url) as client, pytest.raises(RefusedError):
+        next(client.subscription_events(row.id))
 
 
 @pytest.mark.parametrize("given", ["x", "-1", "1.5", "1" * 30, "１"])

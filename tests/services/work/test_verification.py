@@ -239,7 +239,7 @@ def test_the_api_shows_the_scoreboard(episode, closed_after) -> None:
     own = client.get("/v1/verification?city=beijing&pollutant=pm25&days=1").json()
     assert own["first_day"] == own["last_day"] == "2013-01-10" and own["scores"][0]["n"] == 1
     assert client.get("/v1/verification?pollutant=o3").json()["scores"] == []
-    assert client.get("/v1/verification?city=bejing").status_code == 404
+    assert client.get("/v1/verification?city=bejing").status_code == 422
     assert client.get("/v1/verification?days=0").status_code == 422
 
 

@@ -50,7 +50,7 @@ def fuzz(count: int, seed: int, keep: Path | None = None, only: str = "") -> Res
             reader, _ = damaged(at, seed, wholes)
             death = signal.Signals(-run.returncode).name if run.returncode < 0 else f"exit {run.returncode}"
             result.counts[reader, "finding"] += 1
-            result.findings.append((at, reader, f"{DEATH} {death}\n{run.stderr[-2_000:]}"))
+            result.findings.append((at, reader, f"{DEATH} {death}\n{_stack(run.stderr)}"))
             number = at + 1
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
@@ -60,6 +60,12 @@ def fuzz(count: int, seed: int, keep: Path | None = None, only: str = "") -> Res
         kept = len(result.findings)
         print(f"{number} of {count} inputs, {kept} findings", file=sys.stderr, flush=True)
     return result
+
+
+def _stack(printed: str) -> str:
+    """Return the end of what a process printed, from where it tells of its death on."""
+    _, fatal, rest = printed.rpartition("Fatal Python error")
+    return (fatal + rest)[:4_000] if fatal else printed[-2_000:]
 
 
 def main() -> int:

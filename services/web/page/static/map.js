@@ -295,9 +295,9 @@ export class CityMap {
   say(city) {
     const layer = this.layer.startsWith("aqi") ? "aqi" : this.layer;
     const parts = [this.valueSaid(city, layer)];
-    // Without a choice only China's own cities are rated by China's index.
-    const rated = this.index || (city.country === "CN" ? "china" : "japan");
-    if (layer === "pm25" && rated !== "japan") parts.push(this.valueSaid(city, "aqi"));
+    // Without a choice only China's own cities are rated by China's index; Japan's standards and Europe's index have no number.
+    const rated = this.index || (city.country === "CN" ? "china" : "");
+    if (layer === "pm25" && (rated === "china" || rated === "us")) parts.push(this.valueSaid(city, "aqi"));
     for (const one of this.standing().get(city.id) ?? []) parts.push(this.words.warned.replace("{level}", one.name[this.language]));
     const speed = this.wind(city)[1];
     if (speed !== null) parts.push(this.words.wind.replace("{speed}", String(speed)));

@@ -145,6 +145,8 @@ def test_each_city_goes_by_its_own_index_unless_the_reader_chooses(client) -> No
     assert "AQI of China" in client.get("/?city=beijing&lang=en").text
     chosen = client.get("/?city=kitakyushu&lang=en&index=us").text
     assert "AQI of the US" in chosen and "AQI (US)" in chosen
+    europe = client.get("/?city=kitakyushu&lang=en&index=europe").text
+    assert "by Europe&#39;s index" in europe and "European Environment Agency" in europe
     assert 'index=us">' in chosen or "index=us&amp;" in chosen
 
 
@@ -160,6 +162,9 @@ def test_the_index_of_an_hour_is_that_of_the_map() -> None:
     assert index_of_hour("japan", city, NOW, np.full(24, np.nan), np.full(24, np.nan)) is None
     japan = index_of_hour("japan", city, NOW, np.full(24, 80.0), np.full(24, 20.0))
     assert japan is not None and japan.id == "alert_level" and japan.value is None
+    # Europe rates the hour alone.
+    europe = index_of_hour("europe", city, NOW, np.append(np.full(23, 200.0), 14.0), np.full(24, 70.0))
+    assert europe is not None and (europe.standard, europe.id, europe.value) == ("EU-EEA-2025", "fair", None)
 
 
 def test_the_days_past_are_beside_what_the_day_before_had_forecast(store) -> None:

@@ -12,7 +12,7 @@ const making = find(document, "#new-city", HTMLDetailsElement);
 const ACCENT = "var(--accent)";
 
 /** @typedef {{id: string, name_en: string, name_zh: string, name_ja: string, country: string, region: string, latitude: number, longitude: number, elevation: number | null, time_zone: string, code: string | null}} Place */
-/** @typedef {Place & {stations: string[], origin: string, file: string | null, editable: boolean, wanted: boolean, index: string, rule_sets: string[], stations_known: number, stations_reporting: number, forecast_by: string, reason: string | null}} City */
+/** @typedef {Place & {stations: string[], origin: string, file: string | null, editable: boolean, wanted: boolean, rated_by: string | null, index: string, rule_sets: string[], stations_known: number, stations_reporting: number, forecast_by: string, reason: string | null}} City */
 /** @typedef {{trouble: string | null, fault: string | null, replaced: string[], not_forecast: string[], english_only: string[], without_rules: string[]}} Folder */
 /** @typedef {{area: any, kind: string, administrative: boolean, cut: boolean}} Area */
 
@@ -166,8 +166,8 @@ function fact(city) {
 
 /** What the API takes of a city. @param {City} city */
 function fieldsOf(city) {
-  const { name_en, name_zh, name_ja, country, region, latitude, longitude, elevation, time_zone, code, stations } = city;
-  return { name_en, name_zh, name_ja, country, region, latitude, longitude, elevation, time_zone, code, stations };
+  const { name_en, name_zh, name_ja, country, region, latitude, longitude, elevation, time_zone, code, stations, rated_by } = city;
+  return { name_en, name_zh, name_ja, country, region, latitude, longitude, elevation, time_zone, code, stations, rated_by };
 }
 
 const form = find(making, "form", HTMLFormElement);
@@ -220,8 +220,9 @@ async function check() {
 async function save() {
   const { id, ...fields } = given();
   if (changed) {
-    const forecast = { forecast: changed.wanted };
-    const answer = await ask("PUT", path(changed), { ...fields, ...forecast });
+    // What the form does not show stays.
+    const kept = { forecast: changed.wanted, rated_by: changed.rated_by };
+    const answer = await ask("PUT", path(changed), { ...fields, ...kept });
     const line = [...list.querySelectorAll("tr[data-id]")].find((one) => one.getAttribute("data-id") === answer.id);
     if (line instanceof HTMLElement) replace(line, answer);
     tell(say("done_city_changed", { city: name(answer) }));

@@ -1,0 +1,203 @@
+"""What `Client` reads and changes with an account's key: subscriptions and their messages, drafts, jobs, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Unpack
+
+from hazecast.services.client import account_asks as asks
+from hazecast.services.client.events import OwnEvent, own_event, own_path
+from hazecast.services.client.queries import AdministeredQuery, DeliveriesQuery, DraftsQuery, PageQuery
+from hazecast.services.client.waiting import Connection
+from hazecast.services.delivery.subscription_fields import Change, NewSubscription
+from hazecast.services.scheduling.states import JobState, RunState
+from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
+from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
+from hazecast.services.web.schemas.studies import StudyResultOut
+from hazecast.services.web.schemas.subscriptions import (
+    CreatedOut,
+    DeliveryOut,
+    ReplayedOut,
+    SecretOut,
+    SubscriptionOut,
+    TestOut,
+    WaitingOut,
+)
+
+
+class Account(Connection):
+    """What a key opens."""
+
+    def me(self) -> SelfOut:
+        """Return the account and the key that ask."""
+        return self._send(asks.me())
+
+    def keys(self) -> list[KeyOut]:
+        """Return the account's keys, the newest first."""
+        return [item for page in self._pages(asks.keys()) for item in page.items]
+
+    def accounts(self) -> list[AccountOut]:
+        """Return all accounts by id; for administrators."""
+        return [item for page in self._pages(asks.accounts()) for item in page.items]
+
+    def account(self, account_id: str) -> AccountOut:
+        """Return one account; for administrators."""
+        return self._send(asks.account(account_id))
+
+    def account_keys(self, account_id: str) -> list[KeyOut]:
+        """Return an account's keys, the newest first; for administrators."""
+        return [item for page in self._pages(asks.account_keys(account_id)) for item in page.items]
+
+    def administered_cities(self, **query: Unpack[AdministeredQuery]) -> Iterator[dict[str, Any]]:
+        """Yield the cities with where they are entered and what the service has of them; for administrators."""
+        for page in self._pages(asks.administered_cities(query)):
+            yield from page.items
+
+    def administered_city(self, city: str) -> dict[str, Any]:
+        """Return one city with its area and what was done with it; for administrators."""
+        return self._send(asks.administered_city(city))
+
+    def jobs(self) -> list[JobState]:
+        """Return the scheduled jobs: when each is due next, and how it last ended."""
+        return [item for page in self._pages(asks.jobs()) for item in page.items]
+
+    def job_runs(self, name: str, **query: Unpack[PageQuery]) -> Iterator[RunState]:
+        """Yield the runs of a job, newest first, page by page.
+
+        Parameters
+        ----------
+        name : str
+        **query : PageQuery
+
+        Yields
+        ------
+        RunState
+        """
+        for page in self._pages(asks.job_runs(name, query)):
+            yield from page.items
+
+    def run_study(self, name: str, body: Mapping[str, Any]) -> StudyResultOut:
+        """Return what a study finds, of tables of one's own or of the stored observations.
+
+        Parameters
+        ----------
+        name : str
+        body : mapping
+            As `study` describes it.
+
+        Returns
+        -------
+        StudyResultOut
+        """
+        return self._send(asks.run_study(name, body))
+
+    def drafts(self, **query: Unpack[DraftsQuery]) -> Iterator[DraftOut]:
+        """Yield the messages that wait for a person, those of the newest run first, page by page."""
+        for page in self._pages(asks.drafts(query)):
+            yield from page.items
+
+    def draft(self, draft_id: str, *, simulated: bool = False) -> AuditedDraftOut:
+        """Return one draft with its texts and its history.
+
+        Parameters
+        ----------
+        draft_id : str
+        simulated : bool
+
+        Returns
+        -------
+        AuditedDraftOut
+        """
+        return self._send(asks.draft(draft_id, {"simulated": simulated}))
+
+    def subscriptions(self) -> list[SubscriptionOut]:
+        """Return the account's subscriptions, oldest first."""
+        return [item for page in self._pages(asks.subscriptions()) for item in page.items]
+
+    def subscription(self, subscription_id: str) -> SubscriptionOut:
+        """Return one subscription."""
+        return self._send(asks.subscription(subscription_id))
+
+    def subscribe(self, new: NewSubscription) -> CreatedOut:
+        """Subscribe; the answer holds a webhook's secret, this once."""
+        return self._send(asks.subscribe(new))
+
+    def change_subscription(self, subscription_id: str, change: Change) -> SubscriptionOut:
+        """Change what is given of a subscription, also its state.
+
+        Parameters
+        ----------
+        subscription_id : str
+        change : Change
+
+        Returns
+        -------
+        SubscriptionOut
+        """
+        return self._send(asks.change_subscription(subscription_id, change))
+
+    def delete_subscription(self, subscription_id: str) -> None:
+        """Delete a subscription with its history."""
+        self._send(asks.delete_subscription(subscription_id))
+
+    def rotate_secret(self, subscription_id: str) -> SecretOut:
+        """Make a webhook's secret anew."""
+        return self._send(asks.rotate_secret(subscription_id))
+
+    def test_subscription(self, subscription_id: str) -> TestOut:
+        """Send a test message."""
+        return self._send(asks.test_subscription(subscription_id))
+
+    def send_now(self, subscription_id: str) -> WaitingOut:
+        """Send what waits of a subscription now, after its receiver is repaired."""
+        return self._send(asks.send_now(subscription_id))
+
+    def subscription_events(self, subscription_id: str, after: int | None = None) -> Iterator[OwnEvent]:
+        """Yield the messages of a subscription as they come, without end; a lost connection is made anew where it ended.
+
+        A `ServerError` is raised where the server refuses, as after the key was revoked, or can't be reached.
+
+        Parameters
+        ----------
+        subscription_id : str
+        after : int or None
+            `position` of the last message that was seen; by default it begins with the first that is stored.
+
+        Yields
+        ------
+        OwnEvent
+        """
+        for raw in self._listen(own_path(subscription_id), after):
+            yield own_event(raw)
+
+    def deliveries(self, subscription_id: str, **query: Unpack[DeliveriesQuery]) -> Iterator[DeliveryOut]:
+        """Yield the messages to a subscription, newest first, page by page.
+
+        Parameters
+        ----------
+        subscription_id : str
+        **query : DeliveriesQuery
+
+        Yields
+        ------
+        DeliveryOut
+        """
+        for page in self._pages(asks.deliveries(subscription_id, query)):
+            yield from page.items
+
+    def dead_letters(self, **query: Unpack[PageQuery]) -> Iterator[DeliveryOut]:
+        """Yield what could not be delivered, newest first, page by page."""
+        for page in self._pages(asks.dead_letters(query)):
+            yield from page.items
+
+    def delivery(self, delivery_id: str) -> DeliveryOut:
+        """Return one delivery."""
+        return self._send(asks.delivery(delivery_id))
+
+    def replay(self, delivery_id: str) -> ReplayedOut:
+        """Send a finished delivery again."""
+        return self._send(asks.replay(delivery_id))
+
+    def replay_dead(self, subscription_id: str) -> ReplayedOut:
+        """Send all dead letters of a subscription again."""
+        return self._send(asks.replay_dead(subscription_id))

@@ -1,0 +1,93 @@
+"""How often the intervals of studies hold a known truth, over many draws. Other studies' are in their own modules: docs/studies/README.md lists them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from hazecast.forecast.studies.ozone.effects import temperature_response, weekday_effect
+from hazecast.forecast.studies.quality.equivalence import orthogonal_line
+from hazecast.forecast.studies.quality.laboratory import interlaboratory
+
+
+def red_noise(rng: np.random.Generator, length: int, correlation: float) -> np.ndarray:
+    """Return noise of unit variance whose neighbours have a correlation."""
+    steps = rng.normal(0, np.sqrt(1 - correlation**2), length)
+    steps[0] = rng.normal()
+    for number in range(1, length):
+        steps[number] += correlation * steps[number - 1]
+    return steps
+
+
+def held_by_weekends(draws: int) -> float:
+    """Return the rate for a weekend effect of 12 in three summers of autocorrelated days of 20."""
+    held = 0
+    for draw in range(draws):
+        days = pd.date_range("2013-04-01", periods=540, freq="D")
+        noise = 20 * red_noise(np.random.default_rng(draw), len(days), 0.6)
+        found = weekday_effect(pd.Series(100 + 12.0 * (days.day_of_week >= 5) + noise, days)).weekend
+        held += found.low <= 12.0 <= found.high
+    return held / draws
+
+
+def held_by_temperature(draws: int) -> float:
+    """Return the rate for a slope of 5 per kelvin in 540 days whose weather and rest are autocorrelated."""
+    held = 0
+    for draw in range(draws):
+        rng = np.random.default_rng(draw)
+        days = pd.date_range("2013-04-01", periods=540, freq="D")
+        warm = 25 + 5 * red_noise(rng, len(days), 0.7)
+        ozone = 100 + 5.0 * (warm - 25) + 20 * red_noise(rng, len(days), 0.4)
+        found = temperature_response(pd.Series(ozone, days), pd.Series(warm, days))["all"].slope
+        held += found.low <= 5.0 <= found.high
+    return held / draws
+
+
+def held_by_lines(draws: int) -> tuple[float, float]:
+    """Return the rates for slope 1.1 and intercept 2 of a candidate in campaigns of 100 days, errors of 2 in both."""
+    held = []
+    quantile = stats.norm.ppf(0.975)
+    for draw in range(draws):
+        rng = np.random.default_rng(draw)
+        level = rng.uniform(10, 90, 100)
+        slope, slope_error, intercept, error = orthogonal_line(
+            level + rng.normal(0, 2, 100), 2 + 1.1 * level + rng.normal(0, 2, 100)
+        )
+        held.append([abs(slope - 1.1) <= quantile * slope_error, abs(intercept - 2) <= quantile * error])
+    rates = np.mean(held, axis=0)
+    return float(rates[0]), float(rates[1])
+
+
+def held_by_laboratories(draws: int) -> float:
+    """Return the rate at which the robust mean of 15 laboratories, one of them wrong, is within twice its uncertainty."""
+    held = 0
+    for draw in range(draws):
+        values = np.random.default_rng(draw).normal(10, 0.5, 15)
+        values[0] += 3.0
+        found = interlaboratory(pd.Series(values, [f"l{k}" for k in range(15)]))
+        held += abs(found.assigned - 10) <= 2 * found.assigned_error
+    return held / draws
+
+
+def test_lines_of_instruments() -> None:
+    # 0.947 and 0.947 of 1000.
+    assert all(0.93 <= one <= 0.97 for one in held_by_lines(1000))
+
+
+def test_robust_mean_of_laboratories() -> None:
+    # 0.978 of 1000.
+    assert 0.93 <= held_by_laboratories(100) <= 1.0
+
+
+@pytest.mark.slowest
+def test_weekend_effect() -> None:
+    # 0.97 of 200.
+    assert held_by_weekends(100) >= 0.90
+
+
+@pytest.mark.slowest
+def test_response_to_temperature() -> None:
+    # 0.93 of 100.
+    assert held_by_temperature(50) >= 0.86
