@@ -281,7 +281,7 @@ def _extent(hours: CityHours, course: _Course, scenario: int, stamp: int) -> tup
 def _days(
     hours: CityHours, course: _Course, scenario: int, stamp: int, rank: int, condition: Condition, quantile: float
 ) -> tuple[Evidence, ...]:
-    """Return the days that a condition counts of an episode, and the highest 24 h to come, each by its end."""
+    """Return the days that a condition counts of an episode, each by its end; and the highest 24 h to come, where they are higher or those are over."""
     first, last = int(course.first[scenario, stamp]), int(course.last[scenario, stamp])
     shown = np.zeros(len(hours.times), dtype=bool)
     for clause in condition.clauses:
@@ -289,7 +289,10 @@ def _days(
     shown[:first], shown[last + 1 :] = False, False
     ahead = np.flatnonzero(course.coming[first : last + 1]) + first
     peak = ahead[np.nanargmax(course.means[scenario, ahead])]
-    shown[peak] = shown[peak] or course.means[scenario, peak] > np.nanmax(course.means[scenario, shown])
+    # A day that is over is no evidence by itself: one to come is beside it, also where the count takes it for the same day.
+    shown[peak] |= not shown[course.now + 1 :].any() or course.means[scenario, peak] > np.nanmax(
+        course.means[scenario, shown]
+    )
     found = []
     for at in np.flatnonzero(shown):
         seen = max(0, min(_DAY, _DAY - int(at) + course.now))

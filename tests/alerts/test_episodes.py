@@ -223,6 +223,14 @@ def test_the_typical_scenario_shows_no_more_than_its_level() -> None:
         assert 0.0 < outlook.evidence[-1].quantile < 1.0
 
 
+def test_the_evidence_holds_a_day_to_come_where_the_day_that_counts_is_over() -> None:
+    # As high before as after: the 24 h up to now are the day that counts, and those ahead are within 24 h of it.
+    history: list[HazeWarning] = []
+    assert told(history, found((-23, 15, 155.0))) == ["issue yellow"]
+    assert [day.basis for day in history[0].evidence] == ["observed", "forecast"]
+    _check_days(history[0])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
