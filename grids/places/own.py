@@ -72,7 +72,8 @@ def own_registry(folder: Path | None, *, shipped: bool = True) -> Registry:
     Raises
     ------
     InputError
-        If the folder isn't there, a file can't be read, an entry is wrong, an id is used twice, or no city is left.
+        If the folder isn't there, a file can't be read, an entry is wrong, an id is used twice, two cities are at one place, or no
+        city is left.
     """
     known = load_registry()
     if folder is None:
@@ -89,6 +90,7 @@ def own_registry(folder: Path | None, *, shipped: bool = True) -> Registry:
     every = {name: city for name, city in whole.items() if city.forecast and (shipped or name in cities)}
     if not every:
         raise InputError(str(folder), "no city that is forecast", "TOML or CSV files with cities")
+    _check_places(every, folder.name)
     for region in own_regions.values():
         _check_listed(region, whole, regions)
     linked = _linked(every, regions)
@@ -193,6 +195,17 @@ def _check_region(city: City, regions: Mapping[str, Region], name: str) -> None:
         raise InputError(where, city.region, "a region shipped or in a file" + suggestion(city.region, regions))
     if region is not None and region.country != city.country:
         raise InputError(where, city.region, f"a region of {city.country}, not of {region.country}")
+
+
+def _check_places(cities: Mapping[str, City], name: str) -> None:
+    """Refuse two cities at one place: neither had an area, and one of them is a mistake."""
+    taken: dict[tuple[float, float], str] = {}
+    for city in cities.values():
+        place = round(city.latitude, 3), round(city.longitude, 3)
+        if place in taken:
+            found = f"{city.latitude}, {city.longitude}"
+            raise InputError(f"{name}: city {city.id}, latitude and longitude", found, f"not those of {taken[place]}")
+        taken[place] = city.id
 
 
 def _check_listed(region: Region, cities: Mapping[str, City], regions: Mapping[str, Region]) -> None:

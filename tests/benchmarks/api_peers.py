@@ -74,7 +74,8 @@ def many_cities(times: int) -> Registry:
     """Return the shipped registry with `times` as many cities."""
     shipped = load_registry()
     copies = {
-        name: city.model_copy(update={"id": name})
+        # Two cities are never at one place.
+        name: city.model_copy(update={"id": name, "longitude": round(city.longitude + 0.01 * copy, 4)})
         for copy in range(times)
         for city in shipped.cities.values()
         for name in [city.id if copy == 0 else f"{city.id}_{copy}"]

@@ -98,6 +98,13 @@ def test_mistakes_in_a_table_are_named(tmp_path, table, message) -> None:
         own_registry(folder_of(tmp_path, hebei_csv=table))
 
 
+def test_two_cities_at_one_place_are_refused(tmp_path) -> None:
+    with pytest.raises(
+        InputError, match=r"city lugdunum, latitude and longitude: found 45.764, 4.836; expected not those of lyon"
+    ):
+        own_registry(folder_of(tmp_path, one_toml=LYON, two_toml=LYON.replace('"lyon"', '"lugdunum"')))
+
+
 def test_one_city_in_two_files_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="two.toml: city lyon, id"):
         own_registry(folder_of(tmp_path, one_toml=LYON, two_toml=LYON))
