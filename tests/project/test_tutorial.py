@@ -70,6 +70,7 @@ def script() -> str:
     return PROLOGUE + "".join(block for left_out, block in blocks if not left_out)
 
 
+@pytest.mark.slowest
 @pytest.mark.timeout(900)
 def test_the_tutorial_ends_with_a_warning_and_a_forecast_in_the_mailbox(tmp_path, mailbox, source_server) -> None:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

@@ -76,7 +76,7 @@ def test_what_is_asked_for_is_one_page_and_a_days_answer_reads_one_city(api) -> 
     answer = api.get("/v1/forecasts/latest?city=place0259&city=place0000&format=geojson").json()
     assert [f["id"] for f in answer["features"]] == ["place0000", "place0259"] and answer["next"] is None
     day = api.get("/v1/cities/place0100/daily").json()["days"][1]
-    assert day["pm25_mean"]["q50"] == pytest.approx(100.0, abs=2.0) and day["index"]["standard"] == "WHO-2021"
+    assert day["pm25_mean"]["q50"] == pytest.approx(100.0, abs=2.0) and day["index"]["standard"] == "EU-EEA-2025"
 
 
 def test_a_large_file_is_sent_from_disk_as_it_is_stored(api, monkeypatch) -> None:

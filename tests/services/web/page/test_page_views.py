@@ -195,7 +195,7 @@ def test_the_stations_read_lately_are_dots_on_the_map(tmp_path) -> None:
     store.close()
     client = TestClient(create_app(settings, clock=lambda: NOW))
     assert client.get("/page/stations.json").json() == [
-        {"name": "here", "at": [39.9, 116.4], "time": INIT.isoformat(), "pm25": 37}
+        {"name": "here", "at": [39.9, 116.4], "time": "2026-01-15T10:00:00Z", "pm25": 37}
     ]
 
 
@@ -239,7 +239,7 @@ def test_a_city_that_is_left_out_of_the_map_is_read_when_it_is_asked_for(client,
     for city in (shown[0], next(name for name in REGISTRY.cities if name not in shown)):
         for address in (f"/embed/{city}?lang=en", f"/?lang=en&city={city}"):
             # The table of all cities has fewer lines.
-            one, other = (page.get(address).text.split('data-slot="warnings"')[0] for page in (client, fewer))
+            one, other = (page.get(address).text.split(' data-slot="warnings"')[0] for page in (client, fewer))
             assert one == other
-    table = fewer.get("/?lang=en").text.split('data-slot="cities"')[1]
+    table = fewer.get("/?lang=en").text.split(' data-slot="cities"')[1]
     assert table.count("<tr>") == 30 + 1 and f"{len(REGISTRY.cities) - 30} more places" in table
