@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,12 +22,22 @@ from PIL import Image
 from hazecast.alerts.messages.cap import parse
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.services.client import Client, NoAnswerError, RefusedError, ServerError, UnavailableError
+from hazecast.services.web.schemas.forecasts import ReadyOut
 
 
 @pytest.fixture
 def client(address) -> Iterator[Client]:
     with Client(address, attempts=1) as client:
         yield client
+
+
+def ready(client: Client) -> ReadyOut:
+    """Ask for readiness: on a machine full of other work a check may take longer than the second that it has."""
+    for _ in range(10):
+        with suppress(UnavailableError):
+            return client.ready()
+        time.sleep(1.0)
+    return client.ready()
 
 
 def test_every_read_is_typed(client, tmp_path) -> None:
@@ -50,7 +62,7 @@ def test_every_read_is_typed(client, tmp_path) -> None:
     assert len(in_force) > 7 and {f["id"] for f in in_force} <= {f["id"] for f in history}
     assert parse(client.warning_cap(str(in_force[0]["id"]))).tag.endswith("alert")
     assert Image.open(io.BytesIO(client.picture("haze.png"))).format == "PNG"
-    assert client.verification().scores == [] and client.ready().simulated
+    assert client.verification().scores == [] and ready(client).simulated
 
 
 def test_problems_become_errors_that_name_the_field(client) -> None:
