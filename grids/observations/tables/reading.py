@@ -20,7 +20,7 @@ from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_hour, parse_parts, stamp_columns, zone_of
 from hazecast.grids.observations.tables.stations import Stations
 from hazecast.grids.observations.tables.units import conversion, unit_named
-from hazecast.grids.observations.tables.written_stamps import WHOLE_HOUR, UnreadableError
+from hazecast.grids.observations.tables.written_stamps import UnreadableError, WithinHourError
 
 Texts = npt.NDArray[np.object_]
 # Of the values of a table.
@@ -163,7 +163,7 @@ def _timed(
             findings.leave_out("rows_without_time", Fault(where, " ".join(stamps[at]) or "nothing", str(time)))
         else:
             times[at] = np.datetime64(time, "s")
-    within = sum(isinstance(known.get(key), UnreadableError) and str(known[key]) == WHOLE_HOUR for key in keys)
+    within = sum(isinstance(known[key], WithinHourError) for key in keys)
     if len(keys) / 2 < within < len(keys):
         # What falls on whole hours among them are no means of an hour.
         raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", "hourly values")

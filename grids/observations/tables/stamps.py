@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from hazecast.grids.observations.tables.mapping import OF_STATION, STAMPED, Column, TimePart
 from hazecast.grids.observations.tables.written_stamps import (
+    CLOCK,
     HOUR,
-    WHOLE_HOUR,
     Stamp,
     UnreadableError,
+    WithinHourError,
     half_day,
     local_time,
     parse_range,
@@ -22,9 +23,7 @@ from hazecast.grids.observations.tables.zones import known_zone
 # A whole number as a spreadsheet may write it; a date with its hour.
 _WHOLE = re.compile(r"\.0+$")
 _CLOCKED = re.compile(r"\d[T\s]+\d{1,2}:")
-_HOUR_ALONE = re.compile(
-    r"(?P<hour>\d{1,2})(?:\s*[:：.时時点點시]\s*(?:(?P<minute>\d{1,2})(?:\s*[:：分분]\s*(?:(?P<second>\d{1,2})(?:\.\d+)?秒?)?)?)?)?"
-)
+_HOUR_ALONE = re.compile(CLOCK)
 _EARLIEST, _LATEST = 1950, 2100
 
 
@@ -56,7 +55,7 @@ def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
         raise UnreadableError(f"a year from {_EARLIEST} to {_LATEST}")
     time = stamp.local.replace(tzinfo=zone).astimezone(UTC)
     if time.minute or time.second or time.microsecond:
-        raise UnreadableError(WHOLE_HOUR)
+        raise WithinHourError
     other = stamp.local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     if other != time:
         raise UnreadableError(f"an hour that occurs once in {zone}; state its offset")

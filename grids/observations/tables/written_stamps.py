@@ -10,10 +10,11 @@ from typing import NamedTuple
 from hazecast.grids.observations.tables.zones import known_zone
 
 _OFFSET = r"\s*(?P<zone>Z|(?:UTC|GMT)\s?[+-]\d{1,2}(?::?\d{2})?|UTC|GMT|JST|KST|[+-]\d{2}:?\d{2}|[+-]\d{2}$)?"
-_CLOCK = r"(?P<hour>\d{1,2})(?:\s*[:：.时時点點시]\s*(?:(?P<minute>\d{1,2})(?:\s*[:：分분]\s*(?:(?P<second>\d{1,2})(?:\.\d+)?秒?)?)?)?)?"
+# A time of day; its groups are hour, minute and second.
+CLOCK = r"(?P<hour>\d{1,2})(?:\s*[:：.时時点點시]\s*(?:(?P<minute>\d{1,2})(?:\s*[:：分분]\s*(?:(?P<second>\d{1,2})(?:\.\d+)?秒?)?)?)?)?"
 _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})\s*[-/.年년]\s*(?P<month>\d{1,2})\s*[-/.月월]\s*(?P<day>\d{1,2})[日일]?(?:[T\s]*"
-    + _CLOCK
+    + CLOCK
     + ")?"
     + _OFFSET,
     re.I,
@@ -25,7 +26,7 @@ _COMPACT = re.compile(
 )
 _YEAR_LAST = re.compile(
     r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})[./-](?P<year>\d{4})(?:\s+"
-    + _CLOCK.replace("second", "sec")
+    + CLOCK.replace("second", "sec")
     + r")?(?P<half>\s*[AP]M)?",
     re.I,
 )
@@ -48,12 +49,17 @@ _RANGE = re.compile(
     r"(?P<begin>.+?)\s*(?:[-–—~〜～至到]|\bto\b)\s*(?P<end>(?:\S+\s+)?\d{1,2}\s*[:：时時点](?:\d{2})?(?::\d{2})?)"
 )
 HOUR = timedelta(hours=1)
-# What a stamp within an hour lacks.
-WHOLE_HOUR = "a whole hour"
 
 
 class UnreadableError(ValueError):
     """A stamp that can't be used; the message says what was expected."""
+
+
+class WithinHourError(UnreadableError):
+    """A stamp that is on no whole hour."""
+
+    def __init__(self) -> None:
+        super().__init__("a whole hour")
 
 
 class Stamp(NamedTuple):
