@@ -206,8 +206,7 @@ def pm25_limit(country: Country, begins: datetime) -> float:
         of the WHO (2021) for 24 h.
     """
     if country == "CN":
-        standard = china_standard(begins)
-        return standard.tables["daily"]["pm25"][standard.index.index(100.0)]
+        return china_standard(begins).daily_limit("pm25")
     if country == "US":
         return us_concentration("pm25", 100)
     return band_above(*_PM25_BANDS.get(country, ("who_pm25_day", "it4")))

@@ -41,8 +41,7 @@ def ozone_limit(country: Country, begins: datetime) -> float:
         of the grade "moderate".
     """
     if country == "CN":
-        standard = china_standard(begins)
-        return standard.tables["daily"]["o3_8h"][standard.index.index(100.0)]
+        return china_standard(begins).daily_limit("o3_8h")
     if country == "US":
         return us_concentration("o3_8h", 100) * _UG_A_PPM
     if country in HOURLY_OZONE:

@@ -41,6 +41,10 @@ class ChinaStandard:
     tables: Mapping[Report, Mapping[str, tuple[float, ...]]]
     source: str
 
+    def daily_limit(self, item: str) -> float:
+        """Return the limit of class 2 of GB 3095 for an item's daily value, in its table's unit: the breakpoint of index 100."""
+        return self.tables["daily"][item][self.index.index(100.0)]
+
 
 @lru_cache
 def china_standards() -> tuple[ChinaStandard, ...]:
