@@ -12,5 +12,5 @@ Trouble = Literal["not_set", "missing", "not_writable"]
 
 def as_entered(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a file says of a city: nothing that it may leave out."""
-    defaults = (("forecast", True), ("stations", []))
+    defaults: tuple[tuple[str, Any], ...] = (("forecast", True), ("stations", []))
     return {name: value for name, value in fields.items() if value is not None and (name, value) not in defaults}
