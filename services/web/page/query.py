@@ -23,6 +23,12 @@ class PageQuery:
     layer: str
     time: datetime | None
     index: Choice | None = None
+    init_time: datetime | None = None
+
+    @property
+    def run(self) -> str | None:
+        """The init time of the run that is asked for, as addresses hold it."""
+        return f"{self.init_time:%Y-%m-%dT%H:%MZ}" if self.init_time else None
 
     def address(self, **changes: str | None) -> str:
         """Return the address of this view with some of its parts changed; None leaves a part out."""
@@ -32,6 +38,7 @@ class PageQuery:
             "layer": self.layer if self.layer != LAYERS[0] else None,
             "time": f"{self.time:%Y-%m-%dT%H:%MZ}" if self.time else None,
             "index": self.index,
+            "init_time": self.run,
             "lang": self.language if self.given_language else None,
         }
         present = {name: value for name, value in (parts | changes).items() if value is not None}

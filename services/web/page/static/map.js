@@ -2,7 +2,7 @@
 
 import { Field } from "./field.js";
 import { Stations } from "./stations.js";
-import { classOf, fetchJson, HOUR, ink, points, WIND_HOURS } from "./mapparts.js";
+import { classOf, fetchJson, HOUR, ink, ofRun, points, WIND_HOURS } from "./mapparts.js";
 
 /** @typedef {import("./mapparts.js").City} City */
 /** @typedef {import("./mapparts.js").MapData} MapData */
@@ -91,7 +91,7 @@ export class CityMap {
     if (!this.data) this.state.textContent = this.words.loading;
     const first = this.data === null;
     try {
-      this.data = await fetchJson("/page/map.json");
+      this.data = await fetchJson(ofRun("/page/map.json"));
       this.state.textContent = "";
     } catch (error) {
       if (!this.data) this.state.textContent = this.words.failed;

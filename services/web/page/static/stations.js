@@ -1,6 +1,6 @@
 // The stations behind the cities' values, when one is near enough to tell them apart: coloured at the hour they were read.
 
-import { classOf, fetchJson, HOUR } from "./mapparts.js";
+import { classOf, fetchJson, HOUR, ofRun } from "./mapparts.js";
 
 /** @typedef {{name: string, at: [number, number], time: string, pm25: number}} Station */
 
@@ -28,7 +28,7 @@ export class Stations {
   async load() {
     this.asked = true;
     try {
-      const stations = /** @type {Station[]} */ (await fetchJson("/page/stations.json"));
+      const stations = /** @type {Station[]} */ (await fetchJson(ofRun("/page/stations.json")));
       this.dots = stations.map((station) => {
         const dot = L.circleMarker(station.at, { radius: 5, className: "station", weight: 1 });
         dot.bindTooltip(`${station.name}: ${station.pm25} µg/m³`, { direction: "top" }).addTo(this.layer);
