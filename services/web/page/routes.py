@@ -307,7 +307,9 @@ class _Page:
             "window_text": wording.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
             "hours": max(len(snapshot.times), 1),
             "hour": hour,
-            "hour_text": f"{_moment(shown, snapshot, zone, wording)} ({zone_name})" if snapshot.times else "",
+            "hour_text": wording.say("script.at", moment=_moment(shown, snapshot, zone, wording), zone=zone_name)
+            if snapshot.times
+            else "",
             "picture": _picture(query, hour),
             "boundaries": _boundaries(wording),
             "runs": self._runs(snapshot, query, zone),

@@ -170,7 +170,7 @@ def _article(
     return {
         "view": view,
         "state": state,
-        "issued": f"{wording.catalog.stamp(warning.issued, city.time_zone)} ({zone})",
+        "issued": wording.say("script.at", moment=wording.catalog.stamp(warning.issued, city.time_zone), zone=zone),
         "earlier": [
             (
                 warning_address(one, wording),
