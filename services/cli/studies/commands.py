@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hazecast.services.cli.studies.options import Call, Output, current_call, fields_of
+from hazecast.services.cli.studies.options import Output, current_call, fields_of
 from hazecast.services.cli.studies.output import emit
 from hazecast.services.research.studies.asking import (
     Argument,
+    Call,
     Observed,
     Option,
     Study,

@@ -6,11 +6,13 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from hazecast.services.research.studies.asking import Call
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,6 @@ class Output:
         Path | None,
         typer.Option("--report", help="HTML or PDF file, by its ending: result, tables, figures, method and limits."),
     ] = None
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a study's command was asked: its name, its description, and its arguments and options by name."""
-
-    name: str = ""
-    description: str = ""
-    asked: dict[str, Any] = field(default_factory=dict)
 
 
 # The call that is being answered, which a report states.

@@ -40,7 +40,7 @@ def emit(result: Result, output: Output) -> None:
 
 def _write(result: Result, out: Path) -> None:
     from hazecast.grids.errors import InputError
-    from hazecast.services.cli.studies.pictures import drawn
+    from hazecast.services.research.studies.pictures import drawn
     from hazecast.services.core.files import atomic_write
 
     try:
@@ -59,7 +59,7 @@ def _write(result: Result, out: Path) -> None:
 
 def _report(result: Result, path: Path) -> None:
     from hazecast.grids.errors import InputError
-    from hazecast.services.cli.studies.report import as_html, as_pdf, pictures_of, sheet_of
+    from hazecast.services.research.studies.report import as_html, as_pdf, pictures_of, sheet_of
     from hazecast.services.core.clock import utc_now
     from hazecast.services.core.files import atomic_write
 

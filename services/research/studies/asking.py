@@ -66,6 +66,15 @@ class Local(Told):
     """A path of files on the own machine, or what belongs to it: only the command line takes it."""
 
 
+@dataclass(frozen=True)
+class Call:
+    """What a study was asked: its name, its description, and its arguments and options by name."""
+
+    name: str = ""
+    description: str = ""
+    asked: dict[str, Any] = field(default_factory=dict)
+
+
 # Shows the newest line of what a long study is at, where somebody watches.
 progress: ContextVar[Callable[[str], None] | None] = ContextVar("progress", default=None)
 
