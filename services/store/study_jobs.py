@@ -220,7 +220,17 @@ def jobs_of(store: Store, account_id: str, limit: int, before: tuple[datetime, s
 
 
 def ahead_of(store: Store, job: Job) -> int:
-    """Return how many jobs run or wait before one that waits."""
+    """Return how many jobs run or wait before one that waits.
+
+    Parameters
+    ----------
+    store : Store
+    job : Job
+
+    Returns
+    -------
+    int
+    """
     earlier = and_(StudyJob.state == QUEUED, _before(job.created_at, job.id))
     query = select(func.count()).where(or_(StudyJob.state == RUNNING, earlier))
     with store.engine.connect() as connection:
@@ -301,7 +311,17 @@ def claim(store: Store, slot: int, now: datetime) -> Job | None:
 
 
 def body_of_running(store: Store, job_id: str) -> bytes | None:
-    """Return what a running job was asked; None if it no longer runs."""
+    """Return what a running job was asked; None if it no longer runs.
+
+    Parameters
+    ----------
+    store : Store
+    job_id : str
+
+    Returns
+    -------
+    bytes or None
+    """
     query = select(StudyJob.body).where(StudyJob.id == job_id, StudyJob.state == RUNNING)
     with store.engine.connect() as connection:
         return connection.execute(query).scalar()
@@ -453,12 +473,22 @@ def states_since(store: Store, moment: datetime) -> dict[str, int]:
     """
     query = select(StudyJob.state, func.count()).where(or_(StudyJob.state.in_(OPEN), StudyJob.finished_at >= moment))
     with store.engine.connect() as connection:
-        counts = dict(connection.execute(query.group_by(StudyJob.state)).tuples().all())
+        counts = {state: number for state, number in connection.execute(query.group_by(StudyJob.state))}
     return {state: counts.get(state, 0) for state in STATES}
 
 
 def results_until(job: Job, kept: timedelta) -> datetime | None:
-    """Return until when the results of a job are kept; None where it has none."""
+    """Return until when the results of a job are kept; None where it has none.
+
+    Parameters
+    ----------
+    job : Job
+    kept : timedelta
+
+    Returns
+    -------
+    datetime or None
+    """
     return job.finished_at + kept if job.has_results and job.finished_at is not None else None
 
 

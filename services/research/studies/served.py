@@ -28,10 +28,12 @@ from hazecast.services.research.studies.asking import (
     Option,
     Study,
     Table,
+    Weather,
     arguments_of,
     ask,
     title_of,
 )
+from hazecast.services.research.studies.gridded import StoredWeather
 from hazecast.services.research.studies.registry import study_named
 from hazecast.services.research.studies.result import Result, plain, records
 
@@ -82,7 +84,7 @@ def body_of(study: Study) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for one in arguments_of(study):
         told = one.told
-        if isinstance(told, Local):
+        if isinstance(told, Local | Weather):
             continue
         kind, text = one.kind, told.text
         bounds: dict[str, Any] = {}
@@ -259,9 +261,12 @@ def report_of(answered: Answered, form: Form, made: datetime) -> bytes:
 
 
 def _told(study: Study, asked: BaseModel, simulated: bool) -> dict[str, Any]:
-    told = {}
+    told: dict[str, Any] = {}
     for one in arguments_of(study):
         if isinstance(one.told, Local):
+            continue
+        if isinstance(one.told, Weather):
+            told[one.shown] = "stored archive"
             continue
         value = getattr(asked, one.name)
         if isinstance(one.told, Table) and value is not None:
@@ -277,9 +282,12 @@ def _told(study: Study, asked: BaseModel, simulated: bool) -> dict[str, Any]:
 
 
 def _arguments(study: Study, asked: BaseModel, settings: Settings, simulated: bool, folder: Path) -> dict[str, Any]:
-    given = {}
+    given: dict[str, Any] = {}
     for one in arguments_of(study):
         if isinstance(one.told, Local):
+            continue
+        if isinstance(one.told, Weather):
+            given[one.name] = StoredWeather(settings)
             continue
         value = getattr(asked, one.name)
         if isinstance(one.told, Table) and value is not None:

@@ -119,7 +119,13 @@ def document(content: bytes, form: Form, name: str) -> Response:
 
 @contextmanager
 def refused_by_field() -> Iterator[None]:
-    """Answer what a study says of its body as a problem, by field."""
+    """Answer what a study says of its body as a problem, by field.
+
+    Raises
+    ------
+    HTTPException
+        422 by field; 501 where the study's extra is not installed.
+    """
     try:
         yield
     except FieldsRefusedError as error:
