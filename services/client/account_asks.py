@@ -12,6 +12,7 @@ from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
 from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
 from hazecast.services.web.schemas.items import ItemsOut
+from hazecast.services.web.schemas.own_cities import AdministeredCitiesOut, CityDetailOut
 from hazecast.services.web.schemas.studies import StudyResultOut
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
@@ -55,14 +56,14 @@ def account_keys(name: str) -> Ask[ItemsOut[KeyOut]]:
     return model(ItemsOut[KeyOut], f"/v1/accounts/{segment(name)}/keys")
 
 
-def administered_cities(query: Query) -> Ask[ItemsOut[dict[str, Any]]]:
+def administered_cities(query: Query) -> Ask[AdministeredCitiesOut]:
     """The cities as an administrator sees them."""
-    return model(ItemsOut[dict[str, Any]], "/v1/administration/cities", query)
+    return model(AdministeredCitiesOut, "/v1/administration/cities", query)
 
 
-def administered_city(name: str) -> Ask[dict[str, Any]]:
+def administered_city(name: str) -> Ask[CityDetailOut]:
     """One of them, with its area and history."""
-    return Ask(f"/v1/administration/cities/{segment(name)}", json.loads)
+    return model(CityDetailOut, f"/v1/administration/cities/{segment(name)}")
 
 
 def jobs() -> Ask[ItemsOut[JobState]]:

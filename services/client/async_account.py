@@ -13,6 +13,7 @@ from hazecast.services.delivery.subscription_fields import Change, NewSubscripti
 from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
 from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
+from hazecast.services.web.schemas.own_cities import AdministeredCityOut, CityDetailOut
 from hazecast.services.web.schemas.studies import StudyResultOut
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
@@ -48,13 +49,13 @@ class AsyncAccount(AsyncConnection):
         """Return an account's keys, the newest first; for administrators."""
         return [item async for page in self._pages(asks.account_keys(account_id)) for item in page.items]
 
-    async def administered_cities(self, **query: Unpack[AdministeredQuery]) -> AsyncIterator[dict[str, Any]]:
+    async def administered_cities(self, **query: Unpack[AdministeredQuery]) -> AsyncIterator[AdministeredCityOut]:
         """Yield the cities with where they are entered and what the service has of them; for administrators."""
         async for page in self._pages(asks.administered_cities(query)):
             for item in page.items:
                 yield item
 
-    async def administered_city(self, city: str) -> dict[str, Any]:
+    async def administered_city(self, city: str) -> CityDetailOut:
         """Return one city with its area and what was done with it; for administrators."""
         return await self._send(asks.administered_city(city))
 
