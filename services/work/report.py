@@ -13,8 +13,8 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
+from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.day_evidence import condition_shown, days_of, of_days
-from hazecast.alerts.engine.engine import Assessment
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import BEIJING
 from hazecast.alerts.rules.book import RuleBook

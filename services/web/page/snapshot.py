@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.severity import Severity, severity
 from hazecast.forecast.daily import daily_outlook
