@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from hazecast.alerts.messages.texts import BEIJING, Language
+from starlette.requests import Request
+
+from hazecast.alerts.messages.texts import BEIJING, LANGUAGES, Language
 from hazecast.forecast.layers import LAYERS
 from hazecast.grids.places.cities import City
 from hazecast.services.web.page.index_choice import Choice
+from hazecast.services.web.page.words import preferred
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,13 @@ class PageQuery:
         }
         present = {name: value for name, value in (parts | changes).items() if value is not None}
         return "/" + ("?" + urlencode(present, safe=":") if present else "")
+
+
+def query_of_language(request: Request) -> PageQuery:
+    """Return the query of a page that is of no place or hour: it has a language alone."""
+    wanted = request.query_params.get("lang")
+    language = preferred(request.headers.get("accept-language", ""), wanted)
+    return PageQuery(language, wanted in LANGUAGES, None, None, LAYERS[0], None)
 
 
 def page_zone(query: PageQuery) -> str:
