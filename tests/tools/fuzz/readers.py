@@ -30,6 +30,7 @@ from hazecast.models.files import CARD_FILE
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
 from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.core.weather_reading import read_files
 from hazecast.services.sources.monitors.folder import batch_of
 from hazecast.services.store.weather_archive import WeatherArchive
 from tests.support.training_data import TINY
@@ -93,7 +94,7 @@ def _archived(path: Path) -> None:
     archive.append(held)
     long_ago, far_off = (datetime(year, 1, 1, tzinfo=UTC) for year in (1700, 2200))
     try:
-        archive.append(read_weather(path))
+        archive.append(read_files(path, seconds=SECONDS))
     finally:
         kept = archive.analyses(long_ago, far_off)
         xr.testing.assert_equal(kept.sel(time=held["time"])["t2m"], held["t2m"])
