@@ -37,7 +37,7 @@ from tests.support.training_data import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
 from tests.tools.fuzz import collections as files
 from tests.tools.fuzz import tables
-from tests.tools.fuzz.fields import write_grib1, write_packed, write_submessages, write_wind
+from tests.tools.fuzz.fields import write_grib1, write_packed, write_polar_grib, write_submessages, write_wind
 
 # How long a reader in a subprocess may take: also where it starts on a busy machine.
 SECONDS = 120.0
@@ -86,6 +86,11 @@ def _weather(path: Path) -> None:
 def _city_weather(path: Path) -> None:
     # As a cycle reads it.
     check(run_in_subprocess(read_weather_at_cities, path, [BEIJING], where=str(path), seconds=SECONDS), "city_weather")
+
+
+def _delivered(path: Path) -> None:
+    # As the source "folder" reads it: the HDF5 library may never return from a damaged file.
+    check(read_files(path, seconds=SECONDS), "weather_grid")
 
 
 def _archived(path: Path) -> None:
@@ -199,7 +204,8 @@ READERS: dict[str, Reader] = {
     "GRIB2 submessages": Reader("weather.grib2", write_submessages, _weather),
     "GRIB2 in gzip": Reader("weather.grib2.gz", write_packed, _weather),
     "NetCDF 3, wind by direction": Reader("weather.nc", write_wind, _city_weather),
-    "ERA5 NetCDF": Reader("weather.nc", write_era5, _weather),
+    "GRIB2 wind by direction": Reader("weather.grib2", write_polar_grib, _weather),
+    "ERA5 NetCDF": Reader("weather.nc", write_era5, _delivered),
     "NetCDF into the archive": Reader("weather.nc", lambda p: write_era5(p, new_layout=True, hours=3), _archived),
     "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_in_subprocess),
     "beijing-multisite CSV": Reader("dongsi.csv", _multisite, _observations, text=True),
@@ -216,6 +222,8 @@ READERS: dict[str, Reader] = {
     "bureau gzip": Reader("a.csv.gz", tables.write_gzip, _table, beside=tables.stations_beside),
     "bureau Excel": Reader("a.xlsx", tables.write_excel, _table, beside=tables.stations_beside),
     "bureau Excel, its sheet": Reader("sheet.xml", tables.write_sheet, _sheet, beside=tables.stations_beside),
+    "bureau page": Reader("a.xls", tables.write_page, _table, text=True, beside=tables.stations_beside),
+    "bureau JSON": Reader("a.json", tables.write_json, _table, text=True, beside=tables.stations_beside),
     "bureau Parquet": Reader("a.parquet", tables.write_parquet, _table, beside=tables.stations_beside),
     "bureau mapping": Reader(MAPPING_FILE, tables.write_mapping, _table, text=True, beside=tables.table_beside),
     "model card JSON": Reader(CARD_FILE, _card, _model, text=True, beside=_weights),
