@@ -242,11 +242,8 @@ def _decode_wind(speed: Header, direction: Header, pick: Pick) -> list[Message] 
     """Unpack speed and direction of a wind and pick its components; return why they can't be used instead, in words."""
     try:
         with input_errors(speed.where):
-            fields = []
-            for header in (speed, direction):
-                values, missing = _unpacked(header)
-                fields.append(np.where(values == missing, np.nan, values) * header.meaning.factor)
-            u10, v10 = wind_of(*fields, speed.where, direction.where)
+            values, origin = _whole(speed), _whole(direction)
+            u10, v10 = wind_of(values, origin, speed.where, direction.where)
             return [_message(speed, name, pick(own, None)) for name, own in (("u10", u10), ("v10", v10))]
     except InputError as error:
         return str(error)
@@ -260,6 +257,12 @@ def _unpacked(header: Header) -> tuple[Field, float | None]:
             eccodes.codes_set(handle, "missingValue", _MISSING)
             missing = _MISSING
         return header.scan.rows_from_the_west(eccodes.codes_get_values(handle), header.grid), missing
+
+
+def _whole(header: Header) -> Field:
+    """Return all values of a message in the contract's unit, NaN where missing."""
+    values, missing = _unpacked(header)
+    return np.asarray(np.where(values == missing, np.nan, values) * header.meaning.factor, np.float64)
 
 
 def _message(header: Header, name: str, values: Field) -> Message:

@@ -97,7 +97,7 @@ def _of_texts(time: xr.Variable) -> xr.Variable:
     if not all(_WRITTEN.fullmatch(text) for text in stated):
         return time
     try:
-        dates = [to_datetime64(parse_time(text, time.dims[0])) for text in stated]
+        dates = [to_datetime64(parse_time(text, "time")) for text in stated]
     except InputError:
         return time
     return xr.Variable("time", np.array(dates, "datetime64[ns]"), time.attrs)

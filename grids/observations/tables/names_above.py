@@ -98,6 +98,16 @@ def _is_quantity(text: str) -> bool:
 def stations_in(header: Sequence[str], stations: Collection[str]) -> dict[int, tuple[str, str]] | None:
     """Return the columns that hold a quantity of one station: its station and the name of the quantity; None without several.
 
+    Parameters
+    ----------
+    header : sequence of str
+    stations : collection of str
+        Known stations.
+
+    Returns
+    -------
+    dict of int to (str, str), or None
+
     Examples
     --------
     >>> stations_in(["time", "A1 PM2.5", "B2_PM2.5"], {"A1", "B2"})
