@@ -27,8 +27,9 @@ from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.models.interface import Model
 from hazecast.models.kinds import create
-from hazecast.models.registry import ModelRegistry, TrainedModel
+from hazecast.models.registry import ModelRegistry
 from hazecast.models.series import HourlySeries, WindowSet
+from hazecast.models.trained import TrainedModel
 from hazecast.models.windows import scoring_windows
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings
