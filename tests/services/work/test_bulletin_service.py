@@ -30,7 +30,8 @@ from hazecast.services.work.bulletin import Bulletins
 from hazecast.services.work.bulletin_edition import FORMATS, places_label
 from hazecast.services.work.bulletin_reasons import as_reason
 from hazecast.services.work.cycle import run_cycle
-from hazecast.services.work.inputs import FUTURE_HOURS, CycleInputs, shortcomings
+from hazecast.services.work.inputs import FUTURE_HOURS, CycleInputs
+from hazecast.services.work.shortcomings import shortcomings
 from tests.support.settings import make_settings
 
 REGISTRY = load_registry()
