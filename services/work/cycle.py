@@ -48,8 +48,8 @@ from hazecast.services.store.run_files import link_product, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
 from hazecast.services.work.adaptation import adapt, with_experts, with_state
+from hazecast.services.work.haze_maps import areas_json, areas_shown, draw_haze
 from hazecast.services.work.inputs import LIVE_OBSERVATIONS, CycleInputs, forecast_cities, load_inputs, with_humidity
-from hazecast.services.work.maps import areas_json, areas_shown, draw_haze
 from hazecast.services.work.public_haze import areas_name, needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
 from hazecast.services.work.shortcomings import shortcomings

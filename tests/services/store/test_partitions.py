@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
 from hazecast.services.store.backup import back_up, restore
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.partitions import Month, make_months, months_of, partitions, remove_before
 from hazecast.services.store.scores import daily_sums
 from hazecast.services.store.store import Store
@@ -106,7 +107,7 @@ def test_hours_of_no_month_are_kept_and_get_their_month_by_the_upkeep(migrated) 
     # A month that has its table takes new hours and revised ones.
     with store.writing() as connection:
         connection.execute(insert(Observation), hours(NOW + timedelta(days=5), 1))
-    assert store.observed(NOW + timedelta(days=4), NOW + timedelta(days=6), False).sizes["time"] == 1
+    assert observed_hours(store, NOW + timedelta(days=4), NOW + timedelta(days=6), False).sizes["time"] == 1
 
 
 @pytest.fixture
