@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Unpack
+from collections.abc import Iterator
+from typing import Unpack
 
 from hazecast.services.client import account_asks as asks
 from hazecast.services.client.events import OwnEvent, own_event, own_path
@@ -14,7 +14,6 @@ from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
 from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
 from hazecast.services.web.schemas.own_cities import AdministeredCityOut, CityDetailOut
-from hazecast.services.web.schemas.studies import StudyResultOut
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
     DeliveryOut,
@@ -76,21 +75,6 @@ class Account(Connection):
         """
         for page in self._pages(asks.job_runs(name, query)):
             yield from page.items
-
-    def run_study(self, name: str, body: Mapping[str, Any]) -> StudyResultOut:
-        """Return what a study finds, of tables of one's own or of the stored observations.
-
-        Parameters
-        ----------
-        name : str
-        body : mapping
-            As `study` describes it.
-
-        Returns
-        -------
-        StudyResultOut
-        """
-        return self._send(asks.run_study(name, body))
 
     def drafts(self, **query: Unpack[DraftsQuery]) -> Iterator[DraftOut]:
         """Yield the messages that wait for a person, those of the newest run first, page by page."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Unpack
+from collections.abc import AsyncIterator
+from typing import Unpack
 
 from hazecast.services.client import account_asks as asks
 from hazecast.services.client.awaiting import AsyncConnection
@@ -14,7 +14,6 @@ from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
 from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
 from hazecast.services.web.schemas.own_cities import AdministeredCityOut, CityDetailOut
-from hazecast.services.web.schemas.studies import StudyResultOut
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
     DeliveryOut,
@@ -78,21 +77,6 @@ class AsyncAccount(AsyncConnection):
         async for page in self._pages(asks.job_runs(name, query)):
             for item in page.items:
                 yield item
-
-    async def run_study(self, name: str, body: Mapping[str, Any]) -> StudyResultOut:
-        """Return what a study finds, of tables of one's own or of the stored observations.
-
-        Parameters
-        ----------
-        name : str
-        body : mapping
-            As `study` describes it.
-
-        Returns
-        -------
-        StudyResultOut
-        """
-        return await self._send(asks.run_study(name, body))
 
     async def drafts(self, **query: Unpack[DraftsQuery]) -> AsyncIterator[DraftOut]:
         """Yield the messages that wait for a person, those of the newest run first, page by page."""

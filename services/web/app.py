@@ -45,6 +45,7 @@ from hazecast.services.web.routes import (
     pushes,
     stations,
     studies,
+    study_jobs,
     study_runs,
     subscriptions,
     verification,
@@ -84,6 +85,7 @@ _ROUTERS = (
     # Before the routes of a study by name: a table is one of them.
     studies.router,
     study_runs.router,
+    study_jobs.router,
     climatology.router,
 )
 
@@ -156,6 +158,7 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
     """Listen for what other processes write, and tell them of the open streams, while a server runs the app."""
     service: Service = app.state.service
     service.changes.start()
+    service.study_runner.start()
     tasks = [asyncio.create_task(one(service)) for one in (_refresh, _follow_cities)]
     if closes:
         # Builds all routes, which the first request would wait for: a second of processor time on the event loop.
@@ -171,6 +174,8 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
             await _streams_ended(service)
             await asyncio.to_thread(service.close)
         else:
+            await asyncio.to_thread(service.study_runner.stop)
+            await asyncio.to_thread(service.study_runner.join)
             await asyncio.to_thread(service.changes.close)
 
 
