@@ -300,30 +300,6 @@ def reliability(
     return {name: quantile_shares(_plain(model), windows, future_weather=observed) for name, model in models.items()}
 
 
-def table(result: Mapping[str, Any], pollutant: str = "pm25", score: str = "rmse") -> pd.DataFrame:
-    """Return a score of a backtest as a table: a row for each model, a column for each lead time and band.
-
-    Parameters
-    ----------
-    result : mapping
-        As `backtest` returns it.
-    pollutant : {"pm25", "o3"}
-    score : str
-        Such as ``"rmse"``, ``"mae"`` or ``"crps"``.
-
-    Returns
-    -------
-    pandas.DataFrame (model, lead)
-
-    Examples
-    --------
-    >>> result = {"models": {"persistence": {"pm25": {"rmse": {"1": 9.5, "24": 41.0}}}}}
-    >>> table(result).loc["persistence", "24"].item()
-    41.0
-    """
-    return pd.DataFrame({name: scores[pollutant][score] for name, scores in result["models"].items()}).T.astype(float)
-
-
 def registry(data_dir: Path | str) -> ModelRegistry:
     """Return the registry of an installation: list, register, promote, roll back."""
     return ModelRegistry(Path(data_dir).expanduser().absolute() / "models")
