@@ -37,7 +37,7 @@ Bool = npt.NDArray[np.bool_]
 Mass = Literal["pm25", "o3"]
 
 _HOUR = np.timedelta64(1, "h")
-# How old the distance of the highest station from the city's mean may be.
+# How old the distance of the highest station from the city's mean may be: a choice of this module.
 _NEAR_HOURS = 3
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
 DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
