@@ -76,7 +76,8 @@ def test_a_database_of_the_version_before_is_parted_with_its_rows_and_joined_aga
     with store.engine.connect() as connection:
         before, tables = contents(connection), [t.name for t in tables_of(connection)]
         assert not partitions(connection)
-    store.migrate()
+    # The migration of the months alone: later ones add tables.
+    store.migrate("0019")
     with store.engine.connect() as connection:
         assert contents(connection) == before and [t.name for t in tables_of(connection)] == tables
         assert months_of(connection, "observation") == [Month(2025, 12), Month(2026, 1), Month(2026, 2), Month(2026, 3)]
