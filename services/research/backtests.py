@@ -27,8 +27,8 @@ from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.models.interface import EVENTS, Adaptive, Model
 from hazecast.models.kinds import create
-from hazecast.models.registry import newest_unseen, shipped_models
 from hazecast.models.series import HourlySeries, Windows, WindowSet
+from hazecast.models.trained import newest_unseen, shipped_models
 from hazecast.models.weather_errors import WeatherErrors
 from hazecast.models.windows import balanced, only_until, scoring_windows
 from hazecast.models.zoo.combined import Combined
