@@ -22,6 +22,7 @@ from hazecast.services.web.dependencies import Service, make_service
 from hazecast.services.web.documents import TAGS, describe, operation_id
 from hazecast.services.web.edge.protect import limit_requests, protect
 from hazecast.services.web.page.console import console_routes
+from hazecast.services.web.page.missing import missing_page
 from hazecast.services.web.page.reference import reference_routes
 from hazecast.services.web.page.routes import page_routes
 from hazecast.services.web.problems import add_problems
@@ -134,7 +135,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, closes: bool = Fal
         app.include_router(router, prefix="/v1", dependencies=[Depends(only_known_arguments)], responses=INVALID)
     app.router.routes.extend(page_routes(service.store, settings, places, service.book, service.pool, clock))
     app.router.routes.extend(console_routes(settings, places, service.book))
-    add_problems(app, settings.data_dir)
+    add_problems(app, settings.data_dir, partial(missing_page, settings=settings))
     describe(app)
     app.router.routes.extend(reference_routes(app.openapi, settings.answers.cache_seconds))
     limit_requests(app, settings)
