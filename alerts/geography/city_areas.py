@@ -101,7 +101,9 @@ def city_areas(cities: tuple[City, ...], shapes: Shapes) -> Mapping[str, CityAre
         By id; corners in whole thousandths of a degree.
     """
     by_id = {city.id: city for city in cities}
-    provinces = {(p.country, p.code): p.geometry for p in reversed(shapes.provinces)}
+    provinces: dict[tuple[str, str | None], shapely.Geometry] = {
+        (p.country, p.code): p.geometry for p in reversed(shapes.provinces)
+    }
     own = _own_areas(shapes)
     whole = _without_own(own | {n: _whole(c, provinces) for n, c in by_id.items() if n not in shapes.areas})
     areas = [whole[name] for name in by_id]
@@ -163,7 +165,7 @@ def _polygons(geometry: shapely.Geometry) -> shapely.Geometry:
     return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
 
 
-def _whole(city: City, provinces: Mapping[tuple[str, str], shapely.Geometry]) -> CityArea:
+def _whole(city: City, provinces: Mapping[tuple[str, str | None], shapely.Geometry]) -> CityArea:
     own = provinces.get((city.country, city.province_code))
     if own is None:
         return CityArea(_disc(city), "around")
@@ -227,7 +229,7 @@ def _nearer(here: Points, others: Points) -> npt.NDArray[np.object_]:
     along = (others - here) / np.hypot(*(others - here).T)[:, None]
     across, middle = np.stack([-along[:, 1], along[:, 0]], axis=-1), (here + others) / 2.0
     corners = middle[:, None] + _HALF[:, :1] * across[:, None] + _HALF[:, 1:] * along[:, None]
-    return np.atleast_1d(shapely.polygons(_from_mercator(corners)))
+    return np.asarray(shapely.polygons(_from_mercator(corners)), dtype=np.object_)
 
 
 def _mercator(degrees: Points) -> Points:
