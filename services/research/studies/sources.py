@@ -138,7 +138,10 @@ def _add_uncertainty(
         result.tables |= {"bootstrap_mapping": resampled.mapping, "bootstrap_profiles": resampled.profiles}
     if options.displacement:
         moved = displace(base, progress=progress)
-        result.summary["displacement_largest_fall"] = moved.largest_fall
+        result.summary |= {
+            "displacement_largest_fall_percent": round(100 * moved.largest_fall / max(base.q_robust, 1e-300), 4),
+            "displacement_swaps_at_4": int(moved.swaps.to_numpy()[0].sum()),
+        }
         result.tables |= {"displacement": moved.intervals, "displacement_swaps": moved.swaps}
     _add_rotation(base, options, seed, result, progress)
     result.figures["profiles"] = source_plots.profiles(base, resampled)
@@ -160,6 +163,7 @@ def _add_rotation(
         result.summary |= {
             "bs_disp_accepted": f"{found.accepted} of {found.runs}",
             "bs_disp_swapped_in_fit": found.swapped_in_fit,
+            "bs_disp_fallen": found.fallen,
             "bs_disp_largest_fall_percent": round(found.largest_fall, 3),
         }
         result.tables |= {
