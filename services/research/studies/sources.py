@@ -210,12 +210,12 @@ def _measured(concentrations: Path, given: MeasurementOptions) -> tuple[pd.DataF
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
 
-    values = read_samples(concentrations)
+    values = read_samples(concentrations, marks=True)
     table = None if given.limits is None else read_labelled(given.limits, ["species"], ["limit", "error_fraction?"])
     known = {} if table is None else dict(zip(table["species"], table["limit"].astype(float), strict=True))
     known = {str(name): limit for name, limit in known.items() if str(name) in values.columns}
     if given.uncertainties is not None:
-        return values, read_samples(given.uncertainties), known
+        return values, read_samples(given.uncertainties, marks=True), known
     if table is None or "error_fraction" not in table:
         raise InputError(
             "--uncertainties, --limits", "neither gives uncertainties", "one file, or limits with error_fraction"
