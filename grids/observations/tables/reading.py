@@ -16,6 +16,7 @@ from hazecast.grids.observations.tables.cells import directions, numbers
 from hazecast.grids.observations.tables.findings import Fault, Findings
 from hazecast.grids.observations.tables.hours_across import one_row_an_hour
 from hazecast.grids.observations.tables.mapping import OF_STATION, Column, Mapping
+from hazecast.grids.observations.tables.names_above import one_row_a_station, with_joined_names
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_hour, parse_parts, stamp_columns, zone_of
 from hazecast.grids.observations.tables.stations import Stations
@@ -65,6 +66,10 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     InputError
         If the table lacks a column that the mapping names.
     """
+    if mapping.file.upper_line is not None and mapping.file.header_line is not None:
+        sheet = with_joined_names(sheet, mapping.file.upper_line, mapping.file.header_line, stations.codes)
+    if mapping.table.stations_across:
+        sheet = one_row_a_station(sheet, mapping.file.header_line, stations.codes)
     if mapping.table.hours_across:
         sheet = one_row_an_hour(sheet, mapping.file.header_line)
     header, body = _body(sheet, mapping, stations)

@@ -53,7 +53,7 @@ def unit_of(name: str, found: Named, cells: Sequence[str]) -> UnitTold:
     >>> unit_of("PM2.5", Named("pm25", ""), ["35"]).unit
     'ug/m3'
     >>> unit_of("O3", Named("o3", ""), ["35"]).why
-    'the unit is not stated; one of ug/m3, mg/m3, ppb, ppm'
+    'the unit is not stated; one of ug/m3, mg/m3, ppb, pphm, ppm'
     """
     known = ", ".join(units_of(found.meaning))
     if found.unit:
