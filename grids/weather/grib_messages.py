@@ -29,12 +29,13 @@ from hazecast.grids.weather.grib_headers import (
     named,
     nothing_in,
 )
-from hazecast.grids.weather.netcdf_names import HUMIDITY
+from hazecast.grids.weather.netcdf_names import HUMIDITY, SPECIFIC
 from hazecast.grids.weather.regular_grid import Field, Pick, RegularGrid
 from hazecast.grids.weather.variables import INSTANT, POLAR_WIND, WIND_DIRECTION, WIND_SPEED, plausible
 from hazecast.grids.weather.wind import wind_of
 
 _MISSING = 1e20
+_HUMIDITIES = (HUMIDITY, SPECIFIC)
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -125,15 +126,15 @@ def read_messages(files: Path | Sequence[Path], pick_on: Callable[[RegularGrid, 
                     perturbed += 1
                 elif header.meaning.name in POLAR_WIND:
                     polar.append(header)
-                elif header.meaning.rank or header.meaning.name == HUMIDITY:
+                elif header.meaning.rank or header.meaning.name in _HUMIDITIES:
                     second_best.append(header)
                 else:
                     decoder.take(header)
         decoder.finish()
         # Humidity, a mean, another level or a wind's speed: only where what it stands in for is missing.
         there = {(message.name, message.init, message.end) for message in result.messages}
-        for header in sorted(second_best, key=lambda one: one.meaning.rank):
-            name = "d2m" if header.meaning.name == HUMIDITY else header.meaning.name
+        for header in sorted(second_best, key=lambda one: (one.meaning.rank, one.meaning.name == SPECIFIC)):
+            name = "d2m" if header.meaning.name in _HUMIDITIES else header.meaning.name
             if (name, header.init, header.end) not in there:
                 decoder.take(header)
         for speed, direction in _winds(polar, there, result.faults):

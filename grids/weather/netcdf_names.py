@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Relative humidity at 2 m: where no dew point is given, it is derived from this one.
 HUMIDITY = "relative_humidity"
-# Specific humidity at 2 m, in NetCDF alone: likewise, with the pressure at the surface.
+# Specific humidity at 2 m: likewise, with the pressure at the surface.
 SPECIFIC = "specific_humidity"
 
 # Of ECMWF's files and parameter database, of CMIP, of MERRA-2, of ERA5 as Zarr for machine learning (ARCO, WeatherBench), of DWD's ICON

@@ -57,6 +57,7 @@ _LOCAL = 192
 _GRIB2 = {
     (0, 0, 0): "t2m",
     (0, 0, 6): "d2m",
+    (0, 1, 0): SPECIFIC,
     (0, 1, 1): HUMIDITY,
     (0, 2, 0): WIND_DIRECTION,
     (0, 2, 1): WIND_SPEED,
@@ -76,10 +77,10 @@ _GRIB2_NCEP = {(0, 3, 196): "blh", (0, 4, 192): "ssrd"}
 _GRIB1_NCEP = {(2, 221): "blh", (2, 204): "ssrd"}
 # ECMWF's parameter numbers, for local codes of edition 2 and for edition 1.
 _PARAMETERS = {
-    167: "t2m", 130: "t2m", 168: "d2m", 260242: HUMIDITY, 157: HUMIDITY, 165: "u10", 131: "u10", 166: "v10", 132: "v10",
+    167: "t2m", 130: "t2m", 168: "d2m", 260242: HUMIDITY, 157: HUMIDITY, 174096: SPECIFIC, 133: SPECIFIC, 165: "u10", 131: "u10", 166: "v10", 132: "v10",
     207: WIND_SPEED, 10: WIND_SPEED, 3032: WIND_SPEED, 260260: WIND_DIRECTION, 3031: WIND_DIRECTION,
     134: "sp", 159: "blh", 260083: "blh", 164: "tcc", 228164: "tcc",
-    228: "tp", 228228: "tp", 235055: "tp", 260048: "tp", 169: "ssrd", 260087: "ssrd", 235035: "ssrd",
+    228: "tp", 3059: "tp", 228228: "tp", 235055: "tp", 260048: "tp", 169: "ssrd", 260087: "ssrd", 235035: "ssrd",
 }  # fmt: skip
 # In edition 1 ECMWF marks what is accumulated since the start as an instant; these are.
 _SINCE_START = {228, 169}
@@ -94,6 +95,7 @@ _GRIB_UNITS: dict[tuple[str, str], dict[str, float]] = {
     ("t2m", INSTANT): {"K": 1.0},
     ("d2m", INSTANT): {"K": 1.0},
     (HUMIDITY, INSTANT): {"%": 1.0},
+    (SPECIFIC, INSTANT): {"kg kg**-1": 1.0},
     ("u10", INSTANT): {"m s**-1": 1.0},
     ("v10", INSTANT): {"m s**-1": 1.0},
     (WIND_SPEED, INSTANT): {"m s**-1": 1.0},
@@ -132,7 +134,7 @@ def may_be_needed(discipline: int, category: int, number: int, surface: int | No
 class Meaning(NamedTuple):
     """What a GRIB message holds of the contract.
 
-    `name` is a variable of the contract, `HUMIDITY` or one of `POLAR_WIND`; `factor` leads to the contract's units; `kind` is what the values
+    `name` is a variable of the contract, `HUMIDITY`, `SPECIFIC` or one of `POLAR_WIND`; `factor` leads to the contract's units; `kind` is what the values
     are over their step; of several messages for one time that of the lowest `rank` counts.
     """
 
@@ -146,7 +148,7 @@ class Codes(NamedTuple):
     """What identifies the contents of a GRIB message, all of it as numbers but centre, statistic and unit.
 
     `parameter` is ECMWF's number; `surface` is of code table 4.5 (edition 2) or 3 (edition 1) and `level` in its unit;
-    `statistic` and `unit` are as eccodes writes them.
+    `statistic` and `unit` are as eccodes writes them; `layer` is whether the level reaches up to another height.
     """
 
     edition: int
@@ -159,6 +161,7 @@ class Codes(NamedTuple):
     level: float
     statistic: str
     unit: str
+    layer: bool = False
 
 
 def meaning_of(codes: Codes) -> Meaning | None:
@@ -195,6 +198,8 @@ def meaning_of(codes: Codes) -> Meaning | None:
 
 
 def _level_rank(name: str, codes: Codes) -> int | None:
+    if name in HEIGHTS_M and codes.layer:
+        return None
     if name in HEIGHTS_M:
         if codes.edition == 1 and codes.parameter in _OWN_HEIGHT and codes.surface == _GROUND:
             return 0

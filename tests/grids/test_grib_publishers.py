@@ -227,3 +227,33 @@ def test_a_run_in_a_tar_archive(tmp_path, mode) -> None:
     path.write_bytes(path.read_bytes()[:700] if mode == "w" else path.read_bytes()[:-20])
     with pytest.raises(InputError, match="a whole"):
         read_weather(path)
+
+
+NEAR_GROUND: dict[str, object] = SPEED | {
+    "parameterCategory": 0,
+    "parameterNumber": 0,
+    "scaledValueOfFirstFixedSurface": 2,
+}
+
+
+def test_specific_humidity_with_the_pressure_where_there_is_no_dew_point(tmp_path) -> None:
+    specific = NEAR_GROUND | {"parameterCategory": 1}
+    pressure = {"discipline": 0, "parameterCategory": 3, "parameterNumber": 0, "typeOfFirstFixedSurface": 1}
+    path = write_grib(tmp_path / "a.grib2", [NEAR_GROUND, specific, pressure], [290 * ONES, 0.01 * ONES, 1e5 * ONES])
+    # 0.01 kg kg-1 at 1000 hPa: 15.97 hPa of vapour, saturated at 14.0 degC.
+    assert at_beijing(path)["d2m"] == [pytest.approx(287.15, abs=0.1)]
+    assert read_weather(path).attrs["derived_variables"] == "d2m"
+    relative = NEAR_GROUND | {"parameterCategory": 1, "parameterNumber": 1}
+    keys, values = [NEAR_GROUND, specific, pressure, relative], [290.0, 0.01, 1e5, 100.0]
+    both = write_grib(tmp_path / "b.grib2", keys, [value * ONES for value in values])
+    assert at_beijing(both)["d2m"] == [pytest.approx(290.0, abs=0.01)]
+
+
+def test_a_layer_from_two_metres_up_is_not_the_air_at_two_metres(tmp_path) -> None:
+    layer = NEAR_GROUND | {
+        "typeOfSecondFixedSurface": 103,
+        "scaledValueOfSecondFixedSurface": 10,
+        "scaleFactorOfSecondFixedSurface": 0,
+    }
+    with pytest.raises(InputError, match="heightAboveGroundLayer"):
+        read_weather(write_grib(tmp_path / "a.grib2", [layer], [PLANE]))

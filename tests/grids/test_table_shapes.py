@@ -260,3 +260,38 @@ def test_what_holds_no_records_is_refused_by_name(tmp_path, content, says) -> No
     put(tmp_path, content, "a.json")
     with pytest.raises(InputError, match=rf"a\.json.*{says}"):
         read_folder(tmp_path, REGISTRY)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [("PM2.5", ["0.040", "0.041", "0.045"]), ("o3", ["0.031", "0.002", "0.020"]), ("co", ["0.8", "1.1", "0.4"]), ("PM10", ["0.09", "0.1", "0.2"])],
+)  # fmt: skip
+def test_a_unit_is_not_taken_where_the_values_cannot_be_in_it(tmp_path, name, cells) -> None:
+    rows = [f"A1,2026-01-15 {hour}:00,{cell}" for hour, cell in zip((9, 10, 11), cells, strict=True)]
+    put(tmp_path, "\n".join([f"station,time,{name}", *rows]))
+    with pytest.raises(InputError, match=f"column '{name}' is not used: .* hardly in ug/m3"):
+        read_folder(tmp_path, REGISTRY)
+
+
+@pytest.mark.parametrize("days", [range(10, 13), range(10, 20)])
+def test_means_of_days_stamped_at_midnight_are_no_hours(tmp_path, days) -> None:
+    put(tmp_path, "\n".join(["station,time,pm25", *(f"A1,2026-01-{day} 00:00:00,{40 + day}" for day in days)]))
+    if len(days) < 4:
+        assert len(by_station(read_folder(tmp_path, REGISTRY))["A1"]) == 3
+        return
+    with pytest.raises(InputError, match=r"a\.csv: found 10 times, whole days apart; expected hourly values"):
+        read_folder(tmp_path, REGISTRY)
+
+
+def test_codes_in_other_case_or_without_their_zeros(tmp_path) -> None:
+    rows = [f"{s},2026-01-15 {hour}:00,{value},−3" for hour, value in HOURS for s in ("a1", "101")]
+    put(tmp_path, "\n".join(["station,time,pm25,temp(C)", *rows, "102,2026-01-15 09:00,1,1"]))
+    (tmp_path / "stations.csv").write_text(
+        "code,city\nA1,beijing\n0101,tianjin\n102,beijing\n0102,tianjin\n00102,beijing\n"
+    )
+    data = read_folder(tmp_path, REGISTRY)
+    hours = by_station(data)
+    assert hours["A1"]["pm25"].tolist() == hours["0101"]["pm25"].tolist() == [40.0, 41.0, 42.0, 43.0]
+    assert hours["A1"]["t2m"].tolist() == [270.15] * 4
+    # Its own code comes first; 2 of 3 that differ in zeros alone are never guessed.
+    assert hours["102"]["pm25"].tolist() == [1.0] and "0102" not in hours

@@ -86,6 +86,7 @@ def numbers(
 
 def _plain(text: str, decimal: str) -> str:
     """Return a number with a decimal point and without marks of thousands; what may be two numbers as it is."""
+    text = text.replace("\N{MINUS SIGN}", "-")
     if decimal == "," and _THOUSANDS_COMMA.fullmatch(text):
         return re.sub(r"[^\d,+-]", "", text).replace(",", ".")
     if decimal == ",":

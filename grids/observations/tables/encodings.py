@@ -76,7 +76,8 @@ def decode(data: bytes, where: str, encoding: str | None = None) -> tuple[str, s
             raise InputError(f"{where}: encoding", encoding, "an encoding that Python knows") from error
     for mark, name in _BOMS:
         if data.startswith(mark):
-            return data.decode(name, "replace"), name, "its byte order mark"
+            # Programs that join files leave marks within.
+            return data.decode(name, "replace").replace("\ufeff", ""), name, "its byte order mark"
     if b"\0" in data[:_SAMPLE]:
         if wide := _without_mark(data):
             return data.decode(wide, "replace"), wide, "every other byte of its separators is zero"
