@@ -23,6 +23,15 @@ SCATTERED = ("rotated_ll", "mercator", "polar_stereographic", "lambert", "regula
 _MOST_POINTS = 1_000_000
 # Flag table 3.3, bit 5 (edition 1: table 7): u and v are relative to the grid.
 _ALONG_GRID = 8
+_DEGREES = (
+    "latitudeOfFirstGridPointInDegrees", "longitudeOfFirstGridPointInDegrees", "latitudeOfLastGridPointInDegrees",
+    "longitudeOfLastGridPointInDegrees", "LoVInDegrees", "LaDInDegrees", "Latin1InDegrees", "Latin2InDegrees",
+    "orientationOfTheGridInDegrees", "latitudeOfSouthernPoleInDegrees", "longitudeOfSouthernPoleInDegrees",
+    "angleOfRotationInDegrees", 
+)  # fmt: skip
+_METRES = ("DxInMetres", "DyInMetres", "DiInMetres", "DjInMetres")
+# In degrees twice around the globe; in metres a step that goes around it a third.
+_MOST_DEGREES, _MOST_METRES = 720.0, 1e7
 _CACHED = 4
 _grids: OrderedDict[str, tuple[RegularGrid, Scattered]] = OrderedDict()
 _guard = Lock()
@@ -121,6 +130,7 @@ def scattered_of(handle: int, where: str) -> tuple[RegularGrid, Scattered]:
     count = int(eccodes.codes_get_long(handle, "numberOfDataPoints"))
     if not 3 <= count <= _MOST_POINTS:
         raise InputError(f"{where}: {eccodes.codes_get(handle, 'gridType')}", f"{count} points", f"3 to {_MOST_POINTS}")
+    _check_header(handle, where)
     latitude, longitude = (
         np.asarray(eccodes.codes_get_array(handle, name), np.float64) for name in ("latitudes", "longitudes")
     )
@@ -142,6 +152,16 @@ def scattered_of(handle: int, where: str) -> tuple[RegularGrid, Scattered]:
     while len(_grids) > _CACHED:
         _grids.popitem(last=False)
     return found
+
+
+def _check_header(handle: int, where: str) -> None:
+    """Refuse numbers that no grid has: from an angle without a value eccodes counts down for ever."""
+    limits = {name: _MOST_DEGREES for name in _DEGREES} | {name: _MOST_METRES for name in _METRES}
+    for name, most in limits.items():
+        if eccodes.codes_is_defined(handle, name):
+            value = float(eccodes.codes_get_double(handle, name))
+            if not abs(value) <= most:
+                raise InputError(f"{where}: {name}", value, f"at most {most:g}")
 
 
 def _angle(handle: int, latitude: Field, longitude: Field, where: str) -> Field | None:

@@ -200,6 +200,15 @@ def test_a_wind_along_the_axes_of_a_projection_is_turned_east_and_north(tmp_path
     assert ("u10" not in alone and "wind: found u10 alone" in alone.attrs["left_out"]) == along
 
 
+def test_an_angle_without_a_value_is_refused_before_it_is_counted_down(tmp_path) -> None:
+    content = bytearray(on_grid("lambert", "2t", lambda *_: np.array(280.0)))
+    # Section 3 is behind section 0, of 16 octets, and section 1, of 21: LoV in its octets 52 to 55.
+    content[16 + 21 + 51 : 16 + 21 + 55] = b"\xff" * 4
+    (tmp_path / "a.grib2").write_bytes(content)
+    with pytest.raises(InputError, match=r"LoVInDegrees: found 4294.967295; expected at most 720"):
+        read_weather(tmp_path / "a.grib2")
+
+
 def test_spectral_fields_and_too_many_points_are_refused_by_name(tmp_path, monkeypatch) -> None:
     path = tmp_path / "a.grib2"
     path.write_bytes(on_grid("lambert", "2t", lambda *_: np.array(280.0)))
