@@ -85,8 +85,9 @@ def ranks(variable: Variable, hours: int) -> npt.NDArray[np.int64]:
     return _all_ranks(hours)[variable]
 
 
+@lru_cache
 def levels(variable: Variable, hours: int) -> Float:
-    """Return `ranks` as levels, float64 (scenario, hour), above 0 and below 1.
+    """Return `ranks` as levels, float64 (scenario, hour), above 0 and below 1; read-only, the same array at each call.
 
     Parameters
     ----------
@@ -97,7 +98,9 @@ def levels(variable: Variable, hours: int) -> Float:
     -------
     float64 (scenario, hour)
     """
-    return LEVELS[ranks(variable, hours)]
+    found = LEVELS[ranks(variable, hours)]
+    found.flags.writeable = False
+    return found
 
 
 @lru_cache

@@ -86,6 +86,30 @@ def at_levels(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
     return np.asarray(np.clip(np.round(np.expm1(_weights() @ logs.T), 9), 0.0, highest), dtype=np.float64)
 
 
+def at_highest_level(values: npt.ArrayLike, *, highest: float = np.inf) -> Float:
+    """Return what no scenario is above in any hour: the last row of `at_levels`, without the others.
+
+    Parameters
+    ----------
+    values : array_like, (time, quantile)
+        ug m-3, at `hazecast.grids.contract.QUANTILES`.
+    highest : float
+        Upper bound, ug m-3.
+
+    Returns
+    -------
+    numpy.ndarray, (time,)
+        ug m-3, but for the rounding of sums equal to that row.
+
+    Raises
+    ------
+    InputError
+        If the last axis isn't that of the quantiles.
+    """
+    logs = _sorted_log(values)
+    return np.asarray(np.clip(np.round(np.expm1(logs @ _weights()[-1]), 9), 0.0, highest), dtype=np.float64)
+
+
 def trajectories(values: npt.ArrayLike, variable: Variable, *, highest: float = np.inf) -> Float:
     """Return the scenarios of one place.
 
@@ -169,12 +193,20 @@ def humidity_trajectories(humidity: Float, source: str) -> Float:
     share = {"diurnal persistence": 1.0, "mixed": 1.0, "forecast weather": _FORECAST_SHARE}.get(source, 0.0)
     if share == 0.0:
         return np.broadcast_to(humidity, (COUNT, humidity.size)).astype(np.float64)
-    from scipy.special import expit, logit, ndtri
+    from scipy.special import expit, logit
 
     days = (np.arange(humidity.size) + 0.5) / 24.0
     deviation = share * np.interp(days, np.arange(len(_HUMIDITY_DEVIATION)) + 0.5, _HUMIDITY_DEVIATION)
     given = logit(np.clip(humidity / 100.0, 0.01, 0.99))
-    return np.asarray(100.0 * expit(given + deviation * ndtri(levels("humidity", humidity.size))), dtype=np.float64)
+    return np.asarray(100.0 * expit(given + deviation * _humidity_deviates(humidity.size)), dtype=np.float64)
+
+
+@lru_cache(maxsize=8)
+def _humidity_deviates(hours: int) -> Float:
+    """Return the normal deviates of the scenarios of humidity, (scenario, lead_time): the same for every place."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(levels("humidity", hours)), dtype=np.float64)
 
 
 def exceedance_probability(values: npt.ArrayLike, threshold: npt.ArrayLike) -> Float:

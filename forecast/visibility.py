@@ -168,11 +168,33 @@ def visibility_at(
     >>> visibility_at(150.0, 80.0, [0.1, 0.5, 0.9]).round(-1).tolist()
     [2350.0, 4330.0, 7990.0]
     """
+    return np.asarray(visibility(pm25, relative_humidity, model) * scatter(level, model), dtype=np.float64)
+
+
+def scatter(level: npt.ArrayLike, model: VisibilityModel = BEIJING) -> Float:
+    """Return the factor by which a quantile of the visibility that would be observed differs from the law's.
+
+    Parameters
+    ----------
+    level : array_like
+        Probability of a lower visibility, above 0 and below 1.
+    model : VisibilityModel
+
+    Returns
+    -------
+    numpy.ndarray
+        1; the shape of `level`.
+
+    Raises
+    ------
+    InputError
+        If a level is not inside 0 to 1.
+    """
     probability = np.asarray(level, dtype=np.float64)
     if not np.all((probability > 0.0) & (probability < 1.0)):
         raise InputError("visibility: level", probability, "above 0 and below 1")
     away = model.residual_centre + model.residual_scale * (np.log(probability) - np.log1p(-probability))
-    return np.asarray(visibility(pm25, relative_humidity, model) * np.exp(away), dtype=np.float64)
+    return np.asarray(np.exp(away), dtype=np.float64)
 
 
 def recalibrate(

@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from filelock import FileLock
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time
 from hazecast.models import checkpoint
 from hazecast.models.files import CARD_FILE
 from hazecast.models.gate import Verdict
@@ -377,7 +378,7 @@ class ModelRegistry:
         for name, text in (("by", by), ("why", why)):
             if not text.strip():
                 raise InputError(name, repr(text), "who decides and why: both are kept in the history")
-        change = Change(action, model_id, previous, at.astimezone(UTC).isoformat(timespec="seconds"), by, why, gate)
+        change = Change(action, model_id, previous, format_time(at.replace(microsecond=0)), by, why, gate)
         content = {"history": [asdict(entry) for entry in (*self.history(), change)]}
         part = self.folder / (HISTORY_FILE + ".part")
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from hazecast.alerts.engine.draft import Draft, Edit, Status
 from hazecast.alerts.engine.warning import LIFT_VALID, Approval, HazeWarning, Wording, in_force_at
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import ConflictError, InputError
+from hazecast.grids.times import format_time
 
 _FACTS: tuple[Literal["level", "onset", "expires"], ...] = ("level", "onset", "expires")
 
@@ -38,7 +39,7 @@ def supersede(draft: Draft, init_time: datetime) -> Draft:
     """
     _must_be_pending(draft)
     return draft.model_copy(
-        update={"status": "superseded", "decided_at": init_time, "reason": f"run of {init_time.isoformat()}"}
+        update={"status": "superseded", "decided_at": init_time, "reason": f"run of {format_time(init_time)}"}
     )
 
 
@@ -187,7 +188,7 @@ def _wording(texts: Sequence[Edit]) -> dict[str, Wording]:
 
 
 def _written(value: str | datetime) -> str:
-    return value if isinstance(value, str) else value.isoformat()
+    return value if isinstance(value, str) else format_time(value)
 
 
 def _decide(

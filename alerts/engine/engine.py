@@ -8,47 +8,34 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment, Excluded, Outlook
-from hazecast.alerts.engine.city_hours import CityHours, Inputs
+from hazecast.alerts.engine.city_hours import CityHours
+from hazecast.alerts.engine.conditions import Met, met_as_forecast_and_observed, met_by
 from hazecast.alerts.engine.decisions import assess_decisions
 from hazecast.alerts.engine.declared import declared_outlook, declared_today
 from hazecast.alerts.engine.episodes import assess_episodes
-from hazecast.alerts.engine.lifecycle import advance
-from hazecast.alerts.engine.warning import Basis, Evidence, in_force_at
+from hazecast.alerts.engine.inputs import Inputs
+from hazecast.alerts.engine.warning import Evidence
+from hazecast.alerts.engine.window import forecast_window, hours_needed
 from hazecast.alerts.rules.calibration import WeatherClass, weather_class
-from hazecast.alerts.rules.criteria import Clause, Condition, ObservedRule
-from hazecast.alerts.rules.ruleset import RuleSet
+from hazecast.alerts.rules.criteria import ObservedRule
+from hazecast.alerts.rules.ruleset import Level, RuleSet
 from hazecast.forecast.dependence import LEVELS, MEDIAN
-from hazecast.forecast.products import valid_times
 from hazecast.forecast.sight import Sight
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime, to_datetime64
 
-__all__ = ["Assessment", "advance", "assess", "in_force_at", "signal_window"]
 _LOG = logging.getLogger(__name__)
 
 Bool = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class _Met:
-    """The highest rank met at each stamp and the number of the condition that met it, (scenario, time)."""
-
-    rank: npt.NDArray[np.int8]
-    number: npt.NDArray[np.int8]
-
-    def or_higher(self, other: _Met) -> _Met:
-        mine = self.rank >= other.rank
-        return _Met(np.where(mine, self.rank, other.rank), np.where(mine, self.number, other.number))
 
 
 @dataclass(frozen=True)
@@ -62,48 +49,6 @@ class _Now:
 
 
 _NOTHING_SEEN = _Now(-1, 0, 0, np.zeros(0, dtype=bool))
-
-
-def signal_window(
-    init_time: datetime, ruleset: RuleSet, *, time_zone: str = "Asia/Shanghai"
-) -> tuple[datetime, datetime]:
-    """Return the window a run at `init_time` warns for, as aware UTC.
-
-    For the CMA haze signal it begins at the next 08:00 or 20:00 Beijing time (a run at exactly 08:00 warns
-    from 08:00) and lasts 24 hours. Other rule sets take the day that is running, or the hours from the run.
-
-    Parameters
-    ----------
-    init_time : datetime
-        Aware.
-    ruleset : RuleSet
-    time_zone : str
-        The city's, for rule sets that go by it.
-
-    Returns
-    -------
-    start, end : datetime
-        Aware, UTC.
-
-    Raises
-    ------
-    InputError
-        If `init_time` has no time zone.
-    """
-    if init_time.tzinfo is None:
-        raise InputError("init_time", init_time, "a time with a time zone")
-    rule = ruleset.window
-    if rule.anchor == "now":
-        start = init_time.astimezone(UTC)
-    else:
-        local = init_time.astimezone(ZoneInfo(time_zone if rule.time_zone == "city" else rule.time_zone))
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        candidates = [midnight + timedelta(days=d, hours=h) for d in (-1, 0, 1) for h in rule.starts]
-        if rule.anchor == "next":
-            start = min(c for c in candidates if c >= local).astimezone(UTC)
-        else:
-            start = max(c for c in candidates if c <= local).astimezone(UTC)
-    return start, start + timedelta(hours=rule.hours)
 
 
 def assess(
@@ -183,30 +128,29 @@ def assess(
     if "relative_humidity" not in forecast.data_vars:
         raise InputError("forecast: relative_humidity", "absent", "(lead_time, city) in %")
     known = [registry.city(str(c)) for c in forecast["city"].values]
-    chosen = [c for c in known if (c.country == ruleset.country if cities is None else c.id in cities)]
-    inputs, seeing = Inputs.of(forecast, observations, stations), sight or Sight()
+    of_country = (c.id for c in registry.cities.values() if c.country == ruleset.country)
+    wanted = set(of_country if cities is None else cities)
+    chosen = [c for c in known if c.id in wanted]
+    windows = {zone: forecast_window(forecast, ruleset, zone) for zone in {c.time_zone for c in chosen}}
+    past, ahead = hours_needed(ruleset, to_datetime(forecast["init_time"].values), windows.values())
+    inputs = Inputs.of(forecast, observations, stations, past_hours=past, ahead_hours=ahead)
+    seeing = sight or Sight()
     # What is taken as certain is not calibrated.
     weather = weather_class(forecast.attrs) if seeing.spread else None
     result = [
-        _assess_city(inputs.hours_of(city, seeing, ruleset.zone_of(city.id)), forecast, ruleset, weather)
+        _assess_city(
+            inputs.hours_of(city, seeing, ruleset.zone_of(city.id)),
+            forecast,
+            ruleset,
+            windows[city.time_zone],
+            weather,
+        )
         for city in sorted(chosen, key=lambda c: c.id)
     ]
-    wanted = {c.id for c in registry.cities.values() if c.country == ruleset.country} if cities is None else set(cities)
     absent = wanted - {a.city for a in result}
     if absent:
         _LOG.info("%s: %d cities are not in the forecast and are not assessed", ruleset.id, len(absent))
     return result
-
-
-def _window(hours: CityHours, init_time: datetime, forecast: xr.Dataset, rules: RuleSet) -> tuple[datetime, datetime]:
-    start, end = signal_window(init_time, rules, time_zone=hours.city.time_zone)
-    reach = to_datetime(valid_times(forecast)[-1])
-    if rules.window.anchor != "next":
-        # A window that is running ends where the forecast does.
-        end = min(end, reach)
-    if end > reach or end <= init_time:
-        raise InputError("forecast: lead_time", f"hours up to {reach}", f"all hours of {start} to {end}")
-    return start, end
 
 
 def _probability(rules: RuleSet, weather: WeatherClass | None, scenarios: Bool) -> float:
@@ -215,66 +159,125 @@ def _probability(rules: RuleSet, weather: WeatherClass | None, scenarios: Bool) 
     return share if weather is None else rules.probability(weather, share)
 
 
-def _assess_city(hours: CityHours, forecast: xr.Dataset, rules: RuleSet, weather: WeatherClass | None) -> Assessment:
-    init_time = to_datetime(hours.times[hours.now])
-    start, end = _window(hours, init_time, forecast, rules)
+def _assess_city(
+    hours: CityHours,
+    forecast: xr.Dataset,
+    rules: RuleSet,
+    window: tuple[datetime, datetime],
+    weather: WeatherClass | None,
+) -> Assessment:
     if rules.decision_hours:
-        return _assessment(hours, forecast, rules, (start, end), *assess_decisions(hours, rules, start))
+        return _assessment(hours, forecast, rules, window, *assess_decisions(hours, rules, window[0]))
     if rules.episodes is not None:
         outlooks, lift_ready, excluded = assess_episodes(hours, rules, rules.episodes)
-        return _assessment(hours, forecast, rules, (start, end), outlooks, lift_ready, excluded=excluded)
-    # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
-    within = (hours.times > to_datetime64(start)) & (hours.times <= to_datetime64(end))
-    after = hours.times > to_datetime64(init_time)
-    horizon = rules.life.keep_hours
-    judged = within if horizon is None else after & (hours.times <= to_datetime64(init_time + timedelta(hours=horizon)))
-    coming = within | (after & (hours.times <= to_datetime64(end)))
-    expected, seen = _met(hours, rules, "forecast", within), _met(hours, rules, "observed", within)
-    either = expected.or_higher(seen)
-    now = _observed(hours, rules, rules.observed, seen, either) if rules.observed else _NOTHING_SEEN
-    declared = declared_today(hours, rules, seen.rank)
+        return _assessment(hours, forecast, rules, window, outlooks, lift_ready, excluded=excluded)
+    course = _Course.of(hours, rules, window)
+    declared = declared_today(hours, rules, course.seen.rank)
     lift_ready = not declared or _lift_ready(hours, rules)
-    # After the rule's own test for a lift is met, only scenarios in which that test fails again count.
-    returning = np.ones(hours.pm25.shape[0], dtype=bool)
-    if rules.life.lift == "observed" and lift_ready:
-        fails = [~t.met(hours.values(t, rules)[:, within & after]).all(axis=1) for t in rules.life.lift_tests]
-        returning = np.any(fails, axis=0)
+    returning = _returning(course, lift_ready)
     found = []
     for level in rules.levels:
-        met = returning & level.persistence.lasts(expected.rank[:, within] >= level.rank)
-        kept = returning & level.persistence.lasts(either.rank[:, judged] >= level.rank)
-        observed = now.persisting >= level.rank
-        # What the observed hours of the window alone meet is no forecast.
-        certain = bool(level.persistence.lasts(expected.rank[:, within & ~after] >= level.rank).all())
-        chance = partial(_probability, rules, None if certain else weather)
-        if observed:
-            evidence = [_stamp(hours, rules, MEDIAN, now.at, seen)]
-            evidence += _evidence(hours, rules, level.rank, now.scenarios, either, after & coming)
-        elif met.any():
-            evidence = _evidence(hours, rules, level.rank, met, expected, coming)
-        else:
-            evidence = _evidence(hours, rules, level.rank, kept, either, coming if horizon is None else judged)
-        if evidence and not observed and rules.window.anchor == "next":
-            early = now.rank >= level.rank or evidence[0].time <= start
-            onset = init_time if early else start
-        else:
-            onset = _onset(evidence, observed, rules) if evidence else start
-        outlook = Outlook(
-            rank=level.rank,
-            level=level.id,
-            share=float(met.mean()),
-            probability=chance(met),
-            keep_probability=chance(kept),
-            observed=observed,
-            raised=observed or (bool(evidence) and chance(met) >= level.raise_probability),
-            onset=onset,
-            evidence=tuple(evidence),
-        )
+        outlook = _outlook(course, level, returning, weather)
         if level.measured:
-            stamp = partial(_stamp, hours, rules, MEDIAN, met=seen)
-            outlook = declared_outlook(outlook, level, hours, rules, either.rank >= level.rank, stamp)
+            stamp = partial(_stamp, hours, rules, MEDIAN, met=course.seen)
+            outlook = declared_outlook(outlook, level, hours, rules, course.either.rank >= level.rank, stamp)
         found.append(outlook)
-    return _assessment(hours, forecast, rules, (start, end), tuple(found), lift_ready, declared)
+    return _assessment(hours, forecast, rules, window, tuple(found), lift_ready, declared)
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What a city's hours meet, and the hours that count; masks are bool (time,).
+
+    Attributes
+    ----------
+    start : datetime
+        Of the window.
+    within : bool
+        The window's hours.
+    judged : bool
+        Those that a level in force is judged on.
+    coming : bool
+        Those whose stamps are evidence.
+    after : bool
+        Those after the init time.
+    expected, seen, either : Met
+        By forecast, by observation, by one of the two.
+    highest : int
+        The highest rank met in any hour of any scenario.
+    now : _Now
+    """
+
+    hours: CityHours
+    rules: RuleSet
+    start: datetime
+    within: Bool
+    judged: Bool
+    coming: Bool
+    after: Bool
+    expected: Met
+    seen: Met
+    either: Met
+    highest: int
+    now: _Now
+
+    @classmethod
+    def of(cls, hours: CityHours, rules: RuleSet, window: tuple[datetime, datetime]) -> _Course:
+        start, end = map(to_datetime64, window)
+        init_time, horizon = hours.times[hours.now], rules.life.keep_hours
+        # A stamp ends its hour: the window [start, end) holds the stamps after start up to end.
+        within, after = (hours.times > start) & (hours.times <= end), hours.times > init_time
+        judged = within if horizon is None else after & (hours.times <= init_time + np.timedelta64(horizon, "h"))
+        expected, seen = met_as_forecast_and_observed(hours, rules, within)
+        either = expected.or_higher(seen)
+        return cls(
+            hours, rules, window[0], within, judged, within | (after & (hours.times <= end)), after, expected, seen,
+            either, int(either.rank.max()), _observed(hours, rules, rules.observed, seen, either) if rules.observed else _NOTHING_SEEN,
+        )  # fmt: skip
+
+
+def _returning(course: _Course, lift_ready: bool) -> Bool:
+    """Return the scenarios that count: after the rule's own test for a lift is met, those in which that test fails again."""
+    hours, rules = course.hours, course.rules
+    if rules.life.lift != "observed" or not lift_ready:
+        return np.ones(hours.pm25.shape[0], dtype=bool)
+    ahead = course.within & course.after
+    fails = [~t.met(hours.values(t, rules)[:, ahead]).all(axis=1) for t in rules.life.lift_tests]
+    return np.asarray(np.any(fails, axis=0), dtype=bool)
+
+
+def _outlook(course: _Course, level: Level, returning: Bool, weather: WeatherClass | None) -> Outlook:
+    hours, rules, now, rank = course.hours, course.rules, course.now, level.rank
+    if rank > course.highest:
+        # As for most levels in most places: no hour of any scenario meets it.
+        none = _probability(rules, weather, np.zeros(1, dtype=bool))
+        return Outlook(rank, level.id, 0.0, none, none, False, False, course.start, ())
+    met = returning & level.persistence.lasts(course.expected.rank[:, course.within] >= rank)
+    kept = returning & level.persistence.lasts(course.either.rank[:, course.judged] >= rank)
+    observed = now.persisting >= rank
+    # What the observed hours of the window alone meet is no forecast.
+    over = course.within & ~course.after
+    certain = bool(level.persistence.lasts(course.expected.rank[:, over] >= rank).all())
+    chance = partial(_probability, rules, None if certain else weather)
+    if observed:
+        evidence = [_stamp(hours, rules, MEDIAN, now.at, course.seen)]
+        evidence += _evidence(hours, rules, rank, now.scenarios, course.either, course.after & course.coming)
+    elif met.any():
+        evidence = _evidence(hours, rules, rank, met, course.expected, course.coming)
+    else:
+        shown = course.coming if rules.life.keep_hours is None else course.judged
+        evidence = _evidence(hours, rules, rank, kept, course.either, shown)
+    return Outlook(
+        rank=rank,
+        level=level.id,
+        share=float(met.mean()),
+        probability=chance(met),
+        keep_probability=chance(kept),
+        observed=observed,
+        raised=observed or (bool(evidence) and chance(met) >= level.raise_probability),
+        onset=_onset(course, rank, evidence, observed),
+        evidence=tuple(evidence),
+    )
 
 
 def _assessment(
@@ -293,55 +296,26 @@ def _assessment(
         rule_set=rules.id, city=city.id, area_zh=city.name_zh, area_ja=city.name_ja, area_en=city.name_en,
         start=window[0], end=window[1], outlooks=outlooks, lift_ready=lift_ready, init_time=to_datetime(init_time),
         simulated=bool(int(forecast.attrs["simulated"])), weather_source=str(forecast.attrs["weather_source"]),
-        missing_hours=int(np.isnan(_needed(hours, rules)[MEDIAN, coming]).sum()), declared=declared,
+        missing_hours=int(_unknown(hours, rules)[coming].sum()), declared=declared,
         excluded=excluded,
     )  # fmt: skip
 
 
-def _needed(hours: CityHours, rules: RuleSet) -> npt.NDArray[np.float64]:
+def _unknown(hours: CityHours, rules: RuleSet) -> Bool:
+    """Return the hours without a value that the rule set needs, (time,)."""
     names = {t.variable for t in rules.tests}
-    return hours.visibility if "visibility" in names else hours.o3 if "ox" in names else hours.pm25
+    values = hours.visibility[MEDIAN] if "visibility" in names else None
+    if values is None:
+        values = hours.highest_o3[0] if "ox" in names else hours.highest_pm25[0]
+    return np.asarray(np.isnan(values), dtype=bool)
 
 
-def _clause(hours: CityHours, rules: RuleSet, clause: Clause) -> Bool:
-    """Return where a clause is met, (scenario, time): at the stamp itself and the ones before it."""
-    met = np.ones(hours.pm25.shape, dtype=bool)
-    for test in clause.tests:
-        met &= test.met(hours.values(test, rules))
-    result = met.copy()
-    for step in range(1, clause.consecutive):
-        back = step * clause.spacing_hours
-        earlier = np.zeros_like(met)
-        earlier[:, back:] = met[:, :-back]
-        result &= earlier
-    return result
-
-
-def _condition(hours: CityHours, rules: RuleSet, condition: Condition, within: Bool) -> Bool:
-    met = _clause(hours, rules, condition)
-    for test in condition.now:
-        met &= test.met(hours.values(test, rules)[:, hours.now, None])
-    for clause in condition.also:
-        met &= np.any(_clause(hours, rules, clause)[:, within], axis=1, keepdims=True)
-    return met
-
-
-def _met(hours: CityHours, rules: RuleSet, basis: Basis, within: Bool) -> _Met:
-    """Return what is met by conditions that `basis` may meet."""
-    ranks, numbers = np.zeros(hours.pm25.shape, dtype=np.int8), np.zeros(hours.pm25.shape, dtype=np.int8)
-    for level in rules.levels:
-        # Backwards, so that the first condition met is the one that stays.
-        for condition in reversed(level.conditions):
-            if condition.basis in ("any", basis):
-                here = _condition(hours, rules, condition, within)
-                ranks[here], numbers[here] = level.rank, condition.number
-    return _Met(ranks, numbers)
-
-
-def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, either: _Met) -> _Now:
+def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: Met, either: Met) -> _Now:
     """Return what is observed, and the highest rank of it that persists."""
     now = hours.now
     recent = np.arange(max(now - rule.maximum_age_hours, 0), now + 1)
+    if not seen.rank[MEDIAN, recent].any():
+        return _NOTHING_SEEN
     tested = [t for x in rules.levels for c in x.conditions for t in c.tests]
     known: Bool = np.ones(recent.shape, dtype=bool)
     for test in tested:
@@ -362,7 +336,7 @@ def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, 
     return _Now(at, highest, 0, np.zeros(len(coming), dtype=bool))
 
 
-def _corroborated(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _Met, at: int) -> int:
+def _corroborated(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: Met, at: int) -> int:
     """Return the highest rank of the observed hour that an hour before it or a second station reaches too."""
     rank = int(seen.rank[MEDIAN, at])
     if not rank or not rule.second_within_hours:
@@ -370,12 +344,12 @@ def _corroborated(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: _M
     earlier = int(seen.rank[MEDIAN, max(at - rule.second_within_hours, 0) : at].max(initial=0))
     second = hours.of_second_station() if earlier < rank else None
     by_station = (
-        0 if second is None else int(_met(second, rules, "observed", np.ones(len(hours.times), bool)).rank[0, at])
+        0 if second is None else int(met_by(second, rules, "observed", np.ones(len(hours.times), bool)).rank[0, at])
     )
     return min(rank, max(earlier, by_station))
 
 
-def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: _Met, within: Bool) -> list[Evidence]:
+def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: Met, within: Bool) -> list[Evidence]:
     """Return the stamps that meet a rank, of the scenario that meets it whose mean concentration is nearest to the median."""
     if not scenarios.any():
         return []
@@ -387,7 +361,7 @@ def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met:
 
 
 def _stamp(
-    hours: CityHours, rules: RuleSet, scenario: int, at: int, met: _Met, quantile: float | None = None
+    hours: CityHours, rules: RuleSet, scenario: int, at: int, met: Met, quantile: float | None = None
 ) -> Evidence:
     """Return a stamp of a scenario as evidence; without a quantile it was observed."""
 
@@ -410,11 +384,17 @@ def _stamp(
     )
 
 
-def _onset(evidence: list[Evidence], observed: bool, rules: RuleSet) -> datetime:
+def _onset(course: _Course, rank: int, evidence: list[Evidence], observed: bool) -> datetime:
+    """Return when a level begins; see `assess`."""
+    if not evidence:
+        return course.start
     first = evidence[0]
+    if not observed and course.rules.window.anchor == "next":
+        early = course.now.rank >= rank or first.time <= course.start
+        return to_datetime(course.hours.times[course.hours.now]) if early else course.start
     if observed:
         return first.time
-    condition = next(c for c in rules.level_of(first.level).conditions if c.number == first.condition)
+    condition = next(c for c in course.rules.level_of(first.level).conditions if c.number == first.condition)
     return first.time - timedelta(hours=condition.span_hours)
 
 

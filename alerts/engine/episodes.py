@@ -34,21 +34,23 @@ _MOST = _DAY // 2 + 1
 _MOST_VALID = int(np.ceil(_MOST * DAY_HOURS / _DAY))
 # The air has improved when so many hours in a row were below every level: a choice of this module.
 _IMPROVED_HOURS = 3
+# What rounding may add to a mean, ug m-3: bounds are taken so much higher.
+_ERROR = 1e-6
 _OZONE = Threshold(variable="o3_mda8_day", comparator="gt", value=0.0, units="ug m-3")
 
 
 @dataclass(frozen=True)
 class _Course:
-    """The course of a city's days and hours in every scenario; arrays are (scenario, time).
+    """The course of a city's days and hours in the scenarios with a polluted day to come; arrays are (scenario, time).
 
     Attributes
     ----------
-    now : int
-        Position of the init time.
-    means, daily : float64
-        Mean PM2.5 of the 24 h up to each stamp, ug m-3, and its AQI.
+    rows : int64 (scenario,)
+        Positions of these among all scenarios.
+    means : float64
+        Mean PM2.5 of the 24 h up to each stamp, ug m-3.
     index : float64
-        The same AQI; where most of the 24 h, and not all, are still to come, that of the coming ones if it is lower.
+        Its AQI; where most of the 24 h, and not all, are still to come, that of the coming ones if it is lower.
     coming : bool (time,)
         Whether the stamp's 24 h are made mostly of coming hours.
     above : bool
@@ -59,9 +61,8 @@ class _Course:
         Position of the episode's first hour above, where there is one.
     """
 
-    now: int
+    rows: Int
     means: Float
-    daily: Float
     index: Float
     coming: Bool
     above: Bool
@@ -71,17 +72,16 @@ class _Course:
     _counted: dict[tuple[Threshold, ...], tuple[Int, Bool]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, hours: CityHours, rules: RuleSet, episodes: EpisodeRule) -> _Course:
-        now, length = hours.now, len(hours.times)
-        means = trailing_mean(hours.pm25, _DAY, DAY_HOURS)
-        daily = hours.particle_index(means)
-        ahead = np.full(means.shape, np.inf)
-        ahead[:, now + _MOST :] = trailing_mean(hours.pm25[:, now + 1 :], _DAY, _MOST_VALID)[:, _MOST - 1 :]
-        index = np.where(ahead < means, hours.particle_index(np.minimum(ahead, means)), daily)
-        above = _any_met(rules, hours.particle_index(hours.pm25))
-        first, last = gathered(_any_met(rules, index), episodes.gap_hours)
+    def of(cls, hours: CityHours, lowest: Threshold, episodes: EpisodeRule) -> _Course:
+        coming = np.arange(len(hours.times)) >= hours.now + _MOST
+        means, counted = _means(hours.pm25, hours.now)
+        index = hours.particle_index(counted)
+        rows = np.flatnonzero(lowest.met(index[:, coming]).any(axis=1))
+        means, index = means[rows], index[rows]
+        above = lowest.met(hours.particle_index(hours.pm25[rows]))
+        first, last = gathered(lowest.met(index), episodes.gap_hours)
         begins = np.where(first >= 0, _next(above, np.maximum(first - _DAY + 1, 0)), -1)
-        return cls(now, means, daily, index, np.arange(length) >= now + _MOST, above, first, last, begins)
+        return cls(rows, means, index, coming, above, first, last, begins)
 
     def days(self, tests: tuple[Threshold, ...]) -> tuple[Int, Bool]:
         """Return how many days of the episode up to each stamp meet `tests`, and the last stamps of these days."""
@@ -99,22 +99,30 @@ class _Course:
         return met
 
 
+def _means(pm25: Float, now: int) -> tuple[Float, Float]:
+    """Return the means of the 24 h up to each stamp, and those that count: of the coming hours alone where that is lower."""
+    means = trailing_mean(pm25, _DAY, DAY_HOURS)
+    counted = means.copy()
+    ahead = trailing_mean(pm25[:, now + 1 :], _DAY, _MOST_VALID)[:, _MOST - 1 :]
+    mostly = counted[:, now + _MOST :]
+    np.copyto(mostly, ahead, where=ahead < mostly)
+    return means, counted
+
+
 def _all_met(tests: tuple[Threshold, ...], index: Float) -> Bool:
     return np.asarray(np.logical_and.reduce([t.met(index) for t in tests]), dtype=bool)
 
 
-def _any_met(rules: RuleSet, index: Float) -> Bool:
-    tests = {t for level in rules.levels for c in level.conditions for clause in c.clauses for t in clause.tests}
-    return np.asarray(np.logical_or.reduce([t.met(index) for t in tests]), dtype=bool)
+def _lowest(rules: RuleSet) -> Threshold:
+    """Return the test that any index meets that meets one: all ask for an index above a value."""
+    clauses = (clause for level in rules.levels for c in level.conditions for clause in c.clauses)
+    return min((t for clause in clauses for t in clause.tests), key=lambda t: (t.value, t.comparator == "gt"))
 
 
 def _next(flags: Bool, at: Int) -> Int:
     """Return the first position at or after `at` where `flags` holds, `at` where there is none; (scenario, time)."""
-    length = flags.shape[1]
-    positions = np.where(flags, np.arange(length), length)
-    following = np.minimum.accumulate(positions[:, ::-1], axis=1)[:, ::-1]
-    found = np.take_along_axis(following, at, axis=1)
-    return np.where(found < length, found, at)
+    found = np.take_along_axis(_following(flags), at, axis=1)
+    return np.where(found < flags.shape[1], found, at)
 
 
 def gathered(polluted: Bool, gap_hours: int) -> tuple[Int, Int]:
@@ -164,18 +172,32 @@ def counted_days(met: Bool, first: Int) -> tuple[Int, Bool]:
     some = np.flatnonzero(met.any(axis=1))
     if not some.size:
         return count, days
-    meeting, opening = (
-        np.ascontiguousarray(met[some].T),
-        np.ascontiguousarray((first[some] == np.arange(met.shape[1])).T),
-    )
-    number, latest = np.zeros(some.size, dtype=np.int64), np.full(some.size, -_DAY)
-    for at, (here, fresh) in enumerate(zip(meeting, opening, strict=True)):
-        number[fresh], latest[fresh] = 0, at - _DAY
-        counts = here & (at - latest >= _DAY)
-        number += counts
-        latest[counts] = at
-        count[some, at], days[some, at] = number, counts
+    length = met.shape[1]
+    opens = first[some] == np.arange(length)
+    meeting, opening = _following(met[some]), _following(opens)
+    chosen = np.zeros(opens.shape, dtype=bool)
+    rows, at = np.arange(some.size), meeting[:, 0]
+    while rows.size:
+        chosen[rows, at] = True
+        # The next day ends 24 h later, unless another episode begins before.
+        at = meeting[rows, np.minimum(at + _DAY, opening[rows, np.minimum(at + 1, length)])]
+        rows, at = rows[at < length], at[at < length]
+    total = chosen.cumsum(axis=1)
+    # Counted are those since the last beginning.
+    before = np.where(opens, total - chosen, 0)
+    count[some], days[some] = total - np.maximum.accumulate(before, axis=1), chosen
     return count, days
+
+
+def _following(flags: Bool) -> Int:
+    """Return the first position at or after each one where `flags` holds, the length where there is none.
+
+    Past the end there are `_DAY` more positions, (scenario, time + 24).
+    """
+    length = flags.shape[1]
+    found = np.full((len(flags), length + _DAY), length)
+    found[:, :length] = np.where(flags, np.arange(length), length)
+    return np.minimum.accumulate(found[:, ::-1], axis=1)[:, ::-1]
 
 
 def assess_episodes(
@@ -203,14 +225,33 @@ def assess_episodes(
     excluded : tuple of Excluded
         The days that count for no level although ozone makes them as bad.
     """
-    course = _Course.of(hours, rules, episodes)
+    now, lowest = hours.now, _lowest(rules)
+    recent = hours.particle_index(hours.highest_pm25)[:, max(now + 1 - _IMPROVED_HOURS, 0) : now + 1]
+    ready = not bool(lowest.met(recent).any())
+    course = _Course.of(hours, lowest, episodes) if _may_be_met(hours, lowest) else None
+    if course is None or not course.rows.size:
+        # As in most places at most times: there is no episode to come in any scenario.
+        none = tuple(_no_outlook(level, to_datetime(hours.times[now])) for level in rules.levels)
+        return none, ready, _ozone_days(hours, rules)
     met = [[course.meets(c) for c in level.conditions] for level in rules.levels]
     keep = rules.life.keep_hours or len(hours.times)
     # An hour begins where the one before it ends.
-    horizons = [course.begins - 1 <= course.now + h for h in (episodes.notice_hours, keep)]
+    horizons = [course.begins - 1 <= now + h for h in (episodes.notice_hours, keep)]
     outlooks = tuple(_outlook(hours, course, rules, level, met, horizons) for level in rules.levels)
-    recent = course.above[0, max(course.now + 1 - _IMPROVED_HOURS, 0) : course.now + 1]
-    return outlooks, not bool(recent.any()), _ozone_days(hours, course, rules)
+    return outlooks, ready, _ozone_days(hours, rules)
+
+
+def _may_be_met(hours: CityHours, lowest: Threshold) -> bool:
+    """Return whether a coming day of the highest values of all scenarios meets any level: no scenario is above them."""
+    _, counted = _means(hours.highest_pm25, hours.now)
+    return bool(lowest.met(hours.particle_index(counted + _ERROR))[:, hours.now + _MOST :].any())
+
+
+def _no_outlook(level: Level, now: datetime) -> Outlook:
+    return Outlook(
+        rank=level.rank, level=level.id, share=0.0, probability=0.0, keep_probability=0.0, observed=False, raised=False,
+        onset=now, evidence=(),
+    )  # fmt: skip
 
 
 def _outlook(
@@ -224,9 +265,10 @@ def _outlook(
     higher = [np.logical_or.reduce([m for own in met[rank:] for m in own] or [np.zeros_like(met[0][0])])
               for rank in (level.rank - 1, level.rank)]  # fmt: skip
     raising, keeping = (higher[0] & horizon for horizon in horizons)
-    probability = float(raising.any(axis=1).mean())
+    scenarios = len(hours.pm25)
+    probability = float(raising.any(axis=1).sum() / scenarios)
     evidence: tuple[Evidence, ...] = ()
-    onset, until = to_datetime(hours.times[course.now]), None
+    onset, until = to_datetime(hours.times[hours.now]), None
     by, beyond = (raising, higher[1] & horizons[0]) if raising.any() else (keeping, higher[1] & horizons[1])
     if by.any():
         # Of a scenario that meets a higher level too the evidence would say more than the level does.
@@ -245,7 +287,7 @@ def _outlook(
         level=level.id,
         share=probability,
         probability=probability,
-        keep_probability=float(keeping.any(axis=1).mean()),
+        keep_probability=float(keeping.any(axis=1).sum() / scenarios),
         observed=False,
         raised=probability >= level.raise_probability,
         onset=onset,
@@ -259,14 +301,15 @@ def _typical(course: _Course, hours: CityHours, meeting: Bool) -> tuple[int, int
 
     The quantile is that of its mean over the coming hours among all scenarios.
     """
-    ahead = hours.pm25[:, course.now + 1 :]
+    ahead = hours.pm25[:, hours.now + 1 :]
     load = np.nanmean(ahead[:, ~np.isnan(ahead).all(axis=0)], axis=1)
     candidates = np.flatnonzero(meeting.any(axis=1))
     stamps = meeting[candidates].argmax(axis=1)
-    order = np.lexsort((load[candidates], course.last[candidates, stamps]))
+    order = np.lexsort((load[course.rows[candidates]], course.last[candidates, stamps]))
     middle = order[(len(order) - 1) // 2]
     chosen = int(candidates[middle])
-    below, same = (load < load[chosen]).mean(), (load == load[chosen]).mean()
+    own = load[course.rows[chosen]]
+    below, same = (load < own).mean(), (load == own).mean()
     return chosen, int(stamps[middle]), round(float(below + 0.5 * same), 3)
 
 
@@ -274,7 +317,7 @@ def _extent(hours: CityHours, course: _Course, scenario: int, stamp: int) -> tup
     """Return the first coming hour above, by its beginning, and the end of the episode's last one."""
     last = int(course.last[scenario, stamp])
     above = np.flatnonzero(course.above[scenario, : last + 1])
-    first = above[above >= max(int(course.begins[scenario, stamp]), course.now + 1)][0]
+    first = above[above >= max(int(course.begins[scenario, stamp]), hours.now + 1)][0]
     return to_datetime(hours.times[first]) - _HOUR, to_datetime(hours.times[above[-1]])
 
 
@@ -290,12 +333,13 @@ def _days(
     ahead = np.flatnonzero(course.coming[first : last + 1]) + first
     peak = ahead[np.nanargmax(course.means[scenario, ahead])]
     # A day that is over is no evidence by itself: one to come is beside it, also where the count takes it for the same day.
-    shown[peak] |= not shown[course.now + 1 :].any() or course.means[scenario, peak] > np.nanmax(
+    shown[peak] |= not shown[hours.now + 1 :].any() or course.means[scenario, peak] > np.nanmax(
         course.means[scenario, shown]
     )
+    daily = hours.particle_index(course.means[scenario : scenario + 1])[0]
     found = []
     for at in np.flatnonzero(shown):
-        seen = max(0, min(_DAY, _DAY - int(at) + course.now))
+        seen = max(0, min(_DAY, _DAY - int(at) + hours.now))
         found.append(
             Evidence(
                 time=to_datetime(hours.times[at]),
@@ -306,7 +350,7 @@ def _days(
                 basis="observed" if seen == _DAY else "forecast",
                 condition=condition.number,
                 values={
-                    "aqi_24h": float(course.daily[scenario, at]),
+                    "aqi_24h": float(daily[at]),
                     "pm25_24h": float(course.means[scenario, at]),
                 },
                 quantile=None if seen == _DAY else quantile,
@@ -316,13 +360,17 @@ def _days(
     return tuple(found)
 
 
-def _ozone_days(hours: CityHours, course: _Course, rules: RuleSet) -> tuple[Excluded, ...]:
+def _ozone_days(hours: CityHours, rules: RuleSet) -> tuple[Excluded, ...]:
     """Return the coming days that only ozone makes as bad as the lowest level asks of one, as probably as it asks."""
-    if np.isnan(hours.o3).all():
+    lowest = rules.levels[0]
+    tests = lowest.conditions[0].tests
+    # No mean of 8 h is above the highest hour.
+    highest = np.full((1, len(hours.times)), np.fmax.reduce(hours.highest_o3, axis=None) + _ERROR)
+    if not _all_met(tests, hours.ozone_index(highest)).any():
         return ()
     ozone = hours.ozone_index(hours.values(_OZONE, rules))
-    tests = rules.levels[0].conditions[0].tests
-    led = _all_met(tests, ozone) & ~_all_met(tests, course.daily)
+    particles = hours.particle_index(trailing_mean(hours.pm25, _DAY, DAY_HOURS))
+    led = _all_met(tests, ozone) & ~_all_met(tests, particles)
     share = led.mean(axis=0)
     share[: hours.now + 1] = 0.0
     return tuple(
@@ -332,5 +380,5 @@ def _ozone_days(hours: CityHours, course: _Course, rules: RuleSet) -> tuple[Excl
             probability=float(share[at]),
             index=float(np.median(ozone[led[:, at], at])),
         )
-        for at in np.flatnonzero(share >= rules.levels[0].raise_probability)
+        for at in np.flatnonzero(share >= lowest.raise_probability)
     )

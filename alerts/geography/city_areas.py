@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
+from hazecast.alerts.geography.kinds import AreaKind
 from hazecast.alerts.geography.shapes import Shapes, current, equal_area
 from hazecast.grids.places.cities import City, Registry, load_registry
 
@@ -31,7 +31,6 @@ _GRID = 0.001
 _KM_PER_DEGREE = 111.195
 # Degrees: what is farther away shares no border with a city's area, a municipality's included.
 _NEAR = 6.0
-Kind = Literal["municipality", "around", "own"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class CityArea:
     """
 
     geometry: shapely.Geometry
-    kind: Kind
+    kind: AreaKind
     cut: bool = False
     administrative: bool = False
 

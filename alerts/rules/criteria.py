@@ -102,8 +102,8 @@ class Threshold(FrozenModel):
         return _UNITS[self.variable][1] if self.mean_hours is None else self.mean_hours[1] - self.mean_hours[0] + 1
 
     def met(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Return where the test is met; missing values never meet it."""
-        return np.asarray(_COMPARE[self.comparator](values, self.value) & ~np.isnan(values))
+        """Return where the test is met; missing values never meet it, as no comparison with NaN holds."""
+        return np.asarray(_COMPARE[self.comparator](values, self.value))
 
 
 class Clause(FrozenModel):

@@ -115,10 +115,24 @@ def china_sub_index(
     if item not in table:
         raise InputError(f"{standard.id}, {report} report: item", item, f"one of {sorted(table)}")
     values = checked(item, concentration)
-    rounded = np.round(values / _MG_ITEMS[item], 1) if item in _MG_ITEMS else np.round(values)
     points = table[item]
-    raw = np.interp(rounded, points, standard.index[: len(points)])
-    return np.asarray(np.where(np.isnan(values), np.nan, np.ceil(raw - EPSILON)), dtype=np.float64)
+    if item in _MG_ITEMS:
+        return _rounded_up(np.round(values / _MG_ITEMS[item], 1), points, standard.index)
+    # Of whole concentrations there are few: of the hours of many places each is looked up.
+    known = ~np.isnan(values)
+    whole = np.minimum(np.round(values), points[-1])
+    found = _of_whole(points, standard.index)[np.where(known, whole, 0.0).astype(np.intp)]
+    return np.asarray(np.where(known, found, np.nan), dtype=np.float64)
+
+
+def _rounded_up(rounded: Values, points: tuple[float, ...], index: tuple[float, ...]) -> Values:
+    return np.asarray(np.ceil(np.interp(rounded, points, index[: len(points)]) - EPSILON), dtype=np.float64)
+
+
+@lru_cache
+def _of_whole(points: tuple[float, ...], index: tuple[float, ...]) -> Values:
+    """Return the sub-index of each whole concentration up to the highest breakpoint."""
+    return _rounded_up(np.arange(points[-1] + 1.0), points, index)
 
 
 def china_aqi(concentrations: Mapping[str, float], when: datetime, report: Report = "daily") -> IndexResult:

@@ -7,15 +7,38 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazecast.services.cli.options import AsJson, settings_of
-from hazecast.services.cli.output import print_json
+from hazecast.services.cli.options import AsJson, By, DataDir, city_ids, current_time, open_store, settings_of, user_of
+from hazecast.services.cli.output import print_json, stamp
 
 if TYPE_CHECKING:
     from hazecast.grids.places.cities import City
+    from hazecast.services.core.settings import Settings
+    from hazecast.services.store.city_writing import Author
 
-app = typer.Typer(help="The cities that are forecast: list them, check and add the bureau's own.", no_args_is_help=True)
+app = typer.Typer(
+    help="The cities that are forecast: list them, check, add, change and remove the bureau's own.",
+    no_args_is_help=True,
+)
 
 Folder = Annotated[Path | None, typer.Option("--dir", help="Folder of own cities; default HAZECAST_CITIES_DIR.")]
+Id = Annotated[str, typer.Argument(help="Id: small letters, digits and underscores.", autocompletion=city_ids)]
+NAME = typer.Option("--name", help="Name in English, or in Latin letters.")
+COUNTRY = typer.Option("--country", help="ISO 3166-1, two letters, such as FR.")
+LATITUDE = typer.Option("--latitude", help="Degrees north.")
+LONGITUDE = typer.Option("--longitude", help="Degrees east.")
+TIME_ZONE = typer.Option("--time-zone", help="IANA name, such as Europe/Paris.")
+NameZh = Annotated[str | None, typer.Option("--name-zh", help="Name in Chinese.")]
+NameJa = Annotated[str | None, typer.Option("--name-ja", help="Name in Japanese.")]
+RegionId = Annotated[str | None, typer.Option("--region", help="Id of its region; default: one by itself.")]
+Elevation = Annotated[float | None, typer.Option("--elevation", help="m.")]
+Code = Annotated[str | None, typer.Option("--code", help="GB/T 2260 or JIS X 0402.")]
+Stations = Annotated[
+    list[str] | None, typer.Option("--station", help="network:place that its stations publish; may be repeated.")
+]
+RatedBy = Annotated[
+    str | None,
+    typer.Option("--rated-by", help="Whose index: china, us, japan, korea, europe or who; default its country's."),
+]
 Chosen = Annotated[str | None, typer.Option("--country", help="Only of this country, such as FR.")]
 
 
@@ -42,7 +65,7 @@ def check(folder: Folder = None) -> None:
     from hazecast.services.core.rules import rule_book
 
     settings = settings_of(None)
-    where = _folder(folder)
+    where = folder or _folder(settings)
     cities, regions = read_folder(where)
     registry = own_registry(where, shipped=settings.places.shipped_cities)
     found = findings(where, registry, rule_book(settings))
@@ -60,44 +83,124 @@ def check(folder: Folder = None) -> None:
 
 @app.command()
 def add(
-    city: Annotated[str, typer.Argument(help="Id: small letters, digits and underscores.")],
-    name: Annotated[str, typer.Option("--name", help="Name in English, or in Latin letters.")],
-    country: Annotated[str, typer.Option("--country", help="ISO 3166-1, two letters, such as FR.")],
-    latitude: Annotated[float, typer.Option("--latitude", help="Degrees north.")],
-    longitude: Annotated[float, typer.Option("--longitude", help="Degrees east.")],
-    time_zone: Annotated[str, typer.Option("--time-zone", help="IANA name, such as Europe/Paris.")],
-    name_zh: Annotated[str | None, typer.Option("--name-zh", help="Name in Chinese.")] = None,
-    name_ja: Annotated[str | None, typer.Option("--name-ja", help="Name in Japanese.")] = None,
-    region: Annotated[str | None, typer.Option("--region", help="Id of its region; default: one by itself.")] = None,
-    elevation: Annotated[float | None, typer.Option("--elevation", help="m.")] = None,
-    code: Annotated[str | None, typer.Option("--code", help="GB/T 2260 or JIS X 0402.")] = None,
-    station: Annotated[
-        list[str] | None, typer.Option("--station", help="network:place that its stations publish; may be repeated.")
-    ] = None,
-    folder: Folder = None,
+    city: Id,
+    name: Annotated[str, NAME],
+    country: Annotated[str, COUNTRY],
+    latitude: Annotated[float, LATITUDE],
+    longitude: Annotated[float, LONGITUDE],
+    time_zone: Annotated[str, TIME_ZONE],
+    name_zh: NameZh = None,
+    name_ja: NameJa = None,
+    region: RegionId = None,
+    elevation: Elevation = None,
+    code: Code = None,
+    station: Stations = None,
+    rated_by: RatedBy = None,
+    by: By = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Add a city: write CITY.toml into the folder of own cities, after a check with all that is there."""
-    from hazecast.services.core.own_cities import add_city
+    from hazecast.services.core.city_fields import as_entered
+    from hazecast.services.store.city_writing import add_city
 
     given = {
         "id": city, "name_en": name, "name_zh": name_zh, "name_ja": name_ja, "country": country, "region": region,
         "latitude": latitude, "longitude": longitude, "elevation": elevation, "time_zone": time_zone, "code": code,
-        "stations": station or None,
+        "stations": station or [], "rated_by": rated_by,
     }  # fmt: skip
-    where = _folder(folder, make=True)
-    path = add_city(where, {field: value for field, value in given.items() if value is not None}, settings_of(None))
+    settings = settings_of(data_dir)
+    _folder(settings).mkdir(parents=True, exist_ok=True)
+    with open_store(settings) as store:
+        path = add_city(store, settings, as_entered(given), _author(by))
     print(path)
     print(f"{city} is forecast from the next cycle on")
 
 
-def _folder(folder: Path | None, *, make: bool = False) -> Path:
+@app.command()
+def change(
+    city: Id,
+    name: Annotated[str | None, NAME] = None,
+    country: Annotated[str | None, COUNTRY] = None,
+    latitude: Annotated[float | None, LATITUDE] = None,
+    longitude: Annotated[float | None, LONGITUDE] = None,
+    time_zone: Annotated[str | None, TIME_ZONE] = None,
+    name_zh: NameZh = None,
+    name_ja: NameJa = None,
+    region: RegionId = None,
+    elevation: Elevation = None,
+    code: Code = None,
+    station: Stations = None,
+    rated_by: RatedBy = None,
+    forecast: Annotated[
+        bool | None,
+        typer.Option("--forecast/--no-forecast", help="Forecast it, or withdraw it and keep what is stored."),
+    ] = None,
+    by: By = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what is given of a city, and keep the rest. A shipped one gets an own file that takes its place."""
+    from hazecast.grids.errors import InputError
+    from hazecast.services.core.city_fields import as_entered
+    from hazecast.services.store.city_writing import change_city, fields_of, known_city
+
+    given = {
+        "name_en": name, "name_zh": name_zh, "name_ja": name_ja, "country": country, "region": region,
+        "latitude": latitude, "longitude": longitude, "elevation": elevation, "time_zone": time_zone, "code": code,
+        "stations": station or None, "rated_by": rated_by, "forecast": forecast,
+    }  # fmt: skip
+    changed = {field: value for field, value in given.items() if value is not None}
+    if not changed:
+        raise InputError(f"city {city}", "nothing to change", "an option such as --name or --no-forecast")
+    settings = settings_of(data_dir)
+    _folder(settings)
+    fields = as_entered(fields_of(known_city(settings, city)) | changed)
+    with open_store(settings) as store:
+        print(change_city(store, settings, fields, _author(by)))
+    print(f"{city}: {', '.join(changed)} changed, from the next cycle on")
+
+
+@app.command()
+def remove(city: Id, by: By = None, data_dir: DataDir = None) -> None:
+    """Remove an own city of which nothing is stored; a shipped one whose place it took is there again."""
+    from hazecast.services.store.city_writing import remove_city
+
+    settings = settings_of(data_dir)
+    _folder(settings)
+    with open_store(settings) as store:
+        remove_city(store, settings, city, _author(by))
+    print(f"{city} removed")
+
+
+@app.command()
+def history(city: Id, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Say what was done with a city, by whom."""
+    from hazecast.services.store.city_changes import changes_of
+
+    with open_store(settings_of(data_dir)) as store:
+        found = changes_of(store, city)
+    if as_json:
+        from hazecast.services.web.schemas.own_cities import CityChangeOut
+
+        print_json([CityChangeOut.of(row).model_dump(mode="json") for row in found])
+        return
+    for row in found:
+        print(
+            f"{stamp(row.at)} {row.action:<6} by {row.by}" + (f", account {row.account_id}" if row.account_id else "")
+        )
+
+
+def _author(by: str | None) -> Author:
+    from hazecast.services.store.city_writing import Author
+
+    return Author(user_of(by), current_time())
+
+
+def _folder(settings: Settings) -> Path:
     from hazecast.grids.errors import InputError
 
-    found = folder or settings_of(None).places.cities_dir
+    found = settings.places.cities_dir
     if found is None:
-        raise InputError("HAZECAST_CITIES_DIR", "not set", "a folder of own cities, there or by --dir")
-    if make:
-        found.mkdir(parents=True, exist_ok=True)
+        raise InputError("HAZECAST_CITIES_DIR", "not set", "a folder of own cities")
     return found
 
 

@@ -202,14 +202,11 @@ def as_dict(report: IngestReport, composition: WeatherReport | None) -> dict[str
     dict
     """
     return {
-        "at": report.at.isoformat(),
+        "at": report.at,
         "status": report.status,
         "weather": _cycle(report.weather),
         "composition": None if composition is None else _cycle(composition) | {"reasons": list(composition.reasons)},
-        "observations": [
-            asdict(outcome) | {"newest": outcome.newest and outcome.newest.isoformat()}
-            for outcome in report.observations.outcomes
-        ],
+        "observations": [asdict(outcome) for outcome in report.observations.outcomes],
         "reasons": list(report.reasons),
     }
 
@@ -221,7 +218,7 @@ def _cycle(report: WeatherReport) -> dict[str, Any]:
             {
                 "source": attempt.source,
                 "outcome": attempt.outcome,
-                "init_time": None if attempt.cycle is None else attempt.cycle.init_time.isoformat(),
+                "init_time": None if attempt.cycle is None else attempt.cycle.init_time,
                 "late": attempt.cycle is not None and attempt.cycle.late,
                 "requests": attempt.traffic.requests,
                 "retries": attempt.traffic.retries,

@@ -9,8 +9,18 @@ from typing import Any
 
 
 def print_json(value: Any) -> None:
-    """Print a value as indented JSON, with Chinese and Japanese text as it is."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print a value as indented JSON, with Chinese and Japanese text as it is and times in UTC, marked Z."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    from hazecast.grids.times import format_time
+
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def stamp(time: datetime) -> str:

@@ -42,11 +42,10 @@ def list_runs(
 
 
 def _as_json(run: ForecastRun) -> dict[str, object]:
-    times = {name: getattr(run, name) for name in ("init_time", "created_at", "withdrawn_at")}
     return {
         "id": run.id, "simulated": run.simulated, "degraded": run.degraded, "model_id": run.model_id,
         "withdrawn_by": run.withdrawn_by, "withdrawn_why": run.withdrawn_why,
-        **{name: None if time is None else time.isoformat() for name, time in times.items()},
+        "init_time": run.init_time, "created_at": run.created_at, "withdrawn_at": run.withdrawn_at,
     }  # fmt: skip
 
 

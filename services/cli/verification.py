@@ -86,7 +86,7 @@ def _show_remote(found: VerificationOut, as_json: bool) -> None:
 
 def _verification(report: VerificationReport, board: pd.DataFrame) -> dict[str, object]:
     return {
-        "until": report.until.isoformat(),
+        "until": report.until,
         "days": report.days,
         "pairs": report.pairs,
         "changed": report.changed,

@@ -84,38 +84,26 @@ def in_force(
     else:
         content = _in_force(data_dir, time, simulated)
     registry = city_registry(settings_of(data_dir))
-    features = _in_own_time(content["features"], registry)
     if as_json:
-        print_json({"type": content["type"], "simulated": content["simulated"], "features": features})
+        print_json({name: content[name] for name in ("type", "simulated", "features")})
         return
     if content["simulated"]:
         print("SIMULATED DATA: these warnings rest on a simulated sample, not on measurements.")
-    print("\n".join(_line(feature, registry) for feature in features) or "No warning in force.")
+    print("\n".join(_line(feature, registry) for feature in content["features"]) or "No warning in force.")
 
 
 def _line(feature: dict[str, Any], registry: Registry) -> str:
     """Return a warning on one line, as the report of a cycle has it."""
-    from hazecast.services.work.local_time import place_name
+    from hazecast.services.work.local_time import place_name, stamp, zone_name
 
     here = feature["properties"]
-    onset, expires = (datetime.fromisoformat(here[name]) for name in ("onset", "expires"))
+    city = registry.city(here["city"])
+    onset, expires = (stamp(datetime.fromisoformat(here[name]), city.time_zone) for name in ("onset", "expires"))
     chance = "" if here["probability"] is None else f", probability {here['probability']:.2f}"
     return (
-        f"{here['kind']}: {here['level_name']['en']}, {place_name(registry.city(here['city']))}, "
-        f"{onset:%Y-%m-%d %H:%M} to {expires:%Y-%m-%d %H:%M} ({here['time_zone_name']}){chance} [{here['id']}]"
+        f"{here['kind']}: {here['level_name']['en']}, {place_name(city)}, {onset} to {expires} "
+        f"({zone_name(city.time_zone, current_time())}){chance} [{here['id']}]"
     )
-
-
-def _in_own_time(features: list[dict[str, Any]], registry: Registry) -> list[dict[str, Any]]:
-    """Return warnings with all times in the zone of their city, which is named."""
-    from hazecast.services.work.local_time import in_zone, zone_name
-
-    found = []
-    for feature in features:
-        zone = registry.city(feature["properties"]["city"]).time_zone
-        named = {"time_zone": zone, "time_zone_name": zone_name(zone, current_time())}
-        found.append(feature | {"properties": in_zone(feature["properties"], zone) | named})
-    return found
 
 
 def _in_force(data_dir: Path | None, time: datetime, simulated: bool | None) -> dict[str, Any]:
@@ -138,15 +126,11 @@ def drafts(
     data_dir: DataDir = None,
 ) -> None:
     """List the drafts that await a decision, as JSON."""
-    from hazecast.services.core.places import city_registry
     from hazecast.services.store.drafts import list_drafts
-    from hazecast.services.work.local_time import in_zone
 
-    registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, _):
         found = list_drafts(store.sessions, _kind(store, simulated), None if every else "pending")
-    zones = [registry.city(d.proposed.city).time_zone for d in found]
-    print_json([in_zone({"id": d.id} | d.model_dump(mode="json"), z) for d, z in zip(found, zones, strict=True)])
+    print_json([{"id": draft.id} | draft.model_dump(mode="json") for draft in found])
 
 
 @app.command()

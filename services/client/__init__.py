@@ -7,6 +7,7 @@ from hazecast.services.client.aio import AsyncClient
 from hazecast.services.client.client import Client
 from hazecast.services.client.errors import NoAnswerError, RefusedError, ServerError, UnavailableError
 from hazecast.services.client.events import ForecastEvent, OwnEvent, PublicEvent, ResetEvent, WarningEvent
+from hazecast.services.client.study_asks import StudyFailedError
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RefusedError",
     "ResetEvent",
     "ServerError",
+    "StudyFailedError",
     "UnavailableError",
     "WarningEvent",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Unpack
+from collections.abc import Iterator
+from typing import Unpack
 
 from hazecast.services.client import account_asks as asks
 from hazecast.services.client.events import OwnEvent, own_event, own_path
@@ -13,7 +13,7 @@ from hazecast.services.delivery.subscription_fields import Change, NewSubscripti
 from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
 from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
-from hazecast.services.web.schemas.studies import StudyResultOut
+from hazecast.services.web.schemas.own_cities import AdministeredCityOut, CityDetailOut
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
     DeliveryOut,
@@ -48,12 +48,12 @@ class Account(Connection):
         """Return an account's keys, the newest first; for administrators."""
         return [item for page in self._pages(asks.account_keys(account_id)) for item in page.items]
 
-    def administered_cities(self, **query: Unpack[AdministeredQuery]) -> Iterator[dict[str, Any]]:
+    def administered_cities(self, **query: Unpack[AdministeredQuery]) -> Iterator[AdministeredCityOut]:
         """Yield the cities with where they are entered and what the service has of them; for administrators."""
         for page in self._pages(asks.administered_cities(query)):
             yield from page.items
 
-    def administered_city(self, city: str) -> dict[str, Any]:
+    def administered_city(self, city: str) -> CityDetailOut:
         """Return one city with its area and what was done with it; for administrators."""
         return self._send(asks.administered_city(city))
 
@@ -75,21 +75,6 @@ class Account(Connection):
         """
         for page in self._pages(asks.job_runs(name, query)):
             yield from page.items
-
-    def run_study(self, name: str, body: Mapping[str, Any]) -> StudyResultOut:
-        """Return what a study finds, of tables of one's own or of the stored observations.
-
-        Parameters
-        ----------
-        name : str
-        body : mapping
-            As `study` describes it.
-
-        Returns
-        -------
-        StudyResultOut
-        """
-        return self._send(asks.run_study(name, body))
 
     def drafts(self, **query: Unpack[DraftsQuery]) -> Iterator[DraftOut]:
         """Yield the messages that wait for a person, those of the newest run first, page by page."""

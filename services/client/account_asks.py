@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 from hazecast.services.client.ask import Ask, Query, model, segment, sent
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription
 from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
 from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
 from hazecast.services.web.schemas.items import ItemsOut
-from hazecast.services.web.schemas.studies import StudyResultOut
+from hazecast.services.web.schemas.own_cities import AdministeredCitiesOut, CityDetailOut
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
     DeliveriesOut,
@@ -55,14 +51,14 @@ def account_keys(name: str) -> Ask[ItemsOut[KeyOut]]:
     return model(ItemsOut[KeyOut], f"/v1/accounts/{segment(name)}/keys")
 
 
-def administered_cities(query: Query) -> Ask[ItemsOut[dict[str, Any]]]:
+def administered_cities(query: Query) -> Ask[AdministeredCitiesOut]:
     """The cities as an administrator sees them."""
-    return model(ItemsOut[dict[str, Any]], "/v1/administration/cities", query)
+    return model(AdministeredCitiesOut, "/v1/administration/cities", query)
 
 
-def administered_city(name: str) -> Ask[dict[str, Any]]:
+def administered_city(name: str) -> Ask[CityDetailOut]:
     """One of them, with its area and history."""
-    return Ask(f"/v1/administration/cities/{segment(name)}", json.loads)
+    return model(CityDetailOut, f"/v1/administration/cities/{segment(name)}")
 
 
 def jobs() -> Ask[ItemsOut[JobState]]:
@@ -83,21 +79,6 @@ def job_runs(name: str, query: Query) -> Ask[ItemsOut[RunState]]:
     Ask[ItemsOut[RunState]]
     """
     return model(ItemsOut[RunState], f"/v1/jobs/{segment(name)}/runs", query)
-
-
-def run_study(name: str, body: Mapping[str, Any]) -> Ask[StudyResultOut]:
-    """A study of the caller's own tables, or of the stored observations.
-
-    Parameters
-    ----------
-    name : str
-    body : mapping
-
-    Returns
-    -------
-    Ask[StudyResultOut]
-    """
-    return model(StudyResultOut, f"/v1/studies/{segment(name)}", method="POST", body=json.dumps(body).encode())
 
 
 def drafts(query: Query) -> Ask[ItemsOut[DraftOut]]:

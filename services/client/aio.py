@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from hazecast.services.client.async_account import AsyncAccount
 from hazecast.services.client.async_reads import AsyncReads
+from hazecast.services.client.async_studies import AsyncStudies
 
 
-class AsyncClient(AsyncReads, AsyncAccount):
+class AsyncClient(AsyncReads, AsyncAccount, AsyncStudies):
     """As `Client`, for programs that wait for many things at once: methods are awaited, lists iterated with ``async for``.
 
     A list or stream that is left before its end is closed by `contextlib.aclosing`.

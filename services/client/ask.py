@@ -29,6 +29,8 @@ class Ask(Generic[T]):
     accept: str = "application/json"
     method: str = "GET"
     body: bytes | None = None
+    # By which the server knows a repeated request: it may then be made again as a read may.
+    idempotency_key: str | None = None
 
     def parameters(self, **more: Value) -> dict[str, Any]:
         """Return the query as it is sent: times in ISO 8601, nothing that isn't given."""

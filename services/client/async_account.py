@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Unpack
+from collections.abc import AsyncIterator
+from typing import Unpack
 
 from hazecast.services.client import account_asks as asks
 from hazecast.services.client.awaiting import AsyncConnection
@@ -13,7 +13,7 @@ from hazecast.services.delivery.subscription_fields import Change, NewSubscripti
 from hazecast.services.scheduling.states import JobState, RunState
 from hazecast.services.web.schemas.accounts import AccountOut, KeyOut, SelfOut
 from hazecast.services.web.schemas.drafts import AuditedDraftOut, DraftOut
-from hazecast.services.web.schemas.studies import StudyResultOut
+from hazecast.services.web.schemas.own_cities import AdministeredCityOut, CityDetailOut
 from hazecast.services.web.schemas.subscriptions import (
     CreatedOut,
     DeliveryOut,
@@ -48,13 +48,13 @@ class AsyncAccount(AsyncConnection):
         """Return an account's keys, the newest first; for administrators."""
         return [item async for page in self._pages(asks.account_keys(account_id)) for item in page.items]
 
-    async def administered_cities(self, **query: Unpack[AdministeredQuery]) -> AsyncIterator[dict[str, Any]]:
+    async def administered_cities(self, **query: Unpack[AdministeredQuery]) -> AsyncIterator[AdministeredCityOut]:
         """Yield the cities with where they are entered and what the service has of them; for administrators."""
         async for page in self._pages(asks.administered_cities(query)):
             for item in page.items:
                 yield item
 
-    async def administered_city(self, city: str) -> dict[str, Any]:
+    async def administered_city(self, city: str) -> CityDetailOut:
         """Return one city with its area and what was done with it; for administrators."""
         return await self._send(asks.administered_city(city))
 
@@ -77,21 +77,6 @@ class AsyncAccount(AsyncConnection):
         async for page in self._pages(asks.job_runs(name, query)):
             for item in page.items:
                 yield item
-
-    async def run_study(self, name: str, body: Mapping[str, Any]) -> StudyResultOut:
-        """Return what a study finds, of tables of one's own or of the stored observations.
-
-        Parameters
-        ----------
-        name : str
-        body : mapping
-            As `study` describes it.
-
-        Returns
-        -------
-        StudyResultOut
-        """
-        return await self._send(asks.run_study(name, body))
 
     async def drafts(self, **query: Unpack[DraftsQuery]) -> AsyncIterator[DraftOut]:
         """Yield the messages that wait for a person, those of the newest run first, page by page."""

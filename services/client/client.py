@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from hazecast.services.client.account import Account
 from hazecast.services.client.reads import Reads
+from hazecast.services.client.studies import Studies
 
 
-class Client(Reads, Account):
+class Client(Reads, Account, Studies):
     """A connection to a Hazecast service; close it, or use it as a context manager.
 
     A read that fails temporarily (no connection, status 429, 502, 503 or 504) is repeated with growing pauses, or after

@@ -89,6 +89,7 @@ def request_of(http: httpx.Client | httpx.AsyncClient, ask: Ask[Any], memory: Me
     httpx.Request
     """
     headers = {"Accept": ask.accept} | ({"Content-Type": "application/json"} if ask.body is not None else {})
+    headers |= {"Idempotency-Key": ask.idempotency_key} if ask.idempotency_key else {}
     request = http.build_request(ask.method, ask.path, params=ask.parameters(**more), headers=headers, content=ask.body)
     request.headers.update(memory.headers(request) if ask.method == "GET" else {})
     return request
@@ -119,7 +120,7 @@ def attempts_of(ask: Ask[Any], attempts: int) -> int:
     -------
     int
     """
-    return attempts if ask.method == "GET" else 1
+    return attempts if ask.method == "GET" or ask.idempotency_key else 1
 
 
 def pause(error: Exception) -> bool | float:

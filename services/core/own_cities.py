@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.places.own import Entered, entered_cities, own_registry, read_folder
+from hazecast.services.core.city_fields import Trouble
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write, remove_file
 from hazecast.services.core.settings import Settings
 
-Trouble = Literal["not_set", "missing", "not_writable"]
 _TROUBLE: dict[Trouble, str] = {
     "not_set": "not set",
     "missing": "a folder that is not there",
@@ -127,41 +127,6 @@ def has_rules(city: City, book: RuleBook) -> bool:
     return any(rules.country == city.country for rules in book.sets.values())
 
 
-def add_city(folder: Path, fields: Mapping[str, Any], settings: Settings) -> Path:
-    """Write a city as a TOML file of its own, if all files of the folder are sound with it.
-
-    Parameters
-    ----------
-    folder : Path
-        Of own cities.
-    fields : mapping of str to object
-        Of `hazecast.grids.places.cities.City`.
-    settings : Settings
-        Say whether the shipped cities are forecast too.
-
-    Returns
-    -------
-    Path
-        The file, named after the city.
-
-    Raises
-    ------
-    InputError
-        If a field is wrong. Nothing is then written.
-    ConflictError
-        If the city is in the folder already.
-    StoreError
-        If the file can't be written.
-    """
-    path = folder / f"{fields['id']}.toml"
-    # An id with a slash is refused below, and reaches no file.
-    if path.parent == folder and path.exists():
-        raise ConflictError(str(path), "a file", "a city that is not there yet")
-    registry_with(folder, fields, settings)
-    _write(path, fields)
-    return path
-
-
 def registry_with(folder: Path, fields: Mapping[str, Any], settings: Settings) -> Registry:
     """Return the cities that there would be with a new or changed one; nothing is written.
 
@@ -189,7 +154,18 @@ def registry_with(folder: Path, fields: Mapping[str, Any], settings: Settings) -
         return own_registry(scratch, shipped=settings.places.shipped_cities)
 
 
-def change_city(fields: Mapping[str, Any], settings: Settings) -> None:
+def known_cities(settings: Settings) -> dict[str, City]:
+    """Return all cities, forecast or not, by id: those of the folder and the shipped ones whose place none takes.
+
+    Raises
+    ------
+    ConflictError
+        If the folder can't be written, or a file of it is wrong.
+    """
+    return dict(load_registry().cities) | read_folder(_folder(settings))[0]
+
+
+def write_city_file(fields: Mapping[str, Any], settings: Settings) -> Path:
     """Write a city that is new, has a file of its own or is shipped, whose place it then takes.
 
     Parameters
@@ -197,6 +173,11 @@ def change_city(fields: Mapping[str, Any], settings: Settings) -> None:
     fields : mapping of str to object
         Of `hazecast.grids.places.cities.City`.
     settings : Settings
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
@@ -208,11 +189,13 @@ def change_city(fields: Mapping[str, Any], settings: Settings) -> None:
     folder = _folder(settings)
     _check_alone(str(fields["id"]), settings)
     registry_with(folder, fields, settings)
-    with _written():
-        _write(folder / f"{fields['id']}.toml", fields)
+    path = folder / f"{fields['id']}.toml"
+    with _written(), atomic_write(path) as part:
+        part.write_text(_toml(fields), encoding="utf-8")
+    return path
 
 
-def remove_city(city: str, settings: Settings) -> None:
+def remove_city_file(city: str, settings: Settings) -> None:
     """Remove the file of an own city; a shipped one whose place it took is then there again.
 
     Parameters
@@ -249,7 +232,9 @@ def _folder(settings: Settings) -> Path:
         said = _TROUBLE[trouble or "not_set"]
         raise ConflictError("HAZECAST_CITIES_DIR", said, "a folder for own cities that the service may write")
     try:
-        own_registry(folder, shipped=settings.places.shipped_cities)
+        # The first city of a service that has only its own comes into an empty folder.
+        if read_folder(folder)[0]:
+            own_registry(folder, shipped=settings.places.shipped_cities)
     except InputError as error:
         found = without_folder(error, folder)
         raise ConflictError("the folder of own cities", found, "files that are sound before one is written") from error
@@ -280,11 +265,6 @@ def _written() -> Iterator[None]:
         cause = error.__cause__ or error
         reason = getattr(cause, "strerror", None) or type(cause).__name__
         raise ConflictError("HAZECAST_CITIES_DIR", reason, "a folder that the service may write") from error
-
-
-def _write(path: Path, fields: Mapping[str, Any]) -> None:
-    with atomic_write(path) as part:
-        part.write_text(_toml(fields), encoding="utf-8")
 
 
 def _toml(fields: Mapping[str, Any]) -> str:

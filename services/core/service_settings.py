@@ -191,6 +191,33 @@ class LimitSettings(Group):
     study_waiting: int = Field(
         default=8, ge=0, le=10_000, description="How many studies may wait for one; more are answered 503."
     )
+    study_jobs: int = Field(
+        default=1, ge=1, le=64, description="How many studies run as jobs at a time, over all processes of the service."
+    )
+    study_jobs_open: int = Field(
+        default=20, ge=1, le=10_000, description="How many such jobs may wait or run; more are answered 429."
+    )
+    study_jobs_account: int = Field(
+        default=4, ge=1, le=10_000, description="How many of them may be of one account; more are answered 429."
+    )
+    study_jobs_kept: int = Field(
+        default=100,
+        ge=1,
+        le=100_000,
+        description="How many results of jobs an account may have kept; more are answered 429.",
+    )
+    study_job_seconds: float = Field(
+        default=3_600.0,
+        gt=0.0,
+        le=86_400.0,
+        description="How long such a job may run; then it is ended, and has failed.",
+    )
+    study_result_mb: int = Field(
+        default=32,
+        ge=1,
+        le=1_000,
+        description="Most that the results of such a job may take, MB; one with more has failed.",
+    )
 
 
 class RetentionSettings(Group):
@@ -210,4 +237,7 @@ class RetentionSettings(Group):
         default=None,
         ge=30,
         description="Days after which warnings move to files; by default they stay in the database.",
+    )
+    study_days: int = Field(
+        default=14, ge=1, le=3_650, description="Days that the results of studies run as jobs are kept, from their end."
     )

@@ -85,7 +85,9 @@ class Made(NamedTuple, Generic[_T]):
     seconds: float
 
 
-def call_elsewhere(function: Callable[..., _T], *arguments: object, seconds: float = SECONDS) -> Made[_T]:
+def call_elsewhere(
+    function: Callable[..., _T], *arguments: object, seconds: float = SECONDS, alone: bool = False
+) -> Made[_T]:
     """Call a function in an idle subprocess, or in a new one if there is none.
 
     Parameters
@@ -96,6 +98,8 @@ def call_elsewhere(function: Callable[..., _T], *arguments: object, seconds: flo
         Passed to `function`.
     seconds : float
         Time limit of the call.
+    alone : bool
+        In a new one that ends after the call: what it held in memory is given back.
 
     Returns
     -------
@@ -108,7 +112,7 @@ def call_elsewhere(function: Callable[..., _T], *arguments: object, seconds: flo
     CrashError
         If the subprocess died. Errors of `function` itself are raised as they are.
     """
-    worker = _idle_worker()
+    worker = _new_worker() if alone else _idle_worker()
     try:
         ok, value, spent = worker.call(function, arguments, seconds)
     except (EOFError, ConnectionError) as error:
@@ -117,8 +121,11 @@ def call_elsewhere(function: Callable[..., _T], *arguments: object, seconds: flo
         # Hung or interrupted: the answer to this call must not be taken for that to the next.
         worker.kill()
         raise
-    with _guard:
-        _idle.append(worker)
+    if alone:
+        worker.end()
+    else:
+        with _guard:
+            _idle.append(worker)
     if not ok:
         raise value  # type: ignore[misc]
     return Made(value, spent)  # type: ignore[arg-type]
@@ -188,6 +195,10 @@ def _idle_worker() -> _Worker:
             worker = _idle.pop()
             if worker.alive:
                 return worker
+    return _new_worker()
+
+
+def _new_worker() -> _Worker:
     worker = _Worker()
     with _guard:
         _started.add(worker)

@@ -28,6 +28,7 @@ from hazecast.services.scheduling.due import DueTimes
 from hazecast.services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.store.store import Store
+from hazecast.services.store.study_jobs import OPEN, states_since
 from hazecast.services.store.tables.delivery import Delivery
 from hazecast.services.store.tables.forecasts import MonitorStation, Observation, StationObservation, WarningDraft
 from hazecast.services.store.weather_cycles import WeatherStore
@@ -97,6 +98,7 @@ class StoreMetrics(Collector):
             "jobs": self._jobs,
             "model": self._model,
             "deliveries": self._deliveries,
+            "studies": self._studies,
         }
         for name, part in parts.items():
             found: list[Metric] | None = None
@@ -234,6 +236,13 @@ class StoreMetrics(Collector):
                 if name == "pending":
                     oldest.add_metric([], _seconds(first))
         yield from (deliveries, oldest)
+
+    def _studies(self) -> Iterator[Metric]:
+        jobs = _gauge("hazecast_study_jobs", "Studies run as jobs: those that wait or run.", "state")
+        recent = _gauge("hazecast_study_jobs_recent", "Those that ended in the last 24 h.", "outcome")
+        for name, count in states_since(self._store, self._clock() - RECENT).items():
+            (jobs if name in OPEN else recent).add_metric([name], count)
+        yield from (jobs, recent)
 
 
 def _gauge(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:

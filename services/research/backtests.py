@@ -22,7 +22,7 @@ from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, RESAMPLES
 from hazecast.forecast.issued_weather import IssuedWeather
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
-from hazecast.grids.times import to_datetime64
+from hazecast.grids.times import format_time, to_datetime64
 from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
@@ -155,9 +155,9 @@ def run_backtest(plan: BacktestPlan, trained: dict[str, Model] | None = None) ->
     result = backtest(models, windows, future_weather=plan.weather != NO_WEATHER, change=change, progress=True)
     result["meta"] = {
         "observations": plan.observations.name,
-        "from": plan.start.isoformat(),
-        "to": plan.end.isoformat(),
-        "train_until": plan.until.isoformat(),
+        "from": format_time(plan.start),
+        "to": format_time(plan.end),
+        "train_until": format_time(plan.until),
         "weather": label,
         "windows": len(windows),
         "training_windows": len(train()) if seconds else None,

@@ -14,7 +14,7 @@ from hazecast.forecast.evaluation.backtest import tally
 from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, differences
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
-from hazecast.grids.times import to_datetime64
+from hazecast.grids.times import format_time, to_datetime64
 from hazecast.models.interface import Model
 from hazecast.models.registry import TrainedModel, unseen
 from hazecast.models.series import WindowSet
@@ -71,8 +71,8 @@ def compare_models(
         raise InputError("from, to", f"{start.isoformat()} to {end.isoformat()}", f"a period that {folder} covers")
     meta = {
         "observations": folder.name,
-        "from": start.isoformat(),
-        "to": end.isoformat(),
+        "from": format_time(start),
+        "to": format_time(end),
         "weather": weather,
         "hours_between_init_times": every,
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.times import to_datetime
+from hazecast.grids.times import format_time, to_datetime
 from hazecast.models.gate import GateRules, Verdict, decide
 from hazecast.models.registry import Change, ModelRegistry, TrainedModel
 from hazecast.services.core.settings import Settings
@@ -131,8 +131,8 @@ def compare_on_store(
         raise InputError(NAME, f"no window from {start:%Y-%m-%d} to {end:%Y-%m-%d}", "hours with observed PM2.5 or O3")
     meta = {
         "observations": NAME,
-        "from": start.isoformat(),
-        "to": end.isoformat(),
+        "from": format_time(start),
+        "to": format_time(end),
         "weather": f"{data.cycles} cycles, as issued" if data.issued is not None else NO_WEATHER,
         "hours_between_init_times": every,
     }

@@ -19,15 +19,13 @@ import stamina
 from hazecast.grids.errors import InputError
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.partial import ByteRange, Part, range_headers
-from hazecast.services.sources.refusals import certificate_fault, tls_context, wait_asked
+from hazecast.services.sources.refusals import EXCERPT, refusal, refuse_html, tls_context, unanswered
 
 # httpx logs every address at INFO, and some publishers expect their key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _T = TypeVar("_T")
 _USER_AGENT = "hazecast (air-quality forecasts; python-httpx)"
-_EXCERPT = 200
-_TOO_MANY_REQUESTS = 429
 # Of an answer that is read into memory, unpacked: a few kB of gzip may claim to hold more than the memory does.
 _LARGEST_ANSWER = 512 * 2**20
 
@@ -198,11 +196,11 @@ class HttpClient:
 
         def read() -> _T:
             response = self._read(method, url, options)
-            self._refuse_html(response, expected)
+            refuse_html(response, self.redacted(response.url), expected)
             try:
                 return decode(response.content)
             except ValueError as error:
-                start = response.content[:_EXCERPT].decode("utf-8", "replace")
+                start = response.content[:EXCERPT].decode("utf-8", "replace")
                 raise ContentError(self.redacted(response.url), repr(start), expected, status=response.status_code,
                                    transient=True) from error  # fmt: skip
 
@@ -235,7 +233,7 @@ class HttpClient:
 
         def decoded() -> str:
             response = self._read("GET", url, options)
-            self._refuse_html(response, expected)
+            refuse_html(response, self.redacted(response.url), expected)
             try:
                 return response.content.decode(encoding)
             except UnicodeDecodeError as error:
@@ -327,16 +325,10 @@ class HttpClient:
         try:
             with self._client.stream(method, url, **options) as response:
                 if response.status_code not in accept:
-                    raise self._refusal(response, accept)
+                    raise refusal(response, accept, self.patience.retry_after_max, self.redacted)
                 yield response
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise FetchError(self.redacted(url), error, "an http or https address") from error
-        except httpx.HTTPError as error:
-            if refused := certificate_fault(error):
-                raise FetchError(self.redacted(url), f"a certificate that can't be trusted: {refused}",
-                                 "one of a known authority, or of the CA file in the settings") from error  # fmt: skip
-            found = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise FetchError(self.redacted(url), found, "an answer", transient=True) from error
+        except (httpx.InvalidURL, httpx.HTTPError) as error:
+            raise unanswered(self.redacted(url), error) from error
 
     def _read(self, method: str, url: str, options: Mapping[str, Any]) -> httpx.Response:
         with self._exchange(method, url, options, (200,)) as response:
@@ -363,29 +355,6 @@ class HttpClient:
             yield chunk
             if time.monotonic() > until:
                 raise httpx.ReadTimeout(f"more than {self.patience.body_seconds:g} s", request=response.request)
-
-    def _refusal(self, response: httpx.Response, accept: Sequence[int]) -> FetchError:
-        status = response.status_code
-        transient, after = status == _TOO_MANY_REQUESTS or status >= 500, wait_asked(response)
-        found = f"HTTP {status}"
-        if after is not None and after > self.patience.retry_after_max:
-            transient, found = False, f"{found}, to be asked again in {after:.0f} s"
-        if not transient:
-            reason = self.redacted(response.read()[:_EXCERPT].decode("utf-8", "replace").strip())
-            found = f"{found}: {reason}" if reason and not reason.startswith("<") else found
-        return FetchError(
-            self.redacted(response.url),
-            found,
-            "HTTP " + " or ".join(map(str, accept)),
-            status=status,
-            transient=transient,
-            retry_after=after if transient else None,
-        )
-
-    def _refuse_html(self, response: httpx.Response, expected: str) -> None:
-        start = response.content[:_EXCERPT].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-        if start.startswith((b"<!doctype html", b"<html")) or "html" in response.headers.get("content-type", ""):
-            raise ContentError(self.redacted(response.url), "an HTML page", f"{expected}", status=response.status_code)
 
     def _check_range(self, response: httpx.Response, start: int) -> None:
         header = response.headers.get("content-range", "")

@@ -1,8 +1,9 @@
-"""What a publisher's refusal says: how long to wait, and whether its certificate is the reason."""
+"""What a publisher's refusal says: how long to wait, whether its certificate is the reason, and the error that it becomes."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,13 @@ import httpx
 
 from hazecast.grids.errors import InputError
 from hazecast.services.core.clock import utc_now
+from hazecast.services.sources.errors import ContentError, FetchError
 
 # A number of seconds since 1970 has at least so many digits.
 _EPOCH_DIGITS = 9
+_TOO_MANY_REQUESTS = 429
+# So many bytes of an answer are shown in an error.
+EXCERPT = 200
 
 
 @cache
@@ -73,3 +78,89 @@ def rate_limit_wait(response: httpx.Response) -> float:
     """Return how many seconds the next request must wait since the limit is used up; 0 where it isn't."""
     left = response.headers.get("x-ratelimit-remaining", "").strip()
     return (wait_asked(response) or 0.0) if left.isdigit() and int(left) == 0 else 0.0
+
+
+def unanswered(address: str, error: Exception) -> FetchError:
+    """Return the error of a request that got no answer.
+
+    Parameters
+    ----------
+    address : str
+        Without keys.
+    error : httpx.InvalidURL or httpx.HTTPError
+
+    Returns
+    -------
+    FetchError
+        Transient, unless the address or the server's certificate is at fault.
+    """
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return FetchError(address, error, "an http or https address")
+    if refused := certificate_fault(error):
+        return FetchError(
+            address,
+            f"a certificate that can't be trusted: {refused}",
+            "one of a known authority, or of the CA file in the settings",
+        )
+    return FetchError(address, f"{type(error).__name__}: {error}".rstrip(": "), "an answer", transient=True)
+
+
+def refusal(
+    response: httpx.Response, accepted: Sequence[int], longest_wait: float, redacted: Callable[[object], str]
+) -> FetchError:
+    """Return the error of an answer whose status isn't one of those that are accepted.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        Its body may not have been read yet.
+    accepted : sequence of int
+        Statuses.
+    longest_wait : float
+        Seconds; where the server asks for more, the error isn't transient.
+    redacted : callable
+        Returns a text without keys.
+
+    Returns
+    -------
+    FetchError
+        Transient for 429 and 5xx.
+    """
+    status = response.status_code
+    transient, after = status == _TOO_MANY_REQUESTS or status >= 500, wait_asked(response)
+    found = f"HTTP {status}"
+    if after is not None and after > longest_wait:
+        transient, found = False, f"{found}, to be asked again in {after:.0f} s"
+    if not transient:
+        reason = redacted(response.read()[:EXCERPT].decode("utf-8", "replace").strip())
+        found = f"{found}: {reason}" if reason and not reason.startswith("<") else found
+    return FetchError(
+        redacted(response.url),
+        found,
+        "HTTP " + " or ".join(map(str, accepted)),
+        status=status,
+        transient=transient,
+        retry_after=after if transient else None,
+    )
+
+
+def refuse_html(response: httpx.Response, address: str, expected: str) -> None:
+    """Refuse a page where data was asked for: publishers answer with one when they are out of order.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        Read.
+    address : str
+        Its address, without keys.
+    expected : str
+        What the answer should be.
+
+    Raises
+    ------
+    ContentError
+        If the answer is HTML.
+    """
+    start = response.content[:EXCERPT].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")) or "html" in response.headers.get("content-type", ""):
+        raise ContentError(address, "an HTML page", expected, status=response.status_code)

@@ -25,6 +25,7 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import PART, atomic_write, private_file
@@ -102,7 +103,7 @@ def back_up(
             raise InputError(redacted(settings.database_url), "no tables", "a store to back up")
         for _ in range(_ATTEMPTS):
             at = clock()
-            manifest = Manifest(schema, at.isoformat(timespec="seconds"), store.engine.dialect.name)
+            manifest = Manifest(schema, format_time(at.replace(microsecond=0)), store.engine.dialect.name)
             try:
                 with atomic_write(target) as part:
                     private_file(part)

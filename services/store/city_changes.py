@@ -1,18 +1,14 @@
-"""What was done with cities through the API, and what the store holds of each."""
+"""What was done with cities, through the API or by the command, and what the store holds of each."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import timedelta
 
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from hazecast.services.store.drafts import Decider
-from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import (
     CycleRun,
@@ -26,7 +22,6 @@ from hazecast.services.store.tables.forecasts import (
 )
 from hazecast.services.store.tables.places import CityChange
 
-Change = Literal["add", "change", "remove"]
 # A station is said to report where its newest hour is no older.
 REPORTING = timedelta(hours=24)
 
@@ -74,12 +69,12 @@ def _counts(session: Session, query: Select[str, int]) -> dict[str, int]:
     return {city: count for city, count in session.execute(query)}
 
 
-def is_stored(store: Store, city: str) -> bool:
+def is_stored(session: Session, city: str) -> bool:
     """Return whether anything is stored of a city: a forecast, an observation, a station, a warning or a draft.
 
     Parameters
     ----------
-    store : Store
+    session : Session
     city : str
         Its id.
 
@@ -88,47 +83,7 @@ def is_stored(store: Store, city: str) -> bool:
     bool
     """
     tables = (ForecastValue, Observation, MonitorStation, Warning_, WarningDraft)
-    with store.sessions() as session:
-        return bool(session.scalar(select(or_(*(exists().where(table.city == city) for table in tables)))))
-
-
-def record_change(
-    session: Session,
-    action: Change,
-    city: str,
-    before: Mapping[str, Any] | None,
-    after: Mapping[str, Any] | None,
-    *,
-    by: str,
-    who: Decider,
-    at: datetime,
-) -> None:
-    """Write a change of a city into the audit, within the caller's transaction; others wait until it ends.
-
-    Parameters
-    ----------
-    session : Session
-        In a transaction that writes.
-    action : {"add", "change", "remove"}
-    city : str
-        Its id.
-    before, after : mapping or None
-        Its fields.
-    by : str
-        Name of the account.
-    who : Decider
-    at : datetime
-        Aware.
-    """
-    lock_until_commit(session, "cities")
-    written = [None if one is None else json.dumps(one, ensure_ascii=False, sort_keys=True) for one in (before, after)]
-    session.add(
-        CityChange(
-            at=at, city=city, action=action, by=by, account_id=who.account_id, key_id=who.key_id,
-            before=written[0], after=written[1],
-        )
-    )  # fmt: skip
-    session.flush()
+    return bool(session.scalar(select(or_(*(exists().where(table.city == city) for table in tables)))))
 
 
 def changes_of(store: Store, city: str) -> Sequence[CityChange]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.cap import identifier
+from hazecast.grids.times import format_time
 from hazecast.services.store.changes import announce
 from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.tables.delivery import OutboxEvent
@@ -58,12 +59,12 @@ def record_run(session: Session, run: ForecastRun, digest: str, warnings: Sequen
     _begin(session)
     name = f"forecast.{run.init_time:%Y%m%dT%H%MZ}"
     content = {
-        "init_time": run.init_time.isoformat(),
+        "init_time": format_time(run.init_time),
         "model_id": run.model_id,
         "degraded": run.degraded,
         "simulated": run.simulated,
         "weather_source": run.weather_source,
-        "observations_until": run.observations_until.isoformat(),
+        "observations_until": format_time(run.observations_until),
         "digest": digest,
     }
     batch = f"run.{run.init_time:%Y%m%dT%H%MZ}"

@@ -16,6 +16,7 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import MonitorStation, StationObservation
 
 _WEATHER = {measured_name(name): name for name in MEASURED_WEATHER}
+_VISIBILITY = {measured_name("visibility"): "visibility"}
 # Read as stored, without a zone: hours one by one would cost more than the query.
 _TIME = type_coerce(StationObservation.time, DateTime()).label("time")
 
@@ -39,6 +40,47 @@ def city_weather(
     xarray.Dataset (time, city) or None
         Contract "city_weather"; None where none was measured.
     """
+    wide, sources = _first_choice(store, city, first, last, preference, _WEATHER)
+    if wide.empty:
+        return None
+    arrays = {str(name): (("time", "city"), wide[[name]].to_numpy(np.float32)) for name in wide}
+    found = xr.Dataset(
+        arrays,
+        coords={"time": wide.index.to_numpy("datetime64[ns]"), "city": np.array([city], object)},
+        attrs={"source": f"weather measured by {sources}"},
+    )
+    return check(describe(found, "city_weather"), "city_weather", name="stored weather")
+
+
+def city_reports(
+    store: Store, city: str, first: datetime, last: datetime, preference: Sequence[str] = ()
+) -> xr.Dataset | None:
+    """Return the weather and the visibility that a city's stations reported, as `city_weather`.
+
+    Parameters
+    ----------
+    store : Store
+    city : str
+    first, last : datetime
+        Aware, both included.
+    preference : sequence of str
+
+    Returns
+    -------
+    xarray.Dataset (time) or None
+        Of the contract's names and units; None where nothing was.
+    """
+    wide, sources = _first_choice(store, city, first, last, preference, _WEATHER | _VISIBILITY)
+    if wide.empty:
+        return None
+    arrays = {str(name): ("time", wide[name].to_numpy(float)) for name in wide}
+    return xr.Dataset(arrays, {"time": wide.index.to_numpy("datetime64[ns]")}, {"source": f"reports of {sources}"})
+
+
+def _first_choice(
+    store: Store, city: str, first: datetime, last: datetime, preference: Sequence[str], names: dict[str, str]
+) -> tuple[pd.DataFrame, str]:
+    """Return hourly means over a city's stations by the contract's names, of the first source that has any, and the sources."""
     hour = StationObservation
     query = (
         select(MonitorStation.source, _TIME, hour.pollutant, func.avg(hour.value).label("value"))
@@ -47,26 +89,18 @@ def city_weather(
             MonitorStation.city == city,
             hour.time >= first,
             hour.time <= last,
-            hour.pollutant.in_(list(_WEATHER)),
+            hour.pollutant.in_(list(names)),
             hour.value.is_not(None),
         )
         .group_by(MonitorStation.source, hour.time, hour.pollutant)
     )
     with store.engine.connect() as connection:
         table = pd.DataFrame(connection.execute(query).all(), columns=["source", "time", "name", "value"])
-    if table.empty:
-        return None
     rank = {source: number for number, source in enumerate(preference)}
     table["rank"] = table["source"].map(lambda source: (rank.get(source, len(rank)), source))
     chosen = table.sort_values("rank").drop_duplicates(["time", "name"])
-    wide = chosen.pivot(index="time", columns="name", values="value").astype(np.float32)
-    arrays = {_WEATHER[str(name)]: (("time", "city"), wide[[name]].to_numpy()) for name in wide}
-    found = xr.Dataset(
-        arrays,
-        coords={"time": wide.index.to_numpy("datetime64[ns]"), "city": np.array([city], object)},
-        attrs={"source": "weather measured by " + ", ".join(sorted(set(chosen["source"])))},
-    )
-    return check(describe(found, "city_weather"), "city_weather", name="stored weather")
+    wide = chosen.pivot(index="time", columns="name", values="value").rename(columns=names)
+    return wide, ", ".join(sorted(set(chosen["source"])))
 
 
 def stations_table(store: Store, cities: Collection[str], name: str, first: datetime, last: datetime) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Retention: old forecasts, cycles and observations are removed, old warnings move to files; audit and scores stay."""
+"""Retention: old forecasts, cycles, observations and results of studies are removed, old warnings move to files; audit and scores stay."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.partitions import remove_before
 from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.store import Store
+from hazecast.services.store.study_jobs import prune_jobs
 from hazecast.services.store.tables.forecasts import (
     CycleRun,
     EarlierValue,
@@ -78,6 +79,9 @@ def prune(settings: Settings, now: datetime, *, dry_run: bool = False) -> Pruned
         if settings.retention.warning_days is not None:
             limit = now - timedelta(days=settings.retention.warning_days)
             rows["warning"] = archive_warnings(store, settings.data_dir, limit, dry_run=dry_run)
+        results = now - timedelta(days=settings.retention.study_days)
+        jobs = min(results, now - timedelta(days=settings.schedule.job_history_days))
+        rows |= prune_jobs(store, results, jobs, dry_run=dry_run)
     finally:
         store.close()
     pruned = Pruned(rows, files)

@@ -397,6 +397,22 @@ class Store:
         found = [w for w in self._warnings(Warning_.id == warning_id) if simulated in (None, w.simulated)]
         return min(found, key=lambda w: w.simulated, default=None)
 
+    def warnings_of_run(self, init_time: datetime, simulated: bool) -> dict[str, HazeWarning]:
+        """Return the messages of a run, by id.
+
+        Parameters
+        ----------
+        init_time : datetime
+            Aware.
+        simulated : bool
+
+        Returns
+        -------
+        dict of str to HazeWarning
+        """
+        found = self._warnings(Warning_.simulated == simulated, Warning_.run_init_time == init_time)
+        return {message.id: message for message in found}
+
     def _warnings(self, *conditions: Any) -> list[HazeWarning]:
         query = select(Warning_.payload).where(*conditions).order_by(Warning_.issued, Warning_.id)
         with self._session() as session:

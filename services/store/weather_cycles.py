@@ -15,7 +15,7 @@ import xarray as xr
 from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
-from hazecast.grids.times import to_datetime64
+from hazecast.grids.times import format_time, to_datetime64
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import LONGEST_GAP_HOURS, to_hourly
@@ -256,7 +256,7 @@ class WeatherStore(CycleStore):
         reasons : sequence of str
             Empty if nothing was.
         """
-        note = json.dumps({"at": at.isoformat(), "reasons": list(reasons)}, indent=1)
+        note = json.dumps({"at": format_time(at), "reasons": list(reasons)}, indent=1)
         with atomic_write(self.folder / _NOTE) as part:
             part.write_text(note, encoding="utf-8")
 

@@ -22,6 +22,7 @@ from hazecast.services.web.dependencies import Service, make_service
 from hazecast.services.web.documents import TAGS, describe, operation_id
 from hazecast.services.web.edge.protect import limit_requests, protect
 from hazecast.services.web.page.console import console_routes
+from hazecast.services.web.page.missing import missing_page
 from hazecast.services.web.page.reference import reference_routes
 from hazecast.services.web.page.routes import page_routes
 from hazecast.services.web.problems import add_problems
@@ -45,6 +46,7 @@ from hazecast.services.web.routes import (
     pushes,
     stations,
     studies,
+    study_jobs,
     study_runs,
     subscriptions,
     verification,
@@ -84,6 +86,7 @@ _ROUTERS = (
     # Before the routes of a study by name: a table is one of them.
     studies.router,
     study_runs.router,
+    study_jobs.router,
     climatology.router,
 )
 
@@ -132,7 +135,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, closes: bool = Fal
         app.include_router(router, prefix="/v1", dependencies=[Depends(only_known_arguments)], responses=INVALID)
     app.router.routes.extend(page_routes(service.store, settings, places, service.book, service.pool, clock))
     app.router.routes.extend(console_routes(settings, places, service.book))
-    add_problems(app, settings.data_dir)
+    add_problems(app, settings.data_dir, partial(missing_page, settings=settings))
     describe(app)
     app.router.routes.extend(reference_routes(app.openapi, settings.answers.cache_seconds))
     limit_requests(app, settings)
@@ -156,6 +159,7 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
     """Listen for what other processes write, and tell them of the open streams, while a server runs the app."""
     service: Service = app.state.service
     service.changes.start()
+    service.study_runner.start()
     tasks = [asyncio.create_task(one(service)) for one in (_refresh, _follow_cities)]
     if closes:
         # Builds all routes, which the first request would wait for: a second of processor time on the event loop.
@@ -171,6 +175,8 @@ async def _running(app: FastAPI, closes: bool) -> AsyncIterator[None]:
             await _streams_ended(service)
             await asyncio.to_thread(service.close)
         else:
+            await asyncio.to_thread(service.study_runner.stop)
+            await asyncio.to_thread(service.study_runner.join)
             await asyncio.to_thread(service.changes.close)
 
 

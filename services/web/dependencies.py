@@ -24,6 +24,7 @@ from hazecast.services.delivery.sealing import seal_stored, seals_of
 from hazecast.services.delivery.stream import EventFeed, PublicEvent, public_feed
 from hazecast.services.delivery.stream_places import StreamPlaces
 from hazecast.services.delivery.subscriptions import Subscriptions
+from hazecast.services.research.studies.runner import StudyRunner
 from hazecast.services.store.changes import Changes
 from hazecast.services.store.shared import Shared
 from hazecast.services.store.store import Store
@@ -59,6 +60,8 @@ class Service:
         Draws, typesets and writes NetCDF in subprocesses.
     studies : WorkPool
         Answers studies in subprocesses of their own, so that drawings never wait for one.
+    study_runner : StudyRunner
+        Runs studies as jobs, while a server runs the app.
     queue : Queue
         Deliveries of all subscriptions.
     public_feed : EventFeed
@@ -82,6 +85,7 @@ class Service:
     clock: Clock
     pool: WorkPool
     studies: WorkPool
+    study_runner: StudyRunner
     queue: Queue
     public_feed: EventFeed[PublicEvent]
     stream_places: StreamPlaces
@@ -116,10 +120,12 @@ class Service:
         Before the process ends: PostgreSQL then has no connections that were lost, and their locks are free at once.
         """
         self.changes.close()
+        self.study_runner.stop()
         # Nobody waits for drawings any more.
         self.pool.close()
         self.studies.close()
         end_subprocesses()
+        self.study_runner.join()
         self.shared.close()
         self.store.close()
 
@@ -170,6 +176,7 @@ def make_service(settings: Settings, cities: CurrentCities, clock: Clock) -> Ser
             settings.limits.answer_seconds,
             settings.answers.answers_memory_mb * 2**20 // 8,
         ),
+        study_runner=StudyRunner(store, settings, clock),
         queue=Queue(sessions, settings),
         public_feed=public_feed(sessions, settings.events.poll_seconds),
         stream_places=StreamPlaces(

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import mimeparse
 from fastapi import HTTPException, Query, Request, Response
@@ -15,10 +15,11 @@ from fastapi.responses import JSONResponse
 Format = Literal["json", "geojson", "csv", "netcdf", "parquet", "cap"]
 JSON, GEOJSON, CSV, NETCDF = "application/json", "application/geo+json", "text/csv", "application/x-netcdf"
 PARQUET = "application/vnd.apache.parquet"
-MEDIA_TYPES: dict[Format, str] = {
+MEDIA_TYPES: dict[str, str] = {
     "json": JSON, "geojson": GEOJSON, "csv": CSV, "netcdf": NETCDF, "parquet": PARQUET,
-    "cap": "application/cap+xml",
+    "cap": "application/cap+xml", "html": "text/html", "pdf": "application/pdf",
 }  # fmt: skip
+F = TypeVar("F", bound=str)
 
 
 # Items of a list that are encoded in one call: a city's hours of a forecast take 1 ms.
@@ -35,7 +36,7 @@ class GeoJSON(JSONResponse):
 AsFormat = Annotated[Format | None, Query(alias="format", description="Representation, before the header Accept.")]
 
 
-def choose(request: Request, form: Format | None, offered: Sequence[Format]) -> Format:
+def choose(request: Request, form: F | None, offered: Sequence[F]) -> F:
     """Return the representation to answer with: the first offered where the client leaves it open.
 
     Parameters
@@ -64,7 +65,7 @@ def choose(request: Request, form: Format | None, offered: Sequence[Format]) -> 
     accept = ", ".join(request.headers.getlist("accept")).lower() or "*/*"
     # GeoJSON is JSON: a client that knows only the latter may have it as such.
     if "geojson" in offered and "json" not in offered:
-        media[JSON] = "geojson"
+        media[JSON] = cast(F, "geojson")
     try:
         # Of equals, the library takes the last.
         found = mimeparse.best_match([*reversed(media)], accept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from hazecast.grids.errors import ConflictError, InputError, MissingExtraError, UnknownError
@@ -127,21 +128,25 @@ def problem(
     return JSONResponse(content | dict(more or {}), status, headers, media_type=PROBLEM)
 
 
-def add_problems(app: FastAPI, data_dir: Path) -> None:
-    """Make the app answer every error as a problem.
+def add_problems(app: FastAPI, data_dir: Path, missing_page: Callable[[Request], Response]) -> None:
+    """Make the app answer every error as a problem, and who opens an address outside the API that leads nowhere by a page.
 
     Parameters
     ----------
     app : FastAPI
     data_dir : Path
         The data folder, which no answer names: an error about a file does.
+    missing_page : callable
+        Gives that page.
     """
 
     def shown(text: str) -> str:
         return text.replace(f"{data_dir}{os.sep}", "").replace(str(data_dir), "the data folder")
 
     @app.exception_handler(HTTPException)
-    async def http_problem(_: Request, error: HTTPException) -> Response:
+    async def http_problem(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404 and _opened_by_a_person(request):
+            return await run_in_threadpool(missing_page, request)
         errors = [{k: shown(v) for k, v in one.items()} for one in getattr(error, "errors", None) or ()]
         return problem(error.status_code, shown(str(error.detail)), errors=errors, headers=error.headers)
 
@@ -163,6 +168,10 @@ def add_problems(app: FastAPI, data_dir: Path) -> None:
     async def unexpected_problem(request: Request, error: Exception) -> Response:
         log.error("%s %r failed", request.method, request.url.path, exc_info=error)
         return problem(500, "the service failed; the log says why", headers=id_headers())
+
+
+def _opened_by_a_person(request: Request) -> bool:
+    return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
 
 
 def _invalid(error: Mapping[str, Any]) -> dict[str, str]:

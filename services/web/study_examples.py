@@ -11,6 +11,7 @@ def _csv(header: str, *rows: str | Iterable[object]) -> str:
 
 
 _PERIOD = {"from": "2026-01-01T00:00:00+08:00", "to": "2026-12-31T23:00:00+08:00"}
+_YEARS = {"from": "2023-01-01T00:00:00+08:00", "to": "2026-12-31T23:00:00+08:00"}
 _STATIONS = _PERIOD | {"cities": ["beijing"]}
 _VOC_BEFORE = _csv("sample,ethene,toluene", "a,3.0,2.0", "b,4.1,2.6", "c,2.4,1.7", "d,3.6,2.2", "e,3.1,2.4")
 _VOC_AFTER = _csv("sample,ethene,toluene", "a,2.1,0.9", "b,2.8,1.2", "c,1.9,0.8", "d,2.5,1.1", "e,2.2,1.0")
@@ -104,6 +105,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "episodes": {"observations": _PERIOD, "city": "beijing"},
     "intervention": {"observations": _PERIOD, "place": "beijing", "from": "2026-11-03", "to": "2026-11-12"},
     "trend": {"observations": _PERIOD, "place": "beijing", "resamples": 50},
+    "visibility": {"observations": _YEARS, "city": "beijing", "test_from": "2026-01-01T00:00:00+08:00"},
+    "trajectories": {"city": "beijing", "from": "2026-01-10T00:00:00+08:00", "to": "2026-01-20T00:00:00+08:00", "observations": _PERIOD},
+    "provinces": {
+        "city": "shanghai", "from": "2026-01-01T01:00:00Z", "to": "2026-01-05T00:00:00Z", "every": 1,
+        "samples": _csv("time,Zn", *((time, 60 + 25 * (k % 24)) for k, time in enumerate(_HOURS))),
+    },
     "secondary-carbon": {
         "table": _csv("sample,oc,ec", *((k, round(2.2 * (1 + (k * 7) % 11) + (k * 3) % 5, 2), 1 + (k * 7) % 11) for k in range(60)))
     },

@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
+from hazecast.alerts.engine.assessment import Assessment
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, as_issued, standing_at
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.messages.causes import CAUSE_WEATHER
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.composition import composition_ahead, with_composition
@@ -340,8 +343,11 @@ def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
 
 def _issued(cycle: _Cycle, messages: list[HazeWarning]) -> list[HazeWarning]:
     """Return messages as issued now; what an earlier cycle of the same init time published stays issued when it was."""
+    if not messages:
+        return []
     at = cycle.store.clock().replace(microsecond=0)
-    return [as_issued(m, at, cycle.store.warning(m.id, m.simulated)) for m in messages]
+    published = cycle.store.warnings_of_run(messages[0].run_init_time, messages[0].simulated)
+    return [as_issued(m, at, published.get(m.id)) for m in messages]
 
 
 def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: list[HazeWarning]) -> tuple[Path, Path]:

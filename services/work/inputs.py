@@ -19,7 +19,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.quality import MODELLED
-from hazecast.grids.times import to_datetime, to_datetime64
+from hazecast.grids.times import format_time, to_datetime, to_datetime64
 from hazecast.grids.weather.files import read_weather_at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
@@ -200,9 +200,9 @@ def _hour_of(time: datetime) -> datetime:
 def _checked(init_time: datetime, now: datetime) -> datetime:
     init_time = init_time.astimezone(UTC)
     if init_time > now:
-        raise InputError("init_time", init_time.isoformat(), "a time that is not in the future")
+        raise InputError("init_time", format_time(init_time), "a time that is not in the future")
     if init_time != init_time.replace(minute=0, second=0, microsecond=0):
-        raise InputError("init_time", init_time.isoformat(), "a whole hour")
+        raise InputError("init_time", format_time(init_time), "a whole hour")
     return init_time
 
 
@@ -224,7 +224,7 @@ def _check_covered(monitors: MonitorData, init_time: datetime) -> None:
     if not np.isfinite(recent).any():
         raise InputError(
             "init_time",
-            init_time.isoformat(),
+            format_time(init_time),
             f"a time with PM2.5 observed in the {HISTORY_HOURS} h before it; {monitors.source} covers "
             f"{first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}",
         )
@@ -243,7 +243,7 @@ def _weather(
     sampled = to_hourly(run_in_subprocess(read_weather_at_cities, Path(weather), cities, where=weather))
     issued = sampled.attrs.get("init_time")
     if issued and datetime.fromisoformat(str(issued)).astimezone(UTC) > init_time:
-        raise InputError(f"{weather}: init_time", issued, f"weather issued by {init_time.isoformat()}")
+        raise InputError(f"{weather}: init_time", issued, f"weather issued by {format_time(init_time)}")
     kind = f"forecast of {issued}" if issued else "no init time: an analysis in place of a forecast (perfect prog)"
     if monitors.weather is None:
         return sampled, sampled, f"{sampled.attrs['source']}, {kind}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from hazecast.alerts.messages.texts import catalog
@@ -48,33 +47,3 @@ def zone_name(zone: str, time: datetime) -> str:
     str
     """
     return catalog("en").zone(zone, time)
-
-
-def in_zone(value: Any, zone: str) -> Any:
-    """Return JSON values with every time in a zone, with its offset.
-
-    Parameters
-    ----------
-    value : JSON value
-        Times are texts by ISO 8601 with a time and an offset, or with ``Z``.
-    zone : str
-        IANA name.
-
-    Returns
-    -------
-    JSON value
-        All that is no time is unchanged.
-    """
-    if isinstance(value, dict):
-        return {name: in_zone(item, zone) for name, item in value.items()}
-    if isinstance(value, list):
-        return [in_zone(item, zone) for item in value]
-    if isinstance(value, datetime):
-        return value.astimezone(ZoneInfo(zone)).isoformat()
-    if not isinstance(value, str) or "T" not in value or not value[:4].isdigit():
-        return value
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return value
-    return value if time.tzinfo is None else time.astimezone(ZoneInfo(zone)).isoformat()

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import xarray as xr
 from PIL import Image
 
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.maps.areas import haze_areas, spread_cities
 from hazecast.alerts.maps.charts import draw_fan
 from hazecast.alerts.maps.draw import animate, draw_haze_map, draw_value_map

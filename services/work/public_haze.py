@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.services.core.rules import rule_book

@@ -13,14 +13,15 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
+from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.day_evidence import condition_shown, days_of, of_days
-from hazecast.alerts.engine.engine import Assessment
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.texts import BEIJING
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.products import next_24h
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import format_time
 from hazecast.services.work.local_time import place_name, stamp, zone_name
 
 # Cities and messages that are written out on a terminal; the others are counted.
@@ -255,14 +256,14 @@ def _print_faults(report: CycleReport, console: Console) -> None:
 
 
 def as_dict(report: CycleReport) -> dict[str, object]:
-    """Return the report as JSON values; times with offset, paths as text."""
+    """Return the report as JSON values; times in UTC, paths as text."""
     result: dict[str, object] = {}
     for name, value in asdict(report).items():
         if isinstance(value, datetime):
-            value = value.isoformat()
+            value = format_time(value)
         elif isinstance(value, Path):
             value = str(value)
         elif name == "window":
-            value = [time.isoformat() for time in value]
+            value = [format_time(time) for time in value]
         result[name] = value
     return result

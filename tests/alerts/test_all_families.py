@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from hazecast.alerts.engine.day_evidence import condition_shown, of_days, shows
-from hazecast.alerts.engine.engine import advance, assess
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from hazecast.alerts.engine.engine import assess, signal_window
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.maps.areas import UNCERTAIN, haze_areas
 from hazecast.alerts.maps.polygons import forecast_areas, level_shapes, polygons
 from hazecast.alerts.rules.book import RuleBook

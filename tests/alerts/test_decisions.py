@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hazecast.alerts.engine.city_hours import Inputs
 from hazecast.alerts.engine.decisions import Day, decide_day
-from hazecast.alerts.engine.engine import advance, assess
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.inputs import Inputs
+from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import in_force_at
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.criteria import Condition

@@ -11,8 +11,11 @@ import pytest
 import shapely
 import xarray as xr
 
-from hazecast.alerts.engine.city_hours import PAST_HOURS, Inputs
-from hazecast.alerts.engine.engine import Assessment, advance, assess, signal_window
+from hazecast.alerts.engine.assessment import Assessment
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.inputs import PAST_HOURS, Inputs
+from hazecast.alerts.engine.lifecycle import advance
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.criteria import Persistence

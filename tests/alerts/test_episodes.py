@@ -15,8 +15,9 @@ from hazecast.alerts.engine.approval import approve
 from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.day_evidence import condition_shown, days_of, highest_shown, shows
 from hazecast.alerts.engine.draft import Draft
-from hazecast.alerts.engine.engine import advance, assess
+from hazecast.alerts.engine.engine import assess
 from hazecast.alerts.engine.episodes import counted_days, gathered
+from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.messages.cap import terms
 from hazecast.alerts.messages.causes import relevant_hours
@@ -128,6 +129,22 @@ def test_two_episodes_with_too_short_a_gap_are_one(gap: int, days: int) -> None:
     begin, _ = gathered(values, 36)
     count, _ = counted_days(values, begin)
     assert count[0, 50 + gap + 1] == days
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=150), st.integers(1, 40), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_days_are_counted_hour_by_hour(polluted: list[bool], gap: int, chance: random.Random) -> None:
+    met = np.array([[p and chance.random() < 0.7 for p in polluted], polluted])
+    first, _ = gathered(np.array([polluted] * 2), gap)
+    count, days = counted_days(met, first)
+    for row in range(2):
+        number, latest = 0, -24
+        for at in range(len(polluted)):
+            if first[row, at] == at:
+                number, latest = 0, at - 24
+            counts = met[row, at] and at - latest >= 24
+            number, latest = (number + 1, at) if counts else (number, latest)
+            assert (count[row, at], days[row, at]) == (number, counts)
 
 
 def test_a_gap_is_of_running_means_and_a_day_above_300_counts_in_its_own_episode_only() -> None:

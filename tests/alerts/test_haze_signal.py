@@ -16,7 +16,8 @@ import xarray as xr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hazecast.alerts.engine.engine import advance, assess
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.sight import Sight

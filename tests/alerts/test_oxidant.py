@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hazecast.alerts.engine.assessment import Assessment
 from hazecast.alerts.engine.daylight import daylight
-from hazecast.alerts.engine.engine import advance, assess
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook

@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment
-from hazecast.alerts.engine.city_hours import Inputs
 from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.inputs import Inputs
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.parsing import SHIPPED_FOLDER, parse_ruleset
 from hazecast.forecast.indices import ozone_ppm

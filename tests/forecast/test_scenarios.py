@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from hazecast.forecast.dependence import COUNT, LEVELS, MEDIAN
-from hazecast.forecast.scenarios import at_levels, exceedance_probability, trailing_mean, trajectories
+from hazecast.forecast.scenarios import at_highest_level, at_levels, exceedance_probability, trailing_mean, trajectories
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
 
@@ -26,6 +26,13 @@ def test_quantiles_and_median_are_met_exactly() -> None:
     for threshold in (1.0, 20.0, 54.0, 150.0, 900.0):
         expected = 1.0 - norm.cdf((np.log1p(threshold) - 4.0) / 0.6)
         assert float(exceedance_probability(LOGNORMAL, threshold)) == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.lists(rows, min_size=1, max_size=5), st.sampled_from([50.0, np.inf]))
+def test_no_level_is_above_the_highest(hours: list[list[float]], highest: float) -> None:
+    quantiles = np.array([*hours, [np.nan] * len(QUANTILES)])
+    expected = at_levels(quantiles, highest=highest)[-1]
+    np.testing.assert_allclose(at_highest_level(quantiles, highest=highest), expected, rtol=1e-12, atol=1e-9)
 
 
 @given(rows, values, values)

@@ -64,7 +64,7 @@ def test_register_promote_and_roll_back(registry, tmp_path) -> None:
     entry = registry.history()[1]
     assert (entry.action, entry.model_id, entry.previous, entry.by) == ("promote", second, first, "sato")
     assert [change.action for change in registry.history()] == ["promote", "promote", "rollback", "rollback"]
-    assert entry.at == "2026-01-15T22:00:00+00:00" and entry.why == "trial"
+    assert entry.at == "2026-01-15T22:00:00Z" and entry.why == "trial"
     registry.promote(second, by="li", why="mended", at=AT, force=True)
     registry.rollback(by="li", why="not mended", at=AT)
     assert registry.in_service().model_id == shipped

@@ -42,7 +42,11 @@ def hours_at(city: str, day: np.ndarray, hour: int, before: float = 20.0) -> Cit
     init = MIDNIGHT + timedelta(hours=hour)
     times = to_datetime64(init) + np.arange(-119, 49) * np.timedelta64(1, "h")
     every = np.broadcast_to(values, (COUNT, 168))
-    return CityHours(REGISTRY.city(city), times, 119, every, every, every, np.full(every.shape, 50.0), stations)
+    later = {name: lambda: every for name in ("pm25", "o3", "visibility")} | {
+        "humidity": lambda: np.full_like(every, 50.0)
+    }
+    bounds = {"pm25": lambda: values, "o3": lambda: values}
+    return CityHours(REGISTRY.city(city), times, 119, later, bounds, stations)
 
 
 def at_hour(name: str, city: str, day: np.ndarray, hour: int, before: float = 20.0) -> Assessment:

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment, Outlook
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import Evidence
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.times import to_datetime64

@@ -1,10 +1,9 @@
-"""``hazecast study``: the studies' commands, made of the studies' functions; those that need local files have modules."""
+"""``hazecast study``: the studies' commands, made of the studies' functions."""
 
 from __future__ import annotations
 
 import typer
 
-from hazecast.services.cli.studies import provinces, visibility, wind
 from hazecast.services.cli.studies.commands import command_of
 from hazecast.services.research.studies.registry import COMMANDS
 
@@ -15,5 +14,3 @@ study_app = typer.Typer(
 )
 for _name, _study in COMMANDS.items():
     study_app.command(_name)(command_of(_study))
-for _module in (wind, provinces, visibility):
-    study_app.add_typer(_module.app)

@@ -12,20 +12,23 @@ from typing import Annotated, Any
 
 import typer
 
-from hazecast.services.cli.studies.options import Call, Output, current_call, fields_of
+from hazecast.services.cli.studies.options import Output, current_call, fields_of
 from hazecast.services.cli.studies.output import emit
 from hazecast.services.research.studies.asking import (
     Argument,
+    Call,
     Observed,
     Option,
     Study,
     Table,
+    Weather,
     arguments_of,
     ask,
     name_of,
     progress,
     title_of,
 )
+from hazecast.services.research.studies.gridded import WeatherFiles
 from hazecast.services.research.studies.observations import Collection
 
 
@@ -38,8 +41,9 @@ def command_of(study: Study) -> Callable[..., None]:
         current_call.set(Call(name_of(study), title_of(study), dict(given)))
         output = Output(**{one.name: given.pop(one.name) for one in fields(Output)})
         for one in arguments:
-            if isinstance(one.told, Observed) and given[one.name] is not None:
-                given[one.name] = Collection(given[one.name])
+            made = Collection if isinstance(one.told, Observed) else WeatherFiles
+            if isinstance(one.told, Observed | Weather) and given[one.name] is not None:
+                given[one.name] = made(given[one.name])
         progress.set(_show if sys.stderr.isatty() else None)
         emit(ask(study, given), output)
 
@@ -54,6 +58,8 @@ def _parameter(one: Argument) -> inspect.Parameter:
     if isinstance(told, Observed):
         kind = Path if one.required else Path | None
         how = typer.Option("--observations", help=f"Folder of a collection. {told.text}")
+    elif isinstance(told, Weather):
+        kind, how = Path | None, typer.Option("--weather", help=told.text)
     elif isinstance(told, Table) and one.required and not told.by_option:
         how = typer.Argument(help=told.text)
     else:

@@ -40,8 +40,8 @@ def emit(result: Result, output: Output) -> None:
 
 def _write(result: Result, out: Path) -> None:
     from hazecast.grids.errors import InputError
-    from hazecast.services.cli.studies.pictures import drawn
     from hazecast.services.core.files import atomic_write
+    from hazecast.services.research.studies.pictures import drawn
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -59,9 +59,9 @@ def _write(result: Result, out: Path) -> None:
 
 def _report(result: Result, path: Path) -> None:
     from hazecast.grids.errors import InputError
-    from hazecast.services.cli.studies.report import as_html, as_pdf, pictures_of, sheet_of
     from hazecast.services.core.clock import utc_now
     from hazecast.services.core.files import atomic_write
+    from hazecast.services.research.studies.report import as_html, as_pdf, pictures_of, sheet_of
 
     if path.suffix not in (".html", ".pdf"):
         raise InputError("--report", path, "a file name that ends in .html or .pdf")

@@ -15,6 +15,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.maps.timeline import Episode
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time
 
 MODEL, PERSISTENCE = "model", "persistence"
 Scores = dict[str, dict[str, dict[str, float | int | None]]]
@@ -189,8 +190,8 @@ class ReplayResult:
         return {
             "meta": {
                 "observations": self.plan.observations.name,
-                "from": self.plan.start.isoformat(),
-                "to": self.plan.end.isoformat(),
+                "from": format_time(self.plan.start),
+                "to": format_time(self.plan.end),
                 "every_hours": self.plan.every,
                 "weather": self.weather_source,
                 "visibility": ", ".join(f"measured in {c} ({f.name})" for c, f in self.plan.visibility_of.items())
@@ -209,7 +210,7 @@ class ReplayResult:
             "windows": [
                 {
                     "city": w.city,
-                    "init_time": w.init_time.isoformat(),
+                    "init_time": format_time(w.init_time),
                     "shares": [round(s, 4) for s in w.shares],
                     "probabilities": [round(p, 4) for p in w.probabilities],
                     "in_force": w.in_force,

@@ -16,7 +16,8 @@ import xarray as xr
 from tqdm import tqdm
 
 from hazecast.alerts.engine.assessment import Assessment, Outlook
-from hazecast.alerts.engine.engine import advance, assess
+from hazecast.alerts.engine.engine import assess
+from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import in_force_at
 from hazecast.alerts.maps.timeline import Episode
 from hazecast.alerts.rules.book import RuleBook

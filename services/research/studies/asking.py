@@ -11,10 +11,14 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 from hazecast.services.research.studies.result import Result
+
+if TYPE_CHECKING:
+    from numpy import datetime64
 
 Study = Callable[..., Result]
 
@@ -62,8 +66,22 @@ class Observed(Told):
 
 
 @dataclass(frozen=True)
+class Weather(Told):
+    """Gridded weather: files, or the archive that the service stores, which a request does not name."""
+
+
+@dataclass(frozen=True)
 class Local(Told):
     """A path of files on the own machine, or what belongs to it: only the command line takes it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a study was asked: its name, its description, and its arguments and options by name."""
+
+    name: str = ""
+    description: str = ""
+    asked: dict[str, Any] = field(default_factory=dict)
 
 
 # Shows the newest line of what a long study is at, where somebody watches.
@@ -156,6 +174,38 @@ def ask(asked: Study, given: Mapping[str, Any]) -> Result:
         if name != "return" and is_dataclass(hint) and isinstance(hint, type):
             left[name] = hint(**{one.name: left.pop(one.name) for one in fields(hint) if one.name in left})
     return asked(**left)
+
+
+def aware_time(text: str, option: str) -> datetime64:
+    """Return a time that was given as a text.
+
+    Parameters
+    ----------
+    text : str
+        ISO 8601 with its offset.
+    option : str
+        Its name, for the error.
+
+    Returns
+    -------
+    datetime64
+        UTC.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    from hazecast.grids.errors import InputError
+    from hazecast.grids.times import to_datetime64
+
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InputError(option, text, "an ISO 8601 time with its offset")
+    return to_datetime64(time)
 
 
 def title_of(asked: Study) -> str:

@@ -64,6 +64,50 @@ class Observations(Protocol):
             If they lack the place, the pollutant or wind there.
         """
 
+    def concentrations(self, place: str, pollutant: str) -> xr.DataArray:
+        """Return concentrations of a place.
+
+        Parameters
+        ----------
+        place : str
+            City or station.
+        pollutant : str
+
+        Returns
+        -------
+        xarray.DataArray (time)
+            ug m-3.
+
+        Raises
+        ------
+        InputError
+            If they lack the place or the pollutant.
+        """
+
+    def visibility(self, city: str, reports: Path | None = None) -> tuple[xr.DataArray, xr.Dataset, str]:
+        """Return PM2.5 and reported visibility of a city.
+
+        Parameters
+        ----------
+        city : str
+        reports : Path or None
+            Folder of a weather station's files.
+
+        Returns
+        -------
+        xarray.DataArray (time)
+            ug m-3.
+        xarray.Dataset (time)
+            As `hazecast.forecast.studies.visibility.hours.paired_hours` takes it.
+        str
+            Where they are from.
+
+        Raises
+        ------
+        InputError
+            If something lacks.
+        """
+
     def stations(self, pollutant: str) -> pd.DataFrame:
         """Return what the stations observed.
 
@@ -124,6 +168,51 @@ class Collection:
         from hazecast.services.research.places import series_at
 
         return series_at(self.folder, place, pollutant, reports)
+
+    def concentrations(self, place: str, pollutant: str) -> xr.DataArray:
+        """Return concentrations of a station or city of the collection.
+
+        Parameters
+        ----------
+        place, pollutant : str
+
+        Returns
+        -------
+        xarray.DataArray (time)
+        """
+        return self.series(place, pollutant)[0]
+
+    def visibility(self, city: str, reports: Path | None = None) -> tuple[xr.DataArray, xr.Dataset, str]:
+        """Return PM2.5 of the collection, and what a weather station reported.
+
+        Parameters
+        ----------
+        city : str
+        reports : Path or None
+
+        Returns
+        -------
+        xarray.DataArray (time)
+        xarray.Dataset (time)
+        str
+
+        Raises
+        ------
+        InputError
+            If no station's files are given.
+        """
+        from hazecast.grids.errors import InputError
+        from hazecast.grids.observations.collections import read_observations
+        from hazecast.grids.observations.isd import read_isd
+
+        if reports is None:
+            raise InputError("--weather-station", None, "a folder of NOAA ISD files with the visibility of the place")
+        data, station = read_observations(self.folder, None), read_isd(reports)
+        return (
+            data.observations["pm25"].sel(city=city),
+            station,
+            f"{station.attrs['source']}; PM2.5 of {data.source}",
+        )
 
     def stations(self, pollutant: str) -> pd.DataFrame:
         """Return what the collection's stations observed."""

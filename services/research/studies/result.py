@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,4 +56,9 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        # The commands name what is here before they run: `hazecast --help` loads no numpy.
+        from hazecast.grids.times import format_time
+
+        return format_time(value)
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from hazecast.grids.errors import InputError, MissingExtraError
+from hazecast.grids.times import format_time
+from hazecast.services.core.clock import utc_now
 from hazecast.services.core.settings import Settings
-from hazecast.services.research.studies.asking import Local, Observed, Option, Study, Table, arguments_of, ask, title_of
+from hazecast.services.research.studies.asking import (
+    Call,
+    Local,
+    Observed,
+    Option,
+    Study,
+    Table,
+    Weather,
+    arguments_of,
+    ask,
+    title_of,
+)
+from hazecast.services.research.studies.gridded import StoredWeather
 from hazecast.services.research.studies.registry import study_named
-from hazecast.services.research.studies.result import plain, records
+from hazecast.services.research.studies.result import Result, plain, records
 
 _LONGEST = timedelta(days=3_660)
 _MOST_CITIES = 200
+Form = Literal["json", "html", "pdf"]
 _FORM = ConfigDict(extra="forbid", allow_inf_nan=False)
 Cell = str | float | None
 Rows = Annotated[list[dict[str, Cell]], Field(min_length=1)]
@@ -67,7 +84,7 @@ def body_of(study: Study) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for one in arguments_of(study):
         told = one.told
-        if isinstance(told, Local):
+        if isinstance(told, Local | Weather):
             continue
         kind, text = one.kind, told.text
         bounds: dict[str, Any] = {}
@@ -84,7 +101,70 @@ def body_of(study: Study) -> type[BaseModel]:
     return create_model(f"{name}In", __config__=_FORM, __doc__=title_of(study), **fields)
 
 
-def run_study(settings: Settings, name: str, body: bytes, simulated: bool) -> bytes:
+@dataclass(frozen=True)
+class Answered:
+    """What a study was asked and found.
+
+    Attributes
+    ----------
+    name : str
+    study : callable
+    result : Result
+    asked : dict of str to Any
+        For its report, by the names of its arguments: a table by its length, a period by its ends.
+    """
+
+    name: str
+    study: Study
+    result: Result
+    asked: dict[str, Any]
+
+
+def checked_body(name: str, body: bytes) -> BaseModel:
+    """Return the body of a study as its model.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+    body : bytes
+        JSON.
+
+    Returns
+    -------
+    pydantic.BaseModel
+
+    Raises
+    ------
+    FieldsRefusedError
+        If the body isn't one of the study.
+    UnknownError
+        If there is no such study.
+    """
+    try:
+        return body_of(study_named(name)).model_validate_json(body)
+    except ValidationError as error:
+        raise FieldsRefusedError([_refused(one) for one in error.errors()[:20]]) from error
+
+
+def digest_of_checked(name: str, body: bytes) -> bytes:
+    """Check the body of a study, and return a digest of both.
+
+    Parameters
+    ----------
+    name : str
+    body : bytes
+
+    Returns
+    -------
+    bytes
+        SHA-256 in hexadecimal.
+    """
+    checked_body(name, body)
+    return hashlib.sha256(name.encode() + b"\n" + body).hexdigest().encode()
+
+
+def answer(settings: Settings, name: str, body: bytes, simulated: bool) -> Answered:
     """Answer a study.
 
     Parameters
@@ -100,8 +180,7 @@ def run_study(settings: Settings, name: str, body: bytes, simulated: bool) -> by
 
     Returns
     -------
-    bytes
-        JSON: study, summary, and tables as lists of rows.
+    Answered
 
     Raises
     ------
@@ -110,11 +189,7 @@ def run_study(settings: Settings, name: str, body: bytes, simulated: bool) -> by
     InputError
         If what it holds can't be used, or there is no such study.
     """
-    study = study_named(name)
-    try:
-        asked = body_of(study).model_validate_json(body)
-    except ValidationError as error:
-        raise FieldsRefusedError([_refused(one) for one in error.errors()[:20]]) from error
+    study, asked = study_named(name), checked_body(name, body)
     with TemporaryDirectory() as folder:
         try:
             result = ask(study, _arguments(study, asked, settings, simulated, Path(folder)))
@@ -124,18 +199,95 @@ def run_study(settings: Settings, name: str, body: bytes, simulated: bool) -> by
             raise type(error)(
                 _shown(error.where, folder), _shown(str(error.found), folder), _shown(error.expected, folder)
             ) from error
+    return Answered(name, study, result, _told(study, asked, simulated))
+
+
+def as_content(answered: Answered) -> bytes:
+    """Return an answer as JSON: study, summary, and tables as lists of rows."""
     content = {
-        "study": name,
-        "summary": plain(result.summary),
-        "tables": {one: records(table) for one, table in result.tables.items()},
+        "study": answered.name,
+        "summary": plain(answered.result.summary),
+        "tables": {one: records(table) for one, table in answered.result.tables.items()},
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _arguments(study: Study, asked: BaseModel, settings: Settings, simulated: bool, folder: Path) -> dict[str, Any]:
-    given = {}
+def run_study(settings: Settings, name: str, body: bytes, simulated: bool, form: Form = "json") -> bytes:
+    """Answer a study in one form; arguments and errors are those of `answer`.
+
+    Parameters
+    ----------
+    settings : Settings
+    name : str
+    body : bytes
+    simulated : bool
+    form : {"json", "html", "pdf"}
+        JSON, or its report.
+
+    Returns
+    -------
+    bytes
+    """
+    answered = answer(settings, name, body, simulated)
+    if form == "json":
+        return as_content(answered)
+    return report_of(answered, form, utc_now())
+
+
+def report_of(answered: Answered, form: Form, made: datetime) -> bytes:
+    """Return the report of an answer.
+
+    Parameters
+    ----------
+    answered : Answered
+    form : {"html", "pdf"}
+    made : datetime
+        The date that it carries, aware.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    MissingExtraError
+        If it is PDF, and the extra ``pdf`` is not installed.
+    """
+    from hazecast.services.research.studies.report import as_html, as_pdf, pictures_of, sheet_of
+
+    sheet = sheet_of(Call(answered.name, title_of(answered.study), answered.asked), answered.result)
+    pictures = pictures_of(answered.result)
+    return as_pdf(sheet, pictures, made) if form == "pdf" else as_html(sheet, pictures).encode()
+
+
+def _told(study: Study, asked: BaseModel, simulated: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     for one in arguments_of(study):
         if isinstance(one.told, Local):
+            continue
+        if isinstance(one.told, Weather):
+            told[one.shown] = "stored archive"
+            continue
+        value = getattr(asked, one.name)
+        if isinstance(one.told, Table) and value is not None:
+            rows = len(value) if isinstance(value, list) else max(0, len(value.splitlines()) - 1)
+            value = f"own table of {rows} rows"
+        elif isinstance(value, Period):
+            kind = "simulated" if simulated else "stored"
+            value = f"{kind}, {format_time(value.start)} to {format_time(value.end)}" + "".join(
+                f", {city}" for city in value.cities
+            )
+        told[one.shown] = value
+    return told
+
+
+def _arguments(study: Study, asked: BaseModel, settings: Settings, simulated: bool, folder: Path) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for one in arguments_of(study):
+        if isinstance(one.told, Local):
+            continue
+        if isinstance(one.told, Weather):
+            given[one.name] = StoredWeather(settings)
             continue
         value = getattr(asked, one.name)
         if isinstance(one.told, Table) and value is not None:

@@ -108,6 +108,25 @@ class StoredObservations:
         InputError
             If the pollutant, or the wind, was not observed there.
         """
+        concentrations, air = self._both(place, pollutant)
+        if air is None or not {"u10", "v10"} <= set(air):
+            raise InputError("observations", f"no wind at {place}", "a place where wind is measured beside pollutants")
+        return concentrations, air.reindex(time=concentrations["time"])
+
+    def concentrations(self, place: str, pollutant: str) -> xr.DataArray:
+        """Return concentrations of a city, or of a station by its id.
+
+        Parameters
+        ----------
+        place, pollutant : str
+
+        Returns
+        -------
+        xarray.DataArray (time)
+        """
+        return self._both(place, pollutant)[0]
+
+    def _both(self, place: str, pollutant: str) -> tuple[xr.DataArray, xr.Dataset | None]:
         if place in self.registry.cities:
             data = self.cities([place])
             concentrations, air = data.observations.sel(city=place, drop=True), data.weather
@@ -117,9 +136,45 @@ class StoredObservations:
         if pollutant not in concentrations:
             known = [str(name) for name in concentrations if "_" not in str(name)]
             raise InputError("pollutant", pollutant, f"one of {known}, which were observed at {place}")
-        if air is None or not {"u10", "v10"} <= set(air):
-            raise InputError("observations", f"no wind at {place}", "a place where wind is measured beside pollutants")
-        return concentrations[pollutant], air.reindex(time=concentrations["time"])
+        return concentrations[pollutant], air
+
+    def visibility(self, city: str, reports: Path | None = None) -> tuple[xr.DataArray, xr.Dataset, str]:
+        """Return PM2.5 of a city, and the visibility, temperature and dew point that its stations report (METAR).
+
+        Parameters
+        ----------
+        city : str
+        reports : Path or None
+            Not taken: the API has no files.
+
+        Returns
+        -------
+        xarray.DataArray (time)
+        xarray.Dataset (time)
+            Visibility that rain or snow obscured is not usable as it is stored; without measured precipitation no other hour is
+            taken for one of rain.
+        str
+
+        Raises
+        ------
+        InputError
+            If the city has no PM2.5, or its stations report no visibility or no humidity.
+        """
+        from hazecast.services.store.place_hours import city_reports
+
+        pm25 = self.concentrations(city, "pm25")
+        with closing(self._store()) as store:
+            found = city_reports(store, city, self.first, self.last, self.settings.observation_sources)
+        lacking = [name for name in ("visibility", "t2m", "d2m") if found is None or name not in found]
+        if found is None or lacking:
+            raise InputError(
+                "observations",
+                f"no {', '.join(lacking)} measured in {city} {self._period()}",
+                "a city where an airport's reports (METAR) or a station's visibility, temperature and dew point are stored",
+            )
+        rain = found["tp"] if "tp" in found else 0.0 * found["visibility"]
+        station = found.assign(rain=rain.fillna(0.0), snow=0.0 * rain.fillna(0.0))
+        return pm25, station, f"{found.attrs['source']}; PM2.5 as stored"
 
     def _station(self, place: str) -> xr.Dataset:
         from hazecast.services.store.place_hours import station_table

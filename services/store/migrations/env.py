@@ -6,7 +6,8 @@ from alembic import context
 import hazecast.services.store.tables.accounts
 import hazecast.services.store.tables.delivery
 import hazecast.services.store.tables.jobs
-import hazecast.services.store.tables.places  # noqa: F401
+import hazecast.services.store.tables.places
+import hazecast.services.store.tables.studies  # noqa: F401
 from hazecast.services.store.tables.forecasts import Base
 
 context.configure(

@@ -11,9 +11,10 @@ from hazecast.services.store.tables.forecasts import Base
 
 
 class CityChange(Base):
-    """A city added, changed or removed through the API, by whom; rows are only added.
+    """A city added, changed or removed, by whom; rows are only added.
 
-    `before` and `after` are its fields as JSON, null where there was or is none.
+    Account and key are null where the command did it, `by` is then the user of the machine. `before` and `after` are its
+    fields as JSON, null where there was or is none.
     """
 
     __tablename__ = "city_change"
@@ -24,7 +25,7 @@ class CityChange(Base):
     city: Mapped[str] = mapped_column(String(64))
     action: Mapped[str] = mapped_column(String(16))
     by: Mapped[str] = mapped_column(String(128))
-    account_id: Mapped[str] = mapped_column(String(64))
-    key_id: Mapped[str] = mapped_column(String(64))
+    account_id: Mapped[str | None] = mapped_column(String(64))
+    key_id: Mapped[str | None] = mapped_column(String(64))
     before: Mapped[str | None] = mapped_column(Text)
     after: Mapped[str | None] = mapped_column(Text)

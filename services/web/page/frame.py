@@ -85,7 +85,7 @@ def render(template: str, query: PageQuery, base: str, **values: Any) -> str:
     wording = words(query.language)
     shown: dict[str, Any] = {
         "in_language": lambda language: query.address(lang=language),
-        "home": query.address(city=None, partner=None, layer=None, time=None),
+        "home": query.address(city=None, partner=None, layer=None, time=None, init_time=None),
     }
     return (
         templates()

@@ -151,7 +151,7 @@ def _area_rings(name: str, registry: Registry, shapes: Shapes) -> list[list[int]
 
 
 def map_json(snapshot: Snapshot, registry: Registry) -> bytes:
-    """Return all hours of the newest run, of all cities or of those that a snapshot holds, and the areas of the warnings in force.
+    """Return all hours of a snapshot's run, of all cities or of those that a snapshot holds, and the areas of the warnings in force.
 
     ``left_out`` is how many cities are not among them. ``cities`` hold a list of values by layer, one for each hour from ``first`` on, null where unknown: ``pm25`` and
     ``o3`` in whole ug m-3, ``aqi`` (China's), ``aqi_us``, ``visibility`` in km, ``haze_grade``; and ``wind``, every third hour,

@@ -7,12 +7,14 @@ complete page, which is useful without scripts; the scripts request the same add
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -27,8 +29,10 @@ from hazecast.grids.times import in_utc
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.work_pool import WorkPool
+from hazecast.services.store.reads import init_times_near
 from hazecast.services.store.station_values import newest_of_stations
 from hazecast.services.store.store import Store
+from hazecast.services.web.arguments import only, time_argument
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.page import view
 from hazecast.services.web.page.answers import answer, static_files
@@ -46,8 +50,12 @@ from hazecast.services.web.page.snapshot import CURRENT_HOURS, MOST_CITIES, Snap
 from hazecast.services.web.page.warning_page import warning_routes
 from hazecast.services.web.page.warning_view import MOST_WARNINGS, warning_groups, warning_views
 from hazecast.services.web.page.words import Words, preferred, words
+from hazecast.services.web.problems import InvalidArgument
+from hazecast.services.web.routes.common import run_of
 from hazecast.services.work.verification import WINDOW_DAYS
 
+# How many runs a reader may choose among by a link.
+_RUNS = 8
 # The countries that come first.
 _PARTNERS = ("CN", "JP")
 
@@ -106,10 +114,11 @@ class _Page:
     ) -> None:
         self.store, self.settings, self.registry, self.pool = store, settings, registry, pool
         self.snapshots = Snapshots(store, registry, settings, book, clock)
-        # The same state and address give the same page: requested again, it costs nothing.
-        self._cached_page = MadeOnce(self._make_page, 128)
-        self._cached_past = MadeOnce(self._past, 64)
-        self._map = MadeOnce(partial(map_json, registry=registry), 1)
+        # The same state and address give the same page: requested again, it costs nothing. What is made of a run that a
+        # reader chose is kept beside what is made of the newest, and less of it.
+        self._cached_page = {chosen: MadeOnce(self._make_page, most) for chosen, most in ((False, 128), (True, 16))}
+        self._cached_past = {chosen: MadeOnce(self._past, most) for chosen, most in ((False, 64), (True, 16))}
+        self._map = {chosen: MadeOnce(partial(map_json, registry=registry), 1) for chosen in (False, True)}
 
     def home(self, request: Request) -> Response:
         """Answer with the complete page."""
@@ -122,7 +131,12 @@ class _Page:
         if unknown and query.city is None:
             message = words(query.language).say("error.city", city=unknown)
             return answer(request, render("error.html", query, base, message=message), HTML, seconds=0, status=404)
-        content = self._cached_page(self.snapshots.current(), query, base)
+        try:
+            snapshot = self._snapshot(time_argument(request, "init_time"))
+        except HTTPException:
+            message = words(query.language).say("error.run", run=request.query_params["init_time"][:40])
+            return answer(request, render("error.html", query, base, message=message), HTML, seconds=0, status=404)
+        content = self._cached_page[snapshot.chosen](snapshot, query, base)
         return answer(request, content, HTML, seconds=self.settings.answers.cache_seconds)
 
     def _matches(self, request: Request, query: PageQuery, name: str, base: str) -> Response:
@@ -135,6 +149,7 @@ class _Page:
 
     def places(self, request: Request) -> Response:
         """Answer with the places of a name, or the nearest to a point."""
+        only(request, "lang", "q", "lat", "lon")
         wording = words(preferred(request.headers.get("accept-language", ""), request.query_params.get("lang")))
         found: list[Found]
         try:
@@ -148,17 +163,20 @@ class _Page:
         return answer(request, content, JSON, seconds=self.settings.answers.cache_seconds)
 
     def map_values(self, request: Request) -> Response:
-        """Answer with all cities and hours of the newest run."""
-        return answer(request, self._map(self.snapshots.current()), JSON, seconds=self.settings.answers.cache_seconds)
+        """Answer with all cities and hours of the newest run, or of the one chosen."""
+        snapshot = self._chosen(request)
+        content = self._map[snapshot.chosen](snapshot)
+        return answer(request, content, JSON, seconds=self.settings.answers.cache_seconds)
 
     def stations(self, request: Request) -> Response:
-        """Answer with the stations that were read lately."""
-        now = self.snapshots.current().now
+        """Answer with the stations that were read lately, or shortly before the run chosen was issued."""
+        now = self._chosen(request).now
         found = newest_of_stations(self.store, now - timedelta(hours=CURRENT_HOURS), now)
         return answer(request, stations_json(found), JSON, seconds=self.settings.answers.cache_seconds)
 
     def shapes(self, request: Request) -> Response:
         """Answer with coasts and borders."""
+        only(request)
         return answer(request, shapes_json(), JSON, seconds=self.settings.answers.cache_seconds)
 
     def card(self, request: Request) -> Response:
@@ -206,24 +224,39 @@ class _Page:
             here = self.registry.cities.get(parameters.get("city", ""))
         partner = self.registry.cities.get(parameters.get("partner", ""))
         layer = parameters.get("layer", "")
+        init_time = None
+        if request.url.path == "/":
+            # What is no time is told when the page is made.
+            with suppress(InvalidArgument):
+                init_time = time_argument(request, "init_time")
         return PageQuery(
             language=preferred(request.headers.get("accept-language", ""), parameters.get("lang")),
             given_language=given,
             city=here,
             partner=partner if here is not None and partner in view.partners_of(here, self.registry) else None,
             layer=layer if layer in LAYERS else LAYERS[0],
-            time=self._time(parameters.get("time"), parameters.get("hour")),
+            time=self._time(parameters.get("time"), parameters.get("hour"), init_time),
             index=next((one for one in CHOICES if one == parameters.get("index")), None),
+            init_time=None if init_time is None else in_utc(init_time),
         )
 
-    def _time(self, time: str | None, hour: str | None) -> datetime | None:
+    def _snapshot(self, init_time: datetime | None) -> Snapshot:
+        return self.snapshots.current() if init_time is None else self.snapshots.of(run_of(self.store, init_time))
+
+    def _chosen(self, request: Request) -> Snapshot:
+        """Return the state that the map shows: of the run that the query names, as in the API."""
+        only(request, "init_time")
+        return self._snapshot(time_argument(request, "init_time"))
+
+    def _time(self, time: str | None, hour: str | None, init_time: datetime | None) -> datetime | None:
         """Return the hour that an address names: as a time or, from the form without scripts, as hours after the run."""
         try:
             if time:
                 return in_utc(datetime.fromisoformat(time))
             run = self.snapshots.current().run
-            if hour and run is not None:
-                return run.init_time + timedelta(hours=int(hour))
+            begin = init_time or (run and run.init_time)
+            if hour and begin:
+                return begin + timedelta(hours=int(hour))
         except (ValueError, OverflowError):
             return None
         return None
@@ -261,7 +294,7 @@ class _Page:
             "more_lines": len(registry.cities) - len(lines[:MOST_CITIES]),
             "scores": skill(snapshot, self.store, query.city, wording) if query.city else None,
             "skill_days": WINDOW_DAYS,
-            "past": self._cached_past(snapshot, query.city) if query.city else None,
+            "past": self._cached_past[snapshot.chosen](snapshot, query.city) if query.city else None,
             "layers": LAYERS,
             "legends": {kind: legend(kind, wording, query.index) for kind in LAYERS},
             "standard": view.standard_at(snapshot),
@@ -274,10 +307,28 @@ class _Page:
             "window_text": wording.catalog.span(*snapshot.window, BEIJING) if snapshot.window else "",
             "hours": max(len(snapshot.times), 1),
             "hour": hour,
-            "hour_text": f"{_moment(shown, snapshot, zone, wording)} ({zone_name})" if snapshot.times else "",
+            "hour_text": wording.say("script.at", moment=_moment(shown, snapshot, zone, wording), zone=zone_name)
+            if snapshot.times
+            else "",
             "picture": _picture(query, hour),
             "boundaries": _boundaries(wording),
+            "runs": self._runs(snapshot, query, zone),
         }
+
+    def _runs(self, snapshot: Snapshot, query: PageQuery, zone: str) -> list[tuple[str, str, bool]]:
+        """Return the newest runs, newest first: address, init time as written, and whether it is the one shown."""
+        newest = self.snapshots.current().run
+        if newest is None or snapshot.run is None:
+            return []
+        times = init_times_near(self.store, newest.init_time, newest.simulated, _RUNS)
+        return [
+            (
+                query.address(init_time=f"{time:%Y-%m-%dT%H:%MZ}", time=None),
+                _moment(time, snapshot, zone, words(query.language)),
+                snapshot.chosen and time == snapshot.run.init_time,
+            )
+            for time in reversed(times)
+        ]
 
     def _past(self, snapshot: Snapshot, city: City) -> History | None:
         if snapshot.run is None:
@@ -322,7 +373,7 @@ def _boundaries(wording: Words) -> str:
 
 def _picture(query: PageQuery, hour: int) -> str:
     """Return the address of the drawn map that replaces the interactive one where scripts are off."""
-    look = f"language={query.language}&size=phone"
+    look = f"language={query.language}&size=phone" + (f"&init_time={query.run}" if query.run else "")
     if query.layer in ("pm25", "o3", "aqi"):
         return f"/v1/maps/{query.layer}.png?lead_time={hour}&{look}"
     return f"/v1/maps/haze.png?{look}"

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazecast.alerts.engine.engine import signal_window
 from hazecast.alerts.engine.warning import HazeWarning
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.severity import Severity, severity
 from hazecast.forecast.daily import daily_outlook
@@ -31,6 +31,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import degraded_reasons, public_version
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.work.bulletin import issued_at
 from hazecast.services.work.stored_forecast import load_cities, stored_part
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,8 @@ class Snapshot:
         How many cities of the forecast are not among these.
     elsewhere : callable or None
         Reads the forecast and the observations of other cities, given their ids.
+    chosen : bool
+        Whether the reader chose the run: it is then shown as it was when it was issued, which `now` is.
     """
 
     now: datetime
@@ -107,6 +110,7 @@ class Snapshot:
     book: RuleBook
     left_out: int = 0
     elsewhere: Callable[[Sequence[str]], tuple[xr.Dataset | None, xr.Dataset | None]] | None = None
+    chosen: bool = False
 
     def around(self, *cities: City | None) -> Snapshot:
         """Return the snapshot with some cities: itself, unless it leaves one of them out."""
@@ -253,6 +257,8 @@ class Snapshots:
         self._last: Snapshot | None = None
         self._key: Hashable = None
         self._state: Hashable = None
+        self._chosen_lock = threading.Lock()
+        self._chosen: tuple[Hashable, Snapshot] | None = None
 
     def current(self) -> Snapshot:
         """Return the state as of now, or of at most a second ago."""
@@ -260,6 +266,15 @@ class Snapshots:
             if self._last is None or time.monotonic() - self._taken > _FRESH_SECONDS:
                 self._last, self._taken = self._take(), time.monotonic()
             return self._last
+
+    def of(self, run: ForecastRun) -> Snapshot:
+        """Return the state as a run gave it when it was issued; that of the last run asked for is kept."""
+        key = (run.id, public_version(self._store))
+        with self._chosen_lock:
+            if self._chosen is None or self._chosen[0] != key:
+                at = issued_at(run)
+                self._chosen = key, self._snapshot(run, at, self._warnings(run, at), chosen=True)
+            return self._chosen[1]
 
     def _take(self) -> Snapshot:
         now = self._clock()
@@ -269,15 +284,28 @@ class Snapshots:
             return self._last
         self._key = key
         run = self._store.latest_run()
-        simulated = bool(run and run.simulated)
-        in_force = self._store.warnings_in_force(now, simulated)
-        warnings = tuple(sorted(in_force, key=partial(_severity_order, book=self._book)))
+        warnings = self._warnings(run, now)
         stale = run is not None and now - run.init_time > timedelta(hours=self._settings.answers.stale_after_hours)
         # What is computed from a snapshot is cached with it: the same state is the same snapshot. Observations come hourly.
         state = (key[0], now.replace(minute=0, second=0, microsecond=0), warnings, stale)
         if self._last is not None and state == self._state:
             return self._last
         self._state = state
+        return self._snapshot(run, now, warnings, stale=stale)
+
+    def _warnings(self, run: ForecastRun | None, now: datetime) -> tuple[HazeWarning, ...]:
+        in_force = self._store.warnings_in_force(now, bool(run and run.simulated))
+        return tuple(sorted(in_force, key=partial(_severity_order, book=self._book)))
+
+    def _snapshot(
+        self,
+        run: ForecastRun | None,
+        now: datetime,
+        warnings: tuple[HazeWarning, ...],
+        *,
+        stale: bool = False,
+        chosen: bool = False,
+    ) -> Snapshot:
         forecast, left_out = _forecast(run, {warning.city for warning in warnings})
         held = None if not left_out or forecast is None else [str(city) for city in forecast["city"].values]
         return Snapshot(
@@ -292,6 +320,7 @@ class Snapshots:
             book=self._book,
             left_out=left_out,
             elsewhere=None if run is None else partial(self._elsewhere, run, now),
+            chosen=chosen,
         )
 
     def _elsewhere(

@@ -13,18 +13,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.texts import LANGUAGES, Language
+from hazecast.alerts.messages.texts import Language
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import recent_warnings
 from hazecast.services.store.store import Store
+from hazecast.services.web.arguments import only
 from hazecast.services.web.page.answers import answer
 from hazecast.services.web.page.frame import HTML, base_of, render, templates
-from hazecast.services.web.page.query import PageQuery
+from hazecast.services.web.page.query import PageQuery, query_of_language
 from hazecast.services.web.page.warning_view import WarningView, begins, warning_address, warning_view
-from hazecast.services.web.page.words import Words, preferred, words
+from hazecast.services.web.page.words import Words, words
 
 _FEED_HOURS = 48
 RSS = "application/rss+xml; charset=utf-8"
@@ -51,7 +52,7 @@ def warning_routes(
     """
 
     def page(request: Request) -> Response:
-        query, registry = _query(request), cities()
+        query, registry = query_of_language(request), cities()
         name = request.path_params["warning"]
         bare = name.removesuffix(".simulated")
         found = store.warning(bare, True if bare != name else None)
@@ -63,7 +64,8 @@ def warning_routes(
         return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
     def feed(request: Request) -> Response:
-        query, registry = _query(request), cities()
+        only(request, "city", "lang")
+        query, registry = query_of_language(request), cities()
         wanted = request.query_params.get("city")
         if wanted is not None and wanted not in registry.cities:
             message = words(query.language).say("error.city", city=wanted)
@@ -170,7 +172,7 @@ def _article(
     return {
         "view": view,
         "state": state,
-        "issued": f"{wording.catalog.stamp(warning.issued, city.time_zone)} ({zone})",
+        "issued": wording.say("script.at", moment=wording.catalog.stamp(warning.issued, city.time_zone), zone=zone),
         "earlier": [
             (
                 warning_address(one, wording),
@@ -186,12 +188,6 @@ def _article(
 
 def _level(warning: HazeWarning, book: RuleBook, wording: Words) -> str:
     return wording.of(book.rule_set(warning.rule_set).level_of(warning.level))
-
-
-def _query(request: Request) -> PageQuery:
-    requested = request.query_params.get("lang")
-    language = preferred(request.headers.get("accept-language", ""), requested)
-    return PageQuery(language, requested in LANGUAGES, None, None, "pm25", None)
 
 
 def _home(query: PageQuery) -> str:

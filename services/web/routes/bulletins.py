@@ -18,7 +18,7 @@ from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.places import named_city
 from hazecast.services.web.problems import InvalidArgument
-from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, Responses, run_of
+from hazecast.services.web.routes.common import DOCUMENT_POLICY, INVALID, NOT_FOUND, UNCHANGED, Responses, run_of
 from hazecast.services.web.schemas.forecasts import ProblemOut
 from hazecast.services.web.selection import OfRun
 from hazecast.services.work.bulletin import issued_at, region_cities
@@ -44,8 +44,6 @@ _DOCUMENT: Responses = {
 }
 _NOT_INSTALLED: Responses = {501: {"model": ProblemOut, "description": "A form whose extra the service lacks"}}
 _NOT_ACCEPTABLE: Responses = {406: {"model": ProblemOut, "description": "No form that the request accepts"}}
-# The document contains all that it needs, and no scripts.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 router = APIRouter(prefix="/bulletins", tags=["bulletins"])
@@ -125,7 +123,7 @@ async def _answer(
     saved_as = document_name(found.run, found.places, language, form)
     headers = {"Content-Disposition": f'inline; filename="{saved_as}"', "Content-Language": language}
     if form == "html":
-        headers["Content-Security-Policy"] = _POLICY
+        headers["Content-Security-Policy"] = DOCUMENT_POLICY
     return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fastapi import HTTPException, Request
+from fastapi import Header, HTTPException, Request
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.errors import InputError
@@ -21,6 +21,8 @@ from hazecast.services.work.public_haze import shown_warnings
 
 # 0.0001 degrees are 11 m, less than the size of a station.
 COORDINATE_DECIMALS = 4
+# A document, such as a bulletin or a report, contains all that it needs, and no scripts.
+DOCUMENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 # Of runs that are stored, in the answer about one that is not.
 _NAMED_RUNS = 5
 Responses = dict[int | str, dict[str, Any]]
@@ -38,6 +40,12 @@ TOO_LARGE: Responses = {
 }
 BUSY: Responses = {503: {"model": ProblemOut, "description": "Too much work waits; try again later"}}
 NOT_READY: Responses = {503: {"model": UnreadyOut, "description": "Not ready"}}
+
+
+def idempotency_key(how_long: str) -> Any:
+    """Return the header Idempotency-Key: printable ASCII, as a structured header's string holds it."""
+    told = f"Of the sender's choice, new for each body: a repeated request is answered as the first was, {how_long}."
+    return Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern="^[ -~]+$", description=told)
 
 
 def known_city(registry: Registry, city_id: str) -> City:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -19,25 +17,17 @@ from hazecast.grids.places.own import Entered
 from hazecast.models.registry import NO_TRAINED_MODEL
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.core.own_cities import (
-    change_city,
     findings,
     has_rules,
     in_english_only,
     own_cities,
     registry_with,
-    remove_city,
     trouble_of,
     without_folder,
 )
 from hazecast.services.core.places import city_registry
-from hazecast.services.store.city_changes import (
-    Change,
-    Held,
-    changes_of,
-    held_of_cities,
-    is_stored,
-    record_change,
-)
+from hazecast.services.store.city_changes import Held, changes_of, held_of_cities
+from hazecast.services.store.city_writing import Author, add_city, change_city, remove_city
 from hazecast.services.store.drafts import Decider
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given, Service
@@ -46,20 +36,16 @@ from hazecast.services.web.pages import link_next
 from hazecast.services.web.places import Paged
 from hazecast.services.web.problems import Refusal
 from hazecast.services.web.routes.common import CONFLICT, DENIED, INVALID, NOT_FOUND
+from hazecast.services.web.schemas.city_entries import CityFieldsIn, NewCityIn
 from hazecast.services.web.schemas.own_cities import (
     AdministeredCitiesOut,
     AdministeredCityOut,
     CheckedCityOut,
     CityChangeOut,
     CityDetailOut,
-    CityFieldsIn,
     FolderOut,
-    NewCityIn,
     Note,
-    as_fields,
 )
-
-log = logging.getLogger(__name__)
 
 Administrator = Annotated[Identity, Depends(require("cities:admin"))]
 CityId = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]*$", max_length=64, examples=["lyon"])]
@@ -107,58 +93,35 @@ def check(service: Given, new: NewCityIn, _: Administrator) -> CheckedCityOut:
 @router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
 def add(service: Given, new: NewCityIn, who: Administrator) -> CityDetailOut:
     """Add a city: it is forecast from the next cycle on."""
-    known = service.cities.refresh()
-    if new.id in known.cities or new.id in known.others:
-        raise Refusal(ConflictError("city", new.id, "an id that no city has yet"))
-    _write(service, "add", new.fields(), None, who)
+    with _refused():
+        add_city(service.store, service.settings, new.fields(), _by(service, who))
     return _detail(service, new.id)
 
 
 @router.get("/{city_id}", responses=DENIED | NOT_FOUND | INVALID)
 def city(service: Given, city_id: CityId, _: Administrator) -> CityDetailOut:
-    """One city, with its area and what was done with it through the API."""
-    service.cities.refresh()
+    """One city, with its area and what was done with it."""
     return _detail(service, city_id)
 
 
 @router.put("/{city_id}", responses=_CHANGES)
 def change(service: Given, city_id: CityId, fields: CityFieldsIn, who: Administrator) -> CityDetailOut:
     """Change a city, or withdraw it (`forecast`: false). A shipped one is replaced by an own one of its id."""
-    before = _known(service.cities.refresh(), city_id)
-    _write(service, "change", fields.fields(city_id), as_fields(before), who)
+    with _refused():
+        change_city(service.store, service.settings, fields.fields(city_id), _by(service, who))
     return _detail(service, city_id)
 
 
 @router.delete("/{city_id}", status_code=204, responses=_CHANGES)
 def remove(service: Given, city_id: CityId, who: Administrator) -> None:
     """Remove an own city of which nothing is stored, or bring back the shipped one whose place it took."""
-    before = _known(service.cities.refresh(), city_id)
     with _refused():
-        if city_id not in load_registry().cities and is_stored(service.store, city_id):
-            raise ConflictError(
-                f"city {city_id}",
-                "forecasts, observations or warnings of it",
-                "a city of which nothing is stored; withdraw it",
-            )
-    _write(service, "remove", None, as_fields(before), who)
-
-
-def _write(
-    service: Service, action: Change, fields: Mapping[str, Any] | None, before: Mapping[str, Any] | None, who: Identity
-) -> None:
-    """Write a city and its audit: both, or neither."""
-    name = str((fields or before or {})["id"])
-    with _refused(), service.store.sessions.begin() as session:
-        record_change(
-            session, action, name, before, fields,
-            by=who.name, who=Decider(who.account_id, who.key_id), at=service.clock(),
-        )  # fmt: skip
-        if fields is None:
-            remove_city(name, service.settings)
-        else:
-            change_city(fields, service.settings)
+        remove_city(service.store, service.settings, city_id, _by(service, who))
     service.cities.refresh()
-    log.info("city %s: %s by account %s with key %s", name, action, who.account_id, who.key_id)
+
+
+def _by(service: Service, who: Identity) -> Author:
+    return Author(who.name, service.clock(), Decider(who.account_id, who.key_id))
 
 
 @contextmanager
@@ -170,13 +133,6 @@ def _refused() -> Iterator[None]:
         raise Refusal(error) from error
     except InputError as error:
         raise Refusal(InputError(error.where.rpartition(", ")[2], error.found, error.expected)) from error
-
-
-def _known(registry: Registry, name: str) -> City:
-    try:
-        return registry.city(name)
-    except InputError as error:
-        raise Refusal(UnknownError(error.where, error.found, error.expected)) from error
 
 
 def _entered(service: Service) -> dict[str, Entered]:
@@ -241,22 +197,14 @@ def _state(
 
 
 def _detail(service: Service, name: str) -> CityDetailOut:
-    registry = service.registry
-    found = _known(registry, name)
-    changes = [
-        CityChangeOut(
-            at=row.at, action=cast(Change, row.action), by=row.by, account=row.account_id, key=row.key_id,
-            before=_read(row.before), after=_read(row.after),
-        )
-        for row in changes_of(service.store, name)
-    ]  # fmt: skip
+    registry = service.cities.refresh()
+    try:
+        found = registry.city(name)
+    except InputError as error:
+        raise Refusal(UnknownError(error.where, error.found, error.expected)) from error
+    changes = [CityChangeOut.of(row) for row in changes_of(service.store, name)]
     state = _state(service, registry, found, _entered(service), held_of_cities(service.store))
     return CityDetailOut(**state, **_area(registry, found), changes=changes)
-
-
-def _read(fields: str | None) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = None if fields is None else json.loads(fields)
-    return found
 
 
 def _checked(service: Service, registry: Registry, city: City) -> CheckedCityOut:

@@ -5,29 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.problems import RowsRefused
-from hazecast.services.web.routes.common import BUSY, DENIED, INVALID, TOO_LARGE
+from hazecast.services.web.routes.common import BUSY, DENIED, INVALID, TOO_LARGE, idempotency_key
 from hazecast.services.work.native_work import store_push
 from hazecast.services.work.push_fields import Answer, Push, Pushed
 
 Sender = Annotated[Identity, Depends(require("observations:write"))]
-# Printable ASCII, as a structured header's string holds it.
-Repeatable = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern="^[ -~]+$",
-        description="Of the sender's choice, new for each body: a repeated request is answered as the first was, for 7 days.",
-    ),
-]
+Repeatable = Annotated[str | None, idempotency_key("for 7 days")]
 
 
 def _body() -> dict[str, Any]:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from hazecast.services.web.schemas.forecasts import Units
+from hazecast.services.web.schemas.forecasts import InvalidOut, Units
+
+_JOB: dict[str, Any] = {
+    "id": "job_5f0c3a9e1b7d42c68a90e1f2", "study": "sources", "state": "running", "ahead": None,
+    "progress": "start 7 of 20", "simulated": False, "created_at": "2026-01-15T09:00:00Z",
+    "started_at": "2026-01-15T09:00:01Z", "finished_at": None, "error": None, "errors": [], "results_until": None,
+    "results": None,
+}  # fmt: skip
 
 
 class StandardDaysOut(BaseModel):
@@ -130,11 +137,40 @@ class StudyOut(BaseModel):
     stored_observations: bool = Field(description="whether it takes the service's observations")
 
 
+class StudyResultsOut(BaseModel):
+    """The addresses of a job's results."""
+
+    result: str = Field(description="summary and tables, as the study itself answers")
+    report_html: str
+    report_pdf: str
+    tables: str = Field(description="tables as CSV and figures as PNG, in one ZIP file")
+
+
 class StudyFormOut(StudyOut):
     """What a study takes."""
 
     body: dict[str, Any] = Field(description="JSON Schema of the body of the request")
     example: dict[str, Any] | None = Field(description="a body; null where none is short enough")
+
+
+class StudyJobOut(BaseModel):
+    """A study that was asked for as a job."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _JOB})
+
+    id: str
+    study: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    ahead: int | None = Field(description="jobs that run or wait before it; null unless it is queued")
+    progress: str | None = Field(description="what a running one is at, where the study tells")
+    simulated: bool = Field(description="whether stored observations are those of simulated runs")
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    error: str | None = Field(description="why it failed")
+    errors: list[InvalidOut] = Field(description="what of its body was wrong, by field")
+    results_until: dt.datetime | None = Field(description="when its results are removed; null where there are none")
+    results: StudyResultsOut | None = Field(description="null before it is done, and once they are removed")
 
 
 class StudyResultOut(BaseModel):

@@ -14,6 +14,7 @@ from typing import Literal
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import format_time
 from hazecast.services.core.clock import Clock
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.monitors.interface import HasHistory, MonitorSource
@@ -265,7 +266,7 @@ def _fill_cycle(
     try:
         fetched = source.fetch_past(cycle, wanted, store.scratch(cycle, _SCRATCH))
         fetched = store.small(fetched, wanted.cities) if small else fetched
-        store.save(cycle.source, fetched.assign_attrs(retrieved_at=clock().isoformat()))
+        store.save(cycle.source, fetched.assign_attrs(retrieved_at=format_time(clock())))
     except (InputError, NoCycleError):
         # What is in the folder made it fail, and would do so again.
         store.clear_scratch(cycle, _SCRATCH)

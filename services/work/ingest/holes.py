@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+from hazecast.grids.times import format_time
 from hazecast.services.core.files import atomic_write
 from hazecast.services.sources.monitors.interface import HOUR
 from hazecast.services.store.cycles import CycleStore
@@ -98,7 +99,7 @@ class AskedInVain:
             try:
                 read = json.loads(path.read_text(encoding="utf-8"))
                 self._asked = {
-                    name: {time: (int(n), datetime.fromisoformat(at).isoformat()) for time, (n, at) in times.items()}
+                    name: {_form(time): (int(n), _form(at)) for time, (n, at) in times.items()}
                     for name, times in read.items()
                 }
             except (AttributeError, TypeError, ValueError) as error:
@@ -121,7 +122,7 @@ class AskedInVain:
         list of datetime
         """
         known = self._asked.get(name, {})
-        return [time for time in times if self._may_be_asked(known.get(_text(time)), now)]
+        return [time for time in times if self._may_be_asked(known.get(format_time(time)), now)]
 
     @staticmethod
     def _may_be_asked(asked: tuple[int, str] | None, now: datetime) -> bool:
@@ -145,7 +146,7 @@ class AskedInVain:
         """
         known = self._asked.setdefault(name, {})
         for time in times:
-            known[_text(time)] = (known.get(_text(time), (0, ""))[0] + 1, now.isoformat())
+            known[format_time(time)] = (known.get(format_time(time), (0, ""))[0] + 1, format_time(now))
 
     def save(self, first: datetime) -> None:
         """Write the file, without what lies before `first`.
@@ -163,5 +164,6 @@ class AskedInVain:
             part.write_text(json.dumps(kept, indent=1), encoding="utf-8")
 
 
-def _text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat()
+def _form(text: str) -> str:
+    """Return a time of the file in today's form: earlier versions wrote +00:00 for Z."""
+    return format_time(datetime.fromisoformat(text))

@@ -21,6 +21,7 @@ from hazecast.grids.observations.tables.folder import read_tables, stations_of
 from hazecast.grids.observations.tables.sheets import is_table
 from hazecast.grids.observations.tables.stations import STATIONS_FILE, Stations
 from hazecast.grids.places.cities import Registry
+from hazecast.grids.times import format_time
 from hazecast.services.core.clock import Clock
 from hazecast.services.core.files import atomic_write
 from hazecast.services.core.places import city_registry
@@ -141,7 +142,7 @@ def _move(path: Path, folder: Path, taken: Taken, now: datetime) -> None:
     report = {
         "file": taken.name,
         "outcome": taken.outcome,
-        "taken_at": now.isoformat(),
+        "taken_at": format_time(now),
         "new": taken.saved.new,
         "revised": taken.saved.revised,
         "unchanged": taken.saved.unchanged,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
@@ -147,7 +148,7 @@ def _from(
             return store.path(cycle), late, "already stored", faults
         try:
             fetched = source.fetch(late, wanted, store.scratch(cycle))
-            noted = {"retrieved_at": clock().isoformat(), "places": wanted.label(points="city" in fetched.dims)}
+            noted = {"retrieved_at": format_time(clock()), "places": wanted.label(points="city" in fetched.dims)}
             path = store.save(source.name, fetched.assign_attrs(noted))
         except (FetchError, InputError) as error:
             faults.append(str(error))

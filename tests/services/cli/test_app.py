@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -70,11 +72,9 @@ def test_main_prints_the_message_alone_and_exits_with_the_code(monkeypatch, caps
 
 
 def test_times_and_names_on_the_command_line_are_the_places_own() -> None:
-    from datetime import UTC, datetime
-
     from hazecast.alerts.rules.book import RuleBook
     from hazecast.grids.places.cities import load_registry
-    from hazecast.services.work.local_time import in_zone, place_name
+    from hazecast.services.work.local_time import place_name
     from hazecast.services.work.report import message_line
     from tests.support.cap_messages import made_warning
 
@@ -86,10 +86,17 @@ def test_times_and_names_on_the_command_line_are_the_places_own() -> None:
     assert "Beijing 北京, 2013-01-11 20:00 to 2013-01-12 20:00 (Beijing time)" in line and "Z" not in line
     japan = message_line(made_warning(city="himeji", rule_set="jp_pm25", level="alert"), registry, book)
     assert "Himeji 姫路, 2013-01-11 21:00 to 2013-01-12 21:00 (Japan time)" in japan
-    given = {"onset": "2013-01-11T12:00:00Z", "evidence": [{"time": datetime(2013, 1, 11, 13, tzinfo=UTC)}], "id": "T1"}
-    assert in_zone(given, "Asia/Tokyo") == {
-        "onset": "2013-01-11T21:00:00+09:00", "evidence": [{"time": "2013-01-11T22:00:00+09:00"}], "id": "T1",
-    }  # fmt: skip
+
+
+def test_times_in_json_are_in_utc_and_marked_as_the_api_marks_them(capsys) -> None:
+    from datetime import datetime
+
+    from hazecast.services.cli.output import print_json
+
+    print_json({"at": datetime.fromisoformat("2013-01-11T21:00+09:00"), "name": "姫路", "file": Path("a") / "b"})
+    assert json.loads(capsys.readouterr().out) == {"at": "2013-01-11T12:00:00Z", "name": "姫路", "file": "a/b"}
+    with pytest.raises(TypeError, match="set is no JSON"):
+        print_json({"at": set()})
 
 
 @pytest.mark.parametrize(("words", "found"), [("hazecast war", "warnings"), ("hazecast forecast beij", "beijing")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_city_is_added_checked_and_listed(own_folders) -> None:
     listed = json.loads(run_command("cities", "list", "--country", "FR", "--json"))
     assert [(city["id"], city["own"]) for city in listed] == [("lyon", True)]
     assert "own      Lyon" in run_command("cities", "list") and "shipped  Beijing" in run_command("cities", "list")
-    with pytest.raises(InputError, match="lyon.toml"):
+    with pytest.raises(InputError, match="city: found lyon; expected an id that no city has yet"):
         run_command("cities", "add", "lyon", *LYON, "--time-zone", "Europe/Paris")
 
 
@@ -67,3 +68,35 @@ def test_a_misspelt_field_of_a_rule_set_is_named_with_what_was_meant(own_folders
     own.write_text('extends = "cma_hase"\nid = "cma_haze"\n')
     with pytest.raises(InputError, match=r'did you mean "cma_haze"\?'):
         run_command("rules", "check")
+
+
+def test_what_a_command_does_with_a_city_is_in_the_audit_with_the_name_of_its_user(own_folders) -> None:
+    run_command("cities", "add", "lyon", *LYON, "--time-zone", "Europe/Paris", "--by", "li-na")
+    run_command("cities", "change", "lyon", "--name-zh", "里昂", "--rated-by", "who")
+    path = own_folders / "cities" / "lyon.toml"
+    kept = path.read_text()
+    assert 'name_zh = "里昂"' in kept and 'rated_by = "who"' in kept and "latitude = 45.764" in kept
+    run_command("cities", "change", "lyon", "--no-forecast")
+    assert "forecast = false" in path.read_text()
+    with pytest.raises(InputError, match="time_zone: found Europe/Pari"):
+        run_command("cities", "change", "lyon", "--time-zone", "Europe/Pari")
+    with pytest.raises(InputError, match="city lyon: found nothing to change"):
+        run_command("cities", "change", "lyon")
+    with pytest.raises(InputError, match='found lyonn; expected a known city id; did you mean "lyon"'):
+        run_command("cities", "remove", "lyonn")
+    run_command("cities", "remove", "lyon")
+    assert not path.exists()
+    steps = json.loads(run_command("cities", "history", "lyon", "--json"))
+    assert [(step["action"], step["by"], step["account"]) for step in steps] == [
+        ("add", "li-na", None), *[("change", getpass.getuser(), None)] * 2, ("remove", getpass.getuser(), None),
+    ]  # fmt: skip
+    assert steps[1]["before"]["name_zh"] == "Lyon" and steps[1]["after"]["name_zh"] == "里昂"
+    assert steps[0]["at"].endswith("Z") and "add    by li-na" in run_command("cities", "history", "lyon")
+
+
+def test_a_service_of_own_cities_alone_gets_its_first_by_the_command(own_folders, monkeypatch) -> None:
+    monkeypatch.setenv("HAZECAST_SHIPPED_CITIES", "false")
+    run_command("cities", "add", "lyon", *LYON, "--time-zone", "Europe/Paris")
+    with pytest.raises(InputError, match="still needed"):
+        run_command("cities", "remove", "lyon")
+    assert [step["action"] for step in json.loads(run_command("cities", "history", "lyon", "--json"))] == ["add"]

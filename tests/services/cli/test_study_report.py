@@ -14,9 +14,9 @@ from pypdf import PdfReader
 
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.studies.app import study_app
-from hazecast.services.cli.studies.options import Call
-from hazecast.services.cli.studies.pictures import drawn
-from hazecast.services.cli.studies.report import LONGEST, as_html, as_pdf, methods, pictures_of, sheet_of
+from hazecast.services.research.studies.asking import Call
+from hazecast.services.research.studies.pictures import drawn
+from hazecast.services.research.studies.report import LONGEST, as_html, as_pdf, methods, pictures_of, sheet_of
 from hazecast.services.research.studies.result import Result
 from tests.support.command_line import run_command
 

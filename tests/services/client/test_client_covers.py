@@ -22,6 +22,7 @@ GIVEN: dict[str, list[Any]] = {
     "latitude": [39.6], "longitude": [116.6], "init_time": [INIT, None], "form": ["html"],
     "new": [NewSubscription(name="desk", channel="stream")], "change": [Change(state="paused")],
     "name": ["any"], "after": [1], "year": [2013], "time": [INIT], "simulated": [True], "body": [{}],
+    "seconds": [1.0],
 }  # fmt: skip
 PICTURES = ["haze.png", "aqi.png", "day/pm25.webp", "fan/beijing.png"]
 # Pages that receivers open, and the same bulletin by the header Accept.

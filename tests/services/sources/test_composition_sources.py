@@ -12,6 +12,7 @@ from hazecast.grids.composition import REFERENCE_DENSITY
 from hazecast.grids.contract import check
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
+from hazecast.grids.times import format_time
 from hazecast.services.sources.composition.ads import AtmosphereDataStore
 from hazecast.services.sources.composition.open_meteo import OpenMeteoComposition
 from hazecast.services.sources.weather.interface import Wanted
@@ -62,7 +63,7 @@ def test_open_meteo_from_the_answer_to_the_store(source, store, source_server) -
     assert report.reasons == () and report.attempts[0].outcome == "fetched"
     with xr.open_dataset(report.path) as stored:
         check_against_truth(stored.load())
-        assert stored.attrs["retrieved_at"] == NOW.isoformat() and "Copernicus" in stored.attrs["attribution"]
+        assert stored.attrs["retrieved_at"] == format_time(NOW) and "Copernicus" in stored.attrs["attribution"]
         assert stored.attrs["unexpectedly_absent"] == "" and stored.attrs["late"] == 0
     calls = -(-len(CITIES) // 50)
     assert len(source_server.asked("air-quality")) == calls and source.traffic.requests == calls + 2

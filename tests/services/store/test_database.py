@@ -53,6 +53,7 @@ MADE = {
     "bool": True,
     "datetime": datetime(2013, 1, 12, 3),
     "date": date(2013, 1, 12),
+    "bytes": b"x",
 }
 
 

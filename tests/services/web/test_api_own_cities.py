@@ -11,9 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from hazecast.services.accounts.accounts import add_account
+from hazecast.services.client import Client
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
+from hazecast.services.web.schemas.own_cities import AdministeredCityOut
 from hazecast.services.work.cycle import run_cycle
 from tests.support.accounts import bearer
 from tests.support.settings import make_settings
@@ -203,6 +205,16 @@ def test_a_file_that_becomes_wrong_leaves_the_cities_as_they_were(client, settin
     refused = client.put(f"{CITIES}/lyon", json=FIELDS)
     assert refused.status_code == 409 and "hand.toml" in refused.json()["detail"]
     assert client.get("/v1/cities/lyon").status_code == 200
+
+
+def test_the_client_reads_the_administered_cities_as_the_api_types_them(client) -> None:
+    client.post(CITIES, json=LYON)
+    key = client.headers["authorization"].partition(" ")[2]
+    with Client("http://testserver", key=key, transport=client._transport) as reader:
+        [own] = reader.administered_cities(own=True)
+        found = reader.administered_city("lyon")
+    assert isinstance(own, AdministeredCityOut) and (own.id, own.file, own.stations_known) == ("lyon", "lyon.toml", 0)
+    assert found.kind == "around" and found.changes[0].account == "root" and found.changes[0].at.tzinfo is not None
 
 
 @pytest.mark.slow

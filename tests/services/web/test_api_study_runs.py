@@ -31,8 +31,10 @@ from tests.support.accounts import bearer
 from tests.support.command_line import run_command
 from tests.support.observations import store_observations
 
-OF_TABLES = [name for name, body in BODIES.items() if "observations" not in body]
-OF_HOURS = [name for name, body in BODIES.items() if "observations" in body]
+# These need gridded weather, or an airport's reports: tests/services/research/test_stored_air.py.
+OF_AIR = {"trajectories", "provinces", "visibility"}
+OF_TABLES = [name for name, body in BODIES.items() if "observations" not in body and name not in OF_AIR]
+OF_HOURS = [name for name, body in BODIES.items() if "observations" in body and name not in OF_AIR]
 # These fit for seconds.
 LONG = {"trend", "intervention"}
 # These draw figures, or read a folder of hours.
@@ -222,6 +224,9 @@ def test_stations_are_compared_as_stored(client, head) -> None:
         ("episodes", BODIES["episodes"] | {"city": "bejing"}, "city", "found bejing"),
         ("episodes", BODIES["episodes"] | {"city": "tokyo"}, "observations", "no stored hour of tokyo"),
         ("wind", BODIES["wind"] | {"place": "t:z"}, "place", "found t:z"),
+        ("trajectories", BODIES["trajectories"], "weather", "the archive is empty"),
+        ("visibility", BODIES["visibility"], "observations", "no visibility, t2m, d2m measured in beijing"),
+        ("visibility", BODIES["visibility"] | {"save": "x.json"}, "save", "Extra inputs"),
         ("wind", BODIES["wind"] | {"weather": "/etc/passwd"}, "weather", "Extra inputs"),
     ],
 )  # fmt: skip

@@ -157,6 +157,33 @@ def test_an_earlier_run_is_answered_as_it_was(two_runs) -> None:
     assert f"{FIRST}, {SECOND}" in problem["detail"]
 
 
+def test_the_page_and_its_map_show_the_run_asked_for(two_runs) -> None:
+    newest, older = (two_runs.get(f"/page/map.json{query}") for query in ("", f"?init_time={FIRST}"))
+    assert (newest.json()["init_time"], older.json()["init_time"]) == (SECOND, FIRST)
+    clean, foul = (answer.json()["cities"][0]["pm25"][0] for answer in (newest, older))
+    assert clean < 100 < foul and older.json()["warnings"] == [] and not older.json()["stale"]
+    page = two_runs.get(f"/?lang=en&city=beijing&init_time={FIRST}").text
+    assert "You see it as it was issued then" in page and "Out of date" not in page
+    assert f"/v1/cities/beijing/forecast?init_time={FIRST[:16]}Z" in page
+    assert f'href="/?city=beijing&amp;init_time={FIRST[:16]}Z&amp;lang=en" aria-current="true"' in page
+    usual = two_runs.get("/?lang=en&city=beijing").text
+    assert "You see it as it was issued then" not in usual and f"init_time={FIRST[:16]}Z" in usual
+    # What is not stored is a 404, what is no time or no argument a 422, as elsewhere; people are told in a page.
+    for query, status, said in (
+        ("init_time=2026-01-15T00:00:00Z", 404, f"{FIRST}, {SECOND}"),
+        ("init_time=2026-01-15T00:00:00", 422, "offset"),
+        ("initime=2026-01-15T00:00:00Z", 422, "init_time?"),
+    ):
+        for address in ("/page/map.json", "/page/stations.json"):
+            refused = two_runs.get(f"{address}?{query}")
+            assert refused.status_code == status and said in refused.json()["detail"], (address, query)
+    for text in ("2026-01-15T00:00Z", "yesterday", "<b>"):
+        refused = two_runs.get("/", params={"lang": "en", "init_time": text})
+        assert refused.status_code == 404 and "is stored here" in refused.text and "<b>" not in refused.text
+    for address in ("/page/shapes.json", "/page/places.json"):
+        assert two_runs.get(f"{address}?unheard_of=1").status_code == 422
+
+
 @pytest.mark.slow
 @pytest.mark.slowest
 def test_maps_areas_and_bulletins_of_an_earlier_run(two_runs) -> None:

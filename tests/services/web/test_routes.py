@@ -65,6 +65,7 @@ def service(tmp_path, clock) -> Iterator[Service]:
         clock=clock,
         pool=UNUSED,
         studies=UNUSED,
+        study_runner=UNUSED,
         queue=UNUSED,
         public_feed=UNUSED,
         stream_places=UNUSED,

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import load_station_cities
 from hazecast.grids.places.cities import Registry, load_registry
+from hazecast.grids.times import format_time
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.sources.weather.gfs import Gfs
@@ -234,7 +235,7 @@ def test_cycles_of_gfs_that_are_still_kept(source_server, tmp_path, monkeypatch)
     dims = {}
     for hours in (0, 12):
         with xr.open_dataset(store.path(Cycle("gfs", CYCLE + hours * HOUR))) as stored:
-            assert stored.attrs["retrieved_at"] == NOW.isoformat()
+            assert stored.attrs["retrieved_at"] == format_time(NOW)
             dims[hours] = set(stored.dims)
     assert dims == {0: {"time", "city"}, 12: {"time", "latitude", "longitude"}}
     source.close()

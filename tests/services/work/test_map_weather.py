@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hazecast.alerts.engine.engine import signal_window
+from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import LEAD_HOURS, describe
 from hazecast.grids.places.cities import load_registry

@@ -2,7 +2,7 @@
 
 import { Field } from "./field.js";
 import { Stations } from "./stations.js";
-import { classOf, fetchJson, HOUR, ink, points, WIND_HOURS } from "./mapparts.js";
+import { classOf, fetchJson, HOUR, ink, ofRun, points, WIND_HOURS } from "./mapparts.js";
 
 /** @typedef {import("./mapparts.js").City} City */
 /** @typedef {import("./mapparts.js").MapData} MapData */
@@ -56,7 +56,7 @@ export class CityMap {
     }
     this.map.fitBounds(VIEW);
     this.field = new Field(this.map);
-    this.stations = new Stations(this.map);
+    this.stations = new Stations(this.map, words);
     this.warned = L.layerGroup().addTo(this.map);
     this.cities = L.layerGroup().addTo(this.map);
     this.map.on("zoomend resize", () => this.arrange());
@@ -91,7 +91,7 @@ export class CityMap {
     if (!this.data) this.state.textContent = this.words.loading;
     const first = this.data === null;
     try {
-      this.data = await fetchJson("/page/map.json");
+      this.data = await fetchJson(ofRun("/page/map.json"));
       this.state.textContent = "";
     } catch (error) {
       if (!this.data) this.state.textContent = this.words.failed;
@@ -301,7 +301,7 @@ export class CityMap {
     for (const one of this.standing().get(city.id) ?? []) parts.push(this.words.warned.replace("{level}", one.name[this.language]));
     const speed = this.wind(city)[1];
     if (speed !== null) parts.push(this.words.wind.replace("{speed}", String(speed)));
-    return `${city.name[this.language]}: ${parts.filter(Boolean).join(" · ")}`;
+    return `${city.name[this.language]}${this.words.colon}${parts.filter(Boolean).join(" · ")}`;
   }
 
   /** @param {City} city @param {string} layer a radio's value */

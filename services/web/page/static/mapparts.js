@@ -14,6 +14,12 @@
 export const HOUR = 3600_000;
 export const WIND_HOURS = 3;
 
+/** The address of data of the run that the page shows: a chosen one stands in the page's own address. @param {string} path */
+export function ofRun(path) {
+  const run = new URLSearchParams(location.search).get("init_time");
+  return run ? `${path}?init_time=${encodeURIComponent(run)}` : path;
+}
+
 /** @param {string} address */
 export async function fetchJson(address) {
   const answer = await fetch(address, { cache: "no-cache" });

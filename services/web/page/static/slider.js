@@ -77,7 +77,7 @@ export class Slider {
     if (this.first === null) return;
     const hour = Number(this.range.value);
     const time = new Date(this.first + (hour - 1) * HOUR);
-    const said = `${this.format?.format(time)} (${this.zoneName})`;
+    const said = this.words.at.replace("{moment}", this.format?.format(time) ?? "").replace("{zone}", this.zoneName ?? "");
     this.output.textContent = said;
     this.range.setAttribute("aria-valuetext", said);
     this.onShow(hour, this.key(time), this.timer !== 0);

@@ -1,14 +1,15 @@
 // The stations behind the cities' values, when one is near enough to tell them apart: coloured at the hour they were read.
 
-import { classOf, fetchJson, HOUR } from "./mapparts.js";
+import { classOf, fetchJson, HOUR, ofRun } from "./mapparts.js";
 
 /** @typedef {{name: string, at: [number, number], time: string, pm25: number}} Station */
 
 const FROM_ZOOM = 7;
 
 export class Stations {
-  /** @param {L.Map} map */
-  constructor(map) {
+  /** @param {L.Map} map @param {Record<string, string>} words */
+  constructor(map, words) {
+    this.words = words;
     this.map = map;
     this.layer = L.layerGroup();
     /** @type {[Station, L.CircleMarker][] | null} */
@@ -28,10 +29,12 @@ export class Stations {
   async load() {
     this.asked = true;
     try {
-      const stations = /** @type {Station[]} */ (await fetchJson("/page/stations.json"));
+      const stations = /** @type {Station[]} */ (await fetchJson(ofRun("/page/stations.json")));
+      const { colon } = this.words;
+      const unit = /** @type {HTMLElement | null} */ (document.querySelector('.legend[data-layer="pm25"]'))?.dataset.unit ?? "";
       this.dots = stations.map((station) => {
         const dot = L.circleMarker(station.at, { radius: 5, className: "station", weight: 1 });
-        dot.bindTooltip(`${station.name}: ${station.pm25} µg/m³`, { direction: "top" }).addTo(this.layer);
+        dot.bindTooltip(`${station.name}${colon}${station.pm25} ${unit}`, { direction: "top" }).addTo(this.layer);
         return [station, dot];
       });
       if (this.shown) this.draw(...this.shown);

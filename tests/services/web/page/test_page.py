@@ -112,6 +112,18 @@ def test_an_unknown_city_is_not_found_and_named_harmlessly(client) -> None:
     assert client.get("/embed/nowhere.png").status_code == 404
 
 
+def test_an_address_that_leads_nowhere_is_a_page_for_people_and_a_problem_for_programs(client) -> None:
+    for language, said in (("zh", "没有这个页面"), ("ja", "そのページはありません"), ("en", "There is no such page")):
+        seen = client.get("/nothing", headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": language})
+        assert seen.status_code == 404 and said in seen.text and 'href="/"' in seen.text
+        assert seen.headers["content-type"].startswith("text/html") and seen.headers["cache-control"] == "no-store"
+    for address, accepted in (("/nothing", "*/*"), ("/v1/nothing", "text/html")):
+        told = client.get(address, headers={"Accept": accepted})
+        assert told.status_code == 404 and told.headers["content-type"] == "application/problem+json"
+    refused = client.get("/warnings.rss?citty=beijing")
+    assert refused.status_code == 422 and "expected city?" in refused.json()["detail"]
+
+
 def test_nothing_is_inline_but_the_page_s_own_style_and_the_policy_forbids_it(client) -> None:
     for path in ("/", "/?city=beijing", "/embed/beijing", "/?city=nowhere"):
         answer = client.get(path)

@@ -50,10 +50,13 @@ zones.addEventListener("change", () => {
  */
 export function moment(time, zone = zones.value) {
   if (!time) return say("never");
-  return new Intl.DateTimeFormat(language, {
+  const parts = new Intl.DateTimeFormat(language, {
     year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
     timeZone: zone, timeZoneName: "short",
-  }).format(new Date(time));
+  }).formatToParts(new Date(time));
+  // Chinese has the zone between day and hour: it goes to the end, as in the other languages.
+  const said = parts.filter(({ type }) => type !== "timeZoneName").map(({ value }) => value).join("").replace(/\s+/g, " ").trim();
+  return `${said} ${parts.find(({ type }) => type === "timeZoneName")?.value ?? ""}`;
 }
 
 /** Return a length of time in its largest whole unit. @param {number} seconds */

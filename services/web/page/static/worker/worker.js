@@ -20,7 +20,8 @@ self.addEventListener("fetch", (event) => {
   if (url.pathname.startsWith("/page/static/")) event.respondWith(fromCache(request));
   // Only what a reader opens: the page's own requests must fail, so that it knows that it is off line.
   else if (request.mode === "navigate" && url.pathname === "/") event.respondWith(fromNetwork(request, true));
-  else if (KEPT.includes(url.pathname)) event.respondWith(fromNetwork(request, false));
+  // Not those of a run of the past, each of which has an address of its own.
+  else if (KEPT.includes(url.pathname) && !url.search) event.respondWith(fromNetwork(request, false));
 });
 
 /** @param {Request} request */

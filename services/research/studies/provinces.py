@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from hazecast.services.cli.options import settings_of
-from hazecast.services.cli.studies.options import Output, option_groups
-from hazecast.services.cli.studies.output import emit
-from hazecast.services.cli.studies.wind import ArrivalOptions, paths_to
+from hazecast.services.research.studies.asking import Option, Table, study
 from hazecast.services.research.studies.result import Result
+from hazecast.services.research.studies.trajectories import ArrivalOptions, home_of, paths_to, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +17,8 @@ if TYPE_CHECKING:
 
     from hazecast.forecast.studies.wind.provinces import Contributions
     from hazecast.grids.places.cities import City
+    from hazecast.services.core.settings import Settings
 
-app = typer.Typer()
 # By default the areas over which the air was for this share of its hours; chosen.
 _LEAST_SHARE = 0.02
 
@@ -31,40 +27,32 @@ _LEAST_SHARE = 0.02
 class SampleOptions:
     """What was measured."""
 
-    samples: Annotated[
-        Path | None, typer.Option("--samples", help="CSV of hourly samples: time (end of the hour), then elements.")
-    ] = None
-    filters: Annotated[
-        Path | None,
-        typer.Option("--filters", help="CSV of filters: filter, start, end (ISO 8601 with offset), elements."),
-    ] = None
-    element: Annotated[
-        list[str] | None, typer.Option("--element", help="Column to use; may be repeated; by default all.")
-    ] = None
-    unit: Annotated[str, typer.Option("--unit", help="Unit of the samples.")] = "ng m-3"
+    samples: Annotated[Path | None, Table("CSV of hourly samples: time (end of the hour), then elements.")] = None
+    filters: Annotated[Path | None, Table("CSV of filters: filter, start, end (ISO 8601 with offset), elements.")] = (
+        None
+    )
+    element: Annotated[list[str] | None, Option("Column to use; may be repeated; by default all.")] = None
+    unit: Annotated[str, Option("Unit of the samples.")] = "ng m-3"
 
 
-@app.command()
-@option_groups
+@study
 def provinces(
-    city: Annotated[str, typer.Option("--city", help="City that the air arrives at.")],
+    city: Annotated[str, Option("City that the air arrives at.")],
     arrivals: ArrivalOptions,
     measured: SampleOptions,
     province: Annotated[
         list[str] | None,
-        typer.Option("--province", help="Name or code; may be repeated; by default those that much air came over."),
+        Option("Name or code; may be repeated; by default those that much air came over."),
     ] = None,
-    cell: Annotated[float, typer.Option("--cell", help="Cell of the source regions, degrees.")] = 0.5,
-    output: Output = Output(),  # noqa: B008 - frozen
-) -> None:
+    cell: Annotated[float, Option("Cell of the source regions, degrees.")] = 0.5,
+) -> Result:
     """Share of provinces in metals and other elements, by trajectories: all seasons, each season, and source regions."""
     from hazecast.forecast.studies.wind.plots import shares
     from hazecast.forecast.studies.wind.provinces import by_season, contributions, residence
-    from hazecast.services.core.places import city_registry
 
-    home = city_registry(settings_of(None)).city(city)
+    home = home_of(city, arrivals)
     paths, note = paths_to(home, arrivals)
-    areas = _areas(province)
+    areas = _areas(province, settings_of(arrivals))
     hours = residence(paths, areas)
     if not province:
         hours = hours.loc[:, hours.mean() >= _LEAST_SHARE * -float(paths["age"].values[-1])]
@@ -90,16 +78,16 @@ def provinces(
     for name in found.elements.index:
         result.figures[f"shares_{name}"] = shares(found.table.loc[name], f"{name} in {city}")
     _add_regions(result, paths, at_arrival, home, cell, measured.unit)
-    emit(result, output)
+    return result
 
 
-def _areas(wanted: list[str] | None) -> dict[str, shapely.Geometry]:
+def _areas(wanted: list[str] | None, settings: Settings) -> dict[str, shapely.Geometry]:
     """Return the shapes of provinces by their English names."""
     from hazecast.alerts.geography.shapes import provinces as shapes
     from hazecast.grids.errors import InputError
     from hazecast.services.core.shapes import use_shapes
 
-    use_shapes(settings_of(None))
+    use_shapes(settings)
     known = shapes()
     if not wanted:
         return {one.name_en: one.geometry for one in known}

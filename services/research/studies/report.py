@@ -12,14 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hazecast.services.cli.studies.pictures import drawn
+from hazecast.services.research.studies.pictures import drawn
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import pandas as pd
 
-    from hazecast.services.cli.studies.options import Call
+    from hazecast.services.research.studies.asking import Call
     from hazecast.services.research.studies.result import Result
 
 # A page is read, not computed with: longer tables are in the files that --out writes.
@@ -32,7 +32,7 @@ _STYLE = (
 # Options that say where the result goes.
 _OF_OUTPUT = ("as_json", "out", "report")
 _HEADINGS = {"result": "Result", "method": "Method", "limits": "Limits", "asked": "Asked"}
-_PACKAGE = "hazecast.services.cli.studies"
+_PACKAGE = "hazecast.services.research.studies"
 
 
 @dataclass(frozen=True)

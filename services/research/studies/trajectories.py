@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from hazecast.services.cli.options import settings_of
-from hazecast.services.cli.studies.options import Output, option_groups
-from hazecast.services.cli.studies.output import emit
+from hazecast.services.research.studies.asking import Local, Observed, Option, Table, Weather, aware_time, study
+from hazecast.services.research.studies.gridded import Gridded
+from hazecast.services.research.studies.observations import Observations
 from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hazecast.grids.places.cities import City
-
-app = typer.Typer()
+    from hazecast.services.core.settings import Settings
 
 _UG_M3 = "ug m-3"
 # How far from the city trajectories of HYSPLIT may arrive; chosen, about the size of a large city.
@@ -32,21 +29,17 @@ _ARRIVES_KM = 100.0
 class ArrivalOptions:
     """The trajectories."""
 
-    weather: Annotated[Path | None, typer.Option("--weather", help="Gridded weather with wind: GRIB2 or NetCDF.")] = (
-        None
-    )
+    weather: Annotated[Gridded | None, Weather("Gridded weather with wind: GRIB2 or NetCDF.")] = None
     level: Annotated[
         float | None,
-        typer.Option("--level", help="Follow its wind on this pressure level, hPa; by default that at 10 m."),
+        Local("Follow its wind on this pressure level, hPa; by default that at 10 m."),
     ] = None
-    endpoints: Annotated[
-        Path | None, typer.Option("--endpoints", help="HYSPLIT's files of endpoints (tdump), in place of --weather.")
-    ] = None
-    start: Annotated[str | None, typer.Option("--from", help="First arrival, ISO 8601 with offset.")] = None
-    end: Annotated[str | None, typer.Option("--to", help="Last arrival.")] = None
-    every: Annotated[int | None, typer.Option("--every", help="Hours between arrivals; 6 if not given.")] = None
-    hours: Annotated[float | None, typer.Option("--hours", help="How far back; 72 if not given.")] = None
-    groups: Annotated[int | None, typer.Option("--groups", help="Number of clusters; by default found.")] = None
+    endpoints: Annotated[Path | None, Local("HYSPLIT's files of endpoints (tdump), in place of --weather.")] = None
+    start: Annotated[str | None, Option("First arrival, ISO 8601 with offset.", named="from")] = None
+    end: Annotated[str | None, Option("Last arrival.", named="to")] = None
+    every: Annotated[int | None, Option("Hours between arrivals; 6 if not given.")] = None
+    hours: Annotated[float | None, Option("How far back; 72 if not given.")] = None
+    groups: Annotated[int | None, Option("Number of clusters; by default found.")] = None
 
 
 @dataclass(frozen=True)
@@ -54,36 +47,52 @@ class RegionOptions:
     """The source regions."""
 
     observations: Annotated[
-        Path | None, typer.Option("--observations", help="Collection that holds the city: source regions are mapped.")
+        Observations | None, Observed("Collection that holds the city: source regions are mapped.")
     ] = None
-    samples: Annotated[
-        Path | None, typer.Option("--samples", help="CSV of hourly samples, in place of a collection.")
-    ] = None
-    pollutant: Annotated[
-        str, typer.Option("--pollutant", help="Variable of the collection or column of the samples.")
-    ] = "pm25"
-    unit: Annotated[str, typer.Option("--unit", help="Unit of the samples.")] = _UG_M3
-    cell: Annotated[float, typer.Option("--cell", help="Cell of the source regions, degrees.")] = 0.5
+    samples: Annotated[Path | None, Table("CSV of hourly samples, in place of a collection.")] = None
+    pollutant: Annotated[str, Option("Variable of the collection or column of the samples.")] = "pm25"
+    unit: Annotated[str, Option("Unit of the samples.")] = _UG_M3
+    cell: Annotated[float, Option("Cell of the source regions, degrees.")] = 0.5
 
 
-@app.command()
-@option_groups
+@study
 def trajectories(
-    city: Annotated[str, typer.Option("--city", help="City that the air arrives at.")],
+    city: Annotated[str, Option("City that the air arrives at.")],
     arrivals: ArrivalOptions,
     regions: RegionOptions,
-    output: Output,
-) -> None:
+) -> Result:
     """Back trajectories through gridded wind or of HYSPLIT, their clusters, and source regions (PSCF, CWT)."""
-    from hazecast.services.core.places import city_registry
-
-    home = city_registry(settings_of(None)).city(city)
+    home = home_of(city, arrivals)
     paths, note = paths_to(home, arrivals)
     result = _clustered(paths, city, arrivals.groups, note)
     if regions.observations is not None or regions.samples is not None:
         _add_regions(result, paths, home, regions)
     result.printed = ("members",)
-    emit(result, output)
+    return result
+
+
+def home_of(city: str, arrivals: ArrivalOptions) -> City:
+    """Return the city that the air arrives at.
+
+    Parameters
+    ----------
+    city : str
+    arrivals : ArrivalOptions
+
+    Returns
+    -------
+    City
+    """
+    from hazecast.services.core.places import city_registry
+
+    return city_registry(settings_of(arrivals)).city(city)
+
+
+def settings_of(arrivals: ArrivalOptions) -> Settings:
+    """Return the settings that name the cities."""
+    from hazecast.services.core.settings import Settings
+
+    return Settings() if arrivals.weather is None else arrivals.weather.settings
 
 
 def paths_to(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
@@ -150,7 +159,7 @@ def _times(start: str, end: str, every: int) -> NDArray[np.datetime64]:
 
     from hazecast.grids.errors import InputError
 
-    first, last = _naive(start, "--from"), _naive(end, "--to")
+    first, last = aware_time(start, "--from"), aware_time(end, "--to")
     if not first <= last:
         raise InputError("--from, --to", f"{start} to {end}", "a first arrival not after the last")
     if every < 1:
@@ -158,25 +167,22 @@ def _times(start: str, end: str, every: int) -> NDArray[np.datetime64]:
     return np.arange(first, last + np.timedelta64(1, "s"), np.timedelta64(every, "h"))
 
 
-def _paths(weather: Path, level: float | None, home: City, when: NDArray[np.datetime64], hours: float) -> xr.Dataset:
+def _paths(weather: Gridded, level: float | None, home: City, when: NDArray[np.datetime64], hours: float) -> xr.Dataset:
     """Return the back trajectories of the arrivals; raise InputError if fewer than two stay on the grid."""
     import numpy as np
 
     from hazecast.forecast.studies.wind.trajectories import trajectories as follow
     from hazecast.grids.errors import InputError
-    from hazecast.grids.weather.files import read_weather
-    from hazecast.grids.weather.pressure_levels import read_level_wind
 
     n = len(when)
     lats, lons = np.full(n, home.latitude), np.full(n, home.longitude)
-    if level is None:
-        paths = follow(read_weather(weather), lats, lons, when, hours=-hours)
-    else:
-        paths = follow(read_level_wind(weather, level), lats, lons, when, hours=-hours, wind=("u", "v"))
+    reach = np.timedelta64(math.ceil(hours) + 1, "h")
+    grid, names = weather.wind(when[0] - reach, when[-1] + np.timedelta64(1, "h"), level)
+    paths = follow(grid, lats, lons, when, hours=-hours, wind=names)
     complete = _complete(paths)
     if complete < 2:
         raise InputError(
-            str(weather),
+            weather.name,
             f"{complete} of {n} trajectories stay inside it",
             "a larger area, an earlier beginning or fewer --hours",
         )
@@ -220,7 +226,6 @@ def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionO
     from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.forecast.studies.wind.receptor import source_regions
     from hazecast.grids.errors import InputError
-    from hazecast.services.research.places import series_at
     from hazecast.services.research.species_wind import species_of
 
     if regions.samples is not None and regions.observations is not None:
@@ -231,7 +236,7 @@ def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionO
         if regions.unit != _UG_M3:
             raise InputError("--unit", regions.unit, f"{_UG_M3}, which collections are in")
         assert regions.observations is not None
-        series, _ = series_at(regions.observations, home.id, regions.pollutant)
+        series = regions.observations.concentrations(home.id, regions.pollutant)
     when = paths["start"].values
     value = series.reindex(time=when).values
     days = when.astype("datetime64[D]")
@@ -242,16 +247,3 @@ def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionO
     unit = "µg m$^{-3}$" if regions.unit == _UG_M3 else regions.unit
     for name in ("pscf", "cwt"):
         result.figures[name] = wind_plots.regions_on_map(found, name, title, (home.latitude, home.longitude), unit)
-
-
-def _naive(text: str, option: str) -> np.datetime64:
-    from hazecast.grids.errors import InputError
-    from hazecast.grids.times import to_datetime64
-
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise InputError(option, text, "an ISO 8601 time with its offset")
-    return to_datetime64(time)
