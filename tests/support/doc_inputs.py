@@ -142,6 +142,13 @@ def scores(path: Path) -> None:
     path.write_text(json.dumps(found), encoding="utf-8")
 
 
+def body_of_sources(path: Path) -> None:
+    """Write what a study of sources is asked with."""
+    from hazecast.services.web.study_examples import BODIES
+
+    path.write_text(json.dumps(BODIES["sources"]), encoding="utf-8")
+
+
 def draft(data: Path, init: datetime) -> None:
     """Draft haze signals of a run for a person to decide, each as it follows on what is in force."""
     from hazecast.alerts.engine.lifecycle import advance
@@ -182,6 +189,7 @@ _INPUTS: dict[str, Maker] = {
     "era5.nc": surface_wind,
     "data/training": trained,
     "scores.json": scores,
+    "body.json": body_of_sources,
     "wind/xrf.csv": elements,
     "wind/filters.csv": year_of_filters,
     "tables/DIR": own_tables,

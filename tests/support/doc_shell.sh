@@ -44,6 +44,13 @@ add_subscription() {
         -d '{"name": "desk", "channel": "stream"}' | sed 's/.*"id": *"\([^"]*\)".*/\1/')
 }
 
+add_study_job() {
+    local jobs="127.0.0.1:$HAZECAST_PORT/v1/study-jobs" key="Authorization: Bearer $KEY"
+    JOB=$(curl "127.0.0.1:$HAZECAST_PORT/v1/studies/budget/jobs" -H "$key" -H "Content-Type: application/json" \
+        -d '{"table": "component,kind,value\na,standard,1\n"}' | grep -o 'job_[a-z0-9]*' | head -n 1)
+    until curl -H "$key" "$jobs/$JOB" | grep -q '"done"'; do sleep 0.2; done
+}
+
 make_secrets() {
     NEW=$(hazecast subscribers new-key)
     OLD=$(hazecast subscribers new-key)

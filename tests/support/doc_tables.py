@@ -98,21 +98,10 @@ def _mixture(name: str) -> Maker:
         made = mix(1, samples=120, sources=sources)
         limits = pd.DataFrame({"limit": made.limits, "error_fraction": made.error_fraction}).rename_axis("species")
         tables = {
-            "con.csv": made.concentration, "unc.csv": made.uncertainty, "limits.csv": limits,
+            "con.csv": made.concentration, "limits.csv": limits,
             "profiles.csv": source_profiles(sources).drop(columns=TOTAL),
         }  # fmt: skip
         tables[name].to_csv(path)
-
-    return make
-
-
-def _st_louis(name: str) -> Maker:
-    def make(path: Path) -> None:
-        import gzip
-
-        from tests.support.paths import SHARED_DATA
-
-        path.write_bytes(gzip.decompress((SHARED_DATA / "pmf" / f"{name}.gz").read_bytes()))
 
     return make
 
@@ -137,7 +126,7 @@ TABLES: dict[str, Maker] = {
         ["v1,0.02,0.001,0.02,36,1.8,0"] * 3 + ["v2,0.02,0.001,0.002,36,1.8,0"] * 3,
     ),
     "laboratory/samples.csv": lines("sample,one,two", [f"{n},{10 + 0.01 * (n % 3)},{10.01 - 0.01 * (n % 2)}" for n in range(10)]),
-    "laboratory/later.csv": lines("sample,one,two", [f"{n},10.01,10.0" for n in range(3)]),
+    "laboratory/later.csv": lines("sample,one,two", [f"{n},{10 + 0.01 * n},{10 + 0.005 * n}" for n in range(3)]),
     "laboratory/pairs.csv": lines("pair,first,second", [f"p{n},{10 + n % 3},{10 + n % 2}" for n in range(9)]),
     "laboratory/components.csv": lines(
         "component,kind,value,degrees", ["standard,standard,25,18", "drift,rectangular,16.6,"]
@@ -166,8 +155,7 @@ TABLES: dict[str, Maker] = {
     ),
     "quality/candidates.csv": lines("site,latitude,longitude", [f"s{n},{39.8 + 0.03 * n},{116.2 + 0.05 * (n % 4)}" for n in range(9)]),
     "quality/people.csv": lines("latitude,longitude,weight", [f"{39.8 + 0.02 * n},{116.2 + 0.03 * (n % 6)},{100 + n}" for n in range(20)]),
-    **{f"sources/{name}": _mixture(name) for name in ("con.csv", "unc.csv", "limits.csv", "profiles.csv")},
-    **{f"sources/Dataset-StLouis-{one}.csv": _st_louis(f"Dataset-StLouis-{one}.csv") for one in ("con", "unc")},
+    **{f"sources/{name}": _mixture(name) for name in ("con.csv", "limits.csv", "profiles.csv")},
     "voc/before.csv": _air(1.0),
     "voc/after.csv": _air(0.5),
     "voc/plant.csv": lines("item,kg,uncertainty", [f"{item},{kg},{0.05 * kg}" for item, kg in {

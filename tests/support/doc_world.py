@@ -88,6 +88,7 @@ class World:
         failed.touch()
         running.touch()
         (folder / "block.sh").write_text(script, encoding="utf-8")
+        (folder / "yes.txt").write_text(9 * "y\n")
         told = {
             "DOCUMENT": document, "FAULTS": str(failed), "BASH_ENV": str(_SHELL), "SECOND_PORT": str(free_port()),
             "HAZECAST_CALL": " ".join(self.hazecast), "ROOT": str(ROOT), "VENV": sys.prefix,
@@ -95,10 +96,13 @@ class World:
         }  # fmt: skip
         try:
             # Into a file: what is left running would hold a pipe open.
-            with (folder / "printed.txt").open("w", encoding="utf-8") as printed:
+            with (
+                (folder / "printed.txt").open("w", encoding="utf-8") as printed,
+                (folder / "yes.txt").open() as answers,
+            ):
                 done = subprocess.run(
                     ["/bin/bash", "block.sh"], cwd=folder, env=self._environment(folder, day, port) | told,
-                    stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, timeout=250, check=False,
+                    stdin=answers, stdout=printed, stderr=subprocess.STDOUT, timeout=800, check=False,
                 )  # fmt: skip
         finally:
             for process in running.read_text().split():
@@ -140,10 +144,11 @@ _STEPS = {
     r"jobs check": "lead",
     r"(?s)(?=.*localhost:8000)(?=.*(\$KEY|localhost:8001))": "serve_world",
     r"/ID/": "add_subscription",
+    r"/JOB\b": "add_study_job",
 }
 # What stands for a user's own, and is a variable of the shell that a step or the world sets, or a value.
 _PLACEHOLDERS = {
-    r"\bKEY_ID\b": "$KEY_ID", r"(?<=/)ID(?=/)": "$ID", r"\bNEW,OLD\b": "$NEW,$OLD", r"(?<=withdraw )412\b": "1",
+    r"\bKEY_ID\b": "$KEY_ID", r"(?<=/)ID(?=/)": "$ID", r"(?<=/)JOB\b": "$JOB", r"\bNEW,OLD\b": "$NEW,$OLD", r"(?<=withdraw )412\b": "1",
     r"\bMODEL\b": "$MODEL", r"(?<=-within )S\b": "0.2", r"(?<=-within )I\b": "10", r"(?<=-least )R\b": "0.9",
 }  # fmt: skip
 
@@ -152,9 +157,8 @@ def _placed(text: str, folder: Path) -> str:
     """Return a block's text with names of this place: folders of the machine, ports, ids."""
     text = re.sub(r"(?<=[ =])/(etc|srv|tmp)/", rf"{folder}/\1/", text)
     text = text.replace("https://haze.example", "http://localhost:8000").replace("--port 8001", "--port $SECOND_PORT")
-    text = text.replace("localhost:8000", "127.0.0.1:$HAZECAST_PORT").replace(
-        "localhost:8001", "127.0.0.1:$SECOND_PORT"
-    )
+    for port, name in (("8000", "HAZECAST_PORT"), ("8001", "SECOND_PORT")):
+        text = text.replace(f"localhost:{port}", f"127.0.0.1:${name}")
     # Single quotes would keep the names of variables as they are.
     text = re.sub(r"'(127\.0\.0\.1:[^']*)'", r'"\1"', text)
     for sign, value in _PLACEHOLDERS.items():
