@@ -20,6 +20,7 @@ DEFINITION = (
     "six hours in a row of visibility of 5 km or less (computed from PM2.5 and humidity), humidity below 90 % and no "
     "precipitation; after Shi et al. (2017)"
 )
+# Shi et al. (2017), Plateau Meteorol. 36(6):1693, for stations with visibility sensors: m, %.
 _LOW = 5_000.0
 _HUMID = 90.0
 # Koschmieder's constant at the 5 % threshold of the WMO's meteorological optical range.

@@ -19,6 +19,8 @@ from hazecast.forecast.haze_grades import GRADE_BOUNDS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import Registry
 
+# QX/T 113-2010: relative humidity, %, below which it is haze, and above which fog; between them it is haze with PM2.5, ug m-3,
+# above the last. The numbers are cited from memory; the standard's text was not available.
 _HUMID = 80.0
 _FOG = 95.0
 _HUMID_PM25 = 75.0

@@ -13,6 +13,7 @@ from hazecast.forecast.indices import china_daily_report, nowcast_pm, ozone_ppm,
 from hazecast.forecast.indices.breakpoints import combine
 from hazecast.grids.places.cities import City, Registry
 
+# The hours that the US EPA's NowCast weighs; see `hazecast.forecast.indices.nowcast_pm`.
 _NOWCAST_HOURS = 12
 _HOUR = np.timedelta64(1, "h")
 

@@ -209,48 +209,6 @@ def _humidity_deviates(hours: int) -> Float:
     return np.asarray(ndtri(levels("humidity", hours)), dtype=np.float64)
 
 
-def exceedance_probability(values: npt.ArrayLike, threshold: npt.ArrayLike) -> Float:
-    """Return the probability that a concentration exceeds a threshold, hour by hour.
-
-    Parameters
-    ----------
-    values : array_like, (..., quantile)
-        ug m-3, at `hazecast.grids.contract.QUANTILES`.
-    threshold : array_like, (...)
-        ug m-3, one for all or one for each.
-
-    Returns
-    -------
-    numpy.ndarray, (...)
-        0 to 1; NaN where a quantile is missing.
-
-    Raises
-    ------
-    InputError
-        If a threshold is negative or the last axis isn't that of the quantiles.
-
-    Examples
-    --------
-    >>> float(exceedance_probability([20.0, 30.0, 50.0, 80.0, 120.0], 80.0).round(3))
-    0.25
-    """
-    from scipy.special import ndtr, ndtri
-
-    if not np.all(np.asarray(threshold) >= 0.0):
-        raise InputError("exceedance: threshold", threshold, "0 or more")
-    logs, bound = _sorted_log(values), np.log1p(threshold)
-    z = ndtri(np.array(QUANTILES))
-    deviate = np.full(logs.shape[:-1], np.nan)
-    for low in range(len(z) - 1):
-        first, second = logs[..., low], logs[..., low + 1]
-        rise = second - first
-        share = np.where(rise > 1e-9, (bound - first) / np.maximum(rise, 1e-9), np.where(bound >= first, 1e3, -1e3))
-        here = z[low] + share * (z[low + 1] - z[low])
-        inside = (bound >= first) if low else np.ones(first.shape, bool)
-        deviate = np.where(inside, here, deviate)
-    return np.asarray(np.where(np.isnan(logs).any(axis=-1), np.nan, 1.0 - ndtr(deviate)), dtype=np.float64)
-
-
 def trailing_mean(values: Float, hours: int, minimum: int) -> Float:
     """Return running means over the hours up to each stamp.
 

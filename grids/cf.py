@@ -67,6 +67,24 @@ def published(
     ]
     result = dataset[kept].copy()
     result = result.drop_vars([name for name in result.coords if set(result[name].dims) - _DIMS])
+    result = _with_places(result, registry)
+    result["city"].attrs = {"long_name": "id of the city"}
+    result, times = _with_times(result)
+    if "time" in result.dims:
+        # Axes other than time, height and position stand before them (CF 2.4).
+        result = result.transpose("city", "time", ...)
+    for name in [name for name in result.data_vars if str(name).endswith("_flag")]:
+        flags = result[name]
+        whole = flags if flags.dtype.kind in "iu" else flags.fillna(_NO_FLAG)
+        result[name] = whole.astype(np.int8).assign_attrs(FLAG_ATTRS)
+    for name, array in result.data_vars.items():
+        _describe(str(name), array, "modelResult" if "lead_time" in result.dims else "physicalMeasurement")
+    result.attrs = _about(dataset, result, times, about, created, history)
+    return result
+
+
+def _with_places(result: xr.Dataset, registry: Registry) -> xr.Dataset:
+    """Add where the cities are."""
     places = [registry.city(str(name)) for name in result["city"].values]
     latitude = np.array([place.latitude for place in places])
     longitude = np.array([place.longitude for place in places])
@@ -82,24 +100,26 @@ def published(
     if len(heights) == len(places):
         ground = {"standard_name": "altitude", "long_name": "ground above sea level", "units": "m", "positive": "up"}
         result = result.assign_coords(altitude=("city", heights, ground))
-    result["city"].attrs = {"long_name": "id of the city"}
-    result, times = _with_times(result)
-    if "time" in result.dims:
-        # Axes other than time, height and position stand before them (CF 2.4).
-        result = result.transpose("city", "time", ...)
-    for name in [name for name in result.data_vars if str(name).endswith("_flag")]:
-        flags = result[name]
-        whole = flags if flags.dtype.kind in "iu" else flags.fillna(_NO_FLAG)
-        result[name] = whole.astype(np.int8).assign_attrs(FLAG_ATTRS)
-    for name, array in result.data_vars.items():
-        _describe(str(name), array, "modelResult" if "lead_time" in result.dims else "physicalMeasurement")
+    return result
+
+
+def _about(
+    dataset: xr.Dataset,
+    result: xr.Dataset,
+    times: np.ndarray,
+    about: Mapping[str, str],
+    created: datetime,
+    history: str,
+) -> dict[str, Any]:
+    """Return the global attributes of what is published of a Dataset."""
+    latitude, longitude = result["latitude"].values, result["longitude"].values
     north, south, east, west = (float(f(a)) for a in (latitude, longitude) for f in (np.max, np.min))
     stamp = format_time(created)
     found = "Forecast" if "lead_time" in result.dims else "Observations"
-    result.attrs = (
+    return (
         {
             "title": f"{found} of air quality by city",
-            "summary": f"{found} of PM2.5, ozone and what belongs to them, by hour, in {len(places)} cities.",
+            "summary": f"{found} of PM2.5, ozone and what belongs to them, by hour, in {result.sizes['city']} cities.",
             "keywords": _KEYWORDS,
             "source": "model" if "lead_time" in result.dims else "surface observations",
         }
@@ -126,7 +146,6 @@ def published(
         }
         | _vertical(result)
     )
-    return result
 
 
 def encoding_of(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ _GRAM_PER_MOL = {"o3": 47.997, "no2": 46.005, "so2": 64.058, "co": 28.010}
 PPB_25C: dict[str, float] = {name: mass / _LITRE_PER_MOL for name, mass in _GRAM_PER_MOL.items()}
 
 _MASS_UNITS = {"ug/m3": 1.0, "ug m-3": 1.0, "mg/m3": 1_000.0, "mg m-3": 1_000.0}
-_MIXING_RATIOS = {"ppb": 1.0, "ppm": 1_000.0}
+_MIXING_RATIOS = {"ppb": 1.0, "pphm": 10.0, "ppm": 1_000.0}
 
 
 def to_ug_m3(name: str, units: str) -> float:
@@ -31,7 +31,7 @@ def to_ug_m3(name: str, units: str) -> float:
     name : str
         A pollutant of the contract.
     units : str
-        ug/m3, mg/m3 (with any of the usual ways to write micro and the cube), ppb or ppm by
+        ug/m3, mg/m3 (with any of the usual ways to write micro and the cube), ppb, pphm (parts per hundred million) or ppm by
         volume.
 
     Returns
@@ -58,4 +58,4 @@ def to_ug_m3(name: str, units: str) -> float:
         return _MASS_UNITS[plain]
     if plain in _MIXING_RATIOS and name in PPB_25C:
         return _MIXING_RATIOS[plain] * PPB_25C[name]
-    raise InputError(f"units of {name}", units, "ug/m3, mg/m3, or ppb or ppm of a gas")
+    raise InputError(f"units of {name}", units, "ug/m3, mg/m3, or ppb, pphm or ppm of a gas")

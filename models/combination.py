@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,8 @@ import numpy.typing as npt
 from hazecast.grids.contract import FORECAST_POLLUTANTS, QUANTILES
 from hazecast.models.experts import EXPERTS, LEAD_GROUPS
 from hazecast.models.interface import Float
+from hazecast.models.place_means import Means, Products, grown
+from hazecast.models.simplex import least_error
 
 _K, _G, _P, _Q = len(EXPERTS), len(LEAD_GROUPS), len(FORECAST_POLLUTANTS), len(QUANTILES)
 # Errors of the mean and of the median, both in units of the place's long level.
@@ -37,11 +38,9 @@ _CITY_RATE, _POOL_RATE, _FORGET_OFFSET = 0.05, 0.02, 0.005
 # Steps of the offsets by lead group, in proportion to the size of its errors: a step as large as for the later days would
 # shake the first hours.
 _STEP = (0.25, 0.35, 0.45, 0.55, 0.75, 0.9, 1.0, 1.0, 1.0)
-_FEWEST_PAIRS = 1
 # A prior of equal right for all where nothing was learned yet, but for the model.
 _FIRST_ERRORS = np.array([1.0, 1.5, 1.5, 1.2, 1.3, 1.5], np.float32)
 _COMMON_ERROR = 0.8
-_ITERATIONS = 60
 # Mode (without the coming weather, with it) and number of the lead group.
 _Where = tuple[int, int]
 
@@ -196,30 +195,26 @@ def learned(state: State, lessons: Verified | Iterable[Verified], days: float = 
     return State(state.places, **parts)
 
 
-_Mean = TypeVar("_Mean", npt.NDArray[np.float32], npt.NDArray[np.float64])
-_Kind = TypeVar("_Kind", bound=np.generic)
-
-
 class _Lessons:
     """The sums that a state learns from, and the state with the places that they are of."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.products = {where: _Products(_P, SPACES, _K, _K) for where in _wheres()}
-        self.residuals = {where: _Means(_P) for where in _wheres()}
-        self.below = {where: _Means(_P, _Q) for where in _wheres()}
-        self.guidance = _Means(_P, 2)
+        self.products = {where: Products(_P, SPACES, _K, _K) for where in _wheres()}
+        self.residuals = {where: Means(_P) for where in _wheres()}
+        self.below = {where: Means(_P, _Q) for where in _wheres()}
+        self.guidance = Means(_P, 2)
         self._weights: Float = np.zeros((0, _G, _P, SPACES, _K), np.float32)
         self._known = np.zeros(0, np.bool_)
         self._make_room()
 
     def _make_room(self) -> None:
         places = len(self.state.places)
-        sums: list[_Means | _Products] = [*self.products.values(), *self.residuals.values(), *self.below.values()]
+        sums: list[Means | Products] = [*self.products.values(), *self.residuals.values(), *self.below.values()]
         for one in (*sums, self.guidance):
             one.make_room(places)
-        self._weights = _grown(self._weights, 2 * places)
-        self._known = _grown(self._known, 2 * places)
+        self._weights = grown(self._weights, 2 * places)
+        self._known = grown(self._known, 2 * places)
 
     def add(self, verified: Verified) -> None:
         before = len(self.state.places)
@@ -254,63 +249,6 @@ class _Lessons:
             self._known[new] = True
         found: Float = self._weights[pairs]
         return found
-
-
-def _grown(array: npt.NDArray[_Kind], rows: int) -> npt.NDArray[_Kind]:
-    """Return an array with so many rows, those that are new of zeros."""
-    result = np.zeros((rows, *array.shape[1:]), array.dtype)
-    result[: len(array)] = array
-    return result
-
-
-class _Means:
-    """Means of values (n, hours, ...) over windows and hours by place, and where there was any."""
-
-    def __init__(self, *shape: int) -> None:
-        self._total, self._count = np.zeros((0, *shape)), np.zeros((0, *shape))
-
-    def make_room(self, places: int) -> None:
-        self._total, self._count = _grown(self._total, places), _grown(self._count, places)
-
-    def add(self, row: npt.NDArray[np.int64], values: Float) -> None:
-        valid = np.isfinite(values)
-        np.add.at(self._total, row, np.where(valid, values, 0.0).sum(axis=1))
-        np.add.at(self._count, row, valid.sum(axis=1))
-
-    def means(self) -> tuple[Float, npt.NDArray[np.bool_]]:
-        places, pollutants = self._count.shape[:2]
-        there = self._count.reshape(places, pollutants, -1).max(axis=-1) >= _FEWEST_PAIRS
-        mean = (self._total / np.maximum(self._count, 1)).astype(np.float32)
-        return _with_pool(mean, there)
-
-
-def _with_pool(mean: _Mean, there: npt.NDArray[np.bool_]) -> tuple[_Mean, npt.NDArray[np.bool_]]:
-    """Fill the row of the pool: every place counts the same, however many stations or forecasts it has."""
-    share = there[1:].reshape(*there[1:].shape, *[1] * (mean.ndim - 2))
-    mean[0] = (mean[1:] * share).sum(axis=0) / np.maximum(share.sum(axis=0), 1)
-    there[0] = there[1:].any(axis=0)
-    return mean, there
-
-
-class _Products:
-    """Mean products of the errors (n, hours, 2, space, expert) of experts by place, and where there was any."""
-
-    def __init__(self, *shape: int) -> None:
-        self._total, self._count = np.zeros((0, *shape)), np.zeros((0, shape[0]))
-
-    def make_room(self, places: int) -> None:
-        self._total, self._count = _grown(self._total, places), _grown(self._count, places)
-
-    def add(self, row: npt.NDArray[np.int64], errors: Float) -> None:
-        valid = np.asarray(np.isfinite(errors).all(axis=(-1, -2)))
-        filled = np.where(valid[..., None, None], errors, 0.0).astype(np.float64)
-        np.add.at(self._total, row, np.einsum("nhpsk,nhpsl->npskl", filled, filled))
-        np.add.at(self._count, row, valid.sum(axis=1))
-
-    def means(self) -> tuple[Float, npt.NDArray[np.bool_]]:
-        there = self._count >= _FEWEST_PAIRS
-        mean, there = _with_pool(self._total / np.maximum(self._count, 1)[..., None, None, None], there)
-        return mean.astype(np.float32), there
 
 
 def _kept(places: int, days: float) -> Float:
@@ -376,48 +314,6 @@ def combining_weights(state: State, row: npt.NDArray[np.int64], mode: npt.NDArra
     pool_days = pool_days[:, None, None, None, None]
     pooled = (days * moments + pool_days * state.moments[0][pairs % 2]) / (days + pool_days)
     return least_error(pooled)[which]
-
-
-def least_error(moments: Float) -> Float:
-    """Minimise w' M w over the simplex, for many matrices at once.
-
-    By accelerated projected gradients (Beck and Teboulle 2009, SIAM J. Imaging Sci. 2:183), with the projection of Wang
-    and Carreira-Perpinan 2013 (arXiv:1309.1541).
-
-    Parameters
-    ----------
-    moments : float32 (..., k, k)
-        Symmetric, positive semidefinite.
-
-    Returns
-    -------
-    float32 (..., k)
-
-    Examples
-    --------
-    >>> least_error(np.array([[1.0, 0.0], [0.0, 3.0]], np.float32)).round(3).tolist()
-    [0.75, 0.25]
-    """
-    size = moments.shape[-1]
-    flat = moments.reshape(-1, size, size).astype(np.float64)
-    step = 1.0 / np.maximum(np.trace(flat, axis1=1, axis2=2), 1e-12)[:, None]
-    weights = np.full(flat.shape[:2], 1.0 / size)
-    ahead, momentum = weights, 1.0
-    for _ in range(_ITERATIONS):
-        moved = _on_simplex(ahead - step * np.einsum("bkl,bl->bk", flat, ahead))
-        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = moved + (momentum - 1) / following * (moved - weights)
-        weights, momentum = moved, following
-    return weights.reshape(moments.shape[:-1]).astype(np.float32)
-
-
-def _on_simplex(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    ordered = np.sort(values, axis=1)[:, ::-1]
-    total = np.cumsum(ordered, axis=1) - 1.0
-    count = np.arange(1, values.shape[1] + 1)
-    positive = (ordered - total / count > 0).sum(axis=1)
-    threshold = total[np.arange(len(values)), positive - 1] / positive
-    return np.asarray(np.maximum(values - threshold[:, None], 0.0))
 
 
 def bias_correction(state: State) -> Float:

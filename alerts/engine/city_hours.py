@@ -37,23 +37,20 @@ Bool = npt.NDArray[np.bool_]
 Mass = Literal["pm25", "o3"]
 
 _HOUR = np.timedelta64(1, "h")
-# How old the distance of the highest station from the city's mean may be.
+# How old the distance of the highest station from the city's mean may be: a choice of this module.
 _NEAR_HOURS = 3
 # GB 3095-2012 asks a day for 20 valid hours and an 8-hour mean for 6, a day for 14 such means (from memory).
 DAY_HOURS, _MEAN_HOURS, _DAY_MEANS = 20, 6, 14
 
 
 @lru_cache(maxsize=64)
-def _local_axis(first: int, count: int, zone: str) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
-    """Return the local day and the hour of it of so many hours from one on, hours since 1970: of all cities of a time zone."""
+def _local_hours(first: int, count: int, zone: str) -> npt.NDArray[np.int64]:
+    """Return the hour of the local day that each of so many stamps from one on, hours since 1970, ends: of all cities of a time zone."""
     stamps = (np.int64(first) + np.arange(count)).astype("datetime64[h]").astype("datetime64[ns]")
     local = pd.DatetimeIndex(stamps).tz_localize(UTC).tz_convert(ZoneInfo(zone)) - pd.Timedelta(hours=1)
-    dates, hours = (
-        local.tz_localize(None).to_numpy().astype("datetime64[D]"),
-        np.asarray(local.hour, dtype=np.int64) + 1,
-    )
-    dates.flags.writeable = hours.flags.writeable = False
-    return dates, hours
+    hours = np.asarray(local.hour, dtype=np.int64) + 1
+    hours.flags.writeable = False
+    return hours
 
 
 @lru_cache(maxsize=64)
@@ -234,7 +231,7 @@ class CityHours:
         return self._index("o3_8h", means)
 
     def _index(self, item: str, means: Float) -> Float:
-        standards = _standards(self.times[0].astype("datetime64[h]").astype(int).item(), len(self.times))
+        standards = _standards(self._first_hour, len(self.times))
         if len(standards) == 1:
             return china_sub_index(item, means, standards[0][0])
         result = np.full(means.shape, np.nan)
@@ -242,17 +239,14 @@ class CityHours:
             result[:, own] = china_sub_index(item, means[:, own], standard)
         return result
 
-    def local_dates(self) -> npt.NDArray[np.datetime64]:
-        """Return the city's day that each hour belongs to, datetime64[D]."""
-        return self._local[0]
+    @property
+    def _first_hour(self) -> int:
+        """The first stamp, hours since 1970."""
+        return int(self.times.astype("datetime64[h]").astype(int)[0])
 
     def local_hours(self) -> npt.NDArray[np.int64]:
         """Return the hour of the city's day that each stamp ends, 1 to 24."""
-        return self._local[1]
-
-    @property
-    def _local(self) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
-        return _local_axis(self.times.astype("datetime64[h]").astype(int).item(0), len(self.times), self.city.time_zone)
+        return _local_hours(self._first_hour, len(self.times), self.city.time_zone)
 
     def _at_day_end(self, values: Float) -> Float:
         return np.where(self.local_hours() == 24, values, np.nan)

@@ -31,6 +31,7 @@ Bool = npt.NDArray[np.bool_]
 # Of the hours of a mean so many must be valid, and of a whole day 20 h: this module's choice.
 _MEAN_SHARE = 2 / 3
 _DAY_HOURS = 20
+# As many as a rule set may ask for (`days_before` of `hazecast.alerts.rules.criteria.Threshold`).
 _DAYS_BEFORE = 4
 _HIGHEST = Aggregator(kind="max")
 

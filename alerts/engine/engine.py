@@ -17,15 +17,15 @@ import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment, Excluded, Outlook
 from hazecast.alerts.engine.city_hours import CityHours
-from hazecast.alerts.engine.conditions import Met, met_as_forecast_and_observed, met_by
+from hazecast.alerts.engine.conditions import Met, met_as_forecast_and_observed
 from hazecast.alerts.engine.decisions import assess_decisions
 from hazecast.alerts.engine.declared import declared_outlook, declared_today
 from hazecast.alerts.engine.episodes import assess_episodes
 from hazecast.alerts.engine.inputs import Inputs
+from hazecast.alerts.engine.observation import NOTHING_SEEN, Now, observed_now
 from hazecast.alerts.engine.warning import Evidence
 from hazecast.alerts.engine.window import forecast_window, hours_needed
 from hazecast.alerts.rules.calibration import WeatherClass, weather_class
-from hazecast.alerts.rules.criteria import ObservedRule
 from hazecast.alerts.rules.ruleset import Level, RuleSet
 from hazecast.forecast.dependence import LEVELS, MEDIAN
 from hazecast.forecast.sight import Sight
@@ -36,19 +36,6 @@ from hazecast.grids.times import to_datetime, to_datetime64
 _LOG = logging.getLogger(__name__)
 
 Bool = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class _Now:
-    """What is observed: the stamp, its rank, the highest rank that persists, and the scenarios in which it does."""
-
-    at: int
-    rank: int
-    persisting: int
-    scenarios: Bool
-
-
-_NOTHING_SEEN = _Now(-1, 0, 0, np.zeros(0, dtype=bool))
 
 
 def assess(
@@ -205,7 +192,7 @@ class _Course:
         By forecast, by observation, by one of the two.
     highest : int
         The highest rank met in any hour of any scenario.
-    now : _Now
+    now : Now
     """
 
     hours: CityHours
@@ -219,7 +206,7 @@ class _Course:
     seen: Met
     either: Met
     highest: int
-    now: _Now
+    now: Now
 
     @classmethod
     def of(cls, hours: CityHours, rules: RuleSet, window: tuple[datetime, datetime]) -> _Course:
@@ -232,7 +219,7 @@ class _Course:
         either = expected.or_higher(seen)
         return cls(
             hours, rules, window[0], within, judged, within | (after & (hours.times <= end)), after, expected, seen,
-            either, int(either.rank.max()), _observed(hours, rules, rules.observed, seen, either) if rules.observed else _NOTHING_SEEN,
+            either, int(either.rank.max()), observed_now(hours, rules, rules.observed, seen, either) if rules.observed else NOTHING_SEEN,
         )  # fmt: skip
 
 
@@ -308,45 +295,6 @@ def _unknown(hours: CityHours, rules: RuleSet) -> Bool:
     if values is None:
         values = hours.highest_o3[0] if "ox" in names else hours.highest_pm25[0]
     return np.asarray(np.isnan(values), dtype=bool)
-
-
-def _observed(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: Met, either: Met) -> _Now:
-    """Return what is observed, and the highest rank of it that persists."""
-    now = hours.now
-    recent = np.arange(max(now - rule.maximum_age_hours, 0), now + 1)
-    if not seen.rank[MEDIAN, recent].any():
-        return _NOTHING_SEEN
-    tested = [t for x in rules.levels for c in x.conditions for t in c.tests]
-    known: Bool = np.ones(recent.shape, dtype=bool)
-    for test in tested:
-        known &= np.isfinite(hours.values(test, rules)[MEDIAN, recent])
-    if not known.any():
-        return _NOTHING_SEEN
-    at = int(recent[known][-1])
-    highest = _corroborated(hours, rules, rule, seen, at)
-    coming = either.rank[:, now + 1 : now + 1 + rule.persist_hours]
-    for rank in range(highest, 0, -1):
-        persistence = rules.level_of(rank).persistence
-        # Every stretch within reach of the observed hour holds it.
-        about = either.rank[:, max(at + 1 - persistence.of_hours, 0) : at + persistence.of_hours]
-        lasting = (coming >= rank).sum(axis=1) >= rule.persist_share * rule.persist_hours
-        lasting &= persistence.lasts(about >= rank)
-        if float(lasting.mean()) >= rule.persist_probability:
-            return _Now(at, highest, rank, lasting)
-    return _Now(at, highest, 0, np.zeros(len(coming), dtype=bool))
-
-
-def _corroborated(hours: CityHours, rules: RuleSet, rule: ObservedRule, seen: Met, at: int) -> int:
-    """Return the highest rank of the observed hour that an hour before it or a second station reaches too."""
-    rank = int(seen.rank[MEDIAN, at])
-    if not rank or not rule.second_within_hours:
-        return rank
-    earlier = int(seen.rank[MEDIAN, max(at - rule.second_within_hours, 0) : at].max(initial=0))
-    second = hours.of_second_station() if earlier < rank else None
-    by_station = (
-        0 if second is None else int(met_by(second, rules, "observed", np.ones(len(hours.times), bool)).rank[0, at])
-    )
-    return min(rank, max(earlier, by_station))
 
 
 def _evidence(hours: CityHours, rules: RuleSet, rank: int, scenarios: Bool, met: Met, within: Bool) -> list[Evidence]:

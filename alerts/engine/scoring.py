@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.ruleset import RuleSet
 
-Numbers = npt.NDArray[np.float64]
 # An episode begins when a level is observed after this long without it.
 _APART = timedelta(hours=24)
 

@@ -40,6 +40,8 @@ PM25 = Scale(
     (0, 35, 75, 115, 150, 250, 350, 500),
     ("#fff7bc", "#fee391", "#fec44f", "#fe9929", "#ec7014", "#cc4c02", "#8c2d04", "#4a1502"),
 )
+# Of ozone 160, 200, 300 and 400 are the corners of China's hourly index (HJ 633, 1-hour means), 100 and 160 the limits of classes
+# 1 and 2 of GB 3095 for a day's highest 8-hour mean; the others divide what lies between: a choice.
 O3 = Scale(
     (0, 60, 100, 160, 200, 240, 300, 400),
     ("#ece7f2", "#d0d1e6", "#a6bddb", "#67a9cf", "#3690c0", "#02818a", "#016450", "#012b22"),

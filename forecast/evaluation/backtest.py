@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -258,3 +259,27 @@ def format_table(result: dict[str, Any], models: Sequence[str]) -> str:
                 )
                 lines.append(f"{pollutant:<9} {score:<8} {model:<{width}}{cells}")
     return "\n".join(lines)
+
+
+def score_table(result: Mapping[str, Any], pollutant: str = "pm25", score: str = "rmse") -> pd.DataFrame:
+    """Return a score of a backtest as a table: a row for each model, a column for each lead time and band.
+
+    Parameters
+    ----------
+    result : mapping
+        As `backtest` returns it.
+    pollutant : {"pm25", "o3"}
+    score : str
+        Such as ``"rmse"``, ``"mae"`` or ``"crps"``.
+
+    Returns
+    -------
+    pandas.DataFrame (model, lead)
+
+    Examples
+    --------
+    >>> result = {"models": {"persistence": {"pm25": {"rmse": {"1": 9.5, "24": 41.0}}}}}
+    >>> score_table(result).loc["persistence", "24"].item()
+    41.0
+    """
+    return pd.DataFrame({name: scores[pollutant][score] for name, scores in result["models"].items()}).T.astype(float)

@@ -17,9 +17,11 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.packed import unpacked
 
 MISSING = ("", "NA", "NaN", "nan", "N/A", "-")
+# What many files have in place of a missing value. Taken as a number it would decide a study by itself.
+MARKS = (-999.0, -9999.0)
 
 
-def read_samples(path: Path, *, index: str | None = None, times: bool = False) -> pd.DataFrame:
+def read_samples(path: Path, *, index: str | None = None, times: bool = False, marks: bool = False) -> pd.DataFrame:
     """Read a CSV table of numbers whose first column names the samples.
 
     Parameters
@@ -31,6 +33,8 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False) -
         Name that the first column must have.
     times : bool
         Whether the first column holds ISO 8601 times; a table of times is sorted.
+    marks : bool
+        Whether `MARKS` are numbers, for a caller that knows them.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False) -
     ------
     InputError
         With line and column, if the file can't be read, a row has another number of cells than the
-        header, a cell is not a number, or a sample or column appears twice.
+        header, a cell is not a number or is one of `MARKS`, or a sample or column appears twice.
     """
     lines = _lines(path)
     (at, header), rows = lines[0], lines[1:]
@@ -56,7 +60,7 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False) -
             raise InputError(f"{path}, line {line}", f"{len(cells)} cells", f"{len(names)}, as the header has")
         labels.append(cells[0].strip())
         for column, cell in enumerate(cells[1:]):
-            values[number, column] = _number(path, line, names[column + 1], cell.strip())
+            values[number, column] = _number(path, line, names[column + 1], cell.strip(), marks)
     positions = [line for line, _ in rows]
     table = pd.DataFrame(values, columns=names[1:], index=_index(path, positions, names[0], labels, times))
     return table.sort_index() if times else table
@@ -139,7 +143,7 @@ def _check_header(path: Path, line: int, names: list[str], index: str | None) ->
             raise InputError(f"{path}, line {line}", f"column {name} twice", "each name once")
 
 
-def _number(path: Path, line: int, column: str, cell: str) -> float:
+def _number(path: Path, line: int, column: str, cell: str, marks: bool = False) -> float:
     if cell in MISSING:
         return float("nan")
     try:
@@ -148,6 +152,10 @@ def _number(path: Path, line: int, column: str, cell: str) -> float:
         raise InputError(f"{path}, line {line}, column {column}", cell, "a number, or NA where missing") from None
     if not np.isfinite(value):
         raise InputError(f"{path}, line {line}, column {column}", cell, "a finite number")
+    if value in MARKS and not marks:
+        raise InputError(
+            f"{path}, line {line}, column {column}", cell, "a number, or NA where it marks a missing value"
+        )
     return value
 
 

@@ -18,6 +18,7 @@ import xarray as xr
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.netcdf_axes import axis_names
 from hazecast.grids.weather.polar_wind import with_wind_components
+from hazecast.grids.weather.valid_range import within_valid_range
 from hazecast.grids.weather.variables import column_of
 from hazecast.grids.weather.wrf import from_wrf, is_wrf
 
@@ -125,7 +126,7 @@ def _is_along_the_grid(array: xr.DataArray) -> bool:
 def _interpolated(array: xr.DataArray, weights: _Triangles, dims: tuple[Hashable, ...]) -> xr.DataArray:
     array = array.transpose(..., *dims)
     kept = {name: axis for name, axis in array.coords.items() if not set(dims) & set(axis.dims)}
-    values = weights.apply(array.values.astype(np.float64))
+    values = weights.apply(within_valid_range(array, array.values.astype(np.float64)))
     attrs = dict(array.attrs)
     if _is_along_the_grid(array):
         attrs["units"] = f"{attrs.get('units')} along the axes of the projection"

@@ -32,7 +32,7 @@ def read_weather(path: Path | Sequence[Path], *, box: Box | None = None, period:
     Parameters
     ----------
     path : Path or sequence of Path
-        GRIB and NetCDF files and Zarr stores, plain, in ZIP archives or packed with gzip, bzip2 or xz, or a folder of
+        GRIB and NetCDF files and Zarr stores, plain, in ZIP or tar archives or packed with gzip, bzip2 or xz, or a folder of
         them, of one source and one run; recognised by their contents, whatever their names.
     box : Box, optional
         Read only this part of the grid.

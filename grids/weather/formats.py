@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -26,14 +27,17 @@ class Format(Enum):
     GZIP = "gzip"
     BZIP2 = "bzip2"
     XZ = "xz"
+    TAR = "tar"
 
 
 # GRIB: its mark, behind at most a short heading of a telecommunication system. NetCDF 3: CDF and its version; NetCDF 4
-# is HDF5. ZIP: the head of a first entry. gzip: RFC 1952; bzip2, xz: their marks.
+# is HDF5. ZIP: the head of a first entry. gzip: RFC 1952; bzip2, xz: their marks. tar: POSIX.1-1988, at octet 257.
 _MARKS = {b"CDF\x01": Format.NETCDF, b"CDF\x02": Format.NETCDF, b"CDF\x05": Format.NETCDF}
 _MARKS |= {b"\x89HDF": Format.NETCDF, b"PK\x03\x04": Format.ZIP}
 _MARKS |= {b"\x1f\x8b": Format.GZIP, b"BZh": Format.BZIP2, b"\xfd7zXZ": Format.XZ}
-PACKED = frozenset({Format.ZIP, Format.GZIP, Format.BZIP2, Format.XZ})
+_TAR_MARK, _TAR_AT = b"ustar", 257
+PACKED = frozenset({Format.ZIP, Format.GZIP, Format.BZIP2, Format.XZ, Format.TAR})
+_ARCHIVES = frozenset({Format.ZIP, Format.TAR})
 _OPENED: dict[Format, Callable[[Path, str], Any]] = {
     Format.GZIP: gzip.open,
     Format.BZIP2: bz2.open,
@@ -70,9 +74,12 @@ def format_of(path: Path) -> Format | None:
     try:
         with path.open("rb") as file:
             head = file.read(_HEADING)
+            tar = file.read(len(_TAR_MARK) + 1)[_TAR_AT - _HEADING :] == _TAR_MARK
     except OSError as error:
         raise InputError(str(path), error.strerror or error, "a file that can be read") from error
     own = next((format_ for mark, format_ in _MARKS.items() if head.startswith(mark)), None)
+    if own is None and tar:
+        return Format.TAR
     return Format.GRIB if own is None and b"GRIB" in head else own
 
 
@@ -92,8 +99,10 @@ def weather_files(path: Path) -> dict[Path, Format]:
     if own is not None:
         return {path: own}
     if not path.is_dir():
-        found = "an empty file" if path.stat().st_size == 0 else "neither GRIB, NetCDF nor ZIP by its first bytes"
-        raise InputError(str(path), found, "a whole GRIB or NetCDF file, or a ZIP archive of them")
+        found = (
+            "an empty file" if path.stat().st_size == 0 else "neither GRIB, NetCDF nor an archive by its first bytes"
+        )
+        raise InputError(str(path), found, "a whole GRIB or NetCDF file, or an archive of them")
     inside = sorted(p for p in path.iterdir() if not p.name.startswith(".") and p.suffix not in UNDER_WAY)
     result = {file: format_ for file in inside if (format_ := format_of(file)) is not None}
     if not result:
@@ -164,7 +173,7 @@ class Unpacked:
             folder = self._stack.enter_context(unpacked(file))
             shown = self.named(str(file))
             for entry in folder.iterdir():
-                own = entry.name[_NUMBERED:] if format_ is Format.ZIP else Path(shown).stem
+                own = entry.name[_NUMBERED:] if format_ in _ARCHIVES else Path(shown).stem
                 self._shown[str(entry)] = f"{shown}/{own}"
             self._shown[str(folder)] = shown
             self._take(folder, depth + 1)
@@ -176,20 +185,23 @@ _NUMBERED = 4
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """Unpack a ZIP archive, or a file packed with gzip, bzip2 or xz, for the time of the context, and give the folder of its files.
+    """Unpack an archive, or a file packed with gzip, bzip2 or xz, for the time of the context, and give the folder of its files.
 
     Raises
     ------
     InputError
         If it is damaged, encrypted or too large, or holds no file.
     """
-    opener = _OPENED.get(format_of(path) or Format.ZIP)
+    format_ = format_of(path) or Format.ZIP
+    opener = _OPENED.get(format_)
     what, expected = "packed file", "a whole file"
     if opener is None:
-        what, expected = "ZIP archive", "a whole archive without a password"
+        what, expected = f"{format_.value} archive", "a whole archive without a password"
     with tempfile.TemporaryDirectory(prefix="hazecast-packed-") as folder:
         try:
-            if opener is None:
+            if format_ is Format.TAR:
+                _untar(path, Path(folder))
+            elif opener is None:
                 _unzip(path, Path(folder))
             else:
                 with opener(path, "rb") as packed:
@@ -212,6 +224,23 @@ def _unzip(path: Path, folder: Path) -> None:
             # A name of our own before theirs: entries of one name in several folders don't collide.
             with archive.open(entry) as packed:
                 _copy(packed, folder / f"{number:03d}-{Path(entry.filename).name}", entry.file_size, path)
+
+
+def _untar(path: Path, folder: Path) -> None:
+    number = size = 0
+    with tarfile.open(path, "r:") as archive:
+        for entry in archive:
+            if not entry.isreg():
+                continue
+            number, size = number + 1, size + entry.size
+            packed = archive.extractfile(entry)
+            if packed is None or number > _MOST_ENTRIES or size > _MOST_BYTES:
+                expected = f"1 to {_MOST_ENTRIES} files of at most {_MOST_BYTES >> 30} GiB"
+                raise InputError(f"{path}: tar archive", f"{number} files of {size} bytes", expected)
+            with packed:
+                _copy(packed, folder / f"{number - 1:03d}-{Path(entry.name).name}", entry.size, path)
+    if not number:
+        raise InputError(f"{path}: tar archive", "no file", f"1 to {_MOST_ENTRIES} files")
 
 
 def _copy(packed: IO[bytes], target: Path, most: int, path: Path) -> None:

@@ -15,10 +15,10 @@ import numpy as np
 import xarray as xr
 
 from hazecast.grids.contract import WEATHER, check, describe
-from hazecast.grids.derived import dew_point
+from hazecast.grids.derived import dew_point, dew_point_of_mixing_ratio
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
-from hazecast.grids.weather.netcdf_names import HUMIDITY
+from hazecast.grids.weather.netcdf_names import HUMIDITY, SPECIFIC
 from hazecast.grids.weather.regular_grid import Box, Corners, Crop, Field
 from hazecast.grids.weather.timeline import RATES, STEP_HOURS, hours_long
 from hazecast.grids.weather.variables import AVERAGE, INSTANT, plausible
@@ -41,7 +41,7 @@ def read_grib(files: Path | Sequence[Path], box: Box | None = None) -> xr.Datase
     """Read the contract's variables from GRIB files of one run, or of analyses, on a regular grid.
 
     Totals and means become the mean rate of their own step. A bucket may start in an earlier file: pass all files of a
-    run together. Where humidity is given and no dew point, it is derived. Of an ensemble the control is read, or the
+    run together. Where humidity is given, relative, or specific and the pressure, and no dew point, it is derived. Of an ensemble the control is read, or the
     mean where there is no control.
 
     Parameters
@@ -262,9 +262,15 @@ def _agreed(one: Field | None, other: Field, where: str) -> Field:
 
 def _with_dew_point(fields: dict[str, _Series]) -> bool:
     """Derive the dew point where only the humidity is known; return whether any was."""
-    derived = False
+    derived: _Series = {}
+    known, t2m, sp = (fields.get(name, {}) for name in ("d2m", "t2m", "sp"))
     for time, humidity in fields.pop(HUMIDITY, {}).items():
-        if time not in fields.get("d2m", {}) and time in fields.get("t2m", {}):
-            fields.setdefault("d2m", {})[time] = np.asarray(dew_point(fields["t2m"][time], humidity), np.float64)
-            derived = True
-    return derived
+        if time not in known and time in t2m:
+            derived[time] = np.asarray(dew_point(t2m[time], humidity), np.float64)
+    for time, specific in fields.pop(SPECIFIC, {}).items():
+        if time not in known and time not in derived and time in sp:
+            ratio = specific / (1.0 - specific)
+            derived[time] = np.asarray(dew_point_of_mixing_ratio(ratio, sp[time]), np.float64)
+    if derived:
+        fields["d2m"] = known | derived
+    return bool(derived)

@@ -45,6 +45,8 @@ _CENTRES = {
     "egrr": "UK Met Office", "rksl": "Korea Meteorological Administration", "edzw": "German Weather Service",
     "lfpw": "Météo-France",
 }  # fmt: skip
+# Code table 4.5.
+_HEIGHT_ABOVE_GROUND = 103
 _LONGEST_STEP_MINUTES = 24 * 400 * 60
 
 # Behind a message of edition 1, longer than any header: a damaged one may lead eccodes beyond the message, and it crashes
@@ -265,6 +267,7 @@ def _meaning(handle: int, seen: dict[Codes, Meaning | None], where: str) -> Mean
         level=float(eccodes.codes_get_double(handle, "level")),
         statistic=str(eccodes.codes_get(handle, "stepType")),
         unit="",
+        layer=edition == 2 and eccodes.codes_get_long(handle, "typeOfSecondFixedSurface") == _HEIGHT_ABOVE_GROUND,
     )
     if codes not in seen:
         seen[codes] = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.codec import eccodes
 from hazecast.grids.weather.grib_headers import (
+    MEAN,
     PERTURBED,
     SINGLE,
     Faults,
@@ -28,11 +29,13 @@ from hazecast.grids.weather.grib_headers import (
     named,
     nothing_in,
 )
-from hazecast.grids.weather.netcdf_names import HUMIDITY
+from hazecast.grids.weather.netcdf_names import HUMIDITY, SPECIFIC
 from hazecast.grids.weather.regular_grid import Field, Pick, RegularGrid
-from hazecast.grids.weather.variables import INSTANT, plausible
+from hazecast.grids.weather.variables import INSTANT, POLAR_WIND, WIND_DIRECTION, WIND_SPEED, plausible
+from hazecast.grids.weather.wind import wind_of
 
 _MISSING = 1e20
+_HUMIDITIES = (HUMIDITY, SPECIFIC)
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -114,24 +117,28 @@ def read_messages(files: Path | Sequence[Path], pick_on: Callable[[RegularGrid, 
     _retain_freed_memory()
     result = Contents()
     paths = [files] if isinstance(files, Path) else list(files)
-    perturbed, elsewhere, second_best = 0, Faults(), list[Header]()
+    perturbed, elsewhere, second_best, polar = 0, Faults(), list[Header](), list[Header]()
     with ThreadPoolExecutor(_THREADS) as pool:
         decoder = _Decoder(pool, pick_on, result, elsewhere)
         for path in paths:
             for header in headers_of(path, result.faults):
                 if header.member == PERTURBED:
                     perturbed += 1
-                elif header.meaning.rank or header.meaning.name == HUMIDITY:
+                elif header.meaning.name in POLAR_WIND:
+                    polar.append(header)
+                elif header.meaning.rank or header.meaning.name in _HUMIDITIES:
                     second_best.append(header)
                 else:
                     decoder.take(header)
         decoder.finish()
-        # Humidity, a mean or another level: only where what it stands in for is missing.
+        # Humidity, a mean, another level or a wind's speed: only where what it stands in for is missing.
         there = {(message.name, message.init, message.end) for message in result.messages}
-        for header in sorted(second_best, key=lambda one: one.meaning.rank):
-            name = "d2m" if header.meaning.name == HUMIDITY else header.meaning.name
+        for header in sorted(second_best, key=lambda one: (one.meaning.rank, one.meaning.name == SPECIFIC)):
+            name = "d2m" if header.meaning.name in _HUMIDITIES else header.meaning.name
             if (name, header.init, header.end) not in there:
                 decoder.take(header)
+        for speed, direction in _winds(polar, there, result.faults):
+            decoder.take(speed, direction)
         decoder.finish()
     if not result.messages:
         if perturbed:
@@ -139,6 +146,29 @@ def read_messages(files: Path | Sequence[Path], pick_on: Callable[[RegularGrid, 
             raise InputError(named(files), found, "the control or the mean of an ensemble, or a single forecast")
         raise nothing_in(paths, result.faults + elsewhere)
     return result
+
+
+def _winds(
+    headers: Sequence[Header], there: Collection[tuple[str, np.datetime64, float]], faults: Faults
+) -> Iterator[tuple[Header, Header]]:
+    """Yield speed and direction of each wind whose components aren't there."""
+    pairs: dict[tuple[object, ...], dict[str, Header]] = {}
+    for header in headers:
+        if ("u10", header.init, header.end) not in there:
+            key = (header.init, header.end, header.member, header.grid)
+            pairs.setdefault(key, {}).setdefault(header.meaning.name, header)
+    for pair in pairs.values():
+        name, header = next(iter(pair.items()))
+        found = None
+        if header.member == MEAN:
+            # Members from all sides have no direction in the mean, and a mean speed.
+            found = f"{name.replace('_', ' ')} as an ensemble's mean"
+        elif len(pair) < 2:
+            found = f"{name.replace('_', ' ')} alone"
+        if found is not None:
+            faults.append(str(InputError(f"{header.where}: wind", found, "speed and direction, or both components")))
+            continue
+        yield pair[WIND_SPEED], pair[WIND_DIRECTION]
 
 
 class _Decoder:
@@ -153,10 +183,13 @@ class _Decoder:
     ) -> None:
         self._pool, self._pick_on, self._into, self._elsewhere = pool, pick_on, into, elsewhere
         self._picks: dict[RegularGrid, Pick | None] = {}
-        self._pending: deque[Future[Message | str]] = deque()
+        self._pending: deque[Future[list[Message] | str]] = deque()
 
-    def take(self, header: Header) -> None:
-        """Unpack a message, unless its grid lies elsewhere: publishers put several areas into one file."""
+    def take(self, header: Header, direction: Header | None = None) -> None:
+        """Unpack a message, unless its grid lies elsewhere: publishers put several areas into one file.
+
+        Of a wind's speed the direction comes with it.
+        """
         if header.grid not in self._picks:
             try:
                 self._picks[header.grid] = self._pick_on(header.grid, header.where)
@@ -165,7 +198,8 @@ class _Decoder:
                 self._elsewhere.append(str(error))
         pick = self._picks[header.grid]
         if pick is not None:
-            self._pending.append(self._pool.submit(_decode, header, pick))
+            job = (_decode, header, pick) if direction is None else (_decode_wind, header, direction, pick)
+            self._pending.append(self._pool.submit(*job))
             if len(self._pending) > 2 * _THREADS:
                 self._done(self._pending.popleft())
 
@@ -174,12 +208,12 @@ class _Decoder:
         while self._pending:
             self._done(self._pending.popleft())
 
-    def _done(self, job: Future[Message | str]) -> None:
+    def _done(self, job: Future[list[Message] | str]) -> None:
         decoded = job.result()
         if isinstance(decoded, str):
             self._into.faults.append(decoded)
         else:
-            self._into.messages.append(decoded)
+            self._into.messages.extend(decoded)
 
 
 def _retain_freed_memory() -> None:
@@ -192,21 +226,56 @@ def _retain_freed_memory() -> None:
     np.empty(31 * 2**20, np.uint8)
 
 
-def _decode(header: Header, pick: Pick) -> Message | str:
+def _decode(header: Header, pick: Pick) -> list[Message] | str:
     """Unpack a message and pick its values; return why it can't be used instead, in words."""
-    name, factor, kind, rank = header.meaning
+    name, factor, kind, _ = header.meaning
     try:
-        with input_errors(header.where), handle_of(header.data) as handle:
-            missing = None
-            if eccodes.codes_get(handle, "bitmapPresent"):
-                eccodes.codes_set(handle, "missingValue", _MISSING)
-                missing = _MISSING
-            field_values = header.scan.rows_from_the_west(eccodes.codes_get_values(handle), header.grid)
-            values = pick(field_values, missing) * factor
+        with input_errors(header.where):
+            values = pick(*_unpacked(header)) * factor
             if kind == INSTANT:
                 values = plausible(values, name, header.where)
     except InputError as error:
         return str(error)
+    return [_message(header, name, values)]
+
+
+def _decode_wind(speed: Header, direction: Header, pick: Pick) -> list[Message] | str:
+    """Unpack speed and direction of a wind and pick its components; return why they can't be used instead, in words."""
+    try:
+        with input_errors(speed.where):
+            values, origin = _whole(speed), _whole(direction)
+            u10, v10 = wind_of(values, origin, speed.where, direction.where)
+            return [_message(speed, name, pick(own, None)) for name, own in (("u10", u10), ("v10", v10))]
+    except InputError as error:
+        return str(error)
+
+
+def _unpacked(header: Header) -> tuple[Field, float | None]:
+    """Return the values of a message by rows from the west, and the one that stands for missing ones."""
+    with handle_of(header.data) as handle:
+        missing = None
+        if eccodes.codes_get(handle, "bitmapPresent"):
+            eccodes.codes_set(handle, "missingValue", _MISSING)
+            missing = _MISSING
+        return header.scan.rows_from_the_west(eccodes.codes_get_values(handle), header.grid), missing
+
+
+def _whole(header: Header) -> Field:
+    """Return all values of a message in the contract's unit, NaN where missing."""
+    values, missing = _unpacked(header)
+    return np.asarray(np.where(values == missing, np.nan, values) * header.meaning.factor, np.float64)
+
+
+def _message(header: Header, name: str, values: Field) -> Message:
     return Message(
-        name, header.init, header.start, header.end, values, kind, header.source, rank, header.member, header.grid
+        name,
+        header.init,
+        header.start,
+        header.end,
+        values,
+        header.meaning.kind,
+        header.source,
+        header.meaning.rank,
+        header.member,
+        header.grid,
     )

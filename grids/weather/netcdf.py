@@ -30,11 +30,13 @@ from hazecast.grids.weather.netcdf_steps import Steps, is_over_time, stated_step
 from hazecast.grids.weather.polar_wind import LEFT_OUT, with_wind_components
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.timeline import RATES, STEP_HOURS, joined, step_variables
+from hazecast.grids.weather.valid_range import within_valid_range
 from hazecast.grids.weather.variables import Column, column_of, contract_name, plausible
 
 _DIMS = ("time", "latitude", "longitude")
 # A total since 00 UTC needs the values before it.
 _BEFORE = np.timedelta64(25, "h")
+_PER_CENT = 0.01
 UNKNOWN_SOURCE = "unknown source"
 # What a variable may be of the contract, and why it can't be used.
 _Fault = tuple[str | None, str]
@@ -193,7 +195,7 @@ def _with_column(
 ) -> xr.Dataset:
     if set(array.dims) != set(_DIMS) or array.dtype.kind not in "fiu":
         raise InputError(where, f"{array.dtype} on {array.dims}", "numbers on time, latitude, longitude")
-    values = array.transpose(*_DIMS).values.astype(np.float64)
+    values = within_valid_range(array, array.transpose(*_DIMS).values.astype(np.float64))
     if steps is not None:
         values = values / steps.lengths[:, None, None] if column.total else values
         result[STEP_HOURS.format(column.name)] = ("time", steps.lengths.astype(np.float32), {"units": "h"})
@@ -211,7 +213,7 @@ def _with_column(
         _check_ends(array["time"].values, where)
     values = plausible(values * column.factor + column.offset, column.name, where)
     highest = float(np.nanmax(values, initial=0.0))
-    if column.name == "tcc" and column.factor != 1.0 and 0.0 < highest <= column.factor:
+    if column.name == "tcc" and column.factor == _PER_CENT and 0.0 < highest <= column.factor:
         raise InputError(where, f"values of at most {highest / column.factor:g} %", "per cent, not a fraction")
     result[column.name] = (_DIMS, values.astype(np.float32))
     return result

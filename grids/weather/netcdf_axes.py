@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.times import rounded
+from hazecast.grids.times import parse_time, rounded, to_datetime64
 
 _AXES = ("latitude", "longitude")
 # Longitudes may be counted on beyond 180 or 360.
@@ -24,6 +24,8 @@ _MINUTE, _HOUR = np.timedelta64(1, "m"), np.timedelta64(1, "h")
 _CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 # Axes on which the numbers are no values of a forecast.
 _NO_VALUES = ("quantile", "percentile", "threshold", "probability")
+# A date and time of day as text.
+_WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}(?::?\d{2}){0,2}(?:\.0*)?(?:Z|[+-]\d{2}:?\d{2})?")
 # Units of time by CF, section 4.4, with a date, a time of day and an offset from UTC. The library takes any other zone for UTC.
 _SINCE = re.compile(
     r"\s*\w+\s+since\s+[+-]?\d{1,8}(-\d{1,2}(-\d{1,2})?)?([T\s]\s*\d{1,2}(:\d{1,2}(:\d{1,2}(\.\d*)?)?)?)?"
@@ -73,6 +75,7 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
     for axis in ("time", *_AXES):
         if axis not in raw.dims:
             raise InputError(f"{where}: dimensions", tuple(raw.dims), "time, latitude, longitude")
+    raw = raw.assign_coords(time=_of_texts(raw["time"].variable))
     if not np.issubdtype(raw["time"].dtype, np.datetime64) or not raw.sizes["time"]:
         raise InputError(f"{where}: time", f"{raw.sizes['time']} values of {raw['time'].dtype}", "dates")
     clock = raw["time"].variable
@@ -83,6 +86,21 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
         if raw[axis].dtype.kind not in "fiu" or not (np.abs(raw[axis].values) <= _MOST_DEGREES[axis]).all():
             raise InputError(f"{where}: {axis}", raw[axis].values, "degrees")
     return raw
+
+
+def _of_texts(time: xr.Variable) -> xr.Variable:
+    """Return times that are written as texts, such as 2014-02-20 00:00:00, as dates; without an offset they are UTC, as in CF 4.4."""
+    if time.dtype.kind not in "OSU" or not time.size:
+        return time
+    texts = [one.decode("ascii", "replace") if isinstance(one, bytes) else str(one) for one in time.values]
+    stated = [text.strip("\0 ").replace("_", "T") for text in texts]
+    if not all(_WRITTEN.fullmatch(text) for text in stated):
+        return time
+    try:
+        dates = [to_datetime64(parse_time(text, "time")) for text in stated]
+    except InputError:
+        return time
+    return xr.Variable("time", np.array(dates, "datetime64[ns]"), time.attrs)
 
 
 def _check_clock(raw: xr.Dataset, where: str) -> None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
-from hazecast.grids.derived import wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.netcdf_axes import height_of
+from hazecast.grids.weather.valid_range import within_valid_range
 from hazecast.grids.weather.variables import HEIGHTS_M, column_of, statistic_of
+from hazecast.grids.weather.wind import wind_of
+
+Array = npt.NDArray[np.float64]
 
 # What of the wind could not be used, beside the variables, for those who read them.
 LEFT_OUT = "wind_left_out"
@@ -100,27 +104,20 @@ def _components(raw: xr.Dataset, parts: list[_Part], where: str) -> dict[str, xr
     speed, direction = raw[speeds[0].name], raw[directions[0].name]
     if set(speed.dims) != set(direction.dims):
         raise InputError(f"{where}: {direction.name}", direction.dims, f"the axes of {speed.name}, {speed.dims}")
-    angle = _angle(direction.transpose(*speed.dims), f"{where}: {direction.name}")
-    values = speed.values.astype(np.float64)
-    if (values < 0.0).any():
-        raise InputError(f"{where}: {speed.name}", f"{int((values < 0.0).sum())} values below 0", "a speed")
-    # A calm has no direction.
-    calm = values == 0.0
-    components = wind_components(values, np.where(calm, 0.0, angle + (180.0 if directions[0].kind == _TO else 0.0)))
+    places = f"{where}: {speed.name}", f"{where}: {direction.name}"
+    angle = _degrees(direction.transpose(*speed.dims), places[1])
+    u, v = wind_of(within_valid_range(speed, np.asarray(speed.values, np.float64)), angle, *places)
+    sign = -1.0 if directions[0].kind == _TO else 1.0
     names = (("u10", "eastward_wind"), ("v10", "northward_wind"))
     return {
-        name: speed.copy(data=component + 0.0).assign_attrs(standard_name=standard)
-        for (name, standard), component in zip(names, components, strict=True)
+        name: speed.copy(data=sign * component + 0.0).assign_attrs(standard_name=standard)
+        for (name, standard), component in zip(names, (u, v), strict=True)
     }
 
 
-def _angle(direction: xr.DataArray, where: str) -> np.ndarray:
-    """Return a direction in degrees."""
+def _degrees(direction: xr.DataArray, where: str) -> Array:
+    """Return the direction that the wind comes from or goes to in degrees."""
     factor = _DEGREES.get(str(direction.attrs.get("units", "")).strip().lower())
     if factor is None:
         raise InputError(f"{where} units", direction.attrs.get("units"), f"one of {sorted(_DEGREES)}")
-    angle = direction.values.astype(np.float64) * factor
-    outside = int((np.abs(angle) > 361.0).sum())
-    if outside:
-        raise InputError(where, f"{outside} values outside", "-360 to 360 degrees")
-    return np.asarray(angle)
+    return within_valid_range(direction, np.asarray(direction.values, np.float64)) * factor

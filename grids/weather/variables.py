@@ -18,12 +18,16 @@ import xarray as xr
 from hazecast.grids.contract import within_limits
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.netcdf_names import HUMIDITY, NAMES, SPECIFIC, STANDARD_NAMES
+from hazecast.grids.weather.netcdf_units import TOTALS, UNITS, plain_unit
 
 Array = npt.NDArray[np.float64]
 # Per cent: a field of humidity has higher values somewhere.
 _DRIEST = 1.5
 
 _MOST_SPECIFIC = 0.06
+# Wind as GRIB may give it in place of its components, which are derived: angles are never interpolated.
+WIND_SPEED, WIND_DIRECTION = "wind_speed", "wind_direction"
+POLAR_WIND = (WIND_SPEED, WIND_DIRECTION)
 # Heights above ground at which temperature and humidity count as those of 2 m (the Japan Meteorological Agency and the
 # UK Met Office give 1.5 m), and wind as that of 10 m.
 HEIGHTS_M: dict[str, tuple[float, ...]] = {
@@ -33,6 +37,8 @@ HEIGHTS_M: dict[str, tuple[float, ...]] = {
     SPECIFIC: (2.0, 1.5),
     "u10": (10.0,),
     "v10": (10.0,),
+    WIND_SPEED: (10.0,),
+    WIND_DIRECTION: (10.0,),
 }
 # Code table 4.5.
 _GROUND, _ABOVE_GROUND, _ATMOSPHERE, _ATMOSPHERE_AS_ONE_LAYER = 1, 103, 10, 200
@@ -51,7 +57,10 @@ _LOCAL = 192
 _GRIB2 = {
     (0, 0, 0): "t2m",
     (0, 0, 6): "d2m",
+    (0, 1, 0): SPECIFIC,
     (0, 1, 1): HUMIDITY,
+    (0, 2, 0): WIND_DIRECTION,
+    (0, 2, 1): WIND_SPEED,
     (0, 2, 2): "u10",
     (0, 2, 3): "v10",
     (0, 3, 0): "sp",
@@ -68,14 +77,15 @@ _GRIB2_NCEP = {(0, 3, 196): "blh", (0, 4, 192): "ssrd"}
 _GRIB1_NCEP = {(2, 221): "blh", (2, 204): "ssrd"}
 # ECMWF's parameter numbers, for local codes of edition 2 and for edition 1.
 _PARAMETERS = {
-    167: "t2m", 130: "t2m", 168: "d2m", 260242: HUMIDITY, 157: HUMIDITY, 165: "u10", 131: "u10", 166: "v10", 132: "v10",
+    167: "t2m", 130: "t2m", 168: "d2m", 260242: HUMIDITY, 157: HUMIDITY, 174096: SPECIFIC, 133: SPECIFIC, 165: "u10", 131: "u10", 166: "v10", 132: "v10",
+    207: WIND_SPEED, 10: WIND_SPEED, 3032: WIND_SPEED, 260260: WIND_DIRECTION, 3031: WIND_DIRECTION,
     134: "sp", 159: "blh", 260083: "blh", 164: "tcc", 228164: "tcc",
-    228: "tp", 228228: "tp", 235055: "tp", 260048: "tp", 169: "ssrd", 260087: "ssrd", 235035: "ssrd",
+    228: "tp", 3059: "tp", 228228: "tp", 235055: "tp", 260048: "tp", 169: "ssrd", 260087: "ssrd", 235035: "ssrd",
 }  # fmt: skip
 # In edition 1 ECMWF marks what is accumulated since the start as an instant; these are.
 _SINCE_START = {228, 169}
 # Where the parameter itself says the height, the level need not.
-_OWN_HEIGHT = {165, 166, 167, 168}
+_OWN_HEIGHT = {165, 166, 167, 168, 207, 260260}
 
 INSTANT, AVERAGE, ACCUMULATION = "instant", "average", "accumulation"
 _STATISTICS = {"instant": INSTANT, "avg": AVERAGE, "accum": ACCUMULATION}
@@ -85,8 +95,11 @@ _GRIB_UNITS: dict[tuple[str, str], dict[str, float]] = {
     ("t2m", INSTANT): {"K": 1.0},
     ("d2m", INSTANT): {"K": 1.0},
     (HUMIDITY, INSTANT): {"%": 1.0},
+    (SPECIFIC, INSTANT): {"kg kg**-1": 1.0},
     ("u10", INSTANT): {"m s**-1": 1.0},
     ("v10", INSTANT): {"m s**-1": 1.0},
+    (WIND_SPEED, INSTANT): {"m s**-1": 1.0},
+    (WIND_DIRECTION, INSTANT): {"degrees": 1.0, "Degree true": 1.0, "deg": 1.0},
     ("sp", INSTANT): {"Pa": 1.0},
     ("blh", INSTANT): {"m": 1.0},
     ("tcc", INSTANT): {"%": 0.01, "(0 - 1)": 1.0},
@@ -121,7 +134,7 @@ def may_be_needed(discipline: int, category: int, number: int, surface: int | No
 class Meaning(NamedTuple):
     """What a GRIB message holds of the contract.
 
-    `name` is a variable of the contract or `HUMIDITY`; `factor` leads to the contract's units; `kind` is what the values
+    `name` is a variable of the contract, `HUMIDITY`, `SPECIFIC` or one of `POLAR_WIND`; `factor` leads to the contract's units; `kind` is what the values
     are over their step; of several messages for one time that of the lowest `rank` counts.
     """
 
@@ -135,7 +148,7 @@ class Codes(NamedTuple):
     """What identifies the contents of a GRIB message, all of it as numbers but centre, statistic and unit.
 
     `parameter` is ECMWF's number; `surface` is of code table 4.5 (edition 2) or 3 (edition 1) and `level` in its unit;
-    `statistic` and `unit` are as eccodes writes them.
+    `statistic` and `unit` are as eccodes writes them; `layer` is whether the level reaches up to another height.
     """
 
     edition: int
@@ -148,6 +161,7 @@ class Codes(NamedTuple):
     level: float
     statistic: str
     unit: str
+    layer: bool = False
 
 
 def meaning_of(codes: Codes) -> Meaning | None:
@@ -184,6 +198,8 @@ def meaning_of(codes: Codes) -> Meaning | None:
 
 
 def _level_rank(name: str, codes: Codes) -> int | None:
+    if name in HEIGHTS_M and codes.layer:
+        return None
     if name in HEIGHTS_M:
         if codes.edition == 1 and codes.parameter in _OWN_HEIGHT and codes.surface == _GROUND:
             return 0
@@ -195,36 +211,6 @@ def _level_rank(name: str, codes: Codes) -> int | None:
     return surfaces.index(codes.surface) if codes.surface in surfaces else None
 
 
-_KELVIN = {"k": (1.0, 0.0), "degc": (1.0, 273.15), "degf": (5.0 / 9.0, 459.67 * 5.0 / 9.0)}
-_KNOT = (1852.0 / 3600.0, 0.0)
-_SPEED = {"m s-1": (1.0, 0.0), "km h-1": (1.0 / 3.6, 0.0), "kt": _KNOT}
-_FRACTION = {"1": (1.0, 0.0), "%": (0.01, 0.0)}
-# By unit, written as `_plain_unit` does: factor and offset to the contract's.
-_NETCDF_UNITS: dict[str, dict[str, tuple[float, float]]] = {
-    "t2m": _KELVIN,
-    "d2m": _KELVIN,
-    HUMIDITY: {"%": (1.0, 0.0), "1": (100.0, 0.0)},
-    SPECIFIC: {"kg kg-1": (1.0, 0.0), "1": (1.0, 0.0), "g kg-1": (1e-3, 0.0)},
-    "u10": _SPEED,
-    "v10": _SPEED,
-    "sp": {"pa": (1.0, 0.0), "hpa": (100.0, 0.0), "mbar": (100.0, 0.0), "kpa": (1000.0, 0.0)},
-    "blh": {"m": (1.0, 0.0)},
-    "tcc": _FRACTION,
-    "tp": {
-        "mm h-1": (1.0, 0.0),
-        "kg m-2 s-1": (3600.0, 0.0),
-        "mm s-1": (3600.0, 0.0),
-        "m s-1": (3.6e6, 0.0),
-        "mm day-1": (1.0 / 24.0, 0.0),
-        "mm d-1": (1.0 / 24.0, 0.0),
-    },
-    "ssrd": {"w m-2": (1.0, 0.0)},
-}
-# Totals, whose mean by the hour is the contract's rate.
-_NETCDF_TOTALS = {
-    "tp": {"m": (1000.0, 0.0), "mm": (1.0, 0.0), "kg m-2": (1.0, 0.0)},
-    "ssrd": {"j m-2": (1.0 / 3600.0, 0.0)},
-}
 # Statistics over the hours before a time, by CF's cell methods and by cfgrib.
 OVER_TIME = frozenset({"sum", "mean", "accum", "avg"})
 _INSTANTS = {"t2m", "d2m", HUMIDITY, SPECIFIC, "u10", "v10", "sp", "blh"}
@@ -295,12 +281,12 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
         allowed = allowed | {"point", "instant"}
     if statistic not in allowed:
         raise InputError(f"{name}: statistic", statistic, " or ".join(sorted(one for one in allowed if one)))
-    unit = _plain_unit(str(attrs.get("units")))
-    if unit in (totals := _NETCDF_TOTALS.get(own, {})):
+    unit = plain_unit(str(attrs.get("units")))
+    if unit in (totals := TOTALS.get(own, {})):
         return Column(own, *totals[unit], True)
-    if unit not in _NETCDF_UNITS[own]:
-        raise InputError(f"{name} units", attrs.get("units"), f"one of {sorted({**_NETCDF_UNITS[own], **totals})}")
-    return Column(own, *_NETCDF_UNITS[own][unit], False)
+    if unit not in UNITS[own]:
+        raise InputError(f"{name} units", attrs.get("units"), f"one of {sorted({**UNITS[own], **totals})}")
+    return Column(own, *UNITS[own][unit], False)
 
 
 def statistic_of(attrs: Mapping[str, object]) -> str | None:
@@ -310,24 +296,6 @@ def statistic_of(attrs: Mapping[str, object]) -> str | None:
         return found[1]
     step_type = attrs.get("GRIB_stepType")
     return None if step_type in (None, "unknown") else str(step_type)
-
-
-def _plain_unit(unit: str) -> str:
-    """Return a unit in one way of the many to write it."""
-    text = unit.strip().lower().replace("**", "").replace("^", "").replace("\N{DEGREE SIGN}", "deg")
-    text = text.replace("\N{SUPERSCRIPT TWO}", "2")
-    text = re.sub(r"\s*/\s*\(?(\w+?)(\d?)\)?(?=$|[\s/])", lambda one: f" {one[1]}-{one[2] or 1}", text)
-    text = re.sub(r"\b(hr|hour)-1", "h-1", text).replace("sec-1", "s-1")
-    aliases = {
-        "degrees_celsius": "degc", "degree_celsius": "degc", "deg_c": "degc", "c": "degc", "celsius": "degc",
-        "deg c": "degc", "degree_c": "degc", "degrees_c": "degc", "degrees celsius": "degc", "degrees c": "degc",
-        "degree_fahrenheit": "degf", "degrees_fahrenheit": "degf", "fahrenheit": "degf", "deg f": "degf", "f": "degf",
-        "kelvin": "k", "degk": "k", "millibar": "mbar", "millibars": "mbar", "mb": "mbar", "pascal": "pa", "pascals": "pa",
-        "hectopascal": "hpa", "hectopascals": "hpa", "knot": "kt", "knots": "kt", "kn": "kt", "kts": "kt",
-        "percent": "%", "fraction": "1", "0-1": "1", "(0-1)": "1", "(0 - 1)": "1", "0 - 1": "1", "dimensionless": "1",
-        "m of water equivalent": "m", "meter": "m", "meters": "m", "metre": "m", "metres": "m",
-    }  # fmt: skip
-    return aliases.get(text, text)
 
 
 def plausible(values: Array, name: str, where: str) -> Array:

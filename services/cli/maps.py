@@ -105,7 +105,7 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
     from hazecast.grids.errors import InputError
     from hazecast.services.core.places import city_registry
     from hazecast.services.core.shapes import use_shapes
-    from hazecast.services.work import maps
+    from hazecast.services.work import haze_maps, maps
 
     use_shapes(settings)
     registry = city_registry(settings)
@@ -114,7 +114,7 @@ def _of_latest(settings: Settings, kind: Kind, hour: int, city: str, pollutant: 
         if run is None:
             raise InputError("store", settings.database_url, "at least one forecast; run hazecast run")
         if kind is Kind.HAZE:
-            return maps.haze_of_run(settings, store, run, registry, look)
+            return haze_maps.haze_of_run(settings, store, run, registry, look)
         if kind is Kind.FAN:
             return maps.fan_of_run(store, run, registry, city, pollutant, look)
         return _of_values(run, registry, kind, hour, pollutant, out, look)

@@ -24,7 +24,8 @@ from hazecast.services.cli.options import (
 from hazecast.services.cli.output import print_json
 
 if TYPE_CHECKING:
-    from hazecast.models.registry import ModelRegistry, TrainedModel
+    from hazecast.models.registry import ModelRegistry
+    from hazecast.models.trained import TrainedModel
 
 app = typer.Typer(help="Trained models: list, register, compare, promote, roll back.", no_args_is_help=True)
 

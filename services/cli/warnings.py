@@ -126,7 +126,7 @@ def drafts(
     data_dir: DataDir = None,
 ) -> None:
     """List the drafts that await a decision, as JSON."""
-    from hazecast.services.store.drafts import list_drafts
+    from hazecast.services.store.draft_reads import list_drafts
 
     with _opened(data_dir) as (store, _):
         found = list_drafts(store.sessions, _kind(store, simulated), None if every else "pending")
@@ -140,7 +140,7 @@ def audit(
     data_dir: DataDir = None,
 ) -> None:
     """Print the decisions on drafts, by whom and why, as JSON."""
-    from hazecast.services.store.drafts import audit_trail
+    from hazecast.services.store.draft_reads import audit_trail
 
     with _opened(data_dir) as (store, _):
         print_json(audit_trail(store.sessions, _kind(store, simulated), draft))

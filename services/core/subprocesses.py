@@ -18,6 +18,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from multiprocessing import Pipe
 from typing import Generic, NamedTuple, TypeVar
 
@@ -30,10 +31,12 @@ _START_SECONDS = 120.0
 _Answer = tuple[bool, object, float]
 
 
-def run_in_subprocess(function: Callable[..., _T], *arguments: object, where: str, seconds: float = SECONDS) -> _T:
+def run_in_subprocess(
+    function: Callable[..., _T], *arguments: object, where: str, seconds: float = SECONDS, alone: bool = True
+) -> _T:
     """Call a function in a subprocess and return its result.
 
-    One call is made after the other, so that readers of large files don't add up their memory. Subprocesses are
+    By default one call is made after the other, so that readers of large files don't add up their memory. Subprocesses are
     started when there is none idle, and serve further calls until one of these crashes or hangs.
 
     Parameters
@@ -46,6 +49,8 @@ def run_in_subprocess(function: Callable[..., _T], *arguments: object, where: st
         The file, for the error.
     seconds : float
         Time limit of the call.
+    alone : bool
+        Wait until no other such call is in progress; False where the caller bounds their number.
 
     Returns
     -------
@@ -57,7 +62,7 @@ def run_in_subprocess(function: Callable[..., _T], *arguments: object, where: st
     InputError
         If the subprocess died or did not answer in time. Errors of `function` itself are raised as they are.
     """
-    with _one_call:
+    with _one_call if alone else nullcontext():
         try:
             return call_elsewhere(function, *arguments, seconds=seconds).value
         except HungError as error:

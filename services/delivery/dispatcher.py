@@ -28,7 +28,7 @@ from hazecast.services.delivery.confirmations import stop_unconfirmed
 from hazecast.services.delivery.lateness import note_failure
 from hazecast.services.delivery.queries import has_waiting, is_servable, prune, update_rows, waiting_deliveries
 from hazecast.services.delivery.routing import ACCOUNT_ENABLED, route, schedule_bulletins
-from hazecast.services.delivery.subscriptions import activate
+from hazecast.services.delivery.subscription_rows import activate
 from hazecast.services.store.outbox import CONFIRMATION
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from hazecast.grids.places.cities import Registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.lateness import reason_at_start
-from hazecast.services.delivery.subscriptions import delivery_id, next_bulletin_time
+from hazecast.services.delivery.subscription_rows import next_bulletin_time
+from hazecast.services.delivery.subscriptions import delivery_id
 from hazecast.services.store.outbox import BULLETIN, FORECAST, lock_outbox, record_addressed
 from hazecast.services.store.tables.accounts import Account
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription

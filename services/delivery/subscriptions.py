@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import logging
-import re
 import secrets
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from hazecast.alerts.messages.texts import BEIJING
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.grids.errors import ConflictError, InputError, UnknownError
+from hazecast.grids.errors import ConflictError, InputError
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.accounts import existing
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.confirmations import ask_to_confirm
 from hazecast.services.delivery.lateness import hasten, note_pause
 from hazecast.services.delivery.sealing import KEY_VARIABLE, seals_of
+from hazecast.services.delivery.subscription_checks import checked_fields
 from hazecast.services.delivery.subscription_fields import Change, NewSubscription, SubscriptionFields
+from hazecast.services.delivery.subscription_rows import activate, find_by_code, find_subscription, next_bulletin_time
 from hazecast.services.delivery.targets import Resolver, check_target, normal_email_address
 from hazecast.services.delivery.webhook import new_secret, target_policy
 from hazecast.services.store.outbox import TEST, record_addressed
@@ -85,7 +83,9 @@ class Subscriptions:
             If the account has too many subscriptions, or the receiver may not be asked to confirm again.
         """
         target = self._target(new)
-        wanted = self._checked(SubscriptionFields(**new.model_dump(exclude={"channel", "target"})))
+        wanted = checked_fields(
+            SubscriptionFields(**new.model_dump(exclude={"channel", "target"})), self._registry, self._book
+        )
         active = confirmed or new.channel == "stream"
         row = Subscription(
             id=f"sub_{secrets.token_hex(12)}", account_id=account_id, channel=new.channel, target=target,
@@ -165,7 +165,7 @@ class Subscriptions:
         given = {name: value for name in change.model_fields_set if (value := getattr(change, name)) is not None}
         state = given.pop("state", None)
         known = {name: getattr(row, name) for name in SubscriptionFields.model_fields}
-        values = self._checked(SubscriptionFields(**known | given)).model_dump()
+        values = checked_fields(SubscriptionFields(**known | given), self._registry, self._book).model_dump()
         ask = row.state == "stopped" and row.confirmed_at is None
         if state is not None and (row.state == "unconfirmed" or (ask and state != "active")):
             raise ConflictError("state", state, "no change before the receiver has confirmed")
@@ -281,7 +281,7 @@ class Subscriptions:
             If it no longer waits for its receiver.
         """
         with self._sessions.begin() as session:
-            row = _by_code(session, subscription_id, code)
+            row = find_by_code(session, subscription_id, code)
             late = row.confirm_until is not None and row.confirm_until <= now
             if row.state == "stopped" or (row.state == "unconfirmed" and late):
                 raise ConflictError("subscription", "one that is over", "one that waits for its receiver")
@@ -305,7 +305,7 @@ class Subscriptions:
             If there is no such subscription, or the code is another.
         """
         with self._sessions.begin() as session:
-            row = _by_code(session, subscription_id, code)
+            row = find_by_code(session, subscription_id, code)
             row.state, row.state_reason, row.updated_at = "stopped", "unsubscribed by the receiver", now
             row.confirmed_at = None
 
@@ -322,69 +322,6 @@ class Subscriptions:
         if self._settings.smtp.host is None or self._settings.server.public_url is None:
             raise InputError("channel", "email", "webhook or stream: this service is not set up to send e-mail")
         return normal_email_address(new.target)
-
-    def _checked(self, wanted: SubscriptionFields) -> SubscriptionFields:
-        for city in wanted.cities:
-            self._registry.city(city)
-        for region in wanted.regions:
-            if region not in self._registry.regions:
-                raise InputError("regions", region, f"one of {', '.join(self._registry.regions)}")
-        for name in wanted.rule_sets:
-            self._book.rule_set(name)
-        levels = self._book.level_ids()
-        for level in wanted.levels:
-            if level not in levels:
-                raise InputError("levels", level, f"one of {', '.join(levels)}")
-        first = wanted.cities[0] if wanted.cities else None
-        zone = wanted.time_zone or (self._registry.city(first).time_zone if first else BEIJING)
-        if not re.fullmatch(r"[A-Za-z0-9_+/-]{1,64}", zone):
-            raise InputError("time_zone", repr(zone), "an IANA time zone such as Asia/Tokyo")
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError) as error:
-            raise InputError("time_zone", zone, "an IANA time zone such as Asia/Tokyo") from error
-        once = {name: list(dict.fromkeys(value)) for name, value in wanted if isinstance(value, list)}
-        return wanted.model_copy(update=once | {"time_zone": zone})
-
-
-def activate(row: Subscription, now: datetime) -> None:
-    """Let a subscription receive messages: its receiver has confirmed.
-
-    Parameters
-    ----------
-    row : Subscription
-        Within a session that stores the change.
-    now : datetime
-        Aware.
-    """
-    row.state, row.state_reason, row.updated_at = "active", "", now
-    row.confirmed_at, row.confirm_until = now, None
-    row.next_bulletin_at = next_bulletin_time(row, now)
-
-
-def next_bulletin_time(row: Subscription, after: datetime) -> datetime | None:
-    """Return when a subscription's bulletin is due next.
-
-    Parameters
-    ----------
-    row : Subscription
-    after : datetime
-        Aware.
-
-    Returns
-    -------
-    datetime or None
-        The first such time later than `after`; None if no bulletin is asked for.
-    """
-    if "bulletin" not in row.kinds:
-        return None
-    zone = ZoneInfo(row.time_zone)
-    day = after.astimezone(zone).date()
-    while True:
-        due = datetime(day.year, day.month, day.day, row.bulletin_hour, tzinfo=zone).astimezone(after.tzinfo)
-        if due > after:
-            return due
-        day += timedelta(days=1)
 
 
 def delivery_id(subscription_id: str, event_id: str) -> str:
@@ -403,35 +340,3 @@ def delivery_id(subscription_id: str, event_id: str) -> str:
     str
     """
     return "msg_" + hashlib.sha256(f"{subscription_id}/{event_id}".encode()).hexdigest()[:32]
-
-
-def find_subscription(session: Session, subscription_id: str, account_id: str | None) -> Subscription:
-    """Return a subscription.
-
-    Parameters
-    ----------
-    session : Session
-    subscription_id : str
-    account_id : str or None
-        The subscription must be of this account; None for any.
-
-    Returns
-    -------
-    Subscription
-
-    Raises
-    ------
-    UnknownError
-        If there is no such subscription, or it is of another account.
-    """
-    row = session.get(Subscription, subscription_id)
-    if row is None or account_id not in (None, row.account_id):
-        raise UnknownError("subscription", repr(subscription_id[:64]), "the id of a subscription")
-    return row
-
-
-def _by_code(session: Session, subscription_id: str, code: str) -> Subscription:
-    row = session.get(Subscription, subscription_id)
-    if row is None or not hmac.compare_digest(row.code.encode(), code.encode()):
-        raise UnknownError("subscription", repr(subscription_id[:64]), "a subscription, with the code that it was sent")
-    return row

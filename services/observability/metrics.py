@@ -28,9 +28,10 @@ from hazecast.services.scheduling.due import DueTimes
 from hazecast.services.scheduling.history import ENDED_WELL, OUTCOMES, JobHistory
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.store.store import Store
-from hazecast.services.store.study_jobs import OPEN, states_since
+from hazecast.services.store.study_records import states_since
 from hazecast.services.store.tables.delivery import Delivery
 from hazecast.services.store.tables.forecasts import MonitorStation, Observation, StationObservation, WarningDraft
+from hazecast.services.store.tables.studies import OPEN
 from hazecast.services.store.weather_cycles import WeatherStore
 
 log = logging.getLogger(__name__)

@@ -23,16 +23,16 @@ from hazecast.forecast.issued_weather import IssuedWeather
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import format_time, to_datetime64
-from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.models.interface import EVENTS, Adaptive, Model
 from hazecast.models.kinds import create
-from hazecast.models.registry import newest_unseen, shipped_models
 from hazecast.models.series import HourlySeries, Windows, WindowSet
+from hazecast.models.trained import newest_unseen, shipped_models
 from hazecast.models.weather_errors import WeatherErrors
 from hazecast.models.windows import balanced, only_until, scoring_windows
 from hazecast.models.zoo.combined import Combined
+from hazecast.services.core.weather_reading import read_files
 from hazecast.services.research.experiments import TrainingPlan, read_series, training_windows
 from hazecast.services.work.inputs import NO_WEATHER, OBSERVED_WEATHER
 
@@ -234,7 +234,7 @@ def _forecasts(path: Path, series: HourlySeries) -> list[tuple[np.datetime64 | N
     sources = sorted(p for p in path.iterdir() if not p.name.startswith(".")) if path.is_dir() else [path]
     by_issue: dict[str, xr.Dataset] = {}
     for source in sources:
-        grid = read_weather(source)
+        grid = read_files(source)
         sampled = at_cities(grid, cities)
         key = str(grid.attrs.get("init_time", ""))
         by_issue[key] = by_issue[key].combine_first(sampled) if key in by_issue else sampled

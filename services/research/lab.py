@@ -27,8 +27,9 @@ from hazecast.grids.observations.collections import read_observations
 from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.models.interface import Model
 from hazecast.models.kinds import create
-from hazecast.models.registry import ModelRegistry, TrainedModel
+from hazecast.models.registry import ModelRegistry
 from hazecast.models.series import HourlySeries, WindowSet
+from hazecast.models.trained import TrainedModel
 from hazecast.models.windows import scoring_windows
 from hazecast.models.zoo.network_model import NetworkModel
 from hazecast.models.zoo.network_training import TrainingSettings
@@ -297,30 +298,6 @@ def reliability(
     windows = _windows(models, data, start, end, every, weather)
     observed = weather == OBSERVED_WEATHER
     return {name: quantile_shares(_plain(model), windows, future_weather=observed) for name, model in models.items()}
-
-
-def table(result: Mapping[str, Any], pollutant: str = "pm25", score: str = "rmse") -> pd.DataFrame:
-    """Return a score of a backtest as a table: a row for each model, a column for each lead time and band.
-
-    Parameters
-    ----------
-    result : mapping
-        As `backtest` returns it.
-    pollutant : {"pm25", "o3"}
-    score : str
-        Such as ``"rmse"``, ``"mae"`` or ``"crps"``.
-
-    Returns
-    -------
-    pandas.DataFrame (model, lead)
-
-    Examples
-    --------
-    >>> result = {"models": {"persistence": {"pm25": {"rmse": {"1": 9.5, "24": 41.0}}}}}
-    >>> table(result).loc["persistence", "24"].item()
-    41.0
-    """
-    return pd.DataFrame({name: scores[pollutant][score] for name, scores in result["models"].items()}).T.astype(float)
 
 
 def registry(data_dir: Path | str) -> ModelRegistry:

@@ -16,8 +16,8 @@ from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import format_time, to_datetime64
 from hazecast.models.interface import Model
-from hazecast.models.registry import TrainedModel, unseen
 from hazecast.models.series import WindowSet
+from hazecast.models.trained import TrainedModel, unseen
 from hazecast.models.training.tuning import init_times
 from hazecast.models.windows import scoring_windows
 from hazecast.services.research.experiments import read_series

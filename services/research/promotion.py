@@ -10,7 +10,8 @@ from typing import Any
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import format_time, to_datetime
 from hazecast.models.gate import GateRules, Verdict, decide
-from hazecast.models.registry import Change, ModelRegistry, TrainedModel
+from hazecast.models.registry import Change, ModelRegistry
+from hazecast.models.trained import TrainedModel
 from hazecast.services.core.settings import Settings
 from hazecast.services.research.model_scores import check_unseen, compare_models, compare_on
 from hazecast.services.research.own_store import NAME, newest_measured, read_store

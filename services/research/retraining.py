@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hazecast.grids.errors import InputError
 from hazecast.models.gate import Verdict
-from hazecast.models.registry import ModelRegistry, TrainedModel
+from hazecast.models.registry import ModelRegistry
+from hazecast.models.trained import TrainedModel
 from hazecast.models.training.loop import Run
 from hazecast.models.zoo.network_training import TrainingSettings
 from hazecast.services.core.clock import Clock, utc_now

@@ -66,7 +66,7 @@ def wait_asked(response: httpx.Response) -> float | None:
     since 1970.
     """
     value = response.headers.get("retry-after", "").strip() or response.headers.get("x-ratelimit-reset", "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value) if len(value) < _EPOCH_DIGITS else max(float(value) - utc_now().timestamp(), 0.0)
     try:
         return max(parsedate_to_datetime(value).timestamp() - utc_now().timestamp(), 0.0)

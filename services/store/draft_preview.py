@@ -10,7 +10,8 @@ from hazecast.alerts.engine.draft import Edit
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.services.store.database import Sessions
-from hazecast.services.store.drafts import draft_of, history_of
+from hazecast.services.store.draft_reads import draft_of
+from hazecast.services.store.drafts import history_of
 from hazecast.services.store.tables.forecasts import WarningDraft
 
 

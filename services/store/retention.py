@@ -14,7 +14,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.store.partitions import remove_before
 from hazecast.services.store.run_files import remove_run_file
 from hazecast.services.store.store import Store
-from hazecast.services.store.study_jobs import prune_jobs
+from hazecast.services.store.study_records import prune_jobs
 from hazecast.services.store.tables.forecasts import (
     CycleRun,
     EarlierValue,

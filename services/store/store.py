@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from sqlalchemy import Connection, DateTime, delete, insert, select, type_coerce, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from hazecast.alerts.engine.warning import HazeWarning, in_force_at, standing_at
-from hazecast.grids.contract import LEAD_HOURS, POLLUTANTS, check
-from hazecast.grids.errors import InputError
+from hazecast.grids.contract import LEAD_HOURS, check
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.store.database import Sessions, make_engine, migrate, redacted, writing
@@ -25,7 +24,6 @@ from hazecast.services.store.recovery import clear_files, note_files, recover
 from hazecast.services.store.rows import (
     forecast_digest,
     in_parts,
-    observation_dataset,
     observation_rows,
     run_row,
     value_rows,
@@ -239,53 +237,6 @@ class Store:
         for path in replaced - {run.netcdf_path, run.map_path}:
             remove_run_file(Path(path))
 
-    def observed(
-        self, first: datetime, last: datetime, simulated: bool, city: str | Sequence[str] | None = None
-    ) -> xr.Dataset:
-        """Return what was observed in one city, in some or in all.
-
-        Made for a city's year and for an hour's map; see docs/archive.md for what they take.
-
-        Parameters
-        ----------
-        first, last : datetime
-            Aware, both included.
-        simulated : bool
-        city : str or sequence of str, optional
-            An id, or several; by default all cities.
-
-        Returns
-        -------
-        xarray.Dataset (time, city)
-            Contract "observations" over the hours and cities that are stored, NaN where one
-            is not; float32.
-
-        Raises
-        ------
-        InputError
-            If no hour is stored.
-        """
-        names = list(POLLUTANTS)
-        # Read as stored, without a zone: a year's hours one by one would cost more than the query.
-        columns = [type_coerce(Observation.time, DateTime()), *(getattr(Observation, n) for n in ("source", *names))]
-        query = select(*columns).where(
-            Observation.time >= first, Observation.time <= last, Observation.simulated == simulated
-        )
-        one = city if isinstance(city, str) else None
-        if one is not None:
-            query = query.where(Observation.city == one)
-        else:
-            query = query.add_columns(Observation.city)
-            query = query if city is None else query.where(Observation.city.in_(city))
-        with self.engine.connect() as connection:
-            rows = connection.execute(query).all()
-        if not rows:
-            where = one or ("any city" if city is None else f"any of {len(city)} cities")
-            raise InputError(
-                "store", "no observation", f"hours of {where} from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
-            )
-        return observation_dataset(rows, names, one)
-
     def latest_run(self, simulated: bool | None = None) -> ForecastRun | None:
         """Return the newest run that is neither withdrawn nor in the future; by default a real one before any simulated one."""
         query = select(ForecastRun).where(ForecastRun.withdrawn_at.is_(None), ForecastRun.init_time <= self.clock())
@@ -316,32 +267,6 @@ class Store:
         )
         with self._session() as session:
             return session.scalar(query)
-
-    def observations_of(self, city: str, simulated: bool, until: datetime, hours: int) -> Sequence[Observation]:
-        """Return a city's newest observed hours, oldest first.
-
-        Parameters
-        ----------
-        city : str
-            An id.
-        simulated : bool
-        until : datetime
-            The last hour, aware.
-        hours : int
-            How many hours back.
-
-        Returns
-        -------
-        sequence of Observation
-        """
-        query = select(Observation).where(
-            Observation.city == city,
-            Observation.simulated == simulated,
-            Observation.time > until - timedelta(hours=hours),
-            Observation.time <= until,
-        )
-        with self._session() as session:
-            return session.scalars(query.order_by(Observation.time)).all()
 
     def warnings_before(self, init_time: datetime, simulated: bool) -> list[HazeWarning]:
         """Return the warnings in force at an init time by the messages of earlier runs alone, also if issued after it.

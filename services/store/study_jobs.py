@@ -26,23 +26,12 @@ from sqlalchemy import (
 from hazecast.grids.errors import ConflictError
 from hazecast.services.store.locks import lock_until_commit
 from hazecast.services.store.store import Store
-from hazecast.services.store.tables.studies import StudyFile, StudyJob
+from hazecast.services.store.study_places import Places, check_places
+from hazecast.services.store.tables.studies import CANCELLED, DONE, FAILED, OPEN, QUEUED, RUNNING, StudyFile, StudyJob
 
-QUEUED, RUNNING, DONE, FAILED, CANCELLED = STATES = ("queued", "running", "done", "failed", "cancelled")
-OPEN = (QUEUED, RUNNING)
 STOPPED = "the service was stopped"
 _LOCK = "study jobs"
-# How long a job takes is guessed from so many of the newest; of the first one nothing is known.
-_RECENT, _USUAL_SECONDS, _LEAST_SECONDS = 20, 60.0, 5.0
 _RESULTS = exists().where(StudyFile.job_id == StudyJob.id)
-
-
-class TooManyJobsError(RuntimeError):
-    """More jobs wait than the service takes, of all or of one account; `seconds` is when to try again."""
-
-    def __init__(self, reason: str, seconds: int) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -98,16 +87,6 @@ class Job:
 _SHOWN = [_RESULTS.label(one.name) if one.name == "has_results" else getattr(StudyJob, one.name) for one in fields(Job)]
 
 
-@dataclass(frozen=True)
-class Places:
-    """How many jobs there may be: open ones of all and of one account, and kept results of one account; how many run at once."""
-
-    open: int
-    of_account: int
-    kept: int
-    at_once: int
-
-
 def submit(store: Store, asked: Asked, places: Places, now: datetime) -> tuple[Job, bool]:
     """Queue a job, or return the one that the same request queued before.
 
@@ -145,37 +124,11 @@ def submit(store: Store, asked: Asked, places: Places, now: datetime) -> tuple[J
                         "Idempotency-Key", "another request than the one that came with it", "the same, or a new key"
                     )
                 return _job(earlier), False
-        _check_places(connection, asked.account_id, places)
+        check_places(connection, asked.account_id, places)
         job_id = f"job_{secrets.token_hex(12)}"
         values = {name: getattr(asked, name) for name in Asked.__dataclass_fields__}
         connection.execute(insert(StudyJob).values(id=job_id, state=QUEUED, created_at=now, **values))
         return _job(connection.execute(select(*_SHOWN).where(StudyJob.id == job_id)).one()), True
-
-
-def _check_places(connection: Connection, account_id: str, places: Places) -> None:
-    own = StudyJob.account_id == account_id
-    counted = select(func.count()).select_from(StudyJob)
-    everyone = connection.execute(counted.where(StudyJob.state.in_(OPEN))).scalar_one()
-    of_account = connection.execute(counted.where(StudyJob.state.in_(OPEN), own)).scalar_one()
-    seconds = int(max(_LEAST_SECONDS, _usual_seconds(connection) / places.at_once))
-    if of_account >= places.of_account:
-        raise TooManyJobsError(f"{of_account} jobs of the account wait or run, as many as it may have", seconds)
-    if everyone >= places.open:
-        raise TooManyJobsError(f"{everyone} jobs wait or run, as many as the service takes", seconds)
-    kept = connection.execute(counted.where(own, _RESULTS)).scalar_one()
-    if kept >= places.kept:
-        raise TooManyJobsError(
-            f"results of {kept} jobs of the account are kept, as many as it may have: delete some", 3_600
-        )
-
-
-def _usual_seconds(connection: Connection) -> float:
-    query = select(StudyJob.started_at, StudyJob.finished_at).where(
-        StudyJob.state == DONE, StudyJob.started_at.is_not(None)
-    )
-    rows = connection.execute(query.order_by(StudyJob.created_at.desc()).limit(_RECENT)).all()
-    taken = [(row.finished_at - row.started_at).total_seconds() for row in rows]
-    return sum(taken) / len(taken) if taken else _USUAL_SECONDS
 
 
 def job_of(store: Store, account_id: str, job_id: str) -> Job | None:
@@ -425,56 +378,6 @@ def give_up(store: Store, slot: int, now: datetime) -> int:
     left = update(StudyJob).where(StudyJob.state == RUNNING, StudyJob.slot == slot)
     with store.writing() as connection:
         return int(connection.execute(left.values(values)).rowcount)
-
-
-def prune_jobs(
-    store: Store, results_before: datetime, jobs_before: datetime, *, dry_run: bool = False
-) -> dict[str, int]:
-    """Remove old results, and the record of older jobs.
-
-    Parameters
-    ----------
-    store : Store
-    results_before, jobs_before : datetime
-        By the job's end, aware.
-    dry_run : bool
-        Only count.
-
-    Returns
-    -------
-    dict of str to int
-        Rows by table.
-    """
-    old = select(StudyJob.id).where(StudyJob.finished_at < max(results_before, jobs_before))
-    conditions = {StudyFile: StudyFile.job_id.in_(old), StudyJob: StudyJob.finished_at < jobs_before}
-    found = {}
-    with store.writing() as connection:
-        for table, condition in conditions.items():
-            counted = select(func.count()).select_from(table).where(condition)
-            found[table.__tablename__] = int(connection.execute(counted).scalar_one())
-            if not dry_run:
-                connection.execute(delete(table).where(condition))
-    return {name: rows for name, rows in found.items() if rows}
-
-
-def states_since(store: Store, moment: datetime) -> dict[str, int]:
-    """Return how many jobs are in each state: all that wait or run, and those that ended since a moment.
-
-    Parameters
-    ----------
-    store : Store
-    moment : datetime
-        Aware.
-
-    Returns
-    -------
-    dict of str to int
-        By state, all of them.
-    """
-    query = select(StudyJob.state, func.count()).where(or_(StudyJob.state.in_(OPEN), StudyJob.finished_at >= moment))
-    with store.engine.connect() as connection:
-        counts = {state: number for state, number in connection.execute(query.group_by(StudyJob.state))}
-    return {state: counts.get(state, 0) for state in STATES}
 
 
 def results_until(job: Job, kept: timedelta) -> datetime | None:

@@ -34,6 +34,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.core.shapes import shapes_state
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.reads import degraded_reasons
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, Observation
@@ -182,7 +183,7 @@ class Bulletins:
         self, run: ForecastRun, warnings: Sequence[HazeWarning], cities: Sequence[City], now: datetime
     ) -> Bulletin:
         from hazecast.alerts.maps.polygons import provinces_touched
-        from hazecast.services.work.maps import stored_areas
+        from hazecast.services.work.haze_maps import stored_areas
 
         forecast = load_forecast(run.netcdf_path)
         observations = self._observations(run.simulated, now, [city.id for city in cities])
@@ -210,7 +211,7 @@ class Bulletins:
     def _observations(self, simulated: bool, now: datetime, cities: Sequence[str]) -> xr.Dataset | None:
         """Return what was observed in some cities from the day before yesterday on, as far as it is stored."""
         try:
-            return self._store.observed(now - timedelta(days=3), now, simulated, cities)
+            return observed_hours(self._store, now - timedelta(days=3), now, simulated, cities)
         except InputError:
             return None
 

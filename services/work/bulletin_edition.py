@@ -154,7 +154,8 @@ class Edition:
     @cached_property
     def pictures(self) -> dict[str, bytes]:
         """The map and the charts, PNG by name; what can't be drawn for want of values is left out."""
-        from hazecast.services.work.maps import draw_stored_haze, fan_of_run
+        from hazecast.services.work.haze_maps import draw_stored_haze
+        from hazecast.services.work.maps import fan_of_run
 
         found: dict[str, bytes] = {}
         if self.bulletin.haze is not None:

@@ -6,7 +6,7 @@ import re
 
 from hazecast.alerts.bulletin.content import Reason
 
-# How the reasons of a degraded run begin, as `hazecast.services.work.inputs.shortcomings` and the cycle write them.
+# How the reasons of a degraded run begin, as `hazecast.services.work.shortcomings.shortcomings` and the cycle write them.
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?P<city>\w+): newest PM2\.5 is (?P<hours>\d+) h old$"), "late"),
     (re.compile(r"PM2\.5 is a model's analysis, not measured, in (?P<n>\d+) cities"), "modelled"),

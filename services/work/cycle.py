@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from hazecast.alerts.engine.assessment import Assessment
@@ -17,21 +14,10 @@ from hazecast.alerts.engine.engine import assess
 from hazecast.alerts.engine.lifecycle import advance
 from hazecast.alerts.engine.warning import HazeWarning, as_issued, standing_at
 from hazecast.alerts.engine.window import signal_window
-from hazecast.alerts.messages.causes import CAUSE_WEATHER
 from hazecast.alerts.rules.book import RuleBook
-from hazecast.forecast.composition import composition_ahead, with_composition
-from hazecast.forecast.inputs import windows_at
-from hazecast.forecast.produce import in_chunks, make_forecast
-from hazecast.forecast.products import valid_times
-from hazecast.grids.contract import HISTORY_HOURS, WEATHER
-from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.times import to_datetime64
+from hazecast.grids.places.cities import Registry
 from hazecast.models.background import LEVEL_HOURS
-from hazecast.models.familiarity import unfamiliar
-from hazecast.models.interface import Described, Familiar, Model
 from hazecast.models.registry import ModelRegistry, load_serving
-from hazecast.models.series import Windows
-from hazecast.models.zoo.combined import Combined
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write
@@ -47,25 +33,17 @@ from hazecast.services.store.monitors import stored_monitors
 from hazecast.services.store.run_files import link_product, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
-from hazecast.services.work.adaptation import adapt, with_experts, with_state
-from hazecast.services.work.inputs import (
-    LIVE_OBSERVATIONS,
-    CycleInputs,
-    forecast_cities,
-    load_inputs,
-    shortcomings,
-    with_humidity,
-)
-from hazecast.services.work.maps import areas_json, areas_shown, draw_haze
+from hazecast.services.work.adaptation import adapt
+from hazecast.services.work.cycle_forecast import Given, Served, forecast_from, weather_used
+from hazecast.services.work.haze_maps import areas_json, areas_shown, draw_haze
+from hazecast.services.work.inputs import LIVE_OBSERVATIONS, forecast_cities, load_inputs, with_humidity
 from hazecast.services.work.public_haze import areas_name, needs_approval
 from hazecast.services.work.report import CycleReport, as_dict, city_lines, excluded_lines, message_line
+from hazecast.services.work.shortcomings import shortcomings
 from hazecast.services.work.stored_forecast import MAP, NETCDF, Look, restore_values, write_netcdf
 from hazecast.services.work.verification import verify
 
 log = logging.getLogger(__name__)
-
-# Inputs that lie outside what training saw: so many are named, the rest counted.
-_NAMED = 20
 
 
 def run_cycle(
@@ -134,54 +112,14 @@ class _Cycle:
     book: RuleBook
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What a forecast is made from: the inputs, the init time and the cities.
-
-    `skipped` gives why other cities are left out; `longer`, contract "observations", reaches further back where the
-    inputs hold the last days alone.
-    """
-
-    inputs: CycleInputs
-    init_time: datetime
-    cities: list[City]
-    skipped: dict[str, str]
-    longer: xr.Dataset | None
-
-    @property
-    def city_ids(self) -> list[str]:
-        return [city.id for city in self.cities]
-
-    @property
-    def history(self) -> xr.Dataset:
-        """The observations of the cities in the 72 h up to the init time."""
-        init = to_datetime64(self.init_time)
-        times = slice(init - np.timedelta64(HISTORY_HOURS - 1, "h"), init)
-        return self.inputs.monitors.observations.sel(city=self.city_ids, time=times)
-
-
-@dataclass(frozen=True)
-class _Served:
-    """The model in service, its id, and why it is not the one that was chosen, if so."""
-
-    model: Model
-    model_id: str
-    faults: list[str]
-
-    @cached_property
-    def combined(self) -> Combined:
-        """The model with the experts it is combined with, as it was trained until it learns from what is stored."""
-        return Combined(self.model)
-
-
 def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> CycleReport:
     given = _read_inputs(cycle, init_time, wanted)
     served = _load_model(cycle.settings)
     lacking = shortcomings(
-        given.inputs, given.cities, given.init_time, weather_needed=_weather_used(served.model), skipped=given.skipped
+        given.inputs, given.cities, given.init_time, weather_needed=weather_used(served.model), skipped=given.skipped
     )
     _adapt(cycle, given, served)
-    forecast, strange = _forecast(given, served)
+    forecast, strange = forecast_from(given, served)
     reasons = [*lacking, *served.faults, *strange]
     forecast.attrs["degraded"] = int(bool(reasons))
     warned = _warn(cycle, given, forecast)
@@ -200,7 +138,7 @@ def _run(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> 
     return _report(cycle, given, forecast, warned, reasons, verification, (netcdf_path, map_path))
 
 
-def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> _Given:
+def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, ...]) -> Given:
     settings, store, registry = cycle.settings, cycle.store, cycle.registry
     preference = settings.observation_sources
     inputs, init_time = load_inputs(
@@ -219,87 +157,21 @@ def _read_inputs(cycle: _Cycle, init_time: datetime | None, wanted: tuple[str, .
     )
     live = settings.inputs.observations_dir == LIVE_OBSERVATIONS
     longer = stored_city_hours(store, init_time, LEVEL_HOURS, preference=preference) if live else None
-    return _Given(inputs, init_time, *forecast_cities(inputs.monitors, registry, init_time, wanted), longer)
+    return Given(inputs, init_time, *forecast_cities(inputs.monitors, registry, init_time, wanted), longer)
 
 
-def _load_model(settings: Settings) -> _Served:
+def _load_model(settings: Settings) -> Served:
     """Load the model in service, or what stands in for it, with the reason."""
-    served = _Served(*load_serving(ModelRegistry(settings.models_dir)))
+    served = Served(*load_serving(ModelRegistry(settings.models_dir)))
     for fault in served.faults:
         log.error("%s", fault)
     return served
 
 
-def _weather_used(model: Model) -> tuple[str, ...]:
-    """Return the weather variables that a model saw in its training; all, where it doesn't say."""
-    features = model.describe().get("features", {}) if isinstance(model, Described) else {}
-    return tuple(features.get("weather", WEATHER))
-
-
-def _adapt(cycle: _Cycle, given: _Given, served: _Served) -> None:
+def _adapt(cycle: _Cycle, given: Given, served: Served) -> None:
     """Let the combination learn from the stored forecasts that were verified since; simulated ones teach nothing."""
     if not given.inputs.simulated:
         adapt(served.combined, served.model_id, cycle.store, given.inputs.monitors.observations, given.init_time)
-
-
-def _windows(given: _Given, cities: Sequence[City]) -> Windows:
-    init, inputs = to_datetime64(given.init_time), given.inputs
-    return windows_at(
-        inputs.monitors.observations, inputs.past, cities, init,
-        future_weather=inputs.future, weather_observed=inputs.weather_observed, longer=given.longer,
-        guidance=composition_ahead(inputs.composition, [city.id for city in cities], init),
-    )  # fmt: skip
-
-
-def _forecast(given: _Given, served: _Served) -> tuple[xr.Dataset, list[str]]:
-    """Return the forecast, and which inputs lie outside what training saw, in words; see `in_chunks`."""
-    strange: list[str] = []
-    pm25 = given.inputs.monitors.observations["pm25"]
-    pm25 = pm25.sel(city=given.city_ids, time=slice(None, to_datetime64(given.init_time)))
-    newest = pm25["time"].values[pm25.notnull().any("city").values][-1]
-
-    def part(cities: Sequence[City]) -> xr.Dataset:
-        windows = _windows(given, cities)
-        if isinstance(served.model, Familiar):
-            strange.extend(map(str, unfamiliar(windows, served.model.familiar)))
-        return _part(given, served, windows, newest)
-
-    inputs = given.inputs
-    forecast = with_composition(
-        _with_weather(in_chunks(given.cities, part), inputs.future), inputs.composition, inputs.composition_source
-    )
-    more = [f"{len(strange) - _NAMED} more inputs lie outside what training saw"] if len(strange) > _NAMED else []
-    return with_state(forecast, served.combined), strange[:_NAMED] + more
-
-
-def _part(given: _Given, served: _Served, windows: Windows, newest: np.datetime64) -> xr.Dataset:
-    init, inputs = to_datetime64(given.init_time), given.inputs
-    ids = [str(place) for place in windows.place]
-    prediction = served.combined.predict(windows)
-    assert prediction.experts is not None
-    forecast = make_forecast(
-        prediction,
-        served.model_id,
-        windows,
-        ids,
-        init,
-        weather_source=inputs.weather_source,
-        observations_until=newest,
-        simulated=inputs.simulated,
-        degraded=False,
-        measured_humidity=_measured_humidity(given, ids),
-    )
-    return with_experts(forecast, windows, prediction.experts)
-
-
-def _measured_humidity(given: _Given, cities: Sequence[str]) -> np.ndarray | None:
-    """Return the humidity that cities' stations measured in the 72 h up to the init time, (city, hour), %."""
-    history = given.history.sel(city=list(cities))
-    if "relative_humidity" not in history:
-        return None
-    init = to_datetime64(given.init_time)
-    hours = init - np.arange(HISTORY_HOURS - 1, -1, -1) * np.timedelta64(1, "h")
-    return np.asarray(history["relative_humidity"].transpose("city", "time").reindex(time=hours).values)
 
 
 @dataclass(frozen=True)
@@ -313,7 +185,7 @@ class _Warned:
     excluded: list[str]
 
 
-def _warn(cycle: _Cycle, given: _Given, forecast: xr.Dataset) -> _Warned:
+def _warn(cycle: _Cycle, given: Given, forecast: xr.Dataset) -> _Warned:
     """Apply to every city the rule sets of its jurisdiction, and those that the settings name."""
     settings, inputs, now = cycle.settings.warnings, given.inputs, given.init_time
     earlier = cycle.store.warnings_before(now, inputs.simulated)
@@ -350,7 +222,7 @@ def _issued(cycle: _Cycle, messages: list[HazeWarning]) -> list[HazeWarning]:
     return [as_issued(m, at, published.get(m.id)) for m in messages]
 
 
-def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: list[HazeWarning]) -> tuple[Path, Path]:
+def _write_files(cycle: _Cycle, given: Given, forecast: xr.Dataset, messages: list[HazeWarning]) -> tuple[Path, Path]:
     """Write the forecast as NetCDF and its haze map; return their paths."""
     now, simulated = given.init_time, given.inputs.simulated
     netcdf_path, map_path = _paths(cycle.settings, now, cycle.id, simulated)
@@ -372,7 +244,7 @@ def _write_files(cycle: _Cycle, given: _Given, forecast: xr.Dataset, messages: l
     return netcdf_path, map_path
 
 
-def _verify(cycle: _Cycle, given: _Given) -> tuple[str, ...]:
+def _verify(cycle: _Cycle, given: Given) -> tuple[str, ...]:
     """Score the forecasts that can be verified now; return how the model does. A fault here costs no forecast."""
     if given.inputs.simulated:
         return ()
@@ -385,7 +257,7 @@ def _verify(cycle: _Cycle, given: _Given) -> tuple[str, ...]:
 
 def _report(
     cycle: _Cycle,
-    given: _Given,
+    given: Given,
     forecast: xr.Dataset,
     warned: _Warned,
     reasons: list[str],
@@ -422,12 +294,3 @@ def _paths(settings: Settings, now: datetime, cycle_id: int, simulated: bool) ->
     # replaced it.
     name = f"{'simulated-' if simulated else ''}{now:%Y%m%dT%H%MZ}-cycle{cycle_id}"
     return settings.data_dir / "forecasts" / f"{name}.nc", settings.data_dir / "maps" / f"{name}.png"
-
-
-def _with_weather(forecast: xr.Dataset, future: xr.Dataset | None) -> xr.Dataset:
-    """Add the wind, mixing layer and moisture that the forecast is based on: warnings name them."""
-    names = [name for name in CAUSE_WEATHER if future is not None and name in future]
-    if future is None or not names:
-        return forecast
-    air = future[names].sel(city=forecast["city"].values).reindex(time=valid_times(forecast))
-    return forecast.assign({name: (("lead_time", "city"), air[name].values, air[name].attrs) for name in names})

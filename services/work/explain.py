@@ -7,6 +7,7 @@ import logging
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.causes import CAUSE_WEATHER, Causes, Seen, causes
 from hazecast.grids.errors import InputError
+from hazecast.services.store.observations import newest_observations
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import load_forecast
 
@@ -44,7 +45,7 @@ def explain(store: Store, warning: HazeWarning) -> Causes:
 
 def _last_seen(store: Store, warning: HazeWarning) -> Seen | None:
     """Return the last observed hour that the lift's run knew."""
-    rows = store.observations_of(warning.city, warning.simulated, warning.run_init_time, _SEEN_HOURS)
+    rows = newest_observations(store, warning.city, warning.simulated, warning.run_init_time, _SEEN_HOURS)
     for row in reversed(rows):
         if row.pm25 is not None or row.o3 is not None:
             return Seen(row.time, row.pm25, row.o3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,21 +13,18 @@ import numpy as np
 import xarray as xr
 
 from hazecast.forecast.matching import matched_to
-from hazecast.grids.contract import HISTORY_HOURS, WEATHER, describe
+from hazecast.grids.contract import HISTORY_HOURS, describe
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.collections import OBSERVATIONS_FILE, MonitorData, read_observations
 from hazecast.grids.places.cities import City, Registry
-from hazecast.grids.quality import MODELLED
 from hazecast.grids.times import format_time, to_datetime, to_datetime64
 from hazecast.grids.weather.files import read_weather_at_cities
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.store.composition_cycles import KnownComposition
 from hazecast.services.store.weather_cycles import KnownWeather
-from hazecast.services.work.distrust import SHARE_OF_CITIES, distrust_reasons
 from hazecast.services.work.sample import WEATHER_FILE, write_sample
-from hazecast.services.work.weather_gaps import weather_gaps
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +39,6 @@ NO_COMPOSITION = "none"
 NO_AIR = (
     "weather: none is known, before or after the init time; without humidity nothing is said of visibility and haze"
 )
-# Cities that a reason names; the rest are counted.
-_NAMED_CITIES = 100
-# Faults of tables that a report names.
-_NAMED_FAULTS = 5
 # Gives what has been ingested of observations up to an init time.
 LiveObservations = Callable[[datetime], MonitorData]
 # Gives the ingested weather that may be seen at an init time, at cities; None if there is none.
@@ -294,76 +287,6 @@ def forecast_cities(
     return cities, skipped
 
 
-def shortcomings(
-    inputs: CycleInputs,
-    cities: list[City],
-    init_time: datetime,
-    late_hours: int = 6,
-    weather_needed: Sequence[str] = tuple(WEATHER),
-    skipped: Collection[str] = (),
-) -> list[str]:
-    """Return what the inputs of a forecast lack, in words.
-
-    Parameters
-    ----------
-    inputs : CycleInputs
-    cities : list of City
-        Those that are forecast.
-    init_time : datetime
-        Aware.
-    late_hours : int
-        A city's newest PM2.5 that is older than this is late.
-    weather_needed : sequence of str
-        The weather variables that the model uses.
-    skipped : collection of str
-        Ids of cities that were wanted and can't be forecast.
-
-    Returns
-    -------
-    list of str
-        Empty if nothing is missing.
-    """
-    reasons = list(inputs.weather_reasons)
-    now = to_datetime64(init_time)
-    pm25 = inputs.monitors.observations["pm25"].sel(time=slice(None, now)).transpose("time", "city")
-    valid = np.isfinite(pm25.sel(city=[city.id for city in cities]).values)
-    newest = pm25["time"].values[len(valid) - 1 - np.argmax(valid[::-1], axis=0)]
-    ages = (now - newest) / np.timedelta64(1, "h")
-    aged = [f"{c.id}: newest PM2.5 is {age:.0f} h old" for c, age in zip(cities, ages, strict=True) if age > late_hours]
-    reasons.extend(_counted(aged, "more cities have no newer PM2.5"))
-    if inputs.init_age is not None and inputs.init_age > timedelta(hours=late_hours):
-        reasons.append(f"observations end {inputs.init_age.total_seconds() / 3600:.0f} h before now")
-    known = {str(city) for city in pm25["city"].values} | set(inputs.monitors.silent)
-    silent = sorted(known & set(skipped))
-    if len(silent) >= SHARE_OF_CITIES * (len(silent) + len(cities)) > 0:
-        reasons.append(f"no PM2.5 in the last 72 h in {len(silent)} of {len(silent) + len(cities)} cities")
-    reasons.extend(distrust_reasons(inputs.monitors, now))
-    if late := inputs.monitors.counts.get(FUTURE_HOURS):
-        reasons.append(f"observations: {late} hours are stamped in the future and left out")
-    modelled = _modelled(inputs.monitors, cities)
-    if modelled:
-        more = f" and {len(modelled) - _NAMED_CITIES} more" if len(modelled) > _NAMED_CITIES else ""
-        named = ", ".join(modelled[:_NAMED_CITIES])
-        reasons.append(f"PM2.5 is a model's analysis, not measured, in {len(modelled)} cities: {named}{more}")
-    reasons.extend(_of_tables(inputs.monitors, now))
-    if inputs.past is None and inputs.future is None and not inputs.weather_reasons:
-        reasons.append(NO_AIR)
-    if inputs.future is not None:
-        reasons.extend(weather_gaps(inputs.future, cities, init_time, weather_needed))
-    return reasons
-
-
-def _of_tables(monitors: MonitorData, now: np.datetime64) -> list[str]:
-    """Return what a bureau's tables don't state, and what was left out of the hours that a forecast reads."""
-    first = now - np.timedelta64(HISTORY_HOURS - 1, "h")
-    here = [f for f in monitors.faults if f.time is None or first <= np.datetime64(f.time, "ns") <= now]
-    reasons = [f"observations: {doubt}" for doubt in monitors.doubts]
-    reasons += [f"observations: left out, {fault}" for fault in here[:_NAMED_FAULTS]]
-    if len(here) > _NAMED_FAULTS:
-        reasons.append(f"observations: at least {len(here) - _NAMED_FAULTS} more cells or rows are left out")
-    return reasons
-
-
 def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Dataset:
     """Add the relative humidity to observations where it is not measured, but temperature and dew point are known.
 
@@ -388,17 +311,3 @@ def with_humidity(observations: xr.Dataset, weather: xr.Dataset | None) -> xr.Da
         humidity = np.where(np.isfinite(measured), measured, humidity)
     attrs = {"standard_name": "relative_humidity", "units": "%"}
     return observations.assign(relative_humidity=(("time", "city"), humidity, attrs))
-
-
-def _modelled(monitors: MonitorData, cities: Sequence[City]) -> list[str]:
-    flags = monitors.observations.get("pm25_flag")
-    if flags is None:
-        return []
-    ids = np.array([city.id for city in cities])
-    return [str(name) for name in ids[(flags.sel(city=ids) == MODELLED).any("time").values]]
-
-
-def _counted(reasons: list[str], rest: str) -> list[str]:
-    """Return the first reasons, and how many there are more."""
-    more = len(reasons) - _NAMED_CITIES
-    return reasons[:_NAMED_CITIES] + ([f"{more} {rest}"] if more > 0 else [])

@@ -106,7 +106,7 @@ def haze_map(settings: Settings, path: str, in_force: Sequence[HazeWarning], loo
         If the forecast's file is gone, or no area can be drawn.
     """
     from hazecast.services.core.shapes import use_shapes
-    from hazecast.services.work.maps import draw_stored_haze
+    from hazecast.services.work.haze_maps import draw_stored_haze
 
     use_shapes(settings)
     return draw_stored_haze(settings, path, city_registry(settings), rule_book(settings), in_force, look)
@@ -135,7 +135,7 @@ def haze_polygons(settings: Settings, path: str, in_force: Sequence[HazeWarning]
         If the forecast's file is gone, or has no areas.
     """
     from hazecast.services.core.shapes import use_shapes
-    from hazecast.services.work.maps import areas_json, stored_areas
+    from hazecast.services.work.haze_maps import areas_json, stored_areas
 
     use_shapes(settings)
     book = rule_book(settings)

@@ -25,6 +25,7 @@ from hazecast.grids.times import to_datetime64
 from hazecast.services.core.errors import StoreError
 from hazecast.services.core.files import atomic_write
 from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.store.observations import newest_observations
 from hazecast.services.store.reads import QUANTILE_COLUMNS, VALUE_COLUMNS, values_of
 from hazecast.services.store.run_files import has_product, link_product, read_product, save_product
 from hazecast.services.store.store import Store
@@ -201,7 +202,7 @@ def observed_before(store: Store, run: ForecastRun, city_id: str, pollutant: str
     xarray.Dataset (time, city) or None
         In whole hours, NaN where one is missing; None if none is stored, or the pollutant isn't observed.
     """
-    rows = store.observations_of(city_id, run.simulated, run.init_time, HISTORY_HOURS)
+    rows = newest_observations(store, city_id, run.simulated, run.init_time, HISTORY_HOURS)
     if not rows or pollutant not in ("pm25", "o3"):
         return None
     times = np.array([row.time.replace(tzinfo=None) for row in rows], dtype="datetime64[ns]")

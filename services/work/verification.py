@@ -25,7 +25,8 @@ from hazecast.forecast.evaluation.verification import (
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import to_datetime64
-from hazecast.models.registry import NO_TRAINED_MODEL, ModelRegistry, shipped_models
+from hazecast.models.registry import NO_TRAINED_MODEL, ModelRegistry
+from hazecast.models.trained import shipped_models
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.scores import (
     StoredRun,

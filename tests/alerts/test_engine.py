@@ -20,11 +20,11 @@ from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.criteria import Persistence
 from hazecast.forecast.dependence import COUNT
-from hazecast.forecast.scenarios import exceedance_probability
 from hazecast.forecast.sight import Sight
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
+from tests.support.exceedance import exceedance_probability
 
 RULES = RuleBook.shipped().haze_signal
 # Hours by themselves, without what a site's learned visibility makes of the day before.

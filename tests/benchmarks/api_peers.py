@@ -22,6 +22,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.places.cities import Registry, load_registry
 from hazecast.services.core import places
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.store import Store
 from tests.support.settings import make_settings
 
@@ -54,7 +55,7 @@ def enlarge(settings: Settings, times: int) -> None:
     forecast["init_time"].encoding = {}
     standing = store.warnings_in_force(run.init_time, run.simulated)
     warnings = [_copy(w, copy, later.isoformat()) for copy in range(times) for w in standing]
-    observations = store.observed(run.init_time - timedelta(hours=1), run.init_time, run.simulated)
+    observations = observed_hours(store, run.init_time - timedelta(hours=1), run.init_time, run.simulated)
     store.save_run(
         forecast, observations, warnings, netcdf_path=Path(f"{run.netcdf_path}.many"), map_path=Path(run.map_path),
         cycle_id=store.begin_cycle(later, run.simulated),

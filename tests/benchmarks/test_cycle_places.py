@@ -37,7 +37,7 @@ from tests.support.settings import make_settings
 # Hours between the two cycles.
 BETWEEN = 6
 LATER = INIT + timedelta(minutes=20)
-STEPS = ("_read_inputs", "_adapt", "_forecast", "_warn", "_write_files", "_verify", "_report")
+STEPS = ("_read_inputs", "_adapt", "forecast_from", "_warn", "_write_files", "_verify", "_report")
 HOUR = np.timedelta64(1, "h")
 READS = {
     "page": "/?lang=en",

@@ -22,6 +22,7 @@ import zarr
 from sqlalchemy import text
 
 from hazecast.grids.contract import POLLUTANTS, describe
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.store import Store
 from tests.support.observations import store_observations
 
@@ -122,12 +123,12 @@ def ways_of(data: Stored) -> dict[str, dict[str, Callable[[], object]]]:
     last_year, city, hour = data.hours - 8760, len(CITIES) // 3, data.hours // 2
     return {
         "a city's year": {
-            "store": lambda: data.store.observed(aware(last_year), aware(data.hours - 1), False, CITIES[city]),
+            "store": lambda: observed_hours(data.store, aware(last_year), aware(data.hours - 1), False, CITIES[city]),
             "zarr": lambda: data.array[:, last_year:, city],
             "floor": lambda: np.array(data.floor[:, last_year:, city]),
         },
         "an hour's map": {
-            "store": lambda: data.store.observed(aware(hour), aware(hour), False),
+            "store": lambda: observed_hours(data.store, aware(hour), aware(hour), False),
             "zarr": lambda: data.array[:, hour],
             "floor": lambda: np.array(data.floor[:, hour]),
         },

@@ -11,9 +11,9 @@ import xarray as xr
 
 from hazecast.forecast.daily import daily_outlook
 from hazecast.forecast.exceedance import daily_exceedance, ozone_limit
-from hazecast.forecast.scenarios import exceedance_probability
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.places.cities import load_registry
+from tests.support.exceedance import exceedance_probability
 
 REGISTRY = load_registry()
 SPREAD = np.array([0.5, 0.75, 1.0, 1.4, 2.0])

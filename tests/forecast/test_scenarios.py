@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from hazecast.forecast.dependence import COUNT, LEVELS, MEDIAN
-from hazecast.forecast.scenarios import at_highest_level, at_levels, exceedance_probability, trailing_mean, trajectories
+from hazecast.forecast.scenarios import at_highest_level, at_levels, trailing_mean, trajectories
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
+from tests.support.exceedance import exceedance_probability
 
 LOGNORMAL = np.expm1(4.0 + 0.6 * norm.ppf(QUANTILES))
 values = st.floats(0, 900).map(lambda x: round(x, 3))
@@ -56,8 +57,6 @@ def test_certain_missing_and_capped() -> None:
     assert trajectories(LOGNORMAL[None] * 10, "o3", highest=300.0).max() == 300.0
     with pytest.raises(InputError):
         trajectories(np.zeros((2, 3)), "pm25")
-    with pytest.raises(InputError):
-        exceedance_probability(sure, -1.0)
 
 
 def test_trailing_mean_counts_valid_hours() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -166,3 +167,93 @@ def test_an_analysis_of_ncep_in_edition_1(tmp_path) -> None:
         and "init_time" not in weather.attrs
     )
     assert weather.attrs["source"] == "GFS" and "left_out" not in weather.attrs
+
+
+SPEED: dict[str, object] = {
+    "discipline": 0, "parameterCategory": 2, "parameterNumber": 1, "typeOfFirstFixedSurface": 103,
+    "scaledValueOfFirstFixedSurface": 10, "scaleFactorOfFirstFixedSurface": 0,
+}  # fmt: skip
+ANGLE = SPEED | {"parameterNumber": 0}
+
+
+def test_wind_as_speed_and_direction(tmp_path) -> None:
+    # 350 and 10 degrees side by side: their mean is north, not south.
+    angles = np.where(np.arange(LON.size) % 2, 10.0, 350.0) * ONES
+    north = write_grib(tmp_path / "a.grib2", [SPEED, ANGLE], [5 * ONES, angles])
+    wind = read_weather_at_cities(north, [BEIJING]).isel(city=0, time=0)
+    assert (
+        float(wind["v10"]) == pytest.approx(-5.0 * np.cos(np.radians(10.0)), abs=0.01) and abs(float(wind["u10"])) < 1.0
+    )
+    mixed = [SPEED | {"step": hour} for hour in (3, 6)] + [ANGLE | {"step": hour} for hour in (3, 6)]
+    path = write_grib(tmp_path / "b.grib2", mixed, [5 * ONES, 4 * ONES, 270 * ONES, 180 * ONES])
+    found = at_beijing(path)
+    assert (found["u10"], found["v10"]) == ([5.0, 0.0], [0.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("keys", "fields", "found"),
+    [
+        # Components come first; a calm needs no direction.
+        (
+            [SPEED, ANGLE, {"shortName": "10u"}, {"shortName": "10v"}],
+            [5.0, 90.0, 1.0, 2.0],
+            {"u10": [1.0], "v10": [2.0]},
+        ),
+        ([SPEED, ANGLE | {"bitmapPresent": 1, "missingValue": 9999.0}], [0.0, 9999.0], {"u10": [0.0], "v10": [0.0]}),
+        ([SPEED, {"shortName": "2t"}], [5.0, 280.0], {"t2m": [280.0]}),
+        ([SPEED, ANGLE, {"shortName": "2t"}], [5.0, 999.0, 280.0], {"t2m": [280.0]}),
+        (
+            [SPEED | {"scaledValueOfFirstFixedSurface": 100}, ANGLE, {"shortName": "2t"}],
+            [5.0, 90.0, 280.0],
+            {"t2m": [280.0]},
+        ),
+    ],
+)
+def test_winds_that_need_no_direction_or_lack_one(tmp_path, keys, fields, found) -> None:
+    path = write_grib(tmp_path / "a.grib2", keys, [value * ONES for value in fields])
+    assert at_beijing(path) == found
+    left_out = str(read_weather(path).attrs.get("left_out", ""))
+    assert ("wind" in left_out or "-360 to 360 degrees" in left_out) == ("t2m" in found)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_run_in_a_tar_archive(tmp_path, mode) -> None:
+    names = [write_grib(tmp_path / f"f{step:03d}", [{"shortName": "2t", "step": step}], [PLANE]) for step in (0, 3)]
+    path = tmp_path / "run.tar"
+    with tarfile.open(path, mode) as archive:
+        for name in names:
+            archive.add(name, f"run/{name.name}")
+    assert at_beijing(path)["t2m"] == [pytest.approx(AT_BEIJING, abs=0.01)] * 2
+    path.write_bytes(path.read_bytes()[:700] if mode == "w" else path.read_bytes()[:-20])
+    with pytest.raises(InputError, match="a whole"):
+        read_weather(path)
+
+
+NEAR_GROUND: dict[str, object] = SPEED | {
+    "parameterCategory": 0,
+    "parameterNumber": 0,
+    "scaledValueOfFirstFixedSurface": 2,
+}
+
+
+def test_specific_humidity_with_the_pressure_where_there_is_no_dew_point(tmp_path) -> None:
+    specific = NEAR_GROUND | {"parameterCategory": 1}
+    pressure = {"discipline": 0, "parameterCategory": 3, "parameterNumber": 0, "typeOfFirstFixedSurface": 1}
+    path = write_grib(tmp_path / "a.grib2", [NEAR_GROUND, specific, pressure], [290 * ONES, 0.01 * ONES, 1e5 * ONES])
+    # 0.01 kg kg-1 at 1000 hPa: 15.97 hPa of vapour, saturated at 14.0 degC.
+    assert at_beijing(path)["d2m"] == [pytest.approx(287.15, abs=0.1)]
+    assert read_weather(path).attrs["derived_variables"] == "d2m"
+    relative = NEAR_GROUND | {"parameterCategory": 1, "parameterNumber": 1}
+    keys, values = [NEAR_GROUND, specific, pressure, relative], [290.0, 0.01, 1e5, 100.0]
+    both = write_grib(tmp_path / "b.grib2", keys, [value * ONES for value in values])
+    assert at_beijing(both)["d2m"] == [pytest.approx(290.0, abs=0.01)]
+
+
+def test_a_layer_from_two_metres_up_is_not_the_air_at_two_metres(tmp_path) -> None:
+    layer = NEAR_GROUND | {
+        "typeOfSecondFixedSurface": 103,
+        "scaledValueOfSecondFixedSurface": 10,
+        "scaleFactorOfSecondFixedSurface": 0,
+    }
+    with pytest.raises(InputError, match="heightAboveGroundLayer"):
+        read_weather(write_grib(tmp_path / "a.grib2", [layer], [PLANE]))

@@ -212,6 +212,6 @@ def test_a_zip_that_is_damaged_or_holds_no_weather_says_so(cases, tmp_path) -> N
     (tmp_path / "cut.zip").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match=r"cut.zip: ZIP archive"):
         read_weather(tmp_path / "cut.zip")
-    with pytest.raises(InputError, match="neither GRIB, NetCDF nor ZIP by its first bytes"):
+    with pytest.raises(InputError, match="neither GRIB, NetCDF nor an archive by its first bytes"):
         (tmp_path / "a.nc").write_text("<html>")
         read_weather(tmp_path / "a.nc")

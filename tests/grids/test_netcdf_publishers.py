@@ -219,7 +219,7 @@ def test_a_time_that_is_missing_is_named(tmp_path) -> None:
         at_beijing(dataset, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["_FillValue", "missing_value", "both", "undeclared"])
+@pytest.mark.parametrize("kind", ["_FillValue", "missing_value", "both", "undeclared", "valid_range"])
 def test_marks_of_missing_values(tmp_path, kind) -> None:
     with netCDF4.Dataset(tmp_path / "a.nc", "w") as file:
         for dim, axis, unit in (
@@ -230,12 +230,14 @@ def test_marks_of_missing_values(tmp_path, kind) -> None:
             file.createDimension(dim, len(axis))
             file.createVariable(dim, "f8", (dim,)).units = unit
             file[dim][:] = axis
-        marks = {"_FillValue": -32767, "both": -32767, "missing_value": None, "undeclared": None}
+        marks = {"_FillValue": -32767, "both": -32767, "missing_value": None, "undeclared": None, "valid_range": None}
         packed = file.createVariable("t2m", "i2", ("time", "lat", "lon"), fill_value=marks[kind])
         packed.set_auto_maskandscale(False)
         packed.units, packed.scale_factor, packed.add_offset = "K", 0.01, 280.0
         if kind in ("missing_value", "both"):
             packed.missing_value = np.int16(-32767 if kind == "missing_value" else -32766)
+        if kind == "valid_range":
+            packed.valid_range = np.array([-10_000, 10_000], np.int16)
         packed[:] = np.stack([np.full((3, 3), 150), np.full((3, 3), -32767)])
         if kind == "both":
             packed[1, 0] = -32766
@@ -256,6 +258,9 @@ def test_marks_of_missing_values(tmp_path, kind) -> None:
         ("t2m", "degF", 44.6, 280.15), ("t2m", "Kelvin", 280.0, 280.0), ("u10", "m s**-1", 3.0, 3.0),
         ("u10", "m s^-1", 3.0, 3.0), ("u10", "kn", 10.0, 5.1444), ("tcc", "(0 - 1)", 0.5, 0.5), ("tcc", "%", 50.0, 0.5),
         ("tp", "kg m-2 s-1", 1 / 3600, 1.0), ("tp", "kg m^-2 s^-1", 1 / 3600, 1.0), ("tp", "mm/hr", 1.0, 1.0),
+        ("t2m", "Degree C", 7.0, 280.15), ("t2m", "\N{DEGREE CELSIUS}", 7.0, 280.15), ("t2m", "degrees_Kelvin", 280.0, 280.0),
+        ("u10", "m.s-1", 3.0, 3.0), ("u10", "meters per second", 3.0, 3.0), ("v10", "mph", 10.0, 4.4704), ("v10", "cm/s", 10.0, 0.1),
+        ("tp", "m/hour", 1e-3, 1.0), ("tp", "kg m-2 h-1", 1.0, 1.0), ("tcc", "oktas", 4.0, 0.5), ("ssrd", "J m-2 s-1", 100.0, 100.0),
         ("tp", "mm hour-1", 1.0, 1.0), ("blh", "metres", 500.0, 500.0), ("ssrd", "W m^-2", 100.0, 100.0),
     ],
 )  # fmt: skip
@@ -367,3 +372,27 @@ def test_a_reference_time_without_periods_makes_a_forecast(tmp_path) -> None:
 def test_cloud_as_a_fraction_that_is_called_per_cent_is_left_out_and_named(tmp_path) -> None:
     weather = at_beijing(of(hours(0), t2m=("K", [280.0]), tcc=("%", [0.8])), tmp_path)
     assert "tcc" not in weather and "tcc: found values of at most 0.8 %" in weather.attrs["left_out"]
+
+
+def test_times_as_texts(tmp_path) -> None:
+    dataset = of(hours(0, 1, 2), t2m=("K", [280.0, 281.0, 282.0]))
+    for form in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d_%H:%M:%S", "%Y-%m-%d %H:%MZ"):
+        texts = dataset.indexes["time"].strftime(form).to_numpy(object)
+        np.testing.assert_array_equal(at_beijing(dataset.assign_coords(time=texts), tmp_path)["time"], hours(0, 1, 2))
+    east = [f"2014-02-20 {hour:02d}:00:00+08:00" for hour in (8, 9, 10)]
+    np.testing.assert_array_equal(at_beijing(dataset.assign_coords(time=east), tmp_path)["time"], hours(0, 1, 2))
+    with pytest.raises(InputError, match="expected dates"):
+        at_beijing(dataset.assign_coords(time=["20 Feb", "21 Feb", "22 Feb"]), tmp_path)
+
+
+def test_totals_of_radiation_in_larger_units(tmp_path) -> None:
+    for units, factor in (("kJ m-2", 3.6), ("MJ m-2", 0.0036), ("Wh m-2", 1.0)):
+        weather = at_beijing(
+            of(hours(1, 2, 3, 4), ssrd=(units, [value * factor for value in (100, 0, 200, 50)])), tmp_path
+        )
+        np.testing.assert_allclose(weather["ssrd"], [100.0, 0.0, 200.0, 50.0], rtol=1e-5)
+
+
+def test_a_sky_with_one_okta_is_no_fraction_called_otherwise(tmp_path) -> None:
+    weather = at_beijing(of(hours(0, 1), tcc=("okta", [1.0, 0.0])), tmp_path)
+    np.testing.assert_allclose(weather["tcc"], [0.125, 0.0])

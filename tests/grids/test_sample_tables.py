@@ -20,6 +20,14 @@ def test_a_table_with_comments_gaps_and_times(tmp_path) -> None:
     assert read_samples(path, index="sample").index[0] == "2014-01-02T00:00+08:00"
 
 
+def test_marks_are_numbers_for_who_knows_them_alone(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("pair,first,second\na,1.5,-999\n")
+    assert read_samples(path, marks=True)["second"].tolist() == [-999.0]
+    with pytest.raises(InputError, match="line 2, column second: found -999"):
+        read_labelled(path, ["pair"], ["first", "second"])
+
+
 def test_tabs_compression_and_rows_of_nothing(tmp_path) -> None:
     text = "Date\tSO4\tNO3\n6/1/2005\t1.5\t2\n\t\t\n"
     (tmp_path / "t.txt").write_text(text)
@@ -42,6 +50,8 @@ def test_tabs_compression_and_rows_of_nothing(tmp_path) -> None:
         ("sample,a\n1,2\n3\n", "line 3: found 1 cells"),
         ("sample,a\n1,2\n2,x\n", "line 3, column a: found x"),
         ("sample,a\n1,inf\n", "line 2, column a: found inf"),
+        ("sample,a\n1,-999\n", "line 2, column a: found -999; expected a number, or NA"),
+        ("sample,a\n1,-9999.0\n", "line 2, column a: found -9999.0"),
         ("sample,a\n1,2\n1,3\n", "line 3, column sample: found 1"),
         ("time,a\n1,2\n", "line 1, column 1: found time; expected sample"),
         ("sample,a\n\xff,2\n", "UTF-8"),

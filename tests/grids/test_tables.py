@@ -264,7 +264,7 @@ def test_weather_and_visibility_in_the_units_of_the_contract(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("header", "cells", "doubt"),
     [
-        ("O3", "80", "column 'O3' is not used: the unit is not stated; one of ug/m3, mg/m3, ppb, ppm"),
+        ("O3", "80", "column 'O3' is not used: the unit is not stated; one of ug/m3, mg/m3, ppb, pphm, ppm"),
         ("气温", "-3", "column '气温' is taken in degC"),
         ("WS", "3", "column 'WS' is taken in m/s"),
         ("能见度", "12", "column '能见度' is taken in km"),

@@ -6,8 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hazecast.grids.contract import LEAD_HOURS, QUANTILES
 from hazecast.models import combination
@@ -19,7 +17,6 @@ from hazecast.models.combination import (
     combining_weights,
     guidance_factor,
     learned,
-    least_error,
 )
 from hazecast.models.experts import CLIMATOLOGY, EXPERTS, GROUP_OF, GUIDANCE, LEAD_GROUPS, MODEL, PERSISTENCE
 
@@ -54,29 +51,6 @@ def assert_same(one: State, other: State, **tolerance: float) -> None:
     assert one.places == other.places
     for name, value in one.arrays().items():
         np.testing.assert_allclose(other.arrays()[name], value, err_msg=name, **tolerance)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**31), st.integers(2, 40), st.floats(0, 0.99), st.floats(1e-3, 30))
-def test_the_weights_lie_on_the_simplex_and_err_no_more_than_any_expert_or_all_alike(
-    seed: int, samples: int, common: float, scale: float
-) -> None:
-    random = np.random.default_rng(seed)
-    shared = random.normal(size=(samples, 1))
-    errors = scale * (common * shared + (1 - common) * random.normal(size=(samples, K))) * random.uniform(0.1, 3, K)
-    moments = (errors.T @ errors / samples).astype(np.float32)
-    weights = least_error(moments[None])[0].astype(np.float64)
-    assert (weights >= 0).all() and weights.sum() == pytest.approx(1.0, abs=1e-5)
-
-    def error(w: np.ndarray) -> float:
-        return float(w @ moments @ w)
-
-    # Within what so many accelerated steps leave: 2 L / (k + 1)**2, with L twice the trace at most.
-    close = 4 * np.trace(moments) / (combination._ITERATIONS + 1) ** 2
-    assert error(weights) <= moments.diagonal().min() + close
-    assert error(weights) <= error(np.full(K, 1 / K)) + close
-    other = random.dirichlet(np.ones(K), 20)
-    assert all(error(weights) <= error(w) + close for w in other)
 
 
 def all_weights(state: State) -> np.ndarray:

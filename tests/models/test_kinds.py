@@ -54,7 +54,7 @@ def test_the_registry_lists_models_without_importing_any() -> None:
     code = (
         "import sys\n"
         "from hazecast.models.kinds import model_names\n"
-        "from hazecast.models.registry import shipped_models\n"
+        "from hazecast.models.trained import shipped_models\n"
         "assert shipped_models() and model_names()\n"
         "print([name for name in ('torch', 'lightgbm', 'sklearn', 'scipy') if name in sys.modules])\n"
     )

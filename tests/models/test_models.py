@@ -17,9 +17,10 @@ from hazecast.models import checkpoint
 from hazecast.models.experts import last_observed
 from hazecast.models.files import CARD_FILE
 from hazecast.models.kinds import create, model_names
-from hazecast.models.registry import SHIPPED, load_trained
+from hazecast.models.registry import load_trained
 from hazecast.models.scaling import decode_concentration, encode_concentration
 from hazecast.models.series import WEATHER_NAMES
+from hazecast.models.trained import SHIPPED
 from hazecast.models.windows import window_set
 from hazecast.models.zoo.baselines import Climatology, Persistence
 from hazecast.models.zoo.combined import Combined

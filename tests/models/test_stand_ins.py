@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from hazecast.models import registry
+from hazecast.models import trained
 from hazecast.models.files import CARD_FILE
-from hazecast.models.registry import NO_TRAINED_MODEL, ModelRegistry, load_serving, shipped_models
+from hazecast.models.registry import NO_TRAINED_MODEL, ModelRegistry, load_serving
+from hazecast.models.trained import shipped_models
 from hazecast.models.zoo.recent_days import RecentDays
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.verification import serving_id
@@ -20,12 +21,12 @@ from tests.support.settings import make_settings
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """Copies of the shipped models, to be damaged."""
-    shutil.copytree(registry.SHIPPED, tmp_path / "weights")
-    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "weights")
+    shutil.copytree(trained.SHIPPED, tmp_path / "weights")
+    monkeypatch.setattr(trained, "SHIPPED", tmp_path / "weights")
     return shipped_models()
 
 
-def damage(model: registry.TrainedModel) -> None:
+def damage(model: trained.TrainedModel) -> None:
     for path in model.folder.glob("*.safetensors"):
         path.write_bytes(path.read_bytes()[:-9] + b"\0" * 9)
 

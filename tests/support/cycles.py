@@ -9,6 +9,7 @@ import numpy as np
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.times import to_datetime, to_datetime64
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import load_forecast, restore_values, write_netcdf
 
@@ -33,7 +34,7 @@ def repeat_cycle(store: Store, folder: Path, hours: int) -> datetime:
     init = to_datetime64(last + later)
     until = np.datetime_as_string(init, unit="s") + "Z"
     forecast = load_forecast(run.netcdf_path).assign_coords(init_time=init).assign_attrs(observations_until=until)
-    seen = store.observed(last - timedelta(hours=71), last, run.simulated)
+    seen = observed_hours(store, last - timedelta(hours=71), last, run.simulated)
     seen = seen.assign_coords(time=seen["time"].values + np.timedelta64(hours, "h"))
     in_force = store.warnings_in_force(store.clock(), run.simulated)
     cycle = store.begin_cycle(to_datetime(init), run.simulated)

@@ -139,7 +139,9 @@ def gravimetric(samples: pd.DataFrame, blank_mg: float, limit: float) -> Gravime
     for name, row in samples.iterrows():
         if not (np.isfinite(row["mass"]) and np.isfinite(row["volume"]) and row["volume"] > 0):
             raise InputError(
-                f"sample {name}: mass, volume", (row["mass"], row["volume"]), "numbers, the volume above 0"
+                f"sample {name}: mass, volume",
+                (float(row["mass"]), float(row["volume"])),
+                "numbers, the volume above 0",
             )
     table = pd.DataFrame(
         {"concentration": samples["mass"] / samples["volume"], "detection_limit": _DETECTABLE_MG / samples["volume"]}

@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, theilslopes
+from scipy.signal import lfilter
+from scipy.stats import kendalltau
 
+from hazecast.forecast.studies.estimate import expanded_tail
 from hazecast.grids.errors import InputError
 
 # Weeks in a bootstrap block, fewest weeks of a series. Chosen.
 _BLOCK_WEEKS, _MIN_WEEKS = 8, 52
+# Weeks before the first one of a drawn series, in which its correlation sets in; the highest correlation of neighbours assumed.
+_WARM_UP, _MOST = 20, 0.95
+# Coefficients of a weekly series: mean, trend, two harmonics of the year.
+_FITTED = 6
 _YEAR = 365.25
 
 
@@ -24,7 +30,7 @@ class Trend:
     Attributes
     ----------
     per_year, low, high : float
-        Relative change per year (-0.05 is 5 % less), Theil-Sen, and its interval from blocks of eight weeks.
+        Relative change per year (-0.05 is 5 % less), Theil-Sen, and its interval from resampled blocks of eight weeks.
     level : float
         Nominal coverage of the interval.
     tau : float
@@ -62,11 +68,7 @@ def weekly(daily: pd.Series) -> pd.Series:
     log = np.log(by_week.mean().where(by_week.count() >= 4)).dropna()
     if len(log) < _MIN_WEEKS:
         raise InputError("weeks with a value", len(log), f"at least {_MIN_WEEKS}")
-    years = _years(log)
-    waves = [f(2 * np.pi * k * years) for k in (1, 2) for f in (np.sin, np.cos)]
-    design = np.stack([np.ones_like(years), years, *waves], axis=1)
-    fitted = np.linalg.lstsq(design, log.to_numpy(), rcond=None)[0]
-    return pd.Series(log.to_numpy() - design[:, 2:] @ fitted[2:], index=log.index)
+    return pd.Series(_without_cycle(log.to_numpy()[None], _years(log))[0], index=log.index)
 
 
 def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int = 0) -> Trend:
@@ -79,7 +81,7 @@ def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int
     level : float
         Nominal coverage of the interval.
     resamples : int
-        Block-resampled series for the interval and the test.
+        Resampled series for the interval and the test.
     seed : int
         Of the resampling.
 
@@ -87,6 +89,13 @@ def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int
     -------
     Trend
         Relative change per year.
+
+    Notes
+    -----
+    Series are drawn by a sieve (Buehlmann 1997, Bernoulli 3:123): the correlation of neighbouring weeks is removed, what is left is
+    resampled in blocks of eight weeks, and the correlation put in again; then the annual cycle is removed from each as from the series,
+    which takes a part of a trend with it. Blocks of the residuals themselves break it at their ends, and
+    a fitted trend takes a part of it: their interval for a nominal 90 % held the truth in 75 to 87 %.
 
     Examples
     --------
@@ -102,23 +111,46 @@ def trend(log: pd.Series, *, level: float = 0.9, resamples: int = 500, seed: int
     (-0.1, True)
     """
     years, values = _years(log), log.to_numpy()
-    slope = float(theilslopes(values, years).slope)
-    drawn = _blocks(values - slope * years, resamples, seed)
-    slopes = np.array([theilslopes(slope * years + one, years).slope for one in drawn])
+    slope = float(_slopes(values[None], years)[0])
+    drawn = _without_cycle(_blocks(values - slope * years, resamples, seed), years)
+    slopes = slope + _slopes(drawn, years)
     taus = np.array([kendalltau(years, one).statistic for one in drawn])
     tau = float(kendalltau(years, values).statistic)
-    low, high = np.expm1(np.quantile(slopes, [(1 - level) / 2, (1 + level) / 2]))
+    tail = expanded_tail(level, len(log) / _BLOCK_WEEKS, 2)
+    low, high = np.expm1(np.quantile(slopes, [tail, 1 - tail]))
     p = (1 + int((np.abs(taus) >= abs(tau)).sum())) / (resamples + 1)
     return Trend(float(np.expm1(slope)), float(low), float(high), level, tau, p, len(log))
 
 
+def _slopes(series: NDArray[Any], years: NDArray[Any]) -> NDArray[Any]:
+    """Return the Theil-Sen slope of each series (series, weeks)."""
+    first, second = np.triu_indices(len(years), 1)
+    apart = years[second] - years[first]
+    return np.array([np.median((one[second] - one[first]) / apart) for one in series])
+
+
+def _without_cycle(values: NDArray[Any], years: NDArray[Any]) -> NDArray[Any]:
+    """Return series (series, weeks) less two harmonics of the year, fitted together with a trend that stays."""
+    waves = [f(2 * np.pi * k * years) for k in (1, 2) for f in (np.sin, np.cos)]
+    design = np.stack([np.ones_like(years), years, *waves], axis=1)
+    fitted = np.linalg.lstsq(design, values.T, rcond=None)[0]
+    return np.asarray(values - (design[:, 2:] @ fitted[2:]).T)
+
+
 def _blocks(residuals: NDArray[Any], resamples: int, seed: int) -> NDArray[Any]:
-    """Return block-resampled series of residuals (resamples, weeks), centred."""
+    """Return series of resampled residuals (resamples, weeks), centred, with the correlation of neighbouring weeks."""
     random = np.random.default_rng(seed)
-    n = len(residuals)
-    starts = random.integers(0, n, size=(resamples, -(-n // _BLOCK_WEEKS)))
-    places = (starts[:, :, None] + np.arange(_BLOCK_WEEKS)).reshape(resamples, -1)[:, :n] % n
-    return np.asarray(residuals[places] - residuals.mean())
+    centred = residuals - residuals.mean()
+    n = len(centred)
+    found = float((centred[1:] * centred[:-1]).sum() / max((centred**2).sum(), 1e-300))
+    # Less the bias that each coefficient fitted before brings (Kendall 1954, Biometrika 41:403, of a mean).
+    correlation = float(np.clip(found + _FITTED * (1 + found) / n, 0.0, _MOST))
+    left = centred[1:] - correlation * centred[:-1]
+    left = (left - left.mean()) * np.sqrt(n / (n - _FITTED - 1))
+    length = n + _WARM_UP
+    starts = random.integers(0, len(left), size=(resamples, -(-length // _BLOCK_WEEKS)))
+    places = (starts[:, :, None] + np.arange(_BLOCK_WEEKS)).reshape(resamples, -1)[:, :length] % len(left)
+    return np.asarray(lfilter([1.0], [1.0, -correlation], left[places], axis=1)[:, _WARM_UP:])
 
 
 def _years(log: pd.Series) -> NDArray[Any]:

@@ -71,15 +71,19 @@ def contributions(solution: Factorization) -> Figure:
     mass = solution.mass()
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.stackplot(mass.index, mass.to_numpy().T, labels=list(mass.columns), linewidth=0)
+    where, dated = np.arange(len(mass)), isinstance(mass.index, pd.DatetimeIndex)
+    axes.stackplot(where, mass.to_numpy().T, labels=list(mass.columns), linewidth=0)
     axes.plot(
-        mass.index,
+        where,
         solution.samples.concentration[solution.samples.total],
         color=_BLACK,
         linewidth=0.7,
         label="measured",
     )
     axes.set_ylabel(f"{solution.samples.total}, unit of the samples")
+    # Names of samples may be any text: some of them, so that they can be read.
+    some = where[:: max(1, len(where) // 8)]
+    axes.set_xticks(some, [f"{mass.index[n]:%Y-%m-%d}" if dated else str(mass.index[n]) for n in some], fontsize=7)
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
     axes.legend(frameon=False, fontsize=7, ncols=4, loc="upper right")

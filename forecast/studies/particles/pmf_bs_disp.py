@@ -2,7 +2,7 @@
 
 Paatero et al. (2014, Atmos. Meas. Tech. 7:781), the third method of EPA PMF 5.0: every resample is factorized from the base solution,
 then its elements are displaced. What of it is done here was taken from the paper from memory: levels of dQmax, the rejection of
-resamples with swaps, and the 5th to 95th percentile of what is left.
+resamples with swaps or a fall of Q, and the 5th to 95th percentile of what is left.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from hazecast.grids.errors import InputError
 
 BS_DQ_MAX = (0.5, 1.0, 2.0, 4.0)
 _TAILS = (0.05, 0.95)
+# %: of a displacement that finds so much lower a Q the resample's own fit was not the minimum. EPA PMF's rule for displacement.
+LARGEST_FALL = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class BootstrapDisplacement:
         5th percentile of the lower ends and 95th of the upper ones over the accepted resamples, in the unit of the samples; NaN
         where none was accepted.
     runs, accepted : int
-        Resamples, and those without a swap.
+        Resamples, and those without a swap or a fall of Q.
     swapped_in_fit : int
         Resamples whose factors are not those of the base, one to one.
     swapped_in_displacement : pandas.Series (dq_max)
         Resamples rejected since displacing an element exchanged factors, the lowest dQmax at which it did.
+    fallen : int
+        Resamples rejected since displacement found a Q lower by more than `LARGEST_FALL`.
     largest_fall : float
         Largest decrease of a resample's Q by displacement, %.
     """
@@ -46,6 +50,7 @@ class BootstrapDisplacement:
     accepted: int
     swapped_in_fit: int
     swapped_in_displacement: pd.Series
+    fallen: int
     largest_fall: float
 
 
@@ -96,7 +101,7 @@ def bootstrap_displace(
     if not 1 <= block <= number:
         raise InputError("bootstrap block", block, f"1 to {number} samples")
     levels = [float(value) for value in dq_max]
-    found, in_fit, fall = [], 0, 0.0
+    found, in_fit, fallen, largest = [], 0, 0, 0.0
     swapped = np.zeros(len(levels), dtype=int)
     for run in range(runs):
         rows = block_rows(number, block, np.random.default_rng([seed, run]))
@@ -105,10 +110,13 @@ def bootstrap_displace(
             in_fit += 1
         else:
             moved = displace(resampled, dq_max=levels, species=species)
-            fall = max(fall, 100 * moved.largest_fall / max(resampled.q_robust, 1e-300))
+            fall = 100 * moved.largest_fall / max(resampled.q_robust, 1e-300)
+            largest = max(largest, fall)
             at_level = (moved.swaps.sum(axis=1) > 0).to_numpy()
             if at_level.any():
                 swapped[int(at_level.argmax())] += 1
+            elif fall > LARGEST_FALL:
+                fallen += 1
             else:
                 # The base contributions of the drawn rows need not have a mean of one.
                 mean = base.contributions.iloc[rows].mean().clip(lower=1e-12)
@@ -117,7 +125,8 @@ def bootstrap_displace(
         if progress:
             progress(f"bootstrap with displacement {run + 1} of {runs}")
     by_level = pd.Series(swapped, index=pd.Index(levels, name="dq_max"))
-    return BootstrapDisplacement(_percentiles(found, levels, base, species), runs, len(found), in_fit, by_level, fall)
+    intervals = _percentiles(found, levels, base, species)
+    return BootstrapDisplacement(intervals, runs, len(found), in_fit, by_level, fallen, largest)
 
 
 def _resampled(base: Factorization, rows: NDArray[np.int_]) -> Factorization | None:

@@ -22,6 +22,10 @@ OUTLIER = 4.0
 _STEPS = 300
 # Converged when three consecutive steps each reduce Q by less than this share.
 _TOLERANCE = 3e-6
+# A step with more damping than this is short for that alone, and its gain tells nothing of how near the minimum is.
+_LIGHT = 1e-2
+# A response that is so many times as wide as that of the element alone is not taken as linear.
+_LINEAR = 20.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ def solve(
     pulls: Sequence[Pull] = (),
     sweeps: int = 0,
     threshold: float = OUTLIER,
+    settled: float | None = None,
 ) -> Solution:
     """Find the local minimum of robust Q from a start.
 
@@ -113,6 +118,8 @@ def solve(
         Initial rounds of alternating least squares, for a start far from the minimum.
     threshold : float
         Of `robust_q`.
+    settled : float, optional
+        Of a start near its minimum: the first step that gains less Q than this is the last.
 
     Returns
     -------
@@ -123,7 +130,7 @@ def solve(
     problem = _Problem(x / scale, scale / u, zeros, tuple(pulls), threshold, scale)
     g, f = problem.swept(g.copy(), f / scale, sweeps)
     residual, value = problem.value(g, f)
-    damping, idle, step = 1e-2, 0, 0
+    damping, idle, step = 1e-2 if settled is None else 1e-3, 0, 0
     for step in range(1, _STEPS + 1):  # noqa: B007
         norm = np.sqrt(np.maximum((g**2).mean(axis=0), 1e-300))
         g, f = g / norm, f * norm[:, None]
@@ -131,13 +138,85 @@ def solve(
         if taken is None:
             idle = 3
             break
+        before = value
         g, f, residual, better, damping = taken
         idle = idle + 1 if value - better < _TOLERANCE * max(value, 1.0) else 0
         value = better
+        if settled is not None and before - better < settled and damping < _LIGHT:
+            idle = 3
         if idle >= 3:
             break
     mean = np.where(g.mean(axis=0) > 0, g.mean(axis=0), 1.0)
     return Solution(g / mean, f * mean[:, None] * scale, robust_q(residual * problem.root, threshold), step, idle >= 3)
+
+
+@dataclass(frozen=True)
+class Response:
+    """How a solution moves when one element of the profiles is displaced, to first order.
+
+    Attributes
+    ----------
+    spread : float
+        Displacement at which Q has risen by 1, in the unit of the species.
+    alone : float
+        The same with all other elements fixed: the standard error from the species' own uncertainties.
+    g : float (sample, factor)
+        Change of the contributions for a displacement of one unit.
+    f : float (factor, species)
+        Change of the profiles for it.
+    """
+
+    spread: float
+    alone: float
+    g: Array
+    f: Array
+
+
+def responses(
+    x: Array,
+    u: Array,
+    g: Array,
+    f: Array,
+    elements: Sequence[tuple[int, int]],
+    *,
+    zeros: NDArray[np.bool_] | None = None,
+) -> list[Response]:
+    """Compute how a solution responds to the displacement of elements of its profiles.
+
+    Of all changes that displace the mean contribution of a factor to a species by d, the one that costs least Q is d H⁻¹r / c and costs
+    d² / c, where H is the Gauss-Newton matrix, r the gradient of the mean contribution and c = rᵀH⁻¹r.
+
+    Parameters
+    ----------
+    x, u : float (sample, species)
+        Data and uncertainties.
+    g, f : float (sample, factor), (factor, species)
+        The solution, contributions with a mean of one.
+    elements : sequence of (int, int)
+        Factor and species of each.
+    zeros : bool (factor, species), optional
+        Elements constrained to zero.
+
+    Returns
+    -------
+    list of Response
+        One an element. Where others would have to move so far that they meet zero soon, the element alone, with four times its spread.
+    """
+    scale = np.median(u, axis=0)
+    problem = _Problem(x / scale, scale / u, zeros, (), OUTLIER, scale)
+    system = _System(problem, g, f / scale, problem.value(g, f / scale)[0])
+    rows = [_row(g, f / scale, factor, species) for factor, species in elements]
+    found = []
+    for (k, j), row, (moved_g, moved_f) in zip(elements, rows, system.solved(rows, 1e-8), strict=True):
+        cost, alone = _product(row, (moved_g, moved_f)), 1 / np.sqrt(max(float(system.c[j, k, k]), 1e-300))
+        if system.fixed_f[k, j] or not 0 < cost < (_LINEAR * alone) ** 2:
+            moved_g, moved_f, cost = np.zeros_like(g), np.zeros_like(f), (4 * alone) ** 2
+            moved_f[k, j] = cost
+        size = cost * scale[j]
+        found.append(
+            Response(float(np.sqrt(cost) * scale[j]), float(alone * scale[j]), moved_g / size, moved_f * scale / size)
+        )
+    return found
 
 
 class _Problem:
@@ -204,7 +283,11 @@ class _Problem:
 
 
 class _System:
-    """The normal equations at one point, without the elements that are fixed at zero."""
+    """The normal equations at one point, without the elements that are fixed at zero.
+
+    The block that couples G and F is never formed: its element (sample i, factor k; species j, factor l) is the product
+    ``w_ij f_kj g_il``, so that the Schur complement is a sum over samples of outer products.
+    """
 
     def __init__(self, problem: _Problem, g: Array, f: Array, residual: Array) -> None:
         size = np.abs(residual) * problem.root
@@ -216,10 +299,8 @@ class _System:
         grad_g, grad_f = (w * residual) @ f.T, g.T @ (w * residual)
         self.rows: list[tuple[Array, Array, float]] = []
         for pull in problem.pulls:
-            k, j = pull.factor, pull.species
-            row_g, row_f = np.zeros((samples, factors)), np.zeros((factors, species))
-            row_g[:, k], row_f[k, j] = f[k, j] / samples, g[:, k].mean()
-            off = g[:, k].mean() * f[k, j] - pull.target
+            row_g, row_f = _row(g, f, pull.factor, pull.species)
+            off = g[:, pull.factor].mean() * f[pull.factor, pull.species] - pull.target
             grad_g, grad_f = grad_g + pull.strength * off * row_g, grad_f + pull.strength * off * row_f
             self.rows.append((row_g, row_f, pull.strength))
         self.fixed_g = (g <= 0) & (grad_g > 0)
@@ -228,41 +309,58 @@ class _System:
             self.fixed_f |= problem.zeros
         self.grad_g, self.grad_f = np.where(self.fixed_g, 0, grad_g), np.where(self.fixed_f, 0, grad_f)
         squares_f = np.einsum("kj,lj->jkl", f, f).reshape(species, -1)
-        squares_g = np.einsum("ik,il->ikl", g, g).reshape(samples, -1)
+        self.squares_g = np.einsum("ik,il->ikl", g, g).reshape(samples, -1)
         self.a = (w @ squares_f).reshape(samples, factors, factors)
-        self.c = (w.T @ squares_g).reshape(species, factors, factors)
-        cross = (w[:, None, :, None] * f[None, :, :, None]) * g[:, None, None, :]
-        cross *= ~self.fixed_g[:, :, None, None] * ~self.fixed_f.T[None, None]
-        self.cross = cross.reshape(samples, factors, species * factors)
+        self.c = (w.T @ self.squares_g).reshape(species, factors, factors)
 
     def direction(self, damping: float) -> tuple[Array, Array]:
         """Return the step in G and F; pulls couple all samples and enter by the Woodbury formula."""
+        right = [(self.grad_g, self.grad_f), *((row_g, row_f) for row_g, row_f, _ in self.rows)]
+        (base_g, base_f), *extra = self.solved(right, damping)
+        if not extra:
+            return -base_g, -base_f
+        inner = np.array([[_product(row, vector) for vector in extra] for row in right[1:]])
+        inner += np.diag([1.0 / strength for _, _, strength in self.rows])
+        share = np.linalg.solve(inner, np.array([_product(row, (base_g, base_f)) for row in right[1:]]))
+        dg = base_g - sum(s * vector[0] for s, vector in zip(share, extra, strict=True))
+        df = base_f - sum(s * vector[1] for s, vector in zip(share, extra, strict=True))
+        return -dg, -df
+
+    def solved(self, right: Sequence[tuple[Array, Array]], damping: float) -> list[tuple[Array, Array]]:
+        """Solve the damped equations for right-hand sides (G, F); fixed elements get 0."""
         samples, factors, species = self.shape
-        inverse = np.linalg.inv(np.linalg.cholesky(_damped(self.a, damping, self.fixed_g)))
-        y = inverse @ self.cross
-        flat = y.reshape(samples * factors, species * factors)
-        schur = -(flat.T @ flat)
+        free_g, free_f = ~self.fixed_g, ~self.fixed_f
+        inverse = np.linalg.inv(_damped(self.a, damping, self.fixed_g))
+        inverse *= free_g[:, :, None] * free_g[:, None, :]
+        half = self.f * self.w[:, None, :]
+        outer = (half.transpose(0, 2, 1) @ (inverse @ half)).reshape(samples, species * species)
+        coupled = (outer.T @ self.squares_g).reshape(species, species, factors, factors).transpose(0, 2, 1, 3)
+        schur = -coupled.reshape(species * factors, species * factors) * np.outer(free_f.T, free_f.T)
         blocks = _damped(self.c, damping, self.fixed_f.T)
         for j in range(species):
             part = slice(j * factors, (j + 1) * factors)
             schur[part, part] += blocks[j]
-        right = [(self.grad_g, self.grad_f)]
-        right += [(np.where(self.fixed_g, 0, rg), np.where(self.fixed_f, 0, rf)) for rg, rf, _ in self.rows]
-        solved = _eliminate(inverse, y, schur, right, self.shape)
-        base, extra = solved[0], solved[1:]
-        if not extra:
-            return -base[0], -base[1]
+        schur[np.diag_indices(len(schur))] += 1e-12 * np.abs(schur.diagonal()).mean()
+        tops = [np.einsum("ikl,il->ik", inverse, row_g) for row_g, _ in right]
+        sides = [row_f - self.g.T @ (self.w * (top @ self.f)) for (_, row_f), top in zip(right, tops, strict=True)]
+        found = np.linalg.solve(schur, np.stack([(side * free_f).T.ravel() for side in sides], axis=1))
+        solved = []
+        for number, top in enumerate(tops):
+            df = found[:, number].reshape(species, factors).T
+            moved = (self.w * (self.g @ df)) @ self.f.T
+            solved.append((top - np.einsum("ikl,il->ik", inverse, moved), df))
+        return solved
 
-        def product(row: tuple[Array, Array], vector: tuple[Array, Array]) -> float:
-            return float((row[0] * vector[0]).sum() + (row[1] * vector[1]).sum())
 
-        rows = right[1:]
-        inner = np.array([[product(row, vector) for vector in extra] for row in rows])
-        inner += np.diag([1.0 / strength for _, _, strength in self.rows])
-        share = np.linalg.solve(inner, np.array([product(row, base) for row in rows]))
-        dg = base[0] - sum(s * vector[0] for s, vector in zip(share, extra, strict=True))
-        df = base[1] - sum(s * vector[1] for s, vector in zip(share, extra, strict=True))
-        return -dg, -df
+def _row(g: Array, f: Array, factor: int, species: int) -> tuple[Array, Array]:
+    """Return the gradient in G and F of the mean contribution of a factor to a species."""
+    row_g, row_f = np.zeros_like(g), np.zeros_like(f)
+    row_g[:, factor], row_f[factor, species] = f[factor, species] / len(g), g[:, factor].mean()
+    return row_g, row_f
+
+
+def _product(row: tuple[Array, Array], vector: tuple[Array, Array]) -> float:
+    return float((row[0] * vector[0]).sum() + (row[1] * vector[1]).sum())
 
 
 def _damped(blocks: Array, damping: float, fixed: NDArray[np.bool_]) -> Array:
@@ -272,20 +370,3 @@ def _damped(blocks: Array, damping: float, fixed: NDArray[np.bool_]) -> Array:
     free = ~fixed
     open_part = (blocks + damping * diagonal[:, :, None] * unit) * free[:, :, None] * free[:, None, :]
     return np.asarray(open_part + unit * fixed[:, :, None] + 1e-12 * unit)
-
-
-def _eliminate(
-    inverse: Array, y: Array, schur: Array, right: list[tuple[Array, Array]], shape: tuple[int, int, int]
-) -> list[tuple[Array, Array]]:
-    """Solve the system for several right-hand sides (G, F)."""
-    samples, factors, species = shape
-    flat = y.reshape(samples * factors, species * factors)
-    tops = [np.einsum("ikl,il->ik", inverse, g) for g, _ in right]
-    sides = np.stack([f.T.ravel() - flat.T @ top.ravel() for (_, f), top in zip(right, tops, strict=True)], axis=1)
-    found = np.linalg.solve(schur + 1e-12 * np.trace(np.abs(schur)) / len(schur) * np.eye(len(schur)), sides)
-    solved = []
-    for number, top in enumerate(tops):
-        df = found[:, number]
-        dg = np.einsum("ilk,il->ik", inverse, top - (flat @ df).reshape(samples, factors))
-        solved.append((dg, df.reshape(species, factors).T))
-    return solved

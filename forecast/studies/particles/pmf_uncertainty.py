@@ -14,15 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hazecast.forecast.studies.particles.pmf import Factorization, Progress, random_start, uncentred_correlation
-from hazecast.forecast.studies.particles.pmf_solver import Pull, Solution, solve
+from hazecast.forecast.studies.particles.pmf_solver import Pull, Response, responses, solve
 from hazecast.grids.errors import InputError
 
 MIN_CORRELATION = 0.6
 DQ_MAX = (4.0, 8.0, 15.0, 25.0)
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SWEEPS = 30
-# A displacement is accepted when the increase of Q is within this share of the target.
-_CLOSE = 0.05
+# A displacement is accepted when the increase of Q is within this share of the target; its fit ends when a step gains less than that share.
+_CLOSE, _SETTLED = 0.1, 0.005
+# No closer together than this are the displacements tried.
+_NARROW = 0.01
 _TRIES = 12
 
 
@@ -215,10 +217,11 @@ def displace(
         raise InputError("dq_max", list(dq_max), "rising numbers above 0")
     rows, swaps = [], np.zeros((len(levels), len(base.factors)), dtype=int)
     lowest = base.q_robust
+    response = _responses(base, chosen)
     for k, factor in enumerate(base.factors):
         for name in chosen:
-            element = _Element(base, k, base.samples.species.index(name))
-            found = {sign: [element.displace(level, sign) for level in levels] for sign in (-1, 1)}
+            element = _Element(base, k, base.samples.species.index(name), response[factor, name])
+            found = {sign: element.displace(levels, sign) for sign in (-1, 1)}
             lowest = min(lowest, element.lowest)
             for number, level in enumerate(levels):
                 low, high = found[-1][number], found[1][number]
@@ -234,58 +237,116 @@ def displace(
     )
 
 
+def _responses(base: Factorization, species: Sequence[str]) -> dict[tuple[str, str], Response]:
+    """Return the solution's response to each element displaced, by factor and species."""
+    x, u = base.samples.concentration.to_numpy(), base.samples.uncertainty.to_numpy()
+    names = [(factor, name) for factor in base.factors for name in species]
+    elements = [(base.factors.index(factor), base.samples.species.index(name)) for factor, name in names]
+    found = responses(x, u, base.contributions.to_numpy(), base.profiles.to_numpy(), elements, zeros=base.zeros)
+    return dict(zip(names, found, strict=True))
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A fit with an element displaced: how far, the root of the increase of Q there, contributions and profiles."""
+
+    away: float
+    root: float
+    g: NDArray[np.float64]
+    f: NDArray[np.float64]
+
+
 class _Element:
     """One element of the profiles, displaced along the profile of Q (the lowest Q for each of its values).
 
     A pull to a value ends on that curve, whatever its strength: the value reached, and Q there, are those of a
-    displacement. So the next value is extrapolated from the curvature of Q, and refined.
+    displacement. The first value, and the start of its fit, follow from the solution's response to first order, later ones from the
+    points reached: the root of the increase of Q is about linear in the displacement.
     """
 
-    def __init__(self, base: Factorization, factor: int, species: int) -> None:
-        self.base, self.factor, self.species = base, factor, species
+    def __init__(self, base: Factorization, factor: int, species: int, response: Response) -> None:
+        self.base, self.factor, self.species, self.response = base, factor, species, response
         self.x, self.u = base.samples.concentration.to_numpy(), base.samples.uncertainty.to_numpy()
-        self.g, self.f = base.contributions.to_numpy(), base.profiles.to_numpy()
-        self.start = float(self.f[factor, species])
-        # Standard error from this species' uncertainties alone: with all else fixed, Q increases by (d / s)^2.
-        weight = ((self.g[:, factor] / self.u[:, species]) ** 2).sum()
-        self.spread = float(1 / np.sqrt(max(weight, 1e-300)))
-        self.reach = {-1: 2.0, 1: 2.0}
-        self.latest = {-1: (self.g, self.f), 1: (self.g, self.f)}
+        self.origin = _Point(0.0, 0.0, base.contributions.to_numpy(), base.profiles.to_numpy())
+        self.start = float(self.origin.f[factor, species])
         self.lowest = base.q_robust
 
-    def displace(self, level: float, sign: int) -> tuple[float, bool]:
-        """Return the value at which Q has increased by `level`, and whether factors were swapped."""
-        step = self.reach[sign] * np.sqrt(level)
-        # Brackets of the solution, as (displacement in spreads, root of the increase of Q).
-        below, above = (0.0, 0.0), None
-        value, solution = self.start, None
+    def displace(self, levels: Sequence[float], sign: int) -> list[tuple[float, bool]]:
+        """Return, for each level, the value at which Q has increased by it, and whether factors were swapped."""
+        ends: list[tuple[float, bool]] = []
+        tried, ended = [self.origin], sign < 0 and self.start == 0.0
+        for level in levels:
+            if not ended:
+                self._reach(level, sign, tried)
+                ended = self._at_zero(tried[-1], sign, level)
+            latest = tried[-1]
+            if ended:
+                ends.append((0.0, self._swapped(latest.g)))
+            else:
+                # The rest of the way to the level, of at most `_CLOSE` of it, in proportion.
+                value = self.start + sign * latest.away * np.sqrt(level) / latest.root
+                ends.append((max(float(value), 0.0), self._swapped(latest.g)))
+        return ends
+
+    def _reach(self, level: float, sign: int, tried: list[_Point]) -> None:
+        """Add points until Q has risen by about the level, or the element is zero."""
+        wanted = float(np.sqrt(level))
+        below, above = tried[-1], None
+        away = below.away + _slope(tried, self.response.spread) * (wanted - below.root)
         for _ in range(_TRIES):
-            target = max(self.start + sign * step * self.spread, 0.0)
-            solution = self._pulled(target, sign)
-            value = float(solution.f[self.factor, self.species])
-            rise = solution.q - self.base.q_robust
-            self.lowest = min(self.lowest, solution.q)
-            at_zero = sign < 0 and target == 0.0
-            if abs(rise - level) <= _CLOSE * level or (at_zero and rise <= level):
-                break
-            here = (abs(value - self.start) / self.spread, float(np.sqrt(max(rise, 0.0))))
-            below, above = (here, above) if rise < level else (below, here)
-            step = _next_step(below, above, float(np.sqrt(level)), step)
-        assert solution is not None
-        self.reach[sign] = step / np.sqrt(level)
-        self.latest[sign] = (solution.g, solution.f)
-        order = uncentred_correlation(solution.g, self.g).argmax(axis=1)
-        return (0.0 if sign < 0 and value < 1e-3 * self.spread else value), bool((order != np.arange(len(order))).any())
+            away = min(away, self.start) if sign < 0 else away
+            here = self._fitted(away, sign, tried[-1], level)
+            tried.append(here)
+            if self._at_zero(here, sign, level) or abs(here.root**2 - level) <= _CLOSE * level:
+                return
+            below, above = (here, above) if here.root < wanted else (below, here)
+            if above is not None and above.away - below.away <= _NARROW * above.away:
+                # Q jumps here: another minimum.
+                return
+            away = _next_step(below, above, wanted)
 
-    def _pulled(self, target: float, sign: int) -> Solution:
+    def _at_zero(self, point: _Point, sign: int, level: float) -> bool:
+        return sign < 0 and self.start - point.away <= 1e-2 * self.response.alone and point.root**2 <= level
+
+    def _fitted(self, away: float, sign: int, latest: _Point, level: float) -> _Point:
+        """Fit all others with the element displaced, from the start that the latest point suggests."""
+        origin = self.origin
+        if latest.away > 0:
+            moves = [(point - base) / latest.away for point, base in ((latest.g, origin.g), (latest.f, origin.f))]
+        else:
+            moves = [sign * self.response.g, sign * self.response.f]
+        g, f = (np.maximum(base + away * move, 0.0) for base, move in zip((origin.g, origin.f), moves, strict=True))
         # Strong enough that the value is within a thousandth of its spread of the target.
-        pull = Pull(self.factor, self.species, target, 1e3 / self.spread**2)
-        return solve(self.x, self.u, *self.latest[sign], zeros=self.base.zeros, pulls=[pull])
+        pull = Pull(self.factor, self.species, self.start + sign * away, 1e3 / self.response.alone**2)
+        found = solve(self.x, self.u, g, f, zeros=self.base.zeros, pulls=[pull], settled=_SETTLED * level)
+        if self._swapped(found.g) and not self._swapped(latest.g):
+            # A step too long may exchange factors that no continuous path does.
+            found = solve(self.x, self.u, latest.g, latest.f, zeros=self.base.zeros, pulls=[pull])
+        self.lowest = min(self.lowest, found.q)
+        value = float(found.f[self.factor, self.species])
+        return _Point(max(sign * (value - self.start), 1e-12), _root(found.q - self.base.q_robust), found.g, found.f)
+
+    def _swapped(self, g: NDArray[np.float64]) -> bool:
+        order = uncentred_correlation(g, self.origin.g).argmax(axis=1)
+        return bool((order != np.arange(len(order))).any())
 
 
-def _next_step(below: tuple[float, float], above: tuple[float, float] | None, wanted: float, step: float) -> float:
-    """Return the next displacement to try; the root of the increase of Q is about linear in the displacement."""
+def _slope(tried: Sequence[_Point], first: float) -> float:
+    """Return the displacement for one more root of Q, by the two latest points."""
+    if len(tried) < 2:
+        return first
+    before, latest = sorted(tried[-2:], key=lambda point: point.away)
+    rise = latest.root - before.root
+    return (latest.away - before.away) / rise if rise > 1e-3 else latest.away / max(latest.root, 1e-3)
+
+
+def _root(rise: float) -> float:
+    return float(np.sqrt(max(rise, 0.0)))
+
+
+def _next_step(below: _Point, above: _Point | None, wanted: float) -> float:
+    """Return the next displacement to try."""
     if above is None:
-        return step * float(np.clip(wanted / max(below[1], 1e-9), 1.2, 3.0))
-    share = (wanted - below[1]) / max(above[1] - below[1], 1e-9)
-    return below[0] + float(np.clip(share, 0.1, 0.9)) * (above[0] - below[0])
+        return below.away * float(np.clip(wanted / max(below.root, 1e-9), 1.2, 3.0))
+    share = (wanted - below.root) / max(above.root - below.root, 1e-9)
+    return below.away + float(np.clip(share, 0.1, 0.9)) * (above.away - below.away)

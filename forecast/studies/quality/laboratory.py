@@ -255,6 +255,8 @@ def interlaboratory(
     error = _checked_errors(values, errors)
     if (assigned is None or deviation is None) and len(values) < MIN_LABORATORIES:
         raise InputError("laboratories", len(values), f"at least {MIN_LABORATORIES}, or a given value and deviation")
+    if deviation is None and np.ptp(values.to_numpy(dtype=float)) == 0:
+        raise InputError("values", "the same of all laboratories", "values that differ, or a given deviation")
     source: Literal["given", "participants"] = "given"
     robust = robust_mean(values.to_numpy(dtype=float)) if assigned is None or deviation is None else None
     if assigned is None:

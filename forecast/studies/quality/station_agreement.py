@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 from scipy.stats import theilslopes
 
+from hazecast.forecast.studies.estimate import Estimate
 from hazecast.grids.errors import InputError
 from hazecast.grids.quality.comparison import compare
 
@@ -14,7 +17,8 @@ _MIN_HOURS = 18
 # Robust standard deviations among stations beyond which a station is flagged. Chosen.
 _UNLIKE = 3.0
 _MIN_SHIFT_WEEKS, _BLOCK, _DRAWS, _CERTAIN = 104, 8, 999, 0.99
-_MIN_STEP = 5.0
+_MIN_STEP, _ROUNDS = 5.0, 3
+_LEVEL, _MOST = 0.95, 0.9
 
 
 def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
@@ -31,8 +35,8 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
         ``hours`` valid in both, ``mean``, ``ratio`` (median ratio of daily means), ``bias``, ``rmse``,
         ``correlation``, ``slope`` (Deming) with ``slope_low`` and ``slope_high``, ``drift`` (% per year of the ratio,
         Theil-Sen), ``shift`` (day of a lasting step of 5 % or more, NaT if there is none; two years are needed to
-        distinguish it from the season), ``shift_size`` (%) and ``unlike``: the statistics in which the station is an
-        outlier, empty if there are none.
+        distinguish it from the season), ``shift_size`` (%) with ``shift_low`` and ``shift_high`` (95 %) and ``unlike``: the
+        statistics in which the station is an outlier, empty if there are none.
 
     Raises
     ------
@@ -96,33 +100,70 @@ def _row(station: str, own: pd.Series, others: pd.Series) -> dict[str, object]:
         "slope_high": found.deming.slope_high,
         "drift": drift,
         "shift": day,
-        "shift_size": size,
+        "shift_size": size.value,
+        "shift_low": size.low,
+        "shift_high": size.high,
     }
 
 
-def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, float]:
+def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, Estimate]:
     """Return day and size (%) of the single step that explains weekly ratios best; NaT and NaN if not significant.
 
     The season (the median of each calendar month) is removed first, so two years are needed. The largest
-    cumulative sum is compared with those of block-resampled weeks: it counts if it exceeds 99 % of them.
+    cumulative sum is compared with those of block-resampled weeks: it counts if it exceeds 99 % of them. The interval of the size is that
+    at the day found.
     """
-    none = pd.Timestamp("NaT"), float("nan")
+    none = pd.Timestamp("NaT"), Estimate(float("nan"), float("nan"), float("nan"))
     weekly = ratio.resample("7D").median().dropna()
     if len(weekly) < _MIN_SHIFT_WEEKS:
         return none
-    months = pd.DatetimeIndex(weekly.index).month
-    values = (weekly - weekly.groupby(months).transform("median")).to_numpy(dtype=float)
-    values = values - values.mean()
+    values = _without_season(weekly, np.zeros(len(weekly)))
     weights = np.random.default_rng(0).integers(0, len(values), size=(_DRAWS, -(-len(values) // _BLOCK)))
     drawn = values[(weights[:, :, None] + np.arange(_BLOCK)) % len(values)].reshape(_DRAWS, -1)[:, : len(values)]
     by_chance = np.abs((drawn - drawn.mean(axis=1, keepdims=True)).cumsum(axis=1)).max(axis=1)
-    sums = np.abs(values.cumsum())
-    at = int(sums[:-1].argmax()) + 1
-    if sums.max() <= np.quantile(by_chance, _CERTAIN):
+    if np.abs(values.cumsum()).max() <= np.quantile(by_chance, _CERTAIN):
         return none
-    size = float(np.expm1(np.median(values[at:]) - np.median(values[:at]))) * 100
+    for _ in range(_ROUNDS):
+        # The medians of the months took a part of the step: find both anew, each without the other.
+        at = _place(values)
+        step = np.where(np.arange(len(values)) >= at, np.median(values[at:]) - np.median(values[:at]), 0.0)
+        values = _without_season(weekly, step)
+    at = _place(values)
+    size = _size(values, at, pd.DatetimeIndex(weekly.index).month.to_numpy())
     # A step at one station also shifts the median of the others slightly.
-    return (weekly.index[at], size) if abs(size) >= _MIN_STEP else none
+    return (weekly.index[at], size) if abs(size.value) >= _MIN_STEP else none
+
+
+def _without_season(weekly: pd.Series, step: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weekly ratios less the median of their calendar month, found beside a step; centred."""
+    season = (weekly - step).groupby(pd.DatetimeIndex(weekly.index).month).transform("median")
+    values = (weekly - season).to_numpy(dtype=float)
+    return np.asarray(values - values.mean())
+
+
+def _place(values: NDArray[np.float64]) -> int:
+    return int(np.abs(values.cumsum())[:-1].argmax()) + 1
+
+
+def _size(values: NDArray[np.float64], at: int, months: NDArray[np.int64]) -> Estimate:
+    """Return the step, %, with the interval of a difference of medians beside medians of months, in noise of correlated weeks.
+
+    The noise's long-run variance is that of a first-order process; each coefficient fitted takes from its correlation (Kendall 1954,
+    Biometrika 41:403). Medians have the variance of means times pi / 2 (of normal noise).
+    """
+    n, after = len(values), np.arange(len(values)) >= at
+    step = float(np.median(values[after]) - np.median(values[~after]))
+    noise = values - step * after
+    noise = noise - noise.mean()
+    fitted = len(np.unique(months)) + 1
+    found = float(np.corrcoef(noise[:-1], noise[1:])[0, 1])
+    correlation = float(np.clip(found + fitted * (1 + found) / n, 0.0, _MOST))
+    variance = (noise**2).sum() / (n - fitted) * (1 + correlation) / (1 - correlation)
+    # What the months leave of the step to be seen.
+    seen = pd.Series(after.astype(float)).groupby(months).transform(lambda one: one - one.mean())
+    error = np.sqrt(np.pi / 2 * variance / float((seen**2).sum()))
+    half = stats.t.ppf((1 + _LEVEL) / 2, max(n * (1 - correlation) / (1 + correlation) - fitted, 2.0)) * error
+    return Estimate(*(float(one) for one in 100 * np.expm1([step, step - half, step + half])))
 
 
 def _unlike(table: pd.DataFrame) -> list[str]:

@@ -134,6 +134,7 @@ def polar(surface: xr.Dataset, title: str, unit: str = _UNIT) -> Figure:
         f"{title}\nexpected {unit} by direction and speed of the wind; most at {where:.0f}°, {speed:.1f} m/s: {_rounded(value)}",
         fontsize=8,
         loc="left",
+        pad=14,
     )
     return figure
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import stats
 
-from hazecast.forecast.evaluation.comparison import resampled_days
 from hazecast.grids.errors import InputError
 
 Array = NDArray[np.float64]
 
-_RESAMPLES = 200
 _FEWEST = 20
+# Days of a block for the interval: arrivals within it are one observation. Chosen; that of `provinces`.
+BLOCK_DAYS = 3
 # Cells crossed by few paths are uncertain: weight by the number of end points over the mean of all crossed
 # cells. Weights of this kind are common since Polissar et al. (2001, Environ. Sci. Technol. 35:4604); these
 # values are chosen here.
@@ -30,7 +31,6 @@ def source_regions(
     cell_degrees: float = 0.5,
     percentile: float = 75.0,
     day: NDArray[np.int64] | None = None,
-    seed: int = 0,
 ) -> xr.Dataset:
     """Compute PSCF and CWT on a grid.
 
@@ -50,15 +50,14 @@ def source_regions(
     percentile : float
         Threshold of a high concentration, 1 to 99.
     day : int64 (parcel,), optional
-        Day number of each arrival, from 0; for intervals from resampled blocks of days.
-    seed : int
-        Of the resampling.
+        Day number of each arrival, from 0; for intervals, of which blocks of `BLOCK_DAYS` days are the observations.
 
     Returns
     -------
     xarray.Dataset (latitude, longitude)
         ``pscf`` (1) and ``cwt`` (ug m-3), down-weighted where few paths passed; ``points`` (n); with `day`,
-        ``cwt_low`` and ``cwt_high`` (95 %). NaN where no path passed. Attributes ``threshold`` (ug m-3),
+        ``cwt_low`` and ``cwt_high`` (95 %), NaN where fewer than two blocks' worth of paths passed; ``weight`` (1), the factor of all
+        of them but `points`. NaN where no path passed. Attributes ``threshold`` (ug m-3),
         ``percentile`` and ``arrivals``.
 
     Raises
@@ -87,10 +86,12 @@ def source_regions(
     crossed = n > 0
     weight = _weight(n, crossed)
     with np.errstate(invalid="ignore", divide="ignore"):
-        fields = {"pscf": weight * m / n, "cwt": weight * total / n, "points": n.astype(float)}
+        fields = {"pscf": weight * m / n, "cwt": weight * total / n, "points": n.astype(float), "weight": weight}
     if day is not None:
-        fields["cwt_low"], fields["cwt_high"] = _interval(cell, owner, value, day, weight, size, seed)
-    units = {"pscf": "1", "points": "1"}
+        fields["cwt_low"], fields["cwt_high"] = (
+            weight * end for end in _interval(cell, value[owner], day[owner] // BLOCK_DAYS, size)
+        )
+    units = {"pscf": "1", "points": "1", "weight": "1"}
     return xr.Dataset(
         {
             name: (
@@ -129,23 +130,25 @@ def _weight(n: NDArray[np.int64], crossed: NDArray[np.bool_]) -> Array:
     return np.select([relative > least for least, _ in _WEIGHTS], [weight for _, weight in _WEIGHTS], 0.0)
 
 
-def _interval(
-    cell: NDArray[np.int64],
-    owner: NDArray[np.int64],
-    value: Array,
-    day: NDArray[np.int64],
-    weight: Array,
-    size: int,
-    seed: int,
-) -> tuple[Array, Array]:
-    times = resampled_days(int(day.max()) + 1, resamples=_RESAMPLES, seed=seed)
-    drawn = np.full((_RESAMPLES, size), np.nan)
-    for number, counts in enumerate(times):
-        w = counts[day[owner]].astype(float)
-        n = np.bincount(cell, w, minlength=size)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            drawn[number] = weight * np.bincount(cell, w * value[owner], minlength=size) / n
-    known = np.isfinite(drawn).any(axis=0)
-    low, high = np.full(size, np.nan), np.full(size, np.nan)
-    low[known], high[known] = np.nanquantile(drawn[:, known], (0.025, 0.975), axis=0)
-    return low, high
+def _interval(cell: NDArray[np.int64], value: Array, block: NDArray[np.int64], size: int) -> tuple[Array, Array]:
+    """Return the 95 % interval of the mean of each cell (size,), from end points (cell, value of their arrival, block).
+
+    The mean is a ratio, linearised: a block's residual is the sum of its deviations, divided by one less its share of the cell's end
+    points (its leverage, as in a jackknife). Blocks are as many as equal shares would make (Kish), and Student's t has one degree of
+    freedom less: a cell that two episodes crossed has two observations, however many paths they were.
+    """
+    blocks = int(block.max()) + 1
+    shape = (blocks, size)
+    number = np.bincount(block * size + cell, minlength=blocks * size).reshape(shape).astype(float)
+    total = np.bincount(block * size + cell, value, minlength=blocks * size).reshape(shape)
+    n = number.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total.sum(axis=0) / n
+        effective = n**2 / (number**2).sum(axis=0)
+        known = effective >= 2.0
+        residual = (total - mean * number) / (1.0 - number / n)
+        crossed = (number > 0).sum(axis=0)
+        error = np.sqrt((crossed - 1) / crossed * (residual**2).sum(axis=0)) / n
+    half = np.full(size, np.nan)
+    half[known] = error[known] * stats.t.ppf(0.975, effective[known] - 1.0)
+    return mean - half, mean + half

@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hazecast.forecast.evaluation.comparison import resampled_days
+from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, resampled_days
+from hazecast.forecast.studies.estimate import expanded_tail
 from hazecast.grids.errors import InputError
 
 Array = NDArray[np.float64]
@@ -21,7 +22,6 @@ Array = NDArray[np.float64]
 CALM = 0.5
 RESAMPLES = 500
 _FEWEST_HOURS = 200
-_LEVEL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def conditional_probability(
     CPF = m / n: of the n hours with wind from a sector, m have a concentration at or above a percentile of all
     hours (Ashbaugh, Malm and Sadeh 1985, Atmos. Environ. 19:1263; with a percentile as threshold Uria-Tellaetxe
     and Carslaw 2014, Environ. Model. Softw. 59:1). Intervals come from resampled blocks of days, since
-    consecutive hours are not independent.
+    consecutive hours are not independent, each with the percentile of its own hours: with a fixed one the interval of a source's
+    sector, most of whose hours are high in any case, is too narrow.
 
     Parameters
     ----------
@@ -131,21 +132,18 @@ def conditional_probability(
     threshold = float(np.percentile(sample.concentration, percentile))
     sector = _sector_of(sample.origin[windy], sectors)
     high = sample.concentration[windy] >= threshold
-    days = int(sample.day.max()) + 1
-    count, met = np.zeros((days, sectors)), np.zeros((days, sectors))
-    np.add.at(count, (sample.day[windy], sector), 1.0)
-    np.add.at(met, (sample.day[windy], sector), high)
-    weights = resampled_days(days, resamples=RESAMPLES, seed=seed)
+    count = np.bincount(sector, minlength=sectors)
     with np.errstate(invalid="ignore"):
-        drawn = (weights @ met) / (weights @ count)
-        probability = met.sum(axis=0) / count.sum(axis=0)
-    low, top = (_quantile(drawn, level) for level in _LEVEL)
+        probability = np.bincount(sector, high, minlength=sectors) / count
+    drawn = _resampled(sample, sectors, percentile, seed)
+    tail = expanded_tail(0.95, (int(sample.day.max()) + 1) / BLOCK_DAYS)
+    low, top = _quantile(drawn, tail), _quantile(drawn, 1.0 - tail)
     return xr.Dataset(
         {
             "probability": ("sector", probability, {"units": "1"}),
             "low": ("sector", low, {"units": "1"}),
             "high": ("sector", top, {"units": "1"}),
-            "hours": ("sector", count.sum(axis=0).astype(np.int64)),
+            "hours": ("sector", count.astype(np.int64)),
         },
         coords={"origin": ("sector", np.arange(sectors) * 360.0 / sectors, {"units": "degree"})},
         attrs={
@@ -155,6 +153,24 @@ def conditional_probability(
             "calm_hours": int((~windy).sum()),
         },
     )
+
+
+def _resampled(sample: WindSample, sectors: int, percentile: float, seed: int) -> Array:
+    """Return the probabilities (resample, sector) of resampled days, NaN where a sector has no hour."""
+    order = np.argsort(sample.concentration, kind="stable")
+    day, windy = sample.day[order], sample.windy[order]
+    # Calm hours count for the percentile, and in a sector of their own that is dropped.
+    sector = np.where(windy, _sector_of(sample.origin[order], sectors), sectors)
+    weights = resampled_days(int(sample.day.max()) + 1, resamples=RESAMPLES, seed=seed)
+    drawn = np.full((RESAMPLES, sectors), np.nan)
+    for number, times in enumerate(weights):
+        of_hour = times[day].astype(float)
+        below = np.cumsum(of_hour)
+        first = int(np.searchsorted(below, percentile / 100.0 * below[-1]))
+        high = np.bincount(sector[first:], of_hour[first:], minlength=sectors + 1)[:sectors]
+        hours = np.bincount(sector, of_hour, minlength=sectors + 1)[:sectors]
+        drawn[number] = np.divide(high, hours, out=drawn[number], where=hours > 0)
+    return drawn
 
 
 def pollution_rose(sample: WindSample, edges: Array, *, sectors: int = 16) -> xr.DataArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 
 import numpy as np
@@ -17,6 +18,10 @@ _MARKS = frozenset(_MARK_TEXTS.split())
 # Nines below zero: -99, -999, -99.99, -9999.0.
 _NINES = re.compile(r"-99+(?:\.(?:9+|0+))?")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# Thousands apart: 1,040 or 1,040.5; with a decimal comma 1.040,5, but 1.040 may be either.
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_THOUSANDS_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(?:[.\u00a0\u202f ']\d{3})+,\d+|[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}")
+_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _COMPASS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
 _DEGREES = {name: 22.5 * number for number, name in enumerate(_COMPASS)}
 # Chinese names a point by east or west first, Japanese by north or south first.
@@ -71,12 +76,25 @@ def numbers(
         if is_missing(text, marks):
             missing[at] = True
             continue
-        plain = text.replace(",", ".") if decimal == "," and "." not in text else text
+        plain = _plain(text if text.isascii() else unicodedata.normalize("NFKC", text), decimal)
         if number.fullmatch(plain):
             values[at] = float(plain)
     values[~np.isfinite(values)] = np.nan
     wrong = np.isnan(values) & ~missing
     return values[codes], missing[codes], wrong[codes]
+
+
+def _plain(text: str, decimal: str) -> str:
+    """Return a number with a decimal point and without marks of thousands; what may be two numbers as it is."""
+    text = text.replace("\N{MINUS SIGN}", "-")
+    if decimal == "," and _THOUSANDS_COMMA.fullmatch(text):
+        return re.sub(r"[^\d,+-]", "", text).replace(",", ".")
+    if decimal == ",":
+        # 1.040 in a table of decimal commas: a thousand and forty, or one and a bit.
+        return (
+            text.replace(".", "?") if _TWO_WAYS.fullmatch(text) else text.replace(",", ".") if "." not in text else text
+        )
+    return text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
 
 
 def directions(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:

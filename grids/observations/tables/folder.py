@@ -244,11 +244,12 @@ def understood(
         mapping = read_mapping(found)
         sheet = read_sheet(path, mapping.file)
         findings.notes += [f"mapping {found}", *sheet.notes]
+        findings.doubts += [f"{path.name}: {doubt}" for doubt in sheet.doubts]
         return sheet, mapping
     sheet = read_sheet(path, FilePart())
     told = guess(sheet, stations.zones, hints)
     findings.notes += told.said
-    findings.doubts += told.doubts
+    findings.doubts += [*(f"{path.name}: {doubt}" for doubt in sheet.doubts), *told.doubts]
     return sheet, told.mapping
 
 

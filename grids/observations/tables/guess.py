@@ -14,24 +14,29 @@ from hazecast.grids.observations.tables.hours_across import VALUE, hours_in, one
 from hazecast.grids.observations.tables.looked_at import Hints, Table, asked
 from hazecast.grids.observations.tables.mapping import Column, FilePart, Mapping, TablePart
 from hazecast.grids.observations.tables.names import Named, named
+from hazecast.grids.observations.tables.names_above import (
+    one_row_a_station,
+    stations_in,
+    two_rows,
+    with_joined_names,
+)
+from hazecast.grids.observations.tables.parts import HEADER_LINES, header_in
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.time_guess import mend_times, time_part
 from hazecast.grids.observations.tables.unit_guess import unit_of
-from hazecast.grids.observations.tables.units import MEANINGS, unit_named
+from hazecast.grids.observations.tables.units import MEANINGS, unit_named, units_of
 
-# Remarks may stand above the header.
-_HEADER_LINES = 40
 # Rows by which forms and units are told.
 _TRIED = 2_000
 # A column of more different texts holds no flags.
 _FLAGS = 20
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
 # Columns that may say which values can be used.
 _FLAG = re.compile(
     r"(?:flag|qc|qaqc|qa|quality|validity|valid|status|标记|标识|标志|状态|有效性|フラグ|品質|状態)(?:code)?$", re.I
 )
-_TIMES = ("time", "date", "year", "start", "end")
 
 
 @dataclass
@@ -72,7 +77,15 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
         If what can't be done without isn't told: names it, and how a mapping says it.
     """
     at = _header(sheet, stations)
+    upper = None
+    if (both := two_rows(sheet, at, stations)) is not None:
+        at, upper = both[1], sheet.rows[both[0]][0]
+        sheet = with_joined_names(sheet, upper, sheet.rows[at][0], stations)
     line, header = sheet.rows[at]
+    side_by_side = stations_in(header, stations) is not None
+    if side_by_side:
+        sheet = one_row_a_station(sheet, line, stations)
+        header = sheet.rows[at][1]
     across = hours_in(header) is not None and not stations.keys() & set(header)
     if across:
         sheet = one_row_an_hour(sheet, line)
@@ -82,6 +95,10 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
     rows = [cells for _, cells in sheet.rows[first : first + _TRIED] if len(cells) == len(header)]
     table = Table(sheet, f"{sheet.path}: line {line}", header, rows, stations, hints or Hints(), units)
     table.said += sheet.notes
+    if upper is not None:
+        table.said.append(f"names: those of line {upper} over those of line {line}")
+    if side_by_side:
+        table.said.append("columns of one station each, side by side: read as a row a station")
     if across:
         table.said.append("a row a day, a column an hour: read as a row an hour")
         if "0" in {cells[-2] for cells in rows} and not table.hints.stamp:
@@ -93,12 +110,15 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
     time = time_part(table, columns)
     if across:
         part = part.model_copy(update={"hours_across": True})
+    if side_by_side:
+        part = part.model_copy(update={"stations_across": True})
     decimal = _decimal(table)
     file = FilePart(
         encoding=sheet.encoding or None,
         separator=sheet.separator or None,
         decimal=decimal,  # type: ignore[arg-type]
         header_line=line,
+        upper_line=upper,
         units_line=units_line,
     )
     try:
@@ -110,12 +130,10 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
 
 
 def _header(sheet: Sheet, stations: Dict[str, str | None]) -> int:
-    """Return the row that holds the names: a time among at least two that are known."""
-    for at, (_, cells) in enumerate(sheet.rows[:_HEADER_LINES]):
-        meanings = {found.meaning for cell in cells if (found := named(cell)) is not None}
-        own = sum(cell in stations for cell in cells)
-        if meanings & set(_TIMES) and (len(meanings) + own > 1 or len(cells) > 2):
-            return at
+    """Return the row that holds the names."""
+    at = header_in([cells for _, cells in sheet.rows[:HEADER_LINES]], stations)
+    if at is not None:
+        return at
     if not sheet.rows:
         raise InputError(str(sheet.path), "an empty file", "a header line with the names of the columns")
     line, cells = sheet.rows[0]
@@ -144,15 +162,23 @@ def _told(table: Table) -> dict[str, Named]:
     """Return what each name of the header says; a meaning that comes twice is the first one's."""
     told: dict[str, Named] = {}
     taken: dict[str, str] = {}
+    others: list[tuple[str, Named]] = []
     for name in table.header:
         found = named(name)
         if found is None or name in told or name in table.stations:
+            continue
+        if found.unit and unit_named(found.unit) is None:
+            others.append((name, found))
             continue
         if found.meaning in taken:
             table.doubt(f"column {name!r} is not used: {found.meaning} is column {taken[found.meaning]!r} already")
             continue
         told[name] = found
         taken[found.meaning] = name
+    for name, found in others:
+        # A mean of a day beside that of the hour is no loss.
+        say = table.said.append if found.meaning in taken else table.doubt
+        say(f"column {name!r} is not used: {found.unit!r} is none of {', '.join(units_of(found.meaning))}")
     mend_times(table, told, taken)
     if taken.get("value") == VALUE and table.header[-1] == VALUE and "variable" not in taken:
         only = _of_file(table)
@@ -293,11 +319,12 @@ def _only_station(table: Table) -> str:
 
 
 def _decimal(table: Table) -> str:
-    if table.sheet.separator == ",":
-        return "."
     cells = [cell for row in table.rows for cell in row if not is_missing(cell)]
-    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
+    commas = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
     if not commas or any(_DECIMAL_POINT.fullmatch(cell) for cell in cells):
+        return "."
+    # 1,040 may be a thousand and forty; only where commas divide cells too it is hardly written so.
+    if table.sheet.separator in ("", ",") and all(_THOUSANDS.fullmatch(cell) for cell in commas):
         return "."
     table.said.append("decimal mark ',': numbers have it, and none has a point")
     return ","

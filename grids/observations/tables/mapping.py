@@ -80,8 +80,9 @@ class FilePart(_Part):
         One character.
     decimal : str
         The decimal mark.
-    header_line, units_line : int or None
-        Lines of the names and, where there is one, of their units, which is passed over; counted from 1.
+    header_line, upper_line, units_line : int or None
+        Lines of the names, of those above them where there are two rows of names, and of their units, which is passed over;
+        counted from 1.
     sheet : str or None
         Of an Excel file.
     missing : tuple of str
@@ -92,6 +93,7 @@ class FilePart(_Part):
     separator: str | None = Field(default=None, min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
     header_line: int | None = Field(default=None, ge=1)
+    upper_line: int | None = Field(default=None, ge=1)
     units_line: int | None = Field(default=None, ge=1)
     sheet: str | None = None
     missing: tuple[str, ...] = ()
@@ -141,6 +143,9 @@ class TablePart(_Part):
     hours_across : bool
         Whether a row is a day and the columns 0 to 23 or 1 to 24 are its hours: read as one row an hour, with the columns
         ``hour`` and ``value`` in place of them.
+    stations_across : bool
+        Whether each quantity of each station has a column, such as ``A1 PM2.5``: read as one row a station, with the column
+        ``station`` and one for each quantity in place of them.
     """
 
     layout: Literal["long", "items", "wide"] = "long"
@@ -148,6 +153,7 @@ class TablePart(_Part):
     unit: str = ""
     station: str = ""
     hours_across: bool = False
+    stations_across: bool = False
 
     @model_validator(mode="after")
     def _variable_known(self) -> TablePart:

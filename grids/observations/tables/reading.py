@@ -16,9 +16,10 @@ from hazecast.grids.observations.tables.cells import directions, numbers
 from hazecast.grids.observations.tables.findings import Fault, Findings
 from hazecast.grids.observations.tables.hours_across import one_row_an_hour
 from hazecast.grids.observations.tables.mapping import OF_STATION, Column, Mapping
+from hazecast.grids.observations.tables.names_above import one_row_a_station, with_joined_names
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_hour, parse_parts, stamp_columns, zone_of
-from hazecast.grids.observations.tables.stations import Stations
+from hazecast.grids.observations.tables.stations import Stations, plain_code
 from hazecast.grids.observations.tables.units import conversion, unit_named
 from hazecast.grids.observations.tables.written_stamps import UnreadableError, WithinHourError
 
@@ -27,6 +28,8 @@ Texts = npt.NDArray[np.object_]
 COLUMNS = ("station", "time", "quantity", "value", "unit", "file", "line")
 # A row this far from the middle of its table has a wrong year: no table is as long.
 _FARTHEST = timedelta(days=20 * 366)
+# So many times whole days apart are no hours of which others are missing.
+_MANY_DAYS = 4
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,10 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     InputError
         If the table lacks a column that the mapping names.
     """
+    if mapping.file.upper_line is not None and mapping.file.header_line is not None:
+        sheet = with_joined_names(sheet, mapping.file.upper_line, mapping.file.header_line, stations.codes)
+    if mapping.table.stations_across:
+        sheet = one_row_a_station(sheet, mapping.file.header_line, stations.codes)
     if mapping.table.hours_across:
         sheet = one_row_an_hour(sheet, mapping.file.header_line)
     header, body = _body(sheet, mapping, stations)
@@ -168,6 +175,7 @@ def _timed(
         # What falls on whole hours among them are no means of an hour.
         raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", "hourly values")
     _leave_out_far(sheet, times, lines, findings)
+    _refuse_days(sheet, times)
     use = ~np.isnat(times)
     findings.counts["rows_taken"] += int(use.sum())
     return _Rows(header, cells[use], lines[use], np.array(owners, dtype=object)[use], times[use])
@@ -194,9 +202,10 @@ def _owners(
     if not names:
         raise InputError(f"{sheet.path}: columns", ",".join(header)[:200], "one of the station, or station in [table]")
     at = [header.index(name) for name in names]
+    alike = stations.alike
     owners: list[str | None] = []
     for line, row in zip(lines, cells[:, at], strict=True):
-        code = next((stations.codes[text] for text in row if text in stations.codes), None)
+        code = next((found for text in row if (found := stations.codes.get(text) or alike.get(plain_code(text)))), None)
         if code is None:
             fault = Fault(
                 f"{sheet.path}: line {line}, {names[0]}", row[0] or "nothing", "a station of the stations' table"
@@ -218,6 +227,13 @@ def _time_of(parts: tuple[str, ...], mapping: Mapping, zone: tzinfo | None) -> d
         return end_of_hour(stamp, mapping.time, zone)
     except UnreadableError as error:
         return error
+
+
+def _refuse_days(sheet: Sheet, times: npt.NDArray[np.datetime64]) -> None:
+    """Refuse a table of one hour a day, such as means of days that are stamped at midnight."""
+    given = np.unique(times[~np.isnat(times)])
+    if len(given) >= _MANY_DAYS and not ((given - given[0]) % np.timedelta64(1, "D")).any():
+        raise InputError(str(sheet.path), f"{len(given)} times, whole days apart", "hourly values")
 
 
 def _leave_out_far(

@@ -1,11 +1,13 @@
-"""The cells of a table's file, as text with their lines: CSV, plain or gzip, Excel and Parquet, known by their first bytes."""
+"""The cells of a table's file, as text with their lines: CSV, Excel, Parquet, HTML and JSON, plain or packed, known by their first bytes."""
 
 from __future__ import annotations
 
 import csv
 import io
+import zipfile
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +18,23 @@ from hazecast.grids.extras import requires
 from hazecast.grids.observations.packed import LARGEST, unpacked
 from hazecast.grids.observations.tables.encodings import decode
 from hazecast.grids.observations.tables.mapping import FilePart
+from hazecast.grids.observations.tables.markup import is_markup, tables_in
+from hazecast.grids.observations.tables.parts import Read, one_table
+from hazecast.grids.observations.tables.records import is_json, records_in
 from hazecast.grids.observations.tables.workbooks import check_workbook
 
-SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
+SUFFIXES = (
+    ".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".json", ".jsonl", ".ndjson",
+    ".html", ".htm", ".zip",
+)  # fmt: skip
+# What `hazecast` writes beside a delivered table.
+_REPORT = ".report.json"
 # The extra that installs the readers of Excel and Parquet.
 EXTRA = "tables"
 _ZIP, _OLE, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
+# Parts of workbooks: .xlsx, .xlsb, .ods.
+_WORKBOOK = {"xl/workbook.xml", "xl/workbook.bin", "content.xml", "[Content_Types].xml"}
+_MOST_SHEETS = 64
 # One thread, and nothing loaded from elsewhere.
 _DUCKDB = {
     "threads": 1,
@@ -36,6 +49,9 @@ _TRIED = 40
 _ROW_LINES = 5
 
 
+Form = Literal["CSV", "Excel", "HTML", "JSON", "Parquet", "SQL"]
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A table's cells.
@@ -43,26 +59,30 @@ class Sheet:
     Attributes
     ----------
     path : Path
-    form : {"CSV", "Excel", "Parquet", "SQL"}
+    form : {"CSV", "Excel", "HTML", "JSON", "Parquet", "SQL"}
     rows : list of (int, list of str)
         Line in the file, counted from 1 (of an answer of a database as if it were a file), and its cells without blanks around them; empty lines are left out.
     encoding, separator : str
         Of a CSV file; "" of others.
     notes : tuple of str
         What was taken from what, for a person.
+    doubts : tuple of str
+        What looks like hours and is not read.
     """
 
     path: Path
-    form: Literal["CSV", "Excel", "Parquet", "SQL"]
+    form: Form
     rows: list[tuple[int, list[str]]]
     encoding: str = ""
     separator: str = ""
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def is_table(path: Path) -> bool:
     """Return whether a file's name is that of a table."""
-    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith((".", "~$"))
+    name = path.name.lower()
+    return name.endswith(SUFFIXES) and not name.endswith(_REPORT) and not name.startswith((".", "~$"))
 
 
 def read_sheet(path: Path, part: FilePart) -> Sheet:
@@ -115,6 +135,8 @@ def sheet_of(data: bytes, path: Path, part: FilePart) -> Sheet:
         As `read_sheet`.
     """
     data = unpacked(data, str(path))
+    if data.startswith(_ZIP) and (archived := _unzipped(data, path, part)) is not None:
+        return archived
     if data.startswith((_ZIP, _OLE)):
         return _excel(data, path, part.sheet)
     if data.startswith(_PARQUET):
@@ -123,6 +145,15 @@ def sheet_of(data: bytes, path: Path, part: FilePart) -> Sheet:
     notes = [f"encoding {encoding}: {why}"]
     if broken := text.count("�"):
         notes.append(f"{broken} characters are not {encoding}")
+    try:
+        if is_markup(text):
+            tables = tables_in(text)
+            if tables and (part.sheet is None or part.sheet in dict(tables)):
+                return _sheet(path, "HTML", one_table(tables, part.sheet, "table"), encoding)
+        elif is_json(text):
+            return Sheet(path, "JSON", list(enumerate(records_in(text), start=1)), encoding)
+    except ValueError as error:
+        raise InputError(str(path), error, "a table as HTML or JSON") from error
     separator = part.separator
     if separator is None:
         separator = _separator(text)
@@ -137,15 +168,21 @@ def _lines(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[st
         if lines is None:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=csv.QUOTE_NONE)
             for cells in reader:
-                yield reader.line_num, [cell.strip() for cell in cells]
+                yield reader.line_num, [_bare(cell) for cell in cells]
             return
         at = 0
         while at < len(lines):
             number, cells = _quoted(lines, at, separator)
-            yield at + 1, [cell.strip() for cell in cells]
+            yield at + 1, [_bare(cell) for cell in cells]
             at += number
     except csv.Error as error:
         raise InputError(str(path), error, "a CSV file") from error
+
+
+def _bare(cell: str) -> str:
+    """Return a cell without blanks around it, and of what keeps zeros before a spreadsheet, ="0101", the text alone."""
+    text = cell.strip()
+    return text[2:-1].strip() if text.startswith('="') and text.endswith('"') and len(text) > 3 else text
 
 
 def _quoted(lines: list[str], at: int, separator: str) -> tuple[int, list[str]]:
@@ -186,7 +223,9 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
         names = list(book.sheet_names)
         if wanted is not None and wanted not in names:
             raise InputError(f"{path}: sheet", wanted, f"one of {', '.join(names)}")
-        cells = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in names[:64]}
+        parts = [
+            (name, _cells(book.get_sheet_by_name(name))) for name in names[:_MOST_SHEETS] if wanted in (None, name)
+        ]
     except InputError:
         raise
     except BaseException as error:
@@ -194,15 +233,60 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             raise InputError(str(path), error, "a whole Excel file") from error
         raise
-    filled = [name for name in names if name in cells and len(cells[name]) > 1]
-    name = wanted or next(iter(filled), names[0] if names else None)
-    if name is None:
+    if not parts:
         raise InputError(str(path), "no sheet", "a sheet with a table")
-    rows = [(line, [cell_text(cell) for cell in row]) for line, row in enumerate(cells[name], start=1)]
-    notes = [f"sheet {name!r}" + ("" if wanted else ": the first with rows")]
-    if others := [other for other in filled if other != name]:
-        notes.append(f"sheets not read: {', '.join(others)}")
-    return Sheet(path, "Excel", [(line, row) for line, row in rows if any(row)], notes=tuple(notes))
+    return _sheet(path, "Excel", one_table(parts, wanted, "sheet"))
+
+
+def _cells(sheet: Any) -> list[list[str]]:
+    """Return the cells of a sheet; what is merged over several is in each of them.
+
+    A number is not repeated, since it may be a value of one hour, unless it is a name in the first column.
+    """
+    cells = sheet.to_python(skip_empty_area=False)
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        if top >= len(cells) or left >= len(cells[top]) or (isinstance(cells[top][left], float) and left > 0):
+            continue
+        for row in cells[top : bottom + 1]:
+            row[left : right + 1] = [cells[top][left]] * len(row[left : right + 1])
+    return [[cell_text(cell) for cell in row] for row in cells]
+
+
+def _sheet(path: Path, form: Form, read: Read, encoding: str = "") -> Sheet:
+    return Sheet(path, form, read.rows, encoding, "", tuple(read.notes), tuple(read.doubts))
+
+
+def _unzipped(data: bytes, path: Path, part: FilePart) -> Sheet | None:
+    """Return the tables of an archive that is no workbook; None for any other."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [
+                e for e in archive.infolist() if not e.is_dir() and is_table(Path(e.filename.rpartition("/")[2]))
+            ]
+            if _WORKBOOK & set(archive.namelist()) or not entries:
+                return None
+            if len(entries) > _MOST_SHEETS or sum(entry.file_size for entry in entries) > LARGEST:
+                raise InputError(
+                    str(path), f"{len(entries)} tables", f"at most {_MOST_SHEETS} of {LARGEST} bytes in all"
+                )
+            inside = [(entry.filename, archive.read(entry)) for entry in entries]
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        if not path.name.lower().endswith(".zip"):
+            return None
+        raise InputError(str(path), error, "a whole archive without a password") from error
+    sheets = [(name, sheet_of(content, path / name, part)) for name, content in inside]
+    if len(sheets) == 1:
+        only = sheets[0][1]
+        return replace(only, path=path, notes=(f"file {sheets[0][0]!r} in the archive", *only.notes))
+    parts = [(name, _with_empty_rows(sheet.rows)) for name, sheet in sheets]
+    return _sheet(path, "CSV", one_table(parts, None, "file"))
+
+
+def _with_empty_rows(rows: list[tuple[int, list[str]]]) -> list[list[str]]:
+    by_line = dict(rows)
+    return [by_line.get(line, []) for line in range(1, max(by_line, default=0) + 1)]
 
 
 def _parquet(data: bytes, path: Path) -> Sheet:

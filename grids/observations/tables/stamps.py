@@ -17,6 +17,7 @@ from hazecast.grids.observations.tables.written_stamps import (
     local_time,
     parse_range,
     parse_stamp,
+    with_plain_year,
 )
 from hazecast.grids.observations.tables.zones import known_zone
 
@@ -109,7 +110,8 @@ def parse_parts(parts: Sequence[str], form: str | None = None, ranges: bool = Fa
         day = parse_stamp(parts[0], form) if form or _CLOCKED.search(parts[0]) else parse_stamp(f"{parts[0]} 00")
         date = str(day.local.year), str(day.local.month), str(day.local.day)
     else:
-        date = _WHOLE.sub("", parts[0]), _WHOLE.sub("", parts[1]), _WHOLE.sub("", parts[2])
+        year, month, day_of_month = (_WHOLE.sub("", part) for part in parts[:3])
+        date = with_plain_year(year).rstrip("年년"), month.rstrip("月월"), day_of_month.rstrip("日일")
         if not all(part.isdecimal() for part in date):
             raise UnreadableError("year, month and day as whole numbers")
     return Stamp(local_time(*date, hour["hour"], hour["minute"], hour["second"], afternoon), None)

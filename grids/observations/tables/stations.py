@@ -51,6 +51,26 @@ class Stations:
     zones: dict[str, str | None]
     codes: dict[str, str]
 
+    @property
+    def alike(self) -> dict[str, str]:
+        """The code by `plain_code` of codes and names, where that is one station's."""
+        plain: dict[str, set[str]] = {}
+        for text, code in self.codes.items():
+            plain.setdefault(plain_code(text), set()).add(code)
+        return {text: codes.pop() for text, codes in plain.items() if len(codes) == 1}
+
+
+def plain_code(text: str) -> str:
+    """Return a station's code or name in one of the ways that programs write it: case, width, and zeros before a number.
+
+    Examples
+    --------
+    >>> [plain_code(text) for text in ("a1", "Ａ1", "0101", "101", "000")]
+    ['a1', 'a1', '101', '101', '0']
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold().strip()
+    return (plain.lstrip("0") or "0") if plain.isdecimal() else plain
+
 
 def read_stations(
     folder: Path, registry: Registry, rules: StationCities, findings: Findings, given: Mapping[str, str] | None = None

@@ -22,6 +22,10 @@ _PRESSURES = {
 _KELVIN = 150.0
 # One never sees farther, km; in m a table of a whole fog would be needed to stay below.
 _FARTHEST_KM = 100.0
+# No hours of a city stay below so much in ug/m3; chosen. Carbon monoxide has about 60 ug/m3 in clean air, and is published
+# in mg/m3 and ppm, as are others in ppm. Fewer values tell nothing.
+_LEAST = {"co": 30.0}
+_FEW = 3
 
 
 class UnitTold(NamedTuple):
@@ -53,21 +57,24 @@ def unit_of(name: str, found: Named, cells: Sequence[str]) -> UnitTold:
     >>> unit_of("PM2.5", Named("pm25", ""), ["35"]).unit
     'ug/m3'
     >>> unit_of("O3", Named("o3", ""), ["35"]).why
-    'the unit is not stated; one of ug/m3, mg/m3, ppb, ppm'
+    'the unit is not stated; one of ug/m3, mg/m3, ppb, pphm, ppm'
     """
     known = ", ".join(units_of(found.meaning))
     if found.unit:
         if found.unit in units_of(found.meaning):
             return UnitTold(found.unit, "the name states it")
         return UnitTold(None, f"its unit is {found.unit}; one of {known}")
+    values = numbers(np.array(cells, dtype=object), ",")[0]
+    values = values[np.isfinite(values)]
+    if found.meaning in POLLUTANTS and len(values) >= _FEW and 0.0 < values.max() < _LEAST.get(found.meaning, 1.0):
+        why = f"the unit is not stated, and values up to {values.max():g} are hardly in ug/m3; one of {known}"
+        return UnitTold(None, why)
     if found.meaning in ("pm25", "pm10"):
         return UnitTold("ug/m3", "not stated: particles are published in it")
     if found.meaning in POLLUTANTS:
         if name == found.meaning:
             return UnitTold("ug/m3", "not stated: the unit of a column of this very name")
         return UnitTold(None, f"the unit is not stated; one of {known}")
-    values = numbers(np.array(cells, dtype=object), ",")[0]
-    values = values[np.isfinite(values)]
     return _of_weather(found.meaning, values, cells) or UnitTold(None, f"the unit is not stated; one of {known}")
 
 

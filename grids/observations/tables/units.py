@@ -36,9 +36,10 @@ _UNITS: dict[str, dict[str, tuple[float, float]]] = {
 _UNITS["dew_point"] = _UNITS["temperature"]
 # How units are written, without blanks and in lower case.
 _WRITTEN: dict[str, tuple[str, ...]] = {
-    "ug/m3": ("ug/m3", "ugm-3", "ug.m-3", "ug/m^3", "ugm3", "微克/立方米", "微克/立方公尺", "micrograms/cubicmeter(lc)", "micrograms/cubicmeter"),
-    "mg/m3": ("mg/m3", "mgm-3", "mg/m^3", "mgm3", "毫克/立方米"),
-    "ppb": ("ppb", "partsperbillion", "ppbv", "nmol/mol"),
+    "ug/m3": ("ug/m3", "ugm-3", "ug.m-3", "ug/m-3", "ug/m^3", "ugm3", "mcg/m3", "ug/cum", "ug/cbm", "마이크로그램/세제곱미터", "微克/立方米", "微克/立方公尺", "micrograms/cubicmeter(lc)", "micrograms/cubicmeter"),
+    "mg/m3": ("mg/m3", "mgm-3", "mg/m-3", "mg/m^3", "mgm3", "毫克/立方米"),
+    "ppb": ("ppb", "partsperbillion", "ppbv", "nmol/mol", "nmolmol-1", "0.001ppm"),
+    "pphm": ("pphm", "0.01ppm"),
     "ppm": ("ppm", "partspermillion", "ppmv", "umol/mol"),
     "degC": ("degc", "°c", "c", "celsius", "摄氏度", "攝氏度", "度c"),
     "degF": ("degf", "°f", "f", "fahrenheit"),
@@ -121,5 +122,5 @@ def conversion(meaning: str, unit: str) -> Conversion:
 def units_of(meaning: str) -> tuple[str, ...]:
     """Return the units that a quantity may have."""
     if meaning in POLLUTANTS:
-        return ("ug/m3", "mg/m3", "ppb", "ppm") if meaning in PPB_25C else ("ug/m3", "mg/m3")
+        return ("ug/m3", "mg/m3", "ppb", "pphm", "ppm") if meaning in PPB_25C else ("ug/m3", "mg/m3")
     return tuple(_UNITS[meaning])

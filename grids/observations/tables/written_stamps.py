@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
@@ -32,6 +33,17 @@ _YEAR_LAST = re.compile(
 )
 # Seconds, or thousandths of them, since 1970: from 2001 to 2030, which no date without marks is taken for.
 _EPOCH = re.compile(r"(1[0-8]\d{8})(?:\d{3})?")
+# Days since 1899-12-30 with their fraction, from 2009 to 2054, as a spreadsheet holds times that are not shown as such.
+_DAYS = re.compile(r"[45]\d{4}\.\d+")
+_DAY_ZERO = datetime(1899, 12, 30)
+_WEEKDAY_BETWEEN = re.compile(
+    r"\s*(?:[(\[]?(?:星期|周|週|礼拜)[一二三四五六日天][)\]]?|[(\[][月火水木金土日월화수목금토일][)\]]|[월화수목금토일]요일)\s*"
+)
+# Eras of Japan by their first year, and the Republic of China's (Taiwan).
+_ERAS = {"令和": 2018, "r": 2018, "平成": 1988, "h": 1988, "民國": 1911, "民国": 1911}
+_ERA = re.compile(
+    r"(?P<era>令和|平成|民國|民国|[RH](?=\s*\d{1,2}\s*[./-]))\s*(?P<year>\d{1,3}|元)(?=\s*[./年-]|$)", re.I
+)
 _HALF = re.compile(
     r"\s*(?:(?<![A-Za-z])(?P<latin>[ap])\.?m\.?(?![A-Za-z])|(?P<east>上午|下午|午前|午後|오전|오후))\s*", re.I
 )
@@ -99,7 +111,11 @@ def parse_stamp(text: str, form: str | None = None) -> Stamp:
         return _of_form(text, form)
     if epoch := _EPOCH.fullmatch(text):
         return Stamp(datetime.fromtimestamp(int(epoch[1]), UTC).replace(tzinfo=None), UTC)
-    text, later = half_day(_by_number(text))
+    if _DAYS.fullmatch(text):
+        # To the minute: fractions of a day are rounded.
+        return Stamp(_DAY_ZERO + timedelta(minutes=round(float(text) * 1440)), None)
+    text, later = half_day(_by_number(with_plain_year(text)))
+    text = text.strip()
     found = _YEAR_FIRST.fullmatch(text) or _COMPACT.fullmatch(text)
     zone = None
     if found is not None:
@@ -111,6 +127,24 @@ def parse_stamp(text: str, form: str | None = None) -> Stamp:
             raise UnreadableError("a date and hour such as 2026-01-13 08:00")
         parts = last["year"], last["second"], last["first"], last["hour"], last["minute"], last["sec"]
     return Stamp(local_time(*parts, later), _offset(zone) if zone else None)
+
+
+def with_plain_year(text: str) -> str:
+    """Return a stamp in plain digits, its year counted as elsewhere and without a weekday.
+
+    Examples
+    --------
+    >>> [with_plain_year(text) for text in ("令和8年1月15日(木)", "R8.1.15", "民國115年1月15日", "２０２６年1月15日 星期四 9:00")]
+    ['2026年1月15日 ', '2026.1.15', '2026年1月15日', '2026年1月15日 9:00']
+    """
+    if text.isascii() and text[:1].isdigit():
+        return text
+    plain = _WEEKDAY_BETWEEN.sub(" ", unicodedata.normalize("NFKC", text))
+    era = _ERA.match(plain)
+    if era is None:
+        return plain
+    year = _ERAS[era["era"].lower()] + (1 if era["year"] == "元" else int(era["year"]))
+    return f"{year}{plain[era.end() :]}"
 
 
 def half_day(text: str) -> tuple[str, bool | None]:

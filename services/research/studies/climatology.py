@@ -172,7 +172,9 @@ def _add_trend(pm25: pd.Series, result: Result) -> None:
     try:
         found = seasonal_trend(pm25)
     except InputError as error:
-        result.summary["trend"] = f"none: {error}"
+        result.summary["trend"] = (
+            f"none: {error.where.removeprefix('trend: ')} {error.found}, expected {error.expected}"
+        )
         return
     result.figures["trend"] = plots.trend(pm25, found, "PM2.5, µg m$^{-3}$")
     result.summary |= {

@@ -28,7 +28,9 @@ def oxidation(table: OneTable) -> Result:
 @study
 def secondary_carbon(
     table: OneTable,
-    block: Annotated[int, Option("Samples resampled together: 24 for hourly values.", least=1)] = 1,
+    block: Annotated[
+        int, Option("Samples left out together for the interval: 24 or more for hourly values.", least=1)
+    ] = 1,
 ) -> Result:
     """Secondary organic carbon by the EC tracer with minimum R squared (columns oc and ec)."""
     from hazecast.forecast.studies.particles.composition_plots import primary_ratio

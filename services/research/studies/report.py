@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 import tomllib
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazecast.services.research.studies.pictures import drawn
+from hazecast.services.research.studies.report_text import column, is_text, said, words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,12 +21,18 @@ if TYPE_CHECKING:
     from hazecast.services.research.studies.asking import Call
     from hazecast.services.research.studies.result import Result
 
-# A page is read, not computed with: longer tables are in the files that --out writes.
-LONGEST = 60
+# A page is read, not computed with: of a longer table only the beginning is shown, after all else.
+LONGEST, _EXTRACT = 60, 12
+# From more columns on those without any value are left out, and named.
+_WIDE = 8
+# Longer words are broken into lines.
+_SENTENCE = 24
+# Names in other languages, and colours, beside the English name.
+_FOR_OTHERS = ("name_zh", "name_ja", "colour")
 _STYLE = (
     "@page{size:A4;margin:15mm}body{font:11pt sans-serif;max-width:190mm;margin:1em auto}img{max-width:100%}"
     "table{border-collapse:collapse;font-size:9pt}td,th{border-bottom:1px solid #999;padding:2pt 6pt;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}"
+    "td:first-child,th:first-child,.left{text-align:left}"
 )
 # Options that say where the result goes.
 _OF_OUTPUT = ("as_json", "out", "report")
@@ -37,12 +42,27 @@ _PACKAGE = "hazecast.services.research.studies"
 
 @dataclass(frozen=True)
 class Table:
-    """A table as text, and how many rows of it are not shown."""
+    """A table as text.
+
+    Attributes
+    ----------
+    name : str
+    head : tuple of str
+    rows : tuple of tuple of str
+    left : tuple of bool
+        Which columns are words.
+    note : str
+        What is not shown.
+    extract : bool
+        Whether it is too long to be shown as a whole.
+    """
 
     name: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    more: int
+    left: tuple[bool, ...]
+    note: str
+    extract: bool
 
 
 @dataclass(frozen=True)
@@ -52,7 +72,7 @@ class Sheet:
     Attributes
     ----------
     title, description, method, limits : str
-        The command, what it does, how, and what it does not tell.
+        What was studied, what the study does, how, and what it does not tell.
     result, asked : tuple of (name, value)
         Single values, and the arguments and options of the command.
     tables : tuple of Table
@@ -89,20 +109,23 @@ def sheet_of(call: Call, result: Result) -> Sheet:
     Returns
     -------
     Sheet
-        A table of more than 60 rows is cut.
+        Of a table of more than 60 rows the beginning.
     """
     about = methods().get(call.name, {"method": "", "limits": ""})
     labels, questions = about.get("labels", {}), about.get("asked", {})
     asked = ((name, value) for name, value in call.asked.items() if value is not None and name not in _OF_OUTPUT)
     return Sheet(
-        title=f"hazecast study {call.name}",
+        title=about.get("title", words(call.name)),
         description=" ".join(call.description.split()),
         method=about["method"],
         limits=about["limits"],
-        result=tuple((labels.get(name, _words(name)), _text(value)) for name, value in result.summary.items()),
-        asked=tuple((questions.get(name, _words(name)), _text(value)) for name, value in asked),
+        result=tuple((labels.get(name, words(name)), said(value, labels)) for name, value in result.summary.items()),
+        asked=(
+            ("study", f"hazecast study {call.name}"),
+            *((questions.get(name, words(name)), said(value)) for name, value in asked),
+        ),
         tables=tuple(_table(name, table, labels) for name, table in result.tables.items()),
-        figures=tuple(_words(name) for name in result.figures),
+        figures=tuple(words(name) for name in result.figures),
     )
 
 
@@ -122,8 +145,9 @@ def as_html(sheet: Sheet, pictures: dict[str, bytes]) -> str:
     parts = [
         f"<h1>{html.escape(sheet.title)}</h1><p>{html.escape(sheet.description)}</p>",
         _section("result", _html_pairs(sheet.result)),
-        *(f"<h2>{html.escape(table.name)}</h2>{_html_table(table)}" for table in sheet.tables),
+        *(f"<h2>{html.escape(table.name)}</h2>{_html_table(table)}" for table in sheet.tables if not table.extract),
         *(f"<h2>{html.escape(name)}</h2>{_html_picture(name, pictures[name])}" for name in sheet.figures),
+        *(f"<h2>{html.escape(table.name)}</h2>{_html_table(table)}" for table in sheet.tables if table.extract),
         _section("method", f"<p>{html.escape(sheet.method)}</p>" if sheet.method else ""),
         _section("limits", f"<p>{html.escape(sheet.limits)}</p>" if sheet.limits else ""),
         _section("asked", _html_pairs(sheet.asked)),
@@ -156,52 +180,54 @@ def as_pdf(sheet: Sheet, pictures: dict[str, bytes], made: datetime) -> bytes:
     from hazecast.alerts.bulletin.typeset import FONT, picture_file, typeset
 
     data = asdict(sheet) | {
+        "tables": [asdict(table) | {"widths": _widths(table)} for table in sheet.tables],
         "headings": _HEADINGS,
         "font": FONT,
         "date": f"{made:%Y-%m-%d %H:%M} UTC",
-        "more": [f"{table.more} more rows are not shown." if table.more else "" for table in sheet.tables],
         "figures": [{"file": picture_file(name), "name": name} for name in sheet.figures],
     }
     return typeset((files(_PACKAGE) / "report.typ").read_bytes(), data, pictures, made)
 
 
+def _widths(table: Table) -> list[str]:
+    """Return which columns take the room that they need, which a share of the rest, and which, of sentences, three."""
+    longest = [max(map(len, cells), default=0) for cells in zip(*table.rows, strict=True)] or [0] * len(table.head)
+    return [
+        "sentence" if left and long > _SENTENCE else "own" if number == 0 else "share"
+        for number, (left, long) in enumerate(zip(table.left, longest, strict=True))
+    ]
+
+
 def pictures_of(result: Result) -> dict[str, bytes]:
     """Return the figures of a result as PNG, by the names of a sheet's figures."""
-    return {_words(name): drawn(figure) for name, figure in result.figures.items()}
+    return {words(name): drawn(figure) for name, figure in result.figures.items()}
 
 
 def _table(name: str, table: pd.DataFrame, labels: dict[str, str]) -> Table:
-    shown = table.reset_index()
-    rows = tuple(tuple(_text(one) for one in row) for row in shown.head(LONGEST).itertuples(index=False))
-    head = tuple(labels.get(str(one), _words(one)) for one in shown.columns)
-    return Table(_words(name), head, rows, max(0, len(shown) - LONGEST))
-
-
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")
-
-
-def _text(value: Any) -> str:
-    """Return a value as text: an estimate with its interval, a list by its members, missing as a dash."""
-    if isinstance(value, dict):
-        if set(value) == {"value", "low", "high"}:
-            return f"{_text(value['value'])} ({_text(value['low'])} to {_text(value['high'])})"
-        return "; ".join(f"{_words(name)}: {_text(one)}" for name, one in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_text(one) for one in value) or "none"
-    if isinstance(value, Path):
-        return value.name  # a report is given away; where files lie here is nobody's business
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    return _number(value) if isinstance(value, float) else str(value)
-
-
-def _number(value: float) -> str:
-    """Return a number with four digits; no power of ten below a million."""
-    short = f"{value:.4g}"
-    return f"{value:,.0f}" if "e+" in short and abs(value) < 1e7 else short
+    # Tables that were turned hold numbers as objects.
+    shown = table.reset_index().infer_objects()
+    shown = shown[[one for one in shown.columns if not ("name_en" in shown and str(one) in _FOR_OTHERS)]]
+    empty = [one for one in shown.columns if shown.shape[1] > _WIDE and shown[one].isna().all()]
+    shown = shown.drop(columns=empty)
+    rows = LONGEST if len(shown) <= LONGEST else _EXTRACT
+    cells = [column(shown.iloc[:rows, number], labels) for number in range(shown.shape[1])]
+    unnamed = table.index.nlevels == 1 and table.index.name is None
+    head = tuple(
+        "" if unnamed and number == 0 else labels.get(str(one), words(one)) for number, one in enumerate(shown.columns)
+    )
+    left = tuple(number == 0 or is_text(shown.iloc[:, number]) for number in range(shown.shape[1]))
+    notes = (
+        [f"{len(shown) - rows:,} more rows are not shown: they are in the study's tables."] if len(shown) > rows else []
+    )
+    notes += [f"Without any value: {', '.join(labels.get(str(one), words(one)) for one in empty)}."] if empty else []
+    return Table(
+        labels.get(f"table {name}", labels.get(name, words(name))),
+        head,
+        tuple(zip(*cells, strict=True)),
+        left,
+        " ".join(notes),
+        len(shown) > rows,
+    )
 
 
 def _section(key: str, content: str) -> str:
@@ -214,10 +240,13 @@ def _html_pairs(values: tuple[tuple[str, str], ...]) -> str:
 
 
 def _html_table(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.head)
-    rows = "".join(f"<tr>{''.join(f'<td>{html.escape(one)}</td>' for one in row)}</tr>" for row in table.rows)
-    rest = f"<p>{table.more} more rows are not shown.</p>" if table.more else ""
-    return f"<table><tr>{head}</tr>{rows}</table>{rest}"
+    def row(cells: tuple[str, ...], kind: str) -> str:
+        marks = (" class=left" if left else "" for left in table.left)
+        return "".join(f"<{kind}{mark}>{html.escape(one)}</{kind}>" for one, mark in zip(cells, marks, strict=True))
+
+    rows = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in table.rows)
+    note = f"<p>{html.escape(table.note)}</p>" if table.note else ""
+    return f"<table><tr>{row(table.head, 'th')}</tr>{rows}</table>{note}"
 
 
 def _html_picture(name: str, picture: bytes) -> str:

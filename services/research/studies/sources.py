@@ -138,7 +138,10 @@ def _add_uncertainty(
         result.tables |= {"bootstrap_mapping": resampled.mapping, "bootstrap_profiles": resampled.profiles}
     if options.displacement:
         moved = displace(base, progress=progress)
-        result.summary["displacement_largest_fall"] = moved.largest_fall
+        result.summary |= {
+            "displacement_largest_fall_percent": round(100 * moved.largest_fall / max(base.q_robust, 1e-300), 4),
+            "displacement_swaps_at_4": int(moved.swaps.to_numpy()[0].sum()),
+        }
         result.tables |= {"displacement": moved.intervals, "displacement_swaps": moved.swaps}
     _add_rotation(base, options, seed, result, progress)
     result.figures["profiles"] = source_plots.profiles(base, resampled)
@@ -160,6 +163,7 @@ def _add_rotation(
         result.summary |= {
             "bs_disp_accepted": f"{found.accepted} of {found.runs}",
             "bs_disp_swapped_in_fit": found.swapped_in_fit,
+            "bs_disp_fallen": found.fallen,
             "bs_disp_largest_fall_percent": round(found.largest_fall, 3),
         }
         result.tables |= {
@@ -206,12 +210,12 @@ def _measured(concentrations: Path, given: MeasurementOptions) -> tuple[pd.DataF
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
 
-    values = read_samples(concentrations)
+    values = read_samples(concentrations, marks=True)
     table = None if given.limits is None else read_labelled(given.limits, ["species"], ["limit", "error_fraction?"])
     known = {} if table is None else dict(zip(table["species"], table["limit"].astype(float), strict=True))
     known = {str(name): limit for name, limit in known.items() if str(name) in values.columns}
     if given.uncertainties is not None:
-        return values, read_samples(given.uncertainties), known
+        return values, read_samples(given.uncertainties, marks=True), known
     if table is None or "error_fraction" not in table:
         raise InputError(
             "--uncertainties, --limits", "neither gives uncertainties", "one file, or limits with error_fraction"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hazecast.grids.errors import InputError
 from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.store import Store
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class StoredObservations:
 
     def _observed(self, store: Store, city: str) -> xr.Dataset | None:
         try:
-            return store.observed(self.first, self.last, self.simulated, city)
+            return observed_hours(store, self.first, self.last, self.simulated, city)
         except InputError:
             # Another of the cities may have been observed; whoever needs this one finds it missing.
             return None

@@ -52,6 +52,7 @@ def wind(
 ) -> Result:
     """Conditional probability by wind direction, pollution rose and bivariate polar plot of a place."""
     from hazecast.forecast.studies.wind.roses import conditional_probability, peak_of, polar_surface, wind_sample
+    from hazecast.services.research.studies.report_text import said
 
     series, (u, v), source = _series_and_wind(place, measured, above)
     sample = wind_sample(series, u.reindex(time=series["time"]), v.reindex(time=series["time"]))
@@ -74,7 +75,7 @@ def wind(
     }
     table = found.to_dataframe().reset_index(drop=True).set_index("origin")
     times = series["time"].values
-    title = f"{place}, {measured.pollutant}, {times[0]:.10} to {times[-1]:.10}, {source}"
+    title = f"{place}, {said(measured.pollutant)}, {times[0]:.10} to {times[-1]:.10}, {source}"
     figures = _figures(sample, found, surface, sectors, title, measured)
     return Result(summary, {"conditional_probability": table}, figures, printed=("conditional_probability",))
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import xarray as xr
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.weather.files import read_weather, read_weather_at_cities
 from hazecast.grids.weather.grib import read_grib
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.timeline import to_hourly
 from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.core.weather_reading import read_files, read_files_at_cities
 from hazecast.services.sources.partial import ByteRange
 from hazecast.services.sources.weather.interface import Wanted
 
@@ -46,7 +46,7 @@ def message_length(head: bytes, where: str) -> int:
 
 
 def read_wanted(path: Path, wanted: Wanted) -> xr.Dataset:
-    """Read downloaded weather files: the fields over the box, or hourly values at the cities.
+    """Read weather files, in a subprocess: the fields over the box, or hourly values at the cities.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def read_wanted(path: Path, wanted: Wanted) -> xr.Dataset:
         If a file can't be read.
     """
     if wanted.gridded:
-        return read_weather(path, box=wanted.box)
-    return to_hourly(read_weather_at_cities(path, wanted.cities))
+        return read_files(path, wanted.box)
+    return to_hourly(read_files_at_cities(path, wanted.cities))
 
 
 def verify_messages(path: Path, count: int | None, box: Box) -> None:

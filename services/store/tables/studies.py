@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hazecast.services.store.tables.forecasts import Base
 
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = STATES = ("queued", "running", "done", "failed", "cancelled")
+OPEN = (QUEUED, RUNNING)
+
 
 class StudyJob(Base):
     """A study that was asked for as a job, by whom and when, and how it ended.

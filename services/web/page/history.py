@@ -14,6 +14,7 @@ from hazecast.forecast.products import daily_mean
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.past_forecasts import pm25_of_runs, runs_between
 from hazecast.services.store.store import Store
 from hazecast.services.web.page.chart import axis_step
@@ -101,7 +102,7 @@ def _observed(
 ) -> dict[np.datetime64, float]:
     try:
         # An hour is named by its end.
-        hours = store.observed(first + timedelta(hours=1), last, simulated, city.id)
+        hours = observed_hours(store, first + timedelta(hours=1), last, simulated, city.id)
     except InputError:
         return {}
     means = daily_mean(hours[["pm25"]], registry)["pm25"].sel(city=city.id)

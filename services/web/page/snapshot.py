@@ -28,6 +28,7 @@ from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.services.core.clock import Clock, utc_now
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.reads import degraded_reasons, public_version
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
@@ -333,7 +334,7 @@ class Snapshots:
     def _observed(self, run: ForecastRun, now: datetime, cities: Sequence[str] | None) -> xr.Dataset | None:
         first = run.init_time - timedelta(hours=HISTORY_HOURS - 1)
         try:
-            return self._store.observed(first, max(now, run.init_time), run.simulated, cities)
+            return observed_hours(self._store, first, max(now, run.init_time), run.simulated, cities)
         except InputError:
             return None
 

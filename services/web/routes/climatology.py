@@ -27,6 +27,7 @@ from hazecast.forecast.studies.climate.episodes import (
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import in_utc
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.reads import newest_observed
 from hazecast.services.store.store import Store
 from hazecast.services.web.answers import cache_answer
@@ -77,7 +78,7 @@ def climatology(
 def _climatology(store: Store, registry: Registry, city: City, year: int, simulated: bool) -> ClimatologyOut:
     zone = ZoneInfo(city.time_zone)
     first, last = (datetime(y, 1, 1, tzinfo=zone).astimezone(UTC) for y in (year, year + 1))
-    observed = store.observed(first - _AROUND, last + _AROUND, simulated, city.id)
+    observed = observed_hours(store, first - _AROUND, last + _AROUND, simulated, city.id)
     days = days_in_year(daily_values(observed, registry, city.id), year)
     classes = day_classes(days, city)
     hourly = observed["pm25"].sel(city=city.id).to_series().astype(float)

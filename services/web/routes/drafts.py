@@ -17,7 +17,8 @@ from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
-from hazecast.services.store.drafts import Action, audit_trail, decide_draft, draft_of, list_drafts
+from hazecast.services.store.draft_reads import audit_trail, draft_of, list_drafts
+from hazecast.services.store.drafts import Action, decide_draft
 from hazecast.services.store.drafts import Decider as DecidedBy
 from hazecast.services.web.access import require
 from hazecast.services.web.dependencies import Given, Service

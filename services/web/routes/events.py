@@ -13,7 +13,7 @@ from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity, RefusedError, check_again
 from hazecast.services.delivery.stream import oldest_event_number, subscription_feed
 from hazecast.services.delivery.stream_places import TooManyReaders
-from hazecast.services.delivery.subscriptions import find_subscription
+from hazecast.services.delivery.subscription_rows import find_subscription
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import identify, require
 from hazecast.services.web.dependencies import Given

@@ -14,6 +14,7 @@ from hazecast.grids.contract import HISTORY_HOURS, POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.times import format_time
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.reads import OBSERVED_COLUMNS, newest_observed, observations_page, observed_hour
 from hazecast.services.store.store import Store
 from hazecast.services.web.dependencies import Given, Service
@@ -162,7 +163,7 @@ def _observed(store: Store, city: str, simulated: bool, start: datetime, end: da
     if end - start > _LONGEST_FILE:
         raise InvalidArgument("from", format_time(start), f"a time not more than {_LONGEST_FILE.days} days before `to`")
     try:
-        return to_plain(store.observed(start, end, simulated, city))
+        return to_plain(observed_hours(store, start, end, simulated, city))
     except InputError as error:
         raise HTTPException(404, str(error)) from error
 

@@ -24,6 +24,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City, Registry
 from hazecast.grids.times import format_time, to_datetime, to_datetime64
 from hazecast.services.core.field_limits import at_most
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.daily_table import DAY_VARIABLES, DayVariable, day_table
@@ -73,7 +74,9 @@ def _by_day(service: Service, run: ForecastRun, city: City) -> xr.Dataset:
     if not forecast.sizes["city"]:
         raise HTTPException(404, f"the latest forecast ({format_time(run.init_time)}) has no values for {city.id}")
     try:
-        observed = service.store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated, city.id)
+        observed = observed_hours(
+            service.store, run.init_time - timedelta(hours=23), run.init_time, run.simulated, city.id
+        )
     except InputError:
         observed = None
     # The city as it is given: its days may be wanted by another clock.
@@ -86,7 +89,7 @@ def _observed_indices(
     service: Service, city: City, init_time: datetime, simulated: bool
 ) -> tuple[CurrentIndexOut | None, DailyReportOut | None]:
     try:
-        observed = service.store.observed(init_time - _TWO_DAYS, init_time, simulated, city.id)
+        observed = observed_hours(service.store, init_time - _TWO_DAYS, init_time, simulated, city.id)
     except InputError:
         return None, None
     return _current(observed, city, init_time), _report(observed, city, init_time, service.registry)

@@ -16,6 +16,7 @@ from hazecast.forecast.studies.ozone.effects import WeekdayEffect, weekday_effec
 from hazecast.forecast.studies.ozone.voc import species_table
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import in_utc
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, known_city, latest_run
 from hazecast.services.web.schemas.items import ItemsOut
@@ -70,7 +71,7 @@ def weekend(
 def _weekend_effect(
     service: Service, city: str, series: Literal["o3", "no2", "ox"], days: int, until: datetime, simulated: bool
 ) -> WeekendOut:
-    observed = service.store.observed(until - timedelta(days=days) - _BEFORE, until, simulated, city)
+    observed = observed_hours(service.store, until - timedelta(days=days) - _BEFORE, until, simulated, city)
     daily = daily_series(observed, None, service.registry, city).iloc[-days:]
     if series not in daily:
         raise InputError(f"{city}: {series}", "no observed value", "hourly NO2")

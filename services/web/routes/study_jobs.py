@@ -15,12 +15,8 @@ from hazecast.services.accounts.keys import Identity
 from hazecast.services.research.studies.job import REPORTS, RESULT, TABLES
 from hazecast.services.research.studies.served import digest_of_checked
 from hazecast.services.store.study_jobs import (
-    QUEUED,
-    RUNNING,
     Asked,
     Job,
-    Places,
-    TooManyJobsError,
     ahead_of,
     cancel,
     file_of,
@@ -29,6 +25,7 @@ from hazecast.services.store.study_jobs import (
     results_until,
     submit,
 )
+from hazecast.services.store.study_places import Places, TooManyJobsError
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import draw
 from hazecast.services.web.negotiate import MEDIA_TYPES
@@ -127,7 +124,7 @@ def jobs(
 def job(service: Given, response: Response, job_id: JobId, who: Runner) -> StudyJobOut:
     """What a job is at, and where its results are; `Retry-After` says when to look again."""
     found = _known(service, who, job_id)
-    if found.state in (QUEUED, RUNNING):
+    if found.finished_at is None:
         response.headers["Retry-After"] = str(_AGAIN)
     return _out(service, found)
 
@@ -191,7 +188,7 @@ def _out(service: Service, job: Job) -> StudyJobOut:
     )
     return StudyJobOut(
         **{name: getattr(job, name) for name in _ALIKE},
-        ahead=ahead_of(service.store, job) if job.state == QUEUED else None,
+        ahead=ahead_of(service.store, job) if job.state == "queued" else None,
         errors=[InvalidOut.model_validate({"in": "body"} | one) for one in job.errors or ()],
         results_until=results_until(job, kept),
         results=results if job.has_results else None,

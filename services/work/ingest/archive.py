@@ -22,11 +22,11 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.times import to_datetime, to_datetime64
 from hazecast.grids.weather.archive_layout import hours_of
-from hazecast.grids.weather.files import read_weather, span_of
 from hazecast.grids.weather.formats import weather_files
 from hazecast.grids.weather.regular_grid import EAST_ASIA, Box
 from hazecast.grids.weather.timeline import joined
 from hazecast.services.core.cluster import Progress, dask_client
+from hazecast.services.core.weather_reading import read_files, span_of_file
 from hazecast.services.store.weather_archive import WeatherArchive, Written
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ def _parts_of_files(
     found = [file for one in ([files] if isinstance(files, Path) else files) for file in weather_files(one)]
     for path in sorted(found):
         try:
-            init, first, last = span_of(path)
+            init, first, last = span_of_file(path)
         except InputError as error:
             failed[str(path)] = str(error)
             continue
@@ -188,7 +188,7 @@ def _build(part: _Part) -> tuple[Written, bool, dict[str, str]]:
     failed: dict[str, str] = {}
     if part.forecast:
         try:
-            return archive.append(read_weather([file.path for file in part.files], box=part.box)), True, failed
+            return archive.append(read_files([file.path for file in part.files], part.box, alone=False)), True, failed
         except InputError as error:
             return Written(), True, {f"run {part.first}": str(error)}
     known, written = archive.hours(), Written()
@@ -211,4 +211,4 @@ def _read_day(part: _Part, first: np.datetime64, last: np.datetime64) -> xr.Data
         return part.source(to_datetime(first), to_datetime(last))
     own = [file.path for file in part.files if file.first <= last and file.last >= first]
     # One by one: each GRIB2 analysis is a run of its own.
-    return joined([read_weather(path, box=part.box, period=(first, last)) for path in own], part.target)
+    return joined([read_files(path, part.box, (first, last), alone=False) for path in own], part.target)

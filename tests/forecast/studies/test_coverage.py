@@ -10,6 +10,7 @@ from scipy import stats
 from hazecast.forecast.studies.ozone.effects import temperature_response, weekday_effect
 from hazecast.forecast.studies.quality.equivalence import orthogonal_line
 from hazecast.forecast.studies.quality.laboratory import interlaboratory
+from tests.tools.transport_coverage import held_by_cells, held_by_sectors
 
 
 def red_noise(rng: np.random.Generator, length: int, correlation: float) -> np.ndarray:
@@ -91,3 +92,16 @@ def test_weekend_effect() -> None:
 def test_response_to_temperature() -> None:
     # 0.93 of 100.
     assert held_by_temperature(50) >= 0.86
+
+
+def test_conditional_probability_of_sectors() -> None:
+    # 0.943 of 200 series, 0.90 to 0.965 by sector; the sectors of a series are not independent.
+    rates, found = held_by_sectors(10)
+    assert rates.mean() >= 0.85 and found == 1.0
+
+
+@pytest.mark.slowest
+def test_concentration_weighted_trajectories() -> None:
+    # 0.936 to 0.951 of 60 winds.
+    rates = held_by_cells(20)
+    assert all(0.88 <= rate <= 0.99 for rate, _ in rates.values())

@@ -253,6 +253,7 @@ def test_a_step_and_an_odd_station_are_found() -> None:
     table = consistency(hourly)
     assert abs((table.loc["b", "shift"] - pd.Timestamp("2014-02-01")).days) <= 21
     assert table.loc["b", "shift_size"] == pytest.approx(-15, abs=4)
+    assert -19 < table.loc["b", "shift_low"] < table.loc["b", "shift_size"] < table.loc["b", "shift_high"] < -11
     assert table.loc[list("acdef"), "shift"].isna().all()
     assert "ratio" in table.loc["c", "unlike"] and table.loc["c", "slope"] == pytest.approx(1.6, abs=0.1)
     with pytest.raises(InputError, match="stations"):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy.optimize import linear_sum_assignment, minimize
 
 from hazecast.forecast.studies.particles.mass_balance import mass_balance
 from hazecast.forecast.studies.particles.mixtures import TOTAL, mix, source_profiles
@@ -17,13 +17,14 @@ from hazecast.forecast.studies.particles.pmf import factorize, match_factors, pu
 from hazecast.forecast.studies.particles.pmf_bs_disp import bootstrap_displace
 from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
 from hazecast.forecast.studies.particles.pmf_rotation import rotations
-from hazecast.forecast.studies.particles.pmf_solver import Pull, epa_robust_q, robust_q, solve
+from hazecast.forecast.studies.particles.pmf_solver import Pull, epa_robust_q, responses, robust_q, solve
 from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, bootstrap, displace
 from hazecast.forecast.studies.particles.recovery import compare_solution, nmf_recovery
 from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.sample_tables import read_samples
 from tests.support.command_line import run_command
+from tests.support.esat_profiles import Q_TRUE, esat_profiles
 
 FOUR = ("secondary sulfate", "traffic", "dust", "coal and metals")
 
@@ -147,6 +148,23 @@ def test_the_data_sets_of_epa_pmf_are_read_and_factorized(shared_data, name) -> 
         assert (found.fit().loc[["Sulfate", "Total Nitrate", "Ammonium Ion"], "r2"] > 0.8).all()
 
 
+# Baltimore's OM is 1.4 times its OC: one measurement, twice.
+@pytest.mark.parametrize(("name", "bad", "least"), [("StLouis", (), 0.99), ("Baltimore", ("OM",), 0.97)])
+def test_factors_of_epas_sets_are_those_of_epas_toolkit(shared_data, name, bad, least) -> None:
+    ending, total, _, _ = EPA_SETS[name]
+    files = [shared_data / "pmf" / f"Dataset-{name}{ending.replace('con', kind)}.gz" for kind in ("con", "unc")]
+    found = factorize(prepare(*map(read_samples, files), total=total, bad=bad), 7, starts=2)
+    theirs = esat_profiles(name)
+    shares = [(one / one.sum()).to_numpy() for one in (found.profiles, theirs[list(found.profiles)])]
+    table = np.corrcoef(*shares)[:7, 7:]
+    rows, columns = linear_sum_assignment(-table)
+    assert (table[rows, columns] > least).all()
+    # ESAT minimises the true Q. From its minimum, or a random start, this solver reaches a lower one.
+    x, u = found.samples.concentration.to_numpy(), found.samples.uncertainty.to_numpy()
+    plain = solve(x, u, found.contributions.to_numpy(), found.profiles.to_numpy(), threshold=1e9)
+    assert 0.95 * Q_TRUE[name] < plain.q < Q_TRUE[name] < found.q_true * 1.05
+
+
 def test_known_sources_are_found(mixture, solution) -> None:
     found = compare_solution(mixture, solution)
     assert solution.reached == 1.0 and solution.converged
@@ -199,9 +217,24 @@ def test_displacement_brackets_the_truth(mixture, solution) -> None:
     assert at.q - solution.q_robust == pytest.approx(4.0, abs=0.5)
 
 
+def test_the_rise_of_q_is_foretold_for_a_small_displacement(solution) -> None:
+    x, u = solution.samples.concentration.to_numpy(), solution.samples.uncertainty.to_numpy()
+    g, f = solution.contributions.to_numpy(), solution.profiles.to_numpy()
+    elements = [(int(k), int(j)) for k, j in np.argwhere(f / f.sum(axis=0) > 0.5)]
+    foretold = zip(elements, responses(x, u, g, f, elements), strict=True)
+    # Elsewhere others meet zero, and it costs more.
+    free = [(element, one) for element, one in foretold if one.spread < 2 * one.alone]
+    assert len(free) == 2 and all(one.spread > 0.999 * one.alone for _, one in free)
+    for (k, j), response in free:
+        pull = Pull(k, j, float(f[k, j]) + 0.5 * response.spread, 1e6 / response.alone**2)
+        found = solve(x, u, g, f, pulls=[pull])
+        assert found.q - solution.q_robust == pytest.approx(0.25, rel=0.1)
+
+
 def test_bootstrap_with_displacement_is_wider_than_displacement_and_rejects_swaps(mixture, solution) -> None:
     found = bootstrap_displace(solution, ["Si"], runs=3, dq_max=(4.0,), seed=1)
     assert found.accepted == 3 and found.swapped_in_fit == 0 and found.swapped_in_displacement.sum() == 0
+    assert found.fallen == 0 and found.largest_fall < 0.1
     factor = solution.profiles["Si"].idxmax()
     both = found.intervals.loc[(4.0, factor, "Si")]
     assert both["low"] < mixture.profiles.loc["dust", "Si"] < both["high"]

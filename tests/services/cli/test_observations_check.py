@@ -40,7 +40,7 @@ def test_it_says_what_was_understood_assumed_and_left_out(table) -> None:
     for part in (
         "encoding gb18030", "separator ','", "'站点编号': station", "'PM2.5': pm25 in ug/m3", "a row an hour and station",
         "time zone Asia/Shanghai: the stamps state none", "the end of the hour (not stated",
-        "assumed: a.csv: column 'O3' is not used: the unit is not stated; one of ug/m3, mg/m3, ppb, ppm",
+        "assumed: a.csv: column 'O3' is not used: the unit is not stated; one of ug/m3, mg/m3, ppb, pphm, ppm",
         "stations matched: 1 (A1)", "stations without a value here: 1 (B2)", "rows of unknown stations 1", "rows taken 2",
         "line 3, PM2.5: found <5; expected a number", "line 4, 站点编号: found ZZ",
     ):  # fmt: skip

@@ -17,6 +17,8 @@ from hazecast.services.cli.studies.app import study_app
 from hazecast.services.research.studies.asking import Call
 from hazecast.services.research.studies.pictures import drawn
 from hazecast.services.research.studies.report import LONGEST, as_html, as_pdf, methods, pictures_of, sheet_of
+from hazecast.services.research.studies.report_text import column, said
+from hazecast.services.research.studies.report_text import words as called
 from hazecast.services.research.studies.result import Result
 from tests.support.command_line import run_command
 
@@ -47,10 +49,11 @@ def words(document: PdfReader) -> str:
 
 def test_page_holds_values_tables_figures_method_and_limits() -> None:
     page = html_of()
-    assert "0.6 (0.5 to 0.7)" in page and "x, y" in page and "&lt;a0&gt;" in page and "<a0>" not in page
+    assert "0.60 (0.50 to 0.70)" in page and "x, y" in page and "&lt;a0&gt;" in page and "<a0>" not in page
     assert "<td>0.1235</td>" in page and "<td>-</td>" in page and "data:image/png;base64," in page
     assert (
         "<td>limit</td><td>20</td>" in page
+        and "<td>study</td><td>hazecast study factory</td>" in page
         and "<td>product of a year, t</td><td>100,000</td>" in page
         and "x.html" not in page
     )
@@ -61,9 +64,9 @@ def test_pdf_says_the_same_and_is_tagged() -> None:
     document = pdf_of()
     said = words(document)
     for part in (
-        "hazecast study factory",
+        "A factory before and after",
         "What it does.",
-        "0.6 (0.5 to 0.7)",
+        "0.60 (0.50 to 0.70)",
         "<a0> #x",
         "0.1235",
         "all samples",
@@ -71,21 +74,60 @@ def test_pdf_says_the_same_and_is_tagged() -> None:
         "Method",
     ):
         assert part in said, part
-    assert document.metadata is not None and document.metadata.title == "hazecast study factory"
+    assert document.metadata is not None and document.metadata.title == "A factory before and after"
     root = document.trailer["/Root"]
     assert root["/Lang"].startswith("en") and root["/MarkInfo"]["/Marked"] and "/StructTreeRoot" in root
     assert len(document.pages) == 1 and len(list(document.pages[0].images)) == 1
 
 
 def test_a_long_table_is_cut_and_says_so() -> None:
-    assert "5 more rows are not shown" in html_of(LONGEST + 5)
-    assert "5 more rows are not shown" in words(pdf_of(LONGEST + 5))
+    assert "53 more rows are not shown" in html_of(LONGEST + 5)
+    assert "53 more rows are not shown" in words(pdf_of(LONGEST + 5))
+    assert "more rows" not in html_of(LONGEST)
+    # After the figures, which say more than the beginning of a table.
+    page = html_of(LONGEST + 5)
+    assert page.index("<img") < page.index("all samples")
 
 
 def test_every_study_says_its_method_and_limits() -> None:
     commands = typer.main.get_command(study_app).commands  # type: ignore[attr-defined]
     assert set(methods()) == set(commands)
     assert all(about[part].endswith(".") for about in methods().values() for part in ("method", "limits"))
+    titles = [about["title"] for about in methods().values()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize(
+    ("values", "cells"),
+    [
+        # A limit of 0.06 ppm beside others in ug m-3 keeps its digits.
+        ([35.0, 160.0, 0.06, float("nan")], ("35.0", "160.0", "0.06", "-")),
+        ([107.94, 92.163, 59.2], ("107.9", "92.2", "59.2")),
+        ([0.9757, 0.0001138, 0.0, -1.4e-8], ("0.9757", "0.00011", "0", "-1.4e-08")),
+        ([1397.23, 3.1], ("1,397", "3.1")),
+        ([1.0, 2014.0], ("1", "2,014")),
+        ([True, False], ("yes", "no")),
+        (["cn_2012_class1", "o3_8h"], ("GB 3095-2012, class 1", "O3, 8 h mean")),
+        (pd.to_datetime(["2013-01-01", None]), ("2013-01-01", "-")),
+        (pd.to_datetime(["2013-01-01T00", "2013-01-01T05"]), ("2013-01-01 00:00", "2013-01-01 05:00")),
+    ],
+)
+def test_a_column_has_the_digits_that_mean_something(values, cells) -> None:
+    assert column(pd.Series(values), {}) == cells
+
+
+def test_a_number_an_interval_and_a_name_are_written_as_a_reader_does() -> None:
+    assert [said(one) for one in (93.94, 362.0, 1.0, -3.4e-5, 123_456.7)] == [
+        "93.94",
+        "362",
+        "1",
+        "-3.4e-05",
+        "123,457",
+    ]
+    assert said({"value": 1234.5, "low": 800.0, "high": 1600.0}) == "1,234 (800 to 1,600)"
+    assert said({"value": 12.3456, "low": 10.1, "high": 14.2}) == "12.3 (10.1 to 14.2)"
+    assert said({"value": 1.0, "low": None, "high": None}) == "1 (- to -)"
+    assert called("threshold_ug_m3") == "threshold, µg/m³" and called("trend_percent_a_year") == "trend, % a year"
 
 
 def test_names_in_chinese_are_drawn() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.models.interface import Prediction
-from hazecast.models.registry import shipped_models
 from hazecast.models.series import WEATHER_NAMES, HourlySeries, WindowSet
+from hazecast.models.trained import shipped_models
 from hazecast.models.windows import scoring_windows
 from hazecast.models.zoo.combined import Combined
 from hazecast.services.research.experiments import read_series

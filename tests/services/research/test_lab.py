@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from hazecast.forecast.evaluation import plots
+from hazecast.forecast.evaluation.backtest import score_table
 from hazecast.forecast.evaluation.verification import quantile_shares
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.errors import InputError
@@ -92,7 +93,7 @@ def test_the_lab_on_real_data(shared_data, tmp_path) -> None:
         seed=5,
     )
     result = lab.backtest({"p": persistence, "n": network}, data, "2013-07-01T00:00Z", "2013-07-05T00:00Z", every=24)
-    assert lab.table(result).loc["p", "1"] < lab.table(result).loc["n", "1"]
+    assert score_table(result).loc["p", "1"] < score_table(result).loc["n", "1"]
     made = lab.forecast(network, data, "2013-07-03T05:00Z", ["beijing"])
     assert made["pm25"].notnull().all() and made.attrs["weather_source"] == "none"
     model = lab.register(network, tmp_path, {"rmse": 1.0})

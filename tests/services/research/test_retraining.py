@@ -9,7 +9,8 @@ import pytest
 
 from hazecast.grids.errors import InputError
 from hazecast.models.kinds import create
-from hazecast.models.registry import ModelRegistry, TrainedModel, shipped_models
+from hazecast.models.registry import ModelRegistry
+from hazecast.models.trained import TrainedModel, shipped_models
 from hazecast.models.zoo.network_training import TrainingSettings
 from hazecast.services.core.settings import Settings
 from hazecast.services.research import own_store, promotion, retraining

@@ -13,7 +13,8 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.drafts import audit_trail, decide_draft, list_drafts
+from hazecast.services.store.draft_reads import audit_trail, list_drafts
+from hazecast.services.store.drafts import decide_draft
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.work.cycle import run_cycle

@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 
 from hazecast.grids.contract import describe
 from hazecast.grids.errors import InputError
+from hazecast.services.store.observations import observed_hours
 from tests.support.observations import store_observations
 
 START = datetime(2014, 1, 1, tzinfo=UTC)
@@ -43,10 +44,10 @@ def last(hours: int) -> datetime:
 def test_what_is_stored_is_read_back_by_city_and_by_hour(store) -> None:
     data = observations(48)
     assert store_observations(store, data, False) == 96
-    xr.testing.assert_identical(store.observed(START, last(48), False), data.drop_vars("pm25_flag"))
-    year = store.observed(START, last(30), False, city="tokyo")
+    xr.testing.assert_identical(observed_hours(store, START, last(48), False), data.drop_vars("pm25_flag"))
+    year = observed_hours(store, START, last(30), False, city="tokyo")
     xr.testing.assert_identical(year, data.drop_vars("pm25_flag").isel(time=slice(30)).sel(city=["tokyo"]))
-    hour = store.observed(last(5), last(5), False)
+    hour = observed_hours(store, last(5), last(5), False)
     np.testing.assert_array_equal(hour["pm25"], data["pm25"][4:5])
 
 
@@ -54,10 +55,10 @@ def test_the_same_hour_again_changes_nothing_and_a_revision_replaces_it(store) -
     data = observations(24)
     store_observations(store, data, False)
     store_observations(store, data, False)
-    xr.testing.assert_identical(store.observed(START, last(24), False), data.drop_vars("pm25_flag"))
+    xr.testing.assert_identical(observed_hours(store, START, last(24), False), data.drop_vars("pm25_flag"))
     revised = observations(24, offset=0.5).isel(time=slice(20, 24))
     store_observations(store, revised, False)
-    read = store.observed(START, last(24), False)
+    read = observed_hours(store, START, last(24), False)
     np.testing.assert_array_equal(read["pm25"][20:], revised["pm25"])
     np.testing.assert_array_equal(read["pm25"][:20], data["pm25"][:20])
 
@@ -65,8 +66,8 @@ def test_the_same_hour_again_changes_nothing_and_a_revision_replaces_it(store) -
 def test_simulated_and_real_hours_stay_apart(store) -> None:
     store_observations(store, observations(3), True)
     with pytest.raises(InputError, match="no observation; expected hours of any city"):
-        store.observed(START, last(3), False)
-    assert store.observed(START, last(3), True).sizes["time"] == 3
+        observed_hours(store, START, last(3), False)
+    assert observed_hours(store, START, last(3), True).sizes["time"] == 3
 
 
 def test_an_hour_is_found_by_its_index(store) -> None:

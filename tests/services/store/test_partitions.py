@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
 from hazecast.services.store.backup import back_up, restore
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.partitions import Month, make_months, months_of, partitions, remove_before
 from hazecast.services.store.scores import daily_sums
 from hazecast.services.store.store import Store
@@ -75,7 +76,8 @@ def test_a_database_of_the_version_before_is_parted_with_its_rows_and_joined_aga
     with store.engine.connect() as connection:
         before, tables = contents(connection), [t.name for t in tables_of(connection)]
         assert not partitions(connection)
-    store.migrate()
+    # The migration of the months alone: later ones add tables.
+    store.migrate("0019")
     with store.engine.connect() as connection:
         assert contents(connection) == before and [t.name for t in tables_of(connection)] == tables
         assert months_of(connection, "observation") == [Month(2025, 12), Month(2026, 1), Month(2026, 2), Month(2026, 3)]
@@ -106,7 +108,7 @@ def test_hours_of_no_month_are_kept_and_get_their_month_by_the_upkeep(migrated) 
     # A month that has its table takes new hours and revised ones.
     with store.writing() as connection:
         connection.execute(insert(Observation), hours(NOW + timedelta(days=5), 1))
-    assert store.observed(NOW + timedelta(days=4), NOW + timedelta(days=6), False).sizes["time"] == 1
+    assert observed_hours(store, NOW + timedelta(days=4), NOW + timedelta(days=6), False).sizes["time"] == 1
 
 
 @pytest.fixture

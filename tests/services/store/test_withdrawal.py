@@ -15,7 +15,7 @@ from hazecast.grids.times import to_datetime64
 from hazecast.services.cli.app import app
 from hazecast.services.cli.output import stamp
 from hazecast.services.observability.health import examine
-from hazecast.services.store.drafts import audit_trail, list_drafts
+from hazecast.services.store.draft_reads import audit_trail, list_drafts
 from hazecast.services.store.reads import newest_observed, public_version, runs_page
 from hazecast.services.store.scores import runs_before
 from hazecast.services.store.store import Store

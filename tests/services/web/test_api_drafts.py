@@ -13,7 +13,8 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import ConflictError
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
-from hazecast.services.store.drafts import audit_trail, decide_draft, save_drafts
+from hazecast.services.store.draft_reads import audit_trail
+from hazecast.services.store.drafts import decide_draft, save_drafts
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from tests.support.accounts import bearer

@@ -15,6 +15,7 @@ from hazecast.forecast.layers import hourly_layers
 from hazecast.grids.contract import LEAD_HOURS
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.work.stored_forecast import load_forecast
@@ -83,7 +84,7 @@ def test_every_wrong_argument_is_listed(client) -> None:
 def test_days_are_the_citys_own_and_those_of_the_bulletin(client, settings, forecast) -> None:
     registry, store = load_registry(), Store(settings.database_url)
     run = store.latest_run()
-    observed = store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated)
+    observed = observed_hours(store, run.init_time - timedelta(hours=23), run.init_time, run.simulated)
     store.close()
     days = daily_outlook(forecast, observed, registry)
     for city in ("beijing", "tokyo"):
@@ -108,7 +109,7 @@ def test_days_have_the_us_index_and_the_probability_of_exceeding_the_country_s_s
 ) -> None:
     registry, store = load_registry(), Store(settings.database_url)
     run = store.latest_run()
-    observed = store.observed(run.init_time - timedelta(hours=23), run.init_time, run.simulated)
+    observed = observed_hours(store, run.init_time - timedelta(hours=23), run.init_time, run.simulated)
     store.close()
     likely = daily_exceedance(forecast, observed, registry)
     for city, limit in (("beijing", 60.0), ("tokyo", 35.0)):
@@ -126,7 +127,7 @@ def test_days_have_the_us_index_and_the_probability_of_exceeding_the_country_s_s
 def test_the_observed_hour_and_day_are_rated(client, settings) -> None:
     store = Store(settings.database_url)
     run = store.latest_run()
-    observed = store.observed(run.init_time - timedelta(hours=11), run.init_time, run.simulated, "beijing")
+    observed = observed_hours(store, run.init_time - timedelta(hours=11), run.init_time, run.simulated, "beijing")
     store.close()
     answer = client.get("/v1/cities/beijing/daily").json()
     current, report = answer["current"], answer["report"]

@@ -22,6 +22,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import DISTRUSTED, DUPLICATE, MODELLED
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import Settings
+from hazecast.services.store.observations import observed_hours
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
 from hazecast.services.web.routes.bulletins import preferred_form
@@ -30,7 +31,8 @@ from hazecast.services.work.bulletin import Bulletins
 from hazecast.services.work.bulletin_edition import FORMATS, places_label
 from hazecast.services.work.bulletin_reasons import as_reason
 from hazecast.services.work.cycle import run_cycle
-from hazecast.services.work.inputs import FUTURE_HOURS, CycleInputs, shortcomings
+from hazecast.services.work.inputs import FUTURE_HOURS, CycleInputs
+from hazecast.services.work.shortcomings import shortcomings
 from tests.support.settings import make_settings
 
 REGISTRY = load_registry()
@@ -78,8 +80,8 @@ def test_real_episode_is_told_and_verified(bulletins, episode) -> None:
     assert check.init_time == np.datetime64("2013-01-10T10:00") and check.outcome == "hit"
     # As the collection itself has it: the mean of the 24 hours of Beijing's 11 January.
     store = Store(episode.database_url)
-    seen = store.observed(
-        datetime(2013, 1, 10, 17, tzinfo=UTC), datetime(2013, 1, 11, 16, tzinfo=UTC), False, "beijing"
+    seen = observed_hours(
+        store, datetime(2013, 1, 10, 17, tzinfo=UTC), datetime(2013, 1, 11, 16, tzinfo=UTC), False, "beijing"
     )
     store.close()
     assert check.pm25_observed == pytest.approx(float(seen["pm25"].mean()))

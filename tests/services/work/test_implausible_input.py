@@ -14,7 +14,8 @@ from hazecast.services.store.monitors import save_readings, stored_monitors
 from hazecast.services.store.store import Store
 from hazecast.services.work.cycle import run_cycle
 from hazecast.services.work.ingest import monitors
-from hazecast.services.work.inputs import CycleInputs, forecast_cities, shortcomings
+from hazecast.services.work.inputs import CycleInputs, forecast_cities
+from hazecast.services.work.shortcomings import shortcomings
 from tests.support.monitor_publishers import HOUR, LAST, NOW
 from tests.support.settings import make_settings
 

@@ -13,7 +13,7 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.contract import LEAD_HOURS, describe
 from hazecast.grids.places.cities import load_registry
 from hazecast.services.store.weather_cycles import WeatherStore
-from hazecast.services.work import maps
+from hazecast.services.work import haze_maps
 from hazecast.services.work.map_weather import grid_behind
 from tests.support.forecasts import forecast_of
 
@@ -76,8 +76,8 @@ def test_cycles_condensed_to_cities_and_damaged_ones_are_no_grid(folder, caplog)
 
 def test_the_service_s_areas_are_made_with_it(folder, monkeypatch) -> None:
     given = []
-    monkeypatch.setattr(maps, "haze_areas", lambda *_, weather: given.append(weather))
-    monkeypatch.setattr(maps, "forecast_areas", lambda field: field)
+    monkeypatch.setattr(haze_maps, "haze_areas", lambda *_, weather: given.append(weather))
+    monkeypatch.setattr(haze_maps, "forecast_areas", lambda field: field)
     for source in (f"NOAA GFS, forecast of {ISSUED}", "none"):
-        maps.areas_shown(forecast(source), load_registry(), RULES, (), weather_dir=folder)
+        haze_maps.areas_shown(forecast(source), load_registry(), RULES, (), weather_dir=folder)
     assert given[0] is not None and given[1] is None

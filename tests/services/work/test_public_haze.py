@@ -22,7 +22,7 @@ from hazecast.services.store.drafts import decide_draft
 from hazecast.services.store.run_files import products_folder
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
-from hazecast.services.work import cycle_products, maps
+from hazecast.services.work import cycle_products, haze_maps
 from hazecast.services.work.bulletin import Bulletins
 from hazecast.services.work.native_work import haze_polygons
 from hazecast.services.work.public_haze import areas_name, haze_name, shown_warnings
@@ -102,8 +102,8 @@ def drawn(monkeypatch):
 
     def of(world: World):
         given = []
-        monkeypatch.setattr(maps, "draw_haze_map", lambda *args, **_: given.append(args) or b"")
-        maps.haze_of_run(world.settings, world.store, world.run, world.registry, LOOK)
+        monkeypatch.setattr(haze_maps, "draw_haze_map", lambda *args, **_: given.append(args) or b"")
+        haze_maps.haze_of_run(world.settings, world.store, world.run, world.registry, LOOK)
         return given[0][:2]
 
     return of

@@ -10,7 +10,7 @@ import pytest
 
 from hazecast.grids.contract import WEATHER
 from hazecast.grids.places.cities import load_registry
-from hazecast.models.registry import newest_shipped
+from hazecast.models.trained import newest_shipped
 from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
 from hazecast.services.sources.weather.gfs import Gfs
 from hazecast.services.sources.weather.interface import Wanted, WeatherSource

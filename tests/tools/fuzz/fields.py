@@ -66,6 +66,18 @@ def write_packed(path: Path) -> Path:
     return path
 
 
+def write_polar_grib(path: Path) -> Path:
+    """Write speed and direction of the wind in GRIB."""
+    level = {
+        "discipline": 0,
+        "parameterCategory": 2,
+        "typeOfFirstFixedSurface": 103,
+        "scaledValueOfFirstFixedSurface": 10,
+    }
+    keys = [{**level, "parameterNumber": number, "scaleFactorOfFirstFixedSurface": 0} for number in (1, 0)]
+    return write_grib(path, keys, [np.full(PLANE.shape, 5.0), PLANE])
+
+
 def write_wind(path: Path) -> Path:
     """Write speed and direction of the wind as NetCDF 3."""
     with netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC") as file:

@@ -30,13 +30,14 @@ from hazecast.models.files import CARD_FILE
 from hazecast.models.zoo.network import Network
 from hazecast.models.zoo.network_model import WEIGHTS_FILE, NetworkModel
 from hazecast.services.core.subprocesses import run_in_subprocess
+from hazecast.services.core.weather_reading import read_files
 from hazecast.services.sources.monitors.folder import batch_of
 from hazecast.services.store.weather_archive import WeatherArchive
 from tests.support.training_data import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
 from tests.tools.fuzz import collections as files
 from tests.tools.fuzz import tables
-from tests.tools.fuzz.fields import write_grib1, write_packed, write_submessages, write_wind
+from tests.tools.fuzz.fields import write_grib1, write_packed, write_polar_grib, write_submessages, write_wind
 
 # How long a reader in a subprocess may take: also where it starts on a busy machine.
 SECONDS = 120.0
@@ -87,13 +88,18 @@ def _city_weather(path: Path) -> None:
     check(run_in_subprocess(read_weather_at_cities, path, [BEIJING], where=str(path), seconds=SECONDS), "city_weather")
 
 
+def _delivered(path: Path) -> None:
+    # As the source "folder" reads it: the HDF5 library may never return from a damaged file.
+    check(read_files(path, seconds=SECONDS), "weather_grid")
+
+
 def _archived(path: Path) -> None:
     """Append to an archive that holds an hour; whatever comes, that hour stays and all is readable."""
     archive, held = WeatherArchive(path.parent / "archive"), _held()
     archive.append(held)
     long_ago, far_off = (datetime(year, 1, 1, tzinfo=UTC) for year in (1700, 2200))
     try:
-        archive.append(read_weather(path))
+        archive.append(read_files(path, seconds=SECONDS))
     finally:
         kept = archive.analyses(long_ago, far_off)
         xr.testing.assert_equal(kept.sel(time=held["time"])["t2m"], held["t2m"])
@@ -198,7 +204,8 @@ READERS: dict[str, Reader] = {
     "GRIB2 submessages": Reader("weather.grib2", write_submessages, _weather),
     "GRIB2 in gzip": Reader("weather.grib2.gz", write_packed, _weather),
     "NetCDF 3, wind by direction": Reader("weather.nc", write_wind, _city_weather),
-    "ERA5 NetCDF": Reader("weather.nc", write_era5, _weather),
+    "GRIB2 wind by direction": Reader("weather.grib2", write_polar_grib, _weather),
+    "ERA5 NetCDF": Reader("weather.nc", write_era5, _delivered),
     "NetCDF into the archive": Reader("weather.nc", lambda p: write_era5(p, new_layout=True, hours=3), _archived),
     "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_in_subprocess),
     "beijing-multisite CSV": Reader("dongsi.csv", _multisite, _observations, text=True),
@@ -215,6 +222,8 @@ READERS: dict[str, Reader] = {
     "bureau gzip": Reader("a.csv.gz", tables.write_gzip, _table, beside=tables.stations_beside),
     "bureau Excel": Reader("a.xlsx", tables.write_excel, _table, beside=tables.stations_beside),
     "bureau Excel, its sheet": Reader("sheet.xml", tables.write_sheet, _sheet, beside=tables.stations_beside),
+    "bureau page": Reader("a.xls", tables.write_page, _table, text=True, beside=tables.stations_beside),
+    "bureau JSON": Reader("a.json", tables.write_json, _table, text=True, beside=tables.stations_beside),
     "bureau Parquet": Reader("a.parquet", tables.write_parquet, _table, beside=tables.stations_beside),
     "bureau mapping": Reader(MAPPING_FILE, tables.write_mapping, _table, text=True, beside=tables.table_beside),
     "model card JSON": Reader(CARD_FILE, _card, _model, text=True, beside=_weights),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -94,6 +95,19 @@ def write_book_around(sheet: Path) -> None:
         for name in parts.namelist():
             made.writestr(name, sheet.read_bytes() if name == _SHEET else parts.read(name))
     whole.unlink()
+
+
+def write_page(path: Path) -> None:
+    """Write it as HTML."""
+    lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows()]
+    path.write_text(f"<html><table><tr>{'</tr><tr>'.join(lines)}</tr></table></html>", encoding="utf-8")
+
+
+def write_json(path: Path) -> None:
+    """Write it as a list of records."""
+    names, *body = rows()
+    records = [dict(zip(map(str, names), row, strict=True)) for row in body]
+    path.write_text(json.dumps({"data": records}, ensure_ascii=False), encoding="utf-8")
 
 
 def write_parquet(path: Path) -> None:

@@ -300,7 +300,7 @@ export class CityMap {
     if (layer === "pm25" && (rated === "china" || rated === "us")) parts.push(this.valueSaid(city, "aqi"));
     for (const one of this.standing().get(city.id) ?? []) parts.push(this.words.warned.replace("{level}", one.name[this.language]));
     const speed = this.wind(city)[1];
-    if (speed !== null) parts.push(this.words.wind.replace("{speed}", String(speed)));
+    if (speed !== null) parts.push(speed < 1 ? this.words.calm : this.words.wind.replace("{speed}", String(speed)));
     return `${city.name[this.language]}${this.words.colon}${parts.filter(Boolean).join(" · ")}`;
   }
 

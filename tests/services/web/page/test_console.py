@@ -202,6 +202,22 @@ def test_several_drafts_are_decided_at_once(page, desk) -> None:
     expect(page.locator(".draft", has_text="Linfen")).to_have_count(0)
 
 
+def test_a_long_list_of_drafts_comes_page_by_page_and_none_is_left_out(page, desk) -> None:
+    init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    draft(desk.world, init, ("taiyuan", "tangshan", "handan"))
+    head = {"Authorization": f"Bearer {desk.forecaster}"}
+    waiting = page.request.get(f"{desk.site.address}/v1/drafts", headers=head).json()["items"]
+    page.route("**/v1/drafts?status=*", lambda route: route.continue_(url=f"{route.request.url}&limit=2"))
+    sign_in(page, desk.site, desk.forecaster)
+    older = page.locator("#draft-more")
+    for shown in range(2, len(waiting), 2):
+        expect(page.locator(".draft")).to_have_count(shown)
+        older.click()
+    expect(page.locator(".draft")).to_have_count(len(waiting))
+    expect(older).to_be_hidden()
+    expect(page.locator('#bulk [data-text="chosen"]')).to_contain_text(f"of {len(waiting)}")
+
+
 def test_what_another_has_decided_meanwhile_is_shown_as_a_conflict(page, desk) -> None:
     init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     draft(desk.world, init, ("baoding",))

@@ -55,7 +55,15 @@ def check(page: Page, view: str) -> None:
     walk(page, view)
 
 
-@pytest.mark.parametrize("path", ["/?lang=en", "/?city=shanghai&lang=zh", "/?city=kitakyushu&lang=ja"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/?lang=en",
+        "/?city=shanghai&lang=zh",
+        "/?city=kitakyushu&lang=ja",
+        f"/?city=beijing&lang=en&init_time={SAMPLE_TIME:%Y-%m-%dT%H:%MZ}",
+    ],
+)
 def test_the_page_of_a_simulated_run(page, site, path) -> None:
     page.goto(site.address + path)
     loaded(page)
@@ -69,6 +77,7 @@ def test_a_warning_a_card_a_search_and_an_unknown_city(page, site) -> None:
         "/embed/beijing?lang=ja",
         "/?q=n&lang=en",
         "/?city=nowhere&lang=en",
+        "/nothing?lang=zh",
     ):
         page.goto(site.address + path)
         check(page, path)

@@ -13,7 +13,11 @@ const status = find(document, "#draft-status", HTMLSelectElement);
 const simulated = find(document, "#draft-simulated", HTMLInputElement);
 const news = find(document, "#draft-news", HTMLElement);
 const section = find(document, "#drafts", HTMLElement);
+const more = find(document, "#draft-more", HTMLButtonElement);
+/** The first page as it is shown, and where the next one begins. */
 let shown = "";
+/** @type {string | null} */
+let next = null;
 
 /** @typedef {{time: string, pm25: number | null, relative_humidity: number | null, visibility: number | null, level: number, basis: string, values: Record<string, number>, observed_hours: number | null}} Evidence */
 /** @typedef {{id: string, rule_set: string, level: string, kind: string, city: string, onset: string, expires: string, evidence: Evidence[], run_init_time: string, simulated: boolean, weather_source: string, probability: number | null}} Message */
@@ -22,23 +26,33 @@ let shown = "";
 
 export async function drafts() {
   const found = await asked();
-  shown = ids(found);
+  shown = ids(found.items);
   news.hidden = true;
-  list.replaceChildren(...found.map(article));
-  empty();
+  list.replaceChildren();
+  add(found);
   await tellOthers();
+}
+
+/** @param {{items: Draft[], next: string | null}} found */
+function add(found) {
+  list.append(...found.items.map(article));
+  next = found.next;
+  more.hidden = !next;
+  empty();
 }
 
 /** Say what waits in the runs that are not shown: simulated ones beside real ones, and the other way round. */
 async function tellOthers() {
-  const { items: others } = await ask("GET", `/drafts?status=pending&limit=500&simulated=${!simulated.checked}`);
+  const others = await ask("GET", `/drafts?status=pending&limit=500&simulated=${!simulated.checked}`);
   const line = find(document, "#draft-others", HTMLElement);
-  line.textContent = others.length ? say(simulated.checked ? "waiting_real" : "waiting_simulated", { n: others.length }) : "";
+  const n = `${others.items.length}${others.next ? "+" : ""}`;
+  line.textContent = others.items.length ? say(simulated.checked ? "waiting_real" : "waiting_simulated", { n }) : "";
 }
 
-/** @returns {Promise<Draft[]>} */
-async function asked() {
-  return (await ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}`)).items;
+/** A page of the list. @param {string | null} [cursor] @returns {Promise<{items: Draft[], next: string | null}>} */
+async function asked(cursor = null) {
+  const after = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
+  return ask("GET", `/drafts?status=${status.value}&simulated=${simulated.checked}${after}`);
 }
 
 /** @param {Draft[]} found */
@@ -49,7 +63,7 @@ function ids(found) {
 function empty() {
   for (const line of section.querySelectorAll("[data-empty]")) {
     const of = /** @type {HTMLElement} */ (line).dataset.empty;
-    line.toggleAttribute("hidden", list.childElementCount > 0 || of !== status.value);
+    line.toggleAttribute("hidden", list.childElementCount > 0 || Boolean(next) || of !== status.value);
   }
   countChosen();
 }
@@ -200,7 +214,7 @@ function decisions(made, draft, zone, headline) {
       const decided = await ask("POST", path(draft, `/${action}`), action === "amend" ? { ...changed, reason } : { reason });
       if (status.value === "pending") made.remove();
       else made.replaceWith(article(decided));
-      shown = ids(await asked());
+      shown = ids((await asked()).items);
       empty();
       section.focus();
       tell(say(`done_${decided.status}`));
@@ -217,7 +231,7 @@ function path(draft, more = "") {
 async function look() {
   if (section.hidden || document.visibilityState !== "visible") return;
   try {
-    const found = ids(await asked());
+    const found = ids((await asked()).items);
     if (section.hidden || found === shown) return;
     news.textContent = say("new_drafts");
     news.hidden = false;
@@ -227,6 +241,7 @@ async function look() {
 }
 
 for (const control of [status, simulated]) control.addEventListener("change", () => attempt(section, drafts));
+more.addEventListener("click", () => attempt(section, async () => add(await asked(next))));
 find(document, "#draft-reload", HTMLButtonElement).addEventListener("click", () => attempt(section, drafts));
 makeBulk(() => drafts(), () => simulated.checked);
 window.setInterval(look, ASK_MS);
