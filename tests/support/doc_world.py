@@ -92,7 +92,7 @@ class World:
         told = {
             "DOCUMENT": document, "FAULTS": str(failed), "BASH_ENV": str(_SHELL), "SECOND_PORT": str(free_port()),
             "HAZECAST_CALL": " ".join(self.hazecast), "ROOT": str(ROOT), "VENV": sys.prefix,
-            "MODEL": OWN_MODEL if "register" in script else SHIPPED_MODEL,
+            "MODEL": OWN_MODEL if "register" in script else str(ROOT / SHIPPED_MODEL),
         }  # fmt: skip
         try:
             # Into a file: what is left running would hold a pipe open.
