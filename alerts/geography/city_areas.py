@@ -8,7 +8,7 @@ Areas share edges and never overlap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -20,6 +20,8 @@ from hazecast.alerts.geography.kinds import AreaKind
 from hazecast.alerts.geography.shapes import Shapes, current, equal_area
 from hazecast.grids.places.cities import City, Registry, load_registry
 
+Points = npt.NDArray[np.float64]
+
 # How far from its centre a city's value applies, km: this service's choice, about the width of a large city.
 CITY_RADIUS_KM = 50.0
 # A municipality larger than this is more than a value at its centre says anything of: Chongqing has 82,000 km2.
@@ -29,6 +31,11 @@ _ISLET_KM2 = 5.0
 # Degrees: what a message writes.
 _GRID = 0.001
 _KM_PER_DEGREE = 111.195
+# Half of the surroundings of a place, in degrees across and along the way to another from the middle between them: beyond every
+# disc, and with points on the midline, as a straight line of the projection is a curve in degrees.
+_HALF = np.array([(across, 0.0) for across in np.arange(2.0, -2.25, -0.25)] + [(-2.0, -2.0), (2.0, -2.0)])
+# Degrees: a corner that lies no farther beyond a midline is on it.
+_TOUCHING = 1e-6
 # Degrees: what is farther away shares no border with a city's area, a municipality's included.
 _NEAR = 6.0
 
@@ -94,13 +101,20 @@ def city_areas(cities: tuple[City, ...], shapes: Shapes) -> Mapping[str, CityAre
         By id; corners in whole thousandths of a degree.
     """
     by_id = {city.id: city for city in cities}
-    whole = _without_own(_own_areas(shapes) | {n: _whole(c, shapes) for n, c in by_id.items() if n not in shapes.areas})
-    whole = {name: whole[name] for name in by_id}
-    names, tree = list(whole), shapely.STRtree([area.geometry for area in whole.values()])
-    cut = {}
-    for name, area in whole.items():
-        near = [names[n] for n in sorted(tree.query(area.geometry))] if area.kind == "around" else []
-        cut[name] = _cut(by_id[name], whole, {n: by_id[n] for n in near}) if near else area
+    provinces: dict[tuple[str, str | None], shapely.Geometry] = {
+        (p.country, p.code): p.geometry for p in reversed(shapes.provinces)
+    }
+    own = _own_areas(shapes)
+    whole = _without_own(own | {n: _whole(c, provinces) for n, c in by_id.items() if n not in shapes.areas})
+    areas = [whole[name] for name in by_id]
+    centres = _mercator(np.array([[city.longitude, city.latitude] for city in by_id.values()]).reshape(-1, 2))
+    tree = shapely.STRtree([area.geometry for area in areas])
+    cut = {
+        name: _cut(number, areas, centres, np.sort(tree.query(areas[number].geometry)))
+        if areas[number].kind == "around"
+        else areas[number]
+        for number, name in enumerate(by_id)
+    }
     return _on_one_grid(cut)
 
 
@@ -151,10 +165,8 @@ def _polygons(geometry: shapely.Geometry) -> shapely.Geometry:
     return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
 
 
-def _whole(city: City, shapes: Shapes) -> CityArea:
-    own = next(
-        (p.geometry for p in shapes.provinces if (p.country, p.code) == (city.country, city.province_code)), None
-    )
+def _whole(city: City, provinces: Mapping[tuple[str, str | None], shapely.Geometry]) -> CityArea:
+    own = provinces.get((city.country, city.province_code))
     if own is None:
         return CityArea(_disc(city), "around")
     if city.code == city.province_code and shapely.area(equal_area(own)) <= LARGEST_MUNICIPALITY_KM2:
@@ -171,54 +183,61 @@ def _disc(city: City) -> shapely.Geometry:
     )
 
 
-def _cut(city: City, areas: Mapping[str, CityArea], cities: Mapping[str, City]) -> CityArea:
-    """Cut an area at the midlines to other such areas, and leave out what belongs to a whole one."""
-    before = left = areas[city.id].geometry
-    here = _mercator(city.longitude, city.latitude)
-    apart = {}
-    for name, other in cities.items():
-        if areas[name].kind == "around":
-            apart[name] = float(np.hypot(*(_mercator(other.longitude, other.latitude) - here)))
-        elif name != city.id and shapely.intersects(before, areas[name].geometry):
-            left = shapely.difference(left, areas[name].geometry)
+def _cut(number: int, areas: Sequence[CityArea], centres: Points, near: npt.NDArray[np.int64]) -> CityArea:
+    """Cut an area at the midlines to other such areas, and leave out what belongs to a whole one.
+
+    `centres` are in Mercator's projection; `near` are the numbers of the areas that may touch it.
+    """
+    before = left = areas[number].geometry
+    here, near = centres[number], near[near != number]
+    around = np.array([areas[other].kind == "around" for other in near], dtype=bool)
+    for other in near[~around]:
+        if shapely.intersects(before, areas[other].geometry):
+            left = shapely.difference(left, areas[other].geometry)
+    rivals = near[around]
+    apart = np.hypot(*(centres[rivals] - here).T)
+    corners = _seen_from(here, left)
     # The nearest first: where places are close to each other, they leave nothing to those beyond.
-    for name in sorted(apart, key=apart.__getitem__):
-        if name == city.id or not shapely.intersects(before, areas[name].geometry):
-            continue
-        if apart[name] / 2.0 >= _reach(left, here):
+    order = np.argsort(apart, kind="stable")
+    order = order[apart[order] / 2.0 < _reach(corners)]
+    for other, distance, nearer in zip(rivals[order], apart[order], _nearer(here, centres[rivals[order]]), strict=True):
+        if distance / 2.0 >= _reach(corners):
             break
-        left = shapely.intersection(left, _nearer(city, cities[name]))
+        beyond = corners @ (centres[other] - here) > distance * (distance / 2.0 + _TOUCHING)
+        if beyond.any() and shapely.intersects(before, areas[other].geometry):
+            left = shapely.intersection(left, nearer)
+            corners = _seen_from(here, left)
     return CityArea(left, "around", cut=bool(shapely.area(left) < 0.999 * shapely.area(before)))
 
 
-def _reach(geometry: shapely.Geometry, here: npt.NDArray[np.float64]) -> float:
-    """Return how far from a point a geometry reaches, both in Mercator's projection; 0 where it is empty."""
-    points = shapely.get_coordinates(geometry)
-    north = np.degrees(np.arcsinh(np.tan(np.radians(points[:, 1]))))
-    return float(np.hypot(points[:, 0] - here[0], north - here[1]).max(initial=0.0))
+def _seen_from(here: Points, geometry: shapely.Geometry) -> Points:
+    """Return the corners of a geometry as they lie from a point, both in Mercator's projection."""
+    return _mercator(shapely.get_coordinates(geometry)) - here
 
 
-def _nearer(city: City, other: City) -> shapely.Geometry:
-    """Return the part of the surroundings of `city` that is nearer to it than to `other`.
+def _reach(corners: Points) -> float:
+    """Return how far away the farthest corner is; 0 where there is none."""
+    return float(np.hypot(corners[:, 0], corners[:, 1]).max(initial=0.0))
 
-    In Mercator's projection, which is conformal: over the 100 km that matter its scale is constant to 0.5 %.
+
+def _nearer(here: Points, others: Points) -> npt.NDArray[np.object_]:
+    """Return the parts of the surroundings of a place that are nearer to it than to each of others, in degrees.
+
+    In Mercator's projection, which is conformal: over the 100 km that matter its scale is constant to 0.5 %. All places
+    are given in it, (2,) and (place, 2).
     """
-    here, there = _mercator(city.longitude, city.latitude), _mercator(other.longitude, other.latitude)
-    along = (there - here) / np.hypot(*(there - here))
-    across, middle = np.array([-along[1], along[0]]), (here + there) / 2.0
-    far = 2.0  # degrees: beyond every disc
-    corners = [middle + far * across, middle + far * across - far * along, middle - far * across - far * along,
-               middle - far * across]  # fmt: skip
-    # A straight line of the projection is a curve in degrees.
-    return shapely.transform(shapely.segmentize(shapely.Polygon(corners), 0.25), _from_mercator)
+    along = (others - here) / np.hypot(*(others - here).T)[:, None]
+    across, middle = np.stack([-along[:, 1], along[:, 0]], axis=-1), (here + others) / 2.0
+    corners = middle[:, None] + _HALF[:, :1] * across[:, None] + _HALF[:, 1:] * along[:, None]
+    return np.asarray(shapely.polygons(_from_mercator(corners)), dtype=np.object_)
 
 
-def _mercator(longitude: float, latitude: float) -> npt.NDArray[np.float64]:
-    return np.array([longitude, np.degrees(np.arcsinh(np.tan(np.radians(latitude))))])
+def _mercator(degrees: Points) -> Points:
+    return np.stack([degrees[..., 0], np.degrees(np.arcsinh(np.tan(np.radians(degrees[..., 1]))))], axis=-1)
 
 
-def _from_mercator(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.stack([points[:, 0], np.degrees(np.arctan(np.sinh(np.radians(points[:, 1]))))], axis=-1)
+def _from_mercator(points: Points) -> Points:
+    return np.stack([points[..., 0], np.degrees(np.arctan(np.sinh(np.radians(points[..., 1]))))], axis=-1)
 
 
 def _on_one_grid(rough: Mapping[str, CityArea]) -> dict[str, CityArea]:

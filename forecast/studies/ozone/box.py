@@ -7,7 +7,7 @@ dilution. The mechanism is `cbm4.csv`. Photolysis is that of overhead sun times 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -176,6 +176,7 @@ def isopleths(
     *,
     mixture: Mapping[str, float] | None = None,
     conditions: Conditions | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Compute the highest ozone of the day for initial VOC and NOx (EKMA).
 
@@ -187,13 +188,19 @@ def isopleths(
         As `urban`.
     conditions : Conditions, optional
         As `simulate`.
+    progress : callable, optional
+        Called with a line of text after the runs of each NOx.
 
     Returns
     -------
     pandas.DataFrame (nox, voc)
         ppb. The ridge, where ozone is highest for a VOC, separates the side limited by NOx (below) from that limited by VOC.
     """
-    values = [[float(simulate(urban(v, n, mixture), conditions)["O3"].max()) for v in voc] for n in nox]
+    values = []
+    for number, n in enumerate(nox, start=1):
+        values.append([float(simulate(urban(v, n, mixture), conditions)["O3"].max()) for v in voc])
+        if progress is not None:
+            progress(f"{number * len(voc)} of {len(nox) * len(voc)} runs")
     return pd.DataFrame(values, index=pd.Index(nox, name="nox"), columns=pd.Index(voc, name="voc"))
 
 

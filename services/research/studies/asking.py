@@ -87,6 +87,14 @@ class Call:
 # Shows the newest line of what a long study is at, where somebody watches.
 progress: ContextVar[Callable[[str], None] | None] = ContextVar("progress", default=None)
 
+
+def tell(text: str) -> None:
+    """Say what a long study is at, to whoever watches."""
+    shown = progress.get()
+    if shown is not None:
+        shown(text)
+
+
 # By name: what the API offers, and all that the command line has.
 SERVED: dict[str, Study] = {}
 COMMANDS: dict[str, Study] = {}

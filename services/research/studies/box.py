@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from hazecast.services.research.studies.asking import Option, study
+from hazecast.services.research.studies.asking import Option, study, tell
 from hazecast.services.research.studies.result import Result
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def ekma(
         sorted(voc or (100, 200, 400, 600, 800, 1200, 1600)),
         sorted(nox or (5, 10, 20, 30, 40, 60, 80, 120, 160)),
         conditions=_conditions(day),
+        progress=tell,
     )
     ridge = found.idxmax().rename("nox").to_frame()
     ridge["o3"] = found.max()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from hazecast.services.research.studies.asking import Local, Observed, Option, command_study, study
+from hazecast.services.research.studies.asking import Local, Observed, Option, command_study, study, tell
 from hazecast.services.research.studies.observations import Observations
 from hazecast.services.research.studies.result import Result
 
@@ -120,7 +120,9 @@ def trend(
     if not 0.5 <= level < 1:
         raise InputError("--level", level, "from 0.5 to below 1, such as 0.9")
     table, _ = _tables(observations, place, None, pollutant, timezone, weather_reports)
+    tell("trends by design")
     trends, series = trends_by_design(table, level=level, resamples=resamples, draws=draws)
+    tell("search for steps")
     steps = {name: find_steps(weekly(series[name]), level=level) for name in ("observed", "blocks")}
     figure = measures_plots.trend(series, steps["blocks"], f"{place}, {pollutant}")
     by_weather = [one.per_year for name, one in trends.items() if name != "observed"]

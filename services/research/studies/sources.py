@@ -60,7 +60,7 @@ class UncertaintyOptions:
 
     bootstraps: Annotated[int, Option("Bootstrap runs; 0 for none.", least=0)] = 0
     block: Annotated[int, Option("Samples in a bootstrap block.", least=1)] = 3
-    displacement: Annotated[bool, Option("Displace every element; takes minutes.")] = False
+    displacement: Annotated[bool, Option("Displace every element; may take a minute.")] = False
     bs_disp: Annotated[
         list[str] | None,
         Option("Species to displace in resamples (BS-DISP), a marker; may be repeated."),
