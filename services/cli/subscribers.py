@@ -149,7 +149,8 @@ def deliveries(
     from typing import get_args
 
     from hazecast.grids.errors import InputError
-    from hazecast.services.delivery.queue import Queue, State
+    from hazecast.services.delivery.queue import Queue
+    from hazecast.services.delivery.subscription_fields import State
     from hazecast.services.web.delivery_rows import delivery_out
 
     known: tuple[State, ...] = get_args(State)

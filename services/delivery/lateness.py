@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hazecast.services.delivery.channel import Outcome
-from hazecast.services.delivery.subscription_fields import LateReason as LateReason
+from hazecast.services.delivery.subscription_fields import LateReason
 from hazecast.services.store.tables.delivery import Delivery, Subscription
 
 # The dispatcher asks every few seconds: after this, of a message that nothing held up, none was running or free.

@@ -12,7 +12,7 @@ from hazecast.grids.errors import ConflictError, UnknownError
 from hazecast.services.core.settings import Settings
 from hazecast.services.delivery.lateness import hasten
 from hazecast.services.delivery.routing import append_to_queues
-from hazecast.services.delivery.subscription_fields import State as State
+from hazecast.services.delivery.subscription_fields import State
 from hazecast.services.store.outbox import BULLETIN, lock_outbox
 from hazecast.services.store.tables.delivery import Delivery, OutboxEvent, Subscription
 

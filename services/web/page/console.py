@@ -18,8 +18,7 @@ from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.places.cities import Registry
 from hazecast.services.accounts.scopes import ROLES, SCOPES
 from hazecast.services.core.settings import Settings
-from hazecast.services.delivery.queue import State
-from hazecast.services.delivery.subscription_fields import BulletinFormat, ChannelName, Kind
+from hazecast.services.delivery.subscription_fields import BulletinFormat, ChannelName, Kind, State
 from hazecast.services.web.page.answers import answer
 from hazecast.services.web.page.frame import HTML, templates
 from hazecast.services.web.page.routes import cities_by_country

@@ -12,8 +12,8 @@ from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.delivery.mail import page
-from hazecast.services.delivery.queue import Row, State
-from hazecast.services.delivery.subscription_fields import Change, NewSubscription
+from hazecast.services.delivery.queue import Row
+from hazecast.services.delivery.subscription_fields import Change, NewSubscription, State
 from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.access import require
 from hazecast.services.web.delivery_rows import delivery_out
