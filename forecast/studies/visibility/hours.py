@@ -12,7 +12,7 @@ import xarray as xr
 
 from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, resampled_days
 from hazecast.forecast.site_visibility import inputs_of
-from hazecast.forecast.studies.estimate import expanded_tail
+from hazecast.forecast.studies.resampled import expanded_tail
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 
