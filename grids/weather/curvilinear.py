@@ -7,8 +7,6 @@ Lambert and polar stereographic grids.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any
 
 import cf_xarray  # noqa: F401 - adds the accessor `cf`
 import numpy as np
@@ -18,6 +16,7 @@ import xarray as xr
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.netcdf_axes import axis_names
 from hazecast.grids.weather.polar_wind import with_wind_components
+from hazecast.grids.weather.triangles import Triangles
 from hazecast.grids.weather.valid_range import within_valid_range
 from hazecast.grids.weather.variables import column_of
 from hazecast.grids.weather.wrf import from_wrf, is_wrf
@@ -70,7 +69,7 @@ def on_regular_grid(raw: xr.Dataset, where: str, *, coordinates_only: bool = Fal
     if of_wrf:
         raw = from_wrf(raw, where)
     raw = with_wind_components(raw, where)
-    weights = _Triangles.of(latitude.values, longitude.transpose(*dims).values, where)
+    weights = Triangles.of(latitude.values, longitude.transpose(*dims).values, where)
     on_grid = {
         name: _interpolated(array, weights, dims) for name, array in raw.data_vars.items() if _is_wanted(array, dims)
     }
@@ -123,7 +122,7 @@ def _is_along_the_grid(array: xr.DataArray) -> bool:
     return column is not None and column.name in _TRUE_WIND and stated != _TRUE_WIND[column.name]
 
 
-def _interpolated(array: xr.DataArray, weights: _Triangles, dims: tuple[Hashable, ...]) -> xr.DataArray:
+def _interpolated(array: xr.DataArray, weights: Triangles, dims: tuple[Hashable, ...]) -> xr.DataArray:
     array = array.transpose(..., *dims)
     kept = {name: axis for name, axis in array.coords.items() if not set(dims) & set(axis.dims)}
     values = weights.apply(within_valid_range(array, array.values.astype(np.float64)))
@@ -133,60 +132,3 @@ def _interpolated(array: xr.DataArray, weights: _Triangles, dims: tuple[Hashable
     result = xr.DataArray(values, dims=(*array.dims[:-2], *_AXES), coords=kept | weights.axes(), attrs=attrs)
     result.encoding = {"coordinates": array.encoding.get("coordinates", "")}
     return result
-
-
-@dataclass(frozen=True)
-class _Triangles:
-    """For each point of the regular grid the three points around it and their weights; NaN weights outside."""
-
-    latitude: Array
-    longitude: Array
-    corners: npt.NDArray[np.int64]
-    weights: Array
-
-    @classmethod
-    def of(cls, latitude: Array, longitude: Array, where: str) -> _Triangles:
-        from scipy.spatial import Delaunay, QhullError
-
-        middle = float(longitude.ravel()[0])
-        longitude = middle + (longitude - middle + 180.0) % 360.0 - 180.0
-        step = _step(latitude, longitude)
-        wide = step / max(float(np.cos(np.radians(np.mean(latitude)))), 0.05)
-        rows = np.arange(latitude.min(), latitude.max() + 0.5 * step, step)
-        columns = np.arange(longitude.min(), longitude.max() + 0.5 * wide, wide)
-        # Scaled so that a triangle is as wide as it is high.
-        points = np.stack([latitude.ravel() / step, longitude.ravel() / wide], axis=1)
-        target = np.stack(np.meshgrid(rows / step, columns / wide, indexing="ij"), axis=-1).reshape(-1, 2)
-        try:
-            mesh = Delaunay(points)
-        except (QhullError, ValueError) as error:
-            raise InputError(f"{where}: latitude, longitude", f"{len(points)} points", "points of a grid") from error
-        inside = mesh.find_simplex(target, tol=1e-9)
-        transform = mesh.transform[inside]
-        two = np.einsum("nij,nj->ni", transform[:, :2], target - transform[:, 2])
-        weights = np.concatenate([two, 1.0 - two.sum(axis=1, keepdims=True)], axis=1)
-        weights[inside < 0] = np.nan
-        return cls(rows, (columns + 180.0) % 360.0 - 180.0, mesh.simplices[inside], weights)
-
-    def axes(self) -> dict[Hashable, Any]:
-        return {"latitude": self.latitude, "longitude": self.longitude}
-
-    def apply(self, values: Array) -> npt.NDArray[np.float32]:
-        """Return values (..., y, x) on the regular grid (..., latitude, longitude)."""
-        shape = (*values.shape[:-2], len(self.latitude), len(self.longitude))
-        result = np.empty((int(np.prod(values.shape[:-2])), len(self.corners)), np.float32)
-        # A time after the other: all of them at once would take three times the memory of the file.
-        for number, plane in enumerate(values.reshape(len(result), -1)):
-            result[number] = (plane[self.corners] * self.weights).sum(axis=1)
-        return result.reshape(shape)
-
-
-def _step(latitude: Array, longitude: Array) -> float:
-    """Return the distance of neighbouring points, degrees of latitude."""
-    narrow = np.cos(np.radians(latitude))
-    apart = [
-        np.hypot(np.diff(latitude, axis=axis), np.diff(longitude, axis=axis) * narrow.take(range(1, narrow.shape[axis]), axis))
-        for axis in (0, 1)
-        if latitude.shape[axis] > 1
-    ]  # fmt: skip
-    return max(float(np.median(np.concatenate([one.ravel() for one in apart]))) if apart else 0.0, 1e-3)

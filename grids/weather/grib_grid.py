@@ -8,6 +8,7 @@ import numpy as np
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.codec import eccodes
+from hazecast.grids.weather.grib_scattered import SCATTERED, Scattered, scattered_of
 from hazecast.grids.weather.regular_grid import Field, RegularGrid
 
 # A grid of 0.05 degree; a larger count is a damaged header, and would exhaust the memory.
@@ -52,8 +53,10 @@ class Scan(NamedTuple):
         return np.ascontiguousarray(field[:, : grid.columns]).ravel()
 
 
-def grid_of(handle: int, where: str) -> tuple[RegularGrid, Scan]:
+def grid_of(handle: int, where: str) -> tuple[RegularGrid, Scan | Scattered]:
     """Return the grid of a message and the order of its values.
+
+    A grid that is regular in a projection, or Gaussian, is brought onto a regular one; see `Scattered`.
 
     Parameters
     ----------
@@ -66,16 +69,18 @@ def grid_of(handle: int, where: str) -> tuple[RegularGrid, Scan]:
     -------
     grid : RegularGrid
         Longitudes ascending, latitudes in the order of the file.
-    scan : Scan
+    scan : Scan or Scattered
 
     Raises
     ------
     InputError
-        If it isn't regular in latitude and longitude, or its header contradicts itself.
+        If its points aren't known or too many, or its header contradicts itself.
     """
     kind = eccodes.codes_get(handle, "gridType")
+    if kind in SCATTERED:
+        return scattered_of(handle, where)
     if kind != "regular_ll":
-        raise InputError(f"{where}: gridType", kind, "regular_ll")
+        raise InputError(f"{where}: gridType", kind, f"regular_ll or one of {', '.join(SCATTERED)}")
     rows, columns = (int(eccodes.codes_get_long(handle, key)) for key in ("Nj", "Ni"))
     count = eccodes.codes_get_long(handle, "numberOfDataPoints")
     if min(rows, columns) < 2 or rows * columns != count or count > _MOST_VALUES:

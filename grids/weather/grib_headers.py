@@ -16,6 +16,7 @@ from hazecast.grids.weather.codec import eccodes
 from hazecast.grids.weather.formats import NothingError
 from hazecast.grids.weather.grib_fields import Damaged, fields_of, product_of, sections_of_edition_1
 from hazecast.grids.weather.grib_grid import Scan, grid_of
+from hazecast.grids.weather.grib_scattered import Scattered
 from hazecast.grids.weather.regular_grid import RegularGrid
 from hazecast.grids.weather.timeline import hours_long
 from hazecast.grids.weather.variables import INSTANT, Codes, Meaning, may_be_needed, meaning_of
@@ -74,7 +75,7 @@ class Header(NamedTuple):
     source: str
     member: int
     grid: RegularGrid
-    scan: Scan
+    scan: Scan | Scattered
 
 
 def span_of_grib(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetime64]:

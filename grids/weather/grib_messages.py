@@ -7,8 +7,8 @@ around the cities are retained. A message that can't be used costs only itself, 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +29,16 @@ from hazecast.grids.weather.grib_headers import (
     named,
     nothing_in,
 )
+from hazecast.grids.weather.grib_scattered import Scattered
 from hazecast.grids.weather.netcdf_names import HUMIDITY, SPECIFIC
 from hazecast.grids.weather.regular_grid import Field, Pick, RegularGrid
-from hazecast.grids.weather.variables import INSTANT, POLAR_WIND, WIND_DIRECTION, WIND_SPEED, plausible
+from hazecast.grids.weather.variables import INSTANT, POLAR_WIND, WIND_SPEED, plausible
 from hazecast.grids.weather.wind import wind_of
 
 _MISSING = 1e20
 _HUMIDITIES = (HUMIDITY, SPECIFIC)
+COMPONENTS = ("u10", "v10")
+_MEMBER, _POLAR, _TURNED, _SECOND = "member", "polar", "turned", "second best"
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -117,58 +120,68 @@ def read_messages(files: Path | Sequence[Path], pick_on: Callable[[RegularGrid, 
     _retain_freed_memory()
     result = Contents()
     paths = [files] if isinstance(files, Path) else list(files)
-    perturbed, elsewhere, second_best, polar = 0, Faults(), list[Header](), list[Header]()
+    elsewhere, waiting = Faults(), defaultdict[str, list[Header]](list)
     with ThreadPoolExecutor(_THREADS) as pool:
         decoder = _Decoder(pool, pick_on, result, elsewhere)
         for path in paths:
             for header in headers_of(path, result.faults):
-                if header.member == PERTURBED:
-                    perturbed += 1
-                elif header.meaning.name in POLAR_WIND:
-                    polar.append(header)
-                elif header.meaning.rank or header.meaning.name in _HUMIDITIES:
-                    second_best.append(header)
+                kind = _waits_for(header)
+                if kind:
+                    waiting[kind].append(header)
                 else:
                     decoder.take(header)
+        for along, across in _pairs(waiting[_TURNED], COMPONENTS, result.faults):
+            decoder.take(along, across)
         decoder.finish()
         # Humidity, a mean, another level or a wind's speed: only where what it stands in for is missing.
         there = {(message.name, message.init, message.end) for message in result.messages}
-        for header in sorted(second_best, key=lambda one: (one.meaning.rank, one.meaning.name == SPECIFIC)):
+        for header in sorted(waiting[_SECOND], key=lambda one: (one.meaning.rank, one.meaning.name == SPECIFIC)):
             name = "d2m" if header.meaning.name in _HUMIDITIES else header.meaning.name
             if (name, header.init, header.end) not in there:
                 decoder.take(header)
-        for speed, direction in _winds(polar, there, result.faults):
+        wanted = [header for header in waiting[_POLAR] if ("u10", header.init, header.end) not in there]
+        for speed, direction in _pairs(wanted, POLAR_WIND, result.faults):
             decoder.take(speed, direction)
         decoder.finish()
     if not result.messages:
-        if perturbed:
-            found = f"{perturbed} fields of perturbed members, no control"
+        if waiting[_MEMBER]:
+            found = f"{len(waiting[_MEMBER])} fields of perturbed members, no control"
             raise InputError(named(files), found, "the control or the mean of an ensemble, or a single forecast")
         raise nothing_in(paths, result.faults + elsewhere)
     return result
 
 
-def _winds(
-    headers: Sequence[Header], there: Collection[tuple[str, np.datetime64, float]], faults: Faults
-) -> Iterator[tuple[Header, Header]]:
-    """Yield speed and direction of each wind whose components aren't there."""
+def _waits_for(header: Header) -> str:
+    """Return for what a message waits: for the other of its wind, or whether a better one is missing; "" for nothing."""
+    name = header.meaning.name
+    if header.member == PERTURBED:
+        return _MEMBER
+    if name in POLAR_WIND:
+        return _POLAR
+    if name in COMPONENTS and isinstance(header.scan, Scattered) and header.scan.angle is not None:
+        return _TURNED
+    return _SECOND if header.meaning.rank or name in _HUMIDITIES else ""
+
+
+def _pairs(headers: Sequence[Header], names: tuple[str, str], faults: Faults) -> Iterator[tuple[Header, Header]]:
+    """Yield the two messages of each wind: speed and direction, or its components along the axes of a grid."""
     pairs: dict[tuple[object, ...], dict[str, Header]] = {}
     for header in headers:
-        if ("u10", header.init, header.end) not in there:
-            key = (header.init, header.end, header.member, header.grid)
-            pairs.setdefault(key, {}).setdefault(header.meaning.name, header)
+        key = (header.init, header.end, header.member, header.grid)
+        pairs.setdefault(key, {}).setdefault(header.meaning.name, header)
     for pair in pairs.values():
         name, header = next(iter(pair.items()))
         found = None
-        if header.member == MEAN:
+        if header.member == MEAN and name in POLAR_WIND:
             # Members from all sides have no direction in the mean, and a mean speed.
             found = f"{name.replace('_', ' ')} as an ensemble's mean"
         elif len(pair) < 2:
             found = f"{name.replace('_', ' ')} alone"
         if found is not None:
-            faults.append(str(InputError(f"{header.where}: wind", found, "speed and direction, or both components")))
+            expected = "speed and direction, or both components"
+            faults.append(str(InputError(f"{header.where}: wind", found, expected)))
             continue
-        yield pair[WIND_SPEED], pair[WIND_DIRECTION]
+        yield pair[names[0]], pair[names[1]]
 
 
 class _Decoder:
@@ -185,10 +198,10 @@ class _Decoder:
         self._picks: dict[RegularGrid, Pick | None] = {}
         self._pending: deque[Future[list[Message] | str]] = deque()
 
-    def take(self, header: Header, direction: Header | None = None) -> None:
+    def take(self, header: Header, other: Header | None = None) -> None:
         """Unpack a message, unless its grid lies elsewhere: publishers put several areas into one file.
 
-        Of a wind's speed the direction comes with it.
+        Two messages of one wind come together.
         """
         if header.grid not in self._picks:
             try:
@@ -198,7 +211,7 @@ class _Decoder:
                 self._elsewhere.append(str(error))
         pick = self._picks[header.grid]
         if pick is not None:
-            job = (_decode, header, pick) if direction is None else (_decode_wind, header, direction, pick)
+            job = (_decode, header, pick) if other is None else (_decode_wind, header, other, pick)
             self._pending.append(self._pool.submit(*job))
             if len(self._pending) > 2 * _THREADS:
                 self._done(self._pending.popleft())
@@ -239,13 +252,19 @@ def _decode(header: Header, pick: Pick) -> list[Message] | str:
     return [_message(header, name, values)]
 
 
-def _decode_wind(speed: Header, direction: Header, pick: Pick) -> list[Message] | str:
-    """Unpack speed and direction of a wind and pick its components; return why they can't be used instead, in words."""
+def _decode_wind(one: Header, other: Header, pick: Pick) -> list[Message] | str:
+    """Unpack the two messages of a wind and pick its components; return why they can't be used instead, in words."""
     try:
-        with input_errors(speed.where):
-            values, origin = _whole(speed), _whole(direction)
-            u10, v10 = wind_of(values, origin, speed.where, direction.where)
-            return [_message(speed, name, pick(own, None)) for name, own in (("u10", u10), ("v10", v10))]
+        with input_errors(one.where):
+            values, others = _whole(one), _whole(other)
+            if one.meaning.name == WIND_SPEED:
+                u10, v10 = wind_of(values, others, one.where, other.where)
+            else:
+                assert isinstance(one.scan, Scattered)
+                cosine, sine = one.scan.turn
+                u10, v10 = values * cosine - others * sine, values * sine + others * cosine
+            picked = (("u10", pick(u10, None)), ("v10", pick(v10, None)))
+            return [_message(one, name, plausible(own, name, one.where)) for name, own in picked]
     except InputError as error:
         return str(error)
 
@@ -257,13 +276,19 @@ def _unpacked(header: Header) -> tuple[Field, float | None]:
         if eccodes.codes_get(handle, "bitmapPresent"):
             eccodes.codes_set(handle, "missingValue", _MISSING)
             missing = _MISSING
-        return header.scan.rows_from_the_west(eccodes.codes_get_values(handle), header.grid), missing
+        values = eccodes.codes_get_values(handle)
+        if isinstance(header.scan, Scattered):
+            values, missing = np.where(values == _MISSING, np.nan, values), None
+        return header.scan.rows_from_the_west(values, header.grid), missing
 
 
 def _whole(header: Header) -> Field:
     """Return all values of a message in the contract's unit, NaN where missing."""
     values, missing = _unpacked(header)
-    return np.asarray(np.where(values == missing, np.nan, values) * header.meaning.factor, np.float64)
+    return np.asarray(
+        np.where(values == (_MISSING if missing is None else missing), np.nan, values) * header.meaning.factor,
+        np.float64,
+    )
 
 
 def _message(header: Header, name: str, values: Field) -> Message:

@@ -12,7 +12,7 @@ from hazecast.grids.weather.codec import eccodes
 from hazecast.grids.weather.files import oriented
 from hazecast.grids.weather.formats import Format, unpacked, weather_files
 from hazecast.grids.weather.grib_fields import Damaged, fields_of, product_of
-from hazecast.grids.weather.grib_grid import grid_of
+from hazecast.grids.weather.grib_grid import Scan, grid_of
 from hazecast.grids.weather.grib_headers import handle_of, input_errors
 from hazecast.grids.weather.netcdf import opened_netcdf
 
@@ -138,6 +138,8 @@ def _of_grib(path: Path, level: float) -> xr.Dataset | None:
 
 def _decoded(handle: int, where: str) -> tuple[np.datetime64, xr.DataArray]:
     grid, scan = grid_of(handle, where)
+    if not isinstance(scan, Scan):
+        raise InputError(f"{where}: gridType", eccodes.codes_get(handle, "gridType"), "regular_ll")
     eccodes.codes_set(handle, "missingValue", _MISSING)
     values = scan.rows_from_the_west(eccodes.codes_get_values(handle), grid)
     date, clock = (int(eccodes.codes_get_long(handle, key)) for key in ("validityDate", "validityTime"))

@@ -7,6 +7,7 @@ import gzip
 import lzma
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ import pytest
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
+from hazecast.grids.weather import grib_scattered
 from hazecast.grids.weather.codec import eccodes
 from hazecast.grids.weather.files import read_weather, read_weather_at_cities, span_of
+from hazecast.grids.weather.regular_grid import Box
+from hazecast.grids.weather.sampling import at_cities
 from tests.support.weather_samples import LAT, LON, PLANE, write_grib
 
 BEIJING = load_registry().city("beijing")
@@ -117,24 +121,107 @@ def test_several_time_ranges_in_a_file_of_arpege(tmp_path) -> None:
     assert found["tp"][1:] == [1.0, 2.0] and found["tp_step_hours"][1:] == [3.0, 3.0]
 
 
-@pytest.mark.parametrize("sample", ["lambert", "polar_stereographic", "reduced_gg"])
-def test_grids_that_are_not_regular_are_refused_by_name(tmp_path, sample) -> None:
-    # As HRRR and KMA's LDAPS (Lambert), NCEP's polar grids, ECMWF's Gaussian ones.
-    handle = eccodes.codes_grib_new_from_samples(
-        "reduced_gg_pl_32_grib2" if sample == "reduced_gg" else "regular_ll_sfc_grib2"
-    )
-    if sample != "reduced_gg":
-        eccodes.codes_set(handle, "gridType", sample)
-        for key, value in (("Nx", 9), ("Ny", 9)):
-            eccodes.codes_set(handle, key, value)
-    eccodes.codes_set(handle, "shortName", "2t")
-    size = eccodes.codes_get(handle, "numberOfDataPoints")
-    eccodes.codes_set_values(handle, np.full(size or 81, 280.0))
-    with (tmp_path / "a.grib2").open("wb") as file:
-        eccodes.codes_write(handle, file)
+METRES = {
+    "LaDInDegrees": 38.0,
+    "DxInMetres": 60_000,
+    "DyInMetres": 60_000,
+    "jScansPositively": 1,
+    "shapeOfTheEarth": 6,
+    "Nx": 40,
+    "Ny": 30,
+}
+ELSEWISE: dict[str, dict[str, object]] = {
+    # As KMA's LDAPS and NCEP's HRRR, NCEP's polar grids, the COSMO models, and ECMWF's own grids.
+    "lambert": METRES | {
+        "latitudeOfFirstGridPointInDegrees": 30.0, "longitudeOfFirstGridPointInDegrees": 105.0, "LoVInDegrees": 126.0,
+        "Latin1InDegrees": 30.0, "Latin2InDegrees": 60.0,
+    },
+    "polar_stereographic": METRES | {
+        "latitudeOfFirstGridPointInDegrees": 30.0, "longitudeOfFirstGridPointInDegrees": 108.0, "orientationOfTheGridInDegrees": 126.0,
+    },
+    "rotated_ll": {
+        "Ni": 41, "Nj": 41, "latitudeOfFirstGridPointInDegrees": -10.0, "latitudeOfLastGridPointInDegrees": 10.0,
+        "longitudeOfFirstGridPointInDegrees": -10.0, "longitudeOfLastGridPointInDegrees": 10.0, "iDirectionIncrementInDegrees": 0.5,
+        "jDirectionIncrementInDegrees": 0.5, "latitudeOfSouthernPoleInDegrees": -50.0, "longitudeOfSouthernPoleInDegrees": 120.0,
+        "jScansPositively": 1,
+    },
+    "reduced_gg": {},
+}  # fmt: skip
+
+
+def on_grid(kind: str, name: str, value: Callable[..., np.ndarray], *, along: bool = False) -> bytes:
+    """A field on such a grid, by latitude, longitude and how far the grid's x axis is turned from east."""
+    handle = eccodes.codes_grib_new_from_samples("reduced_gg_sfc_grib2" if kind == "reduced_gg" else "GRIB2")
+    keys = {"gridType": kind} if kind != "reduced_gg" else {}
+    for key, own in {**keys, "dataDate": 20140220, "dataTime": 0, **ELSEWISE[kind], "shortName": name}.items():
+        eccodes.codes_set(handle, key, own)
+    shape = [int(own) for key, own in ELSEWISE[kind].items() if key in ("Nx", "Ny", "Ni", "Nj")][::-1]
+    if shape:
+        eccodes.codes_set(handle, "numberOfDataPoints", shape[0] * shape[1])
+        flags = eccodes.codes_get_long(handle, "resolutionAndComponentFlags")
+        eccodes.codes_set(handle, "resolutionAndComponentFlags", flags | 8 if along else flags & ~8)
+    eccodes.codes_set_values(handle, np.zeros(eccodes.codes_get_long(handle, "numberOfDataPoints")))
+    latitude, longitude = (eccodes.codes_get_array(handle, key) for key in ("latitudes", "longitudes"))
+    turned = np.zeros(latitude.size)
+    if along:
+        north, east = (np.gradient(axis.reshape(shape), axis=1).ravel() for axis in (latitude, longitude))
+        turned = np.arctan2(north, east * np.cos(np.radians(latitude)))
+    eccodes.codes_set(handle, "bitsPerValue", 20)
+    eccodes.codes_set_values(handle, value(latitude, longitude, turned) + 0.0 * latitude)
+    message: bytes = eccodes.codes_get_message(handle)
     eccodes.codes_release(handle)
-    with pytest.raises(InputError, match=f"gridType: found {sample}; expected regular_ll"):
+    return message
+
+
+@pytest.mark.parametrize("kind", ELSEWISE)
+def test_grids_of_projections_and_gaussian_grids(tmp_path, kind) -> None:
+    warm = on_grid(kind, "2t", lambda latitude, longitude, _: 270.0 + 0.5 * latitude + 0.1 * (longitude % 360.0))
+    path = tmp_path / "a.grib2"
+    path.write_bytes(warm)
+    coarse = 0.3 if kind == "reduced_gg" else 0.02
+    assert at_beijing(path)["t2m"] == [pytest.approx(AT_BEIJING, abs=coarse)]
+    grid = read_weather(path, box=Box(33.0, 46.0, 109.0, 124.0))
+    assert float(at_cities(grid, [BEIJING])["t2m"][0, 0]) == pytest.approx(AT_BEIJING, abs=coarse)
+    assert span_of(path)[1] == np.datetime64("2014-02-20")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ELSEWISE if kind != "reduced_gg"])
+@pytest.mark.parametrize("along", [False, True])
+def test_a_wind_along_the_axes_of_a_projection_is_turned_east_and_north(tmp_path, kind, along) -> None:
+    # 3 m/s to the east and 4 to the north everywhere.
+    u = on_grid(kind, "10u", lambda _, __, turned: 3.0 * np.cos(turned) + 4.0 * np.sin(turned), along=along)
+    v = on_grid(kind, "10v", lambda _, __, turned: 4.0 * np.cos(turned) - 3.0 * np.sin(turned), along=along)
+    path = tmp_path / "a.grib2"
+    path.write_bytes(u + v)
+    found = at_beijing(path)
+    assert found["u10"] == [pytest.approx(3.0, abs=0.03)] and found["v10"] == [pytest.approx(4.0, abs=0.03)]
+    path.write_bytes(u + on_grid(kind, "2t", lambda *_: np.array(280.0)))
+    alone = read_weather_at_cities(path, [BEIJING])
+    assert ("u10" not in alone and "wind: found u10 alone" in alone.attrs["left_out"]) == along
+
+
+def test_an_angle_without_a_value_is_refused_before_it_is_counted_down(tmp_path) -> None:
+    content = bytearray(on_grid("lambert", "2t", lambda *_: np.array(280.0)))
+    # Section 3 is behind section 0, of 16 octets, and section 1, of 21: LoV in its octets 52 to 55.
+    content[16 + 21 + 51 : 16 + 21 + 55] = b"\xff" * 4
+    (tmp_path / "a.grib2").write_bytes(content)
+    with pytest.raises(InputError, match=r"LoVInDegrees: found 4294.967295; expected at most 720"):
         read_weather(tmp_path / "a.grib2")
+
+
+def test_spectral_fields_and_too_many_points_are_refused_by_name(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "a.grib2"
+    path.write_bytes(on_grid("lambert", "2t", lambda *_: np.array(280.0)))
+    monkeypatch.setattr(grib_scattered, "_MOST_POINTS", 1_000)
+    monkeypatch.setattr(grib_scattered, "_grids", grib_scattered.OrderedDict())
+    with pytest.raises(InputError, match="lambert: found 1200 points; expected 3 to 1000"):
+        read_weather(path)
+    handle = eccodes.codes_grib_new_from_samples("sh_sfc_grib2")
+    eccodes.codes_set(handle, "shortName", "2t")
+    path.write_bytes(eccodes.codes_get_message(handle))
+    eccodes.codes_release(handle)
+    with pytest.raises(InputError, match="gridType: found sh; expected regular_ll or one of"):
+        read_weather(path)
 
 
 def test_an_analysis_of_ncep_in_edition_1(tmp_path) -> None:

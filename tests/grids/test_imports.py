@@ -53,6 +53,11 @@ crs.LambertConformal().transform_point(100, 30, crs.PlateCarree())
     assert python(code) == "1"
 
 
+def test_the_store_has_pythons_sqlite_beside_eccodes() -> None:
+    version = "import sqlite3; print(sqlite3.sqlite_version)"
+    assert python(f"import hazecast.grids.weather.codec; {version}") == python(version)
+
+
 def test_eccodes_is_imported_in_one_place() -> None:
     words = ("import eccodes", "from eccodes import")
     found = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 from hazecast.services.cli.app import app
 from hazecast.services.core.settings import variables
+from tests.support.doc_blocks import words_of
 from tests.support.documents import DOCUMENTS as EVERY
 from tests.support.documents import NOTEBOOKS, text_of
 from tests.support.paths import ROOT
@@ -30,26 +30,11 @@ OTHER_VARIABLES = {
     "HAZECAST_BENCH_CITIES", "HAZECAST_BENCH_DAYS", "HAZECAST_COLLECTIONS", "HAZECAST_NOTEBOOK_WINDOWS",
     "HAZECAST_SCHEMA_EXAMPLES", "HAZECAST_SECRETS_DIR", "HAZECAST_SERVER",
 }  # fmt: skip
-# What ends a command in a shell.
-ENDS = {"|", "||", "&&", "&", ";", ">", ">>", "<"}
 
 
 @cache
 def command() -> Any:
     return typer.main.get_command(app)
-
-
-def words_of(line: str) -> list[list[str]]:
-    """Return the commands of a line of shell, each as its words; comments, assignments and what is piped left out."""
-    split = shlex.shlex(line.replace("$(", " ; "), posix=True, punctuation_chars=True)
-    split.whitespace_split = True
-    commands: list[list[str]] = [[]]
-    for word in split:
-        if word in ENDS:
-            commands.append([])
-        elif word.rstrip(")"):
-            commands[-1].append(word.rstrip(")"))
-    return commands
 
 
 def hazecast_commands(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -14,13 +14,13 @@ from email.policy import default
 import pytest
 from aiosmtpd.controller import Controller
 
+from tests.support.composition_publishers import dusty_air
+from tests.support.doc_blocks import blocks_of
 from tests.support.paths import ROOT
 from tests.support.receivers import free_port
-from tests.support.source_server import Reply, Seen, json_reply
 from tests.support.weather_publishers import OpenMeteoServer
 
 TUTORIAL = ROOT / "docs" / "tutorials" / "bureau.md"
-BLOCK = re.compile(r"(<!-- not run: [^>]+ -->\n)?^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Degraded is what the tutorial says the live run is: a model's analysis in place of measurements.
 PROLOGUE = 'set -eu\nhazecast() { "$PYTHON" -W ignore -m hazecast.services.cli.app "$@" || [ $? = 3 ]; }\n'
 
@@ -46,28 +46,12 @@ def mailbox():
     controller.stop()
 
 
-def dusty_air(seen: Seen) -> Reply:
-    """Open-Meteo's air quality: the same air at every place asked for."""
-    start, end = (datetime.fromisoformat(seen.query[edge]).replace(tzinfo=UTC) for edge in ("start_hour", "end_hour"))
-    hours = [
-        int((start + timedelta(hours=n)).timestamp()) for n in range(int((end - start).total_seconds() // 3600) + 1)
-    ]
-    names = ("pm2_5", "pm10", "ozone", "nitrogen_dioxide", "sulphur_dioxide", "carbon_monoxide")
-    bodies = [
-        {
-            "latitude": float(latitude), "longitude": float(longitude), "generationtime_ms": 0.1, "utc_offset_seconds": 0,
-            "timezone": "GMT", "elevation": 40.0, "hourly_units": {"time": "unixtime"} | dict.fromkeys(names, "μg/m³"),
-            "hourly": {"time": hours} | {name: [60.0 + n % 24 for n in range(len(hours))] for name in names},
-        }
-        for latitude, longitude in zip(seen.query["latitude"].split(","), seen.query["longitude"].split(","), strict=True)
-    ]  # fmt: skip
-    return json_reply(bodies if len(bodies) > 1 else bodies[0])
-
-
 def script() -> str:
-    blocks = BLOCK.findall(TUTORIAL.read_text(encoding="utf-8"))
-    assert sum(bool(left_out) for left_out, _ in blocks) == 2, "the installation, and what runs until it is stopped"
-    return PROLOGUE + "".join(block for left_out, block in blocks if not left_out)
+    blocks = blocks_of(TUTORIAL)
+    assert sum(block.left_out is not None for block in blocks) == 2, (
+        "the installation, and what runs until it is stopped"
+    )
+    return PROLOGUE + "".join(block.text for block in blocks if block.left_out is None)
 
 
 @pytest.mark.slowest

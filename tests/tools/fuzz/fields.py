@@ -78,6 +78,23 @@ def write_polar_grib(path: Path) -> Path:
     return write_grib(path, keys, [np.full(PLANE.shape, 5.0), PLANE])
 
 
+def write_lambert(path: Path) -> Path:
+    """Write temperature on a Lambert grid."""
+    handle = eccodes.codes_grib_new_from_samples("GRIB2")
+    keys: dict[str, object] = {
+        "gridType": "lambert", "Nx": 20, "Ny": 15, "latitudeOfFirstGridPointInDegrees": 34.0, "longitudeOfFirstGridPointInDegrees": 108.0,
+        "LoVInDegrees": 126.0, "LaDInDegrees": 38.0, "Latin1InDegrees": 30.0, "Latin2InDegrees": 60.0, "DxInMetres": 90_000,
+        "DyInMetres": 90_000, "jScansPositively": 1, "shapeOfTheEarth": 6, "shortName": "2t", "dataDate": 20140220,
+        "numberOfDataPoints": 300, "bitsPerValue": 16,
+    }  # fmt: skip
+    for key, value in keys.items():
+        eccodes.codes_set(handle, key, value)
+    eccodes.codes_set_values(handle, np.linspace(270.0, 280.0, 300))
+    path.write_bytes(eccodes.codes_get_message(handle))
+    eccodes.codes_release(handle)
+    return path
+
+
 def write_wind(path: Path) -> Path:
     """Write speed and direction of the wind as NetCDF 3."""
     with netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC") as file:

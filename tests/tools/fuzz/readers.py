@@ -37,7 +37,14 @@ from tests.support.training_data import TINY
 from tests.support.weather_samples import PLANE, bucket, write_era5, write_grib
 from tests.tools.fuzz import collections as files
 from tests.tools.fuzz import tables
-from tests.tools.fuzz.fields import write_grib1, write_packed, write_polar_grib, write_submessages, write_wind
+from tests.tools.fuzz.fields import (
+    write_grib1,
+    write_lambert,
+    write_packed,
+    write_polar_grib,
+    write_submessages,
+    write_wind,
+)
 
 # How long a reader in a subprocess may take: also where it starts on a busy machine.
 SECONDS = 120.0
@@ -205,6 +212,7 @@ READERS: dict[str, Reader] = {
     "GRIB2 in gzip": Reader("weather.grib2.gz", write_packed, _weather),
     "NetCDF 3, wind by direction": Reader("weather.nc", write_wind, _city_weather),
     "GRIB2 wind by direction": Reader("weather.grib2", write_polar_grib, _weather),
+    "GRIB2 on a Lambert grid": Reader("weather.grib2", write_lambert, _weather),
     "ERA5 NetCDF": Reader("weather.nc", write_era5, _delivered),
     "NetCDF into the archive": Reader("weather.nc", lambda p: write_era5(p, new_layout=True, hours=3), _archived),
     "observations NetCDF": Reader(OBSERVATIONS_FILE, _observations_nc, _observations_in_subprocess),
