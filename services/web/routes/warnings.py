@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection, Hashable
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -14,7 +14,6 @@ from starlette.datastructures import URL
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.atom import atom_feed
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
-from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
@@ -44,7 +43,7 @@ from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, s
 from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
 from hazecast.services.web.selection import OfRun
 from hazecast.services.web.times import Time, Within
-from hazecast.services.work.explain import explain
+from hazecast.services.work.explain import explain, explainer
 from hazecast.services.work.native_work import haze_polygons
 from hazecast.services.work.public_haze import areas_name
 
@@ -60,10 +59,6 @@ _CAP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "des
 
 
 router = APIRouter(tags=["warnings"])
-
-
-def _explainer(service: Service) -> Callable[[HazeWarning], Causes]:
-    return lambda warning: explain(service.store, warning)
 
 
 @router.get(
@@ -121,7 +116,7 @@ def warnings(
     if shape == "csv":
         rows = [message.model_dump(mode="json", include=set(_CSV_COLUMNS)) for message in messages]
         return link_next(answer(as_csv(rows, _CSV_COLUMNS), "csv", name="warnings"), request, following)
-    content = feature_collection(messages, service.registry, service.book, why=_explainer(service))
+    content = feature_collection(messages, service.registry, service.book, why=explainer(service.store))
     return link_next(
         answer(as_json(content | {"simulated": simulated, "next": following}), "geojson"), request, following
     )
@@ -192,7 +187,7 @@ def _feed(
         _sender(service.settings, base),
         language,
         base,
-        why=_explainer(service),
+        why=explainer(service.store),
         page=str(own),
         following=None if following is None else address_of_page(own, following),
     )
@@ -218,7 +213,7 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
         made.headers["Vary"] = "Accept"
         return made
     cache_answer(request, modified=found.approval.at if found.approval else found.issued)
-    feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=_explainer(service))[
+    feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=explainer(service.store))[
         "features"
     ][0]
     return answer(as_json(feature), "geojson")
