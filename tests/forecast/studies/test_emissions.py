@@ -183,6 +183,6 @@ def test_commands(tmp_path) -> None:
     printed = json.loads(run_command(*given, "--charge", "2", "--report", tmp_path / "page.html", "--json"))
     assert printed["pairs"] == 5 and printed["years"]["value"] > 0 and printed["change_shown"] is True
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<h1>hazecast study factory</h1>" in page and "run 4" in page and "<td>100,000</td>" in page
+    assert "<h1>A factory before and after</h1>" in page and "run 4" in page and "<td>100,000</td>" in page
     reduction = printed["reduction"]
     assert f"{reduction['value']:.4g} ({reduction['low']:.4g} to {reduction['high']:.4g})" in page
