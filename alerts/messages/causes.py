@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from hazecast.alerts.engine.day_evidence import of_days
@@ -78,7 +79,7 @@ def causes(warning: HazeWarning, forecast: xr.Dataset) -> Causes:
     Causes
     """
     hours = relevant_hours(warning)
-    here = forecast.get_index("city").get_indexer([warning.city])[0]
+    here = forecast.get_index("city").get_indexer(pd.Index([warning.city]))[0]
     if not len(hours) or here < 0:
         return Causes()
     times = valid_times(forecast)

@@ -185,4 +185,4 @@ def test_commands(tmp_path) -> None:
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<h1>A factory before and after</h1>" in page and "run 4" in page and "<td>100,000</td>" in page
     reduction = printed["reduction"]
-    assert f"{reduction['value']:.4g} ({reduction['low']:.4g} to {reduction['high']:.4g})" in page
+    assert f"{reduction['value']:.3f} ({reduction['low']:.3f} to {reduction['high']:.3f})" in page
