@@ -10,7 +10,8 @@ from hazecast.services.research.studies.asking import OneTable, Option, Table, s
 from hazecast.services.research.studies.result import Result
 
 _UNITS = {"o2": "%", "moisture": "%", "velocity": "m s$^{-1}$", "temperature": "°C"}
-_VALUES = ("concentration", "temperature", "pressure", "moisture", "oxygen")
+_VALUES = ("concentration", "temperature", "pressure", "oxygen")
+_WATER = ("moisture", "oxygen_wet")
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ def flue_gas(
     table: OneTable,
     oxygen: Annotated[float, Option("Reference oxygen, %: 6 for coal-fired power stations.")],
 ) -> Result:
-    """Flue gas at the reference state (columns reading, concentration, temperature, pressure, moisture, oxygen; u_...)."""
+    """Flue gas at the reference state (columns reading, concentration, temperature, pressure, oxygen, moisture or oxygen_wet; u_...)."""
     from hazecast.forecast.studies.emissions import plots
     from hazecast.forecast.studies.emissions.flue_gas import corrected
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["reading"], [*_VALUES, *(f"u_{name}?" for name in _VALUES)]).set_index("reading")
+    optional = [*_WATER, *(f"u_{name}" for name in (*_VALUES, *_WATER))]
+    data = read_labelled(table, ["reading"], [*_VALUES, *(f"{name}?" for name in optional)]).set_index("reading")
     found = corrected(data, reference_oxygen=oxygen)
     summary = {"readings": len(found), "reference_oxygen": oxygen}
     return Result(summary, {"dry_gas": found}, {"readings": plots.flue_gas(found)}, printed=("dry_gas",))
