@@ -66,7 +66,7 @@ def run_in_subprocess(
         try:
             return call_elsewhere(function, *arguments, seconds=seconds).value
         except HungError as error:
-            raise InputError(where, f"no end of reading after {seconds:g} s", "an undamaged file") from error
+            raise InputError(where, f"no end of reading after {round(seconds, 1):g} s", "an undamaged file") from error
         except CrashError as error:
             raise InputError(where, f"a crash of its reader (exit code {error.code})", "an undamaged file") from error
 

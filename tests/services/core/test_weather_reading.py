@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather, span_of
 from hazecast.services.core.weather_reading import read_files, span_of_file, time_limit
+from hazecast.services.research.studies.gridded import WeatherFiles
 from tests.support.weather_samples import write_era5
 
 
@@ -23,6 +25,7 @@ def endless(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slowest
 def test_a_file_that_is_never_read_to_its_end_is_named_and_others_are_read(tmp_path) -> None:
     with pytest.raises(InputError, match=r"endless\.nc: found no end of reading after 1 s"):
         span_of_file(endless(tmp_path / "endless.nc"), seconds=1.0)
@@ -40,3 +43,13 @@ def test_the_time_limit_grows_with_the_files(tmp_path) -> None:
             file.truncate(100 * 2**20)
     assert time_limit(small) == pytest.approx(60, abs=1) and time_limit(tmp_path / "absent.nc") == 60
     assert time_limit(large) == 260 and time_limit(folder) == time_limit(folder / "a.nc", folder / "b.nc") == 460
+
+
+@pytest.mark.slowest
+@pytest.mark.parametrize("level", [None, 850.0])
+def test_studies_read_weather_files_as_guarded(tmp_path, monkeypatch, level) -> None:
+    monkeypatch.setattr("hazecast.services.core.weather_reading._LEAST_SECONDS", 1.0)
+    with pytest.raises(InputError, match=r"endless\.nc: found no end of reading"):
+        WeatherFiles(endless(tmp_path / "endless.nc")).wind(
+            np.datetime64("2026-01-01"), np.datetime64("2026-01-02"), level
+        )
