@@ -169,6 +169,8 @@ def _check(readings: pd.DataFrame) -> None:
               "oxygen": (0, _AIR_OXYGEN - 0.1)}  # fmt: skip
     if readings.empty:
         raise InputError("readings", "none", "one or more")
+    if 0 < readings["oxygen"].max() <= _AIR_OXYGEN / 100:
+        raise InputError("oxygen: highest", float(readings["oxygen"].max()), "%, not a share of 1")
     for name, (low, high) in bounds.items():
         for at, one in readings[name].items():
             if not low <= one <= high:

@@ -123,13 +123,14 @@ def test_pairs_of_unlike_output_are_named() -> None:
 def test_emissions_input_is_refused_by_name() -> None:
     for table, message in (
         (gas(oxygen=21.0), "reading a: oxygen"), (gas(moisture=np.nan), "moisture"), (gas(u_oxygen=-1.0), "u_oxygen"),
-        (gas().iloc[:0], "readings"),
+        (gas().iloc[:0], "readings"), (gas(oxygen=0.075), "oxygen: highest"), (gas(moisture=12.0), "reading a: moisture"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             corrected(table, reference_oxygen=6)
     for table, quantity, message in (
         (pairs(20, 0, 1, 8), "so2", "so2: pairs"), (pairs(20, 0, 1, 9), "so3", "quantity"), (pairs(-20, 0, 1, 9), "pm", "pair 0"),
-        (pairs(20, 0, 1, 9).assign(monitor=np.nan), "pm", "pair 0"),
+        (pairs(20, 0, 1, 9).assign(monitor=np.nan), "pm", "pair 0"), (pairs(9, 0, 0.1, 9) / 100, "o2", "reference: highest"),
+        (pairs(12, 0, 0.1, 9) / 100, "moisture", "reference: highest"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             relative_accuracy(table, quantity)
@@ -167,6 +168,6 @@ def test_commands(tmp_path) -> None:
     printed = json.loads(run_command(*given, "--charge", "2", "--report", tmp_path / "page.html", "--json"))
     assert printed["pairs"] == 5 and printed["years"]["value"] > 0 and printed["change_shown"] is True
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<h1>hazecast study factory</h1>" in page and "run 4" in page and "<td>100,000</td>" in page
+    assert "<h1>A factory before and after</h1>" in page and "run 4" in page and "<td>100,000</td>" in page
     reduction = printed["reduction"]
-    assert f"{reduction['value']:.4g} ({reduction['low']:.4g} to {reduction['high']:.4g})" in page
+    assert f"{reduction['value']:.3f} ({reduction['low']:.3f} to {reduction['high']:.3f})" in page
