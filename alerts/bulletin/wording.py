@@ -33,7 +33,6 @@ from hazecast.grids.places.cities import City
 
 MAP = "map"
 _OVERVIEW_DAYS = 3
-_NAMES = {"pm25": "PM2.5", "o3": "O3"}
 _HUMIDITY = {
     "forecast weather": "forecast",
     "observed weather": "observed",
@@ -254,7 +253,9 @@ def _rated(city: City, day: Day, words: Catalog) -> Cell:
     if day.index is None:
         return Cell(words.say("daily.none"), mass if mass != words.say("daily.none") else "")
     others = () if "pm25" in day.index.primary else day.index.primary
-    text = words.say("daily.comma").join([_class_of(day.index, words), *(_NAMES.get(item, item) for item in others)])
+    text = words.say("daily.comma").join(
+        [_class_of(day.index, words), *(words.say(f"pollutant.{item}") for item in others)]
+    )
     return replace(_coloured(text, day.index.colour), sub=mass)
 
 
@@ -297,7 +298,12 @@ def _section(
     figures = [
         Figure(
             chart_name(city.id, item),
-            words.say("daily.alt.chart", city=name, pollutant=_NAMES[item], value=whole(highest(days, item), words)),
+            words.say(
+                "daily.alt.chart",
+                city=name,
+                pollutant=words.say(f"pollutant.{item}"),
+                value=whole(highest(days, item), words),
+            ),
         )
         for item in FORECAST_POLLUTANTS
         if chart_name(city.id, item) in pictures

@@ -26,7 +26,6 @@ from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 
-_NAMES = {"pm25": "PM2.5", "o3": "O3"}
 # Blue and black: every reader can distinguish them, and neither looks like a warning's colour.
 _FAN, _SEEN = "#1f6fb4", "#111111"
 
@@ -97,7 +96,7 @@ def draw_fan(
         city.time_zone, datetime.fromtimestamp(float(valid_times(forecast)[0].astype("int64")) / 1e9, UTC)
     )
     _dress(axes, zone, words, letters)
-    title = words.say("map.fan", city=getattr(city, f"name_{lang}"), pollutant=_NAMES[pollutant])
+    title = words.say("map.fan", city=getattr(city, f"name_{lang}"), pollutant=words.say(f"pollutant.{pollutant}"))
     if provenance.simulated:
         title = f"[{words.say('map.simulated')}] {title}"
     figure.text(0.5, 0.93, title, ha="center", fontproperties=_font(letters * 1.6))

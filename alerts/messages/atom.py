@@ -29,8 +29,10 @@ def atom_feed(
     base_url: str,
     *,
     why: Callable[[HazeWarning], Causes] | None = None,
+    page: str | None = None,
+    following: str | None = None,
 ) -> bytes:
-    """Return messages as an Atom feed, newest first.
+    """Return messages as an Atom feed, newest first, or a page of one (RFC 5005, section 3).
 
     Parameters
     ----------
@@ -46,6 +48,10 @@ def atom_feed(
         Address of the service, without ``/v1``.
     why : callable, optional
         Gives the causes that the summaries name.
+    page : str, optional
+        Path and query of this document, by default those of the feed in the language.
+    following : str, optional
+        Path and query of the next page.
 
     Returns
     -------
@@ -69,7 +75,9 @@ def atom_feed(
     _add(feed, "updated", format_time(updated))
     author = etree.SubElement(feed, f"{{{NAMESPACE}}}author")
     _add(author, "name", sender.name)
-    _link(feed, "self", address, "application/atom+xml")
+    _link(feed, "self", address if page is None else base + page, "application/atom+xml")
+    if following is not None:
+        _link(feed, "next", base + following, "application/atom+xml")
     for warning in newest_first:
         _add_entry(
             feed, warning, registry, book.rule_set(warning.rule_set), language, base, why(warning) if why else None

@@ -109,13 +109,13 @@ def _line(feature: dict[str, Any], registry: Registry) -> str:
 def _in_force(data_dir: Path | None, time: datetime, simulated: bool | None) -> dict[str, Any]:
     from hazecast.alerts.messages.geojson import feature_collection
     from hazecast.services.core.places import city_registry
-    from hazecast.services.work.explain import explain
+    from hazecast.services.work.explain import explainer
 
     registry = city_registry(settings_of(data_dir))
     with _opened(data_dir) as (store, book):
         kind = _kind(store, simulated)
         found = store.warnings_in_force(time, kind)
-        content = feature_collection(found, registry, book, why=lambda warning: explain(store, warning))
+        content = feature_collection(found, registry, book, why=explainer(store))
     return content | {"simulated": kind}
 
 

@@ -223,8 +223,11 @@ class AsyncReads(AsyncConnection):
                 yield item
 
     async def warnings(self, **query: Unpack[WarningsQuery]) -> FeatureCollectionOut:
-        """Return the warnings in force as GeoJSON features."""
-        return await self._send(asks.warnings(query))
+        """Return the warnings in force as GeoJSON features, all pages of them."""
+        first, *rest = [page async for page in self._pages(asks.warnings(query))]
+        first.features.extend(feature for page in rest for feature in page.features)
+        first.next = None
+        return first
 
     async def warning_history(self, **query: Unpack[HistoryQuery]) -> AsyncIterator[dict[str, object]]:
         """Yield all warning messages as GeoJSON features, newest first, page by page."""

@@ -89,12 +89,13 @@ class StationsQuery(Places, total=False):
 
 
 class WarningsQuery(Places, total=False):
-    """Of which levels and rule sets, in which cities, in force ``at`` a time (now by default)."""
+    """Of which levels and rule sets, in which cities, in force ``at`` a time (now by default), and how many on a page."""
 
     at: datetime | None
     level: Several | None
     rule_set: Several | None
     simulated: bool | None
+    limit: int | None
 
 
 class HistoryQuery(Places, Period, total=False):

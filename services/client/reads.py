@@ -219,8 +219,11 @@ class Reads(Connection):
             yield from page.items
 
     def warnings(self, **query: Unpack[WarningsQuery]) -> FeatureCollectionOut:
-        """Return the warnings in force as GeoJSON features."""
-        return self._send(asks.warnings(query))
+        """Return the warnings in force as GeoJSON features, all pages of them."""
+        first, *rest = self._pages(asks.warnings(query))
+        first.features.extend(feature for page in rest for feature in page.features)
+        first.next = None
+        return first
 
     def warning_history(self, **query: Unpack[HistoryQuery]) -> Iterator[dict[str, object]]:
         """Yield all warning messages as GeoJSON features, newest first, page by page."""

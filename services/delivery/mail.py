@@ -37,6 +37,7 @@ from hazecast.services.delivery.content import (
     warning_links,
 )
 from hazecast.services.delivery.editions import EditionElsewhere
+from hazecast.services.delivery.mail_parts import Part, advice_once
 from hazecast.services.store.outbox import BULLETIN, CONFIRMATION, FORECAST, TEST, WARNING_TYPES, WITHDRAWN
 from hazecast.services.store.run_files import read_product
 from hazecast.services.store.store import Store
@@ -51,14 +52,6 @@ log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 # A server may take its time over a large message (RFC 5321, 4.5.3.2, asks for minutes; a lease is shorter).
 _SMTP_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class _Part:
-    title: str
-    paragraphs: Sequence[str]
-    links: Sequence[tuple[str, str]] = ()
-    colour: str = ""
 
 
 @dataclass
@@ -220,7 +213,8 @@ class MailChannel:
         asked = messages[0].type == CONFIRMATION
         for language in languages_of(subscription):
             words = texts(language)
-            items = [self._part(subscription, message, language, words) for message in messages]
+            parts = [self._part(subscription, message, language, words) for message in messages]
+            items = advice_once(parts, words)
             if not content.sections:
                 first = items[0].title
                 content.subject = first if len(items) == 1 else words["several"].format(first=first, n=len(items) - 1)
@@ -259,12 +253,12 @@ class MailChannel:
 
         return sorted(messages, key=order)
 
-    def _part(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> _Part:
+    def _part(self, subscription: Subscription, message: Message, language: Language, words: dict[str, str]) -> Part:
         if message.type == CONFIRMATION:
             link = confirmation_url(self._base, subscription)
-            return _Part(words["confirm"], [words["confirm_note"]], [(words["confirm_button"], link)])
+            return Part(words["confirm"], [words["confirm_note"]], [(words["confirm_button"], link)])
         if message.type == TEST:
-            return _Part(words["test"].format(name=subscription.name), [words["test_note"]])
+            return Part(words["test"].format(name=subscription.name), [words["test_note"]])
         if message.type == FORECAST:
             init_time, written = datetime.fromisoformat(message.content["init_time"]), catalog(language)
             zone = subscription.time_zone
@@ -273,19 +267,20 @@ class MailChannel:
             if message.content["degraded"]:
                 notes.append(words["degraded"])
             mark = words["simulated"] if message.simulated else ""
-            return _Part(mark + words["forecast"].format(time=time), notes)
+            return Part(mark + words["forecast"].format(time=time), notes)
         if message.type == BULLETIN:
-            return _Part(words["bulletin"].format(date=message.content["date"]), [])
+            return Part(words["bulletin"].format(date=message.content["date"]), [])
         warning = HazeWarning.model_validate(message.content)
         rules = self._book.rule_set(warning.rule_set)
         why = explain(self._store, warning)
         text = compose(warning, rules, self._registry.city(warning.city), language, why=why, registry=self._registry)
         links = warning_links(warning.id, message.simulated, self._base)
         labelled = [(words["details"], f"{links['page']}?lang={language}"), (words["cap"], links["cap"])]
-        title, paragraphs = text.headline, [text.description, *text.instruction.split("\n")]
+        colour = rules.level_of(warning.level).colour
         if message.type == WITHDRAWN:
-            title, paragraphs = words["withdrawn"].format(headline=title), [words["withdrawn_note"], text.description]
-        return _Part(title, paragraphs, labelled, rules.level_of(warning.level).colour)
+            title = words["withdrawn"].format(headline=text.headline)
+            return Part(title, [words["withdrawn_note"], text.description], labelled, colour)
+        return Part(text.headline, [text.description], labelled, colour, text.instruction.split("\n"))
 
     def _map_of(self, message: Message, language: str) -> bytes | None:
         warning = HazeWarning.model_validate(message.content)

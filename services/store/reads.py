@@ -311,15 +311,19 @@ def warnings_page(
         One more than `limit` where another page follows.
     """
     query = select(Warning_.payload).where(Warning_.simulated == simulated, *chosen.conditions())
-    if after is not None:
-        issued, name = after
-        query = query.where(or_(Warning_.issued < issued, and_(Warning_.issued == issued, Warning_.id < name)))
-    query = query.order_by(Warning_.issued.desc(), Warning_.id.desc()).limit(limit + 1)
-    with store.sessions() as session:
-        return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
+    return _newest_first(store, query, after, limit)
 
 
-def recent_warnings(store: Store, simulated: bool, at: datetime, hours: int, limit: int = 500) -> list[HazeWarning]:
+def recent_warnings(
+    store: Store,
+    simulated: bool,
+    at: datetime,
+    hours: int,
+    *,
+    cities: Collection[str] | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int,
+) -> list[HazeWarning]:
     """Return the messages that were issued, or ended, in the hours before a time, and those that end after it.
 
     Parameters
@@ -329,13 +333,17 @@ def recent_warnings(store: Store, simulated: bool, at: datetime, hours: int, lim
     at : datetime
         Aware; later messages are left out.
     hours : int
+    cities : collection of str, optional
+        Ids; by default all.
+    after : (datetime, str), optional
+        Time of issue and id of the last message of the page before.
     limit : int
-        At most so many, the newest.
+        Size of a page.
 
     Returns
     -------
     list of HazeWarning
-        The newest first.
+        The newest first; one more than `limit` where another page follows.
     """
     since = at - timedelta(hours=hours)
     query = select(Warning_.payload).where(
@@ -345,7 +353,18 @@ def recent_warnings(store: Store, simulated: bool, at: datetime, hours: int, lim
         Warning_.issued > since - LONGEST_WARNING,
         or_(Warning_.issued > since, Warning_.expires > since),
     )
-    query = query.order_by(Warning_.issued.desc(), Warning_.id.desc()).limit(limit)
+    if cities is not None:
+        query = query.where(Warning_.city.in_(cities))
+    return _newest_first(store, query, after, limit)
+
+
+def _newest_first(
+    store: Store, query: Select[Any], after: tuple[datetime, str] | None, limit: int
+) -> list[HazeWarning]:
+    if after is not None:
+        issued, name = after
+        query = query.where(or_(Warning_.issued < issued, and_(Warning_.issued == issued, Warning_.id < name)))
+    query = query.order_by(Warning_.issued.desc(), Warning_.id.desc()).limit(limit + 1)
     with store.sessions() as session:
         return [HazeWarning.model_validate_json(payload) for payload in session.scalars(query)]
 

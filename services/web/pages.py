@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Query, Request, Response
 from pydantic import TypeAdapter
+from starlette.datastructures import URL
 
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.times import Time
@@ -128,7 +129,22 @@ def link_next(response: Response, request: Request, cursor: str | None) -> Respo
         The same.
     """
     if cursor is not None:
-        query = [(name, value) for name, value in parse_qsl(request.url.query) if name != "cursor"]
-        address = f"{request.url.path}?{urlencode([*query, ('cursor', cursor)])}"
-        response.headers["Link"] = f'<{address}>; rel="next"'
+        response.headers["Link"] = f'<{address_of_page(request.url, cursor)}>; rel="next"'
     return response
+
+
+def address_of_page(url: URL, cursor: str) -> str:
+    """Return the address of another page of a list, relative: the same path and query with another cursor.
+
+    Parameters
+    ----------
+    url : URL
+        Of any page of the list.
+    cursor : str
+
+    Returns
+    -------
+    str
+    """
+    query = [(name, value) for name, value in parse_qsl(url.query) if name != "cursor"]
+    return f"{url.path}?{urlencode([*query, ('cursor', cursor)])}"

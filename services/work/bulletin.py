@@ -40,7 +40,7 @@ from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun, Observation
 from hazecast.services.work.bulletin_edition import Edition, Found, imprint_of, places_label
 from hazecast.services.work.bulletin_reasons import as_reason
-from hazecast.services.work.explain import explain
+from hazecast.services.work.explain import explainer
 from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.stored_forecast import load_forecast
 
@@ -193,6 +193,7 @@ class Bulletins:
             haze = HazeOutlook(provinces_touched(areas), areas.window, self._book.haze_signal, areas.warned)
         except InputError:
             haze = None
+        why, wanted = explainer(self._store), {city.id for city in cities}
         return make_bulletin(
             forecast,
             observations,
@@ -200,7 +201,7 @@ class Bulletins:
             self._book,
             cities,
             now,
-            warnings=[(w, explain(self._store, w)) for w in warnings if w.city in {c.id for c in cities}],
+            warnings=[(w, why(w)) for w in warnings if w.city in wanted],
             checks=checks,
             unchecked=unchecked,
             haze=haze,

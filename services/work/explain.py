@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import cache
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.causes import CAUSE_WEATHER, Causes, Seen, causes
@@ -31,16 +33,37 @@ def explain(store: Store, warning: HazeWarning) -> Causes:
     Causes
         Nothing where the run's forecast is gone.
     """
-    if warning.kind == "lift":
-        return Causes(seen=_last_seen(store, warning))
-    run = store.run_at(warning.run_init_time, warning.simulated)
-    if run is None:
-        return Causes()
-    try:
-        return causes(warning, load_forecast(run.netcdf_path, CAUSE_WEATHER))
-    except InputError as missing:
-        log.warning("%s: %s", warning.id, missing)
-        return Causes()
+    return explainer(store)(warning)
+
+
+def explainer(store: Store) -> Callable[[HazeWarning], Causes]:
+    """Return `explain` for the warnings of one answer: each run that they rest on is looked up once.
+
+    Parameters
+    ----------
+    store : Store
+        Holds the runs.
+
+    Returns
+    -------
+    callable
+        Gives the causes of a warning.
+    """
+    run_at = cache(store.run_at)
+
+    def explained(warning: HazeWarning) -> Causes:
+        if warning.kind == "lift":
+            return Causes(seen=_last_seen(store, warning))
+        run = run_at(warning.run_init_time, warning.simulated)
+        if run is None:
+            return Causes()
+        try:
+            return causes(warning, load_forecast(run.netcdf_path, CAUSE_WEATHER))
+        except InputError as missing:
+            log.warning("%s: %s", warning.id, missing)
+            return Causes()
+
+    return explained
 
 
 def _last_seen(store: Store, warning: HazeWarning) -> Seen | None:

@@ -182,7 +182,7 @@ def test_pages_say_everything_in_their_language(language) -> None:
     assert place in view.banners[2].details[0] and "9" in view.banners[2].details[0]
     # Names of substances, standards and programs are the same in every language.
     foreign = re.sub(
-        r"Hazecast|PM2\.5|O3|AQI|QX/T 113-2010|HJ 633-2012|network-1|km|ppm|g/m³|m/s|zh-CN|ja-JP|en-US"
+        r"Hazecast|PM2\.5|AQI|QX/T 113-2010|HJ 633-2012|network-1|km|ppm|g/m³|m/s|zh-CN|ja-JP|en-US"
         r"|#[0-9A-F]{6}|\b(?:map|beijing-pm25|simulated|stale|degraded)\b|CMA",
         "", said,
     )  # fmt: skip
@@ -232,7 +232,7 @@ def test_a_cell_has_the_colour_of_what_it_says() -> None:
     beijing = [REGISTRY.city("beijing")]
     low = make_bulletin(forecast, observations, REGISTRY, BOOK, beijing, AT, warnings=[], checks=[])
     cell = make_view(low, "en").overview.rows[0][3]
-    assert cell.text.endswith("light pollution, O3") and cell.sub.startswith("10 ")
+    assert cell.text.endswith("light pollution, ozone") and cell.sub.startswith("10 ")
 
 
 @pytest.mark.parametrize(

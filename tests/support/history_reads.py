@@ -25,7 +25,7 @@ READS: dict[str, Callable[[Store], Any]] = {
     "in force": lambda store: store.warnings_in_force(NOW, False),
     "before a run": lambda store: store.warnings_before(NOW, False),
     "one": lambda store: store.warning("cma_haze.beijing.20260116T0200Z"),
-    "feed": lambda store: recent_warnings(store, False, NOW, 48),
+    "feed": lambda store: recent_warnings(store, False, NOW, 48, limit=500),
     "next change": lambda store: next_change(store, False, NOW, []),
     "page": lambda store: warnings_page(store, False, WarningFilter(), after=(NOW, "x"), limit=5),
 }

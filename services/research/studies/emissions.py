@@ -11,7 +11,8 @@ from hazecast.services.research.studies.result import Result
 
 _UNITS = {"o2": "%", "moisture": "%", "velocity": "m s-1", "temperature": "degree_Celsius"}
 _DRAWN = {"m s-1": "m s$^{-1}$", "mg m-3": "mg m$^{-3}$", "degree_Celsius": "°C"}
-_VALUES = {"concentration": "mg m-3", "temperature": "degree_Celsius", "pressure": "Pa", "moisture": "1", "oxygen": "%"}
+_VALUES = {"concentration": "mg m-3", "temperature": "degree_Celsius", "pressure": "Pa", "oxygen": "%"}
+_WATER = {"moisture": "1", "oxygen_wet": "%"}
 _RUN = {"concentration": "mg m-3", "flow": "m3 h-1", "product": "t h-1"}
 
 
@@ -32,13 +33,15 @@ def flue_gas(
     table: OneTable,
     oxygen: Annotated[float, Option("Reference oxygen, %: 6 for coal-fired power stations.")],
 ) -> Result:
-    """Flue gas at the reference state (columns reading, concentration, temperature, pressure, moisture, oxygen; u_...)."""
+    """Flue gas at the reference state (columns reading, concentration, temperature, pressure, oxygen, moisture or oxygen_wet; u_...)."""
     from hazecast.forecast.studies.emissions import plots
     from hazecast.forecast.studies.emissions.flue_gas import corrected
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    columns = [*_VALUES, *(f"u_{name}?" for name in _VALUES)]
-    units = _VALUES | {f"u_{name}": unit for name, unit in _VALUES.items()}
+    optional = [*_WATER, *(f"u_{name}" for name in (*_VALUES, *_WATER))]
+    units = _VALUES | _WATER
+    units |= {f"u_{name}": unit for name, unit in units.items()}
+    columns = [*_VALUES, *(f"{name}?" for name in optional)]
     data = read_labelled(table, ["reading"], columns, units=units).set_index("reading")
     found = corrected(data, reference_oxygen=oxygen)
     summary = {"readings": len(found), "reference_oxygen": oxygen}

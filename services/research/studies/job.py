@@ -19,7 +19,7 @@ from hazecast.services.research.studies.asking import progress
 from hazecast.services.research.studies.result import plain
 from hazecast.services.research.studies.served import Answered, FieldsRefusedError, answer, as_content, report_of
 from hazecast.services.store.store import Store
-from hazecast.services.store.study_jobs import body_of_running, fail, finish, note_progress
+from hazecast.services.store.study_runs import body_of_running, fail, finish, note_progress
 
 log = logging.getLogger(__name__)
 

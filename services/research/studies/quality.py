@@ -137,7 +137,6 @@ def detection(
     parts = {kind: data.loc[data["kind"] == kind, "value"].to_numpy(dtype=float) for kind in ("spike", "blank")}
     if standard == "epa":
         return Result(asdict(detection_limit(parts["spike"], parts["blank"], level=level)))
-        return
     if level is not None:
         raise InputError("--level", level, "none with --standard hj168")
     return Result(asdict(detection_limit_hj168(parts["spike"], parts["blank"])))

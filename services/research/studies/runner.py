@@ -16,7 +16,8 @@ from hazecast.services.core.subprocesses import CrashError, HungError, call_else
 from hazecast.services.research.studies.job import run_job
 from hazecast.services.store.locks import StoreLock, store_lock
 from hazecast.services.store.store import Store
-from hazecast.services.store.study_jobs import STOPPED, Job, claim, fail, give_up, running_slots
+from hazecast.services.store.study_jobs import Job
+from hazecast.services.store.study_runs import STOPPED, claim, fail, give_up, running_slots
 
 log = logging.getLogger(__name__)
 

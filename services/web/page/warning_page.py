@@ -27,7 +27,8 @@ from hazecast.services.web.page.query import PageQuery, query_of_language
 from hazecast.services.web.page.warning_view import WarningView, begins, warning_address, warning_view
 from hazecast.services.web.page.words import Words, words
 
-_FEED_HOURS = 48
+# RSS has no pages; the Atom feed has.
+_FEED_HOURS, _MOST_ITEMS = 48, 500
 RSS = "application/rss+xml; charset=utf-8"
 
 
@@ -71,8 +72,15 @@ def warning_routes(
             message = words(query.language).say("error.city", city=wanted)
             return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
         run = store.latest_run()
-        recent = recent_warnings(store, bool(run and run.simulated), clock(), _FEED_HOURS)
-        chosen = [one for one in recent if one.city in registry.cities and wanted in (None, one.city)]
+        recent = recent_warnings(
+            store,
+            bool(run and run.simulated),
+            clock(),
+            _FEED_HOURS,
+            cities=None if wanted is None else (wanted,),
+            limit=_MOST_ITEMS,
+        )
+        chosen = [one for one in recent[:_MOST_ITEMS] if one.city in registry.cities]
         made = _rss(chosen, base_of(request, settings), wanted, store, registry, book, words(query.language), clock())
         return answer(request, made, RSS, seconds=settings.answers.cache_seconds)
 

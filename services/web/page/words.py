@@ -102,8 +102,10 @@ class Words:
 
 @lru_cache
 def words(language: Language) -> Words:
-    """Return the page's messages of a language."""
-    return Words(language, tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
+    """Return the page's messages of a language; pollutants have the names that all texts of the service give them."""
+    messages = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    names = {item: name[0].upper() + name[1:] for item, name in catalog(language).messages["pollutant"].items()}
+    return Words(language, messages | {group: messages[group] | names for group in ("layer", "chart")})
 
 
 def preferred(accept_language: str, requested: str | None = None) -> Language:

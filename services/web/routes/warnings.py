@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection, Hashable
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import URL
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.atom import atom_feed
 from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
-from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
@@ -36,14 +36,14 @@ from hazecast.services.web.negotiate import (
     choose,
     representations,
 )
-from hazecast.services.web.pages import Cursor, Limit, cut, from_cursor, link_next
+from hazecast.services.web.pages import Cursor, Limit, address_of_page, cut, from_cursor, link_next
 from hazecast.services.web.places import Chosen
 from hazecast.services.web.problems import InvalidArgument
 from hazecast.services.web.routes.common import INVALID, NOT_FOUND, UNCHANGED, shown_of_run, shows_simulated
 from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
 from hazecast.services.web.selection import OfRun
 from hazecast.services.web.times import Time, Within
-from hazecast.services.work.explain import explain
+from hazecast.services.work.explain import explain, explainer
 from hazecast.services.work.native_work import haze_polygons
 from hazecast.services.work.public_haze import areas_name
 
@@ -61,10 +61,6 @@ _CAP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "des
 router = APIRouter(tags=["warnings"])
 
 
-def _explainer(service: Service) -> Callable[[HazeWarning], Causes]:
-    return lambda warning: explain(service.store, warning)
-
-
 @router.get(
     "/warnings",
     response_class=GeoJSON,
@@ -76,7 +72,8 @@ def warnings(
     places: Chosen,
     within: Within,
     state: Annotated[
-        Literal["in_force", "all"], Query(description="In force now, or all messages, newest first, in pages.")
+        Literal["in_force", "all"],
+        Query(description="In force now, by rule set and city, or all messages, newest first."),
     ] = "in_force",
     level: Annotated[
         list[str] | None,
@@ -90,13 +87,13 @@ def warnings(
     simulated: Annotated[
         bool | None, Query(description="Of simulated runs or of real ones; by default real where there are any.")
     ] = None,
-    limit: Limit = 100,
+    limit: Limit = 200,
     cursor: Cursor = None,
     form: AsFormat = None,
 ) -> Response:
-    """Warnings as GeoJSON; of simulated runs only where there is no real forecast.
+    """Warnings as GeoJSON, in pages; of simulated runs only where there is no real forecast.
 
-    Those in force always come complete, never in pages. `from` and `to` choose warnings that hold at some time
+    All pages of those in force are of the time of the first. `from` and `to` choose warnings that hold at some time
     within, from their onset to their end.
     """
     chosen = WarningFilter(
@@ -108,7 +105,6 @@ def warnings(
     )
     shape = choose(request, form, _FORMATS)
     simulated = shows_simulated(service.store) if simulated is None else simulated
-    following = None
     if state == "all":
         keys = from_cursor(cursor, datetime, str)
         after = None if keys is None else (keys[0], keys[1])
@@ -116,17 +112,34 @@ def warnings(
         messages, following = cut(messages, limit, lambda message: (message.issued, message.id))
         cache_answer(request)
     else:
-        now = at or service.clock()
-        standing = service.store.warnings_in_force(now, simulated)
-        cache_answer(request, until=None if at else next_change(service.store, simulated, now, standing))
-        messages = [warning for warning in standing if chosen.meets(warning)]
+        messages, following = _in_force(service, request, chosen, simulated, at, cursor, limit)
     if shape == "csv":
         rows = [message.model_dump(mode="json", include=set(_CSV_COLUMNS)) for message in messages]
         return link_next(answer(as_csv(rows, _CSV_COLUMNS), "csv", name="warnings"), request, following)
-    content = feature_collection(messages, service.registry, service.book, why=_explainer(service))
+    content = feature_collection(messages, service.registry, service.book, why=explainer(service.store))
     return link_next(
         answer(as_json(content | {"simulated": simulated, "next": following}), "geojson"), request, following
     )
+
+
+def _in_force(
+    service: Service,
+    request: Request,
+    chosen: WarningFilter,
+    simulated: bool,
+    at: datetime | None,
+    cursor: str | None,
+    limit: int,
+) -> tuple[list[HazeWarning], str | None]:
+    """Return a page of the warnings in force, and the next one's cursor, which holds the time that all pages are of."""
+    keys = from_cursor(cursor, datetime, str, str, str)
+    fixed = at or (keys[0] if keys else None)
+    now = fixed or service.clock()
+    standing = service.store.warnings_in_force(now, simulated)
+    cache_answer(request, until=None if fixed else next_change(service.store, simulated, now, standing))
+    after = keys[1:] if keys else ("", "", "")
+    found = [one for one in standing if (one.rule_set, one.city, one.id) > after and chosen.meets(one)]
+    return cut(found, limit, lambda one: (now, one.rule_set, one.city, one.id))
 
 
 @router.get(
@@ -139,22 +152,46 @@ def feed(
     request: Request,
     language: Annotated[Language, Query(description="Of titles and summaries.")] = "zh",
     at: Annotated[Time | None, Query(description="The feed of this time instead of now.")] = None,
+    limit: Limit = 500,
+    cursor: Cursor = None,
 ) -> Response:
-    """Messages of the last 48 hours and those in force, each pointing at its CAP message."""
+    """Messages of the last 48 hours and those in force, newest first, in pages (RFC 5005), each pointing at its CAP message."""
     # What ends by the clock alone stays for another minute at most.
     minute = service.clock().replace(second=0, microsecond=0)
     base, version = _base(service.settings, request), public_version(service.store)
-    return Response(_feed(service, version, minute, at, language, base), media_type=ATOM)
+    content, following = _feed(service, version, minute, at, language, base, limit, cursor, request.url.query)
+    return link_next(Response(content, media_type=ATOM), request, following)
 
 
 @lru_cache(maxsize=32)
 def _feed(
-    service: Service, version: Hashable, minute: datetime, at: datetime | None, language: Language, base: str
-) -> bytes:
-    simulated = shows_simulated(service.store)
-    recent = recent_warnings(service.store, simulated, at or service.clock(), _FEED_HOURS)
-    sender = _sender(service.settings, base)
-    return atom_feed(recent, service.registry, service.book, sender, language, base, why=_explainer(service))
+    service: Service,
+    version: Hashable,
+    minute: datetime,
+    at: datetime | None,
+    language: Language,
+    base: str,
+    limit: int,
+    cursor: str | None,
+    query: str,
+) -> tuple[bytes, str | None]:
+    simulated, keys = shows_simulated(service.store), from_cursor(cursor, datetime, str)
+    after = None if keys is None else (keys[0], keys[1])
+    found = recent_warnings(service.store, simulated, at or service.clock(), _FEED_HOURS, after=after, limit=limit)
+    recent, following = cut(found, limit, lambda message: (message.issued, message.id))
+    own = URL(f"/v1/warnings/feed.atom?{query or f'language={language}'}")
+    content = atom_feed(
+        recent,
+        service.registry,
+        service.book,
+        _sender(service.settings, base),
+        language,
+        base,
+        why=explainer(service.store),
+        page=str(own),
+        following=None if following is None else address_of_page(own, following),
+    )
+    return content, following
 
 
 @router.get("/warnings/{warning_id}.cap", response_class=Response, responses=NOT_FOUND | UNCHANGED | _CAP)
@@ -176,7 +213,7 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
         made.headers["Vary"] = "Accept"
         return made
     cache_answer(request, modified=found.approval.at if found.approval else found.issued)
-    feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=_explainer(service))[
+    feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=explainer(service.store))[
         "features"
     ][0]
     return answer(as_json(feature), "geojson")

@@ -9,14 +9,20 @@ import pandas as pd
 import pytest
 
 from hazecast.forecast.studies.emissions.factory import Costs, factory_change, payback
-from hazecast.forecast.studies.emissions.flue_gas import corrected, gravimetric, moisture_from_oxygen
+from hazecast.forecast.studies.emissions.flue_gas import corrected, gravimetric
 from hazecast.forecast.studies.emissions.relative_accuracy import relative_accuracy
 from hazecast.forecast.studies.estimate import Estimate
 from hazecast.grids.errors import InputError
 from tests.support.command_line import run_command
 
 GAS = {"concentration": 20.0, "temperature": 50.0, "pressure": 100_500.0, "moisture": 0.12, "oxygen": 7.5}
+WET = {name: value for name, value in GAS.items() if name != "moisture"} | {"oxygen_wet": 6.6}
 UNCERTAIN = {"concentration": 1.0, "temperature": 1.0, "pressure": 200.0, "moisture": 0.01, "oxygen": 0.2}
+UNCERTAIN_WET = {name: one for name, one in UNCERTAIN.items() if name != "moisture"} | {"oxygen_wet": 0.15}
+
+
+def wet_gas(**changed: float) -> pd.DataFrame:
+    return pd.DataFrame(WET | changed, index=pd.Index(["a"], name="reading"))
 
 
 def gas(**changed: float) -> pd.DataFrame:
@@ -28,13 +34,19 @@ def test_flue_gas_by_hand() -> None:
     # 20 * 101325 / 100500 * 323.15 / 273.15 / 0.88 = 27.108; times 15 / 13.5 = 30.120.
     assert found["dry"] == pytest.approx(27.108, abs=1e-3) and found["reference"] == pytest.approx(30.120, abs=1e-3)
     assert found["u_reference"] == 0
-    assert moisture_from_oxygen(6.6, 7.5) == pytest.approx(0.12)
+    # Oxygen of 6.6 % in the wet gas and 7.5 % in the dry one: 12 % of water.
+    wet = corrected(wet_gas(), reference_oxygen=6).iloc[0]
+    assert wet["moisture"] == pytest.approx(0.12) and wet["reference"] == pytest.approx(found["reference"])
 
 
-def test_uncertainty_of_the_correction_is_the_scatter_of_draws() -> None:
+@pytest.mark.parametrize("water", ["moisture", "oxygen_wet"])
+def test_uncertainty_of_the_correction_is_the_scatter_of_draws(water) -> None:
     random = np.random.default_rng(1)
-    drawn = pd.DataFrame({name: GAS[name] + random.normal(0, one, 2000) for name, one in UNCERTAIN.items()})
-    found = corrected(drawn.assign(**{f"u_{name}": one for name, one in UNCERTAIN.items()}), reference_oxygen=6)
+    given = {"moisture": (GAS, UNCERTAIN), "oxygen_wet": (WET, UNCERTAIN_WET)}
+    true_gas, uncertain = given[water]
+    drawn = pd.DataFrame({name: true_gas[name] + random.normal(0, one, 2000) for name, one in uncertain.items()})
+    found = corrected(drawn.assign(**{f"u_{name}": one for name, one in uncertain.items()}), reference_oxygen=6)
+    assert found["u_dry"].mean() == pytest.approx(found["dry"].std(), rel=0.06)
     true = corrected(gas(), reference_oxygen=6)["reference"].iloc[0]
     assert found["u_reference"].mean() == pytest.approx(found["reference"].std(), rel=0.06)
     held = ((found["reference"] - true).abs() <= 1.96 * found["u_reference"]).mean()
@@ -123,7 +135,9 @@ def test_pairs_of_unlike_output_are_named() -> None:
 def test_emissions_input_is_refused_by_name() -> None:
     for table, message in (
         (gas(oxygen=21.0), "reading a: oxygen"), (gas(moisture=np.nan), "moisture"), (gas(u_oxygen=-1.0), "u_oxygen"),
-        (gas().iloc[:0], "readings"), (gas(oxygen=0.075), "oxygen: highest"), (gas(moisture=12.0), "reading a: moisture"),
+        (gas().iloc[:0], "readings"), (gas(oxygen_wet=6.6), "columns"), (wet_gas().drop(columns="oxygen_wet"), "columns"),
+        (wet_gas(oxygen_wet=7.6), "reading a: oxygen_wet"), (wet_gas(oxygen_wet=0.0, oxygen=0.0), "reading a: oxygen_wet"),
+        (gas(oxygen=0.075), "oxygen: highest"), (gas(moisture=12.0), "reading a: moisture"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             corrected(table, reference_oxygen=6)
@@ -147,6 +161,9 @@ def test_commands(tmp_path) -> None:
     gas(u_oxygen=0.2).to_csv(tmp_path / "gas.csv")
     printed = json.loads(run_command("study", "flue-gas", tmp_path / "gas.csv", "--oxygen", "6", "--json"))
     assert printed["dry_gas"][0]["reference"] == pytest.approx(30.12, abs=0.01)
+    wet_gas().to_csv(tmp_path / "wet.csv")
+    printed = json.loads(run_command("study", "flue-gas", tmp_path / "wet.csv", "--oxygen", "6", "--json"))
+    assert printed["dry_gas"][0]["moisture"] == pytest.approx(0.12)
     (tmp_path / "dust.csv").write_text("sample,mass,volume\na,3,1\nb,4,1\n")
     given = ("study", "low-dust", tmp_path / "dust.csv", "--blank", "0.2", "--limit", "10", "--json")
     assert json.loads(run_command(*given))["mean"] == 3.5

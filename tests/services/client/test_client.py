@@ -59,6 +59,8 @@ def test_every_read_is_typed(client, tmp_path) -> None:
     assert client.daily("beijing").days and len(client.map(variables=["pm25"]).times) == LEAD_HOURS
     in_force = client.warnings(simulated=True).features
     history = list(client.warning_history(limit=7))
+    paged = client.warnings(simulated=True, limit=7)
+    assert paged.features == in_force and paged.next is None
     assert len(in_force) > 7 and {f["id"] for f in in_force} <= {f["id"] for f in history}
     assert parse(client.warning_cap(str(in_force[0]["id"]))).tag.endswith("alert")
     assert Image.open(io.BytesIO(client.picture("haze.png"))).format == "PNG"

@@ -10,6 +10,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +19,7 @@ from aiosmtpd.smtp import AuthResult
 from PIL import Image
 from sqlalchemy import select
 
+from hazecast.alerts.messages.warning_texts import compose
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.grids.errors import InputError, MissingExtraError
 from hazecast.services.accounts.accounts import add_account
@@ -207,6 +209,33 @@ def test_the_gravest_comes_first_in_subject_and_body(tmp_path, postbox) -> None:
     for content in (part(mail, "plain"), part(mail, "html")):
         places = [content.index(name) for name in ("Beijing", "Shijiazhuang", "Baoding", "Tianjin")]
         assert places == sorted(places), "what ends a warning comes after what warns"
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "above"), [("zh", "同上文“{}”"), ("ja", "上記「{}」と同じです"), ("en", "as for “{}” above")]
+)
+def test_the_same_advice_is_said_once(tmp_path, postbox, language, above) -> None:
+    world, book = World(tmp_path), RuleBook.shipped()
+    channel = MailChannel(world.store, settings_for(tmp_path, postbox), REGISTRY, book)
+    row = world.subscribe(languages=[language])
+    row.target = "duty@bureau.example"
+    warnings = [message(city, INIT, level="red") for city in ("beijing", "tianjin", "baoding")]
+    warnings.append(message("shijiazhuang", INIT, level="orange"))
+    items = [
+        Message(f"msg_{n}", "event", f"warning.{w.kind}", INIT, False, "batch", json.loads(w.model_dump_json()), "{}")
+        for n, w in enumerate(warnings)
+    ]
+    texts_of = [compose(w, book.rule_set(w.rule_set), REGISTRY.city(w.city), language) for w in warnings]
+    mail = channel.compose(row, items, INIT)
+    for content in (part(mail, "plain"), unescape(part(mail, "html"))):
+        # The grave advice stands with the first of the three, that of the lower level by itself.
+        for text in (texts_of[0], texts_of[3]):
+            assert [content.count(line) for line in text.instruction.split("\n")] == [1] * len(text.advice)
+        assert content.count(above.format(texts_of[0].headline)) == 2
+        places = [content.index(t.headline) for t in texts_of]
+        said = content.index(texts_of[0].instruction.split("\n")[0])
+        assert places[0] < said < places[1] and all(t.description in content for t in texts_of)
     world.close()
 
 

@@ -70,10 +70,16 @@ def test_the_feed_holds_what_was_issued_or_ended_lately(store) -> None:
     kept.append(longest.model_copy(update={"expires": NOW - timedelta(hours=1)}))
     with store.sessions.begin() as session:
         session.add_all(map(warning_row, [*kept, message("beijing", NOW + timedelta(hours=1))]))
-    found = recent_warnings(store, False, NOW, 48)
+    found = recent_warnings(store, False, NOW, 48, limit=500)
     late = [w for w in kept if w.issued > NOW - timedelta(hours=48) or w.expires > NOW - timedelta(hours=48)]
     assert found == sorted(late, key=lambda w: (w.issued, w.id), reverse=True) and longest.id in {w.id for w in found}
-    assert recent_warnings(store, False, NOW, 48, limit=2) == found[:2] and recent_warnings(store, True, NOW, 48) == []
+    # One more than a page where another follows; the next begins after the last of the page before.
+    assert recent_warnings(store, False, NOW, 48, limit=2) == found[:3]
+    after = found[1].issued, found[1].id
+    assert recent_warnings(store, False, NOW, 48, after=after, limit=500) == found[2:]
+    own = recent_warnings(store, False, NOW, 48, cities=("beijing",), limit=500)
+    assert own == [one for one in found if one.city == "beijing"]
+    assert recent_warnings(store, True, NOW, 48, limit=500) == []
 
 
 def test_old_warnings_move_to_a_file_a_month_and_none_is_lost_or_doubled(

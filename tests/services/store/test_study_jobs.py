@@ -8,24 +8,18 @@ import pytest
 
 from hazecast.grids.errors import ConflictError
 from hazecast.services.accounts.accounts import add_account
-from hazecast.services.store.study_jobs import (
-    STOPPED,
-    Asked,
-    ahead_of,
-    body_of_running,
-    cancel,
-    claim,
-    fail,
-    file_of,
-    finish,
-    give_up,
-    job_of,
-    jobs_of,
-    running_slots,
-    submit,
-)
+from hazecast.services.store.study_jobs import Asked, ahead_of, cancel, file_of, job_of, jobs_of, submit
 from hazecast.services.store.study_places import Places, TooManyJobsError
 from hazecast.services.store.study_records import prune_jobs, states_since
+from hazecast.services.store.study_runs import (
+    STOPPED,
+    body_of_running,
+    claim,
+    fail,
+    finish,
+    give_up,
+    running_slots,
+)
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

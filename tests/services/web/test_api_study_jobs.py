@@ -17,7 +17,7 @@ from hazecast.services.research.studies.job import run_job
 from hazecast.services.research.studies.runner import StudyRunner
 from hazecast.services.store.retention import prune
 from hazecast.services.store.store import Store
-from hazecast.services.store.study_jobs import STOPPED, claim, finish, note_progress, running_slots
+from hazecast.services.store.study_runs import STOPPED, claim, finish, note_progress, running_slots
 from hazecast.services.web.app import create_app
 from hazecast.services.web.study_examples import BODIES
 from tests.support.accounts import bearer

@@ -82,6 +82,25 @@ def test_cap_and_geojson_say_the_same(client) -> None:
         assert texts_at(info, "severity") == [properties["severity"]]
 
 
+def test_pages_of_the_feed_join_to_the_whole(client) -> None:
+    """Each names itself and the next (RFC 5005, section 3)."""
+    from lxml import etree
+
+    def read(address: str) -> tuple[list[str], dict[str, str]]:
+        root = etree.fromstring(client.get(address).content)
+        links = {link.get("rel"): link.get("href") for link in root.findall("a:link", NS)}
+        return [str(entry.findtext("a:id", namespaces=NS)) for entry in root.findall("a:entry", NS)], links
+
+    whole, links = read("/v1/warnings/feed.atom?language=en")
+    assert "next" not in links
+    joined, address = [], "/v1/warnings/feed.atom?language=en&limit=7"
+    while address:
+        entries, links = read(address)
+        assert len(entries) <= 7 and links["self"].endswith(address.removeprefix("http://testserver"))
+        joined, address = joined + entries, links.get("next", "")
+    assert joined == whole and len(set(whole)) == len(whole) > 7
+
+
 def test_every_entry_of_the_feed_leads_to_a_valid_message(client) -> None:
     answer = client.get("/v1/warnings/feed.atom?language=en")
     assert answer.headers["content-type"].startswith("application/atom+xml")

@@ -109,17 +109,37 @@ def test_pages_of_observations_join_to_the_whole(client) -> None:
     assert joined == whole
 
 
-def test_pages_of_warnings_join_to_the_whole(client) -> None:
-    whole = [f["id"] for f in client.get("/v1/warnings?state=all&limit=500").json()["features"]]
-    joined, cursor = [], None
-    while True:
-        after = {"cursor": cursor} if cursor else {}
-        page = client.get("/v1/warnings", params={"state": "all", "limit": 7} | after).json()
-        joined += [feature["id"] for feature in page["features"]]
-        cursor = page["next"]
-        if cursor is None:
-            break
+@pytest.mark.parametrize("state", ["in_force", "all"])
+def test_pages_of_warnings_join_to_the_whole(client, state) -> None:
+    whole = [f["id"] for f in client.get(f"/v1/warnings?state={state}&limit=500").json()["features"]]
+    joined, address = [], f"/v1/warnings?state={state}&limit=7"
+    while address:
+        answer = client.get(address)
+        joined += [feature["id"] for feature in answer.json()["features"]]
+        address = answer.links.get("next", {}).get("url")
+        assert bool(address) == (answer.json()["next"] is not None)
     assert joined == whole and len(set(whole)) == len(whole) > 7
+    # By default the shipped cities' are one page.
+    assert client.get("/v1/warnings", params={"state": state}).json()["next"] is None
+
+
+def test_all_pages_of_warnings_in_force_are_of_the_time_of_the_first(copied) -> None:
+    now = datetime.now(UTC)
+    client = TestClient(create_app(copied, clock=lambda: now))
+    asked = {"limit": 7, "format": "csv"}
+    whole = list(csv.DictReader(io.StringIO(client.get("/v1/warnings?limit=500&format=csv").text)))
+    first = client.get("/v1/warnings", params=asked)
+    # Meanwhile all of them end.
+    now = max(datetime.fromisoformat(row["expires"]) for row in whole)
+    assert client.get("/v1/warnings").json()["features"] == []
+    rows, answer = list(csv.DictReader(io.StringIO(first.text))), first
+    while address := answer.links.get("next", {}).get("url"):
+        answer = client.get(address)
+        rows += csv.DictReader(io.StringIO(answer.text))
+    assert rows == whole and [row["rule_set"] for row in rows] == sorted(row["rule_set"] for row in rows)
+    history = client.get("/v1/warnings?state=all&limit=1").json()["next"]
+    refused = client.get("/v1/warnings", params={"cursor": history}).json()
+    assert refused["status"] == 422 and refused["errors"][0]["field"] == "cursor"
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", to_cursor("a"), to_cursor(1), "é", to_cursor("2026-01-01", "b", "c")])

@@ -17,7 +17,7 @@ import pytest
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.client import Client, StudyFailedError
 from hazecast.services.store.store import Store
-from hazecast.services.store.study_jobs import STOPPED
+from hazecast.services.store.study_runs import STOPPED
 from hazecast.services.web.study_examples import BODIES
 from tests.support.accounts import bearer
 from tests.support.receivers import free_port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from lxml import etree
 
-from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.texts import LANGUAGES, catalog
+from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.observations.station_cities import NetworkStation
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import MEASURED_ZERO
@@ -26,6 +28,7 @@ from hazecast.services.web.page.index_choice import index_of_hour, us_hours
 from hazecast.services.web.page.place_search import meant, nearest, search
 from hazecast.services.web.page.warning_page import state_of
 from hazecast.services.web.page.warning_view import begins, first_sentence
+from hazecast.services.web.page.words import words
 
 
 class Network:
@@ -108,6 +111,18 @@ def test_a_warning_that_went_on_is_in_force_and_not_to_come(client, store) -> No
         stored = store.warning(warning["id"], True)
         assert datetime.fromisoformat(warning["from"]) == begins(stored)
         assert datetime.fromisoformat(warning["until"]) == stored.expires
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_pollutant_has_one_name_in_all_that_people_read(language) -> None:
+    said, page = catalog(language), words(language)
+    for item in FORECAST_POLLUTANTS:
+        name = said.say(f"pollutant.{item}").lower()
+        assert {page.say(f"{group}.{item}").lower() for group in ("layer", "chart")} == {name}
+        for text in (said.say(f"map.{item}"), said.say(f"daily.column.{item}"), page.say(f"legend.{item}")):
+            assert name in text.lower()
+    for messages in (said.messages, page.messages):
+        assert not re.search(r"O3|O₃", str(messages))
 
 
 def test_a_warning_has_a_page_for_people_in_each_language(client, store) -> None:
