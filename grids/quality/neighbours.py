@@ -16,7 +16,7 @@ COPY_HOURS, _COPY_CHANGES = 24, 12
 # Medians, ug m-3, below which a pollutant can only be in another unit (CO in mg m-3 or ppm, the
 # others in ppm or mg m-3): a tenth or less of the lowest background concentrations. From
 # memory of background stations, not verified; no station of the UCI collections comes near.
-_LOWEST_MEDIAN: dict[str, float] = {"co": 20.0, "o3": 0.5, "no2": 0.05, "so2": 0.05, "pm25": 0.3, "pm10": 0.5}
+LOWEST_MEDIAN: dict[str, float] = {"co": 20.0, "o3": 0.5, "no2": 0.05, "so2": 0.05, "pm25": 0.3, "pm10": 0.5}
 # Carbon monoxide is left out: its factor of 1.14 is within the difference between two streets.
 _PPB_GASES = ("o3", "no2", "so2")
 _PPB_CORRELATION, _PPB_TOLERANCE = 0.95, 0.1
@@ -75,7 +75,7 @@ def flag_unit_slips(values: Values, flags: Flags, name: str) -> None:
         part = values[window]
         valid = np.isfinite(part).sum(axis=0)
         # More than half of the values below: the same as the median, at a tenth of the time.
-        wrong_unit = (2 * (part < _LOWEST_MEDIAN[name]).sum(axis=0) > valid) & (valid >= 12)
+        wrong_unit = (2 * (part < LOWEST_MEDIAN[name]).sum(axis=0) > valid) & (valid >= 12)
         if reference is not None:
             wrong_unit |= _in_ppb(part, reference[window], PPB_25C[name])
         flags[window, wrong_unit] = UNIT_SLIP

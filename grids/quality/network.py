@@ -16,6 +16,7 @@ import pandas as pd
 
 from hazecast.grids.contract import POLLUTANTS
 from hazecast.grids.quality.flags import DISTRUSTED, DUPLICATE, GOOD, SENTINEL
+from hazecast.grids.quality.neighbours import LOWEST_MEDIAN
 from hazecast.grids.quality.series import SPIKE_RATIO, SPIKE_RISE, Flags, Values
 
 Bool = npt.NDArray[np.bool_]
@@ -26,6 +27,8 @@ DISTRUST_SHARE = {"pm10": 0.5}
 _OTHERS_SHARE = 0.2
 # A station or two may fail by themselves.
 _FEWEST = 3
+# Share of an hour's positive values below what a pollutant can be, from which all of it is in another unit.
+_LOW_SHARE = 0.9
 # Particles of a whole network don't rise so many times within an hour. Three cities of China: 3.25 times by
 # fireworks on 2014-01-30, 2.9 otherwise.
 JUMP_RATIO = 4.0
@@ -48,8 +51,8 @@ REPEAT_HOURS, _REPEAT_SHARE, _REPEAT_STATIONS = 3, 0.8, 6
 def distrust_hours(raw: Mapping[str, Values], flags: dict[str, Flags], groups: Sequence[str]) -> None:
     """Flag all values of the hours in which a network or a city fails as a whole, in place; earlier flags are retained.
 
-    A network fails where a large share of an hour's values is above the range of the contract, where particles
-    rise fourfold at once in most of its cities, until they are back, and where its stations repeat the day before.
+    A network fails where a large share of an hour's values is above the range of the contract or nearly all are below
+    any background, where particles rise fourfold at once in most of its cities, until they are back, and where its stations repeat the day before.
     A city fails where the particles of all its stations rise at once and fall back, or no later hour
     shows yet whether they stay: the next one decides.
 
@@ -67,7 +70,7 @@ def distrust_hours(raw: Mapping[str, Values], flags: dict[str, Flags], groups: S
         reported = np.isfinite(values) & (flags[name] != SENTINEL)
         given = np.where(reported, values, np.nan)
         failed = _out_of_range(values, reported, name)
-        wrong = np.repeat(failed[:, None], len(cities), axis=1)
+        wrong = np.repeat((failed | _too_low(values, reported, name))[:, None], len(cities), axis=1)
         if name in ("pm25", "pm10"):
             levels = _Levels.of(given, owner, name)
             wrong |= _network_failing(levels, failed)[:, None]
@@ -82,6 +85,13 @@ def _out_of_range(values: Values, reported: Bool, name: str) -> Bool:
         wrong = (reported & (values > POLLUTANTS[name].high)).sum(axis=1)
     share = DISTRUST_SHARE.get(name, _OTHERS_SHARE)
     return np.asarray((wrong >= share * reported.sum(axis=1)) & (wrong >= _FEWEST))
+
+
+def _too_low(values: Values, reported: Bool, name: str) -> Bool:
+    """Return the hours in which a network is below any background, as in mg m-3 or ppm for ug m-3, (time,)."""
+    positive = reported & (values > 0)
+    low, number = (positive & (values < LOWEST_MEDIAN[name])).sum(axis=1), positive.sum(axis=1)
+    return np.asarray((low >= _LOW_SHARE * number) & (number >= _FEW_STATIONS))
 
 
 @dataclass(frozen=True)

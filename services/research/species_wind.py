@@ -10,7 +10,7 @@ import xarray as xr
 from hazecast.grids.derived import wind_components
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.sample_tables import read_samples
-from hazecast.grids.weather.pressure_levels import read_level_wind
+from hazecast.services.core.weather_reading import read_level_wind_of_files
 
 _HOUR = np.timedelta64(1, "h")
 # m s-1 and degrees clockwise from north that the wind comes from.
@@ -86,9 +86,9 @@ def level_wind_at(
     Raises
     ------
     InputError
-        As `read_level_wind`, or if the place is outside the grid.
+        As `read_level_wind`, if the reader crashes or does not return in time, or if the place is outside the grid.
     """
-    grid = read_level_wind(weather, level_hpa)
+    grid = read_level_wind_of_files(weather, level_hpa)
     there = grid.interp(latitude=latitude, longitude=longitude)
     if not np.isfinite(there["u"].values).any():
         raise InputError(str(weather), f"no wind at {latitude:g}, {longitude:g}", "a grid that holds the place")

@@ -199,7 +199,7 @@ class HttpClient:
             refuse_html(response, self.redacted(response.url), expected)
             try:
                 return decode(response.content)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 start = response.content[:EXCERPT].decode("utf-8", "replace")
                 raise ContentError(self.redacted(response.url), repr(start), expected, status=response.status_code,
                                    transient=True) from error  # fmt: skip

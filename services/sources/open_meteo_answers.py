@@ -11,9 +11,12 @@ import numpy as np
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.services.sources.http import HttpClient
+from hazecast.services.sources.monitors.interface import number
 
 # The unit of a variable that the model lacks, with values that are all null.
 _LACKING = "undefined"
+# 2106 in seconds since 1970; the same time in milliseconds is later.
+_LATEST = 2**32
 RUN, SERVED_SINCE = "last_run_initialisation_time", "last_run_availability_time"
 
 
@@ -64,7 +67,7 @@ def run_times(http: HttpClient, url: str, model: str, key: str, names: Sequence[
     found = []
     for name in names:
         seconds = meta.get(name) if isinstance(meta, dict) else None
-        if isinstance(seconds, bool) or not isinstance(seconds, int):
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < _LATEST:
             raise InputError(f"{address}: {name}", seconds, "seconds since 1970")
         found.append(datetime.fromtimestamp(seconds, UTC))
     return found
@@ -152,14 +155,16 @@ def hours_of(hourly: Mapping[str, Any], here: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If they aren't every hour, in seconds since 1970.
+        If they aren't every whole hour, in seconds since 1970.
     """
     seconds = hourly.get("time")
-    if not isinstance(seconds, list) or not seconds or not all(type(s) is int for s in seconds):
+    if not isinstance(seconds, list) or not seconds or not all(type(s) is int and 0 <= s < _LATEST for s in seconds):
         raise InputError(f"{here} hourly.time", repr(seconds)[:60], "seconds since 1970")
     times = np.array(seconds, "datetime64[s]").astype("datetime64[ns]")
     if (np.diff(times) != np.timedelta64(1, "h")).any():
         raise InputError(f"{here} hourly.time", "gaps", "every hour")
+    if seconds[0] % 3600:
+        raise InputError(f"{here} hourly.time", seconds[0], "whole hours")
     return times
 
 
@@ -198,7 +203,4 @@ def column_of(
         raise InputError(f"{here} hourly_units.{name}", found, accepted[0])
     if not isinstance(values, list) or len(values) != length:
         raise InputError(f"{here} hourly.{name}", repr(values)[:60], f"{length} values")
-    try:
-        return np.array([np.nan if value is None else float(value) for value in values])
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{here} hourly.{name}", error, "numbers or null") from error
+    return np.array([np.nan if (one := number(value, f"{here} hourly.{name}")) is None else one for value in values])

@@ -22,7 +22,11 @@ from hazecast.grids.quality import (
     DISTRUSTED,
     DUPLICATE,
     FLAG_ATTRS,
+    GOOD,
+    IMPOSSIBLE,
     MISSING,
+    MODELLED,
+    NEGATIVE,
     SENTINELS,
     Reporting,
     count_flags,
@@ -53,7 +57,7 @@ class Saved:
     """The outcome of storing a batch, as counts of values; `reflagged` are of those stored before.
 
     `distrusted` are the new or revised ones that are in error together with others: a network that fails as a whole, or
-    repeats the day before.
+    repeats the day before. `usable` are the stations, times and pollutants of all values of the batch that can be used.
     """
 
     new: int
@@ -61,6 +65,7 @@ class Saved:
     unchanged: int
     reflagged: int
     distrusted: int = 0
+    usable: frozenset[_Key] = frozenset()
 
 
 def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: Registry, now: datetime) -> Saved:
@@ -105,7 +110,10 @@ def save_readings(store: Store, source: MonitorSource, batch: Batch, registry: R
     fresh = {(r.station, r.time, r.pollutant) for r in new} | {(r.station, r.time, r.pollutant) for _, r in revised}
     unchanged = len(readings) - len(fresh)
     distrusted = sum(changed.get(key) in (DISTRUSTED, DUPLICATE) for key in fresh)
-    return Saved(len(new), len(revised), unchanged, len(changed.keys() - fresh), distrusted)
+    usable = frozenset(
+        key for key, reading in readings.items() if _is_usable(reading, changed.get(key), present.get(key))
+    )
+    return Saved(len(new), len(revised), unchanged, len(changed.keys() - fresh), distrusted, usable)
 
 
 def stored_monitors(
@@ -209,6 +217,15 @@ def _present(connection: Connection, stations: Sequence[str], first: datetime, l
     query = select(_Obs.__table__).where(_Obs.time >= first, _Obs.time <= last)
     found = connection.execute(query)
     return {(row.station_id, row.time, row.pollutant): row for row in found if row.station_id in wanted}
+
+
+def _is_usable(reading: Reading, flag: int | None, before: Row[Any] | None) -> bool:
+    """Return whether a value is one, by its flag if that has changed, else as it was stored before."""
+    if reading.pollutant in MEASURED:
+        return flagged(reading)[1] not in (MISSING, IMPOSSIBLE)
+    if flag is None:
+        flag = MISSING if before is None else int(before.flag)
+    return flag in (GOOD, NEGATIVE, MODELLED)
 
 
 def _differs(row: Row[Any], reading: Reading) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from hazecast.grids.observations.tables.units import MEANINGS
 from hazecast.services.core.field_limits import at_most
@@ -19,6 +19,13 @@ _EXAMPLE: dict[str, JsonValue] = {
         {"station": "1011A", "time": "2026-01-15T09:00+08:00", "variable": "relative_humidity", "value": 62, "unit": "%"},
     ],
 }  # fmt: skip
+
+
+def _number(value: object) -> object:
+    """Refuse what Python takes for a number, and no instrument writes: true, and 1_0."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise ValueError("expected a number or null")
+    return value
 
 
 class PushedStation(BaseModel):
@@ -44,7 +51,7 @@ class PushedValue(BaseModel):
     station: Annotated[str, Field(min_length=1, max_length=60)]
     time: datetime = Field(description="The end of the hour, with its offset; whole hours, at most 31 days ago.")
     variable: str = Field(max_length=40, description=f"One of {', '.join(MEANINGS)}.")
-    value: float | None = Field(description="Null withdraws a pollutant's value.")
+    value: Annotated[float | None, BeforeValidator(_number)] = Field(description="Null withdraws a pollutant's value.")
     unit: str = Field(max_length=40, description="Such as ug/m3, mg/m3, ppb, ppm, degC, %, m/s, hPa, km.")
 
 

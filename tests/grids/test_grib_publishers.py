@@ -344,3 +344,17 @@ def test_a_layer_from_two_metres_up_is_not_the_air_at_two_metres(tmp_path) -> No
     }
     with pytest.raises(InputError, match="heightAboveGroundLayer"):
         read_weather(write_grib(tmp_path / "a.grib2", [layer], [PLANE]))
+
+
+def test_icon_s_own_triangular_grid_is_refused_by_name(tmp_path) -> None:
+    # Grid definition template 3.101: the positions of its cells are in a file of their own.
+    handle = eccodes.codes_grib_new_from_samples("GRIB2")
+    for key, own in {"gridType": "unstructured_grid", "shortName": "2t"}.items():
+        eccodes.codes_set(handle, key, own)
+    path = tmp_path / "icon_native.grib2"
+    path.write_bytes(eccodes.codes_get_message(handle))
+    eccodes.codes_release(handle)
+    with pytest.raises(InputError, match=r"gridType: found unstructured_grid; expected regular_ll or one of"):
+        read_weather(path)
+    with pytest.raises(InputError, match=r"unstructured_grid"):
+        span_of(path)

@@ -85,6 +85,9 @@ DOCUMENT = json.dumps({"code": 0, "data": {"rows": [dict(zip(NAMES, row, strict=
         ("a.json", DOCUMENT),
         ("a.jsonl", LINES),
         ("a.txt", LINES),
+        ("a.txt", CSV.replace(",", "   ")),
+        ("a.txt", CSV.replace("时间", "日期,时间").replace(",", " ").replace("-15 ", "-15  ")),
+        ("a.txt", CSV.replace("时间", "日期 时间").replace(",", "  ")),
         ("a.csv", CSV.encode("utf-16-le")),
         ("a.csv", CSV.encode("utf-32")),
         ("a.csv", CSV.replace("2026-01-15 ", "２０２６－０１－１５　").replace(":", "：")),
@@ -256,6 +259,7 @@ def test_cells_of_markup_reach_over_rows_and_columns(monkeypatch) -> None:
         ('[{"time": 1}', "a table as HTML or JSON"),
         ("[" * 100_000, "expected"),
         ("<html><body>Login</body></html>", "a time or date among them"),
+        ("The platform is closed today.\nPlease come back\nat nine o'clock, thank you\n", "a time or date among them"),
     ],
 )
 def test_what_holds_no_records_is_refused_by_name(tmp_path, content, says) -> None:

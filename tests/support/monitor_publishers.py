@@ -182,7 +182,7 @@ def openaq(server: SourceServer, page_size: int = 1000) -> Publisher:
         value = truth(code, end, name) / (PPB_25C["o3"] * 1000 if name == "o3" else 1)
         return {
             "value": round(value, 6), "flagInfo": {"hasFlags": False},
-            "parameter": {"id": 2, "name": name, "units": "µg/m³"},
+            "parameter": {"id": 2, "name": name, "units": "ppm" if name == "o3" else "µg/m³"},
             "period": {
                 "label": "1 hour", "interval": "01:00:00",
                 "datetimeFrom": {"utc": f"{end - HOUR:%Y-%m-%dT%H:%M:%SZ}", "local": "x"},

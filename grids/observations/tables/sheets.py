@@ -16,6 +16,7 @@ from typing import Any, Literal
 from hazecast.grids.errors import InputError
 from hazecast.grids.extras import requires
 from hazecast.grids.observations.packed import LARGEST, unpacked
+from hazecast.grids.observations.tables.blanks import BLANK, blank_rows
 from hazecast.grids.observations.tables.encodings import decode
 from hazecast.grids.observations.tables.mapping import FilePart
 from hazecast.grids.observations.tables.markup import is_markup, tables_in
@@ -163,6 +164,9 @@ def sheet_of(data: bytes, path: Path, part: FilePart) -> Sheet:
 
 
 def _lines(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    if separator == BLANK:
+        yield from blank_rows(text)[0]
+        return
     lines = text.splitlines() if '"' in text else None
     try:
         if lines is None:
@@ -196,7 +200,7 @@ def _quoted(lines: list[str], at: int, separator: str) -> tuple[int, list[str]]:
 
 
 def _separator(text: str) -> str:
-    """Return the separator that gives most rows as many cells as the first, and at least two."""
+    """Return the separator that gives most rows as many cells as the first, and at least two; blanks where no other does."""
     lines = [line for line in text[:100_000].splitlines() if line.strip()][: _TRIED + 1]
     best, most = ",", (0, 0)
     for separator in _SEPARATORS:
@@ -211,6 +215,8 @@ def _separator(text: str) -> str:
             rank = (several.count(usual) if head else 0, usual)
             if rank[0] > most[0] or (rank[0] == most[0] and rank[1] > most[1]):
                 best, most = separator, rank
+    if not most[0] and blank_rows("\n".join(lines))[1]:
+        return BLANK
     return best
 
 

@@ -87,12 +87,11 @@ class WeatherFiles:
         xarray.Dataset (time, latitude, longitude)
         (str, str)
         """
-        from hazecast.grids.weather.files import read_weather
-        from hazecast.grids.weather.pressure_levels import read_level_wind
+        from hazecast.services.core.weather_reading import read_files, read_level_wind_of_files
 
         if level is None:
-            return read_weather(self.path), ("u10", "v10")
-        return read_level_wind(self.path, level), ("u", "v")
+            return read_files(self.path), ("u10", "v10")
+        return read_level_wind_of_files(self.path, level), ("u", "v")
 
 
 @dataclass(frozen=True)

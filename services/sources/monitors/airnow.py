@@ -149,7 +149,6 @@ def read_file(
         raise InputError(f"{where}: header", ",".join(columns), f"also {', '.join(absent) or 'Value or Raw Conc.'}")
     after_stamp = HOUR if value_column == "Value" else timedelta(0)
     batch = Batch()
-    seen: set[datetime] = set()
     for line, fields in enumerate(lines[start + 1 :], start=start + 2):
         here = f"{where}: line {line}"
         if not any(fields):
@@ -162,10 +161,6 @@ def read_file(
         if name is None or row["Duration"].strip().lower() not in ("1 hr", "1 hour"):
             raise InputError(f"{here}, Parameter", f"{row['Parameter']}, {row['Duration']}", "PM2.5, 1 Hr")
         value = number(row[value_column], f"{here}, {value_column}")
-        if time in seen:
-            batch.counts["duplicate_rows"] += 1
-            continue
-        seen.add(time)
         if period is not None and not period[0] <= time <= period[1]:
             continue
         if row["QC Name"].strip().lower() == "invalid":

@@ -241,8 +241,9 @@ def number(text: object, where: str) -> float | None:
     if text is None or (isinstance(text, str) and text.strip().upper() in _MISSING_TEXTS):
         return None
     try:
-        value = float(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+        # Python would read 1_0 as ten.
+        value = float("nothing" if isinstance(text, str) and "_" in text else text)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(where, text, "a number, or a mark for no value") from error
     if isinstance(text, bool) or math.isinf(value):
         raise InputError(where, text, "a finite number, or a mark for no value")

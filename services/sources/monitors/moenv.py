@@ -133,7 +133,6 @@ def read_answer(answer: Any, rules: StationCities, where: str) -> Batch:
     if total is not None and len(rows) < total:
         raise InputError(f"{where}: records", len(rows), f"as many as total says, {total:g}")
     batch = Batch()
-    seen: set[str] = set()
 
     def take(row: Any) -> None:
         if not isinstance(row, Mapping):
@@ -144,11 +143,8 @@ def read_answer(answer: Any, rules: StationCities, where: str) -> Batch:
         city = rules.by_place(Moenv.name, str(row.get("county")))
         if city is None:
             batch.counts["stations_elsewhere"] += 1
-        elif code in seen:
-            batch.counts["duplicate_rows"] += 1
         else:
             batch.add(_station(row, code, city, where), *_values(row, f"{where}, {code}", batch))
-            seen.add(code)
 
     try_each(rows, take, batch, "rows", tolerated=0.5)
     return batch

@@ -120,10 +120,19 @@ class OpenAQ:
             station = read_station(*entry)
             wanted.extend((station, *sensor) for sensor in read_sensors(entry[0], FORECAST_POLLUTANTS))
 
+        held: set[tuple[str, datetime, str]] = set()
+
         def take(entry: tuple[NetworkStation, int, str, str]) -> None:
             station, sensor, name, units = entry
             rows = list(self._pages(f"/v3/sensors/{sensor}/hours", _query(period)))
-            read_hours(rows, station, name, units, period, batch)
+            own = Batch()
+            read_hours(rows, station, name, units, period, own)
+            # A station may have a second sensor, or the same one in another unit: the first that has a value counts.
+            others = [r for r in own.readings if (r.station, r.time, r.pollutant) not in held]
+            batch.counts["values_of_second_sensors"] += len(own.readings) - len(others)
+            own.readings = others
+            held.update((r.station, r.time, r.pollutant) for r in others if r.raw is not None)
+            batch.join(own)
 
         try_each(self._chosen(hours[0], batch), choose, batch, "stations")
         try_each(wanted, take, batch, "sensors")
@@ -182,7 +191,7 @@ class OpenAQ:
             self._sleep(min(seconds + _RESET_MARGIN, self._http.patience.retry_after_max))
         try:
             return response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(url, repr(response.text[:60]), "JSON") from error
 
 
@@ -296,6 +305,7 @@ def read_hours(
         stamps = _key(row, "period", where)
         start, end = (_utc(_key(stamps, edge, where), where) for edge in ("datetimeFrom", "datetimeTo"))
         value = number(_key(row, "value", where), f"{where}: value, {end:%Y-%m-%dT%H:%MZ}")
+        _same_parameter(row.get("parameter"), name, units, where)
         if end - start != HOUR or end.minute:
             batch.counts["not_a_whole_hour"] += 1
         elif not period[0] <= end <= period[1]:
@@ -305,6 +315,15 @@ def read_hours(
             batch.add(station, end, [(name, None, units)])
         else:
             batch.add(station, end, [(name, value, units)])
+
+
+def _same_parameter(stated: Any, name: str, units: str, where: str) -> None:
+    """Refuse a value of which the answer says that it is another pollutant or in another unit than the sensor's."""
+    own_name, own_units = _inside(stated, "name"), _inside(stated, "units")
+    if own_name not in (None, name):
+        raise InputError(f"{where}: parameter.name", own_name, f"{name}, as of its sensor")
+    if own_units is not None and to_ug_m3(name, str(own_units)) != to_ug_m3(name, units):
+        raise InputError(f"{where}: parameter.units", own_units, f"{units}, as of its sensor")
 
 
 def _query(period: tuple[datetime, datetime]) -> dict[str, str]:

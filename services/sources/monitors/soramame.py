@@ -178,7 +178,6 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
     if absent:
         raise InputError(f"{where}: header", f"{', '.join(header[:30])}", f"{', '.join(absent)}, once each")
     batch = Batch()
-    seen: set[str] = set()
 
     def take(entry: tuple[int, list[str]]) -> None:
         line, fields = entry
@@ -189,15 +188,12 @@ def read_hour(text: str, hour: datetime, rules: StationCities, where: str) -> Ba
         city = rules.by_place("soramame", row["都道府県コード"].zfill(2) + row["市区町村名"])
         if city is None:
             batch.counts["stations_elsewhere"] += 1
-        elif code in seen:
-            batch.counts["duplicate_rows"] += 1
         else:
             values = [
                 (name, number(row[column], f"{where}: line {line}, {column}"), units)
                 for name, (column, units) in _COLUMNS.items()
             ]
             batch.add(_station(row, code, city), hour, values)
-            seen.add(code)
 
     entries = [(line, fields) for line, fields in enumerate(rows[1:], start=2) if any(fields)]
     try_each(entries, take, batch, "rows", tolerated=0.5)

@@ -22,8 +22,8 @@ from hazecast.services.sources.weather.interface import Cycle, KeepsPast, NoCycl
 from hazecast.services.store.monitors import save_readings
 from hazecast.services.store.store import Store
 from hazecast.services.store.weather_cycles import WeatherStore
+from hazecast.services.work.ingest.doubts import leave_out_future, settle_repeats
 from hazecast.services.work.ingest.holes import missing_hours
-from hazecast.services.work.ingest.monitors import leave_out_future
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,7 @@ def fill_hours(
         try:
             batch = source.fetch(part)
             leave_out_future(batch, source, now)
+            settle_repeats(batch)
             saved = save_readings(store, source, batch, registry, now)
         except (FetchError, InputError) as error:
             report.trouble(f"{part[0]:%Y-%m-%dT%HZ} to {part[-1]:%Y-%m-%dT%HZ}: {error}")

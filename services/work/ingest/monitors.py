@@ -14,16 +14,15 @@ from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Patience
-from hazecast.services.sources.monitors.interface import HOUR, Batch, MonitorSource
+from hazecast.services.sources.monitors.interface import HOUR, MonitorSource
 from hazecast.services.sources.registry import create_monitor_source
 from hazecast.services.store.monitors import save_readings
 from hazecast.services.store.station_hours import stored_hours
 from hazecast.services.store.store import Store
+from hazecast.services.work.ingest.doubts import doubts_of_newest, leave_out_future, settle_repeats
 
 log = logging.getLogger(__name__)
 
-# Counted in `Batch.counts`.
-FUTURE_VALUES = "future_values"
 # Share of the new values in error together from which a fetch is not "done": PM2.5 of a network that reports six pollutants.
 _DISTRUSTED_SHARE = 0.1
 
@@ -162,6 +161,7 @@ def _ingest(
     try:
         batch = source.fetch(hours)
         leave_out_future(batch, source, now)
+        settle_repeats(batch)
         saved = save_readings(store, source, batch, registry, now)
     except (FetchError, InputError) as error:
         log.error("%s: %s", source.name, error)
@@ -171,6 +171,7 @@ def _ingest(
             f"{saved.distrusted} of {saved.new + saved.revised} new values are not used: "
             "the network fails as a whole, or repeats the day before"
         )
+    batch.problems += doubts_of_newest(batch, saved, source, now)
     for problem in batch.problems:
         log.warning("%s: %s", source.name, problem)
     outcome = SourceOutcome(
@@ -186,30 +187,6 @@ def _ingest(
     )
     log.info("%s", outcome.summary)
     return outcome
-
-
-def leave_out_future(batch: Batch, source: MonitorSource, now: datetime) -> None:
-    """Leave out and count what is stamped after now. A model's analysis may go on as a forecast; a measurement can't.
-
-    Parameters
-    ----------
-    batch : Batch
-        Changed in place.
-    source : MonitorSource
-    now : datetime
-        Aware.
-    """
-    future = [reading for reading in batch.readings if reading.time > now]
-    if not future:
-        return
-    batch.readings = [reading for reading in batch.readings if reading.time <= now]
-    batch.counts[FUTURE_VALUES] = len(future)
-    newest = max(reading.time for reading in future)
-    # The hour that is going on may be published before it ends.
-    if newest > now + HOUR and not source.reporting.modelled:
-        batch.problems.append(
-            f"time {newest:%Y-%m-%dT%H:%MZ} of {len(future)} values, expected none after {now:%Y-%m-%dT%H:%MZ}: not stored"
-        )
 
 
 def wanted_hours(store: Store, source: str, now: datetime, reread_hours: int) -> list[datetime]:

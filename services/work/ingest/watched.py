@@ -29,7 +29,7 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.sources.monitors.folder import CsvFolder, batch_of
 from hazecast.services.store.monitors import Saved, save_readings
 from hazecast.services.store.store import Store
-from hazecast.services.work.ingest.monitors import leave_out_future
+from hazecast.services.work.ingest.doubts import leave_out_future
 
 log = logging.getLogger(__name__)
 

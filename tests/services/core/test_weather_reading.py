@@ -9,7 +9,7 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather, span_of
-from hazecast.services.core.weather_reading import read_files, span_of_file
+from hazecast.services.core.weather_reading import read_files, span_of_file, time_limit
 from tests.support.weather_samples import write_era5
 
 
@@ -29,3 +29,14 @@ def test_a_file_that_is_never_read_to_its_end_is_named_and_others_are_read(tmp_p
     whole = write_era5(tmp_path / "whole.nc")
     assert span_of_file(whole) == span_of(whole)
     xr.testing.assert_identical(read_files(whole, alone=False), read_weather(whole))
+
+
+def test_the_time_limit_grows_with_the_files(tmp_path) -> None:
+    small, large, folder = tmp_path / "small.nc", tmp_path / "large.nc", tmp_path / "run"
+    small.write_bytes(b"CDF")
+    folder.mkdir()
+    for path in (large, folder / "a.nc", folder / "b.nc"):
+        with path.open("wb") as file:
+            file.truncate(100 * 2**20)
+    assert time_limit(small) == pytest.approx(60, abs=1) and time_limit(tmp_path / "absent.nc") == 60
+    assert time_limit(large) == 260 and time_limit(folder) == time_limit(folder / "a.nc", folder / "b.nc") == 460

@@ -120,6 +120,8 @@ WRONG = [
     (row(1.0) | {"time": "2026-01-15T01:00"}, "observations[0].time", "with its offset"),
     (row(1.0) | {"time": "2026-01-15T01:30Z"}, "observations[0].time", "a whole hour"),
     (row(1.0) | {"value": "x"}, "observations[0].value", "valid number"),
+    (row(1.0) | {"value": True}, "observations[0].value", "expected a number or null"),
+    (row(1.0) | {"value": "1_0"}, "observations[0].value", "expected a number or null"),
     (row(1.0) | {"more": 1}, "observations[0].more", "not permitted"),
     (row(200.0, variable="relative_humidity", unit="%"), "observations[0].value", "found 200.0; expected 1 to 100"),
     ([1, 2], "observations[0]", "valid dictionary"),

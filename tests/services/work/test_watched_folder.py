@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.tables.examine import examine
+from hazecast.grids.places.cities import load_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.jobs import all_jobs
 from hazecast.services.scheduling.tasks import watch
 from hazecast.services.store.station_hours import stored_hours
 from hazecast.services.store.store import Store
 from hazecast.services.work.ingest.watched import take_delivered
-from tests.support.monitor_publishers import HOUR, LAST, NOW
+from tests.support.monitor_publishers import BEIJING, HOUR, LAST, NOW
 from tests.support.settings import make_settings
 
 GOOD = "".join(f"a,{(LAST - n * HOUR).isoformat()},{40 + n}\n" for n in range(6))
@@ -95,3 +97,44 @@ def test_without_stations_nothing_is_moved(settings) -> None:
 def test_the_job_is_there_with_the_setting(settings, tmp_path) -> None:
     assert "watch" in {job.name for job in all_jobs(settings)}
     assert "watch" not in {job.name for job in all_jobs(make_settings(data_dir=tmp_path))}
+
+
+STAMPS = [(LAST - n * HOUR).astimezone(BEIJING) for n in range(3)]
+PLAIN = "站点,时间,PM2.5\n" + "".join(f"a,{t:%Y-%m-%d %H:%M},{40 + n}\n" for n, t in enumerate(STAMPS))
+# Name of the file, contents, values that are stored, missing ones too: none where the table is refused.
+KINDS: dict[str, tuple[str, str | bytes, int]] = {
+    "two rows of names": ("a.csv", PLAIN.replace("PM2.5\n", "PM2.5\n,,μg/m³\n", 1), 3),
+    "markup called a workbook": (
+        "a.xls",
+        "<table>" + "".join("<tr><td>" + line.replace(",", "</td><td>") + "</td></tr>" for line in PLAIN.splitlines()) + "</table>",
+        3,
+    ),
+    "blanks": ("a.txt", PLAIN.replace(",", "  ").replace("时间", "日期 时间"), 3),
+    "years of Reiwa": ("a.csv", PLAIN.replace("2026-01-14 ", "令和8年1月14日 "), 3),
+    "below the limit of detection": ("a.csv", PLAIN.replace(",41", ",<3"), 2),
+    "marks": ("a.csv", PLAIN.replace(",41", ",#").replace(",42", ",ND"), 3),
+    "UTF-16": ("a.csv", PLAIN.encode("utf-16"), 3),
+    "JSON": ("a.json", json.dumps([dict(zip(("站点", "时间", "PM2.5"), line.split(","), strict=True)) for line in PLAIN.splitlines()[1:]]), 3),
+    "twice with other values": ("a.csv", PLAIN + PLAIN.splitlines()[1].replace(",40", ",90") + "\n", 2),
+    "means of a day": ("a.csv", PLAIN.replace("PM2.5", "PM2.5日均值"), 0),
+    "no unit of a gas": ("a.csv", PLAIN.replace("PM2.5", "CO"), 0),
+    "a page for logging in": ("a.csv", "<html><body>Login</body></html>", 0),
+    "a table cut off": ("a.xlsx", b"PK\x03\x04" + b"\0" * 40, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_delivered_table_is_taken_as_the_check_says(settings, kind) -> None:
+    name, content, number = KINDS[kind]
+    path = settings.ingest.watch_dir / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    os.utime(path, (0, 0))
+    try:
+        expected = [str(fault) for fault in examine(path, load_registry()).findings.faults]
+    except InputError as error:
+        expected = [str(error)]
+    assert take(settings) == {name: "done" if number else "failed"}
+    told = report(settings, "done" if number else "failed", name)
+    assert told["new"] == number and [fault.replace(f"{path.parent}/", "") for fault in expected] == [
+        problem.replace(f"{path.parent}/", "") for problem in told["problems"][: len(expected)]
+    ]
