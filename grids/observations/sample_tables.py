@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.column_units import bare_names
 from hazecast.grids.observations.packed import unpacked
 
 MISSING = ("", "NA", "NaN", "nan", "N/A", "-")
@@ -66,7 +67,14 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False, m
     return table.sort_index() if times else table
 
 
-def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+def read_labelled(
+    path: Path,
+    text: Sequence[str],
+    numbers: Sequence[str],
+    *,
+    units: Mapping[str, str] | None = None,
+    alike: Sequence[Sequence[str]] = (),
+) -> pd.DataFrame:
     """Read named text and number columns of a CSV table.
 
     Parameters
@@ -74,7 +82,12 @@ def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd
     path : Path
         As `read_samples`.
     text, numbers : sequence of str
-        Required columns; a name that ends in ``?`` is optional. Other columns are ignored.
+        Required columns; a name that ends in ``?`` is optional. Other columns are ignored. The header may tell a unit behind a name, in
+        brackets.
+    units : mapping of str to str, optional
+        Unit that a column has to be in, where its header tells one.
+    alike : sequence of sequences of str
+        Columns that have to be in one unit, where their headers tell theirs.
 
     Returns
     -------
@@ -84,11 +97,12 @@ def read_labelled(path: Path, text: Sequence[str], numbers: Sequence[str]) -> pd
     Raises
     ------
     InputError
-        As `read_samples`; also for an empty text cell and an infinite number.
+        As `read_samples`; also for an empty text cell, an infinite number and another unit.
     """
     lines = _lines(path)
     (at, header), rows = lines[0], lines[1:]
-    names = [name.strip() for name in header]
+    known = [name.removesuffix("?") for name in (*text, *numbers)]
+    names = bare_names(f"{path}, line {at}", [name.strip() for name in header], known, units or {}, alike)
     _check_header(path, at, names, None)
     wanted: dict[str, bool] = {name.removesuffix("?"): name in numbers for name in (*text, *numbers)}
     missing = [name for name in (*text, *numbers) if not name.endswith("?") and name not in names]

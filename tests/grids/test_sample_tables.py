@@ -83,3 +83,30 @@ def test_labelled_columns_by_name(tmp_path) -> None:
     path.write_text("value,kind\n1.5,\n")
     with pytest.raises(InputError, match="line 2, column kind"):
         read_labelled(path, ["kind"], ["value"])
+
+
+def test_units_that_headers_tell_are_compared(tmp_path) -> None:
+    path = tmp_path / "runs.csv"
+    units = {"speed": "km h-1", "grade": "1", "gas": "degree_Celsius"}
+
+    def read(header: str) -> list[str]:
+        path.write_text(f"{header}\na,1,2,3\n", encoding="utf-8")
+        return list(read_labelled(path, ["run"], ["speed", "grade?", "gas?"], units=units, alike=[("grade", "gas")]))
+
+    for header in (
+        "run,speed (km/h),grade,gas",
+        "run,speed [km h⁻¹],grade (-),gas",
+        "run,speed（km h-1）,grade,gas (°C)",
+    ):
+        assert read(header) == ["run", "speed", "grade", "gas"]
+    # An optional column is not passed over for its unit.
+    for header, message in (
+        ("run,speed (m/s),grade,gas", r"line 1, column speed: unit: found m/s; expected km h-1"),
+        ("run,speed,grade (%),gas", "column grade: unit: found %; expected a share of 1"),
+        ("run,speed,grade (1),gas (°C)", "column gas: unit: found °C; expected 1, as of grade"),
+        ("run,speed,speed (km/h),gas", "column speed twice"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read(header)
+    path.write_text("run,speed,benzo(a)pyrene (ng),b,c\na,1,2,3,4\n")
+    assert list(read_labelled(path, ["run"], ["speed"], units=units)) == ["run", "speed"]

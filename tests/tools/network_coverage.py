@@ -33,7 +33,7 @@ def network(seed: int) -> tuple[pd.DataFrame, pd.Timestamp]:
 
 def main(draws: int) -> None:
     """Print the rates."""
-    dated, held, found, false = [], [], [], 0
+    dated, held, found, sizes, false, beside_none = [], [], [], [], 0, 0
     for seed in range(draws):
         table, day = network(seed)
         result = consistency(table)
@@ -43,8 +43,12 @@ def main(draws: int) -> None:
         if found[-1]:
             dated.append(abs((step["shift"] - day).days) <= 21)
             held.append(step["shift_low"] <= SIZE <= step["shift_high"])
+            sizes.append(step["shift_size"])
+        table.loc[day:, "a"] /= 1 + SIZE / 100
+        beside_none += int(consistency(table)["shift"].notna().sum())
     print(
-        f"found {np.mean(found):.3f}, dated {np.mean(dated):.3f}, 95 % interval {np.mean(held):.3f}, false steps {false}"
+        f"found {np.mean(found):.3f}, mean size {np.mean(sizes):.1f} %, dated {np.mean(dated):.3f}, 95 % interval {np.mean(held):.3f}, "
+        f"false steps {false} of {5 * draws} beside it, {beside_none} of {6 * draws} where none steps"
     )
 
 

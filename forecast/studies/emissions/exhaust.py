@@ -23,6 +23,11 @@ _CARBON = 12.011
 _HC_SEEN, _HC_ATOMS = 2.0, 3.0
 # Mass of carbon in fuel, share of 1.
 CARBON_SHARE = {"petrol": 0.865, "diesel": 0.862}
+# A fleet's median above these is no ratio to CO2 but a percentage or a mixing ratio: exhaust has 5 % of CO2 and more, and less than 5 % of CO and
+# 0.5 % of NO and of hydrocarbons where engines run at all. Chosen.
+_LIKELY = {"co": 1.0, "hc": 0.1, "no": 0.1}
+# km h-1, km h-1 s-1 (1.8 g) and share of 1, either sign: no vehicle passes them. Chosen.
+_DRIVEN = {"speed": 250.0, "acceleration": 65.0, "grade": 0.4}
 # kW t-1; outside, emission does not tell of the vehicle's state. The operator's choice.
 POWER_WINDOW = (0.0, 20.0)
 _SIGNIFICANT = 0.05
@@ -79,11 +84,15 @@ def per_fuel(ratios: pd.DataFrame, fuel: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the fuel is unknown, a ratio is missing, or a reading has no carbon left.
+        If the fuel is unknown, a ratio is missing, a median cannot be a ratio to CO2, or a reading has no carbon left.
     """
     if fuel not in CARBON_SHARE:
         raise InputError("fuel", fuel, " or ".join(CARBON_SHARE))
     _check(ratios, list(GASES))
+    for gas, most in _LIKELY.items():
+        median = float(ratios[gas].median())
+        if median > most:
+            raise InputError(f"{gas}: median", median, f"a ratio to CO2, mol over mol: at most {most:g} in the median")
     carbon = 1 + ratios["co"] + _HC_SEEN * _HC_ATOMS * ratios["hc"]
     if (carbon <= 0).any():
         raise InputError(f"reading {carbon.idxmin()}: co, hc", float(carbon.min()) - 1, "a sum above -1")
@@ -109,11 +118,16 @@ def specific_power(drive: pd.DataFrame) -> pd.Series:
     Raises
     ------
     InputError
-        If a number is missing, or the speed is negative.
+        If a number is missing, the speed is negative, or a value is one that no vehicle has.
     """
     _check(drive, ["speed", "acceleration", "grade"])
     if (drive["speed"] < 0).any():
         raise InputError(f"reading {drive['speed'].idxmin()}: speed", float(drive["speed"].min()), "0 or more")
+    for (name, most), unit in zip(_DRIVEN.items(), ("km h-1", "km h-1 s-1", "a share of 1"), strict=True):
+        values = drive[name].to_numpy(dtype=float)
+        at = int(np.abs(values).argmax()) if len(values) else 0
+        if len(values) and abs(values[at]) > most:
+            raise InputError(f"reading {drive.index[at]}: {name}", float(values[at]), f"{unit}, at most {most:g}")
     speed, acceleration = drive["speed"] / 3.6, drive["acceleration"] / 3.6
     slope = 9.81 * np.sin(np.arctan(drive["grade"]))
     power: pd.Series = speed * (1.1 * acceleration + slope + 0.132) + 0.000302 * speed**3

@@ -160,6 +160,8 @@ def _check(readings: pd.DataFrame) -> None:
     wet = "oxygen_wet" in readings
     if wet == ("moisture" in readings):
         raise InputError("columns", ", ".join(map(str, readings.columns)), "one of moisture and oxygen_wet")
+    if 0 < readings["oxygen"].max() <= _AIR_OXYGEN / 100:
+        raise InputError("oxygen: highest", float(readings["oxygen"].max()), "%, not a share of 1")
     for name, (low, high) in bounds.items():
         if name in readings:
             for at, one in readings[name].items():

@@ -36,6 +36,8 @@ _CLASSES: dict[str, tuple[tuple[float, str, float], ...]] = {
 # Gases: "at least"; the others: "above".
 _FROM = ("so2", "nox")
 _CONFIDENCE = 0.95
+# Of a quantity in %: values all below the first are shares of 1 (air has 0.21 of oxygen), one above the second can't be.
+_PER_CENT = {"o2": (0.25, 25.0), "moisture": (1.0, 100.0)}
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def relative_accuracy(pairs: pd.DataFrame, quantity: str) -> RelativeAccuracy:
     Raises
     ------
     InputError
-        If the quantity is unknown, there are too few pairs, one is without a number, a concentration is negative or the reference's mean is 0.
+        If the quantity is unknown, there are too few pairs, one is without a number, a concentration is negative, the reference's mean is 0 or
+        values of oxygen or moisture are no per cent.
     """
     if quantity not in _CLASSES:
         raise InputError("quantity", quantity, f"one of {', '.join(QUANTITIES)}")
@@ -114,6 +117,13 @@ def relative_accuracy(pairs: pd.DataFrame, quantity: str) -> RelativeAccuracy:
     if mean == 0:
         raise InputError("reference", "a mean of 0", "another")
     reach = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, n - 1) * difference.std(ddof=1) / np.sqrt(n))
+    least, most = _PER_CENT.get(quantity, (0.0, np.inf))
+    highest = pairs.max()
+    for column in ("reference", "monitor"):
+        if not least < highest[column] <= most and quantity in _PER_CENT:
+            raise InputError(
+                f"{column}: highest", float(highest[column]), f"% by volume, above {least:g} and up to {most:g}"
+            )
     unit = _PER_PPM.get(quantity, 1.0)
     criterion, limit = _criterion(quantity, mean / unit)
     if criterion == "absolute":

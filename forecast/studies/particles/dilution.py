@@ -16,6 +16,8 @@ _GAS_CONSTANT, _CARBON = 8.314462618, 12.011
 # The limit is three standard deviations of the blanks (IUPAC).
 _LIMIT = 3.0
 _GASES = ("co2", "co", "hc")
+# Undiluted exhaust has less CO2 than this in %, any mixture more in ppm. Chosen.
+_PER_CENT = 20.0
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,9 @@ def _check(runs: pd.DataFrame, masses: pd.DataFrame, blanks: pd.DataFrame) -> No
         raise InputError("runs and blanks", (len(runs), len(blanks)), f"at least {MIN_RUNS} and {MIN_BLANKS}")
     if list(runs.index) != list(masses.index):
         raise InputError("runs", list(masses.index), f"masses of {list(runs.index)}")
+    mixture = float(runs["co2_mixture"].median())
+    if mixture <= _PER_CENT:
+        raise InputError("co2_mixture: median", mixture, f"ppm, above {_PER_CENT:g}; not %")
     for gas in _GASES:
         if (f"{gas}_mixture" in runs) != (f"{gas}_air" in runs):
             raise InputError(f"{gas}", "mixture or air alone", f"{gas}_mixture and {gas}_air")

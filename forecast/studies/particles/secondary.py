@@ -58,7 +58,7 @@ def oxidation_ratios(samples: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If neither pair is there, or a value is negative.
+        If neither pair is there, one of a pair is alone, or a value is negative.
 
     Notes
     -----
@@ -73,8 +73,10 @@ def oxidation_ratios(samples: pd.DataFrame) -> pd.DataFrame:
     """
     found = {}
     for name, particle, gas in (("sor", "so4", "so2"), ("nor", "no3", "no2")):
-        if particle not in samples or gas not in samples:
+        if particle not in samples and gas not in samples:
             continue
+        if particle not in samples or gas not in samples:
+            raise InputError("columns", list(samples.columns), f"{particle} and {gas}, in ug m-3, or neither")
         for column in (particle, gas):
             bad = samples[column] < 0
             if bad.any():

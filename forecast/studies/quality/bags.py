@@ -11,6 +11,8 @@ from scipy import stats
 from hazecast.grids.errors import InputError
 
 MIN_TIMES, MIN_ANALYSES = 3, 6
+# A median recovery above this is a percentage. Chosen.
+_LIKELY = 2.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ def bag_stability(
             raise InputError(
                 f"analysis {values.index[at]}: {name}", values.iloc[at], "0 or more" if name == "hours" else "above 0"
             )
+    if np.median(share) > _LIKELY:
+        raise InputError(
+            "recovery: median", float(np.median(share)), f"a share of 1, at most {_LIKELY:g} in the median; not %"
+        )
     if not 0 < least < 1:
         raise InputError("least recovery", least, "between 0 and 1")
     if len(x) < MIN_ANALYSES or len(np.unique(x)) < MIN_TIMES:

@@ -36,7 +36,8 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
         ``correlation``, ``slope`` (Deming) with ``slope_low`` and ``slope_high``, ``drift`` (% per year of the ratio,
         Theil-Sen), ``shift`` (day of a lasting step of 5 % or more, NaT if there is none; two years are needed to
         distinguish it from the season), ``shift_size`` (%) with ``shift_low`` and ``shift_high`` (95 %) and ``unlike``: the
-        statistics in which the station is an outlier, empty if there are none.
+        statistics in which the station is an outlier, empty if there are none. Steps are found beside the median of the others without
+        their own steps, the other statistics beside the median as it is.
 
     Raises
     ------
@@ -50,10 +51,12 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
     """
     if hourly.shape[1] < MIN_STATIONS:
         raise InputError("stations", hourly.shape[1], f"at least {MIN_STATIONS}")
-    rows = {}
+    rows: dict[object, dict[str, object]] = {}
     for station in hourly.columns:
         others = hourly.drop(columns=station).median(axis=1)
         rows[station] = _row(str(station), hourly[station], others)
+    for name, (day, size) in _shifts(hourly).items():
+        rows[name] |= {"shift": day, "shift_size": size.value, "shift_low": size.low, "shift_high": size.high}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "station"
     table["unlike"] = _unlike(table)
@@ -87,7 +90,6 @@ def _row(station: str, own: pd.Series, others: pd.Series) -> dict[str, object]:
         raise InputError(f"station {station}: days valid with the others", len(ratio), f"at least {MIN_DAYS}")
     years = (ratio.index - ratio.index[0]).days.to_numpy() / 365.25
     drift = float(np.expm1(theilslopes(ratio.to_numpy(), years).slope)) * 100
-    day, size = _shift(ratio)
     return {
         "hours": found.pairs,
         "mean": found.mean_second,
@@ -99,11 +101,33 @@ def _row(station: str, own: pd.Series, others: pd.Series) -> dict[str, object]:
         "slope_low": found.deming.slope_low,
         "slope_high": found.deming.slope_high,
         "drift": drift,
-        "shift": day,
-        "shift_size": size.value,
-        "shift_low": size.low,
-        "shift_high": size.high,
     }
+
+
+def _shifts(hourly: pd.DataFrame) -> dict[object, tuple[pd.Timestamp, Estimate]]:
+    """Return day and size of the step of each station, as `_shift`.
+
+    A station that steps shifts the median that the others are compared with. So the largest step is taken out of its station before
+    the others are examined again, until no other is found; one that is no more found beside the others so levelled is dropped.
+    """
+    levelled, taken = hourly, set[object]()
+    found: dict[object, tuple[pd.Timestamp, Estimate]] = {}
+    for _ in range(hourly.shape[1]):
+        found = {
+            station: _shift(daily_ratio(hourly[station], levelled.drop(columns=station).median(axis=1)))
+            for station in hourly.columns
+        }
+        sizes = {station: abs(np.log1p(size.value / 100)) for station, (day, size) in found.items() if pd.notna(day)}
+        more = set(sizes) - taken
+        if not more:
+            break
+        taken = (taken & set(sizes)) | {max(more, key=lambda station: sizes[station])}
+        levelled = hourly.copy()
+        for station in taken:
+            day, size = found[station]
+            own = hourly[station]
+            levelled[station] = own.where(hourly.index < day, own / (1 + size.value / 100))
+    return found
 
 
 def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, Estimate]:
@@ -130,7 +154,6 @@ def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, Estimate]:
         values = _without_season(weekly, step)
     at = _place(values)
     size = _size(values, at, pd.DatetimeIndex(weekly.index).month.to_numpy())
-    # A step at one station also shifts the median of the others slightly.
     return (weekly.index[at], size) if abs(size.value) >= _MIN_STEP else none
 
 

@@ -9,9 +9,11 @@ from typing import Annotated
 from hazecast.services.research.studies.asking import OneTable, Option, Table, study
 from hazecast.services.research.studies.result import Result
 
-_UNITS = {"o2": "%", "moisture": "%", "velocity": "m s$^{-1}$", "temperature": "°C"}
-_VALUES = ("concentration", "temperature", "pressure", "oxygen")
-_WATER = ("moisture", "oxygen_wet")
+_UNITS = {"o2": "%", "moisture": "%", "velocity": "m s-1", "temperature": "degree_Celsius"}
+_DRAWN = {"m s-1": "m s$^{-1}$", "mg m-3": "mg m$^{-3}$", "degree_Celsius": "°C"}
+_VALUES = {"concentration": "mg m-3", "temperature": "degree_Celsius", "pressure": "Pa", "oxygen": "%"}
+_WATER = {"moisture": "1", "oxygen_wet": "%"}
+_RUN = {"concentration": "mg m-3", "flow": "m3 h-1", "product": "t h-1"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ def flue_gas(
     from hazecast.grids.observations.sample_tables import read_labelled
 
     optional = [*_WATER, *(f"u_{name}" for name in (*_VALUES, *_WATER))]
-    data = read_labelled(table, ["reading"], [*_VALUES, *(f"{name}?" for name in optional)]).set_index("reading")
+    units = _VALUES | _WATER
+    units |= {f"u_{name}": unit for name, unit in units.items()}
+    columns = [*_VALUES, *(f"{name}?" for name in optional)]
+    data = read_labelled(table, ["reading"], columns, units=units).set_index("reading")
     found = corrected(data, reference_oxygen=oxygen)
     summary = {"readings": len(found), "reference_oxygen": oxygen}
     return Result(summary, {"dry_gas": found}, {"readings": plots.flue_gas(found)}, printed=("dry_gas",))
@@ -53,7 +58,8 @@ def low_dust(
     from hazecast.forecast.studies.emissions.flue_gas import gravimetric
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    found = gravimetric(read_labelled(table, ["sample"], ["mass", "volume"]).set_index("sample"), blank, limit)
+    data = read_labelled(table, ["sample"], ["mass", "volume"], units={"mass": "mg", "volume": "m3"})
+    found = gravimetric(data.set_index("sample"), blank, limit)
     summary = {
         "mean": found.mean,
         "blank": found.blank,
@@ -73,9 +79,11 @@ def rata(
     from hazecast.forecast.studies.emissions.relative_accuracy import relative_accuracy
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["pair"], ["reference", "monitor"]).set_index("pair")
+    unit = _UNITS.get(quantity, "mg m-3")
+    units = {"reference": unit, "monitor": unit}
+    data = read_labelled(table, ["pair"], list(units), units=units).set_index("pair")
     found = relative_accuracy(data, quantity)
-    figure = monitor_against_reference(data, found, _UNITS.get(quantity, "mg m$^{-3}$"))
+    figure = monitor_against_reference(data, found, _DRAWN.get(unit, unit))
     return Result(asdict(found), {"pairs_of_values": data}, {"differences": figure})
 
 
@@ -93,8 +101,7 @@ def factory(
     from hazecast.forecast.studies.emissions.plots import factory_runs
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    columns = ["concentration", "flow", "product"]
-    runs = [read_labelled(path, ["run"], columns).set_index("run") for path in (before, after)]
+    runs = [read_labelled(path, ["run"], list(_RUN), units=_RUN).set_index("run") for path in (before, after)]
     found = factory_change(*runs, output=production, systematic=systematic)
     costs = None
     if money.investment is not None:

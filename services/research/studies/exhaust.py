@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from hazecast.services.research.studies.asking import OneTable, Option, study
 from hazecast.services.research.studies.result import Result
 
+_UNITS = {"co": "1", "hc": "1", "no": "1", "speed": "km h-1", "acceleration": "km h-1 s-1", "grade": "1"}
+
 
 @study
 def exhaust(
@@ -24,7 +26,7 @@ def exhaust(
     from hazecast.forecast.studies.emissions.plots import screened_fleet
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["vehicle"], ["co", "hc", "no", "speed", "acceleration", "grade"])
+    data = read_labelled(table, ["vehicle"], list(_UNITS), units=_UNITS)
     readings = per_fuel(data, fuel).assign(vehicle=data["vehicle"], power=specific_power(data))
     screened = readings[["vehicle", "power"]].assign(emission=readings[gas])
     found = screen(screened, limit=limit, noise=noise, exceedances=exceedances, window=(lowest_power, highest_power))

@@ -45,7 +45,7 @@ def duplicates(
     from hazecast.forecast.studies.quality.laboratory_plots import duplicate_differences
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["pair"], ["first", "second"]).set_index("pair")
+    data = read_labelled(table, ["pair"], ["first", "second"], alike=[("first", "second")]).set_index("pair")
     found = estimate(data, floor=floor, allowed=allowed)
     summary = {key: value for key, value in vars(found).items() if key not in ("table", "pairs")}
     summary["number"] = found.pairs

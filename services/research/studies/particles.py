@@ -114,7 +114,7 @@ def bags(
     from hazecast.forecast.studies.quality.laboratory_plots import bag_recoveries
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["compound"], ["hours", "recovery"])
+    data = read_labelled(table, ["compound"], ["hours", "recovery"], units={"hours": "h", "recovery": "1"})
     data["recovery"] = data["recovery"].astype(float)
     each = {
         str(name): bag_stability(part["hours"], part["recovery"], least=least)

@@ -194,7 +194,7 @@ def interlab(
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["laboratory"], ["value", "uncertainty?"])
+    data = read_labelled(table, ["laboratory"], ["value", "uncertainty?"], alike=[("value", "uncertainty")])
     twice = data["laboratory"].duplicated()
     if twice.any():
         raise InputError(

@@ -41,7 +41,7 @@ def solvent(table: OneTable) -> Result:
     from hazecast.forecast.studies.ozone.voc_plots import balance
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["item"], ["kg", "uncertainty"])
+    data = read_labelled(table, ["item"], ["kg", "uncertainty"], units={"uncertainty": "kg"})
     found = solvent_balance(data.set_index("item"))
     summary = {"closes": found.closes, "items_taken_as_zero": list(found.assumed_zero)}
     return Result(summary, {"balance": found.table}, {"balance": balance(found)}, printed=("balance",))
@@ -59,6 +59,8 @@ def removal(
     from hazecast.forecast.studies.ozone.solvent import removal_efficiency
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["run"], ["inlet", "outlet", "inlet_flow?", "outlet_flow?"])
+    columns = ["inlet", "outlet", "inlet_flow?", "outlet_flow?"]
+    alike = [("inlet", "outlet"), ("inlet_flow", "outlet_flow")]
+    data = read_labelled(table, ["run"], columns, alike=alike)
     found = removal_efficiency(data.set_index("run"), systematic=systematic)
     return Result(asdict(found))

@@ -137,12 +137,14 @@ def test_emissions_input_is_refused_by_name() -> None:
         (gas(oxygen=21.0), "reading a: oxygen"), (gas(moisture=np.nan), "moisture"), (gas(u_oxygen=-1.0), "u_oxygen"),
         (gas().iloc[:0], "readings"), (gas(oxygen_wet=6.6), "columns"), (wet_gas().drop(columns="oxygen_wet"), "columns"),
         (wet_gas(oxygen_wet=7.6), "reading a: oxygen_wet"), (wet_gas(oxygen_wet=0.0, oxygen=0.0), "reading a: oxygen_wet"),
+        (gas(oxygen=0.075), "oxygen: highest"), (gas(moisture=12.0), "reading a: moisture"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             corrected(table, reference_oxygen=6)
     for table, quantity, message in (
         (pairs(20, 0, 1, 8), "so2", "so2: pairs"), (pairs(20, 0, 1, 9), "so3", "quantity"), (pairs(-20, 0, 1, 9), "pm", "pair 0"),
-        (pairs(20, 0, 1, 9).assign(monitor=np.nan), "pm", "pair 0"),
+        (pairs(20, 0, 1, 9).assign(monitor=np.nan), "pm", "pair 0"), (pairs(9, 0, 0.1, 9) / 100, "o2", "reference: highest"),
+        (pairs(12, 0, 0.1, 9) / 100, "moisture", "reference: highest"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             relative_accuracy(table, quantity)

@@ -102,6 +102,65 @@ def test_exhaust_input_is_refused_by_name() -> None:
         screen(readings.drop_duplicates("vehicle"), limit=20.0, noise=6.0)
 
 
+def test_values_in_another_unit_are_refused_by_name() -> None:
+    for changed, message in (({"no": 0.4}, "no: median"), ({"hc": 0.2}, "hc: median"), ({"co": 2.0}, "co: median")):
+        with pytest.raises(InputError, match=message):
+            per_fuel(ratios(**changed), "diesel")
+    drive = {"speed": [36.0], "acceleration": [1.8], "grade": [0.02]}
+    for name, value, message in (
+        ("grade", -3.0, "share of 1"),
+        ("speed", 400.0, "km h-1"),
+        ("acceleration", 90.0, "km h-1 s-1"),
+    ):
+        with pytest.raises(InputError, match=f"reading a: {name}.*{message}"):
+            specific_power(pd.DataFrame(drive | {name: [value]}, index=["a"]))
+
+
+def passes(seed: int, vehicles: int) -> tuple[pd.DataFrame, pd.Series]:
+    """Return a table as the command takes it, of a simulated diesel fleet, and each vehicle's true NO, g kg-1."""
+    random = np.random.default_rng(seed)
+    high = random.random(vehicles) < 0.05
+    true = np.where(high, random.uniform(30, 60, vehicles), random.uniform(2, 20, vehicles))
+    number = np.repeat(np.arange(vehicles), random.integers(2, 6, vehicles))
+    names = np.array([f"v{one:04d}" for one in range(vehicles)])
+    ratio = (true[number] + random.normal(0, 6, len(number))) * 12.011 / 862 / 30.01 * (1 + 0.01 + 6 * 0.0005)
+    table = pd.DataFrame(
+        {"vehicle": names[number], "co": 0.01, "hc": 0.0005, "no": ratio, "speed": random.uniform(20, 60, len(number))}
+    )
+    table["acceleration"], table["grade"] = random.normal(1.0, 1.2, len(number)), 0.01
+    return table, pd.Series(true, index=names)
+
+
+def test_command_on_a_fleet(tmp_path) -> None:
+    table, true = passes(7, 600)
+    table.rename(columns={"speed": "speed (km/h)"}).to_csv(tmp_path / "passes.csv", index=False)
+    given = ("study", "exhaust", tmp_path / "passes.csv", "--limit", "20", "--noise", "6")
+    printed = json.loads(run_command(*given, "--json", "--out", tmp_path / "out"))
+    # Readings outside the window, by the formula written out again.
+    v, a = table["speed"] / 3.6, table["acceleration"] / 3.6
+    power = v * (1.1 * a + 9.81 * 0.01 / np.sqrt(1 + 1e-4) + 0.132) + 0.000302 * v**3
+    inside = table[(power >= 0) & (power <= 20)]
+    assert printed["readings"] == len(table) and printed["outside_window"] == len(table) - len(inside) > 0
+    counted = inside.groupby("vehicle").size()
+    judged = counted[counted >= 2].index
+    assert printed["too_few"] == 600 - len(judged)
+    # One vehicle by hand: mean of 862 / 12.011 * 30.01 * NO / (1 + CO + 6 HC) over its readings in the window.
+    vehicles = pd.read_csv(tmp_path / "out" / "vehicles.csv", index_col="vehicle")
+    name = judged[0]
+    by_hand = (862 / 12.011 * 30.01 * inside.loc[inside["vehicle"] == name, "no"] / 1.013).mean()
+    assert vehicles.loc[name, "mean"] == pytest.approx(by_hand, rel=1e-3)
+    high = set(true[judged].index[true[judged] > 20])
+    clean = set(judged) - high
+    assert len(high & set(printed["certain"])) >= 0.9 * len(high)
+    # 0.4 and 10.1 % of twenty fleets; binomials of 540 vehicles.
+    assert len(clean & set(printed["certain"])) <= 0.02 * len(clean)
+    assert 0.05 <= len(clean & set(printed["high"])) / len(clean) <= 0.16
+    assert printed["share_low"] <= len(high) / len(judged) <= printed["share_high"]
+    table.rename(columns={"speed": "speed (m/s)"}).to_csv(tmp_path / "passes.csv", index=False)
+    with pytest.raises(InputError, match=r"column speed: unit: found m/s; expected km h-1"):
+        run_command(*given)
+
+
 def test_command(tmp_path) -> None:
     rows = ["v1,0.02,0.001,0.02,36,1.8,0"] * 3 + ["v2,0.02,0.001,0.002,36,1.8,0"] * 3 + ["v2,0.02,0.001,0.002,100,20,0"]
     (tmp_path / "passes.csv").write_text("\n".join(["vehicle,co,hc,no,speed,acceleration,grade", *rows]) + "\n")

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from hazecast.forecast.studies.quality.budget import uncertainty_budget
 from hazecast.forecast.studies.quality.duplicates import duplicates
@@ -32,6 +33,25 @@ def test_homogeneity_of_the_published_example() -> None:
     assert found.homogeneous and found.not_refuted and found.largest_spread < found.critical_spread
     # F1 = 1.88 and F2 = 1.01 for ten samples, as printed there.
     assert found.expanded_limit**2 == pytest.approx(1.88 * 0.006**2 + 1.01 * 3.095e-5, rel=5e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_homogeneity_is_that_of_an_analysis_of_variance(seed) -> None:
+    """ISO 13528 B.2 and B.3 another way: sums of squares, F from SciPy's one-way analysis, and quantiles by simulation."""
+    random = np.random.default_rng(seed)
+    results = 5 + random.normal(0, 0.4, (12, 1)) + random.normal(0, 0.3, (12, 2))
+    found = homogeneity(results, 1.0)
+    # Two results a sample: s_w from the differences, s_x from the means.
+    within = ((results[:, 0] - results[:, 1]) ** 2).sum() / 24
+    f = stats.f_oneway(*results).statistic
+    between = max(0.0, within * (f - 1) / 2)
+    assert found.within**2 == pytest.approx(within) and found.between**2 == pytest.approx(between)
+    assert found.homogeneous == (between**0.5 <= 0.3)
+    # The allowance: a batch whose samples truly differ by 0.3 of sigma is refuted in 5 % at most (B.2.3 is a bound).
+    above = random.chisquare(11, 200_000) / 11
+    f1 = np.quantile(above, 0.95)
+    f2 = (np.quantile(above / (random.chisquare(12, 200_000) / 12), 0.95) - 1) / 2
+    assert found.expanded_limit**2 == pytest.approx(f1 * 0.09 + f2 * within, rel=0.02)
 
 
 def test_unlike_samples_are_found_and_the_interval_holds_the_truth() -> None:

@@ -100,7 +100,9 @@ def test_loss_and_storage_in_bags() -> None:
     with pytest.raises(InputError, match="analysis 2: recovery"):
         bag_stability(hours, pd.Series(np.where(hours.index == 2, 0.0, 1.0)))
     with pytest.raises(InputError, match="storage times"):
-        bag_stability(0 * hours, hours + 1)
+        bag_stability(0 * hours, 0 * hours + 0.9)
+    with pytest.raises(InputError, match="recovery: median.*not %"):
+        bag_stability(hours, pd.Series(97.0, index=hours.index))
 
 
 def test_oxidation_ratios() -> None:
@@ -113,6 +115,9 @@ def test_oxidation_ratios() -> None:
         oxidation_ratios(pd.DataFrame({"so4": [1.0], "so2": [-1.0]}))
     with pytest.raises(InputError, match="columns"):
         oxidation_ratios(pd.DataFrame({"so4": [1.0]}))
+    # A gas whose header tells a unit is another column: its pair is not passed over.
+    with pytest.raises(InputError, match="so4 and so2"):
+        oxidation_ratios(pd.DataFrame({"so4": [1.0], "so2 (ppb)": [1.0], "no3": [1.0], "no2": [1.0]}))
 
 
 def carbon(random: np.random.Generator, n: int = 120) -> pd.DataFrame:
@@ -165,7 +170,7 @@ def test_emission_factor_of_diluted_exhaust() -> None:
     for given, message in (
         ((runs.assign(co2_mixture=300.0), masses, blanks), "carbon above"), ((runs, masses, blanks[["Zn"]].iloc[:2]), "blanks"),
         ((runs.assign(co_mixture=1.0), masses, blanks), "co_air"), ((runs, masses.rename(columns={"Zn": "Pb"}), blanks), "also Pb"),
-        ((runs, -masses - 1, blanks), "masses, 0: Zn"), ((runs.assign(co2_exhaust=500.0), masses, blanks), "run 0: CO2"),
+        ((runs, -masses - 1, blanks), "masses, 0: Zn"), ((runs.assign(co2_mixture=0.44), masses, blanks), "co2_mixture: median"), ((runs.assign(co2_exhaust=500.0), masses, blanks), "run 0: CO2"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             exhaust_factors(*given, fuel_carbon=0.86)

@@ -1,0 +1,90 @@
+"""Units that headers of sample tables tell, ``speed (km/h)`` or ``speed [km h-1]``, compared with those that are expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from hazecast.grids.errors import InputError
+
+_TOLD = re.compile(r"(?P<name>.*?\S)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|（(?P<wide>[^（）]*)）)")
+_SIGNS = str.maketrans(
+    {"µ": "u", "μ": "u", "³": "3", "²": "2", "⁻": "-", "¹": "1", "−": "-", "^": "", " ": "", "·": ""}
+)
+# What is written for a unit beside its own name, in plain form.
+_ALSO = {
+    "degree_celsius": "degreecelsius", "°c": "degreecelsius", "℃": "degreecelsius", "degc": "degreecelsius", "c": "degreecelsius", "celsius": "degreecelsius",
+    "percent": "%", "vol%": "%", "%vol": "%", "mol/mol": "1", "molmol-1": "1", "share": "1", "-": "1", "": "1", "hours": "h", "kph": "kmh-1",
+}  # fmt: skip
+
+
+def plain(unit: str) -> str:
+    """Return a unit in one form, whatever way it is written.
+
+    Examples
+    --------
+    >>> plain("km/h/s") == plain("km h-1 s-1")
+    True
+    >>> plain("mg/m³") == plain("ug m-3")
+    False
+    """
+    text = unit.strip().translate(_SIGNS)
+    text = _ALSO.get(text.lower(), text)
+    first, *below = text.split("/")
+    divided = [re.sub(r"^(\D+?)(\d*)$", lambda found: f"{found[1]}-{found[2] or 1}", part) for part in below]
+    text = first + "".join(divided)
+    return text.lower()
+
+
+def bare_names(
+    where: str,
+    header: Sequence[str],
+    known: Collection[str],
+    expected: Mapping[str, str],
+    alike: Sequence[Sequence[str]],
+) -> list[str]:
+    """Return the names of columns without the units that they tell.
+
+    Parameters
+    ----------
+    where : str
+        File and line, for errors.
+    header : sequence of str
+        As written.
+    known : collection of str
+        Names that are read; others are left as they are.
+    expected : mapping of str to str
+        Unit of each column that has to be in one.
+    alike : sequence of sequences of str
+        Columns that have to be in one unit, whichever.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InputError
+        If a column tells another unit than the expected one, or one of `alike` another than the others.
+    """
+    names, told = [], dict[str, str]()
+    for cell in header:
+        found = None if cell in known else _TOLD.fullmatch(cell)
+        if found is None or found["name"] not in known:
+            names.append(cell)
+            continue
+        name, unit = found["name"], next(part for part in found.groups()[1:] if part is not None)
+        if name in expected and plain(unit) != plain(expected[name]):
+            raise InputError(f"{where}, column {name}: unit", unit, _named(expected[name]))
+        names.append(name)
+        told[name] = unit
+    for group in alike:
+        same = [name for name in group if name in told]
+        for name in same[1:]:
+            if plain(told[name]) != plain(told[same[0]]):
+                raise InputError(f"{where}, column {name}: unit", told[name], f"{told[same[0]]}, as of {same[0]}")
+    return names
+
+
+def _named(unit: str) -> str:
+    return "a share of 1" if unit == "1" else unit
