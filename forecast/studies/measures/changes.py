@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.stats import kendalltau
 
-from hazecast.forecast.studies.estimate import expanded_tail
+from hazecast.forecast.studies.resampled import expanded_tail
 from hazecast.grids.errors import InputError
 
 # Weeks in a bootstrap block, fewest weeks of a series. Chosen.

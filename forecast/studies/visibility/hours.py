@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, resampled_days
 from hazecast.forecast.site_visibility import inputs_of
+from hazecast.forecast.studies.resampled import expanded_tail
 from hazecast.grids.derived import relative_humidity
 from hazecast.grids.errors import InputError
 
@@ -21,6 +23,7 @@ Bool = npt.NDArray[np.bool_]
 THRESHOLDS = (2_000.0, 3_000.0, 5_000.0)
 # An observer or sensor reports 10 km or more as one.
 LIMIT = 9_950.0
+_RESAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -139,12 +142,38 @@ def score_table(hours: Hours, computed: dict[str, Float], thresholds: Sequence[f
     Returns
     -------
     pandas.DataFrame
-        A row for each name and threshold (``below_m``) with the columns of `scores` and the number of ``events``.
+        A row for each name and threshold (``below_m``) with the columns of `scores`, the number of ``events``, and ``csi_low`` and ``csi_high``:
+        the 95 % interval of ``csi`` from resampled blocks of ten days, NaN for fewer than 20 days.
     """
-    rows = []
+    rows, drawn = [], _resampled(hours)
     for name, values in computed.items():
         for threshold in thresholds:
             observed = hours.observed < threshold
             found = scores(observed, values < threshold)
-            rows.append({"visibility": name, "below_m": int(threshold), **found, "events": int(observed.sum())})
+            low, high = _interval(drawn, observed, values < threshold)
+            row = {"visibility": name, "below_m": int(threshold), **found, "events": int(observed.sum())}
+            rows.append(row | {"csi_low": low, "csi_high": high})
     return pd.DataFrame(rows).set_index(["visibility", "below_m"])
+
+
+def _resampled(hours: Hours) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
+    """Return the day of each hour and how often each day is drawn (resample, day), in blocks; nothing for too few days."""
+    day = np.unique(hours.times.astype("datetime64[D]"), return_inverse=True)[1]
+    days = int(day.max()) + 1 if len(day) else 0
+    return (day, resampled_days(days, resamples=_RESAMPLES)) if days >= 2 * BLOCK_DAYS else None
+
+
+def _interval(
+    drawn: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None, observed: Bool, given: Bool
+) -> tuple[float, float]:
+    if drawn is None:
+        return float("nan"), float("nan")
+    day, times = drawn
+    days = times.shape[1]
+    hits, either = (times @ np.bincount(day, one, minlength=days) for one in (observed & given, observed | given))
+    known = either > 0
+    if not known.any():
+        return float("nan"), float("nan")
+    tail = expanded_tail(0.95, days / BLOCK_DAYS)
+    low, high = np.quantile(hits[known] / either[known], (tail, 1 - tail))
+    return float(low), float(high)

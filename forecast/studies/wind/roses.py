@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hazecast.forecast.evaluation.comparison import BLOCK_DAYS, resampled_days
-from hazecast.forecast.studies.estimate import expanded_tail
+from hazecast.forecast.studies.resampled import expanded_tail
 from hazecast.grids.errors import InputError
 
 Array = NDArray[np.float64]

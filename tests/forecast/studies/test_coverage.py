@@ -10,6 +10,7 @@ from scipy import stats
 from hazecast.forecast.studies.ozone.effects import temperature_response, weekday_effect
 from hazecast.forecast.studies.quality.equivalence import orthogonal_line
 from hazecast.forecast.studies.quality.laboratory import interlaboratory
+from hazecast.forecast.studies.visibility.hours import Hours, score_table, scores
 from tests.tools.transport_coverage import held_by_cells, held_by_sectors
 
 
@@ -72,6 +73,24 @@ def held_by_laboratories(draws: int) -> float:
     return held / draws
 
 
+def said_and_seen(seed: int, days: int) -> tuple[Hours, dict[str, np.ndarray]]:
+    """Return hours of a visibility that keeps for days, and one computed with errors that keep for half a day."""
+    rng, number = np.random.default_rng(seed), 24 * days
+    seen = 4000 * np.exp(0.8 * red_noise(rng, number, np.exp(-1 / 48)))
+    times = np.datetime64("2012-01-01T00", "ns") + np.arange(number) * np.timedelta64(1, "h")
+    none, any_value = np.zeros((0, number)), np.full(number, 50.0)
+    computed = seen * np.exp(0.4 * red_noise(rng, number, np.exp(-1 / 12)))
+    return Hours(times, any_value, any_value, none, none, seen, 116.4), {"made": computed}
+
+
+def held_by_scores(draws: int) -> float:
+    """Return the rate for the critical success index below 2 km of 200 days, of what 10,000 days have."""
+    hours, computed = said_and_seen(10**6, 10_000)
+    true = scores(hours.observed < 2000, computed["made"] < 2000)["csi"]
+    found = [score_table(*said_and_seen(seed, 200)).loc[("made", 2000)] for seed in range(draws)]
+    return float(np.mean([one["csi_low"] <= true <= one["csi_high"] for one in found]))
+
+
 def test_lines_of_instruments() -> None:
     # 0.947 and 0.947 of 1000.
     assert all(0.93 <= one <= 0.97 for one in held_by_lines(1000))
@@ -105,3 +124,9 @@ def test_concentration_weighted_trajectories() -> None:
     # 0.936 to 0.951 of 60 winds.
     rates = held_by_cells(20)
     assert all(0.88 <= rate <= 0.99 for rate, _ in rates.values())
+
+
+@pytest.mark.slowest
+def test_scores_of_a_visibility() -> None:
+    # 0.95 of 100.
+    assert held_by_scores(100) >= 0.90
