@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,8 @@ def asked(block: Block) -> object:
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory) -> Iterator[World]:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl on this machine")
     with world(tmp_path_factory.mktemp("documents")) as made:
         yield made
 

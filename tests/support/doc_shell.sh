@@ -61,6 +61,6 @@ serve_world() {
 }
 
 lead() {
-    hazecast serve
+    HAZECAST_PORT=$SECOND_PORT hazecast serve
     until $HAZECAST_CALL jobs check; do sleep 0.2; done
 }

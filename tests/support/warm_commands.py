@@ -21,7 +21,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 NOW_OFFSET = "DOCUMENTS_NOW_OFFSET"
 # A file of process ids, of the servers that a call has left running.
@@ -166,7 +166,8 @@ def _run(line: socket.socket, streams: list[int], words: list[str], folder: str,
     except BaseException:
         traceback.print_exc()
     finally:
-        line.sendall(bytes([code & 255]))
+        with suppress(OSError):  # nobody waits for a server's end
+            line.sendall(bytes([code & 255]))
         os._exit(code & 255)
 
 
