@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -119,7 +120,7 @@ def submit(store: Store, asked: Asked, places: Places, now: datetime) -> tuple[J
             query = select(*SHOWN).where(own, StudyJob.idempotency_key == asked.idempotency_key)
             earlier = connection.execute(query).first()
             if earlier is not None:
-                if earlier.digest != asked.digest:
+                if not hmac.compare_digest(earlier.digest, asked.digest):
                     raise ConflictError(
                         "Idempotency-Key", "another request than the one that came with it", "the same, or a new key"
                     )
