@@ -74,6 +74,9 @@ onView((city) => {
   slider.read();
 });
 
+/** @type {Promise<void> | undefined} */
+let opened;
+
 /** The map's library is most of the page's weight: it comes when the map is about to be seen. */
 async function openMap() {
   await Promise.all([library("link", main.dataset.libraryStyle), library("script", main.dataset.library)]);
@@ -100,11 +103,18 @@ function library(kind, address) {
 showLegend(currentLayer());
 slider.read();
 const { lost } = watch(words, language, async () => { await map?.load(); });
-new IntersectionObserver((seen, observer) => {
-  if (!seen.some((one) => one.isIntersecting)) return;
-  observer.disconnect();
-  openMap().catch(lost);
-}, { rootMargin: "200px" }).observe(box);
+/** @param {string} margin */
+function openMapWhenSeen(margin) {
+  new IntersectionObserver((seen, observer) => {
+    if (!seen.some((one) => one.isIntersecting)) return;
+    observer.disconnect();
+    opened ??= openMap().catch(lost);
+  }, { rootMargin: margin }).observe(box);
+}
+
+// A strip at the foot of a phone's first screen is not looked at: there the map comes when the reader moves.
+openMapWhenSeen("0px 0px -10% 0px");
+addEventListener("scroll", () => openMapWhenSeen("200px"), { once: true, passive: true });
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/service-worker.js").catch(() => {});
 
