@@ -11,7 +11,7 @@ const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const words = JSON.parse(main.dataset.words ?? "{}");
 const language = main.dataset.language ?? "en";
 const chosen = /** @type {HTMLInputElement} */ (document.getElementById("city"));
-const box = /** @type {HTMLElement} */ (document.querySelector(".map-box"));
+const box = /** @type {HTMLElement} */ (document.getElementById("map"));
 const wind = /** @type {HTMLInputElement} */ (document.getElementById("wind"));
 
 const charts = new Charts(words);
