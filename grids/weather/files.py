@@ -91,7 +91,9 @@ def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
     dataset = _read(
         path,
         lambda files: read_grib_at_cities(files, cities),
-        lambda file: at_cities(describe(oriented(read_netcdf(file)), "weather_grid"), cities, some_outside=True),
+        lambda file: at_cities(
+            describe(oriented(read_netcdf(file)), "weather_grid"), cities, some_outside=True, name=str(file)
+        ),
     )
     return check(describe(dataset, "city_weather"), "city_weather", name=str(path))
 

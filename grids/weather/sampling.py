@@ -15,7 +15,9 @@ from hazecast.grids.weather.timeline import step_variables
 EARTH_RADIUS_KM = 6371.0
 
 
-def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = False) -> xr.Dataset:
+def at_cities(
+    grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = False, name: str = "weather grid"
+) -> xr.Dataset:
     """Sample a weather grid bilinearly at cities.
 
     Parameters
@@ -26,6 +28,8 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     some_outside : bool
         Whether some of the cities, not all, may lie outside the grid. They have no values then, and are named in the
         attribute ``places_outside``.
+    name : str
+        What errors call the grid, such as its file.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     >>> sampled["t2m"].dims, round(float(sampled["t2m"][0, 0]), 1)
     (('time', 'city'), 271.4)
     """
-    check(grid, "weather_grid", name="weather grid")
+    check(grid, "weather_grid", name=name)
     grid = _in_one_piece(grid.sortby("latitude").sortby("longitude"))
     lat, lon = grid["latitude"].values, grid["longitude"].values
     # Counted eastward from the grid's edge, whichever way its longitudes are counted.
@@ -58,7 +62,7 @@ def at_cities(grid: xr.Dataset, cities: Sequence[City], *, some_outside: bool = 
     outside = [c for c in cities if not (lat[0] <= c.latitude <= lat[-1] and east[c.id] <= lon[-1])]
     if outside and not (some_outside and len(outside) < len(cities)):
         raise InputError(
-            f"weather grid: city {outside[0].id}",
+            f"{name}: city {outside[0].id}",
             f"{outside[0].latitude} N {outside[0].longitude} E",
             f"a place within {lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E",
         )

@@ -136,3 +136,10 @@ def test_on_a_turned_grid_the_direction_is_that_of_true_north(tmp_path) -> None:
     )  # fmt: skip
     weather = read_weather_at_cities(written(dataset, tmp_path), [BEIJING])
     assert float(weather["v10"][0, 0]) == pytest.approx(-4.92, abs=0.02) and abs(float(weather["u10"][0, 0])) < 0.9
+
+
+def test_a_grid_elsewhere_is_refused_by_its_file(tmp_path) -> None:
+    elsewhere = wind([3.0, 3.0], [90.0, 90.0]).assign_coords(longitude=[16.0, 17.0])
+    elsewhere.to_netcdf(tmp_path / "europe.nc")
+    with pytest.raises(InputError, match=r"europe.nc: city beijing: .*within 39 to 41 N, 16 to 17 E"):
+        read_weather_at_cities(tmp_path / "europe.nc", [BEIJING])
