@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Unpack
 
@@ -11,7 +10,7 @@ import anyio
 from hazecast.services.client import study_asks as asks
 from hazecast.services.client.awaiting import AsyncConnection
 from hazecast.services.client.queries import PageQuery
-from hazecast.services.client.study_asks import ReportForm, StudyFailedError
+from hazecast.services.client.study_asks import ReportForm
 from hazecast.services.web.schemas.studies import StudyJobOut, StudyResultOut
 
 
@@ -88,16 +87,9 @@ class AsyncStudies(AsyncConnection):
         TimeoutError
             If it had not ended by then; it goes on.
         """
-        end = None if seconds is None else time.monotonic() + seconds
-        pause = asks.FIRST_PAUSE
-        while (job := await self.study_job(job_id)).state not in asks.ENDED:
-            left = pause if end is None else end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{job.study} ({job.id}) is {job.state} after {seconds:g} s")
-            await anyio.sleep(min(pause, left))
-            pause = min(1.5 * pause, asks.LONGEST_PAUSE)
-        if job.state != "done":
-            raise StudyFailedError(job)
+        waiting = asks.Waiting(seconds)
+        while (pause := waiting.pause(job := await self.study_job(job_id))) is not None:
+            await anyio.sleep(pause)
         return job
 
     async def study_jobs(self, **query: Unpack[PageQuery]) -> AsyncIterator[StudyJobOut]:

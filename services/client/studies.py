@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from hazecast.services.client import study_asks as asks
 from hazecast.services.client.queries import PageQuery
-from hazecast.services.client.study_asks import ReportForm, StudyFailedError
+from hazecast.services.client.study_asks import ReportForm
 from hazecast.services.client.waiting import Connection
 from hazecast.services.web.schemas.studies import StudyJobOut, StudyResultOut
 
@@ -84,16 +84,9 @@ class Studies(Connection):
         TimeoutError
             If it had not ended by then; it goes on.
         """
-        end = None if seconds is None else time.monotonic() + seconds
-        pause = asks.FIRST_PAUSE
-        while (job := self.study_job(job_id)).state not in asks.ENDED:
-            left = pause if end is None else end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{job.study} ({job.id}) is {job.state} after {seconds:g} s")
-            time.sleep(min(pause, left))
-            pause = min(1.5 * pause, asks.LONGEST_PAUSE)
-        if job.state != "done":
-            raise StudyFailedError(job)
+        waiting = asks.Waiting(seconds)
+        while (pause := waiting.pause(job := self.study_job(job_id))) is not None:
+            time.sleep(pause)
         return job
 
     def study_jobs(self, **query: Unpack[PageQuery]) -> Iterator[StudyJobOut]:

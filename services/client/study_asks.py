@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import uuid4
@@ -13,9 +14,9 @@ from hazecast.services.web.schemas.studies import StudyJobOut, StudyResultOut
 
 Body = Mapping[str, Any]
 ReportForm = Literal["html", "pdf"]
-ENDED = ("done", "failed", "cancelled")
+_ENDED = ("done", "failed", "cancelled")
 # Between two looks at a job: short at first, for many studies take seconds.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 _MEDIA = {"html": "text/html", "pdf": "application/pdf"}
 
 
@@ -31,6 +32,52 @@ class StudyFailedError(Exception):
     def __init__(self, job: StudyJobOut) -> None:
         super().__init__(f"{job.study} ({job.id}) {job.state}{f': {job.error}' if job.error else ''}")
         self.job = job
+
+
+class Waiting:
+    """The pauses between two looks at a job.
+
+    Parameters
+    ----------
+    seconds : float or None
+        Longest wait; without end where None.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._end = None if seconds is None else time.monotonic() + seconds
+        self._pause = _FIRST_PAUSE
+
+    def pause(self, job: StudyJobOut) -> float | None:
+        """Return how long to wait until the next look, in s.
+
+        Parameters
+        ----------
+        job : StudyJobOut
+            As it is now.
+
+        Returns
+        -------
+        float or None
+            None where it is done.
+
+        Raises
+        ------
+        StudyFailedError
+            If it failed or was cancelled.
+        TimeoutError
+            If the longest wait is over and it has not ended.
+        """
+        if job.state in _ENDED:
+            if job.state != "done":
+                raise StudyFailedError(job)
+            return None
+        left = self._pause if self._end is None else self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"{job.study} ({job.id}) is {job.state} after {self._seconds:g} s")
+        pause = min(self._pause, left)
+        self._pause = min(1.5 * self._pause, _LONGEST_PAUSE)
+        return pause
 
 
 def run_study(name: str, body: Body) -> Ask[StudyResultOut]:

@@ -38,7 +38,7 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch) -> None:
-    monkeypatch.setattr(asks, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(asks, "_FIRST_PAUSE", 0.01)
 
 
 def test_a_job_is_asked_for_with_one_key_and_waited_for() -> None:
