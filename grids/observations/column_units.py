@@ -6,20 +6,15 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.unit_texts import plain_unit
 
 _TOLD = re.compile(r"(?P<name>.*?\S)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|（(?P<wide>[^（）]*)）)")
-_SIGNS = str.maketrans(
-    {"µ": "u", "μ": "u", "³": "3", "²": "2", "⁻": "-", "¹": "1", "−": "-", "^": "", " ": "", "·": ""}
-)
-# What is written for a unit beside its own name, in plain form.
-_ALSO = {
-    "degree_celsius": "degreecelsius", "°c": "degreecelsius", "℃": "degreecelsius", "degc": "degreecelsius", "c": "degreecelsius", "celsius": "degreecelsius",
-    "percent": "%", "vol%": "%", "%vol": "%", "mol/mol": "1", "molmol-1": "1", "share": "1", "-": "1", "": "1", "hours": "h", "kph": "kmh-1",
-}  # fmt: skip
+# What is written for a unit in tables alone, as `plain_unit` leaves it.
+_ALSO = {"vol%": "%", "%vol": "%", "mol mol-1": "1", "share": "1", "-": "1", "": "1", "hours": "h"}
 
 
 def plain(unit: str) -> str:
-    """Return a unit in one form, whatever way it is written.
+    """Return a column's unit in one form, whatever way it is written.
 
     Examples
     --------
@@ -28,12 +23,8 @@ def plain(unit: str) -> str:
     >>> plain("mg/m³") == plain("ug m-3")
     False
     """
-    text = unit.strip().translate(_SIGNS)
-    text = _ALSO.get(text.lower(), text)
-    first, *below = text.split("/")
-    divided = [re.sub(r"^(\D+?)(\d*)$", lambda found: f"{found[1]}-{found[2] or 1}", part) for part in below]
-    text = first + "".join(divided)
-    return text.lower()
+    text = plain_unit(unit)
+    return _ALSO.get(text, text).replace(" ", "")
 
 
 def bare_names(

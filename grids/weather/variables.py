@@ -17,8 +17,9 @@ import xarray as xr
 
 from hazecast.grids.contract import within_limits
 from hazecast.grids.errors import InputError
+from hazecast.grids.unit_texts import plain_unit
 from hazecast.grids.weather.netcdf_names import HUMIDITY, NAMES, SPECIFIC, STANDARD_NAMES
-from hazecast.grids.weather.netcdf_units import TOTALS, UNITS, plain_unit
+from hazecast.grids.weather.netcdf_units import TOTALS, UNITS
 
 Array = npt.NDArray[np.float64]
 # Per cent: a field of humidity has higher values somewhere.
