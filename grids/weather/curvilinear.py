@@ -123,9 +123,9 @@ def _is_along_the_grid(array: xr.DataArray) -> bool:
 
 
 def _interpolated(array: xr.DataArray, weights: Triangles, dims: tuple[Hashable, ...]) -> xr.DataArray:
-    array = array.transpose(..., *dims)
+    array = within_valid_range(array).transpose(..., *dims)
     kept = {name: axis for name, axis in array.coords.items() if not set(dims) & set(axis.dims)}
-    values = weights.apply(within_valid_range(array, array.values.astype(np.float64)))
+    values = weights.apply(array.values)
     attrs = dict(array.attrs)
     if _is_along_the_grid(array):
         attrs["units"] = f"{attrs.get('units')} along the axes of the projection"

@@ -195,7 +195,7 @@ def _with_column(
 ) -> xr.Dataset:
     if set(array.dims) != set(_DIMS) or array.dtype.kind not in "fiu":
         raise InputError(where, f"{array.dtype} on {array.dims}", "numbers on time, latitude, longitude")
-    values = within_valid_range(array, array.transpose(*_DIMS).values.astype(np.float64))
+    values = within_valid_range(array).transpose(*_DIMS).values
     if steps is not None:
         values = values / steps.lengths[:, None, None] if column.total else values
         result[STEP_HOURS.format(column.name)] = ("time", steps.lengths.astype(np.float32), {"units": "h"})

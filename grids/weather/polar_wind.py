@@ -101,12 +101,12 @@ def _components(raw: xr.Dataset, parts: list[_Part], where: str) -> dict[str, xr
             )
         if statistic_of(array.attrs) not in _INSTANT:
             raise InputError(f"{where}: {part.name}: statistic", statistic_of(array.attrs), "instants")
-    speed, direction = raw[speeds[0].name], raw[directions[0].name]
+    speed, direction = (within_valid_range(raw[part.name]) for part in (speeds[0], directions[0]))
     if set(speed.dims) != set(direction.dims):
         raise InputError(f"{where}: {direction.name}", direction.dims, f"the axes of {speed.name}, {speed.dims}")
     places = f"{where}: {speed.name}", f"{where}: {direction.name}"
     angle = _degrees(direction.transpose(*speed.dims), places[1])
-    u, v = wind_of(within_valid_range(speed, np.asarray(speed.values, np.float64)), angle, *places)
+    u, v = wind_of(speed.values, angle, *places)
     sign = -1.0 if directions[0].kind == _TO else 1.0
     names = (("u10", "eastward_wind"), ("v10", "northward_wind"))
     return {
@@ -120,4 +120,4 @@ def _degrees(direction: xr.DataArray, where: str) -> Array:
     factor = _DEGREES.get(str(direction.attrs.get("units", "")).strip().lower())
     if factor is None:
         raise InputError(f"{where} units", direction.attrs.get("units"), f"one of {sorted(_DEGREES)}")
-    return within_valid_range(direction, np.asarray(direction.values, np.float64)) * factor
+    return np.asarray(direction.values * factor)

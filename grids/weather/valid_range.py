@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-Array = npt.NDArray[np.float64]
+_BOUNDS = ("valid_min", "valid_max", "valid_range")
 
 
-def within_valid_range(array: xr.DataArray, values: Array) -> Array:
-    """Return values with NaN where they lie outside what their variable says is valid: they are missing.
+def within_valid_range(array: xr.DataArray) -> xr.DataArray:
+    """Return a variable as float64 with NaN where its values lie outside what it says is valid: they are missing.
 
-    CF conventions 1.11, section 2.5.1; the range is of the packed values where it has their type.
+    CF conventions 1.11, section 2.5.1; the range is of the packed values where it has their type. The result doesn't state
+    it any more: what is computed of the values has another one.
 
     Parameters
     ----------
     array : xarray.DataArray
-        The variable, with its attributes and encoding.
-    values : float (...)
-        Its values, unpacked.
+        Unpacked, with its attributes and encoding.
 
     Returns
     -------
-    float (...)
+    xarray.DataArray
     """
+    values = array.values.astype(np.float64)
     low, high = array.attrs.get("valid_min", -np.inf), array.attrs.get("valid_max", np.inf)
     stated = np.ravel(array.attrs.get("valid_range", (low, high)))
-    if stated.shape != (2,) or stated.dtype.kind not in "fiu":
-        return values
-    packed = np.dtype(array.encoding.get("dtype") or "f8")
-    low, high = stated.astype(np.float64)
-    if packed.kind in "iu" and stated.dtype.kind in "iu":
-        scale, offset = array.encoding.get("scale_factor", 1.0), array.encoding.get("add_offset", 0.0)
-        low, high = sorted((low * scale + offset, high * scale + offset))
-    # Rounded in single precision.
-    edge = 1e-6 * max(abs(low), abs(high)) if np.isfinite([low, high]).all() else 0.0
-    return np.where((values < low - edge) | (values > high + edge), np.nan, values)
+    if stated.shape == (2,) and stated.dtype.kind in "fiu":
+        low, high = _unpacked(stated, array.encoding)
+        # Rounded in single precision.
+        edge = 1e-6 * max(abs(low), abs(high)) if np.isfinite([low, high]).all() else 0.0
+        values = np.where((values < low - edge) | (values > high + edge), np.nan, values)
+    result = array.copy(data=values)
+    result.attrs = {name: one for name, one in array.attrs.items() if name not in _BOUNDS}
+    return result
+
+
+def _unpacked(stated: np.ndarray, encoding: Mapping[Hashable, Any]) -> tuple[float, float]:
+    low, high = map(float, stated)
+    packed = np.dtype(encoding.get("dtype") or "f8")
+    if packed.kind not in "iu" or stated.dtype.kind not in "iu":
+        return low, high
+    scale, offset = (float(encoding.get(name, plain)) for name, plain in (("scale_factor", 1.0), ("add_offset", 0.0)))
+    one, other = low * scale + offset, high * scale + offset
+    return min(one, other), max(one, other)

@@ -108,6 +108,20 @@ def test_a_wind_that_may_be_along_the_grid_is_refused_by_name(tmp_path) -> None:
     np.testing.assert_allclose(stated["u10"], 3.0, atol=1e-5)
 
 
+def test_a_valid_range_of_packed_values_is_used_once(tmp_path) -> None:
+    with xr.open_dataset(write_named(tmp_path / "plain.nc")) as plain:
+        dataset = plain.load()
+    dataset["t2m"][1] = 340.0
+    # 200 to 325 K: what is packed as 0 to 250.
+    dataset["t2m"].attrs["valid_range"] = np.array([0, 250], np.int16)
+    dataset["t2m"].encoding = {"dtype": "int16", "scale_factor": 0.5, "add_offset": 200.0, "_FillValue": -1}
+    dataset.to_netcdf(tmp_path / "packed.nc")
+    found = read_weather_at_cities(tmp_path / "packed.nc", CITIES)["t2m"]
+    expected = [plane(np.array(city.latitude), np.array(city.longitude)) for city in CITIES]
+    np.testing.assert_allclose(found[0], expected, atol=0.3)
+    assert np.isnan(found[1]).all()
+
+
 def test_a_grid_that_moves_or_has_no_triangle_is_named(tmp_path) -> None:
     latitude, _ = turned_axes()
     moving = np.stack([latitude + 0.1 * n for n in range(HOURS)]).astype(np.float32)

@@ -70,6 +70,11 @@ def test_a_calm_without_a_direction_is_a_calm_and_without_either_nothing(tmp_pat
     np.testing.assert_array_equal(weather["u10"][:, 0, 0], [0.0, np.nan, np.nan])
 
 
+def test_a_range_that_is_valid_for_a_speed_is_none_of_its_components(tmp_path) -> None:
+    weather = read_weather(written(wind([5.0, 200.0], [90.0, 90.0], valid_min=0.0, valid_max=100.0), tmp_path))
+    np.testing.assert_allclose(weather["u10"][:, 0, 0], [-5.0, np.nan])
+
+
 def test_knots_radians_and_names_that_tell_the_height(tmp_path) -> None:
     dataset = wind([10.0], [np.pi / 2]).drop_vars("height").rename(ws="si10", wd="wdir10")
     dataset["si10"].attrs, dataset["wdir10"].attrs = {"units": "kn"}, {"units": "rad"}
