@@ -73,14 +73,13 @@ def format_of(path: Path) -> Format | None:
         return Format.ZARR if zarr else None
     try:
         with path.open("rb") as file:
-            head = file.read(_HEADING)
-            tar = file.read(len(_TAR_MARK) + 1)[_TAR_AT - _HEADING :] == _TAR_MARK
+            head = file.read(_TAR_AT + len(_TAR_MARK))
     except OSError as error:
         raise InputError(str(path), error.strerror or error, "a file that can be read") from error
     own = next((format_ for mark, format_ in _MARKS.items() if head.startswith(mark)), None)
-    if own is None and tar:
+    if own is None and head[_TAR_AT:] == _TAR_MARK:
         return Format.TAR
-    return Format.GRIB if own is None and b"GRIB" in head else own
+    return Format.GRIB if own is None and b"GRIB" in head[:_HEADING] else own
 
 
 def weather_files(path: Path) -> dict[Path, Format]:
@@ -106,7 +105,7 @@ def weather_files(path: Path) -> dict[Path, Format]:
     inside = sorted(p for p in path.iterdir() if not p.name.startswith(".") and p.suffix not in UNDER_WAY)
     result = {file: format_ for file in inside if (format_ := format_of(file)) is not None}
     if not result:
-        raise NothingError(str(path), f"no weather among {len(inside)} files", "GRIB, NetCDF, Zarr or ZIP files")
+        raise NothingError(str(path), f"no weather among {len(inside)} files", "GRIB, NetCDF or Zarr files, or archives of them")
     return result
 
 

@@ -227,7 +227,7 @@ class Column(NamedTuple):
 
 
 def contract_name(name: str, attrs: Mapping[str, object]) -> str | None:
-    """Return what a variable may be by its name or standard name: of the contract, or `HUMIDITY`.
+    """Return what a variable may be by its name or standard name: of the contract, `HUMIDITY` or `SPECIFIC`.
 
     Parameters
     ----------
@@ -307,7 +307,7 @@ def plausible(values: Array, name: str, where: str) -> Array:
     values : float (...)
         In the units of the contract.
     name : str
-        A variable of the contract, or `HUMIDITY`.
+        A variable of the contract, `HUMIDITY` or `SPECIFIC`.
     where : str
         Where they were read from, for errors.
 
