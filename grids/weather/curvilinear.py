@@ -16,7 +16,7 @@ import xarray as xr
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.netcdf_axes import axis_names
 from hazecast.grids.weather.polar_wind import with_wind_components
-from hazecast.grids.weather.triangles import Triangles
+from hazecast.grids.weather.triangles import Axes, Triangles
 from hazecast.grids.weather.valid_range import within_valid_range
 from hazecast.grids.weather.variables import column_of
 from hazecast.grids.weather.wrf import from_wrf, is_wrf
@@ -69,7 +69,11 @@ def on_regular_grid(raw: xr.Dataset, where: str, *, coordinates_only: bool = Fal
     if of_wrf:
         raw = from_wrf(raw, where)
     raw = with_wind_components(raw, where)
-    weights = Triangles.of(latitude.values, longitude.transpose(*dims).values, where)
+    axes = Axes.of(latitude.values, longitude.transpose(*dims).values, where)
+    try:
+        weights = Triangles.of(latitude.values, axes)
+    except ValueError as error:
+        raise InputError(f"{where}: latitude, longitude", error, "points of a grid") from error
     on_grid = {
         name: _interpolated(array, weights, dims) for name, array in raw.data_vars.items() if _is_wanted(array, dims)
     }

@@ -37,7 +37,7 @@ from hazecast.grids.weather.wind import wind_of
 
 _MISSING = 1e20
 _HUMIDITIES = (HUMIDITY, SPECIFIC)
-COMPONENTS = ("u10", "v10")
+_COMPONENTS = ("u10", "v10")
 _MEMBER, _POLAR, _TURNED, _SECOND = "member", "polar", "turned", "second best"
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -49,7 +49,7 @@ class Message:
     Attributes
     ----------
     name : str
-        A variable of the contract, or `hazecast.grids.weather.variables.HUMIDITY`.
+        As of `hazecast.grids.weather.variables.Meaning`; a wind's speed and direction are its components.
     init : datetime64
         Reference time: init time of the run, or time of the analysis, UTC.
     start, end : float
@@ -130,7 +130,7 @@ def read_messages(files: Path | Sequence[Path], pick_on: Callable[[RegularGrid, 
                     waiting[kind].append(header)
                 else:
                     decoder.take(header)
-        for along, across in _pairs(waiting[_TURNED], COMPONENTS, result.faults):
+        for along, across in _pairs(waiting[_TURNED], _COMPONENTS, result.faults):
             decoder.take(along, across)
         decoder.finish()
         # Humidity, a mean, another level or a wind's speed: only where what it stands in for is missing.
@@ -158,7 +158,7 @@ def _waits_for(header: Header) -> str:
         return _MEMBER
     if name in POLAR_WIND:
         return _POLAR
-    if name in COMPONENTS and isinstance(header.scan, Scattered) and header.scan.angle is not None:
+    if name in _COMPONENTS and isinstance(header.scan, Scattered) and header.scan.angle is not None:
         return _TURNED
     return _SECOND if header.meaning.rank or name in _HUMIDITIES else ""
 
@@ -284,11 +284,9 @@ def _unpacked(header: Header) -> tuple[Field, float | None]:
 
 def _whole(header: Header) -> Field:
     """Return all values of a message in the contract's unit, NaN where missing."""
-    values, missing = _unpacked(header)
-    return np.asarray(
-        np.where(values == (_MISSING if missing is None else missing), np.nan, values) * header.meaning.factor,
-        np.float64,
-    )
+    with input_errors(header.where):
+        values, _ = _unpacked(header)
+    return np.asarray(np.where(values == _MISSING, np.nan, values) * header.meaning.factor, np.float64)
 
 
 def _message(header: Header, name: str, values: Field) -> Message:

@@ -43,34 +43,26 @@ class Scattered:
 
     Attributes
     ----------
-    latitude, longitude : Field (point,)
+    latitude : Field (point,)
         Degrees.
+    axes : Axes
+        The regular grid, and the points' longitudes.
     angle : Field (point,) or None
         Of a wind along the axes of the grid: how far its x axis is turned from east against the clock, radians.
-    where : str
-        The message, for errors.
     """
 
     latitude: Field
-    longitude: Field
+    axes: Axes
     angle: Field | None
-    where: str
 
     @cached_property
     def _triangles(self) -> Triangles:
-        return Triangles.of(self.latitude[None], self.longitude[None], self.where)
+        return Triangles.of(self.latitude[None], self.axes)
 
     @cached_property
     def turn(self) -> tuple[Field, Field]:
-        """Cosine and sine of the angle on the regular grid (rows * columns,).
-
-        Raises
-        ------
-        InputError
-            If the wind isn't along the axes of the grid, or the points hold no triangle.
-        """
-        if self.angle is None:
-            raise InputError(self.where, "a wind to the east and north", "one along the axes of the grid")
+        """Cosine and sine of the angle, which there must be, on the regular grid (rows * columns,)."""
+        assert self.angle is not None
         return self._onto_rows(np.cos(self.angle)), self._onto_rows(np.sin(self.angle))
 
     def rows_from_the_west(self, values: Field, grid: RegularGrid) -> Field:
@@ -90,11 +82,11 @@ class Scattered:
 
         Raises
         ------
-        InputError
+        ValueError
             If there is another number of values, or the points hold no triangle.
         """
         if values.size != self.latitude.size:
-            raise InputError(self.where, f"{values.size} values", f"one for each of {self.latitude.size} points")
+            raise ValueError(f"{values.size} values, not one for each of {self.latitude.size} points")
         return self._onto_rows(values)
 
     def _onto_rows(self, values: Field) -> Field:
@@ -123,7 +115,7 @@ def scattered_of(handle: int, where: str) -> tuple[RegularGrid, Scattered]:
     InputError
         If its points are too many or nowhere, or the order of its values isn't one that can be used.
     """
-    key = f"{eccodes.codes_get(handle, 'md5GridSection')}"
+    key = str(eccodes.codes_get(handle, "md5GridSection"))
     if key in _grids:
         _grids.move_to_end(key)
         return _grids[key]
@@ -147,7 +139,7 @@ def scattered_of(handle: int, where: str) -> tuple[RegularGrid, Scattered]:
     )
     if min(grid.rows, grid.columns) < 2:
         raise InputError(f"{where}: grid", f"{grid.rows} rows, {grid.columns} columns", "points of a grid")
-    found = grid, Scattered(latitude, longitude, _angle(handle, latitude, longitude, where), where)
+    found = grid, Scattered(latitude, axes, _angle(handle, latitude, longitude, where))
     _grids[key] = found
     while len(_grids) > _CACHED:
         _grids.popitem(last=False)

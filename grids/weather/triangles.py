@@ -71,15 +71,15 @@ class Triangles:
     weights: Array
 
     @classmethod
-    def of(cls, latitude: Array, longitude: Array, where: str) -> Triangles:
-        """Return the triangles around the points of the regular grid that `Axes.of` gives.
+    def of(cls, latitude: Array, axes: Axes) -> Triangles:
+        """Return the triangles between points around those of the regular grid.
 
         Parameters
         ----------
-        latitude, longitude : float (y, x)
+        latitude : float (y, x)
             Degrees.
-        where : str
-            The file, for errors.
+        axes : Axes
+            Of these points; it holds their longitudes.
 
         Returns
         -------
@@ -87,19 +87,19 @@ class Triangles:
 
         Raises
         ------
-        InputError
+        ValueError
             If the points hold no triangle.
         """
         from scipy.spatial import Delaunay, QhullError
 
-        rows, columns, step, wide, longitude = Axes.of(latitude, longitude, where)
+        rows, columns, step, wide, longitude = axes
         # Scaled so that a triangle is as wide as it is high.
         points = np.stack([latitude.ravel() / step, longitude.ravel() / wide], axis=1)
         target = np.stack(np.meshgrid(rows / step, columns / wide, indexing="ij"), axis=-1).reshape(-1, 2)
         try:
             mesh = Delaunay(points)
         except (QhullError, ValueError) as error:
-            raise InputError(f"{where}: latitude, longitude", f"{len(points)} points", "points of a grid") from error
+            raise ValueError(f"{len(points)} points that hold no triangle") from error
         inside = mesh.find_simplex(target, tol=1e-9)
         transform = mesh.transform[inside]
         two = np.einsum("nij,nj->ni", transform[:, :2], target - transform[:, 2])

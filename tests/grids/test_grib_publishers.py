@@ -209,6 +209,18 @@ def test_an_angle_without_a_value_is_refused_before_it_is_counted_down(tmp_path)
         read_weather(tmp_path / "a.grib2")
 
 
+def test_a_damaged_field_is_named_by_its_own_file(tmp_path) -> None:
+    whole, cut = tmp_path / "whole.grib2", tmp_path / "cut.grib2"
+    whole.write_bytes(on_grid("lambert", "2t", lambda *_: np.array(280.0)))
+    read_weather(whole)
+    # The number of values, octets 6 to 9 of section 5, which begins with its length of 21 and its number.
+    content = whole.read_bytes()
+    at = content.index(b"\x00\x00\x00\x15\x05") + 5
+    cut.write_bytes(content[:at] + (1199).to_bytes(4) + content[at + 4 :])
+    with pytest.raises(InputError, match=r"cut\.grib2: message 1: found 1199 values, not one for each of 1200 points"):
+        read_weather(cut)
+
+
 def test_spectral_fields_and_too_many_points_are_refused_by_name(tmp_path, monkeypatch) -> None:
     path = tmp_path / "a.grib2"
     path.write_bytes(on_grid("lambert", "2t", lambda *_: np.array(280.0)))
