@@ -105,7 +105,9 @@ def weather_files(path: Path) -> dict[Path, Format]:
     inside = sorted(p for p in path.iterdir() if not p.name.startswith(".") and p.suffix not in UNDER_WAY)
     result = {file: format_ for file in inside if (format_ := format_of(file)) is not None}
     if not result:
-        raise NothingError(str(path), f"no weather among {len(inside)} files", "GRIB, NetCDF or Zarr files, or archives of them")
+        raise NothingError(
+            str(path), f"no weather among {len(inside)} files", "GRIB, NetCDF or Zarr files, or archives of them"
+        )
     return result
 
 
