@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hazecast.forecast.studies.estimate import Estimate
+from hazecast.forecast.studies.resampled import block_rows
 from hazecast.grids.errors import InputError
 
 RESAMPLES = 1000
@@ -110,8 +111,7 @@ def seasonal_trend(daily: pd.Series, *, seed: int = 0) -> Trend:
     level = (pd.Series(detrended).groupby(season).transform("mean")).to_numpy()
     size = len(values)
     residuals = (detrended - level) * np.sqrt(size / (size - 1 - len(np.unique(season))))
-    starts = np.random.default_rng(seed).integers(size, size=(RESAMPLES, -(-size // _BLOCK)))
-    drawn = ((starts[:, :, None] + np.arange(_BLOCK)).reshape(RESAMPLES, -1) % size)[:, :size]
+    drawn = block_rows(size, _BLOCK, np.random.default_rng(seed), draws=RESAMPLES)
     resampled = _slopes(level + slope * years + residuals[drawn], years, season)
     low, high = np.quantile(resampled, (0.025, 0.975))
     percent = 100.0 / values.mean()

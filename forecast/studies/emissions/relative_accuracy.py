@@ -117,13 +117,12 @@ def relative_accuracy(pairs: pd.DataFrame, quantity: str) -> RelativeAccuracy:
     if mean == 0:
         raise InputError("reference", "a mean of 0", "another")
     reach = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, n - 1) * difference.std(ddof=1) / np.sqrt(n))
-    least, most = _PER_CENT.get(quantity, (0.0, np.inf))
-    highest = pairs.max()
-    for column in ("reference", "monitor"):
-        if not least < highest[column] <= most and quantity in _PER_CENT:
-            raise InputError(
-                f"{column}: highest", float(highest[column]), f"% by volume, above {least:g} and up to {most:g}"
-            )
+    if quantity in _PER_CENT:
+        least, most = _PER_CENT[quantity]
+        for column in ("reference", "monitor"):
+            highest = float(pairs[column].max())
+            if not least < highest <= most:
+                raise InputError(f"{column}: highest", highest, f"% by volume, above {least:g} and up to {most:g}")
     unit = _PER_PPM.get(quantity, 1.0)
     criterion, limit = _criterion(quantity, mean / unit)
     if criterion == "absolute":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.stats import kendalltau
 
-from hazecast.forecast.studies.resampled import expanded_tail
+from hazecast.forecast.studies.resampled import block_rows, expanded_tail, neighbours_correlation
 from hazecast.grids.errors import InputError
 
 # Weeks in a bootstrap block, fewest weeks of a series. Chosen.
@@ -139,18 +139,14 @@ def _without_cycle(values: NDArray[Any], years: NDArray[Any]) -> NDArray[Any]:
 
 def _blocks(residuals: NDArray[Any], resamples: int, seed: int) -> NDArray[Any]:
     """Return series of resampled residuals (resamples, weeks), centred, with the correlation of neighbouring weeks."""
-    random = np.random.default_rng(seed)
     centred = residuals - residuals.mean()
     n = len(centred)
     found = float((centred[1:] * centred[:-1]).sum() / max((centred**2).sum(), 1e-300))
-    # Less the bias that each coefficient fitted before brings (Kendall 1954, Biometrika 41:403, of a mean).
-    correlation = float(np.clip(found + _FITTED * (1 + found) / n, 0.0, _MOST))
+    correlation = neighbours_correlation(found, n, _FITTED, _MOST)
     left = centred[1:] - correlation * centred[:-1]
     left = (left - left.mean()) * np.sqrt(n / (n - _FITTED - 1))
-    length = n + _WARM_UP
-    starts = random.integers(0, len(left), size=(resamples, -(-length // _BLOCK_WEEKS)))
-    places = (starts[:, :, None] + np.arange(_BLOCK_WEEKS)).reshape(resamples, -1)[:, :length] % len(left)
-    return np.asarray(lfilter([1.0], [1.0, -correlation], left[places], axis=1)[:, _WARM_UP:])
+    drawn = left[block_rows(len(left), _BLOCK_WEEKS, np.random.default_rng(seed), draws=resamples, length=n + _WARM_UP)]
+    return np.asarray(lfilter([1.0], [1.0, -correlation], drawn, axis=1)[:, _WARM_UP:])
 
 
 def _years(log: pd.Series) -> NDArray[Any]:

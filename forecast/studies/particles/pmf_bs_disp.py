@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hazecast.forecast.studies.particles.pmf import Factorization, Progress, factorize, uncentred_correlation
-from hazecast.forecast.studies.particles.pmf_uncertainty import MIN_CORRELATION, block_rows, displace
+from hazecast.forecast.studies.particles.pmf_uncertainty import MIN_CORRELATION, displace
+from hazecast.forecast.studies.resampled import block_rows
 from hazecast.grids.errors import InputError
 
 BS_DQ_MAX = (0.5, 1.0, 2.0, 4.0)
@@ -104,7 +105,7 @@ def bootstrap_displace(
     found, in_fit, fallen, largest = [], 0, 0, 0.0
     swapped = np.zeros(len(levels), dtype=int)
     for run in range(runs):
-        rows = block_rows(number, block, np.random.default_rng([seed, run]))
+        rows = block_rows(number, block, np.random.default_rng([seed, run]))[0]
         resampled = _resampled(base, rows)
         if resampled is None:
             in_fit += 1

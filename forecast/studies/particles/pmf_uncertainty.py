@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hazecast.forecast.studies.particles.pmf import Factorization, Progress, random_start, uncentred_correlation
 from hazecast.forecast.studies.particles.pmf_solver import Pull, Response, responses, solve
+from hazecast.forecast.studies.resampled import block_rows
 from hazecast.grids.errors import InputError
 
 MIN_CORRELATION = 0.6
@@ -52,27 +53,6 @@ class Bootstrap:
         """Share of the runs in which a factor was mapped to itself; below 0.8 the factor is doubtful (EPA PMF)."""
         own = [self.mapping.loc[name, name] for name in self.mapping.index]
         return pd.Series(own, index=self.mapping.index) / self.runs
-
-
-def block_rows(samples: int, block: int, generator: np.random.Generator) -> NDArray[np.int_]:
-    """Draw rows in blocks of consecutive samples, which preserve autocorrelation.
-
-    Parameters
-    ----------
-    samples : int
-        Number of rows.
-    block : int
-        Rows in a block.
-    generator : numpy.random.Generator
-        Source of random numbers.
-
-    Returns
-    -------
-    int (samples,)
-        Row numbers, with repetition.
-    """
-    first = generator.integers(0, samples, size=-(-samples // block))
-    return ((first[:, None] + np.arange(block)[None]) % samples).ravel()[:samples]
 
 
 def bootstrap(
@@ -126,7 +106,7 @@ def bootstrap(
     mapped: list[list[NDArray[np.float64]]] = [[] for _ in names]
     for run in range(runs):
         generator = np.random.default_rng([seed, run])
-        rows = block_rows(len(x), block, generator)
+        rows = block_rows(len(x), block, generator)[0]
         tried = [solve(x[rows], u[rows], g[rows], f, zeros=base.zeros)]
         for _ in range(random_starts):
             start = random_start(x[rows], u[rows], len(names), generator)

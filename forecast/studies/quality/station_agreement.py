@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.stats import theilslopes
 
 from hazecast.forecast.studies.estimate import Estimate
+from hazecast.forecast.studies.resampled import block_rows, neighbours_correlation
 from hazecast.grids.errors import InputError
 from hazecast.grids.quality.comparison import compare
 
@@ -142,8 +143,7 @@ def _shift(ratio: pd.Series) -> tuple[pd.Timestamp, Estimate]:
     if len(weekly) < _MIN_SHIFT_WEEKS:
         return none
     values = _without_season(weekly, np.zeros(len(weekly)))
-    weights = np.random.default_rng(0).integers(0, len(values), size=(_DRAWS, -(-len(values) // _BLOCK)))
-    drawn = values[(weights[:, :, None] + np.arange(_BLOCK)) % len(values)].reshape(_DRAWS, -1)[:, : len(values)]
+    drawn = values[block_rows(len(values), _BLOCK, np.random.default_rng(0), draws=_DRAWS)]
     by_chance = np.abs((drawn - drawn.mean(axis=1, keepdims=True)).cumsum(axis=1)).max(axis=1)
     if np.abs(values.cumsum()).max() <= np.quantile(by_chance, _CERTAIN):
         return none
@@ -171,8 +171,7 @@ def _place(values: NDArray[np.float64]) -> int:
 def _size(values: NDArray[np.float64], at: int, months: NDArray[np.int64]) -> Estimate:
     """Return the step, %, with the interval of a difference of medians beside medians of months, in noise of correlated weeks.
 
-    The noise's long-run variance is that of a first-order process; each coefficient fitted takes from its correlation (Kendall 1954,
-    Biometrika 41:403). Medians have the variance of means times pi / 2 (of normal noise).
+    The noise's long-run variance is that of a first-order process. Medians have the variance of means times pi / 2 (of normal noise).
     """
     n, after = len(values), np.arange(len(values)) >= at
     step = float(np.median(values[after]) - np.median(values[~after]))
@@ -180,7 +179,7 @@ def _size(values: NDArray[np.float64], at: int, months: NDArray[np.int64]) -> Es
     noise = noise - noise.mean()
     fitted = len(np.unique(months)) + 1
     found = float(np.corrcoef(noise[:-1], noise[1:])[0, 1])
-    correlation = float(np.clip(found + fitted * (1 + found) / n, 0.0, _MOST))
+    correlation = neighbours_correlation(found, n, fitted, _MOST)
     variance = (noise**2).sum() / (n - fitted) * (1 + correlation) / (1 - correlation)
     # What the months leave of the step to be seen.
     seen = pd.Series(after.astype(float)).groupby(months).transform(lambda one: one - one.mean())

@@ -16,7 +16,8 @@ from hazecast.grids.errors import InputError
 Array = NDArray[np.float64]
 
 _FEWEST = 20
-# Days of a block for the interval: arrivals within it are one observation. Chosen; that of `provinces`.
+# Days that are one observation, here and for `hazecast.forecast.studies.wind.provinces`: as long as a path, since the weather of one
+# day is also that of the next. Chosen.
 BLOCK_DAYS = 3
 # Cells crossed by few paths are uncertain: weight by the number of end points over the mean of all crossed
 # cells. Weights of this kind are common since Polissar et al. (2001, Environ. Sci. Technol. 35:4604); these

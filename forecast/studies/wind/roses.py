@@ -169,7 +169,7 @@ def _resampled(sample: WindSample, sectors: int, percentile: float, seed: int) -
         first = int(np.searchsorted(below, percentile / 100.0 * below[-1]))
         high = np.bincount(sector[first:], of_hour[first:], minlength=sectors + 1)[:sectors]
         hours = np.bincount(sector, of_hour, minlength=sectors + 1)[:sectors]
-        drawn[number] = np.divide(high, hours, out=drawn[number], where=hours > 0)
+        np.divide(high, hours, out=drawn[number], where=hours > 0)
     return drawn
 
 

@@ -18,9 +18,10 @@ from hazecast.forecast.studies.particles.pmf_bs_disp import bootstrap_displace
 from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
 from hazecast.forecast.studies.particles.pmf_rotation import rotations
 from hazecast.forecast.studies.particles.pmf_solver import Pull, epa_robust_q, responses, robust_q, solve
-from hazecast.forecast.studies.particles.pmf_uncertainty import block_rows, bootstrap, displace
+from hazecast.forecast.studies.particles.pmf_uncertainty import bootstrap, displace
 from hazecast.forecast.studies.particles.recovery import compare_solution, nmf_recovery
 from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
+from hazecast.forecast.studies.resampled import block_rows
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.sample_tables import read_samples
 from tests.support.command_line import run_command
@@ -198,7 +199,7 @@ def test_bootstrap_maps_factors_to_themselves(solution) -> None:
     low, high = (found.profiles.xs(level, level="quantile") for level in (0.05, 0.95))
     factor = solution.profiles["Si"].idxmax()
     assert low.loc[factor, "Si"] < solution.profiles.loc[factor, "Si"] < high.loc[factor, "Si"]
-    rows = block_rows(10, 4, np.random.default_rng(0))
+    rows = block_rows(10, 4, np.random.default_rng(0))[0]
     assert len(rows) == 10 and ((rows[1:4] - rows[:3]) % 10 == 1).all()
 
 
