@@ -30,6 +30,7 @@ from hazecast.forecast.dependence import Variable
 from hazecast.forecast.haze_grades import HAZE_GRADES
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime64
 
 MAP = "map"
 _OVERVIEW_DAYS = 3
@@ -326,7 +327,7 @@ def _notes(bulletin: Bulletin, words: Catalog, zone: str, pictures: Collection[s
         named = words.places([standard.replace("HJ", "HJ ") for standard in standards])
         found.append(words.say("daily.note.china", standard=named))
     if "japan" in indices:
-        limit = limit_of("JP", np.datetime64(bulletin.at.replace(tzinfo=None), "ns"))
+        limit = limit_of("JP", to_datetime64(bulletin.at))
         found.append(words.say("daily.note.japan", limit=words.number(limit)))
     found += [words.say(f"daily.note.{index}") for index in sorted(indices - {"china", "japan"})]
     found.append(words.say("daily.note.haze"))

@@ -242,7 +242,7 @@ class CityHours:
     @property
     def _first_hour(self) -> int:
         """The first stamp, hours since 1970."""
-        return int(self.times.astype("datetime64[h]").astype(int)[0])
+        return int(self.times[0].astype("datetime64[h]").astype(int))
 
     def local_hours(self) -> npt.NDArray[np.int64]:
         """Return the hour of the city's day that each stamp ends, 1 to 24."""

@@ -291,8 +291,9 @@ def _assessment(
 def _unknown(hours: CityHours, rules: RuleSet) -> Bool:
     """Return the hours without a value that the rule set needs, (time,)."""
     names = {t.variable for t in rules.tests}
-    values = hours.visibility[MEDIAN] if "visibility" in names else None
-    if values is None:
+    if "visibility" in names:
+        values = hours.visibility[MEDIAN]
+    else:
         values = hours.highest_o3[0] if "ox" in names else hours.highest_pm25[0]
     return np.asarray(np.isnan(values), dtype=bool)
 

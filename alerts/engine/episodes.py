@@ -180,7 +180,7 @@ def counted_days(met: Bool, first: Int) -> tuple[Int, Bool]:
     while rows.size:
         chosen[rows, at] = True
         # The next day ends 24 h later, unless another episode begins before.
-        at = meeting[rows, np.minimum(at + _DAY, opening[rows, np.minimum(at + 1, length)])]
+        at = meeting[rows, np.minimum(at + _DAY, opening[rows, at + 1])]
         rows, at = rows[at < length], at[at < length]
     total = chosen.cumsum(axis=1)
     # Counted are those since the last beginning.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import matplotlib.dates as mdates
@@ -25,6 +24,7 @@ from hazecast.forecast.products import valid_times
 from hazecast.grids.contract import FORECAST_POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime
 
 # Blue and black: every reader can distinguish them, and neither looks like a warning's colour.
 _FAN, _SEEN = "#1f6fb4", "#111111"
@@ -92,9 +92,7 @@ def draw_fan(
     axes = figure.add_axes(shape.axes)
     letters = shape.letters
     _draw_series(axes, forecast, observations, city, pollutant, words)
-    zone = words.zone(
-        city.time_zone, datetime.fromtimestamp(float(valid_times(forecast)[0].astype("int64")) / 1e9, UTC)
-    )
+    zone = words.zone(city.time_zone, to_datetime(valid_times(forecast)[0]))
     _dress(axes, zone, words, letters)
     title = words.say("map.fan", city=getattr(city, f"name_{lang}"), pollutant=words.say(f"pollutant.{pollutant}"))
     if provenance.simulated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.grids.contract import QUANTILES
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import to_datetime, to_datetime64
 
 Float = npt.NDArray[np.float64]
 
@@ -72,13 +73,9 @@ class Episode:
         -------
         Episode
         """
-        first, last = (
-            np.datetime64(int((t + d).timestamp()), "s").astype("datetime64[ns]")
-            for t, d in ((start, -timedelta(days=1)), (end, timedelta(days=2)))
-        )
+        first, last = to_datetime64(start - timedelta(days=1)), to_datetime64(end + timedelta(days=2))
         part = observations["pm25"].sel(city=city.id, time=slice(first, last))
-        seconds = part["time"].values.astype("datetime64[s]").astype(np.int64)
-        times = [datetime.fromtimestamp(int(s), tz=UTC) for s in seconds]
+        times = [to_datetime(time) for time in part["time"].values]
         return cls(city, rules, (times, np.asarray(part.values, dtype=np.float64)))
 
     def add_run(self, init_time: datetime, quantiles: npt.ArrayLike, ranks: dict[str, int]) -> None:
