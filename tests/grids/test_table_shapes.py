@@ -86,6 +86,7 @@ DOCUMENT = json.dumps({"code": 0, "data": {"rows": [dict(zip(NAMES, row, strict=
         ("a.jsonl", LINES),
         ("a.txt", LINES),
         ("a.txt", CSV.replace(",", "   ")),
+        ("a.txt", CSV.replace(",", "   ").replace("\n", "\r")),
         ("a.txt", CSV.replace("时间", "日期,时间").replace(",", " ").replace("-15 ", "-15  ")),
         ("a.txt", CSV.replace("时间", "日期 时间").replace(",", "  ")),
         ("a.csv", CSV.encode("utf-16-le")),

@@ -33,7 +33,7 @@ def blank_rows(text: str) -> tuple[list[tuple[int, list[str]]], bool]:
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
-    lines = ((number, line.split()) for number, line in enumerate(text.split("\n"), start=1))
+    lines = ((number, line.split()) for number, line in enumerate(text.splitlines(), start=1))
     return [(number, [cell.replace(_HELD, BLANK) for cell in cells]) for number, cells in lines if cells]
 
 
