@@ -129,6 +129,9 @@ def test_a_wide_table_must_say_what_it_holds(cases, tmp_path) -> None:
     ]:
         data = read(table(tmp_path / name[:2], text, name, mapping=mapping))
         assert set(pm25(data)) == {50.0} and set(pm25(data, "B2")) == {60.0} and pm25(data).index[0] == FIRST
+    # Codes of columns may differ in case, as those of rows.
+    data = read(table(tmp_path / "case", text.replace(b"A1", b"a1"), "a.csv", mapping=mapping))
+    assert set(pm25(data)) == {50.0} and not data.findings.faults
 
 
 def test_nothing_today_and_nothing_at_all(cases) -> None:

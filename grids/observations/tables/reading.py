@@ -19,7 +19,7 @@ from hazecast.grids.observations.tables.mapping import OF_STATION, Column, Mappi
 from hazecast.grids.observations.tables.names_above import one_row_a_station, with_joined_names
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_hour, parse_parts, stamp_columns, zone_of
-from hazecast.grids.observations.tables.stations import Stations, plain_code
+from hazecast.grids.observations.tables.stations import Stations
 from hazecast.grids.observations.tables.units import conversion, unit_named
 from hazecast.grids.observations.tables.written_stamps import UnreadableError, WithinHourError
 
@@ -100,7 +100,7 @@ def _body(sheet: Sheet, mapping: Mapping, stations: Stations) -> tuple[list[str]
         raise InputError(f"{sheet.path}: line {line}", ",".join(header)[:200], f"also {', '.join(absent)}, as mapped")
     body = [row for row in sheet.rows[at + 1 :] if row[0] != mapping.file.units_line]
     for name in dict.fromkeys(name for name in header if header.count(name) > 1):
-        if name in mapping.columns or (mapping.table.layout == "wide" and name in stations.codes):
+        if name in mapping.columns or (mapping.table.layout == "wide" and stations.code_of(name)):
             _refuse_unlike(sheet, header, body, name)
     return header, body
 
@@ -194,7 +194,7 @@ def _owners(
     if mapping.table.layout == "wide":
         return [""] * len(cells)
     if mapping.table.station:
-        code = stations.codes.get(mapping.table.station)
+        code = stations.code_of(mapping.table.station)
         if code is None:
             raise InputError(f"{sheet.path}: station", mapping.table.station, "a station of the stations' table")
         return [code] * len(cells)
@@ -202,10 +202,9 @@ def _owners(
     if not names:
         raise InputError(f"{sheet.path}: columns", ",".join(header)[:200], "one of the station, or station in [table]")
     at = [header.index(name) for name in names]
-    alike = stations.alike
     owners: list[str | None] = []
     for line, row in zip(lines, cells[:, at], strict=True):
-        code = next((found for text in row if (found := stations.codes.get(text) or alike.get(plain_code(text)))), None)
+        code = next((found for text in row if (found := stations.code_of(text))), None)
         if code is None:
             fault = Fault(
                 f"{sheet.path}: line {line}, {names[0]}", row[0] or "nothing", "a station of the stations' table"
@@ -269,7 +268,7 @@ def _parts(
     for name in dict.fromkeys(rows.header):
         if name in given or not name:
             continue
-        code = stations.codes.get(name)
+        code = stations.code_of(name)
         if code is None:
             fault = Fault(f"{sheet.path}: column {name!r}", name, "a station of the stations' table")
             findings.leave_out("columns_of_unknown_stations", fault)
@@ -286,7 +285,7 @@ def _parts(
 
 
 def _first_station(rows: _Rows, mapping: Mapping, stations: Stations) -> str | None:
-    return next((name for name in rows.header if name in stations.codes and name not in mapping.columns), None)
+    return next((name for name in rows.header if stations.code_of(name) and name not in mapping.columns), None)
 
 
 def _some(rows: _Rows, use: npt.NDArray[np.bool_]) -> _Rows:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hazecast.grids.errors import InputError
@@ -51,9 +52,12 @@ class Stations:
     zones: dict[str, str | None]
     codes: dict[str, str]
 
-    @property
-    def alike(self) -> dict[str, str]:
-        """The code by `plain_code` of codes and names, where that is one station's."""
+    def code_of(self, text: str) -> str | None:
+        """Return the code of a station by its code or name, or by what `plain_code` makes of one where that is one station's."""
+        return self.codes.get(text) or self._alike.get(plain_code(text))
+
+    @cached_property
+    def _alike(self) -> dict[str, str]:
         plain: dict[str, set[str]] = {}
         for text, code in self.codes.items():
             plain.setdefault(plain_code(text), set()).add(code)
