@@ -290,6 +290,14 @@ def test_means_of_days_stamped_at_midnight_are_no_hours(tmp_path, days) -> None:
         read_folder(tmp_path, REGISTRY)
 
 
+@pytest.mark.parametrize("mark", ["-999", "\N{MINUS SIGN}999", "\uff0d\uff19\uff19\uff19", "Ｎ／Ａ"])
+def test_marks_of_missing_values_are_known_in_any_width(tmp_path, mark) -> None:
+    rows = [f"A1,2026-01-15 {hour}:00,{value},{mark}" for hour, value in HOURS]
+    put(tmp_path, "\n".join(["station,time,pm25,temp(C)", *rows]))
+    data = read_folder(tmp_path, REGISTRY)
+    assert data.findings.counts["cells_missing"] == len(rows) and not data.findings.faults
+
+
 def test_codes_in_other_case_or_without_their_zeros(tmp_path) -> None:
     rows = [f"{s},2026-01-15 {hour}:00,{value},−3" for hour, value in HOURS for s in ("a1", "101")]
     put(tmp_path, "\n".join(["station,time,pm25,temp(C)", *rows, "102,2026-01-15 09:00,1,1"]))

@@ -44,7 +44,14 @@ def is_missing(text: str, marks: Collection[str] = ()) -> bool:
     bool
     """
     low = text.lower()
-    return not low or low in _MARKS or low in marks or _NINES.fullmatch(low.replace(",", ".")) is not None
+    plain = _narrow(low)
+    known = any(one in _MARKS or one in marks for one in (low, plain))
+    return not low or known or _NINES.fullmatch(plain.replace(",", ".")) is not None
+
+
+def _narrow(text: str) -> str:
+    """Return a text in characters of half width, with the hyphen for a minus sign."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-")
 
 
 def numbers(
@@ -76,7 +83,7 @@ def numbers(
         if is_missing(text, marks):
             missing[at] = True
             continue
-        plain = _plain(text if text.isascii() else unicodedata.normalize("NFKC", text), decimal)
+        plain = _plain(_narrow(text), decimal)
         if number.fullmatch(plain):
             values[at] = float(plain)
     values[~np.isfinite(values)] = np.nan
@@ -86,7 +93,6 @@ def numbers(
 
 def _plain(text: str, decimal: str) -> str:
     """Return a number with a decimal point and without marks of thousands; what may be two numbers as it is."""
-    text = text.replace("\N{MINUS SIGN}", "-")
     if decimal == "," and _THOUSANDS_COMMA.fullmatch(text):
         return re.sub(r"[^\d,+-]", "", text).replace(",", ".")
     if decimal == ",":
