@@ -40,10 +40,15 @@ def within_valid_range(array: xr.DataArray) -> xr.DataArray:
 
 
 def _unpacked(stated: np.ndarray, encoding: Mapping[Hashable, Any]) -> tuple[float, float]:
-    low, high = map(float, stated)
+    """Return a range in the values' own unit."""
     packed = np.dtype(encoding.get("dtype") or "f8")
     if packed.kind not in "iu" or stated.dtype.kind not in "iu":
-        return low, high
-    scale, offset = (float(encoding.get(name, plain)) for name, plain in (("scale_factor", 1.0), ("add_offset", 0.0)))
-    one, other = low * scale + offset, high * scale + offset
-    return min(one, other), max(one, other)
+        return float(stated[0]), float(stated[1])
+    if packed.kind == "i" and str(encoding.get("_Unsigned")).lower() == "true":
+        # NetCDF 3 has no unsigned types: the range has the bits of one, as the values have (NetCDF Users Guide, appendix A).
+        stated = stated.astype(packed).view(f"u{packed.itemsize}")
+    scale, offset = (
+        float(np.ravel(encoding.get(name, plain))[0]) for name, plain in (("scale_factor", 1.0), ("add_offset", 0.0))
+    )
+    low, high = sorted(scale * float(one) + offset for one in stated)
+    return low, high

@@ -250,6 +250,15 @@ def test_marks_of_missing_values(tmp_path, kind) -> None:
     assert np.isnan(weather["t2m"][1]).all()
 
 
+def test_a_valid_range_of_unsigned_bytes(tmp_path) -> None:
+    dataset = of(hours(0, 1), t2m=("K", [200, 255]))
+    # Of 0.5 K from 200 K: 0 to 250, as the signed bytes of NetCDF 3.
+    dataset["t2m"] = dataset["t2m"].astype(np.uint8).astype(np.int8)
+    dataset["t2m"].attrs |= {"_Unsigned": "true", "scale_factor": [0.5], "add_offset": [200.0]}
+    dataset["t2m"].attrs["valid_range"] = np.array([0, 250], np.uint8).view(np.int8)
+    np.testing.assert_allclose(at_beijing(dataset, tmp_path)["t2m"], [300.0, np.nan])
+
+
 @pytest.mark.parametrize(
     ("name", "units", "value", "expected"),
     [
