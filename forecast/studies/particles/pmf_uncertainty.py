@@ -254,36 +254,38 @@ class _Element:
     def displace(self, levels: Sequence[float], sign: int) -> list[tuple[float, bool]]:
         """Return, for each level, the value at which Q has increased by it, and whether factors were swapped."""
         ends: list[tuple[float, bool]] = []
-        tried, ended = [self.origin], sign < 0 and self.start == 0.0
+        tried, ended, value = [self.origin], sign < 0 and self.start == 0.0, 0.0
         for level in levels:
             if not ended:
-                self._reach(level, sign, tried)
+                value = max(self.start + sign * self._reach(level, sign, tried), 0.0)
                 ended = self._at_zero(tried[-1], sign, level)
-            latest = tried[-1]
-            if ended:
-                ends.append((0.0, self._swapped(latest.g)))
-            else:
-                # The rest of the way to the level, of at most `_CLOSE` of it, in proportion.
-                value = self.start + sign * latest.away * np.sqrt(level) / latest.root
-                ends.append((max(float(value), 0.0), self._swapped(latest.g)))
+            ends.append((0.0 if ended else value, self._swapped(tried[-1].g)))
         return ends
 
-    def _reach(self, level: float, sign: int, tried: list[_Point]) -> None:
-        """Add points until Q has risen by about the level, or the element is zero."""
-        wanted = float(np.sqrt(level))
-        below, above = tried[-1], None
-        away = below.away + _slope(tried, self.response.spread) * (wanted - below.root)
+    def _reach(self, level: float, sign: int, tried: list[_Point]) -> float:
+        """Add points until Q has risen by about the level, or the element is zero; return the displacement at that level."""
+        wanted, latest = float(np.sqrt(level)), tried[-1]
+        below: _Point = latest
+        above: _Point | None = None
+        away = latest.away + _slope(tried, self.response.spread) * (wanted - latest.root)
+        if latest.root >= wanted:
+            # Q jumped on the way to the level before.
+            below, above = self.origin, latest
+            away = _next_step(below, above, wanted)
         for _ in range(_TRIES):
             away = min(away, self.start) if sign < 0 else away
             here = self._fitted(away, sign, tried[-1], level)
             tried.append(here)
-            if self._at_zero(here, sign, level) or abs(here.root**2 - level) <= _CLOSE * level:
-                return
             below, above = (here, above) if here.root < wanted else (below, here)
+            if self._at_zero(here, sign, level) or abs(here.root**2 - level) <= _CLOSE * level:
+                break
             if above is not None and above.away - below.away <= _NARROW * above.away:
                 # Q jumps here: another minimum.
-                return
+                break
             away = _next_step(below, above, wanted)
+        # The rest of the way to the level, of about `_CLOSE` of it, in proportion; where Q jumps, none.
+        rest = here.away * wanted / here.root if here.root > 0.0 else here.away
+        return float(np.clip(rest, below.away, np.inf if above is None else above.away))
 
     def _at_zero(self, point: _Point, sign: int, level: float) -> bool:
         return sign < 0 and self.start - point.away <= 1e-2 * self.response.alone and point.root**2 <= level

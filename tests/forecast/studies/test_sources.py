@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, minimize
 
+from hazecast.forecast.studies.particles import pmf_uncertainty
 from hazecast.forecast.studies.particles.mass_balance import mass_balance
 from hazecast.forecast.studies.particles.mixtures import TOTAL, mix, source_profiles
 from hazecast.forecast.studies.particles.pmf import factorize, match_factors, pull_profiles
 from hazecast.forecast.studies.particles.pmf_bs_disp import bootstrap_displace
 from hazecast.forecast.studies.particles.pmf_number import compare_factor_numbers
 from hazecast.forecast.studies.particles.pmf_rotation import rotations
-from hazecast.forecast.studies.particles.pmf_solver import Pull, epa_robust_q, responses, robust_q, solve
+from hazecast.forecast.studies.particles.pmf_solver import Pull, Solution, epa_robust_q, responses, robust_q, solve
 from hazecast.forecast.studies.particles.pmf_uncertainty import bootstrap, displace
 from hazecast.forecast.studies.particles.recovery import compare_solution, nmf_recovery
 from hazecast.forecast.studies.particles.speciation import equation_uncertainty, prepare, signal_to_noise
@@ -216,6 +217,27 @@ def test_displacement_brackets_the_truth(mixture, solution) -> None:
     pull = Pull(number, column, float(narrow["high"]), 1e8)
     at = solve(x, u, solution.contributions.to_numpy(), solution.profiles.to_numpy(), pulls=[pull])
     assert at.q - solution.q_robust == pytest.approx(4.0, abs=0.5)
+
+
+@pytest.mark.parametrize("edge", [1.0, 3.0])
+def test_where_q_jumps_the_interval_ends(solution, monkeypatch, edge) -> None:
+    """Of a Q that rises as the square of the displacement in units of 0.01, and by 400 more beyond an edge."""
+    k, j = (int(one) for one in np.argwhere(solution.profiles.to_numpy() > 0.2)[0])
+    g, f = solution.contributions.to_numpy(), solution.profiles.to_numpy()
+
+    def jumping(*_: object, pulls: list[Pull], **__: object) -> Solution:
+        away = abs(pulls[0].target - f[k, j]) / 0.01
+        moved = f.copy()
+        moved[pulls[0].factor, pulls[0].species] = pulls[0].target
+        return Solution(g, moved, solution.q_robust + away**2 + 400.0 * (away > edge), 1, True)
+
+    monkeypatch.setattr(pmf_uncertainty, "solve", jumping)
+    factor, name = solution.factors[k], solution.samples.species[j]
+    found = displace(solution, dq_max=(4.0, 16.0), species=[name]).intervals
+    for level in (4.0, 16.0):
+        end = 0.01 * min(edge, np.sqrt(level))
+        assert found.loc[(level, factor, name), "high"] - f[k, j] == pytest.approx(end, rel=0.02)
+        assert f[k, j] - found.loc[(level, factor, name), "low"] == pytest.approx(end, rel=0.02)
 
 
 def test_the_rise_of_q_is_foretold_for_a_small_displacement(solution) -> None:
