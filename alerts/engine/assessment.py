@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from hazecast.alerts.engine.warning import Evidence
+from hazecast.alerts.rules.ruleset import Level
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,24 @@ class Outlook:
     evidence: tuple[Evidence, ...]
     measured: bool = False
     until: datetime | None = None
+
+    @classmethod
+    def none(cls, level: Level, onset: datetime, probability: float = 0.0) -> Outlook:
+        """Return the result where no scenario meets a level.
+
+        Parameters
+        ----------
+        level : Level
+        onset : datetime
+            As it would be.
+        probability : float
+            For no scenario: where it is calibrated, more than 0 perhaps.
+
+        Returns
+        -------
+        Outlook
+        """
+        return cls(level.rank, level.id, 0.0, probability, probability, False, False, onset, ())
 
 
 @dataclass(frozen=True)

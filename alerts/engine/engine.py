@@ -237,8 +237,7 @@ def _outlook(course: _Course, level: Level, returning: Bool, weather: WeatherCla
     hours, rules, now, rank = course.hours, course.rules, course.now, level.rank
     if rank > course.highest:
         # As for most levels in most places: no hour of any scenario meets it.
-        none = _probability(rules, weather, np.zeros(1, dtype=bool))
-        return Outlook(rank, level.id, 0.0, none, none, False, False, course.start, ())
+        return Outlook.none(level, course.start, _probability(rules, weather, np.zeros(1, dtype=bool)))
     met = returning & level.persistence.lasts(course.expected.rank[:, course.within] >= rank)
     kept = returning & level.persistence.lasts(course.either.rank[:, course.judged] >= rank)
     observed = now.persisting >= rank

@@ -231,7 +231,7 @@ def assess_episodes(
     course = _Course.of(hours, lowest, episodes) if _may_be_met(hours, lowest) else None
     if course is None or not course.rows.size:
         # As in most places at most times: there is no episode to come in any scenario.
-        none = tuple(_no_outlook(level, to_datetime(hours.times[now])) for level in rules.levels)
+        none = tuple(Outlook.none(level, to_datetime(hours.times[now])) for level in rules.levels)
         return none, ready, _ozone_days(hours, rules)
     met = [[course.meets(c) for c in level.conditions] for level in rules.levels]
     keep = rules.life.keep_hours or len(hours.times)
@@ -245,13 +245,6 @@ def _may_be_met(hours: CityHours, lowest: Threshold) -> bool:
     """Return whether a coming day of the highest values of all scenarios meets any level: no scenario is above them."""
     _, counted = _means(hours.highest_pm25, hours.now)
     return bool(lowest.met(hours.particle_index(counted + _ERROR))[:, hours.now + _MOST :].any())
-
-
-def _no_outlook(level: Level, now: datetime) -> Outlook:
-    return Outlook(
-        rank=level.rank, level=level.id, share=0.0, probability=0.0, keep_probability=0.0, observed=False, raised=False,
-        onset=now, evidence=(),
-    )  # fmt: skip
 
 
 def _outlook(
