@@ -30,6 +30,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
 import xarray as xr
 from sqlalchemy import create_engine, event, select
 
@@ -379,6 +380,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="hazecast-kills-") as folder,
         all_databases(given.database or [*KINDS]) as all_,
     ):
+        # A forked process waits for ever for the threads that OpenMP had in this one.
+        torch.set_num_threads(1)
         warm(given.collection, Path(folder) / "warm")
         # What all have is neither looked through nor copied by each.
         gc.freeze()
