@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 # Mean radius of the Earth, m (IUGG R1).
 EARTH_RADIUS = 6_371_008.8
 _GEOD = Geod(a=EARTH_RADIUS, b=EARTH_RADIUS)
+# Beyond a month nothing of an air mass is left to follow.
+LONGEST_HOURS = 720
 _ITERATIONS = 5
 # Metres: the iteration of a step stops when positions change by less.
 _CONVERGED = 1.0
@@ -52,7 +54,7 @@ def trajectories(
     start : datetime64 (parcel,)
         Starting time, UTC; one for all, or one for each.
     hours : float
-        Length, at most 720 either way; negative for backward trajectories.
+        Length, at most `LONGEST_HOURS` either way; negative for backward trajectories.
     step_minutes : float
         Time step, at most 180.
     wind : tuple of str
@@ -104,8 +106,8 @@ def _check_parameters(weather: xr.Dataset, hours: float, step_minutes: float, wi
         raise InputError("weather", f"no {missing}", " and ".join(wind))
     if not 0 < step_minutes <= 180:
         raise InputError("step_minutes", step_minutes, "above 0, at most 180")
-    if hours == 0 or not np.isfinite(hours) or abs(hours) > 24 * 30:
-        raise InputError("hours", hours, "not 0, at most 720 either way")
+    if not 0 < abs(hours) <= LONGEST_HOURS:
+        raise InputError("hours", hours, f"not 0, at most {LONGEST_HOURS} either way")
 
 
 class _Wind:

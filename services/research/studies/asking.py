@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy import datetime64
 
 Study = Callable[..., Result]
+# As the API's times: beyond the years that nanoseconds can count numpy would take another time without a word.
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def aware_time(text: str, option: str) -> datetime64:
     Raises
     ------
     InputError
-        If it is none.
+        If it is none, or not of the years 1900 to 2200.
     """
     from hazecast.grids.errors import InputError
     from hazecast.grids.times import to_datetime64
@@ -211,8 +213,8 @@ def aware_time(text: str, option: str) -> datetime64:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = None
-    if time is None or time.tzinfo is None:
-        raise InputError(option, text, "an ISO 8601 time with its offset")
+    if time is None or time.tzinfo is None or not _FIRST <= time <= _LAST:
+        raise InputError(option, text, "an ISO 8601 time with its offset, of the years 1900 to 2200")
     return to_datetime64(time)
 
 

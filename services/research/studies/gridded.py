@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from hazecast.services.core.settings import Settings
 
-# What a study may hold of it in memory, bytes.
-_MOST = 2**30
+# What a study may hold of it, or of the paths through it, in memory, bytes.
+MOST_BYTES = 2**30
 
 
 class Gridded(Protocol):
@@ -146,7 +146,7 @@ class StoredWeather:
         if lacking:
             raise InputError(self.name, f"an archive without {', '.join(lacking)}", period)
         size = 4 * len(one.data_vars) * one.sizes["latitude"] * one.sizes["longitude"] * within.size
-        if size > _MOST:
-            most = within.size * _MOST // size // 24
+        if size > MOST_BYTES:
+            most = within.size * MOST_BYTES // size // 24
             raise InputError("from, to", f"{within.size // 24} days", f"{most} at most, which fit into memory")
         return archive.analyses(to_datetime(within[0]), to_datetime(within[-1]))[[*names]], names

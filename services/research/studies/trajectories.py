@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from hazecast.services.research.studies.asking import Local, Observed, Option, Table, Weather, aware_time, study
-from hazecast.services.research.studies.gridded import Gridded
+from hazecast.services.research.studies.gridded import MOST_BYTES, Gridded
 from hazecast.services.research.studies.observations import Observations
 from hazecast.services.research.studies.result import Result
 
@@ -37,7 +37,7 @@ class ArrivalOptions:
     endpoints: Annotated[Path | None, Local("HYSPLIT's files of endpoints (tdump), in place of --weather.")] = None
     start: Annotated[str | None, Option("First arrival, ISO 8601 with offset.", named="from")] = None
     end: Annotated[str | None, Option("Last arrival.", named="to")] = None
-    every: Annotated[int | None, Option("Hours between arrivals; 6 if not given.")] = None
+    every: Annotated[int | None, Option("Hours between arrivals; 6 if not given.", least=1, most=720)] = None
     hours: Annotated[float | None, Option("How far back; 72 if not given.")] = None
     groups: Annotated[int | None, Option("Number of clusters; by default found.")] = None
 
@@ -142,12 +142,21 @@ def _of_hysplit(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
 
 def _computed(home: City, arrivals: ArrivalOptions) -> tuple[xr.Dataset, str]:
     """Return the trajectories through gridded wind and what is to be known of them."""
+    from hazecast.forecast.studies.wind.trajectories import LONGEST_HOURS
     from hazecast.grids.errors import InputError
 
     if arrivals.weather is None or arrivals.start is None or arrivals.end is None:
         raise InputError("--weather, --from, --to", "not all of them", "these three, or --endpoints")
-    when = _times(arrivals.start, arrivals.end, 6 if arrivals.every is None else arrivals.every)
     hours = 72.0 if arrivals.hours is None else abs(arrivals.hours)
+    if not 0 < hours <= LONGEST_HOURS:
+        raise InputError("--hours", arrivals.hours, f"not 0, at most {LONGEST_HOURS}")
+    when = _times(arrivals.start, arrivals.end, 6 if arrivals.every is None else arrivals.every)
+    # A latitude and a longitude for each half hour.
+    most = int(MOST_BYTES / (2 * 8 * (2 * hours + 1)))
+    if len(when) > most:
+        raise InputError(
+            "--from, --to, --every", f"{len(when)} arrivals", f"{most} at most, whose paths fit into memory"
+        )
     paths = _paths(arrivals.weather, arrivals.level, home, when, hours).assign_coords(start=("parcel", when))
     if arrivals.level is None:
         return paths, "wind at 10 m: directions, not distances, are to be trusted"
@@ -159,12 +168,11 @@ def _times(start: str, end: str, every: int) -> NDArray[np.datetime64]:
 
     from hazecast.grids.errors import InputError
 
-    first, last = aware_time(start, "--from"), aware_time(end, "--to")
+    # Three centuries of nanoseconds are more than numpy can count.
+    first, last = (aware_time(*one).astype("datetime64[us]") for one in ((start, "--from"), (end, "--to")))
     if not first <= last:
         raise InputError("--from, --to", f"{start} to {end}", "a first arrival not after the last")
-    if every < 1:
-        raise InputError("--every", every, "at least 1 h")
-    return np.arange(first, last + np.timedelta64(1, "s"), np.timedelta64(every, "h"))
+    return np.arange(first, last + np.timedelta64(1, "s"), np.timedelta64(every, "h")).astype("datetime64[ns]")
 
 
 def _paths(weather: Gridded, level: float | None, home: City, when: NDArray[np.datetime64], hours: float) -> xr.Dataset:
