@@ -12,7 +12,7 @@ _ALIASES = {
     "celcius": "degc", "degree c": "degc", "degree celsius": "degc",
     "degrees kelvin": "k", "degree_kelvin": "k", "degrees_kelvin": "k", "deg k": "k", "deg_k": "k", "kelvins": "k", "kelvin": "k", "degk": "k", "millibar": "mbar", "millibars": "mbar", "mb": "mbar", "pascal": "pa", "pascals": "pa",
     "hectopascal": "hpa", "hectopascals": "hpa", "knot": "kt", "knots": "kt", "kn": "kt", "kts": "kt",
-    "percent": "%", "fraction": "1", "oktas": "okta", "octas": "okta", "tenths": "tenth", "kph": "km h-1", "mph": "mi h-1", "wh m-2": "w h m-2", "0-1": "1", "(0-1)": "1", "(0 - 1)": "1", "0 - 1": "1", "dimensionless": "1",
+    "percent": "%", "fraction": "1", "oktas": "okta", "octas": "okta", "tenths": "tenth", "kph": "km h-1", "mps": "m s-1", "ms-1": "m s-1", "mph": "mi h-1", "wh m-2": "w h m-2", "0-1": "1", "(0-1)": "1", "(0 - 1)": "1", "0 - 1": "1", "dimensionless": "1",
     "m of water equivalent": "m", "meter": "m", "meters": "m", "metre": "m", "metres": "m",
 }  # fmt: skip
 
@@ -38,7 +38,8 @@ def plain_unit(unit: str) -> str:
     )
     # A dot or a middle dot is a product where a letter follows.
     text = re.sub(r"(?<=[a-z\d])\s*[.\u00b7*]\s*(?=[a-z])", " ", text)
-    text = re.sub(r"\b(?:met(?:er|re)s?) (?:per second|second-1)\b", "m s-1", text)
+    text = re.sub(r"\b(?:met(?:er|re)s?)(?: per |\s*/\s*)(?:second|sec|s)\b", "m s-1", text)
+    text = re.sub(r"\bmet(?:er|re)s? second-1\b", "m s-1", text)
     text = re.sub(r"\s*/\s*\(?(\w+?)(\d?)\)?(?=$|[\s/])", lambda one: f" {one[1]}-{one[2] or 1}", text)
     text = re.sub(r"\b(?:hr|hour)-1", "h-1", text).replace("sec-1", "s-1")
     return _ALIASES.get(text, text)

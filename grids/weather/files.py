@@ -56,7 +56,7 @@ def read_weather(path: Path | Sequence[Path], *, box: Box | None = None, period:
     grid = _read(
         path,
         lambda files: oriented(read_grib(files, box)),
-        lambda file: oriented(read_netcdf(file, box, period)),
+        lambda file, group: oriented(read_netcdf(file, box, period, group)),
     )
     grid = describe(grid, "weather_grid")
     if period is not None:
@@ -91,8 +91,11 @@ def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
     dataset = _read(
         path,
         lambda files: read_grib_at_cities(files, cities),
-        lambda file: at_cities(
-            describe(oriented(read_netcdf(file)), "weather_grid"), cities, some_outside=True, name=str(file)
+        lambda file, group: at_cities(
+            describe(oriented(read_netcdf(file, group=group)), "weather_grid"),
+            cities,
+            some_outside=True,
+            name=str(file),
         ),
     )
     return check(describe(dataset, "city_weather"), "city_weather", name=str(path))
@@ -123,7 +126,7 @@ def span_of(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.datetim
 def _read(
     path: Path | Sequence[Path],
     gribs_reader: Callable[[list[Path]], xr.Dataset],
-    netcdf_reader: Callable[[Path], xr.Dataset],
+    netcdf_reader: Callable[[Path, str], xr.Dataset],
 ) -> xr.Dataset:
     """Read each file by its format and join the parts; GRIB files together, since buckets reach over files.
 
@@ -134,7 +137,9 @@ def _read(
         parts, empty = [], list(found.empty)
         gribs = [file for file, format_ in found.files.items() if format_ is Format.GRIB]
         readings: list[Callable[[], xr.Dataset]] = [partial(gribs_reader, gribs)] if gribs else []
-        readings += [partial(netcdf_reader, file) for file in found.files if file not in gribs]
+        for file in found.files:
+            if file not in gribs:
+                readings += [partial(netcdf_reader, file, group) for group in _groups(file)]
         for read in readings:
             try:
                 parts.append(read())
@@ -146,6 +151,12 @@ def _read(
         left_out = [text] if (text := str(result.attrs.get("left_out", ""))) else []
         left_out += [str(error).replace(";", ",") for error in empty if error.lost - set(map(str, result.data_vars))]
         return result.assign_attrs(left_out=found.named("; ".join(dict.fromkeys(left_out)))) if left_out else result
+
+
+def _groups(file: Path) -> list[str]:
+    from hazecast.grids.weather.netcdf_groups import groups_of
+
+    return groups_of(file)
 
 
 def oriented(grid: xr.Dataset) -> xr.Dataset:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from hazecast.grids.errors import InputError
@@ -52,6 +52,9 @@ _MOST_BYTES = 64 * 2**30
 # A packed file in an archive is usual, more than that is an attack.
 _DEEPEST = 3
 _CHUNK = 2**20
+# A Zarr store in an archive: the folder of one of these, and a file for each chunk.
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
+_MOST_CHUNKS = 100_000
 
 
 class NothingError(InputError):
@@ -69,7 +72,7 @@ def format_of(path: Path) -> Format | None:
         If it can't be read.
     """
     if path.is_dir():
-        zarr = any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
+        zarr = any((path / name).exists() for name in _ZARR_MARKS)
         return Format.ZARR if zarr else None
     try:
         with path.open("rb") as file:
@@ -181,7 +184,8 @@ class Unpacked:
 
 
 # Digits and a hyphen before the name of an entry.
-_NUMBERED = 4
+_DIGITS = 6
+_NUMBERED = _DIGITS + 1
 
 
 @contextmanager
@@ -206,7 +210,7 @@ def unpacked(path: Path) -> Iterator[Path]:
                 _unzip(path, Path(folder))
             else:
                 with opener(path, "rb") as packed:
-                    _copy(packed, Path(folder) / f"000-{path.stem}", _MOST_BYTES, path)
+                    _copy(packed, Path(folder) / f"{0:0{_DIGITS}d}-{path.stem}", _MOST_BYTES, path)
         except InputError:
             raise
         except Exception as error:  # on a damaged file the libraries raise nearly any exception
@@ -217,31 +221,61 @@ def unpacked(path: Path) -> Iterator[Path]:
 def _unzip(path: Path, folder: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        size = sum(entry.file_size for entry in entries)
-        if not entries or len(entries) > _MOST_ENTRIES or size > _MOST_BYTES:
-            expected = f"1 to {_MOST_ENTRIES} files of at most {_MOST_BYTES >> 30} GiB"
-            raise InputError(f"{path}: ZIP archive", f"{len(entries)} files of {size} bytes", expected)
-        for number, entry in enumerate(entries):
-            # A name of our own before theirs: entries of one name in several folders don't collide.
+        targets = _targets([entry.filename for entry in entries], path)
+        _check_size(path, "ZIP", targets, sum(entry.file_size for entry in entries))
+        for entry, target in zip(entries, targets, strict=True):
             with archive.open(entry) as packed:
-                _copy(packed, folder / f"{number:03d}-{Path(entry.filename).name}", entry.file_size, path)
+                _copy(packed, _made(folder, target), entry.file_size, path)
 
 
 def _untar(path: Path, folder: Path) -> None:
-    number = size = 0
     with tarfile.open(path, "r:") as archive:
-        for entry in archive:
-            if not entry.isreg():
-                continue
-            number, size = number + 1, size + entry.size
+        entries = [entry for entry in archive if entry.isreg()]
+        targets = _targets([entry.name for entry in entries], path)
+        _check_size(path, "tar", targets, sum(entry.size for entry in entries))
+        for entry, target in zip(entries, targets, strict=True):
             packed = archive.extractfile(entry)
-            if packed is None or number > _MOST_ENTRIES or size > _MOST_BYTES:
-                expected = f"1 to {_MOST_ENTRIES} files of at most {_MOST_BYTES >> 30} GiB"
-                raise InputError(f"{path}: tar archive", f"{number} files of {size} bytes", expected)
-            with packed:
-                _copy(packed, folder / f"{number - 1:03d}-{Path(entry.name).name}", entry.size, path)
-    if not number:
-        raise InputError(f"{path}: tar archive", "no file", f"1 to {_MOST_ENTRIES} files")
+            if packed is not None:
+                with packed:
+                    _copy(packed, _made(folder, target), entry.size, path)
+
+
+def _check_size(path: Path, kind: str, targets: list[PurePosixPath], size: int) -> None:
+    tops = {target.parts[0] for target in targets}
+    if not tops or len(tops) > _MOST_ENTRIES or len(targets) > _MOST_CHUNKS or size > _MOST_BYTES:
+        expected = f"1 to {_MOST_ENTRIES} files of at most {_MOST_BYTES >> 30} GiB"
+        raise InputError(f"{path}: {kind} archive", f"{len(targets)} files of {size} bytes", expected)
+
+
+def _targets(names: list[str], path: Path) -> list[PurePosixPath]:
+    """Return where entries of an archive go: a Zarr store as it is, any other file by its name alone.
+
+    A number of our own comes before theirs: entries of one name in several folders don't collide.
+    """
+    entries = [PurePosixPath(name) for name in names]
+    marked = sorted({own.parent for own in entries if own.name in _ZARR_MARKS}, key=lambda folder: len(folder.parts))
+    roots: dict[PurePosixPath, int | None] = {}
+    for folder in marked:
+        if not any(folder.is_relative_to(root) for root in roots):
+            roots[folder] = None
+    result = []
+    for number, own in enumerate(entries):
+        root = next((one for one in roots if own.is_relative_to(one)), None)
+        if root is None:
+            result.append(PurePosixPath(f"{number:0{_DIGITS}d}-{own.name}"))
+            continue
+        inside = own.relative_to(root)
+        if ".." in inside.parts:
+            raise InputError(f"{path}: {own}", "a way out of its folder", "names of files below it")
+        roots[root] = first = number if roots[root] is None else roots[root]
+        result.append(PurePosixPath(f"{first:0{_DIGITS}d}-{root.name or path.stem}") / inside)
+    return result
+
+
+def _made(folder: Path, target: PurePosixPath) -> Path:
+    result = folder / target
+    result.parent.mkdir(parents=True, exist_ok=True)
+    return result
 
 
 def _copy(packed: IO[bytes], target: Path, most: int, path: Path) -> None:

@@ -6,7 +6,6 @@ coordinates are found by their standard names, units or usual names (cf-xarray).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,8 @@ from hazecast.grids.times import parse_time, to_datetime64
 from hazecast.grids.weather.accumulation import rates_of_totals
 from hazecast.grids.weather.curvilinear import on_regular_grid
 from hazecast.grids.weather.formats import NothingError
-from hazecast.grids.weather.netcdf_axes import height_of, with_plain_axes
+from hazecast.grids.weather.netcdf_axes import at_height, height_of, with_plain_axes
+from hazecast.grids.weather.netcdf_groups import groups_of, opened_group
 from hazecast.grids.weather.netcdf_layouts import with_usual_names
 from hazecast.grids.weather.netcdf_names import HUMIDITY, SPECIFIC
 from hazecast.grids.weather.netcdf_steps import Steps, is_over_time, stated_steps, times_of
@@ -31,7 +31,7 @@ from hazecast.grids.weather.polar_wind import LEFT_OUT, with_wind_components
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.timeline import RATES, STEP_HOURS, joined, step_variables
 from hazecast.grids.weather.valid_range import within_valid_range
-from hazecast.grids.weather.variables import Column, column_of, contract_name, plausible
+from hazecast.grids.weather.variables import HEIGHTS_M, Column, column_of, contract_name, plausible
 
 _DIMS = ("time", "latitude", "longitude")
 # A total since 00 UTC needs the values before it.
@@ -50,13 +50,16 @@ def span_of_netcdf(path: Path) -> tuple[np.datetime64 | None, np.datetime64, np.
     InputError
         If the file can't be read.
     """
-    with opened_netcdf(path, values=False) as raw:
-        times = times_of(raw)
-        return _init_time(raw), times.min(), times.max()
+    spans = []
+    for group in groups_of(path):
+        with opened_netcdf(path, values=False, group=group) as raw:
+            times = times_of(raw)
+            spans.append((_init_time(raw), times.min(), times.max()))
+    return spans[0][0], min(first for _, first, _ in spans), max(last for _, _, last in spans)
 
 
 @contextmanager
-def opened_netcdf(path: Path, *, values: bool = True) -> Iterator[xr.Dataset]:
+def opened_netcdf(path: Path, *, values: bool = True, group: str = "") -> Iterator[xr.Dataset]:
     """Open a NetCDF file or Zarr store, its axes named time, latitude and longitude; see `with_plain_axes`.
 
     A grid that isn't regular in latitude and longitude is brought onto one that is; see `on_regular_grid`.
@@ -66,6 +69,8 @@ def opened_netcdf(path: Path, *, values: bool = True) -> Iterator[xr.Dataset]:
     path : Path
     values : bool
         Whether values on such a grid are wanted.
+    group : str
+        One of its groups; see `hazecast.grids.weather.netcdf_groups`.
 
     Yields
     ------
@@ -78,10 +83,11 @@ def opened_netcdf(path: Path, *, values: bool = True) -> Iterator[xr.Dataset]:
     """
     if path.is_dir():
         requires("zarr", "archive")
+    where = _where(path, group)
     try:
-        with _opened(path) as raw:
-            named = with_usual_names(raw, str(path))
-            yield with_plain_axes(on_regular_grid(named, str(path), coordinates_only=not values), str(path))
+        with opened_group(path, group) as raw:
+            named = with_usual_names(raw, where)
+            yield with_plain_axes(on_regular_grid(named, where, coordinates_only=not values), where)
     except InputError:
         raise
     except Exception as error:
@@ -89,17 +95,14 @@ def opened_netcdf(path: Path, *, values: bool = True) -> Iterator[xr.Dataset]:
         raise InputError(str(path), error, "a whole NetCDF file") from error
 
 
-def _opened(path: Path) -> xr.Dataset:
-    with warnings.catch_warnings():
-        # Of several marks of missing values in a variable all are taken, as they should be.
-        warnings.simplefilter("ignore", xr.SerializationWarning)
-        return xr.open_dataset(path, engine="zarr" if path.is_dir() else "netcdf4", decode_timedelta=True)
+def _where(path: Path, group: str) -> str:
+    return f"{path}: group {group}" if group else str(path)
 
 
 def read_netcdf(
-    path: Path, box: Box | None = None, period: tuple[np.datetime64, np.datetime64] | None = None
+    path: Path, box: Box | None = None, period: tuple[np.datetime64, np.datetime64] | None = None, group: str = ""
 ) -> xr.Dataset:
-    """Read a NetCDF file or Zarr store.
+    """Read a NetCDF file or Zarr store, or one of its groups.
 
     Parameters
     ----------
@@ -108,6 +111,8 @@ def read_netcdf(
         Read only this part of the grid.
     period : two datetime64, optional
         Read only times from the first to the second, both included.
+    group : str
+        See `hazecast.grids.weather.netcdf_groups.groups_of`.
 
     Returns
     -------
@@ -120,14 +125,15 @@ def read_netcdf(
     InputError
         If nothing in it can be used, or a time has two values.
     """
-    with opened_netcdf(path) as opened:
+    where = _where(path, group)
+    with opened_netcdf(path, group=group) as opened:
         raw = opened.isel(_wanted(opened, box, period)).load()
     if not all(raw.sizes[dim] for dim in _DIMS):
-        raise InputError(str(path), "nothing there", "times and a grid within the period and the box")
-    raw = with_wind_components(raw, str(path))
-    parts, faults = _columns(raw, path)
+        raise InputError(where, "nothing there", "times and a grid within the period and the box")
+    raw = with_wind_components(raw, where)
+    parts, faults = _columns(raw, where)
     if not parts:
-        raise _nothing(raw, faults, path)
+        raise _nothing(raw, faults, where)
     result, derived = _with_dew_point(parts[0])
     parts[0] = result
     # Temperature on levels beside that of 2 m costs nothing.
@@ -139,10 +145,10 @@ def read_netcdf(
     return result if period is None else result.sel(time=slice(*period))
 
 
-def _nothing(raw: xr.Dataset, faults: list[_Fault], path: Path) -> InputError:
+def _nothing(raw: xr.Dataset, faults: list[_Fault], path: str) -> InputError:
     if not faults:
         return NothingError(f"{path}: variables", sorted(map(str, raw.data_vars)), f"any of {sorted(WEATHER)}")
-    error = NothingError(str(path), "; ".join(dict.fromkeys(text for _, text in faults)), "a variable that can be used")
+    error = NothingError(path, "; ".join(dict.fromkeys(text for _, text in faults)), "a variable that can be used")
     error.lost = frozenset(name for name, _ in faults if name is not None)
     return error
 
@@ -160,7 +166,7 @@ def _with_dew_point(result: xr.Dataset) -> tuple[xr.Dataset, bool]:
     return result.drop_vars([HUMIDITY, SPECIFIC], errors="ignore"), values is not None
 
 
-def _columns(raw: xr.Dataset, path: Path) -> tuple[list[xr.Dataset], list[_Fault]]:
+def _columns(raw: xr.Dataset, path: str) -> tuple[list[xr.Dataset], list[_Fault]]:
     """Return the contract's variables, those over steps that end at other times than the stamps apart, and why others can't be used."""
     init_time, steps = _init_time(raw), stated_steps(raw)
     result = xr.Dataset(raw[step_variables(raw)].data_vars, {dim: raw[dim] for dim in _DIMS})
@@ -169,19 +175,21 @@ def _columns(raw: xr.Dataset, path: Path) -> tuple[list[xr.Dataset], list[_Fault
     if LEFT_OUT in raw.attrs:
         faults += [("u10", str(raw.attrs[LEFT_OUT])), ("v10", str(raw.attrs[LEFT_OUT]))]
     for name in map(str, raw.data_vars):
+        own = contract_name(name, raw[name].attrs)
+        array = at_height(raw[name], HEIGHTS_M.get(own or "", ()))
         try:
-            column = column_of(name, raw[name].attrs, height_of(raw[name]))
+            column = column_of(name, array.attrs, height_of(array))
             if column is None or column.name in result or column.name in late:
                 continue
             where = f"{path}: {name}"
-            if steps is None or not is_over_time(raw[name]):
-                result = _with_column(result, raw[name], column, init_time, None, where)
+            if steps is None or not is_over_time(array):
+                result = _with_column(result, array, column, init_time, None, where)
             elif (steps.ends == raw["time"].values).all():
-                result = _with_column(result, raw[name], column, init_time, steps, where)
+                result = _with_column(result, array, column, init_time, steps, where)
             else:
-                late = _with_column(late, raw[name].assign_coords(time=steps.ends), column, init_time, steps, where)
+                late = _with_column(late, array.assign_coords(time=steps.ends), column, init_time, steps, where)
         except InputError as error:
-            faults.append((contract_name(name, raw[name].attrs), str(error)))
+            faults.append((own, str(error)))
     return [part for part in (result, late) if any(name in part for name in WEATHER)], faults
 
 

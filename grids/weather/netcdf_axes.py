@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import cf_xarray  # noqa: F401 - adds the accessor `cf`
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import parse_time, rounded, to_datetime64
+from hazecast.grids.weather.netcdf_zones import check_zone
 
 _AXES = ("latitude", "longitude")
 # Longitudes may be counted on beyond 180 or 360.
@@ -24,6 +26,9 @@ _MINUTE, _HOUR = np.timedelta64(1, "m"), np.timedelta64(1, "h")
 _CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 # Axes on which the numbers are no values of a forecast.
 _NO_VALUES = ("quantile", "percentile", "threshold", "probability")
+# Units that an axis in degrees doesn't have.
+_NO_DEGREES = re.compile(r"rad|k?m$|(?:kilo)?met(?:er|re)", re.IGNORECASE)
+_METRES = ("m", "metre", "metres", "meter", "meters")
 # A date and time of day as text.
 _WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}(?::?\d{2}){0,2}(?:\.0*)?(?:Z|[+-]\d{2}:?\d{2})?")
 # Units of time by CF, section 4.4, with a date, a time of day and an offset from UTC. The library takes any other zone for UTC.
@@ -58,6 +63,7 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
         perturbed members alone, or its times are of another calendar or don't tell the minute.
     """
     _check_clock(raw, where)
+    check_zone(raw, where)
     odd = [str(name) for name in {*raw.dims, *raw.coords} if str(name).lower() in _NO_VALUES]
     if odd:
         raise InputError(
@@ -85,7 +91,17 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
             raise InputError(f"{where}: {axis}", f"{raw.sizes[axis]} value", "two or more, for cities lie between them")
         if raw[axis].dtype.kind not in "fiu" or not (np.abs(raw[axis].values) <= _MOST_DEGREES[axis]).all():
             raise InputError(f"{where}: {axis}", raw[axis].values, "degrees")
+        _check_axis(raw[axis], f"{where}: {axis}")
     return raw
+
+
+def _check_axis(axis: xr.DataArray, where: str) -> None:
+    units = str(axis.attrs.get("units", "")).strip()
+    if _NO_DEGREES.match(units):
+        raise InputError(f"{where} units", units, "degrees")
+    values, numbers = np.unique(axis.values, return_counts=True)
+    if (numbers > 1).any():
+        raise InputError(where, f"{values[numbers > 1][0]:g} more than once", "each value of an axis once")
 
 
 def _of_texts(time: xr.Variable) -> xr.Variable:
@@ -176,12 +192,43 @@ def height_of(array: xr.DataArray) -> float | None:
     """
     found = {}
     for name, axis in array.coords.items():
-        is_height = axis.attrs.get("standard_name") == "height" or str(name).lower() in ("height", "heightaboveground")
-        if is_height and axis.size == 1 and axis.dtype.kind in "fiu":
+        if axis.size == 1 and _is_height(axis):
             found[str(name)] = float(axis.values.ravel()[0])
     stated = {*str(array.encoding.get("coordinates", "")).split(), *map(str, array.dims)}
     heights = {height for name, height in found.items() if name in stated}
     return heights.pop() if len(heights) == 1 else None
+
+
+def _is_height(axis: xr.DataArray) -> bool:
+    named = axis.attrs.get("standard_name") == "height" or str(axis.name).lower() in ("height", "heightaboveground")
+    return named and axis.dtype.kind in "fiu"
+
+
+def at_height(array: xr.DataArray, heights_m: Sequence[float]) -> xr.DataArray:
+    """Return a variable on several heights above ground at the first of those that count; unchanged without such an axis.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+    heights_m : sequence of float
+        Heights that count, m, the best first.
+
+    Returns
+    -------
+    xarray.DataArray
+        Its height a coordinate, stated as its own.
+    """
+    for dim in map(str, array.dims):
+        axis = array.coords.get(dim)
+        if axis is None or axis.size < 2 or not _is_height(axis) or axis.attrs.get("units", "m") not in _METRES:
+            continue
+        for height in heights_m:
+            at = np.flatnonzero(np.isclose(axis.values, height))
+            if len(at) == 1:
+                result = array.isel({dim: int(at[0])})
+                result.encoding["coordinates"] = f"{array.encoding.get('coordinates', '')} {dim}"
+                return result
+    return array
 
 
 def axis_names(marked: xr.Dataset, axis: str) -> list[str]:

@@ -41,3 +41,20 @@ STANDARD_NAMES = {
     "surface_downwelling_shortwave_flux_in_air": "ssrd",
     "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air": "ssrd",
 }
+# CF standard names of other quantities than those that share the names above: a variable so called is not what its name says.
+OTHERS = frozenset({
+    "air_pressure_at_sea_level",
+    "air_pressure_at_mean_sea_level",
+    "surface_temperature",
+    "soil_temperature",
+    "sea_surface_temperature",
+    "air_potential_temperature",
+    "wind_speed_of_gust",
+    "convective_precipitation_amount",
+    "convective_precipitation_flux",
+    "snowfall_amount",
+    "snowfall_flux",
+    "surface_net_downward_shortwave_flux",
+    "surface_upwelling_shortwave_flux_in_air",
+    "surface_downwelling_longwave_flux_in_air",
+})  # fmt: skip

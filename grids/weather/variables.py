@@ -18,7 +18,7 @@ import xarray as xr
 from hazecast.grids.contract import within_limits
 from hazecast.grids.errors import InputError
 from hazecast.grids.unit_texts import plain_unit
-from hazecast.grids.weather.netcdf_names import HUMIDITY, NAMES, SPECIFIC, STANDARD_NAMES
+from hazecast.grids.weather.netcdf_names import HUMIDITY, NAMES, OTHERS, SPECIFIC, STANDARD_NAMES
 from hazecast.grids.weather.netcdf_units import TOTALS, UNITS
 
 Array = npt.NDArray[np.float64]
@@ -262,11 +262,14 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
     Raises
     ------
     InputError
-        If its height, statistic or unit isn't one that can be used.
+        If its height, statistic or unit isn't one that can be used, or its standard name tells another quantity than its name.
     """
     own = contract_name(name, attrs)
     if own is None:
         return None
+    standard = str(attrs.get("standard_name"))
+    if standard in OTHERS or STANDARD_NAMES.get(standard, own) != own:
+        raise InputError(f"{name}: standard_name", standard, f"one that fits the name, which is that of {own}")
     # A name that tells the height counts before a coordinate, which may be there for another variable.
     if own in HEIGHTS_M and name.lower() not in NAMES:
         if height_m is None:
