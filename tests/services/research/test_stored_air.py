@@ -94,7 +94,11 @@ def test_source_regions_are_of_stored_hours(settings) -> None:
         ({"hours": 700}, "weather", "trajectories stay inside it"),
         ({"hours": 721}, "hours", "721"),
         ({"from": "1677-01-01T00:00:00Z"}, "from", "1677-01-01T00:00:00Z"),
-        ({"from": "1900-01-01T00:00:00Z", "to": "2199-01-01T00:00:00Z", "every": 1}, "from, to, every", "2620993 arrivals"),
+        (
+            {"from": "1900-01-01T00:00:00Z", "to": "2199-01-01T00:00:00Z", "every": 1},
+            "from, to, every",
+            "2620993 arrivals",
+        ),
     ],
 )
 def test_what_the_archive_lacks_is_named(settings, change, where, found) -> None:
