@@ -62,8 +62,13 @@ def executed(path: Path, collections: Path, work: Path) -> Any:
         "PYTHONHASHSEED": "0",
     }
     notebook = nbformat.read(path, as_version=4)
+    # Into how many messages what is printed comes depends on the time.
     client = NotebookClient(
-        notebook, timeout=_LONGEST_S, record_timing=False, resources={"metadata": {"path": str(FOLDER)}}
+        notebook,
+        timeout=_LONGEST_S,
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(FOLDER)}},
     )
     client.execute(env=os.environ | given)
     return kept(notebook)

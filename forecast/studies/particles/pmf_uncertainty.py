@@ -26,6 +26,8 @@ _SWEEPS = 30
 _CLOSE, _SETTLED = 0.1, 0.005
 # No closer together than this are the displacements tried.
 _NARROW = 0.01
+# A Q that rises by so many times the level at one step may be that of another minimum than the displacement's.
+_FAR = 1.5
 _TRIES = 12
 
 
@@ -274,7 +276,7 @@ class _Element:
             away = _next_step(below, above, wanted)
         for _ in range(_TRIES):
             away = min(away, self.start) if sign < 0 else away
-            here = self._fitted(away, sign, tried[-1], level)
+            here = self._fitted(away, sign, tried[-1], below, level)
             tried.append(here)
             below, above = (here, above) if here.root < wanted else (below, here)
             if self._at_zero(here, sign, level) or abs(here.root**2 - level) <= _CLOSE * level:
@@ -290,8 +292,11 @@ class _Element:
     def _at_zero(self, point: _Point, sign: int, level: float) -> bool:
         return sign < 0 and self.start - point.away <= 1e-2 * self.response.alone and point.root**2 <= level
 
-    def _fitted(self, away: float, sign: int, latest: _Point, level: float) -> _Point:
-        """Fit all others with the element displaced, from the start that the latest point suggests."""
+    def _fitted(self, away: float, sign: int, latest: _Point, below: _Point, level: float) -> _Point:
+        """Fit all others with the element displaced, from the start that the latest point suggests.
+
+        Where that ends in another minimum, they are fitted from the point below the level, and the lower Q counts.
+        """
         origin = self.origin
         if latest.away > 0:
             moves = [(point - base) / latest.away for point, base in ((latest.g, origin.g), (latest.f, origin.f))]
@@ -304,6 +309,9 @@ class _Element:
         if self._swapped(found.g) and not self._swapped(latest.g):
             # A step too long may exchange factors that no continuous path does.
             found = solve(self.x, self.u, latest.g, latest.f, zeros=self.base.zeros, pulls=[pull])
+        if found.q - self.base.q_robust > _FAR * level:
+            again = solve(self.x, self.u, below.g, below.f, zeros=self.base.zeros, pulls=[pull])
+            found = min(found, again, key=lambda one: one.q)
         self.lowest = min(self.lowest, found.q)
         value = float(found.f[self.factor, self.species])
         return _Point(max(sign * (value - self.start), 1e-12), _root(found.q - self.base.q_robust), found.g, found.f)

@@ -63,7 +63,11 @@ class StudyRunner:
         self._stopping.set()
         self._asked.set()
         for job_id in tuple(self._running):
-            fail(self._store, job_id, self._clock(), STOPPED)
+            try:
+                fail(self._store, job_id, self._clock(), STOPPED)
+            except StoreError:
+                # Whoever takes its slot next notes it; the service ends its processes itself.
+                log.exception("%s: that it ends could not be noted", job_id)
 
     def join(self) -> None:
         """Wait for the threads, some seconds at most."""

@@ -161,6 +161,8 @@ class StoredObservations:
         InputError
             If the city has no PM2.5, or its stations report no visibility or no humidity.
         """
+        import xarray as xr
+
         from hazecast.services.store.place_hours import city_reports
 
         pm25 = self.concentrations(city, "pm25")
@@ -173,8 +175,9 @@ class StoredObservations:
                 f"no {', '.join(lacking)} measured in {city} {self._period()}",
                 "a city where an airport's reports (METAR) or a station's visibility, temperature and dew point are stored",
             )
-        rain = found["tp"] if "tp" in found else 0.0 * found["visibility"]
-        station = found.assign(rain=rain.fillna(0.0), snow=0.0 * rain.fillna(0.0))
+        none = xr.zeros_like(found["visibility"])
+        rain = found["tp"].fillna(0.0) if "tp" in found else none
+        station = found.assign(rain=rain, snow=none)
         return pm25, station, f"{found.attrs['source']}; PM2.5 as stored"
 
     def _station(self, place: str) -> xr.Dataset:

@@ -240,6 +240,27 @@ def test_where_q_jumps_the_interval_ends(solution, monkeypatch, edge) -> None:
         assert f[k, j] - found.loc[(level, factor, name), "low"] == pytest.approx(end, rel=0.02)
 
 
+def test_another_minimum_does_not_end_the_interval(solution, monkeypatch) -> None:
+    """Of a Q whose fits end 30 higher where they start from anything but a fit before."""
+    k, j = (int(one) for one in np.argwhere(solution.profiles.to_numpy() > 0.2)[0])
+    contributions, profiles = solution.contributions.to_numpy(), solution.profiles.to_numpy()
+    fits = [profiles]
+
+    def trapped(x: object, u: object, g: object, f: np.ndarray, *, pulls: list[Pull], **_: object) -> Solution:
+        away = abs(pulls[0].target - profiles[k, j]) / 0.01
+        far = away > 1.0 and not any(np.array_equal(f, one) for one in fits)
+        fits.append(profiles.copy())
+        fits[-1][pulls[0].factor, pulls[0].species] = pulls[0].target
+        # A start that is reckoned from two fits is none of them.
+        fits[-1][:, j - 1] *= 1.0 + 0.001 * len(fits)
+        return Solution(contributions, fits[-1], solution.q_robust + away**2 + 30.0 * far, 1, True)
+
+    monkeypatch.setattr(pmf_uncertainty, "solve", trapped)
+    factor, name = solution.factors[k], solution.samples.species[j]
+    found = displace(solution, dq_max=(4.0,), species=[name]).intervals.loc[(4.0, factor, name)]
+    assert [found["high"] - profiles[k, j], profiles[k, j] - found["low"]] == pytest.approx([0.02, 0.02], rel=0.02)
+
+
 def test_the_rise_of_q_is_foretold_for_a_small_displacement(solution) -> None:
     x, u = solution.samples.concentration.to_numpy(), solution.samples.uncertainty.to_numpy()
     g, f = solution.contributions.to_numpy(), solution.profiles.to_numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from hazecast.services.accounts.accounts import add_account
+from hazecast.services.core.errors import StoreError
 from hazecast.services.research.studies import job as jobs
 from hazecast.services.research.studies.job import run_job
 from hazecast.services.research.studies.runner import StudyRunner
@@ -222,6 +224,29 @@ def test_two_runners_share_no_slot(desk, monkeypatch) -> None:
         runner.stop()
         runner.join()
     assert len(ran) == 1
+
+
+def test_a_service_whose_database_is_gone_stops(desk, monkeypatch, caplog) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def running(*_: object, **__: object) -> None:
+        begun.set()
+        assert end.wait(60)
+
+    def gone(*_: object) -> bool:
+        raise StoreError("the database does not answer")
+
+    monkeypatch.setattr("hazecast.services.research.studies.runner.call_elsewhere", running)
+    runner = StudyRunner(desk.store, desk.settings, lambda: NOW)
+    runner.start()
+    desk.ask()
+    runner.wake()
+    assert begun.wait(60)
+    monkeypatch.setattr("hazecast.services.research.studies.runner.fail", gone)
+    runner.stop()
+    end.set()
+    runner.join()
+    assert "could not be noted" in caplog.text
 
 
 def test_results_that_are_too_large_are_refused(desk, monkeypatch) -> None:
