@@ -111,8 +111,9 @@ def _opened(path: Path, group: str) -> xr.Dataset:
         # Of several marks of missing values in a variable all are taken, as they should be.
         warnings.simplefilter("ignore", xr.SerializationWarning)
         if path.is_dir():
-            return xr.open_zarr(
-                path, group=group or None, consolidated=_is_consolidated(path), chunks=None, decode_timedelta=True
+            listed = {"consolidated": _is_consolidated(path)}
+            return xr.open_dataset(
+                path, engine="zarr", group=group or None, decode_timedelta=True, backend_kwargs=listed
             )
         return xr.open_dataset(path, engine="netcdf4", group=group or None, decode_timedelta=True)
 
