@@ -129,7 +129,7 @@ def test_stations_named_as_hours_are_stations() -> None:
     [
         ("station,time,pm25,pm25", "{s},2026-01-15 {h}:00,{v},{n}", r"columns 'pm25': found 10 and 40"),
         ("station,start,end,pm25", "{s},2026-01-15 {h}:00,2026-01-16 {h}:00,{v}", "rows of an hour"),
-        ("station,time,pm25", "{s},2026-01-15 {h}:00 CST,{v}", "a date and hour"),
+        ("station,time,pm25", "{s},2026-01-15 {h}:00 CST,{v}", 'zone = "Asia/Shanghai" in a mapping'),
         ("station,time,pm25", "{s},01/02/2026 {t}:00 {half},{v}", "day and month"),
     ],
 )

@@ -46,6 +46,32 @@ def test_stamps_as_mapped(tmp_path, time, hour) -> None:
     assert hours.index[0] == pd.Timestamp(hour) and hours["pm25"].tolist() == [50.0]
 
 
+@pytest.mark.parametrize(
+    ("form", "stamp", "hour"),
+    [
+        ("%y-%m-%d %H:%M", "26-01-11 18:00", "2026-01-11T10:00"),
+        ("%d/%m/%y %H", "11/01/26 24", "2026-01-11T16:00"),
+        ("%y%m%d%H", "26011124", "2026-01-11T16:00"),
+        ("%Y%m%d%H", "2026011124", "2026-01-11T16:00"),
+        ("%y%m%d%H", "26012418", "2026-01-24T10:00"),
+        ("%Y-%m-%d %H:%M CST", "2026-01-11 18:00 CST", "2026-01-11T10:00"),
+    ],
+)
+def test_years_of_two_digits_and_hour_24_by_a_form(tmp_path, form, stamp, hour) -> None:
+    hours = read(tmp_path, f"site,when,PM\nA1,{stamp},50\n", f'[time]\nformat = "{form}"\n{WHOLE}')["A1"]
+    assert hours.index.tolist() == [pd.Timestamp(hour)] and hours["pm25"].tolist() == [50.0]
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("JST", 9), ("kst", 9), ("GMT", 18), ("CST", None)])
+def test_abbreviations_that_are_one_zone_alone(tmp_path, zone, hour) -> None:
+    text, mapping = "site,when,PM\nA1,2026-01-11 18:00,50\n", f'[time]\nzone = "{zone}"\n{WHOLE}'
+    if hour is None:
+        with pytest.raises(InputError, match=r"'CST'.*Asia/Shanghai"):
+            read(tmp_path, text, mapping)
+    else:
+        assert read(tmp_path, text, mapping)["A1"].index[0] == pd.Timestamp(f"2026-01-11T{hour:02d}:00")
+
+
 def test_marks_sheets_and_stations_as_mapped(tmp_path) -> None:
     mapping = f'[file]\nmissing = ["检修"]\n{WHOLE}[stations]\nA1 = "tokyo"\n'
     (tmp_path / "mapping.toml").write_text(mapping, encoding="utf-8")

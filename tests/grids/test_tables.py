@@ -308,6 +308,7 @@ def test_what_is_not_told_is_asked_for(tmp_path, text, says) -> None:
         ("1980-01-11T18:00+08:00", "within 20 years"),
         ("2026-01-11T18:00+88:00", "an offset of at most"),
         ("yesterday", "a date and hour"),
+        ("2026-01-11 18:00 CST", 'or format = "%Y-%m-%d %H:%M CST" and zone = "Asia/Shanghai" in a mapping'),
         ("", "found nothing"),
     ],
 )

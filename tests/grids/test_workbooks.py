@@ -97,3 +97,21 @@ def test_a_binary_workbook_and_a_damaged_archive_are_refused(tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match="a whole Excel file"):
         read_sheet(path, FilePart())
+
+
+def from_1904(folder: Path, times: list[object]) -> Path:
+    whole, path = folder / "whole.zip", folder / "mac.xlsx"
+    write_workbook(whole, {"s": [["time", "pm25"], *([time, 50.0] for time in times)]})
+    with zipfile.ZipFile(whole) as parts, zipfile.ZipFile(path, "w") as made:
+        for part in parts.namelist():
+            text = parts.read(part).decode()
+            made.writestr(part, text.replace("<sheets>", '<workbookPr date1904="1"/><sheets>'))
+    return path
+
+
+def test_days_since_1904_are_dates_or_refused(tmp_path) -> None:
+    # 2026-01-11 18:00 as the days since 1904, which the helper counts from 1900.
+    shown = from_1904(tmp_path, [datetime(2022, 1, 10, 18)])
+    assert read_sheet(shown, FilePart()).rows[1][1][0] == "2026-01-11 18:00:00"
+    with pytest.raises(InputError, match=r"sheet 's': found 44571.75 in a workbook that counts days from 1904"):
+        read_sheet(from_1904(tmp_path, [44571.75]), FilePart())

@@ -22,7 +22,7 @@ from hazecast.grids.observations.tables.mapping import FilePart
 from hazecast.grids.observations.tables.markup import is_markup, tables_in
 from hazecast.grids.observations.tables.parts import Read, one_table
 from hazecast.grids.observations.tables.records import is_json, records_in
-from hazecast.grids.observations.tables.workbooks import check_workbook
+from hazecast.grids.observations.tables.workbooks import check_workbook, counts_from_1904, refuse_plain_days
 
 SUFFIXES = (
     ".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".json", ".jsonl", ".ndjson",
@@ -224,6 +224,7 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
     calamine = requires("python_calamine", EXTRA)
     if data.startswith(_ZIP):
         check_workbook(data, str(path))
+    from_1904 = data.startswith(_ZIP) and counts_from_1904(data)
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = list(book.sheet_names)
@@ -241,6 +242,8 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
         raise
     if not parts:
         raise InputError(str(path), "no sheet", "a sheet with a table")
+    for name, cells in parts if from_1904 else []:
+        refuse_plain_days(cells, f"{path}: sheet {name!r}")
     return _sheet(path, "Excel", one_table(parts, wanted, "sheet"))
 
 

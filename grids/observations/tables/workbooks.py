@@ -15,6 +15,9 @@ _MOST_CELLS = 10_000_000
 _PLACE = re.compile(rb"""\br=["']([A-Za-z]{0,3})(\d{1,9})["']""")
 _SHEET = b"sheetData"
 _OPEN_ROW, _OPEN_VALUE = b"<table:table-row", b"office:value"
+_FROM_1904 = re.compile(rb"""\bdate1904=["'](?:1|true)["']""")
+# Days with a fraction, as `hazecast.grids.observations.tables.written_stamps` takes them for times.
+_DAYS = re.compile(r"[45]\d{4}\.\d+")
 _REPEATED = re.compile(rb"""-repeated=["'](\d{1,9})["']""")
 
 
@@ -47,6 +50,33 @@ def check_workbook(data: bytes, where: str) -> None:
         if isinstance(error, InputError):
             raise
         raise InputError(where, error, "a whole Excel file") from error
+
+
+def counts_from_1904(data: bytes) -> bool:
+    """Return whether a packed workbook counts its days from 1904, as Excel for the Macintosh did (ISO/IEC 29500-1, 18.17.4.1)."""
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        return "xl/workbook.xml" in parts.namelist() and bool(_FROM_1904.search(parts.read("xl/workbook.xml")))
+
+
+def refuse_plain_days(cells: list[list[str]], where: str) -> None:
+    """Refuse the sheet of a workbook that counts from 1904 if a column holds days as numbers that are not shown as dates.
+
+    Parameters
+    ----------
+    cells : list of list of str
+        Rows.
+    where : str
+        File and sheet, for errors.
+
+    Raises
+    ------
+    InputError
+        If one does: such numbers are taken for days since 1899-12-30.
+    """
+    for row in cells:
+        found = next((cell for cell in row if _DAYS.fullmatch(cell)), None)
+        if found is not None:
+            raise InputError(where, f"{found} in a workbook that counts days from 1904", "days shown as dates")
 
 
 def _check_sheet(xml: bytes, where: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
-from hazecast.grids.observations.tables.zones import known_zone
+from hazecast.grids.observations.tables.zones import ALONE, known_zone
 
 _OFFSET = r"\s*(?P<zone>Z|(?:UTC|GMT)\s?[+-]\d{1,2}(?::?\d{2})?|UTC|GMT|JST|KST|[+-]\d{2}:?\d{2}|[+-]\d{2}$)?"
 # A time of day; its groups are hour, minute and second.
@@ -60,6 +60,10 @@ _BY_NAME = tuple(
 _RANGE = re.compile(
     r"(?P<begin>.+?)\s*(?:[-–—~〜～至到]|\bto\b)\s*(?P<end>(?:\S+\s+)?\d{1,2}\s*[:：时時点](?:\d{2})?(?::\d{2})?)"
 )
+# A zone by letters that is none of `hazecast.grids.observations.tables.zones.ALONE`.
+_ABBREVIATION = re.compile(r"(?P<stamp>.*\d)\s*(?P<zone>[A-Z]{2,5})")
+# Hour 24 at the end of a stamp without marks, whose form ends with the hour.
+_LAST_24 = re.compile(r"24$")
 HOUR = timedelta(hours=1)
 
 
@@ -124,6 +128,10 @@ def parse_stamp(text: str, form: str | None = None) -> Stamp:
     else:
         last = _YEAR_LAST.fullmatch(text)
         if last is None or last["mark"] != ".":
+            zone = _ABBREVIATION.fullmatch(text)
+            if zone is not None and _YEAR_FIRST.fullmatch(zone["stamp"]):
+                form = f'format = "%Y-%m-%d %H:%M {zone["zone"]}"'
+                raise UnreadableError(f'an offset such as +08:00, or {form} and zone = "Asia/Shanghai" in a mapping')
             raise UnreadableError("a date and hour such as 2026-01-13 08:00")
         parts = last["year"], last["second"], last["first"], last["hour"], last["minute"], last["sec"]
     return Stamp(local_time(*parts, later), _offset(zone) if zone else None)
@@ -168,10 +176,10 @@ def _by_number(text: str) -> str:
 
 def _offset(text: str) -> tzinfo:
     plain = text.upper()
-    if plain in ("Z", "UTC", "GMT"):
+    if plain == "Z":
         return UTC
-    if plain in ("JST", "KST"):
-        return timezone(9 * HOUR)
+    if plain in ALONE:
+        return timezone(ALONE[plain])
     try:
         return known_zone(plain.replace("GMT", "").replace("UTC", ""))
     except ValueError:
@@ -185,6 +193,8 @@ def _of_form(text: str, form: str) -> Stamp:
         found = datetime.strptime(text, form)
     except ValueError:
         changed, number = re.subn(r"(?<!\d)24(?=:00|時|时|$)", "00", text)
+        if not number and form.endswith("%H"):
+            changed, number = _LAST_24.subn("00", text)
         try:
             if number != 1:
                 raise ValueError

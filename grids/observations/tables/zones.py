@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?")
 
+# Abbreviations that are one zone's alone. CST is China's, Cuba's and North America's.
+ALONE = {"UTC": timedelta(0), "GMT": timedelta(0), "JST": timedelta(hours=9), "KST": timedelta(hours=9)}
 # Zones as headers name them. CST is left out: it is China's, and others'.
 _IN_HEADERS = (
     (re.compile(r"jst|日本時間|日本标准时|kst", re.IGNORECASE), "+09:00"),
@@ -40,9 +42,11 @@ def known_zone(text: str) -> tzinfo:
 
     Examples
     --------
-    >>> known_zone("+09:00").utcoffset(None)
-    datetime.timedelta(seconds=32400)
+    >>> known_zone("+09:00").utcoffset(None), known_zone("JST").utcoffset(None)
+    (datetime.timedelta(seconds=32400), datetime.timedelta(seconds=32400))
     """
+    if text.strip().upper() in ALONE:
+        return timezone(ALONE[text.strip().upper()])
     found = _OFFSET.fullmatch(text.strip())
     if found:
         size = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
