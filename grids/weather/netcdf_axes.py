@@ -12,6 +12,7 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import parse_time, rounded, to_datetime64
+from hazecast.grids.unit_texts import plain_unit
 from hazecast.grids.weather.netcdf_zones import check_zone
 
 _AXES = ("latitude", "longitude")
@@ -28,7 +29,8 @@ _CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 _NO_VALUES = ("quantile", "percentile", "threshold", "probability")
 # Units that an axis in degrees doesn't have.
 _NO_DEGREES = re.compile(r"rad|k?m$|(?:kilo)?met(?:er|re)", re.IGNORECASE)
-_METRES = ("m", "metre", "metres", "meter", "meters")
+# Units of heights, the factors to m.
+_METRES = {"m": 1.0, "km": 1000.0, "cm": 0.01}
 # A date and time of day as text.
 _WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}(?::?\d{2}){0,2}(?:\.0*)?(?:Z|[+-]\d{2}:?\d{2})?")
 # Units of time by CF, section 4.4, with a date, a time of day and an offset from UTC. The library takes any other zone for UTC.
@@ -75,6 +77,8 @@ def with_plain_axes(raw: xr.Dataset, where: str) -> xr.Dataset:
     raw = _control(raw, found[_MEMBER], where)
     raw = _with_valid_times(raw, _time_of(marked, found[_REFERENCE]), found[_REFERENCE], found[_PERIOD], where)
     raw = raw.rename({own: axis for axis, own in names.items() if own != axis})
+    # The axes of the grid may have names of their own, such as y and x.
+    raw = raw.swap_dims({raw[axis].dims[0]: axis for axis in _AXES if raw[axis].dims not in ((), (axis,))})
     if "expver" in raw.dims:
         raw = _of_best_version(raw)
     raw = _without_single_values(raw)
@@ -192,16 +196,20 @@ def height_of(array: xr.DataArray) -> float | None:
     """
     found = {}
     for name, axis in array.coords.items():
-        if axis.size == 1 and _is_height(axis):
-            found[str(name)] = float(axis.values.ravel()[0])
+        factor = _metres(axis)
+        if axis.size == 1 and factor is not None:
+            found[str(name)] = factor * float(axis.values.ravel()[0])
     stated = {*str(array.encoding.get("coordinates", "")).split(), *map(str, array.dims)}
     heights = {height for name, height in found.items() if name in stated}
     return heights.pop() if len(heights) == 1 else None
 
 
-def _is_height(axis: xr.DataArray) -> bool:
+def _metres(axis: xr.DataArray) -> float | None:
+    """Return the factor from a height above ground to m; None where it is none, or in another unit."""
     named = axis.attrs.get("standard_name") == "height" or str(axis.name).lower() in ("height", "heightaboveground")
-    return named and axis.dtype.kind in "fiu"
+    # Some write "m above ground".
+    unit = (plain_unit(str(axis.attrs.get("units", "m"))).split() or ["m"])[0]
+    return _METRES.get(unit) if named and axis.dtype.kind in "fiu" else None
 
 
 def at_height(array: xr.DataArray, heights_m: Sequence[float]) -> xr.DataArray:
@@ -220,10 +228,11 @@ def at_height(array: xr.DataArray, heights_m: Sequence[float]) -> xr.DataArray:
     """
     for dim in map(str, array.dims):
         axis = array.coords.get(dim)
-        if axis is None or axis.size < 2 or not _is_height(axis) or axis.attrs.get("units", "m") not in _METRES:
+        factor = None if axis is None else _metres(axis)
+        if axis is None or axis.size < 2 or factor is None:
             continue
         for height in heights_m:
-            at = np.flatnonzero(np.isclose(axis.values, height))
+            at = np.flatnonzero(np.isclose(factor * axis.values, height))
             if len(at) == 1:
                 result = array.isel({dim: int(at[0])})
                 result.encoding["coordinates"] = f"{array.encoding.get('coordinates', '')} {dim}"

@@ -179,6 +179,32 @@ def test_of_several_heights_above_ground_that_of_the_contract_is_taken(
     np.testing.assert_allclose(read_weather(tmp_path / "a.nc")[name], values)
 
 
+@pytest.mark.parametrize(
+    ("height", "units", "read"),
+    [(2.0, "m", True), (200.0, "cm", True), (2.0, "m above ground", True), (2.0, "km", False)],
+)
+def test_a_height_is_in_its_unit(tmp_path, height, units, read) -> None:
+    attrs = {"units": units, "standard_name": "height"}
+    dataset = TEMPERATURE.rename(t2m="x").assign_coords(height=((), height, attrs))
+    dataset["x"].attrs["standard_name"] = "air_temperature"
+    dataset.to_netcdf(tmp_path / "a.nc")
+    if read:
+        assert "t2m" in read_weather(tmp_path / "a.nc")
+    else:
+        with pytest.raises(InputError, match="variables: found"):
+            read_weather(tmp_path / "a.nc")
+
+
+def test_latitude_and_longitude_along_axes_of_other_names(tmp_path) -> None:
+    plain = TEMPERATURE.drop_vars(["latitude", "longitude"]).rename(latitude="y", longitude="x")
+    plain = plain.assign_coords(lat=("y", LAT), lon=("x", TEMPERATURE["longitude"].values))
+    plain.assign(t2m=plain["t2m"] + plain["lat"] / 10).assign(t2m=lambda d: d["t2m"].assign_attrs(units="K")).to_netcdf(
+        tmp_path / "a.nc"
+    )
+    weather = read_weather(tmp_path / "a.nc")
+    np.testing.assert_allclose(weather["t2m"][0, :, 0], [283.8, 283.9, 284.2], rtol=1e-6)
+
+
 @pytest.mark.parametrize("units", ["mps", "ms-1", "meter/sec", "meters/second", "metres per second", "m.s-1"])
 def test_metres_per_second(tmp_path, units) -> None:
     column([5.0], hours(0), "v10", units).to_netcdf(tmp_path / "a.nc")
