@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 
 import httpcore
-import httpx
 from standardwebhooks import Webhook
 
 from hazecast.grids.errors import InputError
@@ -161,5 +160,8 @@ def _retry_after(headers: dict[bytes, bytes], now: datetime) -> float | None:
 
 @cache
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    # Its command line and that one's packages come with it: not before they are needed.
+    import httpx
+
     # Reading the certificates takes longer than many a request.
     return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context(trust_env=False)

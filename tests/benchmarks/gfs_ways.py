@@ -6,7 +6,6 @@ seconds and the peak memory of the process in bytes.
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ import xarray as xr
 from hazecast.grids.places.cities import City, load_registry
 from hazecast.grids.weather.grib import read_grib_at_cities
 from tests.benchmarks.gfs_cycle import VARIABLES
+from tests.support.memory import highest_mb
 
 
 def hazecast(path: Path, cities: Sequence[City]) -> dict[str, np.ndarray]:
@@ -61,5 +61,4 @@ if __name__ == "__main__":
     start, start_cpu = time.perf_counter(), time.process_time()
     way(Path(sys.argv[3]), everywhere)
     seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
-    unit = 1 if sys.platform == "darwin" else 1024
-    print(seconds, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+    print(seconds, cpu, 1e6 * highest_mb())

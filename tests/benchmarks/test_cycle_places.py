@@ -31,7 +31,8 @@ from hazecast.services.web.app import create_app
 from hazecast.services.work import cycle
 from hazecast.services.work.cycle_products import make_products
 from hazecast.services.work.report import CycleReport
-from tests.support.many_places import INIT, LONGER, NOW, PLACES, made_registry, made_weather, peak_mb
+from tests.support.many_places import INIT, LONGER, NOW, PLACES, made_registry, made_weather
+from tests.support.memory import forget_highest, highest_mb
 from tests.support.settings import make_settings
 
 # Hours between the two cycles.
@@ -99,18 +100,6 @@ def processor() -> float:
     """Processor time of this process and of its children that have ended, s."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-
-
-def highest_mb() -> float:
-    """The greatest memory since `forget_highest`, MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1e3
-    return peak_mb()
-
-
-def forget_highest() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
 
 
 class Measured:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from datetime import UTC, datetime
 
 import numpy as np
@@ -54,7 +53,3 @@ def made_weather(ids: list[str], first: int, last: int) -> xr.Dataset:
         for name, value in centre.items()
     }
     return describe(xr.Dataset(data, {"time": times, "city": ids}, {"source": "benchmark"}), "city_weather")
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
