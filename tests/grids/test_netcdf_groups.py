@@ -14,7 +14,7 @@ import xarray as xr
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.weather.files import read_weather, span_of
-from tests.grids.test_netcdf_kinds import LAT, START, column, hours
+from tests.support.netcdf_columns import LAT, START, column, hours
 
 needs_zarr = pytest.mark.skipif(find_spec("zarr") is None, reason="needs the extra archive")
 TEMPERATURE = column([280.0, 281.0], hours(0, 1), "t2m", "K")

@@ -72,6 +72,65 @@ def test_abbreviations_that_are_one_zone_alone(tmp_path, zone, hour) -> None:
         assert read(tmp_path, text, mapping)["A1"].index[0] == pd.Timestamp(f"2026-01-11T{hour:02d}:00")
 
 
+STEPS = """[time]
+step_minutes = {minutes}
+stamp = "{stamp}"
+[columns]
+site = "station"
+when = "time"
+PM = {{ is = "pm25", unit = "mg/m3" }}
+rain = {{ is = "precipitation", unit = "mm" }}
+speed = {{ is = "wind_speed", unit = "m/s" }}
+angle = {{ is = "wind_direction", unit = "degrees" }}
+"""
+
+
+@pytest.mark.parametrize(("minutes", "stamp"), [(10, "end"), (10, "start"), (15, "end"), (30, "start")])
+def test_hours_are_made_of_the_steps_that_a_mapping_names(tmp_path, minutes, stamp) -> None:
+    steps = 60 // minutes
+    ends = pd.date_range("2026-01-11 18:00", periods=2 * steps, freq=f"{minutes}min") + pd.Timedelta(minutes=minutes)
+    stamps = ends if stamp == "end" else ends - pd.Timedelta(minutes=minutes)
+    rows = [f"A1,{at:%Y-%m-%d %H:%M},{0.05 + n / 1000},0.5,5,{350 if n % 2 else 10}" for n, at in enumerate(stamps)]
+    text = "\n".join(["site,when,PM,rain,speed,angle", *rows, rows[0]]) + "\n"
+    hours = read(tmp_path, text, STEPS.format(minutes=minutes, stamp=stamp))["A1"]
+    assert hours.index.tolist() == [pd.Timestamp("2026-01-11T11:00"), pd.Timestamp("2026-01-11T12:00")]
+    np.testing.assert_allclose(hours["pm25"], [50 + (steps - 1) / 2, 50 + steps + (steps - 1) / 2])
+    np.testing.assert_allclose(hours["tp"], 0.5 * steps)
+    np.testing.assert_allclose(hours["u10"], 0.0, atol=1e-6)
+    np.testing.assert_allclose(hours["v10"], -5.0)
+
+
+def test_an_hour_of_too_few_steps_is_missing_and_named(tmp_path) -> None:
+    cells = ["50", "", "50", "50", "50", "56", "50", "", "", "50", "50", "50"]
+    at = pd.date_range("2026-01-11 18:10", periods=12, freq="10min")
+    rows = [f"A1,{time:%Y-%m-%d %H:%M},{cell}" for time, cell in zip(at, cells, strict=True)]
+    (tmp_path / "stations.csv").write_text(STATIONS)
+    (tmp_path / "mapping.toml").write_text(f"[time]\nstep_minutes = 10\n{WHOLE}")
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["site,when,PM", *rows, "A1,2026-01-11 20:05,50", "A1,2026-01-11 18:10,60"])
+    )
+    data = read_folder(tmp_path, REGISTRY)
+    assert by_station(data)["A1"]["pm25"].isna().tolist() == [True, True]
+    told = [str(fault) for fault in data.findings.faults]
+    assert any("line 14" in text and "a multiple of 10 minutes" in text for text in told)
+    assert any("lines" not in text and "50, 60 as pm25 of A1 at 2026-01-11 10:10:00 UTC" in text for text in told)
+    assert data.findings.counts["hours_incomplete"] == 2 and any("4 of 6 steps" in text for text in told)
+
+
+def test_calm_steps_have_no_direction(tmp_path) -> None:
+    at = pd.date_range("2026-01-11 18:10", periods=12, freq="10min")
+    winds = [(0, 0)] * 3 + [(6, 90)] * 3 + [(0, 0)] * 6
+    rows = [f"A1,{time:%Y-%m-%d %H:%M},,,{speed},{angle}" for time, (speed, angle) in zip(at, winds, strict=True)]
+    text = "\n".join(["site,when,PM,rain,speed,angle", *rows]) + "\n"
+    hours = read(tmp_path, text, STEPS.format(minutes=10, stamp="end"))["A1"]
+    np.testing.assert_allclose(hours[["u10", "v10"]], [[-3.0, 0.0], [0.0, 0.0]], atol=1e-6)
+
+
+def test_steps_are_not_given_as_starts_and_ends(tmp_path) -> None:
+    with pytest.raises(InputError, match="step_minutes for stamps that are the end or the start"):
+        read(tmp_path, "site,when,PM\n", f'[time]\nstep_minutes = 10\nstamp = "range"\n{WHOLE}')
+
+
 def test_marks_sheets_and_stations_as_mapped(tmp_path) -> None:
     mapping = f'[file]\nmissing = ["检修"]\n{WHOLE}[stations]\nA1 = "tokyo"\n'
     (tmp_path / "mapping.toml").write_text(mapping, encoding="utf-8")

@@ -111,16 +111,21 @@ class TimePart(_Part):
         Of the hour that the values are of; both, such as ``08:00-09:00``.
     form : str or None
         As of `datetime.strptime`; `format` in the file. None for any that begins with the year.
+    step_minutes : int or None
+        Over how many minutes a value is a mean, of precipitation a sum: hours are made of them. None for values of hours.
     """
 
     zone: str = OF_STATION
     stamp: Literal["end", "start", "range"] = "end"
     form: str | None = Field(default=None, alias="format")
+    step_minutes: Literal[5, 10, 15, 20, 30] | None = None
 
     @model_validator(mode="after")
     def _zone_known(self) -> TimePart:
         if self.zone not in (STAMPED, OF_STATION):
             known_zone(self.zone)
+        if self.step_minutes is not None and self.stamp == "range":
+            raise ValueError("step_minutes for stamps that are the end or the start")
         if self.form is not None:
             try:
                 datetime.strptime(datetime(2026, 1, 13, 8, tzinfo=UTC).strftime(self.form), self.form)

@@ -18,9 +18,10 @@ from hazecast.grids.observations.tables.hours_across import one_row_an_hour
 from hazecast.grids.observations.tables.mapping import OF_STATION, Column, Mapping
 from hazecast.grids.observations.tables.names_above import one_row_a_station, with_joined_names
 from hazecast.grids.observations.tables.sheets import Sheet
-from hazecast.grids.observations.tables.stamps import end_of_hour, parse_parts, stamp_columns, zone_of
+from hazecast.grids.observations.tables.stamps import end_of_step, parse_parts, stamp_columns, zone_of
 from hazecast.grids.observations.tables.stations import Stations
 from hazecast.grids.observations.tables.units import conversion, unit_named
+from hazecast.grids.observations.tables.within_hour import hourly_means
 from hazecast.grids.observations.tables.written_stamps import UnreadableError, WithinHourError
 
 Texts = npt.NDArray[np.object_]
@@ -28,6 +29,7 @@ Texts = npt.NDArray[np.object_]
 COLUMNS = ("station", "time", "quantity", "value", "unit", "file", "line")
 # A row this far from the middle of its table has a wrong year: no table is as long.
 _FARTHEST = timedelta(days=20 * 366)
+_HOURLY = "hourly values, or step_minutes in [time] of a mapping"
 # So many times whole days apart are no hours of which others are missing.
 _MANY_DAYS = 4
 
@@ -81,6 +83,8 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     if not parts:
         return pd.DataFrame({name: [] for name in COLUMNS})
     values = pd.concat(parts, ignore_index=True)
+    if mapping.time.step_minutes is not None:
+        values = hourly_means(values, mapping.time.step_minutes, findings)
     findings.counts["values_taken"] += int(values["value"].notna().sum())
     return values
 
@@ -173,7 +177,7 @@ def _timed(
     within = sum(isinstance(known[key], WithinHourError) for key in keys)
     if len(keys) / 2 < within < len(keys):
         # What falls on whole hours among them are no means of an hour.
-        raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", "hourly values")
+        raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", _HOURLY)
     _leave_out_far(sheet, times, lines, findings)
     _refuse_days(sheet, times)
     use = ~np.isnat(times)
@@ -223,7 +227,7 @@ def _zone(owner: str, mapping: Mapping, stations: Stations) -> tzinfo | None:
 def _time_of(parts: tuple[str, ...], mapping: Mapping, zone: tzinfo | None) -> datetime | UnreadableError:
     try:
         stamp = parse_parts(parts, mapping.time.form, mapping.time.stamp == "range")
-        return end_of_hour(stamp, mapping.time, zone)
+        return end_of_step(stamp, mapping.time, zone)
     except UnreadableError as error:
         return error
 

@@ -1,4 +1,4 @@
-"""Stamps of a table as UTC ends of hours."""
+"""Stamps of a table as UTC ends of hours, or of the steps that hours are made of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from hazecast.grids.observations.tables.mapping import OF_STATION, STAMPED, Column, TimePart
 from hazecast.grids.observations.tables.written_stamps import (
     CLOCK,
-    HOUR,
     Stamp,
     UnreadableError,
     WithinHourError,
@@ -28,14 +27,14 @@ _HOUR_ALONE = re.compile(CLOCK)
 _EARLIEST, _LATEST = 1950, 2100
 
 
-def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
-    """Return the UTC end of the hour that a stamp stands for.
+def end_of_step(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
+    """Return the UTC end of the hour, or of the step within one, that a stamp stands for.
 
     Parameters
     ----------
     stamp : Stamp
     part : TimePart
-        Whether stamps are ends, starts, or both.
+        Whether stamps are ends, starts, or both, and of how many minutes.
     zone : tzinfo or None
         Of stamps that state no offset; None where each must state its own.
 
@@ -47,7 +46,7 @@ def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
     Raises
     ------
     UnreadableError
-        If it isn't a whole hour, doesn't exist in the zone or occurs twice there, or lacks the offset.
+        If it isn't on a whole hour or step, doesn't exist in the zone or occurs twice there, or lacks the offset.
     """
     zone = stamp.zone or zone
     if zone is None:
@@ -55,12 +54,13 @@ def end_of_hour(stamp: Stamp, part: TimePart, zone: tzinfo | None) -> datetime:
     if not _EARLIEST <= stamp.local.year < _LATEST:
         raise UnreadableError(f"a year from {_EARLIEST} to {_LATEST}")
     time = stamp.local.replace(tzinfo=zone).astimezone(UTC)
-    if time.minute or time.second or time.microsecond:
-        raise WithinHourError
+    minutes = part.step_minutes or 60
+    if time.minute % minutes or time.second or time.microsecond:
+        raise WithinHourError(minutes)
     other = stamp.local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     if other != time:
         raise UnreadableError(f"an hour that occurs once in {zone}; state its offset")
-    return time.replace(tzinfo=None) + (timedelta(0) if part.stamp == "end" else HOUR)
+    return time.replace(tzinfo=None) + (timedelta(minutes=0 if part.stamp == "end" else minutes))
 
 
 def stamp_columns(columns: Mapping[str, Column]) -> list[str]:

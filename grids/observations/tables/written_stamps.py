@@ -72,10 +72,10 @@ class UnreadableError(ValueError):
 
 
 class WithinHourError(UnreadableError):
-    """A stamp that is on no whole hour."""
+    """A stamp that is on no whole hour, or on no step of it."""
 
-    def __init__(self) -> None:
-        super().__init__("a whole hour")
+    def __init__(self, minutes: int = 60) -> None:
+        super().__init__("a whole hour" if minutes == 60 else f"a multiple of {minutes} minutes")
 
 
 class Stamp(NamedTuple):
