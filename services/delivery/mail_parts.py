@@ -23,9 +23,10 @@ class Part:
 
 
 def advice_once(parts: Sequence[Part], words: Mapping[str, str]) -> list[Part]:
-    """Say what to do where it is first to be said; later parts with the same advice name that part.
+    """Say what to do where it is first to be said; later parts name the part that says the same.
 
-    Advice that differs in a line is said as a whole: its reader need not put it together from several parts.
+    A part whose advice is all another's says so in one line; of one that shares lines, each of these names for whom it is
+    and where it is said. A line to nobody by name, as a person may write it, stays.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ def advice_once(parts: Sequence[Part], words: Mapping[str, str]) -> list[Part]:
     list of Part
     """
     said: dict[tuple[str, ...], str] = {}
+    lines: dict[str, str] = {}
     found = []
     for part in parts:
         advice = tuple(part.advice)
@@ -46,5 +48,12 @@ def advice_once(parts: Sequence[Part], words: Mapping[str, str]) -> list[Part]:
             part = replace(part, advice=(words["advice_above"].format(title=said[advice]),))
         elif advice:
             said[advice] = part.title
+            part = replace(part, advice=[_line_once(line, lines, words) for line in advice])
+            lines = dict.fromkeys(advice, part.title) | lines
         found.append(part)
     return found
+
+
+def _line_once(line: str, said: Mapping[str, str], words: Mapping[str, str]) -> str:
+    who, mark, _ = line.partition(words["audience_mark"])
+    return words["line_above"].format(who=who, title=said[line]) if mark and line in said else line
