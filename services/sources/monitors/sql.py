@@ -6,6 +6,7 @@ of a query, which are times of the mapping's zone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -50,6 +51,7 @@ from hazecast.services.sources.monitors.interface import HOUR, Batch, History, S
 from hazecast.services.sources.sql_reading import ReadOnlyDatabase
 
 # Texts of these forms sort as their times do; the longer before those that they begin with.
+_YEAR = r"(?:19|20|21)\d\d"
 _FORMS = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y/%m/%d %H:%M",
     "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y-%m-%d %H", "%Y%m%d%H", "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d",
@@ -213,8 +215,12 @@ def _between(
     lead = stamp_columns(mapping.columns)[0]
     where = f"column {lead}"
     if mapping.columns[lead].meaning == "year":
+        year = cell_text(connection.execute(sample).scalar())
+        if year and not re.fullmatch(_YEAR, year):
+            # Years of an era, or with a sign behind, would be outside of the bounds, and their rows not seen.
+            raise InputError(where, year, "years such as 2026; else name a query with :first and :last")
         years = [low.year, high.year]
-        return [literal(year if isinstance(kind, (Integer, Numeric)) else str(year)) for year in years]
+        return [literal(one if isinstance(kind, (Integer, Numeric)) else str(one)) for one in years]
     if isinstance(kind, DateTime):
         times = [low.astimezone(UTC), high.astimezone(UTC)] if kind.timezone else [_naive(low), _naive(high)]
         return [literal(time, kind) for time in times]

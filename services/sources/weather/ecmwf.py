@@ -165,8 +165,9 @@ class EcmwfOpenData:
             url, parts = self._files(cycle.init_time, step, use_index=True, variables=wanted.variables)[0]
             ranges = merge_ranges((start, start + length - 1) for start, length in parts)
             path = scratch / f"{step:03d}h.grib2"
+            valid_time = cycle.init_time + timedelta(hours=step)
             return self._http.download(
-                url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), wanted.box)
+                url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), wanted.box, valid_time)
             )
 
     def _files(

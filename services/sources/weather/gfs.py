@@ -245,7 +245,10 @@ class Gfs:
             ranges = merge_ranges((r.start, self._end(url, r, scratch)) for r in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
-            self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, wanted.box))
+            valid_time = cycle.init_time + timedelta(hours=step)
+            self._http.download(
+                url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, wanted.box, valid_time)
+            )
         return _lacking(chosen, step, wanted.variables)
 
     def _chosen(self, url: str, init_time: datetime, step: int, variables: Sequence[str]) -> dict[str, Record]:
@@ -279,7 +282,8 @@ class Gfs:
         with requiring_complete_cycle():
             path = scratch / f"f{step:03d}.grib2"
             url = str(httpx.URL(str(self._filter), params=query))
-            self._http.download(url, path, verify=lambda part: verify_messages(part, None, wanted.box))
+            valid_time = cycle.init_time + timedelta(hours=step)
+            self._http.download(url, path, verify=lambda part: verify_messages(part, None, wanted.box, valid_time))
         return []
 
 

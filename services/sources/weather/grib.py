@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import xarray as xr
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.times import format_time, to_datetime
 from hazecast.grids.weather.grib import read_grib
 from hazecast.grids.weather.regular_grid import Box
 from hazecast.grids.weather.timeline import to_hourly
@@ -69,8 +71,8 @@ def read_wanted(path: Path, wanted: Wanted) -> xr.Dataset:
     return to_hourly(read_files_at_cities(path, wanted.cities))
 
 
-def verify_messages(path: Path, count: int | None, box: Box) -> None:
-    """Check that a file consists of complete GRIB2 messages that decode to plausible values.
+def verify_messages(path: Path, count: int | None, box: Box, valid_time: datetime) -> None:
+    """Check that a file consists of complete GRIB2 messages of one time that decode to plausible values.
 
     One that can't be used makes the file fail, as a download is tried again. They are decoded in a subprocess, since a damaged message can crash eccodes.
 
@@ -81,11 +83,13 @@ def verify_messages(path: Path, count: int | None, box: Box) -> None:
         Number of messages; None: at least one.
     box : Box
         The part of the grid to decode.
+    valid_time : datetime
+        Of all messages, aware.
 
     Raises
     ------
     InputError
-        If there is another number of messages, or one is incomplete or doesn't decode.
+        If there is another number of messages, or one is incomplete, doesn't decode, or is of another time.
     """
     data = path.read_bytes()
     at, found = 0, 0
@@ -96,13 +100,16 @@ def verify_messages(path: Path, count: int | None, box: Box) -> None:
         at, found = at + length, found + 1
     if found != (count or max(found, 1)):
         raise InputError(f"{path.name}: messages", found, "at least one" if count is None else str(count))
-    run_in_subprocess(_decode, path, box, where=path.name)
+    run_in_subprocess(_decode, path, box, valid_time, where=path.name)
 
 
-def _decode(path: Path, box: Box) -> None:
-    left_out = read_grib(path, box).attrs.get("left_out")
-    if left_out:
+def _decode(path: Path, box: Box, valid_time: datetime) -> None:
+    grid = read_grib(path, box)
+    if left_out := grid.attrs.get("left_out"):
         raise InputError(path.name, left_out, "messages that can all be used")
+    times = [format_time(to_datetime(time)) for time in grid["time"].values]
+    if times != [format_time(valid_time)]:
+        raise InputError(f"{path.name}: valid time", ", ".join(times), f"{format_time(valid_time)}, as its index says")
 
 
 def merge_ranges(ranges: Iterable[ByteRange]) -> list[ByteRange]:

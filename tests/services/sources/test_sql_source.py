@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -103,6 +104,23 @@ def check_truth(batch: Batch, hours: int = 5) -> None:
 def test_stamps_of_any_kind_that_sorts(tmp_path, kind, form, stamp) -> None:
     made(tmp_path, kind, form, stamp)
     check_truth(fetched(settings_of(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "year"), [("INTEGER", 115), ("TEXT", "民國115"), ("TEXT", "2026年"), ("TEXT", "令和8")]
+)
+def test_years_that_no_bounds_hold_are_refused_not_left_out(tmp_path, kind, year) -> None:
+    with closing(sqlite3.connect(made(tmp_path))) as database:
+        database.execute("DROP VIEW v_hourly")
+        database.execute(
+            f"""CREATE TABLE v_hourly ("站点" TEXT, "年" {kind}, "月" INTEGER, "日" INTEGER, "时" INTEGER, "PM25" REAL, "温度" REAL, "湿度" REAL)"""
+        )
+        database.execute("INSERT INTO v_hourly VALUES ('A1', ?, 1, 15, 8, 5, 3.5, 40)", (year,))
+        database.commit()
+    time = '"年" = "year"\n"月" = "month"\n"日" = "day"\n"时" = "hour"'
+    (tmp_path / "mapping.toml").write_text(MAPPING.format(stamp="end", time=time), encoding="utf-8")
+    with pytest.raises(InputError, match=f"column 年: found {year}; expected years such as 2026"):
+        fetched(settings_of(tmp_path))
 
 
 def test_a_query_gets_the_times_asked_for(tmp_path) -> None:

@@ -202,6 +202,24 @@ def test_a_cycle_with_a_hole_is_replaced_by_the_one_before(scene, second, store)
     assert "every step of a complete cycle" in report.reasons[0] and "is late" in report.reasons[1]
 
 
+@pytest.mark.parametrize("name", ["gfs", "ecmwf"])
+def test_messages_of_another_step_under_the_name_of_this_are_not_taken(name, source_server, store) -> None:
+    scene = SCENES[name](source_server)
+    data, index = ((gfs_path, ".idx"), (ecmwf_path, ".index"))[name == "ecmwf"]
+    grib = "" if name == "gfs" else ".grib2"
+    for end in (grib, index):
+        later = source_server._files[data(NEWEST, 9) + end][0]
+        told = later.replace(b":9 hour", b":6 hour").replace(b'"step": "9"', b'"step": "6"')
+        assert (told == later) == (end == grib)
+        source_server.file(data(NEWEST, 6) + end, told)
+    report = ingest_newest([scene.source], WANTED, store, NOW)
+    assert stored(store) == [(scene.source.name, EARLIER)]
+    assert (
+        "valid time: found 2026-11-24T09:00:00Z; expected 2026-11-24T06:00:00Z, as its index says" in report.reasons[0]
+    )
+    scene.source.close()
+
+
 def test_a_changed_format_names_the_field_and_the_rest_goes_on(scene, second, store) -> None:
     message = scene.change()
     report = ingest_newest([scene.source, second], WANTED, store, NOW)
