@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from typing import Any
 
 from hazecast.grids.extras import requires
 from hazecast.services.sources.errors import FetchError
-from hazecast.services.sources.http import HttpClient
+from hazecast.services.sources.http import HttpClient, Patience
 
 
 def result_of(http: HttpClient, url: str, key: str, dataset: str, request: Mapping[str, object]) -> str:
@@ -31,7 +33,7 @@ def result_of(http: HttpClient, url: str, key: str, dataset: str, request: Mappi
     Raises
     ------
     FetchError
-        If the store can't be reached, or refuses or fails the job.
+        If the store can't be reached, refuses or fails the job, or has not ended it in time.
     InputError
         If the extra "archive" is not installed.
     """
@@ -51,11 +53,23 @@ def result_of(http: HttpClient, url: str, key: str, dataset: str, request: Mappi
                 retry_max=waits.attempts,
                 sleep_max=waits.wait_max,
                 session=session,
+                wait_until_complete=False,
             )
-            return str(client.retrieve(dataset, dict(request)).location)
+            return _finished(client.retrieve(dataset, dict(request)), waits)
     except requests.HTTPError as error:
         status = None if error.response is None else error.response.status_code
         raise FetchError(url, http.redacted(error), "a job that is accepted", status=status) from error
-    except (requests.RequestException, RuntimeError, KeyError, ValueError) as error:
+    except (requests.RequestException, RuntimeError, TimeoutError, KeyError, ValueError) as error:
         found = f"{type(error).__name__}: {http.redacted(error)}"
         raise FetchError(url, found, "a job that ends with a file") from error
+
+
+def _finished(job: Any, waits: Patience) -> str:
+    """Return the address of a job's result; the client itself would wait without end."""
+    end, pause = time.monotonic() + waits.job_seconds, min(1.0, waits.wait_max)
+    while not job.results_ready:
+        if time.monotonic() >= end:
+            raise TimeoutError(f"not ended after {waits.job_seconds:g} s, the longest that a job is waited for")
+        time.sleep(pause)
+        pause = min(1.5 * pause, waits.wait_max)
+    return str(job.get_results().location)

@@ -36,7 +36,8 @@ class Patience:
 
     `wait_initial` doubles with each attempt up to `wait_max`, plus a random part up to
     `wait_jitter`. A server's Retry-After is honoured up to `retry_after_max`; a longer one
-    is an error at once. `body_seconds` limits the time of one complete answer.
+    is an error at once. `body_seconds` limits the time of one complete answer, `job_seconds`
+    that of a job which a publisher queues.
     """
 
     attempts: int = 5
@@ -47,6 +48,7 @@ class Patience:
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
     body_seconds: float = 600.0
+    job_seconds: float = 12 * 3600.0
 
 
 @dataclass

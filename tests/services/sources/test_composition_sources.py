@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -143,6 +144,14 @@ def test_the_atmosphere_data_store_from_two_jobs_to_the_store(source_server, sto
     assert ozone["date"] == ["2026-11-24/2026-11-24"] and ozone["time"] == ["00:00"]
     assert ingested(source, store, NOW + timedelta(hours=9)).attempts[0].outcome == "already stored"
     assert not list(store.folder.rglob("*.parts")) and len(jobs.requests) == 2
+
+
+def test_a_job_that_stays_queued_is_given_up(source_server, store, closed_after) -> None:
+    ClimateStore(source_server, "token", ads_content(RUN)).outcome = "accepted"
+    waits = replace(QUICK, job_seconds=0.05)
+    source = closed_after(AtmosphereDataStore("token", source_server.url + "/api", waits))
+    report = ingested(source, store)
+    assert report.path is None and "not ended after 0.05 s, the longest that a job is waited for" in report.reasons[0]
 
 
 def test_faults_of_the_atmosphere_data_store_are_named(source_server, store, closed_after, tmp_path) -> None:
