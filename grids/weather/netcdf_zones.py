@@ -20,7 +20,8 @@ _LOCAL = re.compile(
     r"\b(?:local|lst|beijing|bjt|tokyo|seoul|jst|kst|cst|(?:utc|gmt)\s*[+-]\s*0*[1-9])\b|北京|地方时|当地时|日本時|日本标准|한국",
     re.IGNORECASE,
 )
-_OFFSET = re.compile(r"\d\s*(?:[+-]\d{1,2}(?::?\d{2})?)\s*$")
+# An offset follows a time of day: the end of a date alone looks like one.
+_OFFSET = re.compile(r"-\d{1,2}[T\s]\s*\d{1,2}(?::\d{1,2}){0,2}(?:\.\d*)?\s*[+-]\d{1,2}(?::?\d{2})?\s*$")
 
 
 def check_zone(raw: xr.Dataset, where: str) -> None:

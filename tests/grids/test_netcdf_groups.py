@@ -149,14 +149,23 @@ def test_attributes_that_contradict_units_and_names_are_refused_by_name(tmp_path
         read_weather(tmp_path / "a.nc")
 
 
+@pytest.mark.parametrize("units", ["hours since 2014-02-20", "days since 2014-2-20", "hours since 2014-02-20 00:00"])
+def test_the_end_of_a_date_is_no_offset(tmp_path, units) -> None:
+    attrs = {"units": units, "long_name": "Beijing time"}
+    TEMPERATURE.assign_coords(time=("time", [0, 1], attrs)).to_netcdf(tmp_path / "a.nc")
+    with pytest.raises(InputError, match="time long_name: found Beijing time"):
+        read_weather(tmp_path / "a.nc")
+
+
 @pytest.mark.parametrize("zone", ["UTC", "GMT", "Z", "+00:00", "UTC+0", "Etc/UTC", "Coordinated Universal Time"])
 def test_utc_in_words_is_utc(tmp_path, zone) -> None:
     with_attrs("time", timezone=zone, long_name="time (UTC)").to_netcdf(tmp_path / "a.nc")
     assert read_weather(tmp_path / "a.nc")["time"].values[0] == START
 
 
-def test_an_offset_in_the_units_counts_whatever_words_say(tmp_path) -> None:
-    units = {"units": "hours since 2014-02-20 08:00:00 +08:00", "long_name": "Beijing time"}
+@pytest.mark.parametrize("since", ["2014-02-20 08:00:00 +08:00", "2014-2-20 8:0:0 +8", "2014-02-20T08:00+0800"])
+def test_an_offset_in_the_units_counts_whatever_words_say(tmp_path, since) -> None:
+    units = {"units": f"hours since {since}", "long_name": "Beijing time"}
     TEMPERATURE.assign_coords(time=("time", [0, 1], units)).to_netcdf(tmp_path / "a.nc")
     assert read_weather(tmp_path / "a.nc")["time"].values[0] == START
 

@@ -126,6 +126,14 @@ def test_calm_steps_have_no_direction(tmp_path) -> None:
     np.testing.assert_allclose(hours[["u10", "v10"]], [[-3.0, 0.0], [0.0, 0.0]], atol=1e-6)
 
 
+def test_opposite_directions_have_no_mean(tmp_path) -> None:
+    winds = {"18:30": 90, "19:00": 270, "19:30": 90, "20:00": 90}
+    rows = [f"A1,2026-01-11 {at},,,5,{angle}" for at, angle in winds.items()]
+    text = "\n".join(["site,when,PM,rain,speed,angle", *rows]) + "\n"
+    hours = read(tmp_path, text, STEPS.format(minutes=30, stamp="end"))["A1"]
+    np.testing.assert_allclose(hours[["u10", "v10"]], [[np.nan, np.nan], [-5.0, 0.0]], atol=1e-6)
+
+
 def test_steps_are_not_given_as_starts_and_ends(tmp_path) -> None:
     with pytest.raises(InputError, match="step_minutes for stamps that are the end or the start"):
         read(tmp_path, "site,when,PM\n", f'[time]\nstep_minutes = 10\nstamp = "range"\n{WHOLE}')

@@ -11,6 +11,8 @@ from hazecast.grids.observations.tables.findings import Fault, Findings
 
 # Chosen: an hour counts with 45 minutes of it.
 _SHARE = 0.75
+# Chosen: far above rounding, far below any mean of directions in whole degrees.
+_LEAST_LENGTH = 1e-9
 _STEP = ["station", "quantity", "unit", "time"]
 _HOUR = ["station", "quantity", "unit", "hour"]
 
@@ -53,6 +55,8 @@ def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.D
     )
     sums, directions = hours["quantity"] == "precipitation", hours["quantity"] == "wind_direction"
     turned = np.degrees(np.arctan2(hours["east"], hours["north"])) % 360.0
+    # Opposite directions have no mean: what rounding leaves of one is none.
+    turned = np.where(np.hypot(hours["east"], hours["north"]) > _LEAST_LENGTH, turned, np.nan)
     hours["value"] = hours["value"].mask(sums, hours["value"] * steps).mask(directions, turned)
     needed = np.where(sums, steps, math.ceil(_SHARE * steps))
     short = hours["number"] < needed
