@@ -60,7 +60,8 @@ def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        By the ends of hours. A value is missing where less than 75 % of its hour's steps have one; a sum needs all.
+        By the ends of hours. A value is missing where less than 75 % of its hour's steps have one; a sum needs all. An hour
+        without rows for all of its steps that has too few is left out.
     """
     steps, columns = 60 // minutes, list(values.columns)
     values = _each_step_once(values, findings)
@@ -78,6 +79,7 @@ def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.D
         east=("east", "mean"),
         north=("north", "mean"),
         number=("value", "count"),
+        given=("time", "nunique"),
         file=("file", "first"),
         line=("line", "first"),
     )
@@ -95,7 +97,9 @@ def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.D
         found, expected = f"{row['number']} of {steps} steps of the hour", f"{needed[at]} or more"
         time = pd.Timestamp(str(row["hour"])).to_pydatetime()
         findings.leave_out("hours_incomplete", Fault(where, found, expected, time))
-    return hours.rename(columns={"hour": "time"})[columns]
+    # An hour that is in the table in part says nothing, and replaces nothing that an earlier table had.
+    hours = hours[~short | (hours["given"] == steps)]
+    return hours.rename(columns={"hour": "time"})[columns].reset_index(drop=True)
 
 
 def _each_step_once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:
