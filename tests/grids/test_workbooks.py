@@ -119,7 +119,9 @@ def test_days_since_1904_are_dates_or_refused(tmp_path) -> None:
         read_sheet(from_1904(tmp_path, [44571.75]), FilePart())
 
 
-def stations_book(folder: Path, change: Callable[[str], str], sheets: dict[str, int], workbook: tuple[str, str]) -> Path:
+def stations_book(
+    folder: Path, change: Callable[[str], str], sheets: dict[str, int], workbook: tuple[str, str]
+) -> Path:
     """Write a workbook of two hours of A1 in each sheet, from the value named, with its sheets and its workbook changed."""
     whole, path = folder / "whole.part", folder / "a.xlsx"
     (folder / "stations.csv").write_text("code,city\nA1,beijing\n")
@@ -173,7 +175,9 @@ def test_a_hidden_sheet_is_not_read_and_is_said(tmp_path) -> None:
     assert by_station(data)["A1"]["pm25"].tolist() == [40.0, 41.0]
     assert any("a.xlsx: sheet 'old' is hidden, and not read" in doubt for doubt in data.findings.doubts)
     # A mapping that names it reads it.
-    mapping = '[file]\nsheet = "old"\n[columns]\nstation = "station"\ntime = "time"\npm25 = { is = "pm25", unit = "ug/m3" }\n'
+    mapping = (
+        '[file]\nsheet = "old"\n[columns]\nstation = "station"\ntime = "time"\npm25 = { is = "pm25", unit = "ug/m3" }\n'
+    )
     (tmp_path / "mapping.toml").write_text(mapping)
     named = read_folder(tmp_path, load_registry())
     assert by_station(named)["A1"]["pm25"].tolist() == [90.0, 91.0] and not named.findings.doubts

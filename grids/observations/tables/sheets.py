@@ -258,7 +258,9 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
     for name, cells in parts if len(shown) < len(parts) else []:
         filled = [row for row in cells if any(row)]
         if name in hidden and (at := header_in(filled)) is not None and at + 1 < len(filled):
-            read.doubts.append(f"sheet {name!r} is hidden, and not read: sheet in [file] of a mapping names the one to read")
+            read.doubts.append(
+                f"sheet {name!r} is hidden, and not read: sheet in [file] of a mapping names the one to read"
+            )
     return _sheet(path, "Excel", read)
 
 

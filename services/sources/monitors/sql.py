@@ -233,22 +233,23 @@ def _within(
         if year and not re.fullmatch(_YEAR, year):
             # Years of an era, or with a sign behind, would be outside of the bounds, and their rows not seen.
             raise InputError(where, year, "years such as 2026; else name a query with :first and :last")
-        years = [low.year, high.year]
-        return stamp.between(*(literal(one if isinstance(kind, (Integer, Numeric)) else str(one)) for one in years))
+        as_number = isinstance(kind, (Integer, Numeric))
+        first, last = (literal(one if as_number else str(one)) for one in (low.year, high.year))
+        return stamp.between(first, last)
     # SQLite has no type of times: a column that is declared so holds texts of any form.
     typed = connection.dialect.name != "sqlite"
     if typed and isinstance(kind, DateTime):
-        times = [low.astimezone(UTC), high.astimezone(UTC)] if kind.timezone else [_naive(low), _naive(high)]
-        return stamp.between(*(literal(time, kind) for time in times))
+        begin, end = (low.astimezone(UTC), high.astimezone(UTC)) if kind.timezone else (_naive(low), _naive(high))
+        return stamp.between(literal(begin, kind), literal(end, kind))
     if typed and isinstance(kind, Date):
-        return stamp.between(*(literal(day, kind) for day in (low.date(), high.date())))
+        return stamp.between(literal(low.date(), kind), literal(high.date(), kind))
     written = connection.execute(sample).scalar()
     if isinstance(written, (datetime, date)):
         return stamp.between(literal(_naive(low)), literal(_naive(high)))
     if isinstance(written, str) or written is None:
         return _texts_within(connection, stamp, where, low, high)
     form = _form_of(cell_text(written), where)
-    return stamp.between(*(literal(int(time.strftime(form))) for time in (low, high)))
+    return stamp.between(literal(int(low.strftime(form))), literal(int(high.strftime(form))))
 
 
 def _texts_within(

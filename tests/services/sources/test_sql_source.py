@@ -342,7 +342,9 @@ def test_postgresql_read_only_with_a_limit(postgres, tmp_path) -> None:
         # As texts of two forms, in whatever order the database's language sorts them.
         stamp = """to_char("时间", CASE WHEN "湿度" > 0 AND "站点" = 'A1' THEN 'YYYY-MM-DD HH24:MI' ELSE 'YYYY-MM-DD"T"HH24:MI:SS"+08:00"' END)"""
         columns = '"PM25", "温度"::varchar AS "温度", "湿度"::bigint AS "湿度"'
-        connection.execute(text(f'CREATE VIEW air.v_texts AS SELECT "站点", {stamp} AS "时间", {columns} FROM air.plain'))
+        connection.execute(
+            text(f'CREATE VIEW air.v_texts AS SELECT "站点", {stamp} AS "时间", {columns} FROM air.plain')
+        )
     for name in ("plain", "zoned", "texts"):
         check_truth(fetched(settings_of(tmp_path, sql_url=url, sql_view=f"air.v_{name}")))
     # A statement that writes is no query; one whose function writes is refused.
