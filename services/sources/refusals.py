@@ -144,6 +144,12 @@ def refusal(
     )
 
 
+def is_html(content: bytes) -> bool:
+    """Return whether an answer begins as a page: publishers send one under status 200 for an error or a login."""
+    start = content[:EXCERPT].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
 def refuse_html(response: httpx.Response, address: str, expected: str) -> None:
     """Refuse a page where data was asked for: publishers answer with one when they are out of order.
 
@@ -161,6 +167,5 @@ def refuse_html(response: httpx.Response, address: str, expected: str) -> None:
     ContentError
         If the answer is HTML.
     """
-    start = response.content[:EXCERPT].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")) or "html" in response.headers.get("content-type", ""):
+    if is_html(response.content) or "html" in response.headers.get("content-type", ""):
         raise ContentError(address, "an HTML page", expected, status=response.status_code)

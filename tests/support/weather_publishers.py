@@ -156,6 +156,26 @@ def publish_gfs(server: SourceServer, init_time: datetime, until: int) -> None:
         server.file(path + ".idx", index.encode())
 
 
+def gfs_message(name: str, init_time: datetime, step: int, values: Field | None = None, **keys: object) -> bytes:
+    """A message of GFS at an instant, by default with the true values; `keys` are eccodes' and set before all others."""
+    return _message(
+        init_time, _field(name, step) if values is None else values, keys | _gfs_keys(name, step, None, None) | keys
+    )
+
+
+def put_message(server: SourceServer, init_time: datetime, step: int, line: str, message: bytes) -> None:
+    """Put a message where the index of a published step names another, by a part of its line."""
+    path = gfs_path(init_time, step)
+    body, lines = server._files[path][0], server._files[path + ".idx"][0].decode().splitlines()
+    starts = [int(one.split(":")[1]) for one in lines] + [len(body)]
+    at = next(number for number, one in enumerate(lines) if line in one)
+    shift = len(message) - (starts[at + 1] - starts[at])
+    for number in range(at + 1, len(lines)):
+        lines[number] = lines[number].replace(f":{starts[number]}:", f":{starts[number] + shift}:", 1)
+    server.file(path, body[: starts[at]] + message + body[starts[at + 1] :])
+    server.file(path + ".idx", ("\n".join(lines) + "\n").encode())
+
+
 def gfs_path(init_time: datetime, step: int) -> str:
     """The path of a step's file."""
     return f"/gfs.{init_time:%Y%m%d/%H}/atmos/gfs.t{init_time:%H}z.pgrb2.0p25.f{step:03d}"

@@ -159,7 +159,7 @@ def test_faults_of_the_atmosphere_data_store_are_named(source_server, store, clo
     source = closed_after(AtmosphereDataStore("token", source_server.url + "/api", QUICK))
     other = "forecast_reference_time: found 2026-11-23T12:00:00Z; expected 2026-11-24T00:00:00Z"
     assert other in ingested(source, store).reasons[0] and not list(store.folder.rglob("*.parts"))
-    jobs.content = lambda request: b"<html>"
+    jobs.content = lambda request: b"GRIB"
     assert "a zip archive or a NetCDF file" in ingested(source, store).reasons[0]
     jobs.outcome = "failed"
     report = ingested(source, store)
