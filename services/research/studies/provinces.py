@@ -161,21 +161,30 @@ def _table(found: Contributions) -> pd.DataFrame:
 def _add_regions(
     result: Result, paths: xr.Dataset, at_arrival: pd.DataFrame, home: City, cell: float, unit: str
 ) -> None:
-    """Add the source regions of each element (PSCF, CWT)."""
+    """Add the source regions of each element (PSCF, CWT), as far as it has some."""
     import numpy as np
     import pandas as pd
 
     from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.forecast.studies.wind.receptor import source_regions
+    from hazecast.grids.errors import InputError
 
     days = paths["start"].values.astype("datetime64[D]")
     number = (days - days.min()).astype(np.int64)
-    tables = {}
+    tables, without = {}, {}
     for name in at_arrival:
-        found = source_regions(paths, at_arrival[name].to_numpy(float), cell_degrees=cell, day=number)
+        try:
+            found = source_regions(paths, at_arrival[name].to_numpy(float), cell_degrees=cell, day=number)
+        except InputError as error:
+            # Such as one below its detection limit in most samples; its shares stand.
+            without[str(name)] = str(error)
+            continue
         tables[str(name)] = found.to_dataframe().dropna(subset=["cwt"])
         title = f"{home.id}, {name}, {found.attrs['arrivals']} arrivals"
         for kind in ("pscf", "cwt"):
             mark = (home.latitude, home.longitude)
             result.figures[f"{kind}_{name}"] = wind_plots.regions_on_map(found, kind, title, mark, unit)
-    result.tables["source_regions"] = pd.concat(tables, names=["element"])
+    if without:
+        result.summary["no_source_regions"] = [f"{name}: {why}" for name, why in without.items()]
+    if tables:
+        result.tables["source_regions"] = pd.concat(tables, names=["element"])
