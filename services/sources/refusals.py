@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,8 @@ _EPOCH_DIGITS = 9
 _TOO_MANY_REQUESTS = 429
 # So many bytes of an answer are shown in an error.
 EXCERPT = 200
+# An error of S3 and of what speaks its protocol: <Error><Code>AccessDenied</Code><Message>Access Denied</Message>...
+_XML_MESSAGE, _XML_BYTES = re.compile(r"<Message>([^<]+)</Message>"), 10_000
 
 
 @cache
@@ -132,8 +135,8 @@ def refusal(
     if after is not None and after > longest_wait:
         transient, found = False, f"{found}, to be asked again in {after:.0f} s"
     if not transient:
-        reason = redacted(response.read()[:EXCERPT].decode("utf-8", "replace").strip())
-        found = f"{found}: {reason}" if reason and not reason.startswith("<") else found
+        reason = redacted(_reason(response.read().decode("utf-8", "replace").strip()))
+        found = f"{found}: {reason}" if reason else found
     return FetchError(
         redacted(response.url),
         found,
@@ -142,6 +145,14 @@ def refusal(
         transient=transient,
         retry_after=after if transient else None,
     )
+
+
+def _reason(body: str) -> str:
+    """Return what a refusal says; of XML, as buckets answer, its message alone."""
+    if not body.startswith("<"):
+        return body[:EXCERPT]
+    found = _XML_MESSAGE.search(body[:_XML_BYTES])
+    return found[1].strip()[:EXCERPT] if found else ""
 
 
 def is_html(content: bytes) -> bool:

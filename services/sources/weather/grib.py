@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import xarray as xr
 
 from hazecast.grids.contract import WEATHER
@@ -20,7 +19,7 @@ from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.core.weather_reading import read_files, read_files_at_cities
 from hazecast.services.sources.partial import ByteRange
 from hazecast.services.sources.weather.interface import Wanted
-from hazecast.services.sources.weather.values import refuse_impossible
+from hazecast.services.sources.weather.values import refuse_another_area, refuse_impossible
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
 # message's length in octets 9 to 16; section 8 is "7777".
@@ -174,12 +173,7 @@ def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:
             raise InputError(
                 f"{where}: {name}", f"{missing} of {grid[name].size} values missing", "a value at every point"
             )
-    for axis, (low, high) in {"latitude": expected.box[:2], "longitude": expected.box[2:]}.items():
-        points = grid[axis].values
-        step = float(np.abs(np.diff(points)).max())
-        if points.min() - step > low or points.max() + step < high:
-            found = f"{points.min():g} to {points.max():g} degrees"
-            raise InputError(f"{where}: {axis}", found, f"{low:g} to {high:g} degrees, {asked}")
+    refuse_another_area(grid, expected.box, where)
 
 
 def merge_ranges(ranges: Iterable[ByteRange]) -> list[ByteRange]:
