@@ -21,7 +21,7 @@ from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_step, parse_parts, stamp_columns, zone_of
 from hazecast.grids.observations.tables.stations import Stations
 from hazecast.grids.observations.tables.units import conversion, unit_named
-from hazecast.grids.observations.tables.within_hour import hourly_means
+from hazecast.grids.observations.tables.within_hour import hours_of
 from hazecast.grids.observations.tables.written_stamps import UnreadableError, WithinHourError
 
 Texts = npt.NDArray[np.object_]
@@ -49,7 +49,7 @@ class _Rows:
 
 
 def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Findings) -> pd.DataFrame:
-    """Read the values of a table.
+    """Read the values of a table by the ends of hours.
 
     Parameters
     ----------
@@ -62,7 +62,31 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     Returns
     -------
     pandas.DataFrame
-        `COLUMNS`: code, naive UTC end of the hour, meaning, value (NaN where missing) in unit; no station and hour is dropped
+        As `read_steps`; hours of a table of steps are made of them.
+
+    Raises
+    ------
+    InputError
+        If the table lacks a column that the mapping names.
+    """
+    return hours_of([(read_steps(sheet, mapping, stations, findings), mapping.time.step_minutes)], findings)
+
+
+def read_steps(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Findings) -> pd.DataFrame:
+    """Read the values of a table as they stand in it: by hours, or by steps within them.
+
+    Parameters
+    ----------
+    sheet : Sheet
+    mapping : Mapping
+    stations : Stations
+    findings : Findings
+        Counts are added, and what is left out is named.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `COLUMNS`: code, naive UTC end of the hour or step, meaning, value (NaN where missing) in unit; no station and hour is dropped
         for a missing value.
 
     Raises
@@ -82,11 +106,7 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     parts = list(_parts(sheet, rows, mapping, stations, findings))
     if not parts:
         return pd.DataFrame({name: [] for name in COLUMNS})
-    values = pd.concat(parts, ignore_index=True)
-    if mapping.time.step_minutes is not None:
-        values = hourly_means(values, mapping.time.step_minutes, findings)
-    findings.counts["values_taken"] += int(values["value"].notna().sum())
-    return values
+    return pd.concat(parts, ignore_index=True)
 
 
 def _body(sheet: Sheet, mapping: Mapping, stations: Stations) -> tuple[list[str], list[tuple[int, list[str]]]]:
