@@ -115,7 +115,9 @@ def _matched(
         raise InputError("--samples, --filters", "both or neither", "one of them")
     arrival = paths["start"].values
     if measured.samples is not None:
-        table = _chosen(read_samples(measured.samples, times=True), measured.element, measured.samples)
+        table = _chosen(
+            read_samples(measured.samples, times=True, unit=measured.unit), measured.element, measured.samples
+        )
         at_arrival = table.reindex(pd.DatetimeIndex(arrival))
         kept = at_arrival.notna().any(axis=1).to_numpy()
         without = len(table) - int(table.index.isin(pd.DatetimeIndex(arrival)).sum())
@@ -127,7 +129,7 @@ def _matched(
             without,
         )
     assert measured.filters is not None
-    periods, values = read_filters(measured.filters)
+    periods, values = read_filters(measured.filters, unit=measured.unit)
     values = _chosen(values, measured.element, measured.filters)
     rows = of_filters(hours, arrival, list(periods["start"]), list(periods["end"]))
     kept = rows.notna().all(axis=1).to_numpy()

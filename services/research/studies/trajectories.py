@@ -239,7 +239,7 @@ def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionO
     if regions.samples is not None and regions.observations is not None:
         raise InputError("--observations, --samples", "both", "one of them")
     if regions.samples is not None:
-        series, _ = species_of(regions.samples, regions.pollutant)
+        series, _ = species_of(regions.samples, regions.pollutant, regions.unit)
     else:
         if regions.unit != _UG_M3:
             raise InputError("--unit", regions.unit, f"{_UG_M3}, which collections are in")
