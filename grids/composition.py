@@ -100,7 +100,7 @@ def composition_of(
     return check(describe(dataset, "composition"), "composition", name=source)
 
 
-def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str) -> xr.Dataset:
+def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str, hours: int | None = None) -> xr.Dataset:
     """Read a run of CAMS's global forecasts at cities, as the Atmosphere Data Store delivers it.
 
     Grids are sampled bilinearly; ozone, which comes every 3 h, is interpolated linearly between the steps.
@@ -113,6 +113,8 @@ def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str) -> xr.
     cities : sequence of City
     source : str
         Its title.
+    hours : int, optional
+        How far the run reaches; hours that the files lack are missing values. By default as far as the files.
 
     Returns
     -------
@@ -138,10 +140,19 @@ def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str) -> xr.
     (run,) = runs
     if not parts:
         raise InputError(f"{source}: variables", "none", f"any of {', '.join(name for name, *_ in _CAMS.values())}")
-    last = max(part["time"].values[-1] for part in parts.values())
-    hours = np.arange(run, last + _HOUR, _HOUR)
-    values = {name: interpolated(part["time"].values, part.values, hours) for name, part in parts.items()}
-    return composition_of(values, hours, [city.id for city in cities], run, source)
+    last = max(part["time"].values[-1] for part in parts.values()) if hours is None else run + hours * _HOUR
+    times = np.arange(run, last + _HOUR, _HOUR)
+    values = {name: interpolated(part["time"].values, part.values, times) for name, part in parts.items()}
+    composition = composition_of(values, times, [city.id for city in cities], run, source)
+    said = [composition.attrs["unexpectedly_absent"], *(_holes(name, part) for name, part in parts.items())]
+    return composition.assign_attrs(unexpectedly_absent="; ".join(filter(None, said)))
+
+
+def _holes(name: str, part: xr.DataArray) -> str:
+    """Return how many steps a forecast lacks between others, in words; over short gaps they are interpolated."""
+    steps = np.diff(part["time"].values) / _HOUR
+    lost = int((steps / steps.min() - 1).sum()) if steps.size else 0
+    return f"{name}: {lost} of {lost + steps.size + 1} steps are missing between others" if lost else ""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from hazecast.alerts.engine.day_evidence import of_days
+from hazecast.alerts.engine.day_evidence import condition_shown, of_days
 from hazecast.alerts.engine.warning import Evidence, HazeWarning
 from hazecast.alerts.messages.causes import Seen
 from hazecast.alerts.messages.day_texts import days_sentences
@@ -48,7 +48,7 @@ def state_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: C
     values = {
         "area": getattr(city, f"name_{words.language}"),
         "level": getattr(level, f"name_{words.language}"),
-        "haze": getattr(level, f"haze_{words.language}"),
+        "haze": _haze(warning, ruleset, words),
         "zone": words.zone(city.time_zone, warning.expires),
         "span": words.span(warning.onset, warning.expires, city.time_zone),
         "since": words.minute(min(warning.level_since or warning.issued, warning.issued), city.time_zone),
@@ -69,6 +69,13 @@ def state_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: C
         values["span"] = words.span(*_ahead(coming, warning), city.time_zone)
         found.append(words.say(f"expect.{sure}.{of}", **values))
     return found
+
+
+def _haze(warning: HazeWarning, ruleset: RuleSet, words: Catalog) -> str:
+    """Return what a level warns of: the word of the condition that its days show, where it has one, else the level's."""
+    name = f"haze_{words.language}"
+    own = getattr(condition_shown(warning.evidence, ruleset), name) if of_days(warning.evidence) else ""
+    return str(own or getattr(ruleset.level_of(warning.level), name))
 
 
 def value_sentences(warning: HazeWarning, ruleset: RuleSet, city: City, words: Catalog) -> list[str]:

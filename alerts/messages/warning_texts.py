@@ -194,7 +194,8 @@ def haze_bulletin(
         If the language is not known.
     """
     words = catalog(language)
-    span = words.span(*window, BEIJING)
+    # Readers in Japan would take it for their own time.
+    when = {"span": words.span(*window, BEIJING), "zone": words.zone(BEIJING, window[0])}
     highest: dict[tuple[str, str], int] = {}
     names: dict[tuple[str, str], str] = {}
     for province, rank, _ in touched:
@@ -202,7 +203,7 @@ def haze_bulletin(
         highest[key] = max(rank, highest.get(key, 0))
         names[key] = str(getattr(province, f"name_{language}"))
     if not highest:
-        return words.say("bulletin.unwarned" if warned else "bulletin.none", span=span)
+        return words.say("bulletin.unwarned" if warned else "bulletin.none", **when)
     # In the order of the official codes, as the CMA's texts go through the provinces.
     order = sorted(highest)
     lowest = min(rank for _, rank, _ in touched)
@@ -213,7 +214,7 @@ def haze_bulletin(
     return "".join(
         words.say(
             f"bulletin.{form}",
-            span=span,
+            **when,
             areas=words.places([names[key] for key in keys]),
             haze=getattr(ruleset.level_of(rank), f"haze_{language}"),
         )

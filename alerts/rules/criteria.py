@@ -125,6 +125,7 @@ class Condition(Clause):
     ``also`` are further clauses that must be met somewhere in the window. ``basis`` limits the condition to
     forecast or to observed values ("observed": a level that is declared on measurement). ``now`` are tests that the last observed hour must meet besides. ``decided`` are the hours of
     the city's day at whose end a condition on means of stations is decided; by default the last of its ``mean_hours``.
+    ``haze_zh`` and so on are what the texts say of it where the level's words would say more than it does.
     """
 
     number: int = Field(ge=1, le=9)
@@ -133,6 +134,9 @@ class Condition(Clause):
     also: tuple[Clause, ...] = ()
     now: tuple[Threshold, ...] = ()
     decided: tuple[int, ...] = ()
+    haze_zh: str = ""
+    haze_ja: str = ""
+    haze_en: str = ""
 
     @model_validator(mode="after")
     def _decision_sound(self) -> Condition:

@@ -17,7 +17,7 @@ _HOUR = np.timedelta64(1, "h")
 SPEED, DIRECTION = "wind_speed", "wind_direction"
 
 
-def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray] | None]:
+def species_of(samples: Path, species: str, unit: str) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray] | None]:
     """Read a species, and the wind beside it, of a table of samples.
 
     Parameters
@@ -25,7 +25,9 @@ def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.Data
     samples : Path
         CSV with times in the first column, UTC where they have no offset; one row an hour or more often.
     species : str
-        Column, in any unit.
+        Column.
+    unit : str
+        Its unit, compared with that in brackets of its header, where there is one.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.Data
     InputError
         If the table can't be read, lacks the species, has a wind that is none, or samples of more than an hour.
     """
-    table = read_samples(samples, times=True)
+    table = read_samples(samples, times=True, units={species: unit, SPEED: "m s-1", DIRECTION: "degree"})
     if species not in table:
         raise InputError(f"{samples}: species", species, f"one of {[str(name) for name in table]}")
     time = table.index.to_numpy("datetime64[ns]")

@@ -10,6 +10,8 @@ from hazecast.grids.extras import requires
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import HttpClient, Patience
 
+_UNKNOWN, _FORBIDDEN = 401, 403
+
 
 def result_of(http: HttpClient, url: str, key: str, dataset: str, request: Mapping[str, object]) -> str:
     """Run a job at a store and return the address of its result; the job is queued there, often for long.
@@ -56,12 +58,23 @@ def result_of(http: HttpClient, url: str, key: str, dataset: str, request: Mappi
                 wait_until_complete=False,
             )
             return _finished(client.retrieve(dataset, dict(request)), waits)
-    except requests.HTTPError as error:
-        status = None if error.response is None else error.response.status_code
-        raise FetchError(url, http.redacted(error), "a job that is accepted", status=status) from error
-    except (requests.RequestException, RuntimeError, TimeoutError, KeyError, ValueError) as error:
-        found = f"{type(error).__name__}: {http.redacted(error)}"
-        raise FetchError(url, found, "a job that ends with a file") from error
+    except Exception as error:
+        # On odd answers the client raises nearly any exception.
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        found = " ".join(http.redacted(error).split())
+        if isinstance(error, ValueError) or not isinstance(
+            error, requests.RequestException | RuntimeError | TimeoutError
+        ):
+            found = f"an answer of another form ({type(error).__name__}{': ' if found else ''}{found})"
+        elif not isinstance(error, requests.HTTPError):
+            found = f"{type(error).__name__}: {found}"
+        expected = "a job that ends with a file"
+        if status == _UNKNOWN:
+            expected = "an access token that the store knows"
+        elif status == _FORBIDDEN:
+            page = f"{url.removesuffix('/api')}/datasets/{dataset}?tab=download#manage-licences"
+            expected = f"a token of a user who has accepted the licences at {page}"
+        raise FetchError(url, found, expected, status=status) from error
 
 
 def _finished(job: Any, waits: Patience) -> str:

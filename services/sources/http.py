@@ -19,7 +19,16 @@ import stamina
 from hazecast.grids.errors import InputError
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.partial import ByteRange, Part, range_headers
-from hazecast.services.sources.refusals import EXCERPT, refusal, refuse_html, tls_context, unanswered
+from hazecast.services.sources.refusals import (
+    EXCERPT,
+    is_html,
+    refusal,
+    refuse_another_range,
+    refuse_cut_packing,
+    refuse_html,
+    tls_context,
+    unanswered,
+)
 
 # httpx logs every address at INFO, and some publishers expect their key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -291,8 +300,9 @@ class HttpClient:
                 if verify is not None:
                     verify(part.file)
             except InputError as error:
+                found: object = "an HTML page" if is_html(part.head) else error
                 part.discard()
-                raise ContentError(self.redacted(url), error, "an undamaged file", transient=True) from error
+                raise ContentError(self.redacted(url), found, "an undamaged file", transient=True) from error
             return part.finish()
 
         return self._with_retries(fetched)
@@ -357,13 +367,7 @@ class HttpClient:
             yield chunk
             if time.monotonic() > until:
                 raise httpx.ReadTimeout(f"more than {self.patience.body_seconds:g} s", request=response.request)
-
-    def _check_range(self, response: httpx.Response, start: int) -> None:
-        header = response.headers.get("content-range", "")
-        if not header.startswith(f"bytes {start}-"):
-            raise ContentError(
-                self.redacted(response.url), f"Content-Range {header!r}", f"bytes from {start}", status=206
-            )
+        refuse_cut_packing(response)
 
     def _resume(self, url: str, part: Part) -> None:
         if part.validator is None:
@@ -380,9 +384,11 @@ class HttpClient:
                     found = f"HTTP {response.status_code}: the file has changed since its first part came"
                     raise FetchError(self.redacted(url), found, "the same file", transient=True)
                 if response.status_code == 200 and not part.entire:
-                    raise ContentError(self.redacted(url), "the whole file", "HTTP 206 and a byte range", status=200)
+                    page = is_html(next(self._chunks(response), b""))
+                    found = "an HTML page" if page else "the whole file"
+                    raise ContentError(self.redacted(url), found, "HTTP 206 and a byte range", status=200)
                 if response.status_code == 206:
-                    self._check_range(response, wanted[0])
+                    refuse_another_range(response, wanted[0], self.redacted(response.url))
                 else:
                     part.discard()
                 part.begin(response)

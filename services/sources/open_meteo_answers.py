@@ -10,6 +10,7 @@ import numpy as np
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.times import format_time, to_datetime, to_datetime64
 from hazecast.services.sources.http import HttpClient
 from hazecast.services.sources.monitors.interface import number
 
@@ -91,11 +92,20 @@ def places_of(answer: Any, cities: Sequence[City], where: str) -> list[Any]:
     Raises
     ------
     InputError
-        If there are more or fewer.
+        If there are more or fewer, or the answer is an error or of another form.
     """
+    if not isinstance(answer, dict | list):
+        raise InputError(where, repr(answer)[:60], "an object, or a list of one a city")
+    if isinstance(answer, dict) and answer.get("error"):
+        raise InputError(where, f"an error: {answer.get('reason')}", "values at places")
     places = answer if isinstance(answer, list) else [answer]
     if len(places) != len(cities):
         raise InputError(f"{where}: locations", len(places), f"{len(cities)}, one a city")
+    for index, place in enumerate(places):
+        # Neighbours may lie nearer to each other than a place to its city. The publisher leaves a number of 0 out.
+        given = place.get("location_id", index) if isinstance(place, dict) else index
+        if given != index:
+            raise InputError(f"{where}: {cities[index].id}: location_id", given, f"{index}, the order of the request")
     return places
 
 
@@ -166,6 +176,28 @@ def hours_of(hourly: Mapping[str, Any], here: str) -> np.ndarray:
     if seconds[0] % 3600:
         raise InputError(f"{here} hourly.time", seconds[0], "whole hours")
     return times
+
+
+def refuse_other_hours(times: np.ndarray, first: datetime, last: datetime, where: str) -> None:
+    """Refuse hours that were not asked for; fewer than those are for the caller to judge.
+
+    Parameters
+    ----------
+    times : datetime64 (t,)
+        UTC, as from `hours_of`.
+    first, last : datetime
+        Aware: what was asked for, both included.
+    where : str
+        For errors.
+
+    Raises
+    ------
+    InputError
+        If one lies outside.
+    """
+    if times[0] < to_datetime64(first) or times[-1] > to_datetime64(last):
+        found = " to ".join(format_time(to_datetime(time)) for time in (times[0], times[-1]))
+        raise InputError(f"{where}: hourly.time", found, f"{format_time(first)} to {format_time(last)}, as asked for")
 
 
 def column_of(

@@ -14,6 +14,7 @@ from hazecast.services.core.errors import StoreError
 
 # First and last byte, both included; None for the end of the file.
 ByteRange = tuple[int, int | None]
+_HEAD_BYTES = 200
 
 
 class Part:
@@ -42,6 +43,14 @@ class Part:
     def size(self) -> int:
         """Bytes received."""
         return self.file.stat().st_size if self.file.exists() else 0
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes received."""
+        if not self.file.exists():
+            return b""
+        with self.file.open("rb") as file:
+            return file.read(_HEAD_BYTES)
 
     def _load(self) -> None:
         try:
@@ -93,11 +102,10 @@ class Part:
         with self._on_disk(), self.file.open("ab") as file:
             for chunk in chunks:
                 file.write(chunk)
-        if self._last is None:
+        of_last = self.size - sum(e - s + 1 for s, e in self.ranges[:-1] if e is not None)
+        if self._last is None and of_last > 0:
             # No length was announced: the end of the answer is the end of the file.
-            self._last = (
-                self.ranges[-1][0] + self.size - 1 - sum(e - s + 1 for s, e in self.ranges[:-1] if e is not None)
-            )
+            self._last = self.ranges[-1][0] + of_last - 1
         return self.size - before
 
     def discard(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,8 @@ _EPOCH_DIGITS = 9
 _TOO_MANY_REQUESTS = 429
 # So many bytes of an answer are shown in an error.
 EXCERPT = 200
+# An error of S3 and of what speaks its protocol: <Error><Code>AccessDenied</Code><Message>Access Denied</Message>...
+_XML_MESSAGE, _XML_BYTES = re.compile(r"<Message>([^<]+)</Message>"), 10_000
 
 
 @cache
@@ -132,8 +135,8 @@ def refusal(
     if after is not None and after > longest_wait:
         transient, found = False, f"{found}, to be asked again in {after:.0f} s"
     if not transient:
-        reason = redacted(response.read()[:EXCERPT].decode("utf-8", "replace").strip())
-        found = f"{found}: {reason}" if reason and not reason.startswith("<") else found
+        reason = redacted(_reason(response.read().decode("utf-8", "replace").strip()))
+        found = f"{found}: {reason}" if reason else found
     return FetchError(
         redacted(response.url),
         found,
@@ -142,6 +145,61 @@ def refusal(
         transient=transient,
         retry_after=after if transient else None,
     )
+
+
+def _reason(body: str) -> str:
+    """Return what a refusal says; of XML, as buckets answer, its message alone."""
+    if not body.startswith("<"):
+        return body[:EXCERPT]
+    found = _XML_MESSAGE.search(body[:_XML_BYTES])
+    return found[1].strip()[:EXCERPT] if found else ""
+
+
+def is_html(content: bytes) -> bool:
+    """Return whether an answer begins as a page: publishers send one under status 200 for an error or a login."""
+    start = content[:EXCERPT].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def refuse_cut_packing(response: httpx.Response) -> None:
+    """Refuse an answer whose gzip stream ends before its end, or goes on after it: httpx returns what it could unpack.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        Whose body has been read.
+
+    Raises
+    ------
+    httpx.ReadError
+        If it is one.
+    """
+    # httpx shows its decoders under no public name.
+    stream = getattr(getattr(response, "_decoder", None), "decompressor", None)
+    if (response.num_bytes_downloaded and not getattr(stream, "eof", True)) or getattr(stream, "unused_data", None):
+        raise httpx.ReadError("a packed answer that is cut off", request=response.request)
+
+
+def refuse_another_range(response: httpx.Response, start: int, address: str) -> None:
+    """Refuse a part of a file that begins elsewhere.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        With status 206.
+    start : int
+        The first byte that was asked for.
+    address : str
+        Its address, without keys.
+
+    Raises
+    ------
+    ContentError
+        If it begins at another byte, or doesn't say at which.
+    """
+    header = response.headers.get("content-range", "")
+    if not header.startswith(f"bytes {start}-"):
+        raise ContentError(address, f"Content-Range {header!r}", f"bytes from {start}", status=206)
 
 
 def refuse_html(response: httpx.Response, address: str, expected: str) -> None:
@@ -161,6 +219,5 @@ def refuse_html(response: httpx.Response, address: str, expected: str) -> None:
     ContentError
         If the answer is HTML.
     """
-    start = response.content[:EXCERPT].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")) or "html" in response.headers.get("content-type", ""):
+    if is_html(response.content) or "html" in response.headers.get("content-type", ""):
         raise ContentError(address, "an HTML page", expected, status=response.status_code)

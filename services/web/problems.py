@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from hazecast.grids.errors import ConflictError, InputError, MissingExtraError, UnknownError
 from hazecast.services.core.errors import StoreError
@@ -25,6 +27,10 @@ log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
 # Whoever sends more mistakes learns of the others when these are corrected.
 _MOST_ERRORS, _LONGEST_NAME = 20, 200
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_NAME},}}")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# A time whose plus sign an address has made a space.
+_LOST_PLUS = re.compile(r" \d\d(:?\d\d)?$")
 # By status: the name in the type, and what the reader can do. Those not named here are "about:blank" (RFC 9457, 4.2.1).
 KINDS: dict[int, tuple[str, str]] = {
     400: ("bad-request", "The request can't be read. Correct it; the detail says what is wrong."),
@@ -122,10 +128,12 @@ def problem(
     # An address relative to the answer's own (RFC 9457, 3.1.1): the service may be known by several names.
     kind = f"/v1/problems/{KINDS[status][0]}" if status in KINDS else "about:blank"
     content: dict[str, Any] = {"type": kind, "title": HTTPStatus(status).phrase, "status": status}
-    content["detail"] = _encodable(detail)
+    content["detail"] = _sendable(detail)
     if errors:
-        content["errors"] = [{name: _encodable(text) for name, text in error.items()} for error in errors]
-    return JSONResponse(content | dict(more or {}), status, headers, media_type=PROBLEM)
+        content["errors"] = [{name: _sendable(text) for name, text in error.items()} for error in errors]
+    # Caches may keep a 404 or a 405 that doesn't say so (RFC 9110, 15.1).
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(content | dict(more or {}), status, kept, media_type=PROBLEM)
 
 
 def add_problems(app: FastAPI, data_dir: Path, missing_page: Callable[[Request], Response]) -> None:
@@ -147,6 +155,10 @@ def add_problems(app: FastAPI, data_dir: Path, missing_page: Callable[[Request],
     async def http_problem(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404 and _opened_by_a_person(request):
             return await run_in_threadpool(missing_page, request)
+        if error.status_code == 405:
+            return _other_methods(request)
+        if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:
+            return problem(404, _no_address(request))
         errors = [{k: shown(v) for k, v in one.items()} for one in getattr(error, "errors", None) or ()]
         return problem(error.status_code, shown(str(error.detail)), errors=errors, headers=error.headers)
 
@@ -174,10 +186,41 @@ def _opened_by_a_person(request: Request) -> bool:
     return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
 
 
+def _other_methods(request: Request) -> Response:
+    """Answer OPTIONS, and a method that an address doesn't have, with those that it has (RFC 9110, 9.3.7 and 15.5.6)."""
+    allowed = ", ".join([*_methods(request, request.url.path), "OPTIONS"])
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": allowed})
+    return problem(405, f"found {request.method}; expected {allowed}", headers={"Allow": allowed})
+
+
+def _methods(request: Request, path: str) -> list[str]:
+    """Return the methods of all routes of a path; a route alone knows its own."""
+    found = []
+    for method in _METHODS:
+        scope = {**request.scope, "method": method, "path": path}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes):
+            found += [method, "HEAD"] if method == "GET" else [method]
+    return found
+
+
+def _no_address(request: Request) -> str:
+    path = request.url.path
+    bare = path.rstrip("/")
+    near = f"; {bare} is one" if bare and bare != path and _methods(request, bare) else ""
+    return f"{path} is no address of this service{near}"
+
+
 def _invalid(error: Mapping[str, Any]) -> dict[str, str]:
     where, *path = map(str, error["loc"])
-    found = "" if error["type"] == "missing" else f"found {_short(error.get('input'))}; "
-    return {"field": _cut(".".join(path)), "in": where, "reason": f"{found}{error['msg']}"}
+    if error["type"] == "json_invalid":
+        # What stands for the field is the place in the text.
+        return {"field": "", "in": where, "reason": f"not JSON at character {path[0]}: {error['ctx']['error']}"}
+    given = error.get("input")
+    found = "" if error["type"] == "missing" else f"found {_short(given)}; "
+    lost = where == "query" and error["type"].startswith("datetime") and _LOST_PLUS.search(str(given))
+    hint = "; a plus sign in an address is written %2B" if lost else ""
+    return {"field": _cut(".".join(path)), "in": where, "reason": f"{found}{error['msg']}{hint}"}
 
 
 def _cut(name: str) -> str:
@@ -190,6 +233,6 @@ def _short(value: object) -> str:
     return reprlib.repr(value)
 
 
-def _encodable(text: str) -> str:
-    # JSON input may hold half of a surrogate pair, which no answer can.
-    return text.encode(errors="replace").decode()
+def _sendable(text: str) -> str:
+    # JSON input may hold half of a surrogate pair, which no answer can; an address may be 60 kB of one word.
+    return _LONG_WORD.sub(lambda word: _cut(word[0]), text.encode(errors="replace").decode())

@@ -189,6 +189,20 @@ def test_evidence_is_the_days_that_the_level_counts() -> None:
     assert (to_datetime(hours[0]), to_datetime(hours[-1])) == (init + HOUR, message.expires)
 
 
+def test_days_above_150_are_not_called_heavily_polluted() -> None:
+    # 130 ug/m3 for three days: an AQI of 171, whose class is 中度污染; orange by its second condition.
+    now = found((-12, 70, 130.0))
+    assert now.level == "orange"
+    message = advance([], [now], INIT, ruleset=RULES)[0]
+    said = {language: compose(message, RULES, BEIJING, language).description for language in LANGUAGES}
+    for language, right, wrong in (
+        ("en", "medium or worse pollution", "heavy pollution"),
+        ("zh", "中度及以上污染", "重度污染"),
+        ("ja", "中度以上の汚染", "重度汚染"),
+    ):
+        assert right in said[language].lower() and wrong not in said[language].lower()
+
+
 def test_messages_of_earlier_versions_are_still_worded() -> None:
     # Their evidence was the calendar days; those that counted for nothing had no AQI of 24 h.
     init = INIT + 14 * HOUR

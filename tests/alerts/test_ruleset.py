@@ -162,3 +162,19 @@ def test_a_word_for_haze_means_the_same_in_a_forecast_and_in_a_warning() -> None
     for language in ("zh", "ja", "en"):
         labels = [label for _, _, label in legend("haze_grade", words(language), None)]
         assert labels == [HAZE_GRADES[n][language] for n in range(6)] and len(set(labels)) == 6
+
+
+@pytest.mark.parametrize("name", ["cn_heavy_pollution", "cn_heavy_pollution_2017"])
+def test_days_are_called_no_worse_than_the_mildest_that_meet_the_condition(name: str) -> None:
+    # Classes of HJ 633 above these AQI.
+    begins = {
+        "中度及以上污染": 150, "重度污染": 200, "严重污染": 300,
+        "中度以上の汚染": 150, "重度汚染": 200, "深刻な汚染": 300,
+        "medium or worse pollution": 150, "heavy pollution": 200, "severe pollution": 300,
+    }  # fmt: skip
+    for level in RuleBook.shipped().rule_set(name).levels:
+        for condition in level.conditions:
+            mildest = max(t.value for clause in condition.clauses for t in clause.tests)
+            for language in ("zh", "ja", "en"):
+                word = getattr(condition, f"haze_{language}") or getattr(level, f"haze_{language}")
+                assert begins[word] <= mildest, (level.id, word)

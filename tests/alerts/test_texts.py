@@ -207,11 +207,14 @@ def test_bulletin_has_the_shape_of_the_cma() -> None:
     touched = [(by_name["Hebei"], 1, 0.4), (by_name["Beijing"], 1, 0.2), (by_name["Beijing"], 2, 0.6)]
     window = (datetime(2013, 1, 12, tzinfo=UTC), datetime(2013, 1, 13, tzinfo=UTC))
     assert haze_bulletin(touched, window, RULES, "zh") == (
-        "预计1月12日08时至13日08时，北京和河北的部分地区有中度霾，其中北京局地有重度霾。"
+        "预计1月12日08时至13日08时（北京时间），北京和河北的部分地区有中度霾，其中北京局地有重度霾。"
     )
     assert haze_bulletin(touched, window, RULES, "en").endswith(
         "Beijing and Hebei, with severe haze locally in Beijing."
     )
+    for language, when in (("en", "January (Beijing time),"), ("ja", "13日8時（北京時間）にかけて")):
+        assert when in haze_bulletin(touched, window, RULES, language)
+        assert when.split("13日")[-1].rstrip("にかけて,") in haze_bulletin([], window, RULES, language, warned=True)
     assert haze_bulletin(touched, window, RULES, "ja").endswith(
         "このうち北京市では、ところにより重度の煙霧となる見込みです。"
     )
@@ -220,10 +223,10 @@ def test_bulletin_has_the_shape_of_the_cma() -> None:
     touched += [(by_name["Tianjin"], 1, 0.9), (by_name["Hebei"], 2, 0.1), (by_name["Beijing"], 3, 0.1)]
     for order in (touched, touched[::-1]):
         assert haze_bulletin(order, window, RULES, "zh") == (
-            "预计1月12日08时至13日08时，北京、天津和河北的部分地区有中度霾，其中河北局地有重度霾，北京局地有严重霾。"
+            "预计1月12日08时至13日08时（北京时间），北京、天津和河北的部分地区有中度霾，其中河北局地有重度霾，北京局地有严重霾。"
         )
     every = [(p, 1 + n % 3, 0.5) for n, p in enumerate(provinces()) if p.country == "CN"]
-    text = haze_bulletin(every, window, RULES, "zh")
+    text = haze_bulletin(every, window, RULES, "zh").replace("（北京时间）", "")
     first, rest = text.split("，其中")
     assert all(first.count(p.name_zh) == 1 for p, _, _ in every)
     assert all(rest.count(p.name_zh) == (rank > 1) for p, rank, _ in every)

@@ -110,3 +110,40 @@ def test_units_that_headers_tell_are_compared(tmp_path) -> None:
             read(header)
     path.write_text("run,speed,benzo(a)pyrene (ng),b,c\na,1,2,3,4\n")
     assert list(read_labelled(path, ["run"], ["speed"], units=units)) == ["run", "speed"]
+
+
+def test_units_of_columns_of_any_name(tmp_path) -> None:
+    path = tmp_path / "voc.csv"
+
+    def read(header: str, **how: object) -> list[str]:
+        path.write_text(f"{header}\na,1,2,3\n", encoding="utf-8")
+        return list(read_samples(path, **how))  # type: ignore[arg-type]
+
+    header = "sample,toluene (ppbv),xylene (m+p),1-butene [nmol/mol]"
+    assert read(header, unit="ppb") == ["toluene", "xylene (m+p)", "1-butene"]
+    assert read(header) == ["toluene (ppbv)", "xylene (m+p)", "1-butene [nmol/mol]"]
+    for told in ("µg/m³", "ug m-3", "ppbC", "ppm", "%"):
+        with pytest.raises(InputError, match=r"line 1, column toluene: unit: found .*; expected ppb"):
+            read(f"sample,toluene ({told}),a,b", unit="ppb")
+    # Of no known unit, but of one.
+    assert read("sample,Zn (ng/m3),Pb (ng m-3),n", one_unit=True) == ["Zn (ng/m3)", "Pb (ng m-3)", "n"]
+    with pytest.raises(InputError, match=r"column PM2.5 \(ug/m3\): unit: found ug/m3; expected ng/m3, as of Zn"):
+        read("sample,Zn (ng/m3),PM2.5 (ug/m3),n", one_unit=True)
+    assert read("sample,oc (ug/m3),ec,x (m/s)", alike=[("oc", "ec")], units={"x": "m s-1"}) == ["oc", "ec", "x"]
+    with pytest.raises(InputError, match="column x: unit: found km/h"):
+        read("sample,oc,ec,x (km/h)", units={"x": "m s-1"})
+    # A share of what?
+    with pytest.raises(InputError, match="column ec: unit: found %"):
+        read("sample,oc,ec (%),x", alike=[("oc", "ec")])
+
+
+def test_rows_of_one_name_and_times_without_offset_are_refused_where_asked(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("pair,a\np1,1\np2,2\np1,1\n")
+    assert len(read_labelled(path, ["pair"], ["a"])) == 3
+    with pytest.raises(InputError, match="line 4, column pair: found p1; expected a name that no other row has"):
+        read_labelled(path, ["pair"], ["a"], once="pair")
+    path.write_text("time,a\n2024-01-01T01:00,1\n")
+    assert len(read_samples(path, times=True)) == 1
+    with pytest.raises(InputError, match="column time: found 2024-01-01T01:00; expected times with their offset"):
+        read_samples(path, times=True, offset=True)

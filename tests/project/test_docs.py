@@ -59,3 +59,41 @@ def test_relative_links_of_a_document_lead_somewhere(document) -> None:
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             lost.append(link)
     assert not lost
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_table_of_a_document_is_one(document) -> None:
+    # A row after an empty line has no header above it, and is shown as text.
+    text = re.sub(r"^ *```.*?^ *```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for block in re.findall(r"(?:^ *\|.*\n?)+", text, re.MULTILINE):
+        head, rule = [*block.splitlines(), ""][:2]
+        assert re.fullmatch(r" *\|(?:\s*:?-+:?\s*\|)+", rule), head
+        widths = {len(re.sub(r"\\\|", "", line).strip().strip("|").split("|")) for line in block.splitlines()[:2]}
+        assert len(widths) == 1, head
+
+
+def test_what_is_said_of_skill_is_what_its_tables_have() -> None:
+    text = (ROOT / "docs/skill.md").read_text(encoding="utf-8")
+    prose, tables = text.split("## The tables\n")
+    rows = [
+        (title, *(cell.strip() for cell in line.strip("| ").split("|")))
+        for title, part in re.findall(r"### (.+)\n\n((?:\|.*\n)+)", tables)
+        for line in part.splitlines()[2:]
+    ]
+    assert len(rows) > 90
+
+    def said(pattern: str) -> list[str]:
+        return list(re.search(pattern.replace(" ", r"\s+"), prose).groups())
+
+    for weather, pattern in (
+        ("none", r"without weather \((\S+) to (\S+)\)"),
+        ("observed", r'"perfect prog", (\S+) to (\S+)\)'),
+    ):
+        unseen = [
+            float(re.search(r"\((.+)\)", row[7])[1]) for row in rows if "never seen" in row[0] and row[2] == weather
+        ]
+        assert said(pattern) == [f"{min(unseen):.2f}", f"{max(unseen):.2f}"]
+    covered = [100 * float(row[10]) for row in rows]
+    assert said(r"cover (\S+) to (\S+) %") == [f"{min(covered):.0f}", f"{max(covered) + 1e-6:.0f}"]
+    worst = max(float(row[11].split(" and ")[1]) for row in rows)
+    assert said(r"worst lead time is up to (\S+) of") == [f"{worst:.3f}"]

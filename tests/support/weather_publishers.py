@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from hazecast.grids.weather.codec import eccodes
 from tests.support.source_server import Reply, Seen, SourceServer, json_reply
-from tests.support.weather_samples import write_era5
 
 LAT, LON = np.arange(90.0, -90.1, -5.0), np.arange(0.0, 360.0, 5.0)
 STEP = 3
@@ -154,6 +154,26 @@ def publish_gfs(server: SourceServer, init_time: datetime, until: int) -> None:
         path = gfs_path(init_time, step)
         server.file(path, body)
         server.file(path + ".idx", index.encode())
+
+
+def gfs_message(name: str, init_time: datetime, step: int, values: Field | None = None, **keys: object) -> bytes:
+    """A message of GFS at an instant, by default with the true values; `keys` are eccodes' and set before all others."""
+    return _message(
+        init_time, _field(name, step) if values is None else values, keys | _gfs_keys(name, step, None, None) | keys
+    )
+
+
+def put_message(server: SourceServer, init_time: datetime, step: int, line: str, message: bytes) -> None:
+    """Put a message where the index of a published step names another, by a part of its line."""
+    path = gfs_path(init_time, step)
+    body, lines = server._files[path][0], server._files[path + ".idx"][0].decode().splitlines()
+    starts = [int(one.split(":")[1]) for one in lines] + [len(body)]
+    at = next(number for number, one in enumerate(lines) if line in one)
+    shift = len(message) - (starts[at + 1] - starts[at])
+    for number in range(at + 1, len(lines)):
+        lines[number] = lines[number].replace(f":{starts[number]}:", f":{starts[number] + shift}:", 1)
+    server.file(path, body[: starts[at]] + message + body[starts[at + 1] :])
+    server.file(path + ".idx", ("\n".join(lines) + "\n").encode())
 
 
 def gfs_path(init_time: datetime, step: int) -> str:
@@ -334,9 +354,36 @@ class ClimateStore:
         return json_reply(self._status(self.outcome))
 
 
-def era5_month(request: dict) -> bytes:
-    """What the store answers to a request: only 4 hours of it, of the variables asked for."""
-    names = {"2m_temperature": {"t2m", "d2m", "sp", "blh", "tcc"}, "total_precipitation": {"tp", "ssrd"}}
-    chosen = names[request["variable"][0]]
+def era5_fields(request: dict) -> xr.Dataset:
+    """What the store has of a request for ERA5: all hours of its days, as the store's NetCDF files hold them."""
+    (year,), (month,) = request["year"], request["month"]
+    days = [np.datetime64(f"{year}-{month}-{day}") for day in request["day"]]
+    times = np.concatenate([day + np.arange(24).astype("timedelta64[h]") for day in days]).astype("datetime64[ns]")
+    north, west, south, east = request["area"]
+    lat, lon = np.arange(north, south - 0.1, -5.0), np.arange(west, east + 0.1, 5.0)
+    # By the hour up and down, so that the amounts of hours are no totals of a day.
+    swing = (np.arange(times.size) * 7 % 24 / 24.0)[:, None, None]
+    dims, fields = ("valid_time", "latitude", "longitude"), {}
+    for name, (unit, low, by_latitude) in _ERA5[request["variable"][0]].items():
+        values = low * (1.0 + 0.01 * swing) + by_latitude * lat[:, None] + 0.0 * lon
+        fields[name] = (dims, values.astype(np.float32), {"units": unit})
+    coords = {"valid_time": times, "latitude": lat, "longitude": lon, "number": 0}
+    return xr.Dataset(fields, coords=coords | {"expver": ("valid_time", np.full(times.size, "0001"))})
+
+
+# By the first variable of a request: names in the files with unit, value at the equator and by degree of latitude.
+_ERA5 = {
+    "2m_temperature": {
+        "t2m": ("K", 300.0, -0.5), "d2m": ("K", 290.0, -0.5), "u10": ("m s**-1", 2.0, 0.1), "v10": ("m s**-1", 1.0, 0.1),
+        "sp": ("Pa", 90_000.0, 100.0), "blh": ("m", 500.0, 2.0), "tcc": ("(0 - 1)", 0.5, 0.001),
+    },
+    "total_precipitation": {"tp": ("m", 1e-3, 1e-5), "ssrd": ("J m**-2", 5e5, 1e3)},
+}  # fmt: skip
+
+
+def era5_month(request: dict, change: Callable[[xr.Dataset], xr.Dataset] = lambda fields: fields) -> bytes:
+    """What the store answers to a request for ERA5."""
     with TemporaryDirectory() as folder:
-        return write_era5(Path(folder) / "month.nc", new_layout=True, only=chosen).read_bytes()
+        path = Path(folder) / "month.nc"
+        change(era5_fields(request)).to_netcdf(path, engine="netcdf4")
+        return path.read_bytes()

@@ -1,4 +1,4 @@
-"""How often the intervals of `study wind` (CPF) and `study trajectories` (CWT) hold what many more days would show.
+"""How often the intervals of `study wind` (CPF) and `study trajectories` (CWT, PSCF) hold what many more days would show.
 
 ``python -m tests.tools.transport_coverage 200 60`` prints the rates of docs/studies/wind.md: 200 series of 240 days for the first, 60
 winds of 120 days for the second.
@@ -13,12 +13,12 @@ import pandas as pd
 import xarray as xr
 from scipy.signal import lfilter
 
-from hazecast.forecast.studies.wind.cases import arrival_concentrations, arrivals
+from hazecast.forecast.studies.wind.cases import Arrivals, arrival_concentrations, arrivals
 from hazecast.forecast.studies.wind.receptor import source_regions
 from hazecast.forecast.studies.wind.roses import WindSample, conditional_probability, wind_sample
 
 DAYS, SECTOR, PERCENTILE = 240, 5, 75.0
-SOURCE = (30.0, 119.5)
+SOURCE, CELL, LASTING_H = (30.0, 119.5), 0.5, 60.0
 
 
 def red(random: np.random.Generator, hours: int, memory: float) -> np.ndarray:
@@ -61,31 +61,56 @@ def held_by_sectors(draws: int) -> tuple[np.ndarray, float]:
     return np.mean(held, axis=0), float(np.mean(found))
 
 
-def held_by_cells(draws: int) -> dict[str, tuple[float, int]]:
-    """Return rate and number of cells by how many end points they have, over the mean of all cells."""
-    fields, points = [], []
+def winds(draws: int, setting: str = "source") -> list[tuple[Arrivals, np.ndarray]]:
+    """Return arrivals in synthetic winds and their concentrations: of a source, of pollution that lasts for days, of one of them."""
+    found = []
     for seed in range(draws):
-        paths, _, day = arrivals(seed=seed)
-        found = source_regions(paths, arrival_concentrations(paths, SOURCE, seed=seed), cell_degrees=0.5, day=day)
-        fields.append(found[["cwt", "cwt_low", "cwt_high"]] / found["weight"])
-        points.append(found["points"])
-    values, counts = (xr.concat(parts, "draw", join="outer") for parts in (fields, points))
-    truth = (values["cwt"] * counts).sum("draw") / counts.sum("draw")
-    given = values["cwt_low"].notnull()
-    held = ((values["cwt_low"] <= truth) & (truth <= values["cwt_high"])).where(given)
-    share = counts / counts.mean(("latitude", "longitude"))
-    groups = {"above 3": share > 3, "1.5 to 3": (share > 1.5) & (share <= 3), "1 to 1.5": (share > 1) & (share <= 1.5)}
-    groups["below 1"] = share <= 1
-    return {name: (float(held.where(here).mean()), int((here & given).sum())) for name, here in groups.items()}
+        one = arrivals(seed=seed)
+        lasting = red(np.random.default_rng(1000 + seed), len(one.times), LASTING_H / 3)
+        brought = arrival_concentrations(one.paths, SOURCE, seed=seed)
+        settings = {"source": brought, "both": brought + 25 * lasting, "no source": 30 * np.exp(0.6 * lasting)}
+        found.append((one, settings[setting]))
+    return found
 
 
-def main(draws: int, winds: int) -> None:
+def held_by_cells(
+    draws: list[tuple[Arrivals, np.ndarray]], statistic: str = "cwt", percentile: float = PERCENTILE
+) -> dict[str, tuple[float, int]]:
+    """Return rate and number of cells by how many end points they have, over the mean of all cells.
+
+    The truth is the statistic of all winds together: of PSCF, with the percentile of all.
+    """
+    together = xr.concat([one.paths for one, _ in draws], "parcel", combine_attrs="drop_conflicts")
+    all_values = np.concatenate([value for _, value in draws])
+    pooled = source_regions(together, all_values, cell_degrees=CELL, percentile=percentile)
+    truth = pooled[statistic] / pooled["weight"]
+    held: dict[str, list[np.ndarray]] = {"above 3": [], "1.5 to 3": [], "1 to 1.5": [], "below 1": []}
+    for one, value in draws:
+        found = source_regions(one.paths, value, cell_degrees=CELL, percentile=percentile, day=one.day)
+        low, high = (found[f"{statistic}_{end}"] / found["weight"] for end in ("low", "high"))
+        there = truth.reindex_like(low, method="nearest", tolerance=CELL / 10)
+        inside = ((low <= there + 1e-9) & (there <= high + 1e-9)).values
+        share = (found["points"] / found["points"].mean()).values
+        group = np.select([share > 3, share > 1.5, share > 1], [0, 1, 2], 3)
+        for number, kept in enumerate(held.values()):
+            kept.append(inside[(group == number) & low.notnull().values])
+    return {name: (float(np.concatenate(parts).mean()), sum(map(len, parts))) for name, parts in held.items()}
+
+
+def main(draws: int, number: int) -> None:
     """Print the rates."""
     rates, found = held_by_sectors(draws)
     print(f"CPF: {rates.mean():.3f} of all sectors, each {rates.round(3)}; source found in {found:.3f}")
-    for name, (rate, number) in held_by_cells(winds).items():
-        print(f"CWT, end points {name} times the mean: {rate:.3f} of {number} cells")
+    for setting in ("source", "both", "no source"):
+        made = winds(number, setting)
+        for statistic, percentile in (("cwt", PERCENTILE), ("pscf", 50.0), ("pscf", PERCENTILE), ("pscf", 90.0)):
+            rates_by_points = held_by_cells(made, statistic, percentile).items()
+            shown = ", ".join(f"{name} {rate:.3f} of {cells}" for name, (rate, cells) in rates_by_points)
+            print(
+                f"{setting}, {statistic}, percentile {percentile:g}, cells by end points over the mean: {shown}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
-    main(*(int(number) for number in sys.argv[1:3]) if len(sys.argv) > 2 else (200, 60))
+    main(*(int(text) for text in sys.argv[1:3]) if len(sys.argv) > 2 else (200, 60))

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hazecast.forecast.evaluation.comparison import resampled_days
-from hazecast.forecast.studies.wind.receptor import BLOCK_DAYS
 from hazecast.grids.errors import InputError
 
 Array = NDArray[np.float64]
 
 # All chosen: fewer give no interval that can be trusted.
 MIN_DAYS, MIN_DAYS_CROSSED = 30, 8
+# Days in a block of the resampling: as long as a path, since the weather of one day is also that of the next.
+BLOCK_DAYS = 3
 RESAMPLES = 500
 _LEVEL = 0.95
 SEASONS = {12: "winter", 1: "winter", 2: "winter"} | dict.fromkeys((3, 4, 5), "spring")

@@ -11,14 +11,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
+from hazecast.forecast.evaluation.comparison import resampled_days
 from hazecast.grids.errors import InputError
 
 Array = NDArray[np.float64]
 
-_FEWEST = 20
-# Days that are one observation, here and for `hazecast.forecast.studies.wind.provinces`: as long as a path, since the weather of one
-# day is also that of the next. Chosen.
-BLOCK_DAYS = 3
+_FEWEST, _LEVEL = 20, 0.95
+# Days that are one observation. Pollution lasts for days whatever the wind, and the wind that brought it keeps too: with blocks of three
+# days intervals of CWT held less of what many more days show in every simulated setting of docs/studies/wind.md.
+BLOCK_DAYS = 7
 # Cells crossed by few paths are uncertain: weight by the number of end points over the mean of all crossed
 # cells. Weights of this kind are common since Polissar et al. (2001, Environ. Sci. Technol. 35:4604); these
 # values are chosen here.
@@ -51,20 +52,20 @@ def source_regions(
     percentile : float
         Threshold of a high concentration, 1 to 99.
     day : int64 (parcel,), optional
-        Day number of each arrival, from 0; for intervals, of which blocks of `BLOCK_DAYS` days are the observations.
+        Day number of each arrival, from 0; for intervals (95 %), of which blocks of `BLOCK_DAYS` days are the observations.
 
     Returns
     -------
     xarray.Dataset (latitude, longitude)
-        ``pscf`` (1) and ``cwt`` (ug m-3), down-weighted where few paths passed; ``points`` (n); with `day`,
-        ``cwt_low`` and ``cwt_high`` (95 %), NaN where fewer than two blocks' worth of paths passed; ``weight`` (1), the factor of all
-        of them but `points`. NaN where no path passed. Attributes ``threshold`` (ug m-3),
-        ``percentile`` and ``arrivals``.
+        ``pscf`` (1) and ``cwt`` (ug m-3), down-weighted where few paths passed; ``points`` (n); with `day`, ``pscf_low``,
+        ``pscf_high``, ``cwt_low`` and ``cwt_high``, NaN where fewer than two blocks' worth of paths passed; ``weight`` (1), the factor of
+        all of them but `points`. NaN where no path passed. Attributes ``threshold`` (ug m-3), ``percentile``, ``overall`` (the share of
+        arrivals at or above the threshold), ``arrivals`` (that were used) and ``left_out`` (without a concentration or a path).
 
     Raises
     ------
     InputError
-        If a number is out of range, or fewer than 20 arrivals have a concentration and a path.
+        If a number is out of range, fewer than 20 arrivals have a concentration and a path, or none is below the threshold.
     """
     value = np.asarray(concentration, float)
     _check_parameters(paths, value, cell_degrees, percentile)
@@ -74,6 +75,11 @@ def source_regions(
     if used.sum() < _FEWEST:
         raise InputError("arrivals with a concentration and a path", int(used.sum()), f"at least {_FEWEST}")
     threshold = float(np.percentile(value[used], percentile))
+    high = value >= threshold
+    if high[used].all():
+        raise InputError(
+            "concentration", f"{threshold:g} or more at every arrival", f"some below percentile {percentile:g}"
+        )
     rows, columns, axes = _cells(lat, lon, used, cell_degrees)
     shape = (len(axes[0]), len(axes[1]))
     size = shape[0] * shape[1]
@@ -82,28 +88,35 @@ def source_regions(
     # Cell and parcel of each end point.
     cell, owner = rows[inside] * shape[1] + columns[inside], parcel[inside]
     n = np.bincount(cell, minlength=size)
-    m = np.bincount(cell, (value >= threshold)[owner], minlength=size)
-    total = np.bincount(cell, value[owner], minlength=size)
     crossed = n > 0
     weight = _weight(n, crossed)
     with np.errstate(invalid="ignore", divide="ignore"):
-        fields = {"pscf": weight * m / n, "cwt": weight * total / n, "points": n.astype(float), "weight": weight}
+        share = np.bincount(cell, high[owner], minlength=size) / n
+        mean = np.bincount(cell, value[owner], minlength=size) / n
+    fields = {"pscf": weight * share, "cwt": weight * mean, "points": n.astype(float), "weight": weight}
     if day is not None:
-        fields["cwt_low"], fields["cwt_high"] = (
-            weight * end for end in _interval(cell, value[owner], day[owner] // BLOCK_DAYS, size)
-        )
-    units = {"pscf": "1", "points": "1", "weight": "1"}
+        number = _by_block(cell, day[owner] // BLOCK_DAYS, size)
+        error = _share_error(cell, owner, np.where(used, value, np.nan), day, percentile, size)
+        ends = {"pscf": _share_interval(share, error, _effective(number))}
+        ends["cwt"] = _mean_interval(mean, number, _by_block(cell, day[owner] // BLOCK_DAYS, size, value[owner]))
+        fields |= {f"{name}_{end}": weight * ends[name][k] for name in ends for k, end in enumerate(("low", "high"))}
     return xr.Dataset(
         {
             name: (
                 ("latitude", "longitude"),
                 np.where(crossed, field, np.nan).reshape(shape),
-                {"units": units.get(name, "ug m-3")},
+                {"units": "ug m-3" if name.startswith("cwt") else "1"},
             )
             for name, field in fields.items()
         },
         coords={"latitude": axes[0], "longitude": axes[1]},
-        attrs={"threshold": threshold, "percentile": percentile, "arrivals": int(used.sum())},
+        attrs={
+            "threshold": threshold,
+            "percentile": percentile,
+            "overall": float(high[used].mean()),
+            "arrivals": int(used.sum()),
+            "left_out": int((~used).sum()),
+        },
     )
 
 
@@ -131,25 +144,83 @@ def _weight(n: NDArray[np.int64], crossed: NDArray[np.bool_]) -> Array:
     return np.select([relative > least for least, _ in _WEIGHTS], [weight for _, weight in _WEIGHTS], 0.0)
 
 
-def _interval(cell: NDArray[np.int64], value: Array, block: NDArray[np.int64], size: int) -> tuple[Array, Array]:
-    """Return the 95 % interval of the mean of each cell (size,), from end points (cell, value of their arrival, block).
+def _by_block(
+    cell: NDArray[np.int64], block: NDArray[np.int64], size: int, amount: NDArray[np.floating] | None = None
+) -> Array:
+    """Return the number of end points, or the sum of an amount of each, by block and cell (block, size)."""
+    blocks = int(block.max()) + 1
+    return np.bincount(block * size + cell, amount, minlength=blocks * size).reshape(blocks, size).astype(float)
+
+
+def _effective(number: Array) -> Array:
+    """Return as how many equal blocks those of a cell count, from end points by block and cell (Kish 1965, Survey Sampling)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(number.sum(axis=0) ** 2 / (number**2).sum(axis=0))
+
+
+def _quantile(effective: Array) -> Array:
+    """Return Student's t with one degree of freedom less than blocks; NaN below two of them.
+
+    A cell that two episodes crossed has two observations, however many paths they were.
+    """
+    return np.asarray(stats.t.ppf((1 + _LEVEL) / 2, np.where(effective >= 2.0, effective - 1.0, np.nan)))
+
+
+def _mean_interval(mean: Array, number: Array, total: Array) -> tuple[Array, Array]:
+    """Return the interval of the mean of each cell (size,), from end points and their sum of concentrations by block and cell.
 
     The mean is a ratio, linearised: a block's residual is the sum of its deviations, divided by one less its share of the cell's end
-    points (its leverage, as in a jackknife). Blocks are as many as equal shares would make (Kish), and Student's t has one degree of
-    freedom less: a cell that two episodes crossed has two observations, however many paths they were.
+    points (its leverage, as in a jackknife).
     """
-    blocks = int(block.max()) + 1
-    shape = (blocks, size)
-    number = np.bincount(block * size + cell, minlength=blocks * size).reshape(shape).astype(float)
-    total = np.bincount(block * size + cell, value, minlength=blocks * size).reshape(shape)
     n = number.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total.sum(axis=0) / n
-        effective = n**2 / (number**2).sum(axis=0)
-        known = effective >= 2.0
         residual = (total - mean * number) / (1.0 - number / n)
         crossed = (number > 0).sum(axis=0)
         error = np.sqrt((crossed - 1) / crossed * (residual**2).sum(axis=0)) / n
-    half = np.full(size, np.nan)
-    half[known] = error[known] * stats.t.ppf(0.975, effective[known] - 1.0)
+    half = error * _quantile(_effective(number))
     return mean - half, mean + half
+
+
+def _share_error(
+    cell: NDArray[np.int64],
+    owner: NDArray[np.int64],
+    value: Array,
+    day: NDArray[np.int64],
+    percentile: float,
+    size: int,
+) -> Array:
+    """Return the standard error of PSCF of each cell (size,): of resampled blocks of days, each with its own percentile.
+
+    With one percentile for all of them the intervals are too narrow, as those of
+    `hazecast.forecast.studies.wind.roses.conditional_probability` would be. A resample that has none of a cell's end points counts nothing there.
+    """
+    known = np.flatnonzero(np.isfinite(value))
+    order = known[np.argsort(value[known], kind="stable")]
+    drawn, total, squares = np.zeros((3, size))
+    for times in resampled_days(int(day.max()) + 1, block=BLOCK_DAYS):
+        of_parcel = times[day].astype(float)
+        below = np.cumsum(of_parcel[order])
+        least = value[order[np.searchsorted(below, percentile / 100.0 * below[-1])]]
+        n = np.bincount(cell, of_parcel[owner], minlength=size)
+        m = np.bincount(cell, (of_parcel * (value >= least))[owner], minlength=size)
+        share = np.divide(m, n, out=np.zeros(size), where=n > 0)
+        drawn += n > 0
+        total += share
+        squares += share**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.sqrt(np.maximum(squares - total**2 / drawn, 0.0) / (drawn - 1)))
+
+
+def _share_interval(share: Array, error: Array, effective: Array) -> tuple[Array, Array]:
+    """Return the interval of the share of each cell (size,), within 0 to 1 and also above 0 where no path was polluted.
+
+    Wilson (1927, J. Am. Stat. Assoc. 22:209), with as many observations as would have that error (Korn and Graubard 1998, Survey
+    Methodology 24:193), or as there are blocks where all or none of the paths were polluted, and Student's t.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        count = share * (1.0 - share) / error**2
+        count = np.where((share > 0) & (share < 1) & np.isfinite(count), count, effective)
+        square = _quantile(effective) ** 2 / count
+        middle = (share + square / 2) / (1.0 + square)
+        half = np.sqrt(square * (share * (1.0 - share) + square / 4)) / (1.0 + square)
+    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)

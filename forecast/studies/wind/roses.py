@@ -120,7 +120,7 @@ def conditional_probability(
     Raises
     ------
     InputError
-        If `sectors` or `percentile` is out of range, or all hours are calm.
+        If `sectors` or `percentile` is out of range, all hours are calm, or no hour is below the threshold.
     """
     if not 4 <= sectors <= 72:
         raise InputError("sectors", sectors, "4 to 72")
@@ -131,6 +131,10 @@ def conditional_probability(
         raise InputError("wind", "calm in every hour", f"hours with {CALM:g} m/s or more")
     threshold = float(np.percentile(sample.concentration, percentile))
     sector = _sector_of(sample.origin[windy], sectors)
+    if (sample.concentration >= threshold).all():
+        raise InputError(
+            "concentration", f"{threshold:g} or more in every hour", f"some below percentile {percentile:g}"
+        )
     high = sample.concentration[windy] >= threshold
     count = np.bincount(sector, minlength=sectors)
     with np.errstate(invalid="ignore"):

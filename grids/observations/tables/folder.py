@@ -22,10 +22,11 @@ from hazecast.grids.observations.tables.findings import Fault, Findings
 from hazecast.grids.observations.tables.guess import guess
 from hazecast.grids.observations.tables.looked_at import Hints
 from hazecast.grids.observations.tables.mapping import MAPPING_FILE, FilePart, Mapping, mapping_of, read_mapping
-from hazecast.grids.observations.tables.reading import read_values
+from hazecast.grids.observations.tables.reading import read_steps
 from hazecast.grids.observations.tables.sheets import Sheet, is_table, read_sheet
 from hazecast.grids.observations.tables.stations import STATIONS_FILE, Stations, read_stations
 from hazecast.grids.observations.tables.units import conversion
+from hazecast.grids.observations.tables.within_hour import hours_of
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime64
 
@@ -119,7 +120,7 @@ def read_tables(
     InputError
         The first table's, if none can be read.
     """
-    parts: list[pd.DataFrame] = []
+    parts: list[tuple[pd.DataFrame, int | None]] = []
     errors: list[InputError] = []
     for path in files:
         own = Findings()
@@ -131,7 +132,7 @@ def read_tables(
         findings.join(own)
     if len(errors) == len(files):
         raise errors[0]
-    return data_of(pd.concat(parts, ignore_index=True), stations, findings, period)
+    return data_of(hours_of(parts, findings), stations, findings, period)
 
 
 def data_of(
@@ -186,7 +187,7 @@ def stations_of(folder: Path, registry: Registry, findings: Findings, rules: Sta
     return read_stations(folder, registry, rules or load_station_cities(registry), findings, given)
 
 
-def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -> pd.DataFrame:
+def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -> tuple[pd.DataFrame, int | None]:
     """Read one table, by its mapping file or by what it tells.
 
     Parameters
@@ -200,7 +201,9 @@ def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -
     Returns
     -------
     pandas.DataFrame
-        As `hazecast.grids.observations.tables.reading.read_values`.
+        As `hazecast.grids.observations.tables.reading.read_steps`.
+    int or None
+        Minutes of a step; None where the values are of hours.
 
     Raises
     ------
@@ -208,10 +211,10 @@ def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -
         If it can't be read.
     """
     sheet, mapping = understood(path, root, stations, findings)
-    values = read_values(sheet, mapping, stations, findings)
+    values = read_steps(sheet, mapping, stations, findings)
     if not findings.counts["rows_read"]:
         findings.leave_out("tables_without_rows", Fault(str(path), "no row below the header", "hours"))
-    return values
+    return values, mapping.time.step_minutes
 
 
 def understood(

@@ -115,7 +115,9 @@ def _matched(
         raise InputError("--samples, --filters", "both or neither", "one of them")
     arrival = paths["start"].values
     if measured.samples is not None:
-        table = _chosen(read_samples(measured.samples, times=True), measured.element, measured.samples)
+        table = _chosen(
+            read_samples(measured.samples, times=True, unit=measured.unit), measured.element, measured.samples
+        )
         at_arrival = table.reindex(pd.DatetimeIndex(arrival))
         kept = at_arrival.notna().any(axis=1).to_numpy()
         without = len(table) - int(table.index.isin(pd.DatetimeIndex(arrival)).sum())
@@ -127,7 +129,7 @@ def _matched(
             without,
         )
     assert measured.filters is not None
-    periods, values = read_filters(measured.filters)
+    periods, values = read_filters(measured.filters, unit=measured.unit)
     values = _chosen(values, measured.element, measured.filters)
     rows = of_filters(hours, arrival, list(periods["start"]), list(periods["end"]))
     kept = rows.notna().all(axis=1).to_numpy()
@@ -161,21 +163,30 @@ def _table(found: Contributions) -> pd.DataFrame:
 def _add_regions(
     result: Result, paths: xr.Dataset, at_arrival: pd.DataFrame, home: City, cell: float, unit: str
 ) -> None:
-    """Add the source regions of each element (PSCF, CWT)."""
+    """Add the source regions of each element (PSCF, CWT), as far as it has some."""
     import numpy as np
     import pandas as pd
 
     from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.forecast.studies.wind.receptor import source_regions
+    from hazecast.grids.errors import InputError
 
     days = paths["start"].values.astype("datetime64[D]")
     number = (days - days.min()).astype(np.int64)
-    tables = {}
+    tables, without = {}, {}
     for name in at_arrival:
-        found = source_regions(paths, at_arrival[name].to_numpy(float), cell_degrees=cell, day=number)
+        try:
+            found = source_regions(paths, at_arrival[name].to_numpy(float), cell_degrees=cell, day=number)
+        except InputError as error:
+            # Such as one below its detection limit in most samples; its shares stand.
+            without[str(name)] = str(error)
+            continue
         tables[str(name)] = found.to_dataframe().dropna(subset=["cwt"])
         title = f"{home.id}, {name}, {found.attrs['arrivals']} arrivals"
         for kind in ("pscf", "cwt"):
             mark = (home.latitude, home.longitude)
             result.figures[f"{kind}_{name}"] = wind_plots.regions_on_map(found, kind, title, mark, unit)
-    result.tables["source_regions"] = pd.concat(tables, names=["element"])
+    if without:
+        result.summary["no_source_regions"] = [f"{name}: {why}" for name, why in without.items()]
+    if tables:
+        result.tables["source_regions"] = pd.concat(tables, names=["element"])

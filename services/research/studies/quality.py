@@ -68,7 +68,7 @@ def equivalence(
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
 
-    data = read_samples(table)
+    data = read_samples(table, alike=[("reference", "reference2", "candidate", "candidate2")])
     missing = [name for name in ("reference", "candidate") if name not in data]
     if missing:
         raise InputError(f"{table}: columns", list(data.columns), f"also {', '.join(missing)}")
@@ -81,7 +81,7 @@ def equivalence(
     found = test(reference, candidate, limit=limit, reference_error=reference_error, second=second)
     figures = {"line": against_reference(reference, candidate, found)}
     both = candidate if second is None else (candidate + second) / 2
-    summary |= asdict(found) | _by_the_line(reference, both, line)
+    summary |= {"days_left_out": len(data) - found.pairs} | asdict(found) | _by_the_line(reference, both, line)
     return Result(summary, {"days": data}, figures)
 
 
@@ -173,6 +173,7 @@ def chart(
     signals.index.name = values.index.name
     summary = {
         "points": int(values.notna().sum()),
+        "points_missing": int(values.isna().sum()),
         "target": float(target),
         "deviation": float(deviation),
         "shift_began": shift_began(found[-1]),
@@ -191,15 +192,10 @@ def interlab(
     """Score laboratories on a blind sample (columns laboratory, value, and uncertainty where given)."""
     from hazecast.forecast.studies.quality.laboratory import interlaboratory
     from hazecast.forecast.studies.quality.plots import scores
-    from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["laboratory"], ["value", "uncertainty?"], alike=[("value", "uncertainty")])
-    twice = data["laboratory"].duplicated()
-    if twice.any():
-        raise InputError(
-            f"{table}, line {data.index[twice][0]}, column laboratory", data["laboratory"][twice].iloc[0], "each once"
-        )
+    columns = ["value", "uncertainty?"]
+    data = read_labelled(table, ["laboratory"], columns, alike=[("value", "uncertainty")], once="laboratory")
     named = data.set_index("laboratory")
     found = interlaboratory(
         named["value"].astype(float),

@@ -77,7 +77,7 @@ class ProfileOptions:
     profile_uncertainties: Annotated[Path | None, Table("CSV laid out as the profiles.")] = None
     profile_fraction: Annotated[
         float,
-        Option("Relative uncertainty of the profiles without such a file.", least=0.0),
+        Option("Relative uncertainty of the profiles without such a file, share of 1.", least=0.0, most=1.0),
     ] = 0.1
 
 
@@ -210,12 +210,17 @@ def _measured(concentrations: Path, given: MeasurementOptions) -> tuple[pd.DataF
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
 
-    values = read_samples(concentrations, marks=True)
-    table = None if given.limits is None else read_labelled(given.limits, ["species"], ["limit", "error_fraction?"])
+    values = read_samples(concentrations, marks=True, one_unit=True)
+    columns = ["limit", "error_fraction?"]
+    table = (
+        None
+        if given.limits is None
+        else read_labelled(given.limits, ["species"], columns, units={"error_fraction": "1"}, once="species")
+    )
     known = {} if table is None else dict(zip(table["species"], table["limit"].astype(float), strict=True))
     known = {str(name): limit for name, limit in known.items() if str(name) in values.columns}
     if given.uncertainties is not None:
-        return values, read_samples(given.uncertainties, marks=True), known
+        return values, read_samples(given.uncertainties, marks=True, one_unit=True), known
     if table is None or "error_fraction" not in table:
         raise InputError(
             "--uncertainties, --limits", "neither gives uncertainties", "one file, or limits with error_fraction"

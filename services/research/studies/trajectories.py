@@ -239,7 +239,7 @@ def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionO
     if regions.samples is not None and regions.observations is not None:
         raise InputError("--observations, --samples", "both", "one of them")
     if regions.samples is not None:
-        series, _ = species_of(regions.samples, regions.pollutant)
+        series, _ = species_of(regions.samples, regions.pollutant, regions.unit)
     else:
         if regions.unit != _UG_M3:
             raise InputError("--unit", regions.unit, f"{_UG_M3}, which collections are in")
@@ -250,7 +250,13 @@ def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionO
     days = when.astype("datetime64[D]")
     found = source_regions(paths, value, cell_degrees=regions.cell, day=(days - days.min()).astype(np.int64))
     result.tables["source_regions"] = found.to_dataframe().dropna(subset=["cwt"])
-    result.summary |= {"unit": regions.unit, "threshold": found.attrs["threshold"]}
+    result.summary |= {
+        "unit": regions.unit,
+        "threshold": found.attrs["threshold"],
+        "probability_all_arrivals": found.attrs["overall"],
+        "arrivals_with_concentration": found.attrs["arrivals"],
+        "arrivals_left_out": found.attrs["left_out"],
+    }
     title = f"{home.id}, {regions.pollutant}, {found.attrs['arrivals']} arrivals"
     unit = "µg m$^{-3}$" if regions.unit == _UG_M3 else regions.unit
     for name in ("pscf", "cwt"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zipfile import is_zipfile
 
 import xarray as xr
 
@@ -19,6 +20,7 @@ from hazecast.services.sources.composition.interface import ATTRIBUTION, RUN_HOU
 from hazecast.services.sources.copernicus import result_of
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.interface import Cycle, Wanted
+from hazecast.services.sources.weather.values import refuse_one_value
 
 URL = "https://ads.atmosphere.copernicus.eu/api"
 DATASET = "cams-global-atmospheric-composition-forecasts"
@@ -126,11 +128,14 @@ class AtmosphereDataStore:
             if not path.exists():
                 request = selection | _request(cycle, wanted, step_hours)
                 address = result_of(self._http, self._url, self._key, DATASET, request)
-                self._http.download(address, path, verify=_verify)
-        dataset = run_in_subprocess(read_cams, paths, wanted.cities, TITLE, where=str(scratch))
+                self._http.download(address, path, verify=lambda part: _verify(part, wanted))
+        hours = min(wanted.hours, RUN_HOURS)
+        dataset = run_in_subprocess(read_cams, paths, wanted.cities, TITLE, hours, where=str(scratch))
         issued = f"{cycle.init_time:%Y-%m-%dT%H:%M:%SZ}"
         if dataset.attrs["init_time"] != issued:
             raise InputError(f"{DATASET}: forecast_reference_time", dataset.attrs["init_time"], issued)
+        for pollutant, values in dataset.data_vars.items():
+            refuse_one_value(values.values, f"{DATASET}: {pollutant}", "ug m-3")
         return dataset.assign_attrs(attribution=self.attribution, late=int(cycle.late))
 
 
@@ -146,9 +151,13 @@ def _request(cycle: Cycle, wanted: Wanted, step_hours: int) -> dict[str, object]
     }
 
 
-def _verify(path: Path) -> None:
+def _verify(path: Path, wanted: Wanted) -> None:
+    """Read a part by itself: a file that came damaged is fetched again, and its job isn't asked for a second time."""
     with path.open("rb") as file:
         head = file.read(8)
     # A zip archive, NetCDF 3, or HDF5 as in NetCDF 4.
     if not head.startswith((b"PK", b"CDF", b"\x89HDF")):
         raise InputError(path.name, repr(head), "a zip archive or a NetCDF file")
+    if head.startswith(b"PK") and not is_zipfile(path):
+        raise InputError(path.name, "a zip archive that is cut off", "a whole one")
+    run_in_subprocess(read_cams, [path], wanted.cities, TITLE, where=path.name)

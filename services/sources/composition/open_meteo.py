@@ -29,9 +29,11 @@ from hazecast.services.sources.open_meteo_answers import (
     hours_of,
     keyed,
     places_of,
+    refuse_other_hours,
     run_times,
 )
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late
+from hazecast.services.sources.weather.values import refuse_one_value
 
 URL = "https://air-quality-api.open-meteo.com"
 MODEL = "cams_global"
@@ -140,7 +142,7 @@ class OpenMeteoComposition:
             If the publisher can't be reached, or its answer isn't what it documents.
         """
         address, parts = f"{self._url}/v1/air-quality", []
-        hours = min(wanted.hours, RUN_HOURS)
+        first, last = cycle.init_time, cycle.init_time + timedelta(hours=min(wanted.hours, RUN_HOURS))
         for start in range(0, len(wanted.cities), _CITIES_A_CALL):
             batch = wanted.cities[start : start + _CITIES_A_CALL]
             asked = {
@@ -150,17 +152,25 @@ class OpenMeteoComposition:
                 "domains": MODEL,
                 "timezone": "GMT",
                 "timeformat": "unixtime",
-                "start_hour": f"{cycle.init_time:%Y-%m-%dT%H:%M}",
-                "end_hour": f"{cycle.init_time + timedelta(hours=hours):%Y-%m-%dT%H:%M}",
+                "start_hour": f"{first:%Y-%m-%dT%H:%M}",
+                "end_hour": f"{last:%Y-%m-%dT%H:%M}",
             }
             parts.append(read_points(self._http.json(address, params=keyed(self._key, asked)), batch, address))
         times = parts[0][0]
+        refuse_other_hours(times, first, last, address)
         if any(not np.array_equal(times, other) for other, _ in parts):
             raise InputError(f"{address}: hourly.time", "other hours", "the same hours for all cities")
         newest = replace(cycle, init_time=max(cycle.init_time, run_times(self._http, self._url, MODEL, self._key)[0]))
-        values = {name: np.concatenate([columns[name] for _, columns in parts], axis=1) for name in _VARIABLES}
+        # Hours that the answer lacks are missing values.
+        asked_for = np.arange(to_datetime64(first), to_datetime64(last) + 1, np.timedelta64(1, "h"))
+        values = {}
+        for name in _VARIABLES:
+            values[name] = np.full((len(asked_for), len(wanted.cities)), np.nan)
+            given = np.concatenate([columns[name] for _, columns in parts], axis=1)
+            values[name][np.isin(asked_for, times)] = given
+            refuse_one_value(given, f"{address}: {name}", "ug m-3")
         ids = [city.id for city in wanted.cities]
-        issue = composition_of(values, times, ids, to_datetime64(newest.init_time), TITLE)
+        issue = composition_of(values, asked_for, ids, to_datetime64(newest.init_time), TITLE)
         return issue.assign_attrs(attribution=self.attribution, late=int(newest.late))
 
 

@@ -1,28 +1,28 @@
 """ECMWF's open data (IFS, 0.25 degree), through its own client.
 
-The client provides the addresses and streams of a run's files, and finds messages by the ``.index``
-beside each file. Its requests and the download itself go through `HttpClient`:
-its own requests set no time-out, don't resume a download of several parts, and end with an AssertionError
-when a connection breaks.
+The client provides the addresses and streams of a run's files. Their indices and the messages are fetched through
+`HttpClient`: the client's own requests set no time-out, don't resume a download of several parts, and end with an
+AssertionError when a connection breaks; one line of an index that it can't read ends its reading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import logging
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import xarray as xr
 from ecmwf.opendata import Client
 
-from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
+from hazecast.grids.weather.timeline import RATES
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import merge_ranges, read_wanted, verify_messages
+from hazecast.services.sources.weather.grib import Expected, merge_ranges, read_wanted, titled, verify_messages
 from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
@@ -49,6 +49,12 @@ _PARAMETERS = {
     "ssrd": "ssrd",
 }
 _STEP = 3
+_FORM = "JSON lines with param, type, step, _offset and _length"
+
+log = logging.getLogger(__name__)
+
+# First byte and length of a message.
+Part = tuple[int, int]
 
 
 class EcmwfOpenData:
@@ -66,7 +72,6 @@ class EcmwfOpenData:
         self._http = HttpClient(patience)
         self.traffic = self._http.traffic
         self._client = Client(source=self._url, model="ifs", resol="0p25", maximum_retries=1)
-        self._client.session = _Session(self._http)
 
     @classmethod
     def from_settings(cls, settings: Settings, patience: Patience | None = None) -> EcmwfOpenData:
@@ -124,14 +129,13 @@ class EcmwfOpenData:
         """
         steps = _published_steps(wanted)
         with ThreadPoolExecutor(self._workers) as pool:
-            list(pool.map(lambda step: self._step(cycle, step, wanted, scratch), steps))
+            fetched = list(pool.map(lambda step: self._step(cycle, step, wanted, scratch), steps))
         dataset = read_wanted(scratch, wanted)
-        missing = {
-            name: f"no param {_PARAMETERS[name]} in the index"
-            for name in wanted.variables
-            if name not in dataset and name not in self.lacks
-        }
-        return with_provenance(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
+        missing: dict[str, str] = {}
+        for step, absent in zip(steps, fetched, strict=True):
+            for name in absent:
+                missing.setdefault(name, f"no param {_PARAMETERS[name]} in the index of step {step} h")
+        return with_provenance(dataset, cycle, self.attribution, titled("ECMWF IFS open data", dataset), missing)
 
     def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch an earlier cycle that is still kept; as `fetch`.
@@ -158,48 +162,117 @@ class EcmwfOpenData:
         return self.fetch(cycle, wanted, scratch)
 
     def _is_complete(self, init_time: datetime, last: int) -> bool:
-        return self._http.exists(self._files(init_time, last, use_index=False)[0])
+        return self._http.exists(self._address(init_time, last))
 
-    def _step(self, cycle: Cycle, step: int, wanted: Wanted, scratch: Path) -> Path:
+    def _step(self, cycle: Cycle, step: int, wanted: Wanted, scratch: Path) -> list[str]:
+        """Fetch the messages of a step; return the variables that its index lacks."""
         with requiring_complete_cycle():
-            url, parts = self._files(cycle.init_time, step, use_index=True, variables=wanted.variables)[0]
-            ranges = merge_ranges((start, start + length - 1) for start, length in parts)
+            url = self._address(cycle.init_time, step)
+            parts = self._parts(url, cycle.init_time, step, wanted.variables)
+            ranges = merge_ranges((start, start + length - 1) for start, length in parts.values())
+            names = tuple(name for name in parts if name not in _without(step))
+            expected = Expected(cycle.init_time, step, wanted.box, names, len(set(parts.values())))
             path = scratch / f"{step:03d}h.grib2"
-            valid_time = cycle.init_time + timedelta(hours=step)
-            return self._http.download(
-                url, path, ranges=ranges, verify=lambda part: verify_messages(part, len(parts), wanted.box, valid_time)
-            )
+            self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, expected))
+        return self._lacking(parts, step, wanted.variables)
 
-    def _files(
-        self, init_time: datetime, step: int, *, use_index: bool, variables: Sequence[str] = tuple(WEATHER)
-    ) -> list[Any]:
-        """Return the client's addresses, with `use_index` each with its (first byte, length) parts."""
-        request = {
-            "date": f"{init_time:%Y%m%d}",
-            "time": init_time.hour,
-            "stream": "oper",
-            "type": "fc",
-            "step": step,
-            "param": [_PARAMETERS[name] for name in variables],
-        }
-        try:
-            return list(self._client._get_urls(request, use_index=use_index).urls)
-        except (KeyError, TypeError, ValueError) as error:
-            where = f"{self._url}: index of {init_time:%Y-%m-%dT%HZ}, step {step} h"
-            found = f"{type(error).__name__}: {error}"
-            raise InputError(where, found, "JSON lines with param, type, step, _offset and _length") from error
+    def _lacking(self, parts: Container[str], step: int, variables: Sequence[str]) -> list[str]:
+        return [name for name in variables if name not in parts and name not in self.lacks | _without(step)]
+
+    def _address(self, init_time: datetime, step: int) -> str:
+        """Return the address of a step's file, by the client."""
+        request = {"date": f"{init_time:%Y%m%d}", "time": init_time.hour, "stream": "oper", "type": "fc", "step": step}
+        return str(self._client._get_urls(request, use_index=False).urls[0])
+
+    def _parts(self, url: str, init_time: datetime, step: int, variables: Sequence[str]) -> dict[str, Part]:
+        """Return the messages to fetch; an index that lacks some is asked for once more, since it may have been cut."""
+        address = url.removesuffix(".grib2") + ".index"
+        chosen: dict[str, Part] = {}
+        for _ in range(2):
+            text = self._http.text(address, expected="an index of JSON lines")
+            chosen = max(chosen, parse_index(text, init_time, step, variables, address), key=len)
+            if not self._lacking(chosen, step, variables):
+                break
+        if not chosen:
+            raise InputError(address, "no field of the contract", f"any of {', '.join(_PARAMETERS.values())}")
+        return chosen
+
+
+def _without(step: int) -> set[str]:
+    """Return what has no value at a step: totals at the start, where they may be published as 0."""
+    return set() if step else set(RATES)
 
 
 def _published_steps(wanted: Wanted) -> list[int]:
     return [step for step in steps_of(wanted) if step % _STEP == 0]
 
 
-class _Session:
-    """The part of a requests session that the client uses, on top of `HttpClient`."""
+def parse_index(text: str, init_time: datetime, step: int, variables: Sequence[str], where: str) -> dict[str, Part]:
+    """Find the messages of contract variables in an index of ECMWF's open data.
 
-    def __init__(self, http: HttpClient) -> None:
-        self._http = http
+    Parameters
+    ----------
+    text : str
+        A JSON object a line, with ``param``, ``type``, ``levtype``, ``step``, ``date``, ``_offset`` and ``_length``.
+    init_time : datetime
+        The run that it must belong to.
+    step : int
+        Hours after the init time.
+    variables : sequence of str
+        Those that are wanted, by contract name.
+    where : str
+        Its address, for errors.
 
-    def get(self, url: str, **_: object) -> httpx.Response:
-        text = self._http.text(url, expected="an index of JSON lines")
-        return httpx.Response(200, text=text, request=httpx.Request("GET", url))
+    Returns
+    -------
+    dict of str to (int, int)
+        First byte and length by contract name, without variables that the index lacks.
+
+    Raises
+    ------
+    InputError
+        If no line can be read, or one names another run, or two name messages for the same. A line of another form
+        costs only the message that it describes.
+    """
+    found: dict[str, Part] = {}
+    names = {_PARAMETERS[name]: name for name in variables}
+    faults, readable = [], 0
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            entry = _entry(line, f"{where}: line {number}") if line.strip() else None
+        except InputError as error:
+            faults.append(error)
+            continue
+        if entry is None:
+            continue
+        readable += 1
+        if str(entry.get("date", f"{init_time:%Y%m%d}")) != f"{init_time:%Y%m%d}":
+            raise InputError(f"{where}: date", entry["date"], f"{init_time:%Y%m%d}")
+        kind = (entry["type"], str(entry["step"]), entry.get("levtype", "sfc"))
+        name = names.get(entry["param"])
+        if name is None or kind != ("fc", str(step), "sfc"):
+            continue
+        part = (entry["_offset"], entry["_length"])
+        if found.setdefault(name, part) != part:
+            raise InputError(f"{where}: {entry['param']}", f"bytes at {found[name][0]} and {part[0]}", "one message")
+    if faults:
+        log.warning("%d lines of an index can't be read, the first: %s", len(faults), faults[0])
+    if not readable:
+        raise faults[0] if faults else InputError(where, repr(text[:80]), _FORM)
+    return found
+
+
+def _entry(line: str, where: str) -> dict[str, Any]:
+    """Return a line of an index, whose fields have the types that are relied on."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(where, error, _FORM) from error
+    if not isinstance(entry, dict):
+        raise InputError(where, repr(line[:80]), _FORM)
+    for key in ("param", "type", "step", "_offset", "_length"):
+        value = entry.get(key)
+        fits = type(value) is int and value >= (key == "_length") if key[0] == "_" else isinstance(value, str | int)
+        if not fits:
+            raise InputError(f"{where}: {key}", repr(value) if key in entry else "absent", _FORM)
+    return entry

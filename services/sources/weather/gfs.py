@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,9 +26,12 @@ from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.grib import (
     HEAD_BYTES,
+    Expected,
     merge_ranges,
     message_length,
     read_wanted,
+    titled,
+    variables_in,
     verify_messages,
 )
 from hazecast.services.sources.weather.interface import (
@@ -63,6 +66,7 @@ _RECORDS = {
 _LINE = re.compile(
     r"(?P<number>[\d.]+):(?P<start>\d+):d=(?P<init>\d{10}):(?P<name>[^:]+):(?P<level>[^:]+):(?P<step>[^:]*)"
 )
+_FORM = "number:byte:d=YYYYMMDDHH:variable:level:step:"
 _SPAN = re.compile(r"(\d+)-(\d+) (hour|day) (ave|acc) fcst")
 
 
@@ -203,13 +207,11 @@ class Gfs:
             fetched = list(pool.map(lambda step: step_of(cycle, step, wanted, scratch), steps))
         dataset = read_wanted(scratch, wanted)
         missing: dict[str, str] = {}
+        source = "filtered file" if self._filter else "index"
         for step, absent in zip(steps, fetched, strict=True):
             for name in absent:
-                missing.setdefault(name, f"no {':'.join(_RECORDS[name][:2])} in the index of step {step} h")
-        if self._filter:
-            absent = [name for name in wanted.variables if name not in dataset]
-            missing = {name: f"no {':'.join(_RECORDS[name][:2])} in the filtered files" for name in absent}
-        return with_provenance(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
+                missing.setdefault(name, f"no {':'.join(_RECORDS[name][:2])} in the {source} of step {step} h")
+        return with_provenance(dataset, cycle, self.attribution, titled("NOAA GFS", dataset), missing)
 
     def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch an earlier cycle that is still kept; as `fetch`.
@@ -245,10 +247,8 @@ class Gfs:
             ranges = merge_ranges((r.start, self._end(url, r, scratch)) for r in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
-            valid_time = cycle.init_time + timedelta(hours=step)
-            self._http.download(
-                url, path, ranges=ranges, verify=lambda part: verify_messages(part, count, wanted.box, valid_time)
-            )
+            expected = Expected(cycle.init_time, step, wanted.box, tuple(chosen), count)
+            self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, expected))
         return _lacking(chosen, step, wanted.variables)
 
     def _chosen(self, url: str, init_time: datetime, step: int, variables: Sequence[str]) -> dict[str, Record]:
@@ -282,9 +282,9 @@ class Gfs:
         with requiring_complete_cycle():
             path = scratch / f"f{step:03d}.grib2"
             url = str(httpx.URL(str(self._filter), params=query))
-            valid_time = cycle.init_time + timedelta(hours=step)
-            self._http.download(url, path, verify=lambda part: verify_messages(part, None, wanted.box, valid_time))
-        return []
+            expected = Expected(cycle.init_time, step, wanted.box)
+            self._http.download(url, path, verify=lambda part: verify_messages(part, expected))
+        return _lacking(variables_in(path), step, wanted.variables)
 
 
 def _filter_box(box: Box) -> dict[str, str]:
@@ -292,7 +292,7 @@ def _filter_box(box: Box) -> dict[str, str]:
     return {name: f"{edge:g}" for name, edge in edges.items()}
 
 
-def _lacking(chosen: Mapping[str, Record], step: int, variables: Sequence[str]) -> list[str]:
+def _lacking(chosen: Container[str], step: int, variables: Sequence[str]) -> list[str]:
     return [name for name in variables if name not in chosen and not (step == 0 and _is_span(name))]
 
 
@@ -326,18 +326,21 @@ def parse_index(text: str, init_time: datetime, where: str) -> list[Record]:
     """
     found: list[re.Match[str]] = []
     unknown_ends: set[int] = set()
+    others: list[str] = []
     for line in text.splitlines():
         match = _LINE.match(line)
         if match is None:
-            log.warning("%s: found %r; expected number:byte:d=YYYYMMDDHH:variable:level:step:", where, line[:80])
+            others.append(line[:80])
             unknown_ends.update(int(last["start"]) for last in found[-1:])
             continue
         if match["init"] != f"{init_time:%Y%m%d%H}":
             raise InputError(f"{where}: d", match["init"], f"{init_time:%Y%m%d%H}")
         found.append(match)
+    if others:
+        log.warning("%s: %d lines of another form, the first %r; expected %s", where, len(others), others[0], _FORM)
     starts = [int(match["start"]) for match in found]
     if not starts:
-        raise InputError(where, repr(text[:80]), "lines number:byte:d=YYYYMMDDHH:variable:level:step:")
+        raise InputError(where, repr(text[:80]), f"lines {_FORM}")
     if starts != sorted(starts):
         raise InputError(f"{where}: first bytes", "not ascending", "bytes in ascending order")
     # Fields of one message (1.1 and 1.2) share its first byte.

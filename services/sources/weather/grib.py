@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import xarray as xr
 
+from hazecast.grids.contract import WEATHER
 from hazecast.grids.errors import InputError
 from hazecast.grids.times import format_time, to_datetime
 from hazecast.grids.weather.grib import read_grib
@@ -17,6 +19,7 @@ from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.core.weather_reading import read_files, read_files_at_cities
 from hazecast.services.sources.partial import ByteRange
 from hazecast.services.sources.weather.interface import Wanted
+from hazecast.services.sources.weather.values import refuse_another_area, refuse_impossible
 
 # WMO Manual on Codes, FM 92 GRIB edition 2: section 0 holds "GRIB", the edition in octet 8 and the
 # message's length in octets 9 to 16; section 8 is "7777".
@@ -71,25 +74,62 @@ def read_wanted(path: Path, wanted: Wanted) -> xr.Dataset:
     return to_hourly(read_files_at_cities(path, wanted.cities))
 
 
-def verify_messages(path: Path, count: int | None, box: Box, valid_time: datetime) -> None:
-    """Check that a file consists of complete GRIB2 messages of one time that decode to plausible values.
+class Expected(NamedTuple):
+    """What the messages of a step must be.
+
+    Attributes
+    ----------
+    init_time : datetime
+        Aware, of the cycle.
+    step : int
+        Hours after it.
+    box : Box
+        The part of the grid to decode, which the grid must cover.
+    variables : tuple of str
+        Of the contract, that the file must hold; others may be in it.
+    messages : int or None
+        How many there are; None: at least one.
+    """
+
+    init_time: datetime
+    step: int
+    box: Box
+    variables: tuple[str, ...] = ()
+    messages: int | None = None
+
+
+def titled(model: str, weather: xr.Dataset) -> str:
+    """Return the title of a source: the model, with the step of the grid where there is one.
+
+    Parameters
+    ----------
+    model : str
+    weather : xarray.Dataset
+        As from `read_wanted`.
+
+    Returns
+    -------
+    str
+    """
+    if "latitude" not in weather.dims:
+        return model
+    return f"{model} {abs(float(weather['latitude'][1] - weather['latitude'][0])):g} degree"
+
+
+def verify_messages(path: Path, expected: Expected) -> None:
+    """Check that a file consists of complete GRIB2 messages that decode to plausible values of what was asked for.
 
     One that can't be used makes the file fail, as a download is tried again. They are decoded in a subprocess, since a damaged message can crash eccodes.
 
     Parameters
     ----------
     path : Path
-    count : int or None
-        Number of messages; None: at least one.
-    box : Box
-        The part of the grid to decode.
-    valid_time : datetime
-        Of all messages, aware.
+    expected : Expected
 
     Raises
     ------
     InputError
-        If there is another number of messages, or one is incomplete, doesn't decode, or is of another time.
+        If there is another number of messages, or one is incomplete, doesn't decode, or is another than expected.
     """
     data = path.read_bytes()
     at, found = 0, 0
@@ -98,18 +138,60 @@ def verify_messages(path: Path, count: int | None, box: Box, valid_time: datetim
         if length < HEAD_BYTES + len(_END) or data[at + length - 4 : at + length] != _END:
             raise InputError(f"{path.name}: message {found + 1}", f"length {length}, no end there", "a whole message")
         at, found = at + length, found + 1
-    if found != (count or max(found, 1)):
-        raise InputError(f"{path.name}: messages", found, "at least one" if count is None else str(count))
-    run_in_subprocess(_decode, path, box, valid_time, where=path.name)
+    if found != (expected.messages or max(found, 1)):
+        wanted = "at least one" if expected.messages is None else str(expected.messages)
+        raise InputError(f"{path.name}: messages", found, wanted)
+    run_in_subprocess(_decode, path, expected, where=path.name)
 
 
-def _decode(path: Path, box: Box, valid_time: datetime) -> None:
-    grid = read_grib(path, box)
+def variables_in(path: Path) -> set[str]:
+    """Return the contract's variables of which a GRIB file holds messages, without unpacking them.
+
+    Raises
+    ------
+    InputError
+        If eccodes can't be used on the file.
+    """
+    return run_in_subprocess(_names, path, where=path.name)
+
+
+def _names(path: Path) -> set[str]:
+    from hazecast.grids.weather.grib_headers import headers_of
+
+    return {header.meaning.name for header in headers_of(path, [])}
+
+
+def _decode(path: Path, expected: Expected) -> None:
+    grid = read_grib(path, expected.box)
     if left_out := grid.attrs.get("left_out"):
         raise InputError(path.name, left_out, "messages that can all be used")
+    _refuse_another(grid, expected, path.name)
+    refuse_impossible(grid, path.name)
+
+
+def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:
+    """Refuse fields of another run, time, kind, quantity or area: a server may send other messages than its index names."""
+    asked = "as asked for"
+    issued, valid = expected.init_time, expected.init_time + timedelta(hours=expected.step)
     times = [format_time(to_datetime(time)) for time in grid["time"].values]
-    if times != [format_time(valid_time)]:
-        raise InputError(f"{path.name}: valid time", ", ".join(times), f"{format_time(valid_time)}, as its index says")
+    if times != [format_time(valid)]:
+        raise InputError(f"{where}: valid time", ", ".join(times), f"{format_time(valid)}, {asked}")
+    if expected.step and grid.attrs.get("init_time") != format_time(issued):
+        raise InputError(f"{where}: init_time", grid.attrs.get("init_time"), f"{format_time(issued)}, {asked}")
+    if "ensemble" in grid.attrs:
+        raise InputError(f"{where}: ensemble", grid.attrs["ensemble"], f"a single forecast, {asked}")
+    lacking = [name for name in expected.variables if name not in grid]
+    if lacking:
+        found = f"{', '.join(name for name in WEATHER if name in grid)}, no {', '.join(lacking)}"
+        raise InputError(f"{where}: variables", found, f"{', '.join(expected.variables)}, {asked}")
+    for name in expected.variables:
+        missing = int(grid[name].isnull().sum())
+        if missing:
+            # Fields of global models have a value everywhere.
+            raise InputError(
+                f"{where}: {name}", f"{missing} of {grid[name].size} values missing", "a value at every point"
+            )
+    refuse_another_area(grid, expected.box, where)
 
 
 def merge_ranges(ranges: Iterable[ByteRange]) -> list[ByteRange]:

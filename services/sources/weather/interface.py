@@ -19,6 +19,7 @@ from hazecast.grids.weather.regular_grid import EAST_ASIA, GLOBE, Box, box_aroun
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import Patience, Traffic
+from hazecast.services.sources.weather.values import refuse_impossible
 
 # A cycle is published some hours after its init time and is used until the next one is published, so it
 # must reach further than the forecast made from it.
@@ -306,7 +307,8 @@ def newest_complete(
         if is_there(init_time):
             return Cycle(source, init_time, is_late(init_time, before, delay))
         tried.append(f"{init_time:%Y-%m-%dT%HZ}")
-    raise NoCycleError(url, f"no complete cycle of {', '.join(tried)}", f"the step {last} h of one of them")
+    expected = f"the step {last} h of one of them (HTTP 403 and 404 mean that it isn't there)"
+    raise NoCycleError(url, f"no complete cycle of {', '.join(tried)}", expected)
 
 
 @contextmanager
@@ -379,10 +381,11 @@ def with_provenance(
     Raises
     ------
     InputError
-        If a value is outside the range of the contract, or the run isn't that of `cycle`.
+        If a value is outside the range of the contract or contradicts others, or the run isn't that of `cycle`.
     """
     where, issued = f"{cycle.source} {cycle.label}", f"{cycle.init_time:%Y-%m-%dT%H:%M:%SZ}"
     dataset = dataset.assign({n: within_limits(dataset[n], n, where) for n in WEATHER if n in dataset})
+    refuse_impossible(dataset, where)
     if dataset.attrs.get("init_time", issued) != issued:
         raise InputError(f"{where}: init_time", dataset.attrs["init_time"], issued)
     return dataset.assign_attrs(

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe
-from hazecast.grids.derived import dew_point, wind_components
+from hazecast.grids.contract import HISTORY_HOURS, WEATHER, check, describe, within_limits
+from hazecast.grids.derived import dew_point
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
+from hazecast.grids.weather.wind import wind_of
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.open_meteo_answers import column_of, hourly_of, hours_of, keyed, places_of, run_times
+from hazecast.services.sources.open_meteo_answers import (
+    column_of,
+    hourly_of,
+    hours_of,
+    keyed,
+    places_of,
+    refuse_other_hours,
+    run_times,
+)
 from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, is_late, with_provenance
+from hazecast.services.sources.weather.values import refuse_impossible
 
 URL = "https://api.open-meteo.com"
 # Runs as issued, of IFS since March 2024 (https://open-meteo.com/en/docs/single-runs-api).
@@ -162,12 +172,9 @@ class OpenMeteo:
         xarray.Dataset
             Contract "city_weather".
         """
-        period = {
-            "start_hour": f"{cycle.init_time - timedelta(hours=HISTORY_HOURS):%Y-%m-%dT%H:%M}",
-            "end_hour": f"{cycle.init_time + timedelta(hours=wanted.hours):%Y-%m-%dT%H:%M}",
-        }
-        options = {"models": self._model, **period}
-        dataset, missing = self._points(f"{self._url}/v1/forecast", wanted.cities, options, wanted.variables)
+        first = cycle.init_time - timedelta(hours=HISTORY_HOURS)
+        last, options = cycle.init_time + timedelta(hours=wanted.hours), {"models": self._model}
+        dataset, missing = self._hours(self._url, wanted, first, last, options)
         newest = replace(cycle, init_time=max(cycle.init_time, self._run()))
         return with_provenance(dataset, newest, self.attribution, f"Open-Meteo, {self._model}", missing)
 
@@ -192,10 +199,9 @@ class OpenMeteo:
             If the publisher refuses the run.
         """
         first, last = cycle.init_time, cycle.init_time + timedelta(hours=wanted.hours)
-        asked = {name: f"{time:%Y-%m-%dT%H:%M}" for name, time in (("start_hour", first), ("end_hour", last))}
-        options = {"models": self._model, "run": f"{first:%Y-%m-%dT%H:%M}", **asked}
+        options = {"models": self._model, "run": f"{first:%Y-%m-%dT%H:%M}"}
         try:
-            dataset, missing = self._points(f"{self._runs_url}/v1/forecast", wanted.cities, options, wanted.variables)
+            dataset, missing = self._hours(self._runs_url, wanted, first, last, options)
         except FetchError as error:
             if error.status not in (400, 404):
                 raise
@@ -217,7 +223,12 @@ class OpenMeteo:
             Contract "city_weather", an analysis without ``init_time``.
         """
         period = {"models": ARCHIVE_MODEL, "start_date": f"{first:%Y-%m-%d}", "end_date": f"{last:%Y-%m-%d}"}
-        dataset, _ = self._points(f"{self._archive_url}/v1/archive", cities, period)
+        address = f"{self._archive_url}/v1/archive"
+        dataset, _ = self._points(address, cities, period)
+        start, end = (datetime.combine(day, time(), UTC) for day in (first, last))
+        refuse_other_hours(dataset["time"].values, start, end + timedelta(hours=23), address)
+        dataset = dataset.assign({n: within_limits(dataset[n], n, address) for n in WEATHER if n in dataset})
+        refuse_impossible(dataset, address)
         absent = " ".join(name for name in WEATHER if name not in dataset)
         return dataset.assign_attrs(
             source="ERA5 at points by Open-Meteo", attribution=self.attribution, absent_variables=absent
@@ -225,6 +236,16 @@ class OpenMeteo:
 
     def _run(self) -> datetime:
         return run_times(self._http, self._url, self._model, self._key)[0]
+
+    def _hours(
+        self, url: str, wanted: Wanted, first: datetime, last: datetime, options: Mapping[str, str]
+    ) -> tuple[xr.Dataset, dict[str, str]]:
+        """Fetch the hours of a run that were asked for."""
+        address = f"{url}/v1/forecast"
+        period = {name: f"{at:%Y-%m-%dT%H:%M}" for name, at in (("start_hour", first), ("end_hour", last))}
+        dataset, missing = self._points(address, wanted.cities, {**options, **period}, wanted.variables)
+        refuse_other_hours(dataset["time"].values, first, last, address)
+        return dataset, missing
 
     def _points(
         self,
@@ -321,7 +342,9 @@ def _contract(
         name: values[own] * factor + offset for name, (own, factor, offset) in _PLAIN.items() if own in values
     }
     if "wind_speed_10m" in values:
-        result["u10"], result["v10"] = wind_components(values["wind_speed_10m"], values["wind_direction_10m"])
+        names = ("wind_speed_10m", "wind_direction_10m")
+        speed, origin = (values[name] for name in names)
+        result["u10"], result["v10"] = wind_of(speed, origin, *(f"Open-Meteo: hourly.{name}" for name in names))
     from_humidity = False
     if "relative_humidity_2m" in values:
         stated = result["d2m"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -99,6 +100,10 @@ def city_view(
     warned = tuple(w for w in snapshot.warnings if w.city == city.id)
     choice = choice_of(wanted, city)
     days = days_of(snapshot.outlook, city, choice) if here and snapshot.outlook is not None else []
+    if snapshot.times and snapshot.times[-1] >= snapshot.now:
+        # A run has hours of a day that has ended since, and its days are those of all places: Japan's begin an hour earlier.
+        today = snapshot.now.astimezone(ZoneInfo(city.time_zone)).date()
+        days = [day for day in days if day.date >= today]
     return CityView(
         city=city,
         name=words.of(city),

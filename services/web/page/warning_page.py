@@ -26,9 +26,11 @@ from hazecast.services.web.page.frame import HTML, base_of, render, templates
 from hazecast.services.web.page.query import PageQuery, query_of_language
 from hazecast.services.web.page.warning_view import WarningView, begins, warning_address, warning_view
 from hazecast.services.web.page.words import Words, words
+from hazecast.services.web.pages import address_of_page, cut, from_cursor
 
-# RSS has no pages; the Atom feed has.
+# Items of a page of the feed.
 _FEED_HOURS, _MOST_ITEMS = 48, 500
+_ATOM = "http://www.w3.org/2005/Atom"
 RSS = "application/rss+xml; charset=utf-8"
 
 
@@ -65,12 +67,13 @@ def warning_routes(
         return answer(request, content, HTML, seconds=settings.answers.cache_seconds)
 
     def feed(request: Request) -> Response:
-        only(request, "city", "lang")
+        only(request, "city", "lang", "cursor")
         query, registry = query_of_language(request), cities()
         wanted = request.query_params.get("city")
         if wanted is not None and wanted not in registry.cities:
             message = words(query.language).say("error.city", city=wanted)
             return answer(request, message, "text/plain; charset=utf-8", seconds=0, status=404)
+        keys = from_cursor(request.query_params.get("cursor"), datetime, str)
         run = store.latest_run()
         recent = recent_warnings(
             store,
@@ -78,10 +81,16 @@ def warning_routes(
             clock(),
             _FEED_HOURS,
             cities=None if wanted is None else (wanted,),
+            after=None if keys is None else (keys[0], keys[1]),
             limit=_MOST_ITEMS,
         )
-        chosen = [one for one in recent[:_MOST_ITEMS] if one.city in registry.cities]
-        made = _rss(chosen, base_of(request, settings), wanted, store, registry, book, words(query.language), clock())
+        page, following = cut(recent, _MOST_ITEMS, lambda message: (message.issued, message.id))
+        shown = [one for one in page if one.city in registry.cities]
+        base = base_of(request, settings)
+        links = {"self": f"{base}{request.url.path}{f'?{request.url.query}' if request.url.query else ''}"}
+        if following is not None:
+            links["next"] = base + address_of_page(request.url, following)
+        made = _rss(shown, links, base, wanted, store, registry, book, words(query.language), clock())
         return answer(request, made, RSS, seconds=settings.answers.cache_seconds)
 
     return [
@@ -204,6 +213,7 @@ def _home(query: PageQuery) -> str:
 
 def _rss(
     warnings: list[HazeWarning],
+    links: dict[str, str],
     base: str,
     city: str | None,
     store: Store,
@@ -212,14 +222,16 @@ def _rss(
     wording: Words,
     now: datetime,
 ) -> bytes:
-    """Return warnings as RSS 2.0: title, text, the page for people, and the time of issue."""
-    root = etree.Element("rss", version="2.0")
+    """Return warnings as RSS 2.0: title, text, the page for people, and the time of issue; links to its pages (RFC 5005)."""
+    root = etree.Element("rss", nsmap={"atom": _ATOM}, version="2.0")
     channel = etree.SubElement(root, "channel")
     title = wording.say("title_city", city=wording.of(registry.city(city))) if city else wording.say("title")
     home = f"{base}/?lang={wording.language}" + (f"&city={city}" if city else "")
     for name, text in (("title", title), ("link", home), ("description", wording.say("description"))):
         etree.SubElement(channel, name).text = text
     etree.SubElement(channel, "language").text = wording.catalog.tag
+    for relation, address in links.items():
+        etree.SubElement(channel, f"{{{_ATOM}}}link", rel=relation, href=address, type="application/rss+xml")
     for warning in warnings:
         view = warning_view(warning, store, registry, book, wording, now)
         item = etree.SubElement(channel, "item")

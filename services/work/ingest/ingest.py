@@ -265,7 +265,7 @@ def _fetch_era5(settings: Settings, first: datetime, last: datetime, folder: Pat
     try:
         month = (first.year, first.month)
         while month <= (last.year, last.month):
-            source.fetch_month(*month, wanted_at(_cities(settings)).box, folder)
+            source.fetch_month(*month, wanted_at(_cities(settings)).box, folder, until=last)
             month = (month[0] + month[1] // 12, month[1] % 12 + 1)
     finally:
         source.close()

@@ -16,15 +16,15 @@ from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.http import Traffic
-from hazecast.services.sources.weather.interface import Cycle, Wanted, WeatherSource
+from hazecast.services.sources.weather.interface import Cycle, NoCycleError, Wanted, WeatherSource
 from hazecast.services.store.cycles import CycleStore
 from hazecast.services.store.weather_cycles import WeatherStore
 
 log = logging.getLogger(__name__)
 
 _CYCLES_TRIED = 3
-# No answer, or too many requests: an older cycle would meet the same.
-_NOTHING_ELSE = (None, 429)
+# No answer, too many requests, or nothing for this user: an older cycle would meet the same.
+_NOTHING_ELSE = (None, 401, 403, 429)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _from(
             if isinstance(error, InputError):
                 # What is in the scratch folder made it fail, and would do so again.
                 store.clear_scratch(cycle)
-            elif not isinstance(error, ContentError) and error.status in _NOTHING_ELSE:
+            elif not isinstance(error, ContentError | NoCycleError) and error.status in _NOTHING_ELSE:
                 return None, None, "failed", faults
             before = cycle.init_time - timedelta(hours=1)
             continue

@@ -157,6 +157,8 @@ def test_command(tmp_path) -> None:
     when = pd.date_range("2015-01-03", "2015-02-05", freq="12h")
     rng = np.random.default_rng(6)
     metals = pd.DataFrame({"Zn": rng.lognormal(4, 0.4, len(when)), "Pb": rng.lognormal(3, 0.4, len(when))}, index=when)
+    # Below its detection limit in most samples.
+    metals["As"] = np.where(np.arange(len(when)) % 6 == 0, 3.0, 0.5)
     metals.to_csv(tmp_path / "metals.csv", index_label="time")
     given = ["study", "provinces", "--city", "shanghai", "--weather", tmp_path / "wind.nc", "--every", "12"]
     given += [
@@ -177,6 +179,7 @@ def test_command(tmp_path) -> None:
         "Jiangsu",
     }
     assert printed["samples_without_a_path"] == 0 and printed["samples"] == len(when)
+    assert [text.split(":")[0] for text in printed["no_source_regions"]] == ["As"]
     assert {"cwt_Zn.png", "pscf_Pb.png", "source_regions.csv"} <= {path.name for path in (tmp_path / "out").iterdir()}
     rows = [
         f"{day:%d},{day:%Y-%m-%d}T00:00Z,{day + pd.Timedelta(days=1):%Y-%m-%d}T00:00Z,{10 + day.day}"

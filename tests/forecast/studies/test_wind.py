@@ -156,6 +156,38 @@ def test_a_source_region_is_found_where_it_was_put(shanghai, source) -> None:
     assert float(found["pscf"].max()) <= 1.0 and found.attrs["arrivals"] == len(when)
 
 
+def two_ways(days: int) -> tuple[xr.Dataset, np.ndarray]:
+    """Return an arrival a day, clean ones through a cell in the west and as many polluted ones through one in the east."""
+    day = np.arange(days)
+    lon = np.stack([np.full(days, 116.0), np.where(day % 2 == 0, 115.25, 117.25)], axis=1)
+    lat = np.stack([np.full(days, 40.0), np.full(days, 40.25)], axis=1)
+    axes = {"latitude": (("parcel", "age"), lat), "longitude": (("parcel", "age"), lon)}
+    return xr.Dataset(axes), np.where(day % 2 == 0, 20.0, 100.0) + 0.01 * day
+
+
+def test_the_interval_of_pscf_is_wilsons_of_the_blocks() -> None:
+    paths, value = two_ways(140)
+    found = source_regions(paths, value, percentile=50.0, day=np.arange(140))
+    share, low, high = (
+        (found[name] / found["weight"]).sel(latitude=40.25).dropna("longitude").values
+        for name in ("pscf", "pscf_low", "pscf_high")
+    )
+    # Twenty blocks of seven days cross either cell, in turn three and four times: 70^2 / (10 * 9 + 10 * 16) = 19.6 equal ones. With
+    # s = t(18.6 degrees, 0.975)^2 / 19.6 = 2.0960^2 / 19.6, the upper end of no polluted path is s / (1 + s).
+    assert share.tolist() == [0.0, 1.0] and low[0] == 0.0 and high[1] == pytest.approx(1.0)
+    assert abs(high[0] - 0.1831) < 2e-4 and abs(low[1] - (1 - 0.1831)) < 2e-4
+    assert found.attrs["overall"] == 0.5 and found.attrs["left_out"] == 0
+
+
+def test_no_region_is_mapped_of_a_concentration_that_never_changes() -> None:
+    paths, value = two_ways(140)
+    with pytest.raises(InputError, match="at every arrival"):
+        source_regions(paths, np.full(140, 8.0), day=np.arange(140))
+    value[:30] = np.nan
+    found = source_regions(paths, value, day=np.arange(140))
+    assert (found.attrs["arrivals"], found.attrs["left_out"]) == (110, 30)
+
+
 def test_without_a_source_no_region_stands_out(shanghai) -> None:
     paths, when, _ = shanghai
     value = np.random.default_rng(1).gamma(4.0, 12.0, len(when))
@@ -243,6 +275,8 @@ def test_hours_without_wind_or_value_are_counted_and_too_few_are_refused() -> No
         wind_sample(*series(origin, speed, np.where(np.arange(1000) < 900, np.nan, 50.0)))
     with pytest.raises(InputError, match="percentile"):
         conditional_probability(sample, percentile=100.0)
+    with pytest.raises(InputError, match="in every hour"):
+        conditional_probability(wind_sample(*series(origin, speed, np.full(1000, 8.0))))
     with pytest.raises(InputError, match="edges"):
         pollution_rose(sample, np.array([75.0, 35.0]))
 

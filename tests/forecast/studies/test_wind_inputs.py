@@ -173,7 +173,7 @@ def test_any_species_with_its_own_unit_has_its_wind_directions(tmp_path) -> None
 
 def test_samples_of_a_day_have_no_wind_direction(tmp_path) -> None:
     with pytest.raises(InputError, match="every 24 h"):
-        species_of(samples(tmp_path / "days.csv", "D"), "Zn")
+        species_of(samples(tmp_path / "days.csv", "D"), "Zn", "ng m-3")
     with pytest.raises(InputError, match="species"):
-        species_of(samples(tmp_path / "hours.csv"), "Pb")
-    assert species_of(samples(tmp_path / "bare.csv", wind=False), "Zn")[1] is None
+        species_of(samples(tmp_path / "hours.csv"), "Pb", "ng m-3")
+    assert species_of(samples(tmp_path / "bare.csv", wind=False), "Zn", "ng m-3")[1] is None

@@ -63,10 +63,10 @@ class Model:
     def fetch(self, cycle, wanted, scratch):
         start = np.datetime64(cycle.init_time.replace(tzinfo=None), "ns")
         times = start + np.arange(wanted.hours + 1) * np.timedelta64(1, "h")
-        middle = {name: (v.low + v.high) / 2 for name, v in WEATHER.items()}
-        shape = (len(times), len(wanted.cities))
+        share = np.linspace(0.49, 0.51, len(times) * len(wanted.cities)).reshape(len(times), -1).astype(np.float32)
+        middle = {name: v.low + share * (v.high - v.low) for name, v in WEATHER.items()}
         weather = xr.Dataset(
-            {name: (("time", "city"), np.full(shape, value, np.float32)) for name, value in middle.items()},
+            {name: (("time", "city"), values) for name, values in middle.items()},
             coords={"time": times, "city": [city.id for city in wanted.cities]},
         )
         return with_provenance(describe(weather, "city_weather"), cycle, self.attribution, "The bureau's model")

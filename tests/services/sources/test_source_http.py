@@ -16,7 +16,7 @@ from hazecast.services.sources import http
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.http import HttpClient
 from tests.support.certificates import certificate
-from tests.support.source_server import IMPATIENT, QUICK, Reply, SourceServer, json_reply
+from tests.support.source_server import IMPATIENT, QUICK, Reply, Seen, SourceServer, json_reply
 
 CONTENT = bytes(range(256)) * 40
 
@@ -154,6 +154,44 @@ def test_a_server_without_ranges_is_an_error_not_a_wrong_file(source_server, cli
     source_server.route("/f", lambda seen: Reply(CONTENT))
     with pytest.raises(ContentError, match="found the whole file"):
         client.download(source_server.url + "/f", tmp_path / "f", ranges=[(0, 9)])
+
+
+def test_a_page_in_place_of_a_range_or_a_file_is_said(source_server, client, tmp_path) -> None:
+    source_server.route("/login", lambda seen: Reply(b"\n<!DOCTYPE html><html>Log in", content_type="text/html"))
+    source_server.route("/f", lambda seen: Reply(b"", 302, headers={"Location": "/login"}))
+
+    def verify(path) -> None:
+        raise InputError(path.name, "something else", "data")
+
+    for ranges in ([(0, 9)], None):
+        with pytest.raises(ContentError, match="/f: found an HTML page; expected"):
+            client.download(source_server.url + "/f", tmp_path / "f", ranges=ranges, verify=verify)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(CONTENT)[:-9], gzip.compress(CONTENT[:9]) + gzip.compress(CONTENT[9:])]
+)
+def test_a_packed_answer_that_does_not_end_where_it_should_is_no_answer(
+    source_server, client, tmp_path, packed
+) -> None:
+    whole = gzip.compress(CONTENT)
+    answers = iter([packed, whole, packed, whole])
+    source_server.route("/f", lambda seen: Reply(next(answers), 200, "text/csv", {"Content-Encoding": "gzip"}))
+    assert client.request("GET", source_server.url + "/f").content == CONTENT and client.traffic.retries == 1
+    assert client.download(source_server.url + "/f", tmp_path / "f").read_bytes() == CONTENT
+    assert client.traffic.retries == 2
+
+
+def test_ranges_of_a_file_whose_length_is_not_said(source_server, client, tmp_path) -> None:
+    def reply(seen: Seen) -> Reply:
+        first, _, last = seen.headers["range"].removeprefix("bytes=").partition("-")
+        start, end = int(first), int(last) if last else len(CONTENT) - 1
+        return Reply(CONTENT[start : end + 1], 206, headers={"Content-Range": f"bytes {start}-{end}/*", "ETag": '"x"'})
+
+    source_server.route("/f", reply)
+    got = client.download(source_server.url + "/f", tmp_path / "f", ranges=[(0, 9), (9_500, None)]).read_bytes()
+    assert got == CONTENT[:10] + CONTENT[9_500:]
 
 
 def test_html_in_place_of_data_is_said(source_server, client) -> None:

@@ -16,19 +16,15 @@ from hazecast.grids.weather.files import read_weather
 from hazecast.grids.weather.regular_grid import EAST_ASIA
 from hazecast.grids.weather.sampling import at_cities
 from hazecast.services.core.input_settings import GFS_PATHS, PublisherSettings
-from hazecast.services.sources.errors import FetchError
 from hazecast.services.sources.weather.ecmwf import EcmwfOpenData
-from hazecast.services.sources.weather.era5 import Era5
 from hazecast.services.sources.weather.folder import Folder
 from hazecast.services.sources.weather.gfs import Gfs, choose, parse_index
 from hazecast.services.sources.weather.grib import merge_ranges
 from hazecast.services.sources.weather.interface import HORIZON_HOURS, NoCycleError, Wanted
 from hazecast.services.sources.weather.open_meteo import OpenMeteo
-from tests.support.source_server import QUICK, Reply
+from tests.support.source_server import QUICK, Reply, json_reply
 from tests.support.weather_publishers import (
-    ClimateStore,
     OpenMeteoServer,
-    era5_month,
     gfs_file,
     gfs_path,
     publish_ecmwf,
@@ -41,6 +37,7 @@ CYCLE = datetime(2026, 11, 24, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 24, 9, 20, tzinfo=UTC)
 CITIES = tuple(load_registry().cities.values())
 WANTED = Wanted(CITIES, hours=30)
+HUMIDITIES = ("dew_point_2m", "relative_humidity_2m")
 
 
 def check_against_truth(at_places, hours, cities=CITIES, absent=()) -> None:
@@ -238,6 +235,27 @@ def test_a_dew_point_that_is_lacking_is_derived_and_said(source_server, tmp_path
         (lambda p: p["hourly"]["cloud_cover"].__setitem__(0, 200), "tcc: found 1 values outside"),
         (lambda p: p["hourly"]["time"].__setitem__(3, 0), "beijing hourly.time: found gaps; expected every hour"),
         (lambda p: p["hourly"].update(time=["2026-11-24T00:00"]), "beijing hourly.time"),
+        (lambda p: p["hourly"]["wind_speed_10m"].__setitem__(5, -3.0), "wind_speed_10m: found 1 values below 0"),
+        (
+            lambda p: p["hourly"]["wind_direction_10m"].__setitem__(5, 720.0),
+            "wind_direction_10m: found 1 values outside",
+        ),
+        (
+            lambda p: p["hourly"].update(time=[at + 72 * 3600 for at in p["hourly"]["time"]]),
+            "found 2026-11-24T00:00:00Z to 2026-11-27T06:00:00Z; expected 2026-11-21T00:00:00Z to 2026-11-24T06:00:00Z",
+        ),
+        (
+            lambda p: p["hourly"].update(temperature_2m=[10.0] * len(p["hourly"]["time"])),
+            "t2m: found 283.15 K at all 79 places and times; expected values that vary",
+        ),
+        (
+            lambda p: p["hourly"].update(dew_point_2m=[t + 9.0 for t in p["hourly"]["temperature_2m"]]),
+            "d2m: found 79 of 79 values more than 1 K above the temperature, at most 9.0 K",
+        ),
+        (
+            lambda p: p["hourly"].update({name: [None if name[:3] == "dew" else 500.0] * 79 for name in HUMIDITIES}),
+            "d2m: found 79 of 79 values more than 1 K above the temperature",
+        ),
         (lambda p: p.update(hourly=[]), "beijing hourly: found list"),
     ],
 )
@@ -250,50 +268,57 @@ def test_a_changed_answer_names_the_field(source_server, tmp_path, change, messa
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("answer", [{"error": True, "reason": "Minutely API request limit exceeded."}, "sorry", None])
+def test_an_answer_of_open_meteo_that_is_no_weather_is_quoted(source_server, tmp_path, closed_after, answer) -> None:
+    OpenMeteoServer(source_server, CYCLE)
+    source = closed_after(OpenMeteo(source_server.url, patience=QUICK))
+    cycle = source.newest_cycle(NOW, WANTED)
+    source_server._handlers.insert(0, ("/v1/forecast", lambda seen: json_reply(answer)))
+    quoted = "found an error: Minutely API request limit exceeded." if isinstance(answer, dict) else f"found {answer!r}"
+    with pytest.raises(InputError, match=quoted):
+        source.fetch(cycle, WANTED, tmp_path)
+
+
+def test_places_in_another_order_than_asked_for_are_refused(source_server, tmp_path, closed_after) -> None:
+    publisher, numbers = OpenMeteoServer(source_server, CYCLE), iter([0, 2, 1])
+    publisher.change = lambda place: place.update(location_id=next(numbers))
+    source, wanted = closed_after(OpenMeteo(source_server.url, patience=QUICK)), Wanted(CITIES[:3], hours=6)
+    with pytest.raises(InputError, match=f"{CITIES[1].id}: location_id: found 2; expected 1, the order of the request"):
+        source.fetch(source.newest_cycle(NOW, wanted), wanted, tmp_path)
+
+
+def test_an_archive_of_open_meteo_is_checked_as_forecasts_are(source_server, closed_after) -> None:
+    publisher = OpenMeteoServer(source_server, CYCLE)
+    source = closed_after(OpenMeteo(source_server.url, source_server.url, patience=QUICK))
+    days = date(2026, 11, 24), date(2026, 11, 25)
+    publisher.change = lambda p: p["hourly"].update(temperature_2m=[t + 273.15 for t in p["hourly"]["temperature_2m"]])
+    with pytest.raises(InputError, match="archive: t2m: found 48 values outside; expected 180 to 340 K"):
+        source.archive(CITIES[:1], *days)
+    publisher.change = lambda p: p["hourly"].update(time=[at + 86_400 for at in p["hourly"]["time"]])
+    with pytest.raises(InputError, match="found 2026-11-25T00:00:00Z to 2026-11-26T23:00:00Z"):
+        source.archive(CITIES[:1], *days)
+
+
+def test_many_places_of_one_cell_may_share_its_weather(source_server, tmp_path, closed_after) -> None:
+    publisher, first = OpenMeteoServer(source_server, CYCLE), {}
+
+    def same(place: dict) -> None:
+        first.setdefault("hourly", place["hourly"])
+        place["hourly"] = first["hourly"]
+
+    publisher.change = same
+    source = closed_after(OpenMeteo(source_server.url, patience=QUICK))
+    places = tuple(CITIES[0].model_copy(update={"id": f"place{number}"}) for number in range(50))
+    wanted = Wanted(places, hours=6)
+    assert source.fetch(source.newest_cycle(NOW, wanted), wanted, tmp_path).sizes["city"] == 50
+
+
 def test_a_run_that_comes_in_meanwhile_is_not_taken_for_the_older_one(source_server, tmp_path, closed_after) -> None:
     publisher = OpenMeteoServer(source_server, CYCLE)
     source = closed_after(OpenMeteo(source_server.url, patience=QUICK))
     cycle = source.newest_cycle(NOW, WANTED)
     publisher.run = CYCLE + timedelta(hours=6)
     assert source.fetch(cycle, WANTED, tmp_path).attrs["init_time"] == "2026-11-24T06:00:00Z"
-
-
-def test_era5_by_a_job_of_the_climate_store(source_server, tmp_path, closed_after) -> None:
-    store = ClimateStore(source_server, "token", era5_month)
-    store.polls_until_done = 1
-    source = closed_after(Era5("token", source_server.url + "/api", QUICK))
-    source_server.fail(path="object-store", keep=0.5)
-    paths = source.fetch_month(2014, 2, EAST_ASIA, tmp_path)
-    assert [p.name for p in paths] == ["era5-2014-02-instant.nc", "era5-2014-02-accum.nc"]
-    assert store.requests[0]["area"] == [55.0, 95.0, 15.0, 150.0] and len(store.requests[0]["day"]) == 28
-    assert "boundary_layer_height" in store.requests[0]["variable"]
-    assert source_server.asked("object-store")[1].headers["range"].startswith("bytes=")
-    grid = read_weather(tmp_path)
-    assert set(grid.data_vars) == set(WEATHER) - {"u10", "v10"}
-    assert source.fetch_month(2014, 2, EAST_ASIA, tmp_path) == paths and len(store.requests) == 2
-
-
-def test_faults_of_the_climate_store_are_named(source_server, tmp_path, closed_after) -> None:
-    store = ClimateStore(source_server, "token", era5_month)
-    url = source_server.url + "/api"
-
-    def fails(message: str, key: str = "token") -> None:
-        with pytest.raises(FetchError) as caught:
-            closed_after(Era5(key, url, QUICK)).fetch_month(2014, 2, EAST_ASIA, tmp_path)
-        assert message in str(caught.value) and "found" in str(caught.value) and "token2" not in str(caught.value)
-        assert not list(tmp_path.glob("*.nc"))
-
-    fails("Authentication failed", key="token2")
-    store.outcome = "failed"
-    fails("cost limits exceeded")
-    store.outcome = "successful"
-    store.content = lambda request: b"PK\x03\x04 a zip"
-    fails("a NetCDF file")
-    store.content = era5_month
-    source_server.fail(path="object-store", status=503, times=99)
-    fails("HTTP 503")
-    source_server.stop()
-    fails("ConnectionError")
 
 
 def test_a_folder_of_cycles(tmp_path) -> None:

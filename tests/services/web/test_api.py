@@ -101,7 +101,9 @@ def test_public_reads_can_be_cached(client, path) -> None:
         ("/v1/warnings?city=bejing", 422, "beijing"),
         ("/v1/warnings?at=2013-01-12T00:00", 422, "timezone"),
         ("/v1/cycles?limit=0", 422, "limit"),
-        ("/v1/nothing", 404, "Not Found"),
+        ("/v1/nothing", 404, "/v1/nothing is no address of this service"),
+        ("/v1/cities/", 404, "/v1/cities is one"),
+        ("/v1/cities/beijing/forecast?from=2013-01-12T00:00:00+08:00", 422, "%2B"),
     ],
 )
 def test_errors_are_problem_details(client, path, status, word) -> None:
@@ -110,6 +112,37 @@ def test_errors_are_problem_details(client, path, status, word) -> None:
     problem = answer.json()
     assert problem["status"] == status and {"type", "title", "detail"} <= set(problem)
     assert word in str(problem)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/cities", "GET, HEAD, OPTIONS"),
+        ("/v1/observations", "GET, HEAD, POST, OPTIONS"),
+        ("/v1/studies/wind", "GET, HEAD, POST, OPTIONS"),
+        ("/v1/subscriptions/1", "GET, HEAD, PATCH, DELETE, OPTIONS"),
+        ("/", "GET, HEAD, OPTIONS"),
+        ("/warnings.rss", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_another_method_is_told_all_that_an_address_has(client, path, allowed) -> None:
+    refused = client.put(path)
+    assert refused.status_code == 405 and refused.headers["allow"] == allowed
+    assert refused.json()["detail"] == f"found PUT; expected {allowed}"
+    assert refused.headers["cache-control"] == "no-store"
+    asked = client.options(path)
+    assert asked.status_code == 204 and asked.headers["allow"] == allowed and asked.content == b""
+    assert client.options("/v1/nothing").status_code == client.options("/nothing").status_code == 404
+    assert "HEAD" not in allowed or client.head(path).status_code in (200, 401, 404)
+
+
+def test_what_is_wrong_with_a_body_or_an_endless_word_is_said_shortly(client) -> None:
+    broken = client.post("/v1/subscriptions", content="{", headers={"Content-Type": "application/json"}).json()
+    (error,) = broken["errors"]
+    assert error["field"] == "" and error["in"] == "body" and error["reason"].startswith("not JSON at character 1")
+    endless = client.get(f"/v1/cities/{'a' * 20_000}")
+    assert endless.status_code == 404 and len(endless.content) < 2000 and "expected a known city id" in endless.text
 
 
 def test_unexpected_errors_reveal_no_internals(settings, monkeypatch, closed_after) -> None:

@@ -61,6 +61,17 @@ export class CityMap {
     this.cities = L.layerGroup().addTo(this.map);
     this.map.on("zoomend resize", () => this.arrange());
     this.loadShapes();
+    addEventListener("beforeprint", () => this.fit(true));
+    addEventListener("afterprint", () => this.fit(false));
+  }
+
+  /**
+   * Keeps the middle of the map in the middle of a sheet of paper, whose layout the map isn't told of.
+   * @param {boolean} paper
+   */
+  fit(paper) {
+    this.holder.classList.toggle("on-paper", paper);
+    this.map.invalidateSize({ animate: false });
   }
 
   /** The button + comes nearer to the chosen city, not to where the map happens to be. */

@@ -234,6 +234,13 @@ def test_without_scripts_it_is_a_list_of_warnings_and_a_drawn_map(browser, site)
     expect(picture).to_be_visible()
     assert page.request.get(site.address + picture.get_attribute("src")).headers["content-type"] == "image/png"
     assert page.locator("#play").is_hidden()
+    # At any width the whole picture stands above the form for another hour, and neither hides the other.
+    for width in (360, 800, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        drawn, form = picture.bounding_box(), page.locator(".slider").bounding_box()
+        assert drawn["height"] == pytest.approx(drawn["width"] * 960 / 720, abs=1)
+        assert form["y"] >= drawn["y"] + drawn["height"] - 1
+        expect(page.locator(".slider .no-js")).to_be_visible()
     page.fill("#place", "shanghai")
     page.locator(".choose button").first.click()
     expect(page.locator("#city-title")).to_have_text("Shanghai")
@@ -353,6 +360,22 @@ def test_forced_colours_keep_values_and_levels(browser, site) -> None:
     assert len(set(colours)) > 1
     assert page.locator(".swatch rect").first.evaluate("one => getComputedStyle(one).forcedColorAdjust") == "none"
     context.close()
+
+
+def test_the_printed_map_has_the_chosen_place_in_its_middle(page, site) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(site.address + "/?city=beijing&lang=en")
+    loaded(page)
+    before = page.locator("#map").bounding_box()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    paper, place = page.locator("#map").bounding_box(), page.locator(".badge.chosen").bounding_box()
+    assert paper["width"] < 400
+    for start, size in (("x", "width"), ("y", "height")):
+        assert place[start] + place[size] / 2 == pytest.approx(paper[start] + paper[size] / 2, abs=25)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator("#map").bounding_box() == before
 
 
 @pytest.mark.slowest

@@ -22,7 +22,7 @@ from hazecast.services.store.monitors import save_readings
 from hazecast.services.store.past_forecasts import pm25_of_runs, runs_between
 from hazecast.services.store.store import Store
 from hazecast.services.web.app import create_app
-from hazecast.services.web.page import snapshot
+from hazecast.services.web.page import snapshot, warning_page
 from hazecast.services.web.page.history import WIDTH, history
 from hazecast.services.web.page.index_choice import index_of_hour, us_hours
 from hazecast.services.web.page.place_search import meant, nearest, search
@@ -152,6 +152,32 @@ def test_the_feed_links_to_the_pages_and_may_be_of_one_city(client) -> None:
     own = etree.fromstring(client.get("/warnings.rss?lang=en&city=kitakyushu").content).find("channel")
     assert len(own.findall("item")) < len(channel.findall("item"))
     assert client.get("/warnings.rss?city=nowhere").status_code == 404
+
+
+@pytest.mark.parametrize("city", ["kitakyushu", "beijing"])
+def test_the_days_ahead_begin_today_also_after_midnight(settings, city) -> None:
+    # 00:20 on 16 January in Japan, 23:20 on the 15th in Beijing; an hour later it is the 16th in both.
+    for hours, first in ((5, 16 if city == "kitakyushu" else 15), (6, 16)):
+        late = TestClient(create_app(settings, clock=lambda at=NOW + timedelta(hours=hours): at))
+        table = late.get(f"/?city={city}&lang=en").text.split('class="days"')[1].split("</table>")[0]
+        rows = re.findall(r'<th scope="row"[^>]*><span>(.+?)</span> <span class="date">(.+?)</span>', table)
+        assert rows[0] == ("Today", f"Jan {first}") and rows[1] == ("Tomorrow", f"Jan {first + 1}")
+
+
+def test_a_feed_of_more_warnings_than_a_page_holds_has_further_pages(client, monkeypatch) -> None:
+    whole = etree.fromstring(client.get("/warnings.rss?lang=en").content).xpath("channel/item/guid/text()")
+    monkeypatch.setattr(warning_page, "_MOST_ITEMS", 4)
+    found, address = [], "/warnings.rss?lang=en"
+    for _ in range(len(whole)):
+        channel = etree.fromstring(client.get(address).content).find("channel")
+        links = {link.get("rel"): link.get("href") for link in channel.findall("{http://www.w3.org/2005/Atom}link")}
+        assert links["self"].endswith(address)
+        found += channel.xpath("item/guid/text()")
+        if "next" not in links:
+            break
+        address = links["next"].removeprefix("http://testserver")
+    assert found == whole and len(whole) > 4
+    assert client.get("/warnings.rss?cursor=nonsense").status_code == 422
 
 
 def test_each_city_goes_by_its_own_index_unless_the_reader_chooses(client) -> None:
