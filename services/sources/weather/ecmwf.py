@@ -22,7 +22,7 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.weather.timeline import RATES
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import Expected, merge_ranges, read_wanted, verify_messages
+from hazecast.services.sources.weather.grib import Expected, merge_ranges, read_wanted, titled, verify_messages
 from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
@@ -135,7 +135,7 @@ class EcmwfOpenData:
         for step, absent in zip(steps, fetched, strict=True):
             for name in absent:
                 missing.setdefault(name, f"no param {_PARAMETERS[name]} in the index of step {step} h")
-        return with_provenance(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
+        return with_provenance(dataset, cycle, self.attribution, titled("ECMWF IFS open data", dataset), missing)
 
     def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch an earlier cycle that is still kept; as `fetch`.

@@ -30,6 +30,7 @@ from hazecast.services.sources.weather.grib import (
     merge_ranges,
     message_length,
     read_wanted,
+    titled,
     variables_in,
     verify_messages,
 )
@@ -65,6 +66,7 @@ _RECORDS = {
 _LINE = re.compile(
     r"(?P<number>[\d.]+):(?P<start>\d+):d=(?P<init>\d{10}):(?P<name>[^:]+):(?P<level>[^:]+):(?P<step>[^:]*)"
 )
+_FORM = "number:byte:d=YYYYMMDDHH:variable:level:step:"
 _SPAN = re.compile(r"(\d+)-(\d+) (hour|day) (ave|acc) fcst")
 
 
@@ -209,7 +211,7 @@ class Gfs:
         for step, absent in zip(steps, fetched, strict=True):
             for name in absent:
                 missing.setdefault(name, f"no {':'.join(_RECORDS[name][:2])} in the {source} of step {step} h")
-        return with_provenance(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
+        return with_provenance(dataset, cycle, self.attribution, titled("NOAA GFS", dataset), missing)
 
     def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch an earlier cycle that is still kept; as `fetch`.
@@ -324,18 +326,21 @@ def parse_index(text: str, init_time: datetime, where: str) -> list[Record]:
     """
     found: list[re.Match[str]] = []
     unknown_ends: set[int] = set()
+    others: list[str] = []
     for line in text.splitlines():
         match = _LINE.match(line)
         if match is None:
-            log.warning("%s: found %r; expected number:byte:d=YYYYMMDDHH:variable:level:step:", where, line[:80])
+            others.append(line[:80])
             unknown_ends.update(int(last["start"]) for last in found[-1:])
             continue
         if match["init"] != f"{init_time:%Y%m%d%H}":
             raise InputError(f"{where}: d", match["init"], f"{init_time:%Y%m%d%H}")
         found.append(match)
+    if others:
+        log.warning("%s: %d lines of another form, the first %r; expected %s", where, len(others), others[0], _FORM)
     starts = [int(match["start"]) for match in found]
     if not starts:
-        raise InputError(where, repr(text[:80]), "lines number:byte:d=YYYYMMDDHH:variable:level:step:")
+        raise InputError(where, repr(text[:80]), f"lines {_FORM}")
     if starts != sorted(starts):
         raise InputError(f"{where}: first bytes", "not ascending", "bytes in ascending order")
     # Fields of one message (1.1 and 1.2) share its first byte.

@@ -98,6 +98,24 @@ class Expected(NamedTuple):
     messages: int | None = None
 
 
+def titled(model: str, weather: xr.Dataset) -> str:
+    """Return the title of a source: the model, with the step of the grid where there is one.
+
+    Parameters
+    ----------
+    model : str
+    weather : xarray.Dataset
+        As from `read_wanted`.
+
+    Returns
+    -------
+    str
+    """
+    if "latitude" not in weather.dims:
+        return model
+    return f"{model} {abs(float(weather['latitude'][1] - weather['latitude'][0])):g} degree"
+
+
 def verify_messages(path: Path, expected: Expected) -> None:
     """Check that a file consists of complete GRIB2 messages that decode to plausible values of what was asked for.
 

@@ -307,7 +307,8 @@ def newest_complete(
         if is_there(init_time):
             return Cycle(source, init_time, is_late(init_time, before, delay))
         tried.append(f"{init_time:%Y-%m-%dT%HZ}")
-    raise NoCycleError(url, f"no complete cycle of {', '.join(tried)}", f"the step {last} h of one of them")
+    expected = f"the step {last} h of one of them (HTTP 403 and 404 mean that it isn't there)"
+    raise NoCycleError(url, f"no complete cycle of {', '.join(tried)}", expected)
 
 
 @contextmanager

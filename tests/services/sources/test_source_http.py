@@ -169,6 +169,20 @@ def test_a_page_in_place_of_a_range_or_a_file_is_said(source_server, client, tmp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(CONTENT)[:-9], gzip.compress(CONTENT[:9]) + gzip.compress(CONTENT[9:])]
+)
+def test_a_packed_answer_that_does_not_end_where_it_should_is_no_answer(
+    source_server, client, tmp_path, packed
+) -> None:
+    whole = gzip.compress(CONTENT)
+    answers = iter([packed, whole, packed, whole])
+    source_server.route("/f", lambda seen: Reply(next(answers), 200, "text/csv", {"Content-Encoding": "gzip"}))
+    assert client.request("GET", source_server.url + "/f").content == CONTENT and client.traffic.retries == 1
+    assert client.download(source_server.url + "/f", tmp_path / "f").read_bytes() == CONTENT
+    assert client.traffic.retries == 2
+
+
 def test_ranges_of_a_file_whose_length_is_not_said(source_server, client, tmp_path) -> None:
     def reply(seen: Seen) -> Reply:
         first, _, last = seen.headers["range"].removeprefix("bytes=").partition("-")

@@ -279,6 +279,14 @@ def test_an_answer_of_open_meteo_that_is_no_weather_is_quoted(source_server, tmp
         source.fetch(cycle, WANTED, tmp_path)
 
 
+def test_places_in_another_order_than_asked_for_are_refused(source_server, tmp_path, closed_after) -> None:
+    publisher, numbers = OpenMeteoServer(source_server, CYCLE), iter([0, 2, 1])
+    publisher.change = lambda place: place.update(location_id=next(numbers))
+    source, wanted = closed_after(OpenMeteo(source_server.url, patience=QUICK)), Wanted(CITIES[:3], hours=6)
+    with pytest.raises(InputError, match=f"{CITIES[1].id}: location_id: found 2; expected 1, the order of the request"):
+        source.fetch(source.newest_cycle(NOW, wanted), wanted, tmp_path)
+
+
 def test_an_archive_of_open_meteo_is_checked_as_forecasts_are(source_server, closed_after) -> None:
     publisher = OpenMeteoServer(source_server, CYCLE)
     source = closed_after(OpenMeteo(source_server.url, source_server.url, patience=QUICK))
